@@ -1,1 +1,7 @@
-fn main(){}
+//! The gateway and its command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stockgate::cli::main()
+}

@@ -1,0 +1,208 @@
+//! A WebSocket client of a gateway, for the command line and the demo.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Which gateway to talk to, and with which token.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct GatewayArguments {
+    /// The gateway's address
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// A file that holds the token
+    #[arg(long)]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// A connection to a gateway, past its hello and with the token shown.
+#[derive(Debug)]
+pub(crate) struct Client {
+    socket: WebSocketStream<TcpStream>,
+    next_id: u64,
+    /// Events that arrived while an answer was waited for.
+    events: VecDeque<Value>,
+}
+
+impl GatewayArguments {
+    /// The arguments for a gateway without tokens.
+    #[cfg(feature = "demo")]
+    pub(crate) fn at(address: std::net::SocketAddr) -> Self {
+        Self {
+            url: format!("http://{address}"),
+            token_file: None,
+        }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// Names the gateway and what is in the way.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+        let authority = authority(&self.url)?;
+        let failed = || {
+            format!(
+                "the gateway at {} cannot be reached; is it running?",
+                self.url
+            )
+        };
+        let stream = TcpStream::connect(&authority).await.with_context(failed)?;
+        stream.set_nodelay(true)?;
+        let request = format!("ws://{authority}/ws");
+        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
+        let mut client = Client {
+            socket,
+            next_id: 0,
+            events: VecDeque::new(),
+        };
+        let hello = client.receive().await?;
+        ensure!(
+            hello["event"] == "hello",
+            "{} is no stockgate gateway",
+            self.url
+        );
+        if let Some(file) = &self.token_file {
+            let token = std::fs::read_to_string(file)
+                .with_context(|| format!("the token file {} cannot be read", file.display()))?;
+            let token = token.trim_end_matches(['\r', '\n']);
+            client.call(json!({"op": "auth", "token": token})).await?;
+        }
+        Ok(client)
+    }
+}
+
+impl Client {
+    /// Sends a request and waits for its result.
+    ///
+    /// # Errors
+    /// If the gateway refuses it, with its message, or the connection breaks.
+    pub(crate) async fn call(&mut self, request: Value) -> anyhow::Result<Value> {
+        self.ask(request).await?.map_err(|error| {
+            let text = |key: &str| error[key].as_str().unwrap_or("?").to_owned();
+            anyhow!("{} ({})", text("message"), text("code"))
+        })
+    }
+
+    /// Sends a request and waits for its result, or for the error that answers it.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn ask(&mut self, mut request: Value) -> anyhow::Result<Result<Value, Value>> {
+        self.next_id += 1;
+        let id = self.next_id;
+        request["id"] = id.into();
+        self.send(request.to_string()).await?;
+        loop {
+            let mut message = self.receive().await?;
+            if message["id"] == id {
+                let ok = message["ok"] == true;
+                return Ok(if ok {
+                    Ok(message["result"].take())
+                } else {
+                    Err(message["error"].take())
+                });
+            }
+            self.events.push_back(message);
+        }
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn event(&mut self) -> anyhow::Result<Value> {
+        match self.events.pop_front() {
+            Some(event) => Ok(event),
+            None => self.receive().await,
+        }
+    }
+
+    /// Puts a message into the outgoing buffer; [`Client::flush`] sends it.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn feed(&mut self, text: String) -> anyhow::Result<()> {
+        Ok(self.socket.feed(Message::text(text)).await?)
+    }
+
+    /// Sends what is buffered.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn flush(&mut self) -> anyhow::Result<()> {
+        Ok(self.socket.flush().await?)
+    }
+
+    async fn send(&mut self, text: String) -> anyhow::Result<()> {
+        self.feed(text).await?;
+        self.flush().await
+    }
+
+    /// The next message, whatever it is.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub(crate) async fn receive(&mut self) -> anyhow::Result<Value> {
+        loop {
+            let message = self
+                .socket
+                .next()
+                .await
+                .context("the gateway closed the connection")?;
+            match message.context("the connection to the gateway broke")? {
+                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Close(Some(frame)) if !frame.reason.is_empty() => {
+                    bail!("the gateway closed the connection: {}", frame.reason)
+                }
+                Message::Close(_) => bail!("the gateway closed the connection"),
+                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+}
+
+/// `host:port` of a gateway's address, however it is written.
+fn authority(url: &str) -> anyhow::Result<String> {
+    let rest = match url.split_once("://") {
+        Some(("http" | "ws", rest)) => rest,
+        Some((scheme, _)) => {
+            bail!("--url {url}: {scheme}:// is not supported, use http:// or ws://")
+        }
+        None => url,
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    ensure!(!authority.is_empty(), "--url {url}: names no host");
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']'));
+    Ok(if has_port {
+        authority.into()
+    } else {
+        format!("{authority}:80")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_may_be_written_in_several_ways() {
+        let of = |url: &str| authority(url).ok();
+        for url in ["http://h:1", "ws://h:1/ws", "h:1", "http://h:1/"] {
+            assert_eq!(of(url).as_deref(), Some("h:1"), "{url}");
+        }
+        assert_eq!(of("http://h").as_deref(), Some("h:80"));
+        assert_eq!(of("http://[::1]").as_deref(), Some("[::1]:80"));
+        assert_eq!(of("https://h"), None);
+        assert_eq!(of("http:///x"), None);
+    }
+}

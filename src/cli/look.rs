@@ -1,0 +1,181 @@
+//! Looking at a running gateway: `stock`, `ledger`, `watch`, `status`.
+
+use serde_json::{Value, json};
+
+use super::client::GatewayArguments;
+use super::say;
+
+pub(super) async fn stock(
+    gateway: GatewayArguments,
+    skus: Vec<String>,
+    prefix: Option<String>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let mut client = gateway.connect().await?;
+    let print = |item: &Value| {
+        if as_json {
+            say(item)
+        } else {
+            say(item_row(item))
+        }
+    };
+    if !as_json {
+        say(format!(
+            "{:<24} {:>12} {:>12} {:>12}",
+            "SKU", "available", "on hand", "reserved"
+        ));
+    }
+    for sku in &skus {
+        print(&client.call(json!({"op": "get", "sku": sku})).await?);
+    }
+    let mut after = Value::Null;
+    while skus.is_empty() {
+        let mut request = json!({"op": "list", "limit": 1000, "prefix": prefix});
+        if !after.is_null() {
+            request["after"] = after;
+        }
+        let mut page = client.call(request).await?;
+        page["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .for_each(print);
+        after = page["next"].take();
+        if after.is_null() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn ledger(
+    gateway: GatewayArguments,
+    mut after: u64,
+    follow: bool,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let mut client = gateway.connect().await?;
+    if follow {
+        client.call(json!({"op": "subscribe", "all": true})).await?;
+    }
+    loop {
+        let page = client
+            .call(json!({"op": "ledger", "after": after, "limit": 1000}))
+            .await?;
+        for entry in page["entries"].as_array().into_iter().flatten() {
+            after = entry["seq"].as_u64().unwrap_or(after);
+            if as_json {
+                say(entry)
+            } else {
+                say(entry_row(entry))
+            }
+        }
+        if page["next"].is_null() {
+            if !follow {
+                return Ok(());
+            }
+            while client.event().await?["seq"].as_u64().unwrap_or(0) <= after {}
+        }
+    }
+}
+
+pub(super) async fn watch(
+    gateway: GatewayArguments,
+    prefix: Option<String>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let mut client = gateway.connect().await?;
+    let prefix = prefix.unwrap_or_default();
+    client
+        .call(json!({"op": "subscribe", "prefix": prefix}))
+        .await?;
+    loop {
+        let event = client.event().await?;
+        match (as_json, event["event"].as_str()) {
+            (true, _) => say(&event),
+            (false, Some("stock")) => {
+                event["items"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(item_row)
+                    .for_each(say);
+            }
+            (false, Some("sync")) => say(format!("-- {}", sync_row(&event["sync"]))),
+            (false, _) => {}
+        }
+    }
+}
+
+pub(super) async fn status(gateway: GatewayArguments, as_json: bool) -> anyhow::Result<()> {
+    let status = gateway
+        .connect()
+        .await?
+        .call(json!({"op": "status"}))
+        .await?;
+    if as_json {
+        say(&status);
+        return Ok(());
+    }
+    let text = |key: &str| status[key].as_str().unwrap_or_default();
+    say(format!(
+        "gateway   {}/{} version {}",
+        text("site"),
+        text("gateway"),
+        text("version")
+    ));
+    say(format!(
+        "database  epoch {}, ledger at {}",
+        text("epoch"),
+        status["ledger_seq"]
+    ));
+    say(format!(
+        "stock     {} SKUs, {} open reservations",
+        status["skus"], status["reservations"]
+    ));
+    say(format!(
+        "storage   {}",
+        status["problem"].as_str().unwrap_or("accepts mutations")
+    ));
+    say(format!("sync      {}", sync_row(&status["sync"])));
+    Ok(())
+}
+
+fn item_row(item: &Value) -> String {
+    let sku = item["sku"].as_str().unwrap_or_default();
+    let number = |key: &str| item[key].as_i64().unwrap_or_default();
+    let (available, on_hand, reserved) =
+        (number("available"), number("on_hand"), number("reserved"));
+    format!("{sku:<24} {available:>12} {on_hand:>12} {reserved:>12}")
+}
+
+fn entry_row(entry: &Value) -> String {
+    let text = |key: &str| entry[key].as_str().unwrap_or("-");
+    let number = |key: &str| entry[key].as_i64().unwrap_or_default();
+    format!(
+        "{:>10} {} {:<8} {:<24} {:>+8} {:>+8} {} {}",
+        number("seq"),
+        text("at"),
+        text("kind"),
+        text("sku"),
+        number("change"),
+        number("reserved_change"),
+        text("order_id"),
+        text("request_id"),
+    )
+}
+
+/// The state of the sync as a sentence.
+fn sync_row(sync: &Value) -> String {
+    let (acked, pending) = (&sync["acked_seq"], &sync["pending"]);
+    let state = sync["state"].as_str().unwrap_or("?");
+    let reason = sync["reason"]
+        .as_str()
+        .map(|why| format!(" ({why})"))
+        .unwrap_or_default();
+    let waited = match sync["oldest_pending_s"].as_u64() {
+        Some(seconds @ 1..) => format!(", the oldest for {seconds} s"),
+        Some(0) | None => String::new(),
+    };
+    format!("{state}{reason}: confirmed up to {acked}, {pending} waiting{waited}")
+}

@@ -1,0 +1,248 @@
+//! The command line of `stockgate`: what to run, and how it ends.
+
+mod backup;
+mod client;
+mod csv_file;
+mod doctor;
+mod look;
+pub(crate) mod replay;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[cfg(feature = "demo")]
+pub(crate) use self::client::Client;
+pub(crate) use self::client::GatewayArguments;
+use crate::config::GatewayConfig;
+use crate::stop;
+
+/// Version, commit and target, as `--version` prints them.
+pub const VERSION: &str = env!("STOCKGATE_VERSION");
+
+/// Bad usage or configuration.
+pub const EXIT_USAGE: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(name = "stockgate", version = VERSION, about = "Edge stock gateway")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Run {
+        /// The configuration; without it, the built-in defaults
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Say what is wrong with a configuration
+    CheckConfig {
+        /// The configuration
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Show gateway, hub and broker at work in one process
+    #[cfg(feature = "demo")]
+    Demo(crate::demo::DemoArguments),
+    /// Replay a CSV file of order lines
+    Replay(replay::ReplayArguments),
+    /// Show the stock of some SKUs, or of all
+    Stock {
+        /// SKUs; none means all
+        skus: Vec<String>,
+        /// Only SKUs that begin like this
+        #[arg(long)]
+        prefix: Option<String>,
+        #[command(flatten)]
+        gateway: GatewayArguments,
+        /// Print JSON, an item a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the ledger
+    Ledger {
+        /// Go on as it grows
+        #[arg(long)]
+        follow: bool,
+        /// Begin behind this position
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        #[command(flatten)]
+        gateway: GatewayArguments,
+        /// Print JSON, an entry a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show changes of stock and sync as they happen
+    Watch {
+        /// Only SKUs that begin like this
+        #[arg(long)]
+        prefix: Option<String>,
+        #[command(flatten)]
+        gateway: GatewayArguments,
+        /// Print JSON, an event a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show how the gateway is
+    Status {
+        #[command(flatten)]
+        gateway: GatewayArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the database while the gateway runs
+    Backup {
+        /// The gateway's data directory
+        #[arg(long)]
+        data_dir: PathBuf,
+        /// The copy, which must not exist
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Check the database
+    Doctor {
+        /// The gateway's data directory
+        #[arg(long)]
+        data_dir: PathBuf,
+    },
+}
+
+/// Runs `stockgate`.
+pub fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { config } => run(config),
+        Command::CheckConfig { config } => check_config(config),
+        #[cfg(feature = "demo")]
+        Command::Demo(arguments) => with_runtime("warn", crate::demo::run(arguments)),
+        Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
+        Command::Stock {
+            skus,
+            prefix,
+            gateway,
+            json,
+        } => with_runtime("warn", look::stock(gateway, skus, prefix, json)),
+        Command::Ledger {
+            follow,
+            after,
+            gateway,
+            json,
+        } => with_runtime("warn", look::ledger(gateway, after, follow, json)),
+        Command::Watch {
+            prefix,
+            gateway,
+            json,
+        } => with_runtime("warn", look::watch(gateway, prefix, json)),
+        Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
+        Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
+        Command::Doctor { data_dir } => doctor::run(&data_dir),
+    }
+}
+
+fn run(config: Option<PathBuf>) -> ExitCode {
+    let config = match GatewayConfig::load(config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return usage(&error),
+    };
+    let level = config.log_level.clone();
+    with_runtime(&level, async {
+        let (stopper, stop) = stop::channel();
+        on_signal(stopper);
+        crate::gateway::run(config, stop).await
+    })
+}
+
+fn check_config(config: Option<PathBuf>) -> ExitCode {
+    match GatewayConfig::load(config.as_deref()) {
+        Ok(_) => {
+            say("ok");
+            ExitCode::SUCCESS
+        }
+        Err(error) => usage(&error),
+    }
+}
+
+/// Prints what is wrong with how the program was called.
+pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
+    complain(error);
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Runs a future on a small runtime, with logs on stderr.
+pub fn with_runtime(level: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    start_logging(level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(work);
+            runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+            ended(result)
+        }
+        Err(error) => ended(Err(error.into())),
+    }
+}
+
+/// Turns the outcome of a run into an exit code, and says why it failed.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_logging(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
+        .unwrap_or_default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .finish();
+    // The demo starts several parts in one process; the first one's logging serves all.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Requests a stop on SIGTERM and SIGINT.
+pub fn on_signal(stopper: stop::Stopper) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let handlers = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    let Ok((mut terminate, mut interrupt)) = handlers else {
+        tracing::warn!("signals cannot be handled; the program ends without a good-bye");
+        std::mem::forget(stopper);
+        return;
+    };
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stopper.stop();
+        // A second signal ends at once, should the good-bye hang.
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        std::process::exit(1);
+    });
+}
+
+/// Prints a line for whoever called; a closed pipe ends the program quietly.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+fn complain(error: &dyn std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "stockgate: {error}");
+}

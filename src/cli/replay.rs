@@ -1,0 +1,527 @@
+//! `replay`: order lines from a file into a running gateway.
+//!
+//! Every row is one request, with an id made from its order and its row number: a second run of
+//! the same file asks the same requests again, and changes nothing. When the connection breaks,
+//! whatever has no answer is sent again in the same order, under the same ids.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::client::{Client, GatewayArguments};
+use super::csv_file::{Columns, Row, rows};
+use super::say;
+use crate::clock;
+use crate::limits::{CONNECTION_IN_FLIGHT_MAX, ID_BYTES_MAX, QUANTITY_MAX};
+
+/// SKUs in one request of the opening stock.
+const SEED_LINES: usize = 200;
+/// How long a gateway may be away before the replay gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+const RECONNECT_EVERY: Duration = Duration::from_millis(250);
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// What to replay, and where.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ReplayArguments {
+    /// A CSV file of order lines, plain, .gz or .zst
+    file: PathBuf,
+    #[command(flatten)]
+    gateway: GatewayArguments,
+    /// Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME
+    #[arg(
+        long,
+        default_value = "order=order_id,sku=sku,quantity=quantity,at=timestamp"
+    )]
+    columns: Columns,
+    /// Requests that may wait for their answer
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// Only the first rows
+    #[arg(long)]
+    limit: Option<u64>,
+    /// First restock each SKU with what the file deducts
+    #[arg(long)]
+    seed_stock: bool,
+    /// Keep to the file's times, so many times faster; without it, as fast as the gateway answers
+    #[arg(long)]
+    speed: Option<f64>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    /// Rows of the file.
+    pub(crate) rows: u64,
+    /// Rows with the quantity 0: nothing to do.
+    skipped: u64,
+    /// Rows whose quantity is no whole number.
+    unreadable: u64,
+    /// Requests applied by this run.
+    pub(crate) applied: u64,
+    /// Requests that had been decided before.
+    pub(crate) replayed: u64,
+    /// Requests refused, by code.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Times the connection was made anew.
+    reconnects: u64,
+    seconds: f64,
+    rate_per_s: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
+    let as_json = arguments.json;
+    let summary = replay(arguments, |_| {}).await?;
+    if as_json {
+        say(crate::json::json(&summary));
+    } else {
+        print(&summary);
+    }
+    if summary.unreadable > 0 {
+        bail!(
+            "{} rows could not be read: their quantity is no whole number",
+            summary.unreadable
+        );
+    }
+    Ok(())
+}
+
+impl ReplayArguments {
+    /// The whole file into a gateway, with its opening stock.
+    #[cfg(feature = "demo")]
+    pub(crate) fn demo(file: PathBuf, gateway: GatewayArguments) -> Self {
+        let columns = Columns::default();
+        let (concurrency, limit, seed_stock, speed, json) = (16, None, true, None, false);
+        Self {
+            file,
+            gateway,
+            columns,
+            concurrency,
+            limit,
+            seed_stock,
+            speed,
+            json,
+        }
+    }
+
+    fn rows(&self) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
+        let limit = self.limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit).unwrap_or(usize::MAX)
+        });
+        Ok(rows(&self.file, &self.columns)?.take(limit))
+    }
+}
+
+/// Replays a file; `answered` hears every answer.
+pub(crate) async fn replay(
+    arguments: ReplayArguments,
+    answered: impl FnMut(&Value),
+) -> anyhow::Result<Summary> {
+    let mut run = Run::start(&arguments, answered).await?;
+    if arguments.seed_stock {
+        for request in opening_stock(arguments.rows()?)? {
+            run.ask(request).await?;
+        }
+        run.finish().await?;
+    }
+    run.begin_rows();
+    let mut pace = Pace::new(arguments.speed);
+    for row in arguments.rows()? {
+        let row = row?;
+        run.summary.rows += 1;
+        let Some(request) = run.request(&row) else {
+            continue;
+        };
+        if let Some(wait) = pace.wait(row.at_ms) {
+            run.finish().await?;
+            tokio::time::sleep(wait).await;
+        }
+        run.ask(request).await?;
+    }
+    run.finish().await?;
+    Ok(run.summarize())
+}
+
+/// A replay under way.
+struct Run<'a, F> {
+    arguments: &'a ReplayArguments,
+    client: Client,
+    /// Sent and not answered, in the order of the file.
+    waiting: VecDeque<Waiting>,
+    unsent: usize,
+    next_id: u64,
+    answered: F,
+    summary: Summary,
+    latencies_us: Vec<u32>,
+    started: Instant,
+    shown: Instant,
+}
+
+struct Waiting {
+    id: u64,
+    text: String,
+    sent_at: Instant,
+}
+
+impl<'a, F: FnMut(&Value)> Run<'a, F> {
+    async fn start(arguments: &'a ReplayArguments, answered: F) -> anyhow::Result<Self> {
+        let now = clock::instant();
+        Ok(Self {
+            arguments,
+            client: arguments.gateway.connect().await?,
+            waiting: VecDeque::new(),
+            unsent: 0,
+            next_id: 0,
+            answered,
+            summary: Summary::default(),
+            latencies_us: Vec::new(),
+            started: now,
+            shown: now,
+        })
+    }
+
+    /// The opening stock is no part of the figures.
+    fn begin_rows(&mut self) {
+        self.summary = Summary {
+            reconnects: self.summary.reconnects,
+            ..Summary::default()
+        };
+        self.latencies_us.clear();
+        self.started = clock::instant();
+    }
+
+    /// The request of a row; `None` if it has nothing to ask.
+    fn request(&mut self, row: &Row) -> Option<Value> {
+        match row.quantity {
+            Some(0) => self.summary.skipped += 1,
+            None => self.summary.unreadable += 1,
+            Some(quantity) => return Some(row_request(row, quantity)),
+        }
+        None
+    }
+
+    /// Sends a request as soon as there is room for it.
+    async fn ask(&mut self, mut request: Value) -> anyhow::Result<()> {
+        let concurrency = usize::from(self.arguments.concurrency).min(CONNECTION_IN_FLIGHT_MAX);
+        if self.waiting.len() >= concurrency {
+            // Half the room at a time, so that requests travel together.
+            self.drain_to(concurrency / 2).await?;
+        }
+        self.next_id += 1;
+        request["id"] = self.next_id.into();
+        let (id, text, sent_at) = (self.next_id, request.to_string(), clock::instant());
+        self.unsent += 1;
+        let fed = self.client.feed(text.clone()).await;
+        self.waiting.push_back(Waiting { id, text, sent_at });
+        self.or_reconnect(fed).await?;
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        self.drain_to(0).await
+    }
+
+    /// Waits for answers until only so many are missing.
+    async fn drain_to(&mut self, left: usize) -> anyhow::Result<()> {
+        while self.waiting.len() > left {
+            if self.unsent > 0 {
+                self.unsent = 0;
+                let flushed = self.client.flush().await;
+                self.or_reconnect(flushed).await?;
+            }
+            let received = self.client.receive().await;
+            if let Some(answer) = self.or_reconnect(received).await? {
+                self.take_answer(&answer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_answer(&mut self, answer: &Value) -> anyhow::Result<()> {
+        let Some(place) = self
+            .waiting
+            .iter()
+            .position(|waiting| answer["id"] == waiting.id)
+        else {
+            return Ok(());
+        };
+        let code = answer["error"]["code"].as_str();
+        if matches!(code, Some("overloaded" | "storage_unavailable")) {
+            tokio::time::sleep(RECONNECT_EVERY).await;
+            let again = self.client.feed(self.waiting[place].text.clone()).await;
+            self.unsent += 1;
+            self.or_reconnect(again).await?;
+            return Ok(());
+        }
+        let waiting = self
+            .waiting
+            .remove(place)
+            .expect("its place was just found");
+        let micros = waiting.sent_at.elapsed().as_micros();
+        self.latencies_us
+            .push(u32::try_from(micros).unwrap_or(u32::MAX));
+        self.count(answer, code);
+        (self.answered)(answer);
+        self.show_progress();
+        Ok(())
+    }
+
+    fn count(&mut self, answer: &Value, code: Option<&str>) {
+        let replayed = |part: &Value| part["replayed"] == true;
+        if replayed(&answer["result"]) || replayed(&answer["error"]) {
+            self.summary.replayed += 1;
+        } else if let Some(code) = code {
+            *self.summary.refused.entry(code.into()).or_default() += 1;
+        } else {
+            self.summary.applied += 1;
+        }
+    }
+
+    /// On a broken connection: connects anew and sends again what has no answer.
+    async fn or_reconnect<T>(&mut self, result: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        let mut error = match result {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error,
+        };
+        let broken_at = clock::instant();
+        loop {
+            if broken_at.elapsed() > PATIENCE {
+                return Err(error)
+                    .context("the gateway stays away; run the same replay again later");
+            }
+            tokio::time::sleep(RECONNECT_EVERY).await;
+            match self.reconnect().await {
+                Ok(()) => break,
+                Err(again) => error = again,
+            }
+        }
+        self.summary.reconnects += 1;
+        Ok(None)
+    }
+
+    async fn reconnect(&mut self) -> anyhow::Result<()> {
+        self.client = self.arguments.gateway.connect().await?;
+        for waiting in &self.waiting {
+            self.client.feed(waiting.text.clone()).await?;
+        }
+        self.unsent = 0;
+        self.client.flush().await
+    }
+
+    fn show_progress(&mut self) {
+        if self.shown.elapsed() < PROGRESS_EVERY || !std::io::stderr().is_terminal() {
+            return;
+        }
+        self.shown = clock::instant();
+        let Summary {
+            applied, replayed, ..
+        } = self.summary;
+        let refused: u64 = self.summary.refused.values().sum();
+        let progress = format!(
+            "\r{} rows: {applied} applied, {replayed} replayed, {refused} refused ",
+            self.summary.rows
+        );
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), progress.as_bytes());
+    }
+
+    fn summarize(mut self) -> Summary {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.latencies_us.sort_unstable();
+        let quantile = |share: f64| {
+            let place = (self.latencies_us.len() as f64 * share) as usize;
+            let micros = self.latencies_us.get(place).or(self.latencies_us.last());
+            micros.map_or(0.0, |&micros| f64::from(micros) / 1_000.0)
+        };
+        let rate_per_s = self.latencies_us.len() as f64 / seconds.max(f64::EPSILON);
+        let (p50_ms, p99_ms) = (quantile(0.5), quantile(0.99));
+        Summary {
+            seconds,
+            rate_per_s,
+            p50_ms,
+            p99_ms,
+            ..self.summary
+        }
+    }
+}
+
+fn row_request(row: &Row, quantity: i64) -> Value {
+    let op = if quantity > 0 { "deduct" } else { "restock" };
+    let mut request = json!({
+        "op": op,
+        "request_id": request_id(row),
+        "sku": row.sku,
+        "quantity": quantity.unsigned_abs(),
+    });
+    if !row.order.is_empty() {
+        request["order_id"] = row.order.as_str().into();
+    }
+    request
+}
+
+fn request_id(row: &Row) -> String {
+    let id = format!("{}:{}", row.order, row.number);
+    if id.len() <= ID_BYTES_MAX {
+        return id;
+    }
+    format!("{:016x}:{}", xxh3_64(row.order.as_bytes()), row.number)
+}
+
+/// Restocks each SKU with all that the file deducts of it, whatever comes back in between.
+fn opening_stock(rows: impl Iterator<Item = anyhow::Result<Row>>) -> anyhow::Result<Vec<Value>> {
+    let mut needs: BTreeMap<String, u64> = BTreeMap::new();
+    for row in rows {
+        let row = row?;
+        if let Some(quantity @ 1..) = row.quantity {
+            *needs.entry(row.sku).or_default() += quantity.unsigned_abs();
+        }
+    }
+    let mut hasher = Xxh3::new();
+    for (sku, units) in &needs {
+        hasher.update(sku.as_bytes());
+        hasher.update(&units.to_le_bytes());
+    }
+    let name = format!("seed:{:016x}", hasher.digest());
+    let lines: Vec<Value> = needs
+        .iter()
+        .flat_map(|(sku, units)| seed_lines(sku, *units))
+        .collect();
+    let chunks = lines.chunks(SEED_LINES).enumerate();
+    Ok(chunks
+        .map(|(number, lines)| {
+            json!({"op": "restock", "request_id": format!("{name}:{number}"), "lines": lines})
+        })
+        .collect())
+}
+
+fn seed_lines(sku: &str, mut units: u64) -> Vec<Value> {
+    let mut lines = Vec::new();
+    while units > 0 {
+        let quantity = units.min(QUANTITY_MAX);
+        lines.push(json!({"sku": sku, "quantity": quantity}));
+        units -= quantity;
+    }
+    lines
+}
+
+/// Keeps to the times of the file.
+struct Pace {
+    speed: Option<f64>,
+    first_at_ms: Option<i64>,
+    started: Instant,
+}
+
+impl Pace {
+    fn new(speed: Option<f64>) -> Self {
+        let speed = speed.filter(|speed| speed.is_finite() && *speed > 0.0);
+        Self {
+            speed,
+            first_at_ms: None,
+            started: clock::instant(),
+        }
+    }
+
+    /// How long to wait for a row of this time, if at all.
+    fn wait(&mut self, at_ms: Option<i64>) -> Option<Duration> {
+        let (speed, at_ms) = (self.speed?, at_ms?);
+        let since_first_ms = at_ms
+            .saturating_sub(*self.first_at_ms.get_or_insert(at_ms))
+            .max(0);
+        let due = Duration::from_secs_f64(since_first_ms as f64 / 1_000.0 / speed);
+        due.checked_sub(self.started.elapsed())
+    }
+}
+
+fn print(summary: &Summary) {
+    let Summary {
+        rows,
+        skipped,
+        applied,
+        replayed,
+        reconnects,
+        ..
+    } = summary;
+    say(format!("rows      {rows} ({skipped} with quantity 0)"));
+    say(format!("applied   {applied}"));
+    say(format!("replayed  {replayed}"));
+    for (code, count) in &summary.refused {
+        say(format!("refused   {count} {code}"));
+    }
+    say(format!(
+        "rate      {:.0} a second over {:.1} s, {reconnects} reconnects",
+        summary.rate_per_s, summary.seconds
+    ));
+    say(format!(
+        "latency   p50 {:.2} ms, p99 {:.2} ms",
+        summary.p50_ms, summary.p99_ms
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: u64, order: &str, sku: &str, quantity: i64) -> Row {
+        let (order, sku) = (order.into(), sku.into());
+        Row {
+            number,
+            order,
+            sku,
+            quantity: Some(quantity),
+            at_ms: None,
+        }
+    }
+
+    #[test]
+    fn the_same_row_asks_the_same_request_and_others_another() {
+        let long = "x".repeat(64);
+        let ids = [
+            row(1, "A", "s", 1),
+            row(2, "A", "s", 1),
+            row(1, &long, "s", 1),
+        ];
+        let ids: Vec<String> = ids.iter().map(request_id).collect();
+        assert_eq!(ids[0], "A:1");
+        assert!(ids.iter().all(|id| id.len() <= ID_BYTES_MAX));
+        assert!(ids[0] != ids[1] && ids[0] != ids[2]);
+    }
+
+    #[test]
+    fn negative_quantities_give_back() {
+        let request = row_request(&row(1, "C1", "s", -4), -4);
+        assert_eq!(
+            (request["op"].as_str(), request["quantity"].as_u64()),
+            (Some("restock"), Some(4))
+        );
+    }
+
+    #[test]
+    fn the_opening_stock_covers_every_deduction_and_is_the_same_each_time() {
+        let file = || {
+            let rows = [
+                row(1, "A", "s", 3),
+                row(2, "A", "s", -1),
+                row(3, "B", "t", 2_000_000_001),
+            ];
+            rows.into_iter().map(Ok)
+        };
+        let requests = opening_stock(file()).unwrap();
+        assert_eq!(requests, opening_stock(file()).unwrap());
+        let lines = requests[0]["lines"].as_array().unwrap();
+        let units = |sku: &str| -> u64 {
+            let of_sku = lines.iter().filter(|line| line["sku"] == sku);
+            of_sku.filter_map(|line| line["quantity"].as_u64()).sum()
+        };
+        assert_eq!((units("s"), units("t")), (3, 2_000_000_001));
+    }
+}

@@ -1,0 +1,93 @@
+//! The only reader of the wall clock and of the monotonic clock.
+//!
+//! The wall clock names moments for people (`at`, `expires_at`); it may jump by decades on a
+//! controller without a battery, so nothing is decided by it. Lives are counted in *running
+//! time*: milliseconds this database has been in use, which go on from the stored value at the
+//! next start and do not pass while the gateway is off.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clocks"
+)]
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment, by both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970-01-01 UTC, as the wall clock has it.
+    pub wall_ms: i64,
+    /// Milliseconds of running time.
+    pub running_ms: u64,
+}
+
+/// Reads both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+    running_ms_before: u64,
+}
+
+impl Clock {
+    /// A clock whose running time goes on from `running_ms_before`.
+    pub fn starting_at(running_ms_before: u64) -> Self {
+        Self {
+            started: Instant::now(),
+            running_ms_before,
+        }
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Now {
+        Now {
+            wall_ms: wall_ms(),
+            running_ms: self.running_ms_before + self.since_start_ms(),
+        }
+    }
+
+    /// Milliseconds since this clock was made.
+    pub fn since_start_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC by the wall clock; 0 before 1970.
+pub fn wall_ms() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A monotonic moment, for measuring how long something takes.
+pub fn instant() -> Instant {
+    Instant::now()
+}
+
+/// `2026-01-31T08:26:00.123Z`; moments outside the years 1970 to 9999 are shown as the nearest.
+pub fn rfc3339(wall_ms: i64) -> String {
+    const YEAR_9999_MS: i64 = 253_402_300_799_999;
+    let ms = u64::try_from(wall_ms.clamp(0, YEAR_9999_MS)).expect("clamped to at least 0");
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_time_goes_on_from_what_was_stored() {
+        let clock = Clock::starting_at(5_000);
+        let first = clock.now().running_ms;
+        assert!((5_000..6_000).contains(&first));
+        assert!(clock.now().running_ms >= first);
+    }
+
+    #[test]
+    fn moments_are_written_with_milliseconds_in_utc() {
+        assert_eq!(rfc3339(1_769_847_960_123), "2026-01-31T08:26:00.123Z");
+        assert_eq!(rfc3339(-5), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(rfc3339(2_200_000_000_000), "2039-09-18T23:06:40.000Z");
+    }
+}

@@ -1,0 +1,352 @@
+//! A TOML file with environment overrides, read key by key, with every problem collected.
+//!
+//! serde would stop at the first mistake and could not say on which line a value is impossible;
+//! an operator wants the whole list. Whatever no one has taken at the end is an unknown key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The prefix of environment variables; two underscores stand between levels.
+const PREFIX: &str = "STOCKGATE_";
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug)]
+enum Place {
+    Line(usize),
+    Variable(String),
+}
+
+#[derive(Debug)]
+struct Node {
+    place: Place,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Text(String),
+    Integer(i64),
+    List(Vec<Node>),
+    Table(BTreeMap<String, Node>),
+    /// From the environment: text until somebody wants something else.
+    Raw(String),
+    Other(&'static str),
+}
+
+/// A configuration being read.
+#[derive(Debug)]
+pub(super) struct Document {
+    file: Option<PathBuf>,
+    root: BTreeMap<String, Node>,
+    problems: Vec<String>,
+}
+
+/// One table of it. What has not been taken from it at the end is unknown.
+#[derive(Debug)]
+pub(super) struct Section<'a> {
+    document: &'a mut Document,
+    name: String,
+    nodes: BTreeMap<String, Node>,
+    place: Place,
+}
+
+impl Document {
+    /// Reads a file, or nothing, and puts the environment's overrides over it.
+    ///
+    /// `foreign` names the sections of the sibling program, whose variables are not ours.
+    pub(super) fn read(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+        foreign: &[&str],
+    ) -> Result<Self, ConfigError> {
+        let root = file.map(read_file).transpose()?.unwrap_or_default();
+        let mut document = Self {
+            file: file.map(Into::into),
+            root,
+            problems: Vec::new(),
+        };
+        for (variable, value) in variables {
+            document.override_by(variable, value, foreign);
+        }
+        Ok(document)
+    }
+
+    fn override_by(&mut self, variable: String, value: String, foreign: &[&str]) {
+        let Some(path) = variable
+            .strip_prefix(PREFIX)
+            .filter(|path| path.contains("__"))
+        else {
+            return;
+        };
+        let path = path.to_ascii_lowercase();
+        let (section, key) = path.split_once("__").expect("filtered for it");
+        if foreign.contains(&section) {
+            return;
+        }
+        let place = Place::Variable(variable.clone());
+        let table = self.root.entry(section.into()).or_insert_with(|| Node {
+            place: place.clone(),
+            value: Value::Table(BTreeMap::new()),
+        });
+        if let Value::Table(table) = &mut table.value {
+            table.insert(
+                key.into(),
+                Node {
+                    place,
+                    value: Value::Raw(value),
+                },
+            );
+        }
+    }
+
+    /// The directory of the file, to which relative paths in it belong.
+    pub(super) fn directory(&self) -> PathBuf {
+        let parent = self.file.as_deref().and_then(Path::parent);
+        parent.map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// A table; `None` if it is absent.
+    pub(super) fn section(&mut self, name: &str) -> Option<Section<'_>> {
+        let node = self.root.remove(name)?;
+        let Value::Table(nodes) = node.value else {
+            self.problem(&node.place, name, "must be a section");
+            return None;
+        };
+        Some(Section {
+            document: self,
+            name: name.into(),
+            nodes,
+            place: node.place,
+        })
+    }
+
+    fn problem(&mut self, place: &Place, key: &str, message: impl fmt::Display) {
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        let place = match (place, file) {
+            (Place::Variable(variable), _) => format!("environment variable {variable}"),
+            (Place::Line(line), Some(file)) => format!("{file}:{line}"),
+            (Place::Line(_), None) => unreachable!("a line is a line of a file"),
+        };
+        self.problems.push(format!("{place}: {key}: {message}"));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// Lists every problem met, and every key that nobody took.
+    pub(super) fn finish(mut self) -> Result<(), ConfigError> {
+        for (name, node) in std::mem::take(&mut self.root) {
+            self.problem(&node.place, &name, "unknown section");
+        }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError(self.problems))
+        }
+    }
+}
+
+impl Section<'_> {
+    /// Takes a text and parses it. `None` if it is absent or a problem was noted.
+    pub(super) fn text<T, E: fmt::Display>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let node = self.nodes.remove(key)?;
+        let parsed = match &node.value {
+            Value::Text(text) | Value::Raw(text) => parse(text).map_err(|e| e.to_string()),
+            other => Err(format!("must be a text, is {}", other.kind())),
+        };
+        self.noted(&node.place, key, parsed)
+    }
+
+    /// Takes a whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let node = self.nodes.remove(key)?;
+        let (low, high) = (*bounds.start(), *bounds.end());
+        let number = match &node.value {
+            Value::Integer(number) => Ok(*number),
+            Value::Raw(text) => text.parse().map_err(|_| "text"),
+            other => Err(other.kind()),
+        };
+        let parsed = match number.map(u64::try_from) {
+            Ok(Ok(number)) if bounds.contains(&number) => Ok(number),
+            Ok(_) => Err(format!("must be from {low} to {high}")),
+            Err(kind) => Err(format!("must be a whole number, is {kind}")),
+        };
+        self.noted(&node.place, key, parsed)
+    }
+
+    /// Takes a list of texts.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let node = self.nodes.remove(key)?;
+        let list = match node.value {
+            Value::List(list) => list,
+            Value::Raw(text) => {
+                let parts = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty());
+                return Some(parts.map(str::to_owned).collect());
+            }
+            other => {
+                let message = format!("must be a list of texts, is {}", other.kind());
+                return self.noted(&node.place, key, Err(message));
+            }
+        };
+        let text = |node: Node| match node.value {
+            Value::Text(text) => Ok(text),
+            other => Err(format!("must hold texts only, holds {}", other.kind())),
+        };
+        let texts = list.into_iter().map(text).collect();
+        self.noted(&node.place, key, texts)
+    }
+
+    /// Takes a list of tables and reads each as a section.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &str,
+        mut read: impl FnMut(&mut Section<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(node) = self.nodes.remove(key) else {
+            return Vec::new();
+        };
+        let name = format!("{}.{key}", self.name);
+        let Value::List(list) = node.value else {
+            self.document
+                .problem(&node.place, &name, "must be a list of sections");
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for Node { place, value } in list {
+            let Value::Table(nodes) = value else {
+                self.document
+                    .problem(&place, &name, "must be a list of sections");
+                continue;
+            };
+            let name = name.clone();
+            let mut section = Section {
+                document: self.document,
+                name,
+                nodes,
+                place,
+            };
+            found.extend(read(&mut section));
+            section.finish();
+        }
+        found
+    }
+
+    /// Notes that a value is impossible together with others.
+    pub(super) fn problem(&mut self, key: &str, message: impl fmt::Display) {
+        let key = format!("{}.{key}", self.name);
+        let place = self.place.clone();
+        self.document.problem(&place, &key, message);
+    }
+
+    /// Notes that a key must be there.
+    pub(super) fn missing(&mut self, key: &str) {
+        self.problem(key, "is missing");
+    }
+
+    /// Whether the key is there and has not been taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.nodes.contains_key(key)
+    }
+
+    fn noted<T>(&mut self, place: &Place, key: &str, parsed: Result<T, String>) -> Option<T> {
+        let key = format!("{}.{key}", self.name);
+        parsed
+            .map_err(|message| self.document.problem(place, &key, message))
+            .ok()
+    }
+
+    /// Ends the section: what nobody took is unknown.
+    pub(super) fn finish(self) {
+        for (key, node) in self.nodes {
+            let key = format!("{}.{key}", self.name);
+            self.document.problem(&node.place, &key, "unknown key");
+        }
+    }
+}
+
+impl Value {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Raw(_) => "a text",
+            Self::Integer(_) => "a whole number",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a section",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+fn read_file(file: &Path) -> Result<BTreeMap<String, Node>, ConfigError> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        ConfigError(vec![format!(
+            "{shown}: cannot be read: {error}; name a file with --config"
+        )])
+    })?;
+    let table = DeTable::parse(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(&text, span.start));
+        ConfigError(vec![format!(
+            "{shown}:{line}: not valid TOML: {}",
+            error.message()
+        )])
+    })?;
+    Ok(nodes(&text, table.get_ref()))
+}
+
+fn nodes(text: &str, table: &DeTable<'_>) -> BTreeMap<String, Node> {
+    let node = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+        let key: &std::borrow::Cow<'_, str> = key.get_ref();
+        (key.to_string(), node(text, value))
+    };
+    table.iter().map(node).collect()
+}
+
+fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
+    let value = match spanned.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a number that is too large"), Value::Integer),
+        DeValue::Array(list) => Value::List(list.iter().map(|item| node(text, item)).collect()),
+        DeValue::Table(table) => Value::Table(nodes(text, table)),
+        DeValue::Float(_) => Value::Other("a fractional number"),
+        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Datetime(_) => Value::Other("a date"),
+    };
+    Node {
+        place: Place::Line(line_of(text, spanned.span().start)),
+        value,
+    }
+}
+
+fn line_of(text: &str, byte: usize) -> usize {
+    1 + text
+        .bytes()
+        .take(byte)
+        .filter(|&byte| byte == b'\n')
+        .count()
+}

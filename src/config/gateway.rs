@@ -1,0 +1,173 @@
+//! `stockgate.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::document::{ConfigError, Document, Section};
+use super::mqtt::{self, MqttConfig};
+use super::{address, log_level, name, secret};
+use crate::limits::RESERVATION_TTL_S_MAX;
+use crate::terminal::{Role, Token};
+
+/// The configuration of a gateway; [`GatewayConfig::default`] is what holds without a file.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// `gateway.site`: the warehouse.
+    pub site: String,
+    /// `gateway.id`: this gateway within it.
+    pub id: String,
+    /// `gateway.data_dir`: where the database lives.
+    pub data_dir: PathBuf,
+    /// `terminals.listen`.
+    pub listen: SocketAddr,
+    /// `terminals.allowed_origins`: pages from elsewhere that may use this gateway.
+    pub allowed_origins: Vec<String>,
+    /// `terminals.tokens`.
+    pub tokens: Vec<Token>,
+    /// `mqtt`: absent, there is no sync.
+    pub mqtt: Option<MqttConfig>,
+    /// `stock.reservation_ttl_s`: life of a reservation that names none.
+    pub reservation_ttl_s: u64,
+    /// `stock.ledger_retention_days`: age at which confirmed entries are forgotten.
+    pub ledger_retention_days: u64,
+    /// `log.level`.
+    pub log_level: String,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        let data_dir = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+        Self {
+            site: "wh-01".into(),
+            id: "gw-01".into(),
+            data_dir: data_dir.unwrap_or_else(|| "stockgate-data".into()),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_origins: Vec::new(),
+            tokens: Vec::new(),
+            mqtt: None,
+            reservation_ttl_s: 900,
+            ledger_retention_days: 30,
+            log_level: "info".into(),
+        }
+    }
+}
+
+impl GatewayConfig {
+    /// Reads a file, if there is one, with the process's environment over it.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::read(file, std::env::vars())
+    }
+
+    fn read(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut document = Document::read(file, variables, &["hub"])?;
+        let directory = document.directory();
+        let mut config = Self::default();
+        if let Some(section) = document.section("gateway") {
+            config.read_gateway(section);
+        }
+        if let Some(section) = document.section("terminals") {
+            config.read_terminals(section, &directory);
+        }
+        if let Some(section) = document.section("mqtt") {
+            config.mqtt = mqtt::read(section, &directory);
+        }
+        if let Some(section) = document.section("stock") {
+            config.read_stock(section);
+        }
+        if let Some(mut section) = document.section("log") {
+            set(&mut config.log_level, section.text("level", log_level));
+            section.finish();
+        }
+        document.finish()?;
+        Ok(config)
+    }
+
+    fn read_gateway(&mut self, mut section: Section<'_>) {
+        set(&mut self.site, section.text("site", name));
+        set(&mut self.id, section.text("id", name));
+        let path = |text: &str| match text {
+            "" => Err("must name a directory"),
+            path => Ok(PathBuf::from(path)),
+        };
+        set(&mut self.data_dir, section.text("data_dir", path));
+        section.finish();
+    }
+
+    fn read_terminals(&mut self, mut section: Section<'_>, directory: &Path) {
+        set(&mut self.listen, section.text("listen", address));
+        set(&mut self.allowed_origins, section.texts("allowed_origins"));
+        let has_tokens = section.has("tokens");
+        self.tokens = section.tables("tokens", |token| read_token(token, directory));
+        if !self.listen.ip().is_loopback() && !has_tokens {
+            let message = format!(
+                "{} can be reached from outside, and no tokens are configured; add [[terminals.tokens]] or listen on 127.0.0.1",
+                self.listen
+            );
+            section.problem("listen", message);
+        }
+        for (at, token) in self.tokens.iter().enumerate() {
+            if self.tokens[..at]
+                .iter()
+                .any(|other| other.name == token.name)
+            {
+                section.problem(
+                    "tokens",
+                    format!("two tokens have the name {:?}", token.name),
+                );
+            }
+        }
+        section.finish();
+    }
+
+    fn read_stock(&mut self, mut section: Section<'_>) {
+        let ttl_s = section.number("reservation_ttl_s", 1..=RESERVATION_TTL_S_MAX);
+        set(&mut self.reservation_ttl_s, ttl_s);
+        set(
+            &mut self.ledger_retention_days,
+            section.number("ledger_retention_days", 1..=36_500),
+        );
+        section.finish();
+    }
+}
+
+fn read_token(section: &mut Section<'_>, directory: &Path) -> Option<Token> {
+    let token_name = section.text("name", name);
+    let role = section.text("role", |text| match text {
+        "viewer" => Ok(Role::Viewer),
+        "operator" => Ok(Role::Operator),
+        "admin" => Ok(Role::Admin),
+        other => Err(format!("must be viewer, operator or admin, is {other:?}")),
+    });
+    let secrets = (section.has("token"), section.has("token_file"));
+    let literal = section.text("token", |text| match text {
+        "" => Err("must not be empty"),
+        token => Ok(token.to_owned()),
+    });
+    let from_file = section.text("token_file", |file| secret(file, directory));
+    match secrets {
+        (true, true) => section.problem("token", "give either token or token_file"),
+        (false, false) => section.missing("token_file"),
+        (true, false) | (false, true) => {}
+    }
+    Some(Token {
+        name: token_name?,
+        role: role?,
+        secret: literal.or(from_file)?,
+    })
+}
+
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+#[cfg(test)]
+#[path = "gateway_tests.rs"]
+mod tests;

@@ -1,0 +1,77 @@
+//! `stockgate-hub.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::document::{ConfigError, Document};
+use super::gateway::set;
+use super::mqtt::{self, MqttConfig};
+use super::{address, log_level, name};
+
+/// The configuration of a hub.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// `hub.store`: the file of the SQLite database.
+    pub store: PathBuf,
+    /// `hub.listen`.
+    pub listen: SocketAddr,
+    /// `hub.worker`: names this process to the broker.
+    pub worker: String,
+    /// `mqtt`: absent, the hub serves its books and takes nothing in.
+    pub mqtt: Option<MqttConfig>,
+    /// `log.level`.
+    pub log_level: String,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        let directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+        Self {
+            store: directory
+                .unwrap_or_else(|| "stockgate-hub-data".into())
+                .join("hub.db"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            worker: "hub-1".into(),
+            mqtt: None,
+            log_level: "info".into(),
+        }
+    }
+}
+
+impl HubConfig {
+    /// Reads a file, if there is one, with the process's environment over it.
+    ///
+    /// # Errors
+    /// Lists everything that is wrong.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let foreign = ["gateway", "terminals", "stock"];
+        let mut document = Document::read(file, std::env::vars(), &foreign)?;
+        let directory = document.directory();
+        let mut config = Self::default();
+        if let Some(mut section) = document.section("hub") {
+            set(&mut config.store, section.text("store", store));
+            set(&mut config.listen, section.text("listen", address));
+            set(&mut config.worker, section.text("worker", name));
+            section.finish();
+        }
+        if let Some(section) = document.section("mqtt") {
+            config.mqtt = mqtt::read(section, &directory);
+        }
+        if let Some(mut section) = document.section("log") {
+            set(&mut config.log_level, section.text("level", log_level));
+            section.finish();
+        }
+        document.finish()?;
+        Ok(config)
+    }
+}
+
+fn store(text: &str) -> Result<PathBuf, String> {
+    match text.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(path.into()),
+        Some(("postgres" | "postgresql", _)) => {
+            Err("this version keeps its books in SQLite; say sqlite:PATH".into())
+        }
+        Some(_) | None => Err(format!("must be sqlite:PATH, is {text:?}")),
+    }
+}

@@ -1,0 +1,65 @@
+//! Configuration: a TOML file, environment variables over it, defaults below it.
+//!
+//! What comes out of here is typed and possible; nothing starts half-configured.
+
+mod document;
+mod gateway;
+#[cfg(feature = "hub")]
+mod hub;
+mod mqtt;
+
+pub use self::document::ConfigError;
+pub use self::gateway::GatewayConfig;
+#[cfg(feature = "hub")]
+pub use self::hub::HubConfig;
+pub use self::mqtt::{BrokerUrl, MqttConfig};
+
+/// Why a text is no level or filter for logs.
+fn log_level(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) if !text.is_empty() => Ok(text.into()),
+        Ok(_) => Err("must not be empty; say error, warn, info, debug or trace".into()),
+        Err(error) => Err(format!(
+            "must be error, warn, info, debug or trace: {error}"
+        )),
+    }
+}
+
+/// The name of a site, a gateway or a worker: 1 to 64 of `[A-Za-z0-9._-]`, as MQTT topics and
+/// broker rules need it.
+fn name(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        return Ok(text.into());
+    }
+    Err(format!("must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"))
+}
+
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("must be an IP address and port, such as 127.0.0.1:8080, is {text:?}"))
+}
+
+/// Reads a secret from a file: in `$CREDENTIALS_DIRECTORY` if it is there, else beside the
+/// configuration. A last line feed is not part of it.
+fn secret(file: &str, directory: &std::path::Path) -> Result<String, String> {
+    if file.is_empty() {
+        return Err("must name a file".into());
+    }
+    let path = path_of(file, directory);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let secret = text.strip_suffix('\n').unwrap_or(&text);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    if secret.is_empty() {
+        return Err(format!("{} is empty", path.display()));
+    }
+    Ok(secret.into())
+}
+
+fn path_of(file: &str, directory: &std::path::Path) -> std::path::PathBuf {
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .map(|credentials| std::path::Path::new(&credentials).join(file))
+        .filter(|path| path.exists());
+    credential.unwrap_or_else(|| directory.join(file))
+}

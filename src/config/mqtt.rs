@@ -1,0 +1,154 @@
+//! The way to the broker, the same for gateway and hub.
+
+use std::path::{Path, PathBuf};
+
+use super::document::Section;
+use super::{path_of, secret};
+
+/// The `[mqtt]` section.
+#[derive(Clone)]
+pub struct MqttConfig {
+    /// Where the broker is.
+    pub url: BrokerUrl,
+    /// For brokers that want one.
+    pub username: Option<String>,
+    /// Goes with the username.
+    pub password: Option<String>,
+    /// PEM of the authorities that may vouch for the broker.
+    pub ca_file: Option<PathBuf>,
+    /// PEM of our own certificate chain and key, for mutual TLS.
+    pub identity_files: Option<(PathBuf, PathBuf)>,
+}
+
+impl std::fmt::Debug for MqttConfig {
+    /// Leaves the password out, so that it never gets into a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MqttConfig({:?})", self.url)
+    }
+}
+
+/// `mqtt://host[:port]`, or `mqtts://` for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerUrl {
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Name or address.
+    pub host: String,
+    /// By default 1883, with TLS 8883.
+    pub port: u16,
+}
+
+impl BrokerUrl {
+    /// Takes a broker's address.
+    ///
+    /// # Errors
+    /// Says what an address looks like.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user or path, is {text:?}"
+            )
+        };
+        let (tls, rest) = match (text.strip_prefix("mqtt://"), text.strip_prefix("mqtts://")) {
+            (Some(rest), _) => (false, rest),
+            (None, Some(rest)) => (true, rest),
+            (None, None) => return Err(wrong()),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| wrong())?)
+            }
+            Some(_) | None => (rest, if tls { 8883 } else { 1883 }),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() || port == 0 || host.contains(['/', '@', '?', '#', ' ']) {
+            return Err(wrong());
+        }
+        Ok(Self {
+            tls,
+            host: host.into(),
+            port,
+        })
+    }
+}
+
+pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
+    let has_url = section.has("url");
+    let url = section.text("url", BrokerUrl::parse);
+    if !has_url {
+        section.missing("url");
+    }
+    let non_empty = |text: &str| Ok::<_, String>(Some(text.to_owned()).filter(|t| !t.is_empty()));
+    let username = section.text("username", non_empty).flatten();
+    let password_file = |file: &str| match file {
+        "" => Ok(None),
+        file => secret(file, directory).map(Some),
+    };
+    let password = section.text("password_file", password_file).flatten();
+    let mut file = |key: &str| {
+        section
+            .text(key, |file| existing(file, directory))
+            .flatten()
+    };
+    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
+    if password.is_some() && username.is_none() {
+        section.problem("password_file", "needs a username beside it");
+    }
+    if cert_file.is_some() != key_file.is_some() {
+        section.problem("cert_file", "cert_file and key_file go together");
+    }
+    let plain = url.as_ref().is_some_and(|url| !url.tls);
+    if plain && (ca_file.is_some() || cert_file.is_some()) {
+        section.problem("url", "certificates need mqtts://, this is mqtt://");
+    }
+    section.finish();
+    let identity_files = cert_file.zip(key_file);
+    Some(MqttConfig {
+        url: url?,
+        username,
+        password,
+        ca_file,
+        identity_files,
+    })
+}
+
+fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let path = path_of(file, directory);
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(Some(path)),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broker_addresses_have_a_scheme_a_host_and_perhaps_a_port() {
+        let url = |text: &str| BrokerUrl::parse(text).map(|url| (url.tls, url.host, url.port));
+        assert_eq!(
+            url("mqtt://127.0.0.1:1884"),
+            Ok((false, "127.0.0.1".into(), 1884))
+        );
+        assert_eq!(
+            url("mqtts://hub.example"),
+            Ok((true, "hub.example".into(), 8883))
+        );
+        assert_eq!(url("mqtt://[::1]:1883/"), Ok((false, "::1".into(), 1883)));
+        for wrong in [
+            "hub:1883",
+            "mqtt://",
+            "mqtt://h:x",
+            "mqtt://u@h",
+            "mqtt://h/path",
+            "mqtt://h:0",
+        ] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

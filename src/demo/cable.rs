@@ -1,0 +1,59 @@
+//! A cable that can be pulled: a TCP relay between the gateway and the broker.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Context as _;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// The end one pulls at. Dropping it pulls the cable for good.
+#[derive(Debug)]
+pub(super) struct Cable {
+    /// Where to connect to.
+    pub(super) address: SocketAddr,
+    plugged: watch::Sender<bool>,
+}
+
+impl Cable {
+    /// Lays a cable to an address, plugged in.
+    pub(super) async fn to(target: SocketAddr) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("no free port")?;
+        let address = listener.local_addr()?;
+        let (plugged, receiver) = watch::channel(true);
+        tokio::spawn(relay(listener, target, receiver));
+        Ok(Self { address, plugged })
+    }
+
+    pub(super) fn plug(&self, plugged: bool) {
+        self.plugged.send_replace(plugged);
+    }
+
+    pub(super) fn is_plugged(&self) -> bool {
+        *self.plugged.borrow()
+    }
+}
+
+async fn relay(listener: TcpListener, target: SocketAddr, plugged: watch::Receiver<bool>) {
+    while let Ok((near, _)) = listener.accept().await {
+        if plugged.has_changed().is_err() {
+            return;
+        }
+        tokio::spawn(connect(near, target, plugged.clone()));
+    }
+}
+
+async fn connect(mut near: TcpStream, target: SocketAddr, mut plugged: watch::Receiver<bool>) {
+    if !*plugged.borrow() {
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect(target).await else {
+        return;
+    };
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = plugged.wait_for(|plugged| !plugged) => {}
+    }
+}

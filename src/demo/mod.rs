@@ -1,0 +1,270 @@
+//! `stockgate demo`: gateway, hub and broker in one process, a shop that is open, and a cable
+//! that is pulled now and then. At the end the books of both sides must agree to the unit.
+
+mod broker;
+mod cable;
+mod shop;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::task::JoinSet;
+
+use self::cable::Cable;
+use self::shop::{Tally, Terminal};
+use crate::cli::replay::{ReplayArguments, replay};
+use crate::cli::{GatewayArguments, on_signal, say};
+use crate::clock;
+use crate::config::{BrokerUrl, GatewayConfig, HubConfig, MqttConfig};
+use crate::gateway::Gateway;
+use crate::hub::Hub;
+use crate::limits::PAGE_MAX;
+use crate::stop::{self, Stop};
+
+/// Terminals in the shop.
+const TERMINALS: u64 = 4;
+/// The cable is in for so long, then out for so long.
+const PLUGGED: Duration = Duration::from_secs(6);
+/// See [`PLUGGED`].
+const PULLED: Duration = Duration::from_secs(4);
+/// How long the books may take to agree once the shop is closed.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// What the demo shows.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DemoArguments {
+    /// End after so many seconds; without it, on Ctrl-C
+    #[arg(long)]
+    duration: Option<u64>,
+    /// Orders from a CSV file instead of simulated ones
+    #[arg(long)]
+    orders: Option<PathBuf>,
+    /// What the simulated orders are made from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Simulated requests a second
+    #[arg(long, default_value_t = 200.0)]
+    rate: f64,
+}
+
+/// Runs the demo.
+pub(crate) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
+    let directory = std::env::temp_dir().join(format!("stockgate-demo-{}", std::process::id()));
+    let result = show(&arguments, &directory).await;
+    let _ = std::fs::remove_dir_all(&directory);
+    result
+}
+
+async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()> {
+    let (stopper, mut stop) = stop::channel();
+    on_signal(stopper);
+    let broker = broker::start()?;
+    let cable = Cable::to(broker).await?;
+    let hub = Hub::start(hub_config(broker, directory)).await?;
+    let gateway = start_gateway(cable.address, directory).await?;
+    say(format!("terminal page   http://{}/", gateway.address));
+    say(format!(
+        "hub's books     http://{}/api/reconcile",
+        hub.address
+    ));
+
+    let tally = Arc::new(Tally::default());
+    let mut shop = open_shop(arguments, gateway.address, &tally).await?;
+    let failure = watch(arguments, &gateway, &cable, &tally, &mut shop, &mut stop).await;
+    tally.closed.store(true, Ordering::Relaxed);
+    if arguments.orders.is_some() {
+        // A file is replayed as far as it came; its requests are decided or not, never half.
+        shop.shutdown().await;
+    }
+    while let Some(ended) = shop.join_next().await {
+        ended??;
+    }
+    failure?;
+    settle(&gateway, &cable, &tally).await?;
+    let books = compare(&gateway, &hub).await;
+    gateway.stop().await;
+    hub.stop().await;
+    books
+}
+
+async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway> {
+    let config = GatewayConfig {
+        data_dir: directory.join("gateway"),
+        mqtt: Some(mqtt(broker)),
+        ..GatewayConfig::default()
+    };
+    let usual = config.listen;
+    // The usual port, so that the page's address is easy to remember; if it is taken, any.
+    let taken = std::net::TcpListener::bind(usual).is_err();
+    let listen = if taken {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    } else {
+        usual
+    };
+    Gateway::start(GatewayConfig { listen, ..config }).await
+}
+
+fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {
+    HubConfig {
+        store: directory.join("hub.db"),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        mqtt: Some(mqtt(broker)),
+        ..HubConfig::default()
+    }
+}
+
+fn mqtt(broker: SocketAddr) -> MqttConfig {
+    MqttConfig {
+        url: BrokerUrl {
+            tls: false,
+            host: broker.ip().to_string(),
+            port: broker.port(),
+        },
+        username: None,
+        password: None,
+        ca_file: None,
+        identity_files: None,
+    }
+}
+
+/// Starts whoever makes the orders.
+async fn open_shop(
+    arguments: &DemoArguments,
+    address: SocketAddr,
+    tally: &Arc<Tally>,
+) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    let mut shop = JoinSet::new();
+    let gateway = GatewayArguments::at(address);
+    if let Some(file) = &arguments.orders {
+        let tally = Arc::clone(tally);
+        let arguments = ReplayArguments::demo(file.clone(), gateway);
+        shop.spawn(async move {
+            replay(arguments, |answer| tally.count(answer["ok"] == true))
+                .await
+                .map(|_| ())
+        });
+        return Ok(shop);
+    }
+    let rate = (arguments.rate / TERMINALS as f64).clamp(0.01, 10_000.0);
+    for number in 0..TERMINALS {
+        let client = gateway.connect().await?;
+        let mut terminal = Terminal::new(client, arguments.seed, number, Arc::clone(tally));
+        if number == 0 {
+            terminal.open_shop().await?;
+        }
+        shop.spawn(terminal.work(rate));
+    }
+    Ok(shop)
+}
+
+/// Pulls and plugs the cable and prints what happens, until the time is over.
+async fn watch(
+    arguments: &DemoArguments,
+    gateway: &Gateway,
+    cable: &Cable,
+    tally: &Tally,
+    shop: &mut JoinSet<anyhow::Result<()>>,
+    stop: &mut Stop,
+) -> anyhow::Result<()> {
+    let started = clock::instant();
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.requested() => return Ok(()),
+            ended = shop.join_next() => return match ended {
+                Some(ended) => ended?,
+                None => Ok(()),
+            },
+        }
+        let elapsed = started.elapsed();
+        if arguments
+            .duration
+            .is_some_and(|duration| elapsed.as_secs() >= duration)
+        {
+            return Ok(());
+        }
+        let into_cycle = elapsed.as_secs() % (PLUGGED + PULLED).as_secs();
+        cable.plug(into_cycle < PLUGGED.as_secs());
+        report(elapsed, gateway, cable, tally);
+    }
+}
+
+fn report(elapsed: Duration, gateway: &Gateway, cable: &Cable, tally: &Tally) {
+    let sync = gateway.view.sync_status();
+    let cable = if cable.is_plugged() { "in" } else { "out" };
+    say(format!(
+        "{:>4} s  cable {cable:<3}  sync {:<7}  {:>8} decided  {:>6} refused  {:>7} pending  {:>8} confirmed",
+        elapsed.as_secs(),
+        sync.state,
+        tally.decided.load(Ordering::Relaxed),
+        tally.refused.load(Ordering::Relaxed),
+        sync.pending,
+        sync.acked_seq,
+    ));
+}
+
+/// Plugs the cable in and waits until the hub has everything.
+async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Result<()> {
+    cable.plug(true);
+    let started = clock::instant();
+    while started.elapsed() < SETTLE {
+        // An open reservation may still end by itself, and is an entry then.
+        if gateway.view.sync_status().pending == 0 && gateway.view.stock().hold_count() == 0 {
+            return Ok(());
+        }
+        report(started.elapsed(), gateway, cable, tally);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    bail!(
+        "the hub did not get everything within {} s",
+        SETTLE.as_secs()
+    )
+}
+
+/// Compares gateway and hub, SKU by SKU.
+async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
+    let at_hub = hub_stock(hub).await?;
+    let at_gateway: BTreeMap<String, (i64, i64)> = gateway
+        .view
+        .stock()
+        .items_after("", None)
+        .map(|(sku, item)| (sku.to_string(), (item.on_hand, item.reserved)))
+        .collect();
+    let skus = at_gateway.keys().chain(at_hub.keys());
+    let differing = skus
+        .filter(|sku| at_gateway.get(*sku) != at_hub.get(*sku))
+        .count();
+    let balanced = hub.reader.reconcile().await?.balanced;
+    if differing > 0 || !balanced {
+        bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
+    }
+    let units: i64 = at_gateway.values().map(|(on_hand, _)| on_hand).sum();
+    let (skus, entries) = (at_gateway.len(), gateway.view.acked_seq());
+    say(format!(
+        "the books agree: {entries} entries, {skus} SKUs, {units} units, balanced"
+    ));
+    Ok(())
+}
+
+async fn hub_stock(hub: &Hub) -> anyhow::Result<BTreeMap<String, (i64, i64)>> {
+    let mut stock = BTreeMap::new();
+    let mut after = Some(String::new());
+    while let Some(cursor) = after {
+        let page = hub.reader.stock(cursor, PAGE_MAX).await?;
+        for item in page.items {
+            let held = item
+                .gateways
+                .first()
+                .context("a SKU is known from a gateway's entry")?;
+            stock.insert(item.sku.clone(), (held.on_hand, held.reserved));
+        }
+        after = page.next;
+    }
+    Ok(stock)
+}

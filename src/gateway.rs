@@ -1,0 +1,139 @@
+//! The gateway, put together: every part, every channel, and the order in which they end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::GatewayConfig;
+use crate::limits::STOP_GRACE;
+use crate::stop::{self, Stop, Stopper};
+use crate::store::{LedgerReader, Store};
+use crate::sync::UpLink;
+use crate::terminal::{self, Access};
+use crate::view::{Link, View};
+use crate::writer::{Intake, Rules, Writer};
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What it publishes.
+    pub view: Arc<View>,
+    /// Where terminals reach it.
+    pub address: SocketAddr,
+    intake: Intake,
+    stopper: Stopper,
+    tasks: JoinSet<()>,
+    writer: JoinHandle<()>,
+}
+
+/// Runs a gateway until a stop is requested.
+///
+/// # Errors
+/// If it cannot start: database, data directory or address.
+pub async fn run(config: GatewayConfig, mut stop: Stop) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config).await?;
+    stop.requested().await;
+    gateway.stop().await;
+    Ok(())
+}
+
+impl Gateway {
+    /// Opens the database and starts everything; returns when terminals can connect.
+    ///
+    /// # Errors
+    /// If the database, the data directory or the address cannot be used.
+    pub async fn start(config: GatewayConfig) -> anyhow::Result<Self> {
+        let (store, opened) = Store::open(&config.data_dir, &config.site, &config.id)?;
+        let ledger = LedgerReader::open(&config.data_dir)?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
+        let address = listener.local_addr()?;
+
+        let oldest_pending = store.decided_at_ms(opened.position.acked_seq + 1)?;
+        let link = match config.mqtt {
+            Some(_) => Link::Offline("not connected to the broker yet".into()),
+            None => Link::Disabled,
+        };
+        let clock = Clock::starting_at(opened.position.running_ms);
+        let acked_seq = opened.position.acked_seq;
+        let view = View::new(
+            opened.origin,
+            clock,
+            opened.stock,
+            acked_seq,
+            oldest_pending,
+            link,
+        );
+        let view = Arc::new(view);
+        let rules = Rules {
+            reservation_ttl_s: config.reservation_ttl_s,
+            retention_ms: config.ledger_retention_days * 24 * 3_600_000,
+        };
+        let (writer, intake) = Writer::new(store, Arc::clone(&view), rules, opened.position);
+        let writer = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(|| writer.run())?;
+
+        let (stopper, stop) = stop::channel();
+        let mut tasks = JoinSet::new();
+        let access = Access::new(config.tokens, config.allowed_origins);
+        let served = (Arc::clone(&view), intake.clone(), ledger.clone());
+        tasks.spawn(terminal::serve(
+            listener,
+            served.0,
+            served.1,
+            served.2,
+            access,
+            stop.clone(),
+        ));
+        if let Some(mqtt) = &config.mqtt {
+            let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger)?;
+            tasks.spawn(link.run(stop));
+        }
+        let gateway = Self {
+            view,
+            address,
+            intake,
+            stopper,
+            tasks,
+            writer,
+        };
+        gateway.announce();
+        Ok(gateway)
+    }
+
+    fn announce(&self) {
+        let origin = &self.view.origin;
+        let (seq, skus) = {
+            let stock = self.view.stock();
+            (stock.seq(), stock.sku_count())
+        };
+        tracing::info!(
+            site = origin.site, gateway = origin.gateway, epoch = %origin.epoch,
+            ledger_seq = seq, skus, address = %self.address,
+            "the gateway is ready, terminals at http://{}/", self.address,
+        );
+    }
+
+    /// Ends in the reverse order: no new requests, then the link, then what waits for the writer.
+    pub async fn stop(mut self) {
+        self.stopper.stop();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut");
+            self.tasks.shutdown().await;
+        }
+        while !self.intake.stop() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        tracing::info!("the gateway has stopped");
+    }
+}

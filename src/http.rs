@@ -1,0 +1,160 @@
+//! A small HTTP/1.1 server with limits, shared by the terminal port and the hub.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use percent_encoding::percent_decode_str;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::limits::{
+    BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, STOP_GRACE,
+};
+use crate::stop::Stop;
+
+/// A whole response.
+pub type Reply = Response<Full<Bytes>>;
+
+/// Serves connections until a stop is requested, then lets the open requests finish.
+pub async fn serve<H, F>(listener: TcpListener, mut stop: Stop, handler: H)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await;
+        let accepted = tokio::select! {
+            () = stop.requested() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, handler.clone(), stop.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            // Out of file handles, most likely: let some connections end.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(STOP_GRACE / 2, drained).await;
+}
+
+async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, handler: H, mut stop: Stop)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F,
+    F: Future<Output = Reply>,
+{
+    // Answers are small and awaited: never hold one back to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let reply = handler(request, peer);
+        async move { Ok::<_, Infallible>(reply.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.requested() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, %peer, "a connection ended early");
+    }
+}
+
+/// Why a request's body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Over 64 KiB.
+    TooLarge,
+    /// The connection broke, or the client was too slow.
+    Broken,
+}
+
+/// Reads a body of bounded size in bounded time.
+///
+/// # Errors
+/// If it is too large, too slow or broken off.
+pub async fn body(request: Incoming) -> Result<Bytes, BodyError> {
+    let limited = Limited::new(request, BODY_BYTES_MAX);
+    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(BodyError::Broken),
+    }
+}
+
+/// The parts of a path, percent-decoded; `None` if one is not UTF-8.
+pub fn segments(path: &str) -> Option<Vec<String>> {
+    path.trim_start_matches('/')
+        .split('/')
+        .map(|part| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned()))
+        .collect()
+}
+
+/// The value of a query parameter.
+pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    form_urlencoded::parse(query?.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// A response with a body of this type.
+pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_decoded_part_by_part() {
+        let parts = segments("/api/stock/a%2Fb%20c").unwrap();
+        assert_eq!(parts, ["api", "stock", "a/b c"]);
+        assert_eq!(segments("/api/%ff"), None);
+        assert_eq!(segments("/").unwrap(), [""]);
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        assert_eq!(
+            parameter(Some("prefix=8+5&limit=3"), "prefix").as_deref(),
+            Some("8 5")
+        );
+        assert_eq!(parameter(Some("a=1"), "b"), None);
+        assert_eq!(parameter(None, "b"), None);
+    }
+}

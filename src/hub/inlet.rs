@@ -1,0 +1,157 @@
+//! Takes in what gateways publish and hands it to the clerk.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use anyhow::Context as _;
+use rumqttc::{AsyncClient, ClientError, QoS};
+use tokio::sync::mpsc;
+
+use super::clerk::Job;
+use super::{HubMetrics, Outlet};
+use crate::clock::Clock;
+use crate::config::MqttConfig;
+use crate::limits::HUB_GATEWAYS_MAX;
+use crate::repeat::Repeat;
+use crate::stop::Stop;
+use crate::sync::Frame;
+use crate::sync::mqtt::{Backoff, Broker, Connection, Event};
+use crate::sync::topic::{Channel, Topic};
+
+#[derive(Debug)]
+pub(super) struct Inlet {
+    broker: Broker,
+    jobs: mpsc::Sender<Job>,
+    outlet: Outlet,
+    metrics: Arc<HubMetrics>,
+    clock: Clock,
+    backoff: Backoff,
+    lost: Repeat,
+    unreadable: HashMap<Topic, Repeat>,
+}
+
+impl Inlet {
+    pub(super) fn new(
+        config: &MqttConfig,
+        worker: &str,
+        jobs: mpsc::Sender<Job>,
+        outlet: Outlet,
+        metrics: Arc<HubMetrics>,
+    ) -> anyhow::Result<Self> {
+        let broker = Broker::new(config, worker, None).context("[mqtt]")?;
+        Ok(Self {
+            broker,
+            jobs,
+            outlet,
+            metrics,
+            clock: Clock::starting_at(0),
+            backoff: Backoff::default(),
+            lost: Repeat::default(),
+            unreadable: HashMap::new(),
+        })
+    }
+
+    /// Keeps the connection up until a stop is requested.
+    pub(super) async fn run(mut self, mut stop: Stop) {
+        loop {
+            let mut connection = self.broker.connect();
+            let reason = tokio::select! {
+                reason = self.converse(&mut connection) => reason,
+                () = stop.requested() => return self.set_outlet(None),
+            };
+            self.set_outlet(None);
+            drop(connection);
+            if self.lost.due(self.clock.since_start_ms()) {
+                tracing::warn!(
+                    reason,
+                    "the broker is out of reach; the gateways keep what they have"
+                );
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.backoff.next_wait()) => {}
+                () = stop.requested() => return,
+            }
+        }
+    }
+
+    /// Takes in events until the connection is lost; returns why.
+    async fn converse(&mut self, connection: &mut Connection) -> String {
+        while let Some(event) = connection.events.recv().await {
+            match event {
+                Event::Connected => {
+                    if let Err(error) = self.connected(&connection.client).await {
+                        return error.to_string();
+                    }
+                }
+                Event::Received { topic, payload } => {
+                    if let Some(job) = self.job(&topic, &payload) {
+                        // Waiting here slows the broker down, which is what is wanted.
+                        let _ = self.jobs.send(job).await;
+                    }
+                }
+                Event::Lost(reason) => return reason,
+            }
+        }
+        "the client ended".into()
+    }
+
+    async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
+        client.try_subscribe(Topic::all(Channel::Up), QoS::AtLeastOnce)?;
+        client.try_subscribe(Topic::all(Channel::State), QoS::AtLeastOnce)?;
+        self.set_outlet(Some(client.clone()));
+        self.backoff.reset();
+        tracing::info!(
+            broker = self.broker.name,
+            losses = self.lost.take(),
+            "connected to the broker"
+        );
+        let _ = self.jobs.send(Job::Announce).await;
+        Ok(())
+    }
+
+    fn job(&mut self, topic: &str, payload: &[u8]) -> Option<Job> {
+        let (topic, channel) = Topic::parse(topic)?;
+        match channel {
+            Channel::Up => match Frame::decode(payload) {
+                Ok(frame) => Some(Job::Frame(topic, frame)),
+                Err(error) => {
+                    self.note_unreadable(topic, &error.to_string());
+                    None
+                }
+            },
+            Channel::State => Some(Job::Online(topic, online(payload)?)),
+            Channel::Down => None,
+        }
+    }
+
+    fn note_unreadable(&mut self, topic: Topic, error: &str) {
+        self.metrics.frames_bad.inc();
+        if self.unreadable.len() >= HUB_GATEWAYS_MAX {
+            self.unreadable.clear();
+        }
+        let now_ms = self.clock.since_start_ms();
+        if self
+            .unreadable
+            .entry(topic.clone())
+            .or_default()
+            .due(now_ms)
+        {
+            tracing::warn!(gateway = %topic, error, "a frame was left aside, nothing was changed by it");
+        }
+    }
+
+    fn set_outlet(&self, client: Option<AsyncClient>) {
+        *self.outlet.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+}
+
+/// Whether a retained state says that its gateway is there.
+fn online(payload: &[u8]) -> Option<bool> {
+    #[derive(serde::Deserialize)]
+    struct State {
+        online: bool,
+    }
+    serde_json::from_slice(payload)
+        .ok()
+        .map(|State { online }| online)
+}

@@ -1,0 +1,104 @@
+//! Every bound of the program, in one place. Full is an answer: whoever meets one of these
+//! is told so, and nothing grows without end.
+
+use std::time::Duration;
+
+/// Bytes in a SKU, an order id or a request id that a client chose.
+pub const ID_BYTES_MAX: usize = 64;
+/// The longest request id the gateway makes itself: `release:` before a reservation's id.
+pub const REQUEST_ID_BYTES_MAX: usize = ID_BYTES_MAX + "release:".len();
+/// Units in one line of a mutation.
+pub const QUANTITY_MAX: u64 = 1_000_000_000;
+/// Units of one SKU: what a JSON number holds exactly.
+pub const STOCK_MAX: i64 = (1 << 53) - 1;
+/// Lines in one mutation.
+pub const LINES_MAX: usize = 1_000;
+/// Bytes in a request body or a WebSocket message.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Items in one page of a query.
+pub const PAGE_MAX: usize = 1_000;
+/// Items in a page when the client names no limit.
+pub const PAGE_DEFAULT: usize = 100;
+/// Seconds a reservation may last: one year.
+pub const RESERVATION_TTL_S_MAX: u64 = 366 * 24 * 3600;
+/// Open reservations; they are held in memory.
+pub const RESERVATIONS_MAX: usize = 100_000;
+
+/// Mutations that wait for the writer, over all connections; beyond it: `overloaded`.
+pub const INTAKE_MAX: usize = 4_096;
+/// Places in the intake kept for the gateway itself, so that terminals cannot starve the sync.
+pub const INTAKE_RESERVED: usize = 64;
+/// Mutations decided in one commit.
+pub const COMMIT_JOBS_MAX: usize = 1_024;
+/// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
+pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
+/// How often an idle writer looks after expiry, clock and storage.
+pub const WRITER_IDLE: Duration = Duration::from_secs(1);
+/// How often the running clock is put on disk while reservations are open.
+pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
+/// Request outcomes and ledger entries deleted in one step of pruning.
+pub const PRUNE_STEP: u64 = 500;
+/// How often a mark is set from which ages are read when pruning.
+pub const RETENTION_MARK_MS: u64 = 3_600_000;
+
+/// Connections on the terminal port.
+pub const CONNECTIONS_MAX: usize = 12_000;
+/// Time for a client to send its request head.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a client to send its request body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes in a request head.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Time between pings to a terminal.
+pub const PING_EVERY: Duration = Duration::from_secs(20);
+/// A terminal from which nothing is heard for this long is gone.
+pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(65);
+/// A terminal that does not read for this long is closed (1013).
+pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
+/// Items in one stock event; a large stock arrives in several.
+pub const EVENT_ITEMS_MAX: usize = 250;
+/// SKUs that one subscription may name.
+pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
+
+/// Bytes in one frame to or from the hub.
+pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// Entries in one frame.
+pub const FRAME_ENTRIES_MAX: usize = 1_000;
+/// Frames sent and not yet acknowledged by the hub, counted from the oldest.
+pub const WINDOW_FRAMES: usize = 8;
+/// Bytes in an MQTT packet that we accept.
+pub const MQTT_PACKET_BYTES_MAX: usize = 256 * 1024;
+/// Requests that wait inside the MQTT client.
+pub const MQTT_REQUESTS_MAX: usize = 64;
+/// Time without the hub's answer after which it is asked again.
+pub const HUB_ANSWER_MS: u64 = 10_000;
+/// Time between two greetings on an idle link; they show that the hub still answers.
+pub const HUB_GREETING_MS: u64 = 60_000;
+/// The shortest and the longest wait before the link is tried again.
+pub const RECONNECT_MS_MIN: u64 = 1_000;
+/// See [`RECONNECT_MS_MIN`].
+pub const RECONNECT_MS_MAX: u64 = 60_000;
+/// How often the same complaint is logged.
+pub const LOG_REPEAT_MS: u64 = 60_000;
+
+/// Frames that the hub takes into one transaction.
+pub const HUB_BATCH_FRAMES_MAX: usize = 64;
+/// Gateways that one hub keeps books for.
+pub const HUB_GATEWAYS_MAX: usize = 10_000;
+/// Time for everything to end after a request to stop.
+pub const STOP_GRACE: Duration = Duration::from_secs(4);
+
+const _: () = assert!(COMMIT_JOBS_MAX <= INTAKE_MAX);
+const _: () = assert!(
+    CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX,
+    "one terminal cannot fill the intake"
+);
+const _: () = assert!(FRAME_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
+const _: () = assert!(
+    WINDOW_FRAMES < MQTT_REQUESTS_MAX,
+    "a full window fits the client's queue"
+);
+const _: () = assert!(
+    LINES_MAX as u64 * QUANTITY_MAX <= STOCK_MAX as u64,
+    "sums of lines fit"
+);

@@ -1,0 +1,244 @@
+//! The one shape of an error: RFC 9457 over HTTP, the same code and message over WebSocket.
+
+use hyper::StatusCode;
+use serde::Serialize;
+
+use crate::http::{self, BodyError, Reply};
+use crate::limits::{BODY_BYTES_MAX, RESERVATIONS_MAX, STOCK_MAX};
+use crate::stock::{Refusal, Undecided};
+use crate::writer::{Overloaded, Unavailable};
+
+/// The contract's error codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the contract's codes")]
+pub enum Code {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    UnknownSku,
+    UnknownRequest,
+    UnknownReservation,
+    InsufficientStock,
+    BelowReserved,
+    ExceedsDeduction,
+    ReservationExpired,
+    ReservationClosed,
+    TooLarge,
+    IdempotencyConflict,
+    Overloaded,
+    StorageUnavailable,
+}
+
+impl Code {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::UnknownSku | Self::UnknownRequest | Self::UnknownReservation => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::InsufficientStock
+            | Self::BelowReserved
+            | Self::ExceedsDeduction
+            | Self::ReservationExpired
+            | Self::ReservationClosed => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// What went wrong, as a client is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// For programs.
+    pub code: Code,
+    /// For people: the thing, the place and the next step.
+    pub message: String,
+    /// The SKU concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// Units asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested: Option<u64>,
+    /// Units there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<i64>,
+    /// Whether the request had been decided before.
+    pub replayed: bool,
+}
+
+impl Problem {
+    /// A problem without figures.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            code,
+            message,
+            sku: None,
+            requested: None,
+            available: None,
+            replayed: false,
+        }
+    }
+
+    /// Malformed or impossible input.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, message)
+    }
+
+    /// A refusal by the stock, perhaps repeated.
+    pub fn refused(refusal: &Refusal, replayed: bool) -> Self {
+        Self {
+            replayed,
+            ..Self::from(refusal)
+        }
+    }
+
+    fn about(self, sku: impl ToString, requested: Option<u64>, available: Option<i64>) -> Self {
+        Self {
+            sku: Some(sku.to_string()),
+            requested,
+            available,
+            ..self
+        }
+    }
+
+    /// The HTTP answer.
+    pub fn reply(&self) -> Reply {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: &'static str,
+            title: &'static str,
+            status: u16,
+            detail: &'a str,
+            #[serde(flatten)]
+            problem: &'a Problem,
+        }
+        let status = self.code.status();
+        let title = status.canonical_reason().unwrap_or("Error");
+        let body = Body {
+            r#type: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: &self.message,
+            problem: self,
+        };
+        let json = serde_json::to_vec(&body).expect("plain data always serializes");
+        http::reply(status, "application/problem+json", json)
+    }
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownSku { sku } => {
+                let message = format!("SKU {sku} is not known here; restock it first");
+                Self::new(Code::UnknownSku, message).about(sku, None, None)
+            }
+            Refusal::InsufficientStock {
+                sku,
+                requested,
+                available,
+            } => {
+                let message = format!("SKU {sku}: {requested} requested, {available} available");
+                let problem = Self::new(Code::InsufficientStock, message);
+                problem.about(sku, Some(*requested), Some(*available))
+            }
+            Refusal::BelowReserved {
+                sku,
+                counted,
+                reserved,
+            } => {
+                let message = format!(
+                    "SKU {sku}: {counted} counted, but {reserved} are reserved; release reservations first"
+                );
+                let problem = Self::new(Code::BelowReserved, message);
+                problem.about(sku, Some(counted.unsigned_abs()), None)
+            }
+            Refusal::ExceedsDeduction {
+                sku,
+                requested,
+                available,
+            } => {
+                let message = format!("SKU {sku}: {requested} requested, {available} remain of it");
+                let available = i64::try_from(*available).ok();
+                let problem = Self::new(Code::ExceedsDeduction, message);
+                problem.about(sku, Some(*requested), available)
+            }
+            Refusal::UnknownRequest { of } => {
+                let message = format!("no applied deduction or commit has the request id {of}");
+                Self::new(Code::UnknownRequest, message)
+            }
+            Refusal::UnknownReservation { reservation } => {
+                let message = format!("there is no reservation {reservation}");
+                Self::new(Code::UnknownReservation, message)
+            }
+            Refusal::ReservationExpired { reservation } => {
+                let message = format!("reservation {reservation} has expired; reserve again");
+                Self::new(Code::ReservationExpired, message)
+            }
+            Refusal::ReservationClosed { reservation } => {
+                let message = format!("reservation {reservation} is committed or released already");
+                Self::new(Code::ReservationClosed, message)
+            }
+        }
+    }
+}
+
+impl From<Undecided> for Problem {
+    fn from(undecided: Undecided) -> Self {
+        match undecided {
+            Undecided::IdempotencyConflict { request_id, kind } => Self::new(
+                Code::IdempotencyConflict,
+                format!(
+                    "request id {request_id} belongs to an earlier {} with another body; take a new request id",
+                    kind.as_str()
+                ),
+            ),
+            Undecided::StockTooLarge { sku } => {
+                let message = format!("SKU {sku}: the stock would exceed {STOCK_MAX} units");
+                Self::bad_request(message).about(sku, None, None)
+            }
+            Undecided::ReservationsFull => Self::new(
+                Code::Overloaded,
+                format!("{RESERVATIONS_MAX} reservations are open; release some, then retry"),
+            ),
+        }
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(Overloaded: Overloaded) -> Self {
+        Self::new(
+            Code::Overloaded,
+            "too many requests wait; retry, nothing was applied",
+        )
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(Unavailable(why): Unavailable) -> Self {
+        let message = format!("nothing was applied, send it again later: {why}");
+        Self::new(Code::StorageUnavailable, message)
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::new(
+                Code::TooLarge,
+                format!("the body is over {BODY_BYTES_MAX} bytes; split the request"),
+            ),
+            BodyError::Broken => Self::bad_request("the body did not arrive whole"),
+        }
+    }
+}

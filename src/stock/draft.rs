@@ -1,0 +1,248 @@
+//! A batch being decided: what would change, over a stock that does not.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Decision, Movement};
+use super::digest::Digest;
+use super::entry::{Entry, Kind, Posted};
+use super::record::{AppliedLine, Closed, Record, Records};
+use super::types::{OrderId, RequestId, Seq, Sku};
+use super::{Hold, Item, Stock};
+use crate::clock::Now;
+use crate::limits::STOCK_MAX;
+
+/// The changes of a batch so far.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    pub(super) stock: &'a Stock,
+    pub(super) now: Now,
+    pub(super) reservation_ttl_s: u64,
+    items: BTreeMap<Sku, Item>,
+    holds: BTreeMap<RequestId, Option<Hold>>,
+    holds_opened: isize,
+    records: BTreeMap<RequestId, Record>,
+    entries: Vec<Posted>,
+    seq: Seq,
+    digest: Digest,
+}
+
+/// What a batch changes, ready for the disk and then for [`Stock::apply`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The ledger position the batch was decided at.
+    pub base_seq: Seq,
+    /// New ledger entries, in order.
+    pub entries: Vec<Posted>,
+    /// The new stock of every SKU that changed.
+    pub items: Vec<(Sku, Item)>,
+    /// New and changed records.
+    pub records: Vec<(RequestId, Record)>,
+    /// Reservations opened (`Some`) and closed (`None`).
+    pub holds: Vec<(RequestId, Option<Hold>)>,
+    /// The ledger's last position after the batch.
+    pub seq: Seq,
+    /// The digest after the batch.
+    pub digest: Digest,
+}
+
+impl Changes {
+    /// Whether there is nothing to put on disk. (A refusal leaves a record.)
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.records.is_empty()
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// An empty batch, decided at `now`; reservations without a life of their own last
+    /// `reservation_ttl_s` seconds.
+    pub fn new(stock: &'a Stock, now: Now, reservation_ttl_s: u64) -> Self {
+        Self {
+            stock,
+            now,
+            reservation_ttl_s,
+            items: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            holds_opened: 0,
+            records: BTreeMap::new(),
+            entries: Vec::new(),
+            seq: stock.seq,
+            digest: stock.digest,
+        }
+    }
+
+    /// Ends the reservations whose time has come.
+    ///
+    /// # Errors
+    /// If a reservation's record cannot be read; then the draft is to be dropped.
+    pub fn expire_due<R: Records>(&mut self, records: &R) -> Result<(), R::Error> {
+        let due: Vec<RequestId> = self
+            .stock
+            .deadlines
+            .iter()
+            .take_while(|(deadline_ms, _)| *deadline_ms <= self.now.running_ms)
+            .map(|(_, id)| id.clone())
+            .collect();
+        for id in due {
+            self.expire(&id, records)?;
+        }
+        Ok(())
+    }
+
+    fn expire<R: Records>(&mut self, id: &RequestId, records: &R) -> Result<(), R::Error> {
+        let Some(hold) = self.hold(id).cloned() else {
+            return Ok(());
+        };
+        let movements = hold.lines.iter().map(Movement::expire).collect();
+        self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements);
+        self.close(id, Closed::Expired, records)
+    }
+
+    /// The record of a request, decided in this batch or before it.
+    pub(super) fn record<R: Records>(
+        &self,
+        id: &RequestId,
+        records: &R,
+    ) -> Result<Option<Record>, R::Error> {
+        match self.records.get(id) {
+            Some(record) => Ok(Some(record.clone())),
+            None => records.find(id),
+        }
+    }
+
+    pub(super) fn remember(&mut self, id: RequestId, record: Record) {
+        self.records.insert(id, record);
+    }
+
+    pub(super) fn item(&self, sku: &Sku) -> Option<Item> {
+        self.items
+            .get(sku)
+            .copied()
+            .or_else(|| self.stock.item(sku.as_str()))
+    }
+
+    pub(super) fn hold(&self, id: &RequestId) -> Option<&Hold> {
+        match self.holds.get(id) {
+            Some(hold) => hold.as_ref(),
+            None => self.stock.holds.get(id),
+        }
+    }
+
+    pub(super) fn hold_count(&self) -> usize {
+        self.stock
+            .hold_count()
+            .saturating_add_signed(self.holds_opened)
+    }
+
+    pub(super) fn open(&mut self, id: RequestId, hold: Hold) {
+        self.holds_opened += 1;
+        self.holds.insert(id, Some(hold));
+    }
+
+    /// Closes a reservation and notes in its record how.
+    pub(super) fn close<R: Records>(
+        &mut self,
+        id: &RequestId,
+        closed: Closed,
+        records: &R,
+    ) -> Result<(), R::Error> {
+        if let Some(mut record) = self.record(id, records)? {
+            record.closed = Some(closed);
+            self.remember(id.clone(), record);
+        }
+        self.holds_opened -= 1;
+        self.holds.insert(id.clone(), None);
+        Ok(())
+    }
+
+    /// Writes a decision's movements into the ledger; returns the stock after each.
+    pub(super) fn enter_decision(
+        &mut self,
+        request_id: &RequestId,
+        decision: Decision,
+    ) -> Vec<AppliedLine> {
+        self.enter(
+            decision.kind,
+            request_id,
+            decision.order_id.as_ref(),
+            decision.movements,
+        )
+    }
+
+    fn enter(
+        &mut self,
+        kind: Kind,
+        request_id: &RequestId,
+        order_id: Option<&OrderId>,
+        movements: Vec<Movement>,
+    ) -> Vec<AppliedLine> {
+        movements
+            .into_iter()
+            .map(|movement| {
+                let item = self.move_item(&movement);
+                let line = applied_line(&movement, item);
+                let entry = Entry {
+                    seq: self.seq,
+                    kind,
+                    sku: movement.sku,
+                    change: movement.change,
+                    reserved_change: movement.reserved_change,
+                    order_id: order_id.cloned(),
+                    request_id: request_id.clone(),
+                    at_ms: self.now.wall_ms,
+                };
+                self.entries.push(Posted {
+                    entry,
+                    digest: self.digest,
+                });
+                line
+            })
+            .collect()
+    }
+
+    fn move_item(&mut self, movement: &Movement) -> Item {
+        let before = self.item(&movement.sku).unwrap_or_default();
+        self.seq += 1;
+        let after = Item {
+            on_hand: before.on_hand + movement.change,
+            reserved: before.reserved + movement.reserved_change,
+            version: self.seq,
+        };
+        assert!(
+            0 <= after.reserved && after.reserved <= after.on_hand && after.on_hand <= STOCK_MAX,
+            "every rule checks the line before it moves it: {movement:?} on {before:?}",
+        );
+        self.digest = self
+            .digest
+            .moved(&movement.sku, before.figures(), after.figures());
+        self.items.insert(movement.sku.clone(), after);
+        after
+    }
+
+    /// The ledger's last position, with this batch.
+    pub(super) fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The batch's changes.
+    pub fn finish(self) -> Changes {
+        Changes {
+            base_seq: self.stock.seq,
+            entries: self.entries,
+            items: self.items.into_iter().collect(),
+            records: self.records.into_iter().collect(),
+            holds: self.holds.into_iter().collect(),
+            seq: self.seq,
+            digest: self.digest,
+        }
+    }
+}
+
+fn applied_line(movement: &Movement, item: Item) -> AppliedLine {
+    AppliedLine {
+        sku: movement.sku.clone(),
+        quantity: movement.quantity,
+        on_hand: item.on_hand,
+        reserved: item.reserved,
+        version: item.version,
+    }
+}

@@ -1,0 +1,164 @@
+//! The ledger's fact: one change of one SKU, for ever.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::digest::Digest;
+use super::types::{OrderId, RequestId, Seq, Sku};
+
+/// What a ledger entry records. The numbers are on disk and on the wire: append only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Sold or picked.
+    Deduct = 0,
+    /// Goods in, or given back.
+    Restock = 1,
+    /// Cycle count: on hand set to what was counted.
+    Count = 2,
+    /// A deduction undone.
+    Rollback = 3,
+    /// Held for an order.
+    Reserve = 4,
+    /// A reservation turned into a deduction.
+    Commit = 5,
+    /// A reservation given back.
+    Release = 6,
+    /// A reservation that ended by itself.
+    Expire = 7,
+    /// Units granted by the hub.
+    Grant = 8,
+    /// Units given back to the hub.
+    Recall = 9,
+}
+
+impl Kind {
+    /// Every kind, at the index of its number.
+    pub const ALL: [Self; 10] = [
+        Self::Deduct,
+        Self::Restock,
+        Self::Count,
+        Self::Rollback,
+        Self::Reserve,
+        Self::Commit,
+        Self::Release,
+        Self::Expire,
+        Self::Grant,
+        Self::Recall,
+    ];
+
+    /// The number on disk and on the wire.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The kind with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deduct => "deduct",
+            Self::Restock => "restock",
+            Self::Count => "count",
+            Self::Rollback => "rollback",
+            Self::Reserve => "reserve",
+            Self::Commit => "commit",
+            Self::Release => "release",
+            Self::Expire => "expire",
+            Self::Grant => "grant",
+            Self::Recall => "recall",
+        }
+    }
+}
+
+/// One entry of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its position; entries are numbered without a gap.
+    pub seq: Seq,
+    /// What happened.
+    pub kind: Kind,
+    /// To what.
+    pub sku: Sku,
+    /// Change of on hand, in units.
+    pub change: i64,
+    /// Change of reserved, in units.
+    pub reserved_change: i64,
+    /// For which order.
+    pub order_id: Option<OrderId>,
+    /// The request that caused it; for an expiry the reservation's id.
+    pub request_id: RequestId,
+    /// When it was decided, in milliseconds since 1970 by the gateway's wall clock.
+    pub at_ms: i64,
+}
+
+/// An entry in its place: with the digest of the gateway's whole stock after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The fact.
+    pub entry: Entry,
+    /// What hub and `doctor` compare with.
+    pub digest: Digest,
+}
+
+/// Who wrote a ledger: the names of a gateway and of its database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The warehouse.
+    pub site: String,
+    /// The gateway within it.
+    pub gateway: String,
+    /// The database: made new whenever a database is created.
+    pub epoch: Uuid,
+}
+
+impl Origin {
+    /// The name of an entry that gateway and hub derive alike, so it need not travel: the
+    /// name-based UUID (version 5) of `site/gateway/epoch/seq` in [`EVENT_NAMESPACE`].
+    pub fn event_id(&self, seq: Seq) -> Uuid {
+        let name = format!("{}/{}/{}/{seq}", self.site, self.gateway, self.epoch);
+        Uuid::new_v5(&EVENT_NAMESPACE, name.as_bytes())
+    }
+}
+
+/// The namespace of event ids: the name-based UUID of `stockgate` in the DNS namespace.
+pub const EVENT_NAMESPACE: Uuid = Uuid::from_u128(0xf984_70bd_9efb_5661_86b0_7716_d250_e2a0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_keep_their_numbers() {
+        for (code, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(kind.code()), code);
+            assert_eq!(Kind::from_code(kind.code()), Some(kind));
+        }
+        assert_eq!(Kind::from_code(10), None);
+    }
+
+    #[test]
+    fn the_namespace_can_be_derived_by_anyone() {
+        assert_eq!(
+            Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"stockgate"),
+            EVENT_NAMESPACE
+        );
+    }
+
+    #[test]
+    fn event_ids_differ_by_every_part_of_the_origin() {
+        let origin = Origin {
+            site: "wh".into(),
+            gateway: "gw".into(),
+            epoch: Uuid::nil(),
+        };
+        let mut other = origin.clone();
+        other.epoch = Uuid::max();
+        assert_eq!(origin.event_id(1), origin.event_id(1));
+        assert_ne!(origin.event_id(1), origin.event_id(2));
+        assert_ne!(origin.event_id(1), other.event_id(1));
+    }
+}

@@ -1,0 +1,187 @@
+//! The stock engine: pure rules over values, without a socket, file, clock or task.
+//!
+//! [`Stock`] is what is committed. A batch of commands is decided on a [`Draft`] over it: each
+//! command sees the ones before it, nothing of the stock itself changes. The shell puts the
+//! draft's [`Changes`] on disk in one transaction and only then applies them here; when the
+//! disk says no, it drops them, and memory is exactly what the disk is.
+//!
+//! What always holds, for every SKU: `0 <= reserved <= on_hand <= 2^53 - 1`; its version is the
+//! ledger position of its last change; the sums of its ledger entries' changes are its stock.
+
+mod command;
+mod decide;
+mod digest;
+mod draft;
+mod entry;
+mod record;
+mod types;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::command::{Action, Command, Fingerprint, merge_lines};
+pub use self::decide::{Answer, Decided, Undecided};
+pub use self::digest::Digest;
+pub use self::draft::{Changes, Draft};
+pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
+pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
+pub(crate) use self::types::Text as IdText;
+pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku};
+
+/// The stock of one SKU, in units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// What is there.
+    pub on_hand: i64,
+    /// How much of it is promised to orders.
+    pub reserved: i64,
+    /// The ledger position of the last change.
+    pub version: Seq,
+}
+
+impl Item {
+    /// What may still be promised or taken.
+    pub fn available(&self) -> i64 {
+        self.on_hand - self.reserved
+    }
+
+    fn figures(&self) -> (i64, i64) {
+        (self.on_hand, self.reserved)
+    }
+}
+
+/// An open reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The order it is for.
+    pub order_id: Option<OrderId>,
+    /// What is held.
+    pub lines: Vec<Line>,
+    /// When it ends, in milliseconds of running time.
+    pub deadline_ms: u64,
+}
+
+/// The committed stock of this gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    items: BTreeMap<Sku, Item>,
+    /// Each SKU at its version: what changed after a position is a range of this map.
+    by_version: BTreeMap<Seq, Sku>,
+    holds: BTreeMap<RequestId, Hold>,
+    deadlines: BTreeSet<(u64, RequestId)>,
+    seq: Seq,
+    digest: Digest,
+}
+
+impl Stock {
+    /// The stock as it was stored; `seq` is the ledger's last position.
+    pub fn load(
+        items: impl IntoIterator<Item = (Sku, Item)>,
+        holds: impl IntoIterator<Item = (RequestId, Hold)>,
+        seq: Seq,
+    ) -> Self {
+        let mut stock = Self {
+            seq,
+            ..Self::default()
+        };
+        for (sku, item) in items {
+            stock.digest = stock.digest.moved(&sku, (0, 0), item.figures());
+            stock.set_item(sku, item);
+        }
+        for (id, hold) in holds {
+            stock.set_hold(id, Some(hold));
+        }
+        stock
+    }
+
+    /// Takes over what has been committed to disk.
+    ///
+    /// # Panics
+    /// If the changes were not drafted on this stock: then memory and disk have parted.
+    pub fn apply(&mut self, changes: &Changes) {
+        assert_eq!(
+            changes.base_seq, self.seq,
+            "one writer drafts and applies in turn"
+        );
+        for (sku, item) in &changes.items {
+            self.set_item(sku.clone(), *item);
+        }
+        for (id, hold) in &changes.holds {
+            self.set_hold(id.clone(), hold.clone());
+        }
+        self.seq = changes.seq;
+        self.digest = changes.digest;
+    }
+
+    fn set_item(&mut self, sku: Sku, item: Item) {
+        if let Some(before) = self.items.insert(sku.clone(), item) {
+            self.by_version.remove(&before.version);
+        }
+        self.by_version.insert(item.version, sku);
+    }
+
+    fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
+        if let Some(before) = self.holds.remove(&id) {
+            self.deadlines.remove(&(before.deadline_ms, id.clone()));
+        }
+        if let Some(hold) = hold {
+            self.deadlines.insert((hold.deadline_ms, id.clone()));
+            self.holds.insert(id, hold);
+        }
+    }
+
+    /// The ledger's last position.
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The digest of the whole stock.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many SKUs are known.
+    pub fn sku_count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many reservations are open.
+    pub fn hold_count(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// The stock of one SKU, if it is known.
+    pub fn item(&self, sku: &str) -> Option<Item> {
+        self.items.get(sku).copied()
+    }
+
+    /// The SKUs that begin with `prefix` and come behind `after`, in order.
+    pub fn items_after<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> {
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(prefix),
+        };
+        self.items
+            .range::<str, _>((start, Bound::Unbounded))
+            .take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
+    }
+
+    /// What changed after a position, oldest change first, each SKU once with its newest stock.
+    pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
+        let after = (Bound::Excluded(seq), Bound::Unbounded);
+        self.by_version
+            .range(after)
+            .map(|(_, sku)| (sku, &self.items[sku]))
+    }
+
+    /// When the next reservation ends, in milliseconds of running time.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.deadlines.first().map(|(deadline_ms, _)| *deadline_ms)
+    }
+}

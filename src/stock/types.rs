@@ -1,0 +1,215 @@
+//! The words of the ledger: parsed once at the edge, trusted inside.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX};
+
+/// Why a text is not an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing there.
+    #[error("must not be empty")]
+    Empty,
+    /// Longer than the limit, in bytes of UTF-8.
+    #[error("must be at most {ID_BYTES_MAX} bytes, has {0}")]
+    TooLong(usize),
+    /// Contains a control character, at this byte.
+    #[error("must not contain control characters (found one at byte {0})")]
+    Control(usize),
+}
+
+fn check_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.len() > bytes_max {
+        return Err(IdError::TooLong(text.len()));
+    }
+    match text.char_indices().find(|(_, c)| c.is_control()) {
+        Some((at, _)) => Err(IdError::Control(at)),
+        None => Ok(()),
+    }
+}
+
+/// Reads a text and parses it without copying it first.
+pub(crate) struct Text<T>(pub(crate) fn(&str) -> Result<T, IdError>);
+
+impl<T> serde::de::Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $bytes_max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes a text of valid length without control characters.
+            ///
+            /// # Errors
+            /// Says what is wrong with the text.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                check_id(text, $bytes_max)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text(Self::parse))
+            }
+        }
+    };
+}
+
+id!(
+    /// What is counted: 1 to 64 bytes of UTF-8. Letter case matters.
+    Sku,
+    ID_BYTES_MAX
+);
+id!(
+    /// The customer's order a movement belongs to.
+    OrderId,
+    ID_BYTES_MAX
+);
+id!(
+    /// The name of a request, by which it is decided once. A client's own has up to 64 bytes
+    /// ([`RequestId::chosen`]); the ones derived from a reservation are longer by their prefix.
+    RequestId,
+    REQUEST_ID_BYTES_MAX
+);
+
+impl RequestId {
+    /// Takes an id that a client chose.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn chosen(text: &str) -> Result<Self, IdError> {
+        check_id(text, ID_BYTES_MAX)?;
+        Self::parse(text)
+    }
+
+    /// The id of a commit for which the client chose none.
+    pub fn commit_of(reservation: &Self) -> Self {
+        Self(format!("commit:{reservation}").into())
+    }
+
+    /// The id of a release for which the client chose none.
+    pub fn release_of(reservation: &Self) -> Self {
+        Self(format!("release:{reservation}").into())
+    }
+}
+
+/// Units in a line: 1 to 1,000,000,000, or a sum of such lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Quantity(u64);
+
+impl Quantity {
+    /// Takes the quantity of one line; `None` outside 1 to 1,000,000,000.
+    pub fn of_line(units: u64) -> Option<Self> {
+        (1..=QUANTITY_MAX).contains(&units).then_some(Self(units))
+    }
+
+    /// Takes what a calculation with quantities has left; `None` for nothing.
+    pub(super) fn of_sum(units: u64) -> Option<Self> {
+        (units > 0).then_some(Self(units))
+    }
+
+    /// The units, as a signed change.
+    pub fn units(self) -> i64 {
+        i64::try_from(self.0).expect("at most 1,000 lines of 10^9 units are summed")
+    }
+
+    /// The sum of two lines of one SKU.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+/// A position in a gateway's ledger; the first entry is 1, and 0 is before it.
+pub type Seq = u64;
+
+/// So much of one SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Of what.
+    pub sku: Sku,
+    /// How much.
+    pub quantity: Quantity,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_1_to_64_bytes_without_control_characters() {
+        assert!(Sku::parse("85123A").is_ok());
+        assert!(Sku::parse("Grün 7/8 \"x\"").is_ok());
+        assert!(Sku::parse(&"x".repeat(64)).is_ok());
+        assert_eq!(Sku::parse(""), Err(IdError::Empty));
+        assert_eq!(Sku::parse(&"é".repeat(33)), Err(IdError::TooLong(66)));
+        assert_eq!(Sku::parse("a\u{7f}"), Err(IdError::Control(1)));
+        assert_eq!(Sku::parse("a\u{85}"), Err(IdError::Control(1)));
+    }
+
+    #[test]
+    fn derived_request_ids_may_be_longer_than_chosen_ones() {
+        let reservation = RequestId::chosen(&"r".repeat(64)).unwrap();
+        let derived = RequestId::release_of(&reservation);
+        assert_eq!(RequestId::parse(derived.as_str()), Ok(derived.clone()));
+        assert_eq!(
+            RequestId::chosen(derived.as_str()),
+            Err(IdError::TooLong(72))
+        );
+    }
+
+    #[test]
+    fn a_line_has_1_to_a_thousand_million_units() {
+        assert_eq!(Quantity::of_line(0), None);
+        assert_eq!(Quantity::of_line(1_000_000_001), None);
+        assert_eq!(Quantity::of_line(7).map(Quantity::units), Some(7));
+    }
+}

@@ -1,0 +1,306 @@
+//! The gateway's database: SQLite, synchronous, one connection for writing.
+//!
+//! Every batch is one transaction, synced to disk (`synchronous=FULL`) before [`Store::commit`]
+//! returns; what it returns from is there after a power cut. Nothing here decides anything.
+
+mod ledger;
+mod requests;
+mod retention;
+mod schema;
+mod stock;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use uuid::Uuid;
+
+pub use self::ledger::{LedgerReader, read_ledger};
+use crate::stock::{Changes, Digest, Origin, Seq, Stock};
+
+/// The database's file within the data directory.
+pub const DATABASE_FILE: &str = "stockgate.db";
+const LOCK_FILE: &str = "lock";
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data directory cannot be used.
+    #[error("data directory {path}: {source}; it must exist or be creatable, and be writable")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another gateway runs on this data directory.
+    #[error(
+        "data directory {0} is in use by another stockgate; stop that one, or set another gateway.data_dir"
+    )]
+    InUse(PathBuf),
+    /// There is no database here.
+    #[error("no stockgate database at {0}; name the data directory of a gateway that has run")]
+    Missing(PathBuf),
+    /// The file is something else.
+    #[error(
+        "the file is not a stockgate database; it is left untouched, choose another data directory"
+    )]
+    NotOurs,
+    /// The database comes from a newer program.
+    #[error(
+        "the database has version {found}, this program knows up to {known}; install a stockgate at least as new as the one that wrote it"
+    )]
+    Newer {
+        /// Version of the file.
+        found: i32,
+        /// Newest version known.
+        known: i32,
+    },
+    /// The database belongs to another gateway.
+    #[error(
+        "the database belongs to gateway {found}, the configuration says {configured}; put gateway.site and gateway.id right, or choose another data directory"
+    )]
+    OtherGateway {
+        /// `site/gateway` of the database.
+        found: String,
+        /// `site/gateway` of the configuration.
+        configured: String,
+    },
+    /// What is stored contradicts itself.
+    #[error("the database is damaged: {0}; keep the file, run `stockgate doctor`")]
+    Damaged(String),
+    /// SQLite or the disk says no.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// The writing side of the database.
+#[derive(Debug)]
+pub struct Store {
+    db: Connection,
+    next_request: i64,
+    /// Held as long as the store lives, so that no other process opens it for writing.
+    _lock: File,
+}
+
+/// What a database holds when it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// Whose it is.
+    pub origin: Origin,
+    /// The stock, with open reservations.
+    pub stock: Stock,
+    /// Positions that are not in the ledger.
+    pub position: Position,
+}
+
+/// Positions that are saved beside the ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Up to where the hub has committed the ledger.
+    pub acked_seq: Seq,
+    /// Milliseconds this database has been in use.
+    pub running_ms: u64,
+}
+
+impl Store {
+    /// Opens the database of a gateway, or creates it, and loads what it holds.
+    ///
+    /// # Errors
+    /// If the directory is in use or unusable, or the database is another's or damaged.
+    pub fn open(data_dir: &Path, site: &str, gateway: &str) -> Result<(Self, Opened), StoreError> {
+        let lock = lock(data_dir)?;
+        let mut db = Connection::open(data_dir.join(DATABASE_FILE))?;
+        configure(&db)?;
+        schema::migrate(&mut db)?;
+        let (origin, position) = claim(&db, site, gateway)?;
+        let stock = load_stock(&db)?;
+        let next_request = 1 + requests::last(&db)?;
+        Ok((
+            Self {
+                db,
+                next_request,
+                _lock: lock,
+            },
+            Opened {
+                origin,
+                stock,
+                position,
+            },
+        ))
+    }
+
+    /// Puts a batch on disk: when this returns, it survives a power cut.
+    ///
+    /// # Errors
+    /// If the disk is full or failing, or the database is locked; then nothing was changed.
+    pub fn commit(
+        &mut self,
+        changes: &Changes,
+        position: Option<Position>,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.transaction()?;
+        ledger::append(&transaction, &changes.entries)?;
+        stock::save(&transaction, &changes.items, &changes.holds)?;
+        let next_request = requests::save(&transaction, &changes.records, self.next_request)?;
+        if let Some(position) = position {
+            save_position(&transaction, position)?;
+        }
+        transaction.commit()?;
+        self.next_request = next_request;
+        Ok(())
+    }
+
+    /// When the entry at this position was decided.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn decided_at_ms(&self, seq: Seq) -> Result<Option<i64>, StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT at_ms FROM ledger WHERE seq = ?1")?;
+        Ok(statement
+            .query_row([to_i64(seq)], |row| row.get(0))
+            .optional()?)
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, StoreError> {
+    let directory = |source| StoreError::Directory {
+        path: data_dir.into(),
+        source,
+    };
+    std::fs::create_dir_all(data_dir).map_err(directory)?;
+    let file = File::create(data_dir.join(LOCK_FILE)).map_err(directory)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(data_dir.into())),
+        Err(std::fs::TryLockError::Error(source)) => Err(directory(source)),
+    }
+}
+
+fn configure(db: &Connection) -> Result<(), StoreError> {
+    // Another process may hold the database for a backup: wait for it, but not for ever.
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    // NORMAL would sync at checkpoints only, and a power cut would take back answered deductions.
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    db.pragma_update(None, "journal_size_limit", 8 << 20)?;
+    db.pragma_update(None, "cache_size", -8_192)?;
+    db.pragma_update(None, "temp_store", "memory")?;
+    // A memory map would turn an I/O error into SIGBUS.
+    db.pragma_update(None, "mmap_size", 0)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Opens an existing database for reading only, beside the daemon.
+///
+/// # Errors
+/// If there is none, or it is not a gateway's.
+pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
+    let path = data_dir.join(DATABASE_FILE);
+    if !path.exists() {
+        return Err(StoreError::Missing(path));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    match schema::check_ours(&db, schema::newest())? {
+        0 => Err(StoreError::Missing(path)),
+        _ => Ok(db),
+    }
+}
+
+/// Reads whose database this is, or makes it the configured gateway's if it is new.
+fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position), StoreError> {
+    let Some((origin, position)) = read_identity(db)? else {
+        let epoch = Uuid::new_v4();
+        db.execute(
+            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0)",
+            params![site, gateway, epoch.as_bytes()],
+        )?;
+        let origin = Origin {
+            site: site.into(),
+            gateway: gateway.into(),
+            epoch,
+        };
+        return Ok((origin, Position::default()));
+    };
+    if (origin.site.as_str(), origin.gateway.as_str()) != (site, gateway) {
+        return Err(StoreError::OtherGateway {
+            found: format!("{}/{}", origin.site, origin.gateway),
+            configured: format!("{site}/{gateway}"),
+        });
+    }
+    Ok((origin, position))
+}
+
+/// Whose database this is; `None` if it has not been claimed.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, StoreError> {
+    let sql = "SELECT site, gateway, epoch, acked_seq, running_ms FROM gateway";
+    let row = db.query_row(sql, [], |row| {
+        let origin = Origin {
+            site: row.get(0)?,
+            gateway: row.get(1)?,
+            epoch: Uuid::from_bytes(row.get(2)?),
+        };
+        let position = Position {
+            acked_seq: get_u64(row, 3)?,
+            running_ms: get_u64(row, 4)?,
+        };
+        Ok((origin, position))
+    });
+    Ok(row.optional()?)
+}
+
+/// The stock as stored, checked against the ledger's last entry.
+///
+/// # Errors
+/// If it cannot be read, or does not match the ledger.
+pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
+    let (seq, digest) = ledger::last(db)?.unwrap_or((0, Digest::default()));
+    let stock = Stock::load(stock::items(db)?, stock::holds(db)?, seq);
+    if stock.digest() != digest {
+        return Err(StoreError::Damaged(format!(
+            "the stock does not match the ledger at entry {seq}"
+        )));
+    }
+    Ok(stock)
+}
+
+fn save_position(db: &Connection, position: Position) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE gateway SET acked_seq = ?1, running_ms = ?2")?
+        .execute([to_i64(position.acked_seq), to_i64(position.running_ms)])?;
+    Ok(())
+}
+
+/// SQLite's integers are signed; positions and times never come near the sign.
+pub(crate) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).expect("positions and times are counted up from 0")
+}
+
+pub(crate) fn get_u64(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(index)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
+}
+
+/// Turns a stored text back into an id; only damage makes this fail.
+pub(crate) fn stored<T, E: std::error::Error + Send + Sync + 'static>(
+    index: usize,
+    parsed: Result<T, E>,
+) -> rusqlite::Result<T> {
+    parsed.map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            index,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        )
+    })
+}

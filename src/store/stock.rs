@@ -1,0 +1,68 @@
+//! The rows of stock and of open reservations.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::{StoreError, get_u64, stored, to_i64};
+use crate::stock::{Hold, Item, RequestId, Sku};
+
+pub(super) fn save(
+    db: &Transaction<'_>,
+    items: &[(Sku, Item)],
+    holds: &[(RequestId, Option<Hold>)],
+) -> Result<(), StoreError> {
+    let mut upsert = db.prepare_cached("INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4)")?;
+    for (sku, item) in items {
+        let row = params![
+            sku.as_str(),
+            item.on_hand,
+            item.reserved,
+            to_i64(item.version)
+        ];
+        upsert.execute(row)?;
+    }
+    for (id, hold) in holds {
+        save_hold(db, id, hold.as_ref())?;
+    }
+    Ok(())
+}
+
+fn save_hold(db: &Transaction<'_>, id: &RequestId, hold: Option<&Hold>) -> Result<(), StoreError> {
+    let Some(hold) = hold else {
+        db.prepare_cached("DELETE FROM hold WHERE id = ?1")?
+            .execute([id.as_str()])?;
+        return Ok(());
+    };
+    let blob = postcard::to_stdvec(hold).expect("plain data always serializes");
+    db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2)")?
+        .execute(params![id.as_str(), blob])?;
+    Ok(())
+}
+
+pub(super) fn items(db: &Connection) -> Result<Vec<(Sku, Item)>, StoreError> {
+    let mut statement = db.prepare("SELECT sku, on_hand, reserved, version FROM stock")?;
+    let rows = statement.query_map([], |row| {
+        let sku = stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;
+        let version = get_u64(row, 3)?;
+        Ok((
+            sku,
+            Item {
+                on_hand: row.get(1)?,
+                reserved: row.get(2)?,
+                version,
+            },
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn holds(db: &Connection) -> Result<Vec<(RequestId, Hold)>, StoreError> {
+    let mut statement = db.prepare("SELECT id, hold FROM hold")?;
+    let rows = statement.query_map([], |row| {
+        let id = stored(0, RequestId::parse(row.get_ref(0)?.as_str()?))?;
+        Ok((
+            id,
+            stored(1, postcard::from_bytes(row.get_ref(1)?.as_blob()?))?,
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

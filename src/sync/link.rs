@@ -1,0 +1,287 @@
+//! The gateway's link to the hub: the shell around [`Uplink`].
+//!
+//! It connects, drives the conversation, and when the connection is lost waits and connects
+//! anew. It never holds an entry longer than it takes to send it: whatever is lost on the way is
+//! read from the ledger again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rumqttc::{AsyncClient, QoS};
+use tokio::sync::watch;
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::frame::{self, Frame, Hello};
+use super::mqtt::{Backoff, Broker, Connection, Event, Will};
+use super::topic::{Channel, Topic};
+use super::uplink::{Step, Uplink};
+use crate::clock::{rfc3339, wall_ms};
+use crate::config::MqttConfig;
+use crate::json::json;
+use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
+use crate::repeat::Repeat;
+use crate::stock::{Origin, Seq};
+use crate::stop::Stop;
+use crate::store::LedgerReader;
+use crate::view::{Link, View};
+use crate::writer::Intake;
+
+/// The time for a farewell to the broker.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The link of one gateway.
+#[derive(Debug)]
+pub struct UpLink {
+    broker: Broker,
+    topic: Topic,
+    view: Arc<View>,
+    intake: Intake,
+    ledger: LedgerReader,
+    uplink: Uplink,
+    committed: watch::Receiver<Seq>,
+    backoff: Backoff,
+    lost: Repeat,
+    unreadable: Repeat,
+}
+
+/// Why a conversation ended.
+enum End {
+    Lost(String),
+    Stop,
+}
+
+impl UpLink {
+    /// Prepares the link.
+    ///
+    /// # Errors
+    /// If certificates or keys cannot be used.
+    pub fn new(
+        config: &MqttConfig,
+        view: Arc<View>,
+        intake: Intake,
+        ledger: LedgerReader,
+    ) -> anyhow::Result<Self> {
+        let origin = &view.origin;
+        let topic = Topic {
+            site: origin.site.clone(),
+            gateway: origin.gateway.clone(),
+        };
+        let will = Will {
+            topic: topic.of(Channel::State),
+            payload: state_json(origin, false),
+        };
+        let broker = Broker::new(config, &client_id(&topic), Some(will)).context("[mqtt]")?;
+        let committed = view.committed();
+        let uplink = Uplink::new(origin.epoch, *committed.borrow());
+        Ok(Self {
+            broker,
+            topic,
+            view,
+            intake,
+            ledger,
+            uplink,
+            committed,
+            backoff: Backoff::default(),
+            lost: Repeat::default(),
+            unreadable: Repeat::default(),
+        })
+    }
+
+    /// Keeps the link up until a stop is requested.
+    pub async fn run(mut self, mut stop: Stop) {
+        loop {
+            let mut connection = self.broker.connect();
+            let end = self.converse(&mut connection, &mut stop).await;
+            self.uplink.handle_disconnected();
+            match end {
+                End::Stop => return self.farewell(connection).await,
+                End::Lost(reason) => self.note_loss(reason),
+            }
+            drop(connection);
+            tokio::select! {
+                () = tokio::time::sleep(self.backoff.next_wait()) => {}
+                () = stop.requested() => return,
+            }
+        }
+    }
+
+    async fn converse(&mut self, connection: &mut Connection, stop: &mut Stop) -> End {
+        loop {
+            if let Err(reason) = self.take_steps(&connection.client).await {
+                return End::Lost(reason);
+            }
+            self.publish_state();
+            let deadline = self.until_deadline();
+            tokio::select! {
+                event = connection.events.recv() => {
+                    let event = event.unwrap_or_else(|| Event::Lost("the client ended".into()));
+                    if let Err(reason) = self.handle(event, &connection.client) {
+                        return End::Lost(reason);
+                    }
+                }
+                _ = self.committed.changed() => {
+                    self.uplink.handle_committed(*self.committed.borrow_and_update());
+                }
+                () = tokio::time::sleep(deadline) => {}
+                () = stop.requested() => return End::Stop,
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event, client: &AsyncClient) -> Result<(), String> {
+        match event {
+            Event::Connected => self.greet_broker(client).map_err(|error| error.to_string()),
+            Event::Received { payload, .. } => {
+                self.receive(&payload);
+                Ok(())
+            }
+            Event::Lost(reason) => Err(reason),
+        }
+    }
+
+    fn greet_broker(&mut self, client: &AsyncClient) -> Result<(), rumqttc::ClientError> {
+        client.try_subscribe(self.topic.of(Channel::Down), QoS::AtLeastOnce)?;
+        let state = state_json(&self.view.origin, true);
+        client.try_publish(self.topic.of(Channel::State), QoS::AtLeastOnce, true, state)?;
+        self.uplink.handle_connected(self.now_ms());
+        tracing::info!(broker = self.broker.name, "connected to the broker");
+        Ok(())
+    }
+
+    fn receive(&mut self, payload: &[u8]) {
+        let now_ms = self.now_ms();
+        match Frame::decode(payload) {
+            Ok(frame) => {
+                if let Some(acked_seq) = self.uplink.handle_frame(&frame, now_ms) {
+                    self.backoff.reset();
+                    self.intake.acked(acked_seq);
+                }
+            }
+            Err(error) => {
+                self.view.metrics.frames_bad.inc();
+                if self.unreadable.due(now_ms) {
+                    tracing::warn!(%error, "a frame from the hub was left aside");
+                }
+            }
+        }
+    }
+
+    /// Does what the conversation asks for, until it asks for nothing.
+    async fn take_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
+        while let Some(step) = self.uplink.poll(self.now_ms()) {
+            let sent = match step {
+                Step::Greet => self.send(client, self.hello().encode()),
+                Step::SendBehind(seq) => self.send_entries(client, seq).await?,
+            };
+            sent.map_err(|error| format!("the MQTT client takes nothing more: {error}"))?;
+        }
+        Ok(())
+    }
+
+    async fn send_entries(
+        &mut self,
+        client: &AsyncClient,
+        after: Seq,
+    ) -> Result<Result<(), rumqttc::ClientError>, String> {
+        let read = self.ledger.read(after, FRAME_ENTRIES_MAX).await;
+        let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
+        let contiguous = posted
+            .first()
+            .is_some_and(|first| first.entry.seq == after + 1);
+        if !contiguous {
+            return Err(format!(
+                "the hub asks for entries behind {after}, which this gateway no longer has"
+            ));
+        }
+        let (bytes, taken) = frame::pack(self.view.origin.epoch, &posted);
+        let sent = self.send(client, bytes);
+        self.uplink.sent(posted[taken - 1].entry.seq, self.now_ms());
+        Ok(sent)
+    }
+
+    fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), rumqttc::ClientError> {
+        self.view.metrics.frames_sent.inc();
+        client.try_publish(self.topic.of(Channel::Up), QoS::AtLeastOnce, false, bytes)
+    }
+
+    fn hello(&self) -> Frame {
+        let stock = self.view.stock();
+        Frame::Hello(Hello {
+            epoch: self.view.origin.epoch.into(),
+            ledger_seq: stock.seq(),
+            digest: stock.digest(),
+            software: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.view.clock.now().running_ms
+    }
+
+    fn until_deadline(&self) -> Duration {
+        let deadline_ms = self.uplink.deadline_ms();
+        let wait_ms = deadline_ms.map_or(60_000, |at_ms| at_ms.saturating_sub(self.now_ms()));
+        Duration::from_millis(wait_ms.max(1))
+    }
+
+    fn publish_state(&mut self) {
+        if self.uplink.is_online() {
+            self.lost.take();
+            self.view.set_link(Link::Online);
+        } else if self.uplink.deadline_ms().is_some() {
+            self.view.set_link(Link::Offline(self.uplink.reason()));
+        }
+    }
+
+    fn note_loss(&mut self, reason: String) {
+        self.view.metrics.link_losses.inc();
+        if self.lost.due(self.now_ms()) {
+            tracing::warn!(
+                reason,
+                "the link is down; deductions go on, entries wait in the ledger"
+            );
+        }
+        self.view.set_link(Link::Offline(reason));
+    }
+
+    /// Says that the gateway is going, so that nobody has to wait for the last will.
+    async fn farewell(&self, mut connection: Connection) {
+        let state = state_json(&self.view.origin, false);
+        let topic = self.topic.of(Channel::State);
+        let _ = connection
+            .client
+            .try_publish(topic, QoS::AtLeastOnce, true, state);
+        let _ = connection.client.try_disconnect();
+        let ended = async { while connection.events.recv().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, ended).await;
+    }
+}
+
+/// The retained message that any MQTT dashboard can read.
+fn state_json(origin: &Origin, online: bool) -> String {
+    #[derive(serde::Serialize)]
+    struct State {
+        online: bool,
+        version: &'static str,
+        epoch: Uuid,
+        since: String,
+    }
+    let (version, epoch) = (env!("CARGO_PKG_VERSION"), origin.epoch);
+    json(&State {
+        online,
+        version,
+        epoch,
+        since: rfc3339(wall_ms()),
+    })
+}
+
+/// Unique for the gateway, readable in the broker's log, and of a length brokers take.
+fn client_id(topic: &Topic) -> String {
+    let hash = xxh3_64(topic.to_string().as_bytes());
+    let suffix = format!("-{:08x}", hash & 0xffff_ffff);
+    let mut id = format!("{}.{}", topic.site, topic.gateway);
+    id.truncate(ID_BYTES_MAX - suffix.len());
+    id + &suffix
+}

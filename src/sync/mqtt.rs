@@ -1,0 +1,246 @@
+//! A connection to the broker, for gateway and hub alike.
+//!
+//! Every connection has a client and event loop of its own, with a clean session: what an old
+//! one had pending is forgotten on purpose, because the ledger is the only queue. One task does
+//! nothing but poll; what it reads goes through a bounded channel, so that a slow reader slows
+//! the broker and not our memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event as ClientEvent, EventLoop, Incoming,
+    LastWill, MqttOptions, NetworkOptions, QoS, TlsConfiguration, Transport,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::config::MqttConfig;
+use crate::limits::{MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
+
+/// Where most systems keep the authorities they trust.
+const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Covers connecting and also every flush: generous, for slow cellular links.
+const NETWORK_TIMEOUT_S: u64 = 30;
+
+/// What happens on a connection.
+#[derive(Debug)]
+pub enum Event {
+    /// The broker has accepted us.
+    Connected,
+    /// Somebody published.
+    Received {
+        /// Where.
+        topic: String,
+        /// What.
+        payload: bytes::Bytes,
+    },
+    /// The connection is over, for this reason.
+    Lost(String),
+}
+
+/// A retained message that the broker publishes when we are gone.
+#[derive(Clone, Debug)]
+pub struct Will {
+    /// Where.
+    pub topic: String,
+    /// What.
+    pub payload: String,
+}
+
+/// Makes connections to one broker.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    options: MqttOptions,
+    /// As people know it.
+    pub name: String,
+}
+
+/// A connection. Dropping it ends it.
+#[derive(Debug)]
+pub struct Connection {
+    /// For publishing and subscribing, with the `try_` methods only.
+    pub client: AsyncClient,
+    /// What happens; the last one is [`Event::Lost`].
+    pub events: mpsc::Receiver<Event>,
+    poller: JoinHandle<()>,
+}
+
+impl Broker {
+    /// Prepares connections under this client id.
+    ///
+    /// # Errors
+    /// If certificates or keys cannot be used.
+    pub fn new(config: &MqttConfig, client_id: &str, will: Option<Will>) -> anyhow::Result<Self> {
+        let url = &config.url;
+        let mut options = MqttOptions::new(client_id, url.host.clone(), url.port);
+        options.set_clean_session(true);
+        options.set_keep_alive(KEEP_ALIVE);
+        options.set_max_packet_size(MQTT_PACKET_BYTES_MAX, MQTT_PACKET_BYTES_MAX);
+        options.set_inflight(u16::try_from(MQTT_REQUESTS_MAX).expect("a small number"));
+        if let Some(username) = &config.username {
+            options.set_credentials(username, config.password.clone().unwrap_or_default());
+        }
+        if let Some(Will { topic, payload }) = will {
+            options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, true));
+        }
+        if url.tls {
+            let tls = TlsConfiguration::Rustls(Arc::new(tls(config)?));
+            options.set_transport(Transport::tls_with_config(tls));
+        }
+        Ok(Self {
+            options,
+            name: format!("{}:{}", url.host, url.port),
+        })
+    }
+
+    /// Starts to connect.
+    pub fn connect(&self) -> Connection {
+        let (client, mut event_loop) = AsyncClient::new(self.options.clone(), MQTT_REQUESTS_MAX);
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(NETWORK_TIMEOUT_S);
+        network.set_tcp_nodelay(true);
+        event_loop.set_network_options(network);
+        let (sender, events) = mpsc::channel(MQTT_REQUESTS_MAX);
+        let poller = tokio::spawn(poll(event_loop, sender, self.name.clone()));
+        Connection {
+            client,
+            events,
+            poller,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.poller.abort();
+    }
+}
+
+async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Event>, broker: String) {
+    loop {
+        let event = match event_loop.poll().await {
+            Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => Event::Connected,
+            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => Event::Received {
+                topic: publish.topic,
+                payload: publish.payload,
+            },
+            Ok(ClientEvent::Incoming(_) | ClientEvent::Outgoing(_)) => continue,
+            Err(error) => Event::Lost(reason(&broker, &error)),
+        };
+        let over = matches!(event, Event::Lost(_));
+        if events.send(event).await.is_err() || over {
+            return;
+        }
+    }
+}
+
+/// Why a connection is over, for an operator.
+fn reason(broker: &str, error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => format!("the broker {broker} refuses our username, password or certificate"),
+        ConnectionError::ConnectionRefused(code) => {
+            format!("the broker {broker} refuses us: {code:?}")
+        }
+        ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
+            format!("the broker {broker} does not answer in time")
+        }
+        ConnectionError::Tls(error) => format!("TLS with the broker {broker} fails: {error}"),
+        ConnectionError::Io(error) => format!("the broker {broker} cannot be reached: {error}"),
+        other => format!("the connection to the broker {broker} broke: {other}"),
+    }
+}
+
+fn tls(config: &MqttConfig) -> anyhow::Result<rustls::ClientConfig> {
+    use anyhow::Context as _;
+    let ca_file = config
+        .ca_file
+        .clone()
+        .unwrap_or_else(|| SYSTEM_CA_FILE.into());
+    let file = ca_file.display();
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&ca_file)
+        .with_context(|| format!("mqtt.ca_file: {file} cannot be read"))?
+    {
+        let certificate = certificate.with_context(|| format!("mqtt.ca_file: {file} is no PEM"))?;
+        // A system's bundle may hold odd ones; what matters is that some can be used.
+        let _ = roots.add(certificate);
+    }
+    anyhow::ensure!(
+        !roots.is_empty(),
+        "mqtt.ca_file: {file} holds no usable certificate"
+    );
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    let Some((cert_file, key_file)) = &config.identity_files else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = CertificateDer::pem_file_iter(cert_file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("mqtt.cert_file: {} cannot be used", cert_file.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key_file)
+        .with_context(|| format!("mqtt.key_file: {} cannot be used", key_file.display()))?;
+    Ok(builder.with_client_auth_cert(chain, key)?)
+}
+
+/// Waits between attempts: random up to a bound that doubles, so that a site full of gateways
+/// does not come back in one wave.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    bound_ms: u64,
+    random: fastrand::Rng,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            bound_ms: RECONNECT_MS_MIN,
+            random: fastrand::Rng::new(),
+        }
+    }
+}
+
+impl Backoff {
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        let wait_ms = self.random.u64(RECONNECT_MS_MIN / 4..=self.bound_ms);
+        self.bound_ms = (self.bound_ms * 2).min(RECONNECT_MS_MAX);
+        Duration::from_millis(wait_ms)
+    }
+
+    /// Starts over, because the other side has answered.
+    pub fn reset(&mut self) {
+        self.bound_ms = RECONNECT_MS_MIN;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_start_over_after_an_answer() {
+        let mut backoff = Backoff {
+            bound_ms: RECONNECT_MS_MIN,
+            random: fastrand::Rng::with_seed(7),
+        };
+        let waits: Vec<u64> = (0..200)
+            .map(|_| u64::try_from(backoff.next_wait().as_millis()).unwrap())
+            .collect();
+        assert!(
+            waits
+                .iter()
+                .all(|ms| (RECONNECT_MS_MIN / 4..=RECONNECT_MS_MAX).contains(ms))
+        );
+        assert!(waits[100..].iter().any(|&ms| ms > RECONNECT_MS_MAX / 2));
+        backoff.reset();
+        assert!(backoff.next_wait() <= Duration::from_millis(RECONNECT_MS_MIN));
+    }
+}

@@ -1,0 +1,109 @@
+//! The hub's side of the sync: what to do with a frame, given what the books say.
+
+use uuid::Uuid;
+
+use super::frame::{Entries, Frame, Hello};
+use crate::stock::{Digest, Seq};
+
+/// How far the hub has committed the ledger of one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Which database.
+    pub epoch: Uuid,
+    /// Up to where.
+    pub acked_seq: Seq,
+    /// The digest of the gateway's stock there.
+    pub digest: Digest,
+    /// Why nothing more is taken from it, if so.
+    pub fenced: Option<String>,
+}
+
+/// What to do with a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Say where the hub stands.
+    Resume,
+    /// Acknowledge again: everything in it is known.
+    Known,
+    /// Apply its entries but for the first so many, which are known.
+    Apply {
+        /// How many to leave out.
+        skip: usize,
+    },
+    /// Start new books for this database beside the old ones, and report that it was replaced.
+    NewEpoch {
+        /// Which database.
+        epoch: Uuid,
+    },
+    /// Take nothing, report why, and tell the gateway.
+    Fence(String),
+    /// Nothing: it is not for the hub.
+    Ignore,
+}
+
+/// Judges a frame against the newest books of the gateway it comes from; `retired` are the
+/// epochs of its older ones.
+pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdict {
+    let epoch: Uuid = match frame {
+        Frame::Hello(hello) => hello.epoch.into(),
+        Frame::Entries(entries) => entries.epoch.into(),
+        Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_) => return Verdict::Ignore,
+    };
+    let Some(cursor) = cursor else {
+        return Verdict::NewEpoch { epoch };
+    };
+    if retired.contains(&epoch) {
+        let reason = format!("epoch {epoch} was replaced by {}", cursor.epoch);
+        return Verdict::Fence(reason);
+    }
+    match (epoch == cursor.epoch, &cursor.fenced, frame) {
+        (true, Some(reason), _) => Verdict::Fence(reason.clone()),
+        (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
+        (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
+        // Only a greeting starts new books: stray entries of an unknown database do not.
+        (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
+        (_, _, _) => Verdict::Resume,
+    }
+}
+
+fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
+    if hello.ledger_seq < cursor.acked_seq {
+        return Verdict::Fence(format!(
+            "the ledger went back from {} to {}: an older copy of the database was put back",
+            cursor.acked_seq, hello.ledger_seq
+        ));
+    }
+    if hello.ledger_seq == cursor.acked_seq && hello.digest != cursor.digest {
+        return Verdict::Fence(diverged(cursor.acked_seq));
+    }
+    Verdict::Resume
+}
+
+fn judge_entries(cursor: &Cursor, Entries { entries, .. }: &Entries) -> Verdict {
+    let (first, last) = match entries.as_slice() {
+        [first, .., last] => (first.seq, last.seq),
+        [only] => (only.seq, only.seq),
+        [] => return Verdict::Ignore,
+    };
+    if last <= cursor.acked_seq {
+        return Verdict::Known;
+    }
+    if first > cursor.acked_seq + 1 {
+        return Verdict::Resume;
+    }
+    let known = cursor.acked_seq + 1 - first;
+    Verdict::Apply {
+        skip: usize::try_from(known).expect("fewer than the entries of a frame"),
+    }
+}
+
+/// Says that the digests differ at a position.
+pub fn diverged(seq: Seq) -> String {
+    format!(
+        "the gateway's stock differs from the books at entry {seq}: its ledger went on differently from what the hub has"
+    )
+}
+
+#[cfg(test)]
+#[path = "receiver_tests.rs"]
+mod tests;

@@ -1,0 +1,250 @@
+//! The routes of the terminal port.
+
+use std::net::SocketAddr;
+
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use tokio::sync::mpsc;
+
+use super::access::{Role, require};
+use super::message::{Chosen, Fields, Mutation, outcome_json};
+use super::{Terminals, query};
+use crate::http::{self, Reply, parameter};
+use crate::problem::{Code, Problem};
+use crate::stock::{Command, Decided, Sku};
+use crate::writer::ReplyTo;
+
+const PAGE: &str = include_str!("page.html");
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// What a path and method ask for.
+enum Route {
+    Page,
+    Healthz,
+    Readyz,
+    Metrics,
+    WebSocket,
+    Item(String),
+    List,
+    Ledger,
+    Status,
+    Mutate(Mutation, Option<String>),
+    /// The path is known, for this method.
+    OtherMethod(&'static str),
+    Unknown,
+}
+
+impl Terminals {
+    pub(super) async fn route(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Reply, Problem> {
+        let path = request.uri().path();
+        let segments = http::segments(path)
+            .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        match route(request.method(), &segments) {
+            Route::Page => Ok(page()),
+            Route::Healthz => Ok(http::reply(StatusCode::OK, TEXT, "ok\n")),
+            Route::Readyz => self.readiness(),
+            Route::Metrics => {
+                if !peer.ip().is_loopback() {
+                    self.admit(request.headers(), Role::Viewer)?;
+                }
+                Ok(http::reply(
+                    StatusCode::OK,
+                    TEXT,
+                    crate::metrics::render(&self.view),
+                ))
+            }
+            Route::WebSocket => self.upgrade(request),
+            Route::Mutate(mutation, reservation) => {
+                self.mutate(request, mutation, reservation).await
+            }
+            Route::OtherMethod(allowed) => Ok(other_method(allowed)),
+            Route::Unknown => Err(Problem::new(
+                Code::NotFound,
+                format!("there is nothing at {path}"),
+            )),
+            asked @ (Route::Item(_) | Route::List | Route::Ledger | Route::Status) => {
+                self.admit(request.headers(), Role::Viewer)?;
+                let body = self.query(asked, request.uri().query()).await?;
+                Ok(http::reply(StatusCode::OK, JSON, body))
+            }
+        }
+    }
+
+    /// Lets a request pass if it comes from the right place with the right token.
+    fn admit(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
+        self.access.check_origin(headers)?;
+        require(self.access.role_of(headers)?, needed)
+    }
+
+    fn readiness(&self) -> Result<Reply, Problem> {
+        match self.view.storage_problem() {
+            None => Ok(http::reply(StatusCode::OK, TEXT, "ready\n")),
+            Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
+        }
+    }
+
+    async fn query(&self, route: Route, asked: Option<&str>) -> Result<String, Problem> {
+        let number = |name: &str| match parameter(asked, name) {
+            None => Ok(None),
+            Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
+                Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))
+            }),
+        };
+        let after = parameter(asked, "after");
+        match route {
+            Route::Item(sku) => {
+                let sku = Sku::parse(&sku)
+                    .map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
+                query::item(&self.view, &sku)
+            }
+            Route::List => {
+                let prefix = parameter(asked, "prefix").unwrap_or_default();
+                let limit = query::page_size(number("limit")?);
+                Ok(query::list(&self.view, &prefix, after.as_deref(), limit))
+            }
+            Route::Ledger => {
+                let after = number("after")?.unwrap_or(0);
+                let limit = query::page_size(number("limit")?);
+                query::ledger(&self.view, &self.ledger, after, limit).await
+            }
+            _ => Ok(query::status(&self.view)),
+        }
+    }
+
+    async fn mutate(
+        &self,
+        request: Request<Incoming>,
+        mutation: Mutation,
+        reservation: Option<String>,
+    ) -> Result<Reply, Problem> {
+        self.admit(request.headers(), Role::Operator)?;
+        let key = idempotency_key(request.headers())?;
+        let body = http::body(request.into_body()).await?;
+        let mut fields = read_body(mutation, &body)?;
+        if let Some(key) = key {
+            fields.set_request_id(key)?;
+        }
+        if let Some(reservation) = reservation {
+            fields.reservation = Some(Chosen::parse("reservation", &reservation)?);
+        }
+        let decided = self.decide(fields.command(mutation)?).await?;
+        let is_new = mutation == Mutation::Reserve && !decided.replayed;
+        let status = if is_new {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        Ok(http::reply(status, JSON, outcome_json(&decided)?))
+    }
+
+    async fn decide(&self, command: Command) -> Result<Decided, Problem> {
+        let (answers, mut replies) = mpsc::channel(1);
+        let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers });
+        submitted.inspect_err(|_| self.view.metrics.overloaded.inc())?;
+        let reply = replies.recv().await.ok_or_else(|| {
+            Problem::new(
+                Code::StorageUnavailable,
+                "the gateway is stopping; send it again later",
+            )
+        })?;
+        Ok(reply.answer??)
+    }
+}
+
+fn route(method: &Method, segments: &[&str]) -> Route {
+    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
+    let stock_mutation = |name: &str| match name {
+        "deduct" | "restock" | "count" | "rollback" => Mutation::from_op(name),
+        _ => None,
+    };
+    match segments {
+        [""] if method == get => Route::Page,
+        ["healthz"] if method == get => Route::Healthz,
+        ["readyz"] if method == get => Route::Readyz,
+        ["metrics"] if method == get => Route::Metrics,
+        ["ws"] if method == get => Route::WebSocket,
+        ["api", "status"] if method == get => Route::Status,
+        ["api", "ledger"] if method == get => Route::Ledger,
+        ["api", "stock"] if method == get => Route::List,
+        ["api", "stock", sku] if method == get => Route::Item((*sku).to_owned()),
+        ["api", "stock", "restock"] if method == put => Route::Mutate(Mutation::Restock, None),
+        ["api", "stock", name] => match stock_mutation(name) {
+            Some(mutation) if method == post => Route::Mutate(mutation, None),
+            Some(Mutation::Restock) => Route::OtherMethod("GET, POST, PUT"),
+            Some(_) => Route::OtherMethod("GET, POST"),
+            None => Route::OtherMethod("GET"),
+        },
+        ["api", "reservations"] if method == post => Route::Mutate(Mutation::Reserve, None),
+        ["api", "reservations", id] if method == Method::DELETE => {
+            Route::Mutate(Mutation::Release, Some((*id).to_owned()))
+        }
+        ["api", "reservations", id, "commit"] if method == post => {
+            Route::Mutate(Mutation::Commit, Some((*id).to_owned()))
+        }
+        ["api", "reservations"] | ["api", "reservations", _, "commit"] => {
+            Route::OtherMethod("POST")
+        }
+        ["api", "reservations", _] => Route::OtherMethod("DELETE"),
+        ["" | "healthz" | "readyz" | "metrics" | "ws"] | ["api", "status" | "ledger" | "stock"] => {
+            Route::OtherMethod("GET")
+        }
+        _ => Route::Unknown,
+    }
+}
+
+/// The fields of a body, but for those that only a path or a WebSocket message has. A commit or
+/// release needs none at all.
+fn read_body(mutation: Mutation, body: &[u8]) -> Result<Fields, Problem> {
+    if body.is_empty() && matches!(mutation, Mutation::Commit | Mutation::Release) {
+        return Ok(Fields::default());
+    }
+    let fields = Fields::read(body)?;
+    if fields.reservation.is_some() {
+        return Err(Problem::bad_request(
+            "reservation: over HTTP it stands in the path",
+        ));
+    }
+    Ok(fields)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Problem::bad_request("Idempotency-Key: must be UTF-8"))?;
+    Chosen::parse("Idempotency-Key", text).map(Some)
+}
+
+fn page() -> Reply {
+    let mut reply = http::reply(StatusCode::OK, "text/html; charset=utf-8", PAGE);
+    let headers = reply.headers_mut();
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(PAGE_POLICY),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    reply
+}
+
+fn other_method(allowed: &'static str) -> Reply {
+    let message = format!("this path answers to {allowed}");
+    let mut reply = Problem::new(Code::MethodNotAllowed, message).reply();
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    reply
+}

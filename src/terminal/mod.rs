@@ -1,0 +1,81 @@
+//! The terminal port: HTTP and WebSocket on one listener, one implementation behind both.
+
+mod access;
+mod herald;
+mod http;
+mod message;
+mod query;
+mod subscription;
+mod ws;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+pub use self::access::{Access, Role, Token};
+pub use self::message::Fields;
+pub(crate) use self::query::page_size;
+use crate::http::Reply;
+use crate::problem::Problem;
+use crate::stop::Stop;
+use crate::store::LedgerReader;
+use crate::view::View;
+use crate::writer::Intake;
+
+/// What a request may reach.
+#[derive(Clone, Debug)]
+pub struct Terminals {
+    view: Arc<View>,
+    intake: Intake,
+    ledger: LedgerReader,
+    access: Arc<Access>,
+    /// The newest `sync` event, made once for all who listen.
+    sync_events: watch::Receiver<Utf8Bytes>,
+    stop: Stop,
+    /// Held by every session: when all are dropped, no session is left.
+    _alive: mpsc::Sender<Infallible>,
+}
+
+/// Serves terminals until a stop is requested.
+pub async fn serve(
+    listener: TcpListener,
+    view: Arc<View>,
+    intake: Intake,
+    ledger: LedgerReader,
+    access: Access,
+    stop: Stop,
+) {
+    let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
+    let (alive, mut sessions) = mpsc::channel(1);
+    let terminals = Terminals {
+        view,
+        intake,
+        ledger,
+        access: Arc::new(access),
+        sync_events,
+        stop: stop.clone(),
+        _alive: alive,
+    };
+    let handler = move |request: Request<Incoming>, peer: SocketAddr| {
+        let terminals = terminals.clone();
+        async move { terminals.answer(request, peer).await }
+    };
+    tokio::join!(crate::http::serve(listener, stop, handler), herald);
+    // The handler is gone with the server; what is left are the sessions saying good-bye.
+    let _ = sessions.recv().await;
+}
+
+impl Terminals {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+        match self.route(request, peer).await {
+            Ok(reply) => reply,
+            Err(problem) => Problem::reply(&problem),
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! One terminal's WebSocket session.
+//!
+//! One task a session: it reads requests, hands mutations to the writer in the order in which
+//! they came, and writes answers and events as they are ready. When as many mutations wait as
+//! one connection may have, it stops reading, so a greedy terminal waits for itself. When the
+//! terminal does not read, only this task waits, and not for ever.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use futures_util::{SinkExt, StreamExt};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::access::{Role, require};
+use super::message::{After, Fields, MessageId, Mutation, id_of, missing, outcome_json};
+use super::subscription::Subscription;
+use super::{Terminals, query};
+use crate::clock;
+use crate::http::Reply as HttpReply;
+use crate::json::json;
+use crate::limits::{
+    BODY_BYTES_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX,
+    TERMINAL_STALLED_MAX,
+};
+use crate::problem::Problem;
+use crate::writer::{Reply, ReplyTo};
+
+impl Terminals {
+    /// Accepts a WebSocket handshake and starts its session.
+    pub(super) fn upgrade(&self, mut request: Request<Incoming>) -> Result<HttpReply, Problem> {
+        self.access.check_origin(request.headers())?;
+        let role = self.access.role_of(request.headers())?;
+        let response = create_response_with_body(&request, Full::<Bytes>::default)
+            .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
+        let upgrade = hyper::upgrade::on(&mut request);
+        let terminals = self.clone();
+        tokio::spawn(async move {
+            match upgrade.await {
+                Ok(upgraded) => Session::start(terminals, upgraded, role).await,
+                Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
+            }
+        });
+        Ok(response)
+    }
+}
+
+/// Why a session ends: the close code and a word for the log.
+type End = (CloseCode, &'static str);
+
+const GONE: End = (CloseCode::Normal, "the terminal has gone");
+const STALLED: End = (CloseCode::Again, "not reading");
+const SILENT: End = (CloseCode::Away, "nothing heard");
+const STOPPING: End = (CloseCode::Away, "the gateway is stopping");
+const TOO_LARGE: End = (CloseCode::Size, "message too large");
+const MALFORMED: End = (CloseCode::Protocol, "not the WebSocket protocol");
+
+struct Session {
+    terminals: Terminals,
+    socket: WebSocketStream<TokioIo<Upgraded>>,
+    role: Option<Role>,
+    subscription: Option<Subscription>,
+    /// Whether there is more to send of the subscription.
+    behind: bool,
+    committed: watch::Receiver<u64>,
+    sync_events: watch::Receiver<Utf8Bytes>,
+    answers: mpsc::Sender<Reply>,
+    replies: mpsc::Receiver<Reply>,
+    /// The mutations that wait for their answer, by tag.
+    in_flight: HashMap<u64, MessageId>,
+    next_tag: u64,
+    heard_at: Instant,
+}
+
+impl Session {
+    async fn start(terminals: Terminals, upgraded: Upgraded, role: Option<Role>) {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(4 * 1024)
+            .write_buffer_size(16 * 1024)
+            .max_message_size(Some(BODY_BYTES_MAX))
+            .max_frame_size(Some(BODY_BYTES_MAX));
+        let io = TokioIo::new(upgraded);
+        let socket = WebSocketStream::from_raw_socket(io, Side::Server, Some(config)).await;
+        // Room for every mutation in flight: the writer never waits for a terminal.
+        let (answers, replies) = mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
+        let committed = terminals.view.committed();
+        let sync_events = terminals.sync_events.clone();
+        let session = Self {
+            terminals,
+            socket,
+            role,
+            subscription: None,
+            behind: false,
+            committed,
+            sync_events,
+            answers,
+            replies,
+            in_flight: HashMap::new(),
+            next_tag: 0,
+            heard_at: clock::instant(),
+        };
+        session.run().await;
+    }
+
+    async fn run(mut self) {
+        let (code, why) = self.converse().await.err().unwrap_or(GONE);
+        if (code, why) == STOPPING {
+            // What was taken is decided and answered before the good-bye.
+            let _ = timeout(STOP_GRACE / 2, self.await_in_flight()).await;
+        }
+        tracing::debug!(%code, why, "a terminal's session ends");
+        let frame = CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(why),
+        };
+        let _ = timeout(PING_EVERY / 10, self.socket.close(Some(frame))).await;
+    }
+
+    async fn converse(&mut self) -> Result<(), End> {
+        self.say(self.hello()).await?;
+        let mut stop = self.terminals.stop.clone();
+        let mut ping = interval(PING_EVERY);
+        ping.reset();
+        loop {
+            let has_room = self.in_flight.len() < CONNECTION_IN_FLIGHT_MAX;
+            let listening = self.subscription.is_some();
+            tokio::select! {
+                message = self.socket.next(), if has_room => {
+                    let Some(message) = message else { return Ok(()) };
+                    self.hear(message).await?;
+                }
+                Some(reply) = self.replies.recv() => self.answer_ready(reply).await?,
+                () = std::future::ready(()), if self.behind => self.push_stock().await?,
+                changed = self.committed.changed(), if listening && !self.behind => {
+                    self.behind = changed.is_ok();
+                }
+                _ = self.sync_events.changed(), if listening => self.push_sync().await?,
+                _ = ping.tick() => self.ping().await?,
+                () = stop.requested() => return Err(STOPPING),
+            }
+        }
+    }
+
+    fn hello(&self) -> String {
+        let origin = &self.terminals.view.origin;
+        format!(
+            r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":1}}"#,
+            json(&origin.gateway),
+            json(&origin.site),
+            json(&env!("CARGO_PKG_VERSION")),
+        )
+    }
+
+    async fn hear(&mut self, message: Result<Message, Error>) -> Result<(), End> {
+        self.heard_at = clock::instant();
+        match message {
+            Ok(Message::Text(text)) => self.hear_text(&text).await,
+            Ok(Message::Binary(_)) => {
+                let problem = Problem::bad_request("send JSON in text messages");
+                self.say(answer(None, Err(problem))).await
+            }
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
+            Ok(Message::Close(_)) => Err(GONE),
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Err(TOO_LARGE),
+            Err(Error::Protocol(_) | Error::Utf8(_)) => Err(MALFORMED),
+            Err(_) => Err(GONE),
+        }
+    }
+
+    async fn hear_text(&mut self, text: &str) -> Result<(), End> {
+        let mut fields = match Fields::read(text.as_bytes()) {
+            Ok(fields) => fields,
+            Err(problem) => return self.say(answer(id_of(text).as_ref(), Err(problem))).await,
+        };
+        let Some(id) = fields.id.take() else {
+            return self.say(answer(None, Err(missing("id")))).await;
+        };
+        let op = fields.op.take().unwrap_or_default();
+        if let Some(mutation) = Mutation::from_op(&op) {
+            return match self.submit(mutation, fields, &id) {
+                Ok(()) => Ok(()),
+                Err(problem) => self.say(answer(Some(&id), Err(problem))).await,
+            };
+        }
+        // A query sees what the mutations sent before it have done.
+        self.await_in_flight().await?;
+        let result = self.ask(&op, fields).await;
+        let subscribed = op == "subscribe" && result.is_ok();
+        self.say(answer(Some(&id), result)).await?;
+        if subscribed {
+            self.behind = true;
+            self.push_sync().await?;
+        }
+        Ok(())
+    }
+
+    fn submit(
+        &mut self,
+        mutation: Mutation,
+        fields: Fields,
+        id: &MessageId,
+    ) -> Result<(), Problem> {
+        require(self.role, Role::Operator)?;
+        let command = fields.command(mutation)?;
+        let (tag, answers) = (self.next_tag, self.answers.clone());
+        self.terminals
+            .intake
+            .submit(command, ReplyTo { tag, answers })
+            .inspect_err(|_| {
+                self.terminals.view.metrics.overloaded.inc();
+            })?;
+        self.next_tag += 1;
+        self.in_flight.insert(tag, id.clone());
+        Ok(())
+    }
+
+    async fn ask(&mut self, op: &str, fields: Fields) -> Result<String, Problem> {
+        if op == "auth" {
+            return self.authenticate(&fields);
+        }
+        require(self.role, Role::Viewer)?;
+        let view = &self.terminals.view;
+        let limit = query::page_size(fields.limit);
+        match op {
+            "get" => query::item(view, &fields.sku.ok_or_else(|| missing("sku"))?),
+            "list" => {
+                let prefix = fields.prefix.unwrap_or_default();
+                let after = match fields.after {
+                    None => None,
+                    Some(After::Sku(sku)) => Some(sku),
+                    Some(After::Seq(_)) => {
+                        return Err(Problem::bad_request("after: is a SKU here"));
+                    }
+                };
+                Ok(query::list(view, &prefix, after.as_deref(), limit))
+            }
+            "ledger" => {
+                let after = match fields.after {
+                    None => 0,
+                    Some(After::Seq(seq)) => seq,
+                    Some(After::Sku(_)) => {
+                        return Err(Problem::bad_request("after: is a ledger position here"));
+                    }
+                };
+                query::ledger(view, &self.terminals.ledger, after, limit).await
+            }
+            "status" => Ok(query::status(view)),
+            "subscribe" => self.subscribe(fields),
+            "unsubscribe" => {
+                self.subscription = None;
+                self.behind = false;
+                Ok("{}".into())
+            }
+            "" => Err(missing("op")),
+            _ => Err(Problem::bad_request(format!(
+                "op: there is no operation {op:?}"
+            ))),
+        }
+    }
+
+    fn authenticate(&mut self, fields: &Fields) -> Result<String, Problem> {
+        let secret = fields.token.as_deref().ok_or_else(|| missing("token"))?;
+        let role = self.terminals.access.role_of_secret(secret)?;
+        self.role = Some(role);
+        Ok(format!(
+            r#"{{"role":{}}}"#,
+            json(&format!("{role:?}").to_lowercase())
+        ))
+    }
+
+    fn subscribe(&mut self, fields: Fields) -> Result<String, Problem> {
+        let stock = self.terminals.view.stock();
+        let subscription = Subscription::read(fields, &stock)?;
+        let matched = subscription.matched(&stock);
+        self.subscription = Some(subscription);
+        Ok(format!(r#"{{"matched":{matched}}}"#))
+    }
+
+    async fn push_stock(&mut self) -> Result<(), End> {
+        let Some(subscription) = &mut self.subscription else {
+            return Ok(());
+        };
+        let event;
+        (event, self.behind) = subscription.next_event(&self.terminals.view.stock());
+        match event {
+            Some(event) => self.say(event).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn push_sync(&mut self) -> Result<(), End> {
+        let event = self.sync_events.borrow_and_update().clone();
+        self.feed(event).await?;
+        self.flush().await
+    }
+
+    async fn await_in_flight(&mut self) -> Result<(), End> {
+        while !self.in_flight.is_empty() {
+            // The session holds a sender itself, so the channel never ends.
+            let Some(reply) = self.replies.recv().await else {
+                return Err(STOPPING);
+            };
+            self.answer_ready(reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers what the writer has decided: all that is ready, in one write.
+    async fn answer_ready(&mut self, first: Reply) -> Result<(), End> {
+        let mut next = Some(first);
+        while let Some(Reply {
+            tag,
+            answer: decided,
+        }) = next
+        {
+            let id = self.in_flight.remove(&tag);
+            let result = match decided {
+                Ok(Ok(decided)) => outcome_json(&decided),
+                Ok(Err(undecided)) => Err(undecided.into()),
+                Err(unavailable) => Err(unavailable.into()),
+            };
+            self.feed(answer(id.as_ref(), result).into()).await?;
+            next = self.replies.try_recv().ok();
+        }
+        self.flush().await
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.heard_at.elapsed() > TERMINAL_SILENT_MAX {
+            return Err(SILENT);
+        }
+        sent(
+            timeout(
+                TERMINAL_STALLED_MAX,
+                self.socket.send(Message::Ping(Bytes::new())),
+            )
+            .await,
+        )
+    }
+
+    async fn say(&mut self, text: String) -> Result<(), End> {
+        self.feed(text.into()).await?;
+        self.flush().await
+    }
+
+    async fn feed(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        sent(timeout(TERMINAL_STALLED_MAX, self.socket.feed(Message::Text(text))).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        sent(timeout(TERMINAL_STALLED_MAX, self.socket.flush()).await)
+    }
+}
+
+fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Result<(), End> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(GONE),
+        Err(_) => Err(STALLED),
+    }
+}
+
+/// An answer to a message.
+fn answer(id: Option<&MessageId>, result: Result<String, Problem>) -> String {
+    let id = json(&id);
+    match result {
+        Ok(result) => format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#),
+        Err(problem) => format!(r#"{{"id":{id},"ok":false,"error":{}}}"#, json(&problem)),
+    }
+}

@@ -1,0 +1,188 @@
+//! What everyone may read: the committed stock and how far the hub has followed.
+//!
+//! Only the writer changes it, and only after the disk has. Readers hold its locks for
+//! microseconds; nobody waits for the disk behind them.
+
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::clock::{Clock, wall_ms};
+use crate::metrics::Metrics;
+use crate::stock::{Changes, Origin, Seq, Stock};
+
+/// The gateway's published state.
+#[derive(Debug)]
+pub struct View {
+    /// Whose stock this is.
+    pub origin: Origin,
+    /// Both clocks.
+    pub clock: Clock,
+    /// What is counted for the people who watch the gateway.
+    pub metrics: Metrics,
+    stock: RwLock<Stock>,
+    committed: watch::Sender<Seq>,
+    confirmed: Mutex<Confirmed>,
+    link: watch::Sender<Link>,
+    storage_problem: Mutex<Option<String>>,
+}
+
+/// How far the hub has committed this gateway's ledger.
+#[derive(Clone, Copy, Debug, Default)]
+struct Confirmed {
+    acked_seq: Seq,
+    oldest_pending_at_ms: Option<i64>,
+}
+
+/// What is known of the way to the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// None is configured.
+    Disabled,
+    /// The hub does not answer, for this reason.
+    Offline(String),
+    /// The hub itself has answered.
+    Online,
+}
+
+/// The contract's `sync` object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SyncStatus {
+    /// `disabled`, `offline` or `online`.
+    pub state: &'static str,
+    /// In plain words, why not online.
+    pub reason: Option<String>,
+    /// Up to where the hub has committed the ledger.
+    pub acked_seq: Seq,
+    /// Entries it has not.
+    pub pending: u64,
+    /// How long ago the oldest of them was decided.
+    pub oldest_pending_s: u64,
+}
+
+impl View {
+    /// Publishes a stock just loaded.
+    pub fn new(
+        origin: Origin,
+        clock: Clock,
+        stock: Stock,
+        acked_seq: Seq,
+        oldest_pending_at_ms: Option<i64>,
+        link: Link,
+    ) -> Self {
+        Self {
+            origin,
+            clock,
+            metrics: Metrics::default(),
+            committed: watch::Sender::new(stock.seq()),
+            stock: RwLock::new(stock),
+            confirmed: Mutex::new(Confirmed {
+                acked_seq,
+                oldest_pending_at_ms,
+            }),
+            link: watch::Sender::new(link),
+            storage_problem: Mutex::new(None),
+        }
+    }
+
+    /// The committed stock. Do not hold it across an await.
+    pub fn stock(&self) -> RwLockReadGuard<'_, Stock> {
+        self.stock.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what was committed and rings the bell.
+    pub(crate) fn commit(&self, changes: &Changes) {
+        self.stock
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .apply(changes);
+        let mut confirmed = self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if confirmed.acked_seq == changes.base_seq {
+            confirmed.oldest_pending_at_ms = changes.entries.first().map(|first| first.entry.at_ms);
+        }
+        drop(confirmed);
+        if changes.seq != changes.base_seq {
+            self.committed.send_replace(changes.seq);
+        }
+    }
+
+    /// The bell: the ledger's last position, and a wait for the next one.
+    pub fn committed(&self) -> watch::Receiver<Seq> {
+        self.committed.subscribe()
+    }
+
+    /// Up to where the hub has committed the ledger.
+    pub fn acked_seq(&self) -> Seq {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .acked_seq
+    }
+
+    pub(crate) fn confirm(&self, acked_seq: Seq, oldest_pending_at_ms: Option<i64>) {
+        *self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Confirmed {
+            acked_seq,
+            oldest_pending_at_ms,
+        };
+    }
+
+    /// Notes the state of the link; only a change wakes whoever watches.
+    pub fn set_link(&self, link: Link) {
+        self.link.send_if_modified(|known| {
+            let changed = *known != link;
+            *known = link;
+            changed
+        });
+    }
+
+    /// The state of the link, and a wait for its next change.
+    pub fn link(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
+    /// The contract's `sync` object, as of now.
+    pub fn sync_status(&self) -> SyncStatus {
+        let seq = self.stock().seq();
+        let confirmed = *self
+            .confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let pending = seq.saturating_sub(confirmed.acked_seq);
+        let oldest_at_ms = confirmed.oldest_pending_at_ms.filter(|_| pending > 0);
+        let waited_ms = oldest_at_ms.map_or(0, |at_ms| wall_ms().saturating_sub(at_ms));
+        let (state, reason) = match &*self.link.borrow() {
+            Link::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
+            Link::Offline(reason) => ("offline", Some(reason.clone())),
+            Link::Online => ("online", None),
+        };
+        SyncStatus {
+            state,
+            reason,
+            acked_seq: confirmed.acked_seq,
+            pending,
+            oldest_pending_s: u64::try_from(waited_ms).unwrap_or(0) / 1_000,
+        }
+    }
+
+    /// Why mutations are refused at the moment, if they are.
+    pub fn storage_problem(&self) -> Option<String> {
+        self.storage_problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_storage_problem(&self, problem: Option<String>) {
+        *self
+            .storage_problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+}

@@ -1,0 +1,350 @@
+//! The one writer. Nothing is said before it is true: an answer, a push to a terminal or a
+//! frame to the hub comes after the commit that it speaks of.
+//!
+//! One thread owns the database. It takes what waits (bounded), decides all of it on a draft,
+//! puts the draft on disk in one transaction with one sync, and only then publishes and answers.
+//! So a lone request pays for one sync, and a thousand that arrive together share one. If the
+//! disk says no, the draft is dropped: memory is what the disk is, every request of the batch is
+//! answered "not decided", and may be sent again as it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::clock::Now;
+use crate::limits::{
+    COMMIT_JOBS_MAX, INTAKE_MAX, INTAKE_RESERVED, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
+};
+use crate::repeat::Repeat;
+use crate::stock::{Answer, Changes, Command, Draft, Seq};
+use crate::store::{Position, Store, StoreError};
+use crate::view::View;
+
+/// The way to the writer.
+#[derive(Clone, Debug)]
+pub struct Intake {
+    jobs: SyncSender<Job>,
+    /// Terminals' commands that wait; the channel has room for the gateway's own jobs beyond.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+enum Job {
+    Decide(Command, ReplyTo),
+    Acked(Seq),
+    Stop,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Debug)]
+pub struct ReplyTo {
+    /// Tells the answers on one channel apart.
+    pub tag: u64,
+    /// Must have room for every command sent with it.
+    pub answers: mpsc::Sender<Reply>,
+}
+
+/// An answer and the tag of its command.
+#[derive(Debug)]
+pub struct Reply {
+    /// See [`ReplyTo::tag`].
+    pub tag: u64,
+    /// The engine's answer, or why there is none.
+    pub answer: Result<Answer, Unavailable>,
+}
+
+/// The storage failed: nothing was applied, the command may be sent again as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable(pub String);
+
+/// As many commands wait as are allowed to: nothing was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overloaded;
+
+impl Intake {
+    /// Hands a command to the writer without waiting.
+    ///
+    /// # Errors
+    /// If too many wait already, or the gateway is stopping.
+    pub fn submit(&self, command: Command, reply_to: ReplyTo) -> Result<(), Overloaded> {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) < INTAKE_MAX
+            && self.jobs.try_send(Job::Decide(command, reply_to)).is_ok()
+        {
+            return Ok(());
+        }
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        Err(Overloaded)
+    }
+
+    /// Tells the writer how far the hub has committed. It may be dropped when the intake is
+    /// full: the next acknowledgement says as much and more.
+    pub fn acked(&self, seq: Seq) {
+        let _ = self.jobs.try_send(Job::Acked(seq));
+    }
+
+    /// Asks the writer to end once what waits is decided. Returns whether the writer will.
+    pub fn stop(&self) -> bool {
+        !matches!(self.jobs.try_send(Job::Stop), Err(TrySendError::Full(_)))
+    }
+}
+
+/// What the writer needs to know of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Life of a reservation that names none.
+    pub reservation_ttl_s: u64,
+    /// Age after which confirmed entries and outcomes are forgotten.
+    pub retention_ms: u64,
+}
+
+/// The thread's state.
+#[derive(Debug)]
+pub struct Writer {
+    store: Store,
+    view: Arc<View>,
+    rules: Rules,
+    jobs: Receiver<Job>,
+    waiting: Arc<AtomicUsize>,
+    /// What the database's position row says.
+    saved: Position,
+    housekept_ms: u64,
+    complaint: Repeat,
+}
+
+impl Writer {
+    /// Makes a writer and the way to it; `saved` is the position that the database holds.
+    pub fn new(store: Store, view: Arc<View>, rules: Rules, saved: Position) -> (Self, Intake) {
+        let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let intake = Intake {
+            jobs: sender,
+            waiting: Arc::clone(&waiting),
+        };
+        let complaint = Repeat::default();
+        (
+            Self {
+                store,
+                view,
+                rules,
+                jobs,
+                waiting,
+                saved,
+                housekept_ms: 0,
+                complaint,
+            },
+            intake,
+        )
+    }
+
+    /// Works until it is asked to stop, or nobody can ask it anything any more.
+    pub fn run(mut self) {
+        let mut running = true;
+        while running {
+            running = match self.jobs.recv_timeout(self.wait()) {
+                Ok(first) => self.take_batch(first),
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => false,
+            };
+            self.keep_house();
+        }
+        let position = self.position(self.view.clock.now());
+        if let Err(error) = self.store.commit(&no_changes(&self.view), Some(position)) {
+            tracing::warn!(%error, "the position could not be saved at the end; it will be asked for again");
+        }
+    }
+
+    /// How long to wait for work: until the next reservation ends, or a second.
+    fn wait(&self) -> Duration {
+        let Some(deadline_ms) = self.view.stock().next_deadline_ms() else {
+            return WRITER_IDLE;
+        };
+        let left_ms = deadline_ms.saturating_sub(self.view.clock.now().running_ms);
+        WRITER_IDLE.min(Duration::from_millis(left_ms.max(1)))
+    }
+
+    /// Decides what waits; returns whether to go on.
+    fn take_batch(&mut self, first: Job) -> bool {
+        let mut commands = Vec::new();
+        let mut reply_to = Vec::new();
+        let mut acked = None;
+        let mut running = true;
+        let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
+        for job in std::iter::once(first).chain(more).take(COMMIT_JOBS_MAX) {
+            match job {
+                Job::Decide(command, to) => {
+                    commands.push(command);
+                    reply_to.push(to);
+                }
+                Job::Acked(seq) => acked = acked.max(Some(seq)),
+                Job::Stop => running = false,
+            }
+        }
+        self.waiting.fetch_sub(commands.len(), Ordering::AcqRel);
+        if let Some(seq) = acked {
+            self.confirm(seq);
+        }
+        if !commands.is_empty() {
+            self.decide(&commands, reply_to);
+        }
+        running
+    }
+
+    fn decide(&mut self, commands: &[Command], reply_to: Vec<ReplyTo>) {
+        match self.write(commands) {
+            Ok(answers) => {
+                for (ReplyTo { tag, answers: to }, answer) in reply_to.into_iter().zip(answers) {
+                    self.count(&answer);
+                    // A client that has gone needs no answer; its request is decided all the same.
+                    let _ = to.try_send(Reply {
+                        tag,
+                        answer: Ok(answer),
+                    });
+                }
+            }
+            Err(error) => {
+                let unavailable = self.fail(&error);
+                self.view.metrics.unavailable.add(reply_to.len() as u64);
+                for ReplyTo { tag, answers } in reply_to {
+                    let _ = answers.try_send(Reply {
+                        tag,
+                        answer: Err(unavailable.clone()),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Decides commands and ends due reservations, in one transaction.
+    fn write(&mut self, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
+        let now = self.view.clock.now();
+        let (answers, changes) = {
+            let stock = self.view.stock();
+            let mut draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
+            draft.expire_due(&self.store)?;
+            let decide = |command| draft.decide(command, &self.store);
+            let answers = commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
+            (answers, draft.finish())
+        };
+        if !changes.is_empty() {
+            self.commit(&changes, self.position_to_save(now))?;
+        }
+        Ok(answers)
+    }
+
+    fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
+        self.store.commit(changes, position)?;
+        self.saved = position.unwrap_or(self.saved);
+        self.view.metrics.commits.inc();
+        self.view.commit(changes);
+        self.recovered();
+        Ok(())
+    }
+
+    fn position(&self, now: Now) -> Position {
+        Position {
+            acked_seq: self.view.acked_seq(),
+            running_ms: now.running_ms,
+        }
+    }
+
+    /// The position, if a commit has reason to carry it: an acknowledgement is news, and the
+    /// running clock is while reservations live by it.
+    fn position_to_save(&self, now: Now) -> Option<Position> {
+        let position = self.position(now);
+        let clock_age_ms = position.running_ms.saturating_sub(self.saved.running_ms);
+        (position.acked_seq != self.saved.acked_seq || clock_age_ms >= RUNNING_CLOCK_SAVE_MS)
+            .then_some(position)
+    }
+
+    fn confirm(&self, seq: Seq) {
+        let ledger_seq = self.view.stock().seq();
+        if seq <= self.view.acked_seq() || seq > ledger_seq {
+            return;
+        }
+        let oldest = if seq < ledger_seq {
+            self.store.decided_at_ms(seq + 1)
+        } else {
+            Ok(None)
+        };
+        // The hub has it, whatever becomes of our note of it: a lost note is asked for again.
+        self.view.confirm(seq, oldest.unwrap_or_default());
+    }
+
+    /// Once a second: ends due reservations, saves positions, forgets what is old.
+    fn keep_house(&mut self) {
+        let now = self.view.clock.now();
+        let due = self
+            .view
+            .stock()
+            .next_deadline_ms()
+            .is_some_and(|ms| ms <= now.running_ms);
+        let second_passed = now.running_ms >= self.housekept_ms + 1_000;
+        if second_passed {
+            self.housekept_ms = now.running_ms;
+        }
+        if !(due || second_passed) {
+            return;
+        }
+        let kept = self.write(&[]).and_then(|_| {
+            if second_passed {
+                self.save_and_forget(now)
+            } else {
+                Ok(())
+            }
+        });
+        if let Err(error) = kept {
+            self.fail(&error);
+        }
+    }
+
+    fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
+        let failing = self.view.storage_problem().is_some();
+        let (seq, holds_open) = {
+            let stock = self.view.stock();
+            (stock.seq(), stock.hold_count() > 0)
+        };
+        let acked_is_news = self.view.acked_seq() != self.saved.acked_seq;
+        let clock_is_news = holds_open && self.position_to_save(now).is_some();
+        if failing || acked_is_news || clock_is_news {
+            // On a failing disk this is the probe that finds out when it works again.
+            self.commit(&no_changes(&self.view), Some(self.position(now)))?;
+        }
+        self.store.mark(now.running_ms, seq)?;
+        let acked_seq = self.view.acked_seq();
+        self.store
+            .prune(now.running_ms, self.rules.retention_ms, acked_seq)?;
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &StoreError) -> Unavailable {
+        if self.complaint.due(self.view.clock.now().running_ms) {
+            tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
+        }
+        self.view.set_storage_problem(Some(error.to_string()));
+        Unavailable(error.to_string())
+    }
+
+    fn recovered(&mut self) {
+        if self.view.storage_problem().is_some() {
+            self.view.set_storage_problem(None);
+            tracing::info!(complaints = self.complaint.take(), "storage works again");
+        }
+    }
+
+    fn count(&self, answer: &Answer) {
+        let metrics = &self.view.metrics;
+        match answer {
+            Ok(decided) if decided.replayed => metrics.replayed.inc(),
+            Ok(decided) if decided.outcome.is_ok() => metrics.applied.inc(),
+            Ok(_) | Err(_) => metrics.refused.inc(),
+        }
+    }
+}
+
+fn no_changes(view: &View) -> Changes {
+    Draft::new(&view.stock(), view.clock.now(), 0).finish()
+}
