@@ -111,9 +111,9 @@ pub async fn body(request: Incoming) -> Result<Bytes, BodyError> {
     }
 }
 
-/// The parts of a path, percent-decoded; `None` if one is not UTF-8.
+/// The parts of a path, percent-decoded; `None` if one is not UTF-8 or it is no path.
 pub fn segments(path: &str) -> Option<Vec<String>> {
-    path.trim_start_matches('/')
+    path.strip_prefix('/')?
         .split('/')
         .map(|part| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned()))
         .collect()

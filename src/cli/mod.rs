@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => check_config(config),
         #[cfg(feature = "demo")]
-        Command::Demo(arguments) => with_runtime("warn", crate::demo::run(arguments)),
+        Command::Demo(arguments) => with_runtime("stockgate=error", crate::demo::run(arguments)),
         Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
         Command::Stock {
             skus,

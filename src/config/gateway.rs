@@ -137,6 +137,11 @@ impl GatewayConfig {
 }
 
 fn read_token(section: &mut Section<'_>, directory: &Path) -> Option<Token> {
+    for key in ["name", "role"] {
+        if !section.has(key) {
+            section.missing(key);
+        }
+    }
     let token_name = section.text("name", name);
     let role = section.text("role", |text| match text {
         "viewer" => Ok(Role::Viewer),

@@ -130,6 +130,15 @@ impl RequestId {
         Self::parse(text)
     }
 
+    /// Takes the id of a deduction: one that a client chose, or the derived one of a commit.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn of_deduction(text: &str) -> Result<Self, IdError> {
+        check_id(text.strip_prefix("commit:").unwrap_or(text), ID_BYTES_MAX)?;
+        Self::parse(text)
+    }
+
     /// The id of a commit for which the client chose none.
     pub fn commit_of(reservation: &Self) -> Self {
         Self(format!("commit:{reservation}").into())

@@ -110,7 +110,7 @@ impl UpLink {
     async fn converse(&mut self, connection: &mut Connection, stop: &mut Stop) -> End {
         loop {
             if let Err(reason) = self.take_steps(&connection.client).await {
-                return End::Lost(reason);
+                return End::Lost(last_word(connection).unwrap_or(reason));
             }
             self.publish_state();
             let deadline = self.until_deadline();
@@ -257,6 +257,14 @@ impl UpLink {
         let ended = async { while connection.events.recv().await.is_some() {} };
         let _ = tokio::time::timeout(FAREWELL, ended).await;
     }
+}
+
+/// The client's own reason for a loss, which says more than that it takes nothing more.
+fn last_word(connection: &mut Connection) -> Option<String> {
+    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
+        Event::Lost(reason) => Some(reason),
+        Event::Connected | Event::Received { .. } => None,
+    })
 }
 
 /// The retained message that any MQTT dashboard can read.

@@ -69,6 +69,18 @@ impl<'de> Deserialize<'de> for Chosen {
     }
 }
 
+/// The id of a deduction or commit.
+#[derive(Clone, Debug)]
+pub struct Deduction(RequestId);
+
+impl<'de> Deserialize<'de> for Deduction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_str(crate::stock::IdText(RequestId::of_deduction))
+            .map(Self)
+    }
+}
+
 /// How a client names its message: a text or a number, given back as it came.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
@@ -142,7 +154,7 @@ fields! {
     sku: Sku,
     quantity: QuantityText,
     counted: i64,
-    of: RequestId,
+    of: Deduction,
     reservation: Chosen,
     ttl_s: u64,
     skus: Vec<Sku>,
@@ -251,7 +263,11 @@ impl Fields {
                 counted: self.take_counted()?,
             },
             Mutation::Rollback => Action::Rollback {
-                of: self.of.take().ok_or_else(|| missing("of"))?,
+                of: self
+                    .of
+                    .take()
+                    .map(|Deduction(id)| id)
+                    .ok_or_else(|| missing("of"))?,
                 lines: self.take_lines_if_any()?,
             },
             Mutation::Reserve => Action::Reserve {
