@@ -3,10 +3,7 @@
 use std::process::Command;
 
 fn main() {
-    let commit = std::env::var("STOCKGATE_COMMIT")
-        .ok()
-        .or_else(commit)
-        .unwrap_or("unknown".into());
+    let commit = std::env::var("STOCKGATE_COMMIT").ok().or_else(commit).unwrap_or("unknown".into());
     let target = std::env::var("TARGET").unwrap_or("unknown".into());
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     println!("cargo::rustc-env=STOCKGATE_VERSION={version} ({commit}, {target})");
@@ -17,10 +14,7 @@ fn main() {
 
 /// The commit that is checked out, if there is a repository.
 fn commit() -> Option<String> {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()
-        .ok()?;
+    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
     let commit = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| commit.trim().to_owned())
 }

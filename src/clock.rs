@@ -5,10 +5,7 @@
 //! time*: milliseconds this database has been in use, which go on from the stored value at the
 //! next start and do not pass while the gateway is off.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the clocks"
-)]
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,18 +28,12 @@ pub struct Clock {
 impl Clock {
     /// A clock whose running time goes on from `running_ms_before`.
     pub fn starting_at(running_ms_before: u64) -> Self {
-        Self {
-            started: Instant::now(),
-            running_ms_before,
-        }
+        Self { started: Instant::now(), running_ms_before }
     }
 
     /// This moment.
     pub fn now(&self) -> Now {
-        Now {
-            wall_ms: wall_ms(),
-            running_ms: self.running_ms_before + self.since_start_ms(),
-        }
+        Now { wall_ms: wall_ms(), running_ms: self.running_ms_before + self.since_start_ms() }
     }
 
     /// Milliseconds since this clock was made.
@@ -53,9 +44,7 @@ impl Clock {
 
 /// Milliseconds since 1970-01-01 UTC by the wall clock; 0 before 1970.
 pub fn wall_ms() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 

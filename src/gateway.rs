@@ -62,48 +62,25 @@ impl Gateway {
         };
         let clock = Clock::starting_at(opened.position.running_ms);
         let acked_seq = opened.position.acked_seq;
-        let view = View::new(
-            opened.origin,
-            clock,
-            opened.stock,
-            acked_seq,
-            oldest_pending,
-            link,
-        );
+        let view = View::new(opened.origin, clock, opened.stock, acked_seq, oldest_pending, link);
         let view = Arc::new(view);
         let rules = Rules {
             reservation_ttl_s: config.reservation_ttl_s,
             retention_ms: config.ledger_retention_days * 24 * 3_600_000,
         };
         let (writer, intake) = Writer::new(store, Arc::clone(&view), rules, opened.position);
-        let writer = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(|| writer.run())?;
+        let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
         let access = Access::new(config.tokens, config.allowed_origins);
         let served = (Arc::clone(&view), intake.clone(), ledger.clone());
-        tasks.spawn(terminal::serve(
-            listener,
-            served.0,
-            served.1,
-            served.2,
-            access,
-            stop.clone(),
-        ));
+        tasks.spawn(terminal::serve(listener, served.0, served.1, served.2, access, stop.clone()));
         if let Some(mqtt) = &config.mqtt {
             let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger)?;
             tasks.spawn(link.run(stop));
         }
-        let gateway = Self {
-            view,
-            address,
-            intake,
-            stopper,
-            tasks,
-            writer,
-        };
+        let gateway = Self { view, address, intake, stopper, tasks, writer };
         gateway.announce();
         Ok(gateway)
     }

@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::limits::{
-    BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_TIMEOUT, STOP_GRACE,
+    BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
+    HEADER_TIMEOUT, STOP_GRACE,
 };
 use crate::stop::Stop;
 
@@ -102,12 +103,35 @@ pub enum BodyError {
 ///
 /// # Errors
 /// If it is too large, too slow or broken off.
-pub async fn body(request: Incoming) -> Result<Bytes, BodyError> {
-    let limited = Limited::new(request, BODY_BYTES_MAX);
-    match tokio::time::timeout(BODY_TIMEOUT, limited.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(BodyError::Broken),
+pub async fn body(mut request: Incoming) -> Result<Bytes, BodyError> {
+    match tokio::time::timeout(BODY_TIMEOUT, read(&mut request)).await {
+        Ok(Err(BodyError::TooLarge)) => {
+            // A client that is still sending would not see the answer: let it finish first.
+            let _ = tokio::time::timeout(BODY_TIMEOUT, discard(&mut request)).await;
+            Err(BodyError::TooLarge)
+        }
+        Ok(read) => read,
+        Err(_) => Err(BodyError::Broken),
+    }
+}
+
+async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
+    let limited = Limited::new(body, BODY_BYTES_MAX);
+    match limited.collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Err(_) => Err(BodyError::Broken),
+    }
+}
+
+async fn discard(body: &mut Incoming) {
+    let mut left = BODY_BYTES_DISCARDED_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        left = match left.checked_sub(bytes) {
+            Some(left) => left,
+            None => return,
+        };
     }
 }
 
@@ -130,9 +154,7 @@ pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 
@@ -150,10 +172,7 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded() {
-        assert_eq!(
-            parameter(Some("prefix=8+5&limit=3"), "prefix").as_deref(),
-            Some("8 5")
-        );
+        assert_eq!(parameter(Some("prefix=8+5&limit=3"), "prefix").as_deref(), Some("8 5"));
         assert_eq!(parameter(Some("a=1"), "b"), None);
         assert_eq!(parameter(None, "b"), None);
     }

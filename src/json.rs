@@ -50,15 +50,9 @@ pub fn ledger_json(origin: &Origin, entries: &[Posted], last_seq: Seq) -> String
         entries: Vec<EntryJson<'a>>,
         next: Option<Seq>,
     }
-    let next = entries
-        .last()
-        .map(|last| last.entry.seq)
-        .filter(|&seq| seq < last_seq);
+    let next = entries.last().map(|last| last.entry.seq).filter(|&seq| seq < last_seq);
     json(&Page {
-        entries: entries
-            .iter()
-            .map(|posted| EntryJson::new(origin, &posted.entry))
-            .collect(),
+        entries: entries.iter().map(|posted| EntryJson::new(origin, &posted.entry)).collect(),
         next,
     })
 }

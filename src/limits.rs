@@ -15,6 +15,8 @@ pub const STOCK_MAX: i64 = (1 << 53) - 1;
 pub const LINES_MAX: usize = 1_000;
 /// Bytes in a request body or a WebSocket message.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a body over the limit that are read and dropped, so that its sender gets the answer.
+pub const BODY_BYTES_DISCARDED_MAX: usize = 4 * 1024 * 1024;
 /// Items in one page of a query.
 pub const PAGE_MAX: usize = 1_000;
 /// Items in a page when the client names no limit.
@@ -32,6 +34,10 @@ pub const INTAKE_RESERVED: usize = 64;
 pub const COMMIT_JOBS_MAX: usize = 1_024;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
+/// How long the writer waits for a database that another process holds.
+pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
+/// The same while the storage fails anyway, so that the next answer comes quickly.
+pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
 /// How often an idle writer looks after expiry, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// How often the running clock is put on disk while reservations are open.
@@ -70,8 +76,11 @@ pub const WINDOW_FRAMES: usize = 8;
 pub const MQTT_PACKET_BYTES_MAX: usize = 256 * 1024;
 /// Requests that wait inside the MQTT client.
 pub const MQTT_REQUESTS_MAX: usize = 64;
-/// Time without the hub's answer after which it is asked again.
-pub const HUB_ANSWER_MS: u64 = 10_000;
+/// Time without the hub's answer after which it is asked where it stands; after as long again
+/// it counts as offline.
+pub const HUB_ANSWER_MS: u64 = 5_000;
+/// The shortest time between two questions.
+pub const HUB_ASK_MS_MIN: u64 = 1_000;
 /// Time between two greetings on an idle link; they show that the hub still answers.
 pub const HUB_GREETING_MS: u64 = 60_000;
 /// The shortest and the longest wait before the link is tried again.
@@ -89,16 +98,7 @@ pub const HUB_GATEWAYS_MAX: usize = 10_000;
 pub const STOP_GRACE: Duration = Duration::from_secs(4);
 
 const _: () = assert!(COMMIT_JOBS_MAX <= INTAKE_MAX);
-const _: () = assert!(
-    CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX,
-    "one terminal cannot fill the intake"
-);
+const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");
 const _: () = assert!(FRAME_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
-const _: () = assert!(
-    WINDOW_FRAMES < MQTT_REQUESTS_MAX,
-    "a full window fits the client's queue"
-);
-const _: () = assert!(
-    LINES_MAX as u64 * QUANTITY_MAX <= STOCK_MAX as u64,
-    "sums of lines fit"
-);
+const _: () = assert!(WINDOW_FRAMES < MQTT_REQUESTS_MAX, "a full window fits the client's queue");
+const _: () = assert!(LINES_MAX as u64 * QUANTITY_MAX <= STOCK_MAX as u64, "sums of lines fit");

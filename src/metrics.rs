@@ -54,92 +54,34 @@ pub fn render(view: &View) -> String {
     let metrics = &view.metrics;
     let counters = [
         ("mutations_applied", "Mutations applied.", &metrics.applied),
-        (
-            "mutations_refused",
-            "Mutations refused by the stock.",
-            &metrics.refused,
-        ),
-        (
-            "mutations_replayed",
-            "Mutations answered as decided before.",
-            &metrics.replayed,
-        ),
-        (
-            "mutations_overloaded",
-            "Mutations not taken, intake full.",
-            &metrics.overloaded,
-        ),
-        (
-            "mutations_unavailable",
-            "Mutations not decided, storage failing.",
-            &metrics.unavailable,
-        ),
+        ("mutations_refused", "Mutations refused by the stock.", &metrics.refused),
+        ("mutations_replayed", "Mutations answered as decided before.", &metrics.replayed),
+        ("mutations_overloaded", "Mutations not taken, intake full.", &metrics.overloaded),
+        ("mutations_unavailable", "Mutations not decided, storage failing.", &metrics.unavailable),
         ("commits", "Transactions committed.", &metrics.commits),
-        (
-            "frames_sent",
-            "Frames sent to the hub.",
-            &metrics.frames_sent,
-        ),
-        (
-            "frames_bad",
-            "Frames from the hub that could not be read.",
-            &metrics.frames_bad,
-        ),
-        (
-            "link_losses",
-            "Broker connections lost or failed.",
-            &metrics.link_losses,
-        ),
+        ("frames_sent", "Frames sent to the hub.", &metrics.frames_sent),
+        ("frames_bad", "Frames from the hub that could not be read.", &metrics.frames_bad),
+        ("link_losses", "Broker connections lost or failed.", &metrics.link_losses),
     ];
     let mut page = String::new();
     for (name, help, counter) in counters {
-        metric(
-            &mut page,
-            "counter",
-            &format!("{name}_total"),
-            help,
-            counter.get(),
-        );
+        metric(&mut page, "counter", &format!("{name}_total"), help, counter.get());
     }
     let sync = view.sync_status();
     let (seq, skus, holds) = {
         let stock = view.stock();
-        (
-            stock.seq(),
-            stock.sku_count() as u64,
-            stock.hold_count() as u64,
-        )
+        (stock.seq(), stock.sku_count() as u64, stock.hold_count() as u64)
     };
     let uptime_s = view.clock.since_start_ms() / 1_000;
     let gauges = [
         ("ledger_seq", "Position of the last ledger entry.", seq),
-        (
-            "sync_acked_seq",
-            "Position committed by the hub.",
-            sync.acked_seq,
-        ),
-        (
-            "sync_pending_entries",
-            "Entries the hub has not committed.",
-            sync.pending,
-        ),
-        (
-            "sync_oldest_pending_seconds",
-            "Age of the oldest of them.",
-            sync.oldest_pending_s,
-        ),
-        (
-            "sync_online",
-            "1 if the hub answers.",
-            u64::from(sync.state == "online"),
-        ),
+        ("sync_acked_seq", "Position committed by the hub.", sync.acked_seq),
+        ("sync_pending_entries", "Entries the hub has not committed.", sync.pending),
+        ("sync_oldest_pending_seconds", "Age of the oldest of them.", sync.oldest_pending_s),
+        ("sync_online", "1 if the hub answers.", u64::from(sync.state == "online")),
         ("skus", "Known SKUs.", skus),
         ("reservations_open", "Open reservations.", holds),
-        (
-            "ready",
-            "1 if mutations are accepted.",
-            u64::from(view.storage_problem().is_none()),
-        ),
+        ("ready", "1 if mutations are accepted.", u64::from(view.storage_problem().is_none())),
         ("uptime_seconds", "Time since the start.", uptime_s),
     ];
     for (name, help, value) in gauges {

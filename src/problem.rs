@@ -79,14 +79,7 @@ impl Problem {
     /// A problem without figures.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self {
-            code,
-            message,
-            sku: None,
-            requested: None,
-            available: None,
-            replayed: false,
-        }
+        Self { code, message, sku: None, requested: None, available: None, replayed: false }
     }
 
     /// Malformed or impossible input.
@@ -96,19 +89,11 @@ impl Problem {
 
     /// A refusal by the stock, perhaps repeated.
     pub fn refused(refusal: &Refusal, replayed: bool) -> Self {
-        Self {
-            replayed,
-            ..Self::from(refusal)
-        }
+        Self { replayed, ..Self::from(refusal) }
     }
 
     fn about(self, sku: impl ToString, requested: Option<u64>, available: Option<i64>) -> Self {
-        Self {
-            sku: Some(sku.to_string()),
-            requested,
-            available,
-            ..self
-        }
+        Self { sku: Some(sku.to_string()), requested, available, ..self }
     }
 
     /// The HTTP answer.
@@ -143,31 +128,19 @@ impl From<&Refusal> for Problem {
                 let message = format!("SKU {sku} is not known here; restock it first");
                 Self::new(Code::UnknownSku, message).about(sku, None, None)
             }
-            Refusal::InsufficientStock {
-                sku,
-                requested,
-                available,
-            } => {
+            Refusal::InsufficientStock { sku, requested, available } => {
                 let message = format!("SKU {sku}: {requested} requested, {available} available");
                 let problem = Self::new(Code::InsufficientStock, message);
                 problem.about(sku, Some(*requested), Some(*available))
             }
-            Refusal::BelowReserved {
-                sku,
-                counted,
-                reserved,
-            } => {
+            Refusal::BelowReserved { sku, counted, reserved } => {
                 let message = format!(
                     "SKU {sku}: {counted} counted, but {reserved} are reserved; release reservations first"
                 );
                 let problem = Self::new(Code::BelowReserved, message);
                 problem.about(sku, Some(counted.unsigned_abs()), None)
             }
-            Refusal::ExceedsDeduction {
-                sku,
-                requested,
-                available,
-            } => {
+            Refusal::ExceedsDeduction { sku, requested, available } => {
                 let message = format!("SKU {sku}: {requested} requested, {available} remain of it");
                 let available = i64::try_from(*available).ok();
                 let problem = Self::new(Code::ExceedsDeduction, message);
@@ -217,10 +190,7 @@ impl From<Undecided> for Problem {
 
 impl From<Overloaded> for Problem {
     fn from(Overloaded: Overloaded) -> Self {
-        Self::new(
-            Code::Overloaded,
-            "too many requests wait; retry, nothing was applied",
-        )
+        Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
     }
 }
 

@@ -13,9 +13,7 @@ impl Repeat {
     /// Counts one, and returns whether to say it at this running time.
     pub fn due(&mut self, running_ms: u64) -> bool {
         self.count += 1;
-        let due = self
-            .last_ms
-            .is_none_or(|last_ms| running_ms >= last_ms + LOG_REPEAT_MS);
+        let due = self.last_ms.is_none_or(|last_ms| running_ms >= last_ms + LOG_REPEAT_MS);
         if due {
             self.last_ms = Some(running_ms);
         }

@@ -77,10 +77,7 @@ impl View {
             metrics: Metrics::default(),
             committed: watch::Sender::new(stock.seq()),
             stock: RwLock::new(stock),
-            confirmed: Mutex::new(Confirmed {
-                acked_seq,
-                oldest_pending_at_ms,
-            }),
+            confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
             storage_problem: Mutex::new(None),
         }
@@ -93,14 +90,8 @@ impl View {
 
     /// Takes over what was committed and rings the bell.
     pub(crate) fn commit(&self, changes: &Changes) {
-        self.stock
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .apply(changes);
-        let mut confirmed = self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        self.stock.write().unwrap_or_else(PoisonError::into_inner).apply(changes);
+        let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         if confirmed.acked_seq == changes.base_seq {
             confirmed.oldest_pending_at_ms = changes.entries.first().map(|first| first.entry.at_ms);
         }
@@ -117,20 +108,12 @@ impl View {
 
     /// Up to where the hub has committed the ledger.
     pub fn acked_seq(&self) -> Seq {
-        self.confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .acked_seq
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).acked_seq
     }
 
     pub(crate) fn confirm(&self, acked_seq: Seq, oldest_pending_at_ms: Option<i64>) {
-        *self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Confirmed {
-            acked_seq,
-            oldest_pending_at_ms,
-        };
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Confirmed { acked_seq, oldest_pending_at_ms };
     }
 
     /// Notes the state of the link; only a change wakes whoever watches.
@@ -150,10 +133,7 @@ impl View {
     /// The contract's `sync` object, as of now.
     pub fn sync_status(&self) -> SyncStatus {
         let seq = self.stock().seq();
-        let confirmed = *self
-            .confirmed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         let pending = seq.saturating_sub(confirmed.acked_seq);
         let oldest_at_ms = confirmed.oldest_pending_at_ms.filter(|_| pending > 0);
         let waited_ms = oldest_at_ms.map_or(0, |at_ms| wall_ms().saturating_sub(at_ms));
@@ -173,16 +153,10 @@ impl View {
 
     /// Why mutations are refused at the moment, if they are.
     pub fn storage_problem(&self) -> Option<String> {
-        self.storage_problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_storage_problem(&self, problem: Option<String>) {
-        *self
-            .storage_problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = problem;
+        *self.storage_problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 }

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 
 use crate::clock::Now;
 use crate::limits::{
-    COMMIT_JOBS_MAX, INTAKE_MAX, INTAKE_RESERVED, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
+    COMMIT_JOBS_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX, INTAKE_RESERVED,
+    RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
 };
 use crate::repeat::Repeat;
 use crate::stock::{Answer, Changes, Command, Draft, Seq};
@@ -120,24 +121,9 @@ impl Writer {
     pub fn new(store: Store, view: Arc<View>, rules: Rules, saved: Position) -> (Self, Intake) {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let intake = Intake {
-            jobs: sender,
-            waiting: Arc::clone(&waiting),
-        };
+        let intake = Intake { jobs: sender, waiting: Arc::clone(&waiting) };
         let complaint = Repeat::default();
-        (
-            Self {
-                store,
-                view,
-                rules,
-                jobs,
-                waiting,
-                saved,
-                housekept_ms: 0,
-                complaint,
-            },
-            intake,
-        )
+        (Self { store, view, rules, jobs, waiting, saved, housekept_ms: 0, complaint }, intake)
     }
 
     /// Works until it is asked to stop, or nobody can ask it anything any more.
@@ -199,20 +185,14 @@ impl Writer {
                 for (ReplyTo { tag, answers: to }, answer) in reply_to.into_iter().zip(answers) {
                     self.count(&answer);
                     // A client that has gone needs no answer; its request is decided all the same.
-                    let _ = to.try_send(Reply {
-                        tag,
-                        answer: Ok(answer),
-                    });
+                    let _ = to.try_send(Reply { tag, answer: Ok(answer) });
                 }
             }
             Err(error) => {
                 let unavailable = self.fail(&error);
                 self.view.metrics.unavailable.add(reply_to.len() as u64);
                 for ReplyTo { tag, answers } in reply_to {
-                    let _ = answers.try_send(Reply {
-                        tag,
-                        answer: Err(unavailable.clone()),
-                    });
+                    let _ = answers.try_send(Reply { tag, answer: Err(unavailable.clone()) });
                 }
             }
         }
@@ -245,10 +225,7 @@ impl Writer {
     }
 
     fn position(&self, now: Now) -> Position {
-        Position {
-            acked_seq: self.view.acked_seq(),
-            running_ms: now.running_ms,
-        }
+        Position { acked_seq: self.view.acked_seq(), running_ms: now.running_ms }
     }
 
     /// The position, if a commit has reason to carry it: an acknowledgement is news, and the
@@ -265,11 +242,7 @@ impl Writer {
         if seq <= self.view.acked_seq() || seq > ledger_seq {
             return;
         }
-        let oldest = if seq < ledger_seq {
-            self.store.decided_at_ms(seq + 1)
-        } else {
-            Ok(None)
-        };
+        let oldest = if seq < ledger_seq { self.store.decided_at_ms(seq + 1) } else { Ok(None) };
         // The hub has it, whatever becomes of our note of it: a lost note is asked for again.
         self.view.confirm(seq, oldest.unwrap_or_default());
     }
@@ -277,11 +250,7 @@ impl Writer {
     /// Once a second: ends due reservations, saves positions, forgets what is old.
     fn keep_house(&mut self) {
         let now = self.view.clock.now();
-        let due = self
-            .view
-            .stock()
-            .next_deadline_ms()
-            .is_some_and(|ms| ms <= now.running_ms);
+        let due = self.view.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms);
         let second_passed = now.running_ms >= self.housekept_ms + 1_000;
         if second_passed {
             self.housekept_ms = now.running_ms;
@@ -289,13 +258,9 @@ impl Writer {
         if !(due || second_passed) {
             return;
         }
-        let kept = self.write(&[]).and_then(|_| {
-            if second_passed {
-                self.save_and_forget(now)
-            } else {
-                Ok(())
-            }
-        });
+        let kept = self
+            .write(&[])
+            .and_then(|_| if second_passed { self.save_and_forget(now) } else { Ok(()) });
         if let Err(error) = kept {
             self.fail(&error);
         }
@@ -315,8 +280,7 @@ impl Writer {
         }
         self.store.mark(now.running_ms, seq)?;
         let acked_seq = self.view.acked_seq();
-        self.store
-            .prune(now.running_ms, self.rules.retention_ms, acked_seq)?;
+        self.store.prune(now.running_ms, self.rules.retention_ms, acked_seq)?;
         Ok(())
     }
 
@@ -325,12 +289,14 @@ impl Writer {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
         self.view.set_storage_problem(Some(error.to_string()));
+        let _ = self.store.set_wait(DATABASE_WAIT_FAILING);
         Unavailable(error.to_string())
     }
 
     fn recovered(&mut self) {
         if self.view.storage_problem().is_some() {
             self.view.set_storage_problem(None);
+            let _ = self.store.set_wait(DATABASE_WAIT);
             tracing::info!(complaints = self.complaint.take(), "storage works again");
         }
     }

@@ -15,14 +15,9 @@ pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
         "{shown} exists; name a file that does not, so that nothing is overwritten"
     );
     let db = open_read_only(data_dir)?;
-    let path = to
-        .to_str()
-        .with_context(|| format!("{shown} is not UTF-8"))?;
-    db.execute("VACUUM INTO ?1", [path])
-        .with_context(|| format!("{shown} cannot be written"))?;
-    File::open(to)?
-        .sync_all()
-        .with_context(|| format!("{shown} cannot be synced"))?;
+    let path = to.to_str().with_context(|| format!("{shown} is not UTF-8"))?;
+    db.execute("VACUUM INTO ?1", [path]).with_context(|| format!("{shown} cannot be written"))?;
+    File::open(to)?.sync_all().with_context(|| format!("{shown} cannot be synced"))?;
     let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
     let bytes = to.metadata()?.len();

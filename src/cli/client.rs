@@ -34,10 +34,7 @@ impl GatewayArguments {
     /// The arguments for a gateway without tokens.
     #[cfg(feature = "demo")]
     pub(crate) fn at(address: std::net::SocketAddr) -> Self {
-        Self {
-            url: format!("http://{address}"),
-            token_file: None,
-        }
+        Self { url: format!("http://{address}"), token_file: None }
     }
 
     /// Connects.
@@ -46,29 +43,16 @@ impl GatewayArguments {
     /// Names the gateway and what is in the way.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         let authority = authority(&self.url)?;
-        let failed = || {
-            format!(
-                "the gateway at {} cannot be reached; is it running?",
-                self.url
-            )
-        };
+        let failed = || format!("the gateway at {} cannot be reached; is it running?", self.url);
         let stream = TcpStream::connect(&authority).await.with_context(failed)?;
         stream.set_nodelay(true)?;
         let request = format!("ws://{authority}/ws");
         let (socket, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
-        let mut client = Client {
-            socket,
-            next_id: 0,
-            events: VecDeque::new(),
-        };
+        let mut client = Client { socket, next_id: 0, events: VecDeque::new() };
         let hello = client.receive().await?;
-        ensure!(
-            hello["event"] == "hello",
-            "{} is no stockgate gateway",
-            self.url
-        );
+        ensure!(hello["event"] == "hello", "{} is no stockgate gateway", self.url);
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file)
                 .with_context(|| format!("the token file {} cannot be read", file.display()))?;
@@ -152,11 +136,7 @@ impl Client {
     /// If the connection breaks.
     pub(crate) async fn receive(&mut self) -> anyhow::Result<Value> {
         loop {
-            let message = self
-                .socket
-                .next()
-                .await
-                .context("the gateway closed the connection")?;
+            let message = self.socket.next().await.context("the gateway closed the connection")?;
             match message.context("the connection to the gateway broke")? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
                 Message::Close(Some(frame)) if !frame.reason.is_empty() => {
@@ -180,14 +160,8 @@ fn authority(url: &str) -> anyhow::Result<String> {
     };
     let authority = rest.split('/').next().unwrap_or_default();
     ensure!(!authority.is_empty(), "--url {url}: names no host");
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| !port.ends_with(']'));
-    Ok(if has_port {
-        authority.into()
-    } else {
-        format!("{authority}:80")
-    })
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+    Ok(if has_port { authority.into() } else { format!("{authority}:80") })
 }
 
 #[cfg(test)]

@@ -40,15 +40,10 @@ impl FromStr for Columns {
                 Some(("quantity", _)) => &mut columns.quantity,
                 Some(("at", _)) => &mut columns.at,
                 Some(_) | None => {
-                    return Err(format!(
-                        "{part:?} is not one of order=, sku=, quantity=, at="
-                    ));
+                    return Err(format!("{part:?} is not one of order=, sku=, quantity=, at="));
                 }
             };
-            *place = part
-                .split_once('=')
-                .map(|(_, name)| name.to_owned())
-                .unwrap_or_default();
+            *place = part.split_once('=').map(|(_, name)| name.to_owned()).unwrap_or_default();
         }
         Ok(columns)
     }
@@ -78,20 +73,14 @@ pub(crate) fn rows(
     let shown = path.display().to_string();
     let reader = open(path).with_context(|| format!("{shown} cannot be read"))?;
     let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-    let headers = csv
-        .headers()
-        .with_context(|| format!("{shown} is no CSV"))?
-        .clone();
+    let headers = csv.headers().with_context(|| format!("{shown} is no CSV"))?.clone();
     let place = |name: &str| headers.iter().position(|header| header == name);
     let needed = |name: &str| match place(name) {
         Some(place) => Ok(place),
         None => bail!("{shown} has no column {name:?}; say which are which with --columns"),
     };
-    let (order, sku, quantity) = (
-        needed(&columns.order)?,
-        needed(&columns.sku)?,
-        needed(&columns.quantity)?,
-    );
+    let (order, sku, quantity) =
+        (needed(&columns.order)?, needed(&columns.sku)?, needed(&columns.quantity)?);
     let at = place(&columns.at);
     Ok((1..).zip(csv.into_records()).map(move |(number, record)| {
         let record = record.with_context(|| format!("{shown}: row {number}"))?;
@@ -108,13 +97,11 @@ pub(crate) fn rows(
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     let file = BufReader::new(File::open(path)?);
-    Ok(
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-            Some("zst") => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
-            Some(_) | None => Box::new(file),
-        },
-    )
+    Ok(match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        Some("zst") => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
+        Some(_) | None => Box::new(file),
+    })
 }
 
 fn time_ms(text: &str) -> Option<i64> {
@@ -140,18 +127,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.csv");
         std::fs::write(&path, CSV).unwrap();
-        let rows: Vec<Row> = rows(&path, &columns())
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap();
-        let seen: Vec<_> = rows
-            .iter()
-            .map(|r| (r.number, r.sku.as_str(), r.quantity))
-            .collect();
-        assert_eq!(
-            seen,
-            [(1, "85123A", Some(6)), (2, "x,y", Some(-3)), (3, "z", None)]
-        );
+        let rows: Vec<Row> = rows(&path, &columns()).unwrap().collect::<Result<_, _>>().unwrap();
+        let seen: Vec<_> = rows.iter().map(|r| (r.number, r.sku.as_str(), r.quantity)).collect();
+        assert_eq!(seen, [(1, "85123A", Some(6)), (2, "x,y", Some(-3)), (3, "z", None)]);
         assert_eq!(rows[0].at_ms, Some(1_291_191_960_000));
         assert_eq!(rows[1].at_ms, None);
     }
@@ -174,9 +152,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.csv");
         std::fs::write(&path, CSV).unwrap();
-        let Err(error) = rows(&path, &Columns::default()) else {
-            panic!("it has no order_id")
-        };
+        let Err(error) = rows(&path, &Columns::default()) else { panic!("it has no order_id") };
         assert!(error.to_string().contains("\"order_id\""), "{error}");
         assert!("order=a,colour=b".parse::<Columns>().is_err());
     }

@@ -68,10 +68,7 @@ struct Sum {
 }
 
 fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut sum = Sum {
-        stock: opening(db)?,
-        ..Sum::default()
-    };
+    let mut sum = Sum { stock: opening(db)?, ..Sum::default() };
     for (sku, figures) in &sum.stock {
         sum.digest = sum.digest.moved(sku, (0, 0), *figures);
     }
@@ -102,14 +99,11 @@ fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
         }
     }
     for sku in sum.stock.keys() {
-        sum.findings
-            .push(format!("SKU {sku}: is in the ledger, but not in the stock"));
+        sum.findings.push(format!("SKU {sku}: is in the ledger, but not in the stock"));
     }
     if sum.findings.is_empty() {
         let (first, last, skus) = (sum.first_seq, sum.last_seq, stock.sku_count());
-        say(format!(
-            "ok     ledger {first} to {last} adds up to the stock of {skus} SKUs"
-        ));
+        say(format!("ok     ledger {first} to {last} adds up to the stock of {skus} SKUs"));
         say(format!("ok     digest {:016x}", stock.digest().0));
     }
     Ok(sum.findings)
@@ -121,10 +115,7 @@ impl Sum {
         if self.first_seq == 0 {
             self.first_seq = entry.seq;
         } else if entry.seq != self.last_seq + 1 {
-            self.findings.push(format!(
-                "ledger: {} is followed by {}",
-                self.last_seq, entry.seq
-            ));
+            self.findings.push(format!("ledger: {} is followed by {}", self.last_seq, entry.seq));
         }
         self.last_seq = entry.seq;
         let figures = self.stock.entry(entry.sku.clone()).or_default();
@@ -134,10 +125,7 @@ impl Sum {
         self.digest = self.digest.moved(&entry.sku, before, *figures);
         // The first difference tells where it began; the ones behind it only follow from it.
         if self.digest != posted.digest && self.findings.is_empty() {
-            self.findings.push(format!(
-                "ledger: the digest at {} does not follow",
-                entry.seq
-            ));
+            self.findings.push(format!("ledger: the digest at {} does not follow", entry.seq));
         }
     }
 }

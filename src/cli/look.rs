@@ -13,17 +13,10 @@ pub(super) async fn stock(
 ) -> anyhow::Result<()> {
     let mut client = gateway.connect().await?;
     let print = |item: &Value| {
-        if as_json {
-            say(item)
-        } else {
-            say(item_row(item))
-        }
+        if as_json { say(item) } else { say(item_row(item)) }
     };
     if !as_json {
-        say(format!(
-            "{:<24} {:>12} {:>12} {:>12}",
-            "SKU", "available", "on hand", "reserved"
-        ));
+        say(format!("{:<24} {:>12} {:>12} {:>12}", "SKU", "available", "on hand", "reserved"));
     }
     for sku in &skus {
         print(&client.call(json!({"op": "get", "sku": sku})).await?);
@@ -35,11 +28,7 @@ pub(super) async fn stock(
             request["after"] = after;
         }
         let mut page = client.call(request).await?;
-        page["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .for_each(print);
+        page["items"].as_array().into_iter().flatten().for_each(print);
         after = page["next"].take();
         if after.is_null() {
             break;
@@ -59,16 +48,10 @@ pub(super) async fn ledger(
         client.call(json!({"op": "subscribe", "all": true})).await?;
     }
     loop {
-        let page = client
-            .call(json!({"op": "ledger", "after": after, "limit": 1000}))
-            .await?;
+        let page = client.call(json!({"op": "ledger", "after": after, "limit": 1000})).await?;
         for entry in page["entries"].as_array().into_iter().flatten() {
             after = entry["seq"].as_u64().unwrap_or(after);
-            if as_json {
-                say(entry)
-            } else {
-                say(entry_row(entry))
-            }
+            if as_json { say(entry) } else { say(entry_row(entry)) }
         }
         if page["next"].is_null() {
             if !follow {
@@ -86,20 +69,13 @@ pub(super) async fn watch(
 ) -> anyhow::Result<()> {
     let mut client = gateway.connect().await?;
     let prefix = prefix.unwrap_or_default();
-    client
-        .call(json!({"op": "subscribe", "prefix": prefix}))
-        .await?;
+    client.call(json!({"op": "subscribe", "prefix": prefix})).await?;
     loop {
         let event = client.event().await?;
         match (as_json, event["event"].as_str()) {
             (true, _) => say(&event),
             (false, Some("stock")) => {
-                event["items"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(item_row)
-                    .for_each(say);
+                event["items"].as_array().into_iter().flatten().map(item_row).for_each(say);
             }
             (false, Some("sync")) => say(format!("-- {}", sync_row(&event["sync"]))),
             (false, _) => {}
@@ -108,35 +84,16 @@ pub(super) async fn watch(
 }
 
 pub(super) async fn status(gateway: GatewayArguments, as_json: bool) -> anyhow::Result<()> {
-    let status = gateway
-        .connect()
-        .await?
-        .call(json!({"op": "status"}))
-        .await?;
+    let status = gateway.connect().await?.call(json!({"op": "status"})).await?;
     if as_json {
         say(&status);
         return Ok(());
     }
     let text = |key: &str| status[key].as_str().unwrap_or_default();
-    say(format!(
-        "gateway   {}/{} version {}",
-        text("site"),
-        text("gateway"),
-        text("version")
-    ));
-    say(format!(
-        "database  epoch {}, ledger at {}",
-        text("epoch"),
-        status["ledger_seq"]
-    ));
-    say(format!(
-        "stock     {} SKUs, {} open reservations",
-        status["skus"], status["reservations"]
-    ));
-    say(format!(
-        "storage   {}",
-        status["problem"].as_str().unwrap_or("accepts mutations")
-    ));
+    say(format!("gateway   {}/{} version {}", text("site"), text("gateway"), text("version")));
+    say(format!("database  epoch {}, ledger at {}", text("epoch"), status["ledger_seq"]));
+    say(format!("stock     {} SKUs, {} open reservations", status["skus"], status["reservations"]));
+    say(format!("storage   {}", status["problem"].as_str().unwrap_or("accepts mutations")));
     say(format!("sync      {}", sync_row(&status["sync"])));
     Ok(())
 }
@@ -169,10 +126,7 @@ fn entry_row(entry: &Value) -> String {
 fn sync_row(sync: &Value) -> String {
     let (acked, pending) = (&sync["acked_seq"], &sync["pending"]);
     let state = sync["state"].as_str().unwrap_or("?");
-    let reason = sync["reason"]
-        .as_str()
-        .map(|why| format!(" ({why})"))
-        .unwrap_or_default();
+    let reason = sync["reason"].as_str().map(|why| format!(" ({why})")).unwrap_or_default();
     let waited = match sync["oldest_pending_s"].as_u64() {
         Some(seconds @ 1..) => format!(", the oldest for {seconds} s"),
         Some(0) | None => String::new(),

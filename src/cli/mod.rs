@@ -121,23 +121,15 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => with_runtime("stockgate=error", crate::demo::run(arguments)),
         Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
-        Command::Stock {
-            skus,
-            prefix,
-            gateway,
-            json,
-        } => with_runtime("warn", look::stock(gateway, skus, prefix, json)),
-        Command::Ledger {
-            follow,
-            after,
-            gateway,
-            json,
-        } => with_runtime("warn", look::ledger(gateway, after, follow, json)),
-        Command::Watch {
-            prefix,
-            gateway,
-            json,
-        } => with_runtime("warn", look::watch(gateway, prefix, json)),
+        Command::Stock { skus, prefix, gateway, json } => {
+            with_runtime("warn", look::stock(gateway, skus, prefix, json))
+        }
+        Command::Ledger { follow, after, gateway, json } => {
+            with_runtime("warn", look::ledger(gateway, after, follow, json))
+        }
+        Command::Watch { prefix, gateway, json } => {
+            with_runtime("warn", look::watch(gateway, prefix, json))
+        }
         Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
         Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
         Command::Doctor { data_dir } => doctor::run(&data_dir),

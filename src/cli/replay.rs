@@ -35,10 +35,7 @@ pub(crate) struct ReplayArguments {
     #[command(flatten)]
     gateway: GatewayArguments,
     /// Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME
-    #[arg(
-        long,
-        default_value = "order=order_id,sku=sku,quantity=quantity,at=timestamp"
-    )]
+    #[arg(long, default_value = "order=order_id,sku=sku,quantity=quantity,at=timestamp")]
     columns: Columns,
     /// Requests that may wait for their answer
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -89,10 +86,7 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
         print(&summary);
     }
     if summary.unreadable > 0 {
-        bail!(
-            "{} rows could not be read: their quantity is no whole number",
-            summary.unreadable
-        );
+        bail!("{} rows could not be read: their quantity is no whole number", summary.unreadable);
     }
     Ok(())
 }
@@ -103,22 +97,12 @@ impl ReplayArguments {
     pub(crate) fn demo(file: PathBuf, gateway: GatewayArguments) -> Self {
         let columns = Columns::default();
         let (concurrency, limit, seed_stock, speed, json) = (16, None, true, None, false);
-        Self {
-            file,
-            gateway,
-            columns,
-            concurrency,
-            limit,
-            seed_stock,
-            speed,
-            json,
-        }
+        Self { file, gateway, columns, concurrency, limit, seed_stock, speed, json }
     }
 
     fn rows(&self) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
-        let limit = self.limit.map_or(usize::MAX, |limit| {
-            usize::try_from(limit).unwrap_or(usize::MAX)
-        });
+        let limit =
+            self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows(&self.file, &self.columns)?.take(limit))
     }
 }
@@ -193,10 +177,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
 
     /// The opening stock is no part of the figures.
     fn begin_rows(&mut self) {
-        self.summary = Summary {
-            reconnects: self.summary.reconnects,
-            ..Summary::default()
-        };
+        self.summary = Summary { reconnects: self.summary.reconnects, ..Summary::default() };
         self.latencies_us.clear();
         self.started = clock::instant();
     }
@@ -249,11 +230,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
     }
 
     async fn take_answer(&mut self, answer: &Value) -> anyhow::Result<()> {
-        let Some(place) = self
-            .waiting
-            .iter()
-            .position(|waiting| answer["id"] == waiting.id)
-        else {
+        let Some(place) = self.waiting.iter().position(|waiting| answer["id"] == waiting.id) else {
             return Ok(());
         };
         let code = answer["error"]["code"].as_str();
@@ -264,13 +241,9 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
             self.or_reconnect(again).await?;
             return Ok(());
         }
-        let waiting = self
-            .waiting
-            .remove(place)
-            .expect("its place was just found");
+        let waiting = self.waiting.remove(place).expect("its place was just found");
         let micros = waiting.sent_at.elapsed().as_micros();
-        self.latencies_us
-            .push(u32::try_from(micros).unwrap_or(u32::MAX));
+        self.latencies_us.push(u32::try_from(micros).unwrap_or(u32::MAX));
         self.count(answer, code);
         (self.answered)(answer);
         self.show_progress();
@@ -324,9 +297,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
             return;
         }
         self.shown = clock::instant();
-        let Summary {
-            applied, replayed, ..
-        } = self.summary;
+        let Summary { applied, replayed, .. } = self.summary;
         let refused: u64 = self.summary.refused.values().sum();
         let progress = format!(
             "\r{} rows: {applied} applied, {replayed} replayed, {refused} refused ",
@@ -345,13 +316,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         };
         let rate_per_s = self.latencies_us.len() as f64 / seconds.max(f64::EPSILON);
         let (p50_ms, p99_ms) = (quantile(0.5), quantile(0.99));
-        Summary {
-            seconds,
-            rate_per_s,
-            p50_ms,
-            p99_ms,
-            ..self.summary
-        }
+        Summary { seconds, rate_per_s, p50_ms, p99_ms, ..self.summary }
     }
 }
 
@@ -392,10 +357,7 @@ fn opening_stock(rows: impl Iterator<Item = anyhow::Result<Row>>) -> anyhow::Res
         hasher.update(&units.to_le_bytes());
     }
     let name = format!("seed:{:016x}", hasher.digest());
-    let lines: Vec<Value> = needs
-        .iter()
-        .flat_map(|(sku, units)| seed_lines(sku, *units))
-        .collect();
+    let lines: Vec<Value> = needs.iter().flat_map(|(sku, units)| seed_lines(sku, *units)).collect();
     let chunks = lines.chunks(SEED_LINES).enumerate();
     Ok(chunks
         .map(|(number, lines)| {
@@ -424,33 +386,20 @@ struct Pace {
 impl Pace {
     fn new(speed: Option<f64>) -> Self {
         let speed = speed.filter(|speed| speed.is_finite() && *speed > 0.0);
-        Self {
-            speed,
-            first_at_ms: None,
-            started: clock::instant(),
-        }
+        Self { speed, first_at_ms: None, started: clock::instant() }
     }
 
     /// How long to wait for a row of this time, if at all.
     fn wait(&mut self, at_ms: Option<i64>) -> Option<Duration> {
         let (speed, at_ms) = (self.speed?, at_ms?);
-        let since_first_ms = at_ms
-            .saturating_sub(*self.first_at_ms.get_or_insert(at_ms))
-            .max(0);
+        let since_first_ms = at_ms.saturating_sub(*self.first_at_ms.get_or_insert(at_ms)).max(0);
         let due = Duration::from_secs_f64(since_first_ms as f64 / 1_000.0 / speed);
         due.checked_sub(self.started.elapsed())
     }
 }
 
 fn print(summary: &Summary) {
-    let Summary {
-        rows,
-        skipped,
-        applied,
-        replayed,
-        reconnects,
-        ..
-    } = summary;
+    let Summary { rows, skipped, applied, replayed, reconnects, .. } = summary;
     say(format!("rows      {rows} ({skipped} with quantity 0)"));
     say(format!("applied   {applied}"));
     say(format!("replayed  {replayed}"));
@@ -461,10 +410,7 @@ fn print(summary: &Summary) {
         "rate      {:.0} a second over {:.1} s, {reconnects} reconnects",
         summary.rate_per_s, summary.seconds
     ));
-    say(format!(
-        "latency   p50 {:.2} ms, p99 {:.2} ms",
-        summary.p50_ms, summary.p99_ms
-    ));
+    say(format!("latency   p50 {:.2} ms, p99 {:.2} ms", summary.p50_ms, summary.p99_ms));
 }
 
 #[cfg(test)]
@@ -473,23 +419,13 @@ mod tests {
 
     fn row(number: u64, order: &str, sku: &str, quantity: i64) -> Row {
         let (order, sku) = (order.into(), sku.into());
-        Row {
-            number,
-            order,
-            sku,
-            quantity: Some(quantity),
-            at_ms: None,
-        }
+        Row { number, order, sku, quantity: Some(quantity), at_ms: None }
     }
 
     #[test]
     fn the_same_row_asks_the_same_request_and_others_another() {
         let long = "x".repeat(64);
-        let ids = [
-            row(1, "A", "s", 1),
-            row(2, "A", "s", 1),
-            row(1, &long, "s", 1),
-        ];
+        let ids = [row(1, "A", "s", 1), row(2, "A", "s", 1), row(1, &long, "s", 1)];
         let ids: Vec<String> = ids.iter().map(request_id).collect();
         assert_eq!(ids[0], "A:1");
         assert!(ids.iter().all(|id| id.len() <= ID_BYTES_MAX));
@@ -508,11 +444,7 @@ mod tests {
     #[test]
     fn the_opening_stock_covers_every_deduction_and_is_the_same_each_time() {
         let file = || {
-            let rows = [
-                row(1, "A", "s", 3),
-                row(2, "A", "s", -1),
-                row(3, "B", "t", 2_000_000_001),
-            ];
+            let rows = [row(1, "A", "s", 3), row(2, "A", "s", -1), row(3, "B", "t", 2_000_000_001)];
             rows.into_iter().map(Ok)
         };
         let requests = opening_stock(file()).unwrap();

@@ -74,11 +74,7 @@ impl Document {
         foreign: &[&str],
     ) -> Result<Self, ConfigError> {
         let root = file.map(read_file).transpose()?.unwrap_or_default();
-        let mut document = Self {
-            file: file.map(Into::into),
-            root,
-            problems: Vec::new(),
-        };
+        let mut document = Self { file: file.map(Into::into), root, problems: Vec::new() };
         for (variable, value) in variables {
             document.override_by(variable, value, foreign);
         }
@@ -86,10 +82,7 @@ impl Document {
     }
 
     fn override_by(&mut self, variable: String, value: String, foreign: &[&str]) {
-        let Some(path) = variable
-            .strip_prefix(PREFIX)
-            .filter(|path| path.contains("__"))
-        else {
+        let Some(path) = variable.strip_prefix(PREFIX).filter(|path| path.contains("__")) else {
             return;
         };
         let path = path.to_ascii_lowercase();
@@ -98,18 +91,12 @@ impl Document {
             return;
         }
         let place = Place::Variable(variable.clone());
-        let table = self.root.entry(section.into()).or_insert_with(|| Node {
-            place: place.clone(),
-            value: Value::Table(BTreeMap::new()),
-        });
+        let table = self
+            .root
+            .entry(section.into())
+            .or_insert_with(|| Node { place: place.clone(), value: Value::Table(BTreeMap::new()) });
         if let Value::Table(table) = &mut table.value {
-            table.insert(
-                key.into(),
-                Node {
-                    place,
-                    value: Value::Raw(value),
-                },
-            );
+            table.insert(key.into(), Node { place, value: Value::Raw(value) });
         }
     }
 
@@ -126,12 +113,7 @@ impl Document {
             self.problem(&node.place, name, "must be a section");
             return None;
         };
-        Some(Section {
-            document: self,
-            name: name.into(),
-            nodes,
-            place: node.place,
-        })
+        Some(Section { document: self, name: name.into(), nodes, place: node.place })
     }
 
     fn problem(&mut self, place: &Place, key: &str, message: impl fmt::Display) {
@@ -152,11 +134,7 @@ impl Document {
         for (name, node) in std::mem::take(&mut self.root) {
             self.problem(&node.place, &name, "unknown section");
         }
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError(self.problems))
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(ConfigError(self.problems)) }
     }
 }
 
@@ -168,9 +146,9 @@ impl Section<'_> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let node = self.nodes.remove(key)?;
-        let parsed = match &node.value {
-            Value::Text(text) | Value::Raw(text) => parse(text).map_err(|e| e.to_string()),
-            other => Err(format!("must be a text, is {}", other.kind())),
+        let parsed = match node.value.as_text() {
+            Some(text) => parse(text).map_err(|error| error.to_string()),
+            None => Err(format!("must be a text, is {}", node.value.kind())),
         };
         self.noted(&node.place, key, parsed)
     }
@@ -183,15 +161,10 @@ impl Section<'_> {
     ) -> Option<u64> {
         let node = self.nodes.remove(key)?;
         let (low, high) = (*bounds.start(), *bounds.end());
-        let number = match &node.value {
-            Value::Integer(number) => Ok(*number),
-            Value::Raw(text) => text.parse().map_err(|_| "text"),
-            other => Err(other.kind()),
-        };
-        let parsed = match number.map(u64::try_from) {
-            Ok(Ok(number)) if bounds.contains(&number) => Ok(number),
-            Ok(_) => Err(format!("must be from {low} to {high}")),
-            Err(kind) => Err(format!("must be a whole number, is {kind}")),
+        let parsed = match node.value.as_number().map(u64::try_from) {
+            Some(Ok(number)) if bounds.contains(&number) => Ok(number),
+            Some(_) => Err(format!("must be from {low} to {high}")),
+            None => Err(format!("must be a whole number, is {}", node.value.kind())),
         };
         self.noted(&node.place, key, parsed)
     }
@@ -199,26 +172,21 @@ impl Section<'_> {
     /// Takes a list of texts.
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let node = self.nodes.remove(key)?;
-        let list = match node.value {
-            Value::List(list) => list,
-            Value::Raw(text) => {
-                let parts = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|part| !part.is_empty());
-                return Some(parts.map(str::to_owned).collect());
+        if let Value::Raw(text) = &node.value {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            return Some(parts.map(str::to_owned).collect());
+        }
+        let texts = match &node.value {
+            Value::List(list) => {
+                list.iter().map(|node| node.value.as_text().map(str::to_owned)).collect()
             }
-            other => {
-                let message = format!("must be a list of texts, is {}", other.kind());
-                return self.noted(&node.place, key, Err(message));
-            }
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Table(_)
+            | Value::Raw(_)
+            | Value::Other(_) => None,
         };
-        let text = |node: Node| match node.value {
-            Value::Text(text) => Ok(text),
-            other => Err(format!("must hold texts only, holds {}", other.kind())),
-        };
-        let texts = list.into_iter().map(text).collect();
-        self.noted(&node.place, key, texts)
+        self.noted(&node.place, key, texts.ok_or_else(|| "must be a list of texts".into()))
     }
 
     /// Takes a list of tables and reads each as a section.
@@ -232,24 +200,17 @@ impl Section<'_> {
         };
         let name = format!("{}.{key}", self.name);
         let Value::List(list) = node.value else {
-            self.document
-                .problem(&node.place, &name, "must be a list of sections");
+            self.document.problem(&node.place, &name, "must be a list of sections");
             return Vec::new();
         };
         let mut found = Vec::new();
         for Node { place, value } in list {
             let Value::Table(nodes) = value else {
-                self.document
-                    .problem(&place, &name, "must be a list of sections");
+                self.document.problem(&place, &name, "must be a list of sections");
                 continue;
             };
             let name = name.clone();
-            let mut section = Section {
-                document: self.document,
-                name,
-                nodes,
-                place,
-            };
+            let mut section = Section { document: self.document, name, nodes, place };
             found.extend(read(&mut section));
             section.finish();
         }
@@ -275,9 +236,7 @@ impl Section<'_> {
 
     fn noted<T>(&mut self, place: &Place, key: &str, parsed: Result<T, String>) -> Option<T> {
         let key = format!("{}.{key}", self.name);
-        parsed
-            .map_err(|message| self.document.problem(place, &key, message))
-            .ok()
+        parsed.map_err(|message| self.document.problem(place, &key, message)).ok()
     }
 
     /// Ends the section: what nobody took is unknown.
@@ -290,6 +249,21 @@ impl Section<'_> {
 }
 
 impl Value {
+    fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Raw(text) => Some(text),
+            Self::Integer(_) | Self::List(_) | Self::Table(_) | Self::Other(_) => None,
+        }
+    }
+
+    fn as_number(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            Self::Raw(text) => text.parse().ok(),
+            Self::Text(_) | Self::List(_) | Self::Table(_) | Self::Other(_) => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) | Self::Raw(_) => "a text",
@@ -304,16 +278,11 @@ impl Value {
 fn read_file(file: &Path) -> Result<BTreeMap<String, Node>, ConfigError> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        ConfigError(vec![format!(
-            "{shown}: cannot be read: {error}; name a file with --config"
-        )])
+        ConfigError(vec![format!("{shown}: cannot be read: {error}; name a file with --config")])
     })?;
     let table = DeTable::parse(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(&text, span.start));
-        ConfigError(vec![format!(
-            "{shown}:{line}: not valid TOML: {}",
-            error.message()
-        )])
+        ConfigError(vec![format!("{shown}:{line}: not valid TOML: {}", error.message())])
     })?;
     Ok(nodes(&text, table.get_ref()))
 }
@@ -337,16 +306,9 @@ fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
         DeValue::Boolean(_) => Value::Other("true or false"),
         DeValue::Datetime(_) => Value::Other("a date"),
     };
-    Node {
-        place: Place::Line(line_of(text, spanned.span().start)),
-        value,
-    }
+    Node { place: Place::Line(line_of(text, spanned.span().start)), value }
 }
 
 fn line_of(text: &str, byte: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(byte)
-        .filter(|&byte| byte == b'\n')
-        .count()
+    1 + text.bytes().take(byte).filter(|&byte| byte == b'\n').count()
 }

@@ -112,14 +112,8 @@ impl GatewayConfig {
             section.problem("listen", message);
         }
         for (at, token) in self.tokens.iter().enumerate() {
-            if self.tokens[..at]
-                .iter()
-                .any(|other| other.name == token.name)
-            {
-                section.problem(
-                    "tokens",
-                    format!("two tokens have the name {:?}", token.name),
-                );
+            if self.tokens[..at].iter().any(|other| other.name == token.name) {
+                section.problem("tokens", format!("two tokens have the name {:?}", token.name));
             }
         }
         section.finish();
@@ -128,10 +122,7 @@ impl GatewayConfig {
     fn read_stock(&mut self, mut section: Section<'_>) {
         let ttl_s = section.number("reservation_ttl_s", 1..=RESERVATION_TTL_S_MAX);
         set(&mut self.reservation_ttl_s, ttl_s);
-        set(
-            &mut self.ledger_retention_days,
-            section.number("ledger_retention_days", 1..=36_500),
-        );
+        set(&mut self.ledger_retention_days, section.number("ledger_retention_days", 1..=36_500));
         section.finish();
     }
 }
@@ -160,11 +151,7 @@ fn read_token(section: &mut Section<'_>, directory: &Path) -> Option<Token> {
         (false, false) => section.missing("token_file"),
         (true, false) | (false, true) => {}
     }
-    Some(Token {
-        name: token_name?,
-        role: role?,
-        secret: literal.or(from_file)?,
-    })
+    Some(Token { name: token_name?, role: role?, secret: literal.or(from_file)? })
 }
 
 pub(super) fn set<T>(place: &mut T, value: Option<T>) {

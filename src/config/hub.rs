@@ -27,9 +27,7 @@ impl Default for HubConfig {
     fn default() -> Self {
         let directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
         Self {
-            store: directory
-                .unwrap_or_else(|| "stockgate-hub-data".into())
-                .join("hub.db"),
+            store: directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             worker: "hub-1".into(),
             mqtt: None,

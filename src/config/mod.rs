@@ -18,9 +18,7 @@ pub use self::mqtt::{BrokerUrl, MqttConfig};
 fn log_level(text: &str) -> Result<String, String> {
     match text {
         "off" | "error" | "warn" | "info" | "debug" | "trace" => Ok(text.into()),
-        other => Err(format!(
-            "must be off, error, warn, info, debug or trace, is {other:?}"
-        )),
+        other => Err(format!("must be off, error, warn, info, debug or trace, is {other:?}")),
     }
 }
 

@@ -65,11 +65,7 @@ impl BrokerUrl {
         if host.is_empty() || port == 0 || host.contains(['/', '@', '?', '#', ' ']) {
             return Err(wrong());
         }
-        Ok(Self {
-            tls,
-            host: host.into(),
-            port,
-        })
+        Ok(Self { tls, host: host.into(), port })
     }
 }
 
@@ -86,11 +82,7 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
         file => secret(file, directory).map(Some),
     };
     let password = section.text("password_file", password_file).flatten();
-    let mut file = |key: &str| {
-        section
-            .text(key, |file| existing(file, directory))
-            .flatten()
-    };
+    let mut file = |key: &str| section.text(key, |file| existing(file, directory)).flatten();
     let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
     if password.is_some() && username.is_none() {
         section.problem("password_file", "needs a username beside it");
@@ -104,13 +96,7 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
     }
     section.finish();
     let identity_files = cert_file.zip(key_file);
-    Some(MqttConfig {
-        url: url?,
-        username,
-        password,
-        ca_file,
-        identity_files,
-    })
+    Some(MqttConfig { url: url?, username, password, ca_file, identity_files })
 }
 
 fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {
@@ -131,23 +117,12 @@ mod tests {
     #[test]
     fn broker_addresses_have_a_scheme_a_host_and_perhaps_a_port() {
         let url = |text: &str| BrokerUrl::parse(text).map(|url| (url.tls, url.host, url.port));
-        assert_eq!(
-            url("mqtt://127.0.0.1:1884"),
-            Ok((false, "127.0.0.1".into(), 1884))
-        );
-        assert_eq!(
-            url("mqtts://hub.example"),
-            Ok((true, "hub.example".into(), 8883))
-        );
+        assert_eq!(url("mqtt://127.0.0.1:1884"), Ok((false, "127.0.0.1".into(), 1884)));
+        assert_eq!(url("mqtts://hub.example"), Ok((true, "hub.example".into(), 8883)));
         assert_eq!(url("mqtt://[::1]:1883/"), Ok((false, "::1".into(), 1883)));
-        for wrong in [
-            "hub:1883",
-            "mqtt://",
-            "mqtt://h:x",
-            "mqtt://u@h",
-            "mqtt://h/path",
-            "mqtt://h:0",
-        ] {
+        for wrong in
+            ["hub:1883", "mqtt://", "mqtt://h:x", "mqtt://u@h", "mqtt://h/path", "mqtt://h:0"]
+        {
             assert!(url(wrong).is_err(), "{wrong}");
         }
     }

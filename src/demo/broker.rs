@@ -13,13 +13,11 @@ use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 pub(super) fn start() -> anyhow::Result<SocketAddr> {
     let listen = free_address()?;
     let mut broker = Broker::new(config(listen));
-    std::thread::Builder::new()
-        .name("broker".into())
-        .spawn(move || {
-            if let Err(error) = broker.start() {
-                tracing::error!(%error, "the demo's broker ended");
-            }
-        })?;
+    std::thread::Builder::new().name("broker".into()).spawn(move || {
+        if let Err(error) = broker.start() {
+            tracing::error!(%error, "the demo's broker ended");
+        }
+    })?;
     Ok(listen)
 }
 
@@ -52,9 +50,5 @@ fn config(listen: SocketAddr) -> Config {
         max_segment_count: 10,
         ..RouterConfig::default()
     };
-    Config {
-        router,
-        v4: Some(HashMap::from([("1".into(), server)])),
-        ..Config::default()
-    }
+    Config { router, v4: Some(HashMap::from([("1".into(), server)])), ..Config::default() }
 }

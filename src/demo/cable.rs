@@ -18,9 +18,7 @@ pub(super) struct Cable {
 impl Cable {
     /// Lays a cable to an address, plugged in.
     pub(super) async fn to(target: SocketAddr) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .context("no free port")?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port")?;
         let address = listener.local_addr()?;
         let (plugged, receiver) = watch::channel(true);
         tokio::spawn(relay(listener, target, receiver));

@@ -68,10 +68,7 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     let hub = Hub::start(hub_config(broker, directory)).await?;
     let gateway = start_gateway(cable.address, directory).await?;
     say(format!("terminal page   http://{}/", gateway.address));
-    say(format!(
-        "hub's books     http://{}/api/reconcile",
-        hub.address
-    ));
+    say(format!("hub's books     http://{}/api/reconcile", hub.address));
 
     let tally = Arc::new(Tally::default());
     let mut shop = open_shop(arguments, gateway.address, &tally).await?;
@@ -101,11 +98,7 @@ async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<G
     let usual = config.listen;
     // The usual port, so that the page's address is easy to remember; if it is taken, any.
     let taken = std::net::TcpListener::bind(usual).is_err();
-    let listen = if taken {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-    } else {
-        usual
-    };
+    let listen = if taken { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { usual };
     Gateway::start(GatewayConfig { listen, ..config }).await
 }
 
@@ -120,11 +113,7 @@ fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {
 
 fn mqtt(broker: SocketAddr) -> MqttConfig {
     MqttConfig {
-        url: BrokerUrl {
-            tls: false,
-            host: broker.ip().to_string(),
-            port: broker.port(),
-        },
+        url: BrokerUrl { tls: false, host: broker.ip().to_string(), port: broker.port() },
         username: None,
         password: None,
         ca_file: None,
@@ -144,9 +133,7 @@ async fn open_shop(
         let tally = Arc::clone(tally);
         let arguments = ReplayArguments::demo(file.clone(), gateway);
         shop.spawn(async move {
-            replay(arguments, |answer| tally.count(answer["ok"] == true))
-                .await
-                .map(|_| ())
+            replay(arguments, |answer| tally.count(answer["ok"] == true)).await.map(|_| ())
         });
         return Ok(shop);
     }
@@ -183,10 +170,7 @@ async fn watch(
             },
         }
         let elapsed = started.elapsed();
-        if arguments
-            .duration
-            .is_some_and(|duration| elapsed.as_secs() >= duration)
-        {
+        if arguments.duration.is_some_and(|duration| elapsed.as_secs() >= duration) {
             return Ok(());
         }
         let into_cycle = elapsed.as_secs() % (PLUGGED + PULLED).as_secs();
@@ -221,10 +205,7 @@ async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Resu
         report(started.elapsed(), gateway, cable, tally);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    bail!(
-        "the hub did not get everything within {} s",
-        SETTLE.as_secs()
-    )
+    bail!("the hub did not get everything within {} s", SETTLE.as_secs())
 }
 
 /// Compares gateway and hub, SKU by SKU.
@@ -237,18 +218,14 @@ async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
         .map(|(sku, item)| (sku.to_string(), (item.on_hand, item.reserved)))
         .collect();
     let skus = at_gateway.keys().chain(at_hub.keys());
-    let differing = skus
-        .filter(|sku| at_gateway.get(*sku) != at_hub.get(*sku))
-        .count();
+    let differing = skus.filter(|sku| at_gateway.get(*sku) != at_hub.get(*sku)).count();
     let balanced = hub.reader.reconcile().await?.balanced;
     if differing > 0 || !balanced {
         bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
     }
     let units: i64 = at_gateway.values().map(|(on_hand, _)| on_hand).sum();
     let (skus, entries) = (at_gateway.len(), gateway.view.acked_seq());
-    say(format!(
-        "the books agree: {entries} entries, {skus} SKUs, {units} units, balanced"
-    ));
+    say(format!("the books agree: {entries} entries, {skus} SKUs, {units} units, balanced"));
     Ok(())
 }
 
@@ -258,10 +235,7 @@ async fn hub_stock(hub: &Hub) -> anyhow::Result<BTreeMap<String, (i64, i64)>> {
     while let Some(cursor) = after {
         let page = hub.reader.stock(cursor, PAGE_MAX).await?;
         for item in page.items {
-            let held = item
-                .gateways
-                .first()
-                .context("a SKU is known from a gateway's entry")?;
+            let held = item.gateways.first().context("a SKU is known from a gateway's entry")?;
             stock.insert(item.sku.clone(), (held.on_hand, held.reserved));
         }
         after = page.next;

@@ -63,9 +63,8 @@ impl Terminal {
 
     /// Takes in the opening stock.
     pub(super) async fn open_shop(&mut self) -> anyhow::Result<()> {
-        let lines: Vec<Value> = (0..SKUS)
-            .map(|n| json!({"sku": sku(n), "quantity": OPENING_UNITS}))
-            .collect();
+        let lines: Vec<Value> =
+            (0..SKUS).map(|n| json!({"sku": sku(n), "quantity": OPENING_UNITS})).collect();
         self.ask(json!({"op": "restock", "lines": lines})).await?;
         Ok(())
     }
@@ -95,9 +94,7 @@ impl Terminal {
     async fn sell(&mut self) -> anyhow::Result<()> {
         let lines = self.basket();
         let order = format!("order-{}-{}", self.name, self.requests);
-        let sold = self
-            .ask(json!({"op": "deduct", "order_id": order, "lines": lines}))
-            .await?;
+        let sold = self.ask(json!({"op": "deduct", "order_id": order, "lines": lines})).await?;
         remember(&mut self.sold, sold);
         Ok(())
     }
@@ -105,9 +102,7 @@ impl Terminal {
     async fn hold(&mut self) -> anyhow::Result<()> {
         let lines = self.basket();
         // Some are never fetched, and end by themselves.
-        let held = self
-            .ask(json!({"op": "reserve", "lines": lines, "ttl_s": 5}))
-            .await?;
+        let held = self.ask(json!({"op": "reserve", "lines": lines, "ttl_s": 5})).await?;
         remember(&mut self.held, held);
         Ok(())
     }
@@ -117,13 +112,8 @@ impl Terminal {
             return self.sell().await;
         }
         let reservation = self.held.swap_remove(self.random.usize(..self.held.len()));
-        let op = if self.random.u32(0..4) == 0 {
-            "release"
-        } else {
-            "commit"
-        };
-        self.ask(json!({"op": op, "reservation": reservation}))
-            .await?;
+        let op = if self.random.u32(0..4) == 0 { "release" } else { "commit" };
+        self.ask(json!({"op": op, "reservation": reservation})).await?;
         Ok(())
     }
 
@@ -150,8 +140,7 @@ impl Terminal {
         let on_hand = item["on_hand"].as_u64().unwrap_or_default();
         // Now and then a unit is missing, or one more than thought.
         let counted = (on_hand + self.random.u64(0..3)).saturating_sub(1);
-        self.ask(json!({"op": "count", "sku": sku, "counted": counted}))
-            .await?;
+        self.ask(json!({"op": "count", "sku": sku, "counted": counted})).await?;
         Ok(())
     }
 

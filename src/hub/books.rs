@@ -79,7 +79,8 @@ pub(super) struct Books {
 /// What to say to a gateway once the transaction is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    Resume(Uuid, u64),
+    /// The last number is the nonce of the greeting that it answers, 0 for none.
+    Resume(Uuid, u64, u64),
     Ack(Uuid, u64),
     Refused(Uuid, String),
 }
@@ -100,10 +101,7 @@ struct Book {
 impl Books {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         if let Some(directory) = path.parent() {
-            let failed = |source| StoreError::Directory {
-                path: directory.into(),
-                source,
-            };
+            let failed = |source| StoreError::Directory { path: directory.into(), source };
             std::fs::create_dir_all(directory).map_err(failed)?;
         }
         let mut db = Connection::open(path)?;
@@ -129,14 +127,8 @@ impl Books {
                    WHERE fenced IS NULL AND id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
         let mut statement = self.db.prepare(sql)?;
         let rows = statement.query_map([], |row| {
-            let topic = Topic {
-                site: row.get(0)?,
-                gateway: row.get(1)?,
-            };
-            Ok((
-                topic,
-                Answer::Resume(Uuid::from_bytes(row.get(2)?), get_u64(row, 3)?),
-            ))
+            let topic = Topic { site: row.get(0)?, gateway: row.get(1)? };
+            Ok((topic, Answer::Resume(Uuid::from_bytes(row.get(2)?), get_u64(row, 3)?, 0)))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -152,11 +144,20 @@ pub(super) fn take(
     let mut books = books_of(db, topic)?;
     let newest = books.pop();
     let retired: Vec<Uuid> = books.iter().map(|book| book.cursor.epoch).collect();
+    let nonce = match frame {
+        Frame::Hello(hello) => hello.nonce,
+        Frame::Entries(_)
+        | Frame::Behind(_)
+        | Frame::Resume(_)
+        | Frame::Ack(_)
+        | Frame::Refused(_) => 0,
+    };
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &retired, frame);
     let answer_only = |answer| Ok(Taken { entries: 0, answer });
     match (verdict, newest, frame) {
         (Verdict::NewEpoch { epoch }, newest, _) => {
-            answer_only(Some(open_book(db, topic, newest.as_ref(), epoch, now_ms)?))
+            let answer = open_book(db, topic, newest.as_ref(), (epoch, nonce), now_ms)?;
+            answer_only(Some(answer))
         }
         (Verdict::Fence(reason), Some(book), frame) => {
             answer_only(Some(fence(db, &book, frame, reason, now_ms)?))
@@ -171,10 +172,7 @@ pub(super) fn take(
         }
         (Verdict::Resume, Some(book), _) => {
             seen(db, &book, now_ms)?;
-            answer_only(Some(Answer::Resume(
-                book.cursor.epoch,
-                book.cursor.acked_seq,
-            )))
+            answer_only(Some(Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, nonce)))
         }
         (_, _, _) => answer_only(None),
     }
@@ -189,8 +187,7 @@ pub(super) fn set_online(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE book SET online = ?1, last_seen_ms = max(last_seen_ms, ?2)
                WHERE id = (SELECT max(id) FROM book WHERE site = ?3 AND gateway = ?4)";
-    db.prepare_cached(sql)?
-        .execute(params![online, now_ms, topic.site, topic.gateway])?;
+    db.prepare_cached(sql)?.execute(params![online, now_ms, topic.site, topic.gateway])?;
     Ok(())
 }
 
@@ -207,10 +204,9 @@ fn create(db: &mut Connection) -> Result<(), StoreError> {
             Ok(transaction.commit()?)
         }
         (VERSION, _) if application == APPLICATION_ID => Ok(()),
-        (found, _) if application == APPLICATION_ID => Err(StoreError::Newer {
-            found,
-            known: VERSION,
-        }),
+        (found, _) if application == APPLICATION_ID => {
+            Err(StoreError::Newer { found, known: VERSION })
+        }
         _ => Err(StoreError::NotOurs),
     }
 }
@@ -227,10 +223,7 @@ fn books_of(db: &Connection, topic: &Topic) -> Result<Vec<Book>, StoreError> {
             digest: Digest(row.get::<_, i64>(3)?.cast_unsigned()),
             fenced: row.get(4)?,
         };
-        Ok(Book {
-            id: row.get(0)?,
-            cursor,
-        })
+        Ok(Book { id: row.get(0)?, cursor })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -240,7 +233,7 @@ fn open_book(
     db: &Transaction<'_>,
     topic: &Topic,
     replaced: Option<&Book>,
-    epoch: Uuid,
+    (epoch, nonce): (Uuid, u64),
     now_ms: i64,
 ) -> Result<Answer, StoreError> {
     let known: i64 = db.query_row("SELECT count(*) FROM book", [], |row| row.get(0))?;
@@ -256,19 +249,13 @@ fn open_book(
     });
     if let Some(problem) = &problem {
         tracing::warn!(gateway = %topic, problem);
-        db.execute(
-            "UPDATE book SET online = 0 WHERE id = ?1",
-            [replaced.map(|old| old.id)],
-        )?;
+        db.execute("UPDATE book SET online = 0 WHERE id = ?1", [replaced.map(|old| old.id)])?;
     }
     let sql =
         "INSERT INTO book (site, gateway, epoch, acked_seq, digest, last_seen_ms, online, problem)
                VALUES (?1, ?2, ?3, 0, 0, ?4, 1, ?5)";
-    db.execute(
-        sql,
-        params![topic.site, topic.gateway, epoch.as_bytes(), now_ms, problem],
-    )?;
-    Ok(Answer::Resume(epoch, 0))
+    db.execute(sql, params![topic.site, topic.gateway, epoch.as_bytes(), now_ms, problem])?;
+    Ok(Answer::Resume(epoch, 0, nonce))
 }
 
 /// Keeps the books in force as they are. Frames of an older database leave them open.
@@ -279,15 +266,10 @@ fn fence(
     reason: String,
     now_ms: i64,
 ) -> Result<Answer, StoreError> {
-    let epoch: Uuid = match frame {
-        Frame::Hello(hello) => hello.epoch.into(),
-        Frame::Entries(entries) => entries.epoch.into(),
-        Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_) => book.cursor.epoch,
-    };
+    let epoch = frame.epoch();
     if epoch == book.cursor.epoch {
         let sql = "UPDATE book SET fenced = ?1, problem = ?1, last_seen_ms = ?2 WHERE id = ?3";
-        db.prepare_cached(sql)?
-            .execute(params![reason, now_ms, book.id])?;
+        db.prepare_cached(sql)?.execute(params![reason, now_ms, book.id])?;
     } else {
         let problem = format!("an older database speaks again: {reason}");
         let sql = "UPDATE book SET problem = ?1 WHERE id = ?2";
@@ -313,20 +295,14 @@ fn apply(
     let mut held = held_before(db, book, entries)?;
     let mut reached = book.cursor.digest;
     for entry in entries {
-        let figures = held
-            .get_mut(&entry.sku)
-            .expect("read for every SKU of the frame");
+        let figures = held.get_mut(&entry.sku).expect("read for every SKU of the frame");
         let before = *figures;
         figures.0 += entry.change;
         figures.1 += entry.reserved_change;
         reached = reached.moved(&entry.sku, before, *figures);
     }
-    let last_seq = entries
-        .last()
-        .map_or(book.cursor.acked_seq, |last| last.seq);
-    let sound = held
-        .values()
-        .all(|&(on_hand, reserved)| 0 <= reserved && reserved <= on_hand);
+    let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
+    let sound = held.values().all(|&(on_hand, reserved)| 0 <= reserved && reserved <= on_hand);
     if reached != digest || !sound {
         return refuse_diverged(db, book, last_seq, now_ms);
     }
@@ -342,10 +318,7 @@ fn apply(
         book.id
     ])?;
     let answer = Some(Answer::Ack(book.cursor.epoch, last_seq));
-    Ok(Taken {
-        entries: entries.len() as u64,
-        answer,
-    })
+    Ok(Taken { entries: entries.len() as u64, answer })
 }
 
 fn refuse_diverged(
@@ -356,12 +329,8 @@ fn refuse_diverged(
 ) -> Result<Taken, StoreError> {
     let reason = diverged(seq);
     let sql = "UPDATE book SET fenced = ?1, problem = ?1, last_seen_ms = ?2 WHERE id = ?3";
-    db.prepare_cached(sql)?
-        .execute(params![reason, now_ms, book.id])?;
-    Ok(Taken {
-        entries: 0,
-        answer: Some(Answer::Refused(book.cursor.epoch, reason)),
-    })
+    db.prepare_cached(sql)?.execute(params![reason, now_ms, book.id])?;
+    Ok(Taken { entries: 0, answer: Some(Answer::Refused(book.cursor.epoch, reason)) })
 }
 
 fn held_before(
@@ -374,9 +343,8 @@ fn held_before(
     let mut held = BTreeMap::new();
     for Entry { sku, .. } in entries {
         if !held.contains_key(sku) {
-            let row = select.query_row(params![sku.as_str(), book.id], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            });
+            let row = select
+                .query_row(params![sku.as_str(), book.id], |row| Ok((row.get(0)?, row.get(1)?)));
             held.insert(sku.clone(), row.optional()?.unwrap_or_default());
         }
     }
@@ -451,13 +419,7 @@ fn save_flows(db: &Transaction<'_>, entries: &[Entry]) -> Result<(), StoreError>
             in_transit = in_transit + excluded.in_transit",
     )?;
     for (sku, flow) in flows {
-        let Flow {
-            received,
-            adjusted,
-            deducted,
-            unallotted,
-            in_transit,
-        } = flow;
+        let Flow { received, adjusted, deducted, unallotted, in_transit } = flow;
         upsert.execute(params![
             sku.as_str(),
             received,

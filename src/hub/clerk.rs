@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use rumqttc::QoS;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::books::{Answer, Books, Taken, set_online, take};
 use super::{HubMetrics, Outlet};
@@ -16,7 +17,7 @@ use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::repeat::Repeat;
 use crate::store::StoreError;
 use crate::sync::Frame;
-use crate::sync::frame::{Position, Refused};
+use crate::sync::frame::{Position, Refused, Resume};
 use crate::sync::topic::{Channel, Topic};
 
 /// What the clerk is handed.
@@ -48,24 +49,15 @@ impl Clerk {
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
-        Self {
-            books,
-            jobs,
-            outlet,
-            metrics,
-            clock,
-            complaint,
-        }
+        Self { books, jobs, outlet, metrics, clock, complaint }
     }
 
     /// Works until nobody can hand it anything any more.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
-            let batch: Vec<Job> = std::iter::once(first)
-                .chain(more)
-                .take(HUB_BATCH_FRAMES_MAX)
-                .collect();
+            let batch: Vec<Job> =
+                std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
             match self.write(&batch) {
                 Ok(answers) => self.send(answers),
                 Err(error) => self.complain(&error),
@@ -95,7 +87,7 @@ impl Clerk {
         for (topic, taken) in taken {
             self.count(&taken);
             if let Some(answer) = taken.answer {
-                answers.insert(topic.clone(), stronger(answers.get(topic), answer));
+                answers.insert(topic.clone(), joined(answers.get(topic), answer));
             }
         }
         Ok(answers)
@@ -130,29 +122,26 @@ impl Clerk {
     }
 }
 
-/// A gateway that is to start again from a position must hear so, whatever came in between.
-fn stronger(earlier: Option<&Answer>, later: Answer) -> Answer {
+/// One answer for two: where the hub stands now, and the greeting that is answered by it.
+fn joined(earlier: Option<&Answer>, later: Answer) -> Answer {
     match (earlier, later) {
-        (Some(Answer::Resume(epoch, _)), Answer::Ack(same, seq)) if *epoch == same => {
-            Answer::Resume(same, seq)
+        (Some(Answer::Resume(epoch, _, nonce)), Answer::Ack(same, seq)) if *epoch == same => {
+            Answer::Resume(same, seq, *nonce)
+        }
+        (Some(Answer::Resume(epoch, _, nonce)), Answer::Resume(same, seq, 0)) if *epoch == same => {
+            Answer::Resume(same, seq, *nonce)
         }
         (_, later) => later,
     }
 }
 
 fn frame(answer: Answer) -> Frame {
+    let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
     match answer {
-        Answer::Resume(epoch, acked_seq) => Frame::Resume(Position {
-            epoch: epoch.into(),
-            acked_seq,
-        }),
-        Answer::Ack(epoch, acked_seq) => Frame::Ack(Position {
-            epoch: epoch.into(),
-            acked_seq,
-        }),
-        Answer::Refused(epoch, reason) => Frame::Refused(Refused {
-            epoch: epoch.into(),
-            reason,
-        }),
+        Answer::Resume(epoch, acked_seq, nonce) => {
+            Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
+        }
+        Answer::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
+        Answer::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::stock::Entry;
 use crate::sync::Frame;
-use crate::sync::frame::{FrameError, Position};
+use crate::sync::frame::{Behind, FrameError, Resume};
 
 /// Reads a frame and writes it as JSON.
 ///
@@ -19,6 +19,7 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "epoch": Uuid::from(hello.epoch),
             "ledger_seq": hello.ledger_seq,
             "digest": format!("{:016x}", hello.digest.0),
+            "nonce": hello.nonce,
             "software": hello.software,
         }),
         Frame::Entries(entries) => json!({
@@ -27,16 +28,25 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "digest": format!("{:016x}", entries.digest.0),
             "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
         }),
-        Frame::Resume(position) => position_json("resume", position),
-        Frame::Ack(position) => position_json("ack", position),
+        Frame::Resume(Resume { position, nonce }) => json!({
+            "kind": "resume",
+            "epoch": Uuid::from(position.epoch),
+            "acked_seq": position.acked_seq,
+            "nonce": nonce,
+        }),
+        Frame::Ack(position) => json!({
+            "kind": "ack", "epoch": Uuid::from(position.epoch), "acked_seq": position.acked_seq,
+        }),
+        Frame::Behind(Behind { position, ledger_seq }) => json!({
+            "kind": "behind",
+            "epoch": Uuid::from(position.epoch),
+            "acked_seq": position.acked_seq,
+            "ledger_seq": ledger_seq,
+        }),
         Frame::Refused(refused) => json!({
             "kind": "refused", "epoch": Uuid::from(refused.epoch), "reason": refused.reason,
         }),
     })
-}
-
-fn position_json(kind: &str, position: Position) -> Value {
-    json!({ "kind": kind, "epoch": Uuid::from(position.epoch), "acked_seq": position.acked_seq })
 }
 
 fn entry_json(entry: &Entry) -> Value {

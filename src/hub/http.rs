@@ -48,10 +48,7 @@ async fn answer(
         .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if request.method() != Method::GET {
-        return Err(Problem::new(
-            Code::MethodNotAllowed,
-            "the hub's books answer to GET",
-        ));
+        return Err(Problem::new(Code::MethodNotAllowed, "the hub's books answer to GET"));
     }
     let body = match segments.as_slice() {
         ["healthz"] => return Ok(http::reply(StatusCode::OK, TEXT, "ok\n")),
@@ -66,10 +63,7 @@ async fn answer(
         ["api", "ledger"] => ledger(reader, query).await?,
         ["api", "reconcile"] => reconcile(reader, query).await?,
         _ => {
-            return Err(Problem::new(
-                Code::NotFound,
-                format!("there is nothing at {path}"),
-            ));
+            return Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")));
         }
     };
     Ok(http::reply(StatusCode::OK, JSON, body))
@@ -86,25 +80,14 @@ async fn gateways(reader: &Reader) -> Result<String, Problem> {
 
 async fn stock(reader: &Reader, query: Option<&str>) -> Result<String, Problem> {
     let after = parameter(query, "after").unwrap_or_default();
-    let page = reader
-        .stock(after, limit(query)?)
-        .await
-        .map_err(unreadable)?;
+    let page = reader.stock(after, limit(query)?).await.map_err(unreadable)?;
     Ok(json(&page))
 }
 
 async fn stock_of(reader: &Reader, sku: String) -> Result<String, Problem> {
     let wanted = sku.clone();
-    let found = reader
-        .read(move |db| reader::stock_of(db, &wanted))
-        .await
-        .map_err(unreadable)?;
-    let unknown = || {
-        Problem::new(
-            Code::UnknownSku,
-            format!("SKU {sku} is in no gateway's books"),
-        )
-    };
+    let found = reader.read(move |db| reader::stock_of(db, &wanted)).await.map_err(unreadable)?;
+    let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is in no gateway's books"));
     Ok(json(&found.ok_or_else(unknown)?))
 }
 
@@ -114,13 +97,9 @@ async fn ledger(reader: &Reader, query: Option<&str>) -> Result<String, Problem>
     };
     let (site, gateway) = (named("site")?, named("gateway")?);
     let (after, limit) = (number(query, "after")?.unwrap_or(0), limit(query)?);
-    let unknown = Problem::new(
-        Code::NotFound,
-        format!("no gateway {site}/{gateway} has ever sent"),
-    );
-    let page = reader
-        .read(move |db| reader::ledger(db, &site, &gateway, after, limit))
-        .await;
+    let unknown =
+        Problem::new(Code::NotFound, format!("no gateway {site}/{gateway} has ever sent"));
+    let page = reader.read(move |db| reader::ledger(db, &site, &gateway, after, limit)).await;
     page.map_err(unreadable)?.ok_or(unknown)
 }
 
@@ -128,9 +107,7 @@ async fn reconcile(reader: &Reader, query: Option<&str>) -> Result<String, Probl
     let all = parameter(query, "all").is_some_and(|all| all == "true" || all == "1");
     let after = parameter(query, "after").unwrap_or_default();
     let limit = limit(query)?;
-    let result = reader
-        .read(move |db| reader::reconcile(db, all, &after, limit))
-        .await;
+    let result = reader.read(move |db| reader::reconcile(db, all, &after, limit)).await;
     Ok(json(&result.map_err(unreadable)?))
 }
 
@@ -148,49 +125,20 @@ fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Problem> {
 }
 
 fn unreadable(error: StoreError) -> Problem {
-    Problem::new(
-        Code::StorageUnavailable,
-        format!("the books cannot be read: {error}"),
-    )
+    Problem::new(Code::StorageUnavailable, format!("the books cannot be read: {error}"))
 }
 
 fn render(metrics: &HubMetrics) -> String {
     let counters = [
-        (
-            "frames_applied",
-            "Frames whose entries were taken.",
-            &metrics.frames_applied,
-        ),
-        (
-            "frames_known",
-            "Frames of which every entry was known.",
-            &metrics.frames_known,
-        ),
-        (
-            "frames_bad",
-            "Frames that could not be read.",
-            &metrics.frames_bad,
-        ),
-        (
-            "frames_refused",
-            "Frames from fenced databases.",
-            &metrics.frames_refused,
-        ),
-        (
-            "entries",
-            "Ledger entries taken into the books.",
-            &metrics.entries,
-        ),
+        ("frames_applied", "Frames whose entries were taken.", &metrics.frames_applied),
+        ("frames_known", "Frames of which every entry was known.", &metrics.frames_known),
+        ("frames_bad", "Frames that could not be read.", &metrics.frames_bad),
+        ("frames_refused", "Frames from fenced databases.", &metrics.frames_refused),
+        ("entries", "Ledger entries taken into the books.", &metrics.entries),
     ];
     let mut page = String::new();
     for (name, help, counter) in counters {
-        metric(
-            &mut page,
-            "counter",
-            &format!("hub_{name}_total"),
-            help,
-            counter.get(),
-        );
+        metric(&mut page, "counter", &format!("hub_{name}_total"), help, counter.get());
     }
     page
 }

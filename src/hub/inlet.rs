@@ -130,12 +130,7 @@ impl Inlet {
             self.unreadable.clear();
         }
         let now_ms = self.clock.since_start_ms();
-        if self
-            .unreadable
-            .entry(topic.clone())
-            .or_default()
-            .due(now_ms)
-        {
+        if self.unreadable.entry(topic.clone()).or_default().due(now_ms) {
             tracing::warn!(gateway = %topic, error, "a frame was left aside, nothing was changed by it");
         }
     }
@@ -151,7 +146,5 @@ fn online(payload: &[u8]) -> Option<bool> {
     struct State {
         online: bool,
     }
-    serde_json::from_slice(payload)
-        .ok()
-        .map(|State { online }| online)
+    serde_json::from_slice(payload).ok().map(|State { online }| online)
 }

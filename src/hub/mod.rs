@@ -90,18 +90,11 @@ impl Hub {
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let clerk = Clerk::new(books, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
-        let clerk = std::thread::Builder::new()
-            .name("clerk".into())
-            .spawn(|| clerk.run())?;
+        let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(http::serve(
-            listener,
-            reader.clone(),
-            Arc::clone(&metrics),
-            stop.clone(),
-        ));
+        tasks.spawn(http::serve(listener, reader.clone(), Arc::clone(&metrics), stop.clone()));
         match &config.mqtt {
             Some(mqtt) => {
                 let inlet = Inlet::new(mqtt, &config.worker, jobs, outlet, metrics)?;
@@ -110,13 +103,7 @@ impl Hub {
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }
         tracing::info!(%address, store = %config.store.display(), "the hub is ready");
-        Ok(Self {
-            address,
-            reader,
-            stopper,
-            tasks,
-            clerk,
-        })
+        Ok(Self { address, reader, stopper, tasks, clerk })
     }
 
     /// Ends: no new frames, then what waits for the clerk.

@@ -111,9 +111,7 @@ impl Reader {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(Duration::from_secs(5))?;
         db.set_prepared_statement_cache_capacity(32);
-        Ok(Self {
-            db: Arc::new(Mutex::new(db)),
-        })
+        Ok(Self { db: Arc::new(Mutex::new(db)) })
     }
 
     /// Runs a query on the blocking pool, in one snapshot of the books.
@@ -127,9 +125,7 @@ impl Reader {
             let snapshot = db.transaction()?;
             query(&snapshot)
         };
-        tokio::task::spawn_blocking(read)
-            .await
-            .expect("reading does not panic")
+        tokio::task::spawn_blocking(read).await.expect("reading does not panic")
     }
 
     /// A page of the stock over all gateways.
@@ -173,9 +169,7 @@ pub(super) fn gateways(db: &Connection) -> Result<Vec<GatewayJson>, StoreError> 
 
 pub(super) fn stock_of(db: &Connection, sku: &str) -> Result<Option<StockJson>, StoreError> {
     let sql = "SELECT unallotted, in_transit FROM flow WHERE sku = ?1";
-    let pool = db
-        .prepare_cached(sql)?
-        .query_row([sku], |row| Ok((row.get(0)?, row.get(1)?)));
+    let pool = db.prepare_cached(sql)?.query_row([sku], |row| Ok((row.get(0)?, row.get(1)?)));
     match pool.optional()? {
         Some(pool) => Ok(Some(with_gateways(db, sku.into(), pool)?)),
         None => Ok(None),
@@ -193,12 +187,8 @@ pub(super) fn stock(
         Ok((row.get::<_, String>(0)?, (row.get(1)?, row.get(2)?)))
     })?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let items = rows
-        .into_iter()
-        .map(|(sku, pool)| with_gateways(db, sku, pool));
-    Ok(page(items.collect::<Result<_, _>>()?, limit, |item| {
-        &item.sku
-    }))
+    let items = rows.into_iter().map(|(sku, pool)| with_gateways(db, sku, pool));
+    Ok(page(items.collect::<Result<_, _>>()?, limit, |item| &item.sku))
 }
 
 fn with_gateways(
@@ -224,13 +214,7 @@ fn with_gateways(
     })?;
     let gateways = rows.collect::<Result<Vec<_>, _>>()?;
     let held: i64 = gateways.iter().map(|gateway| gateway.on_hand).sum();
-    Ok(StockJson {
-        sku,
-        unallotted,
-        in_transit,
-        total: unallotted + in_transit + held,
-        gateways,
-    })
+    Ok(StockJson { sku, unallotted, in_transit, total: unallotted + in_transit + held, gateways })
 }
 
 /// A page of a gateway's ledger as JSON; `None` for a gateway that never was.
@@ -244,20 +228,12 @@ pub(super) fn ledger(
     let sql = "SELECT id, epoch, acked_seq FROM book WHERE site = ?1 AND gateway = ?2
                ORDER BY id DESC LIMIT 1";
     let book = db.prepare_cached(sql)?.query_row([site, gateway], |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            Uuid::from_bytes(row.get(1)?),
-            get_u64(row, 2)?,
-        ))
+        Ok((row.get::<_, i64>(0)?, Uuid::from_bytes(row.get(1)?), get_u64(row, 2)?))
     });
     let Some((book, epoch, last_seq)) = book.optional()? else {
         return Ok(None);
     };
-    let origin = Origin {
-        site: site.into(),
-        gateway: gateway.into(),
-        epoch,
-    };
+    let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let sql = "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms
                FROM entry WHERE book = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
@@ -278,16 +254,11 @@ fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
         sku: stored(2, Sku::parse(row.get_ref(2)?.as_str()?))?,
         change: row.get(3)?,
         reserved_change: row.get(4)?,
-        order_id: order_id
-            .map(|id| stored(5, OrderId::parse(&id)))
-            .transpose()?,
+        order_id: order_id.map(|id| stored(5, OrderId::parse(&id))).transpose()?,
         request_id: stored(6, RequestId::parse(row.get_ref(6)?.as_str()?))?,
         at_ms: row.get(7)?,
     };
-    Ok(Posted {
-        entry,
-        digest: Digest::default(),
-    })
+    Ok(Posted { entry, digest: Digest::default() })
 }
 
 pub(super) fn reconcile(
@@ -322,18 +293,10 @@ pub(super) fn reconcile(
             difference: row.get(7)?,
         })
     })?;
-    let Page { items, next } = page(
-        rows.collect::<Result<_, _>>()?,
-        limit,
-        |item: &BalanceJson| &item.sku,
-    );
+    let Page { items, next } =
+        page(rows.collect::<Result<_, _>>()?, limit, |item: &BalanceJson| &item.sku);
     let drift = drift(db)?;
-    Ok(Reconciliation {
-        balanced: unbalanced == 0 && drift.is_empty(),
-        items,
-        next,
-        drift,
-    })
+    Ok(Reconciliation { balanced: unbalanced == 0 && drift.is_empty(), items, next, drift })
 }
 
 fn drift(db: &Connection) -> Result<Vec<DriftJson>, StoreError> {
@@ -344,12 +307,7 @@ fn drift(db: &Connection) -> Result<Vec<DriftJson>, StoreError> {
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map([], |row| {
         let (site, gateway, problem) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(DriftJson {
-            site,
-            gateway,
-            problem,
-            skus: Vec::new(),
-        })
+        Ok(DriftJson { site, gateway, problem, skus: Vec::new() })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

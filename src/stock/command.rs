@@ -109,10 +109,7 @@ mod tests {
     use crate::stock::types::Quantity;
 
     fn line(sku: &str, units: u64) -> Line {
-        Line {
-            sku: Sku::parse(sku).unwrap(),
-            quantity: Quantity::of_line(units).unwrap(),
-        }
+        Line { sku: Sku::parse(sku).unwrap(), quantity: Quantity::of_line(units).unwrap() }
     }
 
     #[test]
@@ -123,19 +120,10 @@ mod tests {
 
     #[test]
     fn the_operation_is_part_of_the_fingerprint() {
-        let deduct = Action::Deduct {
-            order_id: None,
-            lines: vec![line("A", 1)],
-        };
-        let restock = Action::Restock {
-            order_id: None,
-            lines: vec![line("A", 1)],
-        };
-        let more = Action::Deduct {
-            order_id: None,
-            lines: vec![line("A", 2)],
-        };
-        assert_eq!(deduct.fingerprint(), deduct.clone().fingerprint());
+        let deduct = Action::Deduct { order_id: None, lines: vec![line("A", 1)] };
+        let restock = Action::Restock { order_id: None, lines: vec![line("A", 1)] };
+        let more = Action::Deduct { order_id: None, lines: vec![line("A", 2)] };
+        assert_eq!(deduct.fingerprint(), deduct.fingerprint());
         assert_ne!(deduct.fingerprint(), restock.fingerprint());
         assert_ne!(deduct.fingerprint(), more.fingerprint());
     }

@@ -69,18 +69,9 @@ pub(super) struct Movement {
 #[derive(Debug)]
 enum Effect {
     None,
-    Open {
-        hold: Hold,
-        expires_at_ms: i64,
-    },
-    Close {
-        reservation: RequestId,
-        closed: Closed,
-    },
-    Undo {
-        of: RequestId,
-        record: Record,
-    },
+    Open { hold: Hold, expires_at_ms: i64 },
+    Close { reservation: RequestId, closed: Closed },
+    Undo { of: RequestId, record: Record },
 }
 
 /// Why a rule comes to no decision.
@@ -133,11 +124,9 @@ impl Draft<'_> {
             Action::Restock { order_id, lines } => self.restock(order_id.as_ref(), lines),
             Action::Count { sku, counted } => self.count(sku, *counted),
             Action::Rollback { of, lines } => self.rollback(of, lines.as_deref(), records),
-            Action::Reserve {
-                order_id,
-                lines,
-                ttl_s,
-            } => self.reserve(order_id.as_ref(), lines, *ttl_s),
+            Action::Reserve { order_id, lines, ttl_s } => {
+                self.reserve(order_id.as_ref(), lines, *ttl_s)
+            }
             Action::Commit { reservation, lines } => {
                 self.commit(command, reservation, lines.as_deref(), records)
             }
@@ -154,24 +143,14 @@ impl Draft<'_> {
         let effect = std::mem::replace(&mut decision.effect, Effect::None);
         let order_id = decision.order_id.clone();
         let lines = self.enter_decision(&command.request_id, decision);
-        let mut applied = Applied {
-            seq: self.seq(),
-            lines,
-            expires_at_ms: None,
-        };
+        let mut applied = Applied { seq: self.seq(), lines, expires_at_ms: None };
         match effect {
             Effect::None => {}
-            Effect::Open {
-                hold,
-                expires_at_ms,
-            } => {
+            Effect::Open { hold, expires_at_ms } => {
                 applied.expires_at_ms = Some(expires_at_ms);
                 self.open(command.request_id.clone(), hold);
             }
-            Effect::Close {
-                reservation,
-                closed,
-            } => self.close(&reservation, closed, records)?,
+            Effect::Close { reservation, closed } => self.close(&reservation, closed, records)?,
             Effect::Undo { of, record } => self.remember(of, record),
         }
         Ok(Ok(self.settle(command, order_id, Ok(applied))))
@@ -193,11 +172,7 @@ impl Draft<'_> {
         };
         let request_id = command.request_id.clone();
         self.remember(request_id.clone(), record);
-        Decided {
-            outcome,
-            replayed: false,
-            request_id,
-        }
+        Decided { outcome, replayed: false, request_id }
     }
 
     fn repeat_of<R: Records>(
@@ -213,10 +188,7 @@ impl Draft<'_> {
 
     fn deduct<E>(&self, order_id: Option<&OrderId>, lines: &[Line]) -> Result<Decision, No<E>> {
         self.check_available(lines)?;
-        let movements = lines
-            .iter()
-            .map(|line| Movement::new(line, -1, 0))
-            .collect();
+        let movements = lines.iter().map(|line| Movement::new(line, -1, 0)).collect();
         Ok(Decision::plain(Kind::Deduct, order_id, movements))
     }
 
@@ -232,12 +204,7 @@ impl Draft<'_> {
         };
         if counted < item.reserved {
             let (sku, reserved) = (sku.clone(), item.reserved);
-            return Err(Refusal::BelowReserved {
-                sku,
-                counted,
-                reserved,
-            }
-            .into());
+            return Err(Refusal::BelowReserved { sku, counted, reserved }.into());
         }
         let movement = Movement {
             sku: sku.clone(),
@@ -266,14 +233,8 @@ impl Draft<'_> {
             deadline_ms: self.now.running_ms + ttl_ms,
         };
         let expires_at_ms = self.now.wall_ms.saturating_add_unsigned(ttl_ms);
-        let effect = Effect::Open {
-            hold,
-            expires_at_ms,
-        };
-        Ok(Decision {
-            effect,
-            ..Decision::plain(Kind::Reserve, order_id, movements)
-        })
+        let effect = Effect::Open { hold, expires_at_ms };
+        Ok(Decision { effect, ..Decision::plain(Kind::Reserve, order_id, movements) })
     }
 
     fn commit<R: Records>(
@@ -288,20 +249,13 @@ impl Draft<'_> {
             Some(lines) => part_of(&hold.lines, lines)?,
             None => quantities(&hold.lines),
         };
-        let movements = hold
-            .lines
-            .iter()
-            .map(|held| Movement::commit(held, &wanted))
-            .collect();
+        let movements = hold.lines.iter().map(|held| Movement::commit(held, &wanted)).collect();
         let effect = Effect::Close {
             reservation: reservation.clone(),
             closed: Closed::Committed(command.request_id.clone()),
         };
         let order_id = hold.order_id.as_ref();
-        Ok(Decision {
-            effect,
-            ..Decision::plain(Kind::Commit, order_id, movements)
-        })
+        Ok(Decision { effect, ..Decision::plain(Kind::Commit, order_id, movements) })
     }
 
     fn release<R: Records>(
@@ -311,20 +265,13 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<Decision, No<R::Error>> {
         let hold = self.open_hold(command, reservation, records)?;
-        let movements = hold
-            .lines
-            .iter()
-            .map(|held| Movement::new(held, 0, -1))
-            .collect();
+        let movements = hold.lines.iter().map(|held| Movement::new(held, 0, -1)).collect();
         let effect = Effect::Close {
             reservation: reservation.clone(),
             closed: Closed::Released(command.request_id.clone()),
         };
         let order_id = hold.order_id.as_ref();
-        Ok(Decision {
-            effect,
-            ..Decision::plain(Kind::Release, order_id, movements)
-        })
+        Ok(Decision { effect, ..Decision::plain(Kind::Release, order_id, movements) })
     }
 
     /// The reservation that a commit or release names, if it is still open.
@@ -339,9 +286,7 @@ impl Draft<'_> {
         }
         let reservation = reservation.clone();
         let record = self.record(&reservation, records).map_err(No::Records)?;
-        let closed = record
-            .filter(|record| record.kind == Kind::Reserve)
-            .and_then(|r| r.closed);
+        let closed = record.filter(|record| record.kind == Kind::Reserve).and_then(|r| r.closed);
         match closed {
             None => Err(Refusal::UnknownReservation { reservation }.into()),
             Some(Closed::Expired) => Err(Refusal::ReservationExpired { reservation }.into()),
@@ -375,14 +320,8 @@ impl Draft<'_> {
         let movements = lines.iter().map(|line| Movement::new(line, 1, 0)).collect();
         record.undone = add(&record.undone, &lines);
         let order_id = record.order_id.clone();
-        let effect = Effect::Undo {
-            of: of.clone(),
-            record,
-        };
-        Ok(Decision {
-            effect,
-            ..Decision::plain(Kind::Rollback, order_id.as_ref(), movements)
-        })
+        let effect = Effect::Undo { of: of.clone(), record };
+        Ok(Decision { effect, ..Decision::plain(Kind::Rollback, order_id.as_ref(), movements) })
     }
 
     fn check_available<E>(&self, lines: &[Line]) -> Result<(), No<E>> {
@@ -394,12 +333,7 @@ impl Draft<'_> {
             let (requested, available) = (quantity.units(), item.available());
             if available < requested {
                 let requested = requested.unsigned_abs();
-                return Err(Refusal::InsufficientStock {
-                    sku,
-                    requested,
-                    available,
-                }
-                .into());
+                return Err(Refusal::InsufficientStock { sku, requested, available }.into());
             }
         }
         Ok(())
@@ -418,12 +352,7 @@ impl Draft<'_> {
 
 impl Decision {
     fn plain(kind: Kind, order_id: Option<&OrderId>, movements: Vec<Movement>) -> Self {
-        Self {
-            kind,
-            order_id: order_id.cloned(),
-            movements,
-            effect: Effect::None,
-        }
+        Self { kind, order_id: order_id.cloned(), movements, effect: Effect::None }
     }
 }
 
@@ -487,13 +416,9 @@ impl Record {
     /// What this request took out of the stock; `None` if it is no applied deduction.
     fn deducted(&self) -> Option<Vec<Line>> {
         match (&self.outcome, self.kind) {
-            (Ok(applied), Kind::Deduct | Kind::Commit) => Some(
-                applied
-                    .lines
-                    .iter()
-                    .filter_map(AppliedLine::as_line)
-                    .collect(),
-            ),
+            (Ok(applied), Kind::Deduct | Kind::Commit) => {
+                Some(applied.lines.iter().filter_map(AppliedLine::as_line).collect())
+            }
             _ => None,
         }
     }
@@ -503,33 +428,20 @@ impl AppliedLine {
     /// `None` for a line of a commit that was given back as a whole.
     fn as_line(&self) -> Option<Line> {
         let quantity = Quantity::of_sum(self.quantity)?;
-        Some(Line {
-            sku: self.sku.clone(),
-            quantity,
-        })
+        Some(Line { sku: self.sku.clone(), quantity })
     }
 }
 
 /// Answers a command whose name was decided before.
 fn repeat(command: &Command, record: Record, request_id: RequestId) -> Answer {
     if record.fingerprint != command.action.fingerprint() {
-        return Err(Undecided::IdempotencyConflict {
-            request_id,
-            kind: record.kind,
-        });
+        return Err(Undecided::IdempotencyConflict { request_id, kind: record.kind });
     }
-    Ok(Decided {
-        outcome: record.outcome,
-        replayed: true,
-        request_id,
-    })
+    Ok(Decided { outcome: record.outcome, replayed: true, request_id })
 }
 
 fn quantities(lines: &[Line]) -> BTreeMap<&Sku, i64> {
-    lines
-        .iter()
-        .map(|line| (&line.sku, line.quantity.units()))
-        .collect()
+    lines.iter().map(|line| (&line.sku, line.quantity.units())).collect()
 }
 
 /// The wanted lines by SKU, if each is within what is there.
@@ -550,9 +462,7 @@ fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i
 
 /// Refuses to undo all that remains when nothing does.
 fn nothing_remains(deducted: &[Line]) -> Refusal {
-    let first = deducted
-        .first()
-        .expect("a deduction takes at least one line");
+    let first = deducted.first().expect("a deduction takes at least one line");
     Refusal::ExceedsDeduction {
         sku: first.sku.clone(),
         requested: first.quantity.units().unsigned_abs(),
@@ -565,10 +475,7 @@ fn subtract(lines: &[Line], less: &[Line]) -> Vec<Line> {
     let rest = |line: &Line| {
         let units = line.quantity.units() - less.get(&line.sku).copied().unwrap_or(0);
         let quantity = Quantity::of_sum(units.unsigned_abs())?;
-        Some(Line {
-            sku: line.sku.clone(),
-            quantity,
-        })
+        Some(Line { sku: line.sku.clone(), quantity })
     };
     lines.iter().filter_map(rest).collect()
 }

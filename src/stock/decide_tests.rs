@@ -1,1 +1,257 @@
+use std::cell::RefCell;
+use std::convert::Infallible;
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::Now;
+use crate::stock::{Digest, Item, Posted, Stock};
+
+/// Any sequence of commands, cut into any batches, keeps what must always hold.
+mod properties {
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn the_ledger_adds_up_to_the_stock(batches in batches()) {
+            let mut shop = Shop::default();
+            for batch in &batches {
+                shop.decide(batch);
+                shop.check();
+            }
+        }
+
+        #[test]
+        fn batches_decide_as_single_commands_do(batches in batches()) {
+            let (mut together, mut alone) = (Shop::default(), Shop::default());
+            for batch in &batches {
+                let answers = together.decide(batch);
+                let one_by_one: Vec<Answer> =
+                    batch.iter().flat_map(|command| alone.decide(std::slice::from_ref(command))).collect();
+                prop_assert_eq!(answers, one_by_one);
+            }
+            prop_assert_eq!(together.stock, alone.stock);
+        }
+
+        #[test]
+        fn a_repetition_changes_nothing(batches in batches()) {
+            let mut shop = Shop::default();
+            let commands: Vec<Command> = batches.into_iter().flatten().collect();
+            let first: Vec<Answer> = commands.iter().flat_map(|c| shop.decide(std::slice::from_ref(c))).collect();
+            let before = shop.stock.clone();
+            for (command, first) in commands.iter().zip(first) {
+                let again = shop.decide(std::slice::from_ref(command)).remove(0);
+                if let (Ok(first), Ok(again)) = (first, again) {
+                    prop_assert!(again.replayed);
+                    prop_assert_eq!(first.outcome, again.outcome);
+                }
+            }
+            prop_assert_eq!(before, shop.stock);
+        }
+
+        #[test]
+        fn a_dropped_draft_leaves_no_trace(batches in batches()) {
+            let (mut shop, mut unlucky) = (Shop::default(), Shop::default());
+            for batch in &batches {
+                unlucky.draft(batch);
+                prop_assert_eq!(shop.decide(batch), unlucky.decide(batch));
+            }
+            prop_assert_eq!(shop.stock, unlucky.stock);
+        }
+    }
+
+    fn batches() -> impl Strategy<Value = Vec<Vec<Command>>> {
+        prop::collection::vec(prop::collection::vec(command(), 1..6), 1..30)
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        (action(), 0..60_u32, prop::bool::weighted(0.7)).prop_map(|(action, name, chosen)| {
+            let derived = match &action {
+                Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
+                Action::Release { reservation } => Some(RequestId::release_of(reservation)),
+                _ => None,
+            };
+            match derived.filter(|_| !chosen) {
+                Some(request_id) => Command { request_id, chosen: false, action },
+                None => Command { request_id: id(&format!("r{name}")), chosen: true, action },
+            }
+        })
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        let earlier = || (0..60_u32).prop_map(|name| id(&format!("r{name}")));
+        prop_oneof![
+            3 => lines().prop_map(|lines| Action::Restock { order_id: None, lines }),
+            3 => lines().prop_map(|lines| Action::Deduct { order_id: None, lines }),
+            3 => (lines(), prop::option::of(1..20_u64))
+                .prop_map(|(lines, ttl_s)| Action::Reserve { order_id: None, lines, ttl_s }),
+            1 => (sku(), 0..30_i64).prop_map(|(sku, counted)| Action::Count { sku, counted }),
+            2 => (earlier(), prop::option::of(lines()))
+                .prop_map(|(of, lines)| Action::Rollback { of, lines }),
+            2 => (earlier(), prop::option::of(lines()))
+                .prop_map(|(reservation, lines)| Action::Commit { reservation, lines }),
+            1 => earlier().prop_map(|reservation| Action::Release { reservation }),
+        ]
+    }
+
+    fn lines() -> impl Strategy<Value = Vec<Line>> {
+        let line = (sku(), 1..12_u64)
+            .prop_map(|(sku, units)| Line { sku, quantity: Quantity::of_line(units).unwrap() });
+        prop::collection::vec(line, 1..4).prop_map(crate::stock::merge_lines)
+    }
+
+    fn sku() -> impl Strategy<Value = Sku> {
+        prop::sample::select(vec!["A", "B", "C", "D"]).prop_map(|sku| Sku::parse(sku).unwrap())
+    }
+}
+
+#[test]
+fn a_reservation_ends_by_running_time_whatever_the_wall_clock_says() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10)]);
+    shop.now = Now { wall_ms: 4_000_000_000_000, running_ms: 9_999 };
+    assert!(matches!(refusal(&mut shop, deduct("r3", "A", 1)), Refusal::InsufficientStock { .. }));
+    shop.now = Now { wall_ms: 0, running_ms: 10_000 };
+    assert!(shop.decide(&[deduct("r4", "A", 5)])[0].as_ref().unwrap().outcome.is_ok());
+    let expired = shop.ledger.iter().find(|posted| posted.entry.kind == Kind::Expire).unwrap();
+    assert_eq!((expired.entry.request_id.as_str(), expired.entry.reserved_change), ("r2", -5));
+    assert!(matches!(refusal(&mut shop, commit("r5", "r2")), Refusal::ReservationExpired { .. }));
+}
+
+#[test]
+fn a_commit_under_no_name_repeats_the_one_that_closed_the_reservation() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10), commit("r3", "r2")]);
+    let unnamed = Command { request_id: id("commit:r2"), chosen: false, ..commit("x", "r2") };
+    let again = shop.decide(&[unnamed]).remove(0).unwrap();
+    assert_eq!((again.replayed, again.request_id.as_str()), (true, "r3"));
+    assert!(matches!(refusal(&mut shop, commit("r4", "r2")), Refusal::ReservationClosed { .. }));
+}
+
+#[test]
+fn stock_never_grows_beyond_what_json_holds_exactly() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("r1", "A", 1)]);
+    let count = Action::Count { sku: Sku::parse("A").unwrap(), counted: STOCK_MAX };
+    shop.decide(&[Command { request_id: id("r2"), chosen: true, action: count }]);
+    let answer = shop.decide(&[restock("r3", "A", 1)]).remove(0);
+    assert!(matches!(answer, Err(Undecided::StockTooLarge { .. })));
+    shop.check();
+}
+
+fn refusal(shop: &mut Shop, command: Command) -> Refusal {
+    shop.decide(&[command]).remove(0).unwrap().outcome.unwrap_err()
+}
+
+fn id(text: &str) -> RequestId {
+    RequestId::parse(text).unwrap()
+}
+
+fn one(sku: &str, units: u64) -> Vec<Line> {
+    vec![Line { sku: Sku::parse(sku).unwrap(), quantity: Quantity::of_line(units).unwrap() }]
+}
+
+fn restock(name: &str, sku: &str, units: u64) -> Command {
+    let action = Action::Restock { order_id: None, lines: one(sku, units) };
+    Command { request_id: id(name), chosen: true, action }
+}
+
+fn deduct(name: &str, sku: &str, units: u64) -> Command {
+    let action = Action::Deduct { order_id: None, lines: one(sku, units) };
+    Command { request_id: id(name), chosen: true, action }
+}
+
+fn reserve(name: &str, sku: &str, units: u64, ttl_s: u64) -> Command {
+    let action = Action::Reserve { order_id: None, lines: one(sku, units), ttl_s: Some(ttl_s) };
+    Command { request_id: id(name), chosen: true, action }
+}
+
+fn commit(name: &str, reservation: &str) -> Command {
+    let action = Action::Commit { reservation: id(reservation), lines: None };
+    Command { request_id: id(name), chosen: true, action }
+}
+
+/// A gateway without a disk: the engine, and maps where tables would be.
+#[derive(Debug)]
+struct Shop {
+    stock: Stock,
+    records: Remembered,
+    ledger: Vec<Posted>,
+    now: Now,
+}
+
+#[derive(Debug, Default)]
+struct Remembered(RefCell<BTreeMap<RequestId, Record>>);
+
+impl Records for Remembered {
+    type Error = Infallible;
+
+    fn find(&self, id: &RequestId) -> Result<Option<Record>, Infallible> {
+        Ok(self.0.borrow().get(id).cloned())
+    }
+}
+
+impl Default for Shop {
+    fn default() -> Self {
+        let now = Now { wall_ms: 1_000, running_ms: 0 };
+        let (stock, records) = (Stock::default(), Remembered::default());
+        Self { stock, records, ledger: Vec::new(), now }
+    }
+}
+
+impl Shop {
+    fn draft(&self, commands: &[Command]) -> (Vec<Answer>, crate::stock::Changes) {
+        let mut draft = Draft::new(&self.stock, self.now, 900);
+        let Ok(()) = draft.expire_due(&self.records);
+        let decide = |command| {
+            let Ok(answer) = draft.decide(command, &self.records);
+            answer
+        };
+        (commands.iter().map(decide).collect(), draft.finish())
+    }
+
+    fn decide(&mut self, commands: &[Command]) -> Vec<Answer> {
+        let (answers, changes) = self.draft(commands);
+        self.stock.apply(&changes);
+        self.records.0.borrow_mut().extend(changes.records);
+        self.ledger.extend(changes.entries);
+        answers
+    }
+
+    /// Adds the ledger up from nothing and compares.
+    fn check(&self) {
+        let mut items: BTreeMap<Sku, Item> = BTreeMap::new();
+        let mut digest = Digest::default();
+        for (Posted { entry, digest: posted }, seq) in self.ledger.iter().zip(1..) {
+            assert_eq!(entry.seq, seq, "the ledger has no gap");
+            let item = items.entry(entry.sku.clone()).or_default();
+            let before = item.figures();
+            item.on_hand += entry.change;
+            item.reserved += entry.reserved_change;
+            item.version = seq;
+            assert!(0 <= item.reserved && item.reserved <= item.on_hand, "{entry:?}");
+            digest = digest.moved(&entry.sku, before, item.figures());
+            assert_eq!(digest, *posted);
+        }
+        let held: BTreeMap<Sku, i64> = self.held();
+        for (sku, item) in &items {
+            assert_eq!(
+                item.reserved,
+                held.get(sku).copied().unwrap_or(0),
+                "holds add up for {sku}"
+            );
+        }
+        let holds = self.stock.holds.clone();
+        assert_eq!(Stock::load(items, holds, self.ledger.len() as u64), self.stock);
+    }
+
+    fn held(&self) -> BTreeMap<Sku, i64> {
+        let mut held = BTreeMap::new();
+        for line in self.stock.holds.values().flat_map(|hold| &hold.lines) {
+            *held.entry(line.sku.clone()).or_default() += line.quantity.units();
+        }
+        held
+    }
+}

@@ -17,11 +17,7 @@ impl Digest {
     /// The digest after one SKU went from `before` to `after`, each `(on_hand, reserved)`.
     #[must_use]
     pub fn moved(self, sku: &Sku, before: (i64, i64), after: (i64, i64)) -> Self {
-        Self(
-            self.0
-                .wrapping_sub(term(sku, before))
-                .wrapping_add(term(sku, after)),
-        )
+        Self(self.0.wrapping_sub(term(sku, before)).wrapping_add(term(sku, after)))
     }
 }
 
@@ -45,18 +41,14 @@ mod tests {
     #[test]
     fn the_order_of_changes_does_not_matter_and_zero_stock_leaves_no_trace() {
         let (a, b) = (Sku::parse("A").unwrap(), Sku::parse("B").unwrap());
-        let one = Digest::default()
-            .moved(&a, (0, 0), (5, 0))
-            .moved(&b, (0, 0), (7, 2));
-        let other = Digest::default()
-            .moved(&b, (0, 0), (9, 0))
-            .moved(&a, (0, 0), (5, 0))
-            .moved(&b, (9, 0), (7, 2));
+        let one = Digest::default().moved(&a, (0, 0), (5, 0)).moved(&b, (0, 0), (7, 2));
+        let other = Digest::default().moved(&b, (0, 0), (9, 0)).moved(&a, (0, 0), (5, 0)).moved(
+            &b,
+            (9, 0),
+            (7, 2),
+        );
         assert_eq!(one, other);
         assert_ne!(one, Digest::default());
-        assert_eq!(
-            one.moved(&a, (5, 0), (0, 0)).moved(&b, (7, 2), (0, 0)),
-            Digest::default()
-        );
+        assert_eq!(one.moved(&a, (5, 0), (0, 0)).moved(&b, (7, 2), (0, 0)), Digest::default());
     }
 }

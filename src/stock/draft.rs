@@ -114,10 +114,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn item(&self, sku: &Sku) -> Option<Item> {
-        self.items
-            .get(sku)
-            .copied()
-            .or_else(|| self.stock.item(sku.as_str()))
+        self.items.get(sku).copied().or_else(|| self.stock.item(sku.as_str()))
     }
 
     pub(super) fn hold(&self, id: &RequestId) -> Option<&Hold> {
@@ -128,9 +125,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn hold_count(&self) -> usize {
-        self.stock
-            .hold_count()
-            .saturating_add_signed(self.holds_opened)
+        self.stock.hold_count().saturating_add_signed(self.holds_opened)
     }
 
     pub(super) fn open(&mut self, id: RequestId, hold: Hold) {
@@ -160,12 +155,7 @@ impl<'a> Draft<'a> {
         request_id: &RequestId,
         decision: Decision,
     ) -> Vec<AppliedLine> {
-        self.enter(
-            decision.kind,
-            request_id,
-            decision.order_id.as_ref(),
-            decision.movements,
-        )
+        self.enter(decision.kind, request_id, decision.order_id.as_ref(), decision.movements)
     }
 
     fn enter(
@@ -190,10 +180,7 @@ impl<'a> Draft<'a> {
                     request_id: request_id.clone(),
                     at_ms: self.now.wall_ms,
                 };
-                self.entries.push(Posted {
-                    entry,
-                    digest: self.digest,
-                });
+                self.entries.push(Posted { entry, digest: self.digest });
                 line
             })
             .collect()
@@ -211,9 +198,7 @@ impl<'a> Draft<'a> {
             0 <= after.reserved && after.reserved <= after.on_hand && after.on_hand <= STOCK_MAX,
             "every rule checks the line before it moves it: {movement:?} on {before:?}",
         );
-        self.digest = self
-            .digest
-            .moved(&movement.sku, before.figures(), after.figures());
+        self.digest = self.digest.moved(&movement.sku, before.figures(), after.figures());
         self.items.insert(movement.sku.clone(), after);
         after
     }

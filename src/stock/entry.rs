@@ -142,19 +142,12 @@ mod tests {
 
     #[test]
     fn the_namespace_can_be_derived_by_anyone() {
-        assert_eq!(
-            Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"stockgate"),
-            EVENT_NAMESPACE
-        );
+        assert_eq!(Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"stockgate"), EVENT_NAMESPACE);
     }
 
     #[test]
     fn event_ids_differ_by_every_part_of_the_origin() {
-        let origin = Origin {
-            site: "wh".into(),
-            gateway: "gw".into(),
-            epoch: Uuid::nil(),
-        };
+        let origin = Origin { site: "wh".into(), gateway: "gw".into(), epoch: Uuid::nil() };
         let mut other = origin.clone();
         other.epoch = Uuid::max();
         assert_eq!(origin.event_id(1), origin.event_id(1));

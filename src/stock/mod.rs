@@ -82,10 +82,7 @@ impl Stock {
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
         seq: Seq,
     ) -> Self {
-        let mut stock = Self {
-            seq,
-            ..Self::default()
-        };
+        let mut stock = Self { seq, ..Self::default() };
         for (sku, item) in items {
             stock.digest = stock.digest.moved(&sku, (0, 0), item.figures());
             stock.set_item(sku, item);
@@ -101,10 +98,7 @@ impl Stock {
     /// # Panics
     /// If the changes were not drafted on this stock: then memory and disk have parted.
     pub fn apply(&mut self, changes: &Changes) {
-        assert_eq!(
-            changes.base_seq, self.seq,
-            "one writer drafts and applies in turn"
-        );
+        assert_eq!(changes.base_seq, self.seq, "one writer drafts and applies in turn");
         for (sku, item) in &changes.items {
             self.set_item(sku.clone(), *item);
         }
@@ -175,9 +169,7 @@ impl Stock {
     /// What changed after a position, oldest change first, each SKU once with its newest stock.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         let after = (Bound::Excluded(seq), Bound::Unbounded);
-        self.by_version
-            .range(after)
-            .map(|(_, sku)| (sku, &self.items[sku]))
+        self.by_version.range(after).map(|(_, sku)| (sku, &self.items[sku]))
     }
 
     /// When the next reservation ends, in milliseconds of running time.

@@ -209,10 +209,7 @@ mod tests {
         let reservation = RequestId::chosen(&"r".repeat(64)).unwrap();
         let derived = RequestId::release_of(&reservation);
         assert_eq!(RequestId::parse(derived.as_str()), Ok(derived.clone()));
-        assert_eq!(
-            RequestId::chosen(derived.as_str()),
-            Err(IdError::TooLong(72))
-        );
+        assert_eq!(RequestId::chosen(derived.as_str()), Err(IdError::TooLong(72)));
     }
 
     #[test]

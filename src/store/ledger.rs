@@ -31,10 +31,7 @@ pub(super) fn append(db: &Transaction<'_>, entries: &[Posted]) -> Result<(), Sto
 pub(super) fn last(db: &Connection) -> Result<Option<(Seq, Digest)>, StoreError> {
     let sql = "SELECT seq, digest FROM ledger ORDER BY seq DESC LIMIT 1";
     let row = db.query_row(sql, [], |row| {
-        Ok((
-            get_u64(row, 0)?,
-            Digest(row.get::<_, i64>(1)?.cast_unsigned()),
-        ))
+        Ok((get_u64(row, 0)?, Digest(row.get::<_, i64>(1)?.cast_unsigned())))
     });
     Ok(row.optional()?)
 }
@@ -64,16 +61,11 @@ fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
         sku: stored(2, Sku::parse(row.get_ref(2)?.as_str()?))?,
         change: row.get(3)?,
         reserved_change: row.get(4)?,
-        order_id: order_id
-            .map(|id| stored(5, OrderId::parse(&id)))
-            .transpose()?,
+        order_id: order_id.map(|id| stored(5, OrderId::parse(&id))).transpose()?,
         request_id: stored(6, RequestId::parse(row.get_ref(6)?.as_str()?))?,
         at_ms: row.get(7)?,
     };
-    Ok(Posted {
-        entry,
-        digest: Digest(row.get::<_, i64>(8)?.cast_unsigned()),
-    })
+    Ok(Posted { entry, digest: Digest(row.get::<_, i64>(8)?.cast_unsigned()) })
 }
 
 /// Reads the ledger beside the writer, on a connection of its own.
@@ -89,9 +81,7 @@ impl LedgerReader {
     /// # Errors
     /// If there is none.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            db: Arc::new(Mutex::new(open_read_only(data_dir)?)),
-        })
+        Ok(Self { db: Arc::new(Mutex::new(open_read_only(data_dir)?)) })
     }
 
     /// See [`read_ledger`]. Runs on the blocking pool.
@@ -100,15 +90,8 @@ impl LedgerReader {
     /// If the database cannot be read.
     pub async fn read(&self, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
         let db = Arc::clone(&self.db);
-        let read = move || {
-            read_ledger(
-                &db.lock().unwrap_or_else(PoisonError::into_inner),
-                after,
-                limit,
-            )
-        };
-        tokio::task::spawn_blocking(read)
-            .await
-            .expect("reading does not panic")
+        let read =
+            move || read_ledger(&db.lock().unwrap_or_else(PoisonError::into_inner), after, limit);
+        tokio::task::spawn_blocking(read).await.expect("reading does not panic")
     }
 }

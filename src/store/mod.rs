@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use uuid::Uuid;
 
 pub use self::ledger::{LedgerReader, read_ledger};
+use crate::limits::DATABASE_WAIT;
 use crate::stock::{Changes, Digest, Origin, Seq, Stock};
 
 /// The database's file within the data directory.
@@ -117,18 +118,7 @@ impl Store {
         let (origin, position) = claim(&db, site, gateway)?;
         let stock = load_stock(&db)?;
         let next_request = 1 + requests::last(&db)?;
-        Ok((
-            Self {
-                db,
-                next_request,
-                _lock: lock,
-            },
-            Opened {
-                origin,
-                stock,
-                position,
-            },
-        ))
+        Ok((Self { db, next_request, _lock: lock }, Opened { origin, stock, position }))
     }
 
     /// Puts a batch on disk: when this returns, it survives a power cut.
@@ -152,25 +142,26 @@ impl Store {
         Ok(())
     }
 
+    /// Sets how long to wait for a database that another process holds.
+    ///
+    /// # Errors
+    /// Never in practice; SQLite only takes a number.
+    pub fn set_wait(&self, wait: Duration) -> Result<(), StoreError> {
+        Ok(self.db.busy_timeout(wait)?)
+    }
+
     /// When the entry at this position was decided.
     ///
     /// # Errors
     /// If the database cannot be read.
     pub fn decided_at_ms(&self, seq: Seq) -> Result<Option<i64>, StoreError> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT at_ms FROM ledger WHERE seq = ?1")?;
-        Ok(statement
-            .query_row([to_i64(seq)], |row| row.get(0))
-            .optional()?)
+        let mut statement = self.db.prepare_cached("SELECT at_ms FROM ledger WHERE seq = ?1")?;
+        Ok(statement.query_row([to_i64(seq)], |row| row.get(0)).optional()?)
     }
 }
 
 fn lock(data_dir: &Path) -> Result<File, StoreError> {
-    let directory = |source| StoreError::Directory {
-        path: data_dir.into(),
-        source,
-    };
+    let directory = |source| StoreError::Directory { path: data_dir.into(), source };
     std::fs::create_dir_all(data_dir).map_err(directory)?;
     let file = File::create(data_dir.join(LOCK_FILE)).map_err(directory)?;
     match file.try_lock() {
@@ -182,7 +173,7 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
 
 fn configure(db: &Connection) -> Result<(), StoreError> {
     // Another process may hold the database for a backup: wait for it, but not for ever.
-    db.busy_timeout(Duration::from_secs(5))?;
+    db.busy_timeout(DATABASE_WAIT)?;
     db.pragma_update(None, "journal_mode", "wal")?;
     // NORMAL would sync at checkpoints only, and a power cut would take back answered deductions.
     db.pragma_update(None, "synchronous", "full")?;
@@ -208,7 +199,7 @@ pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&path, flags)?;
-    db.busy_timeout(Duration::from_secs(5))?;
+    db.busy_timeout(DATABASE_WAIT)?;
     match schema::check_ours(&db, schema::newest())? {
         0 => Err(StoreError::Missing(path)),
         _ => Ok(db),
@@ -223,11 +214,7 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position
             "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0)",
             params![site, gateway, epoch.as_bytes()],
         )?;
-        let origin = Origin {
-            site: site.into(),
-            gateway: gateway.into(),
-            epoch,
-        };
+        let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
         return Ok((origin, Position::default()));
     };
     if (origin.site.as_str(), origin.gateway.as_str()) != (site, gateway) {
@@ -251,10 +238,7 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
             gateway: row.get(1)?,
             epoch: Uuid::from_bytes(row.get(2)?),
         };
-        let position = Position {
-            acked_seq: get_u64(row, 3)?,
-            running_ms: get_u64(row, 4)?,
-        };
+        let position = Position { acked_seq: get_u64(row, 3)?, running_ms: get_u64(row, 4)? };
         Ok((origin, position))
     });
     Ok(row.optional()?)
@@ -304,3 +288,7 @@ pub(crate) fn stored<T, E: std::error::Error + Send + Sync + 'static>(
         )
     })
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

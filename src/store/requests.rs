@@ -12,12 +12,9 @@ impl Records for Store {
     type Error = StoreError;
 
     fn find(&self, id: &RequestId) -> Result<Option<Record>, StoreError> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT record FROM request WHERE id = ?1")?;
-        let blob: Option<Vec<u8>> = statement
-            .query_row([id.as_str()], |row| row.get(0))
-            .optional()?;
+        let mut statement = self.db.prepare_cached("SELECT record FROM request WHERE id = ?1")?;
+        let blob: Option<Vec<u8>> =
+            statement.query_row([id.as_str()], |row| row.get(0)).optional()?;
         blob.map(|blob| decode(id, &blob)).transpose()
     }
 }
@@ -42,11 +39,7 @@ pub(super) fn save(
 
 /// The number of the newest record.
 pub(super) fn last(db: &Connection) -> Result<i64, StoreError> {
-    Ok(
-        db.query_row("SELECT coalesce(max(n), 0) FROM request", [], |row| {
-            row.get(0)
-        })?,
-    )
+    Ok(db.query_row("SELECT coalesce(max(n), 0) FROM request", [], |row| row.get(0))?)
 }
 
 fn encode(record: &Record) -> Vec<u8> {

@@ -17,13 +17,11 @@ impl Store {
     /// If the database cannot be written.
     pub fn mark(&mut self, running_ms: u64, seq: Seq) -> Result<(), StoreError> {
         let newest: Option<i64> =
-            self.db
-                .query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
+            self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
             let row = params![to_i64(running_ms), to_i64(seq), self.next_request - 1];
-            self.db
-                .execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3)", row)?;
+            self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3)", row)?;
         }
         Ok(())
     }
@@ -44,9 +42,9 @@ impl Store {
         };
         let sql = "SELECT seq, request_n FROM mark WHERE running_ms <= ?1
                    ORDER BY running_ms DESC LIMIT 1";
-        let mark = self.db.query_row(sql, [to_i64(old_ms)], |row| {
-            Ok((get_u64(row, 0)?, row.get::<_, i64>(1)?))
-        });
+        let mark = self
+            .db
+            .query_row(sql, [to_i64(old_ms)], |row| Ok((get_u64(row, 0)?, row.get::<_, i64>(1)?)));
         let Some((seq, request_n)) = mark.optional()? else {
             return Ok(false);
         };
@@ -66,9 +64,7 @@ impl Store {
 
 fn prune_ledger(db: &rusqlite::Transaction<'_>, up_to: Seq) -> Result<usize, StoreError> {
     let bounds = db.query_row("SELECT min(seq), max(seq) FROM ledger", [], |row| {
-        Ok(row
-            .get::<_, Option<i64>>(0)?
-            .zip(row.get::<_, Option<i64>>(1)?))
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
     })?;
     let Some((first, last)) = bounds else {
         return Ok(0);
@@ -95,7 +91,3 @@ fn prune_requests(db: &rusqlite::Transaction<'_>, up_to: i64) -> Result<usize, S
                    WHERE n <= ?1 AND id NOT IN (SELECT id FROM hold) ORDER BY n LIMIT ?2)";
     Ok(db.execute(sql, [up_to, to_i64(PRUNE_STEP)])?)
 }
-
-#[cfg(test)]
-#[path = "store_tests.rs"]
-mod tests;

@@ -94,10 +94,7 @@ pub(super) fn check_ours(db: &Connection, newest: i32) -> Result<i32, StoreError
         return Err(StoreError::NotOurs);
     }
     if version > newest {
-        return Err(StoreError::Newer {
-            found: version,
-            known: newest,
-        });
+        return Err(StoreError::Newer { found: version, known: newest });
     }
     Ok(version)
 }

@@ -12,12 +12,7 @@ pub(super) fn save(
 ) -> Result<(), StoreError> {
     let mut upsert = db.prepare_cached("INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4)")?;
     for (sku, item) in items {
-        let row = params![
-            sku.as_str(),
-            item.on_hand,
-            item.reserved,
-            to_i64(item.version)
-        ];
+        let row = params![sku.as_str(), item.on_hand, item.reserved, to_i64(item.version)];
         upsert.execute(row)?;
     }
     for (id, hold) in holds {
@@ -28,8 +23,7 @@ pub(super) fn save(
 
 fn save_hold(db: &Transaction<'_>, id: &RequestId, hold: Option<&Hold>) -> Result<(), StoreError> {
     let Some(hold) = hold else {
-        db.prepare_cached("DELETE FROM hold WHERE id = ?1")?
-            .execute([id.as_str()])?;
+        db.prepare_cached("DELETE FROM hold WHERE id = ?1")?.execute([id.as_str()])?;
         return Ok(());
     };
     let blob = postcard::to_stdvec(hold).expect("plain data always serializes");
@@ -43,14 +37,7 @@ pub(super) fn items(db: &Connection) -> Result<Vec<(Sku, Item)>, StoreError> {
     let rows = statement.query_map([], |row| {
         let sku = stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;
         let version = get_u64(row, 3)?;
-        Ok((
-            sku,
-            Item {
-                on_hand: row.get(1)?,
-                reserved: row.get(2)?,
-                version,
-            },
-        ))
+        Ok((sku, Item { on_hand: row.get(1)?, reserved: row.get(2)?, version }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -59,10 +46,7 @@ pub(super) fn holds(db: &Connection) -> Result<Vec<(RequestId, Hold)>, StoreErro
     let mut statement = db.prepare("SELECT id, hold FROM hold")?;
     let rows = statement.query_map([], |row| {
         let id = stored(0, RequestId::parse(row.get_ref(0)?.as_str()?))?;
-        Ok((
-            id,
-            stored(1, postcard::from_bytes(row.get_ref(1)?.as_blob()?))?,
-        ))
+        Ok((id, stored(1, postcard::from_bytes(row.get_ref(1)?.as_blob()?))?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

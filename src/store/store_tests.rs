@@ -1,1 +1,182 @@
+use tempfile::TempDir;
 
+use crate::clock::Now;
+use crate::stock::{Action, Changes, Command, Draft, Line, Quantity, RequestId, Sku, Stock};
+use crate::store::{DATABASE_FILE, Position, Store, StoreError, read_ledger};
+
+#[test]
+fn what_was_committed_is_there_after_reopening() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.reserve("r2", 3);
+    let before = shop.stock.clone();
+    shop.reopen();
+    assert_eq!(shop.stock, before);
+    assert!(shop.find("r1") && shop.find("r2") && !shop.find("r3"));
+}
+
+#[test]
+fn the_running_clock_and_the_hubs_position_go_on() {
+    let mut shop = Shop::new();
+    let position = Position { acked_seq: 1, running_ms: 77_000 };
+    let changes = shop.restock_changes("r1", 5);
+    shop.store.commit(&changes, Some(position)).unwrap();
+    drop(shop.store);
+    assert_eq!(open(&shop.directory).unwrap().1.position, position);
+}
+
+#[test]
+fn only_one_gateway_opens_a_data_directory() {
+    let shop = Shop::new();
+    assert!(matches!(open(&shop.directory), Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn another_gateways_database_is_refused() {
+    let Shop { directory, store, .. } = Shop::new();
+    drop(store);
+    let error = Store::open(directory.path(), "site", "other").unwrap_err();
+    assert!(matches!(error, StoreError::OtherGateway { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_of_ours_is_left_untouched() {
+    for sql in ["CREATE TABLE t (x)", "PRAGMA user_version = 3; PRAGMA application_id = 7"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE_FILE);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        assert!(matches!(open(&directory), Err(StoreError::NotOurs)), "{sql}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(DATABASE_FILE), "not SQLite at all, by far").unwrap();
+    assert!(matches!(open(&directory), Err(StoreError::Sqlite(_))));
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let Shop { directory, store, .. } = Shop::new();
+    drop(store);
+    let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    assert!(matches!(open(&directory), Err(StoreError::Newer { found: 99, .. })));
+}
+
+#[test]
+fn stock_that_does_not_match_the_ledger_is_not_served() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    let Shop { directory, store, .. } = shop;
+    drop(store);
+    let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    db.execute("UPDATE stock SET on_hand = 6", []).unwrap();
+    drop(db);
+    assert!(matches!(open(&directory), Err(StoreError::Damaged(_))));
+}
+
+#[test]
+fn a_failed_commit_changes_nothing() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.store.db.execute_batch("PRAGMA query_only = on").unwrap();
+    let changes = shop.restock_changes("r2", 5);
+    shop.store.commit(&changes, None).unwrap_err();
+    shop.store.db.execute_batch("PRAGMA query_only = off").unwrap();
+    assert!(!shop.find("r2"));
+    shop.store.commit(&changes, None).unwrap();
+    assert!(shop.find("r2"));
+}
+
+#[test]
+fn only_what_is_old_and_confirmed_is_forgotten_and_the_sums_stay() {
+    let mut shop = Shop::new();
+    shop.store.mark(0, 0).unwrap();
+    for n in 0..40 {
+        shop.restock(&format!("old{n}"), 1);
+    }
+    shop.reserve("held", 2);
+    shop.store.mark(HOUR_MS, shop.stock.seq()).unwrap();
+    for n in 0..10 {
+        shop.restock(&format!("new{n}"), 1);
+    }
+    assert!(!shop.store.prune(3 * HOUR_MS - 1, 2 * HOUR_MS, 30).unwrap(), "nothing is old yet");
+    while shop.store.prune(3 * HOUR_MS, 2 * HOUR_MS, 30).unwrap() {}
+    let left = read_ledger(&shop.store.db, 0, 1_000).unwrap();
+    assert_eq!(left[0].entry.seq, 31, "entries that the hub has not committed stay");
+    assert!(!shop.find("old0") && shop.find("new0"));
+    assert!(shop.find("held"), "an open reservation is remembered however old it is");
+    while shop.store.prune(9 * HOUR_MS, 2 * HOUR_MS, 51).unwrap() {}
+    assert_eq!(read_ledger(&shop.store.db, 0, 1_000).unwrap()[0].entry.seq, 42);
+    let sums = "SELECT (SELECT sum(on_hand) FROM opening) + (SELECT sum(change) FROM ledger)";
+    let sum: i64 = shop.store.db.query_row(sums, [], |row| row.get(0)).unwrap();
+    assert_eq!(sum, 50);
+    shop.reopen();
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+struct Shop {
+    directory: TempDir,
+    store: Store,
+    stock: Stock,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, opened) = open(&directory).unwrap();
+        Self { directory, store, stock: opened.stock }
+    }
+
+    fn reopen(&mut self) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (store, _) = open(&elsewhere).unwrap();
+        drop(std::mem::replace(&mut self.store, store));
+        let (store, opened) = open(&self.directory).unwrap();
+        (self.store, self.stock) = (store, opened.stock);
+    }
+
+    fn restock(&mut self, name: &str, units: u64) {
+        let changes = self.restock_changes(name, units);
+        self.commit(&changes);
+    }
+
+    fn restock_changes(&self, name: &str, units: u64) -> Changes {
+        self.draft(name, Action::Restock { order_id: None, lines: lines(units) })
+    }
+
+    fn reserve(&mut self, name: &str, units: u64) {
+        let action = Action::Reserve { order_id: None, lines: lines(units), ttl_s: None };
+        let changes = self.draft(name, action);
+        self.commit(&changes);
+    }
+
+    fn draft(&self, name: &str, action: Action) -> Changes {
+        let mut draft = Draft::new(&self.stock, Now { wall_ms: 0, running_ms: 0 }, 900);
+        let command = Command { request_id: id(name), chosen: true, action };
+        assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
+        draft.finish()
+    }
+
+    fn commit(&mut self, changes: &Changes) {
+        self.store.commit(changes, None).unwrap();
+        self.stock.apply(changes);
+    }
+
+    fn find(&self, name: &str) -> bool {
+        crate::stock::Records::find(&self.store, &id(name)).unwrap().is_some()
+    }
+}
+
+fn open(directory: &TempDir) -> Result<(Store, crate::store::Opened), StoreError> {
+    Store::open(directory.path(), "site", "gateway")
+}
+
+fn id(text: &str) -> RequestId {
+    RequestId::parse(text).unwrap()
+}
+
+fn lines(units: u64) -> Vec<Line> {
+    let sku = Sku::parse("A").unwrap();
+    vec![Line { sku, quantity: Quantity::of_line(units).unwrap() }]
+}

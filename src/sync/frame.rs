@@ -29,6 +29,7 @@ const ENTRIES: u8 = 2;
 const RESUME: u8 = 3;
 const ACK: u8 = 4;
 const REFUSED: u8 = 5;
+const BEHIND: u8 = 6;
 
 /// A frame, either way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +38,10 @@ pub enum Frame {
     Hello(Hello),
     /// Gateway: these are entries of my ledger, in order and without a gap.
     Entries(Entries),
+    /// Gateway: the position you have just given me lies beyond my ledger.
+    Behind(Behind),
     /// Hub: I have committed up to here, send what comes behind it.
-    Resume(Position),
+    Resume(Resume),
     /// Hub: I have committed up to here.
     Ack(Position),
     /// Hub: I take nothing from this database.
@@ -54,6 +57,9 @@ pub struct Hello {
     pub ledger_seq: Seq,
     /// The digest of its stock there.
     pub digest: Digest,
+    /// Given back in the answer, so that a late answer to an earlier greeting is not taken for
+    /// the answer to this one.
+    pub nonce: u64,
     /// The version of its program.
     pub software: String,
 }
@@ -69,6 +75,17 @@ pub struct Entries {
     pub entries: Vec<Entry>,
 }
 
+/// A ledger that ends before the hub's position: an older copy of the database was put back.
+/// Only the gateway can say so for sure; to the hub, an old greeting that was late would look
+/// the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The hub's position.
+    pub position: Position,
+    /// How far the ledger goes.
+    pub ledger_seq: Seq,
+}
+
 /// A position in a gateway's ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -76,6 +93,15 @@ pub struct Position {
     pub epoch: Epoch,
     /// Everything up to here is committed at the hub.
     pub acked_seq: Seq,
+}
+
+/// Where the hub stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Up to where it has committed.
+    pub position: Position,
+    /// Of the greeting that this answers; 0 if nobody asked: then the gateway greets.
+    pub nonce: u64,
 }
 
 /// Why the hub takes nothing.
@@ -149,24 +175,31 @@ struct Row {
 }
 
 impl Frame {
+    /// Which database it is about.
+    pub fn epoch(&self) -> Uuid {
+        let epoch = match self {
+            Self::Hello(hello) => hello.epoch,
+            Self::Entries(entries) => entries.epoch,
+            Self::Behind(behind) => behind.position.epoch,
+            Self::Resume(resume) => resume.position.epoch,
+            Self::Ack(position) => position.epoch,
+            Self::Refused(refused) => refused.epoch,
+        };
+        epoch.into()
+    }
+
     /// The frame's bytes.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => seal(HELLO, &plain(hello)),
-            Self::Entries(Entries {
-                epoch,
-                digest,
-                entries,
-            }) => {
-                let rows: Vec<u8> = entries
-                    .iter()
-                    .flat_map(|entry| plain(&row(entry)))
-                    .collect();
+            Self::Entries(Entries { epoch, digest, entries }) => {
+                let rows: Vec<u8> = entries.iter().flat_map(|entry| plain(&row(entry))).collect();
                 seal_entries(*epoch, entries[0].seq, *digest, entries.len(), &rows)
             }
-            Self::Resume(position) => seal(RESUME, &plain(position)),
+            Self::Resume(resume) => seal(RESUME, &plain(resume)),
             Self::Ack(position) => seal(ACK, &plain(position)),
             Self::Refused(refused) => seal(REFUSED, &plain(refused)),
+            Self::Behind(behind) => seal(BEHIND, &plain(behind)),
         }
     }
 
@@ -182,6 +215,7 @@ impl Frame {
             RESUME => Self::Resume(whole(body)?),
             ACK => Self::Ack(whole(body)?),
             REFUSED => Self::Refused(whole(body)?),
+            BEHIND => Self::Behind(whole(body)?),
             unknown => return Err(FrameError::Kind(unknown)),
         })
     }
@@ -206,10 +240,7 @@ pub fn pack(epoch: Uuid, posted: &[Posted]) -> (Vec<u8>, usize) {
         taken += 1;
     }
     let digest = posted[taken - 1].digest;
-    (
-        seal_entries(epoch.into(), first.entry.seq, digest, taken, &rows),
-        taken,
-    )
+    (seal_entries(epoch.into(), first.entry.seq, digest, taken, &rows), taken)
 }
 
 fn seal_entries(
@@ -220,12 +251,7 @@ fn seal_entries(
     rows: &[u8],
 ) -> Vec<u8> {
     let count = u32::try_from(count).expect("at most a thousand entries a frame");
-    let mut body = plain(&EntriesHead {
-        epoch,
-        first_seq,
-        digest,
-        count,
-    });
+    let mut body = plain(&EntriesHead { epoch, first_seq, digest, count });
     body.extend(rows);
     seal(ENTRIES, &body)
 }
@@ -249,11 +275,7 @@ fn decode_entries(body: &[u8]) -> Result<Entries, FrameError> {
     if !rest.is_empty() {
         return Err(FrameError::Body("there are bytes behind the last entry"));
     }
-    Ok(Entries {
-        epoch: head.epoch,
-        digest: head.digest,
-        entries,
-    })
+    Ok(Entries { epoch: head.epoch, digest: head.digest, entries })
 }
 
 fn row(entry: &Entry) -> Row {
@@ -299,9 +321,7 @@ fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
     if bytes.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLarge);
     }
-    let (header, body) = bytes
-        .split_at_checked(HEADER_BYTES)
-        .ok_or(FrameError::Length)?;
+    let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or(FrameError::Length)?;
     if header[..2] != MAGIC {
         return Err(FrameError::Magic);
     }

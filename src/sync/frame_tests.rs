@@ -1,1 +1,154 @@
+use proptest::prelude::*;
 
+use super::*;
+
+/// Frames as they are on the wire, for ever; written as hexadecimal digits.
+const GOLDEN: [&str; 6] = [
+    include_str!("../../tests/golden/hello.hex"),
+    include_str!("../../tests/golden/entries.hex"),
+    include_str!("../../tests/golden/resume.hex"),
+    include_str!("../../tests/golden/ack.hex"),
+    include_str!("../../tests/golden/refused.hex"),
+    include_str!("../../tests/golden/behind.hex"),
+];
+
+#[test]
+fn frames_keep_their_bytes() {
+    for (frame, golden) in samples().iter().zip(GOLDEN) {
+        assert_eq!(hex(&frame.encode()), golden.trim(), "{frame:?}");
+        assert_eq!(Frame::decode(&bytes(golden)).as_ref(), Ok(frame));
+    }
+}
+
+#[test]
+fn a_cut_or_lengthened_frame_is_refused() {
+    for frame in samples() {
+        let whole = frame.encode();
+        for length in 0..whole.len() {
+            assert!(Frame::decode(&whole[..length]).is_err(), "cut to {length}: {frame:?}");
+        }
+        let longer = [whole.as_slice(), &[0]].concat();
+        assert_eq!(Frame::decode(&longer), Err(FrameError::Length));
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_noticed() {
+    for frame in samples() {
+        let whole = frame.encode();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Frame::decode(&flipped).is_err(), "bit {bit} of {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn other_versions_and_kinds_are_told_apart_from_damage() {
+    let mut newer = samples()[0].encode();
+    newer[2] = 9;
+    assert_eq!(Frame::decode(&newer), Err(FrameError::Version(9)));
+    assert_eq!(Frame::decode(&seal(77, b"whatever")), Err(FrameError::Kind(77)));
+    assert_eq!(Frame::decode(b"{\"online\":true}"), Err(FrameError::Magic));
+    assert_eq!(Frame::decode(&vec![0; FRAME_BYTES_MAX + 1]), Err(FrameError::TooLarge));
+}
+
+#[test]
+fn counts_are_checked_before_anything_is_allocated() {
+    for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
+        let head = EntriesHead { epoch: epoch(), first_seq, digest: Digest(0), count };
+        let frame = seal(ENTRIES, &plain(&head));
+        assert!(matches!(Frame::decode(&frame), Err(FrameError::Body(_))), "{first_seq} {count}");
+    }
+}
+
+#[test]
+fn a_long_backlog_is_packed_into_frames_within_the_limit() {
+    let posted: Vec<Posted> = (1..=2_500)
+        .map(|seq| Posted { entry: entry(seq, &"x".repeat(64)), digest: Digest(seq) })
+        .collect();
+    let mut rest = posted.as_slice();
+    while !rest.is_empty() {
+        let (frame, taken) = pack(epoch().into(), rest);
+        assert!(taken > 0 && frame.len() <= FRAME_BYTES_MAX);
+        let Ok(Frame::Entries(entries)) = Frame::decode(&frame) else { panic!("it was packed") };
+        assert_eq!(entries.digest, rest[taken - 1].digest);
+        let facts: Vec<Entry> = rest[..taken].iter().map(|posted| posted.entry.clone()).collect();
+        assert_eq!(entries.entries, facts);
+        rest = &rest[taken..];
+    }
+    let short: Vec<Posted> =
+        (1..=2_500).map(|seq| Posted { entry: entry(seq, "s"), digest: Digest(0) }).collect();
+    assert!(pack(epoch().into(), &short).1 <= FRAME_ENTRIES_MAX);
+}
+
+proptest! {
+    #[test]
+    fn whatever_arrives_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Frame::decode(&bytes);
+    }
+
+    #[test]
+    fn a_sealed_body_of_any_content_never_panics(
+        kind in 0..8_u8,
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        if let Ok(frame) = Frame::decode(&seal(kind, &body)) {
+            prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+        }
+    }
+}
+
+fn samples() -> Vec<Frame> {
+    let position = Position { epoch: epoch(), acked_seq: 300 };
+    let mut reserved = entry(301, "85123A");
+    reserved.kind = Kind::Commit;
+    reserved.reserved_change = -6;
+    reserved.order_id = None;
+    let hello = Hello {
+        epoch: epoch(),
+        ledger_seq: 541_909,
+        digest: Digest(0x0123_4567_89ab_cdef),
+        nonce: 86_400_000,
+        software: "0.1.0".into(),
+    };
+    let entries =
+        Entries { epoch: epoch(), digest: Digest(7), entries: vec![reserved, entry(302, "Grün")] };
+    let reason = "an older copy was put back".into();
+    vec![
+        Frame::Hello(hello),
+        Frame::Entries(entries),
+        Frame::Resume(Resume { position, nonce: 86_400_000 }),
+        Frame::Ack(position),
+        Frame::Refused(Refused { epoch: epoch(), reason }),
+        Frame::Behind(Behind { position, ledger_seq: 7 }),
+    ]
+}
+
+fn entry(seq: Seq, sku: &str) -> Entry {
+    Entry {
+        seq,
+        kind: Kind::Deduct,
+        sku: Sku::parse(sku).unwrap(),
+        change: -6,
+        reserved_change: 0,
+        order_id: Some(OrderId::parse("536365").unwrap()),
+        request_id: RequestId::parse("536365:1").unwrap(),
+        at_ms: 1_291_191_960_123,
+    }
+}
+
+fn epoch() -> Epoch {
+    Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let hex = hex.trim();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::frame::{self, Frame, Hello};
+use super::frame::{self, Behind, Frame, Hello, Position};
 use super::mqtt::{Backoff, Broker, Connection, Event, Will};
 use super::topic::{Channel, Topic};
 use super::uplink::{Step, Uplink};
@@ -64,14 +64,8 @@ impl UpLink {
         ledger: LedgerReader,
     ) -> anyhow::Result<Self> {
         let origin = &view.origin;
-        let topic = Topic {
-            site: origin.site.clone(),
-            gateway: origin.gateway.clone(),
-        };
-        let will = Will {
-            topic: topic.of(Channel::State),
-            payload: state_json(origin, false),
-        };
+        let topic = Topic { site: origin.site.clone(), gateway: origin.gateway.clone() };
+        let will = Will { topic: topic.of(Channel::State), payload: state_json(origin, false) };
         let broker = Broker::new(config, &client_id(&topic), Some(will)).context("[mqtt]")?;
         let committed = view.committed();
         let uplink = Uplink::new(origin.epoch, *committed.borrow());
@@ -172,7 +166,8 @@ impl UpLink {
     async fn take_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
-                Step::Greet => self.send(client, self.hello().encode()),
+                Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
+                Step::ReportBehind { hub_seq } => self.send(client, self.behind(hub_seq).encode()),
                 Step::SendBehind(seq) => self.send_entries(client, seq).await?,
             };
             sent.map_err(|error| format!("the MQTT client takes nothing more: {error}"))?;
@@ -187,9 +182,7 @@ impl UpLink {
     ) -> Result<Result<(), rumqttc::ClientError>, String> {
         let read = self.ledger.read(after, FRAME_ENTRIES_MAX).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
-        let contiguous = posted
-            .first()
-            .is_some_and(|first| first.entry.seq == after + 1);
+        let contiguous = posted.first().is_some_and(|first| first.entry.seq == after + 1);
         if !contiguous {
             return Err(format!(
                 "the hub asks for entries behind {after}, which this gateway no longer has"
@@ -206,14 +199,20 @@ impl UpLink {
         client.try_publish(self.topic.of(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
-    fn hello(&self) -> Frame {
+    fn hello(&self, nonce: u64) -> Frame {
         let stock = self.view.stock();
         Frame::Hello(Hello {
             epoch: self.view.origin.epoch.into(),
             ledger_seq: stock.seq(),
             digest: stock.digest(),
+            nonce,
             software: env!("CARGO_PKG_VERSION").into(),
         })
+    }
+
+    fn behind(&self, hub_seq: Seq) -> Frame {
+        let position = Position { epoch: self.view.origin.epoch.into(), acked_seq: hub_seq };
+        Frame::Behind(Behind { position, ledger_seq: self.view.stock().seq() })
     }
 
     fn now_ms(&self) -> u64 {
@@ -250,9 +249,7 @@ impl UpLink {
     async fn farewell(&self, mut connection: Connection) {
         let state = state_json(&self.view.origin, false);
         let topic = self.topic.of(Channel::State);
-        let _ = connection
-            .client
-            .try_publish(topic, QoS::AtLeastOnce, true, state);
+        let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
         let _ = connection.client.try_disconnect();
         let ended = async { while connection.events.recv().await.is_some() {} };
         let _ = tokio::time::timeout(FAREWELL, ended).await;
@@ -277,12 +274,7 @@ fn state_json(origin: &Origin, online: bool) -> String {
         since: String,
     }
     let (version, epoch) = (env!("CARGO_PKG_VERSION"), origin.epoch);
-    json(&State {
-        online,
-        version,
-        epoch,
-        since: rfc3339(wall_ms()),
-    })
+    json(&State { online, version, epoch, since: rfc3339(wall_ms()) })
 }
 
 /// Unique for the gateway, readable in the broker's log, and of a length brokers take.

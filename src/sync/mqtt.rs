@@ -91,10 +91,7 @@ impl Broker {
             let tls = TlsConfiguration::Rustls(Arc::new(tls(config)?));
             options.set_transport(Transport::tls_with_config(tls));
         }
-        Ok(Self {
-            options,
-            name: format!("{}:{}", url.host, url.port),
-        })
+        Ok(Self { options, name: format!("{}:{}", url.host, url.port) })
     }
 
     /// Starts to connect.
@@ -106,11 +103,7 @@ impl Broker {
         event_loop.set_network_options(network);
         let (sender, events) = mpsc::channel(MQTT_REQUESTS_MAX);
         let poller = tokio::spawn(poll(event_loop, sender, self.name.clone()));
-        Connection {
-            client,
-            events,
-            poller,
-        }
+        Connection { client, events, poller }
     }
 }
 
@@ -124,10 +117,9 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Event>, broker: St
     loop {
         let event = match event_loop.poll().await {
             Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => Event::Connected,
-            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => Event::Received {
-                topic: publish.topic,
-                payload: publish.payload,
-            },
+            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => {
+                Event::Received { topic: publish.topic, payload: publish.payload }
+            }
             Ok(ClientEvent::Incoming(_) | ClientEvent::Outgoing(_)) => continue,
             Err(error) => Event::Lost(reason(&broker, &error)),
         };
@@ -152,16 +144,17 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
         }
         ConnectionError::Tls(error) => format!("TLS with the broker {broker} fails: {error}"),
         ConnectionError::Io(error) => format!("the broker {broker} cannot be reached: {error}"),
-        other => format!("the connection to the broker {broker} broke: {other}"),
+        other @ (ConnectionError::MqttState(_)
+        | ConnectionError::NotConnAck(_)
+        | ConnectionError::RequestsDone) => {
+            format!("the connection to the broker {broker} broke: {other}")
+        }
     }
 }
 
 fn tls(config: &MqttConfig) -> anyhow::Result<rustls::ClientConfig> {
     use anyhow::Context as _;
-    let ca_file = config
-        .ca_file
-        .clone()
-        .unwrap_or_else(|| SYSTEM_CA_FILE.into());
+    let ca_file = config.ca_file.clone().unwrap_or_else(|| SYSTEM_CA_FILE.into());
     let file = ca_file.display();
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(&ca_file)
@@ -171,10 +164,7 @@ fn tls(config: &MqttConfig) -> anyhow::Result<rustls::ClientConfig> {
         // A system's bundle may hold odd ones; what matters is that some can be used.
         let _ = roots.add(certificate);
     }
-    anyhow::ensure!(
-        !roots.is_empty(),
-        "mqtt.ca_file: {file} holds no usable certificate"
-    );
+    anyhow::ensure!(!roots.is_empty(), "mqtt.ca_file: {file} holds no usable certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -200,10 +190,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self {
-            bound_ms: RECONNECT_MS_MIN,
-            random: fastrand::Rng::new(),
-        }
+        Self { bound_ms: RECONNECT_MS_MIN, random: fastrand::Rng::new() }
     }
 }
 
@@ -227,18 +214,11 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_bound_and_start_over_after_an_answer() {
-        let mut backoff = Backoff {
-            bound_ms: RECONNECT_MS_MIN,
-            random: fastrand::Rng::with_seed(7),
-        };
-        let waits: Vec<u64> = (0..200)
-            .map(|_| u64::try_from(backoff.next_wait().as_millis()).unwrap())
-            .collect();
-        assert!(
-            waits
-                .iter()
-                .all(|ms| (RECONNECT_MS_MIN / 4..=RECONNECT_MS_MAX).contains(ms))
-        );
+        let mut backoff =
+            Backoff { bound_ms: RECONNECT_MS_MIN, random: fastrand::Rng::with_seed(7) };
+        let waits: Vec<u64> =
+            (0..200).map(|_| u64::try_from(backoff.next_wait().as_millis()).unwrap()).collect();
+        assert!(waits.iter().all(|ms| (RECONNECT_MS_MIN / 4..=RECONNECT_MS_MAX).contains(ms)));
         assert!(waits[100..].iter().any(|&ms| ms > RECONNECT_MS_MAX / 2));
         backoff.reset();
         assert!(backoff.next_wait() <= Duration::from_millis(RECONNECT_MS_MIN));

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::frame::{Entries, Frame, Hello};
+use super::frame::{Behind, Entries, Frame, Hello};
 use crate::stock::{Digest, Seq};
 
 /// How far the hub has committed the ledger of one database.
@@ -44,11 +44,10 @@ pub enum Verdict {
 /// Judges a frame against the newest books of the gateway it comes from; `retired` are the
 /// epochs of its older ones.
 pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdict {
-    let epoch: Uuid = match frame {
-        Frame::Hello(hello) => hello.epoch.into(),
-        Frame::Entries(entries) => entries.epoch.into(),
-        Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_) => return Verdict::Ignore,
-    };
+    if matches!(frame, Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_)) {
+        return Verdict::Ignore;
+    }
+    let epoch = frame.epoch();
     let Some(cursor) = cursor else {
         return Verdict::NewEpoch { epoch };
     };
@@ -60,23 +59,31 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
         (true, Some(reason), _) => Verdict::Fence(reason.clone()),
         (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
         (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
+        (true, None, Frame::Behind(behind)) => judge_behind(cursor, behind),
         // Only a greeting starts new books: stray entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
         (_, _, _) => Verdict::Resume,
     }
 }
 
+/// A greeting with a ledger shorter than the books may only be late; the gateway will say so
+/// itself if its ledger really went back. What the stock was at a position never changes.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
-    if hello.ledger_seq < cursor.acked_seq {
-        return Verdict::Fence(format!(
-            "the ledger went back from {} to {}: an older copy of the database was put back",
-            cursor.acked_seq, hello.ledger_seq
-        ));
-    }
     if hello.ledger_seq == cursor.acked_seq && hello.digest != cursor.digest {
         return Verdict::Fence(diverged(cursor.acked_seq));
     }
     Verdict::Resume
+}
+
+fn judge_behind(cursor: &Cursor, behind: &Behind) -> Verdict {
+    let Behind { position, ledger_seq } = *behind;
+    if ledger_seq >= position.acked_seq || position.acked_seq > cursor.acked_seq {
+        return Verdict::Resume;
+    }
+    Verdict::Fence(format!(
+        "the ledger went back from {} to {ledger_seq}: an older copy of the database was put back",
+        position.acked_seq
+    ))
 }
 
 fn judge_entries(cursor: &Cursor, Entries { entries, .. }: &Entries) -> Verdict {
@@ -92,9 +99,7 @@ fn judge_entries(cursor: &Cursor, Entries { entries, .. }: &Entries) -> Verdict 
         return Verdict::Resume;
     }
     let known = cursor.acked_seq + 1 - first;
-    Verdict::Apply {
-        skip: usize::try_from(known).expect("fewer than the entries of a frame"),
-    }
+    Verdict::Apply { skip: usize::try_from(known).expect("fewer than the entries of a frame") }
 }
 
 /// Says that the digests differ at a position.

@@ -44,10 +44,7 @@ impl Topic {
             "state" => Channel::State,
             _ => return None,
         };
-        levels
-            .next()
-            .is_none()
-            .then_some((Self { site, gateway }, channel))
+        levels.next().is_none().then_some((Self { site, gateway }, channel))
     }
 }
 
@@ -79,15 +76,9 @@ mod tests {
 
     #[test]
     fn a_topic_names_its_gateway_and_channel() {
-        let topic = Topic {
-            site: "wh-01".into(),
-            gateway: "gw.1".into(),
-        };
+        let topic = Topic { site: "wh-01".into(), gateway: "gw.1".into() };
         for channel in [Channel::Up, Channel::Down, Channel::State] {
-            assert_eq!(
-                Topic::parse(&topic.of(channel)),
-                Some((topic.clone(), channel))
-            );
+            assert_eq!(Topic::parse(&topic.of(channel)), Some((topic.clone(), channel)));
         }
     }
 

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::frame::{Frame, Position, Refused};
-use crate::limits::{HUB_ANSWER_MS, HUB_GREETING_MS, WINDOW_FRAMES};
+use super::frame::{Frame, Refused, Resume};
+use crate::limits::{HUB_ANSWER_MS, HUB_ASK_MS_MIN, HUB_GREETING_MS, WINDOW_FRAMES};
 use crate::stock::Seq;
 
 /// The state of the conversation with the hub.
@@ -24,16 +24,23 @@ pub struct Uplink {
     window: VecDeque<Seq>,
     /// When to greet: because there is no answer, or to see whether there still is one.
     greet_at_ms: u64,
-    /// Greetings in a row without an answer.
+    greeted_at_ms: u64,
+    /// Of the newest greeting.
+    nonce: u64,
+    /// Greetings in a row without an answer. While there are any, nothing else is sent: so
+    /// whatever the hub answers, nothing is on the way behind its back, and a slow link is not
+    /// filled with repetitions.
     unanswered: u32,
     refusal: Option<String>,
+    /// The hub's position, if it lies beyond the ledger and the hub has not been told.
+    behind: Option<Seq>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// There is no connection to the broker.
     Disconnected,
-    /// The hub has not said where it stands.
+    /// The hub has not said where it stands, or has not answered for long.
     Greeting,
     /// The hub has.
     Streaming,
@@ -43,7 +50,15 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send a greeting.
-    Greet,
+    Greet {
+        /// To be given back in the answer.
+        nonce: u64,
+    },
+    /// Tell the hub that its position lies beyond the ledger.
+    ReportBehind {
+        /// The hub's position.
+        hub_seq: Seq,
+    },
     /// Read the ledger behind this position, send what fits one frame, and say so with
     /// [`Uplink::sent`].
     SendBehind(Seq),
@@ -59,15 +74,20 @@ impl Uplink {
             sent_seq: 0,
             window: VecDeque::new(),
             greet_at_ms: 0,
+            greeted_at_ms: 0,
+            nonce: 0,
             unanswered: 0,
             refusal: None,
+            behind: None,
         }
     }
 
     /// The broker can be reached.
     pub fn handle_connected(&mut self, now_ms: u64) {
+        self.phase = Phase::Greeting;
+        self.window.clear();
         self.unanswered = 0;
-        self.ask_again(now_ms);
+        self.greet_at_ms = now_ms;
     }
 
     /// The broker cannot be reached any more.
@@ -84,55 +104,59 @@ impl Uplink {
     /// A frame from the hub. Returns how far the hub has committed, if that is news.
     pub fn handle_frame(&mut self, frame: &Frame, now_ms: u64) -> Option<Seq> {
         match frame {
-            Frame::Resume(position) if self.is_ours(position) => self.resume(position, now_ms),
-            Frame::Ack(position) if self.is_ours(position) => self.acknowledge(position, now_ms),
-            Frame::Refused(Refused { epoch, reason }) if Uuid::from(*epoch) == self.epoch => {
+            _ if !self.is_ours(frame.epoch()) => None,
+            Frame::Resume(resume) => self.resume(resume, now_ms),
+            Frame::Ack(position) => self.acknowledge(position.acked_seq, now_ms),
+            Frame::Refused(Refused { reason, .. }) => {
                 self.refuse(reason, now_ms);
                 None
             }
-            // From a conversation with an earlier database, or not meant for a gateway.
-            Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_) => None,
-            Frame::Hello(_) | Frame::Entries(_) => None,
+            // Not meant for a gateway.
+            Frame::Hello(_) | Frame::Entries(_) | Frame::Behind(_) => None,
         }
     }
 
-    fn is_ours(&self, position: &Position) -> bool {
-        self.phase != Phase::Disconnected && Uuid::from(position.epoch) == self.epoch
+    /// A frame may come from a conversation with an earlier database.
+    fn is_ours(&self, epoch: Uuid) -> bool {
+        self.phase != Phase::Disconnected && epoch == self.epoch
     }
 
-    fn resume(&mut self, position: &Position, now_ms: u64) -> Option<Seq> {
-        if position.acked_seq > self.ledger_seq {
+    fn resume(&mut self, resume: &Resume, now_ms: u64) -> Option<Seq> {
+        if self.unanswered == 0 || resume.nonce != self.nonce {
+            // Nobody asked, or not now: the hub has come back, or misses something. Ask.
+            self.greet_at_ms =
+                self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_ASK_MS_MIN));
+            return None;
+        }
+        let acked_seq = resume.position.acked_seq;
+        if acked_seq > self.ledger_seq {
             let reason = format!(
-                "the hub has this ledger up to {}, this database ends at {}: an older copy was put back",
-                position.acked_seq, self.ledger_seq
+                "the hub has this ledger up to {acked_seq}, this database ends at {}: an older copy was put back",
+                self.ledger_seq
             );
             self.refuse(&reason, now_ms);
+            self.behind = Some(acked_seq);
             return None;
         }
         self.phase = Phase::Streaming;
         self.refusal = None;
         self.unanswered = 0;
-        self.sent_seq = position.acked_seq;
+        self.sent_seq = acked_seq;
         self.window.clear();
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
-        Some(position.acked_seq)
+        Some(acked_seq)
     }
 
-    fn acknowledge(&mut self, position: &Position, now_ms: u64) -> Option<Seq> {
-        let acked_seq = position.acked_seq;
+    fn acknowledge(&mut self, acked_seq: Seq, now_ms: u64) -> Option<Seq> {
         let oldest = *self.window.front()?;
-        if self.phase != Phase::Streaming || acked_seq > self.sent_seq || acked_seq < oldest {
+        if acked_seq > self.sent_seq || acked_seq < oldest {
             return None;
         }
         while self.window.front().is_some_and(|&last| last <= acked_seq) {
             self.window.pop_front();
         }
-        self.unanswered = 0;
-        let wait_ms = if self.window.is_empty() {
-            HUB_GREETING_MS
-        } else {
-            HUB_ANSWER_MS
-        };
+        let is_idle = self.window.is_empty() && self.unanswered == 0;
+        let wait_ms = if is_idle { HUB_GREETING_MS } else { HUB_ANSWER_MS };
         self.greet_at_ms = now_ms + wait_ms;
         Some(acked_seq)
     }
@@ -144,30 +168,34 @@ impl Uplink {
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
     }
 
-    /// Forgets how far it has sent: the hub's own position is the only one that counts.
-    fn ask_again(&mut self, now_ms: u64) {
-        self.phase = Phase::Greeting;
-        self.window.clear();
-        self.greet_at_ms = now_ms;
-    }
-
     /// What to do now, if anything.
     pub fn poll(&mut self, now_ms: u64) -> Option<Step> {
         if self.phase == Phase::Disconnected {
             return None;
         }
-        if now_ms >= self.greet_at_ms {
-            if !self.window.is_empty() || self.unanswered > 0 {
-                self.ask_again(now_ms);
-            }
-            // The wait doubles, so that a hub that is gone for days costs little.
-            let wait_ms = HUB_ANSWER_MS << self.unanswered.min(3);
-            self.greet_at_ms = now_ms + wait_ms.min(HUB_GREETING_MS);
-            self.unanswered += 1;
-            return Some(Step::Greet);
+        if let Some(hub_seq) = self.behind.take() {
+            return Some(Step::ReportBehind { hub_seq });
         }
-        let may_send = self.phase == Phase::Streaming && self.window.len() < WINDOW_FRAMES;
+        if now_ms >= self.greet_at_ms {
+            return Some(self.greet(now_ms));
+        }
+        let may_send = self.phase == Phase::Streaming
+            && self.unanswered == 0
+            && self.window.len() < WINDOW_FRAMES;
         (may_send && self.sent_seq < self.ledger_seq).then_some(Step::SendBehind(self.sent_seq))
+    }
+
+    fn greet(&mut self, now_ms: u64) -> Step {
+        if self.unanswered > 0 {
+            self.phase = Phase::Greeting;
+        }
+        // The wait doubles, so that a hub that is gone for days costs little.
+        let wait_ms = HUB_ANSWER_MS << self.unanswered.min(4);
+        self.greet_at_ms = now_ms + wait_ms.min(HUB_GREETING_MS);
+        self.greeted_at_ms = now_ms;
+        self.unanswered += 1;
+        self.nonce = now_ms.max(self.nonce + 1);
+        Step::Greet { nonce: self.nonce }
     }
 
     /// A frame that ends with this position was sent.

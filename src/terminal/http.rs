@@ -31,14 +31,19 @@ enum Route {
     Readyz,
     Metrics,
     WebSocket,
-    Item(String),
-    List,
-    Ledger,
-    Status,
+    Query(Query),
     Mutate(Mutation, Option<String>),
     /// The path is known, for this method.
     OtherMethod(&'static str),
     Unknown,
+}
+
+/// What may be asked.
+enum Query {
+    Item(String),
+    List,
+    Ledger,
+    Status,
 }
 
 impl Terminals {
@@ -59,22 +64,17 @@ impl Terminals {
                 if !peer.ip().is_loopback() {
                     self.admit(request.headers(), Role::Viewer)?;
                 }
-                Ok(http::reply(
-                    StatusCode::OK,
-                    TEXT,
-                    crate::metrics::render(&self.view),
-                ))
+                Ok(http::reply(StatusCode::OK, TEXT, crate::metrics::render(&self.view)))
             }
             Route::WebSocket => self.upgrade(request),
             Route::Mutate(mutation, reservation) => {
                 self.mutate(request, mutation, reservation).await
             }
             Route::OtherMethod(allowed) => Ok(other_method(allowed)),
-            Route::Unknown => Err(Problem::new(
-                Code::NotFound,
-                format!("there is nothing at {path}"),
-            )),
-            asked @ (Route::Item(_) | Route::List | Route::Ledger | Route::Status) => {
+            Route::Unknown => {
+                Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")))
+            }
+            Route::Query(asked) => {
                 self.admit(request.headers(), Role::Viewer)?;
                 let body = self.query(asked, request.uri().query()).await?;
                 Ok(http::reply(StatusCode::OK, JSON, body))
@@ -95,7 +95,7 @@ impl Terminals {
         }
     }
 
-    async fn query(&self, route: Route, asked: Option<&str>) -> Result<String, Problem> {
+    async fn query(&self, query: Query, asked: Option<&str>) -> Result<String, Problem> {
         let number = |name: &str| match parameter(asked, name) {
             None => Ok(None),
             Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
@@ -103,23 +103,23 @@ impl Terminals {
             }),
         };
         let after = parameter(asked, "after");
-        match route {
-            Route::Item(sku) => {
+        match query {
+            Query::Item(sku) => {
                 let sku = Sku::parse(&sku)
                     .map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
                 query::item(&self.view, &sku)
             }
-            Route::List => {
+            Query::List => {
                 let prefix = parameter(asked, "prefix").unwrap_or_default();
                 let limit = query::page_size(number("limit")?);
                 Ok(query::list(&self.view, &prefix, after.as_deref(), limit))
             }
-            Route::Ledger => {
+            Query::Ledger => {
                 let after = number("after")?.unwrap_or(0);
                 let limit = query::page_size(number("limit")?);
                 query::ledger(&self.view, &self.ledger, after, limit).await
             }
-            _ => Ok(query::status(&self.view)),
+            Query::Status => Ok(query::status(&self.view)),
         }
     }
 
@@ -141,11 +141,7 @@ impl Terminals {
         }
         let decided = self.decide(fields.command(mutation)?).await?;
         let is_new = mutation == Mutation::Reserve && !decided.replayed;
-        let status = if is_new {
-            StatusCode::CREATED
-        } else {
-            StatusCode::OK
-        };
+        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok(http::reply(status, JSON, outcome_json(&decided)?))
     }
 
@@ -154,10 +150,7 @@ impl Terminals {
         let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers });
         submitted.inspect_err(|_| self.view.metrics.overloaded.inc())?;
         let reply = replies.recv().await.ok_or_else(|| {
-            Problem::new(
-                Code::StorageUnavailable,
-                "the gateway is stopping; send it again later",
-            )
+            Problem::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
         })?;
         Ok(reply.answer??)
     }
@@ -175,10 +168,10 @@ fn route(method: &Method, segments: &[&str]) -> Route {
         ["readyz"] if method == get => Route::Readyz,
         ["metrics"] if method == get => Route::Metrics,
         ["ws"] if method == get => Route::WebSocket,
-        ["api", "status"] if method == get => Route::Status,
-        ["api", "ledger"] if method == get => Route::Ledger,
-        ["api", "stock"] if method == get => Route::List,
-        ["api", "stock", sku] if method == get => Route::Item((*sku).to_owned()),
+        ["api", "status"] if method == get => Route::Query(Query::Status),
+        ["api", "ledger"] if method == get => Route::Query(Query::Ledger),
+        ["api", "stock"] if method == get => Route::Query(Query::List),
+        ["api", "stock", sku] if method == get => Route::Query(Query::Item((*sku).to_owned())),
         ["api", "stock", "restock"] if method == put => Route::Mutate(Mutation::Restock, None),
         ["api", "stock", name] => match stock_mutation(name) {
             Some(mutation) if method == post => Route::Mutate(mutation, None),
@@ -212,9 +205,7 @@ fn read_body(mutation: Mutation, body: &[u8]) -> Result<Fields, Problem> {
     }
     let fields = Fields::read(body)?;
     if fields.reservation.is_some() {
-        return Err(Problem::bad_request(
-            "reservation: over HTTP it stands in the path",
-        ));
+        return Err(Problem::bad_request("reservation: over HTTP it stands in the path"));
     }
     Ok(fields)
 }
@@ -231,10 +222,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {
 fn page() -> Reply {
     let mut reply = http::reply(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     let headers = reply.headers_mut();
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(PAGE_POLICY),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     reply
@@ -243,8 +231,6 @@ fn page() -> Reply {
 fn other_method(allowed: &'static str) -> Reply {
     let message = format!("this path answers to {allowed}");
     let mut reply = Problem::new(Code::MethodNotAllowed, message).reply();
-    reply
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     reply
 }

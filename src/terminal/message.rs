@@ -56,16 +56,13 @@ impl Chosen {
     /// Names the place and what is wrong.
     pub fn parse(place: &str, text: &str) -> Result<Self, Problem> {
         let id = RequestId::chosen(text);
-        id.map(Self)
-            .map_err(|error| Problem::bad_request(format!("{place}: {error}")))
+        id.map(Self).map_err(|error| Problem::bad_request(format!("{place}: {error}")))
     }
 }
 
 impl<'de> Deserialize<'de> for Chosen {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_str(crate::stock::IdText(RequestId::chosen))
-            .map(Self)
+        deserializer.deserialize_str(crate::stock::IdText(RequestId::chosen)).map(Self)
     }
 }
 
@@ -75,9 +72,7 @@ pub struct Deduction(RequestId);
 
 impl<'de> Deserialize<'de> for Deduction {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_str(crate::stock::IdText(RequestId::of_deduction))
-            .map(Self)
+        deserializer.deserialize_str(crate::stock::IdText(RequestId::of_deduction)).map(Self)
     }
 }
 
@@ -199,9 +194,7 @@ impl<'de> Deserialize<'de> for QuantityText {
         let units = i128::deserialize(deserializer)?;
         let quantity = u64::try_from(units).ok().and_then(Quantity::of_line);
         quantity.map(Self).ok_or_else(|| {
-            D::Error::custom(format!(
-                "must be a whole number from 1 to {QUANTITY_MAX}, is {units}"
-            ))
+            D::Error::custom(format!("must be a whole number from 1 to {QUANTITY_MAX}, is {units}"))
         })
     }
 }
@@ -224,9 +217,7 @@ impl Fields {
         let action = self.take_action(mutation)?;
         let chosen = self.request_id.take().map(|Chosen(id)| id);
         if let Some(field) = self.left_over() {
-            return Err(Problem::bad_request(format!(
-                "{field}: this operation has no such field"
-            )));
+            return Err(Problem::bad_request(format!("{field}: this operation has no such field")));
         }
         let default = match &action {
             Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
@@ -239,35 +230,25 @@ impl Fields {
         };
         let is_chosen = chosen.is_some();
         match chosen.or(default) {
-            Some(request_id) => Ok(Command {
-                request_id,
-                chosen: is_chosen,
-                action,
-            }),
+            Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action }),
             None => Err(missing("request_id")),
         }
     }
 
     fn take_action(&mut self, mutation: Mutation) -> Result<Action, Problem> {
         Ok(match mutation {
-            Mutation::Deduct => Action::Deduct {
-                order_id: self.order_id.take(),
-                lines: self.take_lines()?,
-            },
-            Mutation::Restock => Action::Restock {
-                order_id: self.order_id.take(),
-                lines: self.take_lines()?,
-            },
+            Mutation::Deduct => {
+                Action::Deduct { order_id: self.order_id.take(), lines: self.take_lines()? }
+            }
+            Mutation::Restock => {
+                Action::Restock { order_id: self.order_id.take(), lines: self.take_lines()? }
+            }
             Mutation::Count => Action::Count {
                 sku: self.sku.take().ok_or_else(|| missing("sku"))?,
                 counted: self.take_counted()?,
             },
             Mutation::Rollback => Action::Rollback {
-                of: self
-                    .of
-                    .take()
-                    .map(|Deduction(id)| id)
-                    .ok_or_else(|| missing("of"))?,
+                of: self.of.take().map(|Deduction(id)| id).ok_or_else(|| missing("of"))?,
                 lines: self.take_lines_if_any()?,
             },
             Mutation::Reserve => Action::Reserve {
@@ -279,9 +260,7 @@ impl Fields {
                 reservation: self.take_reservation()?,
                 lines: self.take_lines_if_any()?,
             },
-            Mutation::Release => Action::Release {
-                reservation: self.take_reservation()?,
-            },
+            Mutation::Release => Action::Release { reservation: self.take_reservation()? },
         })
     }
 
@@ -310,10 +289,7 @@ impl Fields {
             let message = format!("lines: {} are over the limit of {LINES_MAX}", lines.len());
             return Err(Problem::new(Code::TooLarge, message));
         }
-        let lines = lines.into_iter().map(|line| Line {
-            sku: line.sku,
-            quantity: line.quantity.0,
-        });
+        let lines = lines.into_iter().map(|line| Line { sku: line.sku, quantity: line.quantity.0 });
         Ok(Some(merge_lines(lines.collect())))
     }
 
@@ -322,9 +298,7 @@ impl Fields {
         if (0..=STOCK_MAX).contains(&counted) {
             return Ok(counted);
         }
-        Err(Problem::bad_request(format!(
-            "counted: must be from 0 to {STOCK_MAX}, is {counted}"
-        )))
+        Err(Problem::bad_request(format!("counted: must be from 0 to {STOCK_MAX}, is {counted}")))
     }
 
     fn take_ttl(&mut self) -> Result<Option<u64>, Problem> {
@@ -338,10 +312,7 @@ impl Fields {
     }
 
     fn take_reservation(&mut self) -> Result<RequestId, Problem> {
-        self.reservation
-            .take()
-            .map(|Chosen(id)| id)
-            .ok_or_else(|| missing("reservation"))
+        self.reservation.take().map(|Chosen(id)| id).ok_or_else(|| missing("reservation"))
     }
 
     /// Puts the id of the `Idempotency-Key` header in the place of the body's.
@@ -388,18 +359,8 @@ pub(super) struct ItemJson<'a> {
 impl<'a> ItemJson<'a> {
     /// The contract's stock item.
     pub(super) fn new(sku: &'a str, item: &Item) -> Self {
-        let Item {
-            on_hand,
-            reserved,
-            version,
-        } = *item;
-        Self {
-            sku,
-            on_hand,
-            reserved,
-            available: item.available(),
-            version,
-        }
+        let Item { on_hand, reserved, version } = *item;
+        Self { sku, on_hand, reserved, available: item.available(), version }
     }
 }
 
@@ -412,11 +373,7 @@ pub(super) fn outcome_json(decided: &Decided) -> Result<String, Problem> {
         Ok(applied) => applied,
         Err(refusal) => return Err(Problem::refused(refusal, decided.replayed)),
     };
-    let Applied {
-        seq,
-        lines,
-        expires_at_ms,
-    } = applied;
+    let Applied { seq, lines, expires_at_ms } = applied;
     let request_id = decided.request_id.as_str();
     Ok(json(&AppliedJson {
         request_id,
@@ -452,22 +409,9 @@ struct LineJson<'a> {
 
 impl<'a> LineJson<'a> {
     fn new(line: &'a AppliedLine) -> Self {
-        let &AppliedLine {
-            ref sku,
-            quantity,
-            on_hand,
-            reserved,
-            version,
-        } = line;
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
         let available = on_hand - reserved;
-        Self {
-            sku: sku.as_str(),
-            quantity,
-            on_hand,
-            reserved,
-            available,
-            version,
-        }
+        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version }
     }
 }
 

@@ -32,10 +32,7 @@ pub(super) fn list(view: &View, prefix: &str, after: Option<&str>, limit: usize)
     let page: Vec<_> = found.by_ref().take(limit).collect();
     let more = found.peek().is_some();
     let next = page.last().filter(|_| more).map(|(sku, _)| sku.as_str());
-    let items = page
-        .iter()
-        .map(|(sku, item)| ItemJson::new(sku.as_str(), item))
-        .collect();
+    let items = page.iter().map(|(sku, item)| ItemJson::new(sku.as_str(), item)).collect();
     json(&Page { items, next })
 }
 
@@ -48,10 +45,7 @@ pub(super) async fn ledger(
 ) -> Result<String, Problem> {
     let last_seq = view.stock().seq();
     let entries = reader.read(after, limit).await.map_err(|error| {
-        Problem::new(
-            Code::StorageUnavailable,
-            format!("the ledger cannot be read: {error}"),
-        )
+        Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
     })?;
     Ok(ledger_json(&view.origin, &entries, last_seq))
 }
@@ -92,8 +86,6 @@ pub(super) fn status(view: &View) -> String {
 
 /// The size of a page for which a client asks.
 pub(crate) fn page_size(limit: Option<u64>) -> usize {
-    let limit = limit.map_or(PAGE_DEFAULT, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
+    let limit = limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     limit.clamp(1, PAGE_MAX)
 }

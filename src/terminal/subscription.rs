@@ -35,17 +35,12 @@ impl Subscription {
             (None, None, Some(true)) => Filter::All,
             (None, None, _) => return Err(missing("skus, prefix or all")),
             _ => {
-                return Err(Problem::bad_request(
-                    "subscribe: give one of skus, prefix and all",
-                ));
+                return Err(Problem::bad_request("subscribe: give one of skus, prefix and all"));
             }
         };
         // A position from another ledger, or from before a restore, is no position of ours.
         let since = fields.since.filter(|&since| since <= stock.seq());
-        Ok(Self {
-            filter,
-            sent_seq: since.unwrap_or(0),
-        })
+        Ok(Self { filter, sent_seq: since.unwrap_or(0) })
     }
 
     /// How many of the known SKUs match.
@@ -53,10 +48,7 @@ impl Subscription {
         match &self.filter {
             Filter::All => stock.sku_count(),
             Filter::Prefix(prefix) => stock.items_after(prefix, None).count(),
-            Filter::Skus(skus) => skus
-                .iter()
-                .filter(|s| stock.item(s.as_str()).is_some())
-                .count(),
+            Filter::Skus(skus) => skus.iter().filter(|s| stock.item(s.as_str()).is_some()).count(),
         }
     }
 
@@ -79,10 +71,7 @@ impl Subscription {
         }
         self.sent_seq = complete_to;
         let event = (!items.is_empty()).then(|| {
-            format!(
-                r#"{{"event":"stock","seq":{complete_to},"items":{}}}"#,
-                json(&items)
-            )
+            format!(r#"{{"event":"stock","seq":{complete_to},"items":{}}}"#, json(&items))
         });
         (event, more)
     }

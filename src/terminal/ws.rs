@@ -120,10 +120,7 @@ impl Session {
             let _ = timeout(STOP_GRACE / 2, self.await_in_flight()).await;
         }
         tracing::debug!(%code, why, "a terminal's session ends");
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::from_static(why),
-        };
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(why) };
         let _ = timeout(PING_EVERY / 10, self.socket.close(Some(frame))).await;
     }
 
@@ -214,12 +211,9 @@ impl Session {
         require(self.role, Role::Operator)?;
         let command = fields.command(mutation)?;
         let (tag, answers) = (self.next_tag, self.answers.clone());
-        self.terminals
-            .intake
-            .submit(command, ReplyTo { tag, answers })
-            .inspect_err(|_| {
-                self.terminals.view.metrics.overloaded.inc();
-            })?;
+        self.terminals.intake.submit(command, ReplyTo { tag, answers }).inspect_err(|_| {
+            self.terminals.view.metrics.overloaded.inc();
+        })?;
         self.next_tag += 1;
         self.in_flight.insert(tag, id.clone());
         Ok(())
@@ -263,9 +257,7 @@ impl Session {
                 Ok("{}".into())
             }
             "" => Err(missing("op")),
-            _ => Err(Problem::bad_request(format!(
-                "op: there is no operation {op:?}"
-            ))),
+            _ => Err(Problem::bad_request(format!("op: there is no operation {op:?}"))),
         }
     }
 
@@ -273,10 +265,7 @@ impl Session {
         let secret = fields.token.as_deref().ok_or_else(|| missing("token"))?;
         let role = self.terminals.access.role_of_secret(secret)?;
         self.role = Some(role);
-        Ok(format!(
-            r#"{{"role":{}}}"#,
-            json(&format!("{role:?}").to_lowercase())
-        ))
+        Ok(format!(r#"{{"role":{}}}"#, json(&format!("{role:?}").to_lowercase())))
     }
 
     fn subscribe(&mut self, fields: Fields) -> Result<String, Problem> {
@@ -319,11 +308,7 @@ impl Session {
     /// Answers what the writer has decided: all that is ready, in one write.
     async fn answer_ready(&mut self, first: Reply) -> Result<(), End> {
         let mut next = Some(first);
-        while let Some(Reply {
-            tag,
-            answer: decided,
-        }) = next
-        {
+        while let Some(Reply { tag, answer: decided }) = next {
             let id = self.in_flight.remove(&tag);
             let result = match decided {
                 Ok(Ok(decided)) => outcome_json(&decided),
@@ -340,13 +325,7 @@ impl Session {
         if self.heard_at.elapsed() > TERMINAL_SILENT_MAX {
             return Err(SILENT);
         }
-        sent(
-            timeout(
-                TERMINAL_STALLED_MAX,
-                self.socket.send(Message::Ping(Bytes::new())),
-            )
-            .await,
-        )
+        sent(timeout(TERMINAL_STALLED_MAX, self.socket.send(Message::Ping(Bytes::new()))).await)
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {

@@ -1,0 +1,312 @@
+//! Tokens, roles and origins.
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{count, one, reservation, rollback};
+use crate::support::gateway::Gateway;
+use crate::support::http::Http;
+use crate::support::process::run_to_end;
+use crate::support::terminal::{Port, Terminal};
+use crate::support::ws::Ws;
+
+const TOKENS: &str = r#"
+[[terminals.tokens]]
+name = "screen"
+role = "viewer"
+token = "viewer-secret"
+[[terminals.tokens]]
+name = "line-3"
+role = "operator"
+token = "operator-secret"
+[[terminals.tokens]]
+name = "office"
+role = "admin"
+token = "admin-secret"
+"#;
+
+const PORTS: [Port; 2] = [Port::Http, Port::WebSocket];
+
+#[test]
+fn a_viewer_may_query_but_not_change_anything() {
+    let gateway = guarded();
+    for port in PORTS {
+        let mut viewer = authorized(&gateway, port, "viewer-secret");
+        for (op, body) in queries() {
+            viewer.ok(op, body);
+        }
+        for (op, body) in mutations() {
+            viewer.refused(op, body, "forbidden");
+        }
+    }
+}
+
+#[test]
+fn operators_and_admins_may_change_the_stock() {
+    for token in ["operator-secret", "admin-secret"] {
+        for port in PORTS {
+            let gateway = guarded();
+            let mut terminal = authorized(&gateway, port, token);
+            for (op, body) in mutations().into_iter().chain(queries()) {
+                terminal.ok(op, body);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_that_was_forbidden_leaves_no_trace() {
+    let gateway = guarded();
+    for port in PORTS {
+        let request_id = format!("over {port:?}");
+        let mut viewer = authorized(&gateway, port, "viewer-secret");
+        viewer.refused("restock", one(&request_id, "A", 1), "forbidden");
+
+        let mut operator = authorized(&gateway, port, "operator-secret");
+        let answer = operator.ok("restock", one(&request_id, "A", 2));
+
+        assert_eq!(answer["replayed"], false, "{request_id}");
+    }
+}
+
+#[test]
+fn without_a_good_token_the_api_is_closed() {
+    let gateway = guarded();
+    let plain = gateway.http();
+    let clients = [
+        plain.clone(),
+        plain.with_token("wrong"),
+        plain.with_token("operator-secret-and-more"),
+        plain.with_token("operator-secre"),
+        plain.with_token(""),
+        plain.with_header("Authorization", "Basic operator-secret"),
+        plain.with_header("Authorization", "operator-secret"),
+    ];
+    for mut client in clients {
+        for (op, body) in queries().into_iter().chain(mutations()) {
+            client.refused(op, body, "unauthorized");
+        }
+    }
+}
+
+#[test]
+fn health_the_page_and_local_metrics_need_no_token() {
+    let gateway = guarded();
+    for path in ["/healthz", "/readyz", "/", "/metrics"] {
+        assert_eq!(gateway.http().get(path).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn before_auth_everything_else_over_websocket_is_unauthorized() {
+    let gateway = guarded();
+    let mut ws = gateway.ws();
+    let subscriptions = [("subscribe", json!({"all": true})), ("unsubscribe", json!({}))];
+
+    for (op, body) in queries().into_iter().chain(mutations()).chain(subscriptions) {
+        ws.refused(op, body, "unauthorized");
+    }
+    for token in [json!("wrong"), json!("")] {
+        ws.refused("auth", json!({"token": token}), "unauthorized");
+    }
+    ws.refused("status", json!({}), "unauthorized");
+
+    ws.ok("auth", json!({"token": "operator-secret"}));
+    for (op, body) in mutations() {
+        ws.ok(op, body);
+    }
+}
+
+#[test]
+fn a_viewer_may_subscribe() {
+    let gateway = guarded();
+    let mut ws = gateway.ws();
+    ws.ok("auth", json!({"token": "viewer-secret"}));
+
+    assert_eq!(ws.ok("subscribe", json!({"all": true}))["matched"], 1);
+    ws.ok("unsubscribe", json!({}));
+}
+
+#[test]
+fn the_authorization_header_of_the_handshake_is_enough() {
+    let gateway = guarded();
+    let header = [("Authorization", "Bearer operator-secret")];
+
+    let mut ws = Ws::connect_with(&gateway.address(), &header).unwrap();
+
+    ws.ok("restock", one("r1", "A", 1));
+}
+
+#[test]
+fn a_wrong_token_in_the_handshake_opens_nothing() {
+    let gateway = guarded();
+    let header = [("Authorization", "Bearer wrong")];
+
+    match Ws::connect_with(&gateway.address(), &header) {
+        Ok(mut ws) => {
+            ws.refused("status", json!({}), "unauthorized");
+        }
+        Err(status) => assert_eq!(status, 401),
+    }
+}
+
+#[test]
+fn without_tokens_a_local_terminal_may_do_everything() {
+    let gateway = Gateway::stocked(&[("A", 100)]);
+
+    for (op, body) in mutations().into_iter().chain(queries()) {
+        gateway.ws().ok(op, body);
+    }
+}
+
+#[test]
+fn a_foreign_origin_is_turned_away() {
+    let gateway =
+        Gateway::stocked_with(r#"allowed_origins = ["https://wms.example"]"#, &[("A", 10)]);
+    let other_port = format!("http://127.0.0.1:{}", gateway.port() - 1);
+    for origin in ["http://evil.example", "https://wms.example.evil", &other_port, "null"] {
+        let handshake = Ws::connect_with(&gateway.address(), &[("Origin", origin)]);
+        assert_eq!(handshake.err(), Some(403), "{origin}");
+
+        let mut http = gateway.http().with_header("Origin", origin);
+        http.refused("deduct", one("r1", "A", 1), "forbidden");
+        http.refused("get", json!({"sku": "A"}), "forbidden");
+    }
+    gateway.http().ok("deduct", one("r1", "A", 10));
+}
+
+#[test]
+fn the_own_and_a_configured_origin_are_let_in() {
+    let gateway =
+        Gateway::stocked_with(r#"allowed_origins = ["https://wms.example"]"#, &[("A", 10)]);
+    for origin in [gateway.url().as_str(), "https://wms.example"] {
+        let handshake = Ws::connect_with(&gateway.address(), &[("Origin", origin)]);
+        handshake.unwrap_or_else(|status| panic!("{origin}: {status}")).item("A");
+
+        gateway.http().with_header("Origin", origin).item("A");
+    }
+}
+
+#[test]
+fn a_page_opened_as_localhost_has_the_own_origin() {
+    let gateway = Gateway::start();
+    let host = format!("localhost:{}", gateway.port());
+    let origin = format!("http://{host}");
+
+    let ws = Ws::connect_as(&host, &gateway.address(), &[("Origin", &origin)]);
+
+    ws.unwrap_or_else(|status| panic!("{origin}: {status}")).ok("status", json!({}));
+}
+
+#[test]
+fn the_line_feed_that_ends_a_token_file_is_not_part_of_the_token() {
+    let mut gateway = Gateway::prepare(&token_in("line-3.token"));
+    for text in ["file-secret", "file-secret\n"] {
+        gateway.write("line-3.token", text);
+        gateway.restart();
+
+        gateway.http().with_token("file-secret").ok("status", json!({}));
+    }
+}
+
+#[test]
+fn a_token_file_is_looked_for_in_the_credentials_directory_first() {
+    let mut gateway = Gateway::prepare(&token_in("line-3.token"));
+    gateway.write("line-3.token", "beside the configuration\n");
+    let credentials = tempfile::tempdir().unwrap();
+    std::fs::write(credentials.path().join("line-3.token"), "from-credentials\n").unwrap();
+    gateway.set_env("CREDENTIALS_DIRECTORY", credentials.path().to_str().unwrap());
+
+    gateway.launch();
+
+    gateway.http().with_token("from-credentials").ok("status", json!({}));
+    gateway.http().get("/api/status").refused("unauthorized");
+}
+
+#[test]
+fn without_tokens_the_gateway_does_not_listen_beyond_loopback() {
+    for host in ["0.0.0.0", "[::]"] {
+        let gateway = Gateway::prepare("");
+        gateway.configure(&format!("{host}:{}", gateway.port()), "");
+
+        let finished = run_to_end(&mut gateway.command());
+
+        assert_eq!(finished.code, Some(2), "{host}: {finished:?}");
+        assert!(finished.stderr.contains("token"), "{host}: {finished:?}");
+    }
+}
+
+#[test]
+fn with_tokens_the_gateway_listens_on_every_address() {
+    let mut gateway = Gateway::prepare("");
+    gateway.configure(&format!("0.0.0.0:{}", gateway.port()), TOKENS);
+
+    gateway.launch();
+
+    gateway.http().with_token("viewer-secret").ok("status", json!({}));
+}
+
+#[test]
+fn tokens_are_never_logged() {
+    let mut gateway = Gateway::prepare(TOKENS);
+    gateway.set_env("RUST_LOG", "debug");
+    gateway.launch();
+    let http = gateway.http();
+
+    http.with_token("viewer-secret").ok("status", json!({}));
+    http.with_token("wrong-secret").get("/api/status").refused("unauthorized");
+    gateway.ws().ok("auth", json!({"token": "operator-secret"}));
+    gateway.terminate();
+
+    assert!(!gateway.log().contains("-secret"), "{}", gateway.log());
+}
+
+/// A gateway with a token of every role, and some stock.
+fn guarded() -> Gateway {
+    let gateway = Gateway::start_with(TOKENS);
+    operator(&gateway).ok("restock", one("seed", "A", 100));
+    gateway
+}
+
+fn operator(gateway: &Gateway) -> Http {
+    gateway.http().with_token("operator-secret")
+}
+
+fn authorized(gateway: &Gateway, port: Port, token: &str) -> Box<dyn Terminal> {
+    match port {
+        Port::Http => Box::new(gateway.http().with_token(token)),
+        Port::WebSocket => {
+            let mut ws = gateway.ws();
+            ws.ok("auth", json!({"token": token}));
+            Box::new(ws)
+        }
+    }
+}
+
+fn token_in(file: &str) -> String {
+    format!(
+        "[[terminals.tokens]]\nname = \"line-3\"\nrole = \"operator\"\ntoken_file = \"{file}\"\n"
+    )
+}
+
+fn queries() -> Vec<(&'static str, Value)> {
+    vec![
+        ("get", json!({"sku": "A"})),
+        ("list", json!({})),
+        ("ledger", json!({})),
+        ("status", json!({})),
+    ]
+}
+
+/// Every mutation, in an order in which all of them succeed.
+fn mutations() -> Vec<(&'static str, Value)> {
+    vec![
+        ("restock", one("m1", "A", 1)),
+        ("deduct", one("m2", "A", 1)),
+        ("rollback", rollback("m3", "m2")),
+        ("count", count("m4", "A", 50)),
+        ("reserve", one("m5", "A", 1)),
+        ("commit", reservation("m5")),
+        ("reserve", one("m6", "A", 1)),
+        ("release", reservation("m6")),
+    ]
+}

@@ -1,0 +1,23 @@
+//! The contract of the gateway, tried on a running gateway from outside. One module a theme.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests watch another process, whose time is the real one"
+)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod configuration;
+mod errors;
+mod idempotency;
+mod model;
+mod mutations;
+mod properties;
+mod queries;
+mod race;
+mod reservations;
+mod rollback;
+mod storage;
+mod websocket;

@@ -1,0 +1,184 @@
+//! A small reference model of the stock: what every mutation has to answer, without time, disk
+//! or network.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::bodies::without;
+use crate::support::terminal::number;
+
+type Lines = BTreeMap<String, u64>;
+
+/// SKU → `on_hand` and `reserved` after a mutation, or the code of its refusal.
+pub(crate) type Expected = Result<BTreeMap<String, (u64, u64)>, &'static str>;
+
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) stock: BTreeMap<String, (u64, u64)>,
+    outcomes: BTreeMap<String, (String, Expected)>,
+    /// Deduction or commit → what of it can still be rolled back.
+    deductions: BTreeMap<String, Lines>,
+    reservations: BTreeMap<String, Reservation>,
+}
+
+struct Reservation {
+    lines: Lines,
+    /// The operation that ended it.
+    ended_by: Option<String>,
+}
+
+impl Model {
+    /// The outcome of a mutation, and whether it is a replay.
+    pub(crate) fn decide(&mut self, op: &str, body: &Value) -> (Expected, bool) {
+        let request_id = request_id(op, body);
+        let request = format!("{op} {}", without(body.clone(), "request_id"));
+        if let Some((first, outcome)) = self.outcomes.get(&request_id) {
+            let same = *first == request;
+            return if same {
+                (outcome.clone(), true)
+            } else {
+                (Err("idempotency_conflict"), false)
+            };
+        }
+        let outcome = self.apply(op, &request_id, body);
+        self.outcomes.insert(request_id, (request, outcome.clone()));
+        (outcome, false)
+    }
+
+    pub(crate) fn open_reservations(&self) -> Vec<String> {
+        let open = self.reservations.iter().filter(|(_, held)| held.ended_by.is_none());
+        open.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(crate) fn is_released(&self, reservation: &str) -> bool {
+        let held = self.reservations.get(reservation);
+        held.is_some_and(|held| held.ended_by.as_deref() == Some("release"))
+    }
+
+    fn apply(&mut self, op: &str, request_id: &str, body: &Value) -> Expected {
+        match op {
+            "deduct" => self.deduct(request_id, body),
+            "restock" => Ok(self.change(&summed(body), |stock, quantity| stock.0 += quantity)),
+            "count" => self.count(body),
+            "rollback" => self.rollback(body),
+            "reserve" => self.reserve(request_id, body),
+            "commit" => self.commit(request_id, body),
+            "release" => self.release(body),
+            _ => unreachable!("{op} is no mutation"),
+        }
+    }
+
+    fn deduct(&mut self, request_id: &str, body: &Value) -> Expected {
+        let lines = self.available(body)?;
+        let figures = self.change(&lines, |stock, quantity| stock.0 -= quantity);
+        self.deductions.insert(request_id.to_owned(), lines);
+        Ok(figures)
+    }
+
+    fn count(&mut self, body: &Value) -> Expected {
+        let (sku, counted) = (text(body, "sku"), number(body, "counted"));
+        let (_, reserved) = *self.stock.get(&sku).ok_or("unknown_sku")?;
+        if counted < reserved {
+            return Err("below_reserved");
+        }
+        Ok(self.change(&Lines::from([(sku, counted)]), |stock, counted| stock.0 = counted))
+    }
+
+    fn rollback(&mut self, body: &Value) -> Expected {
+        let left = self.deductions.get_mut(&text(body, "of")).ok_or("unknown_request")?;
+        let asked = if body["lines"].is_null() { left.clone() } else { summed(body) };
+        take(left, &asked)?;
+        Ok(self.change(&asked, |stock, quantity| stock.0 += quantity))
+    }
+
+    fn reserve(&mut self, request_id: &str, body: &Value) -> Expected {
+        let lines = self.available(body)?;
+        let figures = self.change(&lines, |stock, quantity| stock.1 += quantity);
+        let reservation = Reservation { lines, ended_by: None };
+        self.reservations.insert(request_id.to_owned(), reservation);
+        Ok(figures)
+    }
+
+    fn commit(&mut self, request_id: &str, body: &Value) -> Expected {
+        let held = self.open(body)?;
+        let asked = if body["lines"].is_null() { held.clone() } else { summed(body) };
+        take(&mut held.clone(), &asked)?;
+        self.change(&asked, |stock, quantity| stock.0 -= quantity);
+        self.deductions.insert(request_id.to_owned(), asked);
+        Ok(self.end("commit", body, &held))
+    }
+
+    fn release(&mut self, body: &Value) -> Expected {
+        let held = self.open(body)?;
+        Ok(self.end("release", body, &held))
+    }
+
+    fn end(&mut self, op: &str, body: &Value, held: &Lines) -> BTreeMap<String, (u64, u64)> {
+        let reservation = self.reservations.get_mut(&text(body, "reservation")).unwrap();
+        reservation.ended_by = Some(op.to_owned());
+        self.change(held, |stock, quantity| stock.1 -= quantity)
+    }
+
+    /// What an open reservation holds.
+    fn open(&self, body: &Value) -> Result<Lines, &'static str> {
+        let held = self.reservations.get(&text(body, "reservation"));
+        let held = held.ok_or("unknown_reservation")?;
+        if held.ended_by.is_some() { Err("reservation_closed") } else { Ok(held.lines.clone()) }
+    }
+
+    /// The lines of a request, if every one of them is available.
+    fn available(&self, body: &Value) -> Result<Lines, &'static str> {
+        let lines = summed(body);
+        for (sku, quantity) in &lines {
+            let (on_hand, reserved) = self.stock.get(sku).ok_or("unknown_sku")?;
+            if on_hand - reserved < *quantity {
+                return Err("insufficient_stock");
+            }
+        }
+        Ok(lines)
+    }
+
+    fn change(
+        &mut self,
+        lines: &Lines,
+        change: impl Fn(&mut (u64, u64), u64),
+    ) -> BTreeMap<String, (u64, u64)> {
+        let changed = lines.iter().map(|(sku, quantity)| {
+            let stock = self.stock.entry(sku.clone()).or_default();
+            change(stock, *quantity);
+            (sku.clone(), *stock)
+        });
+        changed.collect()
+    }
+}
+
+fn request_id(op: &str, body: &Value) -> String {
+    let given = body["request_id"].as_str().map(str::to_owned);
+    given.unwrap_or_else(|| format!("{op}:{}", text(body, "reservation")))
+}
+
+fn summed(body: &Value) -> Lines {
+    let mut lines = Lines::new();
+    for line in body["lines"].as_array().unwrap() {
+        *lines.entry(text(line, "sku")).or_default() += number(line, "quantity");
+    }
+    lines
+}
+
+/// Takes what is asked for out of what is left; nothing asked for is too much as well.
+fn take(left: &mut Lines, asked: &Lines) -> Result<(), &'static str> {
+    let is_left = |(sku, quantity): (&String, &u64)| left.get(sku).is_some_and(|q| q >= quantity);
+    if asked.is_empty() || !asked.iter().all(is_left) {
+        return Err("exceeds_deduction");
+    }
+    for (sku, quantity) in asked {
+        *left.get_mut(sku).unwrap() -= quantity;
+    }
+    left.retain(|_, quantity| *quantity > 0);
+    Ok(())
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,127 @@
+//! Many terminals fight for the last units: nobody gets what is not there, and the ledger says
+//! exactly what was answered.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::bodies::{one, rollback};
+use crate::support::crowd::on_threads;
+use crate::support::gateway::Gateway;
+use crate::support::terminal::{Terminal, number};
+use crate::support::ws::Ws;
+
+const TERMINALS: usize = 64;
+const SKUS: usize = 50;
+const UNITS: u64 = 20;
+
+/// Request id → what it did to the stock of its SKU.
+type Changes = BTreeMap<String, (String, i64)>;
+
+#[test]
+fn terminals_that_fight_for_the_last_units_never_get_more_than_there_is() {
+    let skus: Vec<String> = (0..SKUS).map(|n| format!("S{n:02}")).collect();
+    let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), UNITS)).collect();
+    let gateway = Gateway::stocked(&stock);
+    let deadline = Instant::now() + duration();
+
+    let answered = on_threads(TERMINALS, |n| Fighter::new(&gateway, n).fight(&skus, deadline));
+
+    let answered: Changes = answered.into_iter().flatten().collect();
+    let ledger = gateway.http().ledger();
+    assert_never_below_zero(&ledger);
+    assert_ledger_is_what_was_answered(&ledger[SKUS..], &answered);
+    for sku in &skus {
+        let changes = answered.values().filter(|(changed, _)| changed == sku);
+        let sum: i64 = changes.map(|(_, change)| change).sum();
+        assert_eq!(gateway.http().figures(sku).0, UNITS.strict_add_signed(sum), "{sku}");
+    }
+}
+
+fn duration() -> Duration {
+    let seconds = env::var("STOCKGATE_RACE_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().expect("whole seconds")))
+}
+
+/// One terminal that mostly deducts, sometimes gives back, and seldom brings new stock.
+struct Fighter {
+    ws: Ws,
+    rng: fastrand::Rng,
+    name: usize,
+    changes: Changes,
+    deductions: Vec<String>,
+}
+
+impl Fighter {
+    fn new(gateway: &Gateway, name: usize) -> Self {
+        let rng = fastrand::Rng::with_seed(name as u64);
+        Self { ws: gateway.ws(), rng, name, changes: Changes::new(), deductions: Vec::new() }
+    }
+
+    fn fight(mut self, skus: &[String], deadline: Instant) -> Changes {
+        for turn in 0.. {
+            if Instant::now() >= deadline {
+                break;
+            }
+            let request_id = format!("{}-{turn}", self.name);
+            let sku = self.rng.choice(skus).unwrap().clone();
+            self.turn(&request_id, &sku);
+        }
+        self.changes
+    }
+
+    fn turn(&mut self, request_id: &str, sku: &str) {
+        let quantity = self.rng.u64(1..=3);
+        match (self.rng.u8(0..10), self.rng.choice(&self.deductions).cloned()) {
+            (0, _) => self.send("restock", one(request_id, sku, 1), 1),
+            (1 | 2, Some(of)) => self.send("rollback", rollback(request_id, &of), 1),
+            _ => self.send("deduct", one(request_id, sku, quantity), -1),
+        }
+    }
+
+    fn send(&mut self, op: &str, body: Value, sign: i64) {
+        match self.ws.call(op, body) {
+            Ok(result) => self.note(op, &result, sign),
+            Err(error) => {
+                let refused =
+                    if op == "rollback" { "exceeds_deduction" } else { "insufficient_stock" };
+                assert_eq!(error["code"], refused, "{op}: {error}");
+            }
+        }
+    }
+
+    fn note(&mut self, op: &str, result: &Value, sign: i64) {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (request_id, line) = (text(&result["request_id"]), &result["lines"][0]);
+        let change = sign * line["quantity"].as_i64().unwrap();
+        if op == "deduct" {
+            self.deductions.push(request_id.clone());
+        }
+        self.changes.insert(request_id, (text(&line["sku"]), change));
+    }
+}
+
+fn assert_never_below_zero(ledger: &[Value]) {
+    let mut on_hand: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut last_seq = 0;
+    for entry in ledger {
+        assert!(number(entry, "seq") > last_seq, "{entry} follows {last_seq}");
+        last_seq = number(entry, "seq");
+        let on_hand = on_hand.entry(entry["sku"].as_str().unwrap()).or_default();
+        *on_hand += entry["change"].as_i64().unwrap();
+        assert!(*on_hand >= 0, "{entry} takes what was not there");
+    }
+}
+
+fn assert_ledger_is_what_was_answered(ledger: &[Value], answered: &Changes) {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let told = ledger.iter().map(|entry| {
+        let change = entry["change"].as_i64().unwrap();
+        (text(&entry["request_id"]), (text(&entry["sku"]), change))
+    });
+    let told: Changes = told.collect();
+    assert_eq!(told.len(), ledger.len(), "a request was written twice");
+    assert!(told == *answered, "{} entries, {} answers", told.len(), answered.len());
+}

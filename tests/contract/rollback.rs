@@ -1,0 +1,158 @@
+//! Undoing deductions, never more of them than there was.
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{count, many, one, reservation, rollback, to_lines, with};
+use crate::support::crowd::on_threads;
+use crate::support::gateway::{Gateway, on_both_ports};
+use crate::support::terminal::Terminal;
+
+#[test]
+fn rollback_without_lines_gives_everything_back() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        terminal.ok("deduct", many("d1", &[("A", 4), ("B", 1), ("A", 2)]));
+
+        let answer = terminal.ok("rollback", rollback("r1", "d1"));
+
+        assert_eq!(answer["request_id"], "r1");
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((10, 0), (10, 0)));
+        let entries = terminal.entries_of("r1");
+        let changes: Vec<_> =
+            entries.iter().map(|entry| (&entry["kind"], &entry["change"])).collect();
+        let kind = json!("rollback");
+        assert_eq!(changes, [(&kind, &json!(6)), (&kind, &json!(1))]);
+    });
+}
+
+#[test]
+fn rollback_without_lines_gives_back_what_remains() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        terminal.ok("deduct", many("d1", &[("A", 4), ("B", 2)]));
+        terminal.ok("rollback", partial_rollback("r1", "d1", &[("A", 1)]));
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((7, 0), (8, 0)));
+
+        terminal.ok("rollback", rollback("r2", "d1"));
+
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((10, 0), (10, 0)));
+        terminal.refused("rollback", rollback("r3", "d1"), "exceeds_deduction");
+    });
+}
+
+#[test]
+fn rollbacks_never_exceed_the_deduction_in_all() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        terminal.ok("deduct", many("d1", &[("A", 4), ("B", 2)]));
+        terminal.ok("rollback", partial_rollback("r1", "d1", &[("A", 3)]));
+
+        for (request_id, lines) in [
+            ("r2", &[("A", 2)][..]),
+            ("r3", &[("B", 1), ("A", 2)]),
+            ("r4", &[("B", 1), ("B", 2)]),
+            ("r5", &[("C", 1)]),
+        ] {
+            let body = partial_rollback(request_id, "d1", lines);
+            terminal.refused("rollback", body, "exceeds_deduction");
+        }
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((9, 0), (8, 0)));
+        terminal.ok("rollback", partial_rollback("r6", "d1", &[("A", 1), ("B", 2)]));
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((10, 0), (10, 0)));
+    });
+}
+
+#[test]
+fn rollback_refuses_a_sku_that_was_not_in_the_deduction() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        terminal.ok("deduct", one("d1", "A", 4));
+
+        let body = partial_rollback("r1", "d1", &[("B", 1)]);
+        terminal.refused("rollback", body, "exceeds_deduction");
+    });
+}
+
+#[test]
+fn only_a_deduction_can_be_rolled_back() {
+    on_both_ports(&[("A", 10)], |terminal| {
+        terminal.refused("deduct", one("refused", "A", 11), "insufficient_stock");
+        terminal.ok("deduct", one("d1", "A", 1));
+        terminal.ok("rollback", rollback("rolled", "d1"));
+        terminal.ok("count", count("counted", "A", 9));
+        terminal.ok("reserve", one("reserved", "A", 1));
+        terminal.ok("reserve", one("held", "A", 1));
+        terminal.ok("release", with(reservation("held"), "request_id", "released"));
+
+        for of in ["never", "refused", "seed", "rolled", "counted", "reserved", "released"] {
+            let body = rollback(&format!("of-{of}"), of);
+            terminal.refused("rollback", body, "unknown_request");
+        }
+        assert_eq!(terminal.figures("A"), (9, 1));
+    });
+}
+
+#[test]
+fn a_commit_can_be_rolled_back_as_far_as_it_deducted() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        terminal.ok("reserve", many("whole", &[("A", 4)]));
+        terminal.ok("commit", reservation("whole"));
+        terminal.ok("reserve", many("part", &[("A", 4), ("B", 4)]));
+        let part = with(reservation("part"), "request_id", "c");
+        terminal.ok("commit", with(part, "lines", to_lines(&[("B", 3)])));
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((6, 0), (7, 0)));
+
+        for (request_id, lines) in [("r1", &[("A", 1)]), ("r2", &[("B", 4)])] {
+            let body = partial_rollback(request_id, "c", lines);
+            terminal.refused("rollback", body, "exceeds_deduction");
+        }
+        terminal.ok("rollback", rollback("r3", "commit:whole"));
+        terminal.ok("rollback", rollback("r4", "c"));
+
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((10, 0), (10, 0)));
+    });
+}
+
+#[test]
+fn a_commit_under_the_longest_default_id_can_be_rolled_back() {
+    let id = "x".repeat(64);
+    on_both_ports(&[("A", 10)], |terminal| {
+        terminal.ok("reserve", one(&id, "A", 4));
+        let committed = terminal.ok("commit", reservation(&id));
+
+        let of = committed["request_id"].as_str().unwrap();
+        terminal.ok("rollback", rollback("r1", of));
+
+        assert_eq!(of, format!("commit:{id}"));
+        assert_eq!(terminal.figures("A"), (10, 0));
+    });
+}
+
+#[test]
+fn rollbacks_stay_bounded_after_a_crash() {
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let mut http = gateway.http();
+    http.ok("deduct", one("d1", "A", 5));
+    http.ok("rollback", partial_rollback("r1", "d1", &[("A", 3)]));
+
+    gateway.kill9();
+    gateway.launch();
+
+    http.refused("rollback", partial_rollback("r2", "d1", &[("A", 3)]), "exceeds_deduction");
+    http.ok("rollback", rollback("r3", "d1"));
+    assert_eq!(http.figures("A"), (10, 0));
+}
+
+#[test]
+fn rollbacks_by_many_at_once_give_back_once() {
+    let gateway = Gateway::stocked(&[("A", 10)]);
+    gateway.http().ok("deduct", one("d1", "A", 5));
+
+    let outcomes = on_threads(16, |n| {
+        let body = partial_rollback(&format!("r{n}"), "d1", &[("A", 2)]);
+        gateway.http().call("rollback", body)
+    });
+
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 2);
+    assert_eq!(gateway.http().figures("A"), (9, 0));
+}
+
+fn partial_rollback(request_id: &str, of: &str, lines: &[(&str, u64)]) -> Value {
+    with(rollback(request_id, of), "lines", to_lines(lines))
+}

@@ -1,0 +1,215 @@
+//! One gateway, run as a process of its own on a free loopback port and a data directory that
+//! goes away with it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::{panicking, sleep};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::bodies::many;
+use super::http::Http;
+use super::process::{free_port, stockgate, wait};
+use super::terminal::{Port, Terminal};
+use super::ws::Ws;
+
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+pub struct Gateway {
+    dir: TempDir,
+    port: u16,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+impl Gateway {
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// A running gateway that holds the given stock, from one restock called `seed`.
+    pub fn stocked(stock: &[(&str, u64)]) -> Self {
+        Self::stocked_with("", stock)
+    }
+
+    pub fn stocked_with(extra: &str, stock: &[(&str, u64)]) -> Self {
+        let gateway = Self::start_with(extra);
+        gateway.http().ok("restock", many("seed", stock));
+        gateway
+    }
+
+    pub fn start_with(extra: &str) -> Self {
+        let mut gateway = Self::prepare(extra);
+        gateway.launch();
+        gateway
+    }
+
+    /// A gateway with its configuration written, not yet running. The extra TOML goes on where
+    /// the table `[terminals]` ends, so it may begin with keys of that table.
+    pub fn prepare(extra: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let port = free_port();
+        let gateway = Self { dir, port, environment: Vec::new(), child: None };
+        gateway.configure(&format!("127.0.0.1:{port}"), extra);
+        gateway
+    }
+
+    /// Writes the configuration anew; it counts from the next launch on.
+    pub fn configure(&self, listen: &str, extra: &str) {
+        self.write("stockgate.toml", &configuration(&self.data_dir(), listen, extra));
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// An environment variable for the launches to come.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn launch(&mut self) {
+        assert!(self.child.is_none(), "the gateway runs already");
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = self.command();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.child = Some(command.spawn().expect("the program starts"));
+        self.wait_until_ready();
+    }
+
+    /// The command line that launches this gateway.
+    pub fn command(&self) -> Command {
+        let mut command = stockgate();
+        command.arg("run").arg("--config").arg(self.config_path());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("the gateway runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks the gateway to end and answers its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let child = self.child.as_mut().expect("the gateway runs");
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "the gateway was gone before it was asked to end");
+        let status = wait(child, STOP_LIMIT);
+        self.child = None;
+        status.unwrap_or_else(|| panic!("SIGTERM did not end the gateway")).code()
+    }
+
+    /// Ends the gateway if it runs and starts it on the same data and the same port.
+    pub fn restart(&mut self) {
+        if self.child.is_some() {
+            self.terminate();
+        }
+        self.launch();
+    }
+
+    pub fn http(&self) -> Http {
+        Http::new(&self.url())
+    }
+
+    pub fn ws(&self) -> Ws {
+        Ws::connect(&self.address())
+    }
+
+    pub fn terminal(&self, port: Port) -> Box<dyn Terminal> {
+        match port {
+            Port::Http => Box::new(self.http()),
+            Port::WebSocket => Box::new(self.ws()),
+        }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir().join("data")
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.data_dir().join("stockgate.db")
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.dir().join("stockgate.toml")
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir().join("stderr.log")
+    }
+
+    fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + READY_LIMIT;
+        while !self.is_ready() {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the gateway ended at its start: {ended:?}");
+            assert!(Instant::now() < deadline, "the gateway did not become ready");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.http().try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if panicking() {
+            eprintln!("--- log of the gateway at {} ---\n{}---", self.address(), self.log());
+        }
+    }
+}
+
+/// The text of a `stockgate.toml`; the extra TOML begins inside the table `[terminals]`.
+pub fn configuration(data_dir: &Path, listen: &str, extra: &str) -> String {
+    format!(
+        "[gateway]\nsite = \"wh-01\"\nid = \"gw-01\"\ndata_dir = {data_dir:?}\n\n\
+         [terminals]\nlisten = \"{listen}\"\n{extra}\n"
+    )
+}
+
+/// Runs a test over HTTP and over WebSocket, on a gateway of its own each.
+pub fn on_both_ports(stock: &[(&str, u64)], test: impl Fn(&mut dyn Terminal)) {
+    on_both_ports_with("", stock, test);
+}
+
+pub fn on_both_ports_with(extra: &str, stock: &[(&str, u64)], test: impl Fn(&mut dyn Terminal)) {
+    for port in [Port::Http, Port::WebSocket] {
+        eprintln!("over {port:?}:");
+        let gateway = Gateway::stocked_with(extra, stock);
+        test(gateway.terminal(port).as_mut());
+    }
+}

@@ -1,0 +1,17 @@
+//! What the black-box tests share: a gateway as a process of its own, the clients that talk to
+//! its two ports, and the bodies they send.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "every test crate uses a part of this, fails by panicking and waits in real time"
+)]
+
+pub mod bodies;
+pub mod crowd;
+pub mod gateway;
+pub mod http;
+pub mod process;
+pub mod terminal;
+pub mod ws;

@@ -1,0 +1,104 @@
+//! The program under test as a process: where it is, and how it is run to its end.
+
+use std::env;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::net::TcpListener;
+use std::process::{Child, Command, ExitStatus, Stdio, id};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const PORTS_FIRST: u32 = 10_000;
+const PORTS_COUNT: u32 = 20_000;
+const RUN_LIMIT: Duration = Duration::from_secs(20);
+
+/// How a command ended, with everything that it wrote to stdout and stderr.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    pub fn output(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// The program, with nothing of the surrounding environment that would configure it.
+pub fn stockgate() -> Command {
+    let built = env!("CARGO_BIN_EXE_stockgate");
+    let mut command = Command::new(env::var_os("STOCKGATE_BIN").unwrap_or_else(|| built.into()));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("STOCKGATE_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("STATE_DIRECTORY").env_remove("CREDENTIALS_DIRECTORY");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that is expected to end by itself.
+pub fn run_to_end(command: &mut Command) -> Finished {
+    let mut stdout = tempfile::tempfile().unwrap();
+    let mut stderr = tempfile::tempfile().unwrap();
+    command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+    let mut child = command.spawn().expect("the program starts");
+    let status = wait(&mut child, RUN_LIMIT);
+    let (stdout, stderr) = (from_the_start(&mut stdout), from_the_start(&mut stderr));
+    let status = status.unwrap_or_else(|| panic!("{command:?} did not end:\n{stdout}{stderr}"));
+    Finished { code: status.code(), stdout, stderr }
+}
+
+/// Runs a command that would not end by itself until a condition holds.
+pub fn run_until(command: &mut Command, condition: impl Fn() -> bool) {
+    let mut log = tempfile::tempfile().unwrap();
+    command.stdout(log.try_clone().unwrap()).stderr(log.try_clone().unwrap());
+    let mut child = command.spawn().expect("the program starts");
+    let deadline = Instant::now() + RUN_LIMIT;
+    while !condition() && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(10));
+    }
+    let held = condition();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(held, "{command:?} did not do what it should:\n{}", from_the_start(&mut log));
+}
+
+/// Waits for the end of a process; kills it and answers `None` when it takes too long.
+pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
+}
+
+/// A free port below those that the kernel hands out to clients: no connection of another test
+/// can take it while a gateway restarts.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let offset = id().wrapping_mul(101).wrapping_add(step) % PORTS_COUNT;
+        let port = u16::try_from(PORTS_FIRST + offset).unwrap();
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn from_the_start(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}

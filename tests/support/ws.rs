@@ -1,0 +1,207 @@
+//! A client of the WebSocket port, synchronous and with a limit on every wait.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tungstenite::{ClientRequestBuilder, Error, HandshakeError, Message, WebSocket, client};
+
+use super::terminal::{Outcome, Terminal};
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The server ended the connection, with a close code if it said one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Closed {
+    pub code: Option<u16>,
+}
+
+pub struct Ws {
+    socket: WebSocket<TcpStream>,
+    hello: Value,
+    last_id: u64,
+    answers: VecDeque<Value>,
+    events: VecDeque<Value>,
+    closed: Option<Closed>,
+}
+
+impl Ws {
+    pub fn connect(address: &str) -> Self {
+        Self::connect_with(address, &[]).unwrap_or_else(|status| panic!("handshake: {status}"))
+    }
+
+    /// Connects with more headers; a handshake that is not accepted is its HTTP status.
+    pub fn connect_with(address: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        Self::connect_as(address, address, headers)
+    }
+
+    /// Connects to an address under another host name.
+    pub fn connect_as(host: &str, address: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let stream = TcpStream::connect(address).expect("the gateway listens");
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
+        let mut request = ClientRequestBuilder::new(format!("ws://{host}/ws").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
+        match client(request, stream) {
+            Ok((socket, _)) => Ok(Self::greeted(socket)),
+            Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
+            Err(error) => panic!("the handshake failed: {error}"),
+        }
+    }
+
+    /// The first event of the connection.
+    pub fn hello(&self) -> &Value {
+        &self.hello
+    }
+
+    /// Sends one request without waiting and answers the id that it was given.
+    pub fn send(&mut self, op: &str, body: Value) -> Value {
+        self.try_send(op, body).expect("the connection is open")
+    }
+
+    /// Waits for the answer to a request that was sent.
+    pub fn outcome(&mut self, id: &Value) -> Outcome {
+        self.try_outcome(id).expect("the connection is open")
+    }
+
+    /// Sends all bodies of one operation before it waits for the first answer.
+    pub fn pipelined(&mut self, op: &str, bodies: impl IntoIterator<Item = Value>) -> Vec<Outcome> {
+        let ids: Vec<Value> = bodies.into_iter().map(|body| self.send(op, body)).collect();
+        ids.iter().map(|id| self.outcome(id)).collect()
+    }
+
+    /// As `call`; a connection that ends before the answer is an error.
+    pub fn try_call(&mut self, op: &str, body: Value) -> Result<Outcome, Closed> {
+        let id = self.try_send(op, body)?;
+        self.try_outcome(&id)
+    }
+
+    pub fn send_text(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).expect("the connection is open");
+    }
+
+    /// The next answer, to whatever request.
+    pub fn next_answer(&mut self) -> Value {
+        let deadline = Instant::now() + ANSWER_LIMIT;
+        while self.answers.is_empty() {
+            assert!(self.receive(deadline).unwrap(), "no answer came");
+        }
+        self.answers.pop_front().unwrap()
+    }
+
+    /// The next event of a kind, or `None` when none comes in time. Others are left out.
+    pub fn next_event(&mut self, kind: &str, limit: Duration) -> Option<Value> {
+        let deadline = Instant::now() + limit;
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                if event["event"] == kind {
+                    return Some(event);
+                }
+            }
+            if !self.receive(deadline).expect("the connection is open") {
+                return None;
+            }
+        }
+    }
+
+    /// Reads until the server ends the connection; `None` when it does not.
+    pub fn wait_closed(&mut self, limit: Duration) -> Option<Closed> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.receive(deadline) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(closed) => return Some(closed),
+            }
+        }
+    }
+
+    fn greeted(socket: WebSocket<TcpStream>) -> Self {
+        let (hello, last_id) = (Value::Null, 0);
+        let (answers, events) = (VecDeque::new(), VecDeque::new());
+        let mut ws = Self { socket, hello, last_id, answers, events, closed: None };
+        ws.hello = ws.next_event("hello", ANSWER_LIMIT).expect("the server greets");
+        ws
+    }
+
+    fn try_send(&mut self, op: &str, mut body: Value) -> Result<Value, Closed> {
+        self.last_id += 1;
+        body["id"] = json!(self.last_id);
+        body["op"] = json!(op);
+        let sent = self.socket.send(Message::text(body.to_string()));
+        sent.map_err(|_| Closed { code: None })?;
+        Ok(body["id"].take())
+    }
+
+    fn try_outcome(&mut self, id: &Value) -> Result<Outcome, Closed> {
+        let deadline = Instant::now() + ANSWER_LIMIT;
+        loop {
+            if let Some(index) = self.answers.iter().position(|answer| answer["id"] == *id) {
+                return Ok(to_outcome(self.answers.remove(index).unwrap()));
+            }
+            assert!(self.receive(deadline)?, "request {id} was not answered");
+        }
+    }
+
+    /// Takes in one message; `false` when none came before the deadline.
+    fn receive(&mut self, deadline: Instant) -> Result<bool, Closed> {
+        loop {
+            if let Some(closed) = self.closed {
+                return Err(closed);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            match self.socket.read() {
+                Ok(Message::Text(text)) => {
+                    self.sort(serde_json::from_str(&text).expect("messages are JSON"));
+                    return Ok(true);
+                }
+                Ok(Message::Close(frame)) => {
+                    self.closed = Some(Closed { code: frame.map(|frame| frame.code.into()) });
+                }
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(other) => panic!("unexpected message {other:?}"),
+                Err(Error::Io(error)) if is_timeout(error.kind()) => return Ok(false),
+                Err(_) => self.closed = Some(Closed { code: None }),
+            }
+        }
+    }
+
+    fn sort(&mut self, message: Value) {
+        if message.get("event").is_some() {
+            self.events.push_back(message);
+        } else {
+            self.answers.push_back(message);
+        }
+    }
+}
+
+impl Terminal for Ws {
+    fn call(&mut self, op: &str, body: Value) -> Outcome {
+        self.try_call(op, body).expect("the connection is open")
+    }
+}
+
+fn to_outcome(mut answer: Value) -> Outcome {
+    if answer["ok"] == true {
+        assert!(answer.get("error").is_none(), "{answer}");
+        return Ok(answer["result"].take());
+    }
+    let error = answer["error"].take();
+    assert_eq!(answer["ok"], false, "{answer}");
+    for field in ["code", "message"] {
+        assert!(error[field].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+    }
+    Err(error)
+}
+
+fn is_timeout(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
