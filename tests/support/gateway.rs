@@ -1,28 +1,24 @@
 //! One gateway, run as a process of its own on a free loopback port and a data directory that
 //! goes away with it.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::thread::{panicking, sleep};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::bodies::many;
+use super::daemon::Daemon;
 use super::http::Http;
-use super::process::{free_port, stockgate, wait};
+use super::process::{free_port, stockgate};
 use super::terminal::{Port, Terminal};
 use super::ws::Ws;
-
-const READY_LIMIT: Duration = Duration::from_secs(20);
-const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 pub struct Gateway {
     dir: TempDir,
     port: u16,
     environment: Vec<(String, String)>,
-    child: Option<Child>,
+    daemon: Daemon,
 }
 
 impl Gateway {
@@ -52,7 +48,8 @@ impl Gateway {
     pub fn prepare(extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
-        let gateway = Self { dir, port, environment: Vec::new(), child: None };
+        let daemon = Daemon::new("the gateway", dir.path().join("stderr.log"));
+        let gateway = Self { dir, port, environment: Vec::new(), daemon };
         gateway.configure(&format!("127.0.0.1:{port}"), extra);
         gateway
     }
@@ -75,12 +72,10 @@ impl Gateway {
     }
 
     pub fn launch(&mut self) {
-        assert!(self.child.is_none(), "the gateway runs already");
-        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = self.command();
-        command.stdout(log.try_clone().unwrap()).stderr(log);
-        self.child = Some(command.spawn().expect("the program starts"));
-        self.wait_until_ready();
+        let http = self.http();
+        self.daemon.launch(self.command(), || {
+            http.try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
+        });
     }
 
     /// The command line that launches this gateway.
@@ -92,24 +87,17 @@ impl Gateway {
     }
 
     pub fn kill9(&mut self) {
-        let mut child = self.child.take().expect("the gateway runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.daemon.kill9();
     }
 
     /// Asks the gateway to end and answers its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let child = self.child.as_mut().expect("the gateway runs");
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(sent.success(), "the gateway was gone before it was asked to end");
-        let status = wait(child, STOP_LIMIT);
-        self.child = None;
-        status.unwrap_or_else(|| panic!("SIGTERM did not end the gateway")).code()
+        self.daemon.terminate()
     }
 
     /// Ends the gateway if it runs and starts it on the same data and the same port.
     pub fn restart(&mut self) {
-        if self.child.is_some() {
+        if self.daemon.is_running() {
             self.terminate();
         }
         self.launch();
@@ -159,37 +147,11 @@ impl Gateway {
     }
 
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_default()
+        self.daemon.log()
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.dir().join("stderr.log")
-    }
-
-    fn wait_until_ready(&mut self) {
-        let deadline = Instant::now() + READY_LIMIT;
-        while !self.is_ready() {
-            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the gateway ended at its start: {ended:?}");
-            assert!(Instant::now() < deadline, "the gateway did not become ready");
-            sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn is_ready(&self) -> bool {
-        self.http().try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        if panicking() {
-            eprintln!("--- log of the gateway at {} ---\n{}---", self.address(), self.log());
-        }
+    pub fn pid(&self) -> u32 {
+        self.daemon.pid()
     }
 }
 

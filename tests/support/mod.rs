@@ -9,9 +9,12 @@
 )]
 
 pub mod bodies;
+pub mod broker;
 pub mod crowd;
+pub mod daemon;
 pub mod gateway;
 pub mod http;
+pub mod hub;
 pub mod process;
 pub mod terminal;
 pub mod ws;

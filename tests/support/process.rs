@@ -1,6 +1,7 @@
 //! The program under test as a process: where it is, and how it is run to its end.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::TcpListener;
@@ -30,7 +31,12 @@ impl Finished {
 /// The program, with nothing of the surrounding environment that would configure it.
 pub fn stockgate() -> Command {
     let built = env!("CARGO_BIN_EXE_stockgate");
-    let mut command = Command::new(env::var_os("STOCKGATE_BIN").unwrap_or_else(|| built.into()));
+    bare(env::var_os("STOCKGATE_BIN").unwrap_or_else(|| built.into()))
+}
+
+/// A program without the surrounding environment's configuration.
+pub fn bare(program: OsString) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("STOCKGATE_") {
             command.env_remove(name);

@@ -1,0 +1,82 @@
+//! A process that goes on until it is stopped: started with its log in a file, ended by its
+//! process id, and never left behind.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::thread::{panicking, sleep};
+use std::time::{Duration, Instant};
+
+use super::process::wait;
+
+const READY_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+pub struct Daemon {
+    name: String,
+    log_path: PathBuf,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    pub fn new(name: &str, log_path: PathBuf) -> Self {
+        Self { name: name.into(), log_path, child: None }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn launch(&mut self, mut command: Command, is_ready: impl Fn() -> bool) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let log = File::options().create(true).append(true).open(&self.log_path).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.child = Some(command.spawn().unwrap_or_else(|error| {
+            panic!("{} cannot be started: {error}; {command:?}", self.name)
+        }));
+        let deadline = Instant::now() + READY_LIMIT;
+        while !is_ready() {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended at its start: {ended:?}", self.name);
+            assert!(Instant::now() < deadline, "{} did not become ready", self.name);
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to end and answers its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let child = self.child.as_mut().expect("it runs");
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{} was gone before it was asked to end", self.name);
+        let status = wait(child, STOP_LIMIT);
+        self.child = None;
+        status.unwrap_or_else(|| panic!("SIGTERM did not end {}", self.name)).code()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log_path).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if panicking() {
+            eprintln!("--- log of {} ---\n{}---", self.name, self.log());
+        }
+    }
+}
