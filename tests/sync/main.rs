@@ -1,0 +1,9 @@
+//! The sync between gateway and hub, tried from outside on a real broker. One module a theme.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests watch other processes, whose time is the real one"
+)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
