@@ -19,8 +19,9 @@ use tokio::task::JoinSet;
 
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
-    HEADER_TIMEOUT, STOP_GRACE,
+    HEADER_TIMEOUT, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
 };
+use crate::problem::Problem;
 use crate::stop::Stop;
 
 /// A whole response.
@@ -148,6 +149,35 @@ pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     form_urlencoded::parse(query?.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
+}
+
+/// The value of a query parameter that is a number.
+///
+/// # Errors
+/// If it is something else.
+pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Problem> {
+    match parameter(query, name) {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_| {
+            Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))
+        }),
+    }
+}
+
+/// The size of a page for which a client asks; over the maximum it is the maximum.
+pub fn page_size(limit: Option<u64>) -> usize {
+    let limit = limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    limit.clamp(1, PAGE_MAX)
+}
+
+/// A success with a JSON body.
+pub fn json(body: String) -> Reply {
+    reply(StatusCode::OK, "application/json", body)
+}
+
+/// A success in plain text.
+pub fn text(body: impl Into<Bytes>) -> Reply {
+    reply(StatusCode::OK, "text/plain; charset=utf-8", body)
 }
 
 /// A response with a body of this type.

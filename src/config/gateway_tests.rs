@@ -1,1 +1,103 @@
+use std::path::Path;
 
+use super::*;
+use crate::config::BrokerUrl;
+
+#[test]
+fn the_sample_shows_every_default() {
+    let sample = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/config/stockgate.toml"));
+    let (sample, built_in) =
+        (GatewayConfig::read(Some(sample), []).unwrap(), GatewayConfig::default());
+    assert_eq!(format!("{sample:?}"), format!("{built_in:?}"));
+}
+
+#[test]
+fn the_sample_s_commented_sections_can_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let sample = include_str!("../../config/stockgate.toml");
+    let used: Vec<&str> = sample.lines().map(|line| uncomment(line).unwrap_or(line)).collect();
+    let file = write(&directory, &used.join("\n"));
+    std::fs::write(directory.path().join("line-3.token"), "secret\n").unwrap();
+    let config = GatewayConfig::read(Some(&file), []).unwrap();
+    assert_eq!(config.tokens[0].secret, "secret");
+    assert_eq!(config.mqtt.unwrap().url, BrokerUrl::parse("mqtt://127.0.0.1:1883").unwrap());
+}
+
+#[test]
+fn variables_override_every_kind_of_value() {
+    let directory = tempfile::tempdir().unwrap();
+    let file =
+        write(&directory, "[terminals]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n");
+    let config = read_with(
+        &file,
+        &[
+            ("STOCKGATE_TERMINALS__LISTEN", "127.0.0.1:2"),
+            ("STOCKGATE_TERMINALS__ALLOWED_ORIGINS", "https://a.example, https://b.example"),
+            ("STOCKGATE_STOCK__RESERVATION_TTL_S", "60"),
+            ("STOCKGATE_MQTT__URL", "mqtt://broker:1884"),
+            ("STOCKGATE_HUB__WORKER", "not ours"),
+            ("STOCKGATE_DATA", "not configuration"),
+        ],
+    );
+    let config = config.unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.allowed_origins, ["https://a.example", "https://b.example"]);
+    assert_eq!((config.reservation_ttl_s, config.log_level.as_str()), (60, "warn"));
+    assert_eq!(config.mqtt.unwrap().url.port, 1884);
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(&directory, "");
+    for (variable, value, key) in [
+        ("STOCKGATE_STOCK__RESERVATION_TTL_S", "soon", "stock.reservation_ttl_s"),
+        ("STOCKGATE_GATEWAY__COLOUR", "red", "gateway.colour"),
+        ("STOCKGATE_NOWHERE__URL", "x", "nowhere"),
+    ] {
+        let error = read_with(&file, &[(variable, value)]).unwrap_err().to_string();
+        assert!(error.contains(variable) && error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pem"), "x").unwrap();
+    for (text, part) in [
+        ("[terminals]\nlisten = \"0.0.0.0:80\"", "terminals.listen"),
+        ("[mqtt]\nusername = \"u\"", "mqtt.url: is missing"),
+        ("[mqtt]\nurl = \"mqtt://h\"\nca_file = \"pem\"", "need mqtts://"),
+        ("[mqtt]\nurl = \"mqtts://h\"\ncert_file = \"pem\"", "go together"),
+        ("[mqtt]\nurl = \"mqtts://h\"\nca_file = \"gone\"", "cannot be read"),
+        ("[mqtt]\nurl = \"mqtt://h\"\npassword_file = \"pem\"", "username"),
+    ] {
+        let file = write(&directory, text);
+        let error = GatewayConfig::read(Some(&file), []).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn broken_toml_is_named_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(&directory, "[gateway]\nsite = \n");
+    let error = GatewayConfig::read(Some(&file), []).unwrap_err().to_string();
+    assert!(error.contains("stockgate.toml:2"), "{error}");
+}
+
+/// A commented key or section, such as `#url = …`; prose has a space behind the sign.
+fn uncomment(line: &str) -> Option<&str> {
+    line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '))
+}
+
+fn write(directory: &tempfile::TempDir, text: &str) -> PathBuf {
+    let file = directory.path().join("stockgate.toml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn read_with(file: &Path, variables: &[(&str, &str)]) -> Result<GatewayConfig, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    GatewayConfig::read(Some(file), variables.collect::<Vec<_>>())
+}

@@ -3,22 +3,18 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
 use super::HubMetrics;
 use super::reader::{self, Reader};
-use crate::http::{self, Reply, parameter};
+use crate::http::{self, Reply, number, page_size, parameter};
 use crate::json::json;
 use crate::metrics::metric;
 use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::terminal::page_size;
-
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) async fn serve(
     listener: TcpListener,
@@ -51,12 +47,12 @@ async fn answer(
         return Err(Problem::new(Code::MethodNotAllowed, "the hub's books answer to GET"));
     }
     let body = match segments.as_slice() {
-        ["healthz"] => return Ok(http::reply(StatusCode::OK, TEXT, "ok\n")),
+        ["healthz"] => return Ok(http::text("ok\n")),
         ["readyz"] => {
             reader.read(reader::gateways).await.map_err(unreadable)?;
-            return Ok(http::reply(StatusCode::OK, TEXT, "ready\n"));
+            return Ok(http::text("ready\n"));
         }
-        ["metrics"] => return Ok(http::reply(StatusCode::OK, TEXT, render(metrics))),
+        ["metrics"] => return Ok(http::text(render(metrics))),
         ["api", "gateways"] => gateways(reader).await?,
         ["api", "stock"] => stock(reader, query).await?,
         ["api", "stock", sku] => stock_of(reader, (*sku).to_owned()).await?,
@@ -66,7 +62,7 @@ async fn answer(
             return Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")));
         }
     };
-    Ok(http::reply(StatusCode::OK, JSON, body))
+    Ok(http::json(body))
 }
 
 async fn gateways(reader: &Reader) -> Result<String, Problem> {
@@ -113,15 +109,6 @@ async fn reconcile(reader: &Reader, query: Option<&str>) -> Result<String, Probl
 
 fn limit(query: Option<&str>) -> Result<usize, Problem> {
     Ok(page_size(number(query, "limit")?))
-}
-
-fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Problem> {
-    match parameter(query, name) {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| {
-            Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))
-        }),
-    }
 }
 
 fn unreadable(error: StoreError) -> Problem {

@@ -68,10 +68,12 @@ mod properties {
 
     fn command() -> impl Strategy<Value = Command> {
         (action(), 0..60_u32, prop::bool::weighted(0.7)).prop_map(|(action, name, chosen)| {
-            let derived = match &action {
-                Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
-                Action::Release { reservation } => Some(RequestId::release_of(reservation)),
-                _ => None,
+            let derived = if let Action::Commit { reservation, .. } = &action {
+                Some(RequestId::commit_of(reservation))
+            } else if let Action::Release { reservation } = &action {
+                Some(RequestId::release_of(reservation))
+            } else {
+                None
             };
             match derived.filter(|_| !chosen) {
                 Some(request_id) => Command { request_id, chosen: false, action },

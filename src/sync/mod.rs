@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`uplink`] (gateway) and [`receiver`] (hub) are pure: frames and times in, frames and
-//! decisions out. [`link`] and the hub's worker are the shells that own the sockets.
+//! decisions out. [`UpLink`] and the hub's inlet are the shells that own the sockets.
 
 pub mod frame;
 mod link;

@@ -192,11 +192,10 @@ impl World {
         if let Some(frame) = take_one(&mut self.up, &mut self.random, faults) {
             self.hub_takes(&frame);
         }
-        if let Some(frame) = take_one(&mut self.down, &mut self.random, faults) {
-            if let Some(acked) = self.uplink.handle_frame(&frame, self.now_ms) {
-                assert!(acked <= self.hub.len() as u64, "confirmed before it was committed");
-                self.confirmed = self.confirmed.max(acked);
-            }
+        let heard = take_one(&mut self.down, &mut self.random, faults);
+        if let Some(acked) = heard.and_then(|frame| self.uplink.handle_frame(&frame, self.now_ms)) {
+            assert!(acked <= self.hub.len() as u64, "confirmed before it was committed");
+            self.confirmed = self.confirmed.max(acked);
         }
     }
 

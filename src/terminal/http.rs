@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::access::{Role, require};
 use super::message::{Chosen, Fields, Mutation, outcome_json};
 use super::{Terminals, query};
-use crate::http::{self, Reply, parameter};
+use crate::http::{self, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
 use crate::writer::ReplyTo;
@@ -20,8 +20,6 @@ use crate::writer::ReplyTo;
 const PAGE: &str = include_str!("page.html");
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain; charset=utf-8";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What a path and method ask for.
@@ -58,13 +56,13 @@ impl Terminals {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match route(request.method(), &segments) {
             Route::Page => Ok(page()),
-            Route::Healthz => Ok(http::reply(StatusCode::OK, TEXT, "ok\n")),
+            Route::Healthz => Ok(http::text("ok\n")),
             Route::Readyz => self.readiness(),
             Route::Metrics => {
                 if !peer.ip().is_loopback() {
                     self.admit(request.headers(), Role::Viewer)?;
                 }
-                Ok(http::reply(StatusCode::OK, TEXT, crate::metrics::render(&self.view)))
+                Ok(http::text(crate::metrics::render(&self.view)))
             }
             Route::WebSocket => self.upgrade(request),
             Route::Mutate(mutation, reservation) => {
@@ -76,8 +74,7 @@ impl Terminals {
             }
             Route::Query(asked) => {
                 self.admit(request.headers(), Role::Viewer)?;
-                let body = self.query(asked, request.uri().query()).await?;
-                Ok(http::reply(StatusCode::OK, JSON, body))
+                Ok(http::json(self.query(asked, request.uri().query()).await?))
             }
         }
     }
@@ -90,18 +87,12 @@ impl Terminals {
 
     fn readiness(&self) -> Result<Reply, Problem> {
         match self.view.storage_problem() {
-            None => Ok(http::reply(StatusCode::OK, TEXT, "ready\n")),
+            None => Ok(http::text("ready\n")),
             Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
         }
     }
 
     async fn query(&self, query: Query, asked: Option<&str>) -> Result<String, Problem> {
-        let number = |name: &str| match parameter(asked, name) {
-            None => Ok(None),
-            Some(text) => text.parse::<u64>().map(Some).map_err(|_| {
-                Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))
-            }),
-        };
         let after = parameter(asked, "after");
         match query {
             Query::Item(sku) => {
@@ -111,12 +102,12 @@ impl Terminals {
             }
             Query::List => {
                 let prefix = parameter(asked, "prefix").unwrap_or_default();
-                let limit = query::page_size(number("limit")?);
+                let limit = page_size(number(asked, "limit")?);
                 Ok(query::list(&self.view, &prefix, after.as_deref(), limit))
             }
             Query::Ledger => {
-                let after = number("after")?.unwrap_or(0);
-                let limit = query::page_size(number("limit")?);
+                let after = number(asked, "after")?.unwrap_or(0);
+                let limit = page_size(number(asked, "limit")?);
                 query::ledger(&self.view, &self.ledger, after, limit).await
             }
             Query::Status => Ok(query::status(&self.view)),
@@ -140,9 +131,11 @@ impl Terminals {
             fields.reservation = Some(Chosen::parse("reservation", &reservation)?);
         }
         let decided = self.decide(fields.command(mutation)?).await?;
-        let is_new = mutation == Mutation::Reserve && !decided.replayed;
-        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(http::reply(status, JSON, outcome_json(&decided)?))
+        let mut reply = http::json(outcome_json(&decided)?);
+        if mutation == Mutation::Reserve && !decided.replayed {
+            *reply.status_mut() = StatusCode::CREATED;
+        }
+        Ok(reply)
     }
 
     async fn decide(&self, command: Command) -> Result<Decided, Problem> {

@@ -20,7 +20,6 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub use self::access::{Access, Role, Token};
 pub use self::message::Fields;
-pub(crate) use self::query::page_size;
 use crate::http::Reply;
 use crate::problem::Problem;
 use crate::stop::Stop;

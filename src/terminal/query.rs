@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::message::ItemJson;
 use crate::json::{json, ledger_json};
-use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::{Code, Problem};
 use crate::stock::{Seq, Sku};
 use crate::store::LedgerReader;
@@ -82,10 +81,4 @@ pub(super) fn status(view: &View) -> String {
         problem,
         sync,
     })
-}
-
-/// The size of a page for which a client asks.
-pub(crate) fn page_size(limit: Option<u64>) -> usize {
-    let limit = limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    limit.clamp(1, PAGE_MAX)
 }

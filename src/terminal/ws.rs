@@ -28,7 +28,7 @@ use super::message::{After, Fields, MessageId, Mutation, id_of, missing, outcome
 use super::subscription::Subscription;
 use super::{Terminals, query};
 use crate::clock;
-use crate::http::Reply as HttpReply;
+use crate::http::{Reply as HttpReply, page_size};
 use crate::json::json;
 use crate::limits::{
     BODY_BYTES_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX,
@@ -225,7 +225,7 @@ impl Session {
         }
         require(self.role, Role::Viewer)?;
         let view = &self.terminals.view;
-        let limit = query::page_size(fields.limit);
+        let limit = page_size(fields.limit);
         match op {
             "get" => query::item(view, &fields.sku.ok_or_else(|| missing("sku"))?),
             "list" => {

@@ -22,14 +22,25 @@ impl Broker {
 
     /// Starts with these lines of configuration behind the listener's.
     pub fn start_with(extra: &str) -> Self {
-        let dir = TempDir::new().unwrap();
-        let port = free_port();
-        let configuration = format!("listener {port} 127.0.0.1\npersistence false\n{extra}");
-        fs::write(dir.path().join("mosquitto.conf"), configuration).unwrap();
-        let daemon = Daemon::new("mosquitto", dir.path().join("mosquitto.log"));
-        let mut broker = Self { dir, port, daemon };
+        let mut broker = Self::prepare_with(extra);
         broker.launch();
         broker
+    }
+
+    /// A broker that anybody may use, not yet running.
+    pub fn prepare() -> Self {
+        Self::prepare_with("allow_anonymous true\n")
+    }
+
+    fn prepare_with(extra: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let port = free_port();
+        // Started by root, it would become a user that cannot read the files of this test.
+        let configuration =
+            format!("user root\nlistener {port} 127.0.0.1\npersistence false\n{extra}");
+        fs::write(dir.path().join("mosquitto.conf"), configuration).unwrap();
+        let daemon = Daemon::new("mosquitto", dir.path().join("mosquitto.log"));
+        Self { dir, port, daemon }
     }
 
     pub fn launch(&mut self) {
@@ -53,8 +64,14 @@ impl Broker {
 
     /// The section of a gateway's or hub's configuration that leads here.
     pub fn section(&self) -> String {
-        format!("\n[mqtt]\nurl = \"{}\"\n", self.url())
+        section(&self.url(), &[])
     }
+}
+
+/// An `[mqtt]` section with more keys beside the address.
+pub fn section(url: &str, keys: &[(&str, &str)]) -> String {
+    let more = keys.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
+    format!("\n[mqtt]\nurl = {url:?}\n{}", more.collect::<String>())
 }
 
 fn program() -> &'static str {

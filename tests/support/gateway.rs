@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::bodies::many;
 use super::daemon::Daemon;
 use super::http::Http;
-use super::process::{free_port, stockgate};
+use super::process::{free_port, run_to_end, stockgate};
 use super::terminal::{Port, Terminal};
 use super::ws::Ws;
 
@@ -39,6 +40,15 @@ impl Gateway {
 
     pub fn start_with(extra: &str) -> Self {
         let mut gateway = Self::prepare(extra);
+        gateway.launch();
+        gateway
+    }
+
+    /// A running gateway of another name.
+    pub fn named(site: &str, id: &str, extra: &str) -> Self {
+        let mut gateway = Self::prepare(extra);
+        gateway.set_env("STOCKGATE_GATEWAY__SITE", site);
+        gateway.set_env("STOCKGATE_GATEWAY__ID", id);
         gateway.launch();
         gateway
     }
@@ -111,6 +121,11 @@ impl Gateway {
         Ws::connect(&self.address())
     }
 
+    /// The `sync` of its status.
+    pub fn sync(&self) -> Value {
+        self.http().ok("status", json!({}))["sync"].take()
+    }
+
     pub fn terminal(&self, port: Port) -> Box<dyn Terminal> {
         match port {
             Port::Http => Box::new(self.http()),
@@ -144,6 +159,31 @@ impl Gateway {
 
     pub fn config_path(&self) -> PathBuf {
         self.dir().join("stockgate.toml")
+    }
+
+    /// Copies the database with the program's own command.
+    pub fn backup(&self) -> PathBuf {
+        let copy = self.dir().join("backup.db");
+        let mut command = stockgate();
+        command.arg("backup").arg("--data-dir").arg(self.data_dir()).arg("--to").arg(&copy);
+        let finished = run_to_end(&mut command);
+        assert_eq!(finished.code, Some(0), "{}", finished.output());
+        copy
+    }
+
+    /// Ends the gateway if it runs and takes its data away.
+    pub fn wipe(&mut self) {
+        if self.daemon.is_running() {
+            self.terminate();
+        }
+        fs::remove_dir_all(self.data_dir()).unwrap();
+    }
+
+    /// Puts a database in the place of the gateway's own, which does not run afterwards.
+    pub fn put_back(&mut self, copy: &Path) {
+        self.wipe();
+        fs::create_dir(self.data_dir()).unwrap();
+        fs::copy(copy, self.database()).unwrap();
     }
 
     pub fn log(&self) -> String {

@@ -111,6 +111,13 @@ impl Http {
         self.send("DELETE", path, None)
     }
 
+    /// The value of a metric without labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let page = self.get("/metrics").text;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {page}")).parse().expect("a whole number")
+    }
+
     pub fn send_raw(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         self.send(method, path, Some(body))
     }

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::broker::Broker;
 use super::daemon::Daemon;
 use super::http::{Http, encode};
 use super::process::{bare, free_port};
+use super::terminal::Terminal;
 
 pub struct Hub {
     dir: TempDir,
@@ -22,12 +23,16 @@ pub struct Hub {
 impl Hub {
     /// A running hub at a broker.
     pub fn start(broker: &Broker) -> Self {
+        Self::start_with(&broker.section())
+    }
+
+    /// A running hub with this `[mqtt]` section.
+    pub fn start_with(section: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let configuration = format!(
-            "[hub]\nstore = \"sqlite:{}\"\nlisten = \"127.0.0.1:{port}\"\n{}",
+            "[hub]\nstore = \"sqlite:{}\"\nlisten = \"127.0.0.1:{port}\"\n{section}",
             dir.path().join("hub.db").display(),
-            broker.section(),
         );
         fs::write(dir.path().join("stockgate-hub.toml"), configuration).unwrap();
         let daemon = Daemon::new("the hub", dir.path().join("hub.log"));
@@ -71,7 +76,32 @@ impl Hub {
 
     /// The first gateway that the hub knows, if there is one.
     pub fn gateway(&self) -> Option<Value> {
-        self.http().get("/api/gateways").json()["items"].get(0).cloned()
+        self.gateways().first().cloned()
+    }
+
+    pub fn gateways(&self) -> Vec<Value> {
+        self.http().get("/api/gateways").json()["items"].as_array().unwrap().clone()
+    }
+
+    /// What the hub says of one gateway.
+    pub fn gateway_at(&self, site: &str, gateway: &str) -> Value {
+        let is_it = |item: &Value| item["site"] == site && item["gateway"] == gateway;
+        self.gateways().into_iter().find(is_it).unwrap_or_else(|| panic!("no {site}/{gateway}"))
+    }
+
+    /// All entries that the hub has of a gateway.
+    pub fn ledger(&self, site: &str, gateway: &str) -> Vec<Value> {
+        let query = json!({"site": site, "gateway": gateway});
+        self.http().every_page("ledger", query, "entries")
+    }
+
+    /// Whether the books balance, and what drifts.
+    pub fn reconcile(&self) -> Value {
+        self.http().get("/api/reconcile").json()
+    }
+
+    pub fn log(&self) -> String {
+        self.daemon.log()
     }
 
     /// What the hub says of one SKU.

@@ -10,11 +10,14 @@
 
 pub mod bodies;
 pub mod broker;
+pub mod certificates;
 pub mod crowd;
 pub mod daemon;
 pub mod gateway;
 pub mod http;
 pub mod hub;
+pub mod mqtt;
+pub mod patience;
 pub mod process;
 pub mod terminal;
 pub mod ws;

@@ -1,0 +1,34 @@
+//! Waiting for what another process is about to do.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Probes until there is an answer, and fails when none comes in time.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        sleep(PAUSE);
+    }
+}
+
+/// Probes until a condition holds.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    eventually(what, || condition().then_some(()));
+}
+
+/// Checks again and again for a while that a condition still holds.
+pub fn throughout(duration: Duration, mut check: impl FnMut()) {
+    let deadline = Instant::now() + duration;
+    while Instant::now() < deadline {
+        check();
+        sleep(PAUSE);
+    }
+}
