@@ -302,7 +302,7 @@ fn all_items(http: &Http) -> BTreeMap<String, Value> {
 }
 
 fn report(summary: &Value, file: &OrderFile, drained: Duration) {
-    println!(
+    eprintln!(
         "{} rows: {} applied, {} replayed, {} reconnects; {:.0} rows/s with {} faults on the way; \
          the hub had all {:.1} s after the last answer",
         file.rows.len(),

@@ -10,6 +10,7 @@
 
 pub mod bodies;
 pub mod broker;
+pub mod cable;
 pub mod certificates;
 pub mod crowd;
 pub mod daemon;
