@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod command_line;
 mod configuration;
 mod errors;
 mod idempotency;

@@ -10,9 +10,10 @@ use super::daemon::Daemon;
 use super::process::free_port;
 
 pub struct Broker {
+    /// Before the directory: it shows its log when it goes.
+    daemon: Daemon,
     dir: TempDir,
     port: u16,
-    daemon: Daemon,
 }
 
 impl Broker {

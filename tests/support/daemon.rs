@@ -54,12 +54,17 @@ impl Daemon {
         child.wait().unwrap();
     }
 
+    /// Sends a signal by its name, as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.pid().to_string()];
+        let sent = Command::new("kill").args(arguments).status().unwrap();
+        assert!(sent.success(), "{} was gone before it was sent {name}", self.name);
+    }
+
     /// Asks it to end and answers its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let child = self.child.as_mut().expect("it runs");
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(sent.success(), "{} was gone before it was asked to end", self.name);
-        let status = wait(child, STOP_LIMIT);
+        self.signal("TERM");
+        let status = wait(self.child.as_mut().expect("it runs"), STOP_LIMIT);
         self.child = None;
         status.unwrap_or_else(|| panic!("SIGTERM did not end {}", self.name)).code()
     }

@@ -16,10 +16,11 @@ use super::terminal::{Port, Terminal};
 use super::ws::Ws;
 
 pub struct Gateway {
+    /// Before the directory: it shows its log when it goes.
+    daemon: Daemon,
     dir: TempDir,
     port: u16,
     environment: Vec<(String, String)>,
-    daemon: Daemon,
 }
 
 impl Gateway {
@@ -176,7 +177,9 @@ impl Gateway {
         if self.daemon.is_running() {
             self.terminate();
         }
-        fs::remove_dir_all(self.data_dir()).unwrap();
+        if self.data_dir().exists() {
+            fs::remove_dir_all(self.data_dir()).unwrap();
+        }
     }
 
     /// Puts a database in the place of the gateway's own, which does not run afterwards.

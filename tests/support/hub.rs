@@ -15,9 +15,10 @@ use super::process::{bare, free_port};
 use super::terminal::Terminal;
 
 pub struct Hub {
+    /// Before the directory: it shows its log when it goes.
+    daemon: Daemon,
     dir: TempDir,
     port: u16,
-    daemon: Daemon,
 }
 
 impl Hub {
@@ -52,6 +53,15 @@ impl Hub {
 
     pub fn kill9(&mut self) {
         self.daemon.kill9();
+    }
+
+    /// Lets it hang: it keeps its connections and answers nothing.
+    pub fn pause(&self) {
+        self.daemon.signal("STOP");
+    }
+
+    pub fn resume(&self) {
+        self.daemon.signal("CONT");
     }
 
     pub fn terminate(&mut self) -> Option<i32> {

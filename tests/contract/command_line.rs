@@ -1,0 +1,234 @@
+//! Looking at a gateway, replaying orders into it, copying and checking its database.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::many;
+use crate::support::gateway::Gateway;
+use crate::support::process::{Finished, run_to_end, stockgate};
+use crate::support::terminal::Terminal as _;
+
+const ORDERS: &str = "invoice,item,pieces,when\n\
+    A1,85123A,6,2010-12-01T08:26:00\n\
+    A1,71053,2,2010-12-01T08:26:00\n\
+    C2,85123A,-1,2010-12-01T08:28:00\n\
+    A3,71053,5,2010-12-01T08:34:00\n\
+    A3,71053,5,2010-12-01T08:34:00\n\
+    A4,POST,0,2010-12-01T08:35:00\n";
+
+#[test]
+fn stock_prints_a_table_or_an_item_a_line() {
+    let gateway = Gateway::stocked(&[("A", 5), ("B1", 7), ("B2", 9)]);
+    let table = ask(&gateway, &["stock"]);
+    assert_eq!(table.code, Some(0));
+    assert_eq!(table.stdout.lines().count(), 4, "a heading and three SKUs: {}", table.stdout);
+    let items = json_lines(&ask(&gateway, &["stock", "--json", "--prefix", "B"]));
+    assert_eq!(items.iter().map(|item| &item["on_hand"]).collect::<Vec<_>>(), [7, 9]);
+    let one = json_lines(&ask(&gateway, &["stock", "A", "--json"]));
+    assert_eq!((&one[0]["sku"], &one[0]["available"]), (&json!("A"), &json!(5)));
+}
+
+#[test]
+fn an_unknown_sku_is_said_and_the_exit_code_is_1() {
+    let gateway = Gateway::start();
+    let ended = ask(&gateway, &["stock", "NOPE"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("NOPE") && ended.stderr.contains("unknown_sku"), "{ended:?}");
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_named() {
+    let mut gateway = Gateway::start();
+    gateway.terminate();
+    for command in ["stock", "ledger", "status", "watch"] {
+        let ended = ask(&gateway, &[command]);
+        assert_eq!(ended.code, Some(1), "{command}");
+        assert!(ended.stderr.contains(&gateway.url()), "{ended:?}");
+    }
+}
+
+#[test]
+fn ledger_prints_every_entry_and_can_begin_behind_one() {
+    let gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);
+    let entries = json_lines(&ask(&gateway, &["ledger", "--json"]));
+    assert_eq!(entries.iter().map(|entry| &entry["seq"]).collect::<Vec<_>>(), [1, 2]);
+    let rest = ask(&gateway, &["ledger", "--after", "1"]);
+    assert_eq!(rest.stdout.lines().count(), 1);
+    assert!(rest.stdout.contains("restock"), "{}", rest.stdout);
+}
+
+#[test]
+fn ledger_and_watch_follow_what_happens() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    for command in [&["ledger", "--follow", "--json"][..], &["watch", "--json"]] {
+        let output = gateway.dir().join(command[0]);
+        let mut following = stockgate();
+        following.args(command).args(["--url", &gateway.url()]);
+        following.stdout(fs::File::create(&output).unwrap()).stderr(Stdio::null());
+        let mut child = following.spawn().unwrap();
+        gateway.http().ok("restock", many(command[0], &[("FOLLOWED", 3)]));
+        let seen = wait_for(|| fs::read_to_string(&output).unwrap().contains("FOLLOWED"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(seen, "{command:?} did not print the change");
+    }
+}
+
+#[test]
+fn status_says_how_the_gateway_is() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let text = ask(&gateway, &["status"]).stdout;
+    for part in ["wh-01/gw-01", "ledger at 1", "1 SKUs", "disabled"] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    let status = &json_lines(&ask(&gateway, &["status", "--json"]))[0];
+    assert_eq!(status["ledger_seq"], 1);
+}
+
+#[test]
+fn a_token_is_read_from_a_file() {
+    let token = "[[terminals.tokens]]\nname = \"eye\"\nrole = \"viewer\"\ntoken = \"s3cret\"\n";
+    let gateway = Gateway::start_with(token);
+    let file = gateway.write("eye.token", "s3cret\n");
+    let file = file.to_str().unwrap();
+    assert_eq!(ask(&gateway, &["status", "--token-file", file]).code, Some(0));
+    let without = ask(&gateway, &["status"]);
+    assert!(without.stderr.contains("unauthorized"), "{without:?}");
+}
+
+#[test]
+fn replay_deducts_gives_back_and_repeats_nothing() {
+    let gateway = Gateway::start();
+    let file = gateway.write("orders.csv", ORDERS);
+    let first = replay(&gateway, file.to_str().unwrap(), &["--seed-stock"]);
+    assert_eq!(
+        (&first["rows"], &first["applied"], &first["skipped"]),
+        (&json!(6), &json!(5), &json!(1))
+    );
+    assert_eq!(on_hand(&gateway, "85123A"), 1, "all that is deducted was there, and one came back");
+    assert_eq!(on_hand(&gateway, "71053"), 0);
+    let again = replay(&gateway, file.to_str().unwrap(), &["--seed-stock"]);
+    assert_eq!((&again["applied"], &again["replayed"]), (&json!(0), &json!(5)));
+    assert_eq!(on_hand(&gateway, "85123A"), 1);
+}
+
+#[test]
+fn replay_counts_refusals_by_code_and_reads_compressed_files() {
+    let gateway = Gateway::stocked(&[("85123A", 6), ("71053", 7)]);
+    let path = gateway.dir().join("orders.csv.gz");
+    let mut gz =
+        flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), Default::default());
+    gz.write_all(ORDERS.as_bytes()).unwrap();
+    gz.finish().unwrap();
+    let summary = replay(&gateway, path.to_str().unwrap(), &[]);
+    assert_eq!(summary["refused"], json!({"insufficient_stock": 1}));
+    assert_eq!(summary["applied"], 4);
+    let limited = replay(&gateway, path.to_str().unwrap(), &["--limit", "2"]);
+    assert_eq!((&limited["rows"], &limited["replayed"]), (&json!(2), &json!(2)));
+}
+
+#[test]
+fn replay_names_a_missing_column_and_a_quantity_that_is_no_number() {
+    let gateway = Gateway::start();
+    let file = gateway.write("orders.csv", "order_id,sku,quantity\nA,B,many\n");
+    let run =
+        |columns: &str| ask(&gateway, &["replay", file.to_str().unwrap(), "--columns", columns]);
+    let missing = run("sku=article");
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("article"), "{missing:?}");
+    let unreadable = run("sku=sku");
+    assert_eq!(unreadable.code, Some(1));
+    assert!(unreadable.stderr.contains("1 rows"), "{unreadable:?}");
+    assert_eq!(run("colour=sku").code, Some(2));
+}
+
+#[test]
+fn a_backup_taken_at_work_is_whole_and_never_overwrites() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let copy = gateway.dir().join("copy");
+    fs::create_dir(&copy).unwrap();
+    let file = copy.join("stockgate.db");
+    let backup = || {
+        let mut command = stockgate();
+        command.arg("backup").arg("--data-dir").arg(gateway.data_dir()).arg("--to").arg(&file);
+        run_to_end(&mut command)
+    };
+    assert_eq!(backup().code, Some(0));
+    assert_eq!(doctor(&copy).code, Some(0));
+    let again = backup();
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("exists"), "{again:?}");
+}
+
+#[test]
+fn doctor_says_what_is_wrong_with_a_database() {
+    let mut gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);
+    let healthy = doctor(&gateway.data_dir());
+    assert_eq!(healthy.code, Some(0), "{healthy:?}");
+    gateway.terminate();
+    for (damage, part) in [
+        ("UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'A'", "does not match the ledger"),
+        ("UPDATE ledger SET change = 4 WHERE sku = 'A'", "SKU A"),
+        ("DELETE FROM ledger WHERE seq = 1", "SKU A"),
+    ] {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(gateway.database(), copy.path().join("stockgate.db")).unwrap();
+        let db = rusqlite::Connection::open(copy.path().join("stockgate.db")).unwrap();
+        db.execute(damage, []).unwrap();
+        drop(db);
+        let found = doctor(copy.path());
+        assert_eq!(found.code, Some(1), "{damage}: {found:?}");
+        assert!(found.stdout.contains(part), "{damage}: {found:?}");
+    }
+}
+
+#[test]
+fn doctor_and_backup_say_where_there_is_no_database() {
+    let empty = tempfile::tempdir().unwrap();
+    let ended = doctor(empty.path());
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.output().contains("no stockgate database"), "{ended:?}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for arguments in [&["sell"][..], &["run", "--colour"], &[], &["backup"], &["replay"]] {
+        assert_eq!(run_to_end(stockgate().args(arguments)).code, Some(2), "{arguments:?}");
+    }
+}
+
+fn ask(gateway: &Gateway, arguments: &[&str]) -> Finished {
+    run_to_end(stockgate().args(arguments).args(["--url", &gateway.url()]))
+}
+
+fn replay(gateway: &Gateway, file: &str, more: &[&str]) -> Value {
+    let columns = ["--columns", "order=invoice,sku=item,quantity=pieces,at=when", "--json"];
+    let arguments = [&["replay", file], &columns[..], more].concat();
+    let ended = ask(gateway, &arguments);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+fn doctor(data_dir: &std::path::Path) -> Finished {
+    run_to_end(stockgate().arg("doctor").arg("--data-dir").arg(data_dir))
+}
+
+fn json_lines(ended: &Finished) -> Vec<Value> {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn on_hand(gateway: &Gateway, sku: &str) -> i64 {
+    gateway.http().get(&format!("/api/stock/{sku}")).json()["on_hand"].as_i64().unwrap()
+}
+
+fn wait_for(condition: impl Fn() -> bool) -> bool {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !condition() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    condition()
+}
