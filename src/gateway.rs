@@ -48,6 +48,8 @@ impl Gateway {
     /// # Errors
     /// If the database, the data directory or the address cannot be used.
     pub async fn start(config: GatewayConfig) -> anyhow::Result<Self> {
+        // The configuration has been checked; this guards against one made in code.
+        assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
         let (store, opened) = Store::open(&config.data_dir, &config.site, &config.id)?;
         let ledger = LedgerReader::open(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen)

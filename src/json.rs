@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::stock::{Entry, OrderId, Origin, Posted, Seq};
+use crate::stock::{Entry, OrderId, Origin, Seq};
 
 /// A ledger entry as JSON, at the gateway and at the hub alike.
 #[derive(Debug, Serialize)]
@@ -44,15 +44,15 @@ fn is_zero(number: &i64) -> bool {
 }
 
 /// One page of ledger entries and the position to go on from.
-pub fn ledger_json(origin: &Origin, entries: &[Posted], last_seq: Seq) -> String {
+pub fn ledger_json(origin: &Origin, entries: &[Entry], last_seq: Seq) -> String {
     #[derive(Serialize)]
     struct Page<'a> {
         entries: Vec<EntryJson<'a>>,
         next: Option<Seq>,
     }
-    let next = entries.last().map(|last| last.entry.seq).filter(|&seq| seq < last_seq);
+    let next = entries.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
     json(&Page {
-        entries: entries.iter().map(|posted| EntryJson::new(origin, &posted.entry)).collect(),
+        entries: entries.iter().map(|entry| EntryJson::new(origin, entry)).collect(),
         next,
     })
 }

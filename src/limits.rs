@@ -32,6 +32,9 @@ pub const INTAKE_MAX: usize = 4_096;
 pub const INTAKE_RESERVED: usize = 64;
 /// Mutations decided in one commit.
 pub const COMMIT_JOBS_MAX: usize = 1_024;
+/// Lines in one commit, as far as the last mutation does not exceed them: many large ones
+/// together must not stall everybody.
+pub const COMMIT_LINES_MAX: usize = 4_096;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
 /// How long the writer waits for a database that another process holds.
@@ -44,10 +47,12 @@ pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
 /// Request outcomes and ledger entries deleted in one step of pruning.
 pub const PRUNE_STEP: u64 = 500;
+/// Steps of pruning in a second, at most.
+pub const PRUNE_STEPS: usize = 10;
 /// How often a mark is set from which ages are read when pruning.
 pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
-/// Connections on the terminal port.
+/// Connections on the terminal port, WebSocket sessions among them.
 pub const CONNECTIONS_MAX: usize = 12_000;
 /// Time for a client to send its request head.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,6 +66,14 @@ pub const PING_EVERY: Duration = Duration::from_secs(20);
 pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(65);
 /// A terminal that does not read for this long is closed (1013).
 pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
+/// A terminal that has not shown a token after this long is closed.
+pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(60);
+/// A client that does not take our bytes for this long is cut. Terminals are closed before.
+pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
+/// SKUs looked at in one hold of the stock's lock when looking for what a terminal listens to.
+pub const SCAN_MAX: usize = 500;
+/// Bytes in the id of a WebSocket message.
+pub const MESSAGE_ID_BYTES_MAX: usize = 256;
 /// Items in one stock event; a large stock arrives in several.
 pub const EVENT_ITEMS_MAX: usize = 250;
 /// SKUs that one subscription may name.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::http::{self, BodyError, Reply};
 use crate::limits::{BODY_BYTES_MAX, RESERVATIONS_MAX, STOCK_MAX};
 use crate::stock::{Refusal, Undecided};
-use crate::writer::{Overloaded, Unavailable};
+use crate::writer::{NotTaken, Unavailable};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -188,9 +188,16 @@ impl From<Undecided> for Problem {
     }
 }
 
-impl From<Overloaded> for Problem {
-    fn from(Overloaded: Overloaded) -> Self {
-        Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
+impl From<NotTaken> for Problem {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Full => {
+                Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
+            }
+            NotTaken::Stopping => {
+                Self::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
+            }
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 
 use crate::clock::Now;
 use crate::limits::{
-    COMMIT_JOBS_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX, INTAKE_RESERVED,
-    RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
+    COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX,
+    INTAKE_RESERVED, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
 };
 use crate::repeat::Repeat;
 use crate::stock::{Answer, Changes, Command, Draft, Seq};
@@ -62,23 +62,34 @@ pub struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable(pub String);
 
-/// As many commands wait as are allowed to: nothing was applied.
+/// Why the writer did not take a command: nothing was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overloaded;
+pub enum NotTaken {
+    /// As many commands wait as are allowed to.
+    Full,
+    /// The gateway is stopping.
+    Stopping,
+}
 
 impl Intake {
     /// Hands a command to the writer without waiting.
     ///
     /// # Errors
     /// If too many wait already, or the gateway is stopping.
-    pub fn submit(&self, command: Command, reply_to: ReplyTo) -> Result<(), Overloaded> {
-        if self.waiting.fetch_add(1, Ordering::AcqRel) < INTAKE_MAX
-            && self.jobs.try_send(Job::Decide(command, reply_to)).is_ok()
-        {
-            return Ok(());
+    pub fn submit(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
+        let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= INTAKE_MAX;
+        let sent = if is_full { Err(NotTaken::Full) } else { self.send(command, reply_to) };
+        if sent.is_err() {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        Err(Overloaded)
+        sent
+    }
+
+    fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
+        self.jobs.try_send(Job::Decide(command, reply_to)).map_err(|error| match error {
+            TrySendError::Full(_) => NotTaken::Full,
+            TrySendError::Disconnected(_) => NotTaken::Stopping,
+        })
     }
 
     /// Tells the writer how far the hub has committed. It may be dropped when the intake is
@@ -145,6 +156,9 @@ impl Writer {
 
     /// How long to wait for work: until the next reservation ends, or a second.
     fn wait(&self) -> Duration {
+        if self.view.storage_problem().is_some() {
+            return WRITER_IDLE;
+        }
         let Some(deadline_ms) = self.view.stock().next_deadline_ms() else {
             return WRITER_IDLE;
         };
@@ -158,16 +172,20 @@ impl Writer {
         let mut reply_to = Vec::new();
         let mut acked = None;
         let mut running = true;
-        let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
-        for job in std::iter::once(first).chain(more).take(COMMIT_JOBS_MAX) {
+        let mut lines = 0;
+        let mut next = Some(first);
+        while let Some(job) = next {
             match job {
                 Job::Decide(command, to) => {
+                    lines += command.action.line_count();
                     commands.push(command);
                     reply_to.push(to);
                 }
                 Job::Acked(seq) => acked = acked.max(Some(seq)),
                 Job::Stop => running = false,
             }
+            let has_room = commands.len() < COMMIT_JOBS_MAX && lines < COMMIT_LINES_MAX;
+            next = if has_room { self.jobs.try_recv().ok() } else { None };
         }
         self.waiting.fetch_sub(commands.len(), Ordering::AcqRel);
         if let Some(seq) = acked {
@@ -210,7 +228,12 @@ impl Writer {
             (answers, draft.finish())
         };
         if !changes.is_empty() {
-            self.commit(&changes, self.position_to_save(now))?;
+            // A reservation lives by the running clock, so the clock is saved with it.
+            let position = match changes.holds.is_empty() {
+                true => self.position_to_save(now),
+                false => Some(self.position(now)),
+            };
+            self.commit(&changes, position)?;
         }
         Ok(answers)
     }
@@ -250,7 +273,8 @@ impl Writer {
     /// Once a second: ends due reservations, saves positions, forgets what is old.
     fn keep_house(&mut self) {
         let now = self.view.clock.now();
-        let due = self.view.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms);
+        let due = self.view.storage_problem().is_none()
+            && self.view.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms);
         let second_passed = now.running_ms >= self.housekept_ms + 1_000;
         if second_passed {
             self.housekept_ms = now.running_ms;
@@ -280,7 +304,12 @@ impl Writer {
         }
         self.store.mark(now.running_ms, seq)?;
         let acked_seq = self.view.acked_seq();
-        self.store.prune(now.running_ms, self.rules.retention_ms, acked_seq)?;
+        for _ in 0..PRUNE_STEPS {
+            let retention_ms = self.rules.retention_ms;
+            if !self.store.prune(now.running_ms, retention_ms, acked_seq)? {
+                break;
+            }
+        }
         Ok(())
     }
 

@@ -16,7 +16,11 @@ pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
     );
     let db = open_read_only(data_dir)?;
     let path = to.to_str().with_context(|| format!("{shown} is not UTF-8"))?;
-    db.execute("VACUUM INTO ?1", [path]).with_context(|| format!("{shown} cannot be written"))?;
+    if let Err(error) = db.execute("VACUUM INTO ?1", [path]) {
+        // A part of a copy is none, and would stand in the way of the next one.
+        let _ = std::fs::remove_file(to);
+        return Err(error).with_context(|| format!("{shown} cannot be written"));
+    }
     File::open(to)?.sync_all().with_context(|| format!("{shown} cannot be synced"))?;
     let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;

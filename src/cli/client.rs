@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Which gateway to talk to, and with which token.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +47,8 @@ impl GatewayArguments {
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         let authority = authority(&self.url)?;
         let failed = || format!("the gateway at {} cannot be reached; is it running?", self.url);
-        let stream = TcpStream::connect(&authority).await.with_context(failed)?;
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&authority));
+        let stream = connecting.await.with_context(failed)?.with_context(failed)?;
         stream.set_nodelay(true)?;
         let request = format!("ws://{authority}/ws");
         let (socket, _) = tokio_tungstenite::client_async(request, stream)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use rusqlite::Connection;
 
 use super::say;
-use crate::stock::{Digest, Seq, Sku};
+use crate::stock::{Checks, Seq, Sku};
 use crate::store::{StoreError, load_stock, open_read_only, read_identity, read_ledger};
 
 /// Entries read at a time.
@@ -63,14 +63,14 @@ struct Sum {
     first_seq: Seq,
     last_seq: Seq,
     stock: BTreeMap<Sku, (i64, i64)>,
-    digest: Digest,
+    checks: Checks,
     findings: Vec<String>,
 }
 
 fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut sum = Sum { stock: opening(db)?, ..Sum::default() };
     for (sku, figures) in &sum.stock {
-        sum.digest = sum.digest.moved(sku, (0, 0), *figures);
+        sum.checks.digest = sum.checks.digest.moved(sku, (0, 0), *figures);
     }
     loop {
         let posted = read_ledger(db, sum.last_seq, STEP)?;
@@ -104,7 +104,7 @@ fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
     if sum.findings.is_empty() {
         let (first, last, skus) = (sum.first_seq, sum.last_seq, stock.sku_count());
         say(format!("ok     ledger {first} to {last} adds up to the stock of {skus} SKUs"));
-        say(format!("ok     digest {:016x}", stock.digest().0));
+        say(format!("ok     digest {:016x}", stock.checks().digest.0));
     }
     Ok(sum.findings)
 }
@@ -112,7 +112,8 @@ fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
 impl Sum {
     fn add(&mut self, posted: &crate::stock::Posted) {
         let entry = &posted.entry;
-        if self.first_seq == 0 {
+        let is_first = self.first_seq == 0;
+        if is_first {
             self.first_seq = entry.seq;
         } else if entry.seq != self.last_seq + 1 {
             self.findings.push(format!("ledger: {} is followed by {}", self.last_seq, entry.seq));
@@ -122,10 +123,16 @@ impl Sum {
         let before = *figures;
         figures.0 += entry.change;
         figures.1 += entry.reserved_change;
-        self.digest = self.digest.moved(&entry.sku, before, *figures);
+        self.checks.digest = self.checks.digest.moved(&entry.sku, before, *figures);
+        self.checks.chain = self.checks.chain.with(entry);
+        if is_first && entry.seq > 1 {
+            // What came before has been pruned, and its part of the chain with it.
+            self.checks.chain = posted.checks.chain;
+        }
         // The first difference tells where it began; the ones behind it only follow from it.
-        if self.digest != posted.digest && self.findings.is_empty() {
-            self.findings.push(format!("ledger: the digest at {} does not follow", entry.seq));
+        if self.checks != posted.checks && self.findings.is_empty() {
+            self.findings
+                .push(format!("ledger: entry {} does not follow from the ones before", entry.seq));
         }
     }
 }

@@ -195,16 +195,17 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
 }
 
 fn start_logging(level: &str) {
+    use tracing_subscriber::util::SubscriberInitExt as _;
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
         .unwrap_or_default();
-    let subscriber = tracing_subscriber::fmt()
+    // Fails only if logging has been started before, which then serves.
+    let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .finish();
-    // The demo starts several parts in one process; the first one's logging serves all.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+        .finish()
+        .try_init();
 }
 
 /// Requests a stop on SIGTERM and SIGINT.

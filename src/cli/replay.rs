@@ -19,6 +19,7 @@ use super::csv_file::{Columns, Row, rows};
 use super::say;
 use crate::clock;
 use crate::limits::{CONNECTION_IN_FLIGHT_MAX, ID_BYTES_MAX, QUANTITY_MAX};
+use crate::stock::Sku;
 
 /// SKUs in one request of the opening stock.
 const SEED_LINES: usize = 200;
@@ -118,6 +119,11 @@ pub(crate) async fn replay(
             run.ask(request).await?;
         }
         run.finish().await?;
+        if let Some((code, count)) = run.summary.refused.first_key_value() {
+            bail!(
+                "the opening stock was refused: {count} requests with {code}; nothing was replayed"
+            );
+        }
     }
     run.begin_rows();
     let mut pace = Pace::new(arguments.speed);
@@ -347,7 +353,10 @@ fn opening_stock(rows: impl Iterator<Item = anyhow::Result<Row>>) -> anyhow::Res
     let mut needs: BTreeMap<String, u64> = BTreeMap::new();
     for row in rows {
         let row = row?;
-        if let Some(quantity @ 1..) = row.quantity {
+        // A SKU that no gateway takes is left to be refused with its row.
+        if let Some(quantity @ 1..) = row.quantity
+            && Sku::parse(&row.sku).is_ok()
+        {
             *needs.entry(row.sku).or_default() += quantity.unsigned_abs();
         }
     }

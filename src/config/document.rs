@@ -11,11 +11,17 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The prefix of environment variables; two underscores stand between levels.
-const PREFIX: &str = "STOCKGATE_";
+pub(super) const PREFIX: &str = "STOCKGATE_";
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigError(Vec<String>);
+
+impl ConfigError {
+    pub(super) fn one(problem: String) -> Self {
+        Self(vec![problem])
+    }
+}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +68,8 @@ pub(super) struct Section<'a> {
     name: String,
     nodes: BTreeMap<String, Node>,
     place: Place,
+    /// Where the keys stood that have been taken.
+    taken: BTreeMap<String, Place>,
 }
 
 impl Document {
@@ -113,7 +121,7 @@ impl Document {
             self.problem(&node.place, name, "must be a section");
             return None;
         };
-        Some(Section { document: self, name: name.into(), nodes, place: node.place })
+        Some(Section::new(self, name.into(), nodes, node.place))
     }
 
     fn problem(&mut self, place: &Place, key: &str, message: impl fmt::Display) {
@@ -138,14 +146,30 @@ impl Document {
     }
 }
 
-impl Section<'_> {
+impl<'a> Section<'a> {
+    fn new(
+        document: &'a mut Document,
+        name: String,
+        nodes: BTreeMap<String, Node>,
+        place: Place,
+    ) -> Self {
+        Self { document, name, nodes, place, taken: BTreeMap::new() }
+    }
+
+    /// Takes a key, and remembers where it stood.
+    fn take(&mut self, key: &str) -> Option<Node> {
+        let node = self.nodes.remove(key)?;
+        self.taken.insert(key.into(), node.place.clone());
+        Some(node)
+    }
+
     /// Takes a text and parses it. `None` if it is absent or a problem was noted.
     pub(super) fn text<T, E: fmt::Display>(
         &mut self,
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let node = self.nodes.remove(key)?;
+        let node = self.take(key)?;
         let parsed = match node.value.as_text() {
             Some(text) => parse(text).map_err(|error| error.to_string()),
             None => Err(format!("must be a text, is {}", node.value.kind())),
@@ -159,7 +183,7 @@ impl Section<'_> {
         key: &str,
         bounds: std::ops::RangeInclusive<u64>,
     ) -> Option<u64> {
-        let node = self.nodes.remove(key)?;
+        let node = self.take(key)?;
         let (low, high) = (*bounds.start(), *bounds.end());
         let parsed = match node.value.as_number().map(u64::try_from) {
             Some(Ok(number)) if bounds.contains(&number) => Ok(number),
@@ -171,7 +195,7 @@ impl Section<'_> {
 
     /// Takes a list of texts.
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
-        let node = self.nodes.remove(key)?;
+        let node = self.take(key)?;
         if let Value::Raw(text) = &node.value {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             return Some(parts.map(str::to_owned).collect());
@@ -195,11 +219,14 @@ impl Section<'_> {
         key: &str,
         mut read: impl FnMut(&mut Section<'_>) -> Option<T>,
     ) -> Vec<T> {
-        let Some(node) = self.nodes.remove(key) else {
-            return Vec::new();
-        };
+        let Some(node) = self.take(key) else { return Vec::new() };
         let name = format!("{}.{key}", self.name);
-        let Value::List(list) = node.value else {
+        let list = match node.value {
+            Value::List(list) => Some(list),
+            Value::Raw(text) => list_of(&text, &node.place),
+            Value::Text(_) | Value::Integer(_) | Value::Table(_) | Value::Other(_) => None,
+        };
+        let Some(list) = list else {
             self.document.problem(&node.place, &name, "must be a list of sections");
             return Vec::new();
         };
@@ -209,8 +236,7 @@ impl Section<'_> {
                 self.document.problem(&place, &name, "must be a list of sections");
                 continue;
             };
-            let name = name.clone();
-            let mut section = Section { document: self.document, name, nodes, place };
+            let mut section = Section::new(self.document, name.clone(), nodes, place);
             found.extend(read(&mut section));
             section.finish();
         }
@@ -219,8 +245,8 @@ impl Section<'_> {
 
     /// Notes that a value is impossible together with others.
     pub(super) fn problem(&mut self, key: &str, message: impl fmt::Display) {
+        let place = self.taken.get(key).unwrap_or(&self.place).clone();
         let key = format!("{}.{key}", self.name);
-        let place = self.place.clone();
         self.document.problem(&place, &key, message);
     }
 
@@ -307,6 +333,25 @@ fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
         DeValue::Datetime(_) => Value::Other("a date"),
     };
     Node { place: Place::Line(line_of(text, spanned.span().start)), value }
+}
+
+/// Reads a variable's text as a TOML list; every part of it stands where the variable does.
+fn list_of(text: &str, place: &Place) -> Option<Vec<Node>> {
+    let text = format!("list = {text}");
+    let table = DeTable::parse(&text).ok()?;
+    let mut list = match nodes(&text, table.get_ref()).remove("list")?.value {
+        Value::List(list) => list,
+        Value::Text(_) | Value::Integer(_) | Value::Table(_) | Value::Raw(_) | Value::Other(_) => {
+            return None;
+        }
+    };
+    for node in &mut list {
+        node.place = place.clone();
+        if let Value::Table(nodes) = &mut node.value {
+            nodes.values_mut().for_each(|node| node.place = place.clone());
+        }
+    }
+    Some(list)
 }
 
 fn line_of(text: &str, byte: usize) -> usize {

@@ -58,7 +58,7 @@ impl GatewayConfig {
     /// # Errors
     /// Lists everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        Self::read(file, std::env::vars())
+        Self::read(file, super::variables()?)
     }
 
     fn read(
@@ -102,9 +102,8 @@ impl GatewayConfig {
     fn read_terminals(&mut self, mut section: Section<'_>, directory: &Path) {
         set(&mut self.listen, section.text("listen", address));
         set(&mut self.allowed_origins, section.texts("allowed_origins"));
-        let has_tokens = section.has("tokens");
         self.tokens = section.tables("tokens", |token| read_token(token, directory));
-        if !self.listen.ip().is_loopback() && !has_tokens {
+        if !self.is_guarded() {
             let message = format!(
                 "{} can be reached from outside, and no tokens are configured; add [[terminals.tokens]] or listen on 127.0.0.1",
                 self.listen
@@ -117,6 +116,11 @@ impl GatewayConfig {
             }
         }
         section.finish();
+    }
+
+    /// Whether only loopback or a token leads to the stock.
+    pub fn is_guarded(&self) -> bool {
+        self.listen.ip().is_loopback() || !self.tokens.is_empty()
     }
 
     fn read_stock(&mut self, mut section: Section<'_>) {

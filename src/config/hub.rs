@@ -43,7 +43,7 @@ impl HubConfig {
     /// Lists everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let foreign = ["gateway", "terminals", "stock"];
-        let mut document = Document::read(file, std::env::vars(), &foreign)?;
+        let mut document = Document::read(file, super::variables()?, &foreign)?;
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {

@@ -9,6 +9,7 @@ mod hub;
 mod mqtt;
 
 pub use self::document::ConfigError;
+use self::document::PREFIX;
 pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
 pub use self::hub::HubConfig;
@@ -25,11 +26,25 @@ fn log_level(text: &str) -> Result<String, String> {
 /// The name of a site, a gateway or a worker: 1 to 64 of `[A-Za-z0-9._-]`, as MQTT topics and
 /// broker rules need it.
 fn name(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+    if crate::sync::topic::is_name(text) {
         return Ok(text.into());
     }
     Err(format!("must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"))
+}
+
+/// The environment variables that are ours.
+fn variables() -> Result<Vec<(String, String)>, ConfigError> {
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX));
+    ours.map(|(name, value)| match (name.into_string(), value.into_string()) {
+        (Ok(name), Ok(value)) => Ok((name, value)),
+        (Ok(name), Err(_)) => {
+            Err(ConfigError::one(format!("environment variable {name}: is not UTF-8")))
+        }
+        (Err(name), _) => {
+            Err(ConfigError::one(format!("environment variable {}: is not UTF-8", name.display())))
+        }
+    })
+    .collect()
 }
 
 fn address(text: &str) -> Result<std::net::SocketAddr, String> {

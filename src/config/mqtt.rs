@@ -44,9 +44,11 @@ impl BrokerUrl {
     /// # Errors
     /// Says what an address looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
+        // Whatever stands before an @ may be a password.
+        let shown = text.rsplit('@').next().unwrap_or_default();
         let wrong = || {
             format!(
-                "must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user or path, is {text:?}"
+                "must be mqtt://HOST:PORT or mqtts://HOST:PORT, without user or path, is {shown:?}"
             )
         };
         let (tls, rest) = match (text.strip_prefix("mqtt://"), text.strip_prefix("mqtts://")) {

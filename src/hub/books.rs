@@ -10,9 +10,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use crate::limits::HUB_GATEWAYS_MAX;
-use crate::stock::{Digest, Entry, Kind, OrderId, Sku};
-use crate::store::{StoreError, get_u64, to_i64};
+use crate::limits::{HUB_GATEWAYS_MAX, STOCK_MAX};
+use crate::stock::{Checks, Entry, Kind, OrderId, Sku};
+use crate::store::{StoreError, get_u64, read_checks, to_i64};
 use crate::sync::frame::Frame;
 use crate::sync::receiver::{Cursor, Verdict, diverged, judge};
 use crate::sync::topic::Topic;
@@ -30,6 +30,7 @@ const SCHEMA: &str = "
         epoch        BLOB    NOT NULL,
         acked_seq    INTEGER NOT NULL,
         digest       INTEGER NOT NULL,
+        chain        INTEGER NOT NULL,
         last_seen_ms INTEGER NOT NULL,
         online       INTEGER NOT NULL,
         fenced       TEXT,
@@ -159,12 +160,15 @@ pub(super) fn take(
             let answer = open_book(db, topic, newest.as_ref(), (epoch, nonce), now_ms)?;
             answer_only(Some(answer))
         }
-        (Verdict::Fence(reason), Some(book), frame) => {
-            answer_only(Some(fence(db, &book, frame, reason, now_ms)?))
+        (Verdict::Fence(reason), Some(book), _) => {
+            set_fence(db, &book, &reason, now_ms)?;
+            answer_only(Some(Answer::Refused(book.cursor.epoch, reason)))
+        }
+        (Verdict::Refuse(reason), _, frame) => {
+            answer_only(Some(Answer::Refused(frame.epoch(), reason)))
         }
         (Verdict::Apply { skip }, Some(book), Frame::Entries(entries)) => {
-            let digest = entries.digest;
-            apply(db, &book, &entries.entries[skip..], digest, now_ms)
+            apply(db, &book, &entries.entries[skip..], entries.checks, now_ms)
         }
         (Verdict::Known, Some(book), _) => {
             seen(db, &book, now_ms)?;
@@ -174,20 +178,31 @@ pub(super) fn take(
             seen(db, &book, now_ms)?;
             answer_only(Some(Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, nonce)))
         }
-        (_, _, _) => answer_only(None),
+        // A stray frame, or a verdict that these books and this frame cannot come to.
+        (
+            Verdict::Ignore
+            | Verdict::Fence(_)
+            | Verdict::Apply { .. }
+            | Verdict::Known
+            | Verdict::Resume,
+            _,
+            _,
+        ) => answer_only(None),
     }
 }
 
-/// Notes whether a gateway is connected to the broker.
+/// Notes whether a gateway is connected to the broker; `seen` if it has just said so itself.
 pub(super) fn set_online(
     db: &Transaction<'_>,
     topic: &Topic,
     online: bool,
+    seen: bool,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE book SET online = ?1, last_seen_ms = max(last_seen_ms, ?2)
-               WHERE id = (SELECT max(id) FROM book WHERE site = ?3 AND gateway = ?4)";
-    db.prepare_cached(sql)?.execute(params![online, now_ms, topic.site, topic.gateway])?;
+    let sql = "UPDATE book SET online = ?1, last_seen_ms = iif(?2, ?3, last_seen_ms)
+               WHERE id = (SELECT max(id) FROM book WHERE site = ?4 AND gateway = ?5)";
+    let row = params![online, seen, now_ms, topic.site, topic.gateway];
+    db.prepare_cached(sql)?.execute(row)?;
     Ok(())
 }
 
@@ -213,15 +228,15 @@ fn create(db: &mut Connection) -> Result<(), StoreError> {
 
 /// The books of a gateway, the one in force last.
 fn books_of(db: &Connection, topic: &Topic) -> Result<Vec<Book>, StoreError> {
-    let sql = "SELECT id, epoch, acked_seq, digest, fenced FROM book
+    let sql = "SELECT id, epoch, acked_seq, digest, chain, fenced FROM book
                WHERE site = ?1 AND gateway = ?2 ORDER BY id";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([&topic.site, &topic.gateway], |row| {
         let cursor = Cursor {
             epoch: Uuid::from_bytes(row.get(1)?),
             acked_seq: get_u64(row, 2)?,
-            digest: Digest(row.get::<_, i64>(3)?.cast_unsigned()),
-            fenced: row.get(4)?,
+            checks: read_checks(row, 3)?,
+            fenced: row.get(5)?,
         };
         Ok(Book { id: row.get(0)?, cursor })
     })?;
@@ -252,30 +267,10 @@ fn open_book(
         db.execute("UPDATE book SET online = 0 WHERE id = ?1", [replaced.map(|old| old.id)])?;
     }
     let sql =
-        "INSERT INTO book (site, gateway, epoch, acked_seq, digest, last_seen_ms, online, problem)
-               VALUES (?1, ?2, ?3, 0, 0, ?4, 1, ?5)";
+        "INSERT INTO book (site, gateway, epoch, acked_seq, digest, chain, last_seen_ms, online, problem)
+               VALUES (?1, ?2, ?3, 0, 0, 0, ?4, 1, ?5)";
     db.execute(sql, params![topic.site, topic.gateway, epoch.as_bytes(), now_ms, problem])?;
     Ok(Answer::Resume(epoch, 0, nonce))
-}
-
-/// Keeps the books in force as they are. Frames of an older database leave them open.
-fn fence(
-    db: &Transaction<'_>,
-    book: &Book,
-    frame: &Frame,
-    reason: String,
-    now_ms: i64,
-) -> Result<Answer, StoreError> {
-    let epoch = frame.epoch();
-    if epoch == book.cursor.epoch {
-        let sql = "UPDATE book SET fenced = ?1, problem = ?1, last_seen_ms = ?2 WHERE id = ?3";
-        db.prepare_cached(sql)?.execute(params![reason, now_ms, book.id])?;
-    } else {
-        let problem = format!("an older database speaks again: {reason}");
-        let sql = "UPDATE book SET problem = ?1 WHERE id = ?2";
-        db.prepare_cached(sql)?.execute(params![problem, book.id])?;
-    }
-    Ok(Answer::Refused(epoch, reason))
 }
 
 fn seen(db: &Transaction<'_>, book: &Book, now_ms: i64) -> Result<(), StoreError> {
@@ -289,31 +284,39 @@ fn apply(
     db: &Transaction<'_>,
     book: &Book,
     entries: &[Entry],
-    digest: Digest,
+    checks: Checks,
     now_ms: i64,
 ) -> Result<Taken, StoreError> {
     let mut held = held_before(db, book, entries)?;
-    let mut reached = book.cursor.digest;
+    let mut reached = book.cursor.checks;
+    let mut sound = true;
     for entry in entries {
         let figures = held.get_mut(&entry.sku).expect("read for every SKU of the frame");
         let before = *figures;
         figures.0 += entry.change;
         figures.1 += entry.reserved_change;
-        reached = reached.moved(&entry.sku, before, *figures);
+        sound &= 0 <= figures.1 && figures.1 <= figures.0 && figures.0 <= STOCK_MAX;
+        if !sound {
+            break;
+        }
+        reached.digest = reached.digest.moved(&entry.sku, before, *figures);
+        reached.chain = reached.chain.with(entry);
     }
     let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
-    let sound = held.values().all(|&(on_hand, reserved)| 0 <= reserved && reserved <= on_hand);
-    if reached != digest || !sound {
-        return refuse_diverged(db, book, last_seq, now_ms);
+    if reached != checks || !sound {
+        let reason = diverged(last_seq);
+        set_fence(db, book, &reason, now_ms)?;
+        return Ok(Taken { entries: 0, answer: Some(Answer::Refused(book.cursor.epoch, reason)) });
     }
     insert_entries(db, book, entries)?;
     save_held(db, book, &held)?;
     save_flows(db, entries)?;
-    let sql = "UPDATE book SET acked_seq = ?1, digest = ?2, last_seen_ms = ?3, online = 1
-               WHERE id = ?4";
+    let sql = "UPDATE book SET acked_seq = ?1, digest = ?2, chain = ?3, last_seen_ms = ?4,
+               online = 1 WHERE id = ?5";
     db.prepare_cached(sql)?.execute(params![
         to_i64(last_seq),
-        reached.0.cast_signed(),
+        reached.digest.0.cast_signed(),
+        reached.chain.0.cast_signed(),
         now_ms,
         book.id
     ])?;
@@ -321,16 +324,15 @@ fn apply(
     Ok(Taken { entries: entries.len() as u64, answer })
 }
 
-fn refuse_diverged(
+fn set_fence(
     db: &Transaction<'_>,
     book: &Book,
-    seq: u64,
+    reason: &str,
     now_ms: i64,
-) -> Result<Taken, StoreError> {
-    let reason = diverged(seq);
+) -> Result<(), StoreError> {
     let sql = "UPDATE book SET fenced = ?1, problem = ?1, last_seen_ms = ?2 WHERE id = ?3";
     db.prepare_cached(sql)?.execute(params![reason, now_ms, book.id])?;
-    Ok(Taken { entries: 0, answer: Some(Answer::Refused(book.cursor.epoch, reason)) })
+    Ok(())
 }
 
 fn held_before(

@@ -26,7 +26,12 @@ pub(super) enum Job {
     /// A frame from a gateway.
     Frame(Topic, Frame),
     /// A gateway's connection to the broker came or went.
-    Online(Topic, bool),
+    Online {
+        topic: Topic,
+        online: bool,
+        /// Said just now, and not retained by the broker from before.
+        fresh: bool,
+    },
     /// The hub is connected: tell every gateway where it stands, so that none has to wait.
     Announce,
 }
@@ -79,7 +84,10 @@ impl Clerk {
                 Job::Frame(topic, frame) => {
                     taken.push((topic, take(&transaction, topic, frame, now_ms)?));
                 }
-                Job::Online(topic, online) => set_online(&transaction, topic, *online, now_ms)?,
+                Job::Online { topic, online, fresh } => {
+                    let seen = *online && *fresh;
+                    set_online(&transaction, topic, *online, seen, now_ms)?;
+                }
                 Job::Announce => {}
             }
         }

@@ -18,14 +18,16 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "kind": "hello",
             "epoch": Uuid::from(hello.epoch),
             "ledger_seq": hello.ledger_seq,
-            "digest": format!("{:016x}", hello.digest.0),
+            "digest": format!("{:016x}", hello.checks.digest.0),
+            "chain": format!("{:016x}", hello.checks.chain.0),
             "nonce": hello.nonce,
             "software": hello.software,
         }),
         Frame::Entries(entries) => json!({
             "kind": "entries",
             "epoch": Uuid::from(entries.epoch),
-            "digest": format!("{:016x}", entries.digest.0),
+            "digest": format!("{:016x}", entries.checks.digest.0),
+            "chain": format!("{:016x}", entries.checks.chain.0),
             "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
         }),
         Frame::Resume(Resume { position, nonce }) => json!({

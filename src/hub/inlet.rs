@@ -83,8 +83,8 @@ impl Inlet {
                         return error.to_string();
                     }
                 }
-                Event::Received { topic, payload } => {
-                    if let Some(job) = self.job(&topic, &payload) {
+                Event::Received { topic, payload, retained } => {
+                    if let Some(job) = self.job(&topic, &payload, retained) {
                         // Waiting here slows the broker down, which is what is wanted.
                         let _ = self.jobs.send(job).await;
                     }
@@ -109,7 +109,7 @@ impl Inlet {
         Ok(())
     }
 
-    fn job(&mut self, topic: &str, payload: &[u8]) -> Option<Job> {
+    fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<Job> {
         let (topic, channel) = Topic::parse(topic)?;
         match channel {
             Channel::Up => match Frame::decode(payload) {
@@ -119,7 +119,10 @@ impl Inlet {
                     None
                 }
             },
-            Channel::State => Some(Job::Online(topic, online(payload)?)),
+            Channel::State => {
+                let online = online(payload)?;
+                Some(Job::Online { topic, online, fresh: !retained })
+            }
             Channel::Down => None,
         }
     }

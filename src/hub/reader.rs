@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
 use crate::json::ledger_json;
-use crate::stock::{Digest, Entry, Kind, OrderId, Origin, Posted, RequestId, Seq, Sku};
-use crate::store::{StoreError, get_u64, stored, to_i64};
+use crate::stock::{Origin, Seq};
+use crate::store::{StoreError, get_u64, read_entry, to_i64};
 
 /// The reading side of the books.
 #[derive(Clone, Debug)]
@@ -238,27 +238,9 @@ pub(super) fn ledger(
     let sql = "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms
                FROM entry WHERE book = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![book, after, to_i64(limit as u64)], read_posted)?;
+    let rows = statement.query_map(params![book, after, to_i64(limit as u64)], read_entry)?;
     let entries = rows.collect::<Result<Vec<_>, _>>()?;
     Ok(Some(ledger_json(&origin, &entries, last_seq)))
-}
-
-fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
-    let code: u8 = row.get(1)?;
-    let kind = Kind::from_code(code)
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, i64::from(code)))?;
-    let order_id: Option<String> = row.get(5)?;
-    let entry = Entry {
-        seq: get_u64(row, 0)?,
-        kind,
-        sku: stored(2, Sku::parse(row.get_ref(2)?.as_str()?))?,
-        change: row.get(3)?,
-        reserved_change: row.get(4)?,
-        order_id: order_id.map(|id| stored(5, OrderId::parse(&id))).transpose()?,
-        request_id: stored(6, RequestId::parse(row.get_ref(6)?.as_str()?))?,
-        at_ms: row.get(7)?,
-    };
-    Ok(Posted { entry, digest: Digest::default() })
 }
 
 pub(super) fn reconcile(

@@ -73,6 +73,19 @@ pub enum Action {
 }
 
 impl Action {
+    /// How many SKUs it may change, as far as its own lines tell.
+    pub fn line_count(&self) -> usize {
+        match self {
+            Self::Deduct { lines, .. }
+            | Self::Restock { lines, .. }
+            | Self::Reserve { lines, .. } => lines.len(),
+            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => {
+                lines.as_ref().map_or(1, Vec::len)
+            }
+            Self::Count { .. } | Self::Release { .. } => 1,
+        }
+    }
+
     /// Identifies the body of a request, to tell a repetition from another request under the
     /// same name.
     pub fn fingerprint(&self) -> Fingerprint {

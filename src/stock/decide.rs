@@ -176,14 +176,20 @@ impl Draft<'_> {
     }
 
     fn repeat_of<R: Records>(
-        &self,
+        &mut self,
         command: &Command,
         id: RequestId,
         records: &R,
     ) -> Result<Answer, R::Error> {
-        let record = self.record(&id, records)?;
-        let record = record.expect("a reservation's record is written with the one that closed it");
-        Ok(repeat(command, record, id))
+        match self.record(&id, records)? {
+            Some(record) => Ok(repeat(command, record, id)),
+            // It was forgotten a moment before the reservation itself will be.
+            None => {
+                let reservation = command.request_id.clone();
+                let outcome = Err(Refusal::ReservationClosed { reservation });
+                Ok(Ok(self.settle(command, None, outcome)))
+            }
+        }
     }
 
     fn deduct<E>(&self, order_id: Option<&OrderId>, lines: &[Line]) -> Result<Decision, No<E>> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Now;
-use crate::stock::{Digest, Item, Posted, Stock};
+use crate::stock::{Checks, Item, Posted, Stock};
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
 mod properties {
@@ -225,8 +225,8 @@ impl Shop {
     /// Adds the ledger up from nothing and compares.
     fn check(&self) {
         let mut items: BTreeMap<Sku, Item> = BTreeMap::new();
-        let mut digest = Digest::default();
-        for (Posted { entry, digest: posted }, seq) in self.ledger.iter().zip(1..) {
+        let mut checks = Checks::default();
+        for (Posted { entry, checks: posted }, seq) in self.ledger.iter().zip(1..) {
             assert_eq!(entry.seq, seq, "the ledger has no gap");
             let item = items.entry(entry.sku.clone()).or_default();
             let before = item.figures();
@@ -234,8 +234,9 @@ impl Shop {
             item.reserved += entry.reserved_change;
             item.version = seq;
             assert!(0 <= item.reserved && item.reserved <= item.on_hand, "{entry:?}");
-            digest = digest.moved(&entry.sku, before, item.figures());
-            assert_eq!(digest, *posted);
+            checks.digest = checks.digest.moved(&entry.sku, before, item.figures());
+            checks.chain = checks.chain.with(entry);
+            assert_eq!(checks, *posted);
         }
         let held: BTreeMap<Sku, i64> = self.held();
         for (sku, item) in &items {
@@ -246,7 +247,8 @@ impl Shop {
             );
         }
         let holds = self.stock.holds.clone();
-        assert_eq!(Stock::load(items, holds, self.ledger.len() as u64), self.stock);
+        let loaded = Stock::load(items, holds, self.ledger.len() as u64, checks.chain);
+        assert_eq!(loaded, self.stock);
     }
 
     fn held(&self) -> BTreeMap<Sku, i64> {

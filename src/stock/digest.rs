@@ -1,13 +1,18 @@
-//! A number that two parties compare to know that they hold the same stock.
+//! Numbers that two parties compare to know that they hold the same.
+//!
+//! The [`Chain`] of a ledger is a hash over every field of every entry up to a position: equal
+//! only for the same history. The [`Digest`] says that the stock is the same, however it came
+//! to be so.
 //!
 //! The digest of a stock is the wrapping sum of one 64-bit hash per SKU whose stock is not all
 //! zero. A sum does not depend on the order of the SKUs, and one change costs two hashes, so
-//! both sides keep it at every entry of the ledger. It finds accidents, not forgers.
+//! both sides keep it at every entry of the ledger. Both numbers find accidents, not forgers.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::types::Sku;
+use super::entry::Entry;
+use super::types::{OrderId, Sku};
 
 /// The digest of a whole stock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,42 @@ impl Digest {
     pub fn moved(self, sku: &Sku, before: (i64, i64), after: (i64, i64)) -> Self {
         Self(self.0.wrapping_sub(term(sku, before)).wrapping_add(term(sku, after)))
     }
+}
+
+/// The hash of a ledger up to a position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain(pub u64);
+
+impl Chain {
+    /// The chain with one entry more: xxh3-64 of the chain before it, then the entry's kind (one
+    /// byte), change, reserved change and time, then SKU, order id and request id, each with its
+    /// length before it (255 for no order id). Numbers are little-endian, lengths one byte.
+    #[must_use]
+    pub fn with(self, entry: &Entry) -> Self {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend(self.0.to_le_bytes());
+        bytes.push(entry.kind.code());
+        for number in [entry.change, entry.reserved_change, entry.at_ms] {
+            bytes.extend(number.to_le_bytes());
+        }
+        let order_id = entry.order_id.as_ref().map(OrderId::as_str);
+        for text in [Some(entry.sku.as_str()), order_id, Some(entry.request_id.as_str())] {
+            let length =
+                text.map_or(u8::MAX, |text| u8::try_from(text.len()).expect("ids are short"));
+            bytes.push(length);
+            bytes.extend(text.unwrap_or_default().as_bytes());
+        }
+        Self(xxh3_64(&bytes))
+    }
+}
+
+/// What two parties compare at a position of a ledger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checks {
+    /// Of the stock.
+    pub digest: Digest,
+    /// Of the ledger.
+    pub chain: Chain,
 }
 
 /// xxh3-64 of the SKU's bytes, then on hand and reserved as 64-bit little-endian numbers.
@@ -37,6 +78,36 @@ fn term(sku: &Sku, (on_hand, reserved): (i64, i64)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stock::{Kind, RequestId};
+
+    #[test]
+    fn every_field_of_an_entry_is_in_the_chain() {
+        let entry = Entry {
+            seq: 1,
+            kind: Kind::Deduct,
+            sku: Sku::parse("A").unwrap(),
+            change: -1,
+            reserved_change: 0,
+            order_id: Some(OrderId::parse("o1").unwrap()),
+            request_id: RequestId::parse("r1").unwrap(),
+            at_ms: 7,
+        };
+        let others = [
+            Entry { kind: Kind::Commit, ..entry.clone() },
+            Entry { sku: Sku::parse("B").unwrap(), ..entry.clone() },
+            Entry { change: -2, ..entry.clone() },
+            Entry { reserved_change: -1, ..entry.clone() },
+            Entry { order_id: None, ..entry.clone() },
+            Entry { request_id: RequestId::parse("r2").unwrap(), ..entry.clone() },
+            Entry { at_ms: 8, ..entry.clone() },
+        ];
+        let chain = Chain(5).with(&entry);
+        assert_eq!(chain, Chain(5).with(&entry));
+        assert_ne!(chain, Chain(6).with(&entry), "and so is all that came before it");
+        for other in others {
+            assert_ne!(chain, Chain(5).with(&other), "{other:?}");
+        }
+    }
 
     #[test]
     fn the_order_of_changes_does_not_matter_and_zero_stock_leaves_no_trace() {

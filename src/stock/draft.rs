@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::decide::{Decision, Movement};
-use super::digest::Digest;
+use super::digest::Checks;
 use super::entry::{Entry, Kind, Posted};
 use super::record::{AppliedLine, Closed, Record, Records};
 use super::types::{OrderId, RequestId, Seq, Sku};
@@ -23,7 +23,7 @@ pub struct Draft<'a> {
     records: BTreeMap<RequestId, Record>,
     entries: Vec<Posted>,
     seq: Seq,
-    digest: Digest,
+    checks: Checks,
 }
 
 /// What a batch changes, ready for the disk and then for [`Stock::apply`].
@@ -41,8 +41,8 @@ pub struct Changes {
     pub holds: Vec<(RequestId, Option<Hold>)>,
     /// The ledger's last position after the batch.
     pub seq: Seq,
-    /// The digest after the batch.
-    pub digest: Digest,
+    /// The checks after the batch.
+    pub checks: Checks,
 }
 
 impl Changes {
@@ -66,7 +66,7 @@ impl<'a> Draft<'a> {
             records: BTreeMap::new(),
             entries: Vec::new(),
             seq: stock.seq,
-            digest: stock.digest,
+            checks: stock.checks,
         }
     }
 
@@ -180,7 +180,8 @@ impl<'a> Draft<'a> {
                     request_id: request_id.clone(),
                     at_ms: self.now.wall_ms,
                 };
-                self.entries.push(Posted { entry, digest: self.digest });
+                self.checks.chain = self.checks.chain.with(&entry);
+                self.entries.push(Posted { entry, checks: self.checks });
                 line
             })
             .collect()
@@ -198,7 +199,8 @@ impl<'a> Draft<'a> {
             0 <= after.reserved && after.reserved <= after.on_hand && after.on_hand <= STOCK_MAX,
             "every rule checks the line before it moves it: {movement:?} on {before:?}",
         );
-        self.digest = self.digest.moved(&movement.sku, before.figures(), after.figures());
+        self.checks.digest =
+            self.checks.digest.moved(&movement.sku, before.figures(), after.figures());
         self.items.insert(movement.sku.clone(), after);
         after
     }
@@ -217,7 +219,7 @@ impl<'a> Draft<'a> {
             records: self.records.into_iter().collect(),
             holds: self.holds.into_iter().collect(),
             seq: self.seq,
-            digest: self.digest,
+            checks: self.checks,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::digest::Digest;
+use super::digest::Checks;
 use super::types::{OrderId, RequestId, Seq, Sku};
 
 /// What a ledger entry records. The numbers are on disk and on the wire: append only.
@@ -95,13 +95,13 @@ pub struct Entry {
     pub at_ms: i64,
 }
 
-/// An entry in its place: with the digest of the gateway's whole stock after it.
+/// An entry in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
     /// The fact.
     pub entry: Entry,
-    /// What hub and `doctor` compare with.
-    pub digest: Digest,
+    /// What hub and `doctor` compare with, after it.
+    pub checks: Checks,
 }
 
 /// Who wrote a ledger: the names of a gateway and of its database.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::command::{Action, Command, Fingerprint, merge_lines};
 pub use self::decide::{Answer, Decided, Undecided};
-pub use self::digest::Digest;
+pub use self::digest::{Chain, Checks, Digest};
 pub use self::draft::{Changes, Draft};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
 pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
@@ -72,19 +72,21 @@ pub struct Stock {
     holds: BTreeMap<RequestId, Hold>,
     deadlines: BTreeSet<(u64, RequestId)>,
     seq: Seq,
-    digest: Digest,
+    checks: Checks,
 }
 
 impl Stock {
-    /// The stock as it was stored; `seq` is the ledger's last position.
+    /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry.
     pub fn load(
         items: impl IntoIterator<Item = (Sku, Item)>,
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
         seq: Seq,
+        chain: Chain,
     ) -> Self {
-        let mut stock = Self { seq, ..Self::default() };
+        let checks = Checks { chain, ..Checks::default() };
+        let mut stock = Self { seq, checks, ..Self::default() };
         for (sku, item) in items {
-            stock.digest = stock.digest.moved(&sku, (0, 0), item.figures());
+            stock.checks.digest = stock.checks.digest.moved(&sku, (0, 0), item.figures());
             stock.set_item(sku, item);
         }
         for (id, hold) in holds {
@@ -106,7 +108,7 @@ impl Stock {
             self.set_hold(id.clone(), hold.clone());
         }
         self.seq = changes.seq;
-        self.digest = changes.digest;
+        self.checks = changes.checks;
     }
 
     fn set_item(&mut self, sku: Sku, item: Item) {
@@ -131,9 +133,9 @@ impl Stock {
         self.seq
     }
 
-    /// The digest of the whole stock.
-    pub fn digest(&self) -> Digest {
-        self.digest
+    /// The digest of the whole stock and the chain of the whole ledger.
+    pub fn checks(&self) -> Checks {
+        self.checks
     }
 
     /// How many SKUs are known.
@@ -170,6 +172,20 @@ impl Stock {
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         let after = (Bound::Excluded(seq), Bound::Unbounded);
         self.by_version.range(after).map(|(_, sku)| (sku, &self.items[sku]))
+    }
+
+    /// A SKU whose open reservations do not add up to what is reserved of it; there is none
+    /// unless the database is damaged.
+    pub fn sku_with_wrong_holds(&self) -> Option<&Sku> {
+        let mut reserved: BTreeMap<&Sku, i64> = BTreeMap::new();
+        for line in self.holds.values().flat_map(|hold| &hold.lines) {
+            *reserved.entry(&line.sku).or_default() += line.quantity.units();
+        }
+        let wrong = self
+            .items
+            .iter()
+            .find(|(sku, item)| reserved.remove(sku).unwrap_or(0) != item.reserved);
+        wrong.map(|(sku, _)| sku).or_else(|| reserved.into_keys().next())
     }
 
     /// When the next reservation ends, in milliseconds of running time.

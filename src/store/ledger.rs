@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{StoreError, get_u64, open_read_only, stored, to_i64};
-use crate::stock::{Digest, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
+use crate::stock::{Chain, Checks, Digest, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
 
 pub(super) fn append(db: &Transaction<'_>, entries: &[Posted]) -> Result<(), StoreError> {
     let mut insert =
-        db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
-    for Posted { entry, digest } in entries {
+        db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    for Posted { entry, checks } in entries {
         insert.execute(params![
             to_i64(entry.seq),
             entry.kind.code(),
@@ -21,18 +21,17 @@ pub(super) fn append(db: &Transaction<'_>, entries: &[Posted]) -> Result<(), Sto
             entry.order_id.as_ref().map(OrderId::as_str),
             entry.request_id.as_str(),
             entry.at_ms,
-            digest.0.cast_signed(),
+            checks.digest.0.cast_signed(),
+            checks.chain.0.cast_signed(),
         ])?;
     }
     Ok(())
 }
 
-/// The position and digest of the last entry. Pruning never takes it.
-pub(super) fn last(db: &Connection) -> Result<Option<(Seq, Digest)>, StoreError> {
-    let sql = "SELECT seq, digest FROM ledger ORDER BY seq DESC LIMIT 1";
-    let row = db.query_row(sql, [], |row| {
-        Ok((get_u64(row, 0)?, Digest(row.get::<_, i64>(1)?.cast_unsigned())))
-    });
+/// The position and checks of the last entry. Pruning never takes it.
+pub(super) fn last(db: &Connection) -> Result<Option<(Seq, Checks)>, StoreError> {
+    let sql = "SELECT seq, digest, chain FROM ledger ORDER BY seq DESC LIMIT 1";
+    let row = db.query_row(sql, [], |row| Ok((get_u64(row, 0)?, read_checks(row, 1)?)));
     Ok(row.optional()?)
 }
 
@@ -41,7 +40,8 @@ pub(super) fn last(db: &Connection) -> Result<Option<(Seq, Digest)>, StoreError>
 /// # Errors
 /// If the database cannot be read.
 pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
-    let sql = "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms, digest
+    let sql =
+        "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms, digest, chain
                FROM ledger WHERE seq > ?1 ORDER BY seq LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -51,11 +51,17 @@ pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Post
 }
 
 fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
+    Ok(Posted { entry: read_entry(row)?, checks: read_checks(row, 8)? })
+}
+
+/// Reads an entry from columns in the order seq, kind, sku, change, reserved_change, order_id,
+/// request_id, at_ms.
+pub(crate) fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let code: u8 = row.get(1)?;
     let kind = Kind::from_code(code)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, i64::from(code)))?;
     let order_id: Option<String> = row.get(5)?;
-    let entry = Entry {
+    Ok(Entry {
         seq: get_u64(row, 0)?,
         kind,
         sku: stored(2, Sku::parse(row.get_ref(2)?.as_str()?))?,
@@ -64,8 +70,15 @@ fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
         order_id: order_id.map(|id| stored(5, OrderId::parse(&id))).transpose()?,
         request_id: stored(6, RequestId::parse(row.get_ref(6)?.as_str()?))?,
         at_ms: row.get(7)?,
-    };
-    Ok(Posted { entry, digest: Digest(row.get::<_, i64>(8)?.cast_unsigned()) })
+    })
+}
+
+/// Reads digest and chain from two columns.
+pub(crate) fn read_checks(row: &Row<'_>, first: usize) -> rusqlite::Result<Checks> {
+    Ok(Checks {
+        digest: Digest(row.get::<_, i64>(first)?.cast_unsigned()),
+        chain: Chain(row.get::<_, i64>(first + 1)?.cast_unsigned()),
+    })
 }
 
 /// Reads the ledger beside the writer, on a connection of its own.

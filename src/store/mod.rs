@@ -17,8 +17,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use uuid::Uuid;
 
 pub use self::ledger::{LedgerReader, read_ledger};
+#[cfg(feature = "hub")]
+pub(crate) use self::ledger::{read_checks, read_entry};
 use crate::limits::DATABASE_WAIT;
-use crate::stock::{Changes, Digest, Origin, Seq, Stock};
+use crate::stock::{Changes, Origin, Seq, Stock};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
@@ -249,14 +251,19 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
 /// # Errors
 /// If it cannot be read, or does not match the ledger.
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
-    let (seq, digest) = ledger::last(db)?.unwrap_or((0, Digest::default()));
-    let stock = Stock::load(stock::items(db)?, stock::holds(db)?, seq);
-    if stock.digest() != digest {
+    let (seq, checks) = ledger::last(db)?.unwrap_or_default();
+    let stock = Stock::load(stock::items(db)?, stock::holds(db)?, seq, checks.chain);
+    if stock.checks() != checks {
         return Err(StoreError::Damaged(format!(
             "the stock does not match the ledger at entry {seq}"
         )));
     }
-    Ok(stock)
+    match stock.sku_with_wrong_holds() {
+        Some(sku) => Err(StoreError::Damaged(format!(
+            "the open reservations of SKU {sku} do not add up to what is reserved"
+        ))),
+        None => Ok(stock),
+    }
 }
 
 fn save_position(db: &Connection, position: Position) -> Result<(), StoreError> {

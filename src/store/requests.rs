@@ -25,21 +25,21 @@ pub(super) fn save(
     records: &[(RequestId, Record)],
     mut next: i64,
 ) -> Result<i64, StoreError> {
-    let mut upsert = db.prepare_cached(
-        "INSERT INTO request VALUES (?1, ?2, ?3)
-         ON CONFLICT (id) DO UPDATE SET record = excluded.record",
-    )?;
+    // A changed record gets a new number: its age counts from its last change.
+    let mut upsert = db.prepare_cached("INSERT OR REPLACE INTO request VALUES (?1, ?2, ?3)")?;
     for (id, record) in records {
         upsert.execute(params![next, id.as_str(), encode(record)])?;
-        // A changed record leaves its number unused; the order of numbers is all that matters.
         next += 1;
     }
     Ok(next)
 }
 
-/// The number of the newest record.
+/// The highest number ever given, whether its record is still there or not: a number given twice
+/// would be as old as the marks say of the first one, and forgotten at once.
 pub(super) fn last(db: &Connection) -> Result<i64, StoreError> {
-    Ok(db.query_row("SELECT coalesce(max(n), 0) FROM request", [], |row| row.get(0))?)
+    let sql = "SELECT max((SELECT coalesce(max(n), 0) FROM request),
+                          (SELECT coalesce(max(request_n), 0) FROM mark))";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
 }
 
 fn encode(record: &Record) -> Vec<u8> {

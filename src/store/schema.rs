@@ -29,7 +29,8 @@ const STEPS: [&str; 1] = ["
         order_id        TEXT,
         request_id      TEXT    NOT NULL,
         at_ms           INTEGER NOT NULL,
-        digest          INTEGER NOT NULL
+        digest          INTEGER NOT NULL,
+        chain           INTEGER NOT NULL
     ) STRICT;
 
     -- The sums of the ledger's pruned entries: opening + ledger = stock.

@@ -17,8 +17,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
-use crate::stock::{Digest, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, STOCK_MAX};
+use crate::stock::{Checks, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
 
 const MAGIC: [u8; 2] = *b"SG";
 const VERSION: u8 = 1;
@@ -55,8 +55,8 @@ pub struct Hello {
     pub epoch: Epoch,
     /// How far its ledger goes.
     pub ledger_seq: Seq,
-    /// The digest of its stock there.
-    pub digest: Digest,
+    /// The digest of its stock and the chain of its ledger there.
+    pub checks: Checks,
     /// Given back in the answer, so that a late answer to an earlier greeting is not taken for
     /// the answer to this one.
     pub nonce: u64,
@@ -69,8 +69,8 @@ pub struct Hello {
 pub struct Entries {
     /// Of which database.
     pub epoch: Epoch,
-    /// The digest of its stock after the last of them.
-    pub digest: Digest,
+    /// The digest of its stock and the chain of its ledger after the last of them.
+    pub checks: Checks,
     /// At least one, numbered without a gap.
     pub entries: Vec<Entry>,
 }
@@ -159,7 +159,7 @@ pub enum FrameError {
 struct EntriesHead {
     epoch: Epoch,
     first_seq: Seq,
-    digest: Digest,
+    checks: Checks,
     count: u32,
 }
 
@@ -192,9 +192,9 @@ impl Frame {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => seal(HELLO, &plain(hello)),
-            Self::Entries(Entries { epoch, digest, entries }) => {
+            Self::Entries(Entries { epoch, checks, entries }) => {
                 let rows: Vec<u8> = entries.iter().flat_map(|entry| plain(&row(entry))).collect();
-                seal_entries(*epoch, entries[0].seq, *digest, entries.len(), &rows)
+                seal_entries(*epoch, entries[0].seq, *checks, entries.len(), &rows)
             }
             Self::Resume(resume) => seal(RESUME, &plain(resume)),
             Self::Ack(position) => seal(ACK, &plain(position)),
@@ -226,8 +226,8 @@ impl Frame {
 /// # Panics
 /// If there are none: there is nothing to send then.
 pub fn pack(epoch: Uuid, posted: &[Posted]) -> (Vec<u8>, usize) {
-    /// The epoch, and three numbers of at most ten bytes.
-    const HEAD_BYTES_MAX: usize = 16 + 3 * 10;
+    /// The epoch, and four numbers of at most ten bytes.
+    const HEAD_BYTES_MAX: usize = 16 + 4 * 10;
     let first = posted.first().expect("the caller has something to send");
     let mut rows = Vec::new();
     let mut taken = 0;
@@ -239,19 +239,19 @@ pub fn pack(epoch: Uuid, posted: &[Posted]) -> (Vec<u8>, usize) {
         rows.extend(encoded);
         taken += 1;
     }
-    let digest = posted[taken - 1].digest;
-    (seal_entries(epoch.into(), first.entry.seq, digest, taken, &rows), taken)
+    let checks = posted[taken - 1].checks;
+    (seal_entries(epoch.into(), first.entry.seq, checks, taken, &rows), taken)
 }
 
 fn seal_entries(
     epoch: Epoch,
     first_seq: Seq,
-    digest: Digest,
+    checks: Checks,
     count: usize,
     rows: &[u8],
 ) -> Vec<u8> {
     let count = u32::try_from(count).expect("at most a thousand entries a frame");
-    let mut body = plain(&EntriesHead { epoch, first_seq, digest, count });
+    let mut body = plain(&EntriesHead { epoch, first_seq, checks, count });
     body.extend(rows);
     seal(ENTRIES, &body)
 }
@@ -275,7 +275,7 @@ fn decode_entries(body: &[u8]) -> Result<Entries, FrameError> {
     if !rest.is_empty() {
         return Err(FrameError::Body("there are bytes behind the last entry"));
     }
-    Ok(Entries { epoch: head.epoch, digest: head.digest, entries })
+    Ok(Entries { epoch: head.epoch, checks: head.checks, entries })
 }
 
 fn row(entry: &Entry) -> Row {
@@ -293,6 +293,10 @@ fn row(entry: &Entry) -> Row {
 impl Row {
     fn entry(self, seq: Seq) -> Result<Entry, FrameError> {
         let kind = Kind::from_code(self.kind);
+        let changes = [self.change, self.reserved_change];
+        if changes.iter().any(|change| change.unsigned_abs() > STOCK_MAX.unsigned_abs()) {
+            return Err(FrameError::Body("a change is out of range"));
+        }
         Ok(Entry {
             seq,
             kind: kind.ok_or(FrameError::Body("an entry is of an unknown kind"))?,

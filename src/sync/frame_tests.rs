@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::stock::{Chain, Digest};
 
 /// Frames as they are on the wire, for ever; written as hexadecimal digits.
 const GOLDEN: [&str; 6] = [
@@ -57,7 +58,7 @@ fn other_versions_and_kinds_are_told_apart_from_damage() {
 #[test]
 fn counts_are_checked_before_anything_is_allocated() {
     for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
-        let head = EntriesHead { epoch: epoch(), first_seq, digest: Digest(0), count };
+        let head = EntriesHead { epoch: epoch(), first_seq, checks: checks(0), count };
         let frame = seal(ENTRIES, &plain(&head));
         assert!(matches!(Frame::decode(&frame), Err(FrameError::Body(_))), "{first_seq} {count}");
     }
@@ -66,20 +67,20 @@ fn counts_are_checked_before_anything_is_allocated() {
 #[test]
 fn a_long_backlog_is_packed_into_frames_within_the_limit() {
     let posted: Vec<Posted> = (1..=2_500)
-        .map(|seq| Posted { entry: entry(seq, &"x".repeat(64)), digest: Digest(seq) })
+        .map(|seq| Posted { entry: entry(seq, &"x".repeat(64)), checks: checks(seq) })
         .collect();
     let mut rest = posted.as_slice();
     while !rest.is_empty() {
         let (frame, taken) = pack(epoch().into(), rest);
         assert!(taken > 0 && frame.len() <= FRAME_BYTES_MAX);
         let Ok(Frame::Entries(entries)) = Frame::decode(&frame) else { panic!("it was packed") };
-        assert_eq!(entries.digest, rest[taken - 1].digest);
+        assert_eq!(entries.checks, rest[taken - 1].checks);
         let facts: Vec<Entry> = rest[..taken].iter().map(|posted| posted.entry.clone()).collect();
         assert_eq!(entries.entries, facts);
         rest = &rest[taken..];
     }
     let short: Vec<Posted> =
-        (1..=2_500).map(|seq| Posted { entry: entry(seq, "s"), digest: Digest(0) }).collect();
+        (1..=2_500).map(|seq| Posted { entry: entry(seq, "s"), checks: checks(0) }).collect();
     assert!(pack(epoch().into(), &short).1 <= FRAME_ENTRIES_MAX);
 }
 
@@ -109,12 +110,12 @@ fn samples() -> Vec<Frame> {
     let hello = Hello {
         epoch: epoch(),
         ledger_seq: 541_909,
-        digest: Digest(0x0123_4567_89ab_cdef),
+        checks: checks(0x0123_4567_89ab_cdef),
         nonce: 86_400_000,
         software: "0.1.0".into(),
     };
     let entries =
-        Entries { epoch: epoch(), digest: Digest(7), entries: vec![reserved, entry(302, "Grün")] };
+        Entries { epoch: epoch(), checks: checks(7), entries: vec![reserved, entry(302, "Grün")] };
     let reason = "an older copy was put back".into();
     vec![
         Frame::Hello(hello),
@@ -137,6 +138,10 @@ fn entry(seq: Seq, sku: &str) -> Entry {
         request_id: RequestId::parse("536365:1").unwrap(),
         at_ms: 1_291_191_960_123,
     }
+}
+
+fn checks(digest: u64) -> Checks {
+    Checks { digest: Digest(digest), chain: Chain(digest ^ 0xff) }
 }
 
 fn epoch() -> Epoch {

@@ -204,7 +204,7 @@ impl UpLink {
         Frame::Hello(Hello {
             epoch: self.view.origin.epoch.into(),
             ledger_seq: stock.seq(),
-            digest: stock.digest(),
+            checks: stock.checks(),
             nonce,
             software: env!("CARGO_PKG_VERSION").into(),
         })

@@ -37,6 +37,8 @@ pub enum Event {
         topic: String,
         /// What.
         payload: bytes::Bytes,
+        /// Kept by the broker from before we subscribed.
+        retained: bool,
     },
     /// The connection is over, for this reason.
     Lost(String),
@@ -117,9 +119,11 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Event>, broker: St
     loop {
         let event = match event_loop.poll().await {
             Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => Event::Connected,
-            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => {
-                Event::Received { topic: publish.topic, payload: publish.payload }
-            }
+            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => Event::Received {
+                topic: publish.topic,
+                payload: publish.payload,
+                retained: publish.retain,
+            },
             Ok(ClientEvent::Incoming(_) | ClientEvent::Outgoing(_)) => continue,
             Err(error) => Event::Lost(reason(&broker, &error)),
         };

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::frame::{Behind, Entries, Frame, Hello};
-use crate::stock::{Digest, Seq};
+use crate::stock::{Checks, Seq};
 
 /// How far the hub has committed the ledger of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub struct Cursor {
     pub epoch: Uuid,
     /// Up to where.
     pub acked_seq: Seq,
-    /// The digest of the gateway's stock there.
-    pub digest: Digest,
+    /// The digest of the gateway's stock and the chain of its ledger there.
+    pub checks: Checks,
     /// Why nothing more is taken from it, if so.
     pub fenced: Option<String>,
 }
@@ -35,9 +35,11 @@ pub enum Verdict {
         /// Which database.
         epoch: Uuid,
     },
-    /// Take nothing, report why, and tell the gateway.
+    /// Take nothing from this database any more, report why, and tell the gateway.
     Fence(String),
-    /// Nothing: it is not for the hub.
+    /// Take nothing, change nothing, and tell whoever sent it.
+    Refuse(String),
+    /// Nothing: it is not for the hub, or from a database that has not presented itself.
     Ignore,
 }
 
@@ -53,23 +55,24 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
     };
     if retired.contains(&epoch) {
         let reason = format!("epoch {epoch} was replaced by {}", cursor.epoch);
-        return Verdict::Fence(reason);
+        return Verdict::Refuse(reason);
     }
     match (epoch == cursor.epoch, &cursor.fenced, frame) {
-        (true, Some(reason), _) => Verdict::Fence(reason.clone()),
+        (true, Some(reason), _) => Verdict::Refuse(reason.clone()),
         (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
         (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
         (true, None, Frame::Behind(behind)) => judge_behind(cursor, behind),
         // Only a greeting starts new books: stray entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
-        (_, _, _) => Verdict::Resume,
+        (false, _, _) => Verdict::Ignore,
+        (true, None, Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_)) => Verdict::Ignore,
     }
 }
 
 /// A greeting with a ledger shorter than the books may only be late; the gateway will say so
 /// itself if its ledger really went back. What the stock was at a position never changes.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
-    if hello.ledger_seq == cursor.acked_seq && hello.digest != cursor.digest {
+    if hello.ledger_seq == cursor.acked_seq && hello.checks != cursor.checks {
         return Verdict::Fence(diverged(cursor.acked_seq));
     }
     Verdict::Resume
@@ -102,10 +105,10 @@ fn judge_entries(cursor: &Cursor, Entries { entries, .. }: &Entries) -> Verdict 
     Verdict::Apply { skip: usize::try_from(known).expect("fewer than the entries of a frame") }
 }
 
-/// Says that the digests differ at a position.
+/// Says that digest or chain differ at a position.
 pub fn diverged(seq: Seq) -> String {
     format!(
-        "the gateway's stock differs from the books at entry {seq}: its ledger went on differently from what the hub has"
+        "the gateway's ledger and the books differ at entry {seq}: the database went on differently from what the hub has"
     )
 }
 

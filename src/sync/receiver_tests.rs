@@ -1,5 +1,5 @@
 use super::*;
-use crate::stock::{Entry, Kind, RequestId, Sku};
+use crate::stock::{Digest, Entry, Kind, RequestId, Sku};
 use crate::sync::frame::Position;
 
 const OURS: Uuid = Uuid::from_u128(1);
@@ -52,7 +52,7 @@ fn a_ledger_that_went_back_is_fenced_once_the_gateway_says_so() {
 fn a_fenced_database_stays_fenced() {
     let fenced = Cursor { fenced: Some("why".into()), ..cursor(10) };
     for frame in [hello(OURS, 20, 20), entries(OURS, 11, 12)] {
-        assert_eq!(judge(Some(&fenced), &[], &frame), Verdict::Fence("why".into()));
+        assert_eq!(judge(Some(&fenced), &[], &frame), Verdict::Refuse("why".into()));
     }
 }
 
@@ -62,14 +62,14 @@ fn a_new_database_gets_new_books_by_its_greeting_only() {
     assert_eq!(judge(None, &[], &entries(NEW, 1, 2)), Verdict::NewEpoch { epoch: NEW });
     let books = cursor(10);
     assert_eq!(judge(Some(&books), &[], &hello(NEW, 0, 0)), Verdict::NewEpoch { epoch: NEW });
-    assert_eq!(judge(Some(&books), &[], &entries(NEW, 11, 12)), Verdict::Resume);
+    assert_eq!(judge(Some(&books), &[], &entries(NEW, 11, 12)), Verdict::Ignore);
 }
 
 #[test]
 fn a_replaced_database_never_comes_back() {
     for frame in [hello(OLD, 50, 50), entries(OLD, 11, 12)] {
         let verdict = judge(Some(&cursor(10)), &[OLD], &frame);
-        assert!(matches!(verdict, Verdict::Fence(_)), "{verdict:?}");
+        assert!(matches!(verdict, Verdict::Refuse(_)), "{verdict:?}");
     }
 }
 
@@ -80,12 +80,12 @@ fn the_hubs_own_words_are_not_for_the_hub() {
 }
 
 fn cursor(acked_seq: Seq) -> Cursor {
-    Cursor { epoch: OURS, acked_seq, digest: Digest(acked_seq), fenced: None }
+    Cursor { epoch: OURS, acked_seq, checks: checks(acked_seq), fenced: None }
 }
 
 fn hello(epoch: Uuid, ledger_seq: Seq, digest: u64) -> Frame {
-    let (epoch, digest) = (epoch.into(), Digest(digest));
-    Frame::Hello(Hello { epoch, ledger_seq, digest, nonce: 1, software: "test".into() })
+    let (epoch, checks) = (epoch.into(), checks(digest));
+    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce: 1, software: "test".into() })
 }
 
 fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
@@ -100,5 +100,9 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
         at_ms: 0,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries { epoch: epoch.into(), digest: Digest(last), entries })
+    Frame::Entries(Entries { epoch: epoch.into(), checks: checks(last), entries })
+}
+
+fn checks(digest: u64) -> Checks {
+    Checks { digest: Digest(digest), ..Checks::default() }
 }

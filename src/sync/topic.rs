@@ -64,10 +64,15 @@ impl fmt::Display for Channel {
     }
 }
 
-fn name(level: &str) -> Option<String> {
+/// Whether a text can name a site, a gateway or a client: it then stands in topics and in a
+/// broker's rules without a meaning of its own.
+pub fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let fits = (1..=64).contains(&level.len()) && level.bytes().all(allowed);
-    fits.then(|| level.to_owned())
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn name(level: &str) -> Option<String> {
+    is_name(level).then(|| level.to_owned())
 }
 
 #[cfg(test)]

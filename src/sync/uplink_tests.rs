@@ -1,5 +1,5 @@
 use super::*;
-use crate::stock::{Digest, Entry, Kind, RequestId, Sku};
+use crate::stock::{Checks, Digest, Entry, Kind, RequestId, Sku};
 use crate::sync::frame::{Entries, Hello, Position};
 use crate::sync::receiver::{Cursor, Verdict, judge};
 
@@ -228,8 +228,8 @@ impl World {
 
     fn hub_takes(&mut self, frame: &Frame) {
         let acked_seq = self.hub.len() as u64;
-        let digest = Digest(acked_seq);
-        let cursor = Cursor { epoch: EPOCH, acked_seq, digest, fenced: None };
+        let checks = checks(acked_seq);
+        let cursor = Cursor { epoch: EPOCH, acked_seq, checks, fenced: None };
         match (judge(Some(&cursor), &[], frame), frame) {
             (Verdict::Apply { skip }, Frame::Entries(entries)) => {
                 for entry in &entries.entries[skip..] {
@@ -298,8 +298,8 @@ fn ack(acked_seq: Seq) -> Frame {
 }
 
 fn hello(ledger_seq: Seq, nonce: u64) -> Frame {
-    let (epoch, digest) = (EPOCH.into(), Digest(ledger_seq));
-    Frame::Hello(Hello { epoch, ledger_seq, digest, nonce, software: "test".into() })
+    let (epoch, checks) = (EPOCH.into(), checks(ledger_seq));
+    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce, software: "test".into() })
 }
 
 fn entries(first: Seq, last: Seq) -> Frame {
@@ -314,5 +314,9 @@ fn entries(first: Seq, last: Seq) -> Frame {
         at_ms: 0,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries { epoch: EPOCH.into(), digest: Digest(last), entries })
+    Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), entries })
+}
+
+fn checks(digest: u64) -> Checks {
+    Checks { digest: Digest(digest), ..Checks::default() }
 }

@@ -61,7 +61,7 @@ impl Access {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Ok(None);
         };
-        let secret = value.to_str().ok().and_then(|value| {
+        let secret = std::str::from_utf8(value.as_bytes()).ok().and_then(|value| {
             let (scheme, secret) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
         });

@@ -59,7 +59,7 @@ impl Terminals {
             Route::Healthz => Ok(http::text("ok\n")),
             Route::Readyz => self.readiness(),
             Route::Metrics => {
-                if !peer.ip().is_loopback() {
+                if !peer.ip().to_canonical().is_loopback() {
                     self.admit(request.headers(), Role::Viewer)?;
                 }
                 Ok(http::text(crate::metrics::render(&self.view)))

@@ -95,6 +95,8 @@ macro_rules! fields {
             $(pub $field: Option<$kind>,)*
             /// The first field that no request has.
             unknown: Option<String>,
+            /// Whether `lines` is there without a value: a mistake, not a wish for all lines.
+            lines_are_null: bool,
         }
 
         impl Fields {
@@ -125,6 +127,8 @@ macro_rules! fields {
                             fields.$field = map.next_value().map_err(|error| {
                                 A::Error::custom(format!("{}: {error}", stringify!($field)))
                             })?;
+                            fields.lines_are_null |=
+                                key == "lines" && fields.$field.is_none();
                         })*
                         _ => {
                             map.next_value::<IgnoredAny>()?;
@@ -271,6 +275,9 @@ impl Fields {
     /// The lines, or the one line written at the top level.
     fn take_lines_if_any(&mut self) -> Result<Option<Vec<Line>>, Problem> {
         let lines = match (self.lines.take(), self.sku.take(), self.quantity.take()) {
+            (None, None, None) if self.lines_are_null => {
+                return Err(Problem::bad_request("lines: must be a list, is null"));
+            }
             (None, None, None) => return Ok(None),
             (Some(lines), None, None) => lines,
             (None, Some(sku), Some(quantity)) => vec![LineText { sku, quantity }],

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::message::ItemJson;
 use crate::json::{json, ledger_json};
 use crate::problem::{Code, Problem};
-use crate::stock::{Seq, Sku};
+use crate::stock::{Entry, Seq, Sku};
 use crate::store::LedgerReader;
 use crate::view::{SyncStatus, View};
 
@@ -43,9 +43,10 @@ pub(super) async fn ledger(
     limit: usize,
 ) -> Result<String, Problem> {
     let last_seq = view.stock().seq();
-    let entries = reader.read(after, limit).await.map_err(|error| {
+    let posted = reader.read(after, limit).await.map_err(|error| {
         Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
     })?;
+    let entries: Vec<Entry> = posted.into_iter().map(|posted| posted.entry).collect();
     Ok(ledger_json(&view.origin, &entries, last_seq))
 }
 
