@@ -79,7 +79,7 @@ impl Gateway {
         let served = (Arc::clone(&view), intake.clone(), ledger.clone());
         tasks.spawn(terminal::serve(listener, served.0, served.1, served.2, access, stop.clone()));
         if let Some(mqtt) = &config.mqtt {
-            let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger)?;
+            let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger);
             tasks.spawn(link.run(stop));
         }
         let gateway = Self { view, address, intake, stopper, tasks, writer };

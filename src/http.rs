@@ -14,12 +14,13 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
-    HEADER_TIMEOUT, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
+    HEADER_TIMEOUT, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE, WRITE_STALLED_MAX,
 };
 use crate::problem::Problem;
 use crate::stop::Stop;
@@ -36,7 +37,8 @@ where
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
-        let place = Arc::clone(&places).acquire_owned().await;
+        let place = Arc::clone(&places).acquire_owned();
+        let place = Place(Arc::new(place.await.expect("nobody closes the semaphore")));
         let accepted = tokio::select! {
             () = stop.requested() => break,
             accepted = listener.accept() => accepted,
@@ -44,11 +46,7 @@ where
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, handler.clone(), stop.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                connections.spawn(connection(stream, peer, place, handler.clone(), stop.clone()));
             }
             // Out of file handles, most likely: let some connections end.
             Err(error) => {
@@ -61,14 +59,22 @@ where
     let _ = tokio::time::timeout(STOP_GRACE / 2, drained).await;
 }
 
-async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, handler: H, mut stop: Stop)
-where
+async fn connection<H, F>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    handler: H,
+    mut stop: Stop,
+) where
     H: Fn(Request<Incoming>, SocketAddr) -> F,
     F: Future<Output = Reply>,
 {
     // Answers are small and awaited: never hold one back to fill a packet.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_STALLED_MAX));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(place.clone());
         let reply = handler(request, peer);
         async move { Ok::<_, Infallible>(reply.await) }
     });
@@ -76,7 +82,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Box::pin(stream)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
@@ -90,6 +96,11 @@ where
         tracing::debug!(%error, %peer, "a connection ended early");
     }
 }
+
+/// A connection's place among those that are allowed. Every request carries it; whoever takes
+/// the connection over, for a WebSocket session, keeps it as long as the session lasts.
+#[derive(Clone, Debug)]
+pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
 
 /// Why a request's body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

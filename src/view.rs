@@ -1,7 +1,7 @@
 //! What everyone may read: the committed stock and how far the hub has followed.
 //!
-//! Only the writer changes it, and only after the disk has. Readers hold its locks for
-//! microseconds; nobody waits for the disk behind them.
+//! Only the writer changes it, and only after the disk has, so nobody waits for the disk behind
+//! its locks. Readers look at a bounded part of the stock in one hold.
 
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 

@@ -7,6 +7,7 @@ mod gateway;
 #[cfg(feature = "hub")]
 mod hub;
 mod mqtt;
+mod tls;
 
 pub use self::document::ConfigError;
 use self::document::PREFIX;

@@ -1,6 +1,7 @@
 //! The way to the broker, the same for gateway and hub.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::document::Section;
 use super::{path_of, secret};
@@ -14,10 +15,9 @@ pub struct MqttConfig {
     pub username: Option<String>,
     /// Goes with the username.
     pub password: Option<String>,
-    /// PEM of the authorities that may vouch for the broker.
-    pub ca_file: Option<PathBuf>,
-    /// PEM of our own certificate chain and key, for mutual TLS.
-    pub identity_files: Option<(PathBuf, PathBuf)>,
+    /// For `mqtts://`: the authorities that may vouch for the broker, and our own certificate
+    /// and key.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl std::fmt::Debug for MqttConfig {
@@ -92,13 +92,19 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
     if cert_file.is_some() != key_file.is_some() {
         section.problem("cert_file", "cert_file and key_file go together");
     }
-    let plain = url.as_ref().is_some_and(|url| !url.tls);
+    let is_tls = url.as_ref().is_some_and(|url| url.tls);
+    let plain = url.is_some() && !is_tls;
     if plain && (ca_file.is_some() || cert_file.is_some()) {
         section.problem("url", "certificates need mqtts://, this is mqtt://");
     }
+    let identity = cert_file.as_deref().zip(key_file.as_deref());
+    let tls = is_tls.then(|| super::tls::client(ca_file.as_deref(), identity));
+    let tls = tls.transpose().unwrap_or_else(|(key, why)| {
+        section.problem(key, why);
+        None
+    });
     section.finish();
-    let identity_files = cert_file.zip(key_file);
-    Some(MqttConfig { url: url?, username, password, ca_file, identity_files })
+    Some(MqttConfig { url: url?, username, password, tls })
 }
 
 fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {

@@ -116,8 +116,7 @@ fn mqtt(broker: SocketAddr) -> MqttConfig {
         url: BrokerUrl { tls: false, host: broker.ip().to_string(), port: broker.port() },
         username: None,
         password: None,
-        ca_file: None,
-        identity_files: None,
+        tls: None,
     }
 }
 

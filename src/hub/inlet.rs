@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use anyhow::Context as _;
 use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 
@@ -37,9 +36,9 @@ impl Inlet {
         jobs: mpsc::Sender<Job>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
-    ) -> anyhow::Result<Self> {
-        let broker = Broker::new(config, worker, None).context("[mqtt]")?;
-        Ok(Self {
+    ) -> Self {
+        let broker = Broker::new(config, worker, None);
+        Self {
             broker,
             jobs,
             outlet,
@@ -48,7 +47,7 @@ impl Inlet {
             backoff: Backoff::default(),
             lost: Repeat::default(),
             unreadable: HashMap::new(),
-        })
+        }
     }
 
     /// Keeps the connection up until a stop is requested.

@@ -97,7 +97,7 @@ impl Hub {
         tasks.spawn(http::serve(listener, reader.clone(), Arc::clone(&metrics), stop.clone()));
         match &config.mqtt {
             Some(mqtt) => {
-                let inlet = Inlet::new(mqtt, &config.worker, jobs, outlet, metrics)?;
+                let inlet = Inlet::new(mqtt, &config.worker, jobs, outlet, metrics);
                 tasks.spawn(inlet.run(stop));
             }
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),

@@ -113,6 +113,48 @@ fn only_what_is_old_and_confirmed_is_forgotten_and_the_sums_stay() {
     shop.reopen();
 }
 
+/// A number given twice would be as old as the first request that had it, and forgotten at once.
+#[test]
+fn outcomes_are_remembered_though_older_ones_were_forgotten_before_a_restart() {
+    let mut shop = Shop::new();
+    for n in 0..40 {
+        shop.restock(&format!("old{n}"), 1);
+    }
+    shop.store.mark(HOUR_MS, shop.stock.seq()).unwrap();
+    while shop.store.prune(9 * HOUR_MS, 2 * HOUR_MS, 40).unwrap() {}
+    assert!(!shop.find("old39"));
+    shop.reopen();
+    shop.restock("new", 1);
+    while shop.store.prune(9 * HOUR_MS, 2 * HOUR_MS, 40).unwrap() {}
+    assert!(shop.find("new"));
+}
+
+#[test]
+fn a_reservation_that_has_just_been_closed_is_remembered_however_old_it_is() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.reserve("r2", 3);
+    shop.store.mark(HOUR_MS, shop.stock.seq()).unwrap();
+    let action = Action::Release { reservation: id("r2") };
+    let changes = shop.draft("r3", action);
+    shop.commit(&changes);
+    while shop.store.prune(9 * HOUR_MS, 2 * HOUR_MS, 3).unwrap() {}
+    assert!(!shop.find("r1") && shop.find("r2") && shop.find("r3"));
+}
+
+#[test]
+fn reservations_that_do_not_add_up_are_found_at_the_start() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.reserve("r2", 3);
+    let Shop { directory, store, .. } = shop;
+    drop(store);
+    let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    db.execute("DELETE FROM hold", []).unwrap();
+    drop(db);
+    assert!(matches!(open(&directory), Err(StoreError::Damaged(_))));
+}
+
 const HOUR_MS: u64 = 3_600_000;
 
 struct Shop {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rumqttc::{AsyncClient, QoS};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -54,22 +53,14 @@ enum End {
 
 impl UpLink {
     /// Prepares the link.
-    ///
-    /// # Errors
-    /// If certificates or keys cannot be used.
-    pub fn new(
-        config: &MqttConfig,
-        view: Arc<View>,
-        intake: Intake,
-        ledger: LedgerReader,
-    ) -> anyhow::Result<Self> {
+    pub fn new(config: &MqttConfig, view: Arc<View>, intake: Intake, ledger: LedgerReader) -> Self {
         let origin = &view.origin;
         let topic = Topic { site: origin.site.clone(), gateway: origin.gateway.clone() };
         let will = Will { topic: topic.of(Channel::State), payload: state_json(origin, false) };
-        let broker = Broker::new(config, &client_id(&topic), Some(will)).context("[mqtt]")?;
+        let broker = Broker::new(config, &client_id(&topic), Some(will));
         let committed = view.committed();
         let uplink = Uplink::new(origin.epoch, *committed.borrow());
-        Ok(Self {
+        Self {
             broker,
             topic,
             view,
@@ -80,7 +71,7 @@ impl UpLink {
             backoff: Backoff::default(),
             lost: Repeat::default(),
             unreadable: Repeat::default(),
-        })
+        }
     }
 
     /// Keeps the link up until a stop is requested.
@@ -147,18 +138,22 @@ impl UpLink {
     fn receive(&mut self, payload: &[u8]) {
         let now_ms = self.now_ms();
         match Frame::decode(payload) {
+            Ok(frame) if frame.epoch() != self.view.origin.epoch => {
+                self.note_unreadable("it is for another database", now_ms);
+            }
             Ok(frame) => {
                 if let Some(acked_seq) = self.uplink.handle_frame(&frame, now_ms) {
-                    self.backoff.reset();
                     self.intake.acked(acked_seq);
                 }
             }
-            Err(error) => {
-                self.view.metrics.frames_bad.inc();
-                if self.unreadable.due(now_ms) {
-                    tracing::warn!(%error, "a frame from the hub was left aside");
-                }
-            }
+            Err(error) => self.note_unreadable(&error.to_string(), now_ms),
+        }
+    }
+
+    fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
+        self.view.metrics.frames_bad.inc();
+        if self.unreadable.due(now_ms) {
+            tracing::warn!(reason, "a frame from the hub was left aside");
         }
     }
 
@@ -182,11 +177,12 @@ impl UpLink {
     ) -> Result<Result<(), rumqttc::ClientError>, String> {
         let read = self.ledger.read(after, FRAME_ENTRIES_MAX).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
-        let contiguous = posted.first().is_some_and(|first| first.entry.seq == after + 1);
-        if !contiguous {
-            return Err(format!(
-                "the hub asks for entries behind {after}, which this gateway no longer has"
-            ));
+        if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
+            let reason = format!(
+                "the hub asks for entries behind {after}, which this gateway has forgotten: its books are older than what it had confirmed"
+            );
+            self.uplink.refuse(&reason, self.now_ms());
+            return Ok(Ok(()));
         }
         let (bytes, taken) = frame::pack(self.view.origin.epoch, &posted);
         let sent = self.send(client, bytes);
@@ -227,6 +223,7 @@ impl UpLink {
 
     fn publish_state(&mut self) {
         if self.uplink.is_online() {
+            self.backoff.reset();
             self.lost.take();
             self.view.set_link(Link::Online);
         } else if self.uplink.deadline_ms().is_some() {

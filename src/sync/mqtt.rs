@@ -12,16 +12,12 @@ use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event as ClientEvent, EventLoop, Incoming,
     LastWill, MqttOptions, NetworkOptions, QoS, TlsConfiguration, Transport,
 };
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::config::MqttConfig;
 use crate::limits::{MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
 
-/// Where most systems keep the authorities they trust.
-const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Covers connecting and also every flush: generous, for slow cellular links.
 const NETWORK_TIMEOUT_S: u64 = 30;
@@ -73,10 +69,7 @@ pub struct Connection {
 
 impl Broker {
     /// Prepares connections under this client id.
-    ///
-    /// # Errors
-    /// If certificates or keys cannot be used.
-    pub fn new(config: &MqttConfig, client_id: &str, will: Option<Will>) -> anyhow::Result<Self> {
+    pub fn new(config: &MqttConfig, client_id: &str, will: Option<Will>) -> Self {
         let url = &config.url;
         let mut options = MqttOptions::new(client_id, url.host.clone(), url.port);
         options.set_clean_session(true);
@@ -89,11 +82,11 @@ impl Broker {
         if let Some(Will { topic, payload }) = will {
             options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, true));
         }
-        if url.tls {
-            let tls = TlsConfiguration::Rustls(Arc::new(tls(config)?));
+        if let Some(tls) = &config.tls {
+            let tls = TlsConfiguration::Rustls(Arc::clone(tls));
             options.set_transport(Transport::tls_with_config(tls));
         }
-        Ok(Self { options, name: format!("{}:{}", url.host, url.port) })
+        Self { options, name: format!("{}:{}", url.host, url.port) }
     }
 
     /// Starts to connect.
@@ -154,34 +147,6 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
             format!("the connection to the broker {broker} broke: {other}")
         }
     }
-}
-
-fn tls(config: &MqttConfig) -> anyhow::Result<rustls::ClientConfig> {
-    use anyhow::Context as _;
-    let ca_file = config.ca_file.clone().unwrap_or_else(|| SYSTEM_CA_FILE.into());
-    let file = ca_file.display();
-    let mut roots = rustls::RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&ca_file)
-        .with_context(|| format!("mqtt.ca_file: {file} cannot be read"))?
-    {
-        let certificate = certificate.with_context(|| format!("mqtt.ca_file: {file} is no PEM"))?;
-        // A system's bundle may hold odd ones; what matters is that some can be used.
-        let _ = roots.add(certificate);
-    }
-    anyhow::ensure!(!roots.is_empty(), "mqtt.ca_file: {file} holds no usable certificate");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots);
-    let Some((cert_file, key_file)) = &config.identity_files else {
-        return Ok(builder.with_no_client_auth());
-    };
-    let chain = CertificateDer::pem_file_iter(cert_file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("mqtt.cert_file: {} cannot be used", cert_file.display()))?;
-    let key = PrivateKeyDer::from_pem_file(key_file)
-        .with_context(|| format!("mqtt.key_file: {} cannot be used", key_file.display()))?;
-    Ok(builder.with_client_auth_cert(chain, key)?)
 }
 
 /// Waits between attempts: random up to a bound that doubles, so that a site full of gateways

@@ -161,7 +161,8 @@ impl Uplink {
         Some(acked_seq)
     }
 
-    fn refuse(&mut self, reason: &str, now_ms: u64) {
+    /// Sends nothing more, for this reason, and asks the hub again once a minute.
+    pub fn refuse(&mut self, reason: &str, now_ms: u64) {
         self.phase = Phase::Greeting;
         self.window.clear();
         self.refusal = Some(reason.into());

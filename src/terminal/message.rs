@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::rfc3339;
 use crate::json::json;
-use crate::limits::{LINES_MAX, QUANTITY_MAX, RESERVATION_TTL_S_MAX, STOCK_MAX};
+use crate::limits::{
+    LINES_MAX, MESSAGE_ID_BYTES_MAX, QUANTITY_MAX, RESERVATION_TTL_S_MAX, STOCK_MAX,
+};
 use crate::problem::{Code, Problem};
 use crate::stock::{
     Action, Applied, AppliedLine, Command, Decided, Item, Line, OrderId, Quantity, RequestId, Seq,
@@ -84,6 +86,16 @@ pub enum MessageId {
     Number(serde_json::Number),
     /// `"id":"a"`
     Text(String),
+}
+
+impl MessageId {
+    pub(super) fn is_too_long(&self) -> bool {
+        matches!(self, Self::Text(text) if text.len() > MESSAGE_ID_BYTES_MAX)
+    }
+
+    pub(super) fn too_long() -> Problem {
+        Problem::bad_request(format!("id: must be at most {MESSAGE_ID_BYTES_MAX} bytes"))
+    }
 }
 
 macro_rules! fields {
@@ -195,10 +207,11 @@ pub struct QuantityText(Quantity);
 
 impl<'de> Deserialize<'de> for QuantityText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = i128::deserialize(deserializer)?;
-        let quantity = u64::try_from(units).ok().and_then(Quantity::of_line);
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let quantity = number.as_u64().and_then(Quantity::of_line);
         quantity.map(Self).ok_or_else(|| {
-            D::Error::custom(format!("must be a whole number from 1 to {QUANTITY_MAX}, is {units}"))
+            let wanted = format!("must be a whole number from 1 to {QUANTITY_MAX}");
+            D::Error::custom(format!("{wanted}, is {number}"))
         })
     }
 }

@@ -8,9 +8,10 @@ use std::collections::HashSet;
 
 use super::message::{Fields, ItemJson, missing};
 use crate::json::json;
-use crate::limits::{EVENT_ITEMS_MAX, SUBSCRIPTION_SKUS_MAX};
+use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;
 use crate::stock::{Seq, Sku, Stock};
+use crate::view::View;
 
 #[derive(Debug)]
 pub(super) struct Subscription {
@@ -28,7 +29,7 @@ enum Filter {
 
 impl Subscription {
     /// Reads what a terminal wants to listen to.
-    pub(super) fn read(fields: Fields, stock: &Stock) -> Result<Self, Problem> {
+    pub(super) fn read(fields: Fields, ledger_seq: Seq) -> Result<Self, Problem> {
         let filter = match (fields.skus, fields.prefix, fields.all) {
             (Some(skus), None, None) => named(skus)?,
             (None, Some(prefix), None) => Filter::Prefix(prefix),
@@ -38,42 +39,63 @@ impl Subscription {
                 return Err(Problem::bad_request("subscribe: give one of skus, prefix and all"));
             }
         };
-        // A position from another ledger, or from before a restore, is no position of ours.
-        let since = fields.since.filter(|&since| since <= stock.seq());
+        // A position beyond the ledger is from another one: begin anew.
+        let since = fields.since.filter(|&since| since <= ledger_seq);
         Ok(Self { filter, sent_seq: since.unwrap_or(0) })
     }
 
     /// How many of the known SKUs match.
-    pub(super) fn matched(&self, stock: &Stock) -> usize {
+    pub(super) fn matched(&self, view: &View) -> usize {
         match &self.filter {
-            Filter::All => stock.sku_count(),
-            Filter::Prefix(prefix) => stock.items_after(prefix, None).count(),
-            Filter::Skus(skus) => skus.iter().filter(|s| stock.item(s.as_str()).is_some()).count(),
+            Filter::All => view.stock().sku_count(),
+            Filter::Prefix(prefix) => count_prefix(view, prefix),
+            Filter::Skus(skus) => {
+                let stock = view.stock();
+                skus.iter().filter(|sku| stock.item(sku.as_str()).is_some()).count()
+            }
         }
     }
 
-    /// The next event, if anything is new, and whether more is waiting behind it.
+    /// The next event, if anything is new, and whether more is waiting behind it. Looks at a
+    /// bounded number of changes, because the writer waits for whoever holds the stock.
     pub(super) fn next_event(&mut self, stock: &Stock) -> (Option<String>, bool) {
         let mut items = Vec::new();
-        let mut complete_to = stock.seq();
-        for (sku, item) in stock.changed_after(self.sent_seq) {
+        let mut looked_at = 0;
+        let mut complete_to = self.sent_seq;
+        for (sku, item) in stock.changed_after(self.sent_seq).take(SCAN_MAX) {
+            looked_at += 1;
+            complete_to = item.version;
+            if self.filter.matches(sku) {
+                items.push(ItemJson::new(sku.as_str(), item));
+            }
             if items.len() == EVENT_ITEMS_MAX {
                 break;
             }
-            if self.filter.matches(sku) {
-                items.push(ItemJson::new(sku.as_str(), item));
-                complete_to = item.version;
-            }
         }
-        let more = items.len() == EVENT_ITEMS_MAX;
-        if !more {
-            complete_to = stock.seq();
-        }
-        self.sent_seq = complete_to;
+        let more = looked_at == SCAN_MAX || items.len() == EVENT_ITEMS_MAX;
+        self.sent_seq = if more { complete_to } else { stock.seq() };
         let event = (!items.is_empty()).then(|| {
-            format!(r#"{{"event":"stock","seq":{complete_to},"items":{}}}"#, json(&items))
+            let (seq, items) = (self.sent_seq, json(&items));
+            format!(r#"{{"event":"stock","seq":{seq},"items":{items}}}"#)
         });
         (event, more)
+    }
+}
+
+/// Counts a few SKUs at a time, for the same reason.
+fn count_prefix(view: &View, prefix: &str) -> usize {
+    let mut count = 0;
+    let mut after: Option<Sku> = None;
+    loop {
+        let stock = view.stock();
+        let after_sku = after.as_ref().map(Sku::as_str);
+        let step: Vec<&Sku> =
+            stock.items_after(prefix, after_sku).map(|(sku, _)| sku).take(SCAN_MAX).collect();
+        count += step.len();
+        if step.len() < SCAN_MAX {
+            return count;
+        }
+        after = step.last().map(|&sku| sku.clone());
     }
 }
 

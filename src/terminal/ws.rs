@@ -28,11 +28,11 @@ use super::message::{After, Fields, MessageId, Mutation, id_of, missing, outcome
 use super::subscription::Subscription;
 use super::{Terminals, query};
 use crate::clock;
-use crate::http::{Reply as HttpReply, page_size};
+use crate::http::{Place, Reply as HttpReply, page_size};
 use crate::json::json;
 use crate::limits::{
     BODY_BYTES_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX,
-    TERMINAL_STALLED_MAX,
+    TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
 use crate::writer::{Reply, ReplyTo};
@@ -44,9 +44,11 @@ impl Terminals {
         let role = self.access.role_of(request.headers())?;
         let response = create_response_with_body(&request, Full::<Bytes>::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
+        let place = request.extensions().get::<Place>().cloned();
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
         tokio::spawn(async move {
+            let _place = place;
             match upgrade.await {
                 Ok(upgraded) => Session::start(terminals, upgraded, role).await,
                 Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
@@ -60,6 +62,7 @@ impl Terminals {
 type End = (CloseCode, &'static str);
 
 const GONE: End = (CloseCode::Normal, "the terminal has gone");
+const UNKNOWN: End = (CloseCode::Policy, "no token was shown");
 const STALLED: End = (CloseCode::Again, "not reading");
 const SILENT: End = (CloseCode::Away, "nothing heard");
 const STOPPING: End = (CloseCode::Away, "the gateway is stopping");
@@ -129,6 +132,7 @@ impl Session {
         let mut stop = self.terminals.stop.clone();
         let mut ping = interval(PING_EVERY);
         ping.reset();
+        let mut unknown = Box::pin(tokio::time::sleep(TERMINAL_UNKNOWN_MAX));
         loop {
             let has_room = self.in_flight.len() < CONNECTION_IN_FLIGHT_MAX;
             let listening = self.subscription.is_some();
@@ -144,6 +148,7 @@ impl Session {
                 }
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
                 _ = ping.tick() => self.ping().await?,
+                () = &mut unknown, if self.role.is_none() => return Err(UNKNOWN),
                 () = stop.requested() => return Err(STOPPING),
             }
         }
@@ -183,6 +188,9 @@ impl Session {
         let Some(id) = fields.id.take() else {
             return self.say(answer(None, Err(missing("id")))).await;
         };
+        if id.is_too_long() {
+            return self.say(answer(None, Err(MessageId::too_long()))).await;
+        }
         let op = fields.op.take().unwrap_or_default();
         if let Some(mutation) = Mutation::from_op(&op) {
             return match self.submit(mutation, fields, &id) {
@@ -269,9 +277,9 @@ impl Session {
     }
 
     fn subscribe(&mut self, fields: Fields) -> Result<String, Problem> {
-        let stock = self.terminals.view.stock();
-        let subscription = Subscription::read(fields, &stock)?;
-        let matched = subscription.matched(&stock);
+        let view = &self.terminals.view;
+        let subscription = Subscription::read(fields, view.stock().seq())?;
+        let matched = subscription.matched(view);
         self.subscription = Some(subscription);
         Ok(format!(r#"{{"matched":{matched}}}"#))
     }
