@@ -224,9 +224,9 @@ fn a_token_file_is_looked_for_in_the_credentials_directory_first() {
 
 #[test]
 fn without_tokens_the_gateway_does_not_listen_beyond_loopback() {
-    for host in ["0.0.0.0", "[::]"] {
+    for (host, tokens) in [("0.0.0.0", ""), ("[::]", ""), ("0.0.0.0", "tokens = []")] {
         let gateway = Gateway::prepare("");
-        gateway.configure(&format!("{host}:{}", gateway.port()), "");
+        gateway.configure(&format!("{host}:{}", gateway.port()), tokens);
 
         let finished = run_to_end(&mut gateway.command());
 
