@@ -1,5 +1,6 @@
 //! Puts version, commit and target into the program.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -8,8 +9,12 @@ fn main() {
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     println!("cargo::rustc-env=STOCKGATE_VERSION={version} ({commit}, {target})");
     println!("cargo::rerun-if-env-changed=STOCKGATE_COMMIT");
-    println!("cargo::rerun-if-changed=.git/HEAD");
-    println!("cargo::rerun-if-changed=.git/logs/HEAD");
+    println!("cargo::rerun-if-changed=build.rs");
+    // A source tree without a repository has no such file, and would be built anew each time.
+    for file in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|file| Path::new(file).exists())
+    {
+        println!("cargo::rerun-if-changed={file}");
+    }
 }
 
 /// The commit that is checked out, if there is a repository.

@@ -54,8 +54,8 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
 /// Connections on the terminal port, WebSocket sessions among them.
 pub const CONNECTIONS_MAX: usize = 12_000;
-/// Time for a client to send its request head.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a client to send its request head, from the moment the connection is free for it.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a client to send its request body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes in a request head.

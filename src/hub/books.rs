@@ -114,7 +114,7 @@ impl Books {
         db.set_prepared_statement_cache_capacity(64);
         create(&mut db)?;
         // Whoever was online is so only once it has said so to this process.
-        db.execute("UPDATE book SET online = 0", [])?;
+        set_all_offline(&db)?;
         Ok(Self { db })
     }
 
@@ -192,17 +192,23 @@ pub(super) fn take(
 }
 
 /// Notes whether a gateway is connected to the broker; `seen` if it has just said so itself.
+/// Returns whether it has books.
 pub(super) fn set_online(
     db: &Transaction<'_>,
     topic: &Topic,
     online: bool,
     seen: bool,
     now_ms: i64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let sql = "UPDATE book SET online = ?1, last_seen_ms = iif(?2, ?3, last_seen_ms)
                WHERE id = (SELECT max(id) FROM book WHERE site = ?4 AND gateway = ?5)";
     let row = params![online, seen, now_ms, topic.site, topic.gateway];
-    db.prepare_cached(sql)?.execute(row)?;
+    Ok(db.prepare_cached(sql)?.execute(row)? > 0)
+}
+
+/// Forgets who is connected to the broker.
+pub(super) fn set_all_offline(db: &Connection) -> Result<(), StoreError> {
+    db.execute("UPDATE book SET online = 0 WHERE online", [])?;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use rumqttc::QoS;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::books::{Answer, Books, Taken, set_online, take};
+use super::books::{Answer, Books, Taken, set_all_offline, set_online, take};
+use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
@@ -29,9 +30,13 @@ pub(super) enum Job {
     Online {
         topic: Topic,
         online: bool,
+        /// Its database, if it says so.
+        epoch: Option<Uuid>,
         /// Said just now, and not retained by the broker from before.
         fresh: bool,
     },
+    /// The hub has lost its connection: nothing is known of the gateways' until they say so again.
+    Lost,
     /// The hub is connected: tell every gateway where it stands, so that none has to wait.
     Announce,
 }
@@ -42,6 +47,7 @@ pub(super) struct Clerk {
     jobs: mpsc::Receiver<Job>,
     outlet: Outlet,
     metrics: Arc<HubMetrics>,
+    strays: Strays,
     clock: Clock,
     complaint: Repeat,
 }
@@ -54,7 +60,8 @@ impl Clerk {
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
-        Self { books, jobs, outlet, metrics, clock, complaint }
+        let strays = Strays::new(Arc::clone(&metrics));
+        Self { books, jobs, outlet, metrics, strays, clock, complaint }
     }
 
     /// Works until nobody can hand it anything any more.
@@ -84,18 +91,27 @@ impl Clerk {
                 Job::Frame(topic, frame) => {
                     taken.push((topic, take(&transaction, topic, frame, now_ms)?));
                 }
-                Job::Online { topic, online, fresh } => {
+                Job::Online { topic, online, epoch, fresh } => {
                     let seen = *online && *fresh;
-                    set_online(&transaction, topic, *online, seen, now_ms)?;
+                    let known = set_online(&transaction, topic, *online, seen, now_ms)?;
+                    // A database without books need not wait until it greets again by itself.
+                    if let Some(epoch) = epoch.filter(|_| *online && !known) {
+                        answers.insert(topic.clone(), Answer::Resume(epoch, 0, 0));
+                    }
                 }
+                Job::Lost => set_all_offline(&transaction)?,
                 Job::Announce => {}
             }
         }
         transaction.commit()?;
         for (topic, taken) in taken {
             self.count(&taken);
-            if let Some(answer) = taken.answer {
-                answers.insert(topic.clone(), joined(answers.get(topic), answer));
+            match taken.answer {
+                Some(answer) => {
+                    let answer = joined(answers.get(topic), answer);
+                    answers.insert(topic.clone(), answer);
+                }
+                None => self.strays.note(topic, "it is of another database, or not for a hub"),
             }
         }
         Ok(answers)

@@ -119,7 +119,11 @@ fn render(metrics: &HubMetrics) -> String {
     let counters = [
         ("frames_applied", "Frames whose entries were taken.", &metrics.frames_applied),
         ("frames_known", "Frames of which every entry was known.", &metrics.frames_known),
-        ("frames_bad", "Frames that could not be read.", &metrics.frames_bad),
+        (
+            "frames_bad",
+            "Frames left aside: unreadable, or of another database.",
+            &metrics.frames_bad,
+        ),
         ("frames_refused", "Frames from fenced databases.", &metrics.frames_refused),
         ("entries", "Ledger entries taken into the books.", &metrics.entries),
     ];

@@ -1,16 +1,16 @@
 //! Takes in what gateways publish and hands it to the clerk.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::clerk::Job;
+use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
 use crate::config::MqttConfig;
-use crate::limits::HUB_GATEWAYS_MAX;
 use crate::repeat::Repeat;
 use crate::stop::Stop;
 use crate::sync::Frame;
@@ -22,11 +22,10 @@ pub(super) struct Inlet {
     broker: Broker,
     jobs: mpsc::Sender<Job>,
     outlet: Outlet,
-    metrics: Arc<HubMetrics>,
     clock: Clock,
     backoff: Backoff,
     lost: Repeat,
-    unreadable: HashMap<Topic, Repeat>,
+    strays: Strays,
 }
 
 impl Inlet {
@@ -42,11 +41,10 @@ impl Inlet {
             broker,
             jobs,
             outlet,
-            metrics,
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
             lost: Repeat::default(),
-            unreadable: HashMap::new(),
+            strays: Strays::new(metrics),
         }
     }
 
@@ -60,6 +58,7 @@ impl Inlet {
             };
             self.set_outlet(None);
             drop(connection);
+            let _ = self.jobs.send(Job::Lost).await;
             if self.lost.due(self.clock.since_start_ms()) {
                 tracing::warn!(
                     reason,
@@ -114,26 +113,15 @@ impl Inlet {
             Channel::Up => match Frame::decode(payload) {
                 Ok(frame) => Some(Job::Frame(topic, frame)),
                 Err(error) => {
-                    self.note_unreadable(topic, &error.to_string());
+                    self.strays.note(&topic, &error.to_string());
                     None
                 }
             },
             Channel::State => {
-                let online = online(payload)?;
-                Some(Job::Online { topic, online, fresh: !retained })
+                let State { online, epoch } = serde_json::from_slice(payload).ok()?;
+                Some(Job::Online { topic, online, epoch, fresh: !retained })
             }
             Channel::Down => None,
-        }
-    }
-
-    fn note_unreadable(&mut self, topic: Topic, error: &str) {
-        self.metrics.frames_bad.inc();
-        if self.unreadable.len() >= HUB_GATEWAYS_MAX {
-            self.unreadable.clear();
-        }
-        let now_ms = self.clock.since_start_ms();
-        if self.unreadable.entry(topic.clone()).or_default().due(now_ms) {
-            tracing::warn!(gateway = %topic, error, "a frame was left aside, nothing was changed by it");
         }
     }
 
@@ -142,11 +130,9 @@ impl Inlet {
     }
 }
 
-/// Whether a retained state says that its gateway is there.
-fn online(payload: &[u8]) -> Option<bool> {
-    #[derive(serde::Deserialize)]
-    struct State {
-        online: bool,
-    }
-    serde_json::from_slice(payload).ok().map(|State { online }| online)
+/// What the hub reads of a gateway's retained state.
+#[derive(serde::Deserialize)]
+struct State {
+    online: bool,
+    epoch: Option<Uuid>,
 }

@@ -12,6 +12,7 @@ mod decode;
 mod http;
 mod inlet;
 mod reader;
+mod strays;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -42,7 +43,7 @@ struct HubMetrics {
     frames_applied: Counter,
     /// Frames all of whose entries were known.
     frames_known: Counter,
-    /// Frames that could not be read.
+    /// Frames left aside: unreadable, or not of the database in force.
     frames_bad: Counter,
     /// Frames from databases that are fenced.
     frames_refused: Counter,

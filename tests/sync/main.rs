@@ -7,3 +7,13 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod access;
+mod decode;
+mod epochs;
+mod faults;
+mod forged;
+mod frames;
+mod hub;
+mod link;
+mod pair;

@@ -1,0 +1,34 @@
+//! Frames that are left aside: counted, and logged at most once a minute for each gateway.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::HubMetrics;
+use crate::clock::Clock;
+use crate::limits::HUB_GATEWAYS_MAX;
+use crate::repeat::Repeat;
+use crate::sync::topic::Topic;
+
+#[derive(Debug)]
+pub(super) struct Strays {
+    metrics: Arc<HubMetrics>,
+    clock: Clock,
+    logged: HashMap<Topic, Repeat>,
+}
+
+impl Strays {
+    pub(super) fn new(metrics: Arc<HubMetrics>) -> Self {
+        Self { metrics, clock: Clock::starting_at(0), logged: HashMap::new() }
+    }
+
+    pub(super) fn note(&mut self, gateway: &Topic, reason: &str) {
+        self.metrics.frames_bad.inc();
+        if self.logged.len() >= HUB_GATEWAYS_MAX {
+            self.logged.clear();
+        }
+        let now_ms = self.clock.since_start_ms();
+        if self.logged.entry(gateway.clone()).or_default().due(now_ms) {
+            tracing::warn!(%gateway, reason, "a frame was left aside, nothing was changed by it");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The way to a broker that asks who comes: passwords, rules, TLS.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::forged::hello;
+use super::pair::{ID, Pair, SITE, UP, assert_same_books, until_confirmed, until_reason};
+use crate::support::bodies::one;
+use crate::support::broker::{Broker, section};
+use crate::support::certificates::{Authority, Identity};
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::mqtt::Bystander;
+use crate::support::patience::throughout;
+use crate::support::process::run_to_end;
+use crate::support::terminal::{Terminal, number};
+
+const QUIET: Duration = Duration::from_secs(1);
+
+#[test]
+fn gateway_and_hub_pass_with_their_passwords_under_a_rule_each() {
+    let guard = Guard::new();
+    let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
+
+    let gateway = stocked(&guard.section("gw-01", "gw-secret"));
+
+    let pair = Pair { gateway, hub, broker: guard.broker };
+    pair.gateway.http().ok("deduct", one("r1", "A", 1));
+    pair.assert_in_step();
+}
+
+#[test]
+fn a_wrong_password_is_the_reason_why_the_link_is_offline() {
+    let guard = Guard::new();
+
+    let gateway = stocked(&guard.section("gw-01", "wrong"));
+
+    until_reason(&gateway, "password");
+    gateway.http().ok("deduct", one("r1", "A", 1));
+    assert_eq!(number(&gateway.sync(), "pending"), 2);
+}
+
+#[test]
+fn a_user_that_the_broker_does_not_know_is_refused() {
+    let guard = Guard::new();
+
+    let gateway = Gateway::start_with(&guard.broker.section());
+
+    until_reason(&gateway, "username");
+}
+
+#[test]
+fn a_password_that_was_put_right_counts_from_the_next_start() {
+    let guard = Guard::new();
+    let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
+    let mut gateway = stocked(&guard.section("gw-01", "wrong"));
+    until_reason(&gateway, "password");
+
+    gateway.configure(&gateway.address(), &guard.section("gw-01", "gw-secret"));
+    gateway.restart();
+
+    until_confirmed(&gateway);
+    assert_same_books(&gateway, &hub, SITE, ID);
+}
+
+#[test]
+fn under_the_rules_of_the_broker_one_gateway_cannot_speak_for_another() {
+    let guard = Guard::new();
+    let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
+    let gateway = stocked(&guard.section("gw-01", "gw-secret"));
+    until_confirmed(&gateway);
+    let before = hub.gateway();
+
+    let mut other = Bystander::with_password(&guard.broker, "gw-02", "other-secret");
+    other.publish(UP, &hello(Uuid::from_u128(7).into(), 9).encode());
+
+    throughout(QUIET, || {
+        let known = hub.gateway().unwrap();
+        assert_eq!(known["epoch"], before.as_ref().unwrap()["epoch"]);
+        assert_eq!(known["drift"], false);
+    });
+}
+
+#[test]
+fn a_gateway_that_the_rules_keep_out_stays_offline_and_keeps_its_entries() {
+    let guard = Guard::new();
+    let _hub = Hub::start_with(&guard.section("hub", "hub-secret"));
+
+    let gateway = stocked(&guard.section("gw-02", "other-secret"));
+
+    until_reason(&gateway, "hub");
+    throughout(QUIET, || {
+        let sync = gateway.sync();
+        assert_eq!((&sync["state"], number(&sync, "pending")), (&"offline".into(), 1), "{sync}");
+    });
+}
+
+#[test]
+fn gateway_and_hub_meet_over_tls() {
+    let authority = Authority::new();
+    let broker = tls_broker(&authority, "allow_anonymous true\n");
+    let section = tls_section(&broker, &authority, None);
+    let hub = Hub::start_with(&section);
+
+    let gateway = stocked(&section);
+
+    Pair { gateway, hub, broker }.assert_in_step();
+}
+
+#[test]
+fn gateway_and_hub_meet_over_tls_with_certificates_of_their_own() {
+    let authority = Authority::new();
+    let broker = mutual_tls_broker(&authority);
+    let (hers, his) = (authority.sign("hub", "DNS:hub"), authority.sign("gw-01", "DNS:gw-01"));
+    let hub = Hub::start_with(&tls_section(&broker, &authority, Some(&hers)));
+
+    let gateway = stocked(&tls_section(&broker, &authority, Some(&his)));
+
+    Pair { gateway, hub, broker }.assert_in_step();
+}
+
+#[test]
+fn a_broker_that_another_authority_vouches_for_is_not_trusted() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let broker = tls_broker(&authority, "allow_anonymous true\n");
+
+    let gateway = stocked(&tls_section(&broker, &stranger, None));
+
+    let reason = until_reason(&gateway, "TLS");
+    assert!(reason.to_lowercase().contains("certificate"), "{reason}");
+}
+
+#[test]
+fn a_broker_of_another_name_is_not_trusted() {
+    let authority = Authority::new();
+    let elsewhere = authority.sign("broker", "DNS:elsewhere.example");
+    let broker = Broker::start_with(&tls_lines(&authority, &elsewhere, "allow_anonymous true\n"));
+
+    let gateway = stocked(&tls_section(&broker, &authority, None));
+
+    let reason = until_reason(&gateway, "TLS");
+    assert!(reason.to_lowercase().contains("certificate"), "{reason}");
+}
+
+#[test]
+fn a_certificate_that_the_broker_asks_for_and_does_not_get_is_the_reason() {
+    let authority = Authority::new();
+    let broker = mutual_tls_broker(&authority);
+
+    let gateway = stocked(&tls_section(&broker, &authority, None));
+
+    until_reason(&gateway, "ertificate");
+}
+
+#[test]
+fn a_broker_that_does_not_speak_tls_is_the_reason() {
+    let authority = Authority::new();
+    let broker = Broker::start();
+
+    let gateway = stocked(&tls_section(&broker, &authority, None));
+
+    until_reason(&gateway, "TLS");
+}
+
+/// A broker with three users and one rule for each.
+struct Guard {
+    broker: Broker,
+    dir: TempDir,
+}
+
+impl Guard {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let (passwords, rules) = (dir.path().join("passwords"), dir.path().join("rules"));
+        fs::write(&passwords, "").unwrap();
+        for (user, password) in
+            [("hub", "hub-secret"), ("gw-01", "gw-secret"), ("gw-02", "other-secret")]
+        {
+            add_user(&passwords, user, password);
+        }
+        let lines = "user hub\ntopic readwrite stockgate/1/#\n\
+             user gw-01\ntopic readwrite stockgate/1/wh-01/gw-01/#\n\
+             user gw-02\ntopic readwrite stockgate/1/wh-01/gw-02/#\n";
+        fs::write(&rules, lines).unwrap();
+        let broker = Broker::start_with(&format!(
+            "allow_anonymous false\npassword_file {}\nacl_file {}\n",
+            passwords.display(),
+            rules.display()
+        ));
+        Self { broker, dir }
+    }
+
+    /// The way here for a user, with the password in a file that ends in a line feed.
+    fn section(&self, user: &str, password: &str) -> String {
+        let file = self.dir.path().join(format!("{user}.{password}"));
+        fs::write(&file, format!("{password}\n")).unwrap();
+        let file = file.to_str().unwrap();
+        section(&self.broker.url(), &[("username", user), ("password_file", file)])
+    }
+}
+
+fn add_user(passwords: &Path, user: &str, password: &str) {
+    let mut command = Command::new("mosquitto_passwd");
+    let finished = run_to_end(command.arg("-b").arg(passwords).args([user, password]));
+    assert_eq!(finished.code, Some(0), "{}", finished.output());
+}
+
+fn tls_broker(authority: &Authority, more: &str) -> Broker {
+    Broker::start_with(&tls_lines(authority, &authority.sign("broker", "IP:127.0.0.1"), more))
+}
+
+fn mutual_tls_broker(authority: &Authority) -> Broker {
+    tls_broker(authority, "require_certificate true\nuse_identity_as_username true\n")
+}
+
+fn tls_lines(authority: &Authority, identity: &Identity, more: &str) -> String {
+    format!(
+        "cafile {}\ncertfile {}\nkeyfile {}\n{more}",
+        authority.file().display(),
+        identity.certificate.display(),
+        identity.key.display()
+    )
+}
+
+fn tls_section(broker: &Broker, authority: &Authority, own: Option<&Identity>) -> String {
+    let url = broker.url().replace("mqtt://", "mqtts://");
+    let authority = authority.file();
+    let mut keys = vec![("ca_file", authority.to_str().unwrap())];
+    if let Some(Identity { certificate, key }) = own {
+        keys.push(("cert_file", certificate.to_str().unwrap()));
+        keys.push(("key_file", key.to_str().unwrap()));
+    }
+    section(&url, &keys)
+}
+
+fn stocked(section: &str) -> Gateway {
+    Gateway::stocked_with(section, &[("A", 100)])
+}

@@ -1,0 +1,292 @@
+//! The identity of a database: a copy that was put back, or a new one, is noticed and never
+//! silently merged.
+
+use std::fs;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::pair::{
+    ID, Pair, SITE, assert_drift_is_reported, assert_same_books, assert_same_entries,
+    until_confirmed, until_drift, until_reason, until_state,
+};
+use crate::support::bodies::one;
+use crate::support::gateway::Gateway;
+use crate::support::patience::{throughout, until};
+use crate::support::terminal::{Terminal, number};
+
+/// Long enough for a merge that should not happen to have happened.
+const QUIET: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_copy_put_back_without_movements_since_goes_on() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let copy = pair.gateway.backup();
+
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+    pair.gateway.http().ok("deduct", one("r1", "A", 1));
+
+    pair.assert_in_step();
+}
+
+#[test]
+fn an_older_copy_put_back_is_reported_and_the_books_stay() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let copy = pair.gateway.backup();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+
+    assert_drift_is_reported(&pair.hub, "older copy");
+    until_reason(&pair.gateway, "older copy");
+    deduct(&pair.gateway, "after", 20, 1);
+    assert_eq!(pair.gateway.http().figures("A"), (80, 0));
+    books.assert_untouched(&pair);
+}
+
+#[test]
+fn a_copy_that_outgrew_the_hub_is_reported_and_the_books_stay() {
+    let mut pair = Pair::stocked(&[("A", 1_000)]);
+    let copy = pair.gateway.backup();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+    pair.broker.kill9();
+
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+    deduct(&pair.gateway, "after", 20, 2);
+    pair.broker.launch();
+
+    assert_drift_is_reported(&pair.hub, "differ");
+    books.assert_untouched(&pair);
+    until_state(&pair.gateway, "offline");
+}
+
+#[test]
+fn a_copy_that_grew_exactly_as_far_as_the_hub_is_reported() {
+    let mut pair = Pair::stocked(&[("A", 1_000)]);
+    let copy = pair.gateway.backup();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+    pair.broker.kill9();
+
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+    deduct(&pair.gateway, "after", 10, 2);
+    pair.broker.launch();
+
+    assert_drift_is_reported(&pair.hub, "differ");
+    books.assert_untouched(&pair);
+}
+
+/// Orders of one unit are the usual ones: other movements often lead to the same stock.
+#[test]
+fn a_copy_that_went_on_differently_to_the_same_stock_is_reported() {
+    let mut pair = Pair::stocked(&[("A", 1_000)]);
+    let copy = pair.gateway.backup();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+    pair.broker.kill9();
+
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+    deduct(&pair.gateway, "after", 20, 1);
+    pair.broker.launch();
+
+    until_drift(&pair.hub);
+    books.assert_untouched(&pair);
+}
+
+#[test]
+fn a_database_that_was_refused_stays_refused_when_gateway_and_hub_restart() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let copy = pair.gateway.backup();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+    pair.gateway.put_back(&copy);
+    pair.gateway.launch();
+    until_drift(&pair.hub);
+
+    pair.hub.kill9();
+    deduct(&pair.gateway, "after", 20, 1);
+    pair.gateway.kill9();
+    pair.hub.launch();
+    pair.gateway.launch();
+
+    assert_drift_is_reported(&pair.hub, "older copy");
+    until_state(&pair.gateway, "offline");
+    throughout(QUIET, || assert_eq!(pair.gateway.sync()["state"], "offline"));
+    books.assert_untouched(&pair);
+}
+
+#[test]
+fn a_wiped_gateway_is_reported_and_goes_on_under_a_new_epoch() {
+    let mut pair = Pair::stocked(&[("A", 100), ("B", 7)]);
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    let books = Books::of(&pair);
+
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    pair.gateway.http().ok("restock", one("seed", "A", 50));
+    deduct(&pair.gateway, "before", 5, 1);
+
+    assert_drift_is_reported(&pair.hub, "replaced");
+    until_confirmed(&pair.gateway);
+    assert_same_books(&pair.gateway, &pair.hub, SITE, ID);
+    let epoch = pair.known()["epoch"].clone();
+    assert_ne!(epoch, books.epoch);
+    books.assert_untouched_on_disk(&pair);
+    let held = json!({"site": SITE, "gateway": ID, "on_hand": 90, "reserved": 0,
+        "replaced_epoch": books.epoch});
+    let stock = pair.hub.stock("A");
+    assert!(stock["gateways"].as_array().unwrap().contains(&held), "{stock}");
+}
+
+#[test]
+fn the_ids_of_events_are_other_ones_under_a_new_epoch() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let before = pair.hub.ledger(SITE, ID);
+
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    pair.gateway.http().ok("restock", one("seed", "A", 100));
+    until_confirmed(&pair.gateway);
+
+    let after = pair.hub.ledger(SITE, ID);
+    assert_eq!((&before[0]["seq"], &before[0]["sku"]), (&after[0]["seq"], &after[0]["sku"]));
+    assert_ne!(before[0]["event_id"], after[0]["event_id"]);
+}
+
+#[test]
+fn a_database_of_before_the_replacement_is_refused() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let old = pair.gateway.backup();
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    pair.gateway.http().ok("restock", one("new", "A", 50));
+    until_confirmed(&pair.gateway);
+    let books = Books::of(&pair);
+
+    pair.gateway.put_back(&old);
+    pair.gateway.launch();
+    deduct(&pair.gateway, "after", 5, 1);
+
+    until_reason(&pair.gateway, "replaced");
+    assert_drift_is_reported(&pair.hub, "replaced");
+    books.assert_untouched(&pair);
+}
+
+#[test]
+fn two_gateways_on_copies_of_one_database_are_reported() {
+    let pair = Pair::stocked(&[("A", 1_000)]);
+    let mut twin = Gateway::prepare(&pair.broker.section());
+    twin.put_back(&pair.gateway.backup());
+    twin.launch();
+
+    deduct(&pair.gateway, "one", 5, 1);
+    deduct(&twin, "other", 5, 2);
+
+    assert_drift_is_reported(&pair.hub, "differ");
+}
+
+#[test]
+fn a_hub_with_an_older_copy_of_its_books_is_brought_up_again() {
+    let mut pair = Pair::stocked(&[("A", 1_000)]);
+    pair.hub.terminate();
+    let copy = pair.hub.database().with_extension("copy");
+    fs::copy(pair.hub.database(), &copy).unwrap();
+    pair.hub.launch();
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    pair.hub.terminate();
+
+    fs::copy(&copy, pair.hub.database()).unwrap();
+    pair.hub.launch();
+    deduct(&pair.gateway, "after", 10, 1);
+
+    until("the hub has everything again", || number(&pair.known(), "acked_seq") == 21);
+    pair.assert_in_step();
+}
+
+#[test]
+fn a_hub_that_lost_its_books_gets_them_again() {
+    let mut pair = Pair::stocked(&[("A", 1_000)]);
+    deduct(&pair.gateway, "before", 10, 1);
+    pair.assert_in_step();
+    pair.hub.terminate();
+
+    fs::remove_file(pair.hub.database()).unwrap();
+    pair.hub.launch();
+    pair.gateway.restart();
+
+    until("the hub knows it again", || pair.hub.gateway().is_some());
+    until("the hub has everything again", || number(&pair.known(), "acked_seq") == 11);
+    pair.assert_in_step();
+}
+
+/// What the hub has of the gateway at one moment.
+struct Books {
+    epoch: Value,
+    acked_seq: u64,
+    ledger: Vec<Value>,
+    stock: Value,
+    on_disk: Vec<String>,
+}
+
+impl Books {
+    fn of(pair: &Pair) -> Self {
+        let known = pair.known();
+        Self {
+            epoch: known["epoch"].clone(),
+            acked_seq: number(&known, "acked_seq"),
+            ledger: pair.hub.ledger(SITE, ID),
+            stock: pair.hub.stock("A"),
+            on_disk: entries_on_disk(pair),
+        }
+    }
+
+    fn assert_untouched(&self, pair: &Pair) {
+        throughout(QUIET, || {
+            let known = pair.known();
+            assert_eq!(
+                (&known["epoch"], number(&known, "acked_seq")),
+                (&self.epoch, self.acked_seq)
+            );
+        });
+        assert_same_entries(&self.ledger, &pair.hub.ledger(SITE, ID));
+        assert_eq!(pair.hub.stock("A"), self.stock);
+    }
+
+    /// For books that are no longer those in force.
+    fn assert_untouched_on_disk(&self, pair: &Pair) {
+        let now = entries_on_disk(pair);
+        assert_eq!(self.on_disk, now[..self.on_disk.len()]);
+    }
+}
+
+/// Every entry in the hub's file, those of the oldest books first.
+fn entries_on_disk(pair: &Pair) -> Vec<String> {
+    let books = Connection::open(pair.hub.database()).unwrap();
+    let sql = "SELECT concat_ws('|', book, seq, kind, sku, change, reserved_change, order_id,
+        request_id, at_ms) FROM entry ORDER BY book, seq";
+    let mut statement = books.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn deduct(gateway: &Gateway, name: &str, times: u64, quantity: u64) {
+    let bodies = (0..times).map(|n| one(&format!("{name}-{n}"), "A", quantity));
+    for outcome in gateway.ws().pipelined("deduct", bodies) {
+        outcome.unwrap();
+    }
+}

@@ -1,0 +1,42 @@
+//! Sound frames that no gateway has sent.
+
+use std::collections::BTreeMap;
+
+use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku};
+use stockgate::sync::Frame;
+use stockgate::sync::frame::{Entries, Epoch, Hello};
+
+pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
+    let software = "elsewhere".into();
+    Frame::Hello(Hello { epoch, ledger_seq, checks: Checks::default(), nonce: 1, software })
+}
+
+/// Restocks from a position on, with the checks that they lead to on an empty stock.
+pub(super) fn restocks(epoch: Epoch, first_seq: u64, lines: &[(&str, i64)]) -> Frame {
+    let mut checks = Checks::default();
+    let mut stock: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut entries = Vec::new();
+    for ((sku, change), seq) in lines.iter().zip(first_seq..) {
+        let entry = restock(seq, Sku::parse(sku).unwrap(), *change);
+        let on_hand = stock.entry(sku).or_default();
+        let before = (*on_hand, 0);
+        *on_hand = on_hand.wrapping_add(*change);
+        checks.digest = checks.digest.moved(&entry.sku, before, (*on_hand, 0));
+        checks.chain = checks.chain.with(&entry);
+        entries.push(entry);
+    }
+    Frame::Entries(Entries { epoch, checks, entries })
+}
+
+fn restock(seq: u64, sku: Sku, change: i64) -> Entry {
+    Entry {
+        seq,
+        kind: Kind::Restock,
+        sku,
+        change,
+        reserved_change: 0,
+        order_id: None,
+        request_id: RequestId::parse("forged").unwrap(),
+        at_ms: 1_769_847_960_123,
+    }
+}
