@@ -76,12 +76,17 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        let mut ended = None;
         if let Some(mut child) = self.child.take() {
+            ended = child.try_wait().ok().flatten();
             let _ = child.kill();
             let _ = child.wait();
         }
         if panicking() {
             eprintln!("--- log of {} ---\n{}---", self.name, self.log());
+            if let Some(status) = ended {
+                eprintln!("{} had ended by itself: {status}", self.name);
+            }
         }
     }
 }
