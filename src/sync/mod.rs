@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! gateway                                   hub
-//!    | Hello epoch, ledger_seq, digest  ->   |  compares with its books
+//!    | Hello epoch, position, checks    ->   |  compares with its books
 //!    |                    <- Resume acked    |
 //!    | Entries acked+1 ..               ->   |  applies new ones and its cursor in one commit
 //!    |                    <- Ack up to       |  only then
