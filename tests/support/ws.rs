@@ -1,7 +1,7 @@
 //! A client of the WebSocket port, synchronous and with a limit on every wait.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,12 @@ pub struct Closed {
     pub code: Option<u16>,
 }
 
+/// A socket with a read timeout answers "interrupted" when its thread is woken by anything else,
+/// and the WebSocket library would take that for the end of the connection.
+struct Steady(TcpStream);
+
 pub struct Ws {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Steady>,
     hello: Value,
     last_id: u64,
     answers: VecDeque<Value>,
@@ -46,7 +50,7 @@ impl Ws {
         for (name, value) in headers {
             request = request.with_header(*name, *value);
         }
-        match client(request, stream) {
+        match client(request, Steady(stream)) {
             Ok((socket, _)) => Ok(Self::greeted(socket)),
             Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
             Err(error) => panic!("the handshake failed: {error}"),
@@ -120,7 +124,7 @@ impl Ws {
         }
     }
 
-    fn greeted(socket: WebSocket<TcpStream>) -> Self {
+    fn greeted(socket: WebSocket<Steady>) -> Self {
         let (hello, last_id) = (Value::Null, 0);
         let (answers, events) = (VecDeque::new(), VecDeque::new());
         let mut ws = Self { socket, hello, last_id, answers, events, closed: None };
@@ -157,7 +161,7 @@ impl Ws {
             if left.is_zero() {
                 return Ok(false);
             }
-            self.socket.get_ref().set_read_timeout(Some(left)).unwrap();
+            self.socket.get_ref().0.set_read_timeout(Some(left)).unwrap();
             match self.socket.read() {
                 Ok(Message::Text(text)) => {
                     self.sort(serde_json::from_str(&text).expect("messages are JSON"));
@@ -179,6 +183,31 @@ impl Ws {
             self.events.push_back(message);
         } else {
             self.answers.push_back(message);
+        }
+    }
+}
+
+impl Read for Steady {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.read(buffer))
+    }
+}
+
+impl Write for Steady {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.write(buffer))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
         }
     }
 }
