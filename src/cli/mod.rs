@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
 
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
@@ -194,18 +195,19 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
+/// Logs to stderr what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
+/// `info,stockgate::sync=debug`.
 fn start_logging(level: &str) {
+    use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .or_else(|_| tracing_subscriber::EnvFilter::try_new(level))
-        .unwrap_or_default();
+    let asked = std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty());
+    let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error| {
+        complain(&format!("RUST_LOG is no list of levels ({error}); logging at info"));
+        Targets::new().with_default(tracing::Level::INFO)
+    });
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     // Fails only if logging has been started before, which then serves.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .finish()
-        .try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 /// Requests a stop on SIGTERM and SIGINT.
