@@ -25,7 +25,7 @@ use support::broker::Broker;
 use support::gateway::Gateway;
 use support::http::Http;
 use support::hub::Hub;
-use support::process::stockgate;
+use support::program::stockgate;
 
 const ROWS_DEFAULT: usize = 30_000;
 const PAGE: u64 = 1_000;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::many;
 use crate::support::gateway::Gateway;
-use crate::support::process::{Finished, run_to_end, stockgate};
+use crate::support::process::{Finished, run_to_end};
+use crate::support::program::stockgate;
 use crate::support::terminal::Terminal as _;
 
 const ORDERS: &str = "invoice,item,pieces,when\n\

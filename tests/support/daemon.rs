@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
+use super::patience::stretched;
 use super::process::wait;
 
 const READY_LIMIT: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ impl Daemon {
         self.child = Some(command.spawn().unwrap_or_else(|error| {
             panic!("{} cannot be started: {error}; {command:?}", self.name)
         }));
-        let deadline = Instant::now() + READY_LIMIT;
+        let deadline = Instant::now() + stretched(READY_LIMIT);
         while !is_ready() {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "{} ended at its start: {ended:?}", self.name);
@@ -64,7 +65,7 @@ impl Daemon {
     /// Asks it to end and answers its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM");
-        let status = wait(self.child.as_mut().expect("it runs"), STOP_LIMIT);
+        let status = wait(self.child.as_mut().expect("it runs"), stretched(STOP_LIMIT));
         self.child = None;
         status.unwrap_or_else(|| panic!("SIGTERM did not end {}", self.name)).code()
     }

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::bodies::many;
 use super::daemon::Daemon;
 use super::http::Http;
-use super::process::{free_port, run_to_end, stockgate};
+use super::process::{free_port, run_to_end};
+use super::program::Program;
 use super::terminal::{Port, Terminal};
 use super::ws::Ws;
 
@@ -19,6 +20,7 @@ pub struct Gateway {
     /// Before the directory: it shows its log when it goes.
     daemon: Daemon,
     dir: TempDir,
+    program: Program,
     port: u16,
     environment: Vec<(String, String)>,
 }
@@ -57,10 +59,15 @@ impl Gateway {
     /// A gateway with its configuration written, not yet running. The extra TOML goes on where
     /// the table `[terminals]` ends, so it may begin with keys of that table.
     pub fn prepare(extra: &str) -> Self {
+        Self::prepare_with(Program::gateway(), extra)
+    }
+
+    /// The same with another program.
+    pub fn prepare_with(program: Program, extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let daemon = Daemon::new("the gateway", dir.path().join("stderr.log"));
-        let gateway = Self { dir, port, environment: Vec::new(), daemon };
+        let gateway = Self { dir, program, port, environment: Vec::new(), daemon };
         gateway.configure(&format!("127.0.0.1:{port}"), extra);
         gateway
     }
@@ -91,7 +98,7 @@ impl Gateway {
 
     /// The command line that launches this gateway.
     pub fn command(&self) -> Command {
-        let mut command = stockgate();
+        let mut command = self.program.command();
         command.arg("run").arg("--config").arg(self.config_path());
         command.envs(self.environment.iter().cloned());
         command
@@ -165,7 +172,7 @@ impl Gateway {
     /// Copies the database with the program's own command.
     pub fn backup(&self) -> PathBuf {
         let copy = self.dir().join("backup.db");
-        let mut command = stockgate();
+        let mut command = self.program.command();
         command.arg("backup").arg("--data-dir").arg(self.data_dir()).arg("--to").arg(&copy);
         let finished = run_to_end(&mut command);
         assert_eq!(finished.code, Some(0), "{}", finished.output());

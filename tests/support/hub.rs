@@ -1,9 +1,7 @@
 //! One hub, run as a process of its own on a free loopback port and books that go away with it.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,13 +9,15 @@ use tempfile::TempDir;
 use super::broker::Broker;
 use super::daemon::Daemon;
 use super::http::{Http, encode};
-use super::process::{bare, free_port};
+use super::process::free_port;
+use super::program::Program;
 use super::terminal::Terminal;
 
 pub struct Hub {
     /// Before the directory: it shows its log when it goes.
     daemon: Daemon,
     dir: TempDir,
+    program: Program,
     port: u16,
 }
 
@@ -29,6 +29,11 @@ impl Hub {
 
     /// A running hub with this `[mqtt]` section.
     pub fn start_with(section: &str) -> Self {
+        Self::start_as(Program::hub(), section)
+    }
+
+    /// The same with another program.
+    pub fn start_as(program: Program, section: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let configuration = format!(
@@ -37,13 +42,13 @@ impl Hub {
         );
         fs::write(dir.path().join("stockgate-hub.toml"), configuration).unwrap();
         let daemon = Daemon::new("the hub", dir.path().join("hub.log"));
-        let mut hub = Self { dir, port, daemon };
+        let mut hub = Self { dir, program, port, daemon };
         hub.launch();
         hub
     }
 
     pub fn launch(&mut self) {
-        let mut command = stockgate_hub();
+        let mut command = self.program.command();
         command.arg("run").arg("--config").arg(self.dir.path().join("stockgate-hub.toml"));
         let http = self.http();
         self.daemon.launch(command, || {
@@ -118,10 +123,4 @@ impl Hub {
     pub fn stock(&self, sku: &str) -> Value {
         self.http().get(&format!("/api/stock/{}", encode(sku))).json()
     }
-}
-
-/// The hub's program, with nothing of the surrounding environment that would configure it.
-pub fn stockgate_hub() -> Command {
-    let built = env!("CARGO_BIN_EXE_stockgate-hub");
-    bare(env::var_os("STOCKGATE_HUB_BIN").unwrap_or_else(|| built.into()))
 }

@@ -20,5 +20,6 @@ pub mod hub;
 pub mod mqtt;
 pub mod patience;
 pub mod process;
+pub mod program;
 pub mod terminal;
 pub mod ws;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rumqttc::{Client, Connection, Event, MqttOptions, Packet, Publish, QoS};
 
 use super::broker::Broker;
-use super::patience::PATIENCE;
+use super::patience::patience;
 
 const PACKET_BYTES_MAX: usize = 256 * 1024;
 
@@ -49,7 +49,7 @@ impl Bystander {
 
     /// The next message on the topics that it hears.
     pub fn next(&mut self) -> Publish {
-        self.next_within(PATIENCE).expect("a message comes")
+        self.next_within(patience()).expect("a message comes")
     }
 
     pub fn next_within(&mut self, limit: Duration) -> Option<Publish> {
@@ -87,7 +87,7 @@ impl Bystander {
     }
 
     fn wait_for(&mut self, what: &str, is_it: impl Fn(&Packet) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let packet = self.packets.recv_timeout(left);

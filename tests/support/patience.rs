@@ -3,13 +3,26 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+use super::program::is_emulated;
+
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How many times as long everything may take under an emulator.
+const EMULATED: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Longer than anything takes on a busy machine.
+pub fn patience() -> Duration {
+    stretched(PATIENCE)
+}
+
+/// What becomes of a limit where something is put before the programs.
+pub fn stretched(limit: Duration) -> Duration {
+    if is_emulated() { EMULATED * limit } else { limit }
+}
 
 /// Probes until there is an answer, and fails when none comes in time.
 pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     loop {
         if let Some(found) = probe() {
             return found;

@@ -1,14 +1,14 @@
-//! The program under test as a process: where it is, and how it is run to its end.
+//! Processes that are run to their end, and free ports.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::net::TcpListener;
-use std::process::{Child, Command, ExitStatus, Stdio, id};
+use std::process::{Child, Command, ExitStatus, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use super::patience::stretched;
 
 const PORTS_FIRST: u32 = 10_000;
 const PORTS_COUNT: u32 = 20_000;
@@ -28,32 +28,13 @@ impl Finished {
     }
 }
 
-/// The program, with nothing of the surrounding environment that would configure it.
-pub fn stockgate() -> Command {
-    let built = env!("CARGO_BIN_EXE_stockgate");
-    bare(env::var_os("STOCKGATE_BIN").unwrap_or_else(|| built.into()))
-}
-
-/// A program without the surrounding environment's configuration.
-pub fn bare(program: OsString) -> Command {
-    let mut command = Command::new(program);
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("STOCKGATE_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("STATE_DIRECTORY").env_remove("CREDENTIALS_DIRECTORY");
-    command.stdin(Stdio::null());
-    command
-}
-
 /// Runs a command that is expected to end by itself.
 pub fn run_to_end(command: &mut Command) -> Finished {
     let mut stdout = tempfile::tempfile().unwrap();
     let mut stderr = tempfile::tempfile().unwrap();
     command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
     let mut child = command.spawn().expect("the program starts");
-    let status = wait(&mut child, RUN_LIMIT);
+    let status = wait(&mut child, stretched(RUN_LIMIT));
     let (stdout, stderr) = (from_the_start(&mut stdout), from_the_start(&mut stderr));
     let status = status.unwrap_or_else(|| panic!("{command:?} did not end:\n{stdout}{stderr}"));
     Finished { code: status.code(), stdout, stderr }
@@ -64,7 +45,7 @@ pub fn run_until(command: &mut Command, condition: impl Fn() -> bool) {
     let mut log = tempfile::tempfile().unwrap();
     command.stdout(log.try_clone().unwrap()).stderr(log.try_clone().unwrap());
     let mut child = command.spawn().expect("the program starts");
-    let deadline = Instant::now() + RUN_LIMIT;
+    let deadline = Instant::now() + stretched(RUN_LIMIT);
     while !condition() && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
         sleep(Duration::from_millis(10));
     }

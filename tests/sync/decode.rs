@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::hub::stockgate_hub;
 use crate::support::process::{Finished, run_to_end};
+use crate::support::program::stockgate_hub;
 
 const EPOCH: &str = "00112233-4455-6677-8899-aabbccddeeff";
 

@@ -13,7 +13,7 @@ use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::mqtt::Bystander;
-use crate::support::patience::{PATIENCE, eventually, throughout, until};
+use crate::support::patience::{eventually, patience, throughout, until};
 use crate::support::terminal::{Terminal, number};
 use crate::support::ws::Ws;
 
@@ -317,7 +317,7 @@ fn state_in(message: &rumqttc::Publish) -> Value {
 /// The next `sync` event that shows this state.
 fn next_sync(ws: &mut Ws, state: &str) -> Value {
     loop {
-        let mut event = ws.next_event("sync", PATIENCE).expect("the state changes");
+        let mut event = ws.next_event("sync", patience()).expect("the state changes");
         if event["sync"]["state"] == state {
             return event["sync"].take();
         }

@@ -1,0 +1,70 @@
+//! A wall clock that shows another time, by libfaketime.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use humantime::parse_rfc3339;
+
+use crate::support::process::run_to_end;
+
+/// Goes as the real clock does, and so many seconds ahead of it. The monotonic clock is the
+/// real one, as on a controller whose wall clock was set.
+pub(super) struct Clock {
+    ahead_s: u64,
+}
+
+impl Clock {
+    /// A clock that shows this moment now, to the second.
+    pub(super) fn showing(moment: SystemTime) -> Self {
+        let ahead = moment.duration_since(SystemTime::now()).expect("the moment is to come");
+        Self { ahead_s: ahead.as_secs() }
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        SystemTime::now() + Duration::from_secs(self.ahead_s)
+    }
+
+    /// What is put before a program to make it read this clock.
+    pub(super) fn runner(&self) -> String {
+        let ahead_s = self.ahead_s;
+        let library = library();
+        format!("env LD_PRELOAD={library} FAKETIME=+{ahead_s} FAKETIME_DONT_FAKE_MONOTONIC=1")
+    }
+}
+
+impl Drop for Clock {
+    /// Where a process ends without its destructors, libfaketime leaves files behind that make
+    /// the next process of this id fail at its start.
+    fn drop(&mut self) {
+        for file in fs::read_dir("/dev/shm").unwrap().flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let Some((_, pid)) =
+                name.split_once("faketime_s").and_then(|(_, rest)| rest.split_once('_'))
+            else {
+                continue;
+            };
+            if !fs::exists(format!("/proc/{pid}")).unwrap_or(true) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+/// A moment as the programs write it.
+pub(super) fn moment(text: &str) -> SystemTime {
+    parse_rfc3339(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The first moment that a signed number of 32 bits cannot hold.
+pub(super) fn end_of_32_bits() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1 << 31)
+}
+
+/// Where libfaketime is, as its own command says.
+fn library() -> String {
+    let mut command = Command::new("faketime");
+    let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    said.stdout.trim().to_owned()
+}

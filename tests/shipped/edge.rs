@@ -1,0 +1,60 @@
+//! The machines that the gateway ships for, and where the file for each of them is.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::support::program::Program;
+
+/// One machine and its file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge {
+    pub(super) target: &'static str,
+    /// What an ELF header calls the machine.
+    pub(super) machine: u64,
+    pub(super) is_64: bool,
+    pub(super) bytes_max: u64,
+    /// The environment variable that names another file.
+    variable: &'static str,
+    emulator: &'static str,
+}
+
+pub(super) const ARMV7: Edge = Edge {
+    target: "armv7-unknown-linux-musleabihf",
+    machine: 40,
+    is_64: false,
+    bytes_max: 4_000_000,
+    variable: "STOCKGATE_STATIC_ARMV7",
+    emulator: "qemu-arm",
+};
+
+pub(super) const X86_64: Edge = Edge {
+    target: "x86_64-unknown-linux-musl",
+    machine: 62,
+    is_64: true,
+    bytes_max: 5_000_000,
+    variable: "STOCKGATE_STATIC_X86_64",
+    emulator: "qemu-x86_64",
+};
+
+pub(super) const EDGES: [Edge; 2] = [ARMV7, X86_64];
+
+impl Edge {
+    pub(super) fn file(&self) -> PathBuf {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let usual = package.join("target/static").join(self.target).join("stockgate");
+        let file = env::var_os(self.variable).map_or(usual, PathBuf::from);
+        assert!(
+            file.is_file(),
+            "{} is not there; scripts/build-static makes it, {} names another",
+            file.display(),
+            self.variable,
+        );
+        file
+    }
+
+    /// The file under its emulator: this machine's own, too, because what fakes the clock and
+    /// what counts system calls reaches a static file only through the emulator.
+    pub(super) fn emulated(&self, options: &str) -> Program {
+        Program::at(&self.file()).run_by(&format!("{} {options}", self.emulator))
+    }
+}

@@ -1,0 +1,44 @@
+//! A gateway that nobody asks anything sleeps, but for a look at its clocks once a second.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::edge::{ARMV7, Edge, X86_64};
+use crate::support::gateway::Gateway;
+
+const SETTLING: Duration = Duration::from_secs(2);
+const WATCHED: Duration = Duration::from_secs(4);
+/// It takes about thirty a second. A wait that ends too soon and is taken up again makes
+/// thousands.
+const SYSTEM_CALLS_MAX: usize = 400;
+
+#[test]
+fn the_armv7_file_sleeps_while_nothing_happens() {
+    assert_sleeps(&ARMV7);
+}
+
+#[test]
+fn the_x86_64_file_sleeps_while_nothing_happens() {
+    assert_sleeps(&X86_64);
+}
+
+fn assert_sleeps(edge: &Edge) {
+    let dir = TempDir::new().unwrap();
+    let log = dir.path().join("calls");
+    // The emulator writes a line for each system call.
+    let calls = || fs::read_to_string(&log).unwrap().lines().count();
+    let program = edge.emulated(&format!("-strace -D {}", log.display()));
+    let mut gateway = Gateway::prepare_with(program, "");
+    gateway.launch();
+    sleep(SETTLING);
+    let before = calls();
+
+    sleep(WATCHED);
+
+    let made = calls() - before;
+    assert!(made > 0, "it looks at its clocks");
+    assert!(made <= SYSTEM_CALLS_MAX, "{made} system calls in {WATCHED:?}");
+}

@@ -1,0 +1,23 @@
+//! The static files that ship, tried from outside: what they are, that they sleep while nothing
+//! happens, and that they go on in 2038. One module a theme.
+//!
+//! `scripts/build-static` makes the files; `STOCKGATE_STATIC_ARMV7` and `STOCKGATE_STATIC_X86_64`
+//! name others. Debian's packages `qemu-user` and `faketime` run them.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests watch other processes, whose time is the real one"
+)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../sync/pair.rs"]
+#[allow(dead_code, reason = "the tests of the sync use all of it")]
+mod pair;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clock;
+mod edge;
+mod elf;
+mod files;
+mod idle;
+mod year_2038;

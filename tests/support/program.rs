@@ -1,0 +1,73 @@
+//! The programs under test: where they are, and what runs them.
+//!
+//! `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN` name other files than the ones that cargo has built.
+//! `STOCKGATE_RUNNER` and `STOCKGATE_HUB_RUNNER` are put before them, as `qemu-arm` to try what
+//! was built for another machine. They are split at blanks, and what they name must become the
+//! program's process, as `env` and emulators do: processes are stopped by their id.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A program, and the command line that runs it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    words: Vec<OsString>,
+}
+
+impl Program {
+    pub fn gateway() -> Self {
+        Self::chosen("STOCKGATE_BIN", env!("CARGO_BIN_EXE_stockgate"), "STOCKGATE_RUNNER")
+    }
+
+    pub fn hub() -> Self {
+        Self::chosen(
+            "STOCKGATE_HUB_BIN",
+            env!("CARGO_BIN_EXE_stockgate-hub"),
+            "STOCKGATE_HUB_RUNNER",
+        )
+    }
+
+    pub fn at(file: &Path) -> Self {
+        Self { words: vec![file.into()] }
+    }
+
+    /// The same with this command line before it.
+    pub fn run_by(mut self, runner: &str) -> Self {
+        self.words.splice(..0, runner.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Starts it with nothing of the surrounding environment that would configure it.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command.args(&self.words[1..]);
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("STOCKGATE_") {
+                command.env_remove(name);
+            }
+        }
+        command.env_remove("STATE_DIRECTORY").env_remove("CREDENTIALS_DIRECTORY");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn chosen(file: &str, built: &str, runner: &str) -> Self {
+        let file = env::var_os(file).unwrap_or_else(|| built.into());
+        Self::at(Path::new(&file)).run_by(&env::var(runner).unwrap_or_default())
+    }
+}
+
+/// Whether something is put before the programs, which makes them slow.
+pub fn is_emulated() -> bool {
+    ["STOCKGATE_RUNNER", "STOCKGATE_HUB_RUNNER"].iter().any(|name| env::var_os(name).is_some())
+}
+
+pub fn stockgate() -> Command {
+    Program::gateway().command()
+}
+
+pub fn stockgate_hub() -> Command {
+    Program::hub().command()
+}
