@@ -41,12 +41,21 @@ pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// The same while the storage fails anyway, so that the next answer comes quickly.
 pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
+/// Bytes of a row of the ledger after which the next fact begins another one: a few rows to a
+/// page, and little to unpack for one of them.
+pub const CHUNK_BYTES: usize = 900;
+/// Entries after which every change is in the table of stock, at the latest after twice as many.
+pub const STOCK_LAG: u64 = 65_536;
+/// SKUs looked at in one step of the way there, at least.
+pub const SWEEP_STEP: usize = 64;
+/// Hashes of request ids in one row.
+pub const SEEN_STEP: usize = 4_096;
 /// How often an idle writer looks after expiry, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// How often the running clock is put on disk while reservations are open.
 pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
-/// Request outcomes and ledger entries deleted in one step of pruning.
-pub const PRUNE_STEP: u64 = 500;
+/// Rows of the ledger deleted in one step of pruning.
+pub const PRUNE_STEP: u64 = 64;
 /// Steps of pruning in a second, at most.
 pub const PRUNE_STEPS: usize = 10;
 /// How often a mark is set from which ages are read when pruning.

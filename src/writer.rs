@@ -149,7 +149,8 @@ impl Writer {
             self.keep_house();
         }
         let position = self.position(self.view.clock.now());
-        if let Err(error) = self.store.commit(&no_changes(&self.view), Some(position)) {
+        let last = self.store.commit(&no_changes(&self.view), Some(position), &self.view.stock());
+        if let Err(error) = last {
             tracing::warn!(%error, "the position could not be saved at the end; it will be asked for again");
         }
     }
@@ -239,7 +240,8 @@ impl Writer {
     }
 
     fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
-        self.store.commit(changes, position)?;
+        // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
+        self.store.commit(changes, position, &self.view.stock())?;
         self.saved = position.unwrap_or(self.saved);
         self.view.metrics.commits.inc();
         self.view.commit(changes);
@@ -292,21 +294,17 @@ impl Writer {
 
     fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
         let failing = self.view.storage_problem().is_some();
-        let (seq, holds_open) = {
-            let stock = self.view.stock();
-            (stock.seq(), stock.hold_count() > 0)
-        };
+        let holds_open = self.view.stock().hold_count() > 0;
         let acked_is_news = self.view.acked_seq() != self.saved.acked_seq;
         let clock_is_news = holds_open && self.position_to_save(now).is_some();
         if failing || acked_is_news || clock_is_news {
             // On a failing disk this is the probe that finds out when it works again.
             self.commit(&no_changes(&self.view), Some(self.position(now)))?;
         }
-        self.store.mark(now.running_ms, seq)?;
-        let acked_seq = self.view.acked_seq();
+        self.store.mark(now.running_ms)?;
         for _ in 0..PRUNE_STEPS {
-            let retention_ms = self.rules.retention_ms;
-            if !self.store.prune(now.running_ms, retention_ms, acked_seq)? {
+            let (position, retention_ms) = (self.position(now), self.rules.retention_ms);
+            if !self.store.prune(position, retention_ms, &self.view.stock())? {
                 break;
             }
         }

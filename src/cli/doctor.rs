@@ -7,11 +7,8 @@ use std::process::ExitCode;
 use rusqlite::Connection;
 
 use super::say;
-use crate::stock::{Checks, Seq, Sku};
-use crate::store::{StoreError, load_stock, open_read_only, read_identity, read_ledger};
-
-/// Entries read at a time.
-const STEP: usize = 10_000;
+use crate::stock::{Checks, Digest, Item, Posted, Seq, Sku, Stock};
+use crate::store::{LedgerPart, StoreError, each_part, load_stock, open_read_only, read_identity};
 
 pub(super) fn run(data_dir: &Path) -> ExitCode {
     match examine(data_dir) {
@@ -57,52 +54,39 @@ fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(rows.into_iter().filter(|row| row != "ok").collect())
 }
 
-/// What a ledger adds up to.
-#[derive(Default)]
+/// A ledger being gone through.
 struct Sum {
     first_seq: Seq,
-    last_seq: Seq,
-    stock: BTreeMap<Sku, (i64, i64)>,
-    checks: Checks,
+    /// Position and checks before the first entry.
+    opening: Checks,
+    /// Position and checks behind the last entry.
+    last: (Seq, Checks),
+    /// What every SKU's entries add up to.
+    moved: BTreeMap<Sku, (i64, i64)>,
     findings: Vec<String>,
 }
 
 fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
-    let mut sum = Sum { stock: opening(db)?, ..Sum::default() };
-    for (sku, figures) in &sum.stock {
-        sum.checks.digest = sum.checks.digest.moved(sku, (0, 0), *figures);
-    }
-    loop {
-        let posted = read_ledger(db, sum.last_seq, STEP)?;
-        if posted.is_empty() {
-            break;
-        }
-        for posted in posted {
-            sum.add(&posted);
-        }
-    }
+    let mut sum: Option<Sum> = None;
+    each_part(db, |part| match &mut sum {
+        Some(sum) => sum.add(part),
+        None => sum = Some(Sum::beginning_with(part)),
+    })?;
     let stock = match load_stock(db) {
         Ok(stock) => stock,
         Err(StoreError::Damaged(why)) => {
-            sum.findings.push(why);
-            return Ok(sum.findings);
+            let mut findings = sum.map_or(Vec::new(), |sum| sum.findings);
+            findings.push(why);
+            return Ok(findings);
         }
         Err(error) => return Err(error),
     };
-    for (sku, item) in stock.items_after("", None) {
-        let (on_hand, reserved) = sum.stock.remove(sku).unwrap_or_default();
-        if (on_hand, reserved) != (item.on_hand, item.reserved) {
-            sum.findings.push(format!(
-                "SKU {sku}: stock says {} on hand, {} reserved; the ledger adds up to {on_hand} and {reserved}",
-                item.on_hand, item.reserved
-            ));
-        }
-    }
-    for sku in sum.stock.keys() {
-        sum.findings.push(format!("SKU {sku}: is in the ledger, but not in the stock"));
-    }
+    let Some(mut sum) = sum else {
+        return Ok(Vec::new());
+    };
+    sum.compare(&stock);
     if sum.findings.is_empty() {
-        let (first, last, skus) = (sum.first_seq, sum.last_seq, stock.sku_count());
+        let (first, last, skus) = (sum.first_seq, sum.last.0, stock.sku_count());
         say(format!("ok     ledger {first} to {last} adds up to the stock of {skus} SKUs"));
         say(format!("ok     digest {:016x}", stock.checks().digest.0));
     }
@@ -110,38 +94,58 @@ fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
 }
 
 impl Sum {
-    fn add(&mut self, posted: &crate::stock::Posted) {
-        let entry = &posted.entry;
-        let is_first = self.first_seq == 0;
-        if is_first {
-            self.first_seq = entry.seq;
-        } else if entry.seq != self.last_seq + 1 {
-            self.findings.push(format!("ledger: {} is followed by {}", self.last_seq, entry.seq));
-        }
-        self.last_seq = entry.seq;
-        let figures = self.stock.entry(entry.sku.clone()).or_default();
-        let before = *figures;
-        figures.0 += entry.change;
-        figures.1 += entry.reserved_change;
-        self.checks.digest = self.checks.digest.moved(&entry.sku, before, *figures);
-        self.checks.chain = self.checks.chain.with(entry);
-        if is_first && entry.seq > 1 {
-            // What came before has been pruned, and its part of the chain with it.
-            self.checks.chain = posted.checks.chain;
-        }
+    fn beginning_with(part: &LedgerPart) -> Self {
+        let mut sum = Self {
+            first_seq: part.base.0 + 1,
+            opening: part.base.1,
+            last: part.base,
+            moved: BTreeMap::new(),
+            findings: Vec::new(),
+        };
+        sum.add(part);
+        sum
+    }
+
+    fn add(&mut self, part: &LedgerPart) {
         // The first difference tells where it began; the ones behind it only follow from it.
-        if self.checks != posted.checks && self.findings.is_empty() {
-            self.findings
-                .push(format!("ledger: entry {} does not follow from the ones before", entry.seq));
+        if part.base != self.last && self.findings.is_empty() {
+            let (seq, at) = (part.base.0 + 1, self.last.0);
+            self.findings.push(format!(
+                "ledger: what begins at entry {seq} does not follow from the entries up to {at}"
+            ));
+        }
+        for Posted { entry, .. } in &part.entries {
+            let moved = self.moved.entry(entry.sku.clone()).or_default();
+            moved.0 = moved.0.wrapping_add(entry.change);
+            moved.1 = moved.1.wrapping_add(entry.reserved_change);
+        }
+        self.last = part.last();
+    }
+
+    /// What was there before the first entry is the stock less what the ledger adds up to: its
+    /// digest must be the one that the ledger began with.
+    fn compare(&mut self, stock: &Stock) {
+        let mut opening = Digest::default();
+        for (sku, item) in stock.items_after("", None) {
+            let moved = self.moved.remove(sku).unwrap_or_default();
+            let before = (item.on_hand.wrapping_sub(moved.0), item.reserved.wrapping_sub(moved.1));
+            opening = opening.moved(sku, (0, 0), before);
+            if self.first_seq == 1 && before != (0, 0) {
+                let Item { on_hand, reserved, .. } = item;
+                self.findings.push(format!(
+                    "SKU {sku}: stock says {on_hand} on hand, {reserved} reserved; the ledger adds up to {} and {}",
+                    moved.0, moved.1
+                ));
+            }
+        }
+        for sku in self.moved.keys() {
+            self.findings.push(format!("SKU {sku}: is in the ledger, but not in the stock"));
+        }
+        if opening != self.opening.digest {
+            self.findings.push(format!(
+                "ledger: entries {} to {} do not lead from the stock before them to the stock there is",
+                self.first_seq, self.last.0
+            ));
         }
     }
-}
-
-fn opening(db: &Connection) -> Result<BTreeMap<Sku, (i64, i64)>, StoreError> {
-    let mut statement = db.prepare("SELECT sku, on_hand, reserved FROM opening")?;
-    let rows = statement.query_map([], |row| {
-        let sku = crate::store::stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;
-        Ok((sku, (row.get(1)?, row.get(2)?)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

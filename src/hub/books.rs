@@ -10,9 +10,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
+use super::row::read_checks;
 use crate::limits::{HUB_GATEWAYS_MAX, STOCK_MAX};
 use crate::stock::{Checks, Entry, Kind, OrderId, Sku};
-use crate::store::{StoreError, get_u64, read_checks, to_i64};
+use crate::store::{StoreError, get_u64, to_i64};
 use crate::sync::frame::Frame;
 use crate::sync::receiver::{Cursor, Verdict, diverged, judge};
 use crate::sync::topic::Topic;

@@ -12,6 +12,7 @@ mod decode;
 mod http;
 mod inlet;
 mod reader;
+mod row;
 mod strays;
 
 use std::net::SocketAddr;

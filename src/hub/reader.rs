@@ -8,10 +8,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::row::read_entry;
 use crate::clock::rfc3339;
 use crate::json::ledger_json;
 use crate::stock::{Origin, Seq};
-use crate::store::{StoreError, get_u64, read_entry, to_i64};
+use crate::store::{StoreError, get_u64, to_i64};
 
 /// The reading side of the books.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! What a client may ask of the stock.
 
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::types::{Line, OrderId, RequestId, Sku};
 
@@ -90,12 +90,12 @@ impl Action {
     /// same name.
     pub fn fingerprint(&self) -> Fingerprint {
         let bytes = postcard::to_stdvec(self).expect("plain data always serializes");
-        xxh3_128(&bytes).to_le_bytes()
+        xxh3_64(&bytes)
     }
 }
 
 /// See [`Action::fingerprint`].
-pub type Fingerprint = [u8; 16];
+pub type Fingerprint = u64;
 
 /// Sums lines of the same SKU, in the order in which the SKUs first appear.
 pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {

@@ -151,7 +151,7 @@ impl Draft<'_> {
                 self.open(command.request_id.clone(), hold);
             }
             Effect::Close { reservation, closed } => self.close(&reservation, closed, records)?,
-            Effect::Undo { of, record } => self.remember(of, record),
+            Effect::Undo { of, record } => self.remember(of, record, 0),
         }
         Ok(Ok(self.settle(command, order_id, Ok(applied))))
     }
@@ -171,7 +171,8 @@ impl Draft<'_> {
             closed: None,
         };
         let request_id = command.request_id.clone();
-        self.remember(request_id.clone(), record);
+        let entries = outcome.as_ref().map_or(0, |applied| applied.lines.len());
+        self.remember(request_id.clone(), record, entries);
         Decided { outcome, replayed: false, request_id }
     }
 

@@ -217,7 +217,9 @@ impl Shop {
     fn decide(&mut self, commands: &[Command]) -> Vec<Answer> {
         let (answers, changes) = self.draft(commands);
         self.stock.apply(&changes);
-        self.records.0.borrow_mut().extend(changes.records);
+        let known =
+            changes.facts.into_iter().filter_map(|fact| Some((fact.request_id, fact.record?)));
+        self.records.0.borrow_mut().extend(known);
         self.ledger.extend(changes.entries);
         answers
     }

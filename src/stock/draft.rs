@@ -21,7 +21,9 @@ pub struct Draft<'a> {
     holds: BTreeMap<RequestId, Option<Hold>>,
     holds_opened: isize,
     records: BTreeMap<RequestId, Record>,
+    facts: Vec<Fact>,
     entries: Vec<Posted>,
+    figures: Vec<(i64, i64)>,
     seq: Seq,
     checks: Checks,
 }
@@ -33,10 +35,12 @@ pub struct Changes {
     pub base_seq: Seq,
     /// New ledger entries, in order.
     pub entries: Vec<Posted>,
+    /// On hand and reserved of the entry's SKU after each.
+    pub figures: Vec<(i64, i64)>,
     /// The new stock of every SKU that changed.
     pub items: Vec<(Sku, Item)>,
-    /// New and changed records.
-    pub records: Vec<(RequestId, Record)>,
+    /// What was decided, in order, and what it entered into the ledger.
+    pub facts: Vec<Fact>,
     /// Reservations opened (`Some`) and closed (`None`).
     pub holds: Vec<(RequestId, Option<Hold>)>,
     /// The ledger's last position after the batch.
@@ -45,10 +49,21 @@ pub struct Changes {
     pub checks: Checks,
 }
 
+/// What the ledger keeps of one decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The request it was; for a reservation that ended by itself, the reservation's.
+    pub request_id: RequestId,
+    /// What is to be remembered of it; `None` when nobody asked for it.
+    pub record: Option<Record>,
+    /// How many entries it made: the next ones of the batch that no fact before it made.
+    pub entries: usize,
+}
+
 impl Changes {
     /// Whether there is nothing to put on disk. (A refusal leaves a record.)
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.records.is_empty()
+        self.facts.is_empty()
     }
 }
 
@@ -64,7 +79,9 @@ impl<'a> Draft<'a> {
             holds: BTreeMap::new(),
             holds_opened: 0,
             records: BTreeMap::new(),
+            facts: Vec::new(),
             entries: Vec::new(),
+            figures: Vec::new(),
             seq: stock.seq,
             checks: stock.checks,
         }
@@ -93,7 +110,8 @@ impl<'a> Draft<'a> {
             return Ok(());
         };
         let movements = hold.lines.iter().map(Movement::expire).collect();
-        self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements);
+        let entries = self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements).len();
+        self.facts.push(Fact { request_id: id.clone(), record: None, entries });
         self.close(id, Closed::Expired, records)
     }
 
@@ -109,7 +127,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn remember(&mut self, id: RequestId, record: Record) {
+    /// Remembers a request that made this many entries: the last ones.
+    pub(super) fn remember(&mut self, id: RequestId, record: Record, entries: usize) {
+        let fact = Fact { request_id: id.clone(), record: Some(record.clone()), entries };
+        self.facts.push(fact);
         self.records.insert(id, record);
     }
 
@@ -142,7 +163,7 @@ impl<'a> Draft<'a> {
     ) -> Result<(), R::Error> {
         if let Some(mut record) = self.record(id, records)? {
             record.closed = Some(closed);
-            self.remember(id.clone(), record);
+            self.remember(id.clone(), record, 0);
         }
         self.holds_opened -= 1;
         self.holds.insert(id.clone(), None);
@@ -182,6 +203,7 @@ impl<'a> Draft<'a> {
                 };
                 self.checks.chain = self.checks.chain.with(&entry);
                 self.entries.push(Posted { entry, checks: self.checks });
+                self.figures.push(item.figures());
                 line
             })
             .collect()
@@ -215,8 +237,9 @@ impl<'a> Draft<'a> {
         Changes {
             base_seq: self.stock.seq,
             entries: self.entries,
+            figures: self.figures,
             items: self.items.into_iter().collect(),
-            records: self.records.into_iter().collect(),
+            facts: self.facts,
             holds: self.holds.into_iter().collect(),
             seq: self.seq,
             checks: self.checks,

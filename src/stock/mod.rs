@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::command::{Action, Command, Fingerprint, merge_lines};
 pub use self::decide::{Answer, Decided, Undecided};
 pub use self::digest::{Chain, Checks, Digest};
-pub use self::draft::{Changes, Draft};
+pub use self::draft::{Changes, Draft, Fact};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
 pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
 pub(crate) use self::types::Text as IdText;
@@ -85,10 +85,12 @@ impl Stock {
     ) -> Self {
         let checks = Checks { chain, ..Checks::default() };
         let mut stock = Self { seq, checks, ..Self::default() };
-        for (sku, item) in items {
-            stock.checks.digest = stock.checks.digest.moved(&sku, (0, 0), item.figures());
-            stock.set_item(sku, item);
+        stock.items = items.into_iter().collect();
+        for (sku, item) in &stock.items {
+            stock.checks.digest = stock.checks.digest.moved(sku, (0, 0), item.figures());
         }
+        let by_version = stock.items.iter().map(|(sku, item)| (item.version, sku.clone()));
+        stock.by_version = by_version.collect();
         for (id, hold) in holds {
             stock.set_hold(id, Some(hold));
         }
@@ -157,9 +159,9 @@ impl Stock {
     pub fn items_after<'a>(
         &'a self,
         prefix: &'a str,
-        after: Option<&'a str>,
-    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> {
-        let start = match after {
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> + use<'a> {
+        let start: Bound<&str> = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
             Some(_) | None => Bound::Included(prefix),
         };

@@ -1,84 +1,173 @@
 //! The ledger's rows: appended by the writer, read by everyone.
+//!
+//! A row is a [`LedgerPart`], named by the number of its last fact. Positions are looked up by
+//! halving, because both numbers only grow: no second index, which would cost another page in
+//! every commit.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
-use super::{StoreError, get_u64, open_read_only, stored, to_i64};
-use crate::stock::{Chain, Checks, Digest, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
+use super::chunk::{LedgerPart, Packer};
+use super::{StoreError, get_u64, open_read_only, to_i64};
+use crate::limits::CHUNK_BYTES;
+use crate::stock::{Changes, Checks, Fact, Posted, Seq};
 
-pub(super) fn append(db: &Transaction<'_>, entries: &[Posted]) -> Result<(), StoreError> {
-    let mut insert =
-        db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    for Posted { entry, checks } in entries {
-        insert.execute(params![
-            to_i64(entry.seq),
-            entry.kind.code(),
-            entry.sku.as_str(),
-            entry.change,
-            entry.reserved_change,
-            entry.order_id.as_ref().map(OrderId::as_str),
-            entry.request_id.as_str(),
-            entry.at_ms,
-            checks.digest.0.cast_signed(),
-            checks.chain.0.cast_signed(),
-        ])?;
+/// Appends a batch; `next` is the number of its first fact.
+pub(super) fn append(
+    db: &Transaction<'_>,
+    changes: &Changes,
+    before: Checks,
+    mut next: i64,
+) -> Result<(), StoreError> {
+    let mut insert = db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?;
+    let mut batch = Batch { changes, done: 0, seq: changes.base_seq, checks: before };
+    let mut facts = changes.facts.iter().peekable();
+    while facts.peek().is_some() {
+        let mut packer = batch.packer();
+        while let Some(fact) = facts.next_if(|_| packer.len() < CHUNK_BYTES) {
+            batch.pack(fact, &mut packer);
+            next += 1;
+        }
+        insert.execute(params![next - 1, to_i64(batch.seq), packer.finish()])?;
     }
     Ok(())
 }
 
-/// The position and checks of the last entry. Pruning never takes it.
-pub(super) fn last(db: &Connection) -> Result<Option<(Seq, Checks)>, StoreError> {
-    let sql = "SELECT seq, digest, chain FROM ledger ORDER BY seq DESC LIMIT 1";
-    let row = db.query_row(sql, [], |row| Ok((get_u64(row, 0)?, read_checks(row, 1)?)));
-    Ok(row.optional()?)
+/// A batch being packed: how many of its entries are, and where the ledger stands behind them.
+struct Batch<'a> {
+    changes: &'a Changes,
+    done: usize,
+    seq: Seq,
+    checks: Checks,
+}
+
+impl Batch<'_> {
+    fn packer(&self) -> Packer {
+        let base_ms = self.changes.entries.get(self.done).map_or(0, |next| next.entry.at_ms);
+        Packer::new((self.seq, self.checks), base_ms)
+    }
+
+    fn pack(&mut self, fact: &Fact, packer: &mut Packer) {
+        let mine = self.done..self.done + fact.entries;
+        let entries = &self.changes.entries[mine.clone()];
+        packer.add(fact, entries, &self.changes.figures[mine.clone()]);
+        self.done = mine.end;
+        if let Some(last) = entries.last() {
+            (self.seq, self.checks) = (last.entry.seq, last.checks);
+        }
+    }
+}
+
+/// A stored chunk and the number of its last fact.
+pub(super) struct Row {
+    pub(super) n: i64,
+    pub(super) chunk: LedgerPart,
+}
+
+impl Row {
+    /// The number of the chunk's first fact.
+    pub(super) fn first(&self) -> i64 {
+        self.n + 1 - i64::try_from(self.chunk.facts.len()).expect("a chunk is small")
+    }
+}
+
+/// The row that holds this fact, or the next one there is.
+pub(super) fn row_from(db: &Connection, fact: i64) -> Result<Option<Row>, StoreError> {
+    let sql = "SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n LIMIT 1";
+    one_row(db, sql, fact)
+}
+
+/// The last row; pruning never takes it.
+pub(super) fn last_row(db: &Connection) -> Result<Option<Row>, StoreError> {
+    one_row(db, "SELECT n, chunk FROM ledger WHERE n <= ?1 ORDER BY n DESC LIMIT 1", i64::MAX)
+}
+
+fn one_row(db: &Connection, sql: &str, n: i64) -> Result<Option<Row>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([n])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let n = row.get(0)?;
+    Ok(Some(Row { n, chunk: LedgerPart::unpack(n, row.get_ref(1)?.as_blob().map_err(from_sql)?)? }))
+}
+
+fn from_sql(error: rusqlite::types::FromSqlError) -> rusqlite::Error {
+    error.into()
+}
+
+/// The number of the last fact of the first row that reaches behind this position.
+pub(super) fn n_behind(db: &Connection, seq: Seq) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT min(n), max(n) FROM ledger";
+    let ends = db.prepare_cached(sql)?.query_row([], |row| {
+        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
+    })?;
+    let Some((mut low, mut high)) = ends else {
+        return Ok(None);
+    };
+    let sql = "SELECT n, seq FROM ledger WHERE n >= ?1 ORDER BY n LIMIT 1";
+    let mut at = db.prepare_cached(sql)?;
+    let mut reaches =
+        |n: i64| at.query_row([n], |row| Ok((row.get::<_, i64>(0)?, get_u64(row, 1)? > seq)));
+    if !reaches(high)?.1 {
+        return Ok(None);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match reaches(middle)? {
+            (_, true) => high = middle,
+            (n, false) => low = n + 1,
+        }
+    }
+    Ok(Some(reaches(low)?.0))
+}
+
+/// Goes through the rows from this fact on, until `take` has had enough.
+pub(super) fn each_row(
+    db: &Connection,
+    from: i64,
+    mut take: impl FnMut(Row) -> bool,
+) -> Result<(), StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n")?;
+    let mut rows = statement.query([from])?;
+    while let Some(row) = rows.next()? {
+        let n = row.get(0)?;
+        let chunk = LedgerPart::unpack(n, row.get_ref(1)?.as_blob().map_err(from_sql)?)?;
+        if !take(Row { n, chunk }) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Goes through the whole ledger, part by part.
+///
+/// # Errors
+/// If the database cannot be read, or is damaged.
+pub fn each_part(db: &Connection, mut take: impl FnMut(&LedgerPart)) -> Result<(), StoreError> {
+    each_row(db, 0, |row| {
+        take(&row.chunk);
+        true
+    })
 }
 
 /// Up to `limit` entries behind the position `after`, in order.
 ///
 /// # Errors
-/// If the database cannot be read.
+/// If the database cannot be read, or is damaged there.
 pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
-    let sql =
-        "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms, digest, chain
-               FROM ledger WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let mut statement = db.prepare_cached(sql)?;
-    let entries = statement.query_map([after, limit], read_posted)?;
-    Ok(entries.collect::<Result<_, _>>()?)
-}
-
-fn read_posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
-    Ok(Posted { entry: read_entry(row)?, checks: read_checks(row, 8)? })
-}
-
-/// Reads an entry from columns in the order seq, kind, sku, change, reserved_change, order_id,
-/// request_id, at_ms.
-pub(crate) fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let code: u8 = row.get(1)?;
-    let kind = Kind::from_code(code)
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, i64::from(code)))?;
-    let order_id: Option<String> = row.get(5)?;
-    Ok(Entry {
-        seq: get_u64(row, 0)?,
-        kind,
-        sku: stored(2, Sku::parse(row.get_ref(2)?.as_str()?))?,
-        change: row.get(3)?,
-        reserved_change: row.get(4)?,
-        order_id: order_id.map(|id| stored(5, OrderId::parse(&id))).transpose()?,
-        request_id: stored(6, RequestId::parse(row.get_ref(6)?.as_str()?))?,
-        at_ms: row.get(7)?,
-    })
-}
-
-/// Reads digest and chain from two columns.
-pub(crate) fn read_checks(row: &Row<'_>, first: usize) -> rusqlite::Result<Checks> {
-    Ok(Checks {
-        digest: Digest(row.get::<_, i64>(first)?.cast_unsigned()),
-        chain: Chain(row.get::<_, i64>(first + 1)?.cast_unsigned()),
-    })
+    let mut found = Vec::new();
+    if let Some(n) = n_behind(db, after)? {
+        each_row(db, n, |Row { chunk, .. }| {
+            let behind = chunk.entries.into_iter().filter(|posted| posted.entry.seq > after);
+            found.extend(behind.take(limit - found.len()));
+            found.len() < limit
+        })?;
+    }
+    Ok(found)
 }
 
 /// Reads the ledger beside the writer, on a connection of its own.

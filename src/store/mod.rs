@@ -3,24 +3,29 @@
 //! Every batch is one transaction, synced to disk (`synchronous=FULL`) before [`Store::commit`]
 //! returns; what it returns from is there after a power cut. Nothing here decides anything.
 
+mod chunk;
 mod ledger;
 mod requests;
 mod retention;
 mod schema;
+mod seen;
 mod stock;
+mod sweep;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-pub use self::ledger::{LedgerReader, read_ledger};
-#[cfg(feature = "hub")]
-pub(crate) use self::ledger::{read_checks, read_entry};
+pub use self::chunk::LedgerPart;
+pub use self::ledger::{LedgerReader, each_part, read_ledger};
+use self::requests::Memory;
+use self::sweep::Sweep;
 use crate::limits::DATABASE_WAIT;
-use crate::stock::{Changes, Origin, Seq, Stock};
+use crate::stock::{Changes, Item, Origin, Posted, Seq, Sku, Stock};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
@@ -60,6 +65,14 @@ pub enum StoreError {
         /// Newest version known.
         known: i32,
     },
+    /// The database comes from before the first release.
+    #[error(
+        "the database has version {found}, of a program before the first release; keep it aside and choose another data directory"
+    )]
+    Older {
+        /// Version of the file.
+        found: i32,
+    },
     /// The database belongs to another gateway.
     #[error(
         "the database belongs to gateway {found}, the configuration says {configured}; put gateway.site and gateway.id right, or choose another data directory"
@@ -82,7 +95,8 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct Store {
     db: Connection,
-    next_request: i64,
+    memory: Memory,
+    sweep: Sweep,
     /// Held as long as the store lives, so that no other process opens it for writing.
     _lock: File,
 }
@@ -119,11 +133,13 @@ impl Store {
         schema::migrate(&mut db)?;
         let (origin, position) = claim(&db, site, gateway)?;
         let stock = load_stock(&db)?;
-        let next_request = 1 + requests::last(&db)?;
-        Ok((Self { db, next_request, _lock: lock }, Opened { origin, stock, position }))
+        let memory = Memory::load(&db, seed(&db)?)?;
+        let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
+        Ok((Self { db, memory, sweep, _lock: lock }, Opened { origin, stock, position }))
     }
 
-    /// Puts a batch on disk: when this returns, it survives a power cut.
+    /// Puts a batch that was decided on this stock on disk: when this returns, it survives a
+    /// power cut.
     ///
     /// # Errors
     /// If the disk is full or failing, or the database is locked; then nothing was changed.
@@ -131,16 +147,26 @@ impl Store {
         &mut self,
         changes: &Changes,
         position: Option<Position>,
+        stock: &Stock,
     ) -> Result<(), StoreError> {
+        let mut sweep = self.sweep.clone();
         let transaction = self.db.transaction()?;
-        ledger::append(&transaction, &changes.entries)?;
-        stock::save(&transaction, &changes.items, &changes.holds)?;
-        let next_request = requests::save(&transaction, &changes.records, self.next_request)?;
+        ledger::append(&transaction, changes, stock.checks(), self.memory.next)?;
+        stock::save_items(&transaction, sweep.step(stock, changes.entries.len()))?;
+        save_holds(&transaction, changes, self.memory.next)?;
+        let saved = self.memory.save(&transaction)?;
         if let Some(position) = position {
             save_position(&transaction, position)?;
         }
+        if sweep.stocked_seq != self.sweep.stocked_seq {
+            save_stocked_seq(&transaction, sweep.stocked_seq)?;
+        }
         transaction.commit()?;
-        self.next_request = next_request;
+        self.sweep = sweep;
+        if saved {
+            self.memory.saved();
+        }
+        self.memory.remember(&changes.facts);
         Ok(())
     }
 
@@ -157,8 +183,8 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub fn decided_at_ms(&self, seq: Seq) -> Result<Option<i64>, StoreError> {
-        let mut statement = self.db.prepare_cached("SELECT at_ms FROM ledger WHERE seq = ?1")?;
-        Ok(statement.query_row([to_i64(seq)], |row| row.get(0)).optional()?)
+        let found = read_ledger(&self.db, seq.saturating_sub(1), 1)?;
+        Ok(found.first().filter(|posted| posted.entry.seq == seq).map(|posted| posted.entry.at_ms))
     }
 }
 
@@ -213,8 +239,8 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position
     let Some((origin, position)) = read_identity(db)? else {
         let epoch = Uuid::new_v4();
         db.execute(
-            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0)",
-            params![site, gateway, epoch.as_bytes()],
+            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4)",
+            params![site, gateway, epoch.as_bytes(), fastrand::i64(..)],
         )?;
         let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
         return Ok((origin, Position::default()));
@@ -246,13 +272,22 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
     Ok(row.optional()?)
 }
 
-/// The stock as stored, checked against the ledger's last entry.
+/// The stock: the table of stock, and what the ledger has behind it. Checked against the
+/// ledger's last entry.
 ///
 /// # Errors
 /// If it cannot be read, or does not match the ledger.
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
-    let (seq, checks) = ledger::last(db)?.unwrap_or_default();
-    let stock = Stock::load(stock::items(db)?, stock::holds(db)?, seq, checks.chain);
+    check_beginning(db)?;
+    let mut items: BTreeMap<Sku, Item> = stock::items(db)?.into_iter().collect();
+    if let Some(n) = ledger::n_behind(db, stocked_seq(db)?)? {
+        ledger::each_row(db, n, |row| {
+            catch_up(&mut items, &row.chunk);
+            true
+        })?;
+    }
+    let (seq, checks) = ledger::last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
+    let stock = Stock::load(items, stock::holds(db)?, seq, checks.chain);
     if stock.checks() != checks {
         return Err(StoreError::Damaged(format!(
             "the stock does not match the ledger at entry {seq}"
@@ -264,6 +299,51 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
         ))),
         None => Ok(stock),
     }
+}
+
+/// A ledger begins where pruning has left it.
+fn check_beginning(db: &Connection) -> Result<(), StoreError> {
+    let sql = "SELECT pruned_seq FROM gateway";
+    let pruned_seq = db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0);
+    match ledger::row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
+        begins if begins == pruned_seq => Ok(()),
+        begins => Err(StoreError::Damaged(format!(
+            "the ledger should begin behind entry {pruned_seq}, but begins behind entry {begins}"
+        ))),
+    }
+}
+
+fn catch_up(items: &mut BTreeMap<Sku, Item>, chunk: &LedgerPart) {
+    for (Posted { entry, .. }, (on_hand, reserved)) in chunk.entries.iter().zip(&chunk.figures) {
+        let item = items.entry(entry.sku.clone()).or_default();
+        if entry.seq > item.version {
+            *item = Item { on_hand: *on_hand, reserved: *reserved, version: entry.seq };
+        }
+    }
+}
+
+fn stocked_seq(db: &Connection) -> Result<Seq, StoreError> {
+    let sql = "SELECT stocked_seq FROM gateway";
+    Ok(db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0))
+}
+
+fn save_stocked_seq(db: &Connection, seq: Seq) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE gateway SET stocked_seq = ?1")?.execute([to_i64(seq)])?;
+    Ok(())
+}
+
+fn seed(db: &Connection) -> Result<u64, StoreError> {
+    Ok(db.query_row("SELECT seed FROM gateway", [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+}
+
+/// Saves the reservations that a batch opened and closed; `next` is the number of its first fact.
+fn save_holds(db: &Transaction<'_>, changes: &Changes, next: i64) -> Result<(), StoreError> {
+    for (id, hold) in &changes.holds {
+        let numbered = changes.facts.iter().zip(next..);
+        let n = numbered.filter(|(fact, _)| fact.request_id == *id).map(|(_, n)| n).last();
+        stock::save_hold(db, id, hold.as_ref(), n.unwrap_or(next))?;
+    }
+    Ok(())
 }
 
 fn save_position(db: &Connection, position: Position) -> Result<(), StoreError> {

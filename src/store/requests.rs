@@ -1,55 +1,131 @@
-//! The rows of decided requests.
+//! What is remembered of requests: found by [`Seen`], read from the ledger.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Store, StoreError};
-use crate::stock::{Record, Records, RequestId};
+use super::ledger::{each_row, row_from};
+use super::seen::{NOTHING, Seen};
+use super::{Store, StoreError, to_i64};
+use crate::limits::SEEN_STEP;
+use crate::stock::{Fact, Record, Records, RequestId};
 
-/// Written before each record, so that its layout can change.
-const RECORD_VERSION: u8 = 1;
+/// The memory of requests: all in [`Seen`], the newest not yet in the table `seen`.
+#[derive(Debug)]
+pub(super) struct Memory {
+    seed: u64,
+    seen: Seen,
+    /// Hashes of the newest facts, up to the one before `next`.
+    newest: Vec<u64>,
+    /// The number of the next fact.
+    pub(super) next: i64,
+}
 
 impl Records for Store {
     type Error = StoreError;
 
     fn find(&self, id: &RequestId) -> Result<Option<Record>, StoreError> {
-        let mut statement = self.db.prepare_cached("SELECT record FROM request WHERE id = ?1")?;
-        let blob: Option<Vec<u8>> =
-            statement.query_row([id.as_str()], |row| row.get(0)).optional()?;
-        blob.map(|blob| decode(id, &blob)).transpose()
+        for n in self.memory.seen.candidates(self.memory.hash(id)) {
+            let Some(row) = row_from(&self.db, to_i64(n))? else {
+                continue;
+            };
+            let mine = |fact: &Fact| fact.request_id == *id && fact.record.is_some();
+            if let Some(fact) = row.chunk.facts.into_iter().rfind(mine) {
+                return Ok(fact.record);
+            }
+        }
+        Ok(None)
     }
 }
 
-/// Saves new and changed records; returns the number for the next new one.
-pub(super) fn save(
-    db: &Transaction<'_>,
-    records: &[(RequestId, Record)],
-    mut next: i64,
-) -> Result<i64, StoreError> {
-    // A changed record gets a new number: its age counts from its last change.
-    let mut upsert = db.prepare_cached("INSERT OR REPLACE INTO request VALUES (?1, ?2, ?3)")?;
-    for (id, record) in records {
-        upsert.execute(params![next, id.as_str(), encode(record)])?;
-        next += 1;
+impl Memory {
+    /// Reads where every request is remembered.
+    pub(super) fn load(db: &Connection, seed: u64) -> Result<Self, StoreError> {
+        let floor = row_from(db, 0)?.map_or(1, |row| row.first());
+        let seen = Seen::new(to_u64(floor));
+        let mut memory = Self { seed, seen, newest: Vec::new(), next: floor };
+        memory.load_table(db)?;
+        memory.load_ledger(db)?;
+        memory.seen.loaded();
+        Ok(memory)
     }
-    Ok(next)
-}
 
-/// The highest number ever given, whether its record is still there or not: a number given twice
-/// would be as old as the marks say of the first one, and forgotten at once.
-pub(super) fn last(db: &Connection) -> Result<i64, StoreError> {
-    let sql = "SELECT max((SELECT coalesce(max(n), 0) FROM request),
-                          (SELECT coalesce(max(request_n), 0) FROM mark))";
-    Ok(db.query_row(sql, [], |row| row.get(0))?)
-}
-
-fn encode(record: &Record) -> Vec<u8> {
-    postcard::to_extend(record, vec![RECORD_VERSION]).expect("plain data always serializes")
-}
-
-fn decode(id: &RequestId, blob: &[u8]) -> Result<Record, StoreError> {
-    let damaged = || StoreError::Damaged(format!("the record of request {id} cannot be read"));
-    match blob.split_first() {
-        Some((&RECORD_VERSION, body)) => postcard::from_bytes(body).map_err(|_| damaged()),
-        Some(_) | None => Err(damaged()),
+    fn load_table(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let mut statement = db.prepare("SELECT n, hashes FROM seen ORDER BY n")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (n, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let (hashes, []) = bytes.as_chunks::<8>() else {
+                return Err(StoreError::Damaged(format!("row {n} of the table seen is cut off")));
+            };
+            let first = n + 1 - i64::try_from(hashes.len()).expect("a row is small");
+            self.seen.load(to_u64(first), hashes.iter().map(|hash| u64::from_le_bytes(*hash)));
+            self.next = n + 1;
+        }
+        Ok(())
     }
+
+    fn load_ledger(&mut self, db: &Connection) -> Result<(), StoreError> {
+        let from = self.next;
+        let mut newest = Vec::new();
+        let mut next = from;
+        each_row(db, from, |row| {
+            let first = row.first();
+            // Pruning may have taken what is between.
+            newest.extend((next..first).map(|_| NOTHING));
+            let known = usize::try_from(next - first).unwrap_or(0);
+            newest.extend(row.chunk.facts.iter().skip(known).map(|fact| self.hash_of(fact)));
+            next = row.n + 1;
+            true
+        })?;
+        self.seen.load(to_u64(from), newest.iter().copied());
+        (self.newest, self.next) = (newest, next);
+        Ok(())
+    }
+
+    fn hash(&self, id: &RequestId) -> u64 {
+        // The one hash that means nothing becomes another one.
+        xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NOTHING + 1)
+    }
+
+    fn hash_of(&self, fact: &Fact) -> u64 {
+        fact.record.as_ref().map_or(NOTHING, |_| self.hash(&fact.request_id))
+    }
+
+    /// Takes over facts that are on disk.
+    pub(super) fn remember(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            let hash = self.hash_of(fact);
+            if hash != NOTHING {
+                self.seen.insert(hash, to_u64(self.next));
+            }
+            self.newest.push(hash);
+            self.next += 1;
+        }
+    }
+
+    /// Writes the newest hashes when there are enough of them; [`Memory::saved`] when that is on
+    /// disk.
+    pub(super) fn save(&self, db: &Transaction<'_>) -> Result<bool, StoreError> {
+        if self.newest.len() < SEEN_STEP {
+            return Ok(false);
+        }
+        let bytes: Vec<u8> = self.newest.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        db.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?
+            .execute(params![self.next - 1, bytes])?;
+        Ok(true)
+    }
+
+    /// The newest hashes are on disk.
+    pub(super) fn saved(&mut self) {
+        self.newest.clear();
+    }
+
+    /// Forgets every fact before this one.
+    pub(super) fn forget_before(&mut self, first: i64) {
+        self.seen.forget_before(to_u64(first));
+    }
+}
+
+fn to_u64(n: i64) -> u64 {
+    u64::try_from(n).expect("facts are counted up from 1")
 }

@@ -1,93 +1,144 @@
 //! Forgetting what is old enough, in steps that nobody feels.
 //!
 //! Age is running time: a controller whose clock jumps from 1970 to today must not forget
-//! everything at once. Ledger entries go only when the hub has committed them, and their sums
-//! are kept, so that opening + ledger = stock always holds; the last entry stays for its digest.
+//! everything at once. A row of the ledger goes only when the hub has committed its entries and
+//! the table of stock holds them; the last row stays for its digest.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Store, StoreError, get_u64, to_i64};
-use crate::limits::{PRUNE_STEP, RETENTION_MARK_MS};
-use crate::stock::Seq;
+use super::chunk::Packer;
+use super::ledger::last_row;
+use super::{Position, Store, StoreError, save_position, save_stocked_seq, to_i64};
+use crate::limits::{PRUNE_STEP, RETENTION_MARK_MS, SWEEP_STEP};
+use crate::stock::{Fact, Records, RequestId, Seq, Stock};
 
 impl Store {
-    /// Notes how far ledger and requests have come, once an hour.
+    /// Notes how far the ledger has come, once an hour.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn mark(&mut self, running_ms: u64, seq: Seq) -> Result<(), StoreError> {
+    pub fn mark(&mut self, running_ms: u64) -> Result<(), StoreError> {
         let newest: Option<i64> =
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
-            let row = params![to_i64(running_ms), to_i64(seq), self.next_request - 1];
-            self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3)", row)?;
+            let row = params![to_i64(running_ms), self.memory.next - 1];
+            self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2)", row)?;
         }
         Ok(())
     }
 
-    /// Deletes a few of the entries and requests that are older than `retention_ms`; returns
-    /// whether there was anything to delete.
+    /// Deletes a few of the facts that are older than `retention_ms`; returns whether there was
+    /// anything to delete.
     ///
     /// # Errors
     /// If the database cannot be written; then nothing was deleted.
     pub fn prune(
         &mut self,
-        running_ms: u64,
+        position: Position,
         retention_ms: u64,
-        acked_seq: Seq,
+        stock: &Stock,
     ) -> Result<bool, StoreError> {
-        let Some(old_ms) = running_ms.checked_sub(retention_ms) else {
+        let Some(old_ms) = position.running_ms.checked_sub(retention_ms) else {
             return Ok(false);
         };
-        let sql = "SELECT seq, request_n FROM mark WHERE running_ms <= ?1
-                   ORDER BY running_ms DESC LIMIT 1";
-        let mark = self
-            .db
-            .query_row(sql, [to_i64(old_ms)], |row| Ok((get_u64(row, 0)?, row.get::<_, i64>(1)?)));
-        let Some((seq, request_n)) = mark.optional()? else {
+        let Some(old_n) = marked(&self.db, old_ms)? else {
             return Ok(false);
         };
-        let transaction = self.db.transaction()?;
-        let entries = prune_ledger(&transaction, seq.min(acked_seq))?;
-        let requests = prune_requests(&transaction, request_n)?;
-        let nothing = entries + requests == 0;
-        if nothing && seq <= acked_seq {
-            let newest_old = "SELECT max(running_ms) FROM mark WHERE running_ms <= ?1";
-            let sql = format!("DELETE FROM mark WHERE running_ms < ({newest_old})");
-            transaction.execute(&sql, [to_i64(old_ms)])?;
+        if prunable(&self.db, old_n, position.acked_seq)?.is_none() {
+            self.forget_marks(old_ms)?;
+            return Ok(false);
         }
+        match prunable(&self.db, old_n, position.acked_seq.min(self.sweep.stocked_seq))? {
+            Some(stocked_n) => self.forget_up_to(stocked_n, position)?,
+            None => self.catch_up(stock)?,
+        }
+        Ok(true)
+    }
+
+    fn forget_up_to(&mut self, last_n: i64, position: Position) -> Result<(), StoreError> {
+        let kept = self.held_before(last_n)?;
+        let transaction = self.db.transaction()?;
+        // What the hub has must be known for as long as what it had before it is gone.
+        save_position(&transaction, position)?;
+        carry_forward(&transaction, &kept, self.memory.next)?;
+        transaction.execute(
+            "UPDATE gateway SET pruned_seq = (SELECT seq FROM ledger WHERE n = ?1)",
+            [last_n],
+        )?;
+        transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
+        transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.commit()?;
-        Ok(!nothing)
+        self.memory.remember(&kept);
+        self.memory.forget_before(last_n + 1);
+        Ok(())
+    }
+
+    /// Brings the table of stock some SKUs further, so that the ledger behind it may go.
+    fn catch_up(&mut self, stock: &Stock) -> Result<(), StoreError> {
+        let mut sweep = self.sweep.clone();
+        let transaction = self.db.transaction()?;
+        super::stock::save_items(&transaction, sweep.look(stock, SWEEP_STEP))?;
+        save_stocked_seq(&transaction, sweep.stocked_seq)?;
+        transaction.commit()?;
+        self.sweep = sweep;
+        Ok(())
+    }
+
+    /// The mark that told what is old enough is needed until a newer one does.
+    fn forget_marks(&self, old_ms: u64) -> Result<(), StoreError> {
+        let newest_old = "SELECT max(running_ms) FROM mark WHERE running_ms <= ?1";
+        let sql = format!("DELETE FROM mark WHERE running_ms < ({newest_old})");
+        self.db.execute(&sql, [to_i64(old_ms)])?;
+        Ok(())
+    }
+
+    /// The requests of open reservations among the facts up to this one: a record says how its
+    /// reservation may still end, so it stays however old it is.
+    fn held_before(&self, n: i64) -> Result<Vec<Fact>, StoreError> {
+        let mut statement = self.db.prepare_cached("SELECT id FROM hold WHERE n <= ?1")?;
+        let ids = statement.query_map([n], |row| row.get::<_, String>(0))?;
+        let mut kept = Vec::new();
+        for id in ids {
+            let request_id = super::stored(0, RequestId::parse(&id?))?;
+            if let Some(record) = self.find(&request_id)? {
+                kept.push(Fact { request_id, record: Some(record), entries: 0 });
+            }
+        }
+        Ok(kept)
     }
 }
 
-fn prune_ledger(db: &rusqlite::Transaction<'_>, up_to: Seq) -> Result<usize, StoreError> {
-    let bounds = db.query_row("SELECT min(seq), max(seq) FROM ledger", [], |row| {
-        Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
-    })?;
-    let Some((first, last)) = bounds else {
-        return Ok(0);
+/// The last fact that was there at some running time.
+fn marked(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT n FROM mark WHERE running_ms <= ?1 ORDER BY running_ms DESC LIMIT 1";
+    Ok(db.prepare_cached(sql)?.query_row([to_i64(running_ms)], |row| row.get(0)).optional()?)
+}
+
+/// The last of the next few rows that may go: old, at the hub, in the table of stock, and not
+/// the last one.
+fn prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT max(n) FROM (SELECT n, seq FROM ledger ORDER BY n LIMIT ?3)
+               WHERE n <= ?1 AND seq <= ?2 AND n < (SELECT max(n) FROM ledger)";
+    let step = to_i64(PRUNE_STEP);
+    Ok(db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), step], |row| row.get(0))?)
+}
+
+/// Writes facts once more at the ledger's end, from where they will be found from now on.
+fn carry_forward(db: &Transaction<'_>, facts: &[Fact], next: i64) -> Result<(), StoreError> {
+    let Some(last) = last_row(db)?.filter(|_| !facts.is_empty()) else {
+        return Ok(());
     };
-    let step = first + to_i64(PRUNE_STEP) - 1;
-    let up_to = step.min(to_i64(up_to)).min(last - 1);
-    if up_to < first {
-        return Ok(0);
+    for (fact, n) in facts.iter().zip(next..) {
+        let mut packer = Packer::new(last.chunk.last(), 0);
+        packer.add(fact, &[], &[]);
+        db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(params![
+            n,
+            to_i64(last.chunk.last().0),
+            packer.finish()
+        ])?;
+        db.prepare_cached("UPDATE hold SET n = ?2 WHERE id = ?1")?
+            .execute(params![fact.request_id.as_str(), n])?;
     }
-    db.execute(
-        "INSERT INTO opening
-         SELECT sku, sum(change), sum(reserved_change) FROM ledger WHERE seq <= ?1 GROUP BY sku
-         ON CONFLICT (sku) DO UPDATE SET
-            on_hand = on_hand + excluded.on_hand, reserved = reserved + excluded.reserved",
-        [up_to],
-    )?;
-    Ok(db.execute("DELETE FROM ledger WHERE seq <= ?1", [up_to])?)
-}
-
-/// The record of an open reservation stays: it says how the reservation may still end.
-fn prune_requests(db: &rusqlite::Transaction<'_>, up_to: i64) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM request WHERE n IN (
-                   SELECT n FROM request
-                   WHERE n <= ?1 AND id NOT IN (SELECT id FROM hold) ORDER BY n LIMIT ?2)";
-    Ok(db.execute(sql, [up_to, to_i64(PRUNE_STEP)])?)
+    Ok(())
 }

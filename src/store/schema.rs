@@ -7,38 +7,39 @@ use super::StoreError;
 /// `SGGW` in the file's header: this is a gateway's database.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGGW");
 
-/// Step `n` brings a database of version `n` to version `n + 1`. Never edit one that shipped.
+/// Step `n` brings a database of version `OLDEST + n` to the next one. Never edit one that shipped.
 const STEPS: [&str; 1] = ["
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
-        one        INTEGER PRIMARY KEY CHECK (one = 1),
-        site       TEXT    NOT NULL,
-        gateway    TEXT    NOT NULL,
-        epoch      BLOB    NOT NULL,
-        acked_seq  INTEGER NOT NULL,
-        running_ms INTEGER NOT NULL
+        one         INTEGER PRIMARY KEY CHECK (one = 1),
+        site        TEXT    NOT NULL,
+        gateway     TEXT    NOT NULL,
+        epoch       BLOB    NOT NULL,
+        acked_seq   INTEGER NOT NULL,
+        running_ms  INTEGER NOT NULL,
+        -- Up to here every change is in the table stock; what is behind is in the ledger alone.
+        stocked_seq INTEGER NOT NULL,
+        -- Up to here the ledger has been forgotten on purpose.
+        pruned_seq  INTEGER NOT NULL,
+        -- Makes the hashes of request ids this database's own.
+        seed        INTEGER NOT NULL
     ) STRICT;
 
-    -- The ledger is the outbox (past gateway.acked_seq), the replay log and the audit trail.
+    -- The ledger is the outbox (past gateway.acked_seq), the replay log, the memory of requests
+    -- and the audit trail. A row holds some consecutive facts; n is the number of its last one,
+    -- seq the position of its last entry.
     CREATE TABLE ledger (
-        seq             INTEGER PRIMARY KEY,
-        kind            INTEGER NOT NULL,
-        sku             TEXT    NOT NULL,
-        change          INTEGER NOT NULL,
-        reserved_change INTEGER NOT NULL,
-        order_id        TEXT,
-        request_id      TEXT    NOT NULL,
-        at_ms           INTEGER NOT NULL,
-        digest          INTEGER NOT NULL,
-        chain           INTEGER NOT NULL
+        n     INTEGER PRIMARY KEY,
+        seq   INTEGER NOT NULL,
+        chunk BLOB    NOT NULL
     ) STRICT;
 
-    -- The sums of the ledger's pruned entries: opening + ledger = stock.
-    CREATE TABLE opening (
-        sku      TEXT PRIMARY KEY,
-        on_hand  INTEGER NOT NULL,
-        reserved INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
+    -- Hashes of the request ids of consecutive facts, eight bytes each; n is the last one's
+    -- number. So that a start need not read the whole ledger.
+    CREATE TABLE seen (
+        n      INTEGER PRIMARY KEY,
+        hashes BLOB NOT NULL
+    ) STRICT;
 
     CREATE TABLE stock (
         sku      TEXT PRIMARY KEY,
@@ -47,33 +48,28 @@ const STEPS: [&str; 1] = ["
         version  INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
-    -- Open reservations.
+    -- Open reservations, with the number of the fact that is their request's.
     CREATE TABLE hold (
         id   TEXT PRIMARY KEY,
+        n    INTEGER NOT NULL,
         hold BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
 
-    -- Decided requests. They have a retention of their own, because a duplicate may arrive when
-    -- the ledger entry is gone. n counts them, so that the oldest can be found without a clock.
-    CREATE TABLE request (
-        n      INTEGER PRIMARY KEY,
-        id     TEXT NOT NULL UNIQUE,
-        record BLOB NOT NULL
-    ) STRICT;
-
-    -- How far ledger and requests had come at some running time: ages without a column per row.
+    -- How far the ledger had come at some running time: ages without a column per row.
     CREATE TABLE mark (
         running_ms INTEGER PRIMARY KEY,
-        seq        INTEGER NOT NULL,
-        request_n  INTEGER NOT NULL
+        n          INTEGER NOT NULL
     ) STRICT;
 "];
 
+/// The version before the first step; what has it came before the first release.
+const OLDEST: i32 = 1;
+
 /// Brings the database to the newest version, each step in a transaction of its own.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
-    let newest = i32::try_from(STEPS.len()).expect("a handful of steps");
-    let version = check_ours(db, newest)?;
-    for (number, step) in (version..newest).zip(&STEPS[usize::try_from(version).unwrap_or(0)..]) {
+    let version = check_ours(db, newest())?.max(OLDEST);
+    let done = usize::try_from(version - OLDEST).expect("not below the oldest");
+    for (number, step) in (version..).zip(&STEPS[done..]) {
         let step_done = db.transaction()?;
         step_done.execute_batch(step)?;
         step_done.pragma_update(None, "user_version", number + 1)?;
@@ -94,6 +90,9 @@ pub(super) fn check_ours(db: &Connection, newest: i32) -> Result<i32, StoreError
     if application != APPLICATION_ID || version < 0 {
         return Err(StoreError::NotOurs);
     }
+    if version <= OLDEST {
+        return Err(StoreError::Older { found: version });
+    }
     if version > newest {
         return Err(StoreError::Newer { found: version, known: newest });
     }
@@ -102,5 +101,5 @@ pub(super) fn check_ours(db: &Connection, newest: i32) -> Result<i32, StoreError
 
 /// The newest version.
 pub(super) fn newest() -> i32 {
-    i32::try_from(STEPS.len()).expect("a handful of steps")
+    OLDEST + i32::try_from(STEPS.len()).expect("a handful of steps")
 }

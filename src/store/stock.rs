@@ -1,34 +1,43 @@
 //! The rows of stock and of open reservations.
+//!
+//! The table of stock follows the ledger at a distance: a change is on disk when its fact is,
+//! and its SKU's row is written some time later, once for many changes. A row says of which
+//! change it is, so it does not matter which of the later changes it already has.
 
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, get_u64, stored, to_i64};
 use crate::stock::{Hold, Item, RequestId, Sku};
 
-pub(super) fn save(
+pub(super) fn save_items<'a>(
     db: &Transaction<'_>,
-    items: &[(Sku, Item)],
-    holds: &[(RequestId, Option<Hold>)],
+    items: impl IntoIterator<Item = (&'a Sku, &'a Item)>,
 ) -> Result<(), StoreError> {
     let mut upsert = db.prepare_cached("INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4)")?;
     for (sku, item) in items {
         let row = params![sku.as_str(), item.on_hand, item.reserved, to_i64(item.version)];
         upsert.execute(row)?;
     }
-    for (id, hold) in holds {
-        save_hold(db, id, hold.as_ref())?;
-    }
     Ok(())
 }
 
-fn save_hold(db: &Transaction<'_>, id: &RequestId, hold: Option<&Hold>) -> Result<(), StoreError> {
+/// Saves a reservation whose request is fact `n`, or removes it.
+pub(super) fn save_hold(
+    db: &Transaction<'_>,
+    id: &RequestId,
+    hold: Option<&Hold>,
+    n: i64,
+) -> Result<(), StoreError> {
     let Some(hold) = hold else {
         db.prepare_cached("DELETE FROM hold WHERE id = ?1")?.execute([id.as_str()])?;
         return Ok(());
     };
     let blob = postcard::to_stdvec(hold).expect("plain data always serializes");
-    db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2)")?
-        .execute(params![id.as_str(), blob])?;
+    db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3)")?.execute(params![
+        id.as_str(),
+        n,
+        blob
+    ])?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::bodies::many;
+use crate::support::bodies::{many, one};
 use crate::support::gateway::Gateway;
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate;
@@ -166,14 +166,20 @@ fn a_backup_taken_at_work_is_whole_and_never_overwrites() {
 
 #[test]
 fn doctor_says_what_is_wrong_with_a_database() {
-    let mut gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.http().ok("deduct", one("d1", "A", 2));
     let healthy = doctor(&gateway.data_dir());
     assert_eq!(healthy.code, Some(0), "{healthy:?}");
     gateway.terminate();
     for (damage, part) in [
-        ("UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'A'", "does not match the ledger"),
-        ("UPDATE ledger SET change = 4 WHERE sku = 'A'", "SKU A"),
-        ("DELETE FROM ledger WHERE seq = 1", "SKU A"),
+        ("INSERT INTO stock VALUES ('A', 4, 0, 99)", "does not match the ledger"),
+        ("DELETE FROM ledger WHERE n = 1", "begins behind entry 1"),
+        ("UPDATE ledger SET chunk = zeroblob(20) WHERE n = 1", "row 1 of the ledger"),
+        // The same stock in the end, but not by these entries.
+        (
+            "UPDATE ledger SET chunk = (SELECT chunk FROM ledger WHERE n = 2), seq = 2 WHERE n = 1",
+            "does not follow",
+        ),
     ] {
         let copy = tempfile::tempdir().unwrap();
         fs::copy(gateway.database(), copy.path().join("stockgate.db")).unwrap();
