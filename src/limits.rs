@@ -44,8 +44,9 @@ pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
 /// Bytes of a row of the ledger after which the next fact begins another one: a few rows to a
 /// page, and little to unpack for one of them.
 pub const CHUNK_BYTES: usize = 900;
-/// Entries after which every change is in the table of stock, at the latest after twice as many.
-pub const STOCK_LAG: u64 = 65_536;
+/// Entries after which every change is in the table of stock, at the latest after twice as many,
+/// unless there are more than twice as many SKUs.
+pub const STOCK_LAG_MIN: u64 = 16_384;
 /// SKUs looked at in one step of the way there, at least.
 pub const SWEEP_STEP: usize = 64;
 /// Hashes of request ids in one row.

@@ -205,11 +205,38 @@ impl LedgerPart {
     /// # Errors
     /// If the bytes are no chunk, or do not end where it does.
     pub(super) fn unpack(n: i64, bytes: &[u8]) -> Result<Self, StoreError> {
-        let damaged = || StoreError::Damaged(format!("row {n} of the ledger cannot be read"));
         let Some((&VERSION, bytes)) = bytes.split_first() else {
-            return Err(damaged());
+            return Err(damaged(n));
         };
-        Self::read(bytes).ok_or_else(damaged)
+        Self::read(bytes).ok_or_else(|| damaged(n))
+    }
+
+    /// Reads only what a chunk made of the stock: position, SKU, and on hand and reserved after
+    /// each entry. A start goes through many chunks, and needs no more of them.
+    ///
+    /// # Errors
+    /// As [`LedgerPart::unpack`].
+    pub(super) fn skim(
+        n: i64,
+        bytes: &[u8],
+        mut take: impl FnMut(Seq, &str, (i64, i64)),
+    ) -> Result<(), StoreError> {
+        let skimmed = bytes.split_first().filter(|(version, _)| **version == VERSION).and_then(
+            |(_, bytes)| {
+                let (head, mut rest) = postcard::take_from_bytes::<Head>(bytes).ok()?;
+                let mut seq = head.base_seq;
+                while !rest.is_empty() {
+                    let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
+                    rest = behind;
+                    for line in packed.entered().map_or(&[][..], |entered| &entered.moves) {
+                        seq += 1;
+                        take(seq, line.sku, (line.on_hand, line.reserved));
+                    }
+                }
+                Some(())
+            },
+        );
+        skimmed.ok_or_else(|| damaged(n))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -231,6 +258,19 @@ impl LedgerPart {
     /// The last entry's position and checks, or those before the chunk.
     pub fn last(&self) -> (Seq, Checks) {
         self.entries.last().map_or(self.base, |posted| (posted.entry.seq, posted.checks))
+    }
+}
+
+fn damaged(n: i64) -> StoreError {
+    StoreError::Damaged(format!("row {n} of the ledger cannot be read"))
+}
+
+impl<'a> Packed<'a> {
+    fn entered(&self) -> Option<&Entered<'a>> {
+        match self {
+            Self::Applied { entered, .. } | Self::Ended { entered, .. } => Some(entered),
+            Self::Remembered { .. } => None,
+        }
     }
 }
 

@@ -130,13 +130,20 @@ pub(super) fn each_row(
     from: i64,
     mut take: impl FnMut(Row) -> bool,
 ) -> Result<(), StoreError> {
+    each_chunk(db, from, |n, bytes| Ok(take(Row { n, chunk: LedgerPart::unpack(n, bytes)? })))
+}
+
+/// See [`each_row`]; chunks as they are stored.
+pub(super) fn each_chunk(
+    db: &Connection,
+    from: i64,
+    mut take: impl FnMut(i64, &[u8]) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
     let mut statement =
         db.prepare_cached("SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n")?;
     let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {
-        let n = row.get(0)?;
-        let chunk = LedgerPart::unpack(n, row.get_ref(1)?.as_blob().map_err(from_sql)?)?;
-        if !take(Row { n, chunk }) {
+        if !take(row.get(0)?, row.get_ref(1)?.as_blob().map_err(from_sql)?)? {
             break;
         }
     }

@@ -25,7 +25,7 @@ pub use self::ledger::{LedgerReader, each_part, read_ledger};
 use self::requests::Memory;
 use self::sweep::Sweep;
 use crate::limits::DATABASE_WAIT;
-use crate::stock::{Changes, Item, Origin, Posted, Seq, Sku, Stock};
+use crate::stock::{Changes, Item, Origin, Seq, Sku, Stock};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
@@ -208,7 +208,8 @@ fn configure(db: &Connection) -> Result<(), StoreError> {
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "wal_autocheckpoint", 1_000)?;
     db.pragma_update(None, "journal_size_limit", 8 << 20)?;
-    db.pragma_update(None, "cache_size", -8_192)?;
+    // The writer appends and hardly reads.
+    db.pragma_update(None, "cache_size", -1_024)?;
     db.pragma_update(None, "temp_store", "memory")?;
     // A memory map would turn an I/O error into SIGBUS.
     db.pragma_update(None, "mmap_size", 0)?;
@@ -281,9 +282,9 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
     check_beginning(db)?;
     let mut items: BTreeMap<Sku, Item> = stock::items(db)?.into_iter().collect();
     if let Some(n) = ledger::n_behind(db, stocked_seq(db)?)? {
-        ledger::each_row(db, n, |row| {
-            catch_up(&mut items, &row.chunk);
-            true
+        ledger::each_chunk(db, n, |n, chunk| {
+            catch_up(&mut items, n, chunk)?;
+            Ok(true)
         })?;
     }
     let (seq, checks) = ledger::last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
@@ -313,13 +314,21 @@ fn check_beginning(db: &Connection) -> Result<(), StoreError> {
     }
 }
 
-fn catch_up(items: &mut BTreeMap<Sku, Item>, chunk: &LedgerPart) {
-    for (Posted { entry, .. }, (on_hand, reserved)) in chunk.entries.iter().zip(&chunk.figures) {
-        let item = items.entry(entry.sku.clone()).or_default();
-        if entry.seq > item.version {
-            *item = Item { on_hand: *on_hand, reserved: *reserved, version: entry.seq };
+/// Takes what a chunk made of the stock into a stock that may already have a part of it.
+fn catch_up(items: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(), StoreError> {
+    let mut unknown = Ok(());
+    LedgerPart::skim(n, chunk, |version, sku, (on_hand, reserved)| {
+        let newer = Item { on_hand, reserved, version };
+        match items.get_mut(sku) {
+            Some(item) if item.version < version => *item = newer,
+            Some(_) => {}
+            None => match Sku::parse(sku) {
+                Ok(sku) => drop(items.insert(sku, newer)),
+                Err(error) => unknown = Err(StoreError::Damaged(format!("row {n}: SKU {error}"))),
+            },
         }
-    }
+    })?;
+    unknown
 }
 
 fn stocked_seq(db: &Connection) -> Result<Seq, StoreError> {

@@ -5,7 +5,7 @@
 //! because nobody should feel it. When it has been through, everything up to where the ledger
 //! stood at its beginning is in the table, and a start need only read the ledger from there.
 
-use crate::limits::{STOCK_LAG, SWEEP_STEP};
+use crate::limits::{STOCK_LAG_MIN, SWEEP_STEP};
 use crate::stock::{Item, Seq, Sku, Stock};
 
 /// How far the sweep has come.
@@ -17,7 +17,7 @@ pub(super) struct Sweep {
     began_at: Seq,
     /// The last SKU that was looked at.
     after: Option<Sku>,
-    /// Entries times SKUs; every [`STOCK_LAG`] of it are worth a look at one SKU.
+    /// Entries times SKUs; every [`lag`] of it are worth a look at one SKU.
     credit: u64,
 }
 
@@ -27,18 +27,19 @@ impl Sweep {
     }
 
     /// What to write along with a commit of so many entries: so many that a sweep is through
-    /// when [`STOCK_LAG`] entries have been made.
+    /// when [`lag`] entries have been made.
     pub(super) fn step<'a>(
         &mut self,
         stock: &'a Stock,
         entries: usize,
     ) -> Vec<(&'a Sku, &'a Item)> {
         self.credit += (entries * (stock.sku_count() + 1)) as u64;
-        let looks = usize::try_from(self.credit / STOCK_LAG).unwrap_or(usize::MAX);
+        let lag = lag(stock);
+        let looks = usize::try_from(self.credit / lag).unwrap_or(usize::MAX);
         if looks < SWEEP_STEP.min(stock.sku_count()) {
             return Vec::new();
         }
-        self.credit %= STOCK_LAG;
+        self.credit %= lag;
         self.look(stock, looks)
     }
 
@@ -58,6 +59,11 @@ impl Sweep {
     }
 }
 
+/// Entries in a sweep. With many SKUs it takes longer, or it would write their pages too often.
+fn lag(stock: &Stock) -> u64 {
+    STOCK_LAG_MIN.max(stock.sku_count() as u64 / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +80,7 @@ mod tests {
         }
         assert_eq!(written, 10, "SKUs that changed after position 990");
         assert_eq!(sweep.stocked_seq, 1_000);
-        assert!(entries <= 2 * STOCK_LAG, "{entries}");
+        assert!(entries as u64 <= 2 * STOCK_LAG_MIN, "{entries}");
         stock = self::stock(3, |n| n + 1);
         assert!(sweep.step(&stock, 1).is_empty(), "one entry is not worth a look");
     }
