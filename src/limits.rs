@@ -49,6 +49,10 @@ pub const CHUNK_BYTES: usize = 900;
 pub const STOCK_LAG_MIN: u64 = 16_384;
 /// SKUs looked at in one step of the way there, at least.
 pub const SWEEP_STEP: usize = 64;
+/// The same at a stop, and how long that may take: a start is quicker behind it.
+pub const SWEEP_STEP_LARGE: usize = 4_096;
+/// See [`SWEEP_STEP_LARGE`].
+pub const SWEEP_AT_STOP: Duration = Duration::from_secs(2);
 /// Hashes of request ids in one row.
 pub const SEEN_STEP: usize = 4_096;
 /// How often an idle writer looks after expiry, clock and storage.

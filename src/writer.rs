@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::clock::Now;
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX,
-    INTAKE_RESERVED, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
+    INTAKE_RESERVED, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
 use crate::repeat::Repeat;
 use crate::stock::{Answer, Changes, Command, Draft, Seq};
@@ -148,11 +148,17 @@ impl Writer {
             };
             self.keep_house();
         }
-        let position = self.position(self.view.clock.now());
-        let last = self.store.commit(&no_changes(&self.view), Some(position), &self.view.stock());
-        if let Err(error) = last {
-            tracing::warn!(%error, "the position could not be saved at the end; it will be asked for again");
+        if let Err(error) = self.tidy_up() {
+            tracing::warn!(%error, "the last notes could not be saved; the next start takes longer for it");
         }
+    }
+
+    fn tidy_up(&mut self) -> Result<(), StoreError> {
+        let (nothing, now) = (no_changes(&self.view), self.view.clock.now());
+        let stock = self.view.stock();
+        self.store.commit(&nothing, Some(self.position(now)), &stock)?;
+        let began = crate::clock::instant();
+        self.store.sweep_up(&stock, || began.elapsed() < SWEEP_AT_STOP)
     }
 
     /// How long to wait for work: until the next reservation ends, or a second.

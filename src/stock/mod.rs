@@ -78,14 +78,13 @@ pub struct Stock {
 impl Stock {
     /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry.
     pub fn load(
-        items: impl IntoIterator<Item = (Sku, Item)>,
+        items: BTreeMap<Sku, Item>,
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
         seq: Seq,
         chain: Chain,
     ) -> Self {
         let checks = Checks { chain, ..Checks::default() };
-        let mut stock = Self { seq, checks, ..Self::default() };
-        stock.items = items.into_iter().collect();
+        let mut stock = Self { items, seq, checks, ..Self::default() };
         for (sku, item) in &stock.items {
             stock.checks.digest = stock.checks.digest.moved(sku, (0, 0), item.figures());
         }

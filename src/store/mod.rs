@@ -24,7 +24,7 @@ pub use self::chunk::LedgerPart;
 pub use self::ledger::{LedgerReader, each_part, read_ledger};
 use self::requests::Memory;
 use self::sweep::Sweep;
-use crate::limits::DATABASE_WAIT;
+use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Item, Origin, Seq, Sku, Stock};
 
 /// The database's file within the data directory.
@@ -132,8 +132,7 @@ impl Store {
         configure(&db)?;
         schema::migrate(&mut db)?;
         let (origin, position) = claim(&db, site, gateway)?;
-        let stock = load_stock(&db)?;
-        let memory = Memory::load(&db, seed(&db)?)?;
+        let (stock, memory) = load(data_dir, &db)?;
         let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
         Ok((Self { db, memory, sweep, _lock: lock }, Opened { origin, stock, position }))
     }
@@ -167,6 +166,30 @@ impl Store {
             self.memory.saved();
         }
         self.memory.remember(&changes.facts);
+        Ok(())
+    }
+
+    /// Brings the table of stock so many SKUs further.
+    fn sweep_on(&mut self, stock: &Stock, looks: usize) -> Result<(), StoreError> {
+        let mut sweep = self.sweep.clone();
+        let transaction = self.db.transaction()?;
+        stock::save_items(&transaction, sweep.look(stock, looks))?;
+        save_stocked_seq(&transaction, sweep.stocked_seq)?;
+        transaction.commit()?;
+        self.sweep = sweep;
+        Ok(())
+    }
+
+    /// Brings the table of stock up to the ledger's end, so that the next start has less to read;
+    /// `go_on` is asked now and then.
+    ///
+    /// # Errors
+    /// If the database cannot be written; then the next start reads more of the ledger.
+    pub fn sweep_up(&mut self, stock: &Stock, go_on: impl Fn() -> bool) -> Result<(), StoreError> {
+        self.sweep = Sweep::new(self.sweep.stocked_seq, stock.seq());
+        while self.sweep.stocked_seq < stock.seq() && go_on() {
+            self.sweep_on(stock, SWEEP_STEP_LARGE)?;
+        }
         Ok(())
     }
 
@@ -280,7 +303,7 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
 /// If it cannot be read, or does not match the ledger.
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
     check_beginning(db)?;
-    let mut items: BTreeMap<Sku, Item> = stock::items(db)?.into_iter().collect();
+    let mut items = stock::items(db)?;
     if let Some(n) = ledger::n_behind(db, stocked_seq(db)?)? {
         ledger::each_chunk(db, n, |n, chunk| {
             catch_up(&mut items, n, chunk)?;
@@ -329,6 +352,16 @@ fn catch_up(items: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(),
         }
     })?;
     unknown
+}
+
+/// Stock and memory of requests, each on a processor of its own if there are two.
+fn load(data_dir: &Path, db: &Connection) -> Result<(Stock, Memory), StoreError> {
+    let seed = seed(db)?;
+    std::thread::scope(|scope| {
+        let memory = scope.spawn(move || Memory::load(&open_read_only(data_dir)?, seed));
+        let stock = load_stock(db)?;
+        Ok((stock, memory.join().expect("loading does not panic")?))
+    })
 }
 
 fn stocked_seq(db: &Connection) -> Result<Seq, StoreError> {

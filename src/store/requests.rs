@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, params};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::ledger::{each_row, row_from};
+use super::ledger::{each_row, last_row, row_from};
 use super::seen::{NOTHING, Seen};
 use super::{Store, StoreError, to_i64};
 use crate::limits::SEEN_STEP;
@@ -43,6 +43,8 @@ impl Memory {
         let floor = row_from(db, 0)?.map_or(1, |row| row.first());
         let seen = Seen::new(to_u64(floor));
         let mut memory = Self { seed, seen, newest: Vec::new(), next: floor };
+        let last = last_row(db)?.map_or(0, |row| row.n);
+        memory.seen.reserve(usize::try_from(last - floor + 1).unwrap_or(0));
         memory.load_table(db)?;
         memory.load_ledger(db)?;
         memory.seen.loaded();

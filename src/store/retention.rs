@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::chunk::Packer;
 use super::ledger::last_row;
-use super::{Position, Store, StoreError, save_position, save_stocked_seq, to_i64};
+use super::{Position, Store, StoreError, save_position, to_i64};
 use crate::limits::{PRUNE_STEP, RETENTION_MARK_MS, SWEEP_STEP};
 use crate::stock::{Fact, Records, RequestId, Seq, Stock};
 
@@ -51,7 +51,7 @@ impl Store {
         }
         match prunable(&self.db, old_n, position.acked_seq.min(self.sweep.stocked_seq))? {
             Some(stocked_n) => self.forget_up_to(stocked_n, position)?,
-            None => self.catch_up(stock)?,
+            None => self.sweep_on(stock, SWEEP_STEP)?,
         }
         Ok(true)
     }
@@ -71,17 +71,6 @@ impl Store {
         transaction.commit()?;
         self.memory.remember(&kept);
         self.memory.forget_before(last_n + 1);
-        Ok(())
-    }
-
-    /// Brings the table of stock some SKUs further, so that the ledger behind it may go.
-    fn catch_up(&mut self, stock: &Stock) -> Result<(), StoreError> {
-        let mut sweep = self.sweep.clone();
-        let transaction = self.db.transaction()?;
-        super::stock::save_items(&transaction, sweep.look(stock, SWEEP_STEP))?;
-        save_stocked_seq(&transaction, sweep.stocked_seq)?;
-        transaction.commit()?;
-        self.sweep = sweep;
         Ok(())
     }
 

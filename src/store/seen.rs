@@ -30,6 +30,13 @@ impl Seen {
         Self { shards: vec![Vec::new(); 1 << SHARD_BITS], floor }
     }
 
+    /// Makes room for so many.
+    pub(super) fn reserve(&mut self, count: usize) {
+        let each = count / self.shards.len();
+        // A little more than the mean suits nearly all shards.
+        self.shards.iter_mut().for_each(|shard| shard.reserve_exact(each + each / 4));
+    }
+
     /// Adds many in the order of their numbers, beginning with `first`.
     pub(super) fn load(&mut self, first: u64, hashes: impl Iterator<Item = u64>) {
         for (number, hash) in (first..).zip(hashes) {
@@ -44,7 +51,6 @@ impl Seen {
     pub(super) fn loaded(&mut self) {
         for shard in &mut self.shards {
             shard.sort_unstable();
-            shard.shrink_to_fit();
         }
     }
 

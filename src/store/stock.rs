@@ -4,6 +4,8 @@
 //! and its SKU's row is written some time later, once for many changes. A row says of which
 //! change it is, so it does not matter which of the later changes it already has.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, get_u64, stored, to_i64};
@@ -41,7 +43,7 @@ pub(super) fn save_hold(
     Ok(())
 }
 
-pub(super) fn items(db: &Connection) -> Result<Vec<(Sku, Item)>, StoreError> {
+pub(super) fn items(db: &Connection) -> Result<BTreeMap<Sku, Item>, StoreError> {
     let mut statement = db.prepare("SELECT sku, on_hand, reserved, version FROM stock")?;
     let rows = statement.query_map([], |row| {
         let sku = stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;

@@ -90,6 +90,6 @@ mod tests {
             let item = Item { on_hand: 1, reserved: 0, version: version(n) };
             (Sku::parse(&format!("{n:05}")).unwrap(), item)
         };
-        Stock::load((0..skus).map(item), [], skus, Chain::default())
+        Stock::load((0..skus).map(item).collect(), [], skus, Chain::default())
     }
 }
