@@ -20,4 +20,5 @@ mod edge;
 mod elf;
 mod files;
 mod idle;
+mod old_kernel;
 mod year_2038;
