@@ -76,26 +76,30 @@ after_upgrade() {
     asks_policy
 }
 
-# Root's file, which its account cannot read: as the unit's comment says.
+# As the unit's comment says: root's file, which the gateway's account cannot read.
 takes_credentials() {
-    local drop_in=$root/etc/systemd/system/stockgate.service.d
-    install -D -m 644 "$root$configuration" "$work/configuration"
-    install -m 600 <(echo open-sesame) "$root/etc/stockgate/line-3.token"
-    printf '\n[[terminals.tokens]]\nname = "line-3"\nrole = "operator"\ntoken_file = "line-3.token"\n' >> "$root$configuration"
-    inside systemctl restart stockgate.service
+    local drop_in=$root/etc/systemd/system/stockgate.service.d/token.conf
+    configure_token
+    restart
     expect "it cannot read root's secrets" eventually 10 answers 'line-3.token cannot be read' log
-    install -D -m 644 <(sed --quiet 's/^#\(LoadCredential=line-3.*\)/[Service]\n\1/p' "$root$unit") "$drop_in/token.conf"
-    inside systemctl daemon-reload
-    expect "with LoadCredential it starts" inside systemctl restart stockgate.service
+    install -D -m 644 <(sed --quiet 's/^#\(LoadCredential=line-3.*\)/[Service]\n\1/p' "$root$unit") "$drop_in"
+    expect "with LoadCredential it starts" restart
     expect "and can read them" eventually 10 ready
-    expect "and asks for the token" answers 401 refused_status
+    expect "it asks for the token" answers 401 refused_status
     expect "and takes it" client /api/stock --header 'Authorization: Bearer open-sesame'
-    rm -r "$drop_in" "$root/etc/stockgate/line-3.token"
+    rm -r "${drop_in%/*}" "$root/etc/stockgate/line-3.token"
     install -m 644 "$work/configuration" "$root$configuration"
-    inside systemctl daemon-reload
-    inside systemctl restart stockgate.service
+    restart
 }
 
+configure_token() {
+    install -m 644 "$root$configuration" "$work/configuration"
+    install -m 600 <(echo open-sesame) "$root/etc/stockgate/line-3.token"
+    printf '\n[[terminals.tokens]]\nname = "line-3"\nrole = "operator"\ntoken_file = "line-3.token"\n' \
+        >> "$root$configuration"
+}
+
+restart() { inside systemctl daemon-reload && inside systemctl restart stockgate.service; }
 refused_status() { in_network curl --silent --write-out '%{http_code}' http://127.0.0.1:8080/api/stock; }
 
 stays_disabled() {
