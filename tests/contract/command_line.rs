@@ -172,7 +172,7 @@ fn doctor_says_what_is_wrong_with_a_database() {
     assert_eq!(healthy.code, Some(0), "{healthy:?}");
     gateway.terminate();
     for (damage, part) in [
-        ("INSERT INTO stock VALUES ('A', 4, 0, 99)", "does not match the ledger"),
+        ("UPDATE stock SET on_hand = on_hand + 1", "does not match the ledger"),
         ("DELETE FROM ledger WHERE n = 1", "begins behind entry 1"),
         ("UPDATE ledger SET chunk = zeroblob(20) WHERE n = 1", "row 1 of the ledger"),
         // The same stock in the end, but not by these entries.
