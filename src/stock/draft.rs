@@ -1,6 +1,6 @@
 //! A batch being decided: what would change, over a stock that does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::decide::{Decision, Movement};
 use super::digest::Checks;
@@ -20,8 +20,9 @@ pub struct Draft<'a> {
     items: BTreeMap<Sku, Item>,
     holds: BTreeMap<RequestId, Option<Hold>>,
     holds_opened: isize,
-    records: BTreeMap<RequestId, Record>,
     facts: Vec<Fact>,
+    /// Which fact holds the newest record of a request.
+    records: HashMap<RequestId, usize>,
     entries: Vec<Posted>,
     figures: Vec<(i64, i64)>,
     seq: Seq,
@@ -78,8 +79,8 @@ impl<'a> Draft<'a> {
             items: BTreeMap::new(),
             holds: BTreeMap::new(),
             holds_opened: 0,
-            records: BTreeMap::new(),
             facts: Vec::new(),
+            records: HashMap::new(),
             entries: Vec::new(),
             figures: Vec::new(),
             seq: stock.seq,
@@ -122,16 +123,15 @@ impl<'a> Draft<'a> {
         records: &R,
     ) -> Result<Option<Record>, R::Error> {
         match self.records.get(id) {
-            Some(record) => Ok(Some(record.clone())),
+            Some(&fact) => Ok(self.facts[fact].record.clone()),
             None => records.find(id),
         }
     }
 
     /// Remembers a request that made this many entries: the last ones.
     pub(super) fn remember(&mut self, id: RequestId, record: Record, entries: usize) {
-        let fact = Fact { request_id: id.clone(), record: Some(record.clone()), entries };
-        self.facts.push(fact);
-        self.records.insert(id, record);
+        self.records.insert(id.clone(), self.facts.len());
+        self.facts.push(Fact { request_id: id, record: Some(record), entries });
     }
 
     pub(super) fn item(&self, sku: &Sku) -> Option<Item> {
