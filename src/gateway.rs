@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::limits::STOP_GRACE;
 use crate::stop::{self, Stop, Stopper};
-use crate::store::{LedgerReader, Store};
+use crate::store::{LedgerReader, Opened, Store, StoreError};
 use crate::sync::UpLink;
 use crate::terminal::{self, Access};
 use crate::view::{Link, View};
@@ -31,26 +31,37 @@ pub struct Gateway {
     writer: JoinHandle<()>,
 }
 
+/// A gateway's database, and what it held when it was opened.
+pub type Database = (Store, Opened);
+
+/// Opens the database. Best done before the runtime starts: as long as a process has one thread,
+/// memory is had without locks, and a start takes much of it.
+///
+/// # Errors
+/// If the database or the data directory cannot be used.
+pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
+    Store::open(&config.data_dir, &config.site, &config.id)
+}
+
 /// Runs a gateway until a stop is requested.
 ///
 /// # Errors
 /// If it cannot start: database, data directory or address.
-pub async fn run(config: GatewayConfig, mut stop: Stop) -> anyhow::Result<()> {
-    let gateway = Gateway::start(config).await?;
+pub async fn run(config: GatewayConfig, opened: Database, mut stop: Stop) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config, opened).await?;
     stop.requested().await;
     gateway.stop().await;
     Ok(())
 }
 
 impl Gateway {
-    /// Opens the database and starts everything; returns when terminals can connect.
+    /// Starts everything on a database; returns when terminals can connect.
     ///
     /// # Errors
     /// If the database, the data directory or the address cannot be used.
-    pub async fn start(config: GatewayConfig) -> anyhow::Result<Self> {
+    pub async fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
         // The configuration has been checked; this guards against one made in code.
         assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
-        let (store, opened) = Store::open(&config.data_dir, &config.site, &config.id)?;
         let ledger = LedgerReader::open(&config.data_dir)?;
         let listener = TcpListener::bind(config.listen)
             .await

@@ -143,10 +143,14 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let level = config.log_level.clone();
+    let opened = match crate::gateway::open(&config) {
+        Ok(opened) => opened,
+        Err(error) => return ended(Err(error.into())),
+    };
     with_runtime(&level, async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
-        crate::gateway::run(config, stop).await
+        crate::gateway::run(config, opened, stop).await
     })
 }
 

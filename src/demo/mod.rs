@@ -21,7 +21,7 @@ use crate::cli::replay::{ReplayArguments, replay};
 use crate::cli::{GatewayArguments, on_signal, say};
 use crate::clock;
 use crate::config::{BrokerUrl, GatewayConfig, HubConfig, MqttConfig};
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::limits::PAGE_MAX;
 use crate::stop::{self, Stop};
@@ -99,7 +99,8 @@ async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<G
     // The usual port, so that the page's address is easy to remember; if it is taken, any.
     let taken = std::net::TcpListener::bind(usual).is_err();
     let listen = if taken { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { usual };
-    Gateway::start(GatewayConfig { listen, ..config }).await
+    let opened = gateway::open(&config)?;
+    Gateway::start(GatewayConfig { listen, ..config }, opened).await
 }
 
 fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {

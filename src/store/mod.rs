@@ -132,7 +132,8 @@ impl Store {
         configure(&db)?;
         schema::migrate(&mut db)?;
         let (origin, position) = claim(&db, site, gateway)?;
-        let (stock, memory) = load(data_dir, &db)?;
+        let stock = load_stock(&db)?;
+        let memory = Memory::load(&db, seed(&db)?)?;
         let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
         Ok((Self { db, memory, sweep, _lock: lock }, Opened { origin, stock, position }))
     }
@@ -352,16 +353,6 @@ fn catch_up(items: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(),
         }
     })?;
     unknown
-}
-
-/// Stock and memory of requests, each on a processor of its own if there are two.
-fn load(data_dir: &Path, db: &Connection) -> Result<(Stock, Memory), StoreError> {
-    let seed = seed(db)?;
-    std::thread::scope(|scope| {
-        let memory = scope.spawn(move || Memory::load(&open_read_only(data_dir)?, seed));
-        let stock = load_stock(db)?;
-        Ok((stock, memory.join().expect("loading does not panic")?))
-    })
 }
 
 fn stocked_seq(db: &Connection) -> Result<Seq, StoreError> {
