@@ -57,7 +57,7 @@ fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
 /// A ledger being gone through.
 struct Sum {
     first_seq: Seq,
-    /// Position and checks before the first entry.
+    /// The checks before the first entry.
     opening: Checks,
     /// Position and checks behind the last entry.
     last: (Seq, Checks),
