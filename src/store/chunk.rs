@@ -3,7 +3,8 @@
 //! A fact is one decision with the entries it made and what is to be remembered of it, so a
 //! deduction is written once and in one place. Rows are appended and never changed: what a
 //! commit dirties is the end of one table, whatever the requests are called. Digest and chain
-//! are kept once, before the first fact; the ones behind each entry follow from it.
+//! are kept once, before the first fact; the ones behind each entry follow from it. A CRC at the
+//! end finds what a bad disk makes of it.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -118,7 +119,9 @@ impl Packer {
     }
 
     /// The chunk as it is stored.
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        let crc = crc32fast::hash(&self.bytes);
+        self.bytes.extend(crc.to_le_bytes());
         self.bytes
     }
 }
@@ -205,10 +208,7 @@ impl LedgerPart {
     /// # Errors
     /// If the bytes are no chunk, or do not end where it does.
     pub(super) fn unpack(n: i64, bytes: &[u8]) -> Result<Self, StoreError> {
-        let Some((&VERSION, bytes)) = bytes.split_first() else {
-            return Err(damaged(n));
-        };
-        Self::read(bytes).ok_or_else(|| damaged(n))
+        body(bytes).and_then(Self::read).ok_or_else(|| damaged(n))
     }
 
     /// Reads only what a chunk made of the stock: position, SKU, and on hand and reserved after
@@ -221,21 +221,19 @@ impl LedgerPart {
         bytes: &[u8],
         mut take: impl FnMut(Seq, &str, (i64, i64)),
     ) -> Result<(), StoreError> {
-        let skimmed = bytes.split_first().filter(|(version, _)| **version == VERSION).and_then(
-            |(_, bytes)| {
-                let (head, mut rest) = postcard::take_from_bytes::<Head>(bytes).ok()?;
-                let mut seq = head.base_seq;
-                while !rest.is_empty() {
-                    let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
-                    rest = behind;
-                    for line in packed.entered().map_or(&[][..], |entered| &entered.moves) {
-                        seq += 1;
-                        take(seq, line.sku, (line.on_hand, line.reserved));
-                    }
+        let skimmed = body(bytes).and_then(|bytes| {
+            let (head, mut rest) = postcard::take_from_bytes::<Head>(bytes).ok()?;
+            let mut seq = head.base_seq;
+            while !rest.is_empty() {
+                let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
+                rest = behind;
+                for line in packed.entered().map_or(&[][..], |entered| &entered.moves) {
+                    seq += 1;
+                    take(seq, line.sku, (line.on_hand, line.reserved));
                 }
-                Some(())
-            },
-        );
+            }
+            Some(())
+        });
         skimmed.ok_or_else(|| damaged(n))
     }
 
@@ -259,6 +257,14 @@ impl LedgerPart {
     pub fn last(&self) -> (Seq, Checks) {
         self.entries.last().map_or(self.base, |posted| (posted.entry.seq, posted.checks))
     }
+}
+
+/// What is between version and CRC, if both are right.
+fn body(bytes: &[u8]) -> Option<&[u8]> {
+    let (checked, crc) = bytes.split_last_chunk::<4>()?;
+    let (version, body) = checked.split_first()?;
+    let is_right = *version == VERSION && crc32fast::hash(checked) == u32::from_le_bytes(*crc);
+    is_right.then_some(body)
 }
 
 fn damaged(n: i64) -> StoreError {

@@ -140,6 +140,25 @@ fn a_reservation_that_has_just_been_closed_is_remembered_however_old_it_is() {
     assert!(!shop.find("r1") && shop.find("r2") && shop.find("r3"));
 }
 
+/// The last row too, whose chain no later row tells.
+#[test]
+fn every_flipped_bit_of_the_ledger_is_found() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    let db = &shop.store.db;
+    let read = |db: &rusqlite::Connection| -> Vec<u8> {
+        db.query_row("SELECT chunk FROM ledger", [], |row| row.get(0)).unwrap()
+    };
+    let whole = read(db);
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        db.execute("UPDATE ledger SET chunk = ?1", [flipped]).unwrap();
+        assert!(matches!(read_ledger(db, 0, 9), Err(StoreError::Damaged(_))), "bit {bit}");
+        assert!(matches!(super::load_stock(db), Err(StoreError::Damaged(_))), "bit {bit}");
+    }
+}
+
 #[test]
 fn reservations_that_do_not_add_up_are_found_at_the_start() {
     let mut shop = Shop::new();
