@@ -1,9 +1,9 @@
 //! The words of the ledger: parsed once at the edge, trusted inside.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX};
 
@@ -57,7 +57,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $bytes_max:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Takes a text of valid length without control characters.
@@ -145,12 +145,12 @@ impl RequestId {
 
     /// The id of a commit for which the client chose none.
     pub fn commit_of(reservation: &Self) -> Self {
-        Self(format!("commit:{reservation}").into())
+        Self(format_smolstr!("commit:{reservation}"))
     }
 
     /// The id of a release for which the client chose none.
     pub fn release_of(reservation: &Self) -> Self {
-        Self(format!("release:{reservation}").into())
+        Self(format_smolstr!("release:{reservation}"))
     }
 }
 

@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-/// 2^14 shards: at ten million requests an insertion moves some kilobytes at most.
-const SHARD_BITS: u32 = 14;
+/// 2^12 shards: at ten million requests an insertion moves some ten kilobytes.
+const SHARD_BITS: u32 = 12;
 /// Bits of a fact's number: decades at a thousand requests a second.
 const NUMBER_BITS: u32 = 36;
 const KEY_BITS: u32 = 64 - NUMBER_BITS;
@@ -81,7 +81,7 @@ impl Seen {
 }
 
 fn place(hash: u64) -> (usize, u64) {
-    let shard = usize::try_from(hash >> (64 - SHARD_BITS)).expect("14 bits fit");
+    let shard = usize::try_from(hash >> (64 - SHARD_BITS)).expect("12 bits fit");
     (shard, (hash << SHARD_BITS) >> (64 - KEY_BITS) << NUMBER_BITS)
 }
 
