@@ -249,7 +249,8 @@ impl Shop {
             );
         }
         let holds = self.stock.holds.clone();
-        let loaded = Stock::load(items, holds, self.ledger.len() as u64, checks.chain);
+        let loaded =
+            Stock::load(items.into_iter().collect(), holds, self.ledger.len() as u64, checks.chain);
         assert_eq!(loaded, self.stock);
     }
 

@@ -1,6 +1,8 @@
 //! A batch being decided: what would change, over a stock that does not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 
 use super::decide::{Decision, Movement};
 use super::digest::Checks;
@@ -17,7 +19,7 @@ pub struct Draft<'a> {
     pub(super) stock: &'a Stock,
     pub(super) now: Now,
     pub(super) reservation_ttl_s: u64,
-    items: BTreeMap<Sku, Item>,
+    items: HashMap<Sku, Item>,
     holds: BTreeMap<RequestId, Option<Hold>>,
     holds_opened: isize,
     facts: Vec<Fact>,
@@ -76,7 +78,7 @@ impl<'a> Draft<'a> {
             stock,
             now,
             reservation_ttl_s,
-            items: BTreeMap::new(),
+            items: HashMap::new(),
             holds: BTreeMap::new(),
             holds_opened: 0,
             facts: Vec::new(),

@@ -13,6 +13,7 @@ mod decide;
 mod digest;
 mod draft;
 mod entry;
+mod items;
 mod record;
 mod types;
 
@@ -26,6 +27,7 @@ pub use self::decide::{Answer, Decided, Undecided};
 pub use self::digest::{Chain, Checks, Digest};
 pub use self::draft::{Changes, Draft, Fact};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
+pub use self::items::Items;
 pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
 pub(crate) use self::types::Text as IdText;
 pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku};
@@ -66,9 +68,7 @@ pub struct Hold {
 /// The committed stock of this gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
-    items: BTreeMap<Sku, Item>,
-    /// Each SKU at its version: what changed after a position is a range of this map.
-    by_version: BTreeMap<Seq, Sku>,
+    items: Items,
     holds: BTreeMap<RequestId, Hold>,
     deadlines: BTreeSet<(u64, RequestId)>,
     seq: Seq,
@@ -78,18 +78,16 @@ pub struct Stock {
 impl Stock {
     /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry.
     pub fn load(
-        items: BTreeMap<Sku, Item>,
+        items: Items,
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
         seq: Seq,
         chain: Chain,
     ) -> Self {
         let checks = Checks { chain, ..Checks::default() };
         let mut stock = Self { items, seq, checks, ..Self::default() };
-        for (sku, item) in &stock.items {
+        for (sku, item) in stock.items.iter() {
             stock.checks.digest = stock.checks.digest.moved(sku, (0, 0), item.figures());
         }
-        let by_version = stock.items.iter().map(|(sku, item)| (item.version, sku.clone()));
-        stock.by_version = by_version.collect();
         for (id, hold) in holds {
             stock.set_hold(id, Some(hold));
         }
@@ -102,21 +100,12 @@ impl Stock {
     /// If the changes were not drafted on this stock: then memory and disk have parted.
     pub fn apply(&mut self, changes: &Changes) {
         assert_eq!(changes.base_seq, self.seq, "one writer drafts and applies in turn");
-        for (sku, item) in &changes.items {
-            self.set_item(sku.clone(), *item);
-        }
+        self.items.set_all(&changes.items);
         for (id, hold) in &changes.holds {
             self.set_hold(id.clone(), hold.clone());
         }
         self.seq = changes.seq;
         self.checks = changes.checks;
-    }
-
-    fn set_item(&mut self, sku: Sku, item: Item) {
-        if let Some(before) = self.items.insert(sku.clone(), item) {
-            self.by_version.remove(&before.version);
-        }
-        self.by_version.insert(item.version, sku);
     }
 
     fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
@@ -141,7 +130,7 @@ impl Stock {
 
     /// How many SKUs are known.
     pub fn sku_count(&self) -> usize {
-        self.items.len()
+        self.items.count()
     }
 
     /// How many reservations are open.
@@ -151,7 +140,7 @@ impl Stock {
 
     /// The stock of one SKU, if it is known.
     pub fn item(&self, sku: &str) -> Option<Item> {
-        self.items.get(sku).copied()
+        self.items.get(sku)
     }
 
     /// The SKUs that begin with `prefix` and come behind `after`, in order.
@@ -160,19 +149,16 @@ impl Stock {
         prefix: &'a str,
         after: Option<&str>,
     ) -> impl Iterator<Item = (&'a Sku, &'a Item)> + use<'a> {
-        let start: Bound<&str> = match after {
+        let start = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
             Some(_) | None => Bound::Included(prefix),
         };
-        self.items
-            .range::<str, _>((start, Bound::Unbounded))
-            .take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
+        self.items.from(start).take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
     }
 
     /// What changed after a position, oldest change first, each SKU once with its newest stock.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
-        let after = (Bound::Excluded(seq), Bound::Unbounded);
-        self.by_version.range(after).map(|(_, sku)| (sku, &self.items[sku]))
+        self.items.changed_after(seq)
     }
 
     /// A SKU whose open reservations do not add up to what is reserved of it; there is none

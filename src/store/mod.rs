@@ -306,10 +306,16 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
     check_beginning(db)?;
     let mut items = stock::items(db)?;
     if let Some(n) = ledger::n_behind(db, stocked_seq(db)?)? {
+        let mut newer = BTreeMap::new();
         ledger::each_chunk(db, n, |n, chunk| {
-            catch_up(&mut items, n, chunk)?;
+            catch_up(&mut newer, n, chunk)?;
             Ok(true)
         })?;
+        let is_newer = |(sku, item): &(Sku, Item)| {
+            items.get(sku.as_str()).is_none_or(|known| known.version < item.version)
+        };
+        let newer: Vec<_> = newer.into_iter().filter(is_newer).collect();
+        items.set_all(&newer);
     }
     let (seq, checks) = ledger::last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
     let stock = Stock::load(items, stock::holds(db)?, seq, checks.chain);
@@ -338,16 +344,15 @@ fn check_beginning(db: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Takes what a chunk made of the stock into a stock that may already have a part of it.
-fn catch_up(items: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(), StoreError> {
+/// Notes what a chunk made of the stock over what those before it did.
+fn catch_up(newer: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(), StoreError> {
     let mut unknown = Ok(());
     LedgerPart::skim(n, chunk, |version, sku, (on_hand, reserved)| {
-        let newer = Item { on_hand, reserved, version };
-        match items.get_mut(sku) {
-            Some(item) if item.version < version => *item = newer,
-            Some(_) => {}
+        let item = Item { on_hand, reserved, version };
+        match newer.get_mut(sku) {
+            Some(older) => *older = item,
             None => match Sku::parse(sku) {
-                Ok(sku) => drop(items.insert(sku, newer)),
+                Ok(sku) => drop(newer.insert(sku, item)),
                 Err(error) => unknown = Err(StoreError::Damaged(format!("row {n}: SKU {error}"))),
             },
         }

@@ -4,12 +4,10 @@
 //! and its SKU's row is written some time later, once for many changes. A row says of which
 //! change it is, so it does not matter which of the later changes it already has.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, Transaction, params};
 
 use super::{StoreError, get_u64, stored, to_i64};
-use crate::stock::{Hold, Item, RequestId, Sku};
+use crate::stock::{Hold, Item, Items, RequestId, Sku};
 
 pub(super) fn save_items<'a>(
     db: &Transaction<'_>,
@@ -43,8 +41,9 @@ pub(super) fn save_hold(
     Ok(())
 }
 
-pub(super) fn items(db: &Connection) -> Result<BTreeMap<Sku, Item>, StoreError> {
-    let mut statement = db.prepare("SELECT sku, on_hand, reserved, version FROM stock")?;
+pub(super) fn items(db: &Connection) -> Result<Items, StoreError> {
+    let sql = "SELECT sku, on_hand, reserved, version FROM stock ORDER BY sku";
+    let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([], |row| {
         let sku = stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;
         let version = get_u64(row, 3)?;

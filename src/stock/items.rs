@@ -1,0 +1,193 @@
+//! Every SKU's stock, found by its text, in the order of the texts, and in the order of change.
+//!
+//! Each lies in a slot of its own that it keeps for ever; what leads there are numbers of four
+//! bytes, so that a million SKUs fit a small machine and the hot path, a look and a change, walks
+//! no tree of texts.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::ops::Bound;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::Item;
+use super::types::{Seq, Sku};
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub struct Items {
+    slots: Vec<(Sku, Item)>,
+    hasher: DefaultHashBuilder,
+    by_hash: HashTable<u32>,
+    /// The slots in the order of their SKUs.
+    by_sku: Vec<u32>,
+    /// Each slot at its version: what changed after a position is a range of this map.
+    by_version: BTreeMap<Seq, u32>,
+}
+
+impl Items {
+    /// Takes SKUs that are in their order, none of them twice.
+    fn from_ordered(slots: Vec<(Sku, Item)>) -> Self {
+        let mut items = Self { by_sku: (0..slot_number(slots.len())).collect(), ..Self::default() };
+        let by_version = slots.iter().zip(0..).map(|((_, item), slot)| (item.version, slot));
+        items.by_version = by_version.collect();
+        items.by_hash.reserve(slots.len(), |_| unreachable!("nothing is in it yet"));
+        for ((sku, _), slot) in slots.iter().zip(0..) {
+            let hash = items.hasher.hash_one(sku.as_str());
+            items.by_hash.insert_unique(hash, slot, |_| unreachable!("there is room for all"));
+        }
+        items.slots = slots;
+        items
+    }
+
+    /// How many SKUs there are.
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The stock of one SKU, if it is known.
+    pub fn get(&self, sku: &str) -> Option<Item> {
+        self.slot(sku).map(|slot| self.slots[slot].1)
+    }
+
+    /// All SKUs in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Sku, &Item)> {
+        self.slots.iter().map(|(sku, item)| (sku, item))
+    }
+
+    /// Takes the new stock of some SKUs; those not known are added.
+    pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = &'a (Sku, Item)>) {
+        let known = self.slots.len();
+        for (sku, item) in changes {
+            match self.slot(sku.as_str()) {
+                Some(slot) => self.set(slot, *item),
+                None => self.push(sku.clone(), *item),
+            }
+        }
+        self.order_from(known);
+    }
+
+    /// What changed after a position, oldest change first.
+    pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
+        let after = (Bound::Excluded(seq), Bound::Unbounded);
+        self.by_version.range(after).map(|(_, slot)| self.at(*slot))
+    }
+
+    /// The SKUs from a text on, or behind it, in their order.
+    pub fn from<'a>(
+        &'a self,
+        start: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> + use<'a> {
+        let first = self.by_sku.partition_point(|slot| {
+            let sku = self.at(*slot).0.as_str();
+            match start {
+                Bound::Included(start) => sku < start,
+                Bound::Excluded(start) => sku <= start,
+                Bound::Unbounded => false,
+            }
+        });
+        self.by_sku[first..].iter().map(|slot| self.at(*slot))
+    }
+
+    fn at(&self, slot: u32) -> (&Sku, &Item) {
+        let (sku, item) = &self.slots[slot as usize];
+        (sku, item)
+    }
+
+    fn slot(&self, sku: &str) -> Option<usize> {
+        let hash = self.hasher.hash_one(sku);
+        let is_it = |slot: &u32| self.slots[*slot as usize].0.as_str() == sku;
+        self.by_hash.find(hash, is_it).map(|slot| *slot as usize)
+    }
+
+    fn set(&mut self, slot: usize, item: Item) {
+        let before = std::mem::replace(&mut self.slots[slot].1, item);
+        self.by_version.remove(&before.version);
+        self.by_version.insert(item.version, slot_number(slot));
+    }
+
+    /// Adds a SKU that is not known; [`Items::order_from`] gives it its place.
+    fn push(&mut self, sku: Sku, item: Item) {
+        let slot = slot_number(self.slots.len());
+        let hash = self.hasher.hash_one(sku.as_str());
+        self.slots.push((sku, item));
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let hash_of = |slot: &u32| hasher.hash_one(slots[*slot as usize].0.as_str());
+        self.by_hash.insert_unique(hash, slot, hash_of);
+        self.by_version.insert(item.version, slot);
+    }
+
+    /// Puts the slots from this one on among the others, in one pass however many they are.
+    fn order_from(&mut self, first: usize) {
+        if first == self.slots.len() {
+            return;
+        }
+        let slots = &self.slots;
+        self.by_sku.extend(slot_number(first)..slot_number(slots.len()));
+        // Runs that are sorted already cost a pass over them.
+        self.by_sku.sort_by(|one, other| slots[*one as usize].0.cmp(&slots[*other as usize].0));
+    }
+}
+
+impl PartialEq for Items {
+    fn eq(&self, other: &Self) -> bool {
+        self.from(Bound::Unbounded).eq(other.from(Bound::Unbounded))
+    }
+}
+
+impl Eq for Items {}
+
+impl FromIterator<(Sku, Item)> for Items {
+    fn from_iter<I: IntoIterator<Item = (Sku, Item)>>(items: I) -> Self {
+        let mut slots: Vec<_> = items.into_iter().collect();
+        // The database gives them in their order, and a start has no time for a map.
+        if !slots.is_sorted_by(|one, next| one.0 < next.0) {
+            slots = BTreeMap::from_iter(slots).into_iter().collect();
+        }
+        Self::from_ordered(slots)
+    }
+}
+
+fn slot_number(slot: usize) -> u32 {
+    u32::try_from(slot).expect("memory ends long before four thousand million SKUs")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn items_are_a_map_in_two_orders(batches in prop::collection::vec(batch(), 0..20)) {
+            let mut items = Items::default();
+            let mut model: BTreeMap<Sku, Item> = BTreeMap::new();
+            let mut version = 0;
+            for batch in batches {
+                let mut changes: BTreeMap<Sku, Item> = BTreeMap::new();
+                for (sku, on_hand) in batch {
+                    version += 1;
+                    changes.insert(sku, Item { on_hand, reserved: 0, version });
+                }
+                model.extend(changes.clone());
+                items.set_all(&changes.into_iter().collect::<Vec<_>>());
+            }
+            prop_assert!(items.from(Bound::Unbounded).eq(&model));
+            prop_assert!(items.from(Bound::Excluded("m")).eq(model.range::<str, _>((
+                Bound::Excluded("m"), Bound::Unbounded))));
+            let mut changed: Vec<_> = model.iter().filter(|(_, item)| item.version > 7).collect();
+            changed.sort_by_key(|(_, item)| item.version);
+            prop_assert!(items.changed_after(7).eq(changed));
+            prop_assert_eq!(&items, &model.clone().into_iter().collect::<Items>());
+            for (sku, item) in &model {
+                prop_assert_eq!(items.get(sku.as_str()), Some(*item));
+            }
+        }
+    }
+
+    fn batch() -> impl Strategy<Value = Vec<(Sku, i64)>> {
+        let sku = "[a-z]{1,2}".prop_map(|text| Sku::parse(&text).unwrap());
+        prop::collection::vec((sku, 0..1_000_i64), 0..10)
+    }
+}
