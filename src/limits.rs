@@ -37,6 +37,10 @@ pub const COMMIT_JOBS_MAX: usize = 1_024;
 pub const COMMIT_LINES_MAX: usize = 4_096;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
+/// The same while the intake is half full, so that many greedy terminals leave room for the others.
+pub const CONNECTION_IN_FLIGHT_CROWDED: usize = 8;
+/// Messages of one connection taken in one go before the others have their turn.
+pub const CONNECTION_BURST_MAX: usize = 64;
 /// How long the writer waits for a database that another process holds.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// The same while the storage fails anyway, so that the next answer comes quickly.

@@ -46,7 +46,7 @@ pub struct ReplyTo {
     /// Tells the answers on one channel apart.
     pub tag: u64,
     /// Must have room for every command sent with it.
-    pub answers: mpsc::Sender<Reply>,
+    pub answers: mpsc::Sender<Vec<Reply>>,
 }
 
 /// An answer and the tag of its command.
@@ -96,6 +96,12 @@ impl Intake {
     /// full: the next acknowledgement says as much and more.
     pub fn acked(&self, seq: Seq) {
         let _ = self.jobs.try_send(Job::Acked(seq));
+    }
+
+    /// Whether so many commands wait that a terminal should send few at a time: then there is
+    /// room left for those who ask for little.
+    pub fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) >= INTAKE_MAX / 2
     }
 
     /// Asks the writer to end once what waits is decided. Returns whether the writer will.
@@ -207,18 +213,13 @@ impl Writer {
     fn decide(&mut self, commands: &[Command], reply_to: Vec<ReplyTo>) {
         match self.write(commands) {
             Ok(answers) => {
-                for (ReplyTo { tag, answers: to }, answer) in reply_to.into_iter().zip(answers) {
-                    self.count(&answer);
-                    // A client that has gone needs no answer; its request is decided all the same.
-                    let _ = to.try_send(Reply { tag, answer: Ok(answer) });
-                }
+                answers.iter().for_each(|answer| self.count(answer));
+                deliver(reply_to, answers.into_iter().map(Ok));
             }
             Err(error) => {
                 let unavailable = self.fail(&error);
                 self.view.metrics.unavailable.add(reply_to.len() as u64);
-                for ReplyTo { tag, answers } in reply_to {
-                    let _ = answers.try_send(Reply { tag, answer: Err(unavailable.clone()) });
-                }
+                deliver(reply_to, std::iter::repeat_with(|| Err(unavailable.clone())));
             }
         }
     }
@@ -228,7 +229,8 @@ impl Writer {
         let now = self.view.clock.now();
         let (answers, changes) = {
             let stock = self.view.stock();
-            let mut draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
+            let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
+            let mut draft = draft.with_room_for(commands.len());
             draft.expire_due(&self.store)?;
             let decide = |command| draft.decide(command, &self.store);
             let answers = commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
@@ -340,6 +342,22 @@ impl Writer {
             Ok(decided) if decided.replayed => metrics.replayed.inc(),
             Ok(decided) if decided.outcome.is_ok() => metrics.applied.inc(),
             Ok(_) | Err(_) => metrics.refused.inc(),
+        }
+    }
+}
+
+/// Sends answers that go the same way as one message: a terminal with many requests under way is
+/// woken once. A client that has gone needs no answer; its request is decided all the same.
+fn deliver(reply_to: Vec<ReplyTo>, answers: impl Iterator<Item = Result<Answer, Unavailable>>) {
+    let mut replies = Vec::new();
+    let mut ways = reply_to.into_iter().peekable();
+    for answer in answers {
+        let Some(ReplyTo { tag, answers: way }) = ways.next() else {
+            return;
+        };
+        replies.push(Reply { tag, answer });
+        if ways.peek().is_none_or(|next| !next.answers.same_channel(&way)) {
+            let _ = way.try_send(std::mem::take(&mut replies));
         }
     }
 }

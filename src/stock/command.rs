@@ -1,5 +1,6 @@
 //! What a client may ask of the stock.
 
+use hashbrown::HashMap;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -89,8 +90,8 @@ impl Action {
     /// Identifies the body of a request, to tell a repetition from another request under the
     /// same name.
     pub fn fingerprint(&self) -> Fingerprint {
-        let bytes = postcard::to_stdvec(self).expect("plain data always serializes");
-        xxh3_64(&bytes)
+        let bytes = postcard::to_extend(self, Vec::with_capacity(128));
+        xxh3_64(&bytes.expect("plain data always serializes"))
     }
 }
 
@@ -99,8 +100,11 @@ pub type Fingerprint = u64;
 
 /// Sums lines of the same SKU, in the order in which the SKUs first appear.
 pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {
+    if lines.len() < 2 {
+        return lines;
+    }
     let mut merged: Vec<Line> = Vec::with_capacity(lines.len());
-    let mut places = std::collections::HashMap::with_capacity(lines.len());
+    let mut places = HashMap::with_capacity(lines.len());
     for line in lines {
         match places.get(&line.sku) {
             Some(&place) => {

@@ -333,13 +333,12 @@ impl Draft<'_> {
 
     fn check_available<E>(&self, lines: &[Line]) -> Result<(), No<E>> {
         for Line { sku, quantity } in lines {
-            let sku = sku.clone();
-            let Some(item) = self.item(&sku) else {
-                return Err(Refusal::UnknownSku { sku }.into());
+            let Some(item) = self.item(sku) else {
+                return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
             };
             let (requested, available) = (quantity.units(), item.available());
             if available < requested {
-                let requested = requested.unsigned_abs();
+                let (sku, requested) = (sku.clone(), requested.unsigned_abs());
                 return Err(Refusal::InsufficientStock { sku, requested, available }.into());
             }
         }

@@ -13,6 +13,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::Entry;
 use super::types::{OrderId, Sku};
+use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+
+/// What [`Chain::with`] hashes: five numbers, and three texts with their lengths.
+const CHAINED_BYTES_MAX: usize = 33 + 3 + 2 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX;
 
 /// The digest of a whole stock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,20 +40,25 @@ impl Chain {
     /// length before it (255 for no order id). Numbers are little-endian, lengths one byte.
     #[must_use]
     pub fn with(self, entry: &Entry) -> Self {
-        let mut bytes = Vec::with_capacity(256);
-        bytes.extend(self.0.to_le_bytes());
-        bytes.push(entry.kind.code());
+        let mut bytes = [0; CHAINED_BYTES_MAX];
+        let mut rest = &mut bytes[..];
+        let mut put = |part: &[u8]| {
+            rest.split_off_mut(..part.len()).expect("ids are short").copy_from_slice(part);
+        };
+        put(&self.0.to_le_bytes());
+        put(&[entry.kind.code()]);
         for number in [entry.change, entry.reserved_change, entry.at_ms] {
-            bytes.extend(number.to_le_bytes());
+            put(&number.to_le_bytes());
         }
         let order_id = entry.order_id.as_ref().map(OrderId::as_str);
         for text in [Some(entry.sku.as_str()), order_id, Some(entry.request_id.as_str())] {
             let length =
                 text.map_or(u8::MAX, |text| u8::try_from(text.len()).expect("ids are short"));
-            bytes.push(length);
-            bytes.extend(text.unwrap_or_default().as_bytes());
+            put(&[length]);
+            put(text.unwrap_or_default().as_bytes());
         }
-        Self(xxh3_64(&bytes))
+        let left = rest.len();
+        Self(xxh3_64(&bytes[..CHAINED_BYTES_MAX - left]))
     }
 }
 
@@ -68,7 +77,7 @@ fn term(sku: &Sku, (on_hand, reserved): (i64, i64)) -> u64 {
         return 0;
     }
     let text = sku.as_str().as_bytes();
-    let mut bytes = [0; crate::limits::ID_BYTES_MAX + 16];
+    let mut bytes = [0; ID_BYTES_MAX + 16];
     bytes[..text.len()].copy_from_slice(text);
     bytes[text.len()..text.len() + 8].copy_from_slice(&on_hand.to_le_bytes());
     bytes[text.len() + 8..text.len() + 16].copy_from_slice(&reserved.to_le_bytes());

@@ -90,6 +90,16 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Makes room for so many commands of a line at once, instead of growing to it.
+    #[must_use]
+    pub fn with_room_for(mut self, commands: usize) -> Self {
+        self.facts.reserve(commands);
+        self.records.reserve(commands);
+        self.entries.reserve(commands);
+        self.figures.reserve(commands);
+        self
+    }
+
     /// Ends the reservations whose time has come.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
 use super::access::{Role, require};
-use super::message::{Chosen, Fields, Mutation, outcome_json};
+use super::message::{Chosen, Fields, Mutation, outcome};
 use super::{Terminals, query};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};
@@ -131,7 +131,7 @@ impl Terminals {
             fields.reservation = Some(Chosen::parse("reservation", &reservation)?);
         }
         let decided = self.decide(fields.command(mutation)?).await?;
-        let mut reply = http::json(outcome_json(&decided)?);
+        let mut reply = http::json(crate::json::json(&outcome(&decided)?));
         if mutation == Mutation::Reserve && !decided.replayed {
             *reply.status_mut() = StatusCode::CREATED;
         }
@@ -142,9 +142,13 @@ impl Terminals {
         let (answers, mut replies) = mpsc::channel(1);
         let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers });
         submitted.inspect_err(|_| self.view.metrics.overloaded.inc())?;
-        let reply = replies.recv().await.ok_or_else(|| {
-            Problem::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
-        })?;
+        let reply =
+            replies.recv().await.and_then(|mut replies| replies.pop()).ok_or_else(|| {
+                Problem::new(
+                    Code::StorageUnavailable,
+                    "the gateway is stopping; send it again later",
+                )
+            })?;
         Ok(reply.answer??)
     }
 }

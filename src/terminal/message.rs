@@ -7,9 +7,9 @@ use std::fmt;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::clock::rfc3339;
-use crate::json::json;
 use crate::limits::{
     LINES_MAX, MESSAGE_ID_BYTES_MAX, QUANTITY_MAX, RESERVATION_TTL_S_MAX, STOCK_MAX,
 };
@@ -79,13 +79,46 @@ impl<'de> Deserialize<'de> for Deduction {
 }
 
 /// How a client names its message: a text or a number, given back as it came.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum MessageId {
     /// `"id":7`
     Number(serde_json::Number),
     /// `"id":"a"`
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for MessageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MessageIdVisitor)
+    }
+}
+
+struct MessageIdVisitor;
+
+impl Visitor<'_> for MessageIdVisitor {
+    type Value = MessageId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<MessageId, E> {
+        Ok(MessageId::Number(number.into()))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<MessageId, E> {
+        Ok(MessageId::Number(number.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<MessageId, E> {
+        let number = serde_json::Number::from_f64(number);
+        number.map(MessageId::Number).ok_or_else(|| E::custom("must be a finite number"))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<MessageId, E> {
+        Ok(MessageId::Text(text.into()))
+    }
 }
 
 impl MessageId {
@@ -158,7 +191,7 @@ struct FieldsVisitor;
 
 fields! {
     id: MessageId,
-    op: String,
+    op: SmolStr,
     request_id: Chosen,
     order_id: OrderId,
     lines: Vec<LineText>,
@@ -384,37 +417,45 @@ impl<'a> ItemJson<'a> {
     }
 }
 
-/// A success as JSON.
+/// A success as the client is told.
 ///
 /// # Errors
 /// The refusal, as the client is told.
-pub(super) fn outcome_json(decided: &Decided) -> Result<String, Problem> {
+pub(super) fn outcome(decided: &Decided) -> Result<AppliedJson<'_>, Problem> {
     let applied = match &decided.outcome {
         Ok(applied) => applied,
         Err(refusal) => return Err(Problem::refused(refusal, decided.replayed)),
     };
-    let Applied { seq, lines, expires_at_ms } = applied;
-    let request_id = decided.request_id.as_str();
-    Ok(json(&AppliedJson {
+    let &Applied { seq, ref lines, expires_at_ms } = applied;
+    let (request_id, replayed) = (decided.request_id.as_str(), decided.replayed);
+    Ok(AppliedJson {
         request_id,
-        seq: *seq,
-        replayed: decided.replayed,
-        lines: lines.iter().map(LineJson::new).collect(),
+        seq,
+        replayed,
+        lines: LinesJson(lines),
         reservation: expires_at_ms.map(|_| request_id),
         expires_at: expires_at_ms.map(rfc3339),
-    }))
+    })
 }
 
 #[derive(Serialize)]
-struct AppliedJson<'a> {
+pub(super) struct AppliedJson<'a> {
     request_id: &'a str,
     seq: Seq,
     replayed: bool,
-    lines: Vec<LineJson<'a>>,
+    lines: LinesJson<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+}
+
+struct LinesJson<'a>(&'a [AppliedLine]);
+
+impl Serialize for LinesJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(LineJson::new))
+    }
 }
 
 #[derive(Serialize)]

@@ -5,15 +5,17 @@
 //! one connection may have, it stops reading, so a greedy terminal waits for itself. When the
 //! terminal does not read, only this task waits, and not for ever.
 
-use std::collections::HashMap;
+use std::future::poll_fn;
 use std::time::Instant;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use hashbrown::HashMap;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -24,18 +26,19 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSock
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::access::{Role, require};
-use super::message::{After, Fields, MessageId, Mutation, id_of, missing, outcome_json};
+use super::message::{After, AppliedJson, Fields, MessageId, Mutation, id_of, missing, outcome};
 use super::subscription::Subscription;
 use super::{Terminals, query};
 use crate::clock;
 use crate::http::{Place, Reply as HttpReply, page_size};
 use crate::json::json;
 use crate::limits::{
-    BODY_BYTES_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX,
-    TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
+    BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_CROWDED, CONNECTION_IN_FLIGHT_MAX,
+    PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
-use crate::writer::{Reply, ReplyTo};
+use crate::stock::Answer;
+use crate::writer::{Reply, ReplyTo, Unavailable};
 
 impl Terminals {
     /// Accepts a WebSocket handshake and starts its session.
@@ -78,8 +81,8 @@ struct Session {
     behind: bool,
     committed: watch::Receiver<u64>,
     sync_events: watch::Receiver<Utf8Bytes>,
-    answers: mpsc::Sender<Reply>,
-    replies: mpsc::Receiver<Reply>,
+    answers: mpsc::Sender<Vec<Reply>>,
+    replies: mpsc::Receiver<Vec<Reply>>,
     /// The mutations that wait for their answer, by tag.
     in_flight: HashMap<u64, MessageId>,
     next_tag: u64,
@@ -134,14 +137,14 @@ impl Session {
         ping.reset();
         let mut unknown = Box::pin(tokio::time::sleep(TERMINAL_UNKNOWN_MAX));
         loop {
-            let has_room = self.in_flight.len() < CONNECTION_IN_FLIGHT_MAX;
             let listening = self.subscription.is_some();
             tokio::select! {
-                message = self.socket.next(), if has_room => {
+                message = self.socket.next(), if self.has_room() => {
                     let Some(message) = message else { return Ok(()) };
                     self.hear(message).await?;
+                    self.hear_what_is_there().await?;
                 }
-                Some(reply) = self.replies.recv() => self.answer_ready(reply).await?,
+                Some(replies) = self.replies.recv() => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
                 changed = self.committed.changed(), if listening && !self.behind => {
                     self.behind = changed.is_ok();
@@ -162,6 +165,27 @@ impl Session {
             json(&origin.site),
             json(&env!("CARGO_PKG_VERSION")),
         )
+    }
+
+    fn has_room(&self) -> bool {
+        let crowded = self.terminals.intake.is_crowded();
+        let most = if crowded { CONNECTION_IN_FLIGHT_CROWDED } else { CONNECTION_IN_FLIGHT_MAX };
+        self.in_flight.len() < most
+    }
+
+    /// Messages that came along with the last one.
+    async fn hear_what_is_there(&mut self) -> Result<(), End> {
+        for _ in 0..CONNECTION_BURST_MAX {
+            if !self.has_room() {
+                break;
+            }
+            match self.socket.next().now_or_never() {
+                Some(Some(message)) => self.hear(message).await?,
+                Some(None) => return Err(GONE),
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     async fn hear(&mut self, message: Result<Message, Error>) -> Result<(), End> {
@@ -305,25 +329,22 @@ impl Session {
     async fn await_in_flight(&mut self) -> Result<(), End> {
         while !self.in_flight.is_empty() {
             // The session holds a sender itself, so the channel never ends.
-            let Some(reply) = self.replies.recv().await else {
+            let Some(replies) = self.replies.recv().await else {
                 return Err(STOPPING);
             };
-            self.answer_ready(reply).await?;
+            self.answer_ready(replies).await?;
         }
         Ok(())
     }
 
     /// Answers what the writer has decided: all that is ready, in one write.
-    async fn answer_ready(&mut self, first: Reply) -> Result<(), End> {
+    async fn answer_ready(&mut self, first: Vec<Reply>) -> Result<(), End> {
         let mut next = Some(first);
-        while let Some(Reply { tag, answer: decided }) = next {
-            let id = self.in_flight.remove(&tag);
-            let result = match decided {
-                Ok(Ok(decided)) => outcome_json(&decided),
-                Ok(Err(undecided)) => Err(undecided.into()),
-                Err(unavailable) => Err(unavailable.into()),
-            };
-            self.feed(answer(id.as_ref(), result).into()).await?;
+        while let Some(replies) = next {
+            for Reply { tag, answer: decided } in replies {
+                let id = self.in_flight.remove(&tag);
+                self.feed(decided_answer(id.as_ref(), decided).into()).await?;
+            }
             next = self.replies.try_recv().ok();
         }
         self.flush().await
@@ -342,11 +363,20 @@ impl Session {
     }
 
     async fn feed(&mut self, text: Utf8Bytes) -> Result<(), End> {
-        sent(timeout(TERMINAL_STALLED_MAX, self.socket.feed(Message::Text(text))).await)
+        in_time(poll_fn(|context| self.socket.poll_ready_unpin(context))).await?;
+        self.socket.start_send_unpin(Message::Text(text)).map_err(|_| GONE)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        sent(timeout(TERMINAL_STALLED_MAX, self.socket.flush()).await)
+        in_time(self.socket.flush()).await
+    }
+}
+
+/// Waits for the terminal to read, but not for ever. Mostly there is nothing to wait for.
+async fn in_time(mut send: impl Future<Output = Result<(), Error>> + Unpin) -> Result<(), End> {
+    match (&mut send).now_or_never() {
+        Some(result) => sent(Ok(result)),
+        None => sent(timeout(TERMINAL_STALLED_MAX, send).await),
     }
 }
 
@@ -356,6 +386,25 @@ fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Resul
         Ok(Err(_)) => Err(GONE),
         Err(_) => Err(STALLED),
     }
+}
+
+/// An answer to a mutation.
+fn decided_answer(id: Option<&MessageId>, decided: Result<Answer, Unavailable>) -> String {
+    #[derive(Serialize)]
+    struct Success<'a> {
+        id: Option<&'a MessageId>,
+        ok: bool,
+        result: AppliedJson<'a>,
+    }
+    let problem = match decided {
+        Ok(Ok(decided)) => match outcome(&decided) {
+            Ok(result) => return json(&Success { id, ok: true, result }),
+            Err(problem) => problem,
+        },
+        Ok(Err(undecided)) => undecided.into(),
+        Err(unavailable) => unavailable.into(),
+    };
+    answer(id, Err(problem))
 }
 
 /// An answer to a message.
