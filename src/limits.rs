@@ -28,6 +28,11 @@ pub const RESERVATIONS_MAX: usize = 100_000;
 
 /// Mutations that wait for the writer, over all connections; beyond it: `overloaded`.
 pub const INTAKE_MAX: usize = 4_096;
+/// Places in the intake kept for connections that ask for little, so that greedy ones cannot
+/// starve them.
+pub const INTAKE_MODEST: usize = 512;
+/// Mutations under way up to which a connection asks for little.
+pub const MODEST_IN_FLIGHT: usize = 4;
 /// Places in the intake kept for the gateway itself, so that terminals cannot starve the sync.
 pub const INTAKE_RESERVED: usize = 64;
 /// Mutations decided in one commit.
@@ -37,8 +42,6 @@ pub const COMMIT_JOBS_MAX: usize = 1_024;
 pub const COMMIT_LINES_MAX: usize = 4_096;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
-/// The same while the intake is half full, so that many greedy terminals leave room for the others.
-pub const CONNECTION_IN_FLIGHT_CROWDED: usize = 8;
 /// Messages of one connection taken in one go before the others have their turn.
 pub const CONNECTION_BURST_MAX: usize = 64;
 /// How long the writer waits for a database that another process holds.

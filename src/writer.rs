@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 use crate::clock::Now;
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX,
-    INTAKE_RESERVED, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
+    INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS,
+    SWEEP_AT_STOP, WRITER_IDLE,
 };
 use crate::repeat::Repeat;
 use crate::stock::{Answer, Changes, Command, Draft, Seq};
@@ -72,12 +73,20 @@ pub enum NotTaken {
 }
 
 impl Intake {
-    /// Hands a command to the writer without waiting.
+    /// Hands a command to the writer without waiting; `in_flight` are the commands that its
+    /// connection waits for already. The last places are for those who wait for few.
     ///
     /// # Errors
     /// If too many wait already, or the gateway is stopping.
-    pub fn submit(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
-        let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= INTAKE_MAX;
+    pub fn submit(
+        &self,
+        command: Command,
+        reply_to: ReplyTo,
+        in_flight: usize,
+    ) -> Result<(), NotTaken> {
+        let is_modest = in_flight < MODEST_IN_FLIGHT;
+        let places = if is_modest { INTAKE_MAX } else { INTAKE_MAX - INTAKE_MODEST };
+        let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
         let sent = if is_full { Err(NotTaken::Full) } else { self.send(command, reply_to) };
         if sent.is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
@@ -96,12 +105,6 @@ impl Intake {
     /// full: the next acknowledgement says as much and more.
     pub fn acked(&self, seq: Seq) {
         let _ = self.jobs.try_send(Job::Acked(seq));
-    }
-
-    /// Whether so many commands wait that a terminal should send few at a time: then there is
-    /// room left for those who ask for little.
-    pub fn is_crowded(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) >= INTAKE_MAX / 2
     }
 
     /// Asks the writer to end once what waits is decided. Returns whether the writer will.

@@ -140,7 +140,7 @@ impl Terminals {
 
     async fn decide(&self, command: Command) -> Result<Decided, Problem> {
         let (answers, mut replies) = mpsc::channel(1);
-        let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers });
+        let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers }, 0);
         submitted.inspect_err(|_| self.view.metrics.overloaded.inc())?;
         let reply =
             replies.recv().await.and_then(|mut replies| replies.pop()).ok_or_else(|| {

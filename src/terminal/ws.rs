@@ -33,8 +33,8 @@ use crate::clock;
 use crate::http::{Place, Reply as HttpReply, page_size};
 use crate::json::json;
 use crate::limits::{
-    BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_CROWDED, CONNECTION_IN_FLIGHT_MAX,
-    PING_EVERY, STOP_GRACE, TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
+    BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE,
+    TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
 use crate::stock::Answer;
@@ -168,9 +168,7 @@ impl Session {
     }
 
     fn has_room(&self) -> bool {
-        let crowded = self.terminals.intake.is_crowded();
-        let most = if crowded { CONNECTION_IN_FLIGHT_CROWDED } else { CONNECTION_IN_FLIGHT_MAX };
-        self.in_flight.len() < most
+        self.in_flight.len() < CONNECTION_IN_FLIGHT_MAX
     }
 
     /// Messages that came along with the last one.
@@ -243,7 +241,8 @@ impl Session {
         require(self.role, Role::Operator)?;
         let command = fields.command(mutation)?;
         let (tag, answers) = (self.next_tag, self.answers.clone());
-        self.terminals.intake.submit(command, ReplyTo { tag, answers }).inspect_err(|_| {
+        let (reply_to, in_flight) = (ReplyTo { tag, answers }, self.in_flight.len());
+        self.terminals.intake.submit(command, reply_to, in_flight).inspect_err(|_| {
             self.terminals.view.metrics.overloaded.inc();
         })?;
         self.next_tag += 1;
