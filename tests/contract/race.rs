@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -38,6 +40,47 @@ fn terminals_that_fight_for_the_last_units_never_get_more_than_there_is() {
         let sum: i64 = changes.map(|(_, change)| change).sum();
         assert_eq!(gateway.http().figures(sku).0, UNITS.strict_add_signed(sum), "{sku}");
     }
+}
+
+/// More requests are under way than the intake takes, all from terminals that never wait.
+#[test]
+fn terminals_that_ask_for_much_do_not_starve_those_that_ask_for_little() {
+    const GREEDY: usize = 32;
+    let gateway = Gateway::stocked(&[("A", 10_000_000), ("B", 1_000)]);
+    let modest_is_served = AtomicBool::new(false);
+    let refused: usize = thread::scope(|scope| {
+        let flood = scope
+            .spawn(|| on_threads(GREEDY, |terminal| flood(&gateway, terminal, &modest_is_served)));
+        sleep(Duration::from_millis(500));
+        let modest = scope.spawn(|| on_threads(3, |terminal| ask_for_little(&gateway, terminal)));
+        let modest = modest.join();
+        modest_is_served.store(true, Ordering::Relaxed);
+        modest.unwrap();
+        flood.join().unwrap().into_iter().sum()
+    });
+    assert!(refused > 0, "the intake never was full");
+    assert_eq!(gateway.http().figures("B").0, 970);
+}
+
+fn ask_for_little(gateway: &Gateway, terminal: usize) {
+    let mut ws = gateway.ws();
+    for n in 0..10 {
+        ws.ok("deduct", one(&format!("modest{terminal}-{n}"), "B", 1));
+    }
+}
+
+/// Sends as fast as it can; returns how often there was no room.
+fn flood(gateway: &Gateway, terminal: usize, stop: &AtomicBool) -> usize {
+    let mut ws = gateway.ws();
+    let mut refused = 0;
+    for round in 0.. {
+        let bodies = (0..256).map(|n| one(&format!("greedy{terminal}-{round}-{n}"), "A", 1));
+        refused += ws.pipelined("deduct", bodies).iter().filter(|answer| answer.is_err()).count();
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    refused
 }
 
 fn duration() -> Duration {
