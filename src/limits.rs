@@ -62,6 +62,12 @@ pub const SWEEP_STEP_LARGE: usize = 4_096;
 pub const SWEEP_AT_STOP: Duration = Duration::from_secs(2);
 /// Hashes of request ids in one row.
 pub const SEEN_STEP: usize = 4_096;
+/// Bytes held back on the disk for housekeeping: what the database file may grow by when the log
+/// is taken into it, which is 1,000 pages and one large commit long, and what the log grows by
+/// meanwhile. More than 2 MB of it have been seen in use.
+pub const RESERVE_BYTES: u64 = 8 << 20;
+/// Bytes that must be free beyond, or the disk would be full again at once.
+pub const RESERVE_SPARE_BYTES: u64 = 1 << 20;
 /// How often an idle writer looks after expiry, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// How often the running clock is put on disk while reservations are open.

@@ -148,6 +148,9 @@ impl Writer {
 
     /// Works until it is asked to stop, or nobody can ask it anything any more.
     pub fn run(mut self) {
+        if let Err(error) = self.store.check_room() {
+            self.fail(error);
+        }
         let mut running = true;
         while running {
             running = match self.jobs.recv_timeout(self.wait()) {
@@ -220,7 +223,7 @@ impl Writer {
                 deliver(reply_to, answers.into_iter().map(Ok));
             }
             Err(error) => {
-                let unavailable = self.fail(&error);
+                let unavailable = self.fail(error);
                 self.view.metrics.unavailable.add(reply_to.len() as u64);
                 deliver(reply_to, std::iter::repeat_with(|| Err(unavailable.clone())));
             }
@@ -240,6 +243,9 @@ impl Writer {
             (answers, draft.finish())
         };
         if !changes.is_empty() {
+            if !commands.is_empty() {
+                self.store.check_room()?;
+            }
             // A reservation lives by the running clock, so the clock is saved with it.
             let position = match changes.holds.is_empty() {
                 true => self.position_to_save(now),
@@ -291,20 +297,35 @@ impl Writer {
         let second_passed = now.running_ms >= self.housekept_ms + 1_000;
         if second_passed {
             self.housekept_ms = now.running_ms;
+            self.store.hold_room();
         }
         if !(due || second_passed) {
             return;
         }
-        let kept = self
-            .write(&[])
-            .and_then(|_| if second_passed { self.save_and_forget(now) } else { Ok(()) });
+        let mut kept = self.expire_and_save(now, second_passed);
         if let Err(error) = kept {
-            self.fail(&error);
+            kept = if error.is_full() { self.again_with_room(now, error) } else { Err(error) };
+        }
+        if let Err(error) = kept {
+            self.fail(error);
         }
     }
 
+    fn expire_and_save(&mut self, now: Now, save: bool) -> Result<(), StoreError> {
+        self.write(&[])?;
+        if save { self.save_and_forget(now) } else { Ok(()) }
+    }
+
+    /// Keeps house on a full disk. From here on mutations are refused, whatever made it full.
+    fn again_with_room(&mut self, now: Now, full: StoreError) -> Result<(), StoreError> {
+        self.fail(full);
+        self.store.make_room();
+        self.expire_and_save(now, true)
+    }
+
     fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
-        let failing = self.view.storage_problem().is_some();
+        // Without room the probe could not lead anywhere, and would wear the disk.
+        let failing = self.view.storage_problem().is_some() && self.store.check_room().is_ok();
         let holds_open = self.view.stock().hold_count() > 0;
         let acked_is_news = self.view.acked_seq() != self.saved.acked_seq;
         let clock_is_news = holds_open && self.position_to_save(now).is_some();
@@ -322,7 +343,8 @@ impl Writer {
         Ok(())
     }
 
-    fn fail(&mut self, error: &StoreError) -> Unavailable {
+    fn fail(&mut self, error: StoreError) -> Unavailable {
+        let error = self.store.explain(error);
         if self.complaint.due(self.view.clock.now().running_ms) {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
@@ -332,7 +354,7 @@ impl Writer {
     }
 
     fn recovered(&mut self) {
-        if self.view.storage_problem().is_some() {
+        if self.view.storage_problem().is_some() && self.store.check_room().is_ok() {
             self.view.set_storage_problem(None);
             let _ = self.store.set_wait(DATABASE_WAIT);
             tracing::info!(complaints = self.complaint.take(), "storage works again");

@@ -6,6 +6,7 @@
 mod chunk;
 mod ledger;
 mod requests;
+mod reserve;
 mod retention;
 mod schema;
 mod seen;
@@ -23,8 +24,9 @@ use uuid::Uuid;
 pub use self::chunk::LedgerPart;
 pub use self::ledger::{LedgerReader, each_part, read_ledger};
 use self::requests::Memory;
+use self::reserve::Reserve;
 use self::sweep::Sweep;
-use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
+use crate::limits::{DATABASE_WAIT, RESERVE_BYTES, RESERVE_SPARE_BYTES, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Item, Origin, Seq, Sku, Stock};
 
 /// The database's file within the data directory.
@@ -86,9 +88,42 @@ pub enum StoreError {
     /// What is stored contradicts itself.
     #[error("the database is damaged: {0}; keep the file, run `stockgate doctor`")]
     Damaged(String),
+    /// The disk is full.
+    #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", Told(*.free))]
+    Full {
+        /// The data directory.
+        path: PathBuf,
+        /// Bytes that are free there, if that is known.
+        free: Option<u64>,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The disk has been full, and housekeeping must not be left without room.
+    #[error(
+        "no room is held back for housekeeping; free space on the filesystem of {path}: {} bytes are free, {needed} are needed",
+        Told(*.free), needed = RESERVE_BYTES + RESERVE_SPARE_BYTES
+    )]
+    NoRoom {
+        /// The data directory.
+        path: PathBuf,
+        /// Bytes that are free there, if that is known.
+        free: Option<u64>,
+    },
     /// SQLite or the disk says no.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+/// A number, or that it is not known.
+struct Told(Option<u64>);
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(to),
+            None => "an unknown number of".fmt(to),
+        }
+    }
 }
 
 /// The writing side of the database.
@@ -97,6 +132,7 @@ pub struct Store {
     db: Connection,
     memory: Memory,
     sweep: Sweep,
+    reserve: Reserve,
     /// Held as long as the store lives, so that no other process opens it for writing.
     _lock: File,
 }
@@ -128,14 +164,19 @@ impl Store {
     /// If the directory is in use or unusable, or the database is another's or damaged.
     pub fn open(data_dir: &Path, site: &str, gateway: &str) -> Result<(Self, Opened), StoreError> {
         let lock = lock(data_dir)?;
-        let mut db = Connection::open(data_dir.join(DATABASE_FILE))?;
-        configure(&db)?;
-        schema::migrate(&mut db)?;
+        let mut reserve = Reserve::find(data_dir);
+        let db = match prepare(data_dir) {
+            Err(error) if error.is_full() && reserve.give_up() => prepare(data_dir),
+            prepared => prepared,
+        };
+        let db = db.map_err(|error| reserve.explain(error))?;
         let (origin, position) = claim(&db, site, gateway)?;
         let stock = load_stock(&db)?;
         let memory = Memory::load(&db, seed(&db)?)?;
         let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
-        Ok((Self { db, memory, sweep, _lock: lock }, Opened { origin, stock, position }))
+        let mut store = Self { db, memory, sweep, reserve, _lock: lock };
+        store.hold_room();
+        Ok((store, Opened { origin, stock, position }))
     }
 
     /// Puts a batch that was decided on this stock on disk: when this returns, it survives a
@@ -221,6 +262,14 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
         Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(data_dir.into())),
         Err(std::fs::TryLockError::Error(source)) => Err(directory(source)),
     }
+}
+
+/// Opens the database and brings its tables up to date.
+fn prepare(data_dir: &Path) -> Result<Connection, StoreError> {
+    let mut db = Connection::open(data_dir.join(DATABASE_FILE))?;
+    configure(&db)?;
+    schema::migrate(&mut db)?;
+    Ok(db)
 }
 
 fn configure(db: &Connection) -> Result<(), StoreError> {
