@@ -67,6 +67,10 @@ pub fn render(view: &View) -> String {
     for (name, help, counter) in counters {
         metric(&mut page, "counter", &format!("{name}_total"), help, counter.get());
     }
+    if let Some(bytes) = disk_written_bytes() {
+        let help = "Bytes this process has had written to the disk.";
+        metric(&mut page, "counter", "disk_written_bytes_total", help, bytes);
+    }
     let sync = view.sync_status();
     let (seq, skus, holds) = {
         let stock = view.stock();
@@ -88,6 +92,13 @@ pub fn render(view: &View) -> String {
         metric(&mut page, "gauge", name, help, value);
     }
     page
+}
+
+/// What flash wears by, as the kernel counts it: whole pages, when they become dirty. Not every
+/// kernel is built to count.
+fn disk_written_bytes() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/self/io").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("write_bytes: "))?.parse().ok()
 }
 
 /// Appends one metric with its help and type.

@@ -1,6 +1,7 @@
 //! Reading the stock, the ledger and the state of the gateway.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -232,6 +233,27 @@ fn metrics_are_prometheus_text() {
         let value = sample.rsplit(' ').next().unwrap();
         assert!(value.parse::<f64>().is_ok(), "{sample:?} does not end in a number");
     }
+}
+
+#[test]
+fn the_metrics_say_what_is_written_to_the_disk() {
+    let gateway = Gateway::stocked(&[("A", 1)]);
+    let by_the_kernel = || {
+        let counts = fs::read_to_string(format!("/proc/{}/io", gateway.pid())).ok()?;
+        let written = counts.lines().find_map(|line| line.strip_prefix("write_bytes: "))?;
+        Some(written.parse::<u64>().unwrap())
+    };
+    let Some(before) = by_the_kernel() else {
+        let page = gateway.http().get("/metrics").text;
+        return assert!(!page.contains("disk_written"), "the kernel does not count: {page}");
+    };
+    for n in 0..20 {
+        gateway.http().ok("restock", one(&format!("r{n}"), "A", 1));
+    }
+    let written = gateway.http().metric("stockgate_disk_written_bytes_total");
+    let after = by_the_kernel().unwrap();
+    assert!((before..=after).contains(&written), "{written} is not from {before} to {after}");
+    assert!(before == after || written > before, "{written} is not more than {before}");
 }
 
 #[test]
