@@ -25,19 +25,29 @@ impl Daemon {
     }
 
     /// Starts it and waits until it is ready.
-    pub fn launch(&mut self, mut command: Command, is_ready: impl Fn() -> bool) {
+    pub fn launch(&mut self, command: Command, is_ready: impl Fn() -> bool) {
+        self.spawn(command);
+        self.wait_until(is_ready);
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log_path).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap_or_else(|error| {
             panic!("{} cannot be started: {error}; {command:?}", self.name)
         }));
+    }
+
+    /// Waits until it is ready.
+    pub fn wait_until(&mut self, is_ready: impl Fn() -> bool) {
         let deadline = Instant::now() + stretched(READY_LIMIT);
         while !is_ready() {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "{} ended at its start: {ended:?}", self.name);
             assert!(Instant::now() < deadline, "{} did not become ready", self.name);
-            sleep(Duration::from_millis(10));
+            sleep(Duration::from_millis(5));
         }
     }
 

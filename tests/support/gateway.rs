@@ -90,9 +90,28 @@ impl Gateway {
     }
 
     pub fn launch(&mut self) {
+        self.spawn();
+        self.wait_until_ready();
+    }
+
+    /// Starts the gateway and waits for nothing.
+    pub fn spawn(&mut self) {
+        self.daemon.spawn(self.command());
+    }
+
+    pub fn wait_until_ready(&mut self) {
+        self.wait_until_it_answers("/readyz");
+    }
+
+    /// Waits until queries are answered, whether mutations are accepted or not.
+    pub fn wait_until_alive(&mut self) {
+        self.wait_until_it_answers("/healthz");
+    }
+
+    fn wait_until_it_answers(&mut self, path: &str) {
         let http = self.http();
-        self.daemon.launch(self.command(), || {
-            http.try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
+        self.daemon.wait_until(|| {
+            http.try_send("GET", path, None).is_ok_and(|answer| answer.status == 200)
         });
     }
 
@@ -106,6 +125,11 @@ impl Gateway {
 
     pub fn kill9(&mut self) {
         self.daemon.kill9();
+    }
+
+    /// Sends a signal by its name, as `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.daemon.signal(name);
     }
 
     /// Asks the gateway to end and answers its exit code.

@@ -148,23 +148,36 @@ impl Http {
 
 impl Terminal for Http {
     fn call(&mut self, op: &str, body: Value) -> Outcome {
-        let answer = match route(op, body) {
-            Route::Query(path) => self.get(&path),
-            Route::Release(path, None) => self.delete(&path),
-            Route::Release(path, Some(key)) => {
-                self.with_header("Idempotency-Key", &key).delete(&path)
-            }
-            Route::Mutation(path, body) => self.post(&path, &body),
-        };
-        if answer.status >= 400 {
-            return Err(answer.problem());
-        }
-        let result = answer.json();
-        let is_new_reservation = op == "reserve" && result["replayed"] == false;
-        assert_eq!(answer.status, if is_new_reservation { 201 } else { 200 }, "{result}");
-        assert_eq!(answer.content_type, "application/json", "{result}");
-        Ok(result)
+        self.try_call(op, body).unwrap_or_else(|error| panic!("{op}: {error}"))
     }
+}
+
+impl Http {
+    /// As `call`; a connection that ends before the answer is an error.
+    pub fn try_call(&self, op: &str, body: Value) -> Result<Outcome, ureq::Error> {
+        let answer = match route(op, body) {
+            Route::Query(path) => self.try_send("GET", &path, None)?,
+            Route::Release(path, None) => self.try_send("DELETE", &path, None)?,
+            Route::Release(path, Some(key)) => {
+                self.with_header("Idempotency-Key", &key).try_send("DELETE", &path, None)?
+            }
+            Route::Mutation(path, body) => {
+                self.try_send("POST", &path, Some(body.to_string().as_bytes()))?
+            }
+        };
+        Ok(to_outcome(op, &answer))
+    }
+}
+
+fn to_outcome(op: &str, answer: &Answer) -> Outcome {
+    if answer.status >= 400 {
+        return Err(answer.problem());
+    }
+    let result = answer.json();
+    let is_new_reservation = op == "reserve" && result["replayed"] == false;
+    assert_eq!(answer.status, if is_new_reservation { 201 } else { 200 }, "{result}");
+    assert_eq!(answer.content_type, "application/json", "{result}");
+    Ok(result)
 }
 
 enum Route {

@@ -57,6 +57,19 @@ impl Ws {
         }
     }
 
+    /// Connects to a gateway that may be gone before it has greeted; then there is none.
+    pub fn try_connect(address: &str) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
+        let request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
+        let (socket, _) = client(request, Steady(stream)).ok()?;
+        let mut ws = Self::over(socket);
+        ws.receive(Instant::now() + ANSWER_LIMIT).ok().filter(|came| *came)?;
+        ws.hello = ws.events.pop_front()?;
+        Some(ws)
+    }
+
     /// The first event of the connection.
     pub fn hello(&self) -> &Value {
         &self.hello
@@ -125,14 +138,19 @@ impl Ws {
     }
 
     fn greeted(socket: WebSocket<Steady>) -> Self {
-        let (hello, last_id) = (Value::Null, 0);
-        let (answers, events) = (VecDeque::new(), VecDeque::new());
-        let mut ws = Self { socket, hello, last_id, answers, events, closed: None };
+        let mut ws = Self::over(socket);
         ws.hello = ws.next_event("hello", ANSWER_LIMIT).expect("the server greets");
         ws
     }
 
-    fn try_send(&mut self, op: &str, mut body: Value) -> Result<Value, Closed> {
+    fn over(socket: WebSocket<Steady>) -> Self {
+        let (hello, last_id) = (Value::Null, 0);
+        let (answers, events) = (VecDeque::new(), VecDeque::new());
+        Self { socket, hello, last_id, answers, events, closed: None }
+    }
+
+    /// As `send`; a connection that has ended is an error.
+    pub fn try_send(&mut self, op: &str, mut body: Value) -> Result<Value, Closed> {
         self.last_id += 1;
         body["id"] = json!(self.last_id);
         body["op"] = json!(op);
@@ -141,7 +159,8 @@ impl Ws {
         Ok(body["id"].take())
     }
 
-    fn try_outcome(&mut self, id: &Value) -> Result<Outcome, Closed> {
+    /// As `outcome`; a connection that ends before the answer is an error.
+    pub fn try_outcome(&mut self, id: &Value) -> Result<Outcome, Closed> {
         let deadline = Instant::now() + ANSWER_LIMIT;
         loop {
             if let Some(index) = self.answers.iter().position(|answer| answer["id"] == *id) {

@@ -1,0 +1,97 @@
+//! When the gateway is killed.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::gateway::Gateway;
+
+/// How long to wait for something that may not come, a checkpoint for example.
+const WAIT_LIMIT: Duration = Duration::from_millis(2_500);
+const LOAD_MS: u64 = 160;
+const START_US: u64 = 60_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Moment {
+    /// Somewhere between the start of the process and the ready line, and a little behind it.
+    Starting,
+    /// As soon as it says that it is ready.
+    Ready,
+    /// In the middle of the terminals' requests.
+    Loaded,
+    /// When the database file begins to change: the log is being taken into it.
+    Checkpoint,
+    /// When the first entry has been forgotten.
+    Pruning,
+    /// While it stops in good order.
+    Stopping,
+}
+
+impl Moment {
+    pub(crate) fn choose(rng: &mut fastrand::Rng, has_grown_older: bool) -> Self {
+        if has_grown_older && rng.u8(..4) != 0 {
+            return Self::Pruning;
+        }
+        match rng.u8(..100) {
+            0..15 => Self::Starting,
+            15..25 => Self::Ready,
+            25..70 => Self::Loaded,
+            70..88 => Self::Checkpoint,
+            _ => Self::Stopping,
+        }
+    }
+
+    /// Whether the ledger is examined first, while nothing else happens.
+    pub(crate) fn leaves_time(self) -> bool {
+        !matches!(self, Self::Starting | Self::Ready)
+    }
+
+    /// Waits for the moment; returns whether it was what it is called.
+    pub(crate) fn wait(self, gateway: &Gateway, lives: usize, rng: &mut fastrand::Rng) -> bool {
+        match self {
+            Self::Starting => sleep(Duration::from_micros(rng.u64(..START_US))),
+            Self::Ready => return until(|| ready_lines(gateway) > lives),
+            Self::Loaded => sleep(Duration::from_millis(rng.u64(..LOAD_MS))),
+            Self::Checkpoint => {
+                let before = changed(&gateway.database());
+                return until(|| changed(&gateway.database()) != before);
+            }
+            Self::Pruning => {
+                let before = first_seq(gateway);
+                return until(|| first_seq(gateway) > before);
+            }
+            Self::Stopping => {
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                gateway.signal("TERM");
+                sleep(Duration::from_micros(rng.u64(..START_US)));
+            }
+        }
+        true
+    }
+}
+
+/// How often the gateway has said that it is ready.
+pub(crate) fn ready_lines(gateway: &Gateway) -> usize {
+    gateway.log().matches("the gateway is ready").count()
+}
+
+fn until(mut came: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + WAIT_LIMIT;
+    while Instant::now() < deadline {
+        if came() {
+            return true;
+        }
+        sleep(Duration::from_micros(100));
+    }
+    false
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
+fn first_seq(gateway: &Gateway) -> Option<u64> {
+    let page = gateway.http().try_send("GET", "/api/ledger?limit=1", None).ok()?.json();
+    page["entries"][0]["seq"].as_u64()
+}
