@@ -22,5 +22,6 @@ pub mod mqtt;
 pub mod patience;
 pub mod process;
 pub mod program;
+pub mod small_disk;
 pub mod terminal;
 pub mod ws;

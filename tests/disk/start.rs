@@ -1,0 +1,82 @@
+//! A start on a full disk.
+
+use super::load::{Told, assert_healthy, assert_queries_work, assert_refused, next_step};
+use crate::support::gateway::Gateway;
+use crate::support::small_disk::SmallDisk;
+
+const DISK: u64 = 32 << 20;
+const MOVEMENTS: usize = 1_000;
+/// More than is needed with the half that is there, less than without.
+const RESERVE: u64 = 8 << 20;
+/// What a start takes: the index of the log.
+const START: u64 = 64 << 10;
+
+/// The log and its index are gone after a stop, and the start makes them anew.
+#[test]
+fn a_start_on_a_full_disk_uses_the_reserve() {
+    let (mut gateway, disk, told) = stopped();
+    disk.fill(0);
+
+    gateway.spawn();
+    gateway.wait_until_alive();
+
+    assert!(!disk.has_reserve(), "it was needed for the start");
+    assert_serves_until_there_is_room(&mut gateway, &disk, told);
+}
+
+#[test]
+fn a_start_without_room_for_the_reserve_answers_queries() {
+    let (mut gateway, disk, told) = stopped();
+    disk.drop_reserve();
+    disk.fill(START);
+
+    gateway.spawn();
+    gateway.wait_until_alive();
+
+    assert_serves_until_there_is_room(&mut gateway, &disk, told);
+}
+
+#[test]
+fn a_start_makes_a_reserve_whole_that_was_left_half_made() {
+    let (mut gateway, disk, _) = stopped();
+    disk.halve_reserve();
+    disk.fill(RESERVE);
+
+    gateway.launch();
+    assert!(disk.has_whole_reserve(), "what was there of it counts");
+}
+
+#[test]
+fn a_start_without_any_room_says_where_to_free_some() {
+    let (mut gateway, disk, _) = stopped();
+    disk.drop_reserve();
+    disk.fill(0);
+
+    let start = crate::support::process::run_to_end(&mut gateway.command());
+
+    assert_eq!(start.code, Some(1));
+    assert!(start.stderr.contains(&next_step(&gateway)), "{}", start.stderr);
+    disk.drop_ballast();
+    gateway.launch();
+}
+
+fn stopped() -> (Gateway, SmallDisk, Told) {
+    let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
+    gateway.launch();
+    let mut told = Told::default();
+    assert!(!told.restock(&gateway, MOVEMENTS));
+    assert_eq!(gateway.terminate(), Some(0));
+    (gateway, disk, told)
+}
+
+fn assert_serves_until_there_is_room(gateway: &mut Gateway, disk: &SmallDisk, mut told: Told) {
+    assert_queries_work(gateway);
+    assert_refused(gateway, "no room is held back for housekeeping");
+    assert_refused(gateway, &next_step(gateway));
+    disk.drop_ballast();
+    gateway.wait_until_ready();
+    told.resend(gateway);
+    told.assert_in_ledger(gateway);
+    assert_eq!(gateway.terminate(), Some(0));
+    assert_healthy(disk);
+}
