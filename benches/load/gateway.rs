@@ -1,0 +1,85 @@
+//! A gateway on a data directory of its own, filled beforehand by the engine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::client::{Load, Protocol};
+use super::engine::Engine;
+use super::figures::Figures;
+use super::requests::{Ids, Requests};
+use super::served::{Served, free_port};
+use super::zipf::Zipf;
+
+/// A directory on the disk that is measured.
+pub fn temp_dir() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// A database to start gateways on.
+#[derive(Debug)]
+pub struct Prefilled {
+    dir: TempDir,
+}
+
+impl Prefilled {
+    /// A database with stock of all these SKUs that remembers so many requests.
+    pub fn new(skus: &Arc<Zipf>, ids: Ids, requests: usize) -> Self {
+        let dir = temp_dir();
+        drop(Engine::prefill(dir.path(), skus, Requests::new(skus, ids), requests));
+        Self { dir }
+    }
+
+    /// A gateway on a copy of this database, so that the next one finds it as it is.
+    pub fn start(&self) -> Gateway {
+        let dir = temp_dir();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        for file in std::fs::read_dir(self.dir.path()).unwrap() {
+            copy_synced(&file.unwrap().path(), &data);
+        }
+        Gateway::start(dir, &data)
+    }
+}
+
+/// Copies a file and waits for the disk, so that what follows does not.
+fn copy_synced(file: &Path, to: &Path) {
+    let copy = to.join(file.file_name().unwrap());
+    std::fs::copy(file, &copy).unwrap();
+    std::fs::File::open(copy).unwrap().sync_all().unwrap();
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Its process.
+    pub served: Served,
+    _dir: TempDir,
+}
+
+impl Gateway {
+    fn start(dir: TempDir, data: &Path) -> Self {
+        let (port, config) = (free_port(), dir.path().join("stockgate.toml"));
+        let text = format!(
+            "[gateway]\ndata_dir = \"{}\"\n[terminals]\nlisten = \"127.0.0.1:{port}\"\n",
+            data.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(program());
+        command.args(["run", "--config"]).arg(&config);
+        Self { served: Served::start(&mut command, port), _dir: dir }
+    }
+
+    /// Asks it.
+    pub fn run(&self, load: &Load, protocol: &impl Protocol) -> Figures {
+        load.run(self.served.port, protocol, || self.served.bytes_written())
+    }
+}
+
+/// `STOCKGATE_BIN`, or the program built with the benchmark.
+fn program() -> PathBuf {
+    let built = || env!("CARGO_BIN_EXE_stockgate").into();
+    std::env::var_os("STOCKGATE_BIN").map_or_else(built, PathBuf::from)
+}

@@ -1,0 +1,23 @@
+//! What the benchmarks share: the work, one lean client for every protocol, and what is measured.
+//!
+//! The work is always the same: SKUs drawn by Zipf's law, stock that never runs out, random
+//! UUIDs as request ids unless said otherwise, and every hundredth request an exact repetition.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "every benchmark uses a part of this, fails by panicking and measures real time"
+)]
+
+pub mod batches;
+pub mod client;
+pub mod engine;
+pub mod figures;
+pub mod gateway;
+pub mod http;
+pub mod requests;
+pub mod served;
+pub mod websocket;
+pub mod zipf;

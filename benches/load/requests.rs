@@ -1,0 +1,117 @@
+//! The requests of one client: ids, SKUs and repetitions.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::zipf::Zipf;
+
+/// Bytes of an id, of whichever kind: so every request has the same length.
+pub const ID_BYTES: usize = 36;
+const REPEAT_EVERY: usize = 100;
+/// How far back a repeated request lies, at most: what is repeated has been answered.
+const REPEAT_BEHIND: usize = 4_096;
+
+/// Tells the ids of all clients of a process apart.
+static CLIENTS: AtomicU64 = AtomicU64::new(1);
+
+/// How requests are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ids {
+    /// By random UUIDs.
+    Uuid,
+    /// By the client and a counter of its own.
+    Sequential,
+}
+
+impl Ids {
+    /// By its name on the command line.
+    pub fn named(name: &str) -> Self {
+        if name == "uuid" { Self::Uuid } else { Self::Sequential }
+    }
+}
+
+/// A deduction of one unit of one SKU.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Its name.
+    pub id: [u8; ID_BYTES],
+    /// The number of the SKU.
+    pub sku: u32,
+}
+
+impl Request {
+    /// The name as a text.
+    pub fn id(&self) -> &str {
+        std::str::from_utf8(&self.id).unwrap()
+    }
+
+    /// The name of the SKU.
+    pub fn sku(&self) -> String {
+        sku_name(self.sku)
+    }
+}
+
+/// The name of a SKU; all have the same length.
+pub fn sku_name(number: u32) -> String {
+    format!("S{number:07}")
+}
+
+/// An endless row of requests that no other client of this process makes.
+#[derive(Debug)]
+pub struct Requests {
+    skus: Arc<Zipf>,
+    ids: Ids,
+    client: u64,
+    random: fastrand::Rng,
+    place: usize,
+    asked: usize,
+    /// The newest of them, to be repeated, and where the oldest of these is.
+    newest: Vec<Request>,
+    oldest: usize,
+}
+
+impl Requests {
+    /// The requests of a new client.
+    pub fn new(skus: &Arc<Zipf>, ids: Ids) -> Self {
+        let client = CLIENTS.fetch_add(1, Ordering::Relaxed);
+        let mut random = fastrand::Rng::with_seed(client);
+        let (skus, place) = (Arc::clone(skus), random.usize(..1 << 20));
+        Self { skus, ids, client, random, place, asked: 0, newest: Vec::new(), oldest: 0 }
+    }
+
+    fn fresh(&mut self) -> Request {
+        self.place += 1;
+        let mut id = [b'-'; ID_BYTES];
+        match self.ids {
+            Ids::Uuid => {
+                let bytes = self.random.u128(..).to_le_bytes();
+                let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
+                uuid.hyphenated().encode_lower(&mut id);
+            }
+            Ids::Sequential => {
+                write!(&mut id[..], "t{:015}-{:019}", self.client, self.asked).unwrap();
+            }
+        }
+        Request { id, sku: self.skus.at(self.place) }
+    }
+}
+
+impl Iterator for Requests {
+    type Item = Request;
+
+    fn next(&mut self) -> Option<Request> {
+        self.asked += 1;
+        if self.asked.is_multiple_of(REPEAT_EVERY) {
+            return self.newest.get(self.oldest).copied();
+        }
+        let request = self.fresh();
+        if self.newest.len() < REPEAT_BEHIND {
+            self.newest.push(request);
+        } else {
+            self.newest[self.oldest] = request;
+            self.oldest = (self.oldest + 1) % REPEAT_BEHIND;
+        }
+        Some(request)
+    }
+}

@@ -1,0 +1,86 @@
+//! A server started for the benchmark: a process, its port, and what the kernel counts of it.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server; it is stopped with this.
+#[derive(Debug)]
+pub struct Served {
+    process: Child,
+    /// Where it listens, on loopback.
+    pub port: u16,
+    /// How long it took until it did.
+    pub ready: Duration,
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Served {
+    /// Starts a server that will listen on this port.
+    pub fn start(command: &mut Command, port: u16) -> Self {
+        let began = Instant::now();
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut served = Self { process, port, ready: Duration::ZERO };
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = served.process.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "{command:?} does not start");
+            thread::sleep(Duration::from_millis(2));
+        }
+        served.ready = began.elapsed();
+        served
+    }
+
+    /// What the kernel has been given to write by the server's processes.
+    pub fn bytes_written(&self) -> u64 {
+        let root = self.process.id();
+        children(root).chain([root]).filter_map(bytes_written).sum()
+    }
+
+    /// Resident memory, in kilobytes.
+    pub fn resident_kb(&self) -> u64 {
+        number_in(&format!("/proc/{}/status", self.process.id()), "VmRSS:").unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let _ = Command::new("kill").args(["-s", name, &id]).status();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // PostgreSQL takes this for a quick stop, the others for a stop.
+        self.signal("INT");
+        let began = Instant::now();
+        while let Ok(None) = self.process.try_wait() {
+            if began.elapsed() > PATIENCE {
+                let _ = self.process.kill();
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// What the kernel has been given to write by one process, and by its children that have ended.
+pub fn bytes_written(process: u32) -> Option<u64> {
+    number_in(&format!("/proc/{process}/io"), "write_bytes:")
+}
+
+fn children(of: u32) -> impl Iterator<Item = u32> {
+    let path = format!("/proc/{of}/task/{of}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().map(|id| id.parse().unwrap()).collect::<Vec<_>>().into_iter()
+}
+
+fn number_in(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.split_whitespace().next()?.parse().ok()
+}

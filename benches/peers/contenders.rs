@@ -1,0 +1,141 @@
+//! Who takes part, and with how many clients.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bare::{self, Bare};
+use crate::contest::Contest;
+use crate::load::batches;
+use crate::load::client::Load;
+use crate::load::engine::Engine;
+use crate::load::gateway::{Prefilled, temp_dir};
+use crate::load::http::Http;
+use crate::load::requests::{Ids, Requests};
+use crate::load::websocket::WebSocket;
+use crate::load::zipf::Zipf;
+use crate::postgres::Postgres;
+use crate::python::Python;
+use crate::redis::Redis;
+use crate::sqlite::Sqlite;
+
+const SKUS: usize = 4_000;
+const REMEMBERED: usize = 1_000_000;
+/// How many requests are remembered where kinds of ids are compared.
+pub(crate) const FEW_AND_MANY: [usize; 2] = [100_000, 5_000_000];
+
+/// What all have in common.
+struct Work {
+    skus: Arc<Zipf>,
+    time: Duration,
+}
+
+/// Starts everybody.
+pub(crate) fn all(time: Duration) -> Contest {
+    let work = Work { skus: Arc::new(Zipf::new(SKUS)), time };
+    let mut contest = Contest::default();
+    eprintln!("filling everybody's store");
+    work.add_gateway(&mut contest);
+    work.add_redis(&mut contest, "always");
+    work.add_redis(&mut contest, "everysec");
+    work.add_postgres(&mut contest);
+    work.add_python(&mut contest);
+    work.add_in_process(&mut contest);
+    work.add_ids(&mut contest);
+    contest
+}
+
+impl Work {
+    fn load(&self, clients: usize, depth: usize) -> Load {
+        let (time, skus) = (self.time, Arc::clone(&self.skus));
+        Load { clients, depth, time, ids: Ids::Uuid, skus }
+    }
+
+    /// The gateway, and what its machine allows a client that is alone.
+    fn add_gateway(&self, contest: &mut Contest) {
+        let gateway = Prefilled::new(&self.skus, Ids::Uuid, REMEMBERED).start();
+        let gateway = Rc::new(gateway);
+        let alone_bytes = Rc::new(Cell::new(0));
+        let (alone, bytes) = (self.load(1, 1), Rc::clone(&alone_bytes));
+        let server = Rc::clone(&gateway);
+        contest.add("stockgate WebSocket 1x1", move || {
+            let figures = server.run(&alone, &WebSocket);
+            bytes.set(figures.bytes as usize);
+            figures
+        });
+        let (alone, bare) = (self.load(1, 1), Bare::start(alone_bytes));
+        contest.add("fdatasync and TCP echo 1x1", move || bare.run(&alone));
+        contest.add("fdatasync of 4 KiB", bare::fdatasync(self.time));
+        for (clients, depth) in [(50, 1), (200, 1), (50, 32)] {
+            let (load, server) = (self.load(clients, depth), Rc::clone(&gateway));
+            let name = format!("stockgate WebSocket {clients}x{depth}");
+            contest.add(&name, move || server.run(&load, &WebSocket));
+        }
+        let load = self.load(50, 1);
+        contest.add("stockgate HTTP 50x1", move || gateway.run(&load, &Http));
+    }
+
+    fn add_redis(&self, contest: &mut Contest, appendfsync: &str) {
+        let requests = Requests::new(&self.skus, Ids::Uuid);
+        let redis = Rc::new(Redis::start(appendfsync, SKUS, requests.take(REMEMBERED)));
+        for (clients, depth) in [(1, 1), (50, 1), (50, 16)] {
+            let (load, server) = (self.load(clients, depth), Rc::clone(&redis));
+            let name = format!("Redis {appendfsync} {clients}x{depth}");
+            contest.add(&name, move || server.run(&load));
+        }
+    }
+
+    fn add_postgres(&self, contest: &mut Contest) {
+        let postgres = Rc::new(Postgres::start(SKUS, REMEMBERED));
+        for clients in [16, 50] {
+            let (load, server) = (self.load(clients, 1), Rc::clone(&postgres));
+            contest.add(&format!("PostgreSQL {clients}x1"), move || server.run(&load));
+        }
+    }
+
+    fn add_python(&self, contest: &mut Contest) {
+        let (load, python) = (self.load(50, 1), Python::start(SKUS, REMEMBERED));
+        contest.add("Python and SQLite 50x1", move || python.run(&load));
+    }
+
+    fn add_in_process(&self, contest: &mut Contest) {
+        for (ids, sizes) in [(Ids::Uuid, &[1, 256, 1_024][..]), (Ids::Sequential, &[1_024])] {
+            let requests = Requests::new(&self.skus, ids);
+            let sqlite = Rc::new(Sqlite::filled(SKUS, requests.take(REMEMBERED)));
+            for size in sizes.iter().copied() {
+                let (skus, time, sqlite) = (Arc::clone(&self.skus), self.time, Rc::clone(&sqlite));
+                contest.add(&format!("SQLite {ids:?} in batches of {size}"), move || {
+                    batches::run(Requests::new(&skus, ids), size, time, |batch| {
+                        sqlite.deduct(batch)
+                    })
+                });
+            }
+        }
+        let (skus, time, dir) = (Arc::clone(&self.skus), self.time, temp_dir());
+        let before = Requests::new(&skus, Ids::Uuid);
+        let mut engine = Engine::prefill(dir.path(), &skus, before, REMEMBERED);
+        contest.add("stockgate's engine Uuid in batches of 1024", move || {
+            let _kept = &dir;
+            let requests = Requests::new(&skus, Ids::Uuid);
+            batches::run(requests, 1_024, time, |batch| engine.deduct(batch))
+        });
+    }
+
+    /// Gateways that are started anew for each round, so that few stay few.
+    fn add_ids(&self, contest: &mut Contest) {
+        for remembered in FEW_AND_MANY {
+            for ids in [Ids::Uuid, Ids::Sequential] {
+                let prefilled = Prefilled::new(&self.skus, ids, remembered);
+                let load = Load { ids, ..self.load(50, 32) };
+                let name = ids_name(ids, remembered);
+                contest.add(&name, move || prefilled.start().run(&load, &WebSocket));
+            }
+        }
+    }
+}
+
+/// The name of a contender that remembers so many requests under such ids.
+pub(crate) fn ids_name(ids: Ids, remembered: usize) -> String {
+    format!("stockgate 50x32 {ids:?} behind {remembered}")
+}
