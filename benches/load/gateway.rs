@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::client::{Load, Protocol};
+use super::client::Load;
 use super::engine::Engine;
 use super::figures::Figures;
+use super::protocol::Protocol;
 use super::requests::{Ids, Requests};
 use super::served::{Served, free_port};
 use super::zipf::Zipf;

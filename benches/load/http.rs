@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tokio::net::TcpStream;
 
-use super::client::{Message, Protocol};
+use super::protocol::{Message, Protocol};
 use super::requests::{Request, sku_name};
 
 const LENGTH: &[u8] = b"content-length: ";

@@ -17,6 +17,7 @@ pub mod engine;
 pub mod figures;
 pub mod gateway;
 pub mod http;
+pub mod protocol;
 pub mod requests;
 pub mod served;
 pub mod websocket;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::zipf::Zipf;
 
-/// Bytes of an id, of whichever kind: so every request has the same length.
-pub const ID_BYTES: usize = 36;
+/// Bytes of the longest id.
+const ID_BYTES: usize = 36;
+const SEQUENTIAL_ID_BYTES: usize = 18;
 const REPEAT_EVERY: usize = 100;
 /// How far back a repeated request lies, at most: what is repeated has been answered.
 const REPEAT_BEHIND: usize = 4_096;
@@ -34,16 +35,21 @@ impl Ids {
 /// A deduction of one unit of one SKU.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
-    /// Its name.
-    pub id: [u8; ID_BYTES],
+    id: [u8; ID_BYTES],
+    id_bytes: usize,
     /// The number of the SKU.
     pub sku: u32,
 }
 
 impl Request {
-    /// The name as a text.
+    /// Its name.
     pub fn id(&self) -> &str {
-        std::str::from_utf8(&self.id).unwrap()
+        std::str::from_utf8(self.id_bytes()).unwrap()
+    }
+
+    /// The same in bytes.
+    pub fn id_bytes(&self) -> &[u8] {
+        &self.id[..self.id_bytes]
     }
 
     /// The name of the SKU.
@@ -82,18 +88,19 @@ impl Requests {
 
     fn fresh(&mut self) -> Request {
         self.place += 1;
-        let mut id = [b'-'; ID_BYTES];
-        match self.ids {
+        let mut id = [0; ID_BYTES];
+        let id_bytes = match self.ids {
             Ids::Uuid => {
                 let bytes = self.random.u128(..).to_le_bytes();
                 let uuid = uuid::Builder::from_random_bytes(bytes).into_uuid();
-                uuid.hyphenated().encode_lower(&mut id);
+                uuid.hyphenated().encode_lower(&mut id).len()
             }
             Ids::Sequential => {
-                write!(&mut id[..], "t{:015}-{:019}", self.client, self.asked).unwrap();
+                write!(&mut id[..], "t{:06}-{:010}", self.client, self.asked).unwrap();
+                SEQUENTIAL_ID_BYTES
             }
-        }
-        Request { id, sku: self.skus.at(self.place) }
+        };
+        Request { id, id_bytes, sku: self.skus.at(self.place) }
     }
 }
 

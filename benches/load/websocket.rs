@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Message, Protocol};
+use super::protocol::{Message, Protocol};
 use super::requests::{Request, sku_name};
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -32,7 +32,7 @@ impl Protocol for WebSocket {
         // The length comes when it is known; a mask of zeros leaves the text as it is.
         out.extend([TEXT, 0, 0, 0, 0, 0]);
         out.extend(br#"{"id":1,"op":"deduct","request_id":""#);
-        out.extend(request.id);
+        out.extend(request.id_bytes());
         out.extend(br#"","sku":""#);
         out.extend(sku_name(request.sku).as_bytes());
         out.extend(br#"","quantity":1}"#);

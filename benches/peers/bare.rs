@@ -12,9 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::load::batches;
-use crate::load::client::{Load, Message, Protocol};
+use crate::load::client::Load;
 use crate::load::figures::Figures;
 use crate::load::gateway::temp_dir;
+use crate::load::protocol::{Message, Protocol};
 use crate::load::requests::{Ids, Request, Requests};
 use crate::load::zipf::Zipf;
 

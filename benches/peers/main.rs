@@ -20,9 +20,11 @@ mod load;
 mod bare;
 mod contenders;
 mod contest;
+mod pgwire;
 mod postgres;
 mod python;
 mod redis;
+mod resp;
 mod sqlite;
 mod targets;
 

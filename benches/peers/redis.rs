@@ -2,16 +2,18 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
-use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use crate::load::client::{Load, Message, Protocol, ask_all};
+use crate::load::client::Load;
 use crate::load::figures::Figures;
 use crate::load::gateway::temp_dir;
-use crate::load::requests::{Request, sku_name};
+use crate::load::protocol::ask_all;
+use crate::load::requests::Request;
 use crate::load::served::{Served, free_port};
+use crate::resp::{Resp, write_command};
 
 const SCRIPT: &str = r"
     local before = redis.call('GET', KEYS[1])
@@ -42,12 +44,7 @@ impl Redis {
         before: impl Iterator<Item = Request>,
     ) -> Self {
         let (dir, port) = (temp_dir(), free_port());
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
-        // Rewrites of its file would come in the middle of others' rounds; it is spared them.
-        let rewrites = ["--save", "", "--auto-aof-rewrite-percentage", "0"];
-        command.arg(dir.path()).args(["--appendonly", "yes"]).args(rewrites);
-        let served = Served::start(&mut command, port);
+        let served = Served::start(&mut command(dir.path(), port), port);
         let mut admin = Admin::connect(port);
         admin.say(&["CONFIG", "SET", "appendfsync", "no"]);
         admin.say(&["EVAL", RESTOCK, "0", &skus.to_string()]);
@@ -62,6 +59,15 @@ impl Redis {
     pub(crate) fn run(&self, load: &Load) -> Figures {
         load.run(self.served.port, &self.protocol, || self.served.bytes_written())
     }
+}
+
+fn command(dir: &Path, port: u16) -> Command {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(dir);
+    // Rewrites of its file would come in the middle of others' rounds; it is spared them.
+    let rewrites = ["--save", "", "--auto-aof-rewrite-percentage", "0"];
+    command.args(["--appendonly", "yes"]).args(rewrites);
+    command
 }
 
 /// A connection for what is done once.
@@ -88,35 +94,5 @@ impl Admin {
         let mut line = String::new();
         self.socket.read_line(&mut line).unwrap();
         line.trim_end().into()
-    }
-}
-
-fn write_command(out: &mut Vec<u8>, words: &[&[u8]]) {
-    write!(out, "*{}\r\n", words.len()).unwrap();
-    for word in words {
-        write!(out, "${}\r\n", word.len()).unwrap();
-        out.extend(*word);
-        out.extend(b"\r\n");
-    }
-}
-
-#[derive(Clone)]
-struct Resp {
-    script: Rc<str>,
-}
-
-impl Protocol for Resp {
-    async fn greet(&self, _: &mut tokio::net::TcpStream) {}
-
-    fn ask(&self, request: &Request, out: &mut Vec<u8>) {
-        let id = [b"r:", &request.id[..]].concat();
-        let sku = format!("s:{}", sku_name(request.sku));
-        write_command(out, &[b"EVALSHA", self.script.as_bytes(), b"2", &id, sku.as_bytes(), b"1"]);
-    }
-
-    fn message(&self, arrived: &[u8]) -> Option<Message> {
-        let line = &arrived[..arrived.iter().position(|byte| *byte == b'\n')?];
-        assert!(line.starts_with(b":"), "refused: {}", String::from_utf8_lossy(line));
-        Some(Message { bytes: line.len() + 1, answers: true })
     }
 }

@@ -69,7 +69,7 @@ fn restock(db: &Transaction<'_>, skus: usize) {
 fn remember(db: &Transaction<'_>, requests: impl Iterator<Item = Request>) {
     let mut insert = db.prepare(INSERT).unwrap();
     let mut repeats = std::collections::HashSet::new();
-    for request in requests.filter(|request| repeats.insert(request.id)) {
+    for request in requests.filter(|request| repeats.insert(request.id().to_owned())) {
         insert.execute(params![request.id(), request.sku(), 0]).unwrap();
     }
 }

@@ -11,7 +11,7 @@ const ALONE: &str = "stockgate WebSocket 1x1";
 
 /// Prints the table of ratios.
 pub(crate) fn print(contest: &Contest) {
-    println!("\n{:<58} {:>8}  {:<15} target", "", "measured", "(by rounds)");
+    println!("\n{:<76} {:>8}  {:<15} target", "", "measured", "(by rounds)");
     let postgres = ["PostgreSQL 16x1", "PostgreSQL 50x1"];
     let best = postgres.into_iter().max_by_key(|name| contest.medians(name).per_second as u64);
     faster(contest, ONE, "Redis always 50x1", 1.2);
@@ -50,5 +50,5 @@ fn at_most(what: &str, of: &str, measured: f64, target: f64) {
 fn line(what: &str, measured: f64, rounds: Option<(f64, f64)>, is_met: bool, target: &str) {
     let rounds = rounds.map_or(String::new(), |(least, most)| format!("({least:.2} - {most:.2})"));
     let missed = if is_met { "" } else { "  MISSED" };
-    println!("{what:<58} {measured:>8.2}  {rounds:<15} {target}{missed}");
+    println!("{what:<76} {measured:>8.2}  {rounds:<15} {target}{missed}");
 }
