@@ -9,8 +9,8 @@ use crate::bare::{self, Bare};
 use crate::contest::Contest;
 use crate::load::batches;
 use crate::load::client::Load;
-use crate::load::engine::Engine;
-use crate::load::gateway::{Prefilled, temp_dir};
+use crate::load::engine::{BATCH, Engine};
+use crate::load::gateway::{Gateway, Prefilled, temp_dir};
 use crate::load::http::Http;
 use crate::load::requests::{Ids, Requests};
 use crate::load::websocket::WebSocket;
@@ -41,7 +41,9 @@ pub(crate) fn all(time: Duration) -> Contest {
     work.add_redis(&mut contest, "everysec");
     work.add_postgres(&mut contest);
     work.add_python(&mut contest);
-    work.add_in_process(&mut contest);
+    work.add_sqlite(&mut contest, Ids::Uuid, &[1, 256, BATCH]);
+    work.add_sqlite(&mut contest, Ids::Sequential, &[BATCH]);
+    work.add_engine(&mut contest);
     work.add_ids(&mut contest);
     contest
 }
@@ -52,21 +54,9 @@ impl Work {
         Load { clients, depth, time, ids: Ids::Uuid, skus }
     }
 
-    /// The gateway, and what its machine allows a client that is alone.
     fn add_gateway(&self, contest: &mut Contest) {
-        let gateway = Prefilled::new(&self.skus, Ids::Uuid, REMEMBERED).start();
-        let gateway = Rc::new(gateway);
-        let alone_bytes = Rc::new(Cell::new(0));
-        let (alone, bytes) = (self.load(1, 1), Rc::clone(&alone_bytes));
-        let server = Rc::clone(&gateway);
-        contest.add("stockgate WebSocket 1x1", move || {
-            let figures = server.run(&alone, &WebSocket);
-            bytes.set(figures.bytes as usize);
-            figures
-        });
-        let (alone, bare) = (self.load(1, 1), Bare::start(alone_bytes));
-        contest.add("fdatasync and TCP echo 1x1", move || bare.run(&alone));
-        contest.add("fdatasync of 4 KiB", bare::fdatasync(self.time));
+        let gateway = Rc::new(Prefilled::new(&self.skus, Ids::Uuid, REMEMBERED).start());
+        self.add_alone(contest, Rc::clone(&gateway));
         for (clients, depth) in [(50, 1), (200, 1), (50, 32)] {
             let (load, server) = (self.load(clients, depth), Rc::clone(&gateway));
             let name = format!("stockgate WebSocket {clients}x{depth}");
@@ -74,6 +64,20 @@ impl Work {
         }
         let load = self.load(50, 1);
         contest.add("stockgate HTTP 50x1", move || gateway.run(&load, &Http));
+    }
+
+    /// One client, and what the machine allows it: as many bytes, written without a gateway.
+    fn add_alone(&self, contest: &mut Contest, gateway: Rc<Gateway>) {
+        let (load, bytes) = (self.load(1, 1), Rc::new(Cell::new(0)));
+        let bare = Bare::start(Rc::clone(&bytes));
+        contest.add("stockgate WebSocket 1x1", move || {
+            let figures = gateway.run(&load, &WebSocket);
+            bytes.set(figures.bytes as usize);
+            figures
+        });
+        let load = self.load(1, 1);
+        contest.add("fdatasync and TCP echo 1x1", move || bare.run(&load));
+        contest.add("fdatasync of 4 KiB", bare::fdatasync(self.time));
     }
 
     fn add_redis(&self, contest: &mut Contest, appendfsync: &str) {
@@ -99,26 +103,26 @@ impl Work {
         contest.add("Python and SQLite 50x1", move || python.run(&load));
     }
 
-    fn add_in_process(&self, contest: &mut Contest) {
-        for (ids, sizes) in [(Ids::Uuid, &[1, 256, 1_024][..]), (Ids::Sequential, &[1_024])] {
-            let requests = Requests::new(&self.skus, ids);
-            let sqlite = Rc::new(Sqlite::filled(SKUS, requests.take(REMEMBERED)));
-            for size in sizes.iter().copied() {
-                let (skus, time, sqlite) = (Arc::clone(&self.skus), self.time, Rc::clone(&sqlite));
-                contest.add(&format!("SQLite {ids:?} in batches of {size}"), move || {
-                    batches::run(Requests::new(&skus, ids), size, time, |batch| {
-                        sqlite.deduct(batch)
-                    })
-                });
-            }
+    fn add_sqlite(&self, contest: &mut Contest, ids: Ids, sizes: &[usize]) {
+        let before = Requests::new(&self.skus, ids).take(REMEMBERED);
+        let sqlite = Rc::new(Sqlite::filled(SKUS, before));
+        for size in sizes.iter().copied() {
+            let (skus, time, sqlite) = (Arc::clone(&self.skus), self.time, Rc::clone(&sqlite));
+            let requests = move || Requests::new(&skus, ids);
+            contest.add(&format!("SQLite {ids:?} in batches of {size}"), move || {
+                batches::run(requests(), size, time, |batch| sqlite.deduct(batch))
+            });
         }
+    }
+
+    fn add_engine(&self, contest: &mut Contest) {
         let (skus, time, dir) = (Arc::clone(&self.skus), self.time, temp_dir());
         let before = Requests::new(&skus, Ids::Uuid);
         let mut engine = Engine::prefill(dir.path(), &skus, before, REMEMBERED);
-        contest.add("stockgate's engine Uuid in batches of 1024", move || {
+        contest.add(&format!("stockgate's engine Uuid in batches of {BATCH}"), move || {
             let _kept = &dir;
             let requests = Requests::new(&skus, Ids::Uuid);
-            batches::run(requests, 1_024, time, |batch| engine.deduct(batch))
+            batches::run(requests, BATCH, time, |batch| engine.deduct(batch))
         });
     }
 
