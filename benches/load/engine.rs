@@ -13,6 +13,8 @@ use super::zipf::Zipf;
 const UNITS: u64 = 1_000_000_000;
 /// As many as a gateway decides in one commit.
 pub const BATCH: usize = 1_024;
+/// Larger when nobody waits for an answer.
+const FILL: usize = 4 * BATCH;
 const RESTOCK_LINES: usize = 1_000;
 
 /// A stock, and the database it is kept in.
@@ -38,7 +40,7 @@ impl Engine {
         engine.restock(skus.skus);
         let mut requests = requests.take(count);
         loop {
-            let batch: Vec<Request> = requests.by_ref().take(BATCH).collect();
+            let batch: Vec<Request> = requests.by_ref().take(FILL).collect();
             if batch.is_empty() {
                 engine.store.sweep_up(&engine.stock, || true).unwrap();
                 return engine;
@@ -50,7 +52,7 @@ impl Engine {
     fn restock(&mut self, skus: usize) {
         for first in (0..skus).step_by(RESTOCK_LINES) {
             let last = skus.min(first + RESTOCK_LINES);
-            let lines = (first..last).map(|sku| line(&sku_name(sku as u32), UNITS)).collect();
+            let lines = (first..last).map(|sku| line(&sku_name(sku), UNITS)).collect();
             let action = Action::Restock { order_id: None, lines };
             self.decide(&[command(&format!("in-{first}"), action)]);
         }
@@ -59,7 +61,7 @@ impl Engine {
     /// Decides a batch of deductions in one commit.
     pub fn deduct(&mut self, batch: &[Request]) {
         let command = |request: &Request| {
-            let lines = vec![line(&request.sku(), 1)];
+            let lines = vec![line(request.sku(), 1)];
             command(request.id(), Action::Deduct { order_id: None, lines })
         };
         self.decide(&batch.iter().map(command).collect::<Vec<_>>());

@@ -14,6 +14,9 @@ use super::requests::{Ids, Requests};
 use super::served::{Served, free_port};
 use super::zipf::Zipf;
 
+/// Bytes of a database that is copied.
+const COPIED_MAX: u64 = 256 << 20;
+
 /// A directory on the disk that is measured.
 pub fn temp_dir() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
@@ -33,15 +36,22 @@ impl Prefilled {
         Self { dir }
     }
 
-    /// A gateway on a copy of this database, so that the next one finds it as it is.
+    /// A gateway on a copy of this database, so that the next one finds it as it is. One too
+    /// large to notice what is added is not copied: the disk would be busy with it for long.
     pub fn start(&self) -> Gateway {
-        let dir = temp_dir();
+        let (dir, files) = (temp_dir(), self.files());
+        if files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>() > COPIED_MAX {
+            return Gateway::start(dir, self.dir.path());
+        }
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
-        for file in std::fs::read_dir(self.dir.path()).unwrap() {
-            copy_synced(&file.unwrap().path(), &data);
-        }
+        files.iter().for_each(|file| copy_synced(file, &data));
         Gateway::start(dir, &data)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.dir.path()).unwrap();
+        files.map(|file| file.unwrap().path()).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use tokio::net::TcpStream;
 
 use super::protocol::{Message, Protocol};
-use super::requests::{Request, sku_name};
+use super::requests::Request;
 
 const LENGTH: &[u8] = b"content-length: ";
 
@@ -17,7 +17,7 @@ impl Protocol for Http {
     async fn greet(&self, _: &mut TcpStream) {}
 
     fn ask(&self, request: &Request, out: &mut Vec<u8>) {
-        let (id, sku) = (request.id(), sku_name(request.sku));
+        let (id, sku) = (request.id(), request.sku());
         let body = format!(r#"{{"request_id":"{id}","sku":"{sku}","quantity":1}}"#);
         write!(
             out,

@@ -9,6 +9,7 @@ use super::zipf::Zipf;
 /// Bytes of the longest id.
 const ID_BYTES: usize = 36;
 const SEQUENTIAL_ID_BYTES: usize = 18;
+const SKU_BYTES: usize = 8;
 const REPEAT_EVERY: usize = 100;
 /// How far back a repeated request lies, at most: what is repeated has been answered.
 const REPEAT_BEHIND: usize = 4_096;
@@ -37,8 +38,7 @@ impl Ids {
 pub struct Request {
     id: [u8; ID_BYTES],
     id_bytes: usize,
-    /// The number of the SKU.
-    pub sku: u32,
+    sku: [u8; SKU_BYTES],
 }
 
 impl Request {
@@ -53,14 +53,24 @@ impl Request {
     }
 
     /// The name of the SKU.
-    pub fn sku(&self) -> String {
-        sku_name(self.sku)
+    pub fn sku(&self) -> &str {
+        std::str::from_utf8(&self.sku).unwrap()
     }
 }
 
-/// The name of a SKU; all have the same length.
-pub fn sku_name(number: u32) -> String {
-    format!("S{number:07}")
+/// The name of a SKU: an `S` and seven digits. Done by hand, since every request needs one.
+fn sku_bytes(mut number: u32) -> [u8; SKU_BYTES] {
+    let mut name = *b"S0000000";
+    for digit in name[1..].iter_mut().rev() {
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    name
+}
+
+/// The same as a text.
+pub fn sku_name(number: usize) -> String {
+    String::from_utf8(sku_bytes(number as u32).into()).unwrap()
 }
 
 /// An endless row of requests that no other client of this process makes.
@@ -100,7 +110,7 @@ impl Requests {
                 SEQUENTIAL_ID_BYTES
             }
         };
-        Request { id, id_bytes, sku: self.skus.at(self.place) }
+        Request { id, id_bytes, sku: sku_bytes(self.skus.at(self.place)) }
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::protocol::{Message, Protocol};
-use super::requests::{Request, sku_name};
+use super::requests::Request;
 
 const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -34,7 +34,7 @@ impl Protocol for WebSocket {
         out.extend(br#"{"id":1,"op":"deduct","request_id":""#);
         out.extend(request.id_bytes());
         out.extend(br#"","sku":""#);
-        out.extend(sku_name(request.sku).as_bytes());
+        out.extend(request.sku().as_bytes());
         out.extend(br#"","quantity":1}"#);
         let length = u8::try_from(out.len() - start - 6).ok().filter(|length| *length < 126);
         out[start + 1] = MASKED | length.expect("a deduction is short");

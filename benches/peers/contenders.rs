@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bare::{self, Bare};
-use crate::contest::Contest;
+use crate::contest::{Contest, Group};
 use crate::load::batches;
 use crate::load::client::Load;
 use crate::load::engine::{BATCH, Engine};
@@ -38,12 +38,12 @@ pub(crate) fn all(time: Duration) -> Contest {
     eprintln!("filling everybody's store");
     work.add_gateway(&mut contest);
     work.add_redis(&mut contest, "always");
-    work.add_redis(&mut contest, "everysec");
+    work.add_sqlite(&mut contest, Ids::Sequential, &[BATCH]);
     work.add_postgres(&mut contest);
     work.add_python(&mut contest);
-    work.add_sqlite(&mut contest, Ids::Uuid, &[1, 256, BATCH]);
-    work.add_sqlite(&mut contest, Ids::Sequential, &[BATCH]);
+    work.add_redis(&mut contest, "everysec");
     work.add_engine(&mut contest);
+    work.add_sqlite(&mut contest, Ids::Uuid, &[1, 256, BATCH]);
     work.add_ids(&mut contest);
     contest
 }
@@ -57,27 +57,27 @@ impl Work {
     fn add_gateway(&self, contest: &mut Contest) {
         let gateway = Rc::new(Prefilled::new(&self.skus, Ids::Uuid, REMEMBERED).start());
         self.add_alone(contest, Rc::clone(&gateway));
-        for (clients, depth) in [(50, 1), (200, 1), (50, 32)] {
+        let (load, server) = (self.load(50, 1), Rc::clone(&gateway));
+        contest.add(Group::Shallow, "stockgate HTTP 50x1", move || server.run(&load, &Http));
+        for (clients, depth) in [(200, 1), (50, 1), (50, 32)] {
             let (load, server) = (self.load(clients, depth), Rc::clone(&gateway));
             let name = format!("stockgate WebSocket {clients}x{depth}");
-            contest.add(&name, move || server.run(&load, &WebSocket));
+            contest.add(group(clients, depth), &name, move || server.run(&load, &WebSocket));
         }
-        let load = self.load(50, 1);
-        contest.add("stockgate HTTP 50x1", move || gateway.run(&load, &Http));
     }
 
     /// One client, and what the machine allows it: as many bytes, written without a gateway.
     fn add_alone(&self, contest: &mut Contest, gateway: Rc<Gateway>) {
         let (load, bytes) = (self.load(1, 1), Rc::new(Cell::new(0)));
         let bare = Bare::start(Rc::clone(&bytes));
-        contest.add("stockgate WebSocket 1x1", move || {
+        contest.add(Group::Alone, "stockgate WebSocket 1x1", move || {
             let figures = gateway.run(&load, &WebSocket);
             bytes.set(figures.bytes as usize);
             figures
         });
         let load = self.load(1, 1);
-        contest.add("fdatasync and TCP echo 1x1", move || bare.run(&load));
-        contest.add("fdatasync of 4 KiB", bare::fdatasync(self.time));
+        contest.add(Group::Alone, "fdatasync and TCP echo 1x1", move || bare.run(&load));
+        contest.add(Group::Alone, "fdatasync of 4 KiB", bare::fdatasync(self.time));
     }
 
     fn add_redis(&self, contest: &mut Contest, appendfsync: &str) {
@@ -86,7 +86,7 @@ impl Work {
         for (clients, depth) in [(1, 1), (50, 1), (50, 16)] {
             let (load, server) = (self.load(clients, depth), Rc::clone(&redis));
             let name = format!("Redis {appendfsync} {clients}x{depth}");
-            contest.add(&name, move || server.run(&load));
+            contest.add(group(clients, depth), &name, move || server.run(&load));
         }
     }
 
@@ -94,13 +94,14 @@ impl Work {
         let postgres = Rc::new(Postgres::start(SKUS, REMEMBERED));
         for clients in [16, 50] {
             let (load, server) = (self.load(clients, 1), Rc::clone(&postgres));
-            contest.add(&format!("PostgreSQL {clients}x1"), move || server.run(&load));
+            contest
+                .add(Group::Shallow, &format!("PostgreSQL {clients}x1"), move || server.run(&load));
         }
     }
 
     fn add_python(&self, contest: &mut Contest) {
         let (load, python) = (self.load(50, 1), Python::start(SKUS, REMEMBERED));
-        contest.add("Python and SQLite 50x1", move || python.run(&load));
+        contest.add(Group::Shallow, "Python and SQLite 50x1", move || python.run(&load));
     }
 
     fn add_sqlite(&self, contest: &mut Contest, ids: Ids, sizes: &[usize]) {
@@ -109,7 +110,8 @@ impl Work {
         for size in sizes.iter().copied() {
             let (skus, time, sqlite) = (Arc::clone(&self.skus), self.time, Rc::clone(&sqlite));
             let requests = move || Requests::new(&skus, ids);
-            contest.add(&format!("SQLite {ids:?} in batches of {size}"), move || {
+            let group = if size == 1 { Group::Alone } else { Group::Deep };
+            contest.add(group, &format!("SQLite {ids:?} in batches of {size}"), move || {
                 batches::run(requests(), size, time, |batch| sqlite.deduct(batch))
             });
         }
@@ -119,11 +121,15 @@ impl Work {
         let (skus, time, dir) = (Arc::clone(&self.skus), self.time, temp_dir());
         let before = Requests::new(&skus, Ids::Uuid);
         let mut engine = Engine::prefill(dir.path(), &skus, before, REMEMBERED);
-        contest.add(&format!("stockgate's engine Uuid in batches of {BATCH}"), move || {
-            let _kept = &dir;
-            let requests = Requests::new(&skus, Ids::Uuid);
-            batches::run(requests, BATCH, time, |batch| engine.deduct(batch))
-        });
+        contest.add(
+            Group::Deep,
+            &format!("stockgate's engine Uuid in batches of {BATCH}"),
+            move || {
+                let _kept = &dir;
+                let requests = Requests::new(&skus, Ids::Uuid);
+                batches::run(requests, BATCH, time, |batch| engine.deduct(batch))
+            },
+        );
     }
 
     /// Gateways that are started anew for each round, so that few stay few.
@@ -133,9 +139,17 @@ impl Work {
                 let prefilled = Prefilled::new(&self.skus, ids, remembered);
                 let load = Load { ids, ..self.load(50, 32) };
                 let name = ids_name(ids, remembered);
-                contest.add(&name, move || prefilled.start().run(&load, &WebSocket));
+                contest.add(Group::Ids, &name, move || prefilled.start().run(&load, &WebSocket));
             }
         }
+    }
+}
+
+fn group(clients: usize, depth: usize) -> Group {
+    match (clients, depth) {
+        (1, _) => Group::Alone,
+        (_, 1) => Group::Shallow,
+        _ => Group::Deep,
     }
 }
 

@@ -7,6 +7,19 @@ use crate::load::figures::{COLUMNS, Figures};
 /// What a contender does in its turn.
 type Turn = Box<dyn FnMut() -> Figures>;
 
+/// Contenders that are compared with each other, and so have their turns one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    /// One client with one request under way.
+    Alone,
+    /// Many clients with one request under way each.
+    Shallow,
+    /// Many requests under way, or in one transaction.
+    Deep,
+    /// Kinds of request ids.
+    Ids,
+}
+
 /// All that take part.
 #[derive(Default)]
 pub(crate) struct Contest {
@@ -14,6 +27,7 @@ pub(crate) struct Contest {
 }
 
 struct Contender {
+    group: Group,
     name: String,
     turn: Turn,
     rounds: Vec<Figures>,
@@ -21,9 +35,15 @@ struct Contender {
 
 impl Contest {
     /// Adds one; names tell them apart.
-    pub(crate) fn add(&mut self, name: &str, turn: impl FnMut() -> Figures + 'static) {
+    pub(crate) fn add(
+        &mut self,
+        group: Group,
+        name: &str,
+        turn: impl FnMut() -> Figures + 'static,
+    ) {
         let (name, turn, rounds) = (name.into(), Box::new(turn), Vec::new());
-        self.contenders.push(Contender { name, turn, rounds });
+        self.contenders.push(Contender { group, name, turn, rounds });
+        self.contenders.sort_by_key(|contender| contender.group);
     }
 
     /// Goes so many rounds, every second one backwards.
@@ -52,15 +72,13 @@ impl Contest {
         self.find(name).medians()
     }
 
-    /// How one figure of two contenders compares: by the medians, and by the rounds at the least
-    /// and at the most.
-    pub(crate) fn ratio(&self, one: &str, other: &str, of: fn(&Figures) -> f64) -> (f64, f64, f64) {
-        let (one, other) = (self.find(one), self.find(other));
-        let rounds = one.rounds.iter().zip(&other.rounds);
+    /// How one figure of two contenders compares round by round: the median, the least and the
+    /// most. Neighbours on the machine that come and go disturb both sides of a round.
+    pub(crate) fn ratio(&self, one: &str, other: &str, of: fn(&Figures) -> f64) -> [f64; 3] {
+        let rounds = self.find(one).rounds.iter().zip(&self.find(other).rounds);
         let mut ratios: Vec<f64> = rounds.map(|(one, other)| of(one) / of(other)).collect();
         ratios.sort_unstable_by(f64::total_cmp);
-        let medians = of(&one.medians()) / of(&other.medians());
-        (medians, ratios[0], ratios[ratios.len() - 1])
+        [ratios[ratios.len() / 2], ratios[0], ratios[ratios.len() - 1]]
     }
 
     fn find(&self, name: &str) -> &Contender {

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::load::protocol::{Message, Protocol};
-use crate::load::requests::{Request, sku_name};
+use crate::load::requests::Request;
 
 const VERSION_3: i32 = 196_608;
 const TEXT: i32 = 25;
@@ -36,7 +36,7 @@ impl Protocol for Prepared {
             // All parameters are texts.
             body.extend(0_i16.to_be_bytes());
             body.extend(3_i16.to_be_bytes());
-            for value in [request.id_bytes(), sku_name(request.sku).as_bytes(), b"1"] {
+            for value in [request.id_bytes(), request.sku().as_bytes(), b"1"] {
                 body.extend((value.len() as i32).to_be_bytes());
                 body.extend(value);
             }

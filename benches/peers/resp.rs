@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tokio::net::TcpStream;
 
 use crate::load::protocol::{Message, Protocol};
-use crate::load::requests::{Request, sku_name};
+use crate::load::requests::Request;
 
 /// Deductions by a script that Redis knows.
 #[derive(Clone)]
@@ -20,8 +20,8 @@ impl Protocol for Resp {
 
     fn ask(&self, request: &Request, out: &mut Vec<u8>) {
         let id = [b"r:", request.id_bytes()].concat();
-        let sku = format!("s:{}", sku_name(request.sku));
-        write_command(out, &[b"EVALSHA", self.script.as_bytes(), b"2", &id, sku.as_bytes(), b"1"]);
+        let sku = [b"s:", request.sku().as_bytes()].concat();
+        write_command(out, &[b"EVALSHA", self.script.as_bytes(), b"2", &id, &sku, b"1"]);
     }
 
     fn message(&self, arrived: &[u8]) -> Option<Message> {

@@ -62,7 +62,7 @@ impl Sqlite {
 fn restock(db: &Transaction<'_>, skus: usize) {
     let mut insert = db.prepare("INSERT INTO stock VALUES (?1, 1000000000)").unwrap();
     for sku in 0..skus {
-        insert.execute([sku_name(sku as u32)]).unwrap();
+        insert.execute([sku_name(sku)]).unwrap();
     }
 }
 

@@ -11,7 +11,7 @@ const ALONE: &str = "stockgate WebSocket 1x1";
 
 /// Prints the table of ratios.
 pub(crate) fn print(contest: &Contest) {
-    println!("\n{:<76} {:>8}  {:<15} target", "", "measured", "(by rounds)");
+    println!("\n{:<76} {:>8}  {:<15} target", "", "measured", "(in rounds)");
     let postgres = ["PostgreSQL 16x1", "PostgreSQL 50x1"];
     let best = postgres.into_iter().max_by_key(|name| contest.medians(name).per_second as u64);
     faster(contest, ONE, "Redis always 50x1", 1.2);
@@ -31,13 +31,13 @@ pub(crate) fn print(contest: &Contest) {
 }
 
 fn faster(contest: &Contest, one: &str, other: &str, target: f64) {
-    let (ratio, least, most) = contest.ratio(one, other, |figures: &Figures| figures.per_second);
+    let [ratio, least, most] = contest.ratio(one, other, |figures: &Figures| figures.per_second);
     let what = format!("{one} / {}", other.trim_start_matches("stockgate "));
     line(&what, ratio, Some((least, most)), ratio >= target, &format!(">= {target}"));
 }
 
 fn slower(contest: &Contest, one: &str, other: &str, target: f64) {
-    let (ratio, least, most) = contest.ratio(one, other, |figures: &Figures| figures.p50_ms);
+    let [ratio, least, most] = contest.ratio(one, other, |figures: &Figures| figures.p50_ms);
     let what = format!("p50 of {one} / {other}");
     line(&what, ratio, Some((least, most)), ratio <= target, &format!("<= {target}"));
 }
