@@ -134,6 +134,10 @@ pub struct Writer {
     saved: Position,
     housekept_ms: u64,
     complaint: Repeat,
+    /// The last batch, for its memory.
+    spare: Changes,
+    commands: Vec<Command>,
+    reply_to: Vec<ReplyTo>,
 }
 
 impl Writer {
@@ -142,8 +146,20 @@ impl Writer {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
         let waiting = Arc::new(AtomicUsize::new(0));
         let intake = Intake { jobs: sender, waiting: Arc::clone(&waiting) };
-        let complaint = Repeat::default();
-        (Self { store, view, rules, jobs, waiting, saved, housekept_ms: 0, complaint }, intake)
+        let writer = Self {
+            store,
+            view,
+            rules,
+            jobs,
+            waiting,
+            saved,
+            housekept_ms: 0,
+            complaint: Repeat::default(),
+            spare: Changes::default(),
+            commands: Vec::new(),
+            reply_to: Vec::new(),
+        };
+        (writer, intake)
     }
 
     /// Works until it is asked to stop, or nobody can ask it anything any more.
@@ -187,8 +203,8 @@ impl Writer {
 
     /// Decides what waits; returns whether to go on.
     fn take_batch(&mut self, first: Job) -> bool {
-        let mut commands = Vec::new();
-        let mut reply_to = Vec::new();
+        let mut commands = std::mem::take(&mut self.commands);
+        let mut reply_to = std::mem::take(&mut self.reply_to);
         let mut acked = None;
         let mut running = true;
         let mut lines = 0;
@@ -211,12 +227,14 @@ impl Writer {
             self.confirm(seq);
         }
         if !commands.is_empty() {
-            self.decide(&commands, reply_to);
+            self.decide(&commands, &mut reply_to);
         }
+        commands.clear();
+        (self.commands, self.reply_to) = (commands, reply_to);
         running
     }
 
-    fn decide(&mut self, commands: &[Command], reply_to: Vec<ReplyTo>) {
+    fn decide(&mut self, commands: &[Command], reply_to: &mut Vec<ReplyTo>) {
         match self.write(commands) {
             Ok(answers) => {
                 answers.iter().for_each(|answer| self.count(answer));
@@ -236,7 +254,7 @@ impl Writer {
         let (answers, changes) = {
             let stock = self.view.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
-            let mut draft = draft.with_room_for(commands.len());
+            let mut draft = draft.reusing(std::mem::take(&mut self.spare));
             draft.expire_due(&self.store)?;
             let decide = |command| draft.decide(command, &self.store);
             let answers = commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
@@ -253,6 +271,7 @@ impl Writer {
             };
             self.commit(&changes, position)?;
         }
+        self.spare = changes;
         Ok(answers)
     }
 
@@ -373,9 +392,12 @@ impl Writer {
 
 /// Sends answers that go the same way as one message: a terminal with many requests under way is
 /// woken once. A client that has gone needs no answer; its request is decided all the same.
-fn deliver(reply_to: Vec<ReplyTo>, answers: impl Iterator<Item = Result<Answer, Unavailable>>) {
+fn deliver(
+    reply_to: &mut Vec<ReplyTo>,
+    answers: impl Iterator<Item = Result<Answer, Unavailable>>,
+) {
     let mut replies = Vec::new();
-    let mut ways = reply_to.into_iter().peekable();
+    let mut ways = reply_to.drain(..).peekable();
     for answer in answers {
         let Some(ReplyTo { tag, answers: way }) = ways.next() else {
             return;

@@ -19,20 +19,13 @@ pub struct Draft<'a> {
     pub(super) stock: &'a Stock,
     pub(super) now: Now,
     pub(super) reservation_ttl_s: u64,
-    items: HashMap<Sku, Item>,
+    changes: Changes,
     holds: BTreeMap<RequestId, Option<Hold>>,
     holds_opened: isize,
-    facts: Vec<Fact>,
-    /// Which fact holds the newest record of a request.
-    records: HashMap<RequestId, usize>,
-    entries: Vec<Posted>,
-    figures: Vec<(i64, i64)>,
-    seq: Seq,
-    checks: Checks,
 }
 
 /// What a batch changes, ready for the disk and then for [`Stock::apply`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The ledger position the batch was decided at.
     pub base_seq: Seq,
@@ -41,9 +34,11 @@ pub struct Changes {
     /// On hand and reserved of the entry's SKU after each.
     pub figures: Vec<(i64, i64)>,
     /// The new stock of every SKU that changed.
-    pub items: Vec<(Sku, Item)>,
+    pub items: HashMap<Sku, Item>,
     /// What was decided, in order, and what it entered into the ledger.
     pub facts: Vec<Fact>,
+    /// Which fact holds the newest record of a request.
+    records: HashMap<RequestId, usize>,
     /// Reservations opened (`Some`) and closed (`None`).
     pub holds: Vec<(RequestId, Option<Hold>)>,
     /// The ledger's last position after the batch.
@@ -68,35 +63,38 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
     }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.figures.clear();
+        self.items.clear();
+        self.facts.clear();
+        self.records.clear();
+        self.holds.clear();
+    }
 }
 
 impl<'a> Draft<'a> {
     /// An empty batch, decided at `now`; reservations without a life of their own last
     /// `reservation_ttl_s` seconds.
     pub fn new(stock: &'a Stock, now: Now, reservation_ttl_s: u64) -> Self {
-        Self {
+        let draft = Self {
             stock,
             now,
             reservation_ttl_s,
-            items: HashMap::new(),
+            changes: Changes::default(),
             holds: BTreeMap::new(),
             holds_opened: 0,
-            facts: Vec::new(),
-            records: HashMap::new(),
-            entries: Vec::new(),
-            figures: Vec::new(),
-            seq: stock.seq,
-            checks: stock.checks,
-        }
+        };
+        draft.reusing(Changes::default())
     }
 
-    /// Makes room for so many commands of a line at once, instead of growing to it.
+    /// Puts this batch where an earlier one was: its memory need not be got again.
     #[must_use]
-    pub fn with_room_for(mut self, commands: usize) -> Self {
-        self.facts.reserve(commands);
-        self.records.reserve(commands);
-        self.entries.reserve(commands);
-        self.figures.reserve(commands);
+    pub fn reusing(mut self, mut spare: Changes) -> Self {
+        spare.clear();
+        let (base_seq, checks) = (self.stock.seq, self.stock.checks);
+        self.changes = Changes { base_seq, seq: base_seq, checks, ..spare };
         self
     }
 
@@ -124,7 +122,7 @@ impl<'a> Draft<'a> {
         };
         let movements = hold.lines.iter().map(Movement::expire).collect();
         let entries = self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements).len();
-        self.facts.push(Fact { request_id: id.clone(), record: None, entries });
+        self.changes.facts.push(Fact { request_id: id.clone(), record: None, entries });
         self.close(id, Closed::Expired, records)
     }
 
@@ -134,20 +132,20 @@ impl<'a> Draft<'a> {
         id: &RequestId,
         records: &R,
     ) -> Result<Option<Record>, R::Error> {
-        match self.records.get(id) {
-            Some(&fact) => Ok(self.facts[fact].record.clone()),
+        match self.changes.records.get(id) {
+            Some(&fact) => Ok(self.changes.facts[fact].record.clone()),
             None => records.find(id),
         }
     }
 
     /// Remembers a request that made this many entries: the last ones.
     pub(super) fn remember(&mut self, id: RequestId, record: Record, entries: usize) {
-        self.records.insert(id.clone(), self.facts.len());
-        self.facts.push(Fact { request_id: id, record: Some(record), entries });
+        self.changes.records.insert(id.clone(), self.changes.facts.len());
+        self.changes.facts.push(Fact { request_id: id, record: Some(record), entries });
     }
 
     pub(super) fn item(&self, sku: &Sku) -> Option<Item> {
-        self.items.get(sku).copied().or_else(|| self.stock.item(sku.as_str()))
+        self.changes.items.get(sku).copied().or_else(|| self.stock.item(sku.as_str()))
     }
 
     pub(super) fn hold(&self, id: &RequestId) -> Option<&Hold> {
@@ -204,7 +202,7 @@ impl<'a> Draft<'a> {
                 let item = self.move_item(&movement);
                 let line = applied_line(&movement, item);
                 let entry = Entry {
-                    seq: self.seq,
+                    seq: self.changes.seq,
                     kind,
                     sku: movement.sku,
                     change: movement.change,
@@ -213,9 +211,9 @@ impl<'a> Draft<'a> {
                     request_id: request_id.clone(),
                     at_ms: self.now.wall_ms,
                 };
-                self.checks.chain = self.checks.chain.with(&entry);
-                self.entries.push(Posted { entry, checks: self.checks });
-                self.figures.push(item.figures());
+                self.changes.checks.chain = self.changes.checks.chain.with(&entry);
+                self.changes.entries.push(Posted { entry, checks: self.changes.checks });
+                self.changes.figures.push(item.figures());
                 line
             })
             .collect()
@@ -223,39 +221,32 @@ impl<'a> Draft<'a> {
 
     fn move_item(&mut self, movement: &Movement) -> Item {
         let before = self.item(&movement.sku).unwrap_or_default();
-        self.seq += 1;
+        self.changes.seq += 1;
         let after = Item {
             on_hand: before.on_hand + movement.change,
             reserved: before.reserved + movement.reserved_change,
-            version: self.seq,
+            version: self.changes.seq,
         };
         assert!(
             0 <= after.reserved && after.reserved <= after.on_hand && after.on_hand <= STOCK_MAX,
             "every rule checks the line before it moves it: {movement:?} on {before:?}",
         );
-        self.checks.digest =
-            self.checks.digest.moved(&movement.sku, before.figures(), after.figures());
-        self.items.insert(movement.sku.clone(), after);
+        self.changes.checks.digest =
+            self.changes.checks.digest.moved(&movement.sku, before.figures(), after.figures());
+        self.changes.items.insert(movement.sku.clone(), after);
         after
     }
 
     /// The ledger's last position, with this batch.
     pub(super) fn seq(&self) -> Seq {
-        self.seq
+        self.changes.seq
     }
 
     /// The batch's changes.
     pub fn finish(self) -> Changes {
-        Changes {
-            base_seq: self.stock.seq,
-            entries: self.entries,
-            figures: self.figures,
-            items: self.items.into_iter().collect(),
-            facts: self.facts,
-            holds: self.holds.into_iter().collect(),
-            seq: self.seq,
-            checks: self.checks,
-        }
+        let mut changes = self.changes;
+        changes.holds.extend(self.holds);
+        changes
     }
 }
 

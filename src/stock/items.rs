@@ -13,7 +13,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::Item;
 use super::types::{Seq, Sku};
 
-/// See the [module](self).
+/// Every SKU and its stock.
 #[derive(Clone, Debug, Default)]
 pub struct Items {
     slots: Vec<(Sku, Item)>,
@@ -56,7 +56,7 @@ impl Items {
     }
 
     /// Takes the new stock of some SKUs; those not known are added.
-    pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = &'a (Sku, Item)>) {
+    pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = (&'a Sku, &'a Item)>) {
         let known = self.slots.len();
         for (sku, item) in changes {
             match self.slot(sku.as_str()) {
@@ -171,7 +171,7 @@ mod tests {
                     changes.insert(sku, Item { on_hand, reserved: 0, version });
                 }
                 model.extend(changes.clone());
-                items.set_all(&changes.into_iter().collect::<Vec<_>>());
+                items.set_all(&changes);
             }
             prop_assert!(items.from(Bound::Unbounded).eq(&model));
             prop_assert!(items.from(Bound::Excluded("m")).eq(model.range::<str, _>((

@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::StoreError;
 use crate::stock::{
@@ -180,10 +181,11 @@ fn entered<'a>(
 impl<'a> PackedId<'a> {
     fn of(id: &'a RequestId) -> Self {
         let text = id.as_str();
-        match Uuid::try_parse(text) {
+        let uuid = if text.len() == Hyphenated::LENGTH { Uuid::try_parse(text).ok() } else { None };
+        match uuid {
             // Other spellings of the same UUID are other names.
-            Ok(uuid) if is_spelled_as(&uuid, text) => Self::Uuid(*uuid.as_bytes()),
-            Ok(_) | Err(_) => Self::Text(text),
+            Some(uuid) if is_spelled_as(&uuid, text) => Self::Uuid(*uuid.as_bytes()),
+            Some(_) | None => Self::Text(text),
         }
     }
 

@@ -360,10 +360,10 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
             catch_up(&mut newer, n, chunk)?;
             Ok(true)
         })?;
-        let is_newer = |(sku, item): &(Sku, Item)| {
+        let is_newer = |sku: &Sku, item: &Item| {
             items.get(sku.as_str()).is_none_or(|known| known.version < item.version)
         };
-        let newer: Vec<_> = newer.into_iter().filter(is_newer).collect();
+        newer.retain(|sku, item| is_newer(sku, item));
         items.set_all(&newer);
     }
     let (seq, checks) = ledger::last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
