@@ -164,7 +164,7 @@ impl Writer {
 
     /// Works until it is asked to stop, or nobody can ask it anything any more.
     pub fn run(mut self) {
-        if let Err(error) = self.store.check_room() {
+        if let Err(error) = self.store.check_room(false) {
             self.fail(error);
         }
         let mut running = true;
@@ -262,7 +262,7 @@ impl Writer {
         };
         if !changes.is_empty() {
             if !commands.is_empty() {
-                self.store.check_room()?;
+                self.check_room()?;
             }
             // A reservation lives by the running clock, so the clock is saved with it.
             let position = match changes.holds.is_empty() {
@@ -283,6 +283,10 @@ impl Writer {
         self.view.commit(changes);
         self.recovered();
         Ok(())
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        self.store.check_room(self.view.storage_problem().is_some())
     }
 
     fn position(&self, now: Now) -> Position {
@@ -344,7 +348,7 @@ impl Writer {
 
     fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
         // Without room the probe could not lead anywhere, and would wear the disk.
-        let failing = self.view.storage_problem().is_some() && self.store.check_room().is_ok();
+        let failing = self.view.storage_problem().is_some() && self.check_room().is_ok();
         let holds_open = self.view.stock().hold_count() > 0;
         let acked_is_news = self.view.acked_seq() != self.saved.acked_seq;
         let clock_is_news = holds_open && self.position_to_save(now).is_some();
@@ -373,7 +377,7 @@ impl Writer {
     }
 
     fn recovered(&mut self) {
-        if self.view.storage_problem().is_some() && self.store.check_room().is_ok() {
+        if self.view.storage_problem().is_some() && self.check_room().is_ok() {
             self.view.set_storage_problem(None);
             let _ = self.store.set_wait(DATABASE_WAIT);
             tracing::info!(complaints = self.complaint.take(), "storage works again");

@@ -113,12 +113,13 @@ impl Store {
     }
 
     /// Whether housekeeping would have room if the disk were full now; if not, there must be no
-    /// mutations.
+    /// mutations. For `resuming` them some more must be free, or they would end again at once.
     ///
     /// # Errors
     /// If it would not.
-    pub fn check_room(&self) -> Result<(), StoreError> {
-        if self.reserve.is_there || free_pages_bytes(&self.db)? >= RESERVE_BYTES {
+    pub fn check_room(&self, resuming: bool) -> Result<(), StoreError> {
+        let enough = RESERVE_BYTES + if resuming { RESERVE_SPARE_BYTES } else { 0 };
+        if self.reserve.is_there || free_pages_bytes(&self.db)? >= enough {
             return Ok(());
         }
         let Reserve { data_dir, .. } = &self.reserve;

@@ -21,6 +21,8 @@ use crate::support::terminal::{Terminal, number};
 const DISK: u64 = 64 << 20;
 /// So many that what is forgotten of them is worth more than the reserve.
 const MOVEMENTS: usize = 12_000;
+/// So few that they fit what is free at least when mutations are taken again.
+const FEW: usize = 200;
 const LEFT: u64 = 1 << 20;
 /// Too little for the reserve, which must leave something free.
 const RESERVE: u64 = 8 << 20;
@@ -59,7 +61,7 @@ fn on_a_full_disk_the_hub_is_heard_and_what_is_old_makes_room() {
     assert!(!disk.has_reserve(), "its room is in the database, the disk has none");
     assert!(first_seq(&gateway) > 1, "it has forgotten what is old");
     let mut more = Told::starting_behind(&told);
-    assert!(!more.restock(&gateway, 1_000), "and goes on");
+    assert!(!more.restock(&gateway, FEW), "and goes on");
     until_in_step(&gateway, &hub);
     assert_eq!(gateway.terminate(), Some(0));
     assert_healthy(&disk);
