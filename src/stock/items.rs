@@ -117,15 +117,22 @@ impl Items {
         self.by_version.insert(item.version, slot);
     }
 
-    /// Puts the slots from this one on among the others, in one pass however many they are.
+    /// Puts the slots from this one on among the others. What is there is moved once, however
+    /// many they are, and only their own texts are compared: with a million SKUs a look at each
+    /// would be felt.
     fn order_from(&mut self, first: usize) {
-        if first == self.slots.len() {
-            return;
-        }
         let slots = &self.slots;
-        self.by_sku.extend(slot_number(first)..slot_number(slots.len()));
-        // Runs that are sorted already cost a pass over them.
-        self.by_sku.sort_by(|one, other| slots[*one as usize].0.cmp(&slots[*other as usize].0));
+        let sku = |slot: u32| &slots[slot as usize].0;
+        let mut new: Vec<u32> = (slot_number(first)..slot_number(slots.len())).collect();
+        new.sort_unstable_by_key(|slot| sku(*slot));
+        let mut end = self.by_sku.len();
+        self.by_sku.resize(slots.len(), 0);
+        for (before, slot) in new.into_iter().enumerate().rev() {
+            let at = self.by_sku[..end].partition_point(|old| sku(*old) < sku(slot));
+            self.by_sku.copy_within(at..end, at + before + 1);
+            self.by_sku[at + before] = slot;
+            end = at;
+        }
     }
 }
 

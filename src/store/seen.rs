@@ -156,6 +156,22 @@ mod tests {
         assert!(found(123_456).is_empty());
     }
 
+    /// Shards of every size, with keys that are spread evenly and keys that are not.
+    #[test]
+    fn a_look_where_a_key_should_lie_finds_what_a_look_at_all_finds() {
+        for (count, bits) in [(0, 28), (1, 28), (190, 28), (5_000, 28), (5_000, 8), (5_000, 20)] {
+            let key = |n| (hash(n) >> (64 - bits)) << NUMBER_BITS;
+            let mut sorted: Vec<u64> = (0..count).map(|n| key(n) | n).collect();
+            sorted.sort_unstable();
+            for key in (0..2 * count + 9).map(key).chain([0, u64::MAX << NUMBER_BITS]) {
+                let start = sorted.partition_point(|entry| *entry < key);
+                let end =
+                    sorted.partition_point(|entry| entry >> NUMBER_BITS <= key >> NUMBER_BITS);
+                assert_eq!(range(&sorted, key), start..end, "{count} entries, {bits} bits");
+            }
+        }
+    }
+
     #[test]
     fn what_was_loaded_is_what_was_inserted() {
         let (mut loaded, mut inserted) = (Seen::new(1), Seen::new(1));

@@ -14,26 +14,17 @@ const START: u64 = 64 << 10;
 /// The log and its index are gone after a stop, and the start makes them anew.
 #[test]
 fn a_start_on_a_full_disk_uses_the_reserve() {
-    let (mut gateway, disk, told) = stopped();
+    let (gateway, disk, told) = stopped();
     disk.fill(0);
-
-    gateway.spawn();
-    gateway.wait_until_alive();
-
-    assert!(!disk.has_reserve(), "it was needed for the start");
-    assert_serves_until_there_is_room(&mut gateway, &disk, told);
+    assert_serves_without_a_reserve(gateway, &disk, told);
 }
 
 #[test]
 fn a_start_without_room_for_the_reserve_answers_queries() {
-    let (mut gateway, disk, told) = stopped();
+    let (gateway, disk, told) = stopped();
     disk.drop_reserve();
     disk.fill(START);
-
-    gateway.spawn();
-    gateway.wait_until_alive();
-
-    assert_serves_until_there_is_room(&mut gateway, &disk, told);
+    assert_serves_without_a_reserve(gateway, &disk, told);
 }
 
 #[test]
@@ -69,14 +60,18 @@ fn stopped() -> (Gateway, SmallDisk, Told) {
     (gateway, disk, told)
 }
 
-fn assert_serves_until_there_is_room(gateway: &mut Gateway, disk: &SmallDisk, mut told: Told) {
-    assert_queries_work(gateway);
-    assert_refused(gateway, "no room is held back for housekeeping");
-    assert_refused(gateway, &next_step(gateway));
+/// Starts, and takes mutations when there is room again.
+fn assert_serves_without_a_reserve(mut gateway: Gateway, disk: &SmallDisk, mut told: Told) {
+    gateway.spawn();
+    gateway.wait_until_alive();
+    assert!(!disk.has_reserve(), "the start has needed it, or had none");
+    assert_queries_work(&gateway);
+    assert_refused(&gateway, "no room is held back for housekeeping");
+    assert_refused(&gateway, &next_step(&gateway));
     disk.drop_ballast();
     gateway.wait_until_ready();
-    told.resend(gateway);
-    told.assert_in_ledger(gateway);
+    told.resend(&gateway);
+    told.assert_in_ledger(&gateway);
     assert_eq!(gateway.terminate(), Some(0));
     assert_healthy(disk);
 }
