@@ -4,6 +4,7 @@
 //! returns; what it returns from is there after a power cut. Nothing here decides anything.
 
 mod chunk;
+mod error;
 mod ledger;
 mod requests;
 mod reserve;
@@ -15,116 +16,24 @@ mod sweep;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
 pub use self::chunk::LedgerPart;
+pub use self::error::StoreError;
 pub use self::ledger::{LedgerReader, each_part, read_ledger};
 use self::requests::Memory;
 use self::reserve::Reserve;
 use self::sweep::Sweep;
-use crate::limits::{DATABASE_WAIT, RESERVE_BYTES, RESERVE_SPARE_BYTES, SWEEP_STEP_LARGE};
+use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Item, Origin, Seq, Sku, Stock};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
 const LOCK_FILE: &str = "lock";
-
-/// What can go wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The data directory cannot be used.
-    #[error("data directory {path}: {source}; it must exist or be creatable, and be writable")]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Another gateway runs on this data directory.
-    #[error(
-        "data directory {0} is in use by another stockgate; stop that one, or set another gateway.data_dir"
-    )]
-    InUse(PathBuf),
-    /// There is no database here.
-    #[error("no stockgate database at {0}; name the data directory of a gateway that has run")]
-    Missing(PathBuf),
-    /// The file is something else.
-    #[error(
-        "the file is not a stockgate database; it is left untouched, choose another data directory"
-    )]
-    NotOurs,
-    /// The database comes from a newer program.
-    #[error(
-        "the database has version {found}, this program knows up to {known}; install a stockgate at least as new as the one that wrote it"
-    )]
-    Newer {
-        /// Version of the file.
-        found: i32,
-        /// Newest version known.
-        known: i32,
-    },
-    /// The database comes from before the first release.
-    #[error(
-        "the database has version {found}, of a program before the first release; keep it aside and choose another data directory"
-    )]
-    Older {
-        /// Version of the file.
-        found: i32,
-    },
-    /// The database belongs to another gateway.
-    #[error(
-        "the database belongs to gateway {found}, the configuration says {configured}; put gateway.site and gateway.id right, or choose another data directory"
-    )]
-    OtherGateway {
-        /// `site/gateway` of the database.
-        found: String,
-        /// `site/gateway` of the configuration.
-        configured: String,
-    },
-    /// What is stored contradicts itself.
-    #[error("the database is damaged: {0}; keep the file, run `stockgate doctor`")]
-    Damaged(String),
-    /// The disk is full.
-    #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", Told(*.free))]
-    Full {
-        /// The data directory.
-        path: PathBuf,
-        /// Bytes that are free there, if that is known.
-        free: Option<u64>,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-    /// The disk has been full, and housekeeping must not be left without room.
-    #[error(
-        "no room is held back for housekeeping; free space on the filesystem of {path}: {} bytes are free, {needed} are needed",
-        Told(*.free), needed = RESERVE_BYTES + RESERVE_SPARE_BYTES
-    )]
-    NoRoom {
-        /// The data directory.
-        path: PathBuf,
-        /// Bytes that are free there, if that is known.
-        free: Option<u64>,
-    },
-    /// SQLite or the disk says no.
-    #[error("database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-}
-
-/// A number, or that it is not known.
-struct Told(Option<u64>);
-
-impl std::fmt::Display for Told {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(number) => number.fmt(to),
-            None => "an unknown number of".fmt(to),
-        }
-    }
-}
 
 /// The writing side of the database.
 #[derive(Debug)]

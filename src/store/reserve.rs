@@ -17,9 +17,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::Connection;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
+use super::error::says_full;
 use super::{Store, StoreError};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 
@@ -98,14 +99,6 @@ impl Reserve {
     }
 }
 
-impl StoreError {
-    /// Whether the disk is full, rather than failing.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Full { .. })
-            || matches!(self, Self::Sqlite(source) if says_full(source))
-    }
-}
-
 impl Store {
     /// Makes the reserve if it is not there and the disk has room again.
     pub fn hold_room(&mut self) {
@@ -143,13 +136,6 @@ impl Store {
     pub fn explain(&self, error: StoreError) -> StoreError {
         self.reserve.explain(error)
     }
-}
-
-fn says_full(error: &rusqlite::Error) -> bool {
-    // The second is what a start says that finds no room for the log's index.
-    error.sqlite_error().is_some_and(|error| {
-        error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
-    })
 }
 
 fn free_pages_bytes(db: &Connection) -> Result<u64, StoreError> {

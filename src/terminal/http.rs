@@ -10,7 +10,8 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
 use super::access::{Role, require};
-use super::message::{Chosen, Fields, Mutation, outcome};
+use super::answer::outcome;
+use super::message::{Chosen, Fields, Mutation};
 use super::{Terminals, query};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};

@@ -9,15 +9,11 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use crate::clock::rfc3339;
 use crate::limits::{
     LINES_MAX, MESSAGE_ID_BYTES_MAX, QUANTITY_MAX, RESERVATION_TTL_S_MAX, STOCK_MAX,
 };
 use crate::problem::{Code, Problem};
-use crate::stock::{
-    Action, Applied, AppliedLine, Command, Decided, Item, Line, OrderId, Quantity, RequestId, Seq,
-    Sku, merge_lines,
-};
+use crate::stock::{Action, Command, Line, OrderId, Quantity, RequestId, Seq, Sku, merge_lines};
 
 /// The mutations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -397,83 +393,6 @@ pub(super) fn id_of(json: &str) -> Option<MessageId> {
 /// Says that a field is missing.
 pub(super) fn missing(field: &str) -> Problem {
     Problem::bad_request(format!("{field}: is missing"))
-}
-
-/// A stock item as JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct ItemJson<'a> {
-    sku: &'a str,
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
-    version: Seq,
-}
-
-impl<'a> ItemJson<'a> {
-    /// The contract's stock item.
-    pub(super) fn new(sku: &'a str, item: &Item) -> Self {
-        let Item { on_hand, reserved, version } = *item;
-        Self { sku, on_hand, reserved, available: item.available(), version }
-    }
-}
-
-/// A success as the client is told.
-///
-/// # Errors
-/// The refusal, as the client is told.
-pub(super) fn outcome(decided: &Decided) -> Result<AppliedJson<'_>, Problem> {
-    let applied = match &decided.outcome {
-        Ok(applied) => applied,
-        Err(refusal) => return Err(Problem::refused(refusal, decided.replayed)),
-    };
-    let &Applied { seq, ref lines, expires_at_ms } = applied;
-    let (request_id, replayed) = (decided.request_id.as_str(), decided.replayed);
-    Ok(AppliedJson {
-        request_id,
-        seq,
-        replayed,
-        lines: LinesJson(lines),
-        reservation: expires_at_ms.map(|_| request_id),
-        expires_at: expires_at_ms.map(rfc3339),
-    })
-}
-
-#[derive(Serialize)]
-pub(super) struct AppliedJson<'a> {
-    request_id: &'a str,
-    seq: Seq,
-    replayed: bool,
-    lines: LinesJson<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reservation: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-}
-
-struct LinesJson<'a>(&'a [AppliedLine]);
-
-impl Serialize for LinesJson<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(LineJson::new))
-    }
-}
-
-#[derive(Serialize)]
-struct LineJson<'a> {
-    sku: &'a str,
-    quantity: u64,
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
-    version: Seq,
-}
-
-impl<'a> LineJson<'a> {
-    fn new(line: &'a AppliedLine) -> Self {
-        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
-        let available = on_hand - reserved;
-        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The terminal port: HTTP and WebSocket on one listener, one implementation behind both.
 
 mod access;
+mod answer;
 mod herald;
 mod http;
 mod message;

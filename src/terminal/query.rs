@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::message::ItemJson;
+use super::answer::ItemJson;
 use crate::json::{json, ledger_json};
 use crate::problem::{Code, Problem};
 use crate::stock::{Entry, Seq, Sku};

@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::message::{Fields, ItemJson, missing};
+use super::answer::ItemJson;
+use super::message::{Fields, missing};
 use crate::json::json;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;

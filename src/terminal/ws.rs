@@ -15,7 +15,6 @@ use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -26,7 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSock
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::access::{Role, require};
-use super::message::{After, AppliedJson, Fields, MessageId, Mutation, id_of, missing, outcome};
+use super::answer::{answer, decided_answer};
+use super::message::{After, Fields, MessageId, Mutation, id_of, missing};
 use super::subscription::Subscription;
 use super::{Terminals, query};
 use crate::clock;
@@ -37,8 +37,7 @@ use crate::limits::{
     TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
-use crate::stock::Answer;
-use crate::writer::{Reply, ReplyTo, Unavailable};
+use crate::writer::{Reply, ReplyTo};
 
 impl Terminals {
     /// Accepts a WebSocket handshake and starts its session.
@@ -384,33 +383,5 @@ fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Resul
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(GONE),
         Err(_) => Err(STALLED),
-    }
-}
-
-/// An answer to a mutation.
-fn decided_answer(id: Option<&MessageId>, decided: Result<Answer, Unavailable>) -> String {
-    #[derive(Serialize)]
-    struct Success<'a> {
-        id: Option<&'a MessageId>,
-        ok: bool,
-        result: AppliedJson<'a>,
-    }
-    let problem = match decided {
-        Ok(Ok(decided)) => match outcome(&decided) {
-            Ok(result) => return json(&Success { id, ok: true, result }),
-            Err(problem) => problem,
-        },
-        Ok(Err(undecided)) => undecided.into(),
-        Err(unavailable) => unavailable.into(),
-    };
-    answer(id, Err(problem))
-}
-
-/// An answer to a message.
-fn answer(id: Option<&MessageId>, result: Result<String, Problem>) -> String {
-    let id = json(&id);
-    match result {
-        Ok(result) => format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#),
-        Err(problem) => format!(r#"{{"id":{id},"ok":false,"error":{}}}"#, json(&problem)),
     }
 }
