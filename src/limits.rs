@@ -110,6 +110,18 @@ pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 /// Entries in one frame.
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
+/// Transfers in one frame.
+pub const FRAME_TRANSFERS_MAX: usize = 500;
+/// Lines in one transfer: so many fit a frame, and a long request becomes several.
+pub const TRANSFER_LINES_MAX: usize = 250;
+/// Listings in one frame.
+pub const CATALOGUE_LISTINGS_MAX: usize = 500;
+/// Bytes in a name in the catalogue.
+pub const CATALOGUE_NAME_BYTES_MAX: usize = 200;
+/// Barcodes of one SKU.
+pub const CATALOGUE_BARCODES_MAX: usize = 16;
+/// SKUs of which the stock is listed when looking for a difference, and that are reported.
+pub const DRIFT_FIGURES_MAX: usize = 250;
 /// Frames sent and not yet acknowledged by the hub, counted from the oldest.
 pub const WINDOW_FRAMES: usize = 8;
 /// Bytes in an MQTT packet that we accept.

@@ -150,9 +150,15 @@ pub(super) fn take(
         Frame::Hello(hello) => hello.nonce,
         Frame::Entries(_)
         | Frame::Behind(_)
+        | Frame::Taken(_)
+        | Frame::Sums(_)
+        | Frame::Figures(_)
         | Frame::Resume(_)
         | Frame::Ack(_)
-        | Frame::Refused(_) => 0,
+        | Frame::Refused(_)
+        | Frame::Transfers(_)
+        | Frame::Catalogue(_)
+        | Frame::Probe(_) => 0,
     };
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &retired, frame);
     let answer_only = |answer| Ok(Taken { entries: 0, answer });

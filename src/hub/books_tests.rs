@@ -196,7 +196,14 @@ impl Ledger {
     fn hello(&self) -> Frame {
         let (ledger_seq, checks) = (self.entries.len() as u64, self.checks);
         let software = "test".into();
-        Frame::Hello(Hello { epoch: self.epoch.into(), ledger_seq, checks, nonce: 5, software })
+        Frame::Hello(Hello {
+            epoch: self.epoch.into(),
+            ledger_seq,
+            checks,
+            nonce: 5,
+            software,
+            taken: crate::stock::Taken::default(),
+        })
     }
 
     /// New entries, and the frame that holds them.
@@ -236,6 +243,11 @@ impl Ledger {
 
     fn frame(&self, after: Seq) -> Frame {
         let entries = self.entries[usize::try_from(after).unwrap()..].to_vec();
-        Frame::Entries(Entries { epoch: self.epoch.into(), checks: self.checks, entries })
+        Frame::Entries(Entries {
+            epoch: self.epoch.into(),
+            checks: self.checks,
+            taken: crate::stock::Taken::default(),
+            entries,
+        })
     }
 }

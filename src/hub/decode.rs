@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::stock::Entry;
+use crate::stock::{Entry, Taken};
 use crate::sync::Frame;
-use crate::sync::frame::{Behind, FrameError, Resume};
+use crate::sync::frame::{
+    Answer, Behind, Catalogue, FrameError, Probe, Resume, TakenUpTo, Transfers,
+};
 
 /// Reads a frame and writes it as JSON.
 ///
@@ -22,12 +24,14 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "chain": format!("{:016x}", hello.checks.chain.0),
             "nonce": hello.nonce,
             "software": hello.software,
+            "taken": taken_json(&hello.taken),
         }),
         Frame::Entries(entries) => json!({
             "kind": "entries",
             "epoch": Uuid::from(entries.epoch),
             "digest": format!("{:016x}", entries.checks.digest.0),
             "chain": format!("{:016x}", entries.checks.chain.0),
+            "taken": taken_json(&entries.taken),
             "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
         }),
         Frame::Resume(Resume { position, nonce }) => json!({
@@ -45,9 +49,45 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "acked_seq": position.acked_seq,
             "ledger_seq": ledger_seq,
         }),
+        Frame::Taken(TakenUpTo { epoch, taken }) => json!({
+            "kind": "taken", "epoch": Uuid::from(epoch), "taken": taken_json(&taken),
+        }),
+        Frame::Sums(Answer { epoch, seq, content }) => json!({
+            "kind": "sums",
+            "epoch": Uuid::from(epoch),
+            "seq": seq,
+            "part": content.part,
+            "sums": content.sums.iter().map(|sum| format!("{:016x}", sum.0)).collect::<Vec<_>>(),
+        }),
+        Frame::Figures(Answer { epoch, seq, content }) => json!({
+            "kind": "figures",
+            "epoch": Uuid::from(epoch),
+            "seq": seq,
+            "part": content.part,
+            "figures": content.figures,
+        }),
+        Frame::Transfers(Transfers { epoch, transfers }) => json!({
+            "kind": "transfers", "epoch": Uuid::from(epoch), "transfers": transfers,
+        }),
+        Frame::Catalogue(Catalogue { epoch, after, up_to, listings }) => json!({
+            "kind": "catalogue",
+            "epoch": Uuid::from(epoch),
+            "after": after,
+            "up_to": up_to,
+            "listings": listings,
+        }),
+        Frame::Probe(Probe { epoch, part }) => json!({
+            "kind": "probe", "epoch": Uuid::from(epoch), "part": part,
+        }),
         Frame::Refused(refused) => json!({
             "kind": "refused", "epoch": Uuid::from(refused.epoch), "reason": refused.reason,
         }),
+    })
+}
+
+fn taken_json(taken: &Taken) -> Value {
+    json!({
+        "transfer": taken.transfer, "at_seq": taken.at_seq, "catalogue": taken.catalogue,
     })
 }
 

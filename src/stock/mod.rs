@@ -15,6 +15,7 @@ mod draft;
 mod entry;
 mod items;
 mod record;
+mod transfer;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ pub use self::draft::{Changes, Draft, Fact};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
 pub use self::items::Items;
 pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
+pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
 pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku};
 

@@ -1,28 +1,21 @@
-//! Frames: what travels between gateway and hub, in bytes.
+//! Frames: what travels between gateway and hub. Each kind has its bytes in an [`envelope`].
 //!
-//! ```text
-//! 0..2   "SG"
-//! 2      version of the layout, 1
-//! 3      kind
-//! 4..8   length of the body, little-endian
-//! 8..12  CRC-32 (IEEE) of bytes 2..8 and the body, little-endian
-//! 12..   body: postcard
-//! ```
+//! A frame that does not decode changes nothing, whoever sent it. Kinds are append-only; a reader
+//! skips a kind it does not know.
 //!
-//! A frame that does not decode changes nothing, whoever sent it: magic, version, length and
-//! checksum are looked at before the body, and the body's size and counts before anything is
-//! allocated for them. Kinds are append-only; a reader skips a kind it does not know. Postcard
-//! does not describe itself, so the body of a kind never changes: another body is another kind.
+//! [`envelope`]: super::envelope
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, STOCK_MAX};
-use crate::stock::{Checks, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku};
-
-const MAGIC: [u8; 2] = *b"SG";
-const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 12;
+use super::catalogue::Listing;
+use super::drift::{Figures, Part, Sums};
+pub use super::envelope::FrameError;
+use super::envelope::{HEADER_BYTES, body, open, part, plain, seal};
+use crate::limits::{
+    FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, STOCK_MAX, TRANSFER_LINES_MAX,
+};
+use crate::stock::{Checks, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku, Taken, Transfer};
 
 const HELLO: u8 = 1;
 const ENTRIES: u8 = 2;
@@ -30,6 +23,12 @@ const RESUME: u8 = 3;
 const ACK: u8 = 4;
 const REFUSED: u8 = 5;
 const BEHIND: u8 = 6;
+const TAKEN: u8 = 7;
+const TRANSFERS: u8 = 8;
+const CATALOGUE: u8 = 9;
+const PROBE: u8 = 10;
+const SUMS: u8 = 11;
+const FIGURES: u8 = 12;
 
 /// A frame, either way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +39,24 @@ pub enum Frame {
     Entries(Entries),
     /// Gateway: the position you have just given me lies beyond my ledger.
     Behind(Behind),
+    /// Gateway: so far I have taken what you sent me.
+    Taken(TakenUpTo),
+    /// Gateway: the digests of parts of my stock.
+    Sums(Answer<Sums>),
+    /// Gateway: the stock of a part, SKU by SKU.
+    Figures(Answer<Figures>),
     /// Hub: I have committed up to here, send what comes behind it.
     Resume(Resume),
     /// Hub: I have committed up to here.
     Ack(Position),
     /// Hub: I take nothing from this database.
     Refused(Refused),
+    /// Hub: units for you, or from you.
+    Transfers(Transfers),
+    /// Hub: what goods are called.
+    Catalogue(Catalogue),
+    /// Hub: what do you have in this part of the stock?
+    Probe(Probe),
 }
 
 /// A gateway's database as it presents itself.
@@ -62,6 +73,8 @@ pub struct Hello {
     pub nonce: u64,
     /// The version of its program.
     pub software: String,
+    /// What it has taken of what the hub sent.
+    pub taken: Taken,
 }
 
 /// A batch of ledger entries.
@@ -71,6 +84,8 @@ pub struct Entries {
     pub epoch: Epoch,
     /// The digest of its stock and the chain of its ledger after the last of them.
     pub checks: Checks,
+    /// What the gateway has taken of what the hub sent.
+    pub taken: Taken,
     /// At least one, numbered without a gap.
     pub entries: Vec<Entry>,
 }
@@ -84,6 +99,26 @@ pub struct Behind {
     pub position: Position,
     /// How far the ledger goes.
     pub ledger_seq: Seq,
+}
+
+/// What a database has taken of what the hub sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenUpTo {
+    /// Which database.
+    pub epoch: Epoch,
+    /// Up to where.
+    pub taken: Taken,
+}
+
+/// What a gateway has in a part of its stock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer<T> {
+    /// Of which database.
+    pub epoch: Epoch,
+    /// At this position of its ledger.
+    pub seq: Seq,
+    /// What it has.
+    pub content: T,
 }
 
 /// A position in a gateway's ledger.
@@ -113,6 +148,37 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// Units granted or asked back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfers {
+    /// To or from which database.
+    pub epoch: Epoch,
+    /// Numbered without a gap.
+    pub transfers: Vec<Transfer>,
+}
+
+/// What changed in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// For which database.
+    pub epoch: Epoch,
+    /// What changed after this change of the catalogue …
+    pub after: u64,
+    /// … up to this one.
+    pub up_to: u64,
+    /// In the order of their changes.
+    pub listings: Vec<Listing>,
+}
+
+/// Asks for the digests of a part of the stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Of which database.
+    pub epoch: Epoch,
+    /// Which part.
+    pub part: Part,
+}
+
 /// Names a database: 16 bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch([u8; 16]);
@@ -129,38 +195,13 @@ impl From<Epoch> for Uuid {
     }
 }
 
-/// What is wrong with a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// Shorter than its header, or than its header says, or longer.
-    #[error("the frame is cut or has bytes too many")]
-    Length,
-    /// Longer than any frame may be.
-    #[error("the frame is over {FRAME_BYTES_MAX} bytes")]
-    TooLarge,
-    /// Something else altogether.
-    #[error("this is no stockgate frame")]
-    Magic,
-    /// From a newer or unknown program.
-    #[error("the frame has version {0}, this program reads version {VERSION}")]
-    Version(u8),
-    /// Damaged on the way.
-    #[error("the frame's checksum is wrong")]
-    Checksum,
-    /// A kind that came later; to be skipped.
-    #[error("frames of kind {0} are not known here")]
-    Kind(u8),
-    /// The body is not what its kind demands.
-    #[error("the frame's body cannot be read: {0}")]
-    Body(&'static str),
-}
-
 #[derive(Serialize, Deserialize)]
 struct EntriesHead {
     epoch: Epoch,
     first_seq: Seq,
     checks: Checks,
     count: u32,
+    taken: Taken,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -181,25 +222,58 @@ impl Frame {
             Self::Hello(hello) => hello.epoch,
             Self::Entries(entries) => entries.epoch,
             Self::Behind(behind) => behind.position.epoch,
+            Self::Taken(taken) => taken.epoch,
+            Self::Sums(answer) => answer.epoch,
+            Self::Figures(answer) => answer.epoch,
             Self::Resume(resume) => resume.position.epoch,
             Self::Ack(position) => position.epoch,
             Self::Refused(refused) => refused.epoch,
+            Self::Transfers(transfers) => transfers.epoch,
+            Self::Catalogue(catalogue) => catalogue.epoch,
+            Self::Probe(probe) => probe.epoch,
         };
         epoch.into()
+    }
+
+    /// Whether it is a gateway that sends such a frame, and not the hub.
+    pub fn is_upward(&self) -> bool {
+        match self {
+            Self::Hello(_)
+            | Self::Entries(_)
+            | Self::Behind(_)
+            | Self::Taken(_)
+            | Self::Sums(_)
+            | Self::Figures(_) => true,
+            Self::Resume(_)
+            | Self::Ack(_)
+            | Self::Refused(_)
+            | Self::Transfers(_)
+            | Self::Catalogue(_)
+            | Self::Probe(_) => false,
+        }
     }
 
     /// The frame's bytes.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => seal(HELLO, &plain(hello)),
-            Self::Entries(Entries { epoch, checks, entries }) => {
+            Self::Entries(Entries { epoch, checks, taken, entries }) => {
                 let rows: Vec<u8> = entries.iter().flat_map(|entry| plain(&row(entry))).collect();
-                seal_entries(*epoch, entries[0].seq, *checks, entries.len(), &rows)
+                let count = u32::try_from(entries.len()).expect("at most a thousand a frame");
+                let (first_seq, epoch) = (entries[0].seq, *epoch);
+                let head = EntriesHead { epoch, first_seq, checks: *checks, count, taken: *taken };
+                seal_entries(&head, &rows)
             }
             Self::Resume(resume) => seal(RESUME, &plain(resume)),
             Self::Ack(position) => seal(ACK, &plain(position)),
             Self::Refused(refused) => seal(REFUSED, &plain(refused)),
             Self::Behind(behind) => seal(BEHIND, &plain(behind)),
+            Self::Taken(taken) => seal(TAKEN, &plain(taken)),
+            Self::Transfers(transfers) => seal(TRANSFERS, &plain(transfers)),
+            Self::Catalogue(catalogue) => seal(CATALOGUE, &plain(catalogue)),
+            Self::Probe(probe) => seal(PROBE, &plain(probe)),
+            Self::Sums(sums) => seal(SUMS, &plain(sums)),
+            Self::Figures(figures) => seal(FIGURES, &plain(figures)),
         }
     }
 
@@ -208,14 +282,20 @@ impl Frame {
     /// # Errors
     /// If it is anything but a whole, undamaged frame of a known kind.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        let (kind, body) = open(bytes)?;
+        let (kind, bytes) = open(bytes)?;
         Ok(match kind {
-            HELLO => Self::Hello(whole(body)?),
-            ENTRIES => Self::Entries(decode_entries(body)?),
-            RESUME => Self::Resume(whole(body)?),
-            ACK => Self::Ack(whole(body)?),
-            REFUSED => Self::Refused(whole(body)?),
-            BEHIND => Self::Behind(whole(body)?),
+            HELLO => Self::Hello(body(bytes)?),
+            ENTRIES => Self::Entries(decode_entries(bytes)?),
+            RESUME => Self::Resume(body(bytes)?),
+            ACK => Self::Ack(body(bytes)?),
+            REFUSED => Self::Refused(body(bytes)?),
+            BEHIND => Self::Behind(body(bytes)?),
+            TAKEN => Self::Taken(body(bytes)?),
+            TRANSFERS => Self::Transfers(checked(body(bytes)?)?),
+            CATALOGUE => Self::Catalogue(body(bytes)?),
+            PROBE => Self::Probe(body(bytes)?),
+            SUMS => Self::Sums(body(bytes)?),
+            FIGURES => Self::Figures(body(bytes)?),
             unknown => return Err(FrameError::Kind(unknown)),
         })
     }
@@ -225,33 +305,27 @@ impl Frame {
 ///
 /// # Panics
 /// If there are none: there is nothing to send then.
-pub fn pack(epoch: Uuid, posted: &[Posted]) -> (Vec<u8>, usize) {
-    /// The epoch, and four numbers of at most ten bytes.
-    const HEAD_BYTES_MAX: usize = 16 + 4 * 10;
-    let first = posted.first().expect("the caller has something to send");
+pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
+    /// The epoch, and seven numbers of at most ten bytes.
+    const HEAD_BYTES_MAX: usize = 16 + 7 * 10;
+    let first_seq = posted.first().expect("the caller has something to send").entry.seq;
     let mut rows = Vec::new();
-    let mut taken = 0;
+    let mut count = 0;
     for Posted { entry, .. } in &posted[..posted.len().min(FRAME_ENTRIES_MAX)] {
         let encoded = plain(&row(entry));
         if HEADER_BYTES + HEAD_BYTES_MAX + rows.len() + encoded.len() > FRAME_BYTES_MAX {
             break;
         }
         rows.extend(encoded);
-        taken += 1;
+        count += 1;
     }
-    let checks = posted[taken - 1].checks;
-    (seal_entries(epoch.into(), first.entry.seq, checks, taken, &rows), taken)
+    let checks = posted[count as usize - 1].checks;
+    let head = EntriesHead { epoch: epoch.into(), first_seq, checks, count, taken };
+    (seal_entries(&head, &rows), count as usize)
 }
 
-fn seal_entries(
-    epoch: Epoch,
-    first_seq: Seq,
-    checks: Checks,
-    count: usize,
-    rows: &[u8],
-) -> Vec<u8> {
-    let count = u32::try_from(count).expect("at most a thousand entries a frame");
-    let mut body = plain(&EntriesHead { epoch, first_seq, checks, count });
+fn seal_entries(head: &EntriesHead, rows: &[u8]) -> Vec<u8> {
+    let mut body = plain(head);
     body.extend(rows);
     seal(ENTRIES, &body)
 }
@@ -272,10 +346,23 @@ fn decode_entries(body: &[u8]) -> Result<Entries, FrameError> {
         entries.push(row.entry(seq)?);
         rest = after;
     }
-    if !rest.is_empty() {
-        return Err(FrameError::Body("there are bytes behind the last entry"));
+    let EntriesHead { epoch, checks, taken, .. } = head;
+    Ok(Entries { epoch, checks, taken, entries })
+}
+
+/// Numbered from 1 without a gap, as a gateway takes them.
+fn checked(transfers: Transfers) -> Result<Transfers, FrameError> {
+    let list = &transfers.transfers;
+    if !(1..=FRAME_TRANSFERS_MAX).contains(&list.len()) {
+        return Err(FrameError::Body("the number of transfers is out of range"));
     }
-    Ok(Entries { epoch: head.epoch, checks: head.checks, entries })
+    if list.iter().any(|transfer| !(1..=TRANSFER_LINES_MAX).contains(&transfer.lines.len())) {
+        return Err(FrameError::Body("a transfer's number of lines is out of range"));
+    }
+    if list.windows(2).any(|pair| pair[0].number.checked_add(1) != Some(pair[1].number)) {
+        return Err(FrameError::Body("there is a gap between transfers"));
+    }
+    Ok(transfers)
 }
 
 fn row(entry: &Entry) -> Row {
@@ -307,61 +394,6 @@ impl Row {
             request_id: self.request_id,
             at_ms: self.at_ms,
         })
-    }
-}
-
-fn seal(kind: u8, body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).expect("bodies are cut to the frame's limit");
-    let mut frame = Vec::with_capacity(HEADER_BYTES + body.len());
-    frame.extend(MAGIC);
-    frame.extend([VERSION, kind]);
-    frame.extend(length.to_le_bytes());
-    frame.extend(checksum(&frame[2..8], body).to_le_bytes());
-    frame.extend(body);
-    frame
-}
-
-fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
-    if bytes.len() > FRAME_BYTES_MAX {
-        return Err(FrameError::TooLarge);
-    }
-    let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or(FrameError::Length)?;
-    if header[..2] != MAGIC {
-        return Err(FrameError::Magic);
-    }
-    if header[2] != VERSION {
-        return Err(FrameError::Version(header[2]));
-    }
-    let length = u32::from_le_bytes(header[4..8].try_into().expect("four bytes"));
-    if usize::try_from(length) != Ok(body.len()) {
-        return Err(FrameError::Length);
-    }
-    let sum = u32::from_le_bytes(header[8..12].try_into().expect("four bytes"));
-    if sum != checksum(&header[2..8], body) {
-        return Err(FrameError::Checksum);
-    }
-    Ok((header[3], body))
-}
-
-fn checksum(header: &[u8], body: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(header);
-    hasher.update(body);
-    hasher.finalize()
-}
-
-fn plain(value: &impl Serialize) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("plain data always serializes")
-}
-
-fn part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), FrameError> {
-    postcard::take_from_bytes(bytes).map_err(|_| FrameError::Body("a value is malformed"))
-}
-
-fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
-    match part(bytes)? {
-        (value, []) => Ok(value),
-        _ => Err(FrameError::Body("there are bytes behind the last value")),
     }
 }
 

@@ -58,7 +58,8 @@ fn other_versions_and_kinds_are_told_apart_from_damage() {
 #[test]
 fn counts_are_checked_before_anything_is_allocated() {
     for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
-        let head = EntriesHead { epoch: epoch(), first_seq, checks: checks(0), count };
+        let head =
+            EntriesHead { epoch: epoch(), first_seq, checks: checks(0), count, taken: taken() };
         let frame = seal(ENTRIES, &plain(&head));
         assert!(matches!(Frame::decode(&frame), Err(FrameError::Body(_))), "{first_seq} {count}");
     }
@@ -71,7 +72,7 @@ fn a_long_backlog_is_packed_into_frames_within_the_limit() {
         .collect();
     let mut rest = posted.as_slice();
     while !rest.is_empty() {
-        let (frame, taken) = pack(epoch().into(), rest);
+        let (frame, taken) = pack(epoch().into(), rest, taken());
         assert!(taken > 0 && frame.len() <= FRAME_BYTES_MAX);
         let Ok(Frame::Entries(entries)) = Frame::decode(&frame) else { panic!("it was packed") };
         assert_eq!(entries.checks, rest[taken - 1].checks);
@@ -81,7 +82,7 @@ fn a_long_backlog_is_packed_into_frames_within_the_limit() {
     }
     let short: Vec<Posted> =
         (1..=2_500).map(|seq| Posted { entry: entry(seq, "s"), checks: checks(0) }).collect();
-    assert!(pack(epoch().into(), &short).1 <= FRAME_ENTRIES_MAX);
+    assert!(pack(epoch().into(), &short, taken()).1 <= FRAME_ENTRIES_MAX);
 }
 
 proptest! {
@@ -113,9 +114,14 @@ fn samples() -> Vec<Frame> {
         checks: checks(0x0123_4567_89ab_cdef),
         nonce: 86_400_000,
         software: "0.1.0".into(),
+        taken: taken(),
     };
-    let entries =
-        Entries { epoch: epoch(), checks: checks(7), entries: vec![reserved, entry(302, "Grün")] };
+    let entries = Entries {
+        epoch: epoch(),
+        checks: checks(7),
+        taken: taken(),
+        entries: vec![reserved, entry(302, "Grün")],
+    };
     let reason = "an older copy was put back".into();
     vec![
         Frame::Hello(hello),
@@ -142,6 +148,10 @@ fn entry(seq: Seq, sku: &str) -> Entry {
 
 fn checks(digest: u64) -> Checks {
     Checks { digest: Digest(digest), chain: Chain(digest ^ 0xff) }
+}
+
+fn taken() -> Taken {
+    Taken { transfer: 3, at_seq: 299, catalogue: 12 }
 }
 
 fn epoch() -> Epoch {

@@ -21,7 +21,7 @@ use crate::config::MqttConfig;
 use crate::json::json;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::repeat::Repeat;
-use crate::stock::{Origin, Seq};
+use crate::stock::{Origin, Seq, Taken};
 use crate::stop::Stop;
 use crate::store::LedgerReader;
 use crate::view::{Link, View};
@@ -184,7 +184,7 @@ impl UpLink {
             self.uplink.refuse(&reason, self.now_ms());
             return Ok(Ok(()));
         }
-        let (bytes, taken) = frame::pack(self.view.origin.epoch, &posted);
+        let (bytes, taken) = frame::pack(self.view.origin.epoch, &posted, Taken::default());
         let sent = self.send(client, bytes);
         self.uplink.sent(posted[taken - 1].entry.seq, self.now_ms());
         Ok(sent)
@@ -203,6 +203,7 @@ impl UpLink {
             checks: stock.checks(),
             nonce,
             software: env!("CARGO_PKG_VERSION").into(),
+            taken: Taken::default(),
         })
     }
 

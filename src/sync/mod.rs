@@ -16,6 +16,9 @@
 //! [`uplink`] (gateway) and [`receiver`] (hub) are pure: frames and times in, frames and
 //! decisions out. [`UpLink`] and the hub's inlet are the shells that own the sockets.
 
+pub mod catalogue;
+pub mod drift;
+pub mod envelope;
 pub mod frame;
 mod link;
 pub mod mqtt;

@@ -46,7 +46,7 @@ pub enum Verdict {
 /// Judges a frame against the newest books of the gateway it comes from; `retired` are the
 /// epochs of its older ones.
 pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdict {
-    if matches!(frame, Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_)) {
+    if !frame.is_upward() {
         return Verdict::Ignore;
     }
     let epoch = frame.epoch();
@@ -65,7 +65,7 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
         // Only a greeting starts new books: stray entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
         (false, _, _) => Verdict::Ignore,
-        (true, None, Frame::Resume(_) | Frame::Ack(_) | Frame::Refused(_)) => Verdict::Ignore,
+        (true, None, _) => Verdict::Ignore,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stock::{Digest, Entry, Kind, RequestId, Sku};
+use crate::stock::{Digest, Entry, Kind, RequestId, Sku, Taken};
 use crate::sync::frame::Position;
 
 const OURS: Uuid = Uuid::from_u128(1);
@@ -85,7 +85,14 @@ fn cursor(acked_seq: Seq) -> Cursor {
 
 fn hello(epoch: Uuid, ledger_seq: Seq, digest: u64) -> Frame {
     let (epoch, checks) = (epoch.into(), checks(digest));
-    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce: 1, software: "test".into() })
+    Frame::Hello(Hello {
+        epoch,
+        ledger_seq,
+        checks,
+        nonce: 1,
+        software: "test".into(),
+        taken: Taken::default(),
+    })
 }
 
 fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
@@ -100,7 +107,12 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
         at_ms: 0,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries { epoch: epoch.into(), checks: checks(last), entries })
+    Frame::Entries(Entries {
+        epoch: epoch.into(),
+        checks: checks(last),
+        taken: Taken::default(),
+        entries,
+    })
 }
 
 fn checks(digest: u64) -> Checks {

@@ -111,8 +111,15 @@ impl Uplink {
                 self.refuse(reason, now_ms);
                 None
             }
-            // Not meant for a gateway.
-            Frame::Hello(_) | Frame::Entries(_) | Frame::Behind(_) => None,
+            Frame::Hello(_)
+            | Frame::Entries(_)
+            | Frame::Behind(_)
+            | Frame::Taken(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Transfers(_)
+            | Frame::Catalogue(_)
+            | Frame::Probe(_) => None,
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stock::{Checks, Digest, Entry, Kind, RequestId, Sku};
+use crate::stock::{Checks, Digest, Entry, Kind, RequestId, Sku, Taken};
 use crate::sync::frame::{Entries, Hello, Position};
 use crate::sync::receiver::{Cursor, Verdict, judge};
 
@@ -299,7 +299,14 @@ fn ack(acked_seq: Seq) -> Frame {
 
 fn hello(ledger_seq: Seq, nonce: u64) -> Frame {
     let (epoch, checks) = (EPOCH.into(), checks(ledger_seq));
-    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce, software: "test".into() })
+    Frame::Hello(Hello {
+        epoch,
+        ledger_seq,
+        checks,
+        nonce,
+        software: "test".into(),
+        taken: Taken::default(),
+    })
 }
 
 fn entries(first: Seq, last: Seq) -> Frame {
@@ -314,7 +321,12 @@ fn entries(first: Seq, last: Seq) -> Frame {
         at_ms: 0,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), entries })
+    Frame::Entries(Entries {
+        epoch: EPOCH.into(),
+        checks: checks(last),
+        taken: Taken::default(),
+        entries,
+    })
 }
 
 fn checks(digest: u64) -> Checks {

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku};
+use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku, Taken};
 use stockgate::sync::Frame;
 use stockgate::sync::frame::{Entries, Epoch, Hello};
 
 pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     let software = "elsewhere".into();
-    Frame::Hello(Hello { epoch, ledger_seq, checks: Checks::default(), nonce: 1, software })
+    Frame::Hello(Hello {
+        epoch,
+        ledger_seq,
+        checks: Checks::default(),
+        nonce: 1,
+        software,
+        taken: Taken::default(),
+    })
 }
 
 /// Restocks from a position on, with the checks that they lead to on an empty stock.
@@ -25,7 +32,7 @@ pub(super) fn restocks(epoch: Epoch, first_seq: u64, lines: &[(&str, i64)]) -> F
         checks.chain = checks.chain.with(&entry);
         entries.push(entry);
     }
-    Frame::Entries(Entries { epoch, checks, entries })
+    Frame::Entries(Entries { epoch, checks, taken: Taken::default(), entries })
 }
 
 fn restock(seq: u64, sku: Sku, change: i64) -> Entry {

@@ -1,0 +1,228 @@
+//! Where two stocks differ: found in logarithmic steps.
+//!
+//! Gateway and hub keep a digest of the same stock, and at the same position of the ledger it
+//! must be equal. If it is not, the hub asks for the digests of sixteen parts, then of sixteen
+//! parts of each part that differs, until a part is so small that its SKUs fit one frame. Parts
+//! are cut by the hash of the SKU, so both sides cut alike whatever they hold.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::limits::DRIFT_FIGURES_MAX;
+use crate::stock::{Digest, Sku};
+
+/// Bits of the hash that one step looks at.
+const STEP_BITS: u8 = 4;
+/// Parts in a part.
+const PARTS: usize = 1 << STEP_BITS;
+
+/// The SKUs whose xxh3-64 begins with these bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// How many bits.
+    pub bits: u8,
+    /// The bits, as the lowest ones of a number.
+    pub prefix: u64,
+}
+
+/// The digests of the sixteen parts of a part, in the order of their prefixes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Of which part.
+    pub part: Part,
+    /// One each.
+    pub sums: Vec<Digest>,
+}
+
+/// Every SKU of a part whose stock is not all zero.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Of which part.
+    pub part: Part,
+    /// SKU, on hand and reserved.
+    pub figures: Vec<(Sku, i64, i64)>,
+}
+
+/// What one side holds in a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Too much to list.
+    Sums(Sums),
+    /// All of it.
+    Figures(Figures),
+}
+
+impl Part {
+    fn has(&self, hash: u64) -> bool {
+        self.bits == 0 || hash >> (64 - u32::from(self.bits.min(64))) == self.prefix
+    }
+
+    /// Which of its parts a hash belongs to.
+    fn step(&self, hash: u64) -> usize {
+        let left = 64_u32.saturating_sub(u32::from(self.bits) + u32::from(STEP_BITS));
+        usize::try_from(hash >> left & (PARTS as u64 - 1)).expect("a number below 16")
+    }
+
+    fn child(&self, number: u64) -> Self {
+        Self { bits: self.bits + STEP_BITS, prefix: self.prefix << STEP_BITS | number }
+    }
+
+    /// What of a stock is in this part; its SKUs in no particular order.
+    pub fn content<'a>(&self, stock: impl Iterator<Item = (&'a Sku, (i64, i64))>) -> Content {
+        let mut sums = vec![Digest::default(); PARTS];
+        let mut figures = Vec::new();
+        for (sku, (on_hand, reserved)) in stock {
+            let hash = xxh3_64(sku.as_str().as_bytes());
+            if !self.has(hash) || (on_hand, reserved) == (0, 0) {
+                continue;
+            }
+            let sum = &mut sums[self.step(hash)];
+            *sum = sum.moved(sku, (0, 0), (on_hand, reserved));
+            if figures.len() <= DRIFT_FIGURES_MAX {
+                figures.push((sku.clone(), on_hand, reserved));
+            }
+        }
+        let is_small = figures.len() <= DRIFT_FIGURES_MAX || self.bits + STEP_BITS > 60;
+        figures.truncate(DRIFT_FIGURES_MAX);
+        figures.sort();
+        match is_small {
+            true => Content::Figures(Figures { part: *self, figures }),
+            false => Content::Sums(Sums { part: *self, sums }),
+        }
+    }
+}
+
+/// The hub's search for the SKUs that differ.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Parts that differ and were not looked into.
+    open: Vec<Part>,
+    /// SKUs that differ.
+    found: Vec<Sku>,
+}
+
+impl Search {
+    /// Begins with the whole stock.
+    pub fn new() -> Self {
+        Self { open: vec![Part::default()], found: Vec::new() }
+    }
+
+    /// What to ask for next; `None` at the end.
+    pub fn next(&self) -> Option<Part> {
+        self.open.last().copied()
+    }
+
+    /// The SKUs found so far, in their order.
+    pub fn found(&self) -> &[Sku] {
+        &self.found
+    }
+
+    /// Compares what the gateway says of the part asked for with what the hub has in it, both at
+    /// the same position. What answers another question is left alone.
+    pub fn compare<'a>(
+        &mut self,
+        theirs: &Content,
+        ours: impl Iterator<Item = (&'a Sku, (i64, i64))> + Clone,
+    ) {
+        let part = match theirs {
+            Content::Sums(sums) => sums.part,
+            Content::Figures(figures) => figures.part,
+        };
+        if self.next() != Some(part) {
+            return;
+        }
+        self.open.pop();
+        match theirs {
+            Content::Sums(sums) => self.descend(sums, ours),
+            Content::Figures(figures) => self.list(figures, ours),
+        }
+        if self.found.len() >= DRIFT_FIGURES_MAX {
+            self.open.clear();
+        }
+    }
+
+    fn descend<'a>(&mut self, theirs: &Sums, ours: impl Iterator<Item = (&'a Sku, (i64, i64))>) {
+        let mut sums = [Digest::default(); PARTS];
+        for (sku, figures) in ours {
+            let hash = xxh3_64(sku.as_str().as_bytes());
+            if theirs.part.has(hash) {
+                let sum = &mut sums[theirs.part.step(hash)];
+                *sum = sum.moved(sku, (0, 0), figures);
+            }
+        }
+        let differing = sums.iter().zip(&theirs.sums).zip(0..).filter(|((a, b), _)| a != b);
+        self.open.extend(differing.map(|(_, number)| theirs.part.child(number)));
+    }
+
+    fn list<'a>(&mut self, theirs: &Figures, ours: impl Iterator<Item = (&'a Sku, (i64, i64))>) {
+        let mut left: std::collections::BTreeMap<&Sku, (i64, i64)> = theirs
+            .figures
+            .iter()
+            .map(|(sku, on_hand, reserved)| (sku, (*on_hand, *reserved)))
+            .collect();
+        let mut found = Vec::new();
+        for (sku, figures) in ours {
+            if theirs.part.has(xxh3_64(sku.as_str().as_bytes()))
+                && left.remove(sku).unwrap_or_default() != figures
+            {
+                found.push(sku.clone());
+            }
+        }
+        found.extend(left.into_keys().cloned());
+        self.found.extend(found);
+        self.found.sort();
+        self.found.dedup();
+        self.found.truncate(DRIFT_FIGURES_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    type Held = BTreeMap<Sku, (i64, i64)>;
+
+    #[test]
+    fn the_skus_that_differ_are_found_in_few_questions() {
+        let ours: Held = (0..50_000).map(|n| (sku(n), (n + 1, 0))).collect();
+        let mut theirs = ours.clone();
+        theirs.insert(sku(7), (1_000, 3));
+        theirs.remove(&sku(30_000));
+        theirs.insert(sku(60_000), (5, 0));
+        let (found, questions) = search(&theirs, &ours);
+        assert_eq!(found, vec![sku(30_000), sku(60_000), sku(7)]);
+        assert!(questions <= 1 + 3 * 4, "{questions} questions");
+    }
+
+    #[test]
+    fn equal_stocks_take_one_question() {
+        let ours: Held = (0..1_000).map(|n| (sku(n), (n, 0))).collect();
+        assert_eq!(search(&ours, &ours), (Vec::new(), 1));
+        assert_eq!(search(&Held::new(), &Held::new()), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn an_answer_to_another_question_changes_nothing() {
+        let mut search = Search::new();
+        let other = Part { bits: 4, prefix: 3 };
+        search.compare(&other.content(std::iter::empty()), std::iter::empty());
+        assert_eq!(search.next(), Some(Part::default()));
+    }
+
+    fn search(theirs: &Held, ours: &Held) -> (Vec<Sku>, usize) {
+        let mut search = Search::new();
+        let mut questions = 0;
+        while let Some(part) = search.next() {
+            questions += 1;
+            let answer = part.content(theirs.iter().map(|(sku, figures)| (sku, *figures)));
+            search.compare(&answer, ours.iter().map(|(sku, figures)| (sku, *figures)));
+        }
+        (search.found().to_vec(), questions)
+    }
+
+    fn sku(n: i64) -> Sku {
+        Sku::parse(&format!("{n}")).unwrap()
+    }
+}

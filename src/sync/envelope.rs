@@ -1,0 +1,103 @@
+//! The envelope of every frame, and why one does not open.
+//!
+//! ```text
+//! 0..2   "SG"
+//! 2      version of the layout, 1
+//! 3      kind
+//! 4..8   length of the body, little-endian
+//! 8..12  CRC-32 (IEEE) of bytes 2..8 and the body, little-endian
+//! 12..   body: postcard
+//! ```
+//!
+//! Magic, version, length and checksum are looked at before the body, and the body's size and
+//! counts before anything is allocated for them. Postcard does not describe itself, so the fields
+//! of a body never change; a newer program may add some behind the last one, and a reader leaves
+//! alone what is behind those it knows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::FRAME_BYTES_MAX;
+
+const MAGIC: [u8; 2] = *b"SG";
+const VERSION: u8 = 1;
+/// Bytes before the body.
+pub(super) const HEADER_BYTES: usize = 12;
+
+/// What is wrong with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Shorter than its header, or than its header says, or longer.
+    #[error("the frame is cut or has bytes too many")]
+    Length,
+    /// Longer than any frame may be.
+    #[error("the frame is over {FRAME_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Something else altogether.
+    #[error("this is no stockgate frame")]
+    Magic,
+    /// From a newer or unknown program.
+    #[error("the frame has version {0}, this program reads version {VERSION}")]
+    Version(u8),
+    /// Damaged on the way.
+    #[error("the frame's checksum is wrong")]
+    Checksum,
+    /// A kind that came later; to be skipped.
+    #[error("frames of kind {0} are not known here")]
+    Kind(u8),
+    /// The body is not what its kind demands.
+    #[error("the frame's body cannot be read: {0}")]
+    Body(&'static str),
+}
+
+pub(super) fn seal(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).expect("bodies are cut to the frame's limit");
+    let mut frame = Vec::with_capacity(HEADER_BYTES + body.len());
+    frame.extend(MAGIC);
+    frame.extend([VERSION, kind]);
+    frame.extend(length.to_le_bytes());
+    frame.extend(checksum(&frame[2..8], body).to_le_bytes());
+    frame.extend(body);
+    frame
+}
+
+pub(super) fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
+    if bytes.len() > FRAME_BYTES_MAX {
+        return Err(FrameError::TooLarge);
+    }
+    let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or(FrameError::Length)?;
+    if header[..2] != MAGIC {
+        return Err(FrameError::Magic);
+    }
+    if header[2] != VERSION {
+        return Err(FrameError::Version(header[2]));
+    }
+    let length = u32::from_le_bytes(header[4..8].try_into().expect("four bytes"));
+    if usize::try_from(length) != Ok(body.len()) {
+        return Err(FrameError::Length);
+    }
+    let sum = u32::from_le_bytes(header[8..12].try_into().expect("four bytes"));
+    if sum != checksum(&header[2..8], body) {
+        return Err(FrameError::Checksum);
+    }
+    Ok((header[3], body))
+}
+
+fn checksum(header: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(header);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+pub(super) fn plain(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("plain data always serializes")
+}
+
+pub(super) fn part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), FrameError> {
+    postcard::take_from_bytes(bytes).map_err(|_| FrameError::Body("a value is malformed"))
+}
+
+/// Reads a body; fields that a newer program has put behind the last one are left alone.
+pub(super) fn body<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
+    Ok(part(bytes)?.0)
+}
