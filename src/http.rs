@@ -115,8 +115,16 @@ pub enum BodyError {
 ///
 /// # Errors
 /// If it is too large, too slow or broken off.
-pub async fn body(mut request: Incoming) -> Result<Bytes, BodyError> {
-    match tokio::time::timeout(BODY_TIMEOUT, read(&mut request)).await {
+pub async fn body(request: Incoming) -> Result<Bytes, BodyError> {
+    body_within(request, BODY_BYTES_MAX).await
+}
+
+/// Reads a body of at most so many bytes in bounded time.
+///
+/// # Errors
+/// If it is too large, too slow or broken off.
+pub async fn body_within(mut request: Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
+    match tokio::time::timeout(BODY_TIMEOUT, read(&mut request, bytes_max)).await {
         Ok(Err(BodyError::TooLarge)) => {
             // A client that is still sending would not see the answer: let it finish first.
             let _ = tokio::time::timeout(BODY_TIMEOUT, discard(&mut request)).await;
@@ -127,8 +135,8 @@ pub async fn body(mut request: Incoming) -> Result<Bytes, BodyError> {
     }
 }
 
-async fn read(body: &mut Incoming) -> Result<Bytes, BodyError> {
-    let limited = Limited::new(body, BODY_BYTES_MAX);
+async fn read(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
+    let limited = Limited::new(body, bytes_max);
     match limited.collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),

@@ -142,6 +142,16 @@ pub const RECONNECT_MS_MAX: u64 = 60_000;
 /// How often the same complaint is logged.
 pub const LOG_REPEAT_MS: u64 = 60_000;
 
+/// Entries that are kept aside of one database.
+pub const ASIDE_MAX: u64 = 100_000;
+/// Bytes in a frame of transfers or listings, by what they take at most.
+pub const DOWN_BYTES: usize = 24 * 1024;
+/// Time after which a gateway is sent again what it has not taken; it doubles from then on.
+pub const DOWN_RESEND_MS: u64 = 5_000;
+/// See [`DOWN_RESEND_MS`].
+pub const DOWN_RESEND_MS_MAX: u64 = 60_000;
+/// Bytes in a catalogue as it is published.
+pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Frames that the hub takes into one transaction.
 pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// Gateways that one hub keeps books for.

@@ -27,6 +27,7 @@ pub enum Code {
     ReservationExpired,
     ReservationClosed,
     TooLarge,
+    GatewayClosed,
     IdempotencyConflict,
     Overloaded,
     StorageUnavailable,
@@ -46,7 +47,8 @@ impl Code {
             | Self::BelowReserved
             | Self::ExceedsDeduction
             | Self::ReservationExpired
-            | Self::ReservationClosed => StatusCode::CONFLICT,
+            | Self::ReservationClosed
+            | Self::GatewayClosed => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,

@@ -1,5 +1,6 @@
 //! `stockgate-hub.toml`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ use super::{address, log_level, name};
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
-    /// `hub.store`: the file of the SQLite database.
-    pub store: PathBuf,
+    /// `hub.store`.
+    pub store: BookStore,
     /// `hub.listen`.
     pub listen: SocketAddr,
     /// `hub.worker`: names this process to the broker.
@@ -23,11 +24,37 @@ pub struct HubConfig {
     pub log_level: String,
 }
 
+/// Where the books are kept.
+#[derive(Clone)]
+pub enum BookStore {
+    /// In this file.
+    Sqlite(PathBuf),
+    /// In the database of this address, which may hold a password.
+    Postgres(String),
+}
+
+impl fmt::Debug for BookStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for BookStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(_) => f.write_str("PostgreSQL"),
+        }
+    }
+}
+
 impl Default for HubConfig {
     fn default() -> Self {
         let directory = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
         Self {
-            store: directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
+            store: BookStore::Sqlite(
+                directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
+            ),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             worker: "hub-1".into(),
             mqtt: None,
@@ -64,12 +91,11 @@ impl HubConfig {
     }
 }
 
-fn store(text: &str) -> Result<PathBuf, String> {
+fn store(text: &str) -> Result<BookStore, String> {
     match text.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => Ok(path.into()),
-        Some(("postgres" | "postgresql", _)) => {
-            Err("this version keeps its books in SQLite; say sqlite:PATH".into())
-        }
-        Some(_) | None => Err(format!("must be sqlite:PATH, is {text:?}")),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(BookStore::Sqlite(path.into())),
+        Some(("postgres" | "postgresql", _)) => Ok(BookStore::Postgres(text.into())),
+        // It may hold a password, so it is not repeated.
+        Some(_) | None => Err("must be sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
     }
 }

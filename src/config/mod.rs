@@ -13,7 +13,7 @@ pub use self::document::ConfigError;
 use self::document::PREFIX;
 pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
-pub use self::hub::HubConfig;
+pub use self::hub::{BookStore, HubConfig};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
 
 /// The level of the logs; finer filters are `RUST_LOG`'s.

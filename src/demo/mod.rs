@@ -20,7 +20,7 @@ use self::shop::{Tally, Terminal};
 use crate::cli::replay::{ReplayArguments, replay};
 use crate::cli::{GatewayArguments, on_signal, say};
 use crate::clock;
-use crate::config::{BrokerUrl, GatewayConfig, HubConfig, MqttConfig};
+use crate::config::{BookStore, BrokerUrl, GatewayConfig, HubConfig, MqttConfig};
 use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::limits::PAGE_MAX;
@@ -105,7 +105,7 @@ async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<G
 
 fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {
     HubConfig {
-        store: directory.join("hub.db"),
+        store: BookStore::Sqlite(directory.join("hub.db")),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         mqtt: Some(mqtt(broker)),
         ..HubConfig::default()

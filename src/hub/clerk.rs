@@ -1,16 +1,18 @@
-//! The clerk: the one thread that writes the books.
+//! The clerk: the one thread of this worker that changes the books.
 //!
 //! It takes what waits (bounded), brings it into the books in one transaction, and only then
-//! acknowledges. If the disk says no, nothing is acknowledged, and the gateways send it again.
+//! acknowledges, answers and sends. If the disk says no, nothing is said, and the gateways send
+//! it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use rumqttc::QoS;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::books::{Answer, Books, Taken, set_all_offline, set_online, take};
+use super::core::{Answer, Downlink, Taking, note_online, take};
+use super::keeper::{Keeper, Table};
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, wall_ms};
@@ -18,11 +20,17 @@ use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::repeat::Repeat;
 use crate::store::StoreError;
 use crate::sync::Frame;
+use crate::sync::drift::Content;
 use crate::sync::frame::{Position, Refused, Resume};
 use crate::sync::topic::{Channel, Topic};
 
+/// Changes the books for somebody; what it returns is run once they are changed.
+pub(super) type Work =
+    Box<dyn FnOnce(&mut Table<'_>, &mut Vec<Topic>) -> Result<Reply, StoreError> + Send>;
+/// See [`Work`].
+pub(super) type Reply = Box<dyn FnOnce() + Send>;
+
 /// What the clerk is handed.
-#[derive(Debug)]
 pub(super) enum Job {
     /// A frame from a gateway.
     Frame(Topic, Frame),
@@ -35,33 +43,47 @@ pub(super) enum Job {
         /// Said just now, and not retained by the broker from before.
         fresh: bool,
     },
+    /// Somebody asks for a change, and which gateways to tell of it.
+    Change(Work),
     /// The hub has lost its connection: nothing is known of the gateways' until they say so again.
     Lost,
     /// The hub is connected: tell every gateway where it stands, so that none has to wait.
     Announce,
+    /// A second has passed.
+    Tick,
 }
 
-#[derive(Debug)]
 pub(super) struct Clerk {
-    books: Books,
+    keeper: Keeper,
     jobs: mpsc::Receiver<Job>,
     outlet: Outlet,
+    downlink: Downlink,
     metrics: Arc<HubMetrics>,
     strays: Strays,
     clock: Clock,
     complaint: Repeat,
 }
 
+/// What a batch leads to, once it is committed.
+#[derive(Default)]
+struct Outcome {
+    answers: BTreeMap<Topic, Answer>,
+    frames: Vec<(Topic, Frame)>,
+    replies: Vec<Reply>,
+    taken: Vec<(Topic, Taking)>,
+}
+
 impl Clerk {
     pub(super) fn new(
-        books: Books,
+        keeper: Keeper,
         jobs: mpsc::Receiver<Job>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
         let strays = Strays::new(Arc::clone(&metrics));
-        Self { books, jobs, outlet, metrics, strays, clock, complaint }
+        let downlink = Downlink::default();
+        Self { keeper, jobs, outlet, downlink, metrics, strays, clock, complaint }
     }
 
     /// Works until nobody can hand it anything any more.
@@ -70,54 +92,45 @@ impl Clerk {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let batch: Vec<Job> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
-            match self.write(&batch) {
-                Ok(answers) => self.send(answers),
+            match self.write(batch) {
+                Ok(outcome) => self.tell(outcome),
                 Err(error) => self.complain(&error),
             }
         }
     }
 
-    /// Brings a batch into the books; returns the last word for each gateway.
-    fn write(&mut self, batch: &[Job]) -> Result<BTreeMap<Topic, Answer>, StoreError> {
-        let now_ms = wall_ms();
-        let mut answers = BTreeMap::new();
-        if batch.iter().any(|job| matches!(job, Job::Announce)) {
-            answers.extend(self.books.positions()?);
-        }
-        let mut taken = Vec::new();
-        let transaction = self.books.begin()?;
-        for job in batch {
-            match job {
-                Job::Frame(topic, frame) => {
-                    taken.push((topic, take(&transaction, topic, frame, now_ms)?));
-                }
-                Job::Online { topic, online, epoch, fresh } => {
-                    let seen = *online && *fresh;
-                    let known = set_online(&transaction, topic, *online, seen, now_ms)?;
-                    // A database without books need not wait until it greets again by itself.
-                    if let Some(epoch) = epoch.filter(|_| *online && !known) {
-                        answers.insert(topic.clone(), Answer::Resume(epoch, 0, 0));
-                    }
-                }
-                Job::Lost => set_all_offline(&transaction)?,
-                Job::Announce => {}
+    /// Brings a batch into the books.
+    fn write(&mut self, batch: Vec<Job>) -> Result<Outcome, StoreError> {
+        let (now_ms, running_ms) = (wall_ms(), self.clock.since_start_ms());
+        let downlink = &mut self.downlink;
+        self.keeper.change(|books| {
+            let mut outcome = Outcome::default();
+            let mut touched = BTreeSet::new();
+            for job in batch {
+                handle(books, downlink, job, now_ms, (&mut outcome, &mut touched))?;
             }
-        }
-        transaction.commit()?;
-        for (topic, taken) in taken {
-            self.count(&taken);
-            match taken.answer {
-                Some(answer) => {
-                    let answer = joined(answers.get(topic), answer);
-                    answers.insert(topic.clone(), answer);
-                }
-                None => self.strays.note(topic, "it is of another database, or not for a hub"),
+            for topic in touched {
+                let frames = downlink.next(books, &topic, running_ms)?;
+                outcome.frames.extend(frames.into_iter().map(|frame| (topic.clone(), frame)));
             }
-        }
-        Ok(answers)
+            Ok(outcome)
+        })
     }
 
-    fn count(&self, taken: &Taken) {
+    /// Says what is true now.
+    fn tell(&mut self, outcome: Outcome) {
+        for (topic, taking) in &outcome.taken {
+            self.count(taking);
+            if !taking.known {
+                self.strays.note(topic, "it is of another database, or not for a hub");
+            }
+        }
+        outcome.replies.into_iter().for_each(|reply| reply());
+        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, frame(answer)));
+        self.send(answers.chain(outcome.frames));
+    }
+
+    fn count(&self, taken: &Taking) {
         self.metrics.entries.add(taken.entries);
         match &taken.answer {
             Some(Answer::Ack(..)) if taken.entries > 0 => self.metrics.frames_applied.inc(),
@@ -127,15 +140,15 @@ impl Clerk {
         }
     }
 
-    fn send(&self, answers: BTreeMap<Topic, Answer>) {
+    fn send(&self, frames: impl Iterator<Item = (Topic, Frame)>) {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = outlet.as_ref() else {
             return;
         };
-        for (topic, answer) in answers {
-            // Lost or too many: the gateway asks again.
+        for (topic, frame) in frames {
+            // Lost or too many: the gateway asks again, or is sent it again.
             let down = topic.of(Channel::Down);
-            let _ = client.try_publish(down, QoS::AtLeastOnce, false, frame(answer).encode());
+            let _ = client.try_publish(down, QoS::AtLeastOnce, false, frame.encode());
         }
     }
 
@@ -144,6 +157,69 @@ impl Clerk {
             tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");
         }
     }
+}
+
+fn handle(
+    books: &mut Table<'_>,
+    downlink: &mut Downlink,
+    job: Job,
+    now_ms: i64,
+    (outcome, touched): (&mut Outcome, &mut BTreeSet<Topic>),
+) -> Result<(), StoreError> {
+    match job {
+        Job::Frame(topic, frame) => {
+            let mut taking = take(books, &topic, &frame, now_ms)?;
+            if taking.greeted {
+                downlink.greeted(&topic);
+            }
+            if taking.known {
+                take_answer(books, downlink, &topic, frame)?;
+            }
+            if let Some(answer) = taking.answer.clone() {
+                let answer = joined(outcome.answers.get(&topic), answer);
+                outcome.answers.insert(topic.clone(), answer);
+            }
+            touched.extend(std::mem::take(&mut taking.granted));
+            touched.insert(topic.clone());
+            outcome.taken.push((topic, taking));
+        }
+        Job::Online { topic, online, epoch, fresh } => {
+            let known = note_online(books, &topic, online, online && fresh, now_ms)?;
+            // A database without books need not wait until it greets again by itself.
+            if let Some(epoch) = epoch.filter(|_| online && !known) {
+                outcome.answers.insert(topic, Answer::Resume(epoch, 0, 0));
+            }
+        }
+        Job::Change(work) => {
+            let mut told = Vec::new();
+            outcome.replies.push(work(books, &mut told)?);
+            touched.extend(told);
+        }
+        Job::Lost => books.set_all_offline()?,
+        Job::Announce => outcome.answers.extend(
+            books
+                .positions()?
+                .into_iter()
+                .map(|(topic, (epoch, acked_seq))| (topic, Answer::Resume(epoch, acked_seq, 0))),
+        ),
+        Job::Tick => touched.extend(downlink.waiting()),
+    }
+    Ok(())
+}
+
+/// An answer to a probe.
+fn take_answer(
+    books: &mut Table<'_>,
+    downlink: &mut Downlink,
+    topic: &Topic,
+    frame: Frame,
+) -> Result<(), StoreError> {
+    let (seq, content) = match frame {
+        Frame::Sums(answer) => (answer.seq, Content::Sums(answer.content)),
+        Frame::Figures(answer) => (answer.seq, Content::Figures(answer.content)),
+        _ => return Ok(()),
+    };
+    downlink.answered(books, topic, seq, &content)
 }
 
 /// One answer for two: where the hub stands now, and the greeting that is answered by it.

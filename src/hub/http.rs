@@ -1,31 +1,47 @@
-//! The hub's HTTP interface: its books as JSON.
+//! The hub's HTTP interface: its books as JSON, and what changes them from the centre.
 
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderMap, ORIGIN};
 use hyper::{Method, Request};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 use super::HubMetrics;
-use super::reader::{self, Reader};
+use super::clerk::Job;
+use super::core::{
+    Act, No, Policy, PoolLine, Recalled, central, publish, repair, retire, set_policy,
+};
+use super::csv::read_catalogue;
+use super::keeper::Table;
+use super::reader::{self, LedgerPage, Reader};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::json::json;
+use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::metrics::metric;
 use crate::problem::{Code, Problem};
+use crate::stock::{Refusal, RequestId, Sku};
 use crate::stop::Stop;
 use crate::store::StoreError;
+use crate::sync::topic::Topic;
+use crate::terminal::{Central, central_request};
 
-pub(super) async fn serve(
-    listener: TcpListener,
+/// What every request needs.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
     reader: Reader,
+    jobs: mpsc::Sender<Job>,
     metrics: Arc<HubMetrics>,
-    stop: Stop,
-) {
+}
+
+pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
     let handler = move |request: Request<Incoming>, _peer| {
-        let (reader, metrics) = (reader.clone(), Arc::clone(&metrics));
+        let desk = desk.clone();
         async move {
-            match answer(&request, &reader, &metrics).await {
+            match desk.answer(request).await {
                 Ok(reply) => reply,
                 Err(problem) => Problem::reply(&problem),
             }
@@ -34,77 +50,416 @@ pub(super) async fn serve(
     http::serve(listener, stop, handler).await;
 }
 
-async fn answer(
-    request: &Request<Incoming>,
-    reader: &Reader,
-    metrics: &HubMetrics,
-) -> Result<Reply, Problem> {
-    let (path, query) = (request.uri().path(), request.uri().query());
-    let segments = http::segments(path)
-        .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    if request.method() != Method::GET {
-        return Err(Problem::new(Code::MethodNotAllowed, "the hub's books answer to GET"));
+impl Desk {
+    pub(super) fn new(reader: Reader, jobs: mpsc::Sender<Job>, metrics: Arc<HubMetrics>) -> Self {
+        Self { reader, jobs, metrics }
     }
-    let body = match segments.as_slice() {
-        ["healthz"] => return Ok(http::text("ok\n")),
-        ["readyz"] => {
-            reader.read(reader::gateways).await.map_err(unreadable)?;
-            return Ok(http::text("ready\n"));
-        }
-        ["metrics"] => return Ok(http::text(render(metrics))),
-        ["api", "gateways"] => gateways(reader).await?,
-        ["api", "stock"] => stock(reader, query).await?,
-        ["api", "stock", sku] => stock_of(reader, (*sku).to_owned()).await?,
-        ["api", "ledger"] => ledger(reader, query).await?,
-        ["api", "reconcile"] => reconcile(reader, query).await?,
-        _ => {
-            return Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")));
-        }
-    };
-    Ok(http::json(body))
-}
 
-async fn gateways(reader: &Reader) -> Result<String, Problem> {
-    #[derive(Serialize)]
-    struct Gateways {
-        items: Vec<reader::GatewayJson>,
+    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, Problem> {
+        check_origin(request.headers())?;
+        let path = request.uri().path().to_owned();
+        let segments = http::segments(&path)
+            .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let method = request.method().clone();
+        if method == Method::GET {
+            return self.read(&path, &segments, request.uri().query()).await;
+        }
+        let body = match (method.clone(), segments.as_slice()) {
+            (Method::POST, ["api", "receipts"]) => self.central(request, Asked::Receipt).await?,
+            (Method::POST, ["api", "deduct"]) => self.central(request, Asked::Deduct).await?,
+            (Method::POST, ["api", "grants"]) => self.central(request, Asked::Grant).await?,
+            (Method::POST, ["api", "recalls"]) => self.central(request, Asked::Recall).await?,
+            (Method::PUT, ["api", "policies", sku]) => self.set_policy(request, sku).await?,
+            (Method::PUT, ["api", "catalogue"]) => self.publish(request).await?,
+            (Method::POST, ["api", "gateways", site, gateway, "retire"]) => {
+                let gateway = topic(site, gateway)?;
+                self.retire(request, gateway).await?
+            }
+            (Method::POST, ["api", "gateways", site, gateway, "repair"]) => {
+                self.repair(topic(site, gateway)?).await?
+            }
+            (_, segments) => return Err(no_such(segments, &path)),
+        };
+        Ok(http::json(body))
     }
-    let items = reader.read(reader::gateways).await.map_err(unreadable)?;
-    Ok(json(&Gateways { items }))
+
+    async fn read(
+        &self,
+        path: &str,
+        segments: &[&str],
+        query: Option<&str>,
+    ) -> Result<Reply, Problem> {
+        let body = match segments {
+            ["healthz"] => return Ok(http::text("ok\n")),
+            ["readyz"] => {
+                self.reader.read(reader::gateways).await.map_err(unreadable)?;
+                return Ok(http::text("ready\n"));
+            }
+            ["metrics"] => return Ok(http::text(render(&self.metrics))),
+            ["api", "gateways"] => self.gateways().await?,
+            ["api", "gateways", site, gateway] => self.epochs(site, gateway).await?,
+            ["api", "stock"] => self.stock(query).await?,
+            ["api", "stock", sku] => self.stock_of((*sku).to_owned()).await?,
+            ["api", "ledger"] => self.ledger(query).await?,
+            ["api", "reconcile"] => self.reconcile(query).await?,
+            ["api", "recalls", id] => self.recall(id).await?,
+            segments => return Err(no_such(segments, path)),
+        };
+        Ok(http::json(body))
+    }
+
+    async fn gateways(&self) -> Result<String, Problem> {
+        let items = self.reader.read(reader::gateways).await.map_err(unreadable)?;
+        Ok(json(&Items { items }))
+    }
+
+    async fn epochs(&self, site: &str, gateway: &str) -> Result<String, Problem> {
+        let Topic { site, gateway } = topic(site, gateway)?;
+        let unknown = unknown_gateway(&site, &gateway);
+        let read = self.reader.read(move |db| reader::epochs(db, &site, &gateway)).await;
+        let items = read.map_err(unreadable)?;
+        if items.is_empty() { Err(unknown) } else { Ok(json(&Items { items })) }
+    }
+
+    async fn stock(&self, query: Option<&str>) -> Result<String, Problem> {
+        let after = parameter(query, "after").unwrap_or_default();
+        let page = self.reader.stock(after, limit(query)?).await.map_err(unreadable)?;
+        Ok(json(&page))
+    }
+
+    async fn stock_of(&self, sku: String) -> Result<String, Problem> {
+        let wanted = sku.clone();
+        let found = self.reader.read(move |db| reader::stock_of(db, &wanted)).await;
+        let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is not in the books"));
+        Ok(json(&found.map_err(unreadable)?.ok_or_else(unknown)?))
+    }
+
+    async fn ledger(&self, query: Option<&str>) -> Result<String, Problem> {
+        let named = |name: &str| {
+            parameter(query, name)
+                .ok_or_else(|| Problem::bad_request(format!("{name}: is missing")))
+        };
+        let (site, gateway) = (named("site")?, named("gateway")?);
+        let unknown = unknown_gateway(&site, &gateway);
+        let epoch = parameter(query, "epoch").map(|epoch| epoch.parse::<Uuid>()).transpose();
+        let wanted = LedgerPage {
+            site,
+            gateway,
+            epoch: epoch.map_err(|error| Problem::bad_request(format!("epoch: {error}")))?,
+            aside: is_true(query, "aside"),
+            after: number(query, "after")?.unwrap_or(0),
+            limit: limit(query)?,
+        };
+        let page = self.reader.read(move |db| reader::ledger(db, &wanted)).await;
+        page.map_err(unreadable)?.ok_or(unknown)
+    }
+
+    async fn reconcile(&self, query: Option<&str>) -> Result<String, Problem> {
+        let all = is_true(query, "all");
+        let after = parameter(query, "after").unwrap_or_default();
+        let limit = limit(query)?;
+        let result = self.reader.read(move |db| reader::reconcile(db, all, &after, limit)).await;
+        Ok(json(&result.map_err(unreadable)?))
+    }
+
+    async fn recall(&self, id: &str) -> Result<String, Problem> {
+        let request_id = RequestId::parse(id)
+            .map_err(|error| Problem::bad_request(format!("request_id: {error}")))?;
+        let wanted = request_id.clone();
+        let found = self.reader.read(move |db| reader::recall(db, &wanted)).await;
+        let unknown =
+            || Problem::new(Code::UnknownRequest, format!("there is no recall {request_id}"));
+        let found = found.map_err(unreadable)?.ok_or_else(unknown)?;
+        Ok(json(&RecallJson::new(&request_id, &found, None)))
+    }
+
+    /// Lets the clerk change the books; what it comes to is known when they are changed.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Table<'_>, &mut Vec<Topic>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (sender, done) = oneshot::channel();
+        let job = Job::Change(Box::new(move |books, told| {
+            let result = work(books, told)?;
+            Ok(Box::new(move || drop(sender.send(result))))
+        }));
+        let full = |_| {
+            Problem::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
+        };
+        self.jobs.try_send(job).map_err(full)?;
+        done.await.map_err(|_| {
+            let message = "the books cannot be written; nothing was applied, send it again later";
+            Problem::new(Code::StorageUnavailable, message)
+        })
+    }
+
+    async fn central(&self, request: Request<Incoming>, asked: Asked) -> Result<String, Problem> {
+        let (headers, body) = (request.headers().clone(), request.into_body());
+        let Central { request_id, order_id, lines, site, gateway } =
+            central_request(&headers, &http::body(body).await?, asked.has_gateway())?;
+        let act = match asked {
+            Asked::Receipt => Act::Receive { order_id, lines },
+            Asked::Deduct => Act::Deduct { order_id, lines },
+            Asked::Grant => Act::Grant { gateway: topic(&site, &gateway)?, lines },
+            Asked::Recall => Act::Recall { gateway: topic(&site, &gateway)?, lines },
+        };
+        let (id, is_recall) = (request_id.clone(), asked == Asked::Recall);
+        let decided = self.change(move |books, told| {
+            let decided = central(books, &id, &act)?;
+            if let Ok((_, _, gateways)) = &decided {
+                told.extend_from_slice(gateways);
+            }
+            let recalled = if is_recall { super::core::recalled(books, &id)? } else { None };
+            Ok((decided, recalled))
+        });
+        let (decided, recalled) = decided.await?;
+        let (outcome, replayed, _) = decided.map_err(|no| refused(&request_id, no))?;
+        let done = outcome.map_err(|refusal| at_hub(&refusal, replayed))?;
+        Ok(match recalled {
+            Some(recalled) => json(&RecallJson::new(&request_id, &recalled, Some(replayed))),
+            None => json(&DoneJson {
+                request_id: request_id.as_str(),
+                seq: done.seq,
+                replayed,
+                lines: &done.lines,
+            }),
+        })
+    }
+
+    async fn set_policy(&self, request: Request<Incoming>, sku: &str) -> Result<String, Problem> {
+        let sku = Sku::parse(sku).map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
+        let body = http::body(request.into_body()).await?;
+        let PolicyJson { low_water, target } = read_json(&body)?;
+        if !(0..=STOCK_MAX).contains(&low_water) || !(low_water..=STOCK_MAX).contains(&target) {
+            return Err(Problem::bad_request(format!(
+                "low_water and target: must be whole numbers, 0 <= low_water <= target <= {STOCK_MAX}"
+            )));
+        }
+        let answer = json(&serde_json::json!({
+            "sku": sku, "low_water": low_water, "target": target,
+        }));
+        self.change(move |books, told| {
+            told.extend(set_policy(books, &sku, Policy { low_water, target })?);
+            Ok(())
+        })
+        .await?;
+        Ok(answer)
+    }
+
+    async fn publish(&self, request: Request<Incoming>) -> Result<String, Problem> {
+        let body = http::body_within(request.into_body(), CATALOGUE_BYTES_MAX).await?;
+        let listings = read_catalogue(&body)?;
+        let count = listings.len();
+        let changed = self.change(move |books, told| {
+            let changed = publish(books, listings)?;
+            told.extend(books.positions()?.into_iter().map(|(topic, _)| topic));
+            Ok(changed)
+        });
+        Ok(json(&serde_json::json!({ "listings": count, "changed": changed.await? })))
+    }
+
+    async fn retire(&self, request: Request<Incoming>, gateway: Topic) -> Result<String, Problem> {
+        let body = http::body(request.into_body()).await?;
+        let RetireJson { epoch } =
+            if body.is_empty() { RetireJson::default() } else { read_json(&body)? };
+        let told_to = gateway.clone();
+        let retired = self.change(move |books, told| {
+            told.push(told_to.clone());
+            retire(books, &told_to, epoch)
+        });
+        let retired = retired.await?.map_err(|none| match none.known.as_slice() {
+            [] => unknown_gateway(&gateway.site, &gateway.gateway),
+            known => Problem::new(
+                Code::NotFound,
+                format!("{gateway} has no such database; it has {known:?}"),
+            ),
+        })?;
+        Ok(json(&serde_json::json!({
+            "epoch": retired.epoch,
+            "acked_seq": retired.acked_seq,
+            "known_seq": retired.known_seq,
+            "moved_to": retired.moved_to,
+        })))
+    }
+
+    async fn repair(&self, gateway: Topic) -> Result<String, Problem> {
+        let unknown = unknown_gateway(&gateway.site, &gateway.gateway);
+        let repaired = self.change(move |books, told| {
+            told.push(gateway.clone());
+            repair(books, &gateway)
+        });
+        let skus = repaired.await?.ok_or(unknown)?;
+        Ok(json(&serde_json::json!({ "repaired": skus })))
+    }
 }
 
-async fn stock(reader: &Reader, query: Option<&str>) -> Result<String, Problem> {
-    let after = parameter(query, "after").unwrap_or_default();
-    let page = reader.stock(after, limit(query)?).await.map_err(unreadable)?;
-    Ok(json(&page))
+/// Which central request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Receipt,
+    Deduct,
+    Grant,
+    Recall,
 }
 
-async fn stock_of(reader: &Reader, sku: String) -> Result<String, Problem> {
-    let wanted = sku.clone();
-    let found = reader.read(move |db| reader::stock_of(db, &wanted)).await.map_err(unreadable)?;
-    let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is in no gateway's books"));
-    Ok(json(&found.ok_or_else(unknown)?))
+impl Asked {
+    fn has_gateway(self) -> bool {
+        matches!(self, Self::Grant | Self::Recall)
+    }
 }
 
-async fn ledger(reader: &Reader, query: Option<&str>) -> Result<String, Problem> {
-    let named = |name: &str| {
-        parameter(query, name).ok_or_else(|| Problem::bad_request(format!("{name}: is missing")))
+#[derive(Serialize)]
+struct Items<T> {
+    items: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct DoneJson<'a> {
+    request_id: &'a str,
+    seq: u64,
+    replayed: bool,
+    lines: &'a [PoolLine],
+}
+
+#[derive(Serialize)]
+struct RecallJson<'a> {
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<bool>,
+    state: &'static str,
+    lines: Vec<RecallLineJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecallLineJson<'a> {
+    sku: &'a Sku,
+    asked: i64,
+    returned: i64,
+}
+
+impl<'a> RecallJson<'a> {
+    fn new(request_id: &'a RequestId, recalled: &'a Recalled, replayed: Option<bool>) -> Self {
+        let line = |(sku, asked, returned): &'a (Sku, i64, i64)| RecallLineJson {
+            sku,
+            asked: *asked,
+            returned: *returned,
+        };
+        Self {
+            request_id: request_id.as_str(),
+            replayed,
+            state: if recalled.done { "done" } else { "open" },
+            lines: recalled.lines.iter().map(line).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyJson {
+    low_water: i64,
+    target: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetireJson {
+    epoch: Option<Uuid>,
+}
+
+fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::bad_request(format!("the JSON cannot be used: {error}")))
+}
+
+/// No page of another origin may change the books through somebody's browser.
+fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let Some(origin) = text(ORIGIN) else {
+        return Ok(());
     };
-    let (site, gateway) = (named("site")?, named("gateway")?);
-    let (after, limit) = (number(query, "after")?.unwrap_or(0), limit(query)?);
-    let unknown =
-        Problem::new(Code::NotFound, format!("no gateway {site}/{gateway} has ever sent"));
-    let page = reader.read(move |db| reader::ledger(db, &site, &gateway, after, limit)).await;
-    page.map_err(unreadable)?.ok_or(unknown)
+    let host = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+    if host.is_some() && host == text(HOST) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Forbidden, format!("requests from {origin} are not allowed")))
 }
 
-async fn reconcile(reader: &Reader, query: Option<&str>) -> Result<String, Problem> {
-    let all = parameter(query, "all").is_some_and(|all| all == "true" || all == "1");
-    let after = parameter(query, "after").unwrap_or_default();
-    let limit = limit(query)?;
-    let result = reader.read(move |db| reader::reconcile(db, all, &after, limit)).await;
-    Ok(json(&result.map_err(unreadable)?))
+fn topic(site: &str, gateway: &str) -> Result<Topic, Problem> {
+    let name = |field: &str, text: &str| match crate::sync::topic::is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err(Problem::bad_request(format!(
+            "{field}: must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"
+        ))),
+    };
+    Ok(Topic { site: name("site", site)?, gateway: name("gateway", gateway)? })
+}
+
+fn unknown_gateway(site: &str, gateway: &str) -> Problem {
+    Problem::new(Code::NotFound, format!("no gateway {site}/{gateway} has ever sent"))
+}
+
+fn refused(request_id: &RequestId, no: No) -> Problem {
+    match no {
+        No::Conflict(act) => Problem::new(
+            Code::IdempotencyConflict,
+            format!(
+                "request id {request_id} belongs to an earlier {act} with another body; take a new request id"
+            ),
+        ),
+        No::TooLarge(sku) => {
+            Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
+        }
+        No::UnknownGateway(Topic { site, gateway }) => unknown_gateway(&site, &gateway),
+        No::Closed(gateway, why) => Problem::new(
+            Code::GatewayClosed,
+            format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),
+        ),
+    }
+}
+
+fn at_hub(refusal: &Refusal, replayed: bool) -> Problem {
+    let problem = Problem::refused(refusal, replayed);
+    match refusal {
+        Refusal::UnknownSku { sku } => Problem {
+            message: format!("SKU {sku} is not in the books; receive it first"),
+            ..problem
+        },
+        _ => problem,
+    }
+}
+
+fn no_such(segments: &[&str], path: &str) -> Problem {
+    let is_known = matches!(
+        segments,
+        ["healthz" | "readyz" | "metrics"]
+            | [
+                "api",
+                "gateways"
+                    | "stock"
+                    | "ledger"
+                    | "reconcile"
+                    | "receipts"
+                    | "deduct"
+                    | "grants"
+                    | "recalls"
+                    | "catalogue"
+            ]
+            | ["api", "stock" | "recalls" | "policies", _]
+            | ["api", "gateways", _, _]
+            | ["api", "gateways", _, _, "retire" | "repair"]
+    );
+    match is_known {
+        true => Problem::new(
+            Code::MethodNotAllowed,
+            "this path answers to another method: the books to GET, what changes them to POST, a policy and the catalogue to PUT",
+        ),
+        false => Problem::new(Code::NotFound, format!("there is nothing at {path}")),
+    }
+}
+
+fn is_true(query: Option<&str>, name: &str) -> bool {
+    parameter(query, name).is_some_and(|all| all == "true" || all == "1")
 }
 
 fn limit(query: Option<&str>) -> Result<usize, Problem> {

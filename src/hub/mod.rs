@@ -6,17 +6,19 @@
 //! HTTP -> reader (its own connection) -> books
 //! ```
 
-mod books;
 mod clerk;
+pub mod core;
+mod csv;
 mod decode;
 mod http;
 mod inlet;
+mod keeper;
 mod reader;
-mod row;
 mod strays;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rumqttc::AsyncClient;
@@ -24,15 +26,16 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::books::Books;
-use self::clerk::Clerk;
+use self::clerk::{Clerk, Job};
 pub use self::decode::frame_json;
 use self::inlet::Inlet;
+use self::keeper::Keeper;
 pub use self::reader::Reader;
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
 use crate::metrics::Counter;
 use crate::stop::{self, Stop, Stopper};
+use crate::store::StoreError;
 
 /// The client of the connection that is up at the moment, for acknowledgements.
 type Outlet = Arc<Mutex<Option<AsyncClient>>>;
@@ -81,8 +84,15 @@ impl Hub {
     /// # Errors
     /// If the books, the address or the certificates cannot be used.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
-        let books = Books::open(&config.store)?;
-        let reader = Reader::open(&config.store)?;
+        let store = config.store.clone();
+        let (keeper, reader) = tokio::task::spawn_blocking(move || {
+            let mut keeper = Keeper::open(&store)?;
+            // Whoever was online is so only once it has said so to this process.
+            keeper.change(|books| books.set_all_offline())?;
+            Ok::<_, StoreError>((keeper, Reader::open(&store)?))
+        })
+        .await
+        .expect("opening does not panic")?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("hub.listen: {} cannot be used", config.listen))?;
@@ -91,12 +101,14 @@ impl Hub {
         let metrics = Arc::new(HubMetrics::default());
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
-        let clerk = Clerk::new(books, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
+        let clerk = Clerk::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
         let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(http::serve(listener, reader.clone(), Arc::clone(&metrics), stop.clone()));
+        let desk = http::Desk::new(reader.clone(), jobs.clone(), Arc::clone(&metrics));
+        tasks.spawn(http::serve(listener, desk, stop.clone()));
+        tasks.spawn(tick(jobs.clone(), stop.clone()));
         match &config.mqtt {
             Some(mqtt) => {
                 let inlet = Inlet::new(mqtt, &config.worker, jobs, outlet, metrics);
@@ -104,7 +116,7 @@ impl Hub {
             }
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }
-        tracing::info!(%address, store = %config.store.display(), "the hub is ready");
+        tracing::info!(%address, store = %config.store, "the hub is ready");
         Ok(Self { address, reader, stopper, tasks, clerk })
     }
 
@@ -118,5 +130,16 @@ impl Hub {
         let clerk = self.clerk;
         let _ = tokio::task::spawn_blocking(move || clerk.join()).await;
         tracing::info!("the hub has stopped");
+    }
+}
+
+/// Lets the clerk look after what is overdue, once a second.
+async fn tick(jobs: mpsc::Sender<Job>, mut stop: Stop) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = seconds.tick() => drop(jobs.try_send(Job::Tick)),
+            () = stop.requested() => return,
+        }
     }
 }

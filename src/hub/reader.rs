@@ -1,23 +1,23 @@
 //! Reads the books, on a connection of its own.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::row::read_entry;
+use super::core::{Recalled, recalled};
+use super::keeper::db::{Columns, Db, Row, Value};
+use super::keeper::{ENTRY_COLUMNS, Keeper, aside_sql, read_entry, table};
 use crate::clock::rfc3339;
+use crate::config::BookStore;
 use crate::json::ledger_json;
-use crate::stock::{Origin, Seq};
-use crate::store::{StoreError, get_u64, to_i64};
+use crate::stock::{Origin, RequestId, Seq, Sku};
+use crate::store::StoreError;
 
 /// The reading side of the books.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    db: Arc<Mutex<Connection>>,
+    keeper: Arc<Mutex<Keeper>>,
 }
 
 /// The contract's gateway.
@@ -30,6 +30,21 @@ pub(super) struct GatewayJson {
     acked_seq: Seq,
     last_seen: String,
     drift: bool,
+    problem: Option<String>,
+}
+
+/// One database of a gateway.
+#[derive(Debug, Serialize)]
+pub(super) struct EpochJson {
+    epoch: String,
+    /// `open`, `fenced`, `replaced` or `retired`.
+    state: &'static str,
+    acked_seq: Seq,
+    /// How far its ledger is known to go.
+    known_seq: Seq,
+    /// Entries that came when nothing was taken any more.
+    aside: u64,
+    last_seen: String,
     problem: Option<String>,
 }
 
@@ -81,7 +96,7 @@ pub(super) struct DriftJson {
     site: String,
     gateway: String,
     problem: String,
-    skus: Vec<String>,
+    skus: Vec<Sku>,
 }
 
 /// A page, and where the next one begins.
@@ -96,7 +111,7 @@ pub struct Page<T> {
 /// Whether everything adds up.
 #[derive(Debug, Serialize)]
 pub struct Reconciliation {
-    /// Every SKU's difference is 0 and no gateway drifts apart.
+    /// Every SKU's difference is 0.
     pub balanced: bool,
     items: Vec<BalanceJson>,
     next: Option<String>,
@@ -107,25 +122,17 @@ pub struct Reconciliation {
 const IN_FORCE: &str = "id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
-        db.busy_timeout(Duration::from_secs(5))?;
-        db.set_prepared_statement_cache_capacity(32);
-        Ok(Self { db: Arc::new(Mutex::new(db)) })
+    pub(super) fn open(store: &BookStore) -> Result<Self, StoreError> {
+        Ok(Self { keeper: Arc::new(Mutex::new(Keeper::open_read_only(store)?)) })
     }
 
     /// Runs a query on the blocking pool, in one snapshot of the books.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        query: impl FnOnce(&mut dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let db = Arc::clone(&self.db);
-        let read = move || {
-            let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
-            let snapshot = db.transaction()?;
-            query(&snapshot)
-        };
+        let keeper = Arc::clone(&self.keeper);
+        let read = move || keeper.lock().unwrap_or_else(PoisonError::into_inner).read(query);
         tokio::task::spawn_blocking(read).await.expect("reading does not panic")
     }
 
@@ -146,153 +153,212 @@ impl Reader {
     }
 }
 
-pub(super) fn gateways(db: &Connection) -> Result<Vec<GatewayJson>, StoreError> {
+pub(super) fn gateways(db: &mut dyn Db) -> Result<Vec<GatewayJson>, StoreError> {
     let sql = format!(
         "SELECT site, gateway, online, epoch, acked_seq, last_seen_ms, problem FROM book
          WHERE {IN_FORCE} ORDER BY site, gateway"
     );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([], |row| {
-        let problem: Option<String> = row.get(6)?;
-        Ok(GatewayJson {
-            site: row.get(0)?,
-            gateway: row.get(1)?,
-            online: row.get(2)?,
-            epoch: Uuid::from_bytes(row.get(3)?).to_string(),
-            acked_seq: get_u64(row, 4)?,
-            last_seen: rfc3339(row.get(5)?),
-            drift: problem.is_some(),
-            problem,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let read = |row: Row| {
+        let mut row = Columns::of(row);
+        let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
+        let (epoch, acked_seq) = (epoch(&mut row)?.to_string(), row.number()?);
+        let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
+        let drift = problem.is_some();
+        Ok(GatewayJson { site, gateway, online, epoch, acked_seq, last_seen, drift, problem })
+    };
+    db.query(&sql, &[])?.into_iter().map(read).collect()
 }
 
-pub(super) fn stock_of(db: &Connection, sku: &str) -> Result<Option<StockJson>, StoreError> {
-    let sql = "SELECT unallotted, in_transit FROM flow WHERE sku = ?1";
-    let pool = db.prepare_cached(sql)?.query_row([sku], |row| Ok((row.get(0)?, row.get(1)?)));
-    match pool.optional()? {
-        Some(pool) => Ok(Some(with_gateways(db, sku.into(), pool)?)),
-        None => Ok(None),
-    }
+fn epoch(row: &mut Columns) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(&row.blob()?)
+        .map_err(|error| StoreError::Damaged(format!("an epoch: {error}")))
+}
+
+/// The databases of a gateway, the one in force first.
+pub(super) fn epochs(
+    db: &mut dyn Db,
+    site: &str,
+    gateway: &str,
+) -> Result<Vec<EpochJson>, StoreError> {
+    let sql = "SELECT epoch, retired, fenced, acked_seq, known_seq, aside, last_seen_ms, problem
+               FROM book WHERE site = $1 AND gateway = $2 ORDER BY id DESC";
+    let rows = db.query(sql, &[Value::text(site), Value::text(gateway)])?;
+    let mut newest = true;
+    let read = |row: Row| {
+        let mut row = Columns::of(row);
+        let epoch = epoch(&mut row)?.to_string();
+        let state = match (row.bool()?, std::mem::take(&mut newest), row.text_or_null()?) {
+            (true, _, _) => "retired",
+            (false, false, _) => "replaced",
+            (false, true, Some(_)) => "fenced",
+            (false, true, None) => "open",
+        };
+        let (acked_seq, known_seq) = (row.number()?, row.number()?);
+        let (aside, last_seen) = (row.number()?, rfc3339(row.int()?));
+        let problem = row.text_or_null()?;
+        Ok(EpochJson { epoch, state, acked_seq, known_seq, aside, last_seen, problem })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+pub(super) fn stock_of(db: &mut dyn Db, sku: &str) -> Result<Option<StockJson>, StoreError> {
+    let sql = "SELECT unallotted, in_transit FROM pool WHERE sku = $1";
+    let pool = db.query(sql, &[Value::text(sku)])?.pop();
+    let listed = "SELECT n FROM listing WHERE sku = $1";
+    let pool = match pool {
+        Some(row) => {
+            let mut row = Columns::of(row);
+            (row.int()?, row.int()?)
+        }
+        None if db.query(listed, &[Value::text(sku)])?.is_empty() => return Ok(None),
+        None => (0, 0),
+    };
+    Ok(Some(with_gateways(db, sku.into(), pool)?))
 }
 
 pub(super) fn stock(
-    db: &Connection,
+    db: &mut dyn Db,
     after: &str,
     limit: usize,
 ) -> Result<Page<StockJson>, StoreError> {
-    let sql = "SELECT sku, unallotted, in_transit FROM flow WHERE sku > ?1 ORDER BY sku LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![after, to_i64(limit as u64 + 1)], |row| {
-        Ok((row.get::<_, String>(0)?, (row.get(1)?, row.get(2)?)))
-    })?;
-    let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let items = rows.into_iter().map(|(sku, pool)| with_gateways(db, sku, pool));
-    Ok(page(items.collect::<Result<_, _>>()?, limit, |item| &item.sku))
+    let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku > $1 ORDER BY sku LIMIT $2";
+    let rows = db.query(sql, &[Value::text(after), Value::number(limit as u64 + 1)])?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut row = Columns::of(row);
+        let (sku, pool) = (row.text()?, (row.int()?, row.int()?));
+        items.push(with_gateways(db, sku, pool)?);
+    }
+    Ok(page(items, limit, |item| &item.sku))
 }
 
+/// What an earlier database held is shown as long as it held anything.
 fn with_gateways(
-    db: &Connection,
+    db: &mut dyn Db,
     sku: String,
     (unallotted, in_transit): (i64, i64),
 ) -> Result<StockJson, StoreError> {
     let sql = format!(
-        "SELECT site, gateway, on_hand, reserved, epoch, {IN_FORCE} FROM held
-         JOIN book ON book.id = held.book WHERE sku = ?1 ORDER BY site, gateway, id DESC"
+        "SELECT site, gateway, on_hand, reserved, epoch, CASE WHEN {IN_FORCE} THEN 1 ELSE 0 END
+         FROM held JOIN book ON book.id = held.book WHERE sku = $1
+         AND ({IN_FORCE} OR on_hand <> 0)
+         ORDER BY site, gateway, id DESC"
     );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([&sku], |row| {
-        let in_force: bool = row.get(5)?;
-        let epoch = Uuid::from_bytes(row.get(4)?);
-        Ok(HeldJson {
-            site: row.get(0)?,
-            gateway: row.get(1)?,
-            on_hand: row.get(2)?,
-            reserved: row.get(3)?,
-            replaced_epoch: (!in_force).then(|| epoch.to_string()),
-        })
-    })?;
-    let gateways = rows.collect::<Result<Vec<_>, _>>()?;
+    let read = |row: Row| {
+        let mut row = Columns::of(row);
+        let (site, gateway) = (row.text()?, row.text()?);
+        let (on_hand, reserved) = (row.int()?, row.int()?);
+        let epoch = epoch(&mut row)?;
+        let replaced_epoch = (row.int()? == 0).then(|| epoch.to_string());
+        Ok(HeldJson { site, gateway, on_hand, reserved, replaced_epoch })
+    };
+    let gateways: Vec<HeldJson> = db
+        .query(&sql, &[Value::text(&sku)])?
+        .into_iter()
+        .map(read)
+        .collect::<Result<_, StoreError>>()?;
     let held: i64 = gateways.iter().map(|gateway| gateway.on_hand).sum();
     Ok(StockJson { sku, unallotted, in_transit, total: unallotted + in_transit + held, gateways })
 }
 
-/// A page of a gateway's ledger as JSON; `None` for a gateway that never was.
-pub(super) fn ledger(
-    db: &Connection,
-    site: &str,
-    gateway: &str,
-    after: Seq,
-    limit: usize,
-) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT id, epoch, acked_seq FROM book WHERE site = ?1 AND gateway = ?2
-               ORDER BY id DESC LIMIT 1";
-    let book = db.prepare_cached(sql)?.query_row([site, gateway], |row| {
-        Ok((row.get::<_, i64>(0)?, Uuid::from_bytes(row.get(1)?), get_u64(row, 2)?))
-    });
-    let Some((book, epoch, last_seq)) = book.optional()? else {
+/// Which entries of a gateway's ledger to read.
+#[derive(Debug)]
+pub(super) struct LedgerPage {
+    pub(super) site: String,
+    pub(super) gateway: String,
+    /// Which database; without it the one in force.
+    pub(super) epoch: Option<Uuid>,
+    /// Those that were kept aside.
+    pub(super) aside: bool,
+    pub(super) after: Seq,
+    pub(super) limit: usize,
+}
+
+/// A page of a gateway's ledger as JSON; `None` for a gateway or database that never was.
+pub(super) fn ledger(db: &mut dyn Db, wanted: &LedgerPage) -> Result<Option<String>, StoreError> {
+    let LedgerPage { site, gateway, after, limit, .. } = wanted;
+    let sql = "SELECT id, epoch, acked_seq, known_seq FROM book WHERE site = $1 AND gateway = $2
+               ORDER BY id DESC";
+    let mut found = None;
+    for row in db.query(sql, &[Value::text(site), Value::text(gateway)])? {
+        let mut row = Columns::of(row);
+        let (id, epoch) = (row.int()?, epoch(&mut row)?);
+        let (acked_seq, known_seq) = (row.number()?, row.number()?);
+        if wanted.epoch.is_none_or(|wanted| wanted == epoch) {
+            found = Some((id, epoch, if wanted.aside { known_seq } else { acked_seq }));
+            break;
+        }
+    }
+    let Some((book, epoch, last_seq)) = found else {
         return Ok(None);
     };
-    let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let sql = "SELECT seq, kind, sku, change, reserved_change, order_id, request_id, at_ms
-               FROM entry WHERE book = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![book, after, to_i64(limit as u64)], read_entry)?;
-    let entries = rows.collect::<Result<Vec<_>, _>>()?;
+    let origin = Origin { site: site.clone(), gateway: gateway.clone(), epoch };
+    let after = i64::try_from(*after).unwrap_or(i64::MAX);
+    let entries = format!(
+        "SELECT {ENTRY_COLUMNS} FROM entry WHERE book = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    );
+    let sql = if wanted.aside { aside_sql() } else { entries };
+    let rows =
+        db.query(&sql, &[book, after, i64::try_from(*limit).unwrap_or(0)].map(Value::Int))?;
+    let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(ledger_json(&origin, &entries, last_seq)))
 }
 
+pub(super) fn recall(
+    db: &mut dyn Db,
+    request_id: &RequestId,
+) -> Result<Option<Recalled>, StoreError> {
+    recalled(&mut table(db), request_id)
+}
+
 pub(super) fn reconcile(
-    db: &Connection,
+    db: &mut dyn Db,
     all: bool,
     after: &str,
     limit: usize,
 ) -> Result<Reconciliation, StoreError> {
     let balance = "SELECT sku, received, adjusted, deducted, unallotted, in_transit, on_hand,
                received + adjusted - deducted - unallotted - in_transit - on_hand AS difference
-        FROM (SELECT flow.*, (SELECT coalesce(sum(on_hand), 0) FROM held WHERE held.sku = flow.sku)
-              AS on_hand FROM flow)";
-    let unbalanced: i64 = db.query_row(
-        &format!("SELECT count(*) FROM ({balance}) WHERE difference <> 0"),
-        [],
-        |row| row.get(0),
-    )?;
+        FROM (SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit,
+              CAST((SELECT coalesce(sum(on_hand), 0) FROM held WHERE held.sku = pool.sku)
+              AS BIGINT) AS on_hand FROM pool) AS figures";
+    let count = format!("SELECT count(*) FROM ({balance}) AS balance WHERE difference <> 0");
+    let unbalanced = db.query(&count, &[])?.pop().map_or(Ok(0), |row| Columns::of(row).int())?;
+    let which = if all { "" } else { "AND difference <> 0" };
     let sql = format!(
-        "SELECT * FROM ({balance}) WHERE sku > ?1 AND (?2 OR difference <> 0)
-         ORDER BY sku LIMIT ?3"
+        "SELECT * FROM ({balance}) AS balance WHERE sku > $1 {which} ORDER BY sku LIMIT $2"
     );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![after, all, to_i64(limit as u64 + 1)], |row| {
-        Ok(BalanceJson {
-            sku: row.get(0)?,
-            received: row.get(1)?,
-            adjusted: row.get(2)?,
-            deducted: row.get(3)?,
-            unallotted: row.get(4)?,
-            in_transit: row.get(5)?,
-            on_hand: row.get(6)?,
-            difference: row.get(7)?,
-        })
-    })?;
-    let Page { items, next } =
-        page(rows.collect::<Result<_, _>>()?, limit, |item: &BalanceJson| &item.sku);
-    let drift = drift(db)?;
-    Ok(Reconciliation { balanced: unbalanced == 0 && drift.is_empty(), items, next, drift })
+    let rows = db.query(&sql, &[Value::text(after), Value::number(limit as u64 + 1)])?;
+    let items = rows.into_iter().map(read_balance).collect::<Result<_, _>>()?;
+    let Page { items, next } = page(items, limit, |item: &BalanceJson| &item.sku);
+    Ok(Reconciliation { balanced: unbalanced == 0, items, next, drift: drift(db)? })
 }
 
-fn drift(db: &Connection) -> Result<Vec<DriftJson>, StoreError> {
+fn read_balance(row: Row) -> Result<BalanceJson, StoreError> {
+    let mut row = Columns::of(row);
+    Ok(BalanceJson {
+        sku: row.text()?,
+        received: row.int()?,
+        adjusted: row.int()?,
+        deducted: row.int()?,
+        unallotted: row.int()?,
+        in_transit: row.int()?,
+        on_hand: row.int()?,
+        difference: row.int()?,
+    })
+}
+
+fn drift(db: &mut dyn Db) -> Result<Vec<DriftJson>, StoreError> {
     let sql = format!(
-        "SELECT site, gateway, problem FROM book
+        "SELECT site, gateway, problem, differing FROM book
          WHERE {IN_FORCE} AND problem IS NOT NULL ORDER BY site, gateway"
     );
-    let mut statement = db.prepare_cached(&sql)?;
-    let rows = statement.query_map([], |row| {
-        let (site, gateway, problem) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(DriftJson { site, gateway, problem, skus: Vec::new() })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let read = |row: Row| {
+        let mut row = Columns::of(row);
+        let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
+        Ok(DriftJson { site, gateway, problem, skus: row.packed()? })
+    };
+    db.query(&sql, &[])?.into_iter().map(read).collect()
 }
 
 /// Cuts one item more than the limit into a page and a cursor.

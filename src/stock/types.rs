@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX};
+use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX, STOCK_MAX};
 
 /// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -156,7 +156,16 @@ impl RequestId {
 
 /// Units in a line: 1 to 1,000,000,000, or a sum of such lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64")]
 pub struct Quantity(u64);
+
+impl TryFrom<u64> for Quantity {
+    type Error = &'static str;
+
+    fn try_from(units: u64) -> Result<Self, Self::Error> {
+        Self::of_sum(units).ok_or("a quantity is out of range")
+    }
+}
 
 impl Quantity {
     /// Takes the quantity of one line; `None` outside 1 to 1,000,000,000.
@@ -164,9 +173,10 @@ impl Quantity {
         (1..=QUANTITY_MAX).contains(&units).then_some(Self(units))
     }
 
-    /// Takes what a calculation with quantities has left; `None` for nothing.
-    pub(super) fn of_sum(units: u64) -> Option<Self> {
-        (units > 0).then_some(Self(units))
+    /// Takes what a calculation with quantities has left; `None` for nothing, or more than any
+    /// stock.
+    pub fn of_sum(units: u64) -> Option<Self> {
+        (1..=STOCK_MAX.unsigned_abs()).contains(&units).then_some(Self(units))
     }
 
     /// The units, as a signed change.

@@ -23,6 +23,8 @@ pub struct Cursor {
 pub enum Verdict {
     /// Say where the hub stands.
     Resume,
+    /// Note what it says; nothing is to be answered.
+    Heard,
     /// Acknowledge again: everything in it is known.
     Known,
     /// Apply its entries but for the first so many, which are known.
@@ -62,6 +64,7 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
         (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
         (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
         (true, None, Frame::Behind(behind)) => judge_behind(cursor, behind),
+        (true, None, Frame::Taken(_) | Frame::Sums(_) | Frame::Figures(_)) => Verdict::Heard,
         // Only a greeting starts new books: stray entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
         (false, _, _) => Verdict::Ignore,

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A gateway, as topics name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Topic {
     /// The warehouse.
     pub site: String,

@@ -208,6 +208,23 @@ fn read_body(mutation: Mutation, body: &[u8]) -> Result<Fields, Problem> {
     Ok(fields)
 }
 
+/// Reads what is asked of the hub itself.
+///
+/// # Errors
+/// Names what is wrong with it.
+#[cfg(feature = "hub")]
+pub fn central_request(
+    headers: &HeaderMap,
+    body: &[u8],
+    has_gateway: bool,
+) -> Result<super::message::Central, Problem> {
+    let mut fields = Fields::read(body)?;
+    if let Some(key) = idempotency_key(headers)? {
+        fields.set_request_id(key)?;
+    }
+    fields.central(has_gateway)
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);

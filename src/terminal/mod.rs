@@ -20,6 +20,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub use self::access::{Access, Role, Token};
+#[cfg(feature = "hub")]
+pub use self::http::central_request;
+#[cfg(feature = "hub")]
+pub use self::message::Central;
 pub use self::message::Fields;
 use crate::http::Reply;
 use crate::problem::Problem;

@@ -1,0 +1,91 @@
+//! What entries do to the books of one database and to what there is over all.
+
+use std::collections::BTreeMap;
+
+use super::books::{Accounts, Book, Books};
+use super::transfer::Landing;
+use crate::limits::STOCK_MAX;
+use crate::stock::{Checks, Entry, Kind, Sku};
+
+/// Entries being booked.
+pub(super) struct Booking {
+    pub(super) accounts: BTreeMap<Sku, Accounts>,
+    pub(super) reached: Checks,
+    /// SKUs of which the pool has more than before.
+    pub(super) returned: Vec<Sku>,
+}
+
+impl Booking {
+    /// Reads what there is before the entries.
+    pub(super) fn new<B: Books>(
+        books: &mut B,
+        book: &Book,
+        entries: &[Entry],
+    ) -> Result<Self, B::Error> {
+        let mut skus: Vec<Sku> = entries.iter().map(|entry| entry.sku.clone()).collect();
+        skus.sort();
+        skus.dedup();
+        let accounts = books.accounts(book.id, &skus)?;
+        let accounts = skus.into_iter().zip(accounts).collect();
+        Ok(Self { accounts, reached: book.cursor.checks, returned: Vec::new() })
+    }
+
+    /// Books one entry; returns whether it can be.
+    pub(super) fn book<B: Books>(
+        &mut self,
+        entry: &Entry,
+        landing: &mut Landing<'_, B>,
+    ) -> Result<bool, B::Error> {
+        if matches!(entry.kind, Kind::Grant | Kind::Recall) && !landing.land(entry)? {
+            return Ok(false);
+        }
+        let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
+        let before = account.held.figures();
+        account.held.on_hand += entry.change;
+        account.held.reserved += entry.reserved_change;
+        account.count(entry);
+        let (on_hand, reserved) = account.held.figures();
+        self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
+        self.reached.chain = self.reached.chain.with(entry);
+        if entry.kind == Kind::Recall {
+            self.returned.push(entry.sku.clone());
+        }
+        Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && account.is_sound())
+    }
+
+    /// Keeps what the entries lead to.
+    pub(super) fn save<B: Books>(&self, books: &mut B, book: &Book) -> Result<(), B::Error> {
+        let held: Vec<_> =
+            self.accounts.iter().map(|(sku, account)| (sku.clone(), account.held)).collect();
+        books.save_held(book.id, &held)?;
+        let pools: Vec<_> =
+            self.accounts.iter().map(|(sku, account)| (sku.clone(), account.pool)).collect();
+        books.save_pools(&pools)
+    }
+}
+
+impl Accounts {
+    fn count(&mut self, entry: &Entry) {
+        let pool = &mut self.pool;
+        match entry.kind {
+            Kind::Restock => pool.received += entry.change,
+            Kind::Count => pool.adjusted += entry.change,
+            Kind::Deduct | Kind::Commit | Kind::Rollback => pool.deducted -= entry.change,
+            Kind::Grant => {
+                pool.in_transit -= entry.change;
+                self.held.in_transit -= entry.change;
+            }
+            Kind::Recall => pool.unallotted -= entry.change,
+            // These move nothing in or out, they only promise.
+            Kind::Reserve | Kind::Release | Kind::Expire => {}
+        }
+    }
+
+    /// Sums over years and gateways stay numbers that JSON holds exactly, or nearly so.
+    fn is_sound(&self) -> bool {
+        let Self { pool, held, .. } = self;
+        let sums = [pool.received, pool.adjusted, pool.deducted, pool.unallotted, pool.in_transit];
+        sums.iter().all(|sum| sum.unsigned_abs() <= i64::MAX.unsigned_abs() / 4)
+            && held.in_transit >= 0
+    }
+}

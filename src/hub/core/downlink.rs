@@ -1,0 +1,232 @@
+//! What a gateway is to be told: transfers it has not taken, changes of the catalogue it has not
+//! heard, questions about its stock.
+//!
+//! Nothing is queued here. What is to be sent is what lies behind the positions that the gateway
+//! has named; this only remembers what was sent lately, so that it is not sent twice in a moment.
+
+use std::collections::BTreeMap;
+
+use super::books::{Book, Books, Issued};
+use super::drift;
+use crate::limits::{
+    CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX, FRAME_TRANSFERS_MAX,
+};
+use crate::stock::Transfer;
+use crate::sync::catalogue::Listing;
+use crate::sync::drift::{Content, Search};
+use crate::sync::frame::{Catalogue, Frame, Probe, Transfers};
+use crate::sync::topic::Topic;
+
+/// The downward side of every conversation.
+#[derive(Debug, Default)]
+pub struct Downlink {
+    talks: BTreeMap<Topic, Talk>,
+}
+
+#[derive(Debug, Default)]
+struct Talk {
+    /// Up to which transfer and which change of the catalogue was sent since the gateway greeted.
+    transfers: Sent,
+    catalogue: Sent,
+    search: Option<Search>,
+    probed_ms: u64,
+}
+
+/// What was sent behind a position.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sent {
+    /// The gateway's position then.
+    behind: u64,
+    up_to: u64,
+    at_ms: u64,
+    /// How often in vain.
+    times: u32,
+}
+
+impl Downlink {
+    /// The gateway has greeted: what was sent before may be lost.
+    pub fn greeted(&mut self, gateway: &Topic) {
+        if let Some(talk) = self.talks.get_mut(gateway) {
+            (talk.transfers, talk.catalogue, talk.probed_ms) = Default::default();
+        }
+    }
+
+    /// The gateways to look after though nothing has come from them.
+    pub fn waiting(&self) -> Vec<Topic> {
+        self.talks.keys().cloned().collect()
+    }
+
+    /// What to send a gateway now.
+    ///
+    /// # Errors
+    /// If the keeper of the books fails.
+    pub fn next<B: Books>(
+        &mut self,
+        books: &mut B,
+        gateway: &Topic,
+        now_ms: u64,
+    ) -> Result<Vec<Frame>, B::Error> {
+        let book = books.books(gateway)?.pop().filter(|book| book.is_open() && book.online);
+        let Some(book) = book else {
+            self.talks.remove(gateway);
+            return Ok(Vec::new());
+        };
+        let talk = self.talks.entry(gateway.clone()).or_default();
+        let mut frames = Vec::new();
+        frames.extend(talk.next_transfers(books, &book, now_ms)?);
+        frames.extend(talk.next_listings(books, &book, now_ms)?);
+        frames.extend(talk.next_probe(&book, now_ms));
+        if talk.is_idle(&book, books.last_listing()?) {
+            self.talks.remove(gateway);
+        }
+        Ok(frames)
+    }
+
+    /// Takes a gateway's answer to a probe.
+    ///
+    /// # Errors
+    /// If the keeper of the books fails.
+    pub fn answered<B: Books>(
+        &mut self,
+        books: &mut B,
+        gateway: &Topic,
+        seq: u64,
+        content: &Content,
+    ) -> Result<(), B::Error> {
+        let Some(talk) = self.talks.get_mut(gateway) else {
+            return Ok(());
+        };
+        if let Some(search) = &mut talk.search {
+            drift::compare(books, gateway, seq, content, search)?;
+            talk.probed_ms = 0;
+            if search.next().is_none() {
+                talk.search = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Talk {
+    fn next_transfers<B: Books>(
+        &mut self,
+        books: &mut B,
+        book: &Book,
+        now_ms: u64,
+    ) -> Result<Option<Frame>, B::Error> {
+        let Some(behind) = self.transfers.next(book.taken.transfer, book.issued, now_ms) else {
+            return Ok(None);
+        };
+        let found = books.transfers_behind(book.id, behind, FRAME_TRANSFERS_MAX)?;
+        let transfers = fitting(found);
+        let Some(last) = transfers.last() else {
+            return Ok(None);
+        };
+        self.transfers.sent(last.number, now_ms);
+        let epoch = book.cursor.epoch.into();
+        Ok(Some(Frame::Transfers(Transfers { epoch, transfers })))
+    }
+
+    fn next_listings<B: Books>(
+        &mut self,
+        books: &mut B,
+        book: &Book,
+        now_ms: u64,
+    ) -> Result<Option<Frame>, B::Error> {
+        let last = books.last_listing()?;
+        // One frame after the other: a catalogue is long, and not urgent.
+        let position = book.taken.catalogue;
+        let under_way = self.catalogue.behind == position && self.catalogue.up_to > position;
+        if under_way && !self.catalogue.is_stale(now_ms) {
+            return Ok(None);
+        }
+        let Some(after) = self.catalogue.next(position, last, now_ms) else {
+            return Ok(None);
+        };
+        let found = books.listings_behind(after, CATALOGUE_LISTINGS_MAX)?;
+        let (listings, up_to) = fitting_listings(found);
+        if listings.is_empty() {
+            return Ok(None);
+        }
+        self.catalogue.sent(up_to, now_ms);
+        let epoch = book.cursor.epoch.into();
+        Ok(Some(Frame::Catalogue(Catalogue { epoch, after, up_to, listings })))
+    }
+
+    /// Asks on as long as the gateway's stock is another and it is not known where.
+    fn next_probe(&mut self, book: &Book, now_ms: u64) -> Option<Frame> {
+        if !book.searching {
+            return None;
+        }
+        if self.probed_ms != 0 && now_ms < self.probed_ms + DOWN_RESEND_MS {
+            return None;
+        }
+        let part = self.search.get_or_insert_with(Search::new).next()?;
+        self.probed_ms = now_ms.max(1);
+        Some(Frame::Probe(Probe { epoch: book.cursor.epoch.into(), part }))
+    }
+
+    fn is_idle(&self, book: &Book, last_listing: u64) -> bool {
+        book.taken.transfer >= book.issued
+            && book.taken.catalogue >= last_listing
+            && !book.searching
+    }
+}
+
+impl Sent {
+    /// Behind which position to send, if anything is to be sent: what is new at once, what the
+    /// gateway should have taken long ago once more.
+    fn next(&mut self, position: u64, last: u64, now_ms: u64) -> Option<u64> {
+        if position >= last {
+            return None;
+        }
+        if position != self.behind {
+            *self =
+                Self { behind: position, up_to: self.up_to.max(position), at_ms: now_ms, times: 0 };
+        }
+        if self.up_to > position && self.is_stale(now_ms) {
+            self.up_to = position;
+            self.times += 1;
+        }
+        (self.up_to < last).then_some(self.up_to.max(position))
+    }
+
+    fn is_stale(&self, now_ms: u64) -> bool {
+        let wait_ms = DOWN_RESEND_MS << self.times.min(8);
+        now_ms >= self.at_ms + wait_ms.min(DOWN_RESEND_MS_MAX)
+    }
+
+    fn sent(&mut self, up_to: u64, now_ms: u64) {
+        self.up_to = up_to;
+        self.at_ms = now_ms;
+    }
+}
+
+/// As many as fit a frame, by what they take at most.
+fn fitting(found: Vec<Issued>) -> Vec<Transfer> {
+    let (mut transfers, mut bytes) = (Vec::new(), 0);
+    for Issued { transfer, .. } in found {
+        let lines = transfer.lines.iter().map(|line| line.sku.as_str().len() + 11);
+        bytes += 128 + lines.sum::<usize>();
+        if bytes > DOWN_BYTES && !transfers.is_empty() {
+            break;
+        }
+        transfers.push(transfer);
+    }
+    transfers
+}
+
+fn fitting_listings(found: Vec<(u64, Listing)>) -> (Vec<Listing>, u64) {
+    let (mut listings, mut up_to, mut bytes) = (Vec::new(), 0, 0);
+    for (number, listing) in found {
+        let name = listing.name.as_ref().map_or(0, String::len);
+        let codes: usize = listing.barcodes.iter().map(|code| code.len() + 1).sum();
+        bytes += listing.sku.as_str().len() + name + codes + 16;
+        if bytes > DOWN_BYTES && !listings.is_empty() {
+            break;
+        }
+        listings.push(listing);
+        up_to = number;
+    }
+    (listings, up_to)
+}

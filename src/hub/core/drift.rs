@@ -1,0 +1,84 @@
+//! A stock that is not what its ledger says: noted, narrowed down, repaired.
+
+use super::books::{Book, Books, Held};
+use crate::stock::{Digest, Seq, Sku};
+use crate::sync::drift::{Content, Search};
+use crate::sync::topic::Topic;
+
+/// Notes that the digests differ at a position, though the ledgers are the same.
+pub(super) fn note(book: &mut Book, seq: Seq) {
+    book.searching = book.differing.is_empty();
+    book.problem.get_or_insert_with(|| format!(
+        "the gateway's stock and the books differ at entry {seq}, though the ledger is the same; the SKUs are being looked for"
+    ));
+}
+
+/// Compares a gateway's answer with the books, if both are at the same position.
+pub(super) fn compare<B: Books>(
+    books: &mut B,
+    gateway: &Topic,
+    seq: Seq,
+    content: &Content,
+    search: &mut Search,
+) -> Result<(), B::Error> {
+    let Some(mut book) = books.books(gateway)?.pop() else {
+        return Ok(());
+    };
+    if book.cursor.acked_seq != seq {
+        return Ok(());
+    }
+    let held = books.all_held(book.id)?;
+    search.compare(content, held.iter().map(|(sku, held)| (sku, held.figures())));
+    if search.next().is_none() {
+        report(&mut book, search.found());
+        books.save(&book)?;
+    }
+    Ok(())
+}
+
+fn report(book: &mut Book, found: &[Sku]) {
+    book.searching = false;
+    book.differing = found.to_vec();
+    book.problem = match found {
+        [] => None,
+        [first, ..] => Some(format!(
+            "the stock of {} SKUs differs, {first} among them, though the ledger is the same; repair the books, and run stockgate doctor at the gateway",
+            found.len()
+        )),
+    };
+}
+
+/// Makes a book's stock what its entries add up to; returns the SKUs whose stock was another.
+/// Afterwards the digest says whether the gateway has the same.
+///
+/// # Errors
+/// If the keeper of the books fails.
+pub fn repair<B: Books>(books: &mut B, gateway: &Topic) -> Result<Option<Vec<Sku>>, B::Error> {
+    let Some(mut book) = books.books(gateway)?.pop() else {
+        return Ok(None);
+    };
+    let mut left: std::collections::BTreeMap<Sku, Held> =
+        books.all_held(book.id)?.into_iter().collect();
+    let mut digest = Digest::default();
+    let mut repaired = Vec::new();
+    for (sku, on_hand, reserved) in books.ledger_sums(book.id)? {
+        digest = digest.moved(&sku, (0, 0), (on_hand, reserved));
+        let held = left.remove(&sku).unwrap_or_default();
+        if held.figures() != (on_hand, reserved) {
+            repaired.push((sku, Held { on_hand, reserved, ..held }));
+        }
+    }
+    // Units that no entry speaks of.
+    for (sku, held) in left.into_iter().filter(|(_, held)| held.figures() != (0, 0)) {
+        repaired.push((sku, Held { on_hand: 0, reserved: 0, ..held }));
+    }
+    books.save_held(book.id, &repaired)?;
+    let agrees = digest == book.cursor.checks.digest;
+    if agrees && book.is_open() {
+        book.problem = None;
+        book.searching = false;
+        book.differing.clear();
+    }
+    books.save(&book)?;
+    Ok(Some(repaired.into_iter().map(|(sku, _)| sku).collect()))
+}

@@ -1,0 +1,299 @@
+//! Takes frames into the books.
+//!
+//! A frame's entries, the stock they lead to, the units that landed by them and the cursor behind
+//! them move in one transaction; an acknowledgement is sent after it. Books of an older database
+//! of a gateway stay as they are.
+
+use uuid::Uuid;
+
+use super::account::Booking;
+use super::books::{Book, Books};
+use super::transfer::{Landing, count_taken};
+use super::{policy, retire};
+use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
+use crate::stock::{Entry, Kind, Seq};
+use crate::sync::frame::{Entries, Frame};
+use crate::sync::receiver::{Verdict, diverged, judge};
+use crate::sync::topic::Topic;
+
+/// What to say to a gateway once the transaction is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The last number is the nonce of the greeting that it answers, 0 for none.
+    Resume(Uuid, Seq, u64),
+    /// Everything up to here is committed.
+    Ack(Uuid, Seq),
+    /// Nothing is taken, for this reason.
+    Refused(Uuid, String),
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taking {
+    /// New entries in the books.
+    pub entries: u64,
+    /// What to say, if anything.
+    pub answer: Option<Answer>,
+    /// The gateway has greeted: it may have missed what it was sent.
+    pub greeted: bool,
+    /// Other gateways for which there are new transfers.
+    pub granted: Vec<Topic>,
+    /// Whether the frame was of use.
+    pub known: bool,
+}
+
+/// Takes a frame into the books. On an error the whole transaction is to be dropped.
+///
+/// # Errors
+/// If the keeper of the books fails.
+pub fn take<B: Books>(
+    books: &mut B,
+    gateway: &Topic,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<Taking, B::Error> {
+    let mut all = books.books(gateway)?;
+    let newest = all.pop();
+    let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
+    let verdict = judge(newest.as_ref().map(|book| &book.cursor), &replaced, frame);
+    let (nonce, greeted) = match frame {
+        Frame::Hello(hello) => (hello.nonce, true),
+        _ => (0, false),
+    };
+    let mut taking = match (verdict, newest) {
+        (Verdict::NewEpoch { epoch }, newest) => {
+            open_book(books, gateway, newest.as_ref(), (epoch, nonce), now_ms)?
+        }
+        (Verdict::Fence(reason), Some(book)) => fence(books, book, reason, now_ms)?,
+        (Verdict::Refuse(reason), newest) => {
+            all.extend(newest);
+            set_aside(books, all, frame)?;
+            Taking::say(Answer::Refused(frame.epoch(), reason))
+        }
+        (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
+        (Verdict::Known, Some(book)) => {
+            let taking = hear(books, book, frame, now_ms)?;
+            Taking { known: true, ..taking.or_say(Answer::Ack) }
+        }
+        (Verdict::Resume, Some(book)) => {
+            hear(books, book, frame, now_ms)?.or_say(|epoch, seq| Answer::Resume(epoch, seq, nonce))
+        }
+        (Verdict::Heard, Some(book)) => hear(books, book, frame, now_ms)?.silently(),
+        // A stray frame, or a verdict that these books cannot come to.
+        (
+            Verdict::Ignore
+            | Verdict::Fence(_)
+            | Verdict::Apply { .. }
+            | Verdict::Known
+            | Verdict::Resume
+            | Verdict::Heard,
+            _,
+        ) => return Ok(Taking::default()),
+    };
+    taking.greeted = greeted;
+    Ok(taking)
+}
+
+impl Taking {
+    fn say(answer: Answer) -> Self {
+        Self { answer: Some(answer), known: true, ..Self::default() }
+    }
+}
+
+/// What was heard, before it is known what to say to it.
+struct Heard {
+    epoch: Uuid,
+    acked_seq: Seq,
+    refused: Option<String>,
+}
+
+impl Heard {
+    fn or_say(self, answer: impl FnOnce(Uuid, Seq) -> Answer) -> Taking {
+        match self.refused {
+            Some(reason) => Taking::say(Answer::Refused(self.epoch, reason)),
+            None => Taking::say(answer(self.epoch, self.acked_seq)),
+        }
+    }
+
+    fn silently(self) -> Taking {
+        let answer = self.refused.map(|reason| Answer::Refused(self.epoch, reason));
+        Taking { answer, known: true, ..Taking::default() }
+    }
+}
+
+/// Notes that a gateway was heard of, and what it has taken.
+fn hear<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<Heard, B::Error> {
+    let taken = match frame {
+        Frame::Hello(hello) => {
+            book.known_seq = book.known_seq.max(hello.ledger_seq);
+            Some(hello.taken)
+        }
+        Frame::Entries(entries) => Some(entries.taken),
+        Frame::Taken(taken) => Some(taken.taken),
+        _ => None,
+    };
+    let refused = match taken {
+        Some(taken) => count_taken(books, &mut book, taken)?,
+        None => None,
+    };
+    if let Some(reason) = &refused {
+        close(&mut book, reason);
+    }
+    note_seen(&mut book, now_ms);
+    books.save(&book)?;
+    Ok(Heard { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
+}
+
+/// Notes whether a gateway is connected to the broker; `seen` if it has just said so itself.
+/// Returns whether it has books.
+///
+/// # Errors
+/// If the keeper of the books fails.
+pub fn note_online<B: Books>(
+    books: &mut B,
+    gateway: &Topic,
+    online: bool,
+    seen: bool,
+    now_ms: i64,
+) -> Result<bool, B::Error> {
+    let Some(mut book) = books.books(gateway)?.pop() else {
+        return Ok(false);
+    };
+    book.online = online;
+    book.last_seen_ms = if seen { now_ms } else { book.last_seen_ms };
+    books.save(&book)?;
+    Ok(true)
+}
+
+fn note_seen(book: &mut Book, now_ms: i64) {
+    book.last_seen_ms = now_ms;
+    book.online = true;
+}
+
+fn close(book: &mut Book, reason: &str) {
+    book.cursor.fenced = Some(reason.into());
+    book.problem = Some(reason.into());
+}
+
+fn fence<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    reason: String,
+    now_ms: i64,
+) -> Result<Taking, B::Error> {
+    close(&mut book, &reason);
+    book.last_seen_ms = now_ms;
+    books.save(&book)?;
+    Ok(Taking::say(Answer::Refused(book.cursor.epoch, reason)))
+}
+
+/// Starts books for a database; a gateway that had another one is reported as replaced.
+fn open_book<B: Books>(
+    books: &mut B,
+    gateway: &Topic,
+    replaced: Option<&Book>,
+    (epoch, nonce): (Uuid, u64),
+    now_ms: i64,
+) -> Result<Taking, B::Error> {
+    if books.book_count()? >= HUB_GATEWAYS_MAX {
+        let reason = format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, that is all");
+        return Ok(Taking::say(Answer::Refused(epoch, reason)));
+    }
+    let mut book = Book::new(gateway, epoch, now_ms);
+    if let Some(old) = replaced {
+        books.save(&Book { online: false, ..old.clone() })?;
+        book.problem = (!old.retired).then(|| replaced_problem(old, epoch));
+    }
+    books.open(&mut book)?;
+    retire::bring_back(books, &mut book)?;
+    Ok(Taking::say(Answer::Resume(epoch, 0, nonce)))
+}
+
+fn replaced_problem(old: &Book, epoch: Uuid) -> String {
+    format!(
+        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} goes on; retire the old one to move its stock here, then count the stock",
+        old.cursor.epoch, old.cursor.acked_seq
+    )
+}
+
+/// Keeps what came too late, so that somebody can look at it.
+fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(), B::Error> {
+    let Frame::Entries(Entries { entries, .. }) = frame else {
+        return Ok(());
+    };
+    let epoch = frame.epoch();
+    let Some(mut book) = all.into_iter().find(|book| book.cursor.epoch == epoch) else {
+        return Ok(());
+    };
+    let late: Vec<Entry> =
+        entries.iter().filter(|entry| entry.seq > book.cursor.acked_seq).cloned().collect();
+    if late.is_empty() || book.aside >= ASIDE_MAX {
+        return Ok(());
+    }
+    book.aside = books.set_aside(book.id, &late)?;
+    book.known_seq = book.known_seq.max(late.last().map_or(0, |last| last.seq));
+    books.save(&book)
+}
+
+/// Applies new entries, if they lead to the ledger that the gateway says it has.
+fn apply<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    frame: &Frame,
+    skip: usize,
+    now_ms: i64,
+) -> Result<Taking, B::Error> {
+    let Frame::Entries(Entries { entries, checks, taken, .. }) = frame else {
+        return Ok(Taking::default());
+    };
+    let entries = &entries[skip..];
+    let before = book.clone();
+    let mut booking = Booking::new(books, &book, entries)?;
+    let mut landing = Landing::new(books, &mut book);
+    for entry in entries {
+        if !booking.book(entry, &mut landing)? {
+            return fence(books, before, not_ours(entry), now_ms);
+        }
+    }
+    let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
+    if booking.reached.chain != checks.chain {
+        return fence(books, before, diverged(last_seq), now_ms);
+    }
+    landing.save()?;
+    books.append(book.id, entries)?;
+    booking.save(books, &book)?;
+    if booking.reached.digest != checks.digest {
+        super::drift::note(&mut book, last_seq);
+    }
+    book.cursor.acked_seq = last_seq;
+    book.cursor.checks = *checks;
+    book.known_seq = book.known_seq.max(last_seq);
+    let refused = count_taken(books, &mut book, *taken)?;
+    if let Some(reason) = &refused {
+        close(&mut book, reason);
+    }
+    note_seen(&mut book, now_ms);
+    books.save(&book)?;
+    let granted = policy::replenish(books, &book, &booking)?;
+    let epoch = book.cursor.epoch;
+    let answer = refused.map_or(Answer::Ack(epoch, last_seq), |why| Answer::Refused(epoch, why));
+    let entries = entries.len() as u64;
+    Ok(Taking { entries, granted, ..Taking::say(answer) })
+}
+
+fn not_ours(entry: &Entry) -> String {
+    match entry.kind {
+        Kind::Grant | Kind::Recall => format!(
+            "entry {} books a {} of SKU {} that the hub has not made",
+            entry.seq,
+            entry.kind.as_str(),
+            entry.sku
+        ),
+        _ => diverged(entry.seq),
+    }
+}

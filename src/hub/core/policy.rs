@@ -1,0 +1,127 @@
+//! Replenishment: a gateway that runs low is granted more by itself, before it is short.
+//!
+//! The ledger is what asks: when its entries bring what is available below the low-water mark,
+//! the gateway is put at the end of those that wait for the SKU, and whoever waits is served in
+//! that order as soon as the pool has anything.
+
+use super::account::Booking;
+use super::books::{Book, Books, Held, Policy};
+use super::transfer::issue;
+use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
+use crate::sync::topic::Topic;
+
+/// Sets a SKU's policy, and follows it at once; returns the gateways that were granted something.
+///
+/// # Errors
+/// If the keeper of the books fails.
+pub fn set_policy<B: Books>(
+    books: &mut B,
+    sku: &Sku,
+    policy: Policy,
+) -> Result<Vec<Topic>, B::Error> {
+    books.save_policy(sku, policy)?;
+    let mut holders = Vec::new();
+    for (id, held) in books.holders(sku)? {
+        holders.push((books.book(id)?, held));
+    }
+    holders.sort_by(|(a, _), (b, _)| a.gateway.cmp(&b.gateway));
+    for (book, held) in &holders {
+        ask_if_low(books, book, sku, held, policy)?;
+    }
+    serve(books, sku, policy)
+}
+
+/// Follows the policies of the SKUs that a gateway's entries have changed.
+pub(super) fn replenish<B: Books>(
+    books: &mut B,
+    book: &Book,
+    booking: &Booking,
+) -> Result<Vec<Topic>, B::Error> {
+    let mut granted = Vec::new();
+    for (sku, account) in booking.accounts.iter().filter(|(_, account)| account.has_policy) {
+        if let Some(policy) = books.policy(sku)? {
+            ask_if_low(books, book, sku, &account.held, policy)?;
+            granted.extend(serve(books, sku, policy)?);
+        }
+    }
+    Ok(granted)
+}
+
+/// Serves those that wait for SKUs of which the pool has more now.
+pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<Topic>, B::Error> {
+    let mut granted = Vec::new();
+    for sku in skus {
+        if let Some(policy) = books.policy(sku)? {
+            granted.extend(serve(books, sku, policy)?);
+        }
+    }
+    Ok(granted)
+}
+
+fn ask_if_low<B: Books>(
+    books: &mut B,
+    book: &Book,
+    sku: &Sku,
+    held: &Held,
+    policy: Policy,
+) -> Result<(), B::Error> {
+    let waits = books.asks(sku)?.contains(&book.id);
+    match held.expected() < policy.low_water {
+        true if !waits && book.is_open() => books.ask(sku, book.id),
+        false if waits => books.unask(sku, book.id),
+        true | false => Ok(()),
+    }
+}
+
+fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Topic>, B::Error> {
+    let mut granted = Vec::new();
+    for id in books.asks(sku)? {
+        let mut book = books.book(id)?;
+        if !is_in_force(books, &book)? {
+            books.unask(sku, id)?;
+            continue;
+        }
+        let expected = books.held(id, sku)?.expected();
+        let given = grant(books, &mut book, sku, policy.target - expected)?;
+        if given > 0 {
+            granted.push(book.gateway);
+        }
+        if expected + given < policy.low_water {
+            // The pool is empty: whoever comes later waits behind this one.
+            break;
+        }
+        books.unask(sku, id)?;
+    }
+    Ok(granted)
+}
+
+fn is_in_force<B: Books>(books: &mut B, book: &Book) -> Result<bool, B::Error> {
+    let newest = books.books(&book.gateway)?.pop();
+    Ok(book.is_open() && newest.is_some_and(|newest| newest.id == book.id))
+}
+
+/// Grants what the pool has of what is needed; returns how much.
+fn grant<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    sku: &Sku,
+    needed: i64,
+) -> Result<i64, B::Error> {
+    let mut pool = books.standing(sku)?.pool.unwrap_or_default();
+    let given = needed.min(pool.unallotted);
+    let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
+        return Ok(0);
+    };
+    pool.unallotted -= given;
+    books.save_pools(&[(sku.clone(), pool)])?;
+    let request_id = own_request("replenish", book);
+    let line = Line { sku: sku.clone(), quantity };
+    issue(books, book, &request_id, Direction::Grant, &[line])?;
+    Ok(given)
+}
+
+/// Names a request that the hub makes itself: no client's has the like by accident.
+pub(super) fn own_request(what: &str, book: &Book) -> RequestId {
+    let (epoch, number) = (book.cursor.epoch.simple(), book.issued + 1);
+    RequestId::parse(&format!("{what}:{epoch}:{number}")).expect("short and plain")
+}

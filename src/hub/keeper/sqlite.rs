@@ -1,0 +1,104 @@
+//! The books in a SQLite file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
+
+use super::db::{Db, Row, Value};
+use super::schema;
+use crate::store::StoreError;
+
+/// `SGHB` in the file's header: these are a hub's books.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGHB");
+
+/// Opens the books for writing, or creates them.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    if let Some(directory) = path.parent() {
+        let failed = |source| StoreError::Directory { path: directory.into(), source };
+        std::fs::create_dir_all(directory).map_err(failed)?;
+    }
+    let mut db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.pragma_update(None, "synchronous", "full")?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    db.pragma_update(None, "cache_size", -32_768)?;
+    db.set_prepared_statement_cache_capacity(64);
+    create(&mut db)?;
+    Ok(db)
+}
+
+/// Opens books that are there for reading.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+fn create(db: &mut Connection) -> Result<(), StoreError> {
+    let known = i32::try_from(schema::VERSION).expect("a small number");
+    // Another worker may be creating them at this moment.
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 =
+        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let count = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = transaction.query_row(count, [], |row| row.get(0))?;
+    if (found, tables) == (0, 0) {
+        let tables = schema::tables("INTEGER", "TEXT", "BLOB", " STRICT, WITHOUT ROWID");
+        transaction.execute_batch(&tables)?;
+        transaction.pragma_update(None, "user_version", known)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        return Ok(transaction.commit()?);
+    }
+    match (application == APPLICATION_ID, found.cmp(&known)) {
+        (false, _) => Err(StoreError::NotOurs),
+        (true, std::cmp::Ordering::Equal) => Ok(()),
+        (true, std::cmp::Ordering::Less) => Err(StoreError::Older { found }),
+        (true, std::cmp::Ordering::Greater) => Err(StoreError::Newer { found, known }),
+    }
+}
+
+impl Db for Connection {
+    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+        let changed = self.prepare_cached(sql)?.execute(params_from_iter(values))?;
+        Ok(changed as u64)
+    }
+
+    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.prepare_cached(sql)?;
+        let columns = statement.column_count();
+        let rows = statement.query_map(params_from_iter(values), |row| {
+            (0..columns).map(|column| Ok(row.get_ref(column)?.into())).collect()
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(number) => Self::Int(number),
+            // No column of the books holds such a number: reading it as one will say so.
+            ValueRef::Real(number) => Self::Text(number.to_string()),
+            ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),
+        }
+    }
+}

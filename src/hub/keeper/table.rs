@@ -1,0 +1,384 @@
+//! The books in tables, the same for each database.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::db::{Columns, Db, Row, Value, packed};
+use super::rows::{
+    BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
+};
+use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
+use crate::stock::{Entry, RequestId, Sku};
+use crate::store::StoreError;
+use crate::sync::catalogue::Listing;
+use crate::sync::topic::Topic;
+
+/// Rows that one statement reads or writes, when there are many: each is a way to the database
+/// and back.
+const ROWS: usize = 64;
+
+/// The books within a transaction.
+pub(in crate::hub) struct Table<'a> {
+    db: &'a mut dyn Db,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(db: &'a mut dyn Db) -> Self {
+        Self { db }
+    }
+
+    /// Nothing is known of any connection any more.
+    pub(in crate::hub) fn set_all_offline(&mut self) -> Result<(), StoreError> {
+        self.db.execute("UPDATE book SET online = 0 WHERE online = 1", &[])?;
+        Ok(())
+    }
+
+    /// Every gateway whose database is open, with its epoch and how far its ledger is in the
+    /// books.
+    pub(in crate::hub) fn positions(&mut self) -> Result<Vec<(Topic, (Uuid, u64))>, StoreError> {
+        let sql = "SELECT * FROM book WHERE fenced IS NULL
+                   AND id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
+        let read = |row: Row| {
+            let book = read_book(row)?;
+            Ok((book.gateway, (book.cursor.epoch, book.cursor.acked_seq)))
+        };
+        self.db.query(sql, &[])?.into_iter().map(read).collect()
+    }
+
+    fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Columns>, StoreError> {
+        Ok(self.db.query(sql, values)?.pop().map(Columns::of))
+    }
+
+    /// Writes rows of one width, many at a time; `tail` says what to do with those that are there.
+    fn put<const N: usize>(
+        &mut self,
+        table: &str,
+        rows: &[[Value; N]],
+        tail: &str,
+    ) -> Result<(), StoreError> {
+        let mut chunks = rows.chunks_exact(ROWS);
+        for chunk in &mut chunks {
+            self.db.execute(&insert(table, N, ROWS, tail), &chunk.concat())?;
+        }
+        let one = insert(table, N, 1, tail);
+        for row in chunks.remainder() {
+            self.db.execute(&one, row)?;
+        }
+        Ok(())
+    }
+
+    /// What a query finds of SKUs, many at a time. `{skus}` stands for them; the first column is
+    /// the SKU, `first` are the values before the SKUs.
+    fn find(
+        &mut self,
+        sql: &str,
+        first: &[Value],
+        skus: &[Sku],
+    ) -> Result<BTreeMap<String, Columns>, StoreError> {
+        let mut found = BTreeMap::new();
+        for chunk in skus.chunks(ROWS) {
+            // Always one of two statements, so that they are prepared once.
+            let width = if chunk.len() == 1 { 1 } else { ROWS };
+            let padded = chunk.iter().chain(std::iter::repeat(&chunk[0])).take(width);
+            let texts = padded.map(|sku| Value::text(sku.as_str()));
+            let values: Vec<Value> = first.iter().cloned().chain(texts).collect();
+            let list = places(first.len() + 1, width);
+            for row in self.db.query(&sql.replace("{skus}", &list), &values)? {
+                let mut row = Columns::of(row);
+                found.insert(row.text()?, row);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
+fn insert(table: &str, width: usize, rows: usize, tail: &str) -> String {
+    let rows: Vec<String> =
+        (0..rows).map(|row| format!("({})", places(row * width + 1, width))).collect();
+    format!("INSERT INTO {table} VALUES {} {tail}", rows.join(", "))
+}
+
+const SET_BOOK: &str = "ON CONFLICT (id) DO UPDATE SET acked_seq = excluded.acked_seq,
+    digest = excluded.digest, chain = excluded.chain, fenced = excluded.fenced,
+    known_seq = excluded.known_seq, issued = excluded.issued, taken = excluded.taken,
+    landed = excluded.landed, retired = excluded.retired, problem = excluded.problem,
+    searching = excluded.searching, differing = excluded.differing, aside = excluded.aside,
+    last_seen_ms = excluded.last_seen_ms, online = excluded.online";
+const SET_HELD: &str = "ON CONFLICT (sku, book) DO UPDATE SET on_hand = excluded.on_hand,
+    reserved = excluded.reserved, in_transit = excluded.in_transit";
+const SET_POOL: &str = "ON CONFLICT (sku) DO UPDATE SET received = excluded.received,
+    adjusted = excluded.adjusted, deducted = excluded.deducted,
+    unallotted = excluded.unallotted, in_transit = excluded.in_transit";
+
+impl Books for Table<'_> {
+    type Error = StoreError;
+
+    fn book_count(&mut self) -> Result<usize, StoreError> {
+        let count = self.one("SELECT count(*) FROM book", &[])?;
+        let count = count.map_or(Ok(0), |mut row| row.number())?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn books(&mut self, gateway: &Topic) -> Result<Vec<Book>, StoreError> {
+        let sql = "SELECT * FROM book WHERE site = $1 AND gateway = $2 ORDER BY id";
+        let of = [Value::text(&gateway.site), Value::text(&gateway.gateway)];
+        self.db.query(sql, &of)?.into_iter().map(read_book).collect()
+    }
+
+    fn book(&mut self, id: i64) -> Result<Book, StoreError> {
+        let found = self.db.query("SELECT * FROM book WHERE id = $1", &[Value::Int(id)])?.pop();
+        let missing = || StoreError::Damaged(format!("there is no book {id}"));
+        read_book(found.ok_or_else(missing)?)
+    }
+
+    fn open(&mut self, book: &mut Book) -> Result<(), StoreError> {
+        let last = self.one("SELECT coalesce(max(id), 0) FROM book", &[])?;
+        book.id = last.map_or(Ok(0), |mut row| row.int())? + 1;
+        self.save(book)
+    }
+
+    fn save(&mut self, book: &Book) -> Result<(), StoreError> {
+        self.put::<BOOK_COLUMNS>("book", &[book_row(book)], SET_BOOK)
+    }
+
+    fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), StoreError> {
+        let rows: Vec<_> = entries.iter().map(|entry| entry_row(book, entry)).collect();
+        self.put("entry", &rows, "")
+    }
+
+    fn ledger_sums(&mut self, book: i64) -> Result<Vec<(Sku, i64, i64)>, StoreError> {
+        let sql = "SELECT sku, CAST(sum(change) AS {int}), CAST(sum(reserved_change) AS {int})
+                   FROM entry WHERE book = $1 GROUP BY sku ORDER BY sku";
+        let rows = self.db.query(&sql.replace("{int}", "BIGINT"), &[Value::Int(book)])?;
+        let read = |row: Row| {
+            let mut row = Columns::of(row);
+            Ok((row.id(Sku::parse)?, row.int()?, row.int()?))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Result<u64, StoreError> {
+        let rows: Vec<_> = entries.iter().map(|entry| entry_row(book, entry)).collect();
+        self.put("aside", &rows, "ON CONFLICT (book, seq) DO NOTHING")?;
+        let sql = "SELECT count(*) FROM aside WHERE book = $1";
+        self.one(sql, &[Value::Int(book)])?.map_or(Ok(0), |mut row| row.number())
+    }
+
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, StoreError> {
+        let sql = "SELECT sku, on_hand, reserved, in_transit FROM held
+                   WHERE book = $1 AND sku IN ({skus})";
+        let mut held = self.find(sql, &[Value::Int(book)], skus)?;
+        let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
+                   WHERE sku IN ({skus})";
+        let mut pools = self.find(sql, &[], skus)?;
+        let policies = self.find("SELECT sku FROM policy WHERE sku IN ({skus})", &[], skus)?;
+        let account = |sku: &Sku| {
+            let sku = sku.as_str();
+            Ok(Accounts {
+                held: held.remove(sku).map(read_held).transpose()?.unwrap_or_default(),
+                pool: pools.remove(sku).map(read_pool).transpose()?.unwrap_or_default(),
+                has_policy: policies.contains_key(sku),
+            })
+        };
+        skus.iter().map(account).collect()
+    }
+
+    fn held(&mut self, book: i64, sku: &Sku) -> Result<Held, StoreError> {
+        let sql = "SELECT on_hand, reserved, in_transit FROM held WHERE sku = $1 AND book = $2";
+        let row = self.one(sql, &[Value::text(sku.as_str()), Value::Int(book)])?;
+        Ok(row.map(read_held).transpose()?.unwrap_or_default())
+    }
+
+    fn all_held(&mut self, book: i64) -> Result<Vec<(Sku, Held)>, StoreError> {
+        let sql = "SELECT sku, on_hand, reserved, in_transit FROM held WHERE book = $1
+                   ORDER BY sku";
+        let read = |row: Row| {
+            let mut row = Columns::of(row);
+            Ok((row.id(Sku::parse)?, read_held(row)?))
+        };
+        self.db.query(sql, &[Value::Int(book)])?.into_iter().map(read).collect()
+    }
+
+    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Held)>, StoreError> {
+        let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1
+                   ORDER BY book";
+        let read = |row: Row| {
+            let mut row = Columns::of(row);
+            Ok((row.int()?, read_held(row)?))
+        };
+        self.db.query(sql, &[Value::text(sku.as_str())])?.into_iter().map(read).collect()
+    }
+
+    fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Result<(), StoreError> {
+        let row = |(sku, held): &(Sku, Held)| {
+            let Held { on_hand, reserved, in_transit } = *held;
+            let figures = [on_hand, reserved, in_transit].map(Value::Int);
+            let [on_hand, reserved, in_transit] = figures;
+            [Value::text(sku.as_str()), Value::Int(book), on_hand, reserved, in_transit]
+        };
+        let rows: Vec<_> = held.iter().map(row).collect();
+        self.put("held", &rows, SET_HELD)
+    }
+
+    fn standing(&mut self, sku: &Sku) -> Result<Standing, StoreError> {
+        let of = [Value::text(sku.as_str())];
+        let sql = "SELECT received, adjusted, deducted, unallotted, in_transit FROM pool
+                   WHERE sku = $1";
+        let pool = self.one(sql, &of)?.map(read_pool).transpose()?;
+        let listed = self.one("SELECT n FROM listing WHERE sku = $1", &of)?.is_some();
+        Ok(Standing { pool, listed })
+    }
+
+    fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), StoreError> {
+        let row = |(sku, pool): &(Sku, Pool)| {
+            let Pool { received, adjusted, deducted, unallotted, in_transit } = *pool;
+            let sums = [received, adjusted, deducted, unallotted, in_transit].map(Value::Int);
+            let [received, adjusted, deducted, unallotted, in_transit] = sums;
+            [Value::text(sku.as_str()), received, adjusted, deducted, unallotted, in_transit]
+        };
+        let rows: Vec<_> = pools.iter().map(row).collect();
+        self.put("pool", &rows, SET_POOL)
+    }
+
+    fn save_transfer(&mut self, book: i64, issued: &Issued) -> Result<(), StoreError> {
+        let tail = "ON CONFLICT (book, number) DO UPDATE SET
+                    returned = excluded.returned, closed = excluded.closed";
+        self.put("transfer", &[issued_row(book, issued)], tail)
+    }
+
+    fn transfers_behind(
+        &mut self,
+        book: i64,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<Issued>, StoreError> {
+        let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
+                   WHERE book = $1 AND number > $2 ORDER BY number LIMIT $3";
+        let of = [Value::Int(book), Value::number(number), Value::number(limit as u64)];
+        self.db.query(sql, &of)?.into_iter().map(read_issued).collect()
+    }
+
+    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<Issued>, StoreError> {
+        let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
+                   WHERE request_id = $1 ORDER BY book, number";
+        let rows = self.db.query(sql, &[Value::text(request_id.as_str())])?;
+        rows.into_iter().map(read_issued).collect()
+    }
+
+    fn remembered(&mut self, request_id: &RequestId) -> Result<Option<Remembered>, StoreError> {
+        let sql = "SELECT remembered FROM request WHERE id = $1";
+        let row = self.one(sql, &[Value::text(request_id.as_str())])?;
+        row.map(|mut row| row.packed()).transpose()
+    }
+
+    fn request_count(&mut self) -> Result<u64, StoreError> {
+        let row = self.one("SELECT coalesce(max(n), 0) FROM request", &[])?;
+        row.map_or(Ok(0), |mut row| row.number())
+    }
+
+    fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Result<(), StoreError> {
+        let n = Value::number(self.request_count()? + 1);
+        self.put("request", &[[n, Value::text(id.as_str()), packed(remembered)]], "")
+    }
+
+    fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, StoreError> {
+        let sql = "SELECT low_water, target FROM policy WHERE sku = $1";
+        let row = self.one(sql, &[Value::text(sku.as_str())])?;
+        row.map(|mut row| Ok(Policy { low_water: row.int()?, target: row.int()? })).transpose()
+    }
+
+    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), StoreError> {
+        let Policy { low_water, target } = policy;
+        let row = [Value::text(sku.as_str()), Value::Int(low_water), Value::Int(target)];
+        let tail = "ON CONFLICT (sku) DO UPDATE SET low_water = excluded.low_water,
+                    target = excluded.target";
+        self.put("policy", &[row], tail)
+    }
+
+    fn asks(&mut self, sku: &Sku) -> Result<Vec<i64>, StoreError> {
+        let rows = self.db.query(
+            "SELECT book FROM ask WHERE sku = $1 ORDER BY n",
+            &[Value::text(sku.as_str())],
+        )?;
+        rows.into_iter().map(|row| Columns::of(row).int()).collect()
+    }
+
+    fn ask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
+        let last = self.one("SELECT coalesce(max(n), 0) FROM ask", &[])?;
+        let n = last.map_or(Ok(0), |mut row| row.int())? + 1;
+        let row = [Value::Int(n), Value::text(sku.as_str()), Value::Int(book)];
+        self.put("ask", &[row], "")
+    }
+
+    fn unask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
+        let of = [Value::text(sku.as_str()), Value::Int(book)];
+        self.db.execute("DELETE FROM ask WHERE sku = $1 AND book = $2", &of)?;
+        Ok(())
+    }
+
+    fn catalogue(&mut self) -> Result<Vec<Listing>, StoreError> {
+        let sql = "SELECT n, sku, name, barcodes FROM listing ORDER BY sku";
+        let rows = self.db.query(sql, &[])?;
+        rows.into_iter().map(|row| Ok(read_listing(row)?.1)).collect()
+    }
+
+    fn last_listing(&mut self) -> Result<u64, StoreError> {
+        let row = self.one("SELECT coalesce(max(n), 0) FROM listing", &[])?;
+        row.map_or(Ok(0), |mut row| row.number())
+    }
+
+    fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), StoreError> {
+        let row = [
+            Value::text(listing.sku.as_str()),
+            Value::number(number),
+            Value::or_null(listing.name.as_deref()),
+            Value::text(&listing.barcodes.join(" ")),
+        ];
+        let tail = "ON CONFLICT (sku) DO UPDATE SET n = excluded.n, name = excluded.name,
+                    barcodes = excluded.barcodes";
+        self.put("listing", &[row], tail)
+    }
+
+    fn listings_behind(
+        &mut self,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Listing)>, StoreError> {
+        let sql = "SELECT n, sku, name, barcodes FROM listing WHERE n > $1 ORDER BY n LIMIT $2";
+        let of = [Value::number(number), Value::number(limit as u64)];
+        self.db.query(sql, &of)?.into_iter().map(read_listing).collect()
+    }
+}
+
+fn read_held(mut row: Columns) -> Result<Held, StoreError> {
+    Ok(Held { on_hand: row.int()?, reserved: row.int()?, in_transit: row.int()? })
+}
+
+fn read_pool(mut row: Columns) -> Result<Pool, StoreError> {
+    Ok(Pool {
+        received: row.int()?,
+        adjusted: row.int()?,
+        deducted: row.int()?,
+        unallotted: row.int()?,
+        in_transit: row.int()?,
+    })
+}
+
+fn read_listing(row: Row) -> Result<(u64, Listing), StoreError> {
+    let mut row = Columns::of(row);
+    let number = row.number()?;
+    let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
+    let barcodes = barcodes.split_whitespace().map(Into::into).collect();
+    Ok((number, Listing { sku, name, barcodes }))
+}
+
+/// The columns of entries kept aside are those of entries.
+pub(in crate::hub) fn aside_sql() -> String {
+    format!("SELECT {ENTRY_COLUMNS} FROM aside WHERE book = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+}
