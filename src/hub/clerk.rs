@@ -196,12 +196,12 @@ fn handle(
             touched.extend(told);
         }
         Job::Lost => books.set_all_offline()?,
-        Job::Announce => outcome.answers.extend(
-            books
-                .positions()?
-                .into_iter()
-                .map(|(topic, (epoch, acked_seq))| (topic, Answer::Resume(epoch, acked_seq, 0))),
-        ),
+        Job::Announce => {
+            for book in books.open_books()? {
+                let answer = Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                outcome.answers.insert(book.gateway, answer);
+            }
+        }
         Job::Tick => touched.extend(downlink.waiting()),
     }
     Ok(())
@@ -214,12 +214,13 @@ fn take_answer(
     topic: &Topic,
     frame: Frame,
 ) -> Result<(), StoreError> {
-    let (seq, content) = match frame {
-        Frame::Sums(answer) => (answer.seq, Content::Sums(answer.content)),
-        Frame::Figures(answer) => (answer.seq, Content::Figures(answer.content)),
-        _ => return Ok(()),
-    };
-    downlink.answered(books, topic, seq, &content)
+    if let Frame::Sums(answer) = frame {
+        downlink.answered(books, topic, answer.seq, &Content::Sums(answer.content))
+    } else if let Frame::Figures(answer) = frame {
+        downlink.answered(books, topic, answer.seq, &Content::Figures(answer.content))
+    } else {
+        Ok(())
+    }
 }
 
 /// One answer for two: where the hub stands now, and the greeting that is answered by it.

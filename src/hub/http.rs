@@ -253,7 +253,7 @@ impl Desk {
         let count = listings.len();
         let changed = self.change(move |books, told| {
             let changed = publish(books, listings)?;
-            told.extend(books.positions()?.into_iter().map(|(topic, _)| topic));
+            told.extend(books.open_books()?.into_iter().map(|book| book.gateway));
             Ok(changed)
         });
         Ok(json(&serde_json::json!({ "listings": count, "changed": changed.await? })))
@@ -420,13 +420,11 @@ fn refused(request_id: &RequestId, no: No) -> Problem {
 
 fn at_hub(refusal: &Refusal, replayed: bool) -> Problem {
     let problem = Problem::refused(refusal, replayed);
-    match refusal {
-        Refusal::UnknownSku { sku } => Problem {
-            message: format!("SKU {sku} is not in the books; receive it first"),
-            ..problem
-        },
-        _ => problem,
-    }
+    let Refusal::UnknownSku { sku } = refusal else {
+        return problem;
+    };
+    let message = format!("SKU {sku} is not in the books; receive it first");
+    Problem { message, ..problem }
 }
 
 fn no_such(segments: &[&str], path: &str) -> Problem {

@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::catalogue::Listing;
+use super::columns;
 use super::drift::{Figures, Part, Sums};
 pub use super::envelope::FrameError;
-use super::envelope::{HEADER_BYTES, body, open, part, plain, seal};
-use crate::limits::{
-    FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, STOCK_MAX, TRANSFER_LINES_MAX,
-};
-use crate::stock::{Checks, Entry, Kind, OrderId, Posted, RequestId, Seq, Sku, Taken, Transfer};
+use super::envelope::{HEADER_BYTES, body, open, plain, seal};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, TRANSFER_LINES_MAX};
+use crate::stock::{Checks, Entry, Posted, Seq, Taken, Transfer};
 
 const HELLO: u8 = 1;
 const ENTRIES: u8 = 2;
@@ -196,23 +195,14 @@ impl From<Epoch> for Uuid {
 }
 
 #[derive(Serialize, Deserialize)]
-struct EntriesHead {
+struct EntriesBody<'a> {
     epoch: Epoch,
     first_seq: Seq,
     checks: Checks,
     count: u32,
     taken: Taken,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Row {
-    kind: u8,
-    sku: Sku,
-    change: i64,
-    reserved_change: i64,
-    order_id: Option<OrderId>,
-    request_id: RequestId,
-    at_ms: i64,
+    /// See [`columns`].
+    columns: &'a [u8],
 }
 
 impl Frame {
@@ -233,6 +223,24 @@ impl Frame {
             Self::Probe(probe) => probe.epoch,
         };
         epoch.into()
+    }
+
+    /// What its gateway has taken, if it says so.
+    pub fn taken(&self) -> Option<Taken> {
+        match self {
+            Self::Hello(hello) => Some(hello.taken),
+            Self::Entries(entries) => Some(entries.taken),
+            Self::Taken(taken) => Some(taken.taken),
+            Self::Behind(_)
+            | Self::Sums(_)
+            | Self::Figures(_)
+            | Self::Resume(_)
+            | Self::Ack(_)
+            | Self::Refused(_)
+            | Self::Transfers(_)
+            | Self::Catalogue(_)
+            | Self::Probe(_) => None,
+        }
     }
 
     /// Whether it is a gateway that sends such a frame, and not the hub.
@@ -257,12 +265,9 @@ impl Frame {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => seal(HELLO, &plain(hello)),
-            Self::Entries(Entries { epoch, checks, taken, entries }) => {
-                let rows: Vec<u8> = entries.iter().flat_map(|entry| plain(&row(entry))).collect();
-                let count = u32::try_from(entries.len()).expect("at most a thousand a frame");
-                let (first_seq, epoch) = (entries[0].seq, *epoch);
-                let head = EntriesHead { epoch, first_seq, checks: *checks, count, taken: *taken };
-                seal_entries(&head, &rows)
+            Self::Entries(entries) => {
+                let Entries { epoch, checks, taken, entries } = entries;
+                seal_entries(*epoch, entries, *checks, *taken, &columns::encode(entries))
             }
             Self::Resume(resume) => seal(RESUME, &plain(resume)),
             Self::Ack(position) => seal(ACK, &plain(position)),
@@ -306,47 +311,39 @@ impl Frame {
 /// # Panics
 /// If there are none: there is nothing to send then.
 pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
-    /// The epoch, and seven numbers of at most ten bytes.
-    const HEAD_BYTES_MAX: usize = 16 + 7 * 10;
-    let first_seq = posted.first().expect("the caller has something to send").entry.seq;
-    let mut rows = Vec::new();
-    let mut count = 0;
-    for Posted { entry, .. } in &posted[..posted.len().min(FRAME_ENTRIES_MAX)] {
-        let encoded = plain(&row(entry));
-        if HEADER_BYTES + HEAD_BYTES_MAX + rows.len() + encoded.len() > FRAME_BYTES_MAX {
-            break;
-        }
-        rows.extend(encoded);
-        count += 1;
-    }
-    let checks = posted[count as usize - 1].checks;
-    let head = EntriesHead { epoch: epoch.into(), first_seq, checks, count, taken };
-    (seal_entries(&head, &rows), count as usize)
+    /// The epoch, and eight numbers of at most ten bytes.
+    const HEAD_BYTES_MAX: usize = 16 + 8 * 10;
+    let posted = &posted[..posted.len().min(FRAME_ENTRIES_MAX)];
+    let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
+    let limit = FRAME_BYTES_MAX - HEADER_BYTES - HEAD_BYTES_MAX;
+    let (columns, count) = columns::pack(&entries, limit);
+    let checks = posted[count - 1].checks;
+    (seal_entries(epoch.into(), &entries[..count], checks, taken, &columns), count)
 }
 
-fn seal_entries(head: &EntriesHead, rows: &[u8]) -> Vec<u8> {
-    let mut body = plain(head);
-    body.extend(rows);
-    seal(ENTRIES, &body)
+fn seal_entries(
+    epoch: Epoch,
+    entries: &[Entry],
+    checks: Checks,
+    taken: Taken,
+    columns: &[u8],
+) -> Vec<u8> {
+    let count = u32::try_from(entries.len()).expect("at most a thousand entries a frame");
+    let first_seq = entries[0].seq;
+    seal(ENTRIES, &plain(&EntriesBody { epoch, first_seq, checks, count, taken, columns }))
 }
 
-fn decode_entries(body: &[u8]) -> Result<Entries, FrameError> {
-    let (head, mut rest) = part::<EntriesHead>(body)?;
-    let count = usize::try_from(head.count).unwrap_or(usize::MAX);
-    if !(1..=FRAME_ENTRIES_MAX).contains(&count) {
+fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
+    let EntriesBody { epoch, first_seq, checks, count, taken, columns } = body(bytes)?;
+    let entries = usize::try_from(count).unwrap_or(usize::MAX);
+    if !(1..=FRAME_ENTRIES_MAX).contains(&entries) {
         return Err(FrameError::Body("the number of entries is out of range"));
     }
-    let last_seq = head.first_seq.checked_add(u64::from(head.count) - 1);
-    if head.first_seq == 0 || last_seq.is_none_or(|seq| i64::try_from(seq).is_err()) {
+    let last_seq = first_seq.checked_add(u64::from(count) - 1);
+    if first_seq == 0 || last_seq.is_none_or(|seq| i64::try_from(seq).is_err()) {
         return Err(FrameError::Body("the position is out of range"));
     }
-    let mut entries = Vec::with_capacity(count);
-    for seq in head.first_seq..head.first_seq + u64::from(head.count) {
-        let (row, after) = part::<Row>(rest)?;
-        entries.push(row.entry(seq)?);
-        rest = after;
-    }
-    let EntriesHead { epoch, checks, taken, .. } = head;
+    let entries = columns::decode(columns, first_seq, entries)?;
     Ok(Entries { epoch, checks, taken, entries })
 }
 
@@ -363,38 +360,6 @@ fn checked(transfers: Transfers) -> Result<Transfers, FrameError> {
         return Err(FrameError::Body("there is a gap between transfers"));
     }
     Ok(transfers)
-}
-
-fn row(entry: &Entry) -> Row {
-    Row {
-        kind: entry.kind.code(),
-        sku: entry.sku.clone(),
-        change: entry.change,
-        reserved_change: entry.reserved_change,
-        order_id: entry.order_id.clone(),
-        request_id: entry.request_id.clone(),
-        at_ms: entry.at_ms,
-    }
-}
-
-impl Row {
-    fn entry(self, seq: Seq) -> Result<Entry, FrameError> {
-        let kind = Kind::from_code(self.kind);
-        let changes = [self.change, self.reserved_change];
-        if changes.iter().any(|change| change.unsigned_abs() > STOCK_MAX.unsigned_abs()) {
-            return Err(FrameError::Body("a change is out of range"));
-        }
-        Ok(Entry {
-            seq,
-            kind: kind.ok_or(FrameError::Body("an entry is of an unknown kind"))?,
-            sku: self.sku,
-            change: self.change,
-            reserved_change: self.reserved_change,
-            order_id: self.order_id,
-            request_id: self.request_id,
-            at_ms: self.at_ms,
-        })
-    }
 }
 
 #[cfg(test)]

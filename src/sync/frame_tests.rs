@@ -1,16 +1,22 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stock::{Chain, Digest};
+use crate::stock::{Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku};
 
 /// Frames as they are on the wire, for ever; written as hexadecimal digits.
-const GOLDEN: [&str; 6] = [
+const GOLDEN: [&str; 12] = [
     include_str!("../../tests/golden/hello.hex"),
     include_str!("../../tests/golden/entries.hex"),
     include_str!("../../tests/golden/resume.hex"),
     include_str!("../../tests/golden/ack.hex"),
     include_str!("../../tests/golden/refused.hex"),
     include_str!("../../tests/golden/behind.hex"),
+    include_str!("../../tests/golden/taken.hex"),
+    include_str!("../../tests/golden/transfers.hex"),
+    include_str!("../../tests/golden/catalogue.hex"),
+    include_str!("../../tests/golden/probe.hex"),
+    include_str!("../../tests/golden/sums.hex"),
+    include_str!("../../tests/golden/figures.hex"),
 ];
 
 #[test]
@@ -56,10 +62,44 @@ fn other_versions_and_kinds_are_told_apart_from_damage() {
 }
 
 #[test]
+fn what_a_newer_program_puts_behind_the_last_field_is_left_alone() {
+    for frame in samples() {
+        let whole = frame.encode();
+        let longer = [&whole[HEADER_BYTES..], b"and more"].concat();
+        assert_eq!(Frame::decode(&seal(whole[3], &longer)), Ok(frame));
+    }
+}
+
+#[test]
+fn transfers_have_no_gap_and_lines_of_a_stock_that_can_be() {
+    let mut gap = vec![transfer(4, "a", Direction::Grant), transfer(6, "b", Direction::Grant)];
+    let frame = |transfers| Transfers { epoch: epoch(), transfers };
+    let sealed = |transfers| Frame::decode(&seal(TRANSFERS, &plain(&frame(transfers))));
+    assert!(sealed(gap.clone()).is_err());
+    assert!(sealed(vec![]).is_err());
+    gap.truncate(1);
+    assert!(sealed(gap.clone()).is_ok());
+    gap[0].lines.clear();
+    assert!(sealed(gap).is_err());
+    let mut body = plain(&frame(vec![transfer(1, "a", Direction::Grant)]));
+    assert_eq!(body.pop(), Some(1), "the last quantity");
+    for quantity in [0, i64::MAX.unsigned_abs(), u64::MAX] {
+        let body = [body.clone(), plain(&quantity)].concat();
+        assert!(Frame::decode(&seal(TRANSFERS, &body)).is_err(), "{quantity}");
+    }
+}
+
+#[test]
 fn counts_are_checked_before_anything_is_allocated() {
     for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
-        let head =
-            EntriesHead { epoch: epoch(), first_seq, checks: checks(0), count, taken: taken() };
+        let head = EntriesBody {
+            epoch: epoch(),
+            first_seq,
+            checks: checks(0),
+            count,
+            taken: taken(),
+            columns: &[],
+        };
         let frame = seal(ENTRIES, &plain(&head));
         assert!(matches!(Frame::decode(&frame), Err(FrameError::Body(_))), "{first_seq} {count}");
     }
@@ -93,7 +133,7 @@ proptest! {
 
     #[test]
     fn a_sealed_body_of_any_content_never_panics(
-        kind in 0..8_u8,
+        kind in 0..14_u8,
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         if let Ok(frame) = Frame::decode(&seal(kind, &body)) {
@@ -123,6 +163,11 @@ fn samples() -> Vec<Frame> {
         entries: vec![reserved, entry(302, "Grün")],
     };
     let reason = "an older copy was put back".into();
+    let grant = transfer(4, "po-7", Direction::Grant);
+    let recall = transfer(5, "back-1", Direction::Recall);
+    let part = Part { bits: 8, prefix: 0xa5 };
+    let sums = (0..16).map(|n| Digest(n << 56 | n)).collect();
+    let figures = vec![(Sku::parse("85123A").unwrap(), 94, 5)];
     vec![
         Frame::Hello(hello),
         Frame::Entries(entries),
@@ -130,7 +175,33 @@ fn samples() -> Vec<Frame> {
         Frame::Ack(position),
         Frame::Refused(Refused { epoch: epoch(), reason }),
         Frame::Behind(Behind { position, ledger_seq: 7 }),
+        Frame::Taken(TakenUpTo { epoch: epoch(), taken: taken() }),
+        Frame::Transfers(Transfers { epoch: epoch(), transfers: vec![grant, recall] }),
+        Frame::Catalogue(catalogue()),
+        Frame::Probe(Probe { epoch: epoch(), part }),
+        Frame::Sums(Answer { epoch: epoch(), seq: 300, content: Sums { part, sums } }),
+        Frame::Figures(Answer { epoch: epoch(), seq: 300, content: Figures { part, figures } }),
     ]
+}
+
+fn transfer(number: u64, request_id: &str, direction: Direction) -> Transfer {
+    let request_id = RequestId::parse(request_id).unwrap();
+    let line = |sku: &str, units| Line {
+        sku: Sku::parse(sku).unwrap(),
+        quantity: Quantity::of_line(units).unwrap(),
+    };
+    Transfer { number, request_id, direction, lines: vec![line("85123A", 24), line("Grün", 1)] }
+}
+
+fn catalogue() -> Catalogue {
+    let listing = |sku: &str, name: Option<&str>, barcodes: &[&str]| Listing {
+        sku: Sku::parse(sku).unwrap(),
+        name: name.map(Into::into),
+        barcodes: barcodes.iter().map(ToString::to_string).collect(),
+    };
+    let lamp = listing("85123A", Some("Lamp, white"), &["4006381333931", "036000291452"]);
+    let listings = vec![lamp, listing("Grün", None, &[])];
+    Catalogue { epoch: epoch(), after: 12, up_to: 14, listings }
 }
 
 fn entry(seq: Seq, sku: &str) -> Entry {

@@ -17,6 +17,7 @@
 //! decisions out. [`UpLink`] and the hub's inlet are the shells that own the sockets.
 
 pub mod catalogue;
+pub mod columns;
 pub mod drift;
 pub mod envelope;
 pub mod frame;

@@ -56,10 +56,8 @@ pub fn take<B: Books>(
     let newest = all.pop();
     let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &replaced, frame);
-    let (nonce, greeted) = match frame {
-        Frame::Hello(hello) => (hello.nonce, true),
-        _ => (0, false),
-    };
+    let greeting = if let Frame::Hello(hello) = frame { Some(hello.nonce) } else { None };
+    let nonce = greeting.unwrap_or(0);
     let mut taking = match (verdict, newest) {
         (Verdict::NewEpoch { epoch }, newest) => {
             open_book(books, gateway, newest.as_ref(), (epoch, nonce), now_ms)?
@@ -90,7 +88,7 @@ pub fn take<B: Books>(
             _,
         ) => return Ok(Taking::default()),
     };
-    taking.greeted = greeted;
+    taking.greeted = greeting.is_some();
     Ok(taking)
 }
 
@@ -128,16 +126,10 @@ fn hear<B: Books>(
     frame: &Frame,
     now_ms: i64,
 ) -> Result<Heard, B::Error> {
-    let taken = match frame {
-        Frame::Hello(hello) => {
-            book.known_seq = book.known_seq.max(hello.ledger_seq);
-            Some(hello.taken)
-        }
-        Frame::Entries(entries) => Some(entries.taken),
-        Frame::Taken(taken) => Some(taken.taken),
-        _ => None,
-    };
-    let refused = match taken {
+    if let Frame::Hello(hello) = frame {
+        book.known_seq = book.known_seq.max(hello.ledger_seq);
+    }
+    let refused = match frame.taken() {
         Some(taken) => count_taken(books, &mut book, taken)?,
         None => None,
     };
@@ -287,13 +279,9 @@ fn apply<B: Books>(
 }
 
 fn not_ours(entry: &Entry) -> String {
-    match entry.kind {
-        Kind::Grant | Kind::Recall => format!(
-            "entry {} books a {} of SKU {} that the hub has not made",
-            entry.seq,
-            entry.kind.as_str(),
-            entry.sku
-        ),
-        _ => diverged(entry.seq),
+    if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
+        return diverged(entry.seq);
     }
+    let (seq, what, sku) = (entry.seq, entry.kind.as_str(), &entry.sku);
+    format!("entry {seq} books a {what} of SKU {sku} that the hub has not made")
 }

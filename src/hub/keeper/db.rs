@@ -65,7 +65,9 @@ impl Columns {
     pub(in crate::hub) fn int(&mut self) -> Result<i64, StoreError> {
         match self.next() {
             Value::Int(number) => Ok(number),
-            other => Err(damaged("a number", &other)),
+            other @ (Value::Null | Value::Text(_) | Value::Blob(_)) => {
+                Err(damaged("a number", &other))
+            }
         }
     }
 
@@ -85,7 +87,9 @@ impl Columns {
     pub(in crate::hub) fn text(&mut self) -> Result<String, StoreError> {
         match self.next() {
             Value::Text(text) => Ok(text),
-            other => Err(damaged("a text", &other)),
+            other @ (Value::Null | Value::Int(_) | Value::Blob(_)) => {
+                Err(damaged("a text", &other))
+            }
         }
     }
 
@@ -93,14 +97,14 @@ impl Columns {
         match self.next() {
             Value::Null => Ok(None),
             Value::Text(text) => Ok(Some(text)),
-            other => Err(damaged("a text", &other)),
+            other @ (Value::Int(_) | Value::Blob(_)) => Err(damaged("a text", &other)),
         }
     }
 
     pub(in crate::hub) fn blob(&mut self) -> Result<Vec<u8>, StoreError> {
         match self.next() {
             Value::Blob(bytes) => Ok(bytes),
-            other => Err(damaged("bytes", &other)),
+            other @ (Value::Null | Value::Int(_) | Value::Text(_)) => Err(damaged("bytes", &other)),
         }
     }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use uuid::Uuid;
-
 use super::db::{Columns, Db, Row, Value, packed};
 use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
@@ -34,16 +32,11 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Every gateway whose database is open, with its epoch and how far its ledger is in the
-    /// books.
-    pub(in crate::hub) fn positions(&mut self) -> Result<Vec<(Topic, (Uuid, u64))>, StoreError> {
+    /// The books in force from which something is taken.
+    pub(in crate::hub) fn open_books(&mut self) -> Result<Vec<Book>, StoreError> {
         let sql = "SELECT * FROM book WHERE fenced IS NULL
                    AND id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
-        let read = |row: Row| {
-            let book = read_book(row)?;
-            Ok((book.gateway, (book.cursor.epoch, book.cursor.acked_seq)))
-        };
-        self.db.query(sql, &[])?.into_iter().map(read).collect()
+        self.db.query(sql, &[])?.into_iter().map(read_book).collect()
     }
 
     fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Columns>, StoreError> {

@@ -1,0 +1,318 @@
+//! Entries of the ledger in columns: what one of them has in common with the one before it costs
+//! next to nothing.
+//!
+//! ```text
+//! varint    0, and the columns follow as they are; or how long they are, and they follow
+//!           deflated (RFC 1951, without a wrapper)
+//!
+//! the columns, one behind the other:
+//! groups    varint: how many runs of entries with the same kind, order id, request id and time
+//! sizes     varint a group: its entries
+//! kinds     byte a group: kind, +16 if there is an order id, +32 if its amounts are odd ones
+//! times     signed a group: milliseconds since the group before (since 1970 at the first)
+//! orders    texts: the order id of each group that has one
+//! requests  texts: the request id of each group
+//! SKUs      varint: how many different ones; then texts: these, in rising order
+//! items     signed an entry: its SKU's place among them, less that of the entry before (or 0)
+//! amounts   signed an entry: +change where it is a restock, count, rollback or grant; -change of a
+//!           deduct or recall; -change and -reserved change, alike, of a commit; +reserved change
+//!           of a reserve, -reserved change of a release or expire; what is not named is 0. In an
+//!           odd group, for anything else: two signed an entry, change and reserved change
+//!
+//! texts: a byte each, all of them first, that says how it follows from the text before it in its
+//! column (the empty one at the first), then what each of them needs for that:
+//! 0         it is the same
+//! 1         it is the order id of its group (request ids only)
+//! 2         its numbers have changed: signed a number, what is added to it. A number is a run of
+//!           ASCII digits, cut behind the 18th; it is padded with zeros to the digits it had
+//! 3         varint n: the first n bytes stay, and behind them is a UUID, lower case and with its
+//!           hyphens, here in 16 bytes
+//! 4         varint n, varint length, bytes: the first n bytes stay, and these are behind them
+//! ```
+//!
+//! A varint has seven bits a byte, the lowest first, the eighth set if more follow; signed is a
+//! varint of 2n, or of -2n-1 if n is negative. Differences of times and places wrap around at 64
+//! bits. Sequence numbers need no column, for entries are numbered without a gap.
+//!
+//! Values that are alike stand side by side, and what goes on regularly is a run of the same
+//! bytes: that is what deflate makes short.
+
+mod bytes;
+mod text;
+
+use self::bytes::{Reader, deflate, inflate, put_differences, put_signed, put_size};
+use super::frame::FrameError;
+use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
+use crate::stock::{Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
+
+/// The most that columns are inflated to: more than the 1,000 largest entries have.
+const COLUMNS_BYTES_MAX: usize = 256 * 1024;
+
+const HAS_ORDER: u8 = 16;
+const ODD: u8 = 32;
+
+/// Encodes as many of these entries as fit into `limit` bytes, and one in any case; gives the
+/// bytes and how many entries they are.
+///
+/// # Panics
+/// If there are none.
+pub fn pack(entries: &[Entry], limit: usize) -> (Vec<u8>, usize) {
+    let mut count = entries.len().min(FRAME_ENTRIES_MAX);
+    loop {
+        let bytes = encode(&entries[..count]);
+        if bytes.len() <= limit || count == 1 {
+            return (bytes, count);
+        }
+        // A little less than in proportion, since the next attempt should fit.
+        count = (count * limit / bytes.len() * 15 / 16).max(1);
+    }
+}
+
+/// The columns of 1 to 1,000 entries that are numbered without a gap.
+///
+/// # Panics
+/// If there are none.
+pub fn encode(entries: &[Entry]) -> Vec<u8> {
+    let columns = columns(entries);
+    let deflated = deflate(&columns);
+    let mut out = Vec::new();
+    put_size(&mut out, deflated.as_ref().map_or(0, |_| columns.len()));
+    out.extend(deflated.unwrap_or(columns));
+    out
+}
+
+/// Reads the columns of `count` entries, of which the first is `first_seq`.
+///
+/// # Errors
+/// If they are anything but exactly that.
+pub fn decode(bytes: &[u8], first_seq: Seq, count: usize) -> Result<Vec<Entry>, FrameError> {
+    let mut reader = Reader(bytes);
+    match reader.size(COLUMNS_BYTES_MAX)? {
+        0 => read_columns(reader, first_seq, count),
+        length => read_columns(Reader(&inflate(reader.0, length)?), first_seq, count),
+    }
+}
+
+/// What entries of one mutation have in common, beside an unusual amount.
+struct Group<'a> {
+    entries: &'a [Entry],
+    odd: bool,
+}
+
+fn columns(entries: &[Entry]) -> Vec<u8> {
+    let groups: Vec<Group<'_>> = entries.chunk_by(alike).map(Group::new).collect();
+    let heads = || groups.iter().map(Group::head);
+    let mut out = Vec::new();
+    put_size(&mut out, groups.len());
+    groups.iter().for_each(|group| put_size(&mut out, group.entries.len()));
+    out.extend(groups.iter().map(Group::flags));
+    put_differences(&mut out, heads().map(|head| head.at_ms));
+    put_texts(&mut out, heads().filter_map(order).map(|order| (order, None)));
+    put_texts(&mut out, heads().map(|head| (head.request_id.as_str(), order(head))));
+    put_skus(&mut out, entries);
+    groups.iter().for_each(|group| group.put_amounts(&mut out));
+    out
+}
+
+fn alike(one: &Entry, next: &Entry) -> bool {
+    one.kind == next.kind
+        && one.at_ms == next.at_ms
+        && one.request_id == next.request_id
+        && one.order_id == next.order_id
+}
+
+fn order(entry: &Entry) -> Option<&str> {
+    entry.order_id.as_ref().map(OrderId::as_str)
+}
+
+impl<'a> Group<'a> {
+    fn new(entries: &'a [Entry]) -> Self {
+        let usual = |entry: &Entry| {
+            changes(entry.kind, amount(entry)) == (entry.change, entry.reserved_change)
+        };
+        Self { entries, odd: !entries.iter().all(usual) }
+    }
+
+    fn head(&self) -> &'a Entry {
+        &self.entries[0]
+    }
+
+    fn flags(&self) -> u8 {
+        let head = self.head();
+        let has_order = if head.order_id.is_some() { HAS_ORDER } else { 0 };
+        let odd = if self.odd { ODD } else { 0 };
+        head.kind.code() + has_order + odd
+    }
+
+    fn put_amounts(&self, out: &mut Vec<u8>) {
+        for entry in self.entries {
+            if self.odd {
+                put_signed(out, entry.change);
+                put_signed(out, entry.reserved_change);
+            } else {
+                put_signed(out, amount(entry));
+            }
+        }
+    }
+}
+
+/// The signs with which an amount of this kind goes into change and reserved change.
+fn signs(kind: Kind) -> (i64, i64) {
+    match kind {
+        Kind::Restock | Kind::Count | Kind::Rollback | Kind::Grant => (1, 0),
+        Kind::Deduct | Kind::Recall => (-1, 0),
+        Kind::Commit => (-1, -1),
+        Kind::Reserve => (0, 1),
+        Kind::Release | Kind::Expire => (0, -1),
+    }
+}
+
+/// Wrapping, like its inverse: amounts that are out of range are refused later, in one place.
+fn amount(entry: &Entry) -> i64 {
+    match signs(entry.kind) {
+        (0, reserved) => entry.reserved_change.wrapping_mul(reserved),
+        (change, _) => entry.change.wrapping_mul(change),
+    }
+}
+
+fn changes(kind: Kind, amount: i64) -> (i64, i64) {
+    let (change, reserved) = signs(kind);
+    (amount.wrapping_mul(change), amount.wrapping_mul(reserved))
+}
+
+fn put_skus(out: &mut Vec<u8>, entries: &[Entry]) {
+    let mut skus: Vec<&str> = entries.iter().map(|entry| entry.sku.as_str()).collect();
+    skus.sort_unstable();
+    skus.dedup();
+    put_size(out, skus.len());
+    put_texts(out, skus.iter().map(|sku| (*sku, None)));
+    let place = |entry: &Entry| {
+        let place = skus.binary_search(&entry.sku.as_str()).expect("every SKU is among them");
+        i64::try_from(place).expect("at most a thousand")
+    };
+    put_differences(out, entries.iter().map(place));
+}
+
+/// Texts, each with the order id that it may be the same as.
+fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
+    let mut before = "";
+    let mut needed = Vec::new();
+    for (text, order) in texts {
+        let (way, needs) = text::follow(before, text, order);
+        out.push(way);
+        needed.extend(needs);
+        before = text;
+    }
+    out.extend(needed);
+}
+
+/// A group as its columns tell of it.
+struct GroupRead {
+    size: usize,
+    kind: Kind,
+    odd: bool,
+    at_ms: i64,
+    order_id: Option<OrderId>,
+    request_id: RequestId,
+}
+
+fn read_columns(
+    mut reader: Reader<'_>,
+    first_seq: Seq,
+    count: usize,
+) -> Result<Vec<Entry>, FrameError> {
+    let groups = reader.groups(count)?;
+    let number = reader.size(count)?;
+    let skus = reader.texts(vec![None; number].into_iter(), Sku::parse)?;
+    let places = reader.differences(count)?;
+    let mut places = places.into_iter();
+    let mut entries = Vec::with_capacity(count);
+    for group in groups {
+        for place in places.by_ref().take(group.size) {
+            let sku = usize::try_from(place).ok().and_then(|place| skus.get(place));
+            let sku = sku.ok_or(FrameError::Body("an entry has none of the SKUs"))?.clone();
+            let seq = first_seq + entries.len() as u64;
+            entries.push(group.entry(seq, sku, &mut reader)?);
+        }
+    }
+    reader.end()?;
+    Ok(entries)
+}
+
+impl GroupRead {
+    fn entry(&self, seq: Seq, sku: Sku, reader: &mut Reader<'_>) -> Result<Entry, FrameError> {
+        let first = reader.signed()?;
+        let (change, reserved_change) =
+            if self.odd { (first, reader.signed()?) } else { changes(self.kind, first) };
+        let out_of_range = |change: i64| change.unsigned_abs() > STOCK_MAX.unsigned_abs();
+        if out_of_range(change) || out_of_range(reserved_change) {
+            return Err(FrameError::Body("a change is out of range"));
+        }
+        Ok(Entry {
+            seq,
+            kind: self.kind,
+            sku,
+            change,
+            reserved_change,
+            order_id: self.order_id.clone(),
+            request_id: self.request_id.clone(),
+            at_ms: self.at_ms,
+        })
+    }
+}
+
+impl Reader<'_> {
+    fn groups(&mut self, count: usize) -> Result<Vec<GroupRead>, FrameError> {
+        let number = self.size(count)?;
+        let sizes = self.many(number, |reader| reader.size(count))?;
+        if sizes.contains(&0) || sizes.iter().sum::<usize>() != count {
+            return Err(FrameError::Body("the groups have not as many entries as the frame"));
+        }
+        let flags = self.bytes(number)?;
+        let times = self.differences(number)?;
+        let orders = self.orders(flags)?;
+        let same = orders.iter().map(|order| order.as_ref().map(OrderId::as_str));
+        let requests = self.texts(same, RequestId::parse)?;
+        let group = |at: usize| {
+            let kind = Kind::from_code(flags[at] & !(HAS_ORDER | ODD));
+            Ok(GroupRead {
+                size: sizes[at],
+                kind: kind.ok_or(FrameError::Body("an entry is of an unknown kind"))?,
+                odd: flags[at] & ODD != 0,
+                at_ms: times[at],
+                order_id: orders[at].clone(),
+                request_id: requests[at].clone(),
+            })
+        };
+        (0..number).map(group).collect()
+    }
+
+    /// The order id of each group.
+    fn orders(&mut self, flags: &[u8]) -> Result<Vec<Option<OrderId>>, FrameError> {
+        let has_order = |flags: &u8| flags & HAS_ORDER != 0;
+        let number = flags.iter().filter(|flags| has_order(flags)).count();
+        let orders = self.texts(vec![None; number].into_iter(), OrderId::parse)?;
+        let mut orders = orders.into_iter();
+        Ok(flags.iter().map(|flags| has_order(flags).then(|| orders.next()).flatten()).collect())
+    }
+
+    /// Texts, each with the order id that it may be the same as.
+    fn texts<'o, T>(
+        &mut self,
+        orders: impl ExactSizeIterator<Item = Option<&'o str>>,
+        parse: fn(&str) -> Result<T, IdError>,
+    ) -> Result<Vec<T>, FrameError> {
+        let ways = self.bytes(orders.len())?;
+        let mut text = String::new();
+        let mut texts = Vec::with_capacity(ways.len());
+        for (way, order) in ways.iter().zip(orders) {
+            text = text::read(self, *way, &text, order)?;
+            texts.push(parse(&text).map_err(|_| FrameError::Body("a text is no id"))?);
+        }
+        Ok(texts)
+    }
+}
+
+#[cfg(test)]
+#[path = "columns_tests.rs"]
+mod tests;

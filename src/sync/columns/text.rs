@@ -1,0 +1,150 @@
+//! Texts, each by what it has in common with the one before it.
+
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use super::bytes::{Reader, put_signed, put_size};
+use crate::sync::frame::FrameError;
+
+pub(super) const SAME: u8 = 0;
+pub(super) const ORDER: u8 = 1;
+pub(super) const STEPPED: u8 = 2;
+pub(super) const UUID: u8 = 3;
+pub(super) const REST: u8 = 4;
+
+/// Digits of one number within a text: what a u64 surely holds.
+const DIGITS_MAX: usize = 18;
+const NUMBER_MAX: u64 = 10_u64.pow(18) - 1;
+
+/// The shortest way from a text to the next, and what that needs.
+pub(super) fn follow(before: &str, text: &str, order: Option<&str>) -> (u8, Vec<u8>) {
+    if order == Some(text) {
+        return (ORDER, Vec::new());
+    }
+    if before == text {
+        return (SAME, Vec::new());
+    }
+    let ways =
+        [(STEPPED, stepped(before, text)), (UUID, uuid(before, text)), (REST, rest(before, text))];
+    let possible = ways.into_iter().filter_map(|(way, needs)| Some((way, needs?)));
+    possible.min_by_key(|(_, needs)| needs.len()).expect("there is always a rest")
+}
+
+/// By how much each number of a text has changed, if that is all the difference.
+fn stepped(before: &str, text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut parts = (Parts(before), Parts(text));
+    loop {
+        match (parts.0.next(), parts.1.next()) {
+            (None, None) => return Some(out),
+            (Some(Part::Plain(before)), Some(Part::Plain(text))) if before == text => {}
+            (Some(Part::Number(before, digits)), Some(Part::Number(number, long)))
+                // Of another length only if no zero is lost or added by padding.
+                if long == digits || long > digits && decimals(number) == long =>
+            {
+                put_signed(&mut out, number.cast_signed() - before.cast_signed());
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn decimals(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |tens| tens as usize + 1)
+}
+
+fn uuid(before: &str, text: &str) -> Option<Vec<u8>> {
+    let kept = text.len().checked_sub(Hyphenated::LENGTH)?;
+    let (same, name) = text.split_at_checked(kept)?;
+    let uuid = Uuid::try_parse(name).ok()?;
+    let spelled = *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *name;
+    let mut out = Vec::new();
+    put_size(&mut out, kept);
+    out.extend(uuid.into_bytes());
+    (spelled && before.starts_with(same)).then_some(out)
+}
+
+fn rest(before: &str, text: &str) -> Option<Vec<u8>> {
+    let pairs = before.chars().zip(text.chars()).take_while(|(one, other)| one == other);
+    let kept: usize = pairs.map(|(same, _)| same.len_utf8()).sum();
+    let mut out = Vec::new();
+    put_size(&mut out, kept);
+    put_size(&mut out, text.len() - kept);
+    out.extend(&text.as_bytes()[kept..]);
+    Some(out)
+}
+
+/// A text in parts: numbers, and what is between them.
+struct Parts<'a>(&'a str);
+
+enum Part<'a> {
+    Plain(&'a str),
+    /// Its value and its digits.
+    Number(u64, usize),
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = Part<'a>;
+
+    fn next(&mut self) -> Option<Part<'a>> {
+        let digit = |byte: u8| byte.is_ascii_digit();
+        let first = digit(*self.0.as_bytes().first()?);
+        let end = self.0.bytes().position(|byte| digit(byte) != first).unwrap_or(self.0.len());
+        let end = if first { end.min(DIGITS_MAX) } else { end };
+        let (part, behind) = self.0.split_at(end);
+        self.0 = behind;
+        Some(match part.parse() {
+            Ok(number) if first => Part::Number(number, end),
+            _ => Part::Plain(part),
+        })
+    }
+}
+
+/// The text that follows another in this way.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    way: u8,
+    before: &str,
+    order: Option<&str>,
+) -> Result<String, FrameError> {
+    match (way, order) {
+        (SAME, _) => Ok(before.to_owned()),
+        (ORDER, Some(order)) => Ok(order.to_owned()),
+        (STEPPED, _) => step(reader, before),
+        (UUID, _) => {
+            let kept = kept(reader, before)?;
+            let uuid = reader.bytes(16)?.try_into().expect("sixteen bytes");
+            Ok(format!("{kept}{}", Uuid::from_bytes(uuid)))
+        }
+        (REST, _) => {
+            let kept = kept(reader, before)?;
+            let length = reader.size(reader.0.len())?;
+            let rest = str::from_utf8(reader.bytes(length)?);
+            Ok(format!("{kept}{}", rest.map_err(|_| FrameError::Body("a text is no text"))?))
+        }
+        _ => Err(FrameError::Body("a text follows in an unknown way")),
+    }
+}
+
+fn step(reader: &mut Reader<'_>, before: &str) -> Result<String, FrameError> {
+    let mut text = String::new();
+    for part in Parts(before) {
+        match part {
+            Part::Plain(part) => text.push_str(part),
+            Part::Number(number, digits) => {
+                let number = number.checked_add_signed(reader.signed()?);
+                let number = number.filter(|number| *number <= NUMBER_MAX);
+                let number = number.ok_or(FrameError::Body("a text's number is too large"))?;
+                let _ = write!(text, "{number:0digits$}");
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn kept<'b>(reader: &mut Reader<'_>, before: &'b str) -> Result<&'b str, FrameError> {
+    let kept = reader.size(before.len())?;
+    before.get(..kept).ok_or(FrameError::Body("a text is cut within a letter"))
+}

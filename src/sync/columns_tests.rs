@@ -1,0 +1,266 @@
+use proptest::prelude::*;
+
+use super::bytes::*;
+use super::text::*;
+use super::*;
+use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+
+proptest! {
+    #[test]
+    fn any_entries_come_back(entries in entries(60)) {
+        let bytes = encode(&entries);
+        prop_assert_eq!(decode(&bytes, entries[0].seq, entries.len()), Ok(entries));
+    }
+
+    #[test]
+    fn a_text_follows_any_other(before in text(), next in text(), orders in text()) {
+        for order in [None, Some(orders.as_str()), Some(next.as_str())] {
+            let (way, needs) = follow(&before, &next, order);
+            let mut reader = Reader(&needs);
+            prop_assert_eq!(read(&mut reader, way, &before, order), Ok(next.clone()));
+            prop_assert_eq!(reader.end(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn whatever_arrives_never_panics(
+        head in 0..3_u8,
+        bytes in prop::collection::vec(0..40_u8, 0..200),
+        count in 1..20_usize,
+    ) {
+        // As it is: deflated columns are hardly ever hit by chance.
+        let _ = decode(&[&[0], bytes.as_slice()].concat(), 1, count);
+        let _ = decode(&[&[head], bytes.as_slice()].concat(), 1, count);
+    }
+
+    #[test]
+    fn as_many_are_packed_as_fit(entries in entries(60), limit in 0..2_000_usize) {
+        let (bytes, taken) = pack(&entries, limit);
+        prop_assert!(taken == 1 || bytes.len() <= limit);
+        prop_assert_eq!(decode(&bytes, entries[0].seq, taken), Ok(entries[..taken].to_vec()));
+        prop_assert!(taken == entries.len() || encode(&entries).len() > limit);
+    }
+}
+
+#[test]
+fn samples_come_back_deflated_and_not() {
+    for entries in samples() {
+        let first_seq = entries[0].seq;
+        let raw = [&[0], columns(&entries).as_slice()].concat();
+        assert_eq!(decode(&raw, first_seq, entries.len()).as_ref(), Ok(&entries));
+        assert_eq!(decode(&encode(&entries), first_seq, entries.len()), Ok(entries));
+    }
+}
+
+#[test]
+fn cut_or_lengthened_bytes_are_refused() {
+    for (bytes, entries) in encoded_samples() {
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length], 1, entries).is_err(), "cut to {length} of {bytes:?}");
+        }
+        assert!(decode(&[bytes.as_slice(), &[0]].concat(), 1, entries).is_err(), "{bytes:?}");
+        assert!(decode(&bytes, 1, entries + 1).is_err(), "an entry is missing: {bytes:?}");
+        assert!(decode(&bytes, 1, entries - 1).is_err(), "an entry is left: {bytes:?}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_never_panics_nor_brings_entries_that_are_none() {
+    for (bytes, count) in encoded_samples() {
+        for at in 0..bytes.len() {
+            for bit in 0..u8::BITS {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                if let Ok(entries) = decode(&changed, 1, count) {
+                    assert_eq!(entries.len(), count);
+                    assert_eq!(decode(&encode(&entries), 1, count), Ok(entries));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_are_looked_at_before_anything_is_allocated() {
+    let mut huge = Vec::new();
+    put_size(&mut huge, COLUMNS_BYTES_MAX + 1);
+    let deflated = deflate(&vec![0; COLUMNS_BYTES_MAX + 1]).expect("zeros are short");
+    assert_eq!(
+        decode(&[huge.as_slice(), &deflated].concat(), 1, 1),
+        Err(FrameError::Body("a size is out of range"))
+    );
+    for bytes in [[0xff; 9].as_slice(), &[0, 0xff, 0xff, 0xff, 0xff, 0x0f]] {
+        assert!(decode(bytes, 1, 1_000).is_err());
+    }
+}
+
+#[test]
+fn deflated_bytes_are_exactly_as_many_as_said() {
+    let columns = columns(&samples()[0]);
+    let deflated = deflate(&columns).expect("this one is regular");
+    for (length, good) in [(columns.len() - 1, false), (columns.len(), true)] {
+        assert_eq!(inflate(&deflated, length).is_ok(), good, "{length}");
+    }
+    assert!(inflate(&deflated, columns.len() + 1).is_err());
+}
+
+#[test]
+fn changes_are_refused_out_of_range_and_taken_at_its_ends() {
+    let largest = Entry { change: STOCK_MAX, reserved_change: -STOCK_MAX, ..entry(1) };
+    let larger = Entry { change: STOCK_MAX + 1, ..entry(1) };
+    let smallest = Entry { change: i64::MIN, reserved_change: i64::MIN, ..entry(1) };
+    assert_eq!(decode(&encode(std::slice::from_ref(&largest)), 1, 1), Ok(vec![largest]));
+    for entry in [larger, smallest] {
+        let decoded = decode(&encode(&[entry]), 1, 1);
+        assert_eq!(decoded, Err(FrameError::Body("a change is out of range")));
+    }
+}
+
+#[test]
+fn a_number_is_read_up_to_64_bits() {
+    for number in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
+        let mut bytes = Vec::new();
+        put_signed(&mut bytes, number);
+        assert_eq!(Reader(&bytes).signed(), Ok(number));
+    }
+    let longer = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
+    assert!(Reader(&longer).varint().is_err());
+}
+
+#[test]
+fn texts_follow_in_the_shortest_way() {
+    let uuid = "936da01f-9abd-4d9d-80c7-02af85c822a8";
+    let other = "5ca24a01-7a0f-4b4f-a1ad-2a0f7d3ef9f5";
+    let ways = [
+        ("a", "a", None, SAME, 0),
+        ("a", "b", Some("b"), ORDER, 0),
+        ("536365:9", "536366:10", None, STEPPED, 2),
+        ("A-099", "A-100", None, STEPPED, 1),
+        ("A-100", "A-099", None, STEPPED, 1),
+        ("100", "99", None, REST, 4),
+        ("99", "099", None, REST, 5),
+        ("85123A", "85123B", None, REST, 3),
+        (uuid, other, None, UUID, 17),
+        (&format!("commit:{uuid}"), &format!("commit:{other}"), None, UUID, 17),
+        (uuid, &other.to_uppercase(), None, REST, 38),
+    ];
+    for (before, next, order, way, needed) in ways {
+        let (followed, needs) = follow(before, next, order);
+        assert_eq!((followed, needs.len()), (way, needed), "{before} {next}");
+    }
+}
+
+#[test]
+fn a_thousand_orders_of_the_largest_size_are_not_too_large_to_be_read() {
+    let entries: Vec<Entry> = (1..=1_000).map(largest).collect();
+    let columns = columns(&entries);
+    assert!(columns.len() > 190_000, "they are large: {}", columns.len());
+    assert!(columns.len() <= COLUMNS_BYTES_MAX);
+    let (one, taken) = pack(&entries, 1);
+    assert!(taken == 1 && one.len() < 260, "{}", one.len());
+    let (bytes, taken) = pack(&entries, FRAME_BYTES_MAX);
+    assert!((100..1_000).contains(&taken));
+    assert_eq!(decode(&bytes, 1, taken), Ok(entries[..taken].to_vec()));
+}
+
+#[test]
+fn regular_entries_take_a_few_bytes_each() {
+    let (bytes, taken) = pack(&samples()[0], FRAME_BYTES_MAX);
+    assert_eq!(taken, 400);
+    assert!(bytes.len() < 400, "{}", bytes.len());
+}
+
+/// Samples with their own first position, of which `decode` is told 1.
+fn encoded_samples() -> Vec<(Vec<u8>, usize)> {
+    let small = samples().into_iter().map(|mut entries| {
+        entries.truncate(12);
+        entries
+    });
+    let both = small.flat_map(|entries| {
+        let raw = [&[0], columns(&entries).as_slice()].concat();
+        [(raw, entries.len()), (encode(&entries), entries.len())]
+    });
+    both.collect()
+}
+
+fn samples() -> Vec<Vec<Entry>> {
+    let odd = |seq| Entry { reserved_change: -8, kind: Kind::Commit, order_id: None, ..entry(seq) };
+    vec![
+        (1..=400).map(entry).collect(),
+        (1..=3).map(largest).collect(),
+        vec![entry(1), odd(2), Entry { at_ms: i64::MIN, ..entry(3) }, entry(4)],
+        vec![entry(9)],
+    ]
+}
+
+/// One line of an order by itself.
+fn entry(seq: Seq) -> Entry {
+    Entry {
+        seq,
+        kind: Kind::Deduct,
+        sku: Sku::parse(&format!("{}A", 85_123 + seq % 7)).unwrap(),
+        change: -6,
+        reserved_change: 0,
+        order_id: Some(OrderId::parse("536365").unwrap()),
+        request_id: RequestId::parse(&format!("536365:{seq}")).unwrap(),
+        at_ms: 1_291_191_960_000 + 700 * seq.cast_signed(),
+    }
+}
+
+/// As large as can be, and without anything in common with the one before.
+fn largest(seq: Seq) -> Entry {
+    let letters = |salt: u64, length: usize| -> String {
+        let mut random = fastrand::Rng::with_seed(seq * 7 + salt);
+        (0..length).map(|_| random.alphabetic()).collect()
+    };
+    let even = seq.is_multiple_of(2);
+    Entry {
+        seq,
+        kind: Kind::Commit,
+        sku: Sku::parse(&letters(1, ID_BYTES_MAX)).unwrap(),
+        change: STOCK_MAX,
+        reserved_change: -STOCK_MAX,
+        order_id: Some(OrderId::parse(&letters(2, ID_BYTES_MAX)).unwrap()),
+        request_id: RequestId::parse(&letters(3, REQUEST_ID_BYTES_MAX)).unwrap(),
+        at_ms: if even { i64::MIN / 3 } else { i64::MAX / 3 },
+    }
+}
+
+/// Ids that have something in common now and then, and odd ones.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[A-C]?[0-9]{1,3}(:[0-9]{1,2})?",
+        "0{0,3}9{0,20}[0-9]{1,20}",
+        "(commit:|x)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-fF]{12}",
+        "\\PC{1,16}",
+    ]
+}
+
+fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
+    let change = prop_oneof![-9..9_i64, -STOCK_MAX..=STOCK_MAX];
+    let head = (0..10_u8, prop::option::of(text()), text(), prop_oneof![0..9_i64, any::<i64>()]);
+    let line = (text(), change.clone(), prop_oneof![Just(0), change], any::<bool>());
+    let group = (head, prop::collection::vec(line, 1..5));
+    (1..1_u64 << 40, prop::collection::vec(group, 1..most / 4)).prop_map(|(first, groups)| {
+        let mut entries = Vec::new();
+        for ((kind, order_id, request_id, at_ms), lines) in groups {
+            let kind = Kind::from_code(kind).unwrap();
+            let order_id = order_id.map(|id| OrderId::parse(&id).unwrap());
+            let request_id = RequestId::parse(&request_id).unwrap();
+            for (sku, change, reserved_change, usual) in lines {
+                let (usual_change, usual_reserved) = changes(kind, change);
+                entries.push(Entry {
+                    seq: first + entries.len() as u64,
+                    kind,
+                    sku: Sku::parse(&sku).unwrap(),
+                    change: if usual { usual_change } else { change },
+                    reserved_change: if usual { usual_reserved } else { reserved_change },
+                    order_id: order_id.clone(),
+                    request_id: request_id.clone(),
+                    at_ms,
+                });
+            }
+        }
+        entries
+    })
+}
