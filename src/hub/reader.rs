@@ -111,8 +111,11 @@ pub struct Page<T> {
 /// Whether everything adds up.
 #[derive(Debug, Serialize)]
 pub struct Reconciliation {
-    /// Every SKU's difference is 0.
+    /// Every SKU's difference is 0 and no gateway drifts apart.
     pub balanced: bool,
+    /// Every SKU's difference is 0.
+    #[serde(skip)]
+    pub adds_up: bool,
     items: Vec<BalanceJson>,
     next: Option<String>,
     drift: Vec<DriftJson>,
@@ -331,7 +334,8 @@ pub(super) fn reconcile(
     let rows = db.query(&sql, &[Value::text(after), Value::number(limit as u64 + 1)])?;
     let items = rows.into_iter().map(read_balance).collect::<Result<_, _>>()?;
     let Page { items, next } = page(items, limit, |item: &BalanceJson| &item.sku);
-    Ok(Reconciliation { balanced: unbalanced == 0, items, next, drift: drift(db)? })
+    let (adds_up, drift) = (unbalanced == 0, drift(db)?);
+    Ok(Reconciliation { balanced: adds_up && drift.is_empty(), adds_up, items, next, drift })
 }
 
 fn read_balance(row: Row) -> Result<BalanceJson, StoreError> {

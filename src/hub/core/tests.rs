@@ -347,7 +347,7 @@ impl Desk {
 
     fn change<T>(&mut self, change: impl FnOnce(&mut Table<'_>) -> Result<T, StoreError>) -> T {
         let changed = self.keeper.change(change).unwrap();
-        assert!(self.reconcile().balanced, "the books balance at every moment");
+        assert!(self.balanced(), "at every moment");
         changed
     }
 
@@ -434,7 +434,7 @@ impl Desk {
     }
 
     fn balanced(&mut self) -> bool {
-        self.reconcile().balanced
+        self.reconcile().adds_up
     }
 
     fn problem(&mut self) -> Option<String> {
