@@ -35,10 +35,12 @@ pub const INTAKE_MODEST: usize = 512;
 pub const MODEST_IN_FLIGHT: usize = 4;
 /// Places in the intake kept for the gateway itself, so that terminals cannot starve the sync.
 pub const INTAKE_RESERVED: usize = 64;
+/// Frames with transfers or listings that wait for the writer; the hub sends again what was dropped.
+pub const INTAKE_FROM_HUB_MAX: usize = 32;
 /// Mutations decided in one commit.
 pub const COMMIT_JOBS_MAX: usize = 1_024;
-/// Lines in one commit, as far as the last mutation does not exceed them: many large ones
-/// together must not stall everybody.
+/// Lines in one commit, those of transfers and listings among them, as far as the last of them
+/// does not exceed this: many large ones together must not stall everybody.
 pub const COMMIT_LINES_MAX: usize = 4_096;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
@@ -159,6 +161,7 @@ pub const HUB_GATEWAYS_MAX: usize = 10_000;
 /// Time for everything to end after a request to stop.
 pub const STOP_GRACE: Duration = Duration::from_secs(4);
 
+const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_RESERVED);
 const _: () = assert!(COMMIT_JOBS_MAX <= INTAKE_MAX);
 const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");
 const _: () = assert!(FRAME_BYTES_MAX < MQTT_PACKET_BYTES_MAX);

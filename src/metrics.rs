@@ -41,6 +41,8 @@ pub struct Metrics {
     pub unavailable: Counter,
     /// Transactions committed.
     pub commits: Counter,
+    /// Grants and recalls of the hub taken.
+    pub transfers_taken: Counter,
     /// Frames sent to the hub.
     pub frames_sent: Counter,
     /// Frames from the hub that could not be read.
@@ -59,6 +61,7 @@ pub fn render(view: &View) -> String {
         ("mutations_overloaded", "Mutations not taken, intake full.", &metrics.overloaded),
         ("mutations_unavailable", "Mutations not decided, storage failing.", &metrics.unavailable),
         ("commits", "Transactions committed.", &metrics.commits),
+        ("transfers_taken", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
         ("frames_sent", "Frames sent to the hub.", &metrics.frames_sent),
         ("frames_bad", "Frames from the hub that could not be read.", &metrics.frames_bad),
         ("link_losses", "Broker connections lost or failed.", &metrics.link_losses),

@@ -96,12 +96,13 @@ impl View {
             confirmed.oldest_pending_at_ms = changes.entries.first().map(|first| first.entry.at_ms);
         }
         drop(confirmed);
-        if changes.seq != changes.base_seq {
+        if changes.seq != changes.base_seq || changes.taken.is_some() {
             self.committed.send_replace(changes.seq);
         }
     }
 
-    /// The bell: the ledger's last position, and a wait for the next one.
+    /// The bell: the ledger's last position, and a wait for the next one. It also rings when
+    /// something of the hub's was taken that has no entry.
     pub fn committed(&self) -> watch::Receiver<Seq> {
         self.committed.subscribe()
     }

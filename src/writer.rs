@@ -16,12 +16,14 @@ use tokio::sync::mpsc;
 
 use crate::clock::Now;
 use crate::limits::{
-    COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_MAX,
-    INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS,
-    SWEEP_AT_STOP, WRITER_IDLE,
+    COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
+    INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
+    RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
 use crate::repeat::Repeat;
-use crate::stock::{Answer, Changes, Command, Draft, Seq};
+use crate::stock::{
+    Answer, Changes, Command, Draft, Records, Seq, Sku, Taken, Taking, Transfer, Update,
+};
 use crate::store::{Position, Store, StoreError};
 use crate::view::View;
 
@@ -31,12 +33,16 @@ pub struct Intake {
     jobs: SyncSender<Job>,
     /// Terminals' commands that wait; the channel has room for the gateway's own jobs beyond.
     waiting: Arc<AtomicUsize>,
+    /// Transfers and updates that wait.
+    from_hub: Arc<AtomicUsize>,
 }
 
 /// What the writer is asked to do.
 #[derive(Debug)]
 enum Job {
     Decide(Command, ReplyTo),
+    Transfers(Vec<Transfer>),
+    Update(Update),
     Acked(Seq),
     Stop,
 }
@@ -107,6 +113,24 @@ impl Intake {
         let _ = self.jobs.try_send(Job::Acked(seq));
     }
 
+    /// Hands on units for this gateway, or asked back from it. They may be dropped when too much
+    /// waits or the disk fails: the hub sends again what it does not hear to be taken.
+    pub fn transfers(&self, transfers: Vec<Transfer>) {
+        self.send_from_hub(Job::Transfers(transfers));
+    }
+
+    /// Hands on what is new in the catalogue; see [`Intake::transfers`].
+    pub fn update(&self, update: Update) {
+        self.send_from_hub(Job::Update(update));
+    }
+
+    fn send_from_hub(&self, job: Job) {
+        let is_full = self.from_hub.fetch_add(1, Ordering::AcqRel) >= INTAKE_FROM_HUB_MAX;
+        if is_full || self.jobs.try_send(job).is_err() {
+            self.from_hub.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     /// Asks the writer to end once what waits is decided. Returns whether the writer will.
     pub fn stop(&self) -> bool {
         !matches!(self.jobs.try_send(Job::Stop), Err(TrySendError::Full(_)))
@@ -130,33 +154,107 @@ pub struct Writer {
     rules: Rules,
     jobs: Receiver<Job>,
     waiting: Arc<AtomicUsize>,
+    from_hub: Arc<AtomicUsize>,
     /// What the database's position row says.
     saved: Position,
     housekept_ms: u64,
     complaint: Repeat,
+    no_room: Repeat,
     /// The last batch, for its memory.
     spare: Changes,
-    commands: Vec<Command>,
+    batch: Batch,
     reply_to: Vec<ReplyTo>,
+}
+
+/// What is decided together.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Terminals'.
+    commands: Vec<Command>,
+    /// The hub's, and its updates of the catalogue. They are decided before the commands, so that
+    /// what has come can be sold.
+    transfers: Vec<Transfer>,
+    updates: Vec<Update>,
+    lines: usize,
+    from_hub: usize,
+}
+
+impl Batch {
+    fn add_command(&mut self, command: Command) {
+        self.lines += command.action.line_count();
+        self.commands.push(command);
+    }
+
+    fn add_transfers(&mut self, transfers: Vec<Transfer>) {
+        self.lines += transfers.iter().map(|transfer| transfer.lines.len()).sum::<usize>();
+        self.transfers.extend(transfers);
+        self.from_hub += 1;
+    }
+
+    fn add_update(&mut self, update: Update) {
+        self.lines += update.listings.len();
+        self.updates.push(update);
+        self.from_hub += 1;
+    }
+
+    fn has_room(&self) -> bool {
+        self.commands.len() < COMMIT_JOBS_MAX && self.lines < COMMIT_LINES_MAX
+    }
+
+    /// Whether there is nothing that anybody has asked for.
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.from_hub == 0
+    }
+
+    fn clear(&mut self) {
+        self.commands.clear();
+        self.transfers.clear();
+        self.updates.clear();
+        (self.lines, self.from_hub) = (0, 0);
+    }
+
+    /// Decides all of it, in its order; answers the commands, and says of which SKU a transfer
+    /// found no room.
+    fn decide<R: Records>(
+        &self,
+        draft: &mut Draft<'_>,
+        records: &R,
+    ) -> Result<(Vec<Answer>, Option<Sku>), R::Error> {
+        draft.expire_due(records)?;
+        let no_room =
+            self.transfers.iter().find_map(|transfer| match draft.take_transfer(transfer) {
+                Taking::NoRoom(sku) => Some(sku),
+                Taking::Taken | Taking::OutOfTurn => None,
+            });
+        for update in &self.updates {
+            draft.take_update(update);
+        }
+        let decide = |command| draft.decide(command, records);
+        let answers = self.commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
+        Ok((answers, no_room))
+    }
 }
 
 impl Writer {
     /// Makes a writer and the way to it; `saved` is the position that the database holds.
     pub fn new(store: Store, view: Arc<View>, rules: Rules, saved: Position) -> (Self, Intake) {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let intake = Intake { jobs: sender, waiting: Arc::clone(&waiting) };
+        let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let intake =
+            Intake { jobs: sender, waiting: Arc::clone(&waiting), from_hub: Arc::clone(&from_hub) };
         let writer = Self {
             store,
             view,
             rules,
             jobs,
             waiting,
+            from_hub,
             saved,
             housekept_ms: 0,
             complaint: Repeat::default(),
+            no_room: Repeat::default(),
             spare: Changes::default(),
-            commands: Vec::new(),
+            batch: Batch::default(),
             reply_to: Vec::new(),
         };
         (writer, intake)
@@ -203,39 +301,39 @@ impl Writer {
 
     /// Decides what waits; returns whether to go on.
     fn take_batch(&mut self, first: Job) -> bool {
-        let mut commands = std::mem::take(&mut self.commands);
+        let mut batch = std::mem::take(&mut self.batch);
         let mut reply_to = std::mem::take(&mut self.reply_to);
         let mut acked = None;
         let mut running = true;
-        let mut lines = 0;
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 Job::Decide(command, to) => {
-                    lines += command.action.line_count();
-                    commands.push(command);
+                    batch.add_command(command);
                     reply_to.push(to);
                 }
+                Job::Transfers(transfers) => batch.add_transfers(transfers),
+                Job::Update(update) => batch.add_update(update),
                 Job::Acked(seq) => acked = acked.max(Some(seq)),
                 Job::Stop => running = false,
             }
-            let has_room = commands.len() < COMMIT_JOBS_MAX && lines < COMMIT_LINES_MAX;
-            next = if has_room { self.jobs.try_recv().ok() } else { None };
+            next = if batch.has_room() { self.jobs.try_recv().ok() } else { None };
         }
-        self.waiting.fetch_sub(commands.len(), Ordering::AcqRel);
+        self.waiting.fetch_sub(batch.commands.len(), Ordering::AcqRel);
+        self.from_hub.fetch_sub(batch.from_hub, Ordering::AcqRel);
         if let Some(seq) = acked {
             self.confirm(seq);
         }
-        if !commands.is_empty() {
-            self.decide(&commands, &mut reply_to);
+        if !batch.is_empty() {
+            self.decide(&batch, &mut reply_to);
         }
-        commands.clear();
-        (self.commands, self.reply_to) = (commands, reply_to);
+        batch.clear();
+        (self.batch, self.reply_to) = (batch, reply_to);
         running
     }
 
-    fn decide(&mut self, commands: &[Command], reply_to: &mut Vec<ReplyTo>) {
-        match self.write(commands) {
+    fn decide(&mut self, batch: &Batch, reply_to: &mut Vec<ReplyTo>) {
+        match self.write(batch) {
             Ok(answers) => {
                 answers.iter().for_each(|answer| self.count(answer));
                 deliver(reply_to, answers.into_iter().map(Ok));
@@ -248,20 +346,20 @@ impl Writer {
         }
     }
 
-    /// Decides commands and ends due reservations, in one transaction.
-    fn write(&mut self, commands: &[Command]) -> Result<Vec<Answer>, StoreError> {
+    /// Decides a batch and ends due reservations, in one transaction.
+    fn write(&mut self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
         let now = self.view.clock.now();
-        let (answers, changes) = {
+        let ((answers, no_room), changes) = {
             let stock = self.view.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
             let mut draft = draft.reusing(std::mem::take(&mut self.spare));
-            draft.expire_due(&self.store)?;
-            let decide = |command| draft.decide(command, &self.store);
-            let answers = commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
-            (answers, draft.finish())
+            (batch.decide(&mut draft, &self.store)?, draft.finish())
         };
+        if let Some(sku) = no_room {
+            self.note_no_room(&sku, now);
+        }
         if !changes.is_empty() {
-            if !commands.is_empty() {
+            if !batch.is_empty() {
                 self.check_room()?;
             }
             // A reservation lives by the running clock, so the clock is saved with it.
@@ -280,9 +378,21 @@ impl Writer {
         self.store.commit(changes, position, &self.view.stock())?;
         self.saved = position.unwrap_or(self.saved);
         self.view.metrics.commits.inc();
+        self.view.metrics.transfers_taken.add(self.transfers_in(changes));
         self.view.commit(changes);
         self.recovered();
         Ok(())
+    }
+
+    fn transfers_in(&self, changes: &Changes) -> u64 {
+        let before = |taken: Taken| taken.transfer - self.view.stock().taken().transfer;
+        changes.taken.map_or(0, before)
+    }
+
+    fn note_no_room(&mut self, sku: &Sku, now: Now) {
+        if self.no_room.due(now.running_ms) {
+            tracing::warn!(%sku, "a grant waits: with it there would be more than can be counted");
+        }
     }
 
     fn check_room(&self) -> Result<(), StoreError> {
@@ -335,7 +445,7 @@ impl Writer {
     }
 
     fn expire_and_save(&mut self, now: Now, save: bool) -> Result<(), StoreError> {
-        self.write(&[])?;
+        self.write(&Batch::default())?;
         if save { self.save_and_forget(now) } else { Ok(()) }
     }
 

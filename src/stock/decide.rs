@@ -377,6 +377,14 @@ impl Movement {
         Self::new(held, 0, -1)
     }
 
+    pub(super) fn grant(line: &Line) -> Self {
+        Self::new(line, 1, 0)
+    }
+
+    pub(super) fn give_back(sku: Sku, units: i64) -> Self {
+        Self { sku, quantity: units.unsigned_abs(), change: -units, reserved_change: 0 }
+    }
+
     /// Deducts what is wanted of a held line and gives the rest back.
     fn commit(held: &Line, wanted: &BTreeMap<&Sku, i64>) -> Self {
         let units = wanted.get(&held.sku).copied().unwrap_or(0);

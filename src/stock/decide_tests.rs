@@ -249,8 +249,8 @@ impl Shop {
             );
         }
         let holds = self.stock.holds.clone();
-        let loaded =
-            Stock::load(items.into_iter().collect(), holds, self.ledger.len() as u64, checks.chain);
+        let (items, seq) = (items.into_iter().collect(), self.ledger.len() as u64);
+        let loaded = Stock::load(items, holds, seq, checks.chain, self.stock.taken());
         assert_eq!(loaded, self.stock);
     }
 

@@ -7,7 +7,9 @@ use hashbrown::HashMap;
 use super::decide::{Decision, Movement};
 use super::digest::Checks;
 use super::entry::{Entry, Kind, Posted};
+use super::listing::Listing;
 use super::record::{AppliedLine, Closed, Record, Records};
+use super::transfer::Taken;
 use super::types::{OrderId, RequestId, Seq, Sku};
 use super::{Hold, Item, Stock};
 use crate::clock::Now;
@@ -33,7 +35,7 @@ pub struct Changes {
     pub entries: Vec<Posted>,
     /// On hand and reserved of the entry's SKU after each.
     pub figures: Vec<(i64, i64)>,
-    /// The new stock of every SKU that changed.
+    /// The new stock of every SKU that changed or became known.
     pub items: HashMap<Sku, Item>,
     /// What was decided, in order, and what it entered into the ledger.
     pub facts: Vec<Fact>,
@@ -45,14 +47,19 @@ pub struct Changes {
     pub seq: Seq,
     /// The checks after the batch.
     pub checks: Checks,
+    /// How far what the hub sent is taken, if that moved.
+    pub taken: Option<Taken>,
+    /// What is new in the catalogue, in order.
+    pub listings: Vec<Listing>,
 }
 
 /// What the ledger keeps of one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// The request it was; for a reservation that ended by itself, the reservation's.
+    /// The request it was; for a reservation that ended by itself, the reservation's; for a
+    /// transfer, the hub's.
     pub request_id: RequestId,
-    /// What is to be remembered of it; `None` when nobody asked for it.
+    /// What is to be remembered of it; `None` when nobody asked for it here.
     pub record: Option<Record>,
     /// How many entries it made: the next ones of the batch that no fact before it made.
     pub entries: usize,
@@ -61,7 +68,7 @@ pub struct Fact {
 impl Changes {
     /// Whether there is nothing to put on disk. (A refusal leaves a record.)
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty()
+        self.facts.is_empty() && self.taken.is_none()
     }
 
     fn clear(&mut self) {
@@ -71,6 +78,8 @@ impl Changes {
         self.facts.clear();
         self.records.clear();
         self.holds.clear();
+        self.taken = None;
+        self.listings.clear();
     }
 }
 
@@ -122,7 +131,7 @@ impl<'a> Draft<'a> {
         };
         let movements = hold.lines.iter().map(Movement::expire).collect();
         let entries = self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements).len();
-        self.changes.facts.push(Fact { request_id: id.clone(), record: None, entries });
+        self.note_unasked(id, entries);
         self.close(id, Closed::Expired, records)
     }
 
@@ -180,6 +189,20 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Writes movements into the ledger that nobody asked for here, so that the name they go by
+    /// may be another's request here.
+    pub(super) fn enter_unasked(&mut self, kind: Kind, id: &RequestId, movements: Vec<Movement>) {
+        let entries = self.enter(kind, id, None, movements).len();
+        self.note_unasked(id, entries);
+    }
+
+    /// A fact is there for its entries, or to be remembered.
+    fn note_unasked(&mut self, id: &RequestId, entries: usize) {
+        if entries > 0 {
+            self.changes.facts.push(Fact { request_id: id.clone(), record: None, entries });
+        }
+    }
+
     /// Writes a decision's movements into the ledger; returns the stock after each.
     pub(super) fn enter_decision(
         &mut self,
@@ -233,8 +256,25 @@ impl<'a> Draft<'a> {
         );
         self.changes.checks.digest =
             self.changes.checks.digest.moved(&movement.sku, before.figures(), after.figures());
-        self.changes.items.insert(movement.sku.clone(), after);
+        self.set_item(movement.sku.clone(), after);
         after
+    }
+
+    pub(super) fn set_item(&mut self, sku: Sku, item: Item) {
+        self.changes.items.insert(sku, item);
+    }
+
+    /// How far what the hub sent is taken, with this batch.
+    pub(super) fn taken(&self) -> Taken {
+        self.changes.taken.unwrap_or(self.stock.taken)
+    }
+
+    pub(super) fn set_taken(&mut self, taken: Taken) {
+        self.changes.taken = Some(taken);
+    }
+
+    pub(super) fn add_listings(&mut self, listings: &[Listing]) {
+        self.changes.listings.extend_from_slice(listings);
     }
 
     /// The ledger's last position, with this batch.

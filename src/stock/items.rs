@@ -21,7 +21,8 @@ pub struct Items {
     by_hash: HashTable<u32>,
     /// The slots in the order of their SKUs.
     by_sku: Vec<u32>,
-    /// Each slot at its version: what changed after a position is a range of this map.
+    /// Each slot at its version: what changed after a position is a range of this map. What has
+    /// never changed has version 0, as others may, and no place here.
     by_version: BTreeMap<Seq, u32>,
 }
 
@@ -30,7 +31,7 @@ impl Items {
     fn from_ordered(slots: Vec<(Sku, Item)>) -> Self {
         let mut items = Self { by_sku: (0..slot_number(slots.len())).collect(), ..Self::default() };
         let by_version = slots.iter().zip(0..).map(|((_, item), slot)| (item.version, slot));
-        items.by_version = by_version.collect();
+        items.by_version = by_version.filter(|(version, _)| *version > 0).collect();
         items.by_hash.reserve(slots.len(), |_| unreachable!("nothing is in it yet"));
         for ((sku, _), slot) in slots.iter().zip(0..) {
             let hash = items.hasher.hash_one(sku.as_str());
@@ -103,7 +104,13 @@ impl Items {
     fn set(&mut self, slot: usize, item: Item) {
         let before = std::mem::replace(&mut self.slots[slot].1, item);
         self.by_version.remove(&before.version);
-        self.by_version.insert(item.version, slot_number(slot));
+        self.note_version(item.version, slot_number(slot));
+    }
+
+    fn note_version(&mut self, version: Seq, slot: u32) {
+        if version > 0 {
+            self.by_version.insert(version, slot);
+        }
     }
 
     /// Adds a SKU that is not known; [`Items::order_from`] gives it its place.
@@ -114,7 +121,7 @@ impl Items {
         let (slots, hasher) = (&self.slots, &self.hasher);
         let hash_of = |slot: &u32| hasher.hash_one(slots[*slot as usize].0.as_str());
         self.by_hash.insert_unique(hash, slot, hash_of);
-        self.by_version.insert(item.version, slot);
+        self.note_version(item.version, slot);
     }
 
     /// Puts the slots from this one on among the others. What is there is moved once, however
@@ -174,6 +181,10 @@ mod tests {
             for batch in batches {
                 let mut changes: BTreeMap<Sku, Item> = BTreeMap::new();
                 for (sku, on_hand) in batch {
+                    if on_hand == 0 && !model.contains_key(&sku) && !changes.contains_key(&sku) {
+                        changes.insert(sku, Item::default());
+                        continue;
+                    }
                     version += 1;
                     changes.insert(sku, Item { on_hand, reserved: 0, version });
                 }
@@ -186,6 +197,8 @@ mod tests {
             let mut changed: Vec<_> = model.iter().filter(|(_, item)| item.version > 7).collect();
             changed.sort_by_key(|(_, item)| item.version);
             prop_assert!(items.changed_after(7).eq(changed));
+            let ever_changed = model.values().filter(|item| item.version > 0).count();
+            prop_assert_eq!(items.changed_after(0).count(), ever_changed);
             prop_assert_eq!(&items, &model.clone().into_iter().collect::<Items>());
             for (sku, item) in &model {
                 prop_assert_eq!(items.get(sku.as_str()), Some(*item));
@@ -195,6 +208,6 @@ mod tests {
 
     fn batch() -> impl Strategy<Value = Vec<(Sku, i64)>> {
         let sku = "[a-z]{1,2}".prop_map(|text| Sku::parse(&text).unwrap());
-        prop::collection::vec((sku, 0..1_000_i64), 0..10)
+        prop::collection::vec((sku, prop_oneof![Just(0), 0..1_000_i64]), 0..10)
     }
 }

@@ -14,7 +14,9 @@ mod digest;
 mod draft;
 mod entry;
 mod items;
+mod listing;
 mod record;
+mod take;
 mod transfer;
 mod types;
 
@@ -29,7 +31,9 @@ pub use self::digest::{Chain, Checks, Digest};
 pub use self::draft::{Changes, Draft, Fact};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
 pub use self::items::Items;
+pub use self::listing::{Listing, Update};
 pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
+pub use self::take::Taking;
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
 pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku};
@@ -41,7 +45,7 @@ pub struct Item {
     pub on_hand: i64,
     /// How much of it is promised to orders.
     pub reserved: i64,
-    /// The ledger position of the last change.
+    /// The ledger position of the last change; 0 if it is only named in the catalogue.
     pub version: Seq,
 }
 
@@ -75,18 +79,21 @@ pub struct Stock {
     deadlines: BTreeSet<(u64, RequestId)>,
     seq: Seq,
     checks: Checks,
+    taken: Taken,
 }
 
 impl Stock {
-    /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry.
+    /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry, `taken`
+    /// is how far it has what the hub sent.
     pub fn load(
         items: Items,
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
         seq: Seq,
         chain: Chain,
+        taken: Taken,
     ) -> Self {
         let checks = Checks { chain, ..Checks::default() };
-        let mut stock = Self { items, seq, checks, ..Self::default() };
+        let mut stock = Self { items, seq, checks, taken, ..Self::default() };
         for (sku, item) in stock.items.iter() {
             stock.checks.digest = stock.checks.digest.moved(sku, (0, 0), item.figures());
         }
@@ -108,6 +115,7 @@ impl Stock {
         }
         self.seq = changes.seq;
         self.checks = changes.checks;
+        self.taken = changes.taken.unwrap_or(self.taken);
     }
 
     fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
@@ -128,6 +136,11 @@ impl Stock {
     /// The digest of the whole stock and the chain of the whole ledger.
     pub fn checks(&self) -> Checks {
         self.checks
+    }
+
+    /// How far what the hub sent has been taken.
+    pub fn taken(&self) -> Taken {
+        self.taken
     }
 
     /// How many SKUs are known.

@@ -154,7 +154,8 @@ impl RequestId {
     }
 }
 
-/// Units in a line: 1 to 1,000,000,000, or a sum of such lines.
+/// Units in a line: 1 to 1,000,000,000, or a sum of such lines. What is read from elsewhere is at
+/// most what can be in stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Quantity(u64);
@@ -181,13 +182,22 @@ impl Quantity {
 
     /// The units, as a signed change.
     pub fn units(self) -> i64 {
-        i64::try_from(self.0).expect("at most 1,000 lines of 10^9 units are summed")
+        i64::try_from(self.0).expect("few lines are summed, of at most 2^53 units each")
     }
 
     /// The sum of two lines of one SKU.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0 + other.0)
+    }
+}
+
+impl TryFrom<u64> for Quantity {
+    type Error = &'static str;
+
+    fn try_from(units: u64) -> Result<Self, Self::Error> {
+        let is_possible = (1..=STOCK_MAX.unsigned_abs()).contains(&units);
+        if is_possible { Ok(Self(units)) } else { Err("a quantity is out of range") }
     }
 }
 
@@ -231,5 +241,14 @@ mod tests {
         assert_eq!(Quantity::of_line(0), None);
         assert_eq!(Quantity::of_line(1_000_000_001), None);
         assert_eq!(Quantity::of_line(7).map(Quantity::units), Some(7));
+    }
+
+    #[test]
+    fn a_quantity_from_elsewhere_is_at_most_what_can_be_in_stock() {
+        let read = |units: u64| postcard::from_bytes::<Quantity>(&postcard::to_stdvec(&units)?);
+        assert_eq!(read(STOCK_MAX.unsigned_abs()).map(Quantity::units), Ok(STOCK_MAX));
+        for units in [0, STOCK_MAX.unsigned_abs() + 1, u64::MAX] {
+            assert!(read(units).is_err(), "{units}");
+        }
     }
 }

@@ -52,10 +52,10 @@ enum Packed<'a> {
         expires_at_ms: Option<i64>,
         entered: Entered<'a>,
     },
-    /// A reservation that ended by itself.
-    Ended {
+    /// A reservation that ended by itself, under its name; or a transfer, under the hub's.
+    Unasked {
         #[serde(borrow)]
-        reservation: PackedId<'a>,
+        request_id: PackedId<'a>,
         entered: Entered<'a>,
     },
     /// A refusal, or what became of an earlier request.
@@ -147,7 +147,7 @@ fn pack<'a>(
             expires_at_ms: applied.expires_at_ms,
             entered: entered(&applied.lines),
         },
-        (None, _) => Packed::Ended { reservation: request_id, entered: entered(&[]) },
+        (None, _) => Packed::Unasked { request_id, entered: entered(&[]) },
         (Some(Record { outcome: Err(_), .. }), _) => {
             unreachable!("a refusal enters nothing into the ledger")
         }
@@ -276,7 +276,7 @@ fn damaged(n: i64) -> StoreError {
 impl<'a> Packed<'a> {
     fn entered(&self) -> Option<&Entered<'a>> {
         match self {
-            Self::Applied { entered, .. } | Self::Ended { entered, .. } => Some(entered),
+            Self::Applied { entered, .. } | Self::Unasked { entered, .. } => Some(entered),
             Self::Remembered { .. } => None,
         }
     }
@@ -308,10 +308,10 @@ impl Reader {
                 };
                 (request_id, Some(record), entries)
             }
-            Packed::Ended { reservation, entered } => {
-                let reservation = reservation.unpack().ok()?;
-                let entries = self.enter(&reservation, &entered)?.len();
-                (reservation, None, entries)
+            Packed::Unasked { request_id, entered } => {
+                let request_id = request_id.unpack().ok()?;
+                let entries = self.enter(&request_id, &entered)?.len();
+                (request_id, None, entries)
             }
             Packed::Remembered { request_id, record } => {
                 (request_id.unpack().ok()?, Some(record), 0)

@@ -3,6 +3,7 @@
 //! Every batch is one transaction, synced to disk (`synchronous=FULL`) before [`Store::commit`]
 //! returns; what it returns from is there after a power cut. Nothing here decides anything.
 
+mod catalogue;
 mod chunk;
 mod error;
 mod ledger;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
+pub use self::catalogue::{listing, sku_of_barcode};
 pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
 pub use self::ledger::{LedgerReader, each_part, read_ledger};
@@ -29,7 +31,7 @@ use self::requests::Memory;
 use self::reserve::Reserve;
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
-use crate::stock::{Changes, Item, Origin, Seq, Sku, Stock};
+use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
@@ -104,6 +106,7 @@ impl Store {
         ledger::append(&transaction, changes, stock.checks(), self.memory.next)?;
         stock::save_items(&transaction, sweep.step(stock, changes.entries.len()))?;
         save_holds(&transaction, changes, self.memory.next)?;
+        save_taken(&transaction, changes)?;
         let saved = self.memory.save(&transaction)?;
         if let Some(position) = position {
             save_position(&transaction, position)?;
@@ -222,7 +225,7 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position
     let Some((origin, position)) = read_identity(db)? else {
         let epoch = Uuid::new_v4();
         db.execute(
-            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4)",
+            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4, 0, 0, 0)",
             params![site, gateway, epoch.as_bytes(), fastrand::i64(..)],
         )?;
         let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
@@ -276,7 +279,7 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
         items.set_all(&newer);
     }
     let (seq, checks) = ledger::last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
-    let stock = Stock::load(items, stock::holds(db)?, seq, checks.chain);
+    let stock = Stock::load(items, stock::holds(db)?, seq, checks.chain, taken(db)?);
     if stock.checks() != checks {
         return Err(StoreError::Damaged(format!(
             "the stock does not match the ledger at entry {seq}"
@@ -328,6 +331,30 @@ fn save_stocked_seq(db: &Connection, seq: Seq) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn taken(db: &Connection) -> Result<Taken, StoreError> {
+    if !schema::has_catalogue(db)? {
+        return Ok(Taken::default());
+    }
+    let sql = "SELECT taken_transfer, taken_at_seq, taken_catalogue FROM gateway";
+    let taken = db.query_row(sql, [], |row| {
+        let (transfer, at_seq) = (get_u64(row, 0)?, get_u64(row, 1)?);
+        Ok(Taken { transfer, at_seq, catalogue: get_u64(row, 2)? })
+    });
+    Ok(taken.optional()?.unwrap_or_default())
+}
+
+/// Saves what was taken of what the hub sent. A SKU that only became known is in no entry of the
+/// ledger, so its row is written at once.
+fn save_taken(db: &Transaction<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let Some(taken) = changes.taken else {
+        return Ok(());
+    };
+    let sql = "UPDATE gateway SET taken_transfer = ?1, taken_at_seq = ?2, taken_catalogue = ?3";
+    db.prepare_cached(sql)?.execute([taken.transfer, taken.at_seq, taken.catalogue].map(to_i64))?;
+    stock::save_items(db, changes.items.iter().filter(|(_, item)| item.version == 0))?;
+    catalogue::save(db, &changes.listings)
+}
+
 fn seed(db: &Connection) -> Result<u64, StoreError> {
     Ok(db.query_row("SELECT seed FROM gateway", [], |row| row.get::<_, i64>(0))?.cast_unsigned())
 }
@@ -336,7 +363,8 @@ fn seed(db: &Connection) -> Result<u64, StoreError> {
 fn save_holds(db: &Transaction<'_>, changes: &Changes, next: i64) -> Result<(), StoreError> {
     for (id, hold) in &changes.holds {
         let numbered = changes.facts.iter().zip(next..);
-        let n = numbered.filter(|(fact, _)| fact.request_id == *id).map(|(_, n)| n).last();
+        let is_its = |fact: &Fact| fact.request_id == *id && fact.record.is_some();
+        let n = numbered.filter(|(fact, _)| is_its(fact)).map(|(_, n)| n).last();
         stock::save_hold(db, id, hold.as_ref(), n.unwrap_or(next))?;
     }
     Ok(())

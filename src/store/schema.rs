@@ -8,7 +8,8 @@ use super::StoreError;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGGW");
 
 /// Step `n` brings a database of version `OLDEST + n` to the next one. Never edit one that shipped.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
         one         INTEGER PRIMARY KEY CHECK (one = 1),
@@ -60,16 +61,44 @@ const STEPS: [&str; 1] = ["
         running_ms INTEGER PRIMARY KEY,
         n          INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    -- What the hub sent, as far as it was taken: transfers by number, the position of the ledger
+    -- behind the last one's entries, and changes of the catalogue by number.
+    ALTER TABLE gateway ADD COLUMN taken_transfer  INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE gateway ADD COLUMN taken_at_seq    INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE gateway ADD COLUMN taken_catalogue INTEGER NOT NULL DEFAULT 0;
+
+    -- What goods are called; their barcodes with a space between them.
+    CREATE TABLE listing (
+        sku      TEXT PRIMARY KEY,
+        name     TEXT NOT NULL,
+        barcodes TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Which SKU a barcode stands for.
+    CREATE TABLE barcode (
+        code TEXT PRIMARY KEY,
+        sku  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
+
+/// The version that knows transfers and the catalogue.
+const CATALOGUE: i32 = 3;
 
 /// The version before the first step; what has it came before the first release.
 const OLDEST: i32 = 1;
 
 /// Brings the database to the newest version, each step in a transaction of its own.
 pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
+    take_steps(db, &STEPS)
+}
+
+fn take_steps(db: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     let version = check_ours(db, newest())?.max(OLDEST);
     let done = usize::try_from(version - OLDEST).expect("not below the oldest");
-    for (number, step) in (version..).zip(&STEPS[done..]) {
+    for (number, step) in (version..).zip(&steps[done..]) {
         let step_done = db.transaction()?;
         step_done.execute_batch(step)?;
         step_done.pragma_update(None, "user_version", number + 1)?;
@@ -102,4 +131,15 @@ pub(super) fn check_ours(db: &Connection, newest: i32) -> Result<i32, StoreError
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(STEPS.len()).expect("a handful of steps")
+}
+
+/// Whether a database that is looked at and not brought up to date has this step behind it.
+pub(super) fn has_catalogue(db: &Connection) -> Result<bool, StoreError> {
+    Ok(check_ours(db, newest())? >= CATALOGUE)
+}
+
+/// A database of an earlier program.
+#[cfg(test)]
+pub(super) fn make_version_2(db: &mut Connection) {
+    take_steps(db, &STEPS[..1]).unwrap();
 }

@@ -1,8 +1,13 @@
 use tempfile::TempDir;
 
 use crate::clock::Now;
-use crate::stock::{Action, Changes, Command, Draft, Line, Quantity, RequestId, Seq, Sku, Stock};
-use crate::store::{DATABASE_FILE, Position, Store, StoreError, read_ledger};
+use crate::stock::{
+    Action, Changes, Command, Direction, Draft, Kind, Line, Listing, Quantity, RequestId, Seq, Sku,
+    Stock, Taken, Taking, Transfer, Update,
+};
+use crate::store::{
+    DATABASE_FILE, Position, Store, StoreError, listing, read_ledger, sku_of_barcode,
+};
 
 #[test]
 fn what_was_committed_is_there_after_reopening() {
@@ -172,6 +177,116 @@ fn reservations_that_do_not_add_up_are_found_at_the_start() {
     assert!(matches!(open(&directory), Err(StoreError::Damaged(_))));
 }
 
+#[test]
+fn what_was_taken_of_the_hub_is_there_after_reopening_with_its_entries() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.take(&transfer(1, Direction::Grant, 7));
+    shop.take(&transfer(2, Direction::Recall, 2));
+    let before = shop.stock.clone();
+    shop.reopen();
+    assert_eq!(shop.stock, before);
+    assert_eq!(shop.stock.taken(), Taken { transfer: 2, at_seq: 3, catalogue: 0 });
+    let entries = read_ledger(&shop.store.db, 1, 9).unwrap();
+    let moved: Vec<_> =
+        entries.iter().map(|posted| (posted.entry.kind, posted.entry.change)).collect();
+    assert_eq!(moved, [(Kind::Grant, 7), (Kind::Recall, -2)]);
+    assert!(!shop.find("t1"), "nobody has asked for it here");
+}
+
+#[test]
+fn a_recall_of_nothing_is_there_after_reopening() {
+    let mut shop = Shop::new();
+    shop.take(&transfer(1, Direction::Recall, 2));
+    shop.reopen();
+    assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 0, catalogue: 0 });
+    assert_eq!(read_ledger(&shop.store.db, 0, 9).unwrap(), []);
+}
+
+#[test]
+fn a_transfer_whose_commit_failed_is_not_taken() {
+    let mut shop = Shop::new();
+    shop.store.db.execute_batch("PRAGMA query_only = on").unwrap();
+    let changes = shop.transfer_changes(&transfer(1, Direction::Grant, 7));
+    shop.store.commit(&changes, None, &shop.stock).unwrap_err();
+    shop.store.db.execute_batch("PRAGMA query_only = off").unwrap();
+    shop.reopen();
+    assert_eq!((shop.stock.taken(), shop.stock.sku_count()), (Taken::default(), 0));
+}
+
+#[test]
+fn a_reservation_under_the_name_of_a_transfer_is_remembered() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    let mut draft = shop.empty_draft();
+    let action = Action::Reserve { order_id: None, lines: lines(3), ttl_s: None };
+    let command = Command { request_id: id("t1"), chosen: true, action };
+    assert!(draft.decide(&command, &shop.store).unwrap().unwrap().outcome.is_ok());
+    draft.take_transfer(&transfer(1, Direction::Grant, 7));
+    let changes = draft.finish();
+    shop.commit(&changes);
+    shop.store.mark(HOUR_MS).unwrap();
+    shop.restock("r2", 1);
+    while shop.prune(9 * HOUR_MS, 4) {}
+    assert!(shop.find("t1") && !shop.find("r1"));
+}
+
+#[test]
+fn what_is_listed_is_known_named_and_found_by_its_codes() {
+    let mut shop = Shop::new();
+    shop.update(0, 2, &[("A", Some("Nail"), "401 402"), ("B", Some("Hammer"), "403")]);
+    assert_eq!(shop.listed("A"), Some(named("A", "Nail", &["401", "402"])));
+    assert_eq!(shop.coded("402"), Some("A".into()));
+    shop.update(2, 3, &[("B", Some("Big hammer"), "402 404")]);
+    assert_eq!(shop.listed("B"), Some(named("B", "Big hammer", &["402", "404"])));
+    let codes = ["401", "402", "403", "404"].map(|code| shop.coded(code));
+    assert_eq!(codes, [Some("A".into()), Some("B".into()), None, Some("B".into())]);
+    shop.reopen();
+    assert_eq!((shop.stock.sku_count(), shop.stock.seq()), (2, 0));
+    assert_eq!(shop.stock.taken().catalogue, 3);
+    shop.restock("r1", 5);
+    shop.reopen();
+    assert_eq!(shop.stock.item("A").unwrap().on_hand, 5);
+}
+
+#[test]
+fn what_is_listed_no_longer_has_no_name_and_no_code_and_is_still_known() {
+    let mut shop = Shop::new();
+    shop.update(0, 1, &[("A", Some("Nail"), "401 402")]);
+    shop.update(1, 2, &[("B", Some("Hammer"), "402")]);
+    shop.update(2, 3, &[("A", None, "")]);
+    assert_eq!((shop.listed("A"), shop.coded("401")), (None, None));
+    assert_eq!(shop.coded("402"), Some("B".into()), "it has been another's since");
+    assert!(shop.stock.item("A").is_some());
+}
+
+#[test]
+fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    super::schema::make_version_2(&mut db);
+    let sql = "INSERT INTO gateway VALUES (1, 'site', 'gateway', ?1, 1, 77, 0, 0, 5)";
+    db.execute(sql, [[7_u8; 16]]).unwrap();
+    let (empty, elsewhere) = (Stock::default(), Shop::new());
+    let changes = elsewhere.restock_changes("r1", 5);
+    let transaction = db.transaction().unwrap();
+    super::ledger::append(&transaction, &changes, empty.checks(), 1).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(super::load_stock(&db).unwrap().seq(), 1, "it can be looked at as it is");
+    drop(db);
+
+    let (store, opened) = open(&directory).unwrap();
+    assert_eq!(opened.origin.epoch.as_bytes(), &[7; 16]);
+    assert_eq!(opened.position, Position { acked_seq: 1, running_ms: 77 });
+    let mut shop = Shop { directory, store, stock: opened.stock };
+    assert_eq!(shop.stock.item("A").unwrap().on_hand, 5);
+    assert!(shop.find("r1"));
+    shop.take(&transfer(1, Direction::Grant, 7));
+    shop.update(0, 2, &[("A", Some("Nail"), "401")]);
+    shop.reopen();
+    assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 2, catalogue: 2 });
+}
+
 const HOUR_MS: u64 = 3_600_000;
 
 struct Shop {
@@ -210,8 +325,45 @@ impl Shop {
         self.commit(&changes);
     }
 
+    fn take(&mut self, transfer: &Transfer) {
+        let changes = self.transfer_changes(transfer);
+        self.commit(&changes);
+    }
+
+    fn transfer_changes(&self, transfer: &Transfer) -> Changes {
+        let mut draft = self.empty_draft();
+        assert_eq!(draft.take_transfer(transfer), Taking::Taken);
+        draft.finish()
+    }
+
+    /// Takes listings of SKU, name and codes.
+    fn update(&mut self, after: u64, up_to: u64, listings: &[(&str, Option<&str>, &str)]) {
+        let listing = |(sku, name, codes): &(&str, Option<&str>, &str)| Listing {
+            sku: Sku::parse(sku).unwrap(),
+            name: name.map(str::to_owned),
+            barcodes: codes.split_whitespace().map(str::to_owned).collect(),
+        };
+        let listings = listings.iter().map(listing).collect();
+        let mut draft = self.empty_draft();
+        assert!(draft.take_update(&Update { after, up_to, listings }));
+        let changes = draft.finish();
+        self.commit(&changes);
+    }
+
+    fn listed(&self, sku: &str) -> Option<Listing> {
+        listing(&self.store.db, &Sku::parse(sku).unwrap()).unwrap()
+    }
+
+    fn coded(&self, code: &str) -> Option<String> {
+        sku_of_barcode(&self.store.db, code).unwrap().map(|sku| sku.as_str().to_owned())
+    }
+
+    fn empty_draft(&self) -> Draft<'_> {
+        Draft::new(&self.stock, Now { wall_ms: 0, running_ms: 0 }, 900)
+    }
+
     fn draft(&self, name: &str, action: Action) -> Changes {
-        let mut draft = Draft::new(&self.stock, Now { wall_ms: 0, running_ms: 0 }, 900);
+        let mut draft = self.empty_draft();
         let command = Command { request_id: id(name), chosen: true, action };
         assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
         draft.finish()
@@ -239,6 +391,16 @@ fn open(directory: &TempDir) -> Result<(Store, crate::store::Opened), StoreError
 
 fn id(text: &str) -> RequestId {
     RequestId::parse(text).unwrap()
+}
+
+fn transfer(number: u64, direction: Direction, units: u64) -> Transfer {
+    let request_id = id(&format!("t{number}"));
+    Transfer { number, request_id, direction, lines: lines(units) }
+}
+
+fn named(sku: &str, name: &str, codes: &[&str]) -> Listing {
+    let barcodes = codes.iter().map(|code| (*code).to_owned()).collect();
+    Listing { sku: Sku::parse(sku).unwrap(), name: Some(name.into()), barcodes }
 }
 
 fn lines(units: u64) -> Vec<Line> {

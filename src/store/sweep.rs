@@ -67,7 +67,7 @@ fn lag(stock: &Stock) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stock::Chain;
+    use crate::stock::{Chain, Taken};
 
     #[test]
     fn a_sweep_writes_what_changed_and_is_through_in_time() {
@@ -90,6 +90,6 @@ mod tests {
             let item = Item { on_hand: 1, reserved: 0, version: version(n) };
             (Sku::parse(&format!("{n:05}")).unwrap(), item)
         };
-        Stock::load((0..skus).map(item).collect(), [], skus, Chain::default())
+        Stock::load((0..skus).map(item).collect(), [], skus, Chain::default(), Taken::default())
     }
 }

@@ -12,10 +12,11 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::frame::{self, Behind, Frame, Hello, Position};
+use super::drift::{Content, Part};
+use super::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
 use super::mqtt::{Backoff, Broker, Connection, Event, Will};
 use super::topic::{Channel, Topic};
-use super::uplink::{Step, Uplink};
+use super::uplink::{Heard, Range, Step, Uplink};
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
 use crate::json::json;
@@ -94,6 +95,7 @@ impl UpLink {
 
     async fn converse(&mut self, connection: &mut Connection, stop: &mut Stop) -> End {
         loop {
+            self.look();
             if let Err(reason) = self.take_steps(&connection.client).await {
                 return End::Lost(last_word(connection).unwrap_or(reason));
             }
@@ -102,24 +104,31 @@ impl UpLink {
             tokio::select! {
                 event = connection.events.recv() => {
                     let event = event.unwrap_or_else(|| Event::Lost("the client ended".into()));
-                    if let Err(reason) = self.handle(event, &connection.client) {
+                    if let Err(reason) = self.handle(event, &connection.client).await {
                         return End::Lost(reason);
                     }
                 }
-                _ = self.committed.changed() => {
-                    self.uplink.handle_committed(*self.committed.borrow_and_update());
-                }
+                _ = self.committed.changed() => {}
                 () = tokio::time::sleep(deadline) => {}
                 () = stop.requested() => return End::Stop,
             }
         }
     }
 
-    fn handle(&mut self, event: Event, client: &AsyncClient) -> Result<(), String> {
+    /// Takes note of what is committed by now.
+    fn look(&mut self) {
+        let (seq, taken) = {
+            let stock = self.view.stock();
+            (stock.seq(), stock.taken())
+        };
+        self.uplink.handle_committed(seq, taken);
+    }
+
+    async fn handle(&mut self, event: Event, client: &AsyncClient) -> Result<(), String> {
         match event {
             Event::Connected => self.greet_broker(client).map_err(|error| error.to_string()),
             Event::Received { payload, .. } => {
-                self.receive(&payload);
+                self.receive(&payload).await;
                 Ok(())
             }
             Event::Lost(reason) => Err(reason),
@@ -135,19 +144,36 @@ impl UpLink {
         Ok(())
     }
 
-    fn receive(&mut self, payload: &[u8]) {
+    async fn receive(&mut self, payload: &[u8]) {
         let now_ms = self.now_ms();
         match Frame::decode(payload) {
             Ok(frame) if frame.epoch() != self.view.origin.epoch => {
                 self.note_unreadable("it is for another database", now_ms);
             }
-            Ok(frame) => {
-                if let Some(acked_seq) = self.uplink.handle_frame(&frame, now_ms) {
-                    self.intake.acked(acked_seq);
-                }
-            }
+            Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
+                Heard::Acked(seq) => self.intake.acked(seq),
+                Heard::Transfers(transfers) => self.intake.transfers(transfers),
+                Heard::Update(update) => self.intake.update(update),
+                Heard::Probe(part) => self.look_into(part).await,
+                Heard::Nothing => {}
+            },
             Err(error) => self.note_unreadable(&error.to_string(), now_ms),
         }
+    }
+
+    /// Answers with a part of the stock, all of it at one position. That is a look at every SKU;
+    /// it is asked for only when the books differ.
+    async fn look_into(&mut self, part: Part) {
+        let view = Arc::clone(&self.view);
+        let look = move || {
+            let stock = view.stock();
+            let figures = stock.items_after("", None);
+            let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
+            (stock.seq(), part.content(figures))
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        let (seq, content) = looked.expect("looking does not panic");
+        self.uplink.answer(seq, content);
     }
 
     fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
@@ -163,7 +189,9 @@ impl UpLink {
             let sent = match step {
                 Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
                 Step::ReportBehind { hub_seq } => self.send(client, self.behind(hub_seq).encode()),
-                Step::SendBehind(seq) => self.send_entries(client, seq).await?,
+                Step::SendBehind(range) => self.send_entries(client, range).await?,
+                Step::Tell(taken) => self.send(client, self.taken(taken).encode()),
+                Step::Answer(seq, content) => self.send(client, self.answer(seq, content).encode()),
             };
             sent.map_err(|error| format!("the MQTT client takes nothing more: {error}"))?;
         }
@@ -173,9 +201,10 @@ impl UpLink {
     async fn send_entries(
         &mut self,
         client: &AsyncClient,
-        after: Seq,
+        Range { after, up_to, taken }: Range,
     ) -> Result<Result<(), rumqttc::ClientError>, String> {
-        let read = self.ledger.read(after, FRAME_ENTRIES_MAX).await;
+        let most = usize::try_from(up_to - after).unwrap_or(usize::MAX).min(FRAME_ENTRIES_MAX);
+        let read = self.ledger.read(after, most).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
         if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
             let reason = format!(
@@ -184,9 +213,9 @@ impl UpLink {
             self.uplink.refuse(&reason, self.now_ms());
             return Ok(Ok(()));
         }
-        let (bytes, taken) = frame::pack(self.view.origin.epoch, &posted, Taken::default());
+        let (bytes, packed) = frame::pack(self.view.origin.epoch, &posted, taken);
         let sent = self.send(client, bytes);
-        self.uplink.sent(posted[taken - 1].entry.seq, self.now_ms());
+        self.uplink.sent(posted[packed - 1].entry.seq, self.now_ms());
         Ok(sent)
     }
 
@@ -203,8 +232,20 @@ impl UpLink {
             checks: stock.checks(),
             nonce,
             software: env!("CARGO_PKG_VERSION").into(),
-            taken: Taken::default(),
+            taken: stock.taken(),
         })
+    }
+
+    fn taken(&self, taken: Taken) -> Frame {
+        Frame::Taken(TakenUpTo { epoch: self.view.origin.epoch.into(), taken })
+    }
+
+    fn answer(&self, seq: Seq, content: Content) -> Frame {
+        let epoch = self.view.origin.epoch.into();
+        match content {
+            Content::Sums(content) => Frame::Sums(Answer { epoch, seq, content }),
+            Content::Figures(content) => Frame::Figures(Answer { epoch, seq, content }),
+        }
     }
 
     fn behind(&self, hub_seq: Seq) -> Frame {

@@ -7,9 +7,12 @@ use std::collections::VecDeque;
 
 use uuid::Uuid;
 
-use super::frame::{Frame, Refused, Resume};
-use crate::limits::{HUB_ANSWER_MS, HUB_ASK_MS_MIN, HUB_GREETING_MS, WINDOW_FRAMES};
-use crate::stock::Seq;
+use super::drift::{Content, Part};
+use super::frame::{Catalogue, Frame, Refused, Resume, Transfers};
+use crate::limits::{
+    FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_ASK_MS_MIN, HUB_GREETING_MS, WINDOW_FRAMES,
+};
+use crate::stock::{Seq, Taken, Transfer, Update};
 
 /// The state of the conversation with the hub.
 #[derive(Debug)]
@@ -18,6 +21,13 @@ pub struct Uplink {
     phase: Phase,
     /// How far the ledger goes.
     ledger_seq: Seq,
+    /// How far what the hub sent is taken: at or before the ledger's end.
+    taken: Taken,
+    /// What of that the hub has been told since it last said where it stands, in a frame behind
+    /// the entries that go with it.
+    told: Option<Taken>,
+    /// What of that the newest greeting says.
+    greeted: Taken,
     /// Everything up to here has been sent since the hub last said where it stands.
     sent_seq: Seq,
     /// The last position of each frame that waits for an acknowledgement, oldest first.
@@ -34,6 +44,8 @@ pub struct Uplink {
     refusal: Option<String>,
     /// The hub's position, if it lies beyond the ledger and the hub has not been told.
     behind: Option<Seq>,
+    /// The stock of a part at a position, for which the hub has asked.
+    answer: Option<(Seq, Content)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +59,7 @@ enum Phase {
 }
 
 /// What the shell is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send a greeting.
     Greet {
@@ -59,9 +71,38 @@ pub enum Step {
         /// The hub's position.
         hub_seq: Seq,
     },
-    /// Read the ledger behind this position, send what fits one frame, and say so with
-    /// [`Uplink::sent`].
-    SendBehind(Seq),
+    /// Read the ledger, send what fits one frame, and say so with [`Uplink::sent`].
+    SendBehind(Range),
+    /// Tell how far what the hub sent is taken.
+    Tell(Taken),
+    /// Send the stock of a part at this position, up to which everything is sent.
+    Answer(Seq, Content),
+}
+
+/// Entries to send, and what to say along with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Behind this position …
+    pub after: Seq,
+    /// … at most up to this one.
+    pub up_to: Seq,
+    /// How far what the hub sent is taken.
+    pub taken: Taken,
+}
+
+/// What the hub has said, as far as it is for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It has committed the ledger up to here.
+    Acked(Seq),
+    /// Units are to be taken, or given up.
+    Transfers(Vec<Transfer>),
+    /// The catalogue has changed.
+    Update(Update),
+    /// It asks for the stock of a part: [`Uplink::answer`].
+    Probe(Part),
+    /// Nothing.
+    Nothing,
 }
 
 impl Uplink {
@@ -71,6 +112,9 @@ impl Uplink {
             epoch,
             phase: Phase::Disconnected,
             ledger_seq,
+            taken: Taken::default(),
+            told: None,
+            greeted: Taken::default(),
             sent_seq: 0,
             window: VecDeque::new(),
             greet_at_ms: 0,
@@ -79,48 +123,83 @@ impl Uplink {
             unanswered: 0,
             refusal: None,
             behind: None,
+            answer: None,
         }
     }
 
     /// The broker can be reached.
     pub fn handle_connected(&mut self, now_ms: u64) {
-        self.phase = Phase::Greeting;
-        self.window.clear();
+        self.leave(Phase::Greeting);
         self.unanswered = 0;
         self.greet_at_ms = now_ms;
     }
 
     /// The broker cannot be reached any more.
     pub fn handle_disconnected(&mut self) {
-        self.phase = Phase::Disconnected;
+        self.leave(Phase::Disconnected);
+    }
+
+    fn leave(&mut self, phase: Phase) {
+        self.phase = phase;
         self.window.clear();
+        self.answer = None;
     }
 
-    /// The ledger goes up to here.
-    pub fn handle_committed(&mut self, ledger_seq: Seq) {
-        self.ledger_seq = ledger_seq;
+    /// The ledger goes up to here, and what the hub sent is taken so far.
+    pub fn handle_committed(&mut self, ledger_seq: Seq, taken: Taken) {
+        (self.ledger_seq, self.taken) = (ledger_seq, taken);
     }
 
-    /// A frame from the hub. Returns how far the hub has committed, if that is news.
-    pub fn handle_frame(&mut self, frame: &Frame, now_ms: u64) -> Option<Seq> {
+    /// A frame from the hub. What it wants of the stock counts only once it has said that it
+    /// knows this database as it is: nothing is taken twice into a copy that was put back.
+    pub fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Heard {
+        let acked = |seq: Option<Seq>| seq.map_or(Heard::Nothing, Heard::Acked);
         match frame {
-            _ if !self.is_ours(frame.epoch()) => None,
-            Frame::Resume(resume) => self.resume(resume, now_ms),
-            Frame::Ack(position) => self.acknowledge(position.acked_seq, now_ms),
+            _ if !self.is_ours(frame.epoch()) => Heard::Nothing,
+            Frame::Resume(resume) => acked(self.resume(&resume, now_ms)),
+            Frame::Ack(position) => acked(self.acknowledge(position.acked_seq, now_ms)),
             Frame::Refused(Refused { reason, .. }) => {
-                self.refuse(reason, now_ms);
-                None
+                self.refuse(&reason, now_ms);
+                Heard::Nothing
             }
+            _ if self.phase != Phase::Streaming => Heard::Nothing,
+            Frame::Transfers(transfers) => self.transfers(transfers),
+            Frame::Catalogue(catalogue) => self.catalogue(catalogue),
+            Frame::Probe(probe) => Heard::Probe(probe.part),
             Frame::Hello(_)
             | Frame::Entries(_)
             | Frame::Behind(_)
             | Frame::Taken(_)
             | Frame::Sums(_)
-            | Frame::Figures(_)
-            | Frame::Transfers(_)
-            | Frame::Catalogue(_)
-            | Frame::Probe(_) => None,
+            | Frame::Figures(_) => Heard::Nothing,
         }
+    }
+
+    fn transfers(&mut self, Transfers { transfers, .. }: Transfers) -> Heard {
+        if transfers.iter().all(|transfer| transfer.number <= self.taken.transfer) {
+            return self.tell_again();
+        }
+        Heard::Transfers(transfers)
+    }
+
+    fn catalogue(&mut self, catalogue: Catalogue) -> Heard {
+        let Catalogue { after, up_to, listings, .. } = catalogue;
+        if up_to <= self.taken.catalogue {
+            return self.tell_again();
+        }
+        Heard::Update(Update { after, up_to, listings })
+    }
+
+    /// The hub has not heard it, or it would not have sent what is taken.
+    fn tell_again(&mut self) -> Heard {
+        self.told = None;
+        Heard::Nothing
+    }
+
+    /// Answers the hub's newest question: the stock of a part, as it was at this position.
+    pub fn answer(&mut self, seq: Seq, content: Content) {
+        let may_follow = self.phase == Phase::Streaming && seq >= self.sent_seq;
+        self.answer = may_follow.then_some((seq, content));
     }
 
     /// A frame may come from a conversation with an earlier database.
@@ -150,6 +229,8 @@ impl Uplink {
         self.unanswered = 0;
         self.sent_seq = acked_seq;
         self.window.clear();
+        self.answer.take_if(|(seq, _)| *seq < acked_seq);
+        self.told = (acked_seq >= self.greeted.at_seq).then_some(self.greeted);
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
         Some(acked_seq)
     }
@@ -170,8 +251,7 @@ impl Uplink {
 
     /// Sends nothing more, for this reason, and asks the hub again once a minute.
     pub fn refuse(&mut self, reason: &str, now_ms: u64) {
-        self.phase = Phase::Greeting;
-        self.window.clear();
+        self.leave(Phase::Greeting);
         self.refusal = Some(reason.into());
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
     }
@@ -187,15 +267,36 @@ impl Uplink {
         if now_ms >= self.greet_at_ms {
             return Some(self.greet(now_ms));
         }
-        let may_send = self.phase == Phase::Streaming
-            && self.unanswered == 0
-            && self.window.len() < WINDOW_FRAMES;
-        (may_send && self.sent_seq < self.ledger_seq).then_some(Step::SendBehind(self.sent_seq))
+        if self.phase != Phase::Streaming || self.unanswered > 0 {
+            return None;
+        }
+        if let Some((seq, content)) = self.answer.take_if(|(seq, _)| *seq == self.sent_seq) {
+            return Some(Step::Answer(seq, content));
+        }
+        let up_to =
+            self.answer.as_ref().map_or(self.ledger_seq, |(seq, _)| self.ledger_seq.min(*seq));
+        if self.sent_seq < up_to { self.send(up_to) } else { self.tell() }
+    }
+
+    /// What is new waits for the acknowledgement of what is on its way, unless a whole frame is
+    /// full of it: so an idle link is quick, and a busy one does not carry a frame an entry.
+    fn send(&self, up_to: Seq) -> Option<Step> {
+        let is_worth_it = up_to - self.sent_seq >= FRAME_ENTRIES_MAX as u64;
+        let may_send = self.window.is_empty() || is_worth_it && self.window.len() < WINDOW_FRAMES;
+        let range = Range { after: self.sent_seq, up_to, taken: self.taken };
+        may_send.then_some(Step::SendBehind(range))
+    }
+
+    /// Everything is sent; what was taken since, and made no entry, is still to be told.
+    fn tell(&mut self) -> Option<Step> {
+        let is_news = self.told.replace(self.taken) != Some(self.taken);
+        is_news.then_some(Step::Tell(self.taken))
     }
 
     fn greet(&mut self, now_ms: u64) -> Step {
         if self.unanswered > 0 {
             self.phase = Phase::Greeting;
+            self.answer = None;
         }
         // The wait doubles, so that a hub that is gone for days costs little.
         let wait_ms = HUB_ANSWER_MS << self.unanswered.min(4);
@@ -203,6 +304,7 @@ impl Uplink {
         self.greeted_at_ms = now_ms;
         self.unanswered += 1;
         self.nonce = now_ms.max(self.nonce + 1);
+        self.greeted = self.taken;
         Step::Greet { nonce: self.nonce }
     }
 
@@ -213,6 +315,9 @@ impl Uplink {
         }
         self.sent_seq = last_seq;
         self.window.push_back(last_seq);
+        if last_seq >= self.taken.at_seq {
+            self.told = Some(self.taken);
+        }
     }
 
     /// When [`Uplink::poll`] has something to do at the latest, without anything happening.

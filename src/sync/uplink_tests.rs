@@ -1,6 +1,9 @@
 use super::*;
-use crate::stock::{Checks, Digest, Entry, Kind, RequestId, Sku, Taken};
-use crate::sync::frame::{Entries, Hello, Position};
+use crate::stock::{
+    Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
+};
+use crate::sync::drift::Figures;
+use crate::sync::frame::{Entries, Hello, Position, Probe, TakenUpTo};
 use crate::sync::receiver::{Cursor, Verdict, judge};
 
 #[test]
@@ -11,21 +14,190 @@ fn nothing_is_sent_before_the_hub_has_said_where_it_stands() {
     let nonce = greeted(uplink.poll(0));
     assert_eq!(uplink.poll(1), None);
     assert!(!uplink.is_online());
-    assert_eq!(uplink.handle_frame(&resume(4, nonce), 2), Some(4));
+    assert_eq!(uplink.handle_frame(resume(4, nonce), 2), Heard::Acked(4));
     assert!(uplink.is_online());
-    assert_eq!(uplink.poll(2), Some(Step::SendBehind(4)));
+    assert_eq!(uplink.poll(2), Some(send(4, 10)));
 }
 
 #[test]
 fn the_window_is_counted_from_the_oldest_frame() {
-    let mut uplink = online(1_000);
+    let mut uplink = online(100_000);
     for frame in 1..=WINDOW_FRAMES as u64 {
-        assert_eq!(uplink.poll(0), Some(Step::SendBehind(frame - 1)));
+        assert_eq!(uplink.poll(0), Some(send(frame - 1, 100_000)));
         uplink.sent(frame, 0);
     }
     assert_eq!(uplink.poll(0), None);
-    uplink.handle_frame(&ack(1), 0);
-    assert_eq!(uplink.poll(0), Some(Step::SendBehind(WINDOW_FRAMES as u64)));
+    uplink.handle_frame(ack(1), 0);
+    assert_eq!(uplink.poll(0), Some(send(WINDOW_FRAMES as u64, 100_000)));
+}
+
+#[test]
+fn what_is_new_waits_for_the_acknowledgement_unless_it_fills_a_frame() {
+    let mut uplink = online(1);
+    assert_eq!(uplink.poll(0), Some(send(0, 1)), "an idle link is quick");
+    uplink.sent(1, 0);
+    let full = 1 + FRAME_ENTRIES_MAX as u64;
+    uplink.handle_committed(full - 1, Taken::default());
+    assert_eq!(uplink.poll(0), None);
+    uplink.handle_committed(full, Taken::default());
+    assert_eq!(uplink.poll(0), Some(send(1, full)));
+    uplink.sent(700, 0);
+    assert_eq!(uplink.poll(0), None);
+    uplink.handle_frame(ack(1), 0);
+    assert_eq!(uplink.poll(0), None, "one is still on its way");
+    uplink.handle_frame(ack(700), 0);
+    assert_eq!(uplink.poll(0), Some(send(700, full)));
+}
+
+#[test]
+fn what_is_taken_is_told_by_the_frame_that_ends_with_its_entries() {
+    let mut uplink = online(0);
+    let taken = transfer_taken(1, 10);
+    uplink.handle_committed(12, taken);
+    let range = |after| Some(Step::SendBehind(Range { after, up_to: 12, taken }));
+    assert_eq!(uplink.poll(0), range(0));
+    uplink.sent(9, 0);
+    uplink.handle_frame(ack(9), 0);
+    assert_eq!(uplink.poll(0), range(9), "the hub counts it once it has the entries");
+    uplink.sent(12, 0);
+    assert_eq!(uplink.poll(0), None);
+}
+
+#[test]
+fn what_is_taken_without_an_entry_is_told_by_itself_and_once() {
+    let mut uplink = online(5);
+    uplink.sent(5, 0);
+    uplink.handle_committed(5, transfer_taken(1, 5));
+    assert_eq!(uplink.poll(0), Some(Step::Tell(transfer_taken(1, 5))));
+    assert_eq!(uplink.poll(0), None);
+    let listed = Taken { catalogue: 3, ..transfer_taken(1, 5) };
+    uplink.handle_committed(5, listed);
+    assert_eq!(uplink.poll(0), Some(Step::Tell(listed)));
+}
+
+#[test]
+fn entries_that_wait_will_tell_what_is_taken() {
+    let mut uplink = online(5);
+    uplink.sent(5, 0);
+    let taken = transfer_taken(1, 5);
+    uplink.handle_committed(6, taken);
+    assert_eq!(uplink.poll(0), None);
+    uplink.handle_frame(ack(5), 0);
+    assert_eq!(uplink.poll(0), Some(Step::SendBehind(Range { after: 5, up_to: 6, taken })));
+}
+
+#[test]
+fn a_greeting_tells_what_is_taken_to_a_hub_that_has_its_entries() {
+    for (acked_seq, step) in [(10, None), (9, Some(9))] {
+        let (mut uplink, taken) = (Uplink::new(EPOCH, 10), transfer_taken(1, 10));
+        uplink.handle_committed(10, taken);
+        uplink.handle_connected(0);
+        let nonce = greeted(uplink.poll(0));
+        uplink.handle_frame(resume(acked_seq, nonce), 0);
+        let step = step.map(|after| Step::SendBehind(Range { after, up_to: 10, taken }));
+        assert_eq!(uplink.poll(0), step, "a hub at {acked_seq}");
+    }
+}
+
+#[test]
+fn what_is_taken_after_a_greeting_is_told_behind_its_answer() {
+    let mut uplink = Uplink::new(EPOCH, 0);
+    uplink.handle_connected(0);
+    let nonce = greeted(uplink.poll(0));
+    let taken = Taken { catalogue: 1, ..Taken::default() };
+    uplink.handle_committed(0, taken);
+    assert_eq!(uplink.poll(0), None, "the hub has not said where it stands");
+    uplink.handle_frame(resume(0, nonce), 0);
+    assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+}
+
+#[test]
+fn a_hub_that_sends_what_is_taken_is_told_again() {
+    let mut uplink = online(0);
+    let taken = Taken { catalogue: 7, ..transfer_taken(2, 0) };
+    uplink.handle_committed(0, taken);
+    assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+    for frame in [transfers(1..=2), catalogue(0, 7)] {
+        assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
+        assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+        assert_eq!(uplink.poll(0), None);
+    }
+}
+
+#[test]
+fn what_is_new_is_handed_on() {
+    let mut uplink = online(0);
+    uplink.handle_committed(0, transfer_taken(2, 0));
+    let Heard::Transfers(heard) = uplink.handle_frame(transfers(2..=3), 0) else {
+        panic!("the third is new");
+    };
+    assert_eq!(heard.len(), 2);
+    let heard = uplink.handle_frame(catalogue(0, 7), 0);
+    let update = Update { after: 0, up_to: 7, listings: vec![listing()] };
+    assert_eq!(heard, Heard::Update(update));
+    assert_eq!(uplink.handle_frame(probe(), 0), Heard::Probe(Part::default()));
+}
+
+#[test]
+fn a_hub_that_has_not_said_where_it_stands_moves_nothing() {
+    let mut uplink = Uplink::new(EPOCH, 10);
+    uplink.handle_connected(0);
+    let mut moves_nothing = |uplink: &mut Uplink| {
+        for frame in [transfers(1..=1), catalogue(0, 1), probe()] {
+            assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
+        }
+    };
+    moves_nothing(&mut uplink);
+    let nonce = greeted(uplink.poll(0));
+    uplink.handle_frame(resume(11, nonce), 0);
+    moves_nothing(&mut uplink);
+}
+
+#[test]
+fn an_answer_comes_exactly_behind_the_entries_up_to_its_position() {
+    let mut uplink = online(10);
+    uplink.sent(4, 0);
+    uplink.handle_frame(ack(4), 0);
+    uplink.answer(12, content(1));
+    uplink.answer(12, content(2));
+    uplink.handle_committed(20, Taken::default());
+    assert_eq!(uplink.poll(0), Some(send(4, 12)));
+    uplink.sent(11, 0);
+    uplink.handle_frame(ack(11), 0);
+    assert_eq!(uplink.poll(0), Some(send(11, 12)));
+    uplink.sent(12, 0);
+    assert_eq!(uplink.poll(0), Some(Step::Answer(12, content(2))), "to the newest question");
+    uplink.handle_frame(ack(12), 0);
+    assert_eq!(uplink.poll(0), Some(send(12, 20)));
+}
+
+#[test]
+fn an_answer_on_an_idle_link_goes_at_once() {
+    let mut uplink = online(0);
+    uplink.answer(0, content(1));
+    assert_eq!(uplink.poll(0), Some(Step::Answer(0, content(1))));
+    assert_eq!(uplink.poll(0), None);
+}
+
+#[test]
+fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
+    let mut uplink = online(10);
+    uplink.answer(10, content(1));
+    uplink.handle_disconnected();
+    uplink.answer(10, content(1));
+    uplink.handle_connected(0);
+    let nonce = greeted(uplink.poll(0));
+    uplink.handle_frame(resume(10, nonce), 0);
+    assert_eq!(uplink.poll(0), None);
+    uplink.handle_committed(11, Taken::default());
+    uplink.answer(11, content(1));
+    uplink.sent(11, 0);
+    for times in [1, 2] {
+        greeted(uplink.poll(times * HUB_ANSWER_MS));
+    }
+    let nonce = greeted(uplink.poll(4 * HUB_ANSWER_MS));
+    uplink.handle_frame(resume(11, nonce), 0);
+    assert_eq!(uplink.poll(0), None);
 }
 
 #[test]
@@ -42,10 +214,10 @@ fn without_an_answer_the_hub_is_asked_and_then_counts_as_offline() {
         let nonce = greeted(uplink.poll(asked_at));
         assert!(!uplink.is_online());
         if wait_ms == 8 * HUB_ANSWER_MS {
-            uplink.handle_frame(&resume(7, nonce), asked_at);
+            uplink.handle_frame(resume(7, nonce), asked_at);
         }
     }
-    assert_eq!(uplink.poll(asked_at), Some(Step::SendBehind(7)));
+    assert_eq!(uplink.poll(asked_at), Some(send(7, 10)));
 }
 
 #[test]
@@ -54,10 +226,10 @@ fn a_slow_link_is_not_filled_with_repetitions() {
     uplink.sent(50, 0);
     uplink.sent(100, 0);
     let nonce = greeted(uplink.poll(HUB_ANSWER_MS));
-    assert_eq!(uplink.handle_frame(&ack(50), 9_000), Some(50));
+    assert_eq!(uplink.handle_frame(ack(50), 9_000), Heard::Acked(50));
     assert_eq!(uplink.poll(9_001), None, "the rest is on its way, and so is the question");
-    assert_eq!(uplink.handle_frame(&ack(100), 12_000), Some(100));
-    assert_eq!(uplink.handle_frame(&resume(100, nonce), 13_000), Some(100));
+    assert_eq!(uplink.handle_frame(ack(100), 12_000), Heard::Acked(100));
+    assert_eq!(uplink.handle_frame(resume(100, nonce), 13_000), Heard::Acked(100));
     assert_eq!(uplink.poll(13_000), None);
     assert!(uplink.is_online());
 }
@@ -68,8 +240,8 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
     uplink.sent(100, 0);
     let first = greeted(uplink.poll(HUB_ANSWER_MS));
     let second = greeted(uplink.poll(2 * HUB_ANSWER_MS));
-    assert_eq!(uplink.handle_frame(&resume(0, first), 10_100), None);
-    assert_eq!(uplink.handle_frame(&resume(100, second), 10_200), Some(100));
+    assert_eq!(uplink.handle_frame(resume(0, first), 10_100), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(resume(100, second), 10_200), Heard::Acked(100));
     assert_eq!(uplink.poll(10_200), None);
 }
 
@@ -77,12 +249,12 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
 fn a_hub_that_has_come_back_is_greeted_at_once() {
     let mut uplink = online(10);
     uplink.sent(10, 2_000);
-    assert_eq!(uplink.handle_frame(&resume(0, 0), 2_500), None);
+    assert_eq!(uplink.handle_frame(resume(0, 0), 2_500), Heard::Nothing);
     let nonce = greeted(uplink.poll(2_500));
-    assert_eq!(uplink.handle_frame(&resume(0, 0), 2_600), None);
+    assert_eq!(uplink.handle_frame(resume(0, 0), 2_600), Heard::Nothing);
     assert_eq!(uplink.poll(2_600), None, "asked already");
-    assert_eq!(uplink.handle_frame(&resume(3, nonce), 2_700), Some(3));
-    assert_eq!(uplink.poll(2_700), Some(Step::SendBehind(3)));
+    assert_eq!(uplink.handle_frame(resume(3, nonce), 2_700), Heard::Acked(3));
+    assert_eq!(uplink.poll(2_700), Some(send(3, 10)));
 }
 
 #[test]
@@ -100,18 +272,18 @@ fn words_for_another_database_are_left_aside() {
     let mut uplink = online(10);
     let other = Position { epoch: Uuid::from_u128(9).into(), acked_seq: 5 };
     let resume = Frame::Resume(Resume { position: other, nonce: 0 });
-    assert_eq!(uplink.handle_frame(&resume, 0), None);
-    assert_eq!(uplink.handle_frame(&Frame::Ack(other), 0), None);
-    assert_eq!(uplink.poll(0), Some(Step::SendBehind(0)));
+    assert_eq!(uplink.handle_frame(resume, 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), Heard::Nothing);
+    assert_eq!(uplink.poll(0), Some(send(0, 10)));
 }
 
 #[test]
 fn an_acknowledgement_of_what_was_never_sent_is_left_aside() {
     let mut uplink = online(10);
     uplink.sent(3, 0);
-    assert_eq!(uplink.handle_frame(&ack(4), 0), None);
-    assert_eq!(uplink.handle_frame(&ack(3), 0), Some(3));
-    assert_eq!(uplink.handle_frame(&ack(3), 0), None);
+    assert_eq!(uplink.handle_frame(ack(4), 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(ack(3), 0), Heard::Acked(3));
+    assert_eq!(uplink.handle_frame(ack(3), 0), Heard::Nothing);
 }
 
 #[test]
@@ -119,7 +291,7 @@ fn a_hub_that_knows_more_than_the_database_is_told_to_the_operator() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));
-    assert_eq!(uplink.handle_frame(&resume(11, nonce), 0), None);
+    assert_eq!(uplink.handle_frame(resume(11, nonce), 0), Heard::Nothing);
     assert!(!uplink.is_online());
     assert!(uplink.reason().contains("older copy"), "{}", uplink.reason());
     assert_eq!(uplink.poll(0), Some(Step::ReportBehind { hub_seq: 11 }));
@@ -137,12 +309,13 @@ fn every_entry_arrives_once_and_in_order_whatever_the_network_does() {
         }
         for _ in 0..2_000 {
             world.step(false);
-            if world.confirmed == world.ledger_seq {
+            if world.confirmed == world.ledger_seq && world.counted == world.taken {
                 break;
             }
         }
         assert_eq!(world.hub.len() as u64, world.ledger_seq, "seed {seed} did not converge");
         assert_eq!(world.confirmed, world.ledger_seq, "seed {seed}: the gateway was not told");
+        assert_eq!(world.counted, world.taken, "seed {seed}: the hub was not told");
     }
 }
 
@@ -150,11 +323,14 @@ struct World {
     random: fastrand::Rng,
     now_ms: u64,
     ledger_seq: Seq,
+    taken: Taken,
     uplink: Uplink,
     /// What the gateway believes the hub to have.
     confirmed: Seq,
     /// What the hub has on its disk.
     hub: Vec<Entry>,
+    /// What the hub knows to be taken.
+    counted: Taken,
     up: Vec<Frame>,
     down: Vec<Frame>,
 }
@@ -167,9 +343,11 @@ impl World {
             random: fastrand::Rng::with_seed(seed),
             now_ms: 0,
             ledger_seq: 0,
+            taken: Taken::default(),
             uplink,
             confirmed: 0,
             hub: Vec::new(),
+            counted: Taken::default(),
             up: Vec::new(),
             down: Vec::new(),
         }
@@ -178,8 +356,7 @@ impl World {
     fn step(&mut self, faults: bool) {
         self.now_ms += self.random.u64(0..3_000);
         if faults {
-            self.ledger_seq += self.random.u64(0..20);
-            self.uplink.handle_committed(self.ledger_seq);
+            self.gateway_commits();
             match self.random.u32(0..40) {
                 0 => self.restart_gateway(),
                 1 => self.reconnect(),
@@ -193,14 +370,31 @@ impl World {
             self.hub_takes(&frame);
         }
         let heard = take_one(&mut self.down, &mut self.random, faults);
-        if let Some(acked) = heard.and_then(|frame| self.uplink.handle_frame(&frame, self.now_ms)) {
+        let heard = heard.map(|frame| self.uplink.handle_frame(frame, self.now_ms));
+        if let Some(Heard::Acked(acked)) = heard {
             assert!(acked <= self.hub.len() as u64, "confirmed before it was committed");
             self.confirmed = self.confirmed.max(acked);
         }
     }
 
+    /// Now and then something of the hub's is taken, with entries or without.
+    fn gateway_commits(&mut self) {
+        self.ledger_seq += self.random.u64(0..20);
+        match self.random.u32(0..60) {
+            0 => self.ledger_seq += 2 * FRAME_ENTRIES_MAX as u64,
+            1..4 => {
+                self.taken.transfer += 1;
+                self.taken.at_seq = self.ledger_seq;
+            }
+            4 => self.taken.catalogue += 1,
+            _ => {}
+        }
+        self.uplink.handle_committed(self.ledger_seq, self.taken);
+    }
+
     fn restart_gateway(&mut self) {
         self.uplink = Uplink::new(EPOCH, self.ledger_seq);
+        self.uplink.handle_committed(self.ledger_seq, self.taken);
         self.uplink.handle_connected(self.now_ms);
     }
 
@@ -212,15 +406,18 @@ impl World {
     fn gateway_sends(&mut self) {
         while let Some(step) = self.uplink.poll(self.now_ms) {
             let frame = match step {
-                Step::Greet { nonce } => hello(self.ledger_seq, nonce),
+                Step::Greet { nonce } => hello(self.ledger_seq, nonce, self.taken),
                 Step::ReportBehind { hub_seq } => {
                     panic!("the hub is at {hub_seq}, not ahead of us")
                 }
-                Step::SendBehind(seq) => {
-                    let last = self.ledger_seq.min(seq + self.random.u64(1..9));
+                Step::SendBehind(Range { after, up_to, taken }) => {
+                    let most = if self.random.bool() { 9 } else { FRAME_ENTRIES_MAX as u64 };
+                    let last = up_to.min(after + self.random.u64(1..most));
                     self.uplink.sent(last, self.now_ms);
-                    entries(seq + 1, last)
+                    entries(after + 1, last, taken)
                 }
+                Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch: EPOCH.into(), taken }),
+                Step::Answer(..) => panic!("the hub has asked nothing"),
             };
             self.up.push(frame);
         }
@@ -230,20 +427,36 @@ impl World {
         let acked_seq = self.hub.len() as u64;
         let checks = checks(acked_seq);
         let cursor = Cursor { epoch: EPOCH, acked_seq, checks, fenced: None };
+        if let Frame::Taken(TakenUpTo { taken, .. }) = frame {
+            return self.hub_counts(*taken);
+        }
         match (judge(Some(&cursor), &[], frame), frame) {
             (Verdict::Apply { skip }, Frame::Entries(entries)) => {
                 for entry in &entries.entries[skip..] {
                     assert_eq!(entry.seq, self.hub.len() as u64 + 1, "once, and in order");
                     self.hub.push(entry.clone());
                 }
+                self.hub_counts(entries.taken);
                 self.down.push(ack(self.hub.len() as u64));
             }
             (Verdict::Known, _) => self.down.push(ack(acked_seq)),
             (Verdict::Resume, Frame::Hello(hello)) => {
+                self.hub_counts(hello.taken);
                 self.down.push(resume(acked_seq, hello.nonce))
             }
             (Verdict::Resume, _) => self.down.push(resume(acked_seq, 0)),
             (verdict, frame) => panic!("{verdict:?} for {frame:?}"),
+        }
+    }
+}
+
+impl World {
+    /// A hub counts what is taken once it has the entries that go with it.
+    fn hub_counts(&mut self, taken: Taken) {
+        let is_newer =
+            (taken.transfer, taken.catalogue) > (self.counted.transfer, self.counted.catalogue);
+        if is_newer && taken.at_seq <= self.hub.len() as u64 {
+            self.counted = taken;
         }
     }
 }
@@ -274,7 +487,7 @@ fn online(ledger_seq: Seq) -> Uplink {
     let mut uplink = Uplink::new(EPOCH, ledger_seq);
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));
-    uplink.handle_frame(&resume(0, nonce), 0);
+    uplink.handle_frame(resume(0, nonce), 0);
     uplink
 }
 
@@ -297,23 +510,55 @@ fn ack(acked_seq: Seq) -> Frame {
     Frame::Ack(position(acked_seq))
 }
 
-fn hello(ledger_seq: Seq, nonce: u64) -> Frame {
-    let (epoch, checks) = (EPOCH.into(), checks(ledger_seq));
-    Frame::Hello(Hello {
-        epoch,
-        ledger_seq,
-        checks,
-        nonce,
-        software: "test".into(),
-        taken: Taken::default(),
-    })
+fn send(after: Seq, up_to: Seq) -> Step {
+    Step::SendBehind(Range { after, up_to, taken: Taken::default() })
 }
 
-fn entries(first: Seq, last: Seq) -> Frame {
+fn transfer_taken(transfer: u64, at_seq: Seq) -> Taken {
+    Taken { transfer, at_seq, catalogue: 0 }
+}
+
+fn transfers(numbers: std::ops::RangeInclusive<u64>) -> Frame {
+    let line = Line { sku: sku(), quantity: Quantity::of_line(1).unwrap() };
+    let transfer = |number| Transfer {
+        number,
+        request_id: RequestId::parse("g").unwrap(),
+        direction: Direction::Grant,
+        lines: vec![line.clone()],
+    };
+    Frame::Transfers(Transfers { epoch: EPOCH.into(), transfers: numbers.map(transfer).collect() })
+}
+
+fn catalogue(after: u64, up_to: u64) -> Frame {
+    Frame::Catalogue(Catalogue { epoch: EPOCH.into(), after, up_to, listings: vec![listing()] })
+}
+
+fn listing() -> Listing {
+    Listing { sku: sku(), name: None, barcodes: Vec::new() }
+}
+
+fn probe() -> Frame {
+    Frame::Probe(Probe { epoch: EPOCH.into(), part: Part::default() })
+}
+
+fn content(units: i64) -> Content {
+    Content::Figures(Figures { part: Part::default(), figures: vec![(sku(), units, 0)] })
+}
+
+fn sku() -> Sku {
+    Sku::parse("A").unwrap()
+}
+
+fn hello(ledger_seq: Seq, nonce: u64, taken: Taken) -> Frame {
+    let (epoch, checks) = (EPOCH.into(), checks(ledger_seq));
+    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce, software: "test".into(), taken })
+}
+
+fn entries(first: Seq, last: Seq, taken: Taken) -> Frame {
     let entry = |seq| Entry {
         seq,
         kind: Kind::Restock,
-        sku: Sku::parse("A").unwrap(),
+        sku: sku(),
         change: 1,
         reserved_change: 0,
         order_id: None,
@@ -321,12 +566,7 @@ fn entries(first: Seq, last: Seq) -> Frame {
         at_ms: 0,
     };
     let entries = (first..=last).map(entry).collect();
-    Frame::Entries(Entries {
-        epoch: EPOCH.into(),
-        checks: checks(last),
-        taken: Taken::default(),
-        entries,
-    })
+    Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), taken, entries })
 }
 
 fn checks(digest: u64) -> Checks {
