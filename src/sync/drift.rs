@@ -82,7 +82,8 @@ impl Part {
                 figures.push((sku.clone(), on_hand, reserved));
             }
         }
-        let is_small = figures.len() <= DRIFT_FIGURES_MAX || self.bits + STEP_BITS > 60;
+        let is_small =
+            figures.len() <= DRIFT_FIGURES_MAX || self.bits.saturating_add(STEP_BITS) > 60;
         figures.truncate(DRIFT_FIGURES_MAX);
         figures.sort();
         match is_small {

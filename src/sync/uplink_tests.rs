@@ -142,7 +142,7 @@ fn what_is_new_is_handed_on() {
 fn a_hub_that_has_not_said_where_it_stands_moves_nothing() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
-    let mut moves_nothing = |uplink: &mut Uplink| {
+    let moves_nothing = |uplink: &mut Uplink| {
         for frame in [transfers(1..=1), catalogue(0, 1), probe()] {
             assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
         }

@@ -17,3 +17,4 @@ mod frames;
 mod hub;
 mod link;
 mod pair;
+mod transfers;
