@@ -23,6 +23,14 @@
 //! 4. The acknowledgement moves the gateway's confirmed position; what lies before it may be
 //!    forgotten when it is old enough.
 //!
+//! # A transfer's way from the hub
+//!
+//! 1. [`sync::uplink`] hands on what a hub sends that knows this database; [`writer::Intake`]
+//!    takes it, or drops it: the hub sends again what it does not hear to be taken.
+//! 2. The writer takes it on the same draft as the commands that wait, so its entries, and the
+//!    number up to which transfers are taken, are on disk together or not at all.
+//! 3. The bell wakes the link, and the frame with those entries says that it is taken.
+//!
 //! # The parts
 //!
 //! [`stock`], [`sync::uplink`] and [`sync::receiver`] are pure: values in, values out, the time

@@ -1,5 +1,6 @@
 //! What a gateway makes of what the hub sends: transfers, the catalogue and questions. The hub is
 //! played by hand, frame by frame.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a hub listens to one kind of frame at a time")]
 
 use std::time::Duration;
 
@@ -370,12 +371,8 @@ fn taken_in(frame: &Frame) -> Option<Taken> {
 fn assert_entry(entry: &Value, seq: u64, kind: &str, sku: &str, change: i64) {
     assert_eq!(number(entry, "seq"), seq, "{entry}");
     assert_eq!((&entry["kind"], &entry["sku"]), (&json!(kind), &json!(sku)), "{entry}");
-    assert_eq!(
-        (&entry["change"], &entry["reserved_change"]),
-        (&json!(change), &json!(0)),
-        "{entry}"
-    );
-    assert_eq!(entry["order_id"], Value::Null, "{entry}");
+    assert_eq!(entry["change"], change, "{entry}");
+    assert!(entry.get("reserved_change").is_none() && entry.get("order_id").is_none(), "{entry}");
 }
 
 fn taken(transfer: u64, at_seq: u64) -> Taken {
