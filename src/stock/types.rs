@@ -192,15 +192,6 @@ impl Quantity {
     }
 }
 
-impl TryFrom<u64> for Quantity {
-    type Error = &'static str;
-
-    fn try_from(units: u64) -> Result<Self, Self::Error> {
-        let is_possible = (1..=STOCK_MAX.unsigned_abs()).contains(&units);
-        if is_possible { Ok(Self(units)) } else { Err("a quantity is out of range") }
-    }
-}
-
 /// A position in a gateway's ledger; the first entry is 1, and 0 is before it.
 pub type Seq = u64;
 
