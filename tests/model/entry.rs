@@ -1,0 +1,64 @@
+//! What a gateway's ledger is made of.
+
+/// Units of the one SKU.
+pub(crate) type Quantity = i32;
+/// A position in a ledger; the first entry is 1.
+pub(crate) type Seq = usize;
+/// The number of an order of the hub to one gateway; the first is 1.
+pub(crate) type Number = usize;
+
+/// An entry. Its number is its place in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Entry {
+    /// Goods came in at the gateway itself.
+    Restock(Quantity),
+    /// Goods were sold.
+    Deduct(Quantity),
+    /// A grant of the hub was taken.
+    Grant { number: Number, quantity: Quantity },
+    /// Units were given back because the hub had asked.
+    Recall { number: Number, quantity: Quantity },
+}
+
+impl Entry {
+    /// What it does to the stock on hand.
+    pub(crate) fn effect(self) -> Quantity {
+        match self {
+            Self::Restock(quantity) | Self::Grant { quantity, .. } => quantity,
+            Self::Deduct(quantity) | Self::Recall { quantity, .. } => -quantity,
+        }
+    }
+
+    /// The order that it carries out.
+    pub(crate) fn number(self) -> Option<Number> {
+        match self {
+            Self::Grant { number, .. } | Self::Recall { number, .. } => Some(number),
+            Self::Restock(_) | Self::Deduct(_) => None,
+        }
+    }
+
+    /// Units that came from the pool.
+    pub(crate) fn granted(self) -> Quantity {
+        if let Self::Grant { quantity, .. } = self { quantity } else { 0 }
+    }
+
+    /// Units that went back to the pool.
+    pub(crate) fn recalled(self) -> Quantity {
+        if let Self::Recall { quantity, .. } = self { quantity } else { 0 }
+    }
+
+    /// Units that came from outside.
+    pub(crate) fn received(self) -> Quantity {
+        if let Self::Restock(quantity) = self { quantity } else { 0 }
+    }
+
+    /// Units that were sold.
+    pub(crate) fn deducted(self) -> Quantity {
+        if let Self::Deduct(quantity) = self { quantity } else { 0 }
+    }
+}
+
+/// The sum of something over entries.
+pub(crate) fn sum(entries: &[Entry], of: fn(Entry) -> Quantity) -> Quantity {
+    entries.iter().map(|&entry| of(entry)).sum()
+}

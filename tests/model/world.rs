@@ -1,0 +1,66 @@
+//! All parts at one moment, and what can happen next.
+
+use stateright::{Model, Property};
+
+use super::action::Action;
+use super::effects;
+use super::gateway::Gateway;
+use super::hub::{Books, Hub};
+use super::moves;
+use super::network::Link;
+use super::properties;
+use super::scenario::Scenario;
+
+/// A moment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    pub(crate) hub: Hub,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) links: Vec<Link>,
+    /// Crashes of gateways so far.
+    pub(crate) crashes: usize,
+}
+
+impl World {
+    /// The beginning.
+    fn new(scenario: &Scenario) -> Self {
+        let opened = Gateway::opened(scenario.opening);
+        let gateway = if scenario.greetings { opened } else { opened.greeted() };
+        let books = vec![Books::opened(&gateway.ledger); scenario.gateways];
+        Self {
+            hub: Hub { pool: scenario.pool, deducted: 0, books },
+            gateways: vec![gateway; scenario.gateways],
+            links: vec![Link::default(); scenario.gateways],
+            crashes: 0,
+        }
+    }
+
+    /// Every gateway with its books.
+    pub(crate) fn sides(&self) -> impl Iterator<Item = (&Gateway, &Books)> {
+        self.gateways.iter().zip(&self.hub.books)
+    }
+}
+
+impl Model for Scenario {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(self)]
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        moves::list(self, world, actions);
+    }
+
+    /// An action that changes nothing is none.
+    fn next_state(&self, before: &World, action: Action) -> Option<World> {
+        let mut world = before.clone();
+        effects::act(&mut world, action, self);
+        (world != *before).then_some(world)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::list(self)
+    }
+}
