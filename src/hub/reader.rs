@@ -242,7 +242,7 @@ fn with_gateways(
     (unallotted, in_transit): (i64, i64),
 ) -> Result<StockJson, StoreError> {
     let sql = format!(
-        "SELECT site, gateway, on_hand, reserved, epoch, CASE WHEN {IN_FORCE} THEN 1 ELSE 0 END
+        "SELECT site, gateway, on_hand, reserved, epoch, CAST(CASE WHEN {IN_FORCE} THEN 1 ELSE 0 END AS BIGINT)
          FROM held JOIN book ON book.id = held.book WHERE sku = $1
          AND ({IN_FORCE} OR on_hand <> 0)
          ORDER BY site, gateway, id DESC"

@@ -34,12 +34,21 @@ impl Hub {
 
     /// The same with another program.
     pub fn start_as(program: Program, section: &str) -> Self {
+        Self::start_at(program, None, section)
+    }
+
+    /// A running hub that keeps its books at this address.
+    pub fn start_on(store: &str, section: &str) -> Self {
+        Self::start_at(Program::hub(), Some(store), section)
+    }
+
+    fn start_at(program: Program, store: Option<&str>, section: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
-        let configuration = format!(
-            "[hub]\nstore = \"sqlite:{}\"\nlisten = \"127.0.0.1:{port}\"\n{section}",
-            dir.path().join("hub.db").display(),
-        );
+        let sqlite = format!("sqlite:{}", dir.path().join("hub.db").display());
+        let store = store.unwrap_or(&sqlite);
+        let configuration =
+            format!("[hub]\nstore = \"{store}\"\nlisten = \"127.0.0.1:{port}\"\n{section}");
         fs::write(dir.path().join("stockgate-hub.toml"), configuration).unwrap();
         let daemon = Daemon::new("the hub", dir.path().join("hub.log"));
         let mut hub = Self { dir, program, port, daemon };

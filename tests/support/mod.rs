@@ -20,6 +20,7 @@ pub mod http;
 pub mod hub;
 pub mod mqtt;
 pub mod patience;
+pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod small_disk;

@@ -11,6 +11,7 @@ mod support;
 mod access;
 mod decode;
 mod epochs;
+mod escrow;
 mod faults;
 mod forged;
 mod frames;

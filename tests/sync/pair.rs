@@ -28,6 +28,11 @@ impl Pair {
         Self { gateway, hub, broker }
     }
 
+    /// Waits until the hub has heard of the gateway.
+    pub(super) fn wait_until_met(&self) {
+        until("the hub knows the gateway", || self.hub.gateway().is_some());
+    }
+
     /// A gateway that holds the given stock, from one restock called `seed`; the hub knows it.
     pub(super) fn stocked(stock: &[(&str, u64)]) -> Self {
         let broker = Broker::start();

@@ -1,0 +1,246 @@
+//! Units between the hub's pool and the gateways: granted, recalled, sold in the centre, brought
+//! back. Each with the books in SQLite and in PostgreSQL.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::pair::{ID, Pair, SITE, until_confirmed, until_drift};
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::patience::{eventually, until};
+use crate::support::postgres::Postgres;
+use crate::support::terminal::Terminal;
+
+#[test]
+fn goods_are_received_once_and_sold_in_the_centre_once() {
+    on_each_store(|pair| {
+        let hub = pair.hub.http();
+        let receipt = json!({"request_id": "in-1", "lines": [line("A", 10), line("B", 4)]});
+        let first = hub.post("/api/receipts", &receipt).json();
+        assert_eq!(
+            (&first["replayed"], &first["lines"][0]["unallotted"]),
+            (&json!(false), &json!(10))
+        );
+        assert_eq!(hub.post("/api/receipts", &receipt).json()["replayed"], true);
+        hub.post("/api/receipts", &json!({"request_id": "in-1", "sku": "A", "quantity": 1}))
+            .refused("idempotency_conflict");
+        let sale =
+            json!({"request_id": "s-1", "order_id": "o", "lines": [line("A", 3), line("B", 4)]});
+        assert_eq!(hub.post("/api/deduct", &sale).json()["replayed"], false);
+        assert_eq!(hub.post("/api/deduct", &sale).json()["replayed"], true);
+        let more = json!({"request_id": "s-2", "lines": [line("A", 1), line("B", 1)]});
+        for replayed in [false, true] {
+            let refused = hub.post("/api/deduct", &more).refused("insufficient_stock");
+            assert_eq!((&refused["sku"], &refused["available"]), (&json!("B"), &json!(0)));
+            assert_eq!(refused["replayed"], replayed);
+        }
+        hub.post("/api/deduct", &json!({"request_id": "s-3", "sku": "C", "quantity": 1}))
+            .refused("unknown_sku");
+        assert_eq!(places(pair, "A"), (7, 0, 0));
+        assert_balanced(pair);
+    });
+}
+
+#[test]
+fn a_grant_arrives_once_and_what_is_in_transit_is_shown() {
+    on_each_store(|pair| {
+        receive(pair, "A", 10);
+        pair.gateway.terminate();
+        grant(pair, "g-1", "A", 6);
+        assert_eq!(places(pair, "A"), (4, 6, 0));
+        let beyond =
+            json!({"request_id": "g-2", "site": SITE, "gateway": ID, "sku": "A", "quantity": 5});
+        let refused = pair.hub.http().post("/api/grants", &beyond).refused("insufficient_stock");
+        assert_eq!(refused["available"], 4);
+        pair.gateway.launch();
+        until_places(pair, "A", (4, 0, 6));
+        let entry = pair.gateway.http().ledger().remove(0);
+        assert_eq!((&entry["kind"], &entry["change"]), (&json!("grant"), &json!(6)));
+        assert_eq!(entry["request_id"], "g-1");
+        pair.gateway.kill9();
+        pair.hub.restart();
+        pair.gateway.launch();
+        pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A", "quantity": 2}));
+        until_places(pair, "A", (4, 0, 4));
+        pair.assert_in_step();
+    });
+}
+
+#[test]
+fn a_recall_takes_back_what_is_available_and_is_closed() {
+    on_each_store(|pair| {
+        pair.gateway.http().ok("restock", json!({"request_id": "r", "sku": "A", "quantity": 10}));
+        let hold = json!({"request_id": "h", "sku": "A", "quantity": 7});
+        pair.gateway.http().ok("reserve", hold);
+        until_confirmed(&pair.gateway);
+        let recall = json!({"request_id": "back", "site": SITE, "gateway": ID,
+            "lines": [line("A", 8), line("A", 1)]});
+        pair.hub.http().post("/api/recalls", &recall).json();
+        let done = until_recalled(pair, "back");
+        assert_eq!(done["lines"], json!([{"sku": "A", "asked": 9, "returned": 3}]));
+        assert_eq!(places(pair, "A"), (3, 0, 7));
+        let again = pair.hub.http().post("/api/recalls", &recall).json();
+        assert_eq!((&again["replayed"], &again["state"]), (&json!(true), &json!("done")));
+        let nothing =
+            json!({"request_id": "none", "site": SITE, "gateway": ID, "sku": "A", "quantity": 1});
+        pair.hub.http().post("/api/recalls", &nothing).json();
+        assert_eq!(until_recalled(pair, "none")["lines"][0]["returned"], 0);
+        pair.hub.http().get("/api/recalls/unheard").refused("unknown_request");
+        pair.assert_in_step();
+    });
+}
+
+#[test]
+fn a_policy_fills_up_before_the_stock_is_short() {
+    on_each_store(|pair| {
+        pair.gateway.http().ok("restock", json!({"request_id": "r", "sku": "A", "quantity": 10}));
+        receive(pair, "A", 100);
+        until_confirmed(&pair.gateway);
+        let policy = json!({"low_water": 5, "target": 20});
+        assert_eq!(pair.hub.http().put("/api/policies/A", &policy).status, 200);
+        pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A", "quantity": 6}));
+        until_places(pair, "A", (84, 0, 20));
+        pair.assert_in_step();
+        pair.hub
+            .http()
+            .put("/api/policies/A", &json!({"low_water": 5, "target": 4}))
+            .refused("bad_request");
+    });
+}
+
+#[test]
+fn the_catalogue_makes_skus_known_at_every_gateway() {
+    on_each_store(|pair| {
+        until_confirmed(&pair.gateway);
+        let csv = "sku,name,barcodes\nA,Lamp,4006381333931 036000291452\nB,\"Bowl, blue\",\n";
+        let published = pair.hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).json();
+        assert_eq!(published, json!({"listings": 2, "changed": 2}));
+        eventually("the gateway knows B", || {
+            let answer = pair.gateway.http().get("/api/stock/B");
+            (answer.status == 200).then(|| assert_eq!(answer.json()["on_hand"], 0))
+        });
+        assert_eq!(pair.hub.stock("B")["total"], 0);
+        pair.gateway.restart();
+        assert_eq!(pair.gateway.http().get("/api/stock/A").status, 200);
+        let wrong = pair.hub.http().send_raw("PUT", "/api/catalogue", b"sku,name\nA,b\n");
+        wrong.refused("bad_request");
+    });
+}
+
+#[test]
+fn a_database_that_is_lost_is_brought_back_from_the_books() {
+    on_each_store(|pair| {
+        pair.gateway.http().ok("restock", json!({"request_id": "r", "sku": "A", "quantity": 10}));
+        pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A", "quantity": 3}));
+        until_confirmed(&pair.gateway);
+        let old = pair.known()["epoch"].clone();
+        pair.gateway.terminate();
+        pair.gateway.wipe();
+        pair.gateway.launch();
+        until_drift(&pair.hub);
+        assert_eq!(pair.hub.stock("A")["total"], 7);
+        let path = format!("/api/gateways/{SITE}/{ID}/retire");
+        let retired = pair.hub.http().post(&path, &json!({"epoch": old})).json();
+        assert_eq!((&retired["acked_seq"], &retired["known_seq"]), (&json!(2), &json!(2)));
+        until_places(pair, "A", (0, 0, 7));
+        until_confirmed(&pair.gateway);
+        assert_eq!(pair.known()["drift"], false);
+        assert_balanced(pair);
+        let epochs = pair.hub.http().get(&format!("/api/gateways/{SITE}/{ID}")).json();
+        assert_eq!(epochs["items"][1]["state"], "retired");
+    });
+}
+
+#[test]
+fn a_stock_that_differs_is_reported_with_its_skus_and_repaired() {
+    let pair = Pair::stocked(&[("A", 10), ("B", 10), ("C", 10)]);
+    let books = Connection::open(pair.hub.database()).unwrap();
+    books.execute("UPDATE held SET on_hand = on_hand + 2 WHERE sku = 'B'", []).unwrap();
+    pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "B", "quantity": 1}));
+    let found = eventually("the SKU is found", || {
+        let drift = pair.hub.reconcile()["drift"][0].clone();
+        (drift["skus"] == json!(["B"])).then_some(drift)
+    });
+    assert!(found["problem"].as_str().unwrap().contains("repair"), "{found}");
+    assert_eq!(pair.hub.reconcile()["balanced"], false);
+    let path = format!("/api/gateways/{SITE}/{ID}/repair");
+    assert_eq!(pair.hub.http().post(&path, &json!({})).json(), json!({"repaired": ["B"]}));
+    assert_eq!(pair.known()["drift"], false);
+    pair.gateway.http().ok("deduct", json!({"request_id": "d2", "sku": "B", "quantity": 1}));
+    pair.assert_in_step();
+}
+
+#[test]
+fn a_page_of_another_origin_cannot_change_the_books() {
+    let hub = Hub::start(&Broker::start());
+    let receipt = json!({"request_id": "in", "sku": "A", "quantity": 1});
+    let foreign = hub.http().with_header("Origin", "http://elsewhere.example");
+    foreign.post("/api/receipts", &receipt).refused("forbidden");
+    hub.http().get("/api/stock/A").refused("unknown_sku");
+}
+
+#[test]
+fn an_unknown_gateway_is_granted_nothing() {
+    let hub = Hub::start(&Broker::start());
+    let grant =
+        json!({"request_id": "g", "site": "wh", "gateway": "none", "sku": "A", "quantity": 1});
+    hub.http().post("/api/grants", &grant).refused("not_found");
+    hub.http()
+        .post("/api/grants", &json!({"request_id": "g", "sku": "A", "quantity": 1}))
+        .refused("bad_request");
+}
+
+fn on_each_store(test: impl Fn(&mut Pair)) {
+    let mut pair = Pair::start();
+    pair.wait_until_met();
+    test(&mut pair);
+    let (postgres, broker) = (Postgres::start(), Broker::start());
+    let hub = Hub::start_on(&postgres.url(), &broker.section());
+    let gateway = Gateway::start_with(&broker.section());
+    let mut pair = Pair { gateway, hub, broker };
+    pair.wait_until_met();
+    test(&mut pair);
+}
+
+fn line(sku: &str, quantity: u64) -> Value {
+    json!({"sku": sku, "quantity": quantity})
+}
+
+fn receive(pair: &Pair, sku: &str, quantity: u64) {
+    until_confirmed(&pair.gateway);
+    let receipt = json!({"request_id": format!("in-{sku}"), "sku": sku, "quantity": quantity});
+    pair.hub.http().post("/api/receipts", &receipt).json();
+}
+
+fn grant(pair: &Pair, name: &str, sku: &str, quantity: u64) {
+    let grant =
+        json!({"request_id": name, "site": SITE, "gateway": ID, "sku": sku, "quantity": quantity});
+    assert_eq!(pair.hub.http().post("/api/grants", &grant).json()["replayed"], false);
+}
+
+/// Unallotted, in transit, on hand at the gateway in force.
+fn places(pair: &Pair, sku: &str) -> (i64, i64, i64) {
+    let stock = pair.hub.stock(sku);
+    let number = |value: &Value| value.as_i64().unwrap_or_default();
+    let held = |item: &&Value| item["replaced_epoch"].is_null();
+    let gateways = stock["gateways"].as_array().unwrap();
+    let on_hand = gateways.iter().find(held).map_or(0, |item| number(&item["on_hand"]));
+    (number(&stock["unallotted"]), number(&stock["in_transit"]), on_hand)
+}
+
+fn until_places(pair: &Pair, sku: &str, expected: (i64, i64, i64)) {
+    until(&format!("{sku} is at {expected:?}"), || places(pair, sku) == expected);
+}
+
+fn until_recalled(pair: &Pair, name: &str) -> Value {
+    eventually("the recall is closed", || {
+        let recall = pair.hub.http().get(&format!("/api/recalls/{name}")).json();
+        (recall["state"] == "done").then_some(recall)
+    })
+}
+
+fn assert_balanced(pair: &Pair) {
+    let all = pair.hub.http().get("/api/reconcile?all=true").json();
+    assert_eq!(all["balanced"], true, "{all}");
+}
