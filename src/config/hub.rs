@@ -18,6 +18,8 @@ pub struct HubConfig {
     pub listen: SocketAddr,
     /// `hub.worker`: names this process to the broker.
     pub worker: String,
+    /// `hub.subscription`: the frames are shared with the other workers on the same books.
+    pub shared: bool,
     /// `mqtt`: absent, the hub serves its books and takes nothing in.
     pub mqtt: Option<MqttConfig>,
     /// `log.level`.
@@ -57,6 +59,7 @@ impl Default for HubConfig {
             ),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             worker: "hub-1".into(),
+            shared: false,
             mqtt: None,
             log_level: "info".into(),
         }
@@ -77,6 +80,7 @@ impl HubConfig {
             set(&mut config.store, section.text("store", store));
             set(&mut config.listen, section.text("listen", address));
             set(&mut config.worker, section.text("worker", name));
+            set(&mut config.shared, section.text("subscription", is_shared));
             section.finish();
         }
         if let Some(section) = document.section("mqtt") {
@@ -88,6 +92,14 @@ impl HubConfig {
         }
         document.finish()?;
         Ok(config)
+    }
+}
+
+fn is_shared(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "own" => Ok(false),
+        "shared" => Ok(true),
+        _ => Err("must be own or shared"),
     }
 }
 

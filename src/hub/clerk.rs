@@ -11,7 +11,7 @@ use rumqttc::QoS;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::core::{Answer, Downlink, Taking, note_online, take};
+use super::core::{Answer, Books, Downlink, Taking, note_online, take};
 use super::keeper::{Keeper, Table};
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
@@ -23,6 +23,9 @@ use crate::sync::Frame;
 use crate::sync::drift::Content;
 use crate::sync::frame::{Position, Refused, Resume};
 use crate::sync::topic::{Channel, Topic};
+
+/// How long a frame may wait for those before it.
+const EARLY_MS: u64 = 1_000;
 
 /// Changes the books for somebody; what it returns is run once they are changed.
 pub(super) type Work =
@@ -62,6 +65,17 @@ pub(super) struct Clerk {
     strays: Strays,
     clock: Clock,
     complaint: Repeat,
+    /// Whether other workers get some of the frames.
+    shared: bool,
+    /// Frames before which others are missing that another worker may be about to take.
+    early: Vec<Early>,
+}
+
+/// A frame that came before its time.
+struct Early {
+    topic: Topic,
+    frame: Frame,
+    since_ms: u64,
 }
 
 /// What a batch leads to, once it is committed.
@@ -71,6 +85,7 @@ struct Outcome {
     frames: Vec<(Topic, Frame)>,
     replies: Vec<Reply>,
     taken: Vec<(Topic, Taking)>,
+    early: Vec<Early>,
 }
 
 impl Clerk {
@@ -83,7 +98,13 @@ impl Clerk {
         let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
         let strays = Strays::new(Arc::clone(&metrics));
         let downlink = Downlink::default();
-        Self { keeper, jobs, outlet, downlink, metrics, strays, clock, complaint }
+        let (shared, early) = (false, Vec::new());
+        Self { keeper, jobs, outlet, downlink, metrics, strays, clock, complaint, shared, early }
+    }
+
+    /// Works beside others that get some of the frames.
+    pub(super) fn sharing(self, shared: bool) -> Self {
+        Self { shared, ..self }
     }
 
     /// Works until nobody can hand it anything any more.
@@ -102,11 +123,32 @@ impl Clerk {
     /// Brings a batch into the books.
     fn write(&mut self, batch: Vec<Job>) -> Result<Outcome, StoreError> {
         let (now_ms, running_ms) = (wall_ms(), self.clock.since_start_ms());
-        let downlink = &mut self.downlink;
+        let (downlink, shared) = (&mut self.downlink, self.shared);
+        let early = std::mem::take(&mut self.early);
         self.keeper.change(|books| {
             let mut outcome = Outcome::default();
             let mut touched = BTreeSet::new();
+            for Early { topic, frame, since_ms } in early {
+                let waits = running_ms < since_ms + EARLY_MS;
+                if waits && is_early(books, &topic, &frame)? {
+                    outcome.early.push(Early { topic, frame, since_ms });
+                } else {
+                    let job = Job::Frame(topic, frame);
+                    handle(books, downlink, job, now_ms, (&mut outcome, &mut touched))?;
+                }
+            }
             for job in batch {
+                let job = match job {
+                    Job::Frame(topic, frame)
+                        if shared
+                            && outcome.early.len() < HUB_BATCH_FRAMES_MAX
+                            && is_early(books, &topic, &frame)? =>
+                    {
+                        outcome.early.push(Early { topic, frame, since_ms: running_ms });
+                        continue;
+                    }
+                    job => job,
+                };
                 handle(books, downlink, job, now_ms, (&mut outcome, &mut touched))?;
             }
             for topic in touched {
@@ -119,6 +161,7 @@ impl Clerk {
 
     /// Says what is true now.
     fn tell(&mut self, outcome: Outcome) {
+        self.early = outcome.early;
         for (topic, taking) in &outcome.taken {
             self.count(taking);
             if !taking.known {
@@ -205,6 +248,17 @@ fn handle(
         Job::Tick => touched.extend(downlink.waiting()),
     }
     Ok(())
+}
+
+/// Whether entries are missing before those of a frame.
+fn is_early(books: &mut Table<'_>, gateway: &Topic, frame: &Frame) -> Result<bool, StoreError> {
+    let Frame::Entries(entries) = frame else {
+        return Ok(false);
+    };
+    let book = books.books(gateway)?.pop();
+    let book = book.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open());
+    let first_seq = entries.entries.first().map_or(0, |first| first.seq);
+    Ok(book.is_some_and(|book| first_seq > book.cursor.acked_seq + 1))
 }
 
 /// An answer to a probe.

@@ -20,6 +20,8 @@ use crate::sync::topic::{Channel, Topic};
 #[derive(Debug)]
 pub(super) struct Inlet {
     broker: Broker,
+    /// Whether other workers get some of the frames.
+    shared: bool,
     jobs: mpsc::Sender<Job>,
     outlet: Outlet,
     clock: Clock,
@@ -31,7 +33,7 @@ pub(super) struct Inlet {
 impl Inlet {
     pub(super) fn new(
         config: &MqttConfig,
-        worker: &str,
+        (worker, shared): (&str, bool),
         jobs: mpsc::Sender<Job>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
@@ -39,6 +41,7 @@ impl Inlet {
         let broker = Broker::new(config, worker, None);
         Self {
             broker,
+            shared,
             jobs,
             outlet,
             clock: Clock::starting_at(0),
@@ -94,7 +97,11 @@ impl Inlet {
     }
 
     async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
-        client.try_subscribe(Topic::all(Channel::Up), QoS::AtLeastOnce)?;
+        let frames = match self.shared {
+            true => format!("$share/stockgate-hub/{}", Topic::all(Channel::Up)),
+            false => Topic::all(Channel::Up),
+        };
+        client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(Topic::all(Channel::State), QoS::AtLeastOnce)?;
         self.set_outlet(Some(client.clone()));
         self.backoff.reset();

@@ -102,16 +102,19 @@ impl Hub {
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let clerk = Clerk::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
+        let clerk = clerk.sharing(config.shared);
         let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
         let desk = http::Desk::new(reader.clone(), jobs.clone(), Arc::clone(&metrics));
         tasks.spawn(http::serve(listener, desk, stop.clone()));
-        tasks.spawn(tick(jobs.clone(), stop.clone()));
+        let every = if config.shared { TICK_SHARED } else { TICK };
+        tasks.spawn(tick(jobs.clone(), every, stop.clone()));
         match &config.mqtt {
             Some(mqtt) => {
-                let inlet = Inlet::new(mqtt, &config.worker, jobs, outlet, metrics);
+                let inlet =
+                    Inlet::new(mqtt, (&config.worker, config.shared), jobs, outlet, metrics);
                 tasks.spawn(inlet.run(stop));
             }
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
@@ -133,12 +136,16 @@ impl Hub {
     }
 }
 
-/// Lets the clerk look after what is overdue, once a second.
-async fn tick(jobs: mpsc::Sender<Job>, mut stop: Stop) {
-    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+/// How often the clerk looks after what is overdue.
+const TICK: Duration = Duration::from_secs(1);
+/// The same when a frame may wait for one that another worker has.
+const TICK_SHARED: Duration = Duration::from_millis(50);
+
+async fn tick(jobs: mpsc::Sender<Job>, every: Duration, mut stop: Stop) {
+    let mut ticks = tokio::time::interval(every);
     loop {
         tokio::select! {
-            _ = seconds.tick() => drop(jobs.try_send(Job::Tick)),
+            _ = ticks.tick() => drop(jobs.try_send(Job::Tick)),
             () = stop.requested() => return,
         }
     }

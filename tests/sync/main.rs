@@ -19,3 +19,4 @@ mod hub;
 mod link;
 mod pair;
 mod transfers;
+mod workers;
