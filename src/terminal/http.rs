@@ -3,29 +3,24 @@
 use std::net::SocketAddr;
 
 use hyper::body::Incoming;
-use hyper::header::{
-    ALLOW, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
 use super::access::{Role, require};
 use super::answer::outcome;
 use super::message::{Chosen, Fields, Mutation};
-use super::{Terminals, query};
+use super::{Terminals, page, query};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
 use crate::writer::ReplyTo;
 
-const PAGE: &str = include_str!("page.html");
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// What a path and method ask for.
 enum Route {
-    Page,
+    Page(page::File),
     Healthz,
     Readyz,
     Metrics,
@@ -56,7 +51,7 @@ impl Terminals {
             .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match route(request.method(), &segments) {
-            Route::Page => Ok(page()),
+            Route::Page(file) => Ok(file.reply(request.headers())),
             Route::Healthz => Ok(http::text("ok\n")),
             Route::Readyz => self.readiness(),
             Route::Metrics => {
@@ -161,7 +156,12 @@ fn route(method: &Method, segments: &[&str]) -> Route {
         _ => None,
     };
     match segments {
-        [""] if method == get => Route::Page,
+        [""] if method == get => Route::Page(page::INDEX),
+        ["page", name] => match page::file(name) {
+            Some(file) if method == get => Route::Page(file),
+            Some(_) => Route::OtherMethod("GET"),
+            None => Route::Unknown,
+        },
         ["healthz"] if method == get => Route::Healthz,
         ["readyz"] if method == get => Route::Readyz,
         ["metrics"] if method == get => Route::Metrics,
@@ -232,15 +232,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {
     let text = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Problem::bad_request("Idempotency-Key: must be UTF-8"))?;
     Chosen::parse("Idempotency-Key", text).map(Some)
-}
-
-fn page() -> Reply {
-    let mut reply = http::reply(StatusCode::OK, "text/html; charset=utf-8", PAGE);
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    reply
 }
 
 fn other_method(allowed: &'static str) -> Reply {

@@ -5,6 +5,7 @@ mod answer;
 mod herald;
 mod http;
 mod message;
+mod page;
 mod query;
 mod subscription;
 mod ws;

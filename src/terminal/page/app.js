@@ -1,0 +1,186 @@
+/** The terminal page: what belongs to whom, and when it is drawn. */
+
+import { $, joined, make, say } from './dom.js';
+import { Link } from './link.js';
+import { Operations } from './operations.js';
+import { Outbox } from './outbox.js';
+import { listen } from './scanner.js';
+import { Stock } from './stock.js';
+import { LANGUAGES, duration, keepLanguage, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
+import { Work } from './work.js';
+import { linkSentence } from './words.js';
+
+const THRESHOLD_KEY = 'stockgate.threshold';
+const THRESHOLD = 10;
+const OFFLINE_KEY = 'stockgate.offlineSince';
+const LOW_ROWS = 10;
+/** How often times on the page go on. */
+const TICK_MS = 1_000;
+/** The list of what is low may follow a busy stock at leisure. */
+const LOW_MS = 300;
+
+/** Storage can be switched off or full; the page then works without it. */
+function tryStorage(use, otherwise = null) {
+  try { return use() ?? otherwise; } catch { return otherwise; }
+}
+
+const threshold = Number(tryStorage(() => localStorage.getItem(THRESHOLD_KEY), THRESHOLD));
+const stock = new Stock(Number.isSafeInteger(threshold) ? threshold : THRESHOLD);
+let sync = {};
+let status = null;
+
+const link = new Link({
+  ready(news) {
+    stock.meet(news.epoch);
+    outbox.meet(news.epoch);
+    takeStatus(news);
+    // What was missed meanwhile, or everything the first time.
+    link.ask({ op: 'subscribe', all: true, since: stock.seq });
+    outbox.resume();
+  },
+  status: takeStatus,
+  event(message) {
+    if (message.event === 'hello') takeNames(message);
+    else if (message.event === 'sync') takeSync(message.sync);
+    else if (message.event === 'stock') {
+      stock.take(message);
+      drawWork();
+      drawLow();
+    }
+  },
+  changed: () => draw(),
+});
+const outbox = new Outbox(link, () => draw());
+const work = new Work(link, outbox, stock);
+const mayChange = () => link.role !== 'viewer' && !link.needsToken;
+const operations = new Operations(outbox, (operation) => work.follow(operation), mayChange);
+
+// ---- News ----
+
+function takeNames({ gateway, site }) {
+  say($('names'), `${site} · ${gateway}`);
+  document.title = `${gateway} – Stockgate`;
+}
+
+function takeStatus(news) {
+  status = news;
+  takeNames(news);
+  takeSync(news.sync);
+}
+
+function takeSync(news) {
+  sync = news;
+  tryStorage(() => {
+    if (sync.state !== 'offline') sessionStorage.removeItem(OFFLINE_KEY);
+    else if (!sessionStorage.getItem(OFFLINE_KEY)) sessionStorage.setItem(OFFLINE_KEY, Date.now());
+  });
+  draw();
+}
+
+/** For how long at least: since this page saw it first, or since the oldest movement waits. */
+function offlineMs() {
+  const since = Number(tryStorage(() => sessionStorage.getItem(OFFLINE_KEY), Date.now()));
+  return Math.max(Date.now() - since, (sync.oldest_pending_s ?? 0) * 1000);
+}
+
+// ---- Drawing ----
+
+const draw = joined(() => {
+  drawLink();
+  drawAccess();
+  work.draw();
+  operations.draw(sync);
+  drawAbout();
+});
+const drawWork = joined(() => work.draw());
+const drawLow = joined(listLow, LOW_MS);
+
+function drawLink() {
+  const waiting = outbox.waiting.length;
+  const problem = status?.problem ?? null;
+  const [state, text] = linkSentence({ link, sync, waiting, problem, offlineMs: offlineMs() });
+  const banner = $('banner');
+  // Said aloud when the state changes, not with every figure.
+  if (banner.dataset.state !== state) say($('announcement'), text);
+  banner.dataset.state = state;
+  say($('sentence'), text);
+}
+
+function drawAccess() {
+  const isLocked = link.needsToken;
+  if (isLocked && $('access').hidden) requestAnimationFrame(() => $('token').focus());
+  $('access').hidden = !isLocked;
+  $('work').hidden = isLocked;
+  $('leave').hidden = isLocked || !link.hasToken;
+  const note = link.rejected ? t.tokenWrong : t.tokenNeeded;
+  say($('access-note'), isLocked ? note : '');
+}
+
+function drawAbout() {
+  say($('about'), status ? `Stockgate ${status.version} · ${duration(status.uptime_s * 1000)} · ${number(status.ledger_seq)}` : 'Stockgate');
+  // For whoever is called: the gateway's own words.
+  say($('details'), [status?.problem, sync.reason].filter(Boolean).join(' · '));
+}
+
+function listLow() {
+  const items = stock.lowest(LOW_ROWS);
+  const rows = items.map(({ sku, available }) => {
+    const row = make('li');
+    const button = make('button');
+    button.type = 'button';
+    button.dataset.sku = sku;
+    button.dataset.level = available ? 'low' : 'empty';
+    button.append(make('span', 'subject', sku), make('strong', 'figure', number(available)));
+    row.append(button);
+    return row;
+  });
+  const focused = document.activeElement?.closest?.('#low button')?.dataset.sku;
+  $('low').replaceChildren(...rows);
+  if (focused !== undefined) rows.map((row) => row.firstChild).find(({ dataset }) => dataset.sku === focused)?.focus();
+  const more = stock.lowCount - items.length;
+  say($('low-note'), more > 0 ? t.lowMore(number(more)) : items.length ? '' : t.lowNone);
+}
+
+// ---- What this terminal has chosen ----
+
+function choose(chosen) {
+  setLanguage(chosen);
+  $('language').value = chosen;
+  draw();
+  listLow();
+}
+
+for (const [tag, { name }] of Object.entries(LANGUAGES)) {
+  const option = make('option', '', name);
+  option.value = tag;
+  $('language').append(option);
+}
+$('language').addEventListener('change', ({ target }) => {
+  keepLanguage(target.value);
+  choose(target.value);
+});
+$('threshold').value = String(stock.threshold);
+$('threshold').addEventListener('input', ({ target }) => {
+  if (!/^\d+$/.test(target.value)) return;
+  stock.setThreshold(Number(target.value));
+  tryStorage(() => localStorage.setItem(THRESHOLD_KEY, stock.threshold));
+  listLow();
+  draw();
+});
+$('low').addEventListener('click', ({ target }) => {
+  const button = target.closest('button');
+  if (button) work.show(button.dataset.sku);
+});
+$('access-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const field = $('token');
+  if (!field.value) return field.focus();
+  link.unlock(field.value.trim(), $('keep').checked);
+  field.value = '';
+});
+$('leave').addEventListener('click', () => link.leave());
+
+choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
+listen(work, [$('quantity'), $('threshold')]);
+setInterval(draw, TICK_MS);
+link.connect();

@@ -1,0 +1,121 @@
+/** The last operations, each with its state and what can still be done about it. */
+
+import { $, isEnabled, make, say, setEnabled } from './dom.js';
+import { t } from './texts.js';
+import { figureOf, remarksOf, stateOf, stateText, subjectOf, verbOf } from './words.js';
+
+const ROWS = 8;
+const WAITING_ROWS = 20;
+
+export class Operations {
+  #outbox;
+  #follow;
+  #mayChange;
+  #rows = new Map();
+
+  /** `follow(operation)` shows the outcome of what is begun here, `mayChange()` says whether the token allows it. */
+  constructor(outbox, follow, mayChange) {
+    this.#outbox = outbox;
+    this.#follow = follow;
+    this.#mayChange = mayChange;
+    $('undo').addEventListener('click', () => { if (isEnabled($('undo'))) this.#undo(outbox.undoable); });
+    $('reservation-form').addEventListener('submit', (event) => { event.preventDefault(); this.#close('commit'); });
+    $('release').addEventListener('click', () => this.#close('release'));
+  }
+
+  draw(sync) {
+    const shown = this.#shown();
+    const rows = new Map(shown.map((operation) => [operation.id, this.#rows.get(operation.id) ?? this.#make(operation.id)]));
+    for (const operation of shown) this.#fill(rows.get(operation.id), operation, sync);
+    const list = $('operations');
+    const elements = Array.from(rows.values(), ({ element }) => element);
+    // Only what is new is put in: a button in use keeps the focus.
+    for (const [id, { element }] of this.#rows) if (!rows.has(id)) element.remove();
+    elements.forEach((element, at) => { if (list.children[at] !== element) list.insertBefore(element, list.children[at] ?? null); });
+    this.#rows = rows;
+    $('no-operations').hidden = shown.length > 0;
+    setEnabled($('undo'), this.#mayChange() && Boolean(this.#outbox.undoable));
+  }
+
+  /** The newest, and older ones that are not finished. */
+  #shown() {
+    const { operations } = this.#outbox;
+    const waiting = this.#outbox.waiting.slice(-WAITING_ROWS);
+    return operations.filter((operation, at) => at < ROWS || waiting.includes(operation) || this.#outbox.canClose(operation));
+  }
+
+  #make(id) {
+    const row = {
+      element: make('li'),
+      figure: make('strong', 'figure'),
+      subject: make('span', 'subject'),
+      remarks: make('span', 'muted'),
+      state: make('span', 'state'),
+      buttons: make('div', 'buttons'),
+    };
+    row.actions = {
+      undo: this.#button(row, () => this.#undo(this.#operation(id))),
+      commit: this.#button(row, () => this.#begin('commit', id)),
+      release: this.#button(row, () => this.#begin('release', id)),
+      discard: this.#button(row, () => this.#outbox.discard(this.#operation(id))),
+    };
+    row.element.dataset.requestId = id;
+    row.element.append(row.figure, row.subject, row.remarks, row.state, row.buttons);
+    return row;
+  }
+
+  #button(row, act) {
+    const button = make('button');
+    button.type = 'button';
+    button.addEventListener('click', act);
+    row.buttons.append(button);
+    return button;
+  }
+
+  #fill(row, operation, sync) {
+    const outbox = this.#outbox;
+    const subject = subjectOf(operation, outbox);
+    row.element.dataset.state = stateOf(operation, outbox, sync);
+    row.element.dataset.op = operation.op;
+    row.element.classList.toggle('over', Boolean(operation.undone));
+    say(row.figure, figureOf(operation));
+    say(row.subject, subject);
+    say(row.remarks, `${verbOf(operation.op)} · ${remarksOf(operation)}`);
+    say(row.state, stateText(operation, outbox, sync));
+    const may = this.#mayChange();
+    const possible = {
+      undo: may && outbox.canUndo(operation),
+      commit: may && outbox.canClose(operation),
+      release: may && outbox.canClose(operation),
+      discard: outbox.canDiscard(operation),
+    };
+    for (const [name, button] of Object.entries(row.actions)) {
+      say(button, t[name]);
+      button.setAttribute('aria-label', `${t[name]}: ${figureOf(operation)} ${subject}`);
+      button.hidden = !possible[name];
+    }
+    row.buttons.hidden = !Object.values(possible).includes(true);
+  }
+
+  #operation(id) {
+    return this.#outbox.operations.find((operation) => operation.id === id);
+  }
+
+  #undo(operation) {
+    const undo = operation && this.#outbox.undo(operation);
+    if (undo) this.#follow(undo);
+  }
+
+  #begin(op, reservation) {
+    const operation = this.#operation(reservation);
+    if (!operation || this.#outbox.canClose(operation)) this.#follow(this.#outbox.add(op, { reservation }));
+  }
+
+  #close(op) {
+    const field = $('reservation');
+    const id = field.value.trim();
+    if (!id || !this.#mayChange()) return field.focus();
+    field.value = '';
+    this.#begin(op, id);
+  }
+}

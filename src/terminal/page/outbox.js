@@ -1,0 +1,220 @@
+/**
+ * Operations from the press of a button to their answer.
+ *
+ * Each is put into local storage under its request id before it is sent, and stays there until the
+ * gateway has decided it. A lost connection or a reload sends it again under the same id, so it is
+ * decided once. They go one after the other, so what was entered first is decided first.
+ *
+ * An operation: `{id, op, body, at, nth, sent, state, result, error}` with the states `waiting`,
+ * `done` and `refused`; `trouble` says why it has to wait.
+ */
+
+import { backoff } from './link.js';
+
+const WAITING = 'stockgate.request.';
+const HISTORY = 'stockgate.history';
+const HISTORY_MAX = 40;
+/** Answers after which the same request is sent again: nothing was decided this time. */
+const UNDECIDED = ['overloaded', 'storage_unavailable', 'unauthorized', 'forbidden'];
+
+export class Outbox {
+  /** Newest first. */
+  operations = [];
+  /** Whether this browser keeps what is waiting. */
+  keeps = true;
+
+  #link;
+  #changed;
+  #busy = false;
+  #attempt = 0;
+  #timer = 0;
+  #epoch = '';
+  #nth = 0;
+
+  /** `changed(operation)` is told of every step. */
+  constructor(link, changed) {
+    this.#link = link;
+    this.#changed = changed;
+    this.operations = [...read(isHistory), ...read(isWaiting)].sort(newestFirst).filter(firstOfItsId);
+    // Another window of this browser shares what is kept.
+    addEventListener('storage', (event) => { if (event.key === HISTORY) this.#takeHistory(); });
+  }
+
+  get waiting() { return this.operations.filter((operation) => operation.state === 'waiting'); }
+
+  /** The newest operation that can be taken back. */
+  get undoable() { return this.operations.find((operation) => this.canUndo(operation) || this.canClose(operation)); }
+
+  /** Whether it is a deduction that stands. */
+  canUndo({ id, op, state, undone }) {
+    return state === 'done' && !undone && (op === 'deduct' || op === 'commit') && !this.#isUnderWay('of', id);
+  }
+
+  /** Whether it is an open reservation. */
+  canClose({ id, op, state, closed }) {
+    return state === 'done' && !closed && op === 'reserve' && !this.#isUnderWay('reservation', id);
+  }
+
+  /** Whether the gateway cannot have heard of it. */
+  canDiscard({ id, state, sent }) {
+    return state === 'waiting' && !sent && !parse(get(WAITING + id))?.sent;
+  }
+
+  /** Takes an operation; it is kept before it is sent. */
+  add(op, body) {
+    const operation = { id: newId(), op, body, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
+    this.keeps = keep(operation);
+    this.operations.unshift(operation);
+    this.#changed(operation);
+    this.pump();
+    return operation;
+  }
+
+  /** Takes back the deduction, or gives the reservation back. */
+  undo(operation) {
+    if (this.canUndo(operation)) return this.add('rollback', { of: operation.id });
+    if (this.canClose(operation)) return this.add('release', { reservation: operation.id });
+    return null;
+  }
+
+  discard(operation) {
+    if (!this.canDiscard(operation)) return;
+    remove(WAITING + operation.id);
+    this.operations = this.operations.filter((each) => each !== operation);
+    this.#changed(operation);
+  }
+
+  /** The database that answers now; positions of another one's ledger say nothing here. */
+  meet(epoch) { this.#epoch = epoch; }
+
+  /** Whether a position in the ledger of the database that answers now is meant. */
+  isOfThisLedger(operation) { return operation.epoch === this.#epoch; }
+
+  /** Sends what waits, the oldest first, as long as there is a way. */
+  async pump() {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (;;) {
+        const next = this.waiting.filter(isDue).pop();
+        if (!next || this.#link.state !== 'ready' || this.#link.role === 'viewer') return;
+        if (!(await this.#send(next))) return;
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Tries again at once, after a new connection. */
+  resume() {
+    clearTimeout(this.#timer);
+    this.#attempt = 0;
+    for (const operation of this.waiting) operation.notBefore = 0;
+    this.pump();
+  }
+
+  /** Whether to go on with the next. */
+  async #send(operation) {
+    if (!operation.sent) {
+      operation.sent = true;
+      this.keeps = keep(operation);
+    }
+    this.#changed(operation);
+    const { lost, ok, result, error } = await this.#link.ask({ op: operation.op, request_id: operation.id, ...operation.body });
+    if (lost) return false;
+    if (ok) this.#settle(operation, { state: 'done', result });
+    else if (UNDECIDED.includes(error.code)) return this.#wait(operation, error);
+    else this.#settle(operation, { state: 'refused', error });
+    this.#attempt = 0;
+    return true;
+  }
+
+  /** Too many reservations stand in the way of reservations only; all else stops everything. */
+  #wait(operation, error) {
+    const pause = backoff(this.#attempt + 1);
+    this.#attempt += 1;
+    operation.trouble = error;
+    operation.notBefore = Date.now() + pause;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.pump(), pause + 1);
+    this.#changed(operation);
+    return operation.op === 'reserve' && error.code === 'overloaded';
+  }
+
+  #settle(operation, outcome) {
+    delete operation.trouble;
+    Object.assign(operation, outcome, { epoch: this.#epoch });
+    const { of, reservation } = operation.body;
+    const aim = this.operations.find(({ id }) => id === (of ?? reservation));
+    if (aim && of && operation.state === 'done') aim.undone = true;
+    if (aim && reservation && operation.state === 'done') aim.closed = operation.op;
+    if (aim && operation.error?.code === 'reservation_expired') aim.closed = 'expire';
+    this.#keepHistory();
+    remove(WAITING + operation.id);
+    this.#changed(operation);
+  }
+
+  #keepHistory() {
+    const settled = this.operations.filter(({ state }) => state !== 'waiting');
+    const others = read(isHistory);
+    const history = [...settled, ...others].filter(firstOfItsId).sort(newestFirst).slice(0, HISTORY_MAX);
+    put(HISTORY, JSON.stringify(history));
+    this.operations = [...this.waiting, ...history].sort(newestFirst);
+  }
+
+  #takeHistory() {
+    this.operations = [...this.waiting, ...read(isHistory)].filter(firstOfItsId).sort(newestFirst);
+    this.#changed(null);
+  }
+
+  #isUnderWay(field, id) {
+    return this.waiting.some(({ body }) => body[field] === id);
+  }
+}
+
+/** A random UUID. Not `crypto.randomUUID`, which browsers offer over https and on localhost only. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = bytes[6] & 0x0f | 0x40;
+  bytes[8] = bytes[8] & 0x3f | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+const newestFirst = (a, b) => b.at - a.at || b.nth - a.nth;
+const isDue = ({ notBefore }) => (notBefore ?? 0) <= Date.now();
+const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id === id) === index;
+
+// ---- Local storage, which can be switched off, full, or hold what somebody else wrote ----
+
+const isHistory = (key) => key === HISTORY;
+const isWaiting = (key) => key.startsWith(WAITING);
+
+function keep({ id, op, body, at, nth, sent, state }) {
+  return put(WAITING + id, JSON.stringify({ id, op, body, at, nth, sent, state }));
+}
+
+function put(key, value) {
+  try { localStorage.setItem(key, value); return true; } catch { return false; }
+}
+
+function get(key) {
+  try { return localStorage.getItem(key); } catch { return null; }
+}
+
+function remove(key) {
+  try { localStorage.removeItem(key); } catch { /* then it was not kept either */ }
+}
+
+function read(wanted) {
+  try {
+    const texts = Object.keys(localStorage).filter(wanted).map(get);
+    return texts.map(parse).flat().filter((each) => each?.id && each.body);
+  } catch {
+    return [];
+  }
+}
+
+function parse(text) {
+  try { return JSON.parse(text); } catch { return null; }
+}

@@ -1,0 +1,315 @@
+/** The item in front of the operator, and what is done with it. */
+
+import { $, say, setEnabled } from './dom.js';
+import { number, t } from './texts.js';
+import { outcomeText, stateText } from './words.js';
+
+const QUANTITY_MAX = 1_000_000_000;
+const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+const ID_BYTES_MAX = 64;
+const AT_ONCE_KEY = 'stockgate.atOnce';
+const MODES = ['deduct', 'restock', 'reserve', 'count'];
+const KEYS = { F2: 'deduct', F4: 'restock', F8: 'reserve', F9: 'count' };
+const MODE_WORDS = { deduct: 'doDeduct', restock: 'doRestock', reserve: 'doReserve', count: 'doCount' };
+
+const bytes = (text) => new TextEncoder().encode(text).length;
+const isId = (text) => bytes(text) <= ID_BYTES_MAX && !/\p{Cc}/u.test(text);
+
+export class Work {
+  #link;
+  #outbox;
+  #stock;
+  /** The item in front: `{code, state, sku, item}`; the state is `searching`, `known`, `unknown`, `unusable` or `unreachable`. */
+  #shown = null;
+  /** The operation whose outcome is shown, or words. */
+  #last = null;
+  #mode = 'deduct';
+  /** What the number was when it was drawn. */
+  #drawn = { sku: '', available: 0 };
+
+  constructor(link, outbox, stock) {
+    this.#link = link;
+    this.#outbox = outbox;
+    this.#stock = stock;
+    $('find').addEventListener('submit', (event) => { event.preventDefault(); this.#findTyped(); });
+    $('act').addEventListener('submit', (event) => { event.preventDefault(); this.confirm(); });
+    $('modes').addEventListener('change', (event) => this.#setMode(event.target.value));
+    $('less').addEventListener('click', () => this.#step(-1));
+    $('more').addEventListener('click', () => this.#step(1));
+    $('quantity').addEventListener('input', () => this.#changed());
+    $('quantity').addEventListener('focus', (event) => event.target.select());
+    $('quantity').addEventListener('keydown', (event) => this.#onArrow(event));
+    // An order may be scanned into its field; the next scan is an item again.
+    $('order').addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); $('item').focus(); } });
+    $('at-once').checked = keptAtOnce();
+    $('at-once').addEventListener('change', (event) => keepAtOnce(event.target.checked));
+    document.addEventListener('keydown', (event) => this.#onShortcut(event));
+    this.#setMode('deduct');
+  }
+
+  // ---- What the scanner and the keys do ----
+
+  scan(code) {
+    if (!this.#link.needsToken) this.#find(code, $('at-once').checked);
+  }
+
+  /** Leads what a person types to its field: digits are a quantity while one is asked for. */
+  typed(text) {
+    if (this.#link.needsToken) return;
+    const field = /^\d+$/.test(text) && this.#shown && !this.#isSpent() ? $('quantity') : $('code');
+    if (document.activeElement !== field) {
+      field.focus();
+      field.value = text;
+    } else {
+      field.value += text;
+    }
+    this.#changed();
+  }
+
+  /** Enter outside any field; whether it was used. */
+  enter() {
+    if (this.#link.needsToken) return false;
+    if ($('code').value.trim()) this.#findTyped();
+    else this.confirm();
+    return true;
+  }
+
+  show(sku) {
+    this.#find(sku, false);
+  }
+
+  // ---- Finding ----
+
+  #findTyped() {
+    const code = $('code').value.trim();
+    if (!code) return $('code').focus();
+    this.#find(code, false);
+  }
+
+  async #find(code, atOnce) {
+    const again = this.#shown?.code === code && this.#shown.state === 'known' && !this.#isSpent();
+    $('code').value = '';
+    this.#last = null;
+    const shown = { code, state: 'searching', sku: code };
+    this.#shown = shown;
+    this.draw();
+    $('item').focus();
+    const found = await this.#lookUp(code);
+    // Another code came meanwhile.
+    if (this.#shown !== shown) return;
+    Object.assign(shown, found);
+    this.#fill(found.quantity ?? 1, again);
+    this.draw();
+    if (atOnce && this.#mode === 'deduct' && shown.state === 'known') this.confirm();
+  }
+
+  async #lookUp(code) {
+    if (this.#stock.items.has(code)) return { state: 'known' };
+    const resolved = await this.#link.ask({ op: 'resolve', code });
+    if (resolved.lost) return { state: 'unreachable' };
+    if (resolved.ok && resolved.result.sku) {
+      const { sku, quantity } = resolved.result;
+      return { state: 'known', sku, quantity, item: (await this.#get(sku)).result };
+    }
+    if (!isId(code)) return { state: 'unusable' };
+    const got = await this.#get(code);
+    if (got.lost) return { state: 'unreachable' };
+    return got.ok ? { state: 'known', item: got.result } : { state: 'unknown' };
+  }
+
+  #get(sku) {
+    return this.#link.ask({ op: 'get', sku });
+  }
+
+  /** The quantity for an item just found: one more for each scan of the same, none yet for a count. */
+  #fill(quantity, again) {
+    if (this.#mode === 'count') {
+      if (!again) $('quantity').value = '';
+    } else {
+      $('quantity').value = String((again ? this.#quantity() || 0 : 0) + quantity);
+    }
+  }
+
+  // ---- Doing ----
+
+  #setMode(mode) {
+    if ((mode === 'count') !== (this.#mode === 'count')) {
+      $('quantity').value = mode === 'count' || !this.#shown ? '' : '1';
+    }
+    this.#mode = mode;
+    for (const each of MODES) $('modes').querySelector(`[value=${each}]`).checked = each === mode;
+    $('act').dataset.mode = mode;
+    $('order-field').hidden = mode === 'count';
+    this.#changed();
+  }
+
+  #onShortcut(event) {
+    if (this.#link.needsToken || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (KEYS[event.key]) {
+      event.preventDefault();
+      this.#setMode(KEYS[event.key]);
+    } else if (event.key === 'Escape') {
+      this.#shown = null;
+      this.#last = null;
+      $('code').value = '';
+      $('quantity').value = '';
+      $('item').focus();
+      this.draw();
+    }
+  }
+
+  #onArrow(event) {
+    const change = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (!change) return;
+    event.preventDefault();
+    this.#step(change);
+  }
+
+  #step(change) {
+    const [least, most] = this.#bounds();
+    const quantity = this.#quantity();
+    // The first press of either begins at the least.
+    const next = Number.isNaN(quantity) ? least : quantity + change;
+    $('quantity').value = String(Math.min(most, Math.max(least, next)));
+    this.#changed();
+  }
+
+  #bounds() {
+    return this.#mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
+  }
+
+  #quantity() {
+    const text = $('quantity').value.trim();
+    return text === '' ? NaN : Number(text);
+  }
+
+  #isSpent() {
+    return $('quantity').value.trim() === '' && this.#mode !== 'count';
+  }
+
+  /** What stands in the way of doing it, in words; empty if nothing does. */
+  #obstacle() {
+    const quantity = this.#quantity();
+    const [least, most] = this.#bounds();
+    if (!this.#shown || this.#shown.state === 'searching') return t.scanFirst;
+    if (this.#shown.state === 'unusable' || this.#shown.state === 'unreachable') return t.scanFirst;
+    if (this.#shown.state === 'unknown' && this.#mode !== 'restock') return t.unknownNote;
+    if (this.#link.role === 'viewer') return t.viewerOnly;
+    if (this.#isSpent()) return t.scanAgain;
+    if (!Number.isSafeInteger(quantity) || quantity < least || quantity > most) {
+      return this.#mode === 'count' ? t.badCount : t.badQuantity;
+    }
+    return isId($('order').value.trim()) ? '' : t.badOrder;
+  }
+
+  /** Does what the button says. The quantity is then spent, so that a bounced key does nothing more. */
+  confirm() {
+    const obstacle = this.#obstacle();
+    if (obstacle) {
+      this.#last = obstacle;
+      return this.draw();
+    }
+    const { sku } = this.#shown;
+    const orderId = $('order').value.trim();
+    const body = this.#mode === 'count' ? { sku, counted: this.#quantity() } : { sku, quantity: this.#quantity() };
+    if (orderId && this.#mode !== 'count') body.order_id = orderId;
+    $('quantity').value = '';
+    $('item').focus();
+    this.#last = this.#outbox.add(this.#mode, body);
+    this.draw();
+  }
+
+  /** Shows the outcome of an operation that was not begun here. */
+  follow(operation) {
+    this.#last = operation;
+    this.draw();
+  }
+
+  // ---- Drawing ----
+
+  #changed() {
+    if (typeof this.#last === 'string') this.#last = null;
+    this.draw();
+  }
+
+  draw() {
+    this.#drawItem();
+    this.#drawAction();
+  }
+
+  #item() {
+    if (this.#shown?.state !== 'known' && this.#shown?.state !== 'unknown') return null;
+    return this.#stock.items.get(this.#shown.sku) ?? this.#shown.item ?? null;
+  }
+
+  #drawItem() {
+    const item = this.#item();
+    // What was unknown may have been created meanwhile.
+    if (item && this.#shown.state === 'unknown') this.#shown.state = 'known';
+    const state = item ? this.#levelOf(item) : this.#shown?.state ?? 'none';
+    const panel = $('item');
+    panel.dataset.state = state;
+    say($('sku'), this.#shown ? this.#shown.sku : t.ready);
+    const notes = { none: t.readyNote, searching: t.searching, unknown: t.unknownNote, unusable: t.unusable, unreachable: t.unreachable };
+    const [figure, word] = $('available').children;
+    say(figure, item ? number(item.available) : '');
+    say(word, item ? t.available : state === 'unknown' ? t.unknown : '');
+    say($('on-hand'), item ? number(item.on_hand) : '');
+    say($('reserved'), item ? number(item.reserved) : '');
+    $('figures').hidden = !item;
+    say($('note'), item ? '' : notes[state] ?? '');
+    // A long number is drawn smaller, never cut.
+    panel.dataset.digits = item ? String(Math.min(16, figure.textContent.length)) : '';
+    this.#flash(item, figure);
+  }
+
+  #levelOf(item) {
+    if (item.available === 0) return 'empty';
+    return item.available <= this.#stock.threshold ? 'low' : 'known';
+  }
+
+  /** A figure that changes before the operator's eyes says so. */
+  #flash(item, figure) {
+    const { sku, available } = this.#drawn;
+    this.#drawn = { sku: item?.sku ?? '', available: item?.available ?? 0 };
+    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    if (!item || isStill || item.sku !== sku || item.available === available) return;
+    figure.animate([{ transform: 'scale(1.06)' }, { transform: 'scale(1)' }], 300);
+  }
+
+  #drawAction() {
+    const quantity = this.#quantity();
+    const item = this.#item();
+    const text = Number.isNaN(quantity) ? t[this.#mode] : t[MODE_WORDS[this.#mode]](number(quantity));
+    say($('confirm'), text);
+    say($('quantity-label'), this.#mode === 'count' ? t.counted : t.quantity);
+    setEnabled($('confirm'), !this.#obstacle());
+    const takes = this.#mode === 'deduct' || this.#mode === 'reserve';
+    say($('hint'), takes && item && quantity > item.available ? t.tooMuch(number(item.available)) : '');
+    this.#drawResult();
+  }
+
+  #drawResult() {
+    const result = $('result');
+    const last = this.#last;
+    if (!last || typeof last === 'string') {
+      result.dataset.state = last ? 'note' : '';
+      say(result, last ?? '');
+      return;
+    }
+    result.dataset.state = last.state;
+    // A refusal interrupts, the rest waits its turn.
+    result.setAttribute('aria-live', last.state === 'refused' ? 'assertive' : 'polite');
+    const sync = { state: 'disabled' };
+    say(result, last.state === 'done' ? outcomeText(last) : stateText(last, this.#outbox, sync));
+  }
+
+}
+
+function keptAtOnce() {
+  try { return localStorage.getItem(AT_ONCE_KEY) === 'yes'; } catch { return false; }
+}
+
+function keepAtOnce(wanted) {
+  try { localStorage.setItem(AT_ONCE_KEY, wanted ? 'yes' : 'no'); } catch { /* it holds for this visit */ }
+}
