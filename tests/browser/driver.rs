@@ -1,0 +1,262 @@
+//! A browser of its own for a test: Chromium without a window, driven over WebDriver.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::Agent;
+
+use crate::support::daemon::Daemon;
+use crate::support::patience::{patience, until};
+use crate::support::process::free_port;
+
+/// How WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+pub(super) const ENTER: &str = "\u{e007}";
+pub(super) const TAB: &str = "\u{e004}";
+pub(super) const ESCAPE: &str = "\u{e00c}";
+pub(super) const F4: &str = "\u{e034}";
+pub(super) const F8: &str = "\u{e038}";
+pub(super) const F9: &str = "\u{e039}";
+
+pub(super) struct Browser {
+    agent: Agent,
+    session: String,
+    /// Ends after the session, which ends Chromium.
+    _driver: Daemon,
+    _dir: TempDir,
+}
+
+impl Browser {
+    pub(super) fn start() -> Self {
+        Self::speaking("en-US")
+    }
+
+    /// A browser whose user prefers these languages.
+    pub(super) fn speaking(languages: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let port = free_port();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(patience()))
+            .max_idle_connections(0)
+            .proxy(None)
+            .build();
+        let agent = config.new_agent();
+        let base = format!("http://127.0.0.1:{port}");
+        let mut driver = Daemon::new("chromedriver", dir.path().join("chromedriver.log"));
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}"));
+        let is_ready = || {
+            let status = agent.get(&format!("{base}/status")).call();
+            status.is_ok_and(|mut status| {
+                let status: Value = status.body_mut().read_json().unwrap();
+                status["value"]["ready"] == true
+            })
+        };
+        driver.launch(command, is_ready);
+        let asked = capabilities(&dir.path().join("profile"), languages);
+        let opened = send(&agent, &format!("{base}/session"), &asked);
+        let id = opened["sessionId"].as_str().expect("a session").to_owned();
+        Self { agent, session: format!("{base}/session/{id}"), _driver: driver, _dir: dir }
+    }
+
+    pub(super) fn go(&self, url: &str) {
+        self.post("url", &json!({"url": url}));
+    }
+
+    pub(super) fn reload(&self) {
+        self.post("refresh", &json!({}));
+    }
+
+    /// What a script returns.
+    pub(super) fn script(&self, text: &str, arguments: &[Value]) -> Value {
+        self.post("execute/sync", &json!({"script": text, "args": arguments}))
+    }
+
+    /// What a script's promise becomes.
+    pub(super) fn promise(&self, text: &str, arguments: &[Value]) -> Value {
+        let text = format!(
+            "const done = arguments[arguments.length - 1];
+             (async (...arguments) => {{ {text} }})(...arguments).then(done, (error) => done(String(error)));"
+        );
+        self.post("execute/async", &json!({"script": text, "args": arguments}))
+    }
+
+    pub(super) fn click(&self, css: &str) {
+        let element = self.find(css);
+        self.post(&format!("element/{element}/click"), &json!({}));
+    }
+
+    /// Types into an element, which gets the focus.
+    pub(super) fn type_into(&self, css: &str, text: &str) {
+        let element = self.find(css);
+        self.post(&format!("element/{element}/value"), &json!({"text": text}));
+    }
+
+    /// Presses keys, wherever the focus is, as fast as a scanner does.
+    pub(super) fn press(&self, keys: &str) {
+        self.press_with_pauses(keys, 0);
+    }
+
+    /// Presses keys as a person does.
+    pub(super) fn type_slowly(&self, keys: &str) {
+        self.press_with_pauses(keys, 120);
+    }
+
+    fn press_with_pauses(&self, keys: &str, pause_ms: u64) {
+        let steps: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                [
+                    json!({"type": "keyDown", "value": key}),
+                    json!({"type": "keyUp", "value": key}),
+                    json!({"type": "pause", "duration": pause_ms}),
+                ]
+            })
+            .collect();
+        let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": steps}]});
+        self.post("actions", &actions);
+    }
+
+    /// The text of the first element that is meant, as a person sees it.
+    pub(super) fn text(&self, css: &str) -> String {
+        let text = "return document.querySelector(arguments[0])?.innerText ?? ''";
+        self.script(text, &[json!(css)]).as_str().unwrap().replace('\u{a0}', " ")
+    }
+
+    pub(super) fn attribute(&self, css: &str, name: &str) -> String {
+        let text = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? ''";
+        self.script(text, &[json!(css), json!(name)]).as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn is_shown(&self, css: &str) -> bool {
+        let text = "return Boolean(document.querySelector(arguments[0])?.checkVisibility())";
+        self.script(text, &[json!(css)]) == true
+    }
+
+    /// The id of the element that has the focus.
+    pub(super) fn focused(&self) -> String {
+        self.script("return document.activeElement?.id ?? ''", &[]).as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn until_text(&self, css: &str, words: &str) {
+        let mut last = String::new();
+        let what = format!("{css} says {words:?}");
+        let says = || {
+            last = self.text(css);
+            last.contains(words)
+        };
+        let waited = std::panic::AssertUnwindSafe(|| until(&what, says));
+        if let Err(panic) = std::panic::catch_unwind(waited) {
+            eprintln!("{css} said: {last:?}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// A screen of this size, with so many dots to a pixel.
+    pub(super) fn resize(&self, width: u32, height: u32, scale: u32, mobile: bool) {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile,
+        });
+        self.command("Emulation.setDeviceMetricsOverride", &metrics);
+        self.command("Emulation.setTouchEmulationEnabled", &json!({"enabled": mobile}));
+    }
+
+    pub(super) fn prefer_colors(&self, scheme: &str) {
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.command("Emulation.setEmulatedMedia", &json!({"features": features}));
+    }
+
+    /// Leaves a picture of the whole page for a person to look at.
+    pub(super) fn photograph(&self, name: &str) {
+        let picture = json!({"format": "png", "captureBeyondViewport": true});
+        let data = self.command("Page.captureScreenshot", &picture)["data"].take();
+        let dir = target().join("screenshots");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(format!("{name}.png")), decode(data.as_str().unwrap())).unwrap();
+    }
+
+    /// A command of Chromium's own.
+    fn command(&self, name: &str, parameters: &Value) -> Value {
+        self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
+    }
+
+    fn find(&self, css: &str) -> String {
+        let found = self.post("element", &json!({"using": "css selector", "value": css}));
+        found[ELEMENT].as_str().unwrap().to_owned()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        send(&self.agent, &format!("{}/{path}", self.session), body)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without this Chromium would outlive its driver.
+        let _ = self.agent.delete(&self.session).call();
+    }
+}
+
+/// Where cargo builds.
+pub(super) fn target() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
+}
+
+fn capabilities(profile: &std::path::Path, languages: &str) -> Value {
+    let arguments = [
+        "--headless=new".to_owned(),
+        "--no-sandbox".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--no-first-run".to_owned(),
+        "--no-proxy-server".to_owned(),
+        "--window-size=1366,768".to_owned(),
+        format!("--user-data-dir={}", profile.display()),
+        format!("--accept-lang={languages}"),
+    ];
+    let options = json!({
+        "args": arguments,
+        "prefs": {"intl.accept_languages": languages},
+    });
+    let browser = json!({"browserName": "chrome", "goog:chromeOptions": options});
+    json!({"capabilities": {"alwaysMatch": browser}})
+}
+
+fn send(agent: &Agent, url: &str, body: &Value) -> Value {
+    let mut answer = agent
+        .post(url)
+        .send_json(body)
+        .unwrap_or_else(|error| panic!("chromedriver does not answer {url}: {error}"));
+    let status = answer.status();
+    let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+    assert!(status.is_success(), "{url}: {text}");
+    let mut answer: Value = serde_json::from_str(&text).unwrap();
+    answer["value"].take()
+}
+
+/// Base64, as screenshots come.
+fn decode(text: &str) -> Vec<u8> {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut held, mut bits) = (0_u32, 0);
+    for character in text.bytes().filter(|character| *character != b'=') {
+        let value = alphabet.iter().position(|known| *known == character).expect("base64");
+        held = (held << 6) | u32::try_from(value).unwrap();
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((held >> bits) & 0xff).unwrap());
+        }
+    }
+    bytes
+}
+
+/// Longer than the page takes to draw.
+pub(super) const DRAWN: Duration = Duration::from_millis(600);

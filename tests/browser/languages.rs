@@ -1,0 +1,72 @@
+//! English, German and Chinese, picked from the browser.
+
+use super::driver::{Browser, ENTER};
+use super::page::Page;
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+
+/// The language, what `lang` is then, and words: of a label, of the sentence on the link, of a
+/// button, of an outcome.
+const LANGUAGES: [(&str, &str, [&str; 4]); 3] = [
+    (
+        "en",
+        "en",
+        ["Scan or type a code", "No hub is set up", "Deduct 1", "Refused: only 11 available"],
+    ),
+    (
+        "de",
+        "de",
+        [
+            "Code scannen oder eintippen",
+            "Keine Zentrale eingerichtet",
+            "1 entnehmen",
+            "Abgelehnt: nur 11 verfügbar",
+        ],
+    ),
+    ("zh", "zh-Hans", ["扫描或输入编码", "未设置中心", "出库 1", "被拒绝：只有 11 可用"]),
+];
+
+#[test]
+fn each_language_is_spoken_throughout() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::of(Browser::start(), &gateway.url());
+    for (language, tag, words) in LANGUAGES {
+        page.go(&format!("{}/?lang={language}", gateway.url()));
+        page.until_connected();
+        assert_speaks(&page, tag, words);
+        page.photograph(&format!("desktop-{language}"));
+    }
+}
+
+#[test]
+fn the_browser_says_which_one_unless_the_terminal_has_its_own() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    for (preferred, tag) in [("de-AT,en", "de"), ("zh-CN,zh", "zh-Hans"), ("fr-FR,de", "de")] {
+        let page = Page::of(Browser::speaking(preferred), &gateway.url());
+        page.until_connected();
+        assert_eq!(page.attribute("html", "lang"), tag, "for {preferred}");
+        page.script("document.querySelector('#language').focus()", &[]);
+        page.type_into("#language", "English");
+        until("English is chosen", || page.attribute("html", "lang") == "en");
+        page.reload();
+        page.until_connected();
+        assert_eq!(page.attribute("html", "lang"), "en", "chosen on the page");
+    }
+}
+
+fn assert_speaks(page: &Page, tag: &str, [label, sentence, button, outcome]: [&str; 4]) {
+    assert_eq!(page.attribute("html", "lang"), tag);
+    assert_eq!(page.text("#code-label"), label);
+    page.until_text("#sentence", sentence);
+    page.scan_item("A-1");
+    page.until_text("#confirm", button);
+    page.press(ENTER);
+    page.until_newest("done");
+    page.scan("A-1");
+    page.type_slowly(&format!("999{ENTER}"));
+    page.until_text("#result", outcome);
+    let untold = "return [...document.querySelectorAll('[data-text]')]
+        .filter(({ textContent }) => !textContent || textContent === 'undefined')
+        .map(({ dataset }) => dataset.text)";
+    assert_eq!(page.script(untold, &[]), serde_json::json!([]), "without words in {tag}");
+}

@@ -1,0 +1,156 @@
+//! How the page looks, for a person to see, and whether everybody can use it, by axe-core.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::driver::{Browser, DRAWN, ENTER, F8, F9, target};
+use super::page::Page;
+use crate::pair::Pair;
+use crate::support::bodies::one;
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+const STOCK: [(&str, u64); 9] = [
+    ("85123A", 1_240),
+    ("22423", 3),
+    ("84879", 7),
+    ("47566", 9),
+    ("20725", 64),
+    ("22086", 118),
+    ("POST", 1),
+    ("21034", 5),
+    ("REGENCY-CAKESTAND-3-TIER", 10),
+];
+
+/// Name, width, height, dots to a pixel, and whether it is held in a hand.
+const SCREENS: [(&str, u32, u32, u32, bool); 4] = [
+    ("desktop", 1366, 768, 1, false),
+    ("tablet", 1024, 768, 1, true),
+    ("tablet-upright", 800, 1280, 1, true),
+    ("phone", 390, 844, 2, true),
+];
+
+#[test]
+fn screens_for_a_person_to_look_at() {
+    let mut pair = Pair::stocked(&STOCK);
+    pair.gateway.http().ok("deduct", one("gone", "POST", 1));
+    let page = Page::open(&pair.gateway);
+    page.photograph("desktop-idle");
+    fill(&page);
+    for scheme in ["light", "dark"] {
+        page.prefer_colors(scheme);
+        for (name, width, height, scale, mobile) in SCREENS {
+            page.resize(width, height, scale, mobile);
+            std::thread::sleep(DRAWN);
+            page.photograph(&format!("{name}-{scheme}"));
+            assert_nothing_is_cut(&page, name);
+        }
+    }
+    page.prefer_colors("light");
+    page.resize(390, 844, 2, true);
+    pair.gateway.kill9();
+    page.until_link(&["lost"]);
+    page.scan_item("22423");
+    page.press(ENTER);
+    page.until_newest("waiting");
+    page.photograph("phone-lost");
+}
+
+/// A few operations of each kind, the last one refused.
+fn fill(page: &Page) {
+    page.scan_item("85123A");
+    page.type_slowly(&format!("12{ENTER}"));
+    page.until_newest("confirmed");
+    page.press(F8);
+    page.scan_item("20725");
+    page.type_slowly(&format!("24{ENTER}"));
+    page.until_newest("confirmed");
+    page.press(F9);
+    page.scan_item("22086");
+    page.type_slowly(&format!("120{ENTER}"));
+    page.until_newest("confirmed");
+    page.click("#modes label:nth-of-type(1)");
+    page.scan_item("22423");
+    page.type_slowly(&format!("6{ENTER}"));
+    page.until_newest("refused");
+    page.scan_item("85123A");
+    page.scan("85123A");
+    page.type_slowly(ENTER);
+    page.until_newest("confirmed");
+}
+
+fn assert_nothing_is_cut(page: &Page, screen: &str) {
+    let wider = "return document.documentElement.scrollWidth - innerWidth";
+    assert!(page.script(wider, &[]).as_f64().unwrap() <= 0.0, "the page is wider than a {screen}");
+    let small = "return [...document.querySelectorAll('button, input, select, summary, #modes label')]
+        .filter((element) => element.checkVisibility() && !element.closest('label.check, #modes label'))
+        .map((element) => [element.id || element.innerText, element.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 48 || box.width < 48)
+        .map(([name, box]) => `${name} ${box.width}x${box.height}`)";
+    assert_eq!(page.script(small, &[]), json!([]), "too small for a glove on a {screen}");
+}
+
+#[test]
+fn axe_finds_no_barrier_in_any_state() {
+    let mut pair = Pair::stocked(&STOCK);
+    let page = Page::open(&pair.gateway);
+    assert_no_barrier(&page, "ready");
+    fill(&page);
+    page.click("#by-number summary");
+    assert_no_barrier(&page, "an item, and operations");
+    page.scan_item("UNKNOWN");
+    assert_no_barrier(&page, "an unknown code");
+    page.scan_item("22423");
+    page.type_slowly("6");
+    page.until_text("#hint", "More than");
+    assert_no_barrier(&page, "too much asked for");
+    pair.broker.kill9();
+    page.until_link(&["offline"]);
+    assert_no_barrier(&page, "offline");
+    pair.gateway.kill9();
+    page.until_link(&["lost"]);
+    page.press(ENTER);
+    page.until_newest("waiting");
+    assert_no_barrier(&page, "no gateway");
+}
+
+#[test]
+fn axe_finds_no_barrier_in_the_login() {
+    let token = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+    let gateway = Gateway::start_with(token);
+    let page = Page::of(Browser::start(), &gateway.url());
+    page.until_link(&["locked"]);
+    assert_no_barrier(&page, "locked");
+    page.photograph("desktop-login");
+    until("the token can be typed at once", || page.focused() == "token");
+    page.press(&format!("wrong{ENTER}"));
+    page.until_text("#access-note", "does not know");
+    assert_no_barrier(&page, "a wrong token");
+}
+
+/// Light and dark, on a desktop and on a phone.
+fn assert_no_barrier(page: &Page, state: &str) {
+    page.script(&axe(), &[]);
+    for (_, width, height, scale, mobile) in [SCREENS[0], SCREENS[3]] {
+        page.resize(width, height, scale, mobile);
+        for scheme in ["light", "dark"] {
+            page.prefer_colors(scheme);
+            let found = page.promise(
+                "const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+                 return violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]);",
+                &[],
+            );
+            assert_eq!(found, Value::Array(Vec::new()), "{state}, {scheme}, {width} wide");
+        }
+    }
+    page.prefer_colors("light");
+}
+
+fn axe() -> String {
+    let path = target().join("axe-core/package/axe.min.js");
+    fs::read_to_string(&path).unwrap_or_else(|_| {
+        panic!("{} is not there; run scripts/fetch-axe, which needs npm", path.display())
+    })
+}

@@ -1,0 +1,100 @@
+//! Nothing is deducted twice, and nothing is lost, whatever happens to page and gateway.
+
+use serde_json::json;
+
+use super::driver::ENTER;
+use super::page::{NEWEST, Page};
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+#[test]
+fn a_reload_before_the_answer_deducts_once() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+
+    // The request is sent, and the page is gone before it is answered.
+    gateway.signal("STOP");
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_newest("sent");
+    let id = page.newest_id();
+    page.go("about:blank");
+    gateway.signal("CONT");
+    until("the request is decided", || !gateway.http().entries_of(&id).is_empty());
+    page.go(&gateway.url());
+
+    page.until_newest("done");
+    assert_eq!(page.newest_id(), id, "sent again under its id");
+    assert_eq!(page.history()[0]["result"]["replayed"], true);
+    assert_eq!(page.kept(), 0);
+    assert_eq!(gateway.http().figures("A-1"), (7, 0));
+    assert_eq!(gateway.http().entries_of(&id).len(), 1);
+}
+
+#[test]
+fn what_is_entered_without_a_gateway_waits_for_it() {
+    let mut gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+
+    gateway.kill9();
+    page.until_link(&["lost"]);
+    page.until_text("#sentence", "No connection to the gateway for");
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_newest("waiting");
+    page.scan("A-1");
+    page.type_slowly(&format!("2{ENTER}"));
+    page.until_text("#sentence", "2 wait on this terminal and will be sent.");
+    page.scan("A-1");
+    page.type_slowly(&format!("3{ENTER}"));
+    page.until_text("#sentence", "3 wait");
+    page.until_text(NEWEST, "Waits on this terminal");
+    page.press_button("Discard");
+    page.until_text("#sentence", "2 wait");
+    gateway.launch();
+
+    page.until_connected();
+    page.until_newest("done");
+    until("nothing is kept any more", || page.kept() == 0);
+    assert_eq!(gateway.http().figures("A-1"), (5, 0));
+    page.until_available("5");
+}
+
+#[test]
+fn a_terminal_that_was_asleep_catches_up() {
+    let mut gateway = Gateway::stocked(&[("A-1", 12), ("B-2", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+    page.script(
+        "window.since = [];
+         const send = WebSocket.prototype.send;
+         WebSocket.prototype.send = function (text) {
+            const message = JSON.parse(text);
+            if (message.op === 'subscribe') window.since.push(message.since);
+            send.call(this, text);
+         }",
+        &[],
+    );
+
+    gateway.restart();
+    gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A-1", "quantity": 4}));
+
+    page.until_available("8");
+    assert_eq!(page.script("return window.since", &[]), json!([2]), "only what is new is sent");
+}
+
+#[test]
+fn another_database_is_met_with_an_empty_page() {
+    let mut gateway = Gateway::stocked(&[("A-1", 3), ("B-2", 3), ("C-3", 3)]);
+    let page = Page::open(&gateway);
+    page.until_text("#low", "C-3");
+
+    gateway.wipe();
+    gateway.launch();
+    gateway.http().ok("restock", json!({"request_id": "r", "sku": "B-2", "quantity": 2}));
+
+    until("only what the new database has is low", || {
+        page.text("#low").split_whitespace().eq(["B-2", "2"])
+    });
+}

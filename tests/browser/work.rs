@@ -1,0 +1,273 @@
+//! What an operator does all day.
+
+use serde_json::json;
+
+use super::driver::{Browser, ENTER, ESCAPE, F4, F8, F9, TAB};
+use super::page::{NEWEST, Page};
+use crate::pair::Pair;
+use crate::support::bodies::one;
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+#[test]
+fn what_is_scanned_and_deducted_is_confirmed_by_the_hub() {
+    let pair = Pair::stocked(&[("85123A", 100)]);
+    let page = Page::open(&pair.gateway);
+    page.until_text("#sentence", "Online. The hub has confirmed everything.");
+
+    page.scan_item("85123A");
+    page.until_available("100");
+    page.press(ENTER);
+
+    page.until_text("#result", "1 deducted · 99 available");
+    page.until_available("99");
+    page.until_newest("confirmed");
+    page.until_text(NEWEST, "Confirmed by the hub");
+    assert_eq!(pair.gateway.http().figures("85123A"), (99, 0));
+    pair.assert_in_step();
+}
+
+#[test]
+fn a_refusal_says_why_and_is_not_tried_again() {
+    let gateway = Gateway::stocked(&[("A-1", 2)]);
+    let page = Page::open(&gateway);
+
+    page.scan_item("A-1");
+    page.type_slowly(&format!("6{ENTER}"));
+
+    page.until_text("#result", "Refused: only 2 available, 6 asked for");
+    page.until_text(NEWEST, "Refused: only 2 available, 6 asked for");
+    assert_eq!(page.kept(), 0);
+    page.reload();
+    page.until_connected();
+    page.until_newest("refused");
+    assert_eq!(gateway.http().figures("A-1"), (2, 0));
+}
+
+#[test]
+fn every_operation_is_done_with_the_keyboard_alone() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    let mut http = gateway.http();
+
+    // Codes are typed anywhere; behind them digits are a quantity.
+    page.type_slowly("A-1");
+    assert_eq!(page.focused(), "code");
+    page.press(ENTER);
+    page.until_item("A-1");
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_text("#result", "5 deducted · 15 available");
+
+    page.press(F4);
+    page.scan_item("A-1");
+    page.type_slowly(&format!("12{ENTER}"));
+    page.until_text("#result", "12 added · 27 available");
+
+    page.press(F8);
+    page.scan_item("A-1");
+    page.type_slowly(&format!("7{ENTER}"));
+    page.until_text("#result", "7 reserved · 20 available");
+    tab_to(&page, "Commit: 7 A-1");
+    page.press(ENTER);
+    page.until_text("#result", "Reservation committed");
+    until("the reservation is turned into a deduction", || http.figures("A-1") == (20, 0));
+
+    tab_to(&page, "Undo the last");
+    page.press(ENTER);
+    page.until_text("#result", "Deduction undone");
+    until("the commit is undone", || http.figures("A-1") == (27, 0));
+
+    page.press(F9);
+    page.scan_item("A-1");
+    page.type_slowly(&format!("30{ENTER}"));
+    page.until_text("#result", "Stock set to 30");
+    assert_eq!(http.figures("A-1"), (30, 0));
+
+    page.press(ESCAPE);
+    page.until_text("#sku", "Ready to scan");
+}
+
+/// Moves the focus on until a button of this name has it.
+fn tab_to(page: &Page, name: &str) {
+    for _ in 0..60 {
+        page.press(TAB);
+        let focused = "const it = document.activeElement;
+            return it.getAttribute('aria-label') ?? it.innerText";
+        if page.script(focused, &[]) == name {
+            return;
+        }
+    }
+    panic!("no key leads to {name:?}");
+}
+
+#[test]
+fn a_reservation_is_released_and_a_deduction_is_undone_by_touch() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    let mut http = gateway.http();
+
+    page.type_into("#code", "A-1");
+    page.click("#find button");
+    page.until_item("A-1");
+    page.click("#modes label:nth-of-type(3)");
+    page.click("#more");
+    page.click("#confirm");
+    page.until_text("#result", "2 reserved · 18 available");
+    page.press_button("Release");
+    page.until_text("#result", "Reservation released");
+    assert_eq!(http.figures("A-1"), (20, 0));
+
+    page.click("#modes label:nth-of-type(1)");
+    page.click("#more");
+    page.click("#more");
+    page.click("#confirm");
+    page.until_text("#result", "2 deducted");
+    page.press_button("Undo");
+    page.until_text("#result", "Deduction undone · 20 available");
+    assert_eq!(http.figures("A-1"), (20, 0));
+}
+
+#[test]
+fn a_reservation_of_another_terminal_is_committed_by_its_number() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let mut http = gateway.http();
+    http.ok("reserve", one("order-536365", "A-1", 4));
+    let page = Page::open(&gateway);
+
+    page.click("#by-number summary");
+    page.type_into("#reservation", &format!("order-536365{ENTER}"));
+
+    page.until_text("#result", "Reservation committed");
+    assert_eq!(http.figures("A-1"), (16, 0));
+}
+
+#[test]
+fn a_scan_goes_to_the_item_whatever_has_the_focus() {
+    let gateway = Gateway::stocked(&[("4006381333931", 10), ("22423", 10)]);
+    let page = Page::open(&gateway);
+    page.scan_item("4006381333931");
+    let before = gateway.http().ledger().len();
+
+    for field in ["#quantity", "#threshold", "#confirm", "#less", "#at-once"] {
+        page.script("document.querySelector(arguments[0]).focus()", &[json!(field)]);
+        let values = "return [document.querySelector('#quantity').value, document.querySelector('#threshold').value]";
+        let kept = page.script(values, &[])[1].take();
+        page.scan_item("22423");
+        assert_eq!(page.script(values, &[]), json!(["1", kept]), "after a scan in {field}");
+        page.scan_item("4006381333931");
+    }
+
+    assert_eq!(gateway.http().ledger().len(), before, "a scan alone changes nothing");
+}
+
+#[test]
+fn a_second_scan_is_one_more_and_a_second_enter_nothing() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+
+    page.scan_item("A-1");
+    page.scan("A-1");
+    page.scan("A-1");
+    page.until_text("#confirm", "Deduct 3");
+    page.type_slowly(&format!("{ENTER}{ENTER}{ENTER}"));
+
+    page.until_newest("done");
+    page.until_text("#result", "Scan again, or set a quantity.");
+    assert_eq!(gateway.http().figures("A-1"), (17, 0));
+    page.scan("A-1");
+    page.until_text("#confirm", "Deduct 1");
+}
+
+#[test]
+fn every_scan_deducts_at_once_where_that_is_wanted() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    page.click("#at-once");
+
+    page.scan("A-1");
+    page.until_text("#result", "1 deducted · 19 available");
+    page.reload();
+    page.until_connected();
+    page.scan("A-1");
+
+    page.until_text("#result", "1 deducted · 18 available");
+}
+
+#[test]
+fn an_unknown_code_can_only_be_brought_in() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+
+    page.scan_item("NEW-7");
+    page.until_text("#available", "Not known here");
+    page.press(ENTER);
+    assert_eq!(page.text("#operations"), "");
+    page.press(F4);
+    page.press(ENTER);
+
+    page.until_text("#result", "1 added");
+    page.until_available("1");
+}
+
+#[test]
+fn two_pages_see_what_the_other_does() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let (one, other) = (Page::open(&gateway), Page::open(&gateway));
+    one.scan_item("A-1");
+    other.scan_item("A-1");
+
+    one.type_slowly(&format!("5{ENTER}"));
+    other.until_available("7");
+    other.until_text("#low", "A-1");
+    other.press(F4);
+    other.type_slowly(&format!("30{ENTER}"));
+
+    one.until_available("37");
+    until("A-1 is low no more", || !one.text("#low").contains("A-1"));
+}
+
+#[test]
+fn what_is_low_follows_a_threshold_that_this_terminal_keeps() {
+    let stock = [("EMPTY", 1), ("LOW", 8), ("SOME", 40), ("MUCH", 400)];
+    let gateway = Gateway::stocked(&stock);
+    gateway.http().ok("deduct", one("d", "EMPTY", 1));
+    let page = Page::open(&gateway);
+    let low = |page: &Page| page.text("#low").split_whitespace().collect::<Vec<_>>().join(" ");
+
+    until("two are low", || low(&page) == "EMPTY 0 LOW 8");
+    page.type_into("#threshold", "0");
+    until("100 are the threshold", || low(&page) == "EMPTY 0 LOW 8 SOME 40");
+    page.reload();
+    until("the threshold is kept", || low(&page) == "EMPTY 0 LOW 8 SOME 40");
+    page.click("#low li:nth-child(3) button");
+    page.until_item("SOME");
+}
+
+#[test]
+fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let elsewhere = Gateway::start();
+    let browser = Browser::start();
+    // A page of another origin, which nothing keeps from trying.
+    browser.go(&format!("{}/healthz", elsewhere.url()));
+
+    let socket = "return new Promise((done) => {
+        const socket = new WebSocket(`ws://${arguments[0]}/ws`);
+        socket.onopen = () => done('opened');
+        socket.onerror = () => done('refused');
+    })";
+    let read = "return (await fetch(`http://${arguments[0]}/api/stock/A-1`)).text()";
+    let deduct = "await fetch(`http://${arguments[0]}/api/stock/deduct`, {
+        method: 'POST', mode: 'no-cors', body: JSON.stringify({request_id: 'x', sku: 'A-1', quantity: 1}),
+    })";
+    let address = [json!(gateway.address())];
+    assert_eq!(browser.promise(socket, &address), "refused");
+    assert!(browser.promise(read, &address).as_str().unwrap().contains("TypeError"));
+    browser.promise(deduct, &address);
+
+    assert_eq!(gateway.http().figures("A-1"), (12, 0));
+    // The same from the gateway's own page is answered.
+    browser.go(&format!("{}/healthz", gateway.url()));
+    assert_eq!(browser.promise(socket, &address), "opened");
+}
