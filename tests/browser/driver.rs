@@ -216,6 +216,7 @@ fn capabilities(profile: &std::path::Path, languages: &str) -> Value {
         "--disable-background-networking".to_owned(),
         "--disable-component-update".to_owned(),
         "--no-first-run".to_owned(),
+        "--hide-scrollbars".to_owned(),
         "--no-proxy-server".to_owned(),
         "--window-size=1366,768".to_owned(),
         format!("--user-data-dir={}", profile.display()),

@@ -1,6 +1,8 @@
 //! The terminal page as its users know it.
 
 use std::ops::Deref;
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,6 +12,8 @@ use crate::support::patience::until;
 
 /// The newest of the last operations.
 pub(super) const NEWEST: &str = "#operations li:first-child";
+
+const ECHO: Duration = Duration::from_millis(350);
 
 pub(super) struct Page {
     browser: Browser,
@@ -47,9 +51,11 @@ impl Page {
         });
     }
 
-    /// What a scanner does.
+    /// What a scanner does. A hand is not as quick with the next Enter, which the page would take
+    /// for the scanner's.
     pub(super) fn scan(&self, code: &str) {
         self.press(&format!("{code}{ENTER}"));
+        sleep(ECHO);
     }
 
     /// Scans an item and waits until it is shown.

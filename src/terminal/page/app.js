@@ -6,7 +6,7 @@ import { Operations } from './operations.js';
 import { Outbox } from './outbox.js';
 import { listen } from './scanner.js';
 import { Stock } from './stock.js';
-import { LANGUAGES, duration, keepLanguage, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
+import { LANGUAGES, keepLanguage, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
 import { Work } from './work.js';
 import { linkSentence } from './words.js';
 
@@ -117,7 +117,7 @@ function drawAccess() {
 }
 
 function drawAbout() {
-  say($('about'), status ? `Stockgate ${status.version} · ${duration(status.uptime_s * 1000)} · ${number(status.ledger_seq)}` : 'Stockgate');
+  say($('about'), status ? `Stockgate ${status.version}` : 'Stockgate');
   // For whoever is called: the gateway's own words.
   say($('details'), [status?.problem, sync.reason].filter(Boolean).join(' · '));
 }

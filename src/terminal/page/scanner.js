@@ -5,7 +5,7 @@
 
 /** Keys closer together than this come from a scanner. */
 const GAP_MS = 80;
-/** The same where a person is typing a number. */
+/** The same on average where a person may be typing a number, who can be quick. */
 const FIELD_GAP_MS = 50;
 const SCAN_KEYS_MIN = 2;
 const FIELD_KEYS_MIN = 4;
@@ -19,7 +19,7 @@ export function listen(handler, numbers) {
   let burst = '';
   let timer = 0;
   let scannedAt = -ECHO_MS;
-  const inField = { keys: '', at: 0, before: '' };
+  const inField = { keys: '', from: 0, at: 0, before: '' };
 
   function scanned(event, code) {
     event.preventDefault();
@@ -46,9 +46,11 @@ export function listen(handler, numbers) {
 
   function inNumber(event, character) {
     const field = event.target;
-    if (event.timeStamp - inField.at > FIELD_GAP_MS) Object.assign(inField, { keys: '', before: field.value });
-    inField.at = event.timeStamp;
-    if (isEnd(event) && inField.keys.length >= FIELD_KEYS_MIN) {
+    const at = event.timeStamp;
+    if (at - inField.at > GAP_MS) Object.assign(inField, { keys: '', from: at, before: field.value });
+    inField.at = at;
+    const count = inField.keys.length;
+    if (isEnd(event) && count >= FIELD_KEYS_MIN && at - inField.from <= count * FIELD_GAP_MS) {
       field.value = inField.before;
       scanned(event, inField.keys);
       inField.keys = '';

@@ -408,6 +408,7 @@ export function setLanguage(chosen) {
   clock = new Intl.DateTimeFormat(chosen, { timeStyle: 'short' });
   document.documentElement.lang = TAGS[chosen];
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = t[element.dataset.text];
+  for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = t[element.dataset.hint];
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t[element.dataset.label]);
 }
 

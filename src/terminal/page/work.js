@@ -63,6 +63,8 @@ export class Work {
     } else {
       field.value += text;
     }
+    // Typing goes on behind it.
+    field.setSelectionRange(field.value.length, field.value.length);
     this.#changed();
   }
 
