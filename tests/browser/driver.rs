@@ -1,6 +1,6 @@
 //! A browser of its own for a test: Chromium without a window, driven over WebDriver.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ impl Browser {
 
     /// A browser whose user prefers these languages.
     pub(super) fn speaking(languages: &str) -> Self {
+        Self::start_with(languages, &[])
+    }
+
+    /// The same with more arguments.
+    pub(super) fn start_with(languages: &str, arguments: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
         let config = Agent::config_builder()
@@ -58,7 +63,7 @@ impl Browser {
             })
         };
         driver.launch(command, is_ready);
-        let asked = capabilities(&dir.path().join("profile"), languages);
+        let asked = capabilities(&dir.path().join("profile"), languages, arguments);
         let opened = send(&agent, &format!("{base}/session"), &asked);
         let id = opened["sessionId"].as_str().expect("a session").to_owned();
         Self { agent, session: format!("{base}/session/{id}"), _driver: driver, _dir: dir }
@@ -173,6 +178,7 @@ impl Browser {
 
     /// Leaves a picture of the whole page for a person to look at.
     pub(super) fn photograph(&self, name: &str) {
+        self.script("scrollTo(0, 0)", &[]);
         let picture = json!({"format": "png", "captureBeyondViewport": true});
         let data = self.command("Page.captureScreenshot", &picture)["data"].take();
         let dir = target().join("screenshots");
@@ -207,8 +213,8 @@ pub(super) fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
 }
 
-fn capabilities(profile: &std::path::Path, languages: &str) -> Value {
-    let arguments = [
+fn capabilities(profile: &Path, languages: &str, more: &[&str]) -> Value {
+    let mut arguments = vec![
         "--headless=new".to_owned(),
         "--no-sandbox".to_owned(),
         "--disable-gpu".to_owned(),
@@ -222,6 +228,7 @@ fn capabilities(profile: &std::path::Path, languages: &str) -> Value {
         format!("--user-data-dir={}", profile.display()),
         format!("--accept-lang={languages}"),
     ];
+    arguments.extend(more.iter().map(ToString::to_string));
     let options = json!({
         "args": arguments,
         "prefs": {"intl.accept_languages": languages},

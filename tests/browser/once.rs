@@ -32,6 +32,36 @@ fn a_reload_before_the_answer_deducts_once() {
     assert_eq!(gateway.http().entries_of(&id).len(), 1);
 }
 
+/// Answers the first request with an error in the gateway's stead, before it is sent.
+const FAIL_ONCE: &str = "
+    const [code] = arguments;
+    const send = WebSocket.prototype.send;
+    window.asked = [];
+    WebSocket.prototype.send = function (text) {
+        const { id, op, request_id } = JSON.parse(text);
+        if (op === 'deduct') window.asked.push(request_id);
+        if (op !== 'deduct' || window.asked.length > 1) return send.call(this, text);
+        const data = JSON.stringify({ id, ok: false, error: { code, message: 'later', replayed: false } });
+        setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
+    }";
+
+#[test]
+fn a_gateway_that_cannot_take_it_is_asked_again_under_the_same_id() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    for (code, words) in [("overloaded", "busy"), ("storage_unavailable", "cannot save")] {
+        let page = Page::open(&gateway);
+        page.script(FAIL_ONCE, &[json!(code)]);
+        page.scan_item("A-1");
+        page.press(ENTER);
+
+        page.until_text("#result", words);
+        page.until_newest("done");
+        let id = page.newest_id();
+        assert_eq!(page.script("return window.asked", &[]), json!([id, id]), "{code}");
+    }
+    assert_eq!(gateway.http().figures("A-1"), (10, 0));
+}
+
 #[test]
 fn what_is_entered_without_a_gateway_waits_for_it() {
     let mut gateway = Gateway::stocked(&[("A-1", 12)]);
@@ -45,7 +75,7 @@ fn what_is_entered_without_a_gateway_waits_for_it() {
     page.until_newest("waiting");
     page.scan("A-1");
     page.type_slowly(&format!("2{ENTER}"));
-    page.until_text("#sentence", "2 wait on this terminal and will be sent.");
+    page.until_text("#sentence", "2 wait here and will be sent.");
     page.scan("A-1");
     page.type_slowly(&format!("3{ENTER}"));
     page.until_text("#sentence", "3 wait");

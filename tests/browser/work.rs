@@ -211,6 +211,30 @@ fn an_unknown_code_can_only_be_brought_in() {
 }
 
 #[test]
+fn a_code_that_the_gateway_resolves_brings_its_item_and_quantity() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    // In the stead of a gateway that knows barcodes.
+    page.script(
+        "const send = WebSocket.prototype.send;
+         WebSocket.prototype.send = function (text) {
+            const { id, op, code } = JSON.parse(text);
+            if (op !== 'resolve' || !code.startsWith('01')) return send.call(this, text);
+            const data = JSON.stringify({ id, ok: true, result: { sku: 'A-1', quantity: 6 } });
+            setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
+         }",
+        &[],
+    );
+
+    page.scan("0104006381333931306");
+    page.until_item("A-1");
+    page.until_text("#confirm", "Deduct 6");
+    page.press(ENTER);
+
+    page.until_text("#result", "6 deducted · 14 available");
+}
+
+#[test]
 fn two_pages_see_what_the_other_does() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     let (one, other) = (Page::open(&gateway), Page::open(&gateway));
@@ -270,4 +294,14 @@ fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
     // The same from the gateway's own page is answered.
     browser.go(&format!("{}/healthz", gateway.url()));
     assert_eq!(browser.promise(socket, &address), "opened");
+}
+
+#[test]
+fn a_page_under_a_name_that_is_not_the_gateways_says_so() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let rebound = Browser::start_with("en", &["--host-resolver-rules=MAP rebound.test 127.0.0.1"]);
+
+    let page = Page::of(rebound, &format!("http://rebound.test:{}/", gateway.port()));
+
+    page.until_text("#sentence", "The gateway does not serve pages from this address");
 }

@@ -15,6 +15,7 @@ mod errors;
 mod idempotency;
 mod model;
 mod mutations;
+mod page;
 mod properties;
 mod queries;
 mod race;

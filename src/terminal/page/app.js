@@ -119,7 +119,7 @@ function drawAccess() {
 function drawAbout() {
   say($('about'), status ? `Stockgate ${status.version}` : 'Stockgate');
   // For whoever is called: the gateway's own words.
-  say($('details'), [status?.problem, sync.reason].filter(Boolean).join(' · '));
+  say($('details'), [status?.problem, sync.state === 'offline' && sync.reason].filter(Boolean).join(' · '));
 }
 
 function listLow() {

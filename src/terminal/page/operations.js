@@ -60,7 +60,9 @@ export class Operations {
       discard: this.#button(row, () => this.#outbox.discard(this.#operation(id))),
     };
     row.element.dataset.requestId = id;
-    row.element.append(row.figure, row.subject, row.remarks, row.state, row.buttons);
+    const words = make('div', 'words');
+    words.append(row.subject, row.remarks, row.state);
+    row.element.append(row.figure, words, row.buttons);
     return row;
   }
 

@@ -43,7 +43,8 @@ const en = {
   counted: 'Counted',
   oneLess: 'One less',
   oneMore: 'One more',
-  order: 'Order (optional)',
+  order: 'Order',
+  optional: 'optional',
   language: 'Language',
   atOnce: 'Every scan deducts at once',
   doDeduct: (n) => `Deduct ${n}`,
@@ -95,8 +96,8 @@ const en = {
   connecting: 'Connecting to the gateway…',
   locked: 'Locked: an access token is needed.',
   lost: (time) => `No connection to the gateway for ${time}.`,
-  lostKept: (n, text) => `${text} ${wait(n)} on this terminal and will be sent.`,
-  lostNote: 'What you enter is kept on this terminal and sent later.',
+  lostKept: (n, text) => `${text} ${wait(n)} here and will be sent.`,
+  lostNote: 'What you enter is kept here and sent later.',
   foreign: 'The gateway does not serve pages from this address; ask whoever runs it for the right one.',
   noSaving: 'The gateway cannot save now: nothing can be changed. What you enter is sent again.',
   disabled: 'Ready. No hub is set up; everything stays on this gateway.',
@@ -166,7 +167,8 @@ const de = {
   counted: 'Gezählt',
   oneLess: 'Eins weniger',
   oneMore: 'Eins mehr',
-  order: 'Auftrag (freiwillig)',
+  order: 'Auftrag',
+  optional: 'freiwillig',
   language: 'Sprache',
   atOnce: 'Jeder Scan entnimmt sofort',
   doDeduct: (n) => `${n} entnehmen`,
@@ -218,8 +220,8 @@ const de = {
   connecting: 'Verbindung zum Gateway wird aufgebaut…',
   locked: 'Gesperrt: ein Zugangstoken ist nötig.',
   lost: (time) => `Seit ${time} keine Verbindung zum Gateway.`,
-  lostKept: (n, text) => `${text} ${n === 1 ? 'Vorgang wartet' : 'Vorgänge warten'} auf diesem Terminal und ${n === 1 ? 'wird' : 'werden'} noch gesendet.`,
-  lostNote: 'Eingaben bleiben auf diesem Terminal und werden später gesendet.',
+  lostKept: (n, text) => `${text} ${n === 1 ? 'Vorgang wartet' : 'Vorgänge warten'} hier und ${n === 1 ? 'wird' : 'werden'} noch gesendet.`,
+  lostNote: 'Eingaben bleiben hier und werden später gesendet.',
   foreign: 'Das Gateway bedient unter dieser Adresse keine Seiten; die richtige kennt, wer es betreibt.',
   noSaving: 'Das Gateway kann gerade nicht speichern: nichts lässt sich ändern. Eingaben werden erneut gesendet.',
   disabled: 'Bereit. Keine Zentrale eingerichtet; alles bleibt auf diesem Gateway.',
@@ -289,7 +291,8 @@ const zh = {
   counted: '实盘数量',
   oneLess: '减一',
   oneMore: '加一',
-  order: '订单（可选）',
+  order: '订单',
+  optional: '可选',
   language: '语言',
   atOnce: '每次扫描立即出库',
   doDeduct: (n) => `出库 ${n}`,
@@ -341,8 +344,8 @@ const zh = {
   connecting: '正在连接网关…',
   locked: '已锁定：需要访问令牌。',
   lost: (time) => `与网关断开已 ${time}。`,
-  lostKept: (n, text) => `${text} 项操作在本终端等待，稍后发送。`,
-  lostNote: '输入的内容保存在本终端，稍后发送。',
+  lostKept: (n, text) => `${text} 项操作在此等待，稍后发送。`,
+  lostNote: '输入的内容保存在此，稍后发送。',
   foreign: '网关不接受来自此地址的页面；请向管理员询问正确的地址。',
   noSaving: '网关暂时无法保存：不能做任何更改。输入的内容会再次发送。',
   disabled: '就绪。未设置中心；数据只保存在此网关。',
@@ -417,7 +420,7 @@ export const time = (ms) => clock.format(ms);
 
 /** A time span as people say it: `40 s`, `12 min`, `5 h`, `3 d`. */
 export function duration(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const seconds = Math.max(1, Math.floor(ms / 1000));
   const steps = [[2 * 86400, 86400, 'd'], [2 * 3600, 3600, 'h'], [60, 60, 'min']];
   const [, size, unit] = steps.find(([from]) => seconds >= from) ?? [0, 1, 's'];
   return `${number(Math.floor(seconds / size))}\u00a0${t.units[unit]}`;

@@ -1,0 +1,82 @@
+//! The terminal page as it is served; `tests/browser` tries what it does.
+
+use crate::support::gateway::Gateway;
+use crate::support::http::Answer;
+
+const TOKEN: &str = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+const BYTES_MAX: usize = 150_000;
+const NAMES: [&str; 12] = [
+    "style.css",
+    "icon.svg",
+    "app.js",
+    "dom.js",
+    "link.js",
+    "operations.js",
+    "outbox.js",
+    "scanner.js",
+    "stock.js",
+    "texts.js",
+    "words.js",
+    "work.js",
+];
+
+#[test]
+fn the_page_is_small_and_whole_and_needs_no_token() {
+    let gateway = Gateway::start_with(TOKEN);
+    let index = gateway.http().get("/");
+    assert_eq!(index.content_type, "text/html; charset=utf-8");
+    let mut bytes = index.text.len();
+
+    for name in NAMES {
+        let file = gateway.http().get(&format!("/page/{name}"));
+        assert_eq!(file.status, 200, "{name}");
+        assert_eq!(file.content_type, type_of(name), "{name}");
+        assert_imports_are_there(&file);
+        bytes += file.text.len();
+    }
+
+    assert!(bytes < BYTES_MAX, "{bytes} bytes");
+    for named in index.text.split('"').filter_map(|word| word.strip_prefix("page/")) {
+        assert!(NAMES.contains(&named), "{named}");
+    }
+}
+
+fn type_of(name: &str) -> &'static str {
+    match name.rsplit_once('.').unwrap().1 {
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    }
+}
+
+fn assert_imports_are_there(file: &Answer) {
+    for imported in file.text.split('\'').filter_map(|word| word.strip_prefix("./")) {
+        assert!(NAMES.contains(&imported), "{imported}");
+    }
+}
+
+#[test]
+fn the_page_may_run_its_own_files_only() {
+    let gateway = Gateway::start();
+    let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
+    for path in ["/", "/page/app.js"] {
+        let answer = agent.get(format!("{}{path}", gateway.url())).call().unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(rule), "{policy}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+    }
+}
+
+#[test]
+fn there_is_nothing_else_beside_it() {
+    let gateway = Gateway::start();
+    for path in ["/page/", "/page/index.html", "/page/..%2Fpage.rs", "/page/nothing.js"] {
+        gateway.http().get(path).refused("not_found");
+    }
+    gateway.http().send("POST", "/page/app.js", Some(b"")).refused("method_not_allowed");
+}
