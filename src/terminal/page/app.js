@@ -111,9 +111,9 @@ function drawAccess() {
   if (isLocked && $('access').hidden) requestAnimationFrame(() => $('token').focus());
   $('access').hidden = !isLocked;
   $('work').hidden = isLocked;
+  $('side').hidden = isLocked;
   $('leave').hidden = isLocked || !link.hasToken;
-  const note = link.rejected ? t.tokenWrong : t.tokenNeeded;
-  say($('access-note'), isLocked ? note : '');
+  say($('access-note'), isLocked && link.rejected ? t.tokenWrong : '');
 }
 
 function drawAbout() {

@@ -11,7 +11,6 @@ const en = {
 
   access: 'Access',
   token: 'Access token of this terminal',
-  tokenNeeded: 'This gateway needs an access token.',
   tokenWrong: 'The gateway does not know this token.',
   keepToken: 'Keep it on this terminal',
   unlock: 'Unlock',
@@ -61,7 +60,7 @@ const en = {
 
   operations: 'Last operations',
   noOperations: 'None yet.',
-  undoLast: 'Undo the last',
+  undoLast: 'Undo last',
   byNumber: 'Commit or release by number',
   reservation: 'Number of the reservation',
   ofOrder: (order) => `order ${order}`,
@@ -135,7 +134,6 @@ const de = {
 
   access: 'Zugang',
   token: 'Zugangstoken dieses Terminals',
-  tokenNeeded: 'Dieses Gateway verlangt ein Zugangstoken.',
   tokenWrong: 'Das Gateway kennt dieses Token nicht.',
   keepToken: 'Auf diesem Terminal behalten',
   unlock: 'Entsperren',
@@ -147,7 +145,7 @@ const de = {
   readyNote: 'Code scannen, oder eintippen und Enter drücken.',
   searching: 'Wird gesucht…',
   unknown: 'Hier nicht bekannt',
-  unknownNote: 'Ein Wareneingang legt den Artikel unter diesem Code an.',
+  unknownNote: 'Einlagern legt den Artikel unter diesem Code an.',
   unusable: 'Dieser Code kann keine Artikelnummer sein: höchstens 64 Zeichen, kein Steuerzeichen.',
   unreachable: 'Dieses Terminal kennt den Code nicht, und das Gateway ist gerade nicht erreichbar.',
   available: 'verfügbar',
@@ -155,13 +153,13 @@ const de = {
   reserved: 'Reserviert',
 
   action: 'Vorgang',
-  deduct: 'Entnahme',
-  restock: 'Eingang',
-  reserve: 'Reserve',
-  count: 'Zählung',
+  deduct: 'Entnehmen',
+  restock: 'Einlagern',
+  reserve: 'Reservieren',
+  count: 'Zählen',
   commit: 'Entnehmen',
   release: 'Freigeben',
-  undo: 'Zurück',
+  undo: 'Storno',
   discard: 'Verwerfen',
   quantity: 'Menge',
   counted: 'Gezählt',
@@ -172,7 +170,7 @@ const de = {
   language: 'Sprache',
   atOnce: 'Jeder Scan entnimmt sofort',
   doDeduct: (n) => `${n} entnehmen`,
-  doRestock: (n) => `${n} einbuchen`,
+  doRestock: (n) => `${n} einlagern`,
   doReserve: (n) => `${n} reservieren`,
   doCount: (n) => `Bestand auf ${n} setzen`,
   scanFirst: 'Zuerst einen Code scannen oder eintippen.',
@@ -185,20 +183,20 @@ const de = {
 
   operations: 'Letzte Vorgänge',
   noOperations: 'Noch keine.',
-  undoLast: 'Letzten zurücknehmen',
+  undoLast: 'Letzte stornieren',
   byNumber: 'Reservierung nach Nummer',
   reservation: 'Nummer der Reservierung',
   ofOrder: (order) => `Auftrag ${order}`,
   didDeduct: (n) => `${n} entnommen`,
-  didRestock: (n) => `${n} eingebucht`,
+  didRestock: (n) => `${n} eingelagert`,
   didReserve: (n) => `${n} reserviert`,
   didCount: (n) => `Bestand auf ${n} gesetzt`,
   didCommit: 'Reservierung entnommen',
   didRelease: 'Reservierung freigegeben',
-  didRollback: 'Entnahme zurückgenommen',
+  didRollback: 'Entnahme storniert',
   left: (n) => `${n} verfügbar`,
   until: (time) => `bis ${time}`,
-  undone: 'zurückgenommen',
+  undone: 'storniert',
   committed: 'entnommen',
   released: 'freigegeben',
   expired: 'abgelaufen',
@@ -259,7 +257,6 @@ const zh = {
 
   access: '访问',
   token: '本终端的访问令牌',
-  tokenNeeded: '此网关需要访问令牌。',
   tokenWrong: '网关不认识这个令牌。',
   keepToken: '保存在本终端',
   unlock: '解锁',
@@ -379,6 +376,7 @@ const zh = {
 
 export const LANGUAGES = { en, de, zh };
 const TAGS = { en: 'en', de: 'de', zh: 'zh-Hans' };
+const HOURS = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 const KEY = 'stockgate.language';
 
 /** The words of the chosen language; an import of `t` follows a change. */
@@ -386,7 +384,7 @@ export let t = en;
 export let language = 'en';
 
 let figures = new Intl.NumberFormat('en');
-let clock = new Intl.DateTimeFormat('en', { timeStyle: 'short' });
+let clock = new Intl.DateTimeFormat('en', HOURS);
 
 /** The address says it, or this terminal's choice, or the first of the browser's languages that is here. */
 export function pickLanguage(address, kept, preferred) {
@@ -408,7 +406,7 @@ export function setLanguage(chosen) {
   language = chosen;
   t = LANGUAGES[chosen];
   figures = new Intl.NumberFormat(chosen);
-  clock = new Intl.DateTimeFormat(chosen, { timeStyle: 'short' });
+  clock = new Intl.DateTimeFormat(chosen, HOURS);
   document.documentElement.lang = TAGS[chosen];
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = t[element.dataset.text];
   for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = t[element.dataset.hint];
