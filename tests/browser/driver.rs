@@ -267,4 +267,4 @@ fn decode(text: &str) -> Vec<u8> {
 }
 
 /// Longer than the page takes to draw.
-pub(super) const DRAWN: Duration = Duration::from_millis(600);
+pub(super) const DRAWN: Duration = Duration::from_millis(250);

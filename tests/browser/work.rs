@@ -73,7 +73,7 @@ fn every_operation_is_done_with_the_keyboard_alone() {
     page.until_text("#result", "Reservation committed");
     until("the reservation is turned into a deduction", || http.figures("A-1") == (20, 0));
 
-    tab_to(&page, "Undo the last");
+    tab_to(&page, "Undo last");
     page.press(ENTER);
     page.until_text("#result", "Deduction undone");
     until("the commit is undone", || http.figures("A-1") == (27, 0));
