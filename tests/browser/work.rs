@@ -16,7 +16,7 @@ fn what_is_scanned_and_deducted_is_confirmed_by_the_hub() {
     let page = Page::open(&pair.gateway);
     page.until_text("#sentence", "Online. The hub has confirmed everything.");
 
-    page.scan_item("85123A");
+    page.scan_with_keys("85123A");
     page.until_available("100");
     page.press(ENTER);
 

@@ -32,6 +32,7 @@ let status = null;
 const link = new Link({
   ready(news) {
     stock.meet(news.epoch);
+    drawLow();
     outbox.meet(news.epoch);
     takeStatus(news);
     // What was missed meanwhile, or everything the first time.
@@ -43,9 +44,8 @@ const link = new Link({
     if (message.event === 'hello') takeNames(message);
     else if (message.event === 'sync') takeSync(message.sync);
     else if (message.event === 'stock') {
-      stock.take(message);
+      if (stock.take(message)) drawLow();
       drawWork();
-      drawLow();
     }
   },
   changed: () => draw(),

@@ -105,8 +105,9 @@ export class Outbox {
     }
   }
 
-  /** Tries again at once, after a new connection. */
+  /** Tries again at once, after a new connection; also what another window has left behind. */
   resume() {
+    this.operations = [...this.operations, ...read(isWaiting)].filter(firstOfItsId).sort(newestFirst);
     clearTimeout(this.#timer);
     this.#attempt = 0;
     for (const operation of this.waiting) operation.notBefore = 0;

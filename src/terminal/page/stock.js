@@ -22,12 +22,15 @@ export class Stock {
     this.#epoch = epoch;
   }
 
+  /** Takes news; answers whether it concerns what is low. */
   take({ items, seq }) {
+    let isLow = false;
     for (const item of items) {
       this.items.set(item.sku, item);
-      this.#sort(item);
+      isLow = this.#sort(item) || isLow;
     }
     this.seq = seq;
+    return isLow;
   }
 
   setThreshold(threshold) {
@@ -39,12 +42,22 @@ export class Stock {
 
   /** The lowest items, the emptiest first. */
   lowest(count) {
-    const low = Array.from(this.#low, (sku) => this.items.get(sku));
-    return low.sort((a, b) => a.available - b.available || (a.sku < b.sku ? -1 : 1)).slice(0, count);
+    const lowest = [];
+    for (const sku of this.#low) {
+      const item = this.items.get(sku);
+      if (lowest.length === count && emptierFirst(lowest[count - 1], item) < 0) continue;
+      lowest.push(item);
+      lowest.sort(emptierFirst).splice(count);
+    }
+    return lowest;
   }
 
   #sort({ sku, available }) {
-    if (available <= this.threshold) this.#low.add(sku);
-    else this.#low.delete(sku);
+    const wasLow = this.#low.delete(sku);
+    const isLow = available <= this.threshold;
+    if (isLow) this.#low.add(sku);
+    return isLow || wasLow;
   }
 }
+
+const emptierFirst = (a, b) => a.available - b.available || (a.sku < b.sku ? -1 : 1);
