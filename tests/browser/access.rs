@@ -20,8 +20,8 @@ token = "operator-secret"
 
 fn guarded() -> Gateway {
     let gateway = Gateway::start_with(TOKENS);
-    let operator = gateway.http().with_token("operator-secret");
-    operator.clone().ok("restock", many("seed", &[("A-1", 12)]));
+    let mut operator = gateway.http().with_token("operator-secret");
+    operator.ok("restock", many("seed", &[("A-1", 12)]));
     gateway
 }
 

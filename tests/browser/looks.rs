@@ -123,7 +123,7 @@ fn axe_finds_no_barrier_in_the_login() {
     let page = Page::of(Browser::start(), &gateway.url());
     page.until_link(&["locked"]);
     assert_no_barrier(&page, "locked");
-    page.photograph("desktop-login");
+    page.photograph("phone-login");
     until("the token can be typed at once", || page.focused() == "token");
     page.press(&format!("wrong{ENTER}"));
     page.until_text("#access-note", "does not know");
