@@ -15,9 +15,11 @@ pub(super) const NEWEST: &str = "#operations li:first-child";
 
 /// Presses keys, and does with those that nobody takes what a browser does.
 const SCANNER: &str = "
+    let at = performance.now();
     for (const key of [...arguments[0], 'Enter']) {
         const field = document.activeElement;
         const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
+        Object.defineProperty(event, 'timeStamp', { value: at += 1 });
         if (!field.dispatchEvent(event)) continue;
         if (key !== 'Enter') document.execCommand('insertText', false, key);
         else if (field.matches('button')) field.click();
@@ -63,7 +65,7 @@ impl Page {
     }
 
     /// What a scanner does. On a busy machine the browser's own keys come as slowly as a hand's, so
-    /// these are made in the page, without a pause.
+    /// these are made in the page, a millisecond apart by their own account.
     pub(super) fn scan(&self, code: &str) {
         self.script(SCANNER, &[json!(code)]);
         sleep(ECHO);
