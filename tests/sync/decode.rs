@@ -13,19 +13,21 @@ const EPOCH: &str = "00112233-4455-6677-8899-aabbccddeeff";
 
 #[test]
 fn every_golden_frame_is_printed() {
+    let taken = json!({"transfer": 3, "at_seq": 299, "catalogue": 12});
     for (name, expected) in [
         (
             "hello",
             json!({"ledger_seq": 541_909, "digest": "0123456789abcdef", "chain": "0123456789abcd10", "nonce": 86_400_000,
-                "software": "0.1.0"}),
+                "software": "0.1.0", "taken": taken}),
         ),
         ("resume", json!({"acked_seq": 300, "nonce": 86_400_000})),
         ("ack", json!({"acked_seq": 300})),
         ("behind", json!({"acked_seq": 300, "ledger_seq": 7})),
+        ("taken", json!({"taken": taken})),
         ("refused", json!({"reason": "an older copy was put back"})),
         (
             "entries",
-            json!({"digest": "0000000000000007", "chain": "00000000000000f8", "entries": [
+            json!({"digest": "0000000000000007", "chain": "00000000000000f8", "taken": taken, "entries": [
                 {"seq": 301, "kind": "commit", "sku": "85123A", "change": -6,
                     "reserved_change": -6, "order_id": null, "request_id": "536365:1",
                     "at": "2010-12-01T08:26:00.123Z"},
