@@ -138,17 +138,14 @@ impl Clerk {
                 }
             }
             for job in batch {
-                let job = match job {
-                    Job::Frame(topic, frame)
-                        if shared
-                            && outcome.early.len() < HUB_BATCH_FRAMES_MAX
-                            && is_early(books, &topic, &frame)? =>
-                    {
-                        outcome.early.push(Early { topic, frame, since_ms: running_ms });
-                        continue;
-                    }
-                    job => job,
-                };
+                if let (true, Job::Frame(topic, frame)) = (shared, &job)
+                    && outcome.early.len() < HUB_BATCH_FRAMES_MAX
+                    && is_early(books, topic, frame)?
+                {
+                    let (topic, frame) = (topic.clone(), frame.clone());
+                    outcome.early.push(Early { topic, frame, since_ms: running_ms });
+                    continue;
+                }
                 handle(books, downlink, job, now_ms, (&mut outcome, &mut touched))?;
             }
             for topic in touched {
