@@ -39,14 +39,19 @@ impl Prefilled {
     /// A gateway on a copy of this database, so that the next one finds it as it is. One too
     /// large to notice what is added is not copied: the disk would be busy with it for long.
     pub fn start(&self) -> Gateway {
+        self.start_with("")
+    }
+
+    /// The same with more sections of configuration.
+    pub fn start_with(&self, sections: &str) -> Gateway {
         let (dir, files) = (temp_dir(), self.files());
         if files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>() > COPIED_MAX {
-            return Gateway::start(dir, self.dir.path());
+            return Gateway::start(dir, self.dir.path(), sections);
         }
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
         files.iter().for_each(|file| copy_synced(file, &data));
-        Gateway::start(dir, &data)
+        Gateway::start(dir, &data, sections)
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -71,10 +76,10 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    fn start(dir: TempDir, data: &Path) -> Self {
+    fn start(dir: TempDir, data: &Path, sections: &str) -> Self {
         let (port, config) = (free_port(), dir.path().join("stockgate.toml"));
         let text = format!(
-            "[gateway]\ndata_dir = \"{}\"\n[terminals]\nlisten = \"127.0.0.1:{port}\"\n",
+            "[gateway]\ndata_dir = \"{}\"\n[terminals]\nlisten = \"127.0.0.1:{port}\"\n{sections}",
             data.display()
         );
         std::fs::write(&config, text).unwrap();

@@ -73,9 +73,10 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
 }
 
 /// A greeting with a ledger shorter than the books may only be late; the gateway will say so
-/// itself if its ledger really went back. What the stock was at a position never changes.
+/// itself if its ledger really went back. What led to a position never changes; a stock that is
+/// another though the ledger is the same is looked into, and no reason to take nothing.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
-    if hello.ledger_seq == cursor.acked_seq && hello.checks != cursor.checks {
+    if hello.ledger_seq == cursor.acked_seq && hello.checks.chain != cursor.checks.chain {
         return Verdict::Fence(diverged(cursor.acked_seq));
     }
     Verdict::Resume

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stock::{Digest, Entry, Kind, RequestId, Sku, Taken};
+use crate::stock::{Chain, Digest, Entry, Kind, RequestId, Sku, Taken};
 use crate::sync::frame::Position;
 
 const OURS: Uuid = Uuid::from_u128(1);
@@ -116,5 +116,5 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
 }
 
 fn checks(digest: u64) -> Checks {
-    Checks { digest: Digest(digest), ..Checks::default() }
+    Checks { digest: Digest(digest), chain: Chain(digest) }
 }

@@ -20,6 +20,10 @@ pub struct Cable {
 struct Shared {
     /// How many bytes pass before a connection breaks, either way.
     strength: Mutex<Option<Range<usize>>>,
+    /// How many milliseconds a piece takes on its way.
+    delay_ms: Mutex<Option<Range<u64>>>,
+    /// Nothing passes, and nobody is told.
+    is_stalled: AtomicBool,
     cuts: AtomicUsize,
     is_gone: AtomicBool,
 }
@@ -39,8 +43,20 @@ impl Cable {
         *self.shared.strength.lock().unwrap() = Some(bytes);
     }
 
+    /// Lets every piece take its time.
+    pub fn delay(&self, milliseconds: Range<u64>) {
+        *self.shared.delay_ms.lock().unwrap() = Some(milliseconds);
+    }
+
+    /// Lets nothing pass, without closing anything, until it is told otherwise.
+    pub fn stall(&self, is_stalled: bool) {
+        self.shared.is_stalled.store(is_stalled, Ordering::Relaxed);
+    }
+
     pub fn mend(&self) {
         *self.shared.strength.lock().unwrap() = None;
+        *self.shared.delay_ms.lock().unwrap() = None;
+        self.stall(false);
     }
 
     pub fn cuts(&self) -> usize {
@@ -58,6 +74,17 @@ impl Drop for Cable {
         self.shared.is_gone.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+impl Shared {
+    /// Waits as long as the cable makes a piece wait.
+    fn hold_up(&self) {
+        let delay_ms = self.delay_ms.lock().unwrap().clone();
+        thread::sleep(Duration::from_millis(delay_ms.map_or(0, fastrand::u64)));
+        while self.is_stalled.load(Ordering::Relaxed) && !self.is_gone.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -89,6 +116,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => break,
         };
+        shared.hold_up();
         let strength = shared.strength.lock().unwrap().clone();
         left = strength.map(|bytes| left.unwrap_or_else(|| fastrand::usize(bytes)));
         let passing = left.map_or(length, |left| left.min(length));

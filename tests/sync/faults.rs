@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pair::{
     ID, Pair, SITE, assert_balanced, assert_same_books, until_confirmed, until_state,
@@ -16,7 +16,7 @@ use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::http::Http;
 use crate::support::hub::Hub;
-use crate::support::patience::eventually;
+use crate::support::patience::{eventually, until};
 use crate::support::terminal::{Terminal, number};
 
 const SKUS: [&str; 4] = ["A", "B", "C", "D"];
@@ -95,6 +95,78 @@ fn nothing_is_lost_or_doubled_on_a_cable_that_breaks_in_the_middle_of_frames() {
     let pair = Pair { gateway, hub, broker };
     pair.assert_in_step();
     assert_hub_has_deducted(&pair.hub, &deducted);
+}
+
+/// `STOCKGATE_STORM_SECONDS` makes it longer.
+#[test]
+fn nothing_is_lost_or_doubled_on_cables_that_cut_stall_and_delay_at_random() {
+    let seconds = std::env::var("STOCKGATE_STORM_SECONDS").ok();
+    let seconds = seconds.map_or(15, |text| text.parse().expect("a number of seconds"));
+    let broker = Broker::start();
+    let cables = [Cable::to(broker.port()), Cable::to(broker.port())];
+    let hub = Hub::start_with(&cables[0].section());
+    let gateway = Gateway::stocked_with(&cables[1].section(), &SKUS.map(|sku| (sku, UNITS)));
+    until_confirmed(&gateway);
+
+    let mut granted = 0;
+    let deducted = under_load(&gateway.http(), || granted = storm(&cables, &hub, seconds));
+
+    cables.iter().for_each(Cable::mend);
+    assert!(cables.iter().all(|cable| cable.cuts() > 0), "a cable never broke");
+    let pair = Pair { gateway, hub, broker };
+    until_landed(&pair.hub);
+    pair.assert_in_step();
+    assert!(granted > 0, "nothing was granted meanwhile");
+    let (_, units) = deducted["A"];
+    assert_eq!(number(&pair.hub.stock("A"), "total"), UNITS + granted - units);
+}
+
+/// Treats both cables badly, each in its own way, while units are granted and called back;
+/// answers how many were received.
+fn storm(cables: &[Cable; 2], hub: &Hub, seconds: u64) -> u64 {
+    let until = std::time::Instant::now() + Duration::from_secs(seconds);
+    let mut received = 0;
+    for round in 0.. {
+        if std::time::Instant::now() >= until {
+            return received;
+        }
+        received += transfer(hub, round);
+        let cable = &cables[fastrand::usize(..2)];
+        match fastrand::u8(..4) {
+            0 => cable.cut_after(200..3_000),
+            1 => cable.delay(0..120),
+            2 => cable.stall(true),
+            _ => cable.mend(),
+        }
+        sleep(Duration::from_millis(fastrand::u64(50..800)));
+        cable.stall(false);
+    }
+    unreachable!("the rounds do not end before the time does")
+}
+
+/// Receives 5 units, grants them and asks for 3 back.
+fn transfer(hub: &Hub, round: u64) -> u64 {
+    let body = |name: &str, units: u64| json!({"request_id": format!("{name}-{round}"), "sku": "A", "quantity": units});
+    let to_gateway = |mut body: Value| {
+        (body["site"], body["gateway"]) = (SITE.into(), ID.into());
+        body
+    };
+    let http = hub.http();
+    assert_eq!(http.post("/api/receipts", &body("in", 5)).status, 200);
+    assert_eq!(http.post("/api/grants", &to_gateway(body("grant", 5))).status, 200);
+    assert_eq!(http.post("/api/recalls", &to_gateway(body("recall", 3))).status, 200);
+    assert_balanced(hub);
+    5
+}
+
+/// Waits until nothing is in transit and every recall is closed.
+fn until_landed(hub: &Hub) {
+    until("nothing is in transit", || number(&hub.stock("A"), "in_transit") == 0);
+    until("every recall is closed", || {
+        let recalls = (0..).map(|round| hub.http().get(&format!("/api/recalls/recall-{round}")));
+        let mut known = recalls.take_while(|recall| recall.status == 200);
+        known.all(|recall| recall.json()["state"] == "done")
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::books::{Book, Books, Held};
 use crate::stock::{Digest, Seq, Sku};
 use crate::sync::drift::{Content, Search};
+use crate::sync::frame::Hello;
 use crate::sync::topic::Topic;
 
 /// Notes that the digests differ at a position, though the ledgers are the same.
@@ -11,6 +12,16 @@ pub(super) fn note(book: &mut Book, seq: Seq) {
     book.problem.get_or_insert_with(|| format!(
         "the gateway's stock and the books differ at entry {seq}, though the ledger is the same; the SKUs are being looked for"
     ));
+}
+
+/// Looks at the digest that a gateway greets with, if it is where the books are.
+pub(super) fn hear(book: &mut Book, hello: &Hello) {
+    let (seq, theirs) = (hello.ledger_seq, hello.checks.digest);
+    if seq == book.cursor.acked_seq && theirs != book.cursor.checks.digest {
+        book.cursor.checks.digest = theirs;
+        book.differing.clear();
+        note(book, seq);
+    }
 }
 
 /// Compares a gateway's answer with the books, if both are at the same position.

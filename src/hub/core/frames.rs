@@ -128,6 +128,7 @@ fn hear<B: Books>(
 ) -> Result<Heard, B::Error> {
     if let Frame::Hello(hello) = frame {
         book.known_seq = book.known_seq.max(hello.ledger_seq);
+        super::drift::hear(&mut book, hello);
     }
     let refused = match frame.taken() {
         Some(taken) => count_taken(books, &mut book, taken)?,

@@ -288,6 +288,27 @@ fn a_stock_that_differs_is_found_and_repaired_from_the_ledger() {
 }
 
 #[test]
+fn a_gateway_that_greets_with_another_stock_is_asked_and_not_shut_out() {
+    let mut desk = Desk::new();
+    let mut gateway = Ledger::new(1);
+    desk.take(&gateway.hello());
+    desk.take(&gateway.post(&[("restock", 10)]));
+    let sound = gateway.checks.digest;
+    gateway.checks.digest = sound.moved(&sku(), (10, 0), (11, 0));
+    assert!(matches!(desk.take(&gateway.hello()), Some(Answer::Resume(..))));
+    assert!(desk.problem().is_some_and(|problem| problem.contains("differ")));
+    assert!(matches!(desk.sent(1)[..], [Frame::Probe(_)]));
+    gateway.checks.digest = sound;
+    desk.take(&gateway.hello());
+    let [Frame::Probe(probe)] = desk.sent(10_000)[..] else { panic!("the hub asks again") };
+    let content = probe.part.content([(&sku(), (10, 0))].into_iter());
+    let downlink = &mut desk.downlink;
+    let answered = |books: &mut Table<'_>| downlink.answered(books, &topic(), 1, &content);
+    desk.keeper.change(answered).unwrap();
+    assert_eq!(desk.problem(), None, "nothing differs any more");
+}
+
+#[test]
 fn a_catalogue_is_sent_in_numbered_changes() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);

@@ -1,0 +1,156 @@
+//! A million entries that wait for the hub, and what it is like to deduct while they drain.
+//!
+//! ```text
+//! cargo bench --bench drain                 # 1,000,000 entries
+//! cargo bench --bench drain -- 100000       # another number
+//! ```
+//!
+//! Gateway, Mosquitto, hub (SQLite) and a terminal that deducts one at a time share the machine.
+//! Before the hub comes, the same terminal deducts from the same gateway; the ratio of the
+//! medians is what draining costs it. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN` name other programs.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints what it measured, fails by panicking and works in real time"
+)]
+
+mod load;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::client::Load;
+use load::figures::Figures;
+use load::gateway::{Gateway, Prefilled, temp_dir};
+use load::requests::Ids;
+use load::served::{Served, free_port};
+use load::websocket::WebSocket;
+use load::zipf::Zipf;
+
+const SKUS: usize = 4_000;
+const ENTRIES: u64 = 1_000_000;
+const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS_ALONE: usize = 3;
+
+fn main() {
+    let entries = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(ENTRIES);
+    let skus = Arc::new(Zipf::new(SKUS));
+    let load = Load { clients: 1, depth: 1, time: ROUND, ids: Ids::Uuid, skus: Arc::clone(&skus) };
+    let prefilled = Prefilled::new(&skus, Ids::Uuid, usize::try_from(entries).unwrap());
+    let dir = temp_dir();
+    let broker = broker(dir.path());
+    let meter = Meter::to(broker.port);
+    let gateway = prefilled.start_with(&link(meter.port));
+    let deduct = || gateway.run(&load, &WebSocket);
+    let alone: Vec<Figures> = (0..ROUNDS_ALONE).map(|_| deduct()).collect();
+
+    let (before_kb, mut most_kb) = (gateway.served.resident_kb(), 0);
+    let mut meanwhile = Vec::new();
+    let _hub = hub(dir.path(), broker.port);
+    let (began, bytes) = (Instant::now(), meter.bytes());
+    let first = acked(&gateway);
+    while acked(&gateway) < entries {
+        meanwhile.push(deduct());
+        most_kb = most_kb.max(gateway.served.resident_kb());
+    }
+    let (seconds, drained) = (began.elapsed().as_secs_f64(), (acked(&gateway) - first) as f64);
+
+    let (alone, meanwhile) = (Figures::medians(&alone), Figures::medians(&meanwhile));
+    println!("entries drained               {drained}");
+    println!("a second                      {:.0}", drained / seconds);
+    println!("bytes an entry, MQTT and all  {:.1}", (meter.bytes() - bytes) as f64 / drained);
+    println!("resident, before and at most  {before_kb} kB, {most_kb} kB");
+    println!(
+        "a deduction before            p50 {:.2} ms, p99 {:.2} ms",
+        alone.p50_ms, alone.p99_ms
+    );
+    println!(
+        "a deduction meanwhile         p50 {:.2} ms, p99 {:.2} ms",
+        meanwhile.p50_ms, meanwhile.p99_ms
+    );
+    println!("ratio of the medians          {:.2}", meanwhile.p50_ms / alone.p50_ms);
+}
+
+fn link(port: u16) -> String {
+    format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n")
+}
+
+fn broker(dir: &Path) -> Served {
+    let (port, config) = (free_port(), dir.join("mosquitto.conf"));
+    let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n");
+    std::fs::write(&config, text).unwrap();
+    Served::start(Command::new("/usr/sbin/mosquitto").arg("-c").arg(config), port)
+}
+
+fn hub(dir: &Path, broker: u16) -> Served {
+    let (port, config) = (free_port(), dir.join("stockgate-hub.toml"));
+    let store = dir.join("hub.db");
+    let text = format!(
+        "[hub]\nstore = \"sqlite:{}\"\nlisten = \"127.0.0.1:{port}\"\n{}",
+        store.display(),
+        link(broker)
+    );
+    std::fs::write(&config, text).unwrap();
+    let built = || env!("CARGO_BIN_EXE_stockgate-hub").into();
+    let program = std::env::var_os("STOCKGATE_HUB_BIN").map_or_else(built, PathBuf::from);
+    Served::start(Command::new(program).args(["run", "--config"]).arg(config), port)
+}
+
+/// How far the hub has confirmed the gateway's ledger.
+fn acked(gateway: &Gateway) -> u64 {
+    let mut socket = TcpStream::connect(("127.0.0.1", gateway.served.port)).unwrap();
+    socket
+        .write_all(b"GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (_, behind) = answer.split_once("\"acked_seq\":").unwrap();
+    behind.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+/// Counts the bytes between gateway and broker, both ways.
+struct Meter {
+    port: u16,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Meter {
+    fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let meter = Self { port: listener.local_addr().unwrap().port(), bytes: Arc::default() };
+        let bytes = Arc::clone(&meter.bytes);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) = (client.unwrap(), TcpStream::connect(("127.0.0.1", port)));
+                let Ok(server) = server else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let bytes = Arc::clone(&bytes);
+                    thread::spawn(move || pass(from, to, &bytes));
+                }
+            }
+        });
+        meter
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, bytes: &AtomicU64) {
+    let mut buffer = [0; 16_384];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        bytes.fetch_add(length as u64, Ordering::Relaxed);
+        if to.write_all(&buffer[..length]).is_err() {
+            return;
+        }
+    }
+}
