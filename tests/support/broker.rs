@@ -1,4 +1,5 @@
-//! Eclipse Mosquitto, as Debian packages it, on a free port with a configuration of its own.
+//! Eclipse Mosquitto, as Debian packages it, on a free port with a configuration of its own. A
+//! NATS server, which speaks MQTT too, for those who have one.
 
 use std::fs;
 use std::net::TcpStream;
@@ -14,9 +15,25 @@ pub struct Broker {
     daemon: Daemon,
     dir: TempDir,
     port: u16,
+    is_nats: bool,
 }
 
 impl Broker {
+    /// A NATS server.
+    pub fn nats() -> Self {
+        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let configuration = format!(
+            "server_name: \"test\"\nport: {}\njetstream {{ store_dir: {:?} }}\nmqtt {{ host: \"127.0.0.1\", port: {port} }}\n",
+            free_port(),
+            dir.path().join("jetstream"),
+        );
+        fs::write(dir.path().join("nats.conf"), configuration).unwrap();
+        let daemon = Daemon::new("nats-server", dir.path().join("nats.log"));
+        let mut broker = Self { dir, port, daemon, is_nats: true };
+        broker.launch();
+        broker
+    }
+
     pub fn start() -> Self {
         Self::start_with("allow_anonymous true\n")
     }
@@ -41,12 +58,16 @@ impl Broker {
             format!("user root\nlistener {port} 127.0.0.1\npersistence false\n{extra}");
         fs::write(dir.path().join("mosquitto.conf"), configuration).unwrap();
         let daemon = Daemon::new("mosquitto", dir.path().join("mosquitto.log"));
-        Self { dir, port, daemon }
+        Self { dir, port, daemon, is_nats: false }
     }
 
     pub fn launch(&mut self) {
-        let mut command = Command::new(program());
-        command.arg("-c").arg(self.dir.path().join("mosquitto.conf"));
+        let (program, config) = match self.is_nats {
+            true => ("nats-server", "nats.conf"),
+            false => (program(), "mosquitto.conf"),
+        };
+        let mut command = Command::new(program);
+        command.arg("-c").arg(self.dir.path().join(config));
         let port = self.port;
         self.daemon.launch(command, || TcpStream::connect(("127.0.0.1", port)).is_ok());
     }

@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod brokers;
 mod decode;
 mod epochs;
 mod escrow;
