@@ -15,6 +15,8 @@ use crate::stock::{Digest, Sku};
 const STEP_BITS: u8 = 4;
 /// Parts in a part.
 const PARTS: usize = 1 << STEP_BITS;
+/// Bits of the smallest part: however many SKUs are in it, it has no parts.
+const BITS_MAX: u8 = 60;
 
 /// The SKUs whose xxh3-64 begins with these bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,14 +54,26 @@ pub enum Content {
     Figures(Figures),
 }
 
+impl Sums {
+    /// Whether a search can come to such an answer.
+    pub fn can_be(&self) -> bool {
+        self.part.can_be() && self.part.bits < BITS_MAX && self.sums.len() == PARTS
+    }
+}
+
 impl Part {
+    /// Whether a search can come to it.
+    pub fn can_be(&self) -> bool {
+        self.bits <= BITS_MAX && self.bits % STEP_BITS == 0 && self.prefix >> self.bits == 0
+    }
+
     fn has(&self, hash: u64) -> bool {
-        self.bits == 0 || hash >> (64 - u32::from(self.bits.min(64))) == self.prefix
+        self.bits == 0 || hash >> (64 - u32::from(self.bits)) == self.prefix
     }
 
     /// Which of its parts a hash belongs to.
     fn step(&self, hash: u64) -> usize {
-        let left = 64_u32.saturating_sub(u32::from(self.bits) + u32::from(STEP_BITS));
+        let left = 64 - u32::from(self.bits) - u32::from(STEP_BITS);
         usize::try_from(hash >> left & (PARTS as u64 - 1)).expect("a number below 16")
     }
 
@@ -82,8 +96,7 @@ impl Part {
                 figures.push((sku.clone(), on_hand, reserved));
             }
         }
-        let is_small =
-            figures.len() <= DRIFT_FIGURES_MAX || self.bits.saturating_add(STEP_BITS) > 60;
+        let is_small = figures.len() <= DRIFT_FIGURES_MAX || self.bits >= BITS_MAX;
         figures.truncate(DRIFT_FIGURES_MAX);
         figures.sort();
         match is_small {

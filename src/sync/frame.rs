@@ -298,9 +298,13 @@ impl Frame {
             TAKEN => Self::Taken(body(bytes)?),
             TRANSFERS => Self::Transfers(checked(body(bytes)?)?),
             CATALOGUE => Self::Catalogue(body(bytes)?),
-            PROBE => Self::Probe(body(bytes)?),
-            SUMS => Self::Sums(body(bytes)?),
-            FIGURES => Self::Figures(body(bytes)?),
+            PROBE => Self::Probe(possible(body(bytes)?, |probe: &Probe| probe.part.can_be())?),
+            SUMS => {
+                Self::Sums(possible(body(bytes)?, |sums: &Answer<Sums>| sums.content.can_be())?)
+            }
+            FIGURES => Self::Figures(possible(body(bytes)?, |figures: &Answer<Figures>| {
+                figures.content.part.can_be()
+            })?),
             unknown => return Err(FrameError::Kind(unknown)),
         })
     }
@@ -345,6 +349,12 @@ fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
     }
     let entries = columns::decode(columns, first_seq, entries)?;
     Ok(Entries { epoch, checks, taken, entries })
+}
+
+/// About a part that a search can come to.
+fn possible<T>(value: T, can_be: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
+    let can_be = can_be(&value);
+    can_be.then_some(value).ok_or(FrameError::Body("there is no such part of a stock"))
 }
 
 /// Numbered from 1 without a gap, as a gateway takes them.
