@@ -43,6 +43,9 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(all(any(test, fuzzing), feature = "hub"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gateway;
 pub mod http;
 #[cfg(feature = "hub")]

@@ -1,7 +1,7 @@
 //! Order lines from a CSV file: plain, `.gz` or `.zst`.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -72,6 +72,15 @@ pub(crate) fn rows(
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
     let shown = path.display().to_string();
     let reader = open(path).with_context(|| format!("{shown} cannot be read"))?;
+    rows_of(reader, shown, columns)
+}
+
+/// Reads rows from anywhere; `shown` is its name for people.
+pub(crate) fn rows_of<R: Read>(
+    reader: R,
+    shown: String,
+    columns: &Columns,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<R>> {
     let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
     let headers = csv.headers().with_context(|| format!("{shown} is no CSV"))?.clone();
     let place = |name: &str| headers.iter().position(|header| header == name);
@@ -96,11 +105,19 @@ pub(crate) fn rows(
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
-    let file = BufReader::new(File::open(path)?);
-    Ok(match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        Some("zst") => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
-        Some(_) | None => Box::new(file),
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    unpacked(BufReader::new(File::open(path)?), extension.unwrap_or_default())
+}
+
+/// What a file with this ending holds.
+pub(crate) fn unpacked<'a>(
+    file: impl BufRead + Send + 'a,
+    extension: &str,
+) -> anyhow::Result<Box<dyn Read + Send + 'a>> {
+    Ok(match extension {
+        "gz" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        "zst" => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
+        _ => Box::new(file),
     })
 }
 

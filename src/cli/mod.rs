@@ -2,7 +2,7 @@
 
 mod backup;
 mod client;
-mod csv_file;
+pub(crate) mod csv_file;
 mod doctor;
 mod look;
 pub(crate) mod replay;

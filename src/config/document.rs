@@ -81,12 +81,25 @@ impl Document {
         variables: impl IntoIterator<Item = (String, String)>,
         foreign: &[&str],
     ) -> Result<Self, ConfigError> {
-        let root = file.map(read_file).transpose()?.unwrap_or_default();
-        let mut document = Self { file: file.map(Into::into), root, problems: Vec::new() };
+        let mut document = match file {
+            Some(file) => Self::parse(file, &read_file(file)?)?,
+            None => Self { file: None, root: BTreeMap::new(), problems: Vec::new() },
+        };
         for (variable, value) in variables {
             document.override_by(variable, value, foreign);
         }
         Ok(document)
+    }
+
+    /// Takes what stands in a file.
+    pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let table = DeTable::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let (file, message) = (file.display(), error.message());
+            ConfigError(vec![format!("{file}:{line}: not valid TOML: {message}")])
+        })?;
+        let root = nodes(text, table.get_ref());
+        Ok(Self { file: Some(file.into()), root, problems: Vec::new() })
     }
 
     fn override_by(&mut self, variable: String, value: String, foreign: &[&str]) {
@@ -301,16 +314,11 @@ impl Value {
     }
 }
 
-fn read_file(file: &Path) -> Result<BTreeMap<String, Node>, ConfigError> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
+fn read_file(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|error| {
+        let shown = file.display();
         ConfigError(vec![format!("{shown}: cannot be read: {error}; name a file with --config")])
-    })?;
-    let table = DeTable::parse(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(&text, span.start));
-        ConfigError(vec![format!("{shown}:{line}: not valid TOML: {}", error.message())])
-    })?;
-    Ok(nodes(&text, table.get_ref()))
+    })
 }
 
 fn nodes(text: &str, table: &DeTable<'_>) -> BTreeMap<String, Node> {

@@ -65,7 +65,10 @@ impl GatewayConfig {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut document = Document::read(file, variables, &["hub"])?;
+        Self::from_document(Document::read(file, variables, &["hub"])?)
+    }
+
+    pub(super) fn from_document(mut document: Document) -> Result<Self, ConfigError> {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(section) = document.section("gateway") {

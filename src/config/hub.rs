@@ -73,7 +73,10 @@ impl HubConfig {
     /// Lists everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let foreign = ["gateway", "terminals", "stock"];
-        let mut document = Document::read(file, super::variables()?, &foreign)?;
+        Self::from_document(Document::read(file, super::variables()?, &foreign)?)
+    }
+
+    pub(super) fn from_document(mut document: Document) -> Result<Self, ConfigError> {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {

@@ -33,6 +33,14 @@ fn name(text: &str) -> Result<String, String> {
     Err(format!("must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"))
 }
 
+/// Reads a text as the configuration of either program.
+#[cfg(all(any(test, fuzzing), feature = "hub"))]
+pub(crate) fn read_as_either(file: &std::path::Path, text: &str) -> [Result<(), ConfigError>; 2] {
+    let document = || document::Document::parse(file, text);
+    let gateway = document().and_then(GatewayConfig::from_document).map(drop);
+    [gateway, document().and_then(HubConfig::from_document).map(drop)]
+}
+
 /// The environment variables that are ours.
 fn variables() -> Result<Vec<(String, String)>, ConfigError> {
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX));

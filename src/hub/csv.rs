@@ -8,7 +8,7 @@ use crate::stock::Sku;
 use crate::sync::catalogue::Listing;
 
 /// Reads a whole catalogue.
-pub(super) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {
+pub(crate) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader =
         csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(bytes);

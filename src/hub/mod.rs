@@ -8,7 +8,7 @@
 
 mod clerk;
 pub mod core;
-mod csv;
+pub(crate) mod csv;
 mod decode;
 mod http;
 mod inlet;

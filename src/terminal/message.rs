@@ -425,7 +425,7 @@ impl Fields {
 }
 
 /// The `id` of a message that could not be used, if it can be found.
-pub(super) fn id_of(json: &str) -> Option<MessageId> {
+pub(crate) fn id_of(json: &str) -> Option<MessageId> {
     #[derive(Deserialize)]
     struct OnlyId {
         id: MessageId,

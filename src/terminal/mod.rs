@@ -4,7 +4,7 @@ mod access;
 mod answer;
 mod herald;
 mod http;
-mod message;
+pub(crate) mod message;
 mod page;
 mod query;
 mod subscription;

@@ -1,0 +1,223 @@
+//! What is fuzzed: everything that reads bytes from elsewhere, with what must hold of the result.
+//!
+//! `fuzz/` makes a fuzzer of each of these; the tests here run what it has kept in `fuzz/corpus`.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use crate::cli::csv_file::{Columns, rows_of, unpacked};
+use crate::config::read_as_either;
+use crate::hub::csv::read_catalogue;
+use crate::hub::frame_json;
+use crate::limits::{CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, LINES_MAX};
+use crate::stock::{Action, Chain, Sku};
+use crate::sync::Frame;
+use crate::sync::columns as columns_of_entries;
+use crate::sync::drift::{Content, Search};
+use crate::sync::frame::Catalogue;
+use crate::sync::topic::Topic;
+use crate::terminal::Fields;
+use crate::terminal::message::{Mutation, id_of};
+
+/// A frame: as it is, and with a header that fits what is behind it.
+pub fn frame(bytes: &[u8]) {
+    read_frame(bytes);
+    if let Some(sealed) = sealed(bytes) {
+        read_frame(&sealed);
+    }
+}
+
+fn read_frame(bytes: &[u8]) {
+    let Ok(frame) = Frame::decode(bytes) else {
+        return;
+    };
+    let again = frame.encode();
+    // Another encoder may pack tighter than this one.
+    if again.len() <= FRAME_BYTES_MAX {
+        assert_eq!(Frame::decode(&again).as_ref(), Ok(&frame), "it is read as it was written");
+    }
+    let _ = (frame.epoch(), frame.taken(), frame.is_upward());
+    frame_json(bytes).expect("what can be read can be shown");
+    use_frame(frame);
+}
+
+/// What a receiver calculates with what stands in a frame.
+fn use_frame(frame: Frame) {
+    let stock: Vec<(Sku, (i64, i64))> =
+        ["A", "B", "C"].map(|sku| (Sku::parse(sku).expect("a plain id"), (5, 2))).to_vec();
+    let stock = || stock.iter().map(|(sku, figures)| (sku, *figures));
+    let compare = |content: Content| {
+        let mut search = Search::new();
+        search.compare(&content, stock());
+        assert!(search.next().is_none_or(|part| part.bits > 0), "it was answered");
+    };
+    let is_whole = |content: &Content| match content {
+        Content::Sums(sums) => sums.part.bits == 0,
+        Content::Figures(figures) => figures.part.bits == 0,
+    };
+    let content = match frame {
+        Frame::Entries(entries) => {
+            entries.entries.iter().fold(Chain::default(), |chain, entry| chain.with(entry));
+            return;
+        }
+        Frame::Probe(probe) => probe.part.content(stock()),
+        Frame::Sums(answer) => Content::Sums(answer.content),
+        Frame::Figures(answer) => Content::Figures(answer.content),
+        Frame::Hello(_)
+        | Frame::Behind(_)
+        | Frame::Taken(_)
+        | Frame::Resume(_)
+        | Frame::Ack(_)
+        | Frame::Refused(_)
+        | Frame::Transfers(_)
+        | Frame::Catalogue(_) => return,
+    };
+    if is_whole(&content) {
+        compare(content);
+    }
+}
+
+/// Keeps kind and body, and puts the rest of the header right.
+fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut frame = bytes.to_vec();
+    let length = u32::try_from(bytes.len().checked_sub(12)?).ok()?;
+    frame[..3].copy_from_slice(b"SG\x01");
+    frame[4..8].copy_from_slice(&length.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&frame[2..8]);
+    hasher.update(&frame[12..]);
+    frame[8..12].copy_from_slice(&hasher.finalize().to_le_bytes());
+    Some(frame)
+}
+
+/// The columns of entries, behind two bytes that say how many they are.
+pub fn columns(bytes: &[u8]) {
+    let Some(([low, high], bytes)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let count = usize::from(u16::from_le_bytes([*low, *high])) % FRAME_ENTRIES_MAX + 1;
+    if let Ok(entries) = columns_of_entries::decode(bytes, 1, count) {
+        assert_eq!(entries.len(), count);
+        let again = columns_of_entries::encode(&entries);
+        assert_eq!(columns_of_entries::decode(&again, 1, count), Ok(entries));
+    }
+}
+
+/// A terminal's message, behind a byte that says which operation it is.
+pub fn terminal(bytes: &[u8]) {
+    const MUTATIONS: [Mutation; 7] = [
+        Mutation::Deduct,
+        Mutation::Restock,
+        Mutation::Count,
+        Mutation::Rollback,
+        Mutation::Reserve,
+        Mutation::Commit,
+        Mutation::Release,
+    ];
+    let Some((&which, json)) = bytes.split_first() else {
+        return;
+    };
+    if let Ok(text) = str::from_utf8(json) {
+        let _ = id_of(text);
+    }
+    let Ok(fields) = Fields::read(json) else {
+        return;
+    };
+    match MUTATIONS.get(usize::from(which % 9)) {
+        Some(&mutation) => {
+            if let Ok(command) = fields.command(mutation)
+                && let Action::Deduct { lines, .. } | Action::Restock { lines, .. } =
+                    &command.action
+            {
+                assert!((1..=LINES_MAX).contains(&lines.len()), "{} lines", lines.len());
+            }
+        }
+        None => {
+            let _ = fields.central(which % 9 == 8);
+        }
+    }
+}
+
+/// A catalogue as it is published.
+pub fn catalogue(bytes: &[u8]) {
+    let Ok(mut listings) = read_catalogue(bytes) else {
+        return;
+    };
+    let codes = || listings.iter().flat_map(|listing| &listing.barcodes);
+    let different: BTreeSet<&String> = codes().collect();
+    assert_eq!(codes().count(), different.len(), "a barcode stands for one thing");
+    listings.truncate(CATALOGUE_LISTINGS_MAX);
+    let epoch = Uuid::nil().into();
+    let frame = Frame::Catalogue(Catalogue { epoch, after: 0, up_to: 1, listings });
+    let encoded = frame.encode();
+    if encoded.len() <= FRAME_BYTES_MAX {
+        assert_eq!(Frame::decode(&encoded), Ok(frame));
+    }
+}
+
+/// A file of orders, behind a byte that says how it is packed.
+pub fn orders(bytes: &[u8]) {
+    const UNPACKED_MAX: u64 = 256 * 1024;
+    let Some((&packed, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let extension = ["csv", "gz", "zst"][usize::from(packed % 3)];
+    let Ok(file) = unpacked(bytes, extension) else {
+        return;
+    };
+    if let Ok(rows) = rows_of(file.take(UNPACKED_MAX), "orders".into(), &Columns::default()) {
+        rows.take_while(Result::is_ok).for_each(drop);
+    }
+}
+
+/// A topic.
+pub fn topic(bytes: &[u8]) {
+    if let Ok(text) = str::from_utf8(bytes)
+        && let Some((topic, channel)) = Topic::parse(text)
+    {
+        assert_eq!(topic.of(channel), text);
+    }
+}
+
+/// A configuration, of the gateway or of the hub.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    // It names files, which are read; these have no end.
+    if text.contains("dev") || text.contains("proc") {
+        return;
+    }
+    for read in read_as_either(Path::new("fuzz.toml"), text) {
+        if let Err(problems) = read {
+            assert!(!problems.to_string().is_empty(), "what is wrong is said");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fuzzing_has_kept_is_read_or_refused() {
+        let targets: [(&str, fn(&[u8])); 7] = [
+            ("frame", frame),
+            ("columns", columns),
+            ("terminal", terminal),
+            ("catalogue", catalogue),
+            ("orders", orders),
+            ("topic", topic),
+            ("config", config),
+        ];
+        for (name, run) in targets {
+            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+            let mut files = std::fs::read_dir(&corpus).unwrap().peekable();
+            assert!(files.peek().is_some(), "{} is empty", corpus.display());
+            files.for_each(|file| run(&std::fs::read(file.unwrap().path()).unwrap()));
+        }
+    }
+}
