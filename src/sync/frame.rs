@@ -373,5 +373,8 @@ fn checked(transfers: Transfers) -> Result<Transfers, FrameError> {
 }
 
 #[cfg(test)]
+#[path = "golden_tests.rs"]
+mod golden;
+#[cfg(test)]
 #[path = "frame_tests.rs"]
 mod tests;

@@ -3,30 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::stock::{Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku};
 
-/// Frames as they are on the wire, for ever; written as hexadecimal digits.
-const GOLDEN: [&str; 12] = [
-    include_str!("../../tests/golden/hello.hex"),
-    include_str!("../../tests/golden/entries.hex"),
-    include_str!("../../tests/golden/resume.hex"),
-    include_str!("../../tests/golden/ack.hex"),
-    include_str!("../../tests/golden/refused.hex"),
-    include_str!("../../tests/golden/behind.hex"),
-    include_str!("../../tests/golden/taken.hex"),
-    include_str!("../../tests/golden/transfers.hex"),
-    include_str!("../../tests/golden/catalogue.hex"),
-    include_str!("../../tests/golden/probe.hex"),
-    include_str!("../../tests/golden/sums.hex"),
-    include_str!("../../tests/golden/figures.hex"),
-];
-
-#[test]
-fn frames_keep_their_bytes() {
-    for (frame, golden) in samples().iter().zip(GOLDEN) {
-        assert_eq!(hex(&frame.encode()), golden.trim(), "{frame:?}");
-        assert_eq!(Frame::decode(&bytes(golden)).as_ref(), Ok(frame));
-    }
-}
-
 #[test]
 fn a_cut_or_lengthened_frame_is_refused() {
     for frame in samples() {
@@ -142,7 +118,7 @@ proptest! {
     }
 }
 
-fn samples() -> Vec<Frame> {
+pub(super) fn samples() -> Vec<Frame> {
     let position = Position { epoch: epoch(), acked_seq: 300 };
     let mut reserved = entry(301, "85123A");
     reserved.kind = Kind::Commit;
@@ -184,7 +160,7 @@ fn samples() -> Vec<Frame> {
     ]
 }
 
-fn transfer(number: u64, request_id: &str, direction: Direction) -> Transfer {
+pub(super) fn transfer(number: u64, request_id: &str, direction: Direction) -> Transfer {
     let request_id = RequestId::parse(request_id).unwrap();
     let line = |sku: &str, units| Line {
         sku: Sku::parse(sku).unwrap(),
@@ -204,7 +180,7 @@ fn catalogue() -> Catalogue {
     Catalogue { epoch: epoch(), after: 12, up_to: 14, listings }
 }
 
-fn entry(seq: Seq, sku: &str) -> Entry {
+pub(super) fn entry(seq: Seq, sku: &str) -> Entry {
     Entry {
         seq,
         kind: Kind::Deduct,
@@ -217,24 +193,14 @@ fn entry(seq: Seq, sku: &str) -> Entry {
     }
 }
 
-fn checks(digest: u64) -> Checks {
+pub(super) fn checks(digest: u64) -> Checks {
     Checks { digest: Digest(digest), chain: Chain(digest ^ 0xff) }
 }
 
-fn taken() -> Taken {
+pub(super) fn taken() -> Taken {
     Taken { transfer: 3, at_seq: 299, catalogue: 12 }
 }
 
-fn epoch() -> Epoch {
+pub(super) fn epoch() -> Epoch {
     Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let hex = hex.trim();
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    (0..hex.len()).step_by(2).map(byte).collect()
 }

@@ -1,52 +1,47 @@
-//! `stockgate-hub decode`: a captured frame as JSON.
+//! `stockgate-hub decode`: a captured frame as JSON, and the same by `tests/golden/decode.py`, which
+//! knows nothing but docs/PROTOCOL.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate_hub;
 
-const EPOCH: &str = "00112233-4455-6677-8899-aabbccddeeff";
-
 #[test]
 fn every_golden_frame_is_printed() {
-    let taken = json!({"transfer": 3, "at_seq": 299, "catalogue": 12});
-    for (name, expected) in [
-        (
-            "hello",
-            json!({"ledger_seq": 541_909, "digest": "0123456789abcdef", "chain": "0123456789abcd10", "nonce": 86_400_000,
-                "software": "0.1.0", "taken": taken}),
-        ),
-        ("resume", json!({"acked_seq": 300, "nonce": 86_400_000})),
-        ("ack", json!({"acked_seq": 300})),
-        ("behind", json!({"acked_seq": 300, "ledger_seq": 7})),
-        ("taken", json!({"taken": taken})),
-        ("refused", json!({"reason": "an older copy was put back"})),
-        (
-            "entries",
-            json!({"digest": "0000000000000007", "chain": "00000000000000f8", "taken": taken, "entries": [
-                {"seq": 301, "kind": "commit", "sku": "85123A", "change": -6,
-                    "reserved_change": -6, "order_id": null, "request_id": "536365:1",
-                    "at": "2010-12-01T08:26:00.123Z"},
-                {"seq": 302, "kind": "deduct", "sku": "Grün", "change": -6,
-                    "reserved_change": 0, "order_id": "536365", "request_id": "536365:1",
-                    "at": "2010-12-01T08:26:00.123Z"}]}),
-        ),
-    ] {
-        assert_eq!(printed(&golden_bytes(&golden(name))), whole(name, expected), "{name}");
+    for file in golden_files("") {
+        assert_eq!(printed(&golden_bytes(&file)), kept_json(&file), "{}", file.display());
     }
 }
 
 #[test]
-fn every_file_of_golden_frames_can_be_read() {
-    let files = fs::read_dir(golden_dir()).unwrap().map(|file| file.unwrap().path());
-    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "hex")) {
-        let printed = printed(&golden_bytes(&file));
-        assert_eq!(printed["kind"], file.file_stem().unwrap().to_str().unwrap());
-        assert_eq!(printed["epoch"], EPOCH);
+fn a_decoder_made_by_the_protocols_description_prints_the_same() {
+    let files = golden_files("");
+    let finished = run_to_end(python().args(&files));
+
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let printed: Vec<Value> = serde_json::Deserializer::from_str(&finished.stdout)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .expect("JSON is printed");
+    assert_eq!(printed.len(), files.len());
+    for (file, printed) in files.iter().zip(printed) {
+        assert_eq!(printed, kept_json(file), "{}", file.display());
+    }
+}
+
+#[test]
+fn bad_frames_are_refused_by_both() {
+    for file in golden_files("bad") {
+        for finished in [decode(&golden_bytes(&file)), run_to_end(python().arg(&file))] {
+            assert_eq!(finished.code, Some(1), "{}: {finished:?}", file.display());
+            assert_eq!(finished.stdout, "");
+            assert!(!finished.stderr.contains("Traceback"), "{finished:?}");
+        }
     }
 }
 
@@ -80,13 +75,6 @@ fn a_file_that_is_not_there_is_a_failure_with_its_name() {
     assert!(finished.stderr.contains("no-such-frame.bin"), "{finished:?}");
 }
 
-/// The expected JSON with what all frames have.
-fn whole(name: &str, mut fields: Value) -> Value {
-    fields["kind"] = json!(name);
-    fields["epoch"] = json!(EPOCH);
-    fields
-}
-
 fn printed(bytes: &[u8]) -> Value {
     let finished = decode(bytes);
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -100,12 +88,31 @@ fn decode(bytes: &[u8]) -> Finished {
     run_to_end(stockgate_hub().arg("decode").arg(file))
 }
 
+fn python() -> Command {
+    let mut python = Command::new("python3");
+    python.arg(golden_dir().join("decode.py"));
+    python
+}
+
 fn golden(name: &str) -> PathBuf {
     golden_dir().join(format!("{name}.hex"))
 }
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("golden")
+}
+
+fn golden_files(folder: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(golden_dir().join(folder)).unwrap().map(|file| file.unwrap().path());
+    let is_frame = |file: &PathBuf| file.extension().is_some_and(|ending| ending == "hex");
+    let mut files: Vec<PathBuf> = files.filter(is_frame).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn kept_json(file: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(file.with_extension("json")).unwrap()).unwrap()
 }
 
 /// The bytes that a file names in hexadecimal digits.

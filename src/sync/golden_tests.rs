@@ -1,0 +1,466 @@
+//! Frames as they are on the wire, for ever: `tests/golden/*.hex`, in hexadecimal digits, beside
+//! each the JSON that says what is in it. Those in `tests/golden/bad` are to be left aside.
+//!
+//! `STOCKGATE_GOLDEN=write cargo test --lib golden` writes files that are not there, and changes
+//! none that is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use flate2::read::DeflateDecoder;
+
+use super::tests::{checks, entry, epoch, samples, taken, transfer};
+use super::*;
+use crate::stock::{Direction, Kind, OrderId, Origin, RequestId, Sku};
+use crate::sync::envelope::part;
+
+const NAMES: [&str; 12] = [
+    "hello",
+    "entries",
+    "resume",
+    "ack",
+    "refused",
+    "behind",
+    "taken",
+    "transfers",
+    "catalogue",
+    "probe",
+    "sums",
+    "figures",
+];
+
+/// A frame to keep.
+struct Vector {
+    name: &'static str,
+    frame: Frame,
+    bytes: Vec<u8>,
+    /// As this program writes it, and not only others.
+    is_ours: bool,
+}
+
+#[test]
+fn frames_keep_their_bytes() {
+    let vectors = vectors();
+    for Vector { name, frame, bytes, is_ours } in &vectors {
+        let golden = golden(name, bytes);
+        let again = frame.encode();
+        assert_eq!(Frame::decode(&golden).as_ref(), Ok(frame), "{name}");
+        assert_eq!(Frame::decode(&again).as_ref(), Ok(frame), "{name}");
+        assert!(!is_ours || inflated(&again) == inflated(&golden), "{name} is written otherwise");
+    }
+    let files = fs::read_dir(dir()).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|file| file.extension().is_some_and(|ending| ending == "hex"));
+    assert_eq!(files.count(), vectors.len(), "every file is one of them");
+}
+
+/// What of a frame is the same for ever: deflate may come to write the same otherwise.
+fn inflated(frame: &[u8]) -> Vec<u8> {
+    if frame[3] != ENTRIES {
+        return frame.to_vec();
+    }
+    let body: EntriesBody<'_> = body(&frame[HEADER_BYTES..]).unwrap();
+    let (length, columns): (usize, _) = part(body.columns).unwrap();
+    let mut inflated = plain(&EntriesBody { columns: &[], ..body });
+    match length {
+        0 => inflated.extend(columns),
+        _ => drop(DeflateDecoder::new(columns).read_to_end(&mut inflated).unwrap()),
+    }
+    inflated
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn frames_keep_what_they_say() {
+    for Vector { name, bytes, .. } in vectors() {
+        let file = dir().join(format!("{name}.json"));
+        let json = crate::hub::frame_json(&golden(name, &bytes)).unwrap();
+        written(&file, || format!("{json:#}\n"));
+        let kept: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        assert_eq!(kept, json, "{name}");
+    }
+}
+
+/// The figures that docs/PROTOCOL.md gives, to try another program on.
+#[test]
+fn the_protocols_description_gives_sums_and_names_that_are_right() {
+    let text = include_str!("../../docs/PROTOCOL.md");
+    let (first, last) = (reached(&kinds()[..1]), reached(&kinds()));
+    for number in [first.chain.0, first.digest.0, last.chain.0, last.digest.0] {
+        assert!(text.contains(&format!("`{number:016x}`")), "{number:016x}");
+    }
+    let (site, gateway) = ("wh-01".into(), "gw-01".into());
+    let event_id = Origin { site, gateway, epoch: epoch().into() }.event_id(1);
+    assert!(text.contains(&format!("`{event_id}`")), "{event_id}");
+}
+
+#[test]
+fn bad_frames_are_refused() {
+    for (name, bytes) in bad() {
+        let golden = golden(&format!("bad/{name}"), &bytes);
+        assert!(Frame::decode(&golden).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn a_damaged_golden_frame_is_noticed_and_never_panics() {
+    for Vector { name, bytes, .. } in vectors() {
+        let golden = golden(name, &bytes);
+        for length in 0..golden.len() {
+            assert!(Frame::decode(&golden[..length]).is_err(), "{name} cut to {length}");
+        }
+        for at in 0..golden.len() {
+            let flips: &[u8] = if golden.len() < 400 { &[1, 0x10, 0x80, 0xff] } else { &[0x80] };
+            for flip in flips {
+                let mut damaged = golden.clone();
+                damaged[at] ^= flip;
+                assert!(Frame::decode(&damaged).is_err(), "{name}, byte {at} ^ {flip}");
+                #[cfg(feature = "hub")]
+                crate::fuzzing::frame(&damaged);
+            }
+        }
+    }
+}
+
+fn vectors() -> Vec<Vector> {
+    let ours = |name, frame: Frame| {
+        let bytes = frame.encode();
+        Vector { name, frame, bytes, is_ours: true }
+    };
+    let of_entries = [
+        ("entries-kinds", kinds()),
+        ("entries-one", one()),
+        ("entries-odd", odd()),
+        ("entries-uuids", uuids()),
+        ("entries-steps", steps()),
+        ("entries-texts", texts()),
+        ("entries-lines", lines()),
+        ("entries-deflated", deflated()),
+        ("entries-250", many(250)),
+    ];
+    let simple = frame(kinds());
+    let hello = samples().remove(0);
+    let longer = [&hello.encode()[HEADER_BYTES..], b"\x07and what a newer program adds"].concat();
+    let others = [
+        ("entries-simple", simplest(&simple), Frame::Entries(simple)),
+        ("hello-longer", seal(HELLO, &longer), hello),
+    ];
+    NAMES
+        .into_iter()
+        .zip(samples())
+        .map(|(name, frame)| ours(name, frame))
+        .chain(of_entries.map(|(name, entries)| ours(name, Frame::Entries(frame(entries)))))
+        .chain(others.map(|(name, bytes, frame)| Vector { name, frame, bytes, is_ours: false }))
+        .collect()
+}
+
+fn frame(entries: Vec<Entry>) -> Entries {
+    let checks = reached(&entries);
+    Entries { epoch: epoch(), checks, taken: taken(), entries }
+}
+
+/// The checks behind entries that begin with an empty stock and ledger.
+fn reached(entries: &[Entry]) -> Checks {
+    let (mut checks, mut stock) = (Checks::default(), BTreeMap::<Sku, (i64, i64)>::new());
+    for entry in entries {
+        let figures = stock.entry(entry.sku.clone()).or_default();
+        let before = *figures;
+        figures.0 = figures.0.wrapping_add(entry.change);
+        figures.1 = figures.1.wrapping_add(entry.reserved_change);
+        checks.digest = checks.digest.moved(&entry.sku, before, *figures);
+        checks.chain = checks.chain.with(entry);
+    }
+    checks
+}
+
+fn fact(seq: Seq, kind: Kind, sku: &str, changes: (i64, i64), ids: (&str, &str)) -> Entry {
+    let (order, request) = ids;
+    Entry {
+        kind,
+        change: changes.0,
+        reserved_change: changes.1,
+        order_id: (!order.is_empty()).then(|| OrderId::parse(order).unwrap()),
+        request_id: RequestId::parse(request).unwrap(),
+        at_ms: 1_291_191_960_123 + 977 * i64::try_from(seq).unwrap(),
+        ..entry(seq, sku)
+    }
+}
+
+/// One of each kind, as a gateway makes them.
+fn kinds() -> Vec<Entry> {
+    vec![
+        fact(1, Kind::Restock, "85123A", (100, 0), ("po-7", "in-1")),
+        fact(2, Kind::Count, "85123A", (-3, 0), ("", "count-1")),
+        fact(3, Kind::Deduct, "85123A", (-6, 0), ("536365", "536365:1")),
+        fact(4, Kind::Rollback, "85123A", (2, 0), ("536365", "back-1")),
+        fact(5, Kind::Reserve, "85123A", (0, 10), ("536366", "hold-1")),
+        fact(6, Kind::Commit, "85123A", (-4, -4), ("536366", "commit:hold-1")),
+        fact(7, Kind::Release, "85123A", (0, -3), ("536366", "release:hold-1")),
+        fact(8, Kind::Expire, "85123A", (0, -3), ("536366", "hold-1")),
+        fact(9, Kind::Grant, "Grün", (24, 0), ("", "po-8")),
+        fact(10, Kind::Recall, "Grün", (-4, 0), ("", "recall-1")),
+    ]
+}
+
+/// The last entry that there can be.
+fn one() -> Vec<Entry> {
+    vec![Entry {
+        seq: i64::MAX.unsigned_abs(),
+        at_ms: 0,
+        ..fact(1, Kind::Restock, "x", (1, 0), ("", "r"))
+    }]
+}
+
+/// Amounts that no gateway makes, at the ends of what can be read, and times likewise.
+fn odd() -> Vec<Entry> {
+    let most = crate::limits::STOCK_MAX;
+    let mut entries = vec![
+        fact(1, Kind::Commit, "A", (-5, -3), ("", "r1")),
+        fact(2, Kind::Restock, "A", (7, 1), ("", "r2")),
+        fact(3, Kind::Reserve, "A", (most, -most), ("", "r3")),
+        fact(4, Kind::Deduct, "A", (-most, 0), ("", "r4")),
+        fact(5, Kind::Deduct, "A", (2, 0), ("", "r5")),
+        fact(6, Kind::Expire, "A", (0, 0), ("", "r6")),
+        fact(6, Kind::Expire, "B", (1, 0), ("", "r6")),
+        fact(8, Kind::Count, "A", (0, 0), ("", "r8")),
+        fact(9, Kind::Count, "A", (-most, 0), ("", "r9")),
+    ];
+    entries[6].seq = 7;
+    entries[7].at_ms = i64::MIN;
+    entries[8].at_ms = i64::MAX;
+    entries
+}
+
+/// Ids that are UUIDs, behind a word and without one, and some that only look like it.
+fn uuids() -> Vec<Entry> {
+    let mut random = Random(7);
+    let mut entries = Vec::new();
+    for seq in 1..=8 {
+        let (order, request) = (random.uuid(), random.uuid());
+        let ids = match seq % 4 {
+            0 => (format!("web-{order}"), order.to_string()),
+            1 => (String::new(), request.to_string()),
+            2 => (order.to_string(), format!("commit:{request}")),
+            _ => (order.to_string().to_uppercase(), request.simple().to_string()),
+        };
+        entries.push(fact(seq, Kind::Deduct, "A", (-1, 0), (&ids.0, &ids.1)));
+    }
+    entries
+}
+
+/// Ids whose numbers go on: over tens, with zeros before them, down, and too long.
+fn steps() -> Vec<Entry> {
+    let ids = [
+        ("9", "r-9"),
+        ("10", "r-10"),
+        ("10", "r-12"),
+        ("0099", "r-0099"),
+        ("0100", "r-0100"),
+        ("100", "r-100"),
+        ("536365:1", "536365:1"),
+        ("536366:2", "536366:2/1"),
+        ("536360:9", "536360:9/7"),
+        ("999999999999999998", "x999999999999999998"),
+        ("999999999999999999", "x999999999999999999"),
+        ("1000000000000000000", "x1000000000000000000"),
+        ("1000000000000000001", "x1000000000000000001"),
+        ("0000000000000000000000", "x00000000000000000000"),
+    ];
+    let entry = |(seq, ids): (Seq, &(&str, &str))| {
+        fact(seq, Kind::Deduct, &format!("SKU-{:03}", seq * 7 % 5), (-1, 0), *ids)
+    };
+    (1..).zip(&ids).map(entry).collect()
+}
+
+/// Texts that have bytes in common, and letters or not; the longest that there are.
+fn texts() -> Vec<Entry> {
+    let (long, longest) = ("ä".repeat(32), format!("release:{}", "z".repeat(64)));
+    vec![
+        fact(1, Kind::Restock, "é", (1, 0), ("Grün", "Grün")),
+        fact(2, Kind::Restock, "è", (1, 0), ("Grüße", "Grün 2")),
+        fact(3, Kind::Restock, "😀", (1, 0), ("Grüße 😀", "Grüße 😀")),
+        fact(4, Kind::Restock, "😁", (1, 0), ("٣", "٣")),
+        fact(5, Kind::Restock, &long, (1, 0), (&long, &longest)),
+        fact(6, Kind::Restock, "a b\"c\\d", (1, 0), (" ", "\u{feff}\u{a0}")),
+    ]
+}
+
+/// Mutations of several lines, with SKUs in no order and again.
+fn lines() -> Vec<Entry> {
+    let skus = ["C", "A", "B", "A", "D", "C", "C", "E"];
+    let line = |(seq, sku): (Seq, &&str)| {
+        let (first, quantity) = (seq - seq % 4, i64::try_from(seq).unwrap() * 75);
+        let order = if first == 4 { "o-2" } else { "" };
+        let ids = format!("r-{first}");
+        Entry { seq, ..fact(first, Kind::Deduct, sku, (-quantity, 0), (order, &ids)) }
+    };
+    (1..).zip(&skus).map(line).collect()
+}
+
+/// So alike that deflate makes them shorter.
+fn deflated() -> Vec<Entry> {
+    let line = |seq: Seq| {
+        let (sku, request) = (format!("{:05}", 22_000 + seq), format!("in-{seq}"));
+        Entry {
+            at_ms: 1_291_191_960_000,
+            ..fact(seq, Kind::Restock, &sku, (12, 0), ("po-7", &request))
+        }
+    };
+    (1..=24).map(line).collect()
+}
+
+/// A day's orders.
+fn many(count: Seq) -> Vec<Entry> {
+    let mut random = Random(42);
+    let mut left = 0;
+    let (mut order, mut at_ms, mut line) = (536_365, 1_291_191_960_000, 0);
+    let one = |seq: Seq| {
+        if left == 0 {
+            (left, order, line) = (1 + random.below(6), order + 1, 0);
+            at_ms += 1 + i64::try_from(random.below(90_000)).unwrap();
+        }
+        (left, line) = (left - 1, line + 1);
+        let sku = format!("{}{}", 20_000 + random.below(60) * 37, ["", "A", "B"][seq as usize % 3]);
+        let quantity = 1 + i64::try_from(random.below(24)).unwrap();
+        let order = order.to_string();
+        let request = if seq < 100 { format!("{order}:{line}") } else { order.clone() };
+        Entry { at_ms, ..fact(seq, Kind::Deduct, &sku, (-quantity, 0), (&order, &request)) }
+    };
+    (1..=count).map(one).collect()
+}
+
+/// The least that an encoder needs to do: a group an entry, every text written out, both amounts,
+/// nothing deflated.
+fn simplest(entries: &Entries) -> Vec<u8> {
+    let Entries { epoch, checks, taken, entries } = entries;
+    let unsigned = |number: usize| plain(&number);
+    let signed = |number: i64| plain(&number);
+    let written = |texts: &[&str]| {
+        let needs = texts.iter().flat_map(|text| [vec![0], plain(text)]);
+        [vec![4; texts.len()], needs.collect::<Vec<_>>().concat()].concat()
+    };
+    let order = |entry: &&Entry| entry.order_id.is_some();
+    let orders: Vec<&str> =
+        entries.iter().filter_map(|entry| Some(entry.order_id.as_ref()?.as_str())).collect();
+    let requests: Vec<&str> = entries.iter().map(|entry| entry.request_id.as_str()).collect();
+    let mut skus: Vec<&str> = entries.iter().map(|entry| entry.sku.as_str()).collect();
+    skus.sort_unstable();
+    skus.dedup();
+    let place = |entry: &Entry| skus.iter().position(|sku| *sku == entry.sku.as_str()).unwrap();
+    let places = entries.iter().map(|entry| i64::try_from(place(entry)).unwrap());
+    let flags = |entry: &Entry| entry.kind.code() + 32 + if order(&entry) { 16 } else { 0 };
+    let columns = [
+        vec![0],
+        unsigned(entries.len()),
+        vec![1; entries.len()],
+        entries.iter().map(flags).collect(),
+        differences(entries.iter().map(|entry| entry.at_ms)),
+        written(&orders),
+        written(&requests),
+        unsigned(skus.len()),
+        written(&skus),
+        differences(places),
+        entries
+            .iter()
+            .flat_map(|e| [signed(e.change), signed(e.reserved_change)].concat())
+            .collect(),
+    ];
+    seal_entries(*epoch, entries, *checks, *taken, &columns.concat())
+}
+
+fn differences(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
+    let mut before = 0;
+    let one = |number: i64| plain(&(number - std::mem::replace(&mut before, number)));
+    numbers.flat_map(one).collect()
+}
+
+/// Frames that change nothing, each for a reason of its own.
+fn bad() -> Vec<(&'static str, Vec<u8>)> {
+    let entries = Frame::Entries(frame(lines()));
+    let sound = entries.encode();
+    let with = |at: usize, byte: u8| {
+        let mut bytes = sound.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let transfers = |transfers: Vec<Transfer>| {
+        seal(TRANSFERS, &plain(&Transfers { epoch: epoch(), transfers }))
+    };
+    let body = |count: u32, first_seq: Seq, columns: &[u8]| {
+        let (epoch, checks, taken) = (epoch(), checks(7), taken());
+        seal(ENTRIES, &plain(&EntriesBody { epoch, first_seq, checks, count, taken, columns }))
+    };
+    let columns = columns::encode(&lines());
+    let grant = transfer(4, "po-7", Direction::Grant);
+    let nothing = Transfer { lines: Vec::new(), ..grant.clone() };
+    let after_gap = Transfer { number: 6, ..grant.clone() };
+    vec![
+        ("empty", Vec::new()),
+        ("cut", sound[..sound.len() - 1].to_vec()),
+        ("cut-header", sound[..11].to_vec()),
+        ("longer", [sound.as_slice(), &[0]].concat()),
+        ("magic", with(0, b'X')),
+        ("version", with(2, 2)),
+        ("checksum", with(40, !sound[40])),
+        ("kind", seal(77, &sound[HEADER_BYTES..])),
+        ("no-entries", body(0, 1, &columns)),
+        ("too-many-entries", body(1_001, 1, &columns)),
+        ("fewer-entries", body(7, 1, &columns)),
+        ("position-0", body(8, 0, &columns)),
+        ("position-beyond", body(8, i64::MAX.unsigned_abs() - 6, &columns)),
+        ("columns-longer", body(8, 1, &[columns.as_slice(), &[0]].concat())),
+        ("columns-cut", body(8, 1, &columns[..columns.len() - 1])),
+        ("no-transfers", transfers(Vec::new())),
+        ("transfers-gap", transfers(vec![grant, after_gap])),
+        ("transfer-without-lines", transfers(vec![nothing])),
+        (
+            "part",
+            seal(PROBE, &plain(&Probe { epoch: epoch(), part: Part { bits: 64, prefix: 0 } })),
+        ),
+    ]
+}
+
+/// Numbers by chance, the same ones for ever.
+struct Random(u64);
+
+impl Random {
+    /// Knuth's MMIX generator; its upper bits are the better ones.
+    fn next(&mut self) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 32
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn uuid(&mut self) -> Uuid {
+        let words = [self.next(), self.next(), self.next(), self.next()];
+        Uuid::from_u128(words.into_iter().fold(0, |all, word| all << 32 | u128::from(word)))
+    }
+}
+
+fn dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join("golden")
+}
+
+/// The bytes in a file.
+fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let file = dir().join(format!("{name}.hex"));
+    written(&file, || bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n");
+    let text =
+        fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is not there", file.display()));
+    let hex = text.trim();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+fn written(file: &Path, text: impl FnOnce() -> String) {
+    if std::env::var_os("STOCKGATE_GOLDEN").is_some_and(|what| what == "write") && !file.exists() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text()).unwrap();
+    }
+}

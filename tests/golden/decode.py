@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Decodes a stockgate frame by docs/PROTOCOL.md, with nothing but Python's standard library.
+
+decode.py FILE...   prints the JSON that `stockgate-hub decode` prints, of each file: a frame's
+bytes, or (*.hex) their hexadecimal digits. A frame that is to be left aside ends it with code 1.
+"""
+import datetime, json, re, struct, sys, unicodedata, uuid, zlib
+
+KINDS = "deduct restock count rollback reserve commit release expire grant recall".split()
+SIGNS = [(-1, 0), (1, 0), (1, 0), (1, 0), (0, 1), (-1, -1), (0, -1), (0, -1), (1, 0), (-1, 0)]
+STOCK_MAX = 2**53 - 1
+
+
+def check(holds, what):
+    if not holds:
+        raise ValueError(what)
+
+
+def ident(text, longest=64):
+    check(1 <= len(text.encode()) <= longest, "an id is empty or too long")
+    check(all(unicodedata.category(c) != "Cc" for c in text), "an id has control characters")
+    return text
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        check(size <= len(self.data) - self.at, "cut")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def varint(self, bits=64):
+        number = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            check(number < 1 << bits and (byte < 0x80 or shift < bits), "a number is too large")
+            if byte < 0x80:
+                return number
+
+    def signed(self):
+        number = self.varint()
+        return number >> 1 if number % 2 == 0 else -(number >> 1) - 1
+
+    def size(self, most):
+        size = self.varint()
+        check(size <= most, "a size is out of range")
+        return size
+
+    def option(self, read):
+        some = self.take(1)[0]
+        check(some < 2, "neither there nor not")
+        return read() if some else None
+
+    def list(self, read):
+        return [read() for _ in range(self.varint())]
+
+    def text(self):
+        return self.take(self.varint()).decode()
+
+    # What bodies are made of.
+    def epoch(self):
+        return str(uuid.UUID(bytes=self.take(16)))
+
+    def sku(self):
+        return ident(self.text())
+
+    def hash(self):
+        return "%016x" % self.varint()
+
+    def taken(self):
+        return {key: self.varint() for key in ("transfer", "at_seq", "catalogue")}
+
+    def part(self, longest=60):
+        bits, prefix = self.take(1)[0], self.varint()
+        check(bits <= longest and bits % 4 == 0 and prefix >> bits == 0, "no such part")
+        return {"bits": bits, "prefix": prefix}
+
+    def line(self):
+        sku, quantity = self.sku(), self.varint()
+        check(1 <= quantity <= STOCK_MAX, "a quantity is out of range")
+        return {"sku": sku, "quantity": quantity}
+
+    def transfer(self):
+        number, request = self.varint(), ident(self.text(), 72)
+        direction, lines = self.varint(32), None
+        check(direction < 2, "an unknown direction")
+        lines = self.list(self.line)
+        check(1 <= len(lines) <= 250, "too many lines, or none")
+        return {"number": number, "request_id": request,
+                "direction": ("Grant", "Recall")[direction], "lines": lines}
+
+    def listing(self):
+        return {"sku": self.sku(), "name": self.option(self.text), "barcodes": self.list(self.text)}
+
+    # What columns are made of.
+    def differences(self, count):
+        numbers, before = [], 0
+        for _ in range(count):
+            before = (before + self.signed() + 2**63) % 2**64 - 2**63
+            numbers.append(before)
+        return numbers
+
+    def texts(self, orders, longest=64):
+        texts, text = [], b""
+        for way, order in zip(self.take(len(orders)), orders):
+            text = self.follow(way, text, order)
+            texts.append(ident(text.decode(), longest))
+        return texts
+
+    def follow(self, way, before, order):
+        if way == 0:
+            return before
+        if way == 1 and order is not None:
+            return order.encode()
+        if way == 2:
+            return re.sub(rb"[0-9]{1,18}", self.step, before)
+        check(way in (3, 4), "an unknown way")
+        kept = before[:self.size(len(before))]
+        kept.decode()
+        return kept + (str(uuid.UUID(bytes=self.take(16))).encode() if way == 3
+                       else self.take(self.varint()))
+
+    def step(self, number):
+        stepped = int(number[0]) + self.signed()
+        check(0 <= stepped < 10**18, "a text's number is too large")
+        return b"%0*d" % (len(number[0]), stepped)
+
+
+def at(ms):
+    ms = min(max(ms, 0), 253402300799999)
+    time = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
+    return time.isoformat(timespec="milliseconds") + "Z"
+
+
+def columns(data, first, count):
+    reader = Reader(data)
+    length = reader.size(256 * 1024)
+    if length:
+        inflater = zlib.decompressobj(-15)
+        inflated = inflater.decompress(reader.data[reader.at:], length)
+        # What ends the stream may be left to read, though all bytes are there.
+        more = inflater.decompress(inflater.unconsumed_tail, 1)
+        ended = inflater.eof and not inflater.unused_data and not more
+        check(ended and len(inflated) == length, "it cannot be inflated")
+        reader = Reader(inflated)
+    groups = reader.size(count)
+    sizes = [reader.size(count) for _ in range(groups)]
+    check(0 not in sizes and sum(sizes) == count, "the groups have another number of entries")
+    flags = reader.take(groups)
+    check(all(flag & 15 < len(KINDS) and flag < 64 for flag in flags), "an unknown kind of entry")
+    times = reader.differences(groups)
+    named = iter(reader.texts([None for flag in flags if flag & 16]))
+    orders = [next(named) if flag & 16 else None for flag in flags]
+    requests = reader.texts(orders, 72)
+    skus = reader.texts([None] * reader.size(count))
+    places = iter(reader.differences(count))
+    entries = []
+    for size, flag, time, order, request in zip(sizes, flags, times, orders, requests):
+        for _ in range(size):
+            place, amount = next(places), reader.signed()
+            check(0 <= place < len(skus), "an entry has none of the SKUs")
+            changes = ((amount, reader.signed()) if flag & 32
+                       else tuple(amount * sign for sign in SIGNS[flag & 15]))
+            check(all(abs(change) <= STOCK_MAX for change in changes), "a change is out of range")
+            entries.append({
+                "seq": first + len(entries), "kind": KINDS[flag & 15], "sku": skus[place],
+                "change": changes[0], "reserved_change": changes[1], "order_id": order,
+                "request_id": request, "at": at(time)})
+    check(reader.at == len(reader.data), "the columns are too long")
+    return entries
+
+
+def decode(frame):
+    check(12 <= len(frame) <= 32 * 1024, "too short or too long")
+    magic, version, kind, length, crc = struct.unpack("<2sBBII", frame[:12])
+    check(magic == b"SG", "no stockgate frame")
+    check(version == 1, "another version")
+    check(length == len(frame) - 12, "cut or lengthened")
+    check(crc == zlib.crc32(frame[2:8] + frame[12:]), "the checksum is wrong")
+    r = Reader(frame[12:])
+    if kind == 1:
+        body = {"kind": "hello", "epoch": r.epoch(), "ledger_seq": r.varint(), "digest": r.hash(),
+                "chain": r.hash(), "nonce": r.varint(), "software": r.text(), "taken": r.taken()}
+    elif kind == 2:
+        body = {"kind": "entries", "epoch": r.epoch()}
+        first, body["digest"], body["chain"] = r.varint(), r.hash(), r.hash()
+        count, body["taken"] = r.varint(32), r.taken()
+        check(1 <= count <= 1000 and 1 <= first <= 2**63 - count, "a position is out of range")
+        body["entries"] = columns(r.take(r.varint()), first, count)
+    elif kind == 3:
+        body = {"kind": "resume", "epoch": r.epoch(), "acked_seq": r.varint(), "nonce": r.varint()}
+    elif kind == 4:
+        body = {"kind": "ack", "epoch": r.epoch(), "acked_seq": r.varint()}
+    elif kind == 5:
+        body = {"kind": "refused", "epoch": r.epoch(), "reason": r.text()}
+    elif kind == 6:
+        body = {"kind": "behind", "epoch": r.epoch(), "acked_seq": r.varint(),
+                "ledger_seq": r.varint()}
+    elif kind == 7:
+        body = {"kind": "taken", "epoch": r.epoch(), "taken": r.taken()}
+    elif kind == 8:
+        body = {"kind": "transfers", "epoch": r.epoch(), "transfers": r.list(r.transfer)}
+        numbers = [transfer["number"] for transfer in body["transfers"]]
+        whole = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
+        check(whole and len(numbers) <= 500, "a gap, too many transfers, or none")
+    elif kind == 9:
+        body = {"kind": "catalogue", "epoch": r.epoch(), "after": r.varint(), "up_to": r.varint(),
+                "listings": r.list(r.listing)}
+    elif kind == 10:
+        body = {"kind": "probe", "epoch": r.epoch(), "part": r.part()}
+    elif kind == 11:
+        body = {"kind": "sums", "epoch": r.epoch(), "seq": r.varint(), "part": r.part(56),
+                "sums": r.list(r.hash)}
+        check(len(body["sums"]) == 16, "not sixteen sums")
+    elif kind == 12:
+        body = {"kind": "figures", "epoch": r.epoch(), "seq": r.varint(), "part": r.part(),
+                "figures": r.list(lambda: [r.sku(), r.signed(), r.signed()])}
+    else:
+        raise ValueError(f"frames of kind {kind} are not known here")
+    return body  # What a newer program puts behind the last field is left alone.
+
+
+if __name__ == "__main__":
+    for file in sys.argv[1:]:
+        with open(file, "rb") as opened:
+            data = opened.read()
+        try:
+            data = bytes.fromhex(data.decode()) if file.endswith(".hex") else data
+            print(json.dumps(decode(data), indent=2, sort_keys=True, ensure_ascii=False))
+        except (ValueError, zlib.error) as error:
+            sys.exit(f"{file}: {error}")
