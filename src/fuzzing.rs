@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_fuzzing_has_kept_is_read_or_refused() {
-        let targets: [(&str, fn(&[u8])); 7] = [
+        type Target = (&'static str, fn(&[u8]));
+        let targets: [Target; 7] = [
             ("frame", frame),
             ("columns", columns),
             ("terminal", terminal),

@@ -64,7 +64,9 @@ impl Sums {
 impl Part {
     /// Whether a search can come to it.
     pub fn can_be(&self) -> bool {
-        self.bits <= BITS_MAX && self.bits % STEP_BITS == 0 && self.prefix >> self.bits == 0
+        self.bits <= BITS_MAX
+            && self.bits.is_multiple_of(STEP_BITS)
+            && self.prefix >> self.bits == 0
     }
 
     fn has(&self, hash: u64) -> bool {
