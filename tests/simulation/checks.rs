@@ -1,0 +1,58 @@
+//! Safety: looked at after every step that made something durable.
+
+use stockgate::stock::Taken;
+
+use super::database::Database;
+use super::world::World;
+
+impl World {
+    /// A gateway's database may have changed.
+    pub(crate) fn check_commit(&mut self, gateway: usize, holder: usize, before: (usize, Taken)) {
+        let database = &self.gateways[gateway].holders[holder].database;
+        let (length, taken) = before;
+        if database.lineage.ledger.len() != length || database.taken != taken {
+            let new = &database.lineage.ledger[length..];
+            self.reference.transfers(&self.hub.keeper, database, new, taken);
+            self.reference.truth(&self.hub.keeper, &self.databases());
+        }
+        self.check_positions(gateway, holder);
+    }
+
+    /// What a gateway holds for confirmed is in the hub's books, and nothing else is pruned.
+    pub(crate) fn check_positions(&self, gateway: usize, holder: usize) {
+        let one = &self.gateways[gateway].holders[holder];
+        let database = &one.database;
+        let books = &self.hub.keeper.books;
+        let book = books.iter().find(|book| book.cursor.epoch == database.epoch);
+        let booked = book.map_or(0, |book| book.cursor.acked_seq);
+        let memory = one.memory.as_ref().map_or(0, |memory| memory.acked_seq);
+        let acked = memory.max(database.position.acked_seq);
+        assert!(acked <= booked, "confirmed up to {acked}, in the books up to {booked}");
+        assert!(database.pruned_seq <= booked, "entries are pruned that the hub has not");
+    }
+
+    /// The hub's books may have changed.
+    pub(crate) fn check_books(&mut self) {
+        let databases: Vec<&Database> = self
+            .gateways
+            .iter()
+            .flat_map(|gateway| gateway.holders.iter().map(|holder| &holder.database))
+            .collect();
+        let keeper = &self.hub.keeper;
+        self.reference.follow(keeper, &databases);
+        self.reference.balance(keeper);
+        self.reference.truth(keeper, &databases);
+        for book in keeper.books.iter().filter(|book| !book.retired) {
+            let epoch = book.cursor.epoch;
+            let of = databases.iter().find(|database| database.epoch == epoch);
+            let is_split = self.reference.split.contains(&epoch);
+            let taken = of.map_or(0, |database| database.taken.transfer);
+            assert!(is_split || book.taken.transfer <= taken, "{epoch} has not taken this");
+        }
+    }
+
+    pub(crate) fn databases(&self) -> Vec<&Database> {
+        let holders = self.gateways.iter().flat_map(|gateway| &gateway.holders);
+        holders.map(|holder| &holder.database).collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! A gateway's database: what is durable, and survives whatever happens to the program.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use stockgate::stock::{
+    Chain, Changes, Hold, Item, Listing, Posted, Record, Records, RequestId, Seq, Sku, Stock, Taken,
+};
+use uuid::Uuid;
+
+use super::bug::Bug;
+use super::lineage::Lineage;
+
+/// What is on the disk.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    pub(crate) epoch: Uuid,
+    pub(crate) items: BTreeMap<Sku, Item>,
+    holds: BTreeMap<RequestId, Hold>,
+    records: BTreeMap<RequestId, Record>,
+    pub(crate) listings: BTreeMap<Sku, Listing>,
+    /// What is not pruned.
+    ledger: Vec<Posted>,
+    pub(crate) pruned_seq: Seq,
+    pub(crate) seq: Seq,
+    chain: Chain,
+    pub(crate) taken: Taken,
+    pub(crate) position: Position,
+    pub(crate) lineage: Lineage,
+}
+
+/// What is saved now and then, along with something else.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Position {
+    pub(crate) acked_seq: Seq,
+    pub(crate) running_ms: u64,
+}
+
+impl Database {
+    pub(crate) fn new(epoch: Uuid) -> Self {
+        Self {
+            epoch,
+            items: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            records: BTreeMap::new(),
+            listings: BTreeMap::new(),
+            ledger: Vec::new(),
+            pruned_seq: 0,
+            seq: 0,
+            chain: Chain::default(),
+            taken: Taken::default(),
+            position: Position::default(),
+            lineage: Lineage::default(),
+        }
+    }
+
+    /// A batch is synced.
+    pub(crate) fn commit(&mut self, changes: &Changes, position: Position, bug: Option<Bug>) {
+        assert_eq!(changes.base_seq, self.seq, "one writer, one ledger");
+        let items = changes.items.iter().map(|(sku, item)| (sku.clone(), *item));
+        self.items.extend(items);
+        for (id, hold) in &changes.holds {
+            match hold {
+                Some(hold) => drop(self.holds.insert(id.clone(), hold.clone())),
+                None => drop(self.holds.remove(id)),
+            }
+        }
+        for fact in &changes.facts {
+            if let Some(record) = &fact.record {
+                self.records.insert(fact.request_id.clone(), record.clone());
+            }
+        }
+        for listing in &changes.listings {
+            self.listings.insert(listing.sku.clone(), listing.clone());
+        }
+        self.enter(changes, bug);
+        if bug != Some(Bug::TakenNotSaved) {
+            self.taken = changes.taken.unwrap_or(self.taken);
+        }
+        self.position = position;
+        self.check();
+    }
+
+    fn enter(&mut self, changes: &Changes, bug: Option<Bug>) {
+        let drops = bug == Some(Bug::EntryDropped) && changes.seq % 16 == 0;
+        let kept = changes.entries.len() - usize::from(drops && !changes.entries.is_empty());
+        self.ledger.extend_from_slice(&changes.entries[..kept]);
+        self.lineage.extend(&changes.entries);
+        (self.seq, self.chain) = (changes.seq, changes.checks.chain);
+    }
+
+    /// No oversell.
+    fn check(&self) {
+        for (sku, item) in &self.items {
+            let holds = 0 <= item.reserved && item.reserved <= item.on_hand;
+            assert!(holds, "more is promised of {sku} than there is: {item:?}");
+        }
+    }
+
+    /// The stock as a program that starts finds it.
+    pub(crate) fn load(&self) -> Stock {
+        self.load_with(self.taken)
+    }
+
+    pub(crate) fn load_with(&self, taken: Taken) -> Stock {
+        let items = self.items.iter().map(|(sku, item)| (sku.clone(), *item)).collect();
+        let stock = Stock::load(items, self.holds.clone(), self.seq, self.chain, taken);
+        assert_eq!(stock.sku_with_wrong_holds(), None, "reservations add up to what is reserved");
+        stock
+    }
+
+    /// Entries behind a position, if none of them is forgotten.
+    pub(crate) fn read(&self, after: Seq, most: usize) -> &[Posted] {
+        let from = self.ledger.partition_point(|posted| posted.entry.seq <= after);
+        let behind = &self.ledger[from..];
+        &behind[..behind.len().min(most)]
+    }
+
+    pub(crate) fn prune(&mut self, up_to: Seq) {
+        self.ledger.retain(|posted| posted.entry.seq > up_to);
+        self.pruned_seq = self.pruned_seq.max(up_to);
+    }
+
+    /// For a bug: what was decided is not known any more.
+    pub(crate) fn forget_requests(&mut self) {
+        self.records.clear();
+    }
+}
+
+impl Records for Database {
+    type Error = Infallible;
+
+    fn find(&self, id: &RequestId) -> Result<Option<Record>, Infallible> {
+        Ok(self.records.get(id).cloned())
+    }
+}

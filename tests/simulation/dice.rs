@@ -1,0 +1,53 @@
+//! Chance, from a seed.
+
+use stockgate::stock::{Line, Quantity, Sku};
+
+/// The only source of chance of a run.
+#[derive(Debug)]
+pub(crate) struct Dice(fastrand::Rng);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
+    }
+
+    /// From 0 on, below this number.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0.usize(..end.max(1))
+    }
+
+    /// From `from` to `to`.
+    pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
+        self.0.u64(from..=to)
+    }
+
+    /// True in so many of a thousand cases.
+    pub(crate) fn permille(&mut self, cases: u32) -> bool {
+        self.0.u32(..1_000) < cases
+    }
+
+    pub(crate) fn one_in(&mut self, cases: u32) -> bool {
+        self.0.u32(..cases) == 0
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        if all.is_empty() { None } else { all.get(self.below(all.len())) }
+    }
+
+    /// A random number of 128 bits, for an epoch.
+    pub(crate) fn epoch(&mut self) -> uuid::Uuid {
+        uuid::Uuid::from_u128(self.0.u128(1..))
+    }
+
+    /// One or two lines of different SKUs.
+    pub(crate) fn lines(&mut self, skus: &[Sku], units_max: u64) -> Vec<Line> {
+        let first = self.below(skus.len());
+        let count = if skus.len() > 1 && self.one_in(3) { 2 } else { 1 };
+        let places = (first..first + count).map(|place| place % skus.len());
+        places.map(|place| line(&skus[place], self.between(1, units_max))).collect()
+    }
+}
+
+pub(crate) fn line(sku: &Sku, units: u64) -> Line {
+    Line { sku: sku.clone(), quantity: Quantity::of_line(units).unwrap() }
+}

@@ -1,0 +1,210 @@
+//! What goes wrong, and what starts again.
+
+use stockgate::stock::Seq;
+
+use super::database::Database;
+use super::hub::{Job, Worker};
+use super::memory::{Memory, Stage};
+use super::network::Packet;
+use super::world::{Holder, World};
+
+impl World {
+    pub(crate) fn fault(&mut self) {
+        let (gateway, holder) = self.any_holder();
+        match self.dice.below(20) {
+            0..=4 => self.crash(gateway, holder),
+            5..=6 => self.crash_hub(),
+            7..=8 => self.disconnect(gateway, holder),
+            9..=11 => self.cut(gateway),
+            12 => self.jump(gateway),
+            13 => self.hub_reconnects(),
+            14 => self.backup(gateway, holder),
+            15..=16 if self.plan.copies => self.put_back(gateway, holder),
+            17 if self.plan.copies => self.copy(gateway, holder),
+            18 if self.plan.losses => self.lose(gateway, holder),
+            _ if self.plan.losses => self.retire(gateway),
+            _ => self.crash(gateway, holder),
+        }
+    }
+
+    /// What is not synced may be lost, or not; what is in memory is.
+    pub(crate) fn crash(&mut self, gateway: usize, holder: usize) {
+        let one = &mut self.gateways[gateway].holders[holder];
+        let Some(memory) = one.memory.take() else {
+            return;
+        };
+        self.trace.note(|| format!("g{gateway}.{holder} crashes"));
+        let before = (one.database.lineage.ledger.len(), one.database.taken);
+        if let Stage::Written(batch) = memory.stage
+            && self.dice.one_in(2)
+        {
+            one.database.commit(&batch.changes, batch.position, self.bug);
+        }
+        let epoch = one.database.epoch;
+        if memory.connected {
+            self.gateways[gateway].link.up.push(Packet::State(false, epoch));
+        }
+        self.check_commit(gateway, holder, before);
+    }
+
+    fn crash_hub(&mut self) {
+        let worker = self.dice.below(self.hub.workers.len());
+        self.trace.note(|| format!("hub.{worker} crashes"));
+        self.hub.workers[worker] = None;
+        if self.dice.one_in(4) {
+            let hours = self.dice.between(1, 100);
+            self.hub.away_until_ms = self.now_ms + hours * 3_600_000;
+        }
+    }
+
+    fn disconnect(&mut self, gateway: usize, holder: usize) {
+        let one = &mut self.gateways[gateway].holders[holder];
+        let Some(memory) = one.memory.as_mut().filter(|memory| memory.connected) else {
+            return;
+        };
+        self.trace.note(|| format!("g{gateway}.{holder} loses the broker"));
+        memory.connected = false;
+        memory.uplink.handle_disconnected();
+        let epoch = one.database.epoch;
+        self.gateways[gateway].link.up.push(Packet::State(false, epoch));
+    }
+
+    fn cut(&mut self, gateway: usize) {
+        let (up, down) = (self.dice.one_in(2), self.dice.one_in(2));
+        self.trace.note(|| format!("g{gateway}'s link is cut: up {up}, down {down}"));
+        let link = &mut self.gateways[gateway].link;
+        (link.up_cut, link.down_cut) = (up, down);
+    }
+
+    /// A clock without a battery. Running time goes on.
+    fn jump(&mut self, gateway: usize) {
+        let years = self.dice.below(60) as i64 - 50;
+        self.trace.note(|| format!("the wall clocks of g{gateway} and the hub jump"));
+        self.gateways[gateway].wall_ms = years * 31_557_600_000;
+        self.hub.wall_ms = -years * 31_557_600_000;
+    }
+
+    fn hub_reconnects(&mut self) {
+        self.trace.note(|| "the hub loses the broker, and has it again".into());
+        for worker in self.hub.workers.iter_mut().flatten() {
+            worker.outbox.clear();
+            worker.inbox.extend([Job::Lost, Job::Announce]);
+        }
+    }
+
+    fn backup(&mut self, gateway: usize, holder: usize) {
+        let one = &mut self.gateways[gateway].holders[holder];
+        one.backup = Some(Box::new(one.database.clone()));
+        let seq = one.database.seq;
+        self.trace.note(|| format!("g{gateway}.{holder} is backed up at entry {seq}"));
+    }
+
+    fn put_back(&mut self, gateway: usize, holder: usize) {
+        self.crash(gateway, holder);
+        let one = &mut self.gateways[gateway].holders[holder];
+        let Some(backup) = one.backup.clone() else {
+            return;
+        };
+        let (from, to): (Seq, Seq) = (one.database.seq, backup.seq);
+        self.trace.note(|| format!("g{gateway}.{holder} is put back from entry {from} to {to}"));
+        let abandoned = std::mem::replace(&mut one.database, *backup);
+        if abandoned.seq != one.database.seq || abandoned.taken != one.database.taken {
+            self.reference.split.insert(abandoned.epoch);
+            self.reference.abandoned.push(abandoned);
+        }
+    }
+
+    fn copy(&mut self, gateway: usize, holder: usize) {
+        let holders = &mut self.gateways[gateway].holders;
+        if holders.len() > 2 || holders[holder].gone {
+            return;
+        }
+        let database = holders[holder].database.clone();
+        self.trace.note(|| format!("g{gateway}.{holder} is copied"));
+        self.reference.split.insert(database.epoch);
+        // Last is the newest database of the place: a copy of an old one is none.
+        holders.insert(holder, Holder::new(database));
+    }
+
+    fn lose(&mut self, gateway: usize, holder: usize) {
+        if self.gateways[gateway].holders.len() > 3 {
+            return;
+        }
+        self.crash(gateway, holder);
+        self.trace.note(|| format!("g{gateway}.{holder} is lost, and another one put in"));
+        let epoch = self.dice.epoch();
+        let holders = &mut self.gateways[gateway].holders;
+        holders[holder].gone = true;
+        holders.push(Holder::new(Database::new(epoch)));
+    }
+
+    /// The office gives up a database that is lost.
+    fn retire(&mut self, gateway: usize) {
+        let one = &self.gateways[gateway];
+        let gone: Vec<_> = one.holders.iter().filter(|holder| holder.gone).collect();
+        let Some(epoch) = self.dice.pick(&gone).map(|holder| holder.database.epoch) else {
+            return;
+        };
+        let job = Job::Retire(one.topic.clone(), Some(epoch));
+        self.trace.note(|| format!("the hub is asked {job:?}"));
+        for worker in self.hub.workers.iter_mut().flatten().take(1) {
+            worker.inbox.push_back(job.clone());
+        }
+    }
+
+    /// Somebody starts what does not run, or it connects by itself.
+    pub(crate) fn something_starts(&mut self) {
+        let (gateway, holder) = self.any_holder();
+        self.start(gateway, holder);
+        if self.dice.one_in(3) {
+            let link = &mut self.gateways[gateway].link;
+            (link.up_cut, link.down_cut) = (false, false);
+        }
+        let worker = self.dice.below(self.hub.workers.len());
+        if self.now_ms >= self.hub.away_until_ms {
+            self.start_hub(worker);
+        }
+    }
+
+    pub(crate) fn start(&mut self, gateway: usize, holder: usize) {
+        let (now_ms, bug) = (self.now_ms, self.bug);
+        let one = &mut self.gateways[gateway].holders[holder];
+        // What was lost may have been stolen only, and come back.
+        if one.gone && !self.dice.one_in(20) {
+            return;
+        }
+        if one.memory.is_none() {
+            one.memory = Some(Memory::start(&mut one.database, now_ms, bug));
+            self.trace.note(|| format!("g{gateway}.{holder} starts"));
+        } else if !one.is_connected() {
+            self.connect(gateway, holder);
+        }
+    }
+
+    /// The broker knows a gateway by its name: who comes later takes the place.
+    pub(crate) fn connect(&mut self, gateway: usize, holder: usize) {
+        for other in 0..self.gateways[gateway].holders.len() {
+            self.disconnect(gateway, other);
+        }
+        let running_ms = self.now(gateway, holder).running_ms;
+        let one = &mut self.gateways[gateway].holders[holder];
+        let Some(memory) = &mut one.memory else {
+            return;
+        };
+        memory.connected = true;
+        memory.uplink.handle_connected(running_ms);
+        let epoch = one.database.epoch;
+        self.trace.note(|| format!("g{gateway}.{holder} connects"));
+        self.gateways[gateway].link.up.push(Packet::State(true, epoch));
+    }
+
+    pub(crate) fn start_hub(&mut self, worker: usize) {
+        if self.hub.workers[worker].is_some() {
+            return;
+        }
+        self.trace.note(|| format!("hub.{worker} starts"));
+        let mut running = Worker::start(self.now_ms, self.bug);
+        running.inbox.extend([Job::Lost, Job::Announce]);
+        self.hub.workers[worker] = Some(running);
+    }
+}

@@ -1,0 +1,285 @@
+//! The hub: one or two workers on the same books, each with what it has in its memory.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use stockgate::hub::core::{
+    Act, Answer, Decided, Downlink, No, Policy, Retired, Taking, central, note_online, publish,
+    retire, set_policy, take,
+};
+use stockgate::stock::{Direction, Listing, RequestId, Sku};
+use stockgate::sync::drift::Content;
+use stockgate::sync::frame::{Frame, Position, Refused, Resume};
+use stockgate::sync::topic::Topic;
+use uuid::Uuid;
+
+use super::bug::Bug;
+use super::keeper::{Broken, Keeper};
+
+/// What a worker is handed.
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    Frame(Topic, Frame),
+    Online(Topic, bool, Uuid),
+    Central(RequestId, Act),
+    Policy(Sku, Policy),
+    Publish(Vec<Listing>),
+    Retire(Topic, Option<Uuid>),
+    Lost,
+    Announce,
+    Tick,
+}
+
+/// What a request at the hub came to, once it is committed.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Central(RequestId, Act, Result<Decided, No>),
+    Retired(Retired),
+}
+
+/// One process of the hub.
+#[derive(Debug, Default)]
+pub(crate) struct Worker {
+    downlink: Downlink,
+    pub(crate) inbox: VecDeque<Job>,
+    /// Committed, and not sent.
+    pub(crate) outbox: VecDeque<(Topic, Frame)>,
+    started_ms: u64,
+    bug: Option<Bug>,
+}
+
+#[derive(Default)]
+struct Outcome {
+    answers: BTreeMap<Topic, Answer>,
+    touched: BTreeSet<Topic>,
+    frames: Vec<(Topic, Frame)>,
+    replies: Vec<Reply>,
+}
+
+impl Worker {
+    pub(crate) fn start(now_ms: u64, bug: Option<Bug>) -> Self {
+        Self { started_ms: now_ms, bug, ..Self::default() }
+    }
+
+    /// Brings some of what waits into the books; `breaks_after` so many changes the keeper fails.
+    pub(crate) fn work(
+        &mut self,
+        books: &mut Keeper,
+        count: usize,
+        (wall_ms, now_ms): (i64, u64),
+        breaks_after: Option<u32>,
+    ) -> Vec<Reply> {
+        let jobs: Vec<Job> = self.inbox.drain(..count.min(self.inbox.len())).collect();
+        let running_ms = now_ms - self.started_ms;
+        let half = self.bug == Some(Bug::HalfTransaction);
+        let mut outcome = Outcome::default();
+        let done = books.change(breaks_after, half, |books| {
+            self.write(books, jobs, &mut outcome, wall_ms)?;
+            for topic in std::mem::take(&mut outcome.touched) {
+                let frames = self.downlink.next(books, &topic, running_ms)?;
+                outcome.frames.extend(frames.into_iter().map(|frame| (topic.clone(), frame)));
+            }
+            Ok(())
+        });
+        if done.is_err() && self.bug != Some(Bug::AckBeforeCommit) {
+            return Vec::new();
+        }
+        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, frame(answer)));
+        self.outbox.extend(answers.chain(outcome.frames));
+        if done.is_ok() { outcome.replies } else { Vec::new() }
+    }
+
+    fn write(
+        &mut self,
+        books: &mut Keeper,
+        jobs: Vec<Job>,
+        outcome: &mut Outcome,
+        now_ms: i64,
+    ) -> Result<(), Broken> {
+        jobs.into_iter().try_for_each(|job| self.handle(books, job, outcome, now_ms))
+    }
+
+    fn handle(
+        &mut self,
+        books: &mut Keeper,
+        job: Job,
+        outcome: &mut Outcome,
+        now_ms: i64,
+    ) -> Result<(), Broken> {
+        match job {
+            Job::Frame(topic, frame) => self.take(books, topic, frame, outcome, now_ms)?,
+            Job::Online(topic, online, epoch) => {
+                let known = note_online(books, &topic, online, online, now_ms)?;
+                if online && !known {
+                    outcome.answers.insert(topic, Answer::Resume(epoch, 0, 0));
+                }
+            }
+            Job::Central(id, act) => {
+                self.misdeal(books, &id, &act);
+                let decided = central(books, &id, &act)?;
+                if let Ok((_, _, told)) = &decided {
+                    outcome.touched.extend(told.iter().cloned());
+                }
+                outcome.replies.push(Reply::Central(id, act, decided));
+            }
+            Job::Policy(sku, policy) => outcome.touched.extend(set_policy(books, &sku, policy)?),
+            Job::Publish(listings) => {
+                publish(books, listings)?;
+                outcome.touched.extend(books.open_books().into_iter().map(|book| book.gateway));
+            }
+            Job::Retire(topic, epoch) => {
+                if let Ok(retired) = retire(books, &topic, epoch)? {
+                    outcome.replies.push(Reply::Retired(retired));
+                }
+                outcome.touched.insert(topic);
+            }
+            Job::Lost => books.set_all_offline(),
+            Job::Announce => {
+                for book in books.open_books() {
+                    let answer = Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                    outcome.answers.insert(book.gateway, answer);
+                }
+            }
+            Job::Tick => {
+                self.send_as_new(books);
+                outcome.touched.extend(self.downlink.waiting());
+            }
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        books: &mut Keeper,
+        topic: Topic,
+        frame: Frame,
+        outcome: &mut Outcome,
+        now_ms: i64,
+    ) -> Result<(), Broken> {
+        if self.bug == Some(Bug::BehindNotHeard) && matches!(frame, Frame::Behind(_)) {
+            return Ok(());
+        }
+        self.misread(books, &topic, &frame);
+        let mut taking = take(books, &topic, &frame, now_ms)?;
+        self.overrule(&frame, &mut taking);
+        if taking.greeted {
+            self.downlink.greeted(&topic);
+        }
+        if taking.known {
+            self.take_answer(books, &topic, frame)?;
+        }
+        if let Some(answer) = taking.answer {
+            let answer = joined(outcome.answers.get(&topic), answer);
+            outcome.answers.insert(topic.clone(), answer);
+        }
+        outcome.touched.extend(taking.granted);
+        outcome.touched.insert(topic);
+        Ok(())
+    }
+
+    fn take_answer(
+        &mut self,
+        books: &mut Keeper,
+        topic: &Topic,
+        frame: Frame,
+    ) -> Result<(), Broken> {
+        if let Frame::Sums(answer) = frame {
+            self.downlink.answered(books, topic, answer.seq, &Content::Sums(answer.content))
+        } else if let Frame::Figures(answer) = frame {
+            self.downlink.answered(books, topic, answer.seq, &Content::Figures(answer.content))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// For bugs: what the books say is changed before a frame is taken.
+    fn misread(&self, books: &mut Keeper, topic: &Topic, frame: &Frame) {
+        let of = |book: &&mut stockgate::hub::core::Book| {
+            book.gateway == *topic && book.cursor.epoch == frame.epoch()
+        };
+        let Some(book) = books.books.iter_mut().find(of) else {
+            return;
+        };
+        match (self.bug, frame) {
+            (Some(Bug::HubForgetsItsCursor), Frame::Entries(entries)) => {
+                let first = entries.entries[0].seq;
+                book.cursor.acked_seq = book.cursor.acked_seq.min(first - 1);
+            }
+            (Some(Bug::MergeOfTheRetired), _) if book.retired => {
+                (book.retired, book.cursor.fenced) = (false, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// For a bug: an acknowledgement of whatever came.
+    fn overrule(&self, frame: &Frame, taking: &mut Taking) {
+        if let (Some(Bug::AckOfWhatIsReceived), Frame::Entries(entries)) = (self.bug, frame) {
+            let last = entries.entries.last().map_or(0, |entry| entry.seq);
+            taking.answer = Some(Answer::Ack(frame.epoch(), last));
+        }
+    }
+
+    /// For bugs: a request at the hub is prepared wrongly.
+    fn misdeal(&self, books: &mut Keeper, id: &RequestId, act: &Act) {
+        match (self.bug, act) {
+            (Some(Bug::CentralRequestForgotten), _) => books.forget(id),
+            (Some(Bug::RecallTrusted), Act::Recall { lines, .. }) => {
+                for line in lines {
+                    let pool = books.pools.entry(line.sku.clone()).or_default();
+                    pool.unallotted += line.quantity.units();
+                }
+            }
+            (Some(Bug::DeductUnchecked), Act::Deduct { lines, .. }) => {
+                for line in lines {
+                    let pool = books.pools.entry(line.sku.clone()).or_default();
+                    pool.unallotted -= line.quantity.units();
+                    pool.deducted += line.quantity.units();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// For a bug: a grant that is not closed gets a number of its own once more.
+    fn send_as_new(&self, books: &mut Keeper) {
+        if self.bug != Some(Bug::GrantSentAsNew) {
+            return;
+        }
+        for place in 0..books.books.len() {
+            let book = books.books[place].clone();
+            let open = books.transfers.iter().find(|((id, _), issued)| {
+                let is_grant = issued.transfer.direction == Direction::Grant;
+                *id == book.id && is_grant && !issued.closed
+            });
+            if let Some(mut again) = open.map(|(_, issued)| issued.clone()) {
+                books.books[place].issued += 1;
+                again.transfer.number = books.books[place].issued;
+                books.transfers.insert((book.id, again.transfer.number), again);
+            }
+        }
+    }
+}
+
+/// One answer for two, as the daemon joins them.
+fn joined(earlier: Option<&Answer>, later: Answer) -> Answer {
+    match (earlier, later) {
+        (Some(Answer::Resume(epoch, _, nonce)), Answer::Ack(same, seq)) if *epoch == same => {
+            Answer::Resume(same, seq, *nonce)
+        }
+        (Some(Answer::Resume(epoch, _, nonce)), Answer::Resume(same, seq, 0)) if *epoch == same => {
+            Answer::Resume(same, seq, *nonce)
+        }
+        (_, later) => later,
+    }
+}
+
+fn frame(answer: Answer) -> Frame {
+    let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
+    match answer {
+        Answer::Resume(epoch, acked_seq, nonce) => {
+            Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
+        }
+        Answer::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
+        Answer::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
+    }
+}

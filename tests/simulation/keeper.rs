@@ -1,0 +1,265 @@
+//! The hub's books in memory: as quick as a simulation needs, and able to fail at any moment.
+
+use std::collections::BTreeMap;
+
+use stockgate::hub::core::{
+    Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing,
+};
+use stockgate::stock::{Entry, Listing, RequestId, Sku};
+use stockgate::sync::topic::Topic;
+
+/// The keeper gave up in the middle of a transaction.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+/// All that a hub has on its disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keeper {
+    /// The first has the number 1.
+    pub(crate) books: Vec<Book>,
+    pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
+    pub(crate) held: BTreeMap<(i64, Sku), Held>,
+    pub(crate) pools: BTreeMap<Sku, Pool>,
+    pub(crate) transfers: BTreeMap<(i64, u64), Issued>,
+    pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
+    requests: BTreeMap<RequestId, Remembered>,
+    policies: BTreeMap<Sku, Policy>,
+    asks: Vec<(Sku, i64)>,
+    aside: BTreeMap<(i64, u64), Entry>,
+    /// Changes that still go well; `None` for all.
+    pub(crate) breaks_after: Option<u32>,
+}
+
+type Kept<T> = Result<T, Broken>;
+
+impl Keeper {
+    /// Runs a transaction: all of it becomes true, or nothing. `half` puts in a bug.
+    pub(crate) fn change<T>(
+        &mut self,
+        breaks_after: Option<u32>,
+        half: bool,
+        change: impl FnOnce(&mut Self) -> Kept<T>,
+    ) -> Kept<T> {
+        let before = breaks_after.map(|_| self.clone());
+        self.breaks_after = breaks_after;
+        let mut done = change(self);
+        if breaks_after.is_some() {
+            // What did not break within it breaks when it is to be committed.
+            done = Err(Broken);
+        }
+        if let Some(before) = before.filter(|_| done.is_err() && !half) {
+            *self = before;
+        }
+        self.breaks_after = None;
+        done
+    }
+
+    /// Nothing is known of any connection any more.
+    pub(crate) fn set_all_offline(&mut self) {
+        self.books.iter_mut().for_each(|book| book.online = false);
+    }
+
+    /// The books in force from which something is taken.
+    pub(crate) fn open_books(&self) -> Vec<Book> {
+        let open = self.books.iter().filter(|book| book.is_open() && self.is_newest(book));
+        open.cloned().collect()
+    }
+
+    pub(crate) fn is_newest(&self, book: &Book) -> bool {
+        self.books.iter().all(|other| other.gateway != book.gateway || other.id <= book.id)
+    }
+
+    /// Takes a request out of memory, for a bug.
+    pub(crate) fn forget(&mut self, request_id: &RequestId) {
+        self.requests.remove(request_id);
+    }
+
+    /// What a book holds, SKU by SKU.
+    pub(crate) fn held_of(&self, book: i64) -> impl Iterator<Item = (&Sku, &Held)> {
+        self.held.iter().filter(move |((id, _), _)| *id == book).map(|((_, sku), held)| (sku, held))
+    }
+
+    fn touch(&mut self) -> Kept<()> {
+        match &mut self.breaks_after {
+            Some(0) => Err(Broken),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Books for Keeper {
+    type Error = Broken;
+
+    fn book_count(&mut self) -> Kept<usize> {
+        Ok(self.books.len())
+    }
+
+    fn books(&mut self, gateway: &Topic) -> Kept<Vec<Book>> {
+        Ok(self.books.iter().filter(|book| book.gateway == *gateway).cloned().collect())
+    }
+
+    fn book(&mut self, id: i64) -> Kept<Book> {
+        self.books.iter().find(|book| book.id == id).cloned().ok_or(Broken)
+    }
+
+    fn open(&mut self, book: &mut Book) -> Kept<()> {
+        self.touch()?;
+        book.id = self.books.len() as i64 + 1;
+        self.books.push(book.clone());
+        Ok(())
+    }
+
+    fn save(&mut self, book: &Book) -> Kept<()> {
+        self.touch()?;
+        let place = usize::try_from(book.id - 1).map_err(|_| Broken)?;
+        self.books[place] = book.clone();
+        Ok(())
+    }
+
+    fn append(&mut self, book: i64, entries: &[Entry]) -> Kept<()> {
+        self.touch()?;
+        self.entries.entry(book).or_default().extend_from_slice(entries);
+        Ok(())
+    }
+
+    fn ledger_sums(&mut self, book: i64) -> Kept<Vec<(Sku, i64, i64)>> {
+        let mut sums: BTreeMap<Sku, (i64, i64)> = BTreeMap::new();
+        for entry in self.entries.get(&book).into_iter().flatten() {
+            let sum = sums.entry(entry.sku.clone()).or_default();
+            *sum = (sum.0 + entry.change, sum.1 + entry.reserved_change);
+        }
+        Ok(sums.into_iter().map(|(sku, (on_hand, reserved))| (sku, on_hand, reserved)).collect())
+    }
+
+    fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Kept<u64> {
+        self.touch()?;
+        for entry in entries {
+            self.aside.entry((book, entry.seq)).or_insert_with(|| entry.clone());
+        }
+        Ok(self.aside.keys().filter(|(id, _)| *id == book).count() as u64)
+    }
+
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Kept<Vec<Accounts>> {
+        let account = |sku: &Sku| Accounts {
+            held: self.held.get(&(book, sku.clone())).copied().unwrap_or_default(),
+            pool: self.pools.get(sku).copied().unwrap_or_default(),
+            has_policy: self.policies.contains_key(sku),
+        };
+        Ok(skus.iter().map(account).collect())
+    }
+
+    fn held(&mut self, book: i64, sku: &Sku) -> Kept<Held> {
+        Ok(self.held.get(&(book, sku.clone())).copied().unwrap_or_default())
+    }
+
+    fn all_held(&mut self, book: i64) -> Kept<Vec<(Sku, Held)>> {
+        Ok(self.held_of(book).map(|(sku, held)| (sku.clone(), *held)).collect())
+    }
+
+    fn holders(&mut self, sku: &Sku) -> Kept<Vec<(i64, Held)>> {
+        let holds = |((id, of), held): (&(i64, Sku), &Held)| (of == sku).then_some((*id, *held));
+        Ok(self.held.iter().filter_map(holds).collect())
+    }
+
+    fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Kept<()> {
+        self.touch()?;
+        self.held.extend(held.iter().map(|(sku, held)| ((book, sku.clone()), *held)));
+        Ok(())
+    }
+
+    fn standing(&mut self, sku: &Sku) -> Kept<Standing> {
+        let (pool, listed) = (self.pools.get(sku).copied(), self.listings.contains_key(sku));
+        Ok(Standing { pool, listed })
+    }
+
+    fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Kept<()> {
+        self.touch()?;
+        self.pools.extend(pools.iter().cloned());
+        Ok(())
+    }
+
+    fn save_transfer(&mut self, book: i64, issued: &Issued) -> Kept<()> {
+        self.touch()?;
+        self.transfers.insert((book, issued.transfer.number), issued.clone());
+        Ok(())
+    }
+
+    fn transfers_behind(&mut self, book: i64, number: u64, limit: usize) -> Kept<Vec<Issued>> {
+        let behind = self.transfers.range((book, number + 1)..=(book, u64::MAX));
+        Ok(behind.map(|(_, issued)| issued.clone()).take(limit).collect())
+    }
+
+    fn transfers_of(&mut self, request_id: &RequestId) -> Kept<Vec<Issued>> {
+        let of = |issued: &&Issued| issued.transfer.request_id == *request_id;
+        Ok(self.transfers.values().filter(of).cloned().collect())
+    }
+
+    fn remembered(&mut self, request_id: &RequestId) -> Kept<Option<Remembered>> {
+        Ok(self.requests.get(request_id).cloned())
+    }
+
+    fn request_count(&mut self) -> Kept<u64> {
+        Ok(self.requests.len() as u64)
+    }
+
+    fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Kept<()> {
+        self.touch()?;
+        let before = self.requests.insert(id.clone(), remembered.clone());
+        assert!(before.is_none(), "the hub decides request {id} twice");
+        Ok(())
+    }
+
+    fn policy(&mut self, sku: &Sku) -> Kept<Option<Policy>> {
+        Ok(self.policies.get(sku).copied())
+    }
+
+    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Kept<()> {
+        self.touch()?;
+        self.policies.insert(sku.clone(), policy);
+        Ok(())
+    }
+
+    fn asks(&mut self, sku: &Sku) -> Kept<Vec<i64>> {
+        Ok(self.asks.iter().filter(|(of, _)| of == sku).map(|(_, book)| *book).collect())
+    }
+
+    fn ask(&mut self, sku: &Sku, book: i64) -> Kept<()> {
+        self.touch()?;
+        let ask = (sku.clone(), book);
+        assert!(!self.asks.contains(&ask), "book {book} waits for {sku} already");
+        self.asks.push(ask);
+        Ok(())
+    }
+
+    fn unask(&mut self, sku: &Sku, book: i64) -> Kept<()> {
+        self.touch()?;
+        self.asks.retain(|ask| *ask != (sku.clone(), book));
+        Ok(())
+    }
+
+    fn catalogue(&mut self) -> Kept<Vec<Listing>> {
+        Ok(self.listings.values().map(|(_, listing)| listing.clone()).collect())
+    }
+
+    fn last_listing(&mut self) -> Kept<u64> {
+        Ok(self.listings.values().map(|(number, _)| *number).max().unwrap_or(0))
+    }
+
+    fn save_listing(&mut self, number: u64, listing: &Listing) -> Kept<()> {
+        self.touch()?;
+        self.listings.insert(listing.sku.clone(), (number, listing.clone()));
+        Ok(())
+    }
+
+    fn listings_behind(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {
+        let mut behind: Vec<_> =
+            self.listings.values().filter(|(n, _)| *n > number).cloned().collect();
+        behind.sort_by_key(|(n, _)| *n);
+        behind.truncate(limit);
+        Ok(behind)
+    }
+}

@@ -1,0 +1,66 @@
+//! Reference: what one database has promised by what became durable in it.
+//!
+//! It knows nothing of how a gateway decides. It sees entries become durable and answers being
+//! told, and a copy of the database has a copy of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stockgate::stock::{Answer, Command, Kind, Outcome, Posted, RequestId, Sku};
+
+/// The whole ledger of one database, never pruned, and what was told of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lineage {
+    pub(crate) ledger: Vec<Posted>,
+    /// What came in less what went out by its entries; transfers are neither.
+    pub(crate) outside: BTreeMap<Sku, i64>,
+    entered: BTreeSet<(RequestId, u8, Sku)>,
+    told: BTreeMap<RequestId, Outcome>,
+}
+
+impl Lineage {
+    /// Entries have become durable.
+    pub(crate) fn extend(&mut self, posted: &[Posted]) {
+        for one in posted {
+            let entry = &one.entry;
+            assert_eq!(entry.seq, self.ledger.len() as u64 + 1, "a gap in the ledger");
+            let key = (entry.request_id.clone(), entry.kind.code(), entry.sku.clone());
+            assert!(self.entered.insert(key), "a request has its effect twice: {entry:?}");
+            *self.outside.entry(entry.sku.clone()).or_default() +=
+                outside(entry.kind, entry.change);
+            self.ledger.push(one.clone());
+        }
+    }
+
+    /// A terminal was answered: that must be durable, and be the same for ever.
+    pub(crate) fn tell(&mut self, command: &Command, answer: &Answer) {
+        let Ok(decided) = answer else {
+            return;
+        };
+        if let Ok(applied) = &decided.outcome {
+            let first = applied.seq as usize - applied.lines.len();
+            for (line, at) in applied.lines.iter().zip(first..) {
+                let entry = self.ledger.get(at).map(|posted| &posted.entry);
+                let is_there = entry.is_some_and(|entry| {
+                    entry.request_id == decided.request_id && entry.sku == line.sku
+                });
+                assert!(is_there, "an answer is not in the ledger: {command:?}, {applied:?}");
+            }
+        }
+        let before = self.told.insert(command.request_id.clone(), decided.outcome.clone());
+        if let Some(before) = before {
+            assert_eq!(before, decided.outcome, "a repeated request has another outcome");
+            assert!(decided.replayed, "a request is decided twice: {command:?}");
+        }
+    }
+
+    /// Whether the ledger begins with what the hub has booked.
+    pub(crate) fn begins_with(&self, booked: &[stockgate::stock::Entry]) -> bool {
+        booked.len() <= self.ledger.len()
+            && booked.iter().zip(&self.ledger).all(|(entry, posted)| *entry == posted.entry)
+    }
+}
+
+/// Units that an entry brings into the world, or takes out of it.
+pub(crate) fn outside(kind: Kind, change: i64) -> i64 {
+    if matches!(kind, Kind::Grant | Kind::Recall) { 0 } else { change }
+}

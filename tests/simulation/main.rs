@@ -1,0 +1,72 @@
+//! The deterministic simulation: gateways and a hub from one seed, with everything that goes
+//! wrong in between.
+//!
+//! The stock engine, both sides of the sync, the frames as bytes and the hub's rules are the real
+//! ones; disks, network, clocks and people are made up. A model that knows only the promises
+//! looks on at every step (`reference`, `lineage`), and in the end everything must come to rest.
+//!
+//! ```text
+//! cargo test --test simulation                                  2,000 seeds, and the bugs put in
+//! STOCKGATE_SIM_SEEDS=100000 cargo test --profile simulation --test simulation promises
+//! STOCKGATE_SIM_SEED=7 STOCKGATE_SIM_SEEDS=1 …                 one seed
+//! ```
+#![cfg(feature = "hub")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a simulation fails by panicking, and misbehaves in a few cases of many"
+)]
+
+mod bug;
+mod checks;
+mod database;
+mod dice;
+mod faults;
+mod heal;
+mod hub;
+mod keeper;
+mod lineage;
+mod memory;
+mod network;
+mod plan;
+mod reference;
+mod requests;
+mod runner;
+mod trace;
+mod wire;
+mod world;
+
+use self::bug::Bug;
+
+/// Seeds within which a bug must be found.
+const SEEDS_TO_FIND: u64 = 2_000;
+
+#[test]
+fn the_promises_hold_for_every_seed() {
+    runner::run_all(number("STOCKGATE_SIM_SEED", 1), number("STOCKGATE_SIM_SEEDS", 2_000));
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 1..50 {
+        assert_eq!(runner::run(seed, None), runner::run(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how soon a bug is found is worth knowing")]
+fn every_bug_put_in_is_found() {
+    for bug in Bug::ALL {
+        let found =
+            (1..=SEEDS_TO_FIND).find_map(|seed| Some((seed, runner::run(seed, Some(bug)).err()?)));
+        let Some((seeds, message)) = found else {
+            panic!("{bug:?} is not found within {SEEDS_TO_FIND} seeds");
+        };
+        let words: String = message.lines().next().unwrap_or_default().chars().take(100).collect();
+        println!("{bug:?}: {seeds} seeds: {words}");
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}

@@ -1,0 +1,332 @@
+//! A running gateway: what is in its memory, and gone when it crashes.
+
+use std::collections::VecDeque;
+
+use stockgate::clock::Now;
+use stockgate::limits::FRAME_ENTRIES_MAX;
+use stockgate::stock::{
+    Answer as Told, Changes, Command, Direction, Draft, Seq, Stock, Taken, Transfer, Update,
+};
+use stockgate::sync::drift::Content;
+use stockgate::sync::frame::{
+    Answer, Behind, Frame, Hello, Position as At, Resume, TakenUpTo, pack,
+};
+use stockgate::sync::uplink::{Heard, Range, Step, Uplink};
+
+use super::bug::Bug;
+use super::database::{Database, Position};
+use super::dice::Dice;
+
+const RESERVATION_TTL_S: u64 = 900;
+
+/// A program at work on a database.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    stock: Stock,
+    pub(crate) uplink: Uplink,
+    pub(crate) acked_seq: Seq,
+    pub(crate) connected: bool,
+    jobs: VecDeque<Job>,
+    pub(crate) stage: Stage,
+    /// Running time less the world's.
+    clock_ms: i64,
+    sent_seq: Seq,
+    bug: Option<Bug>,
+}
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Decide(Command),
+    Transfers(Vec<Transfer>),
+    Update(Update),
+    Acked(Seq),
+}
+
+/// How far a batch is.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    Idle,
+    Decided(Batch),
+    /// On its way to the disk: a crash may lose it, or not.
+    Written(Batch),
+    /// Durable, and nobody knows it yet.
+    Synced(Batch),
+}
+
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) changes: Changes,
+    pub(crate) position: Position,
+    answers: Vec<(Command, Told)>,
+}
+
+impl Memory {
+    /// A start at a time of the world.
+    pub(crate) fn start(database: &mut Database, now_ms: u64, bug: Option<Bug>) -> Self {
+        if bug == Some(Bug::RequestsForgotten) {
+            database.forget_requests();
+        }
+        let position = database.position;
+        Self {
+            stock: database.load(),
+            uplink: Uplink::new(database.epoch, database.seq),
+            acked_seq: position.acked_seq,
+            connected: false,
+            jobs: VecDeque::new(),
+            stage: Stage::Idle,
+            clock_ms: position.running_ms as i64 - now_ms as i64,
+            sent_seq: 0,
+            bug,
+        }
+    }
+
+    pub(crate) fn ask(&mut self, job: Job) {
+        self.jobs.push_back(job);
+    }
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.jobs.is_empty() && matches!(self.stage, Stage::Idle)
+    }
+
+    pub(crate) fn running_ms(&self, now_ms: u64) -> u64 {
+        (now_ms as i64 + self.clock_ms) as u64
+    }
+
+    /// The writer does its next step.
+    pub(crate) fn work(&mut self, database: &mut Database, now: Now, dice: &mut Dice) {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Idle => self.decide(database, now, dice),
+            Stage::Decided(batch) => {
+                if self.bug == Some(Bug::AnswerBeforeSync) {
+                    batch.answers.iter().for_each(|(command, told)| {
+                        database.lineage.tell(command, told);
+                    });
+                }
+                // The disk says no: the draft is dropped, and whoever asked may ask again.
+                self.stage = if dice.one_in(40) { Stage::Idle } else { Stage::Written(batch) };
+            }
+            Stage::Written(batch) => {
+                database.commit(&batch.changes, batch.position, self.bug);
+                self.stage = Stage::Synced(batch);
+            }
+            Stage::Synced(batch) => self.tell(database, batch),
+        }
+    }
+
+    fn decide(&mut self, database: &Database, now: Now, dice: &mut Dice) {
+        let count = self.jobs.len().min(1 + dice.below(8));
+        let jobs: Vec<Job> = self.jobs.drain(..count).collect();
+        for job in &jobs {
+            if let Job::Acked(seq) = job
+                && (self.acked_seq + 1..=self.stock.seq()).contains(seq)
+            {
+                self.acked_seq = *seq;
+            }
+        }
+        if let Some(taken) = self.taken_back(&jobs) {
+            self.stock = database.load_with(taken);
+        }
+        let (changes, answers) = self.draft(&jobs, database, now);
+        let position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+        let batch = Batch { changes, position, answers };
+        self.stage = match batch.changes.is_empty() {
+            true => Stage::Synced(batch),
+            false => Stage::Decided(batch),
+        };
+    }
+
+    /// What waits is decided: the hub's before the terminals', as the daemon does.
+    fn draft(
+        &self,
+        jobs: &[Job],
+        database: &Database,
+        now: Now,
+    ) -> (Changes, Vec<(Command, Told)>) {
+        let mut draft = Draft::new(&self.stock, now, RESERVATION_TTL_S);
+        let Ok(()) = draft.expire_due(database);
+        for job in jobs {
+            if let Job::Transfers(transfers) = job {
+                for transfer in transfers {
+                    draft.take_transfer(&self.twisted(transfer));
+                }
+            }
+        }
+        for job in jobs {
+            if let Job::Update(update) = job {
+                draft.take_update(update);
+            }
+        }
+        let mut answers = Vec::new();
+        for job in jobs {
+            if let Job::Decide(command) = job {
+                let Ok(answer) = draft.decide(command, database);
+                answers.push((command.clone(), answer));
+            }
+        }
+        (draft.finish(), answers)
+    }
+
+    fn tell(&mut self, database: &mut Database, batch: Batch) {
+        if !batch.changes.is_empty() {
+            self.stock.apply(&batch.changes);
+        }
+        if self.bug != Some(Bug::AnswerBeforeSync) {
+            for (command, told) in &batch.answers {
+                database.lineage.tell(command, told);
+            }
+        }
+    }
+
+    /// Once in a while: reservations end, positions are saved, what is confirmed is forgotten.
+    pub(crate) fn keep_house(&mut self, database: &mut Database, now: Now, dice: &mut Dice) {
+        if !matches!(self.stage, Stage::Idle) {
+            return;
+        }
+        if self.stock.next_deadline_ms().is_some_and(|due_ms| due_ms <= now.running_ms) {
+            self.decide(database, now, dice);
+        }
+        if dice.one_in(4) {
+            database.position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+        }
+        if dice.one_in(4) && self.acked_seq > 0 {
+            let is_bug = self.bug == Some(Bug::PruneOfWhatIsSent);
+            let confirmed = if is_bug { self.sent_seq } else { self.acked_seq };
+            let up_to = dice.between(0, confirmed);
+            if up_to > database.pruned_seq {
+                database.position =
+                    Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+                database.prune(up_to);
+            }
+        }
+    }
+
+    /// The conversation is told what is committed by now.
+    pub(crate) fn look(&mut self, database: &Database) {
+        let (mut seq, taken) = (self.stock.seq(), self.stock.taken());
+        if self.bug == Some(Bug::SendBeforeSync)
+            && let Stage::Decided(batch) | Stage::Written(batch) = &self.stage
+        {
+            seq = batch.changes.seq;
+        }
+        debug_assert!(seq <= database.seq || self.bug.is_some());
+        self.uplink.handle_committed(seq, taken);
+    }
+
+    /// The next frame that the conversation wants to send.
+    pub(crate) fn poll(&mut self, database: &Database, running_ms: u64) -> Option<Vec<u8>> {
+        let step = self.uplink.poll(running_ms)?;
+        let epoch = database.epoch.into();
+        let frame = match step {
+            Step::Greet { nonce } => self.hello(database, nonce),
+            Step::ReportBehind { hub_seq } => Frame::Behind(Behind {
+                position: At { epoch, acked_seq: hub_seq },
+                ledger_seq: self.stock.seq(),
+            }),
+            Step::SendBehind(range) => return self.entries(database, range, running_ms),
+            Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch, taken }),
+            Step::Answer(seq, Content::Sums(content)) => {
+                Frame::Sums(Answer { epoch, seq, content })
+            }
+            Step::Answer(seq, Content::Figures(content)) => {
+                Frame::Figures(Answer { epoch, seq, content })
+            }
+        };
+        Some(frame.encode())
+    }
+
+    fn hello(&self, database: &Database, nonce: u64) -> Frame {
+        Frame::Hello(Hello {
+            epoch: database.epoch.into(),
+            ledger_seq: self.stock.seq(),
+            checks: self.stock.checks(),
+            nonce,
+            software: "simulated".into(),
+            taken: self.stock.taken(),
+        })
+    }
+
+    fn entries(
+        &mut self,
+        database: &Database,
+        Range { after, up_to, taken }: Range,
+        running_ms: u64,
+    ) -> Option<Vec<u8>> {
+        let most = ((up_to - after) as usize).min(FRAME_ENTRIES_MAX);
+        let mut posted = database.read(after, most).to_vec();
+        if let (Some(Bug::SendBeforeSync), Stage::Decided(batch) | Stage::Written(batch)) =
+            (self.bug, &self.stage)
+        {
+            posted.extend_from_slice(&batch.changes.entries);
+        }
+        if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
+            self.uplink.refuse("entries are forgotten", running_ms);
+            return None;
+        }
+        let (bytes, packed) = pack(database.epoch, &posted, taken);
+        let last_seq = posted[packed - 1].entry.seq;
+        self.sent_seq = self.sent_seq.max(last_seq);
+        self.uplink.sent(last_seq, running_ms);
+        Some(bytes)
+    }
+
+    /// Bytes from the hub.
+    pub(crate) fn receive(&mut self, database: &Database, bytes: &[u8], running_ms: u64) {
+        let Ok(frame) = Frame::decode(bytes) else {
+            return;
+        };
+        if frame.epoch() != database.epoch || !self.connected {
+            return;
+        }
+        if let (Some(Bug::TransferTakenTwice), Frame::Transfers(transfers)) = (self.bug, &frame) {
+            self.ask(Job::Transfers(transfers.transfers.clone()));
+        }
+        match self.uplink.handle_frame(self.misheard(frame), running_ms) {
+            Heard::Acked(seq) => self.ask(Job::Acked(seq)),
+            Heard::Transfers(transfers) => self.ask(Job::Transfers(transfers)),
+            Heard::Update(update) => self.ask(Job::Update(update)),
+            Heard::Probe(part) => {
+                let figures = self.stock.items_after("", None);
+                let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
+                let content = part.content(figures);
+                self.uplink.answer(self.stock.seq(), content);
+            }
+            Heard::Nothing => {}
+        }
+    }
+
+    /// For a bug: the position that the hub says it has.
+    fn misheard(&self, frame: Frame) -> Frame {
+        match frame {
+            Frame::Resume(resume) if self.bug == Some(Bug::SentPositionKept) => {
+                let acked_seq = resume.position.acked_seq.max(self.sent_seq);
+                Frame::Resume(Resume { position: At { acked_seq, ..resume.position }, ..resume })
+            }
+            frame => frame,
+        }
+    }
+
+    /// For a bug: the transfers' cursor goes back to before one that is taken.
+    fn taken_back(&self, jobs: &[Job]) -> Option<Taken> {
+        if self.bug != Some(Bug::TransferTakenTwice) {
+            return None;
+        }
+        let taken = self.stock.taken();
+        let first = jobs.iter().find_map(|job| match job {
+            Job::Transfers(transfers) => transfers.first().map(|transfer| transfer.number),
+            Job::Decide(_) | Job::Update(_) | Job::Acked(_) => None,
+        })?;
+        (first <= taken.transfer).then(|| Taken { transfer: first - 1, ..taken })
+    }
+
+    /// For a bug: a recall that asks for more than the hub does.
+    fn twisted(&self, transfer: &Transfer) -> Transfer {
+        let mut transfer = transfer.clone();
+        if self.bug == Some(Bug::RecallOfTooMuch) && transfer.direction == Direction::Recall {
+            for line in &mut transfer.lines {
+                line.quantity = line.quantity.plus(line.quantity);
+            }
+        }
+        transfer
+    }
+}

@@ -1,0 +1,45 @@
+//! What kind of a world a seed makes: calm ones and wild ones.
+
+use super::dice::Dice;
+
+/// How often what happens, in thousandths unless it says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) gateways: usize,
+    pub(crate) workers: usize,
+    pub(crate) skus: usize,
+    pub(crate) steps: usize,
+    pub(crate) loss: u32,
+    pub(crate) twice: u32,
+    pub(crate) damage: u32,
+    pub(crate) out_of_order: u32,
+    /// Of all steps.
+    pub(crate) faults: u32,
+    /// Whether copies of databases are put back or used.
+    pub(crate) copies: bool,
+    /// Whether databases are lost and retired.
+    pub(crate) losses: bool,
+    pub(crate) newer_hub: bool,
+    pub(crate) policies: bool,
+}
+
+impl Plan {
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let wild = dice.between(0, 3) as u32;
+        Self {
+            gateways: 1 + dice.below(4).min(dice.below(4)),
+            workers: 1 + usize::from(dice.one_in(3)),
+            skus: 1 + dice.below(4),
+            steps: 120 + dice.below(280),
+            loss: wild * dice.between(0, 100) as u32,
+            twice: wild * dice.between(0, 60) as u32,
+            damage: wild * dice.between(0, 20) as u32,
+            out_of_order: wild * dice.between(0, 250) as u32,
+            faults: wild * dice.between(0, 25) as u32,
+            copies: dice.one_in(3),
+            losses: dice.one_in(3),
+            newer_hub: dice.one_in(4),
+            policies: dice.one_in(2),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Reference: what the hub's books must be, by the promises alone.
+//!
+//! It sees what became durable: the hub's books after each transaction, the ledgers of all
+//! databases, and what the hub's own requests came to. It knows no rule of how that is reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stockgate::hub::core::{Act, Book, Decided, Issued, No};
+use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::keeper::Keeper;
+use super::lineage::outside;
+
+type Units = BTreeMap<Sku, i64>;
+
+/// What is known of the world besides what is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Reference {
+    /// What came in at the hub itself, less what was sold there.
+    outside: Units,
+    decided: BTreeMap<RequestId, (Act, Result<stockgate::hub::core::Done, Refusal>)>,
+    /// By the places of the hub's books.
+    followed: Vec<Followed>,
+    /// Databases of which a copy was put back, or is in use beside them.
+    pub(crate) split: BTreeSet<Uuid>,
+    /// What such databases had before.
+    pub(crate) abandoned: Vec<Database>,
+}
+
+/// One database's books, followed entry by entry.
+#[derive(Debug, Default)]
+struct Followed {
+    booked: usize,
+    outside: Units,
+    on_hand: Units,
+    retired: bool,
+}
+
+impl Reference {
+    /// A central request was committed: once, and the same for ever.
+    pub(crate) fn decide(&mut self, id: &RequestId, act: &Act, decided: &Result<Decided, No>) {
+        let Ok((outcome, replayed, _)) = decided else {
+            return;
+        };
+        if let Some((same, before)) = self.decided.get(id) {
+            assert!(same == act && before == outcome, "request {id} has two outcomes at the hub");
+            assert!(replayed, "request {id} is decided twice at the hub");
+            return;
+        }
+        assert!(!replayed, "request {id} is new to the hub");
+        self.decided.insert(id.clone(), (act.clone(), outcome.clone()));
+        let sign = match (outcome, act) {
+            (Ok(_), Act::Receive { .. }) => 1,
+            (Ok(_), Act::Deduct { .. }) => -1,
+            (Ok(_), Act::Grant { .. } | Act::Recall { .. }) | (Err(_), _) => 0,
+        };
+        let (Act::Receive { lines, .. }
+        | Act::Deduct { lines, .. }
+        | Act::Grant { lines, .. }
+        | Act::Recall { lines, .. }) = act;
+        for line in lines {
+            add(&mut self.outside, &line.sku, sign * line.quantity.units());
+        }
+    }
+
+    /// The hub's books are what ledgers say, entry by entry, and nobody was fenced for nothing.
+    pub(crate) fn follow(&mut self, keeper: &Keeper, databases: &[&Database]) {
+        self.followed.resize_with(keeper.books.len(), Followed::default);
+        for (book, followed) in keeper.books.iter().zip(&mut self.followed) {
+            let epoch = book.cursor.epoch;
+            let entries = keeper.entries.get(&book.id).map_or(&[][..], Vec::as_slice);
+            assert_eq!(book.cursor.acked_seq, entries.len() as u64, "entries and cursor part");
+            let new = &entries[followed.booked..];
+            assert!(!followed.retired || book.retired && new.is_empty(), "a retired one is merged");
+            if !new.is_empty() {
+                let known =
+                    self.abandoned.iter().chain(databases.iter().copied()).any(|database| {
+                        database.epoch == epoch && database.lineage.begins_with(entries)
+                    });
+                assert!(known, "the books of {epoch} are no ledger's beginning: {new:?}");
+                followed.take(new);
+            }
+            followed.retired = book.retired;
+            let is_at_fault = book.retired || self.split.contains(&epoch);
+            let reason = &book.cursor.fenced;
+            assert!(reason.is_none() || is_at_fault, "{epoch} is fenced for nothing: {reason:?}");
+            assert!(!book.searching && book.differing.is_empty(), "the stock drifts: {book:?}");
+        }
+    }
+
+    /// Each unit that exists is in one place, by the hub's books.
+    pub(crate) fn balance(&self, keeper: &Keeper) {
+        let (mut exists, mut places) = (self.outside.clone(), Units::new());
+        for followed in &self.followed {
+            followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
+        }
+        let mut in_transit = Units::new();
+        for ((id, sku), held) in &keeper.held {
+            let sound = 0 <= held.reserved && held.reserved <= held.on_hand;
+            assert!(sound && held.in_transit >= 0, "{sku} at {id}: {held:?}");
+            let booked = self.followed[*id as usize - 1].on_hand.get(sku).copied().unwrap_or(0);
+            let moved = self.followed[*id as usize - 1].retired && held.on_hand == 0;
+            assert!(held.on_hand == booked || moved, "{sku} at {id}: {held:?}, entries: {booked}");
+            add(&mut places, sku, held.on_hand + held.in_transit);
+            add(&mut in_transit, sku, held.in_transit);
+        }
+        for (sku, pool) in &keeper.pools {
+            assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
+            let transit = in_transit.get(sku).copied().unwrap_or(0);
+            assert_eq!(pool.in_transit, transit, "{sku} in transit");
+            add(&mut places, sku, pool.unallotted);
+            let total = pool.received + pool.adjusted - pool.deducted;
+            assert_eq!(places.get(sku), Some(&total), "the books do not balance: {sku} {pool:?}");
+        }
+        assert_same("books", &exists, &places);
+    }
+
+    /// Each unit that exists is in one place, by what is durable everywhere at this moment.
+    pub(crate) fn truth(&self, keeper: &Keeper, databases: &[&Database]) {
+        let (mut exists, mut places) = (self.outside.clone(), Units::new());
+        for (sku, pool) in &keeper.pools {
+            add(&mut places, sku, pool.unallotted);
+        }
+        for (book, followed) in keeper.books.iter().zip(&self.followed) {
+            // A ledger that is retired, or has two ends, counts as far as the hub has it.
+            if book.retired || self.split.contains(&book.cursor.epoch) {
+                followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
+                for (sku, held) in keeper.held_of(book.id) {
+                    add(&mut places, sku, held.on_hand + held.in_transit);
+                }
+            } else {
+                for (sku, held) in keeper.held_of(book.id) {
+                    add(&mut places, sku, held.in_transit);
+                }
+            }
+        }
+        for database in databases.iter().filter(|one| !self.split.contains(&one.epoch)) {
+            let book = keeper.books.iter().find(|book| book.cursor.epoch == database.epoch);
+            if book.is_some_and(|book| book.retired) {
+                continue;
+            }
+            let outside = &database.lineage.outside;
+            outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
+            database.items.iter().for_each(|(sku, item)| add(&mut places, sku, item.on_hand));
+            for entry in unbooked(database, book) {
+                // What the hub does not know yet is not in transit any more, or is again.
+                let is_transfer = matches!(entry.kind, Kind::Grant | Kind::Recall);
+                add(&mut places, &entry.sku, if is_transfer { -entry.change } else { 0 });
+            }
+        }
+        assert_same("truth", &exists, &places);
+    }
+
+    /// A gateway's new entries of transfers are what the hub has made, and it says so.
+    pub(crate) fn transfers(
+        &self,
+        keeper: &Keeper,
+        database: &Database,
+        new: &[Posted],
+        before: Taken,
+    ) {
+        let book = keeper.books.iter().find(|book| book.cursor.epoch == database.epoch);
+        let id = book.map_or(0, |book| book.id);
+        for Posted { entry, .. } in new {
+            if matches!(entry.kind, Kind::Grant | Kind::Recall) {
+                let mut of = keeper.transfers.range((id, 0)..=(id, u64::MAX));
+                assert!(of.any(|(_, issued)| allows(issued, entry)), "not the hub's: {entry:?}");
+            }
+        }
+        for number in before.transfer + 1..=database.taken.transfer {
+            let issued = &keeper.transfers[&(id, number)].transfer;
+            let entered = new.iter().filter(|one| one.entry.request_id == issued.request_id);
+            let is_whole = entered.count() == issued.lines.len();
+            assert!(is_whole || issued.direction == Direction::Recall, "half of {issued:?} taken");
+        }
+    }
+}
+
+impl Followed {
+    fn take(&mut self, new: &[Entry]) {
+        self.booked += new.len();
+        for entry in new {
+            add(&mut self.outside, &entry.sku, outside(entry.kind, entry.change));
+            add(&mut self.on_hand, &entry.sku, entry.change);
+        }
+    }
+}
+
+fn allows(issued: &Issued, entry: &Entry) -> bool {
+    let transfer = &issued.transfer;
+    let line = transfer.lines.iter().find(|line| line.sku == entry.sku);
+    let allowed = line.is_some_and(|line| match (transfer.direction, entry.kind) {
+        (Direction::Grant, Kind::Grant) => entry.change == line.quantity.units(),
+        (Direction::Recall, Kind::Recall) => (1..=line.quantity.units()).contains(&-entry.change),
+        _ => false,
+    });
+    allowed && transfer.request_id == entry.request_id
+}
+
+fn unbooked<'a>(database: &'a Database, book: Option<&Book>) -> impl Iterator<Item = &'a Entry> {
+    let booked = book.map_or(0, |book| book.cursor.acked_seq as usize);
+    database.lineage.ledger[booked..].iter().map(|posted| &posted.entry)
+}
+
+fn add(units: &mut Units, sku: &Sku, more: i64) {
+    *units.entry(sku.clone()).or_default() += more;
+}
+
+fn assert_same(what: &str, exists: &Units, places: &Units) {
+    for sku in exists.keys().chain(places.keys()) {
+        let (exists, places) = (exists.get(sku).unwrap_or(&0), places.get(sku).unwrap_or(&0));
+        assert_eq!(exists, places, "{what}: units of {sku} that exist, and that are in a place");
+    }
+}

@@ -1,0 +1,109 @@
+//! What people ask: terminals at the gateways, and the office at the hub.
+
+use stockgate::hub::core::{Act, Policy};
+use stockgate::stock::{Action, Command, Listing, RequestId};
+
+use super::hub::Job;
+use super::memory::Job as Ask;
+use super::world::World;
+
+const UNITS_MAX: u64 = 9;
+
+impl World {
+    /// A terminal asks for something new, or once more for what it asked before.
+    pub(crate) fn terminal_asks(&mut self) {
+        let (gateway, holder) = self.any_holder();
+        let again = self.dice.pick(&self.gateways[gateway].asked).cloned();
+        let command = match again {
+            Some(command) if self.dice.one_in(5) => command,
+            _ => self.new_command(gateway),
+        };
+        let memory = &mut self.gateways[gateway].holders[holder].memory;
+        if let Some(memory) = memory {
+            self.trace.note(|| format!("g{gateway}.{holder} is asked {command:?}"));
+            memory.ask(Ask::Decide(command));
+        }
+    }
+
+    fn new_command(&mut self, gateway: usize) -> Command {
+        let number = self.gateways[gateway].asked.len();
+        let request_id = RequestId::parse(&format!("g{gateway}-{number}")).unwrap();
+        let command = Command { request_id, chosen: true, action: self.action(gateway) };
+        self.gateways[gateway].asked.push(command.clone());
+        command
+    }
+
+    fn action(&mut self, gateway: usize) -> Action {
+        let (dice, skus) = (&mut self.dice, &self.skus);
+        let lines = dice.lines(skus, UNITS_MAX);
+        let order_id = None;
+        let asked = &self.gateways[gateway].asked;
+        let earlier = dice.pick(asked).map(|command| (&command.request_id, &command.action));
+        match (dice.below(12), earlier) {
+            (0..=1, _) => Action::Restock { order_id, lines },
+            (2, _) => {
+                let counted = dice.below(12) as i64;
+                Action::Count { sku: skus[dice.below(skus.len())].clone(), counted }
+            }
+            (3..=5, _) => Action::Reserve { order_id, lines, ttl_s: Some(dice.between(1, 90)) },
+            (6, Some((id, Action::Deduct { .. }))) => {
+                Action::Rollback { of: id.clone(), lines: None }
+            }
+            (6..=8, Some((id, Action::Reserve { .. }))) => match dice.one_in(2) {
+                true => Action::Commit { reservation: id.clone(), lines: None },
+                false => Action::Release { reservation: id.clone() },
+            },
+            _ => Action::Deduct { order_id, lines },
+        }
+    }
+
+    /// The office asks the hub for something new, or once more for what it asked before.
+    pub(crate) fn office_asks(&mut self) {
+        let again = self.dice.pick(&self.hub.acts).cloned();
+        let job = match again {
+            Some(job) if self.dice.one_in(6) => job,
+            _ => self.new_act(),
+        };
+        if let Job::Central(..) = job {
+            self.hub.acts.push(job.clone());
+        }
+        self.trace.note(|| format!("the hub is asked {job:?}"));
+        let worker = self.dice.below(self.hub.workers.len());
+        if let Some(worker) = &mut self.hub.workers[worker] {
+            worker.inbox.push_back(job);
+        }
+    }
+
+    fn new_act(&mut self) -> Job {
+        let id = RequestId::parse(&format!("c{}", self.hub.acts.len())).unwrap();
+        let lines = self.dice.lines(&self.skus, UNITS_MAX);
+        let gateway = self.dice.below(self.gateways.len());
+        let topic = || self.gateways[gateway].topic.clone();
+        let order_id = None;
+        match self.dice.below(12) {
+            0..=2 => Job::Central(id, Act::Receive { order_id, lines }),
+            3..=6 => Job::Central(id, Act::Grant { gateway: topic(), lines }),
+            7..=8 => Job::Central(id, Act::Recall { gateway: topic(), lines }),
+            9 if self.plan.policies => self.policy(),
+            10 => self.catalogue(),
+            _ => Job::Central(id, Act::Deduct { order_id, lines }),
+        }
+    }
+
+    fn policy(&mut self) -> Job {
+        let sku = self.skus[self.dice.below(self.skus.len())].clone();
+        let low_water = self.dice.below(5) as i64;
+        Job::Policy(sku, Policy { low_water, target: low_water + self.dice.below(6) as i64 })
+    }
+
+    fn catalogue(&mut self) -> Job {
+        let mut listings = Vec::new();
+        for sku in &self.skus {
+            if !self.dice.one_in(4) {
+                let name = Some(format!("{sku} {}", self.dice.below(3)));
+                listings.push(Listing { sku: sku.clone(), name, barcodes: Vec::new() });
+            }
+        }
+        Job::Publish(listings)
+    }
+}

@@ -1,0 +1,242 @@
+//! A world from a seed: gateways, a hub, what lies between them, and chance.
+
+use stockgate::clock::Now;
+use stockgate::stock::{Command, Sku};
+use stockgate::sync::topic::Topic;
+
+use super::bug::Bug;
+use super::database::Database;
+use super::dice::Dice;
+use super::hub::{Job, Reply, Worker};
+use super::keeper::Keeper;
+use super::memory::{Memory, Stage};
+use super::network::Link;
+use super::plan::Plan;
+use super::reference::Reference;
+use super::trace::Trace;
+
+const WALL_MS: i64 = 1_700_000_000_000;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) dice: Dice,
+    pub(crate) plan: Plan,
+    pub(crate) bug: Option<Bug>,
+    pub(crate) now_ms: u64,
+    pub(crate) skus: Vec<Sku>,
+    pub(crate) gateways: Vec<Gateway>,
+    pub(crate) hub: Hub,
+    pub(crate) reference: Reference,
+    pub(crate) trace: Trace,
+}
+
+/// A place where there is a gateway, whatever becomes of its databases.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) topic: Topic,
+    pub(crate) link: Link,
+    /// The newest last.
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) wall_ms: i64,
+    pub(crate) newer: bool,
+    /// What terminals have asked, for repetitions.
+    pub(crate) asked: Vec<Command>,
+}
+
+/// A machine with a database.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub(crate) database: Database,
+    pub(crate) memory: Option<Memory>,
+    /// Lost: it never runs again, as far as anybody knows.
+    pub(crate) gone: bool,
+    pub(crate) backup: Option<Box<Database>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) keeper: Keeper,
+    pub(crate) workers: Vec<Option<Worker>>,
+    /// Nobody starts it before.
+    pub(crate) away_until_ms: u64,
+    pub(crate) wall_ms: i64,
+    pub(crate) acts: Vec<Job>,
+}
+
+impl Holder {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, memory: None, gone: false, backup: None }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.connected)
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, bug: Option<Bug>, traced: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let plan = Plan::draw(&mut dice);
+        let skus = (0..plan.skus).map(|n| Sku::parse(&format!("S{n}")).unwrap()).collect();
+        let gateways = (0..plan.gateways).map(|n| Gateway::new(n, &mut dice)).collect();
+        let workers = (0..plan.workers).map(|_| Some(Worker::start(0, bug))).collect();
+        let hub = Hub {
+            keeper: Keeper::default(),
+            workers,
+            away_until_ms: 0,
+            wall_ms: 0,
+            acts: Vec::new(),
+        };
+        let (reference, trace) = (Reference::default(), Trace::new(traced));
+        Self { dice, plan, bug, now_ms: 1_000, skus, gateways, hub, reference, trace }
+    }
+
+    /// Lives through all of it; what breaks a promise panics.
+    pub(crate) fn run(&mut self) {
+        for _ in 0..self.plan.steps {
+            self.step();
+        }
+        self.heal();
+    }
+
+    fn step(&mut self) {
+        if self.dice.permille(self.plan.faults) {
+            return self.fault();
+        }
+        match self.dice.below(100) {
+            0..=27 => self.deliver(),
+            28..=52 => self.gateway_works(),
+            53..=67 => self.hub_works(),
+            68..=81 => self.terminal_asks(),
+            82..=88 => self.office_asks(),
+            89..=91 => self.something_starts(),
+            _ => self.time_passes(),
+        }
+    }
+
+    fn time_passes(&mut self) {
+        const SPANS_MS: [u64; 12] =
+            [1, 20, 250, 250, 1_000, 1_000, 1_000, 5_000, 5_000, 20_000, 60_000, 1_000_000];
+        let span_ms = *self.dice.pick(&SPANS_MS).unwrap_or(&1);
+        self.now_ms += span_ms;
+        let now_ms = self.now_ms;
+        self.trace.note(|| format!("{span_ms} ms pass: {now_ms}"));
+        for worker in self.hub.workers.iter_mut().flatten() {
+            worker.inbox.push_back(Job::Tick);
+        }
+        let (gateway, holder) = self.any_holder();
+        self.keep_house(gateway, holder);
+    }
+
+    pub(crate) fn any_holder(&mut self) -> (usize, usize) {
+        let gateway = self.dice.below(self.gateways.len());
+        (gateway, self.dice.below(self.gateways[gateway].holders.len()))
+    }
+
+    pub(crate) fn keep_house(&mut self, gateway: usize, holder: usize) {
+        let now = self.now(gateway, holder);
+        let Holder { database, memory, .. } = &mut self.gateways[gateway].holders[holder];
+        if let Some(memory) = memory {
+            memory.keep_house(database, now, &mut self.dice);
+        }
+        self.check_positions(gateway, holder);
+    }
+
+    pub(crate) fn now(&self, gateway: usize, holder: usize) -> Now {
+        let gateway = &self.gateways[gateway];
+        let memory = gateway.holders[holder].memory.as_ref();
+        let running_ms = memory.map_or(0, |memory| memory.running_ms(self.now_ms));
+        Now { wall_ms: WALL_MS + self.now_ms as i64 + gateway.wall_ms, running_ms }
+    }
+
+    /// A gateway's writer or its conversation does one step.
+    fn gateway_works(&mut self) {
+        let (gateway, holder) = self.any_holder();
+        if self.dice.one_in(2) {
+            self.write(gateway, holder);
+        } else {
+            self.converse(gateway, holder);
+        }
+    }
+
+    pub(crate) fn write(&mut self, gateway: usize, holder: usize) {
+        let now = self.now(gateway, holder);
+        let Holder { database, memory, .. } = &mut self.gateways[gateway].holders[holder];
+        let Some(memory) = memory else {
+            return;
+        };
+        let before = (database.lineage.ledger.len(), database.taken);
+        memory.work(database, now, &mut self.dice);
+        let stage = match &memory.stage {
+            Stage::Idle => "idle",
+            Stage::Decided(_) => "decided",
+            Stage::Written(_) => "written",
+            Stage::Synced(_) => "synced",
+        };
+        let seq = database.seq;
+        self.trace.note(|| format!("g{gateway}.{holder} writer: {stage}, entry {seq}"));
+        self.check_commit(gateway, holder, before);
+    }
+
+    pub(crate) fn converse(&mut self, gateway: usize, holder: usize) -> bool {
+        let running_ms = self.now(gateway, holder).running_ms;
+        let Holder { database, memory, .. } = &mut self.gateways[gateway].holders[holder];
+        let Some(memory) = memory else {
+            return false;
+        };
+        if !self.dice.one_in(4) {
+            memory.look(database);
+        }
+        let Some(bytes) = memory.poll(database, running_ms) else {
+            return false;
+        };
+        self.send_up(gateway, holder, bytes);
+        true
+    }
+
+    fn hub_works(&mut self) {
+        let worker = self.dice.below(self.hub.workers.len());
+        if self.dice.one_in(2) {
+            let breaks = self.dice.permille(self.plan.faults);
+            self.commit(worker, breaks);
+        } else {
+            self.send_down(worker);
+        }
+    }
+
+    pub(crate) fn commit(&mut self, worker: usize, breaks: bool) {
+        let breaks_after = breaks.then(|| self.dice.below(14) as u32);
+        let count = 1 + self.dice.below(4);
+        let wall_ms = WALL_MS + self.now_ms as i64 + self.hub.wall_ms;
+        let Hub { keeper, workers, .. } = &mut self.hub;
+        let Some(running) = &mut workers[worker] else {
+            return;
+        };
+        if running.inbox.is_empty() {
+            return;
+        }
+        let first = running.inbox.front().cloned();
+        let replies = running.work(keeper, count, (wall_ms, self.now_ms), breaks_after);
+        self.trace.note(|| format!("hub.{worker} commits, broken: {breaks}: {first:?} …"));
+        for reply in replies {
+            match reply {
+                Reply::Central(id, act, decided) => self.reference.decide(&id, &act, &decided),
+                Reply::Retired(retired) => self.trace.note(|| format!("{retired:?}")),
+            }
+        }
+        self.check_books();
+    }
+}
+
+impl Gateway {
+    fn new(number: usize, dice: &mut Dice) -> Self {
+        Self {
+            topic: Topic { site: "wh".into(), gateway: format!("g{number}") },
+            link: Link::default(),
+            holders: vec![Holder::new(Database::new(dice.epoch()))],
+            wall_ms: 0,
+            newer: dice.one_in(4),
+            asked: Vec::new(),
+        }
+    }
+}
