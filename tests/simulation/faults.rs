@@ -21,7 +21,7 @@ impl World {
             14 => self.backup(gateway, holder),
             15..=16 if self.plan.copies => self.put_back(gateway, holder),
             17 if self.plan.copies => self.copy(gateway, holder),
-            18 if self.plan.losses => self.lose(gateway, holder),
+            18 if self.plan.losses => self.lose(gateway),
             _ if self.plan.losses => self.retire(gateway),
             _ => self.crash(gateway, holder),
         }
@@ -126,16 +126,38 @@ impl World {
         holders.insert(holder, Holder::new(database));
     }
 
-    fn lose(&mut self, gateway: usize, holder: usize) {
-        if self.gateways[gateway].holders.len() > 3 {
+    fn lose(&mut self, gateway: usize) {
+        let count = self.gateways[gateway].holders.len();
+        if count > 3 {
             return;
         }
-        self.crash(gateway, holder);
-        self.trace.note(|| format!("g{gateway}.{holder} is lost, and another one put in"));
-        let epoch = self.dice.epoch();
-        let holders = &mut self.gateways[gateway].holders;
-        holders[holder].gone = true;
-        holders.push(Holder::new(Database::new(epoch)));
+        for holder in 0..count {
+            self.crash(gateway, holder);
+            self.forget_unheard(gateway, holder);
+            self.gateways[gateway].holders[holder].gone = true;
+        }
+        self.trace.note(|| format!("g{gateway} is lost, and another one put in"));
+        let database = Database::new(self.dice.epoch());
+        self.gateways[gateway].holders.push(Holder::new(database));
+    }
+
+    /// A broker keeps a topic's frames in order. So a database of which the hub has never heard
+    /// does not greet it for the first time when there is another one already: that would
+    /// replace the right one.
+    fn forget_unheard(&mut self, gateway: usize, holder: usize) {
+        if self.is_known(gateway, holder) {
+            return;
+        }
+        self.gateways[gateway].link.up.clear();
+        let topic = &self.gateways[gateway].topic;
+        for worker in self.hub.workers.iter_mut().flatten() {
+            worker.inbox.retain(|job| !matches!(job, Job::Frame(of, _) if of == topic));
+        }
+    }
+
+    fn is_known(&self, gateway: usize, holder: usize) -> bool {
+        let epoch = self.gateways[gateway].holders[holder].database.epoch;
+        self.hub.keeper.books.iter().any(|book| book.cursor.epoch == epoch)
     }
 
     /// The office gives up a database that is lost.
@@ -168,9 +190,10 @@ impl World {
 
     pub(crate) fn start(&mut self, gateway: usize, holder: usize) {
         let (now_ms, bug) = (self.now_ms, self.bug);
+        let is_known = self.is_known(gateway, holder);
         let one = &mut self.gateways[gateway].holders[holder];
         // What was lost may have been stolen only, and come back.
-        if one.gone && !self.dice.one_in(20) {
+        if one.gone && !(is_known && self.dice.one_in(20)) {
             return;
         }
         if one.memory.is_none() {

@@ -24,7 +24,6 @@ impl World {
                 return;
             }
             self.now_ms += 1_000;
-            self.trace.note(|| "a second passes".into());
             for worker in 0..self.hub.workers.len() {
                 self.tick(worker);
             }

@@ -57,14 +57,19 @@ fn the_same_seed_is_the_same_run() {
 #[allow(clippy::print_stdout, reason = "how soon a bug is found is worth knowing")]
 fn every_bug_put_in_is_found() {
     for bug in Bug::ALL {
-        let found =
-            (1..=SEEDS_TO_FIND).find_map(|seed| Some((seed, runner::run(seed, Some(bug)).err()?)));
-        let Some((seeds, message)) = found else {
+        let Some((seeds, message)) = (1..=SEEDS_TO_FIND).find_map(|seed| found(seed, bug)) else {
             panic!("{bug:?} is not found within {SEEDS_TO_FIND} seeds");
         };
         let words: String = message.lines().next().unwrap_or_default().chars().take(100).collect();
         println!("{bug:?}: {seeds} seeds: {words}");
     }
+}
+
+/// What a bug leads to, if this seed shows it.
+fn found(seed: u64, bug: Bug) -> Option<(u64, String)> {
+    let message = runner::run(seed, Some(bug)).err()?;
+    assert_eq!(runner::run(seed, None).err(), None, "seed {seed} fails without {bug:?}");
+    Some((seed, message))
 }
 
 fn number(variable: &str, default: u64) -> u64 {

@@ -50,7 +50,8 @@ impl World {
         let Some(gateway) = self.gateways.iter().position(|one| one.topic == topic) else {
             return true;
         };
-        self.trace.note(|| format!("hub.{worker} sends g{gateway} {frame:?}"));
+        self.trace
+            .note(|| format!("hub.{worker} sends g{gateway} {frame:?}").replace("Epoch([", "(["));
         let bytes = frame.encode();
         let newer = self.plan.newer_hub;
         let bytes = if newer { wire::newer(&bytes, &mut self.dice) } else { bytes };

@@ -30,7 +30,7 @@ impl Plan {
             gateways: 1 + dice.below(4).min(dice.below(4)),
             workers: 1 + usize::from(dice.one_in(3)),
             skus: 1 + dice.below(4),
-            steps: 120 + dice.below(280),
+            steps: 200 + dice.below(1_000),
             loss: wild * dice.between(0, 100) as u32,
             twice: wild * dice.between(0, 60) as u32,
             damage: wild * dice.between(0, 20) as u32,

@@ -22,7 +22,7 @@ impl Trace {
             return;
         };
         let mut text = event();
-        if let Some((end, _)) = text.char_indices().nth(400) {
+        if let Some((end, _)) = text.char_indices().nth(300) {
             text.truncate(end);
         }
         events.push_back(format!("{:5} {text}", self.count));

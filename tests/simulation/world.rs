@@ -217,7 +217,9 @@ impl World {
         }
         let first = running.inbox.front().cloned();
         let replies = running.work(keeper, count, (wall_ms, self.now_ms), breaks_after);
-        self.trace.note(|| format!("hub.{worker} commits, broken: {breaks}: {first:?} …"));
+        if !matches!(first, Some(Job::Tick)) {
+            self.trace.note(|| format!("hub.{worker} commits, broken: {breaks}: {first:?} …"));
+        }
         for reply in replies {
             match reply {
                 Reply::Central(id, act, decided) => self.reference.decide(&id, &act, &decided),
