@@ -115,9 +115,10 @@ impl World {
     }
 
     fn time_passes(&mut self) {
-        const SPANS_MS: [u64; 12] =
-            [1, 20, 250, 250, 1_000, 1_000, 1_000, 5_000, 5_000, 20_000, 60_000, 1_000_000];
-        let span_ms = *self.dice.pick(&SPANS_MS).unwrap_or(&1);
+        const SHORT_MS: [u64; 8] = [1, 5, 20, 50, 100, 250, 250, 1_000];
+        const LONG_MS: [u64; 6] = [1_000, 5_000, 5_000, 20_000, 60_000, 3_600_000];
+        let spans_ms = if self.dice.one_in(8) { &LONG_MS[..] } else { &SHORT_MS[..] };
+        let span_ms = *self.dice.pick(spans_ms).unwrap_or(&1);
         self.now_ms += span_ms;
         let now_ms = self.now_ms;
         self.trace.note(|| format!("{span_ms} ms pass: {now_ms}"));
