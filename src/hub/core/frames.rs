@@ -11,7 +11,7 @@ use super::books::{Book, Books};
 use super::transfer::{Landing, count_taken};
 use super::{policy, retire};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
-use crate::stock::{Entry, Kind, Seq};
+use crate::stock::{Entry, Kind, Seq, Taken};
 use crate::sync::frame::{Entries, Frame};
 use crate::sync::receiver::{Verdict, diverged, judge};
 use crate::sync::topic::Topic;
@@ -129,6 +129,7 @@ fn hear<B: Books>(
     if let Frame::Hello(hello) = frame {
         book.known_seq = book.known_seq.max(hello.ledger_seq);
         super::drift::hear(&mut book, hello);
+        go_back(&mut book, hello.taken);
     }
     let refused = match frame.taken() {
         Some(taken) => count_taken(books, &mut book, taken)?,
@@ -140,6 +141,16 @@ fn hear<B: Books>(
     note_seen(&mut book, now_ms);
     books.save(&book)?;
     Ok(Heard { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
+}
+
+/// A greeting that has taken less than was heard before may be late: then what is sent once more
+/// is known there already. Or it is from a copy that was put back, with the same ledger, and what
+/// it has not taken must be sent, or it would wait for that for ever.
+fn go_back(book: &mut Book, taken: Taken) {
+    if taken.transfer < book.taken.transfer {
+        book.taken = Taken { catalogue: book.taken.catalogue, ..taken };
+    }
+    book.taken.catalogue = book.taken.catalogue.min(taken.catalogue);
 }
 
 /// Notes whether a gateway is connected to the broker; `seen` if it has just said so itself.

@@ -348,6 +348,27 @@ fn what_a_gateway_has_not_taken_is_sent_again() {
     assert_eq!(desk.sent(6_001).len(), 1, "and at once to one that greets");
 }
 
+#[test]
+fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
+    let mut desk = Desk::new();
+    let mut gateway = Ledger::new(1);
+    desk.take(&gateway.hello());
+    desk.receive("in", 1);
+    desk.recall("back", 8).unwrap().0.unwrap();
+    let copy = gateway.clone();
+    let listing = Listing { sku: sku(), name: Some("a".into()), barcodes: vec![] };
+    desk.change(|books| publish(books, vec![listing]));
+    assert_eq!(desk.sent(1).len(), 2);
+    gateway.taken = Taken { transfer: 1, at_seq: 0, catalogue: 1 };
+    desk.take(&gateway.told());
+    assert_eq!(desk.sent(2), []);
+    desk.take(&copy.hello());
+    desk.downlink.greeted(&topic());
+    assert_eq!(desk.sent(3).len(), 2, "though another has taken it: a recall of nothing");
+    desk.take(&gateway.told());
+    assert_eq!((desk.recalled("back"), desk.sent(100_000)), ((true, 0), vec![]));
+}
+
 fn topic() -> Topic {
     Topic { site: "wh".into(), gateway: "gw".into() }
 }
