@@ -11,18 +11,18 @@ use super::world::{Holder, World};
 impl World {
     pub(crate) fn fault(&mut self) {
         let (gateway, holder) = self.any_holder();
-        match self.dice.below(20) {
+        match self.dice.below(24) {
             0..=4 => self.crash(gateway, holder),
             5..=6 => self.crash_hub(),
             7..=8 => self.disconnect(gateway, holder),
             9..=11 => self.cut(gateway),
             12 => self.jump(gateway),
             13 => self.hub_reconnects(),
-            14 => self.backup(gateway, holder),
-            15..=16 if self.plan.copies => self.put_back(gateway, holder),
-            17 if self.plan.copies => self.copy(gateway, holder),
-            18 if self.plan.losses => self.lose(gateway),
-            _ if self.plan.losses => self.retire(gateway),
+            14..=15 => self.backup(gateway, holder),
+            16..=17 if self.plan.copies => self.put_back(gateway, holder),
+            18 if self.plan.copies => self.copy(gateway, holder),
+            19 if self.plan.losses => self.lose(gateway),
+            20.. if self.plan.losses => self.retire(gateway),
             _ => self.crash(gateway, holder),
         }
     }
@@ -160,11 +160,12 @@ impl World {
         self.hub.keeper.books.iter().any(|book| book.cursor.epoch == epoch)
     }
 
-    /// The office gives up a database that is lost.
+    /// The office gives up a database that is lost, or one that somebody else may have in hands.
     fn retire(&mut self, gateway: usize) {
+        let any = self.dice.one_in(8);
         let one = &self.gateways[gateway];
-        let gone: Vec<_> = one.holders.iter().filter(|holder| holder.gone).collect();
-        let Some(epoch) = self.dice.pick(&gone).map(|holder| holder.database.epoch) else {
+        let given_up: Vec<_> = one.holders.iter().filter(|holder| holder.gone || any).collect();
+        let Some(epoch) = self.dice.pick(&given_up).map(|holder| holder.database.epoch) else {
             return;
         };
         let job = Job::Retire(one.topic.clone(), Some(epoch));
@@ -193,7 +194,7 @@ impl World {
         let is_known = self.is_known(gateway, holder);
         let one = &mut self.gateways[gateway].holders[holder];
         // What was lost may have been stolen only, and come back.
-        if one.gone && !(is_known && self.dice.one_in(20)) {
+        if one.gone && !(is_known && self.dice.one_in(6)) {
             return;
         }
         if one.memory.is_none() {

@@ -32,11 +32,13 @@ mod plan;
 mod reference;
 mod requests;
 mod runner;
+mod tally;
 mod trace;
 mod wire;
 mod world;
 
 use self::bug::Bug;
+use self::world::World;
 
 /// Seeds within which a bug must be found.
 const SEEDS_TO_FIND: u64 = 2_000;
@@ -50,6 +52,22 @@ fn the_promises_hold_for_every_seed() {
 fn the_same_seed_is_the_same_run() {
     for seed in 1..50 {
         assert_eq!(runner::run(seed, None), runner::run(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "how rich the worlds are is worth knowing")]
+fn the_worlds_are_rich() {
+    const WORLDS: u64 = 1_000;
+    let mut happened = [0; tally::NAMES.len()];
+    for seed in 1..=WORLDS {
+        let mut world = World::new(seed, None, false);
+        world.run();
+        happened.iter_mut().zip(world.tally()).for_each(|(times, once)| *times += i32::from(once));
+    }
+    for (name, times) in tally::NAMES.iter().zip(happened) {
+        println!("{times} of {WORLDS}: {name}");
+        assert!(times >= 5, "too few worlds in which {name}");
     }
 }
 

@@ -1,0 +1,53 @@
+//! Whether worlds are rich: what has happened in one that has come to rest.
+
+use stockgate::stock::{Direction, Kind};
+
+use super::world::World;
+
+/// What is to happen in many worlds.
+pub(crate) const NAMES: [&str; 10] = [
+    "entries are booked",
+    "a grant is taken",
+    "a recall gives something back",
+    "a recall gives less than was asked",
+    "a policy is followed",
+    "a copy is fenced",
+    "a copy is not fenced",
+    "what a lost database held is brought back",
+    "entries come too late and are kept aside",
+    "something is pruned",
+];
+
+impl World {
+    /// Which of them happened.
+    pub(crate) fn tally(&self) -> [bool; NAMES.len()] {
+        let keeper = &self.hub.keeper;
+        let of = |direction| {
+            let closed = keeper.transfers.values().filter(|issued| issued.closed);
+            closed.filter(move |issued| issued.transfer.direction == direction)
+        };
+        let asked = |issued: &stockgate::hub::core::Issued| -> i64 {
+            issued.transfer.lines.iter().map(|line| line.quantity.units()).sum()
+        };
+        let returned =
+            |issued: &stockgate::hub::core::Issued| -> i64 { issued.returned.iter().sum() };
+        let named = |name: &str| {
+            of(Direction::Grant).any(|issued| issued.transfer.request_id.as_str().contains(name))
+        };
+        let is_split =
+            |book: &&stockgate::hub::core::Book| self.reference.split.contains(&book.cursor.epoch);
+        let copies = || keeper.books.iter().filter(is_split);
+        [
+            keeper.entries.values().flatten().any(|entry| entry.kind == Kind::Deduct),
+            of(Direction::Grant).next().is_some(),
+            of(Direction::Recall).any(|issued| returned(issued) > 0),
+            of(Direction::Recall).any(|issued| returned(issued) < asked(issued)),
+            named("replenish"),
+            copies().any(|book| !book.is_open() && !book.retired),
+            copies().any(|book| book.is_open()),
+            named("bring-back"),
+            keeper.books.iter().any(|book| book.aside > 0),
+            self.databases().iter().any(|database| database.pruned_seq > 0),
+        ]
+    }
+}
