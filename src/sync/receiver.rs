@@ -93,12 +93,17 @@ fn judge_behind(cursor: &Cursor, behind: &Behind) -> Verdict {
     ))
 }
 
-fn judge_entries(cursor: &Cursor, Entries { entries, .. }: &Entries) -> Verdict {
+/// Entries that are known can be compared only where the books end; copies of one database that
+/// both went on are told apart there, or when the next entries come.
+fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> Verdict {
     let (first, last) = match entries.as_slice() {
         [first, .., last] => (first.seq, last.seq),
         [only] => (only.seq, only.seq),
         [] => return Verdict::Ignore,
     };
+    if last == cursor.acked_seq && checks.chain != cursor.checks.chain {
+        return Verdict::Fence(diverged(last));
+    }
     if last <= cursor.acked_seq {
         return Verdict::Known;
     }

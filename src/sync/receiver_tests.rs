@@ -25,6 +25,13 @@ fn entries_are_judged_by_where_the_books_stand() {
 }
 
 #[test]
+fn known_entries_of_another_ledger_are_told_apart_where_the_books_end() {
+    let books = Cursor { checks: checks(99), ..cursor(10) };
+    assert!(matches!(judge(Some(&books), &[], &entries(OURS, 8, 10)), Verdict::Fence(_)));
+    assert_eq!(judge(Some(&books), &[], &entries(OURS, 8, 9)), Verdict::Known);
+}
+
+#[test]
 fn a_greeting_is_answered_with_the_books_position() {
     assert_eq!(judge(Some(&cursor(10)), &[], &hello(OURS, 10, 10)), Verdict::Resume);
     assert_eq!(judge(Some(&cursor(10)), &[], &hello(OURS, 25, 99)), Verdict::Resume);
