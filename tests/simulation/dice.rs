@@ -26,6 +26,12 @@ impl Dice {
         self.0.u32(..1_000) < cases
     }
 
+    /// How often something goes wrong, in thousandths: often never, else rather seldom than often.
+    pub(crate) fn rate(&mut self, most: u32) -> u32 {
+        let one = self.0.u32(..=most).min(self.0.u32(..=most));
+        if self.one_in(3) { 0 } else { one }
+    }
+
     pub(crate) fn one_in(&mut self, cases: u32) -> bool {
         self.0.u32(..cases) == 0
     }

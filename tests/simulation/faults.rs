@@ -52,8 +52,8 @@ impl World {
         self.trace.note(|| format!("hub.{worker} crashes"));
         self.hub.workers[worker] = None;
         if self.dice.one_in(4) {
-            let hours = self.dice.between(1, 100);
-            self.hub.away_until_ms = self.now_ms + hours * 3_600_000;
+            let minutes = self.dice.between(1, 180);
+            self.hub.away_until_ms = self.now_ms + minutes * 60_000;
         }
     }
 

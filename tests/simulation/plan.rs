@@ -25,17 +25,16 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
-        let wild = dice.between(0, 3) as u32;
         Self {
             gateways: 1 + dice.below(4).min(dice.below(4)),
             workers: 1 + usize::from(dice.one_in(3)),
             skus: 1 + dice.below(4),
             steps: 300 + dice.below(1_200),
-            loss: wild * dice.between(0, 100) as u32,
-            twice: wild * dice.between(0, 60) as u32,
-            damage: wild * dice.between(0, 20) as u32,
-            out_of_order: wild * dice.between(0, 250) as u32,
-            faults: wild * dice.between(0, 30) as u32,
+            loss: dice.rate(300),
+            twice: dice.rate(200),
+            damage: dice.rate(50),
+            out_of_order: dice.rate(800),
+            faults: dice.rate(80),
             copies: dice.one_in(3),
             losses: dice.one_in(2),
             newer_hub: dice.one_in(4),
