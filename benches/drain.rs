@@ -5,9 +5,11 @@
 //! cargo bench --bench drain -- 100000       # another number
 //! ```
 //!
-//! Gateway, Mosquitto, hub (SQLite) and a terminal that deducts one at a time share the machine.
-//! Before the hub comes, the same terminal deducts from the same gateway; the ratio of the
-//! medians is what draining costs it. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN` name other programs.
+//! Gateway, Mosquitto, hub and a terminal that deducts one at a time share the processors. In
+//! turns the hub is stopped and goes on; the same terminal deducts all the time, and the median of
+//! the ratios of two rounds side by side is what draining costs it. The hub keeps its SQLite books
+//! in memory (`/dev/shm`), as its disk would be another. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN`
+//! name other programs.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -27,7 +29,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use load::client::Load;
-use load::figures::Figures;
+use load::figures::{Figures, median};
 use load::gateway::{Gateway, Prefilled, temp_dir};
 use load::requests::Ids;
 use load::served::{Served, free_port};
@@ -37,7 +39,6 @@ use load::zipf::Zipf;
 const SKUS: usize = 4_000;
 const ENTRIES: u64 = 1_000_000;
 const ROUND: Duration = Duration::from_secs(2);
-const ROUNDS_ALONE: usize = 3;
 
 fn main() {
     let entries = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(ENTRIES);
@@ -49,33 +50,33 @@ fn main() {
     let meter = Meter::to(broker.port);
     let gateway = prefilled.start_with(&link(meter.port));
     let deduct = || gateway.run(&load, &WebSocket);
-    let alone: Vec<Figures> = (0..ROUNDS_ALONE).map(|_| deduct()).collect();
+    let before_kb = gateway.served.resident_kb();
 
-    let (before_kb, mut most_kb) = (gateway.served.resident_kb(), 0);
-    let mut meanwhile = Vec::new();
-    let _hub = hub(dir.path(), broker.port);
-    let (began, bytes) = (Instant::now(), meter.bytes());
-    let first = acked(&gateway);
+    let books = tempfile::tempdir_in("/dev/shm").unwrap();
+    let hub = hub(books.path(), broker.port);
+    let (mut alone, mut meanwhile) = (Vec::new(), Vec::new());
+    let (mut most_kb, mut spent) = (before_kb, Duration::ZERO);
+    let (bytes, first) = (meter.bytes(), acked(&gateway));
     while acked(&gateway) < entries {
+        let began = Instant::now();
         meanwhile.push(deduct());
+        spent += began.elapsed();
         most_kb = most_kb.max(gateway.served.resident_kb());
+        hub.signal("STOP");
+        alone.push(deduct());
+        hub.signal("CONT");
     }
-    let (seconds, drained) = (began.elapsed().as_secs_f64(), (acked(&gateway) - first) as f64);
-
-    let (alone, meanwhile) = (Figures::medians(&alone), Figures::medians(&meanwhile));
+    let drained = (acked(&gateway) - first) as f64;
+    let ratios = meanwhile.iter().zip(&alone).map(|(busy, quiet)| busy.p50_ms / quiet.p50_ms);
     println!("entries drained               {drained}");
-    println!("a second                      {:.0}", drained / seconds);
+    println!("a second                      {:.0}", drained / spent.as_secs_f64());
     println!("bytes an entry, MQTT and all  {:.1}", (meter.bytes() - bytes) as f64 / drained);
     println!("resident, before and at most  {before_kb} kB, {most_kb} kB");
-    println!(
-        "a deduction before            p50 {:.2} ms, p99 {:.2} ms",
-        alone.p50_ms, alone.p99_ms
-    );
-    println!(
-        "a deduction meanwhile         p50 {:.2} ms, p99 {:.2} ms",
-        meanwhile.p50_ms, meanwhile.p99_ms
-    );
-    println!("ratio of the medians          {:.2}", meanwhile.p50_ms / alone.p50_ms);
+    println!("ratio of the medians          {:.2}, of {} pairs", median(ratios), alone.len());
+    for (name, rounds) in [("while it drains", &meanwhile), ("with the hub stopped", &alone)] {
+        let Figures { p50_ms, p99_ms, .. } = Figures::medians(rounds);
+        println!("a deduction {name:<20} p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms");
+    }
 }
 
 fn link(port: u16) -> String {

@@ -48,7 +48,8 @@ impl Served {
         number_in(&format!("/proc/{}/status", self.process.id()), "VmRSS:").unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends the server a signal.
+    pub fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
         let _ = Command::new("kill").args(["-s", name, &id]).status();
     }
