@@ -98,10 +98,12 @@ fn from_sql(error: rusqlite::types::FromSqlError) -> rusqlite::Error {
     error.into()
 }
 
+/// Looked up one by one. `SELECT min(n), max(n)` would read the whole table.
+const ENDS: &str = "SELECT (SELECT min(n) FROM ledger), (SELECT max(n) FROM ledger)";
+
 /// The number of the last fact of the first row that reaches behind this position.
 pub(super) fn n_behind(db: &Connection, seq: Seq) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT min(n), max(n) FROM ledger";
-    let ends = db.prepare_cached(sql)?.query_row([], |row| {
+    let ends = db.prepare_cached(ENDS)?.query_row([], |row| {
         Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
     })?;
     let Some((mut low, mut high)) = ends else {
@@ -202,5 +204,20 @@ impl LedgerReader {
         let read =
             move || read_ledger(&db.lock().unwrap_or_else(PoisonError::into_inner), after, limit);
         tokio::task::spawn_blocking(read).await.expect("reading does not panic")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_ledger_are_found_without_reading_it() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE ledger (n INTEGER PRIMARY KEY, seq, chunk)").unwrap();
+        let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {ENDS}")).unwrap();
+        let steps = plan.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        assert_eq!(steps.iter().filter(|step| *step == "SEARCH ledger").count(), 2, "{steps:?}");
     }
 }
