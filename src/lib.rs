@@ -33,11 +33,12 @@
 //!
 //! # The parts
 //!
-//! [`stock`], [`sync::uplink`] and [`sync::receiver`] are pure: values in, values out, the time
+//! [`stock`], [`barcode`], [`sync::uplink`] and [`sync::receiver`] are pure: values in, values out, the time
 //! is an argument. Everything else is a shell around them. [`gateway`] puts a gateway together,
 //! `hub` a hub, [`cli`] is the command line, [`config`] reads configuration, [`limits`] holds
 //! every bound, [`clock`] alone reads the clocks.
 
+pub mod barcode;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -120,6 +120,8 @@ pub const TRANSFER_LINES_MAX: usize = 250;
 pub const CATALOGUE_LISTINGS_MAX: usize = 500;
 /// Bytes in a name in the catalogue.
 pub const CATALOGUE_NAME_BYTES_MAX: usize = 200;
+/// Bytes in a scanned code.
+pub const CODE_BYTES_MAX: usize = 256;
 /// Barcodes of one SKU.
 pub const CATALOGUE_BARCODES_MAX: usize = 16;
 /// SKUs of which the stock is listed when looking for a difference, and that are reported.

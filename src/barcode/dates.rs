@@ -1,0 +1,58 @@
+//! Dates of two digits each.
+
+use std::fmt;
+
+use super::gtin::are_digits;
+
+/// A day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date {
+    /// With the century.
+    pub year: u16,
+    /// From 1.
+    pub month: u8,
+    /// From 1.
+    pub day: u8,
+}
+
+impl Date {
+    /// Reads `YYMMDD`, where a day of 00 is the last one of the month. The century is the one
+    /// that brings the year within 50 of the current one, by the GS1 General Specifications.
+    pub(super) fn read(yymmdd: &str, current_year: u16) -> Option<Self> {
+        let part = |from: usize| -> Option<u8> { yymmdd.get(from..from + 2)?.parse().ok() };
+        let (yy, month, day) = (part(0)?, part(2)?, part(4)?);
+        let year = year_near(yy, current_year);
+        let last = last_day(year, month).filter(|_| are_digits(yymmdd))?;
+        let day = if day == 0 { last } else { day };
+        (day <= last).then_some(Self { year, month, day })
+    }
+}
+
+impl fmt::Display for Date {
+    /// `2026-01-31`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+fn year_near(yy: u8, current_year: u16) -> u16 {
+    let (yy, current) = (u16::from(yy), current_year % 100);
+    let year = current_year - current + yy;
+    if yy >= current + 51 {
+        year - 100
+    } else if yy + 50 <= current {
+        year + 100
+    } else {
+        year
+    }
+}
+
+fn last_day(year: u16, month: u8) -> Option<u8> {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
+        4 | 6 | 9 | 11 => Some(30),
+        2 => Some(if is_leap { 29 } else { 28 }),
+        _ => None,
+    }
+}

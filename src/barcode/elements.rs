@@ -1,0 +1,114 @@
+//! Element strings: application identifiers, each with its value.
+
+use super::CodeError;
+use super::ais::{Value, row_of};
+use super::dates::Date;
+use super::gtin::{are_digits, verify};
+
+/// What stands for the separator FNC1 in what a scanner sends.
+pub const FNC1: char = '\u{1d}';
+
+/// One element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element<'a> {
+    /// The application identifier: 2 to 4 digits.
+    pub ai: &'a str,
+    /// Checked against its definition, as far as that says characters, length and check digit.
+    pub value: &'a str,
+}
+
+impl Element<'_> {
+    pub(super) fn date(&self, current_year: u16) -> Result<Date, CodeError> {
+        Date::read(self.value, current_year).ok_or_else(|| self.wrong("is no date"))
+    }
+
+    pub(super) fn count(&self) -> Result<u64, CodeError> {
+        let count = self.value.parse().ok().filter(|&count| count > 0);
+        count.ok_or_else(|| self.wrong("is no count"))
+    }
+
+    fn wrong(&self, why: &'static str) -> CodeError {
+        CodeError::Element { ai: self.ai.to_owned(), value: self.value.to_owned(), why }
+    }
+
+    fn check(self, value: Value) -> Result<Self, CodeError> {
+        let length = self.value.len();
+        let is_printable = self.value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let has_digits = are_digits(self.value);
+        match value {
+            Value::Digits(digits) | Value::Checked(digits) if length != digits => {
+                return Err(self.wrong("is too short or too long"));
+            }
+            Value::Date if length != 6 => return Err(self.wrong("is no date")),
+            Value::Number(most) | Value::Text(most) if length == 0 || length > most => {
+                return Err(self.wrong("is empty or too long"));
+            }
+            Value::Text(_) if !is_printable => return Err(self.wrong("has other characters")),
+            Value::Text(_) => {}
+            Value::Digits(_) | Value::Checked(_) | Value::Date | Value::Number(_)
+                if !has_digits =>
+            {
+                return Err(self.wrong("must be digits"));
+            }
+            Value::Checked(_) => verify(self.value, &format!("AI {}", self.ai))?,
+            Value::Digits(_) | Value::Date | Value::Number(_) => {}
+        }
+        Ok(self)
+    }
+}
+
+/// Splits a code into its elements: with separators as a scanner sends it, or with parentheses
+/// as it is printed for people.
+///
+/// # Errors
+/// Names the element that is against its definition, or the place where none begins.
+pub fn elements(text: &str) -> Result<Vec<Element<'_>>, CodeError> {
+    let mut found = Vec::new();
+    let is_printed = text.starts_with('(');
+    let next = if is_printed { next_printed } else { next_sent };
+    let mut rest = text.trim_start_matches(FNC1);
+    while !rest.is_empty() {
+        let (element, value, behind) =
+            next(rest).ok_or_else(|| CodeError::NoElement(rest.to_owned()))?;
+        found.push(element.check(value)?);
+        rest = behind;
+    }
+    match found.is_empty() {
+        true => Err(CodeError::NoElement(text.to_owned())),
+        false => Ok(found),
+    }
+}
+
+/// An element, what it should be, and what is behind it.
+type Next<'a> = (Element<'a>, Value, &'a str);
+
+fn next_sent(text: &str) -> Option<Next<'_>> {
+    let row = row_of(text)?;
+    let (ai, behind) = text.split_at_checked(row.digits)?;
+    let to_separator = behind.find(FNC1).unwrap_or(behind.len());
+    let length = match row.value {
+        Value::Digits(digits) | Value::Checked(digits) => digits.min(to_separator),
+        Value::Date => 6.min(to_separator),
+        Value::Number(_) | Value::Text(_) => to_separator,
+    };
+    let (value, behind) = behind.split_at_checked(length)?;
+    are_digits(ai).then_some((Element { ai, value }, row.value, behind.trim_start_matches(FNC1)))
+}
+
+fn next_printed(text: &str) -> Option<Next<'_>> {
+    let (ai, value, behind) = printed_ai(text)?;
+    // A value may have parentheses of its own.
+    let ends = behind.match_indices('(').map(|(at, _)| at);
+    let end = ends.into_iter().find(|&at| printed_ai(&behind[at..]).is_some());
+    let (text, behind) = behind.split_at(end.unwrap_or(behind.len()));
+    Some((Element { ai, value: text }, value, behind))
+}
+
+/// `(01)`, what should stand behind it, and what stands there.
+fn printed_ai(text: &str) -> Option<(&str, Value, &str)> {
+    let inside = text.strip_prefix('(')?;
+    let row = row_of(inside)?;
+    let (ai, behind) = inside.split_at_checked(row.digits)?;
+    let behind = behind.strip_prefix(')')?;
+    are_digits(ai).then_some((ai, row.value, behind))
+}

@@ -1,0 +1,113 @@
+//! Numbers of trade items.
+
+use std::fmt;
+
+use super::{CodeError, Format};
+
+/// The digit that makes a sum of the others, weighted 3 and 1 from the right, a multiple of ten.
+/// `digits` are ASCII digits without it.
+pub fn check_digit(digits: &[u8]) -> u8 {
+    let weights = [3, 1].iter().cycle();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .zip(weights)
+        .map(|(digit, weight)| u32::from(digit & 15) * weight)
+        .sum();
+    u8::try_from((10 - sum % 10) % 10).expect("a digit")
+}
+
+/// Checks the last of these ASCII digits.
+///
+/// # Errors
+/// If it is not what the others give.
+pub(super) fn verify(digits: &str, what: &str) -> Result<(), CodeError> {
+    let (last, others) = digits.as_bytes().split_last().expect("digits were asked for");
+    let (expected, found) = (check_digit(others), last - b'0');
+    if expected == found {
+        return Ok(());
+    }
+    Err(CodeError::CheckDigit { what: what.to_owned(), digits: digits.to_owned(), expected, found })
+}
+
+pub(super) fn are_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A GTIN. One with 8, 12 or 13 digits is the one with 14 that has zeros in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gtin(u64);
+
+impl Gtin {
+    /// Reads 8, 12, 13 or 14 digits; `None` if these are others.
+    ///
+    /// # Errors
+    /// If the check digit is wrong.
+    pub fn read(text: &str) -> Result<Option<(Format, Self)>, CodeError> {
+        let format = match text.len() {
+            8 => Format::Ean8,
+            12 => Format::UpcA,
+            13 => Format::Ean13,
+            14 => Format::Itf14,
+            _ => return Ok(None),
+        };
+        let Some(gtin) = Self::of_digits(text) else {
+            return Ok(None);
+        };
+        let upc_e = upc_a_of(text).filter(|upc_a| verify(upc_a, "").is_ok());
+        let upc_e = upc_e.and_then(|upc_a| Self::of_digits(&upc_a));
+        match (verify(text, name_of(format)), upc_e) {
+            // No GTIN-8 begins with a zero.
+            (Ok(()), Some(upc_a)) if text.starts_with('0') => Ok(Some((Format::UpcE, upc_a))),
+            (Ok(()), _) => Ok(Some((format, gtin))),
+            (Err(_), Some(upc_a)) => Ok(Some((Format::UpcE, upc_a))),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Digits whose check digit is known to be right.
+    pub(super) fn of_digits(digits: &str) -> Option<Self> {
+        if are_digits(digits) { digits.parse().ok().map(Self) } else { None }
+    }
+
+    /// It written with 14, 13, 12 and 8 digits, as far as it can be.
+    pub fn spellings(self) -> Vec<String> {
+        let digits = self.to_string();
+        let can_be = |length: &usize| self.0 < 10_u64.pow(u32::try_from(*length).expect("small"));
+        let spelt = [14, 13, 12, 8].into_iter().filter(can_be);
+        spelt.map(|length| digits[14 - length..].to_owned()).collect()
+    }
+}
+
+impl fmt::Display for Gtin {
+    /// With 14 digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:014}", self.0)
+    }
+}
+
+fn name_of(format: Format) -> &'static str {
+    match format {
+        Format::Ean8 => "EAN-8",
+        Format::Ean13 => "EAN-13",
+        Format::UpcA => "UPC-A",
+        Format::UpcE => "UPC-E",
+        Format::Itf14 => "ITF-14",
+        Format::Gs1 | Format::Text => "GTIN",
+    }
+}
+
+/// The 12 digits for which 8 stand if they are UPC-E.
+fn upc_a_of(text: &str) -> Option<String> {
+    if text.len() != 8 || !(text.starts_with('0') || text.starts_with('1')) {
+        return None;
+    }
+    let (system, d, check) = (&text[..1], &text[1..7], &text[7..]);
+    let middle = match d.as_bytes()[5] {
+        b'0'..=b'2' => format!("{}{}0000{}", &d[..2], &d[5..], &d[2..5]),
+        b'3' => format!("{}00000{}", &d[..3], &d[3..5]),
+        b'4' => format!("{}00000{}", &d[..4], &d[4..5]),
+        _ => format!("{}0000{}", &d[..5], &d[5..]),
+    };
+    Some(format!("{system}{middle}{check}"))
+}

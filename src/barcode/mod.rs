@@ -1,0 +1,213 @@
+//! What is printed on goods: EAN, UPC and ITF-14 numbers, and GS1 element strings.
+//!
+//! Pure: a scanned text in, what it says out. Which SKU it stands for, the catalogue knows.
+
+mod ais;
+mod dates;
+mod elements;
+mod gtin;
+
+use crate::limits::CODE_BYTES_MAX;
+
+pub use self::dates::Date;
+pub use self::elements::{Element, FNC1, elements};
+pub use self::gtin::{Gtin, check_digit};
+
+/// How a code is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// 8 digits.
+    Ean8,
+    /// 13 digits.
+    Ean13,
+    /// 12 digits.
+    UpcA,
+    /// 8 digits that stand for 12.
+    UpcE,
+    /// 14 digits, as ITF-14 has them.
+    Itf14,
+    /// An element string, as in GS1-128, GS1 DataMatrix, GS1 QR and GS1 DataBar.
+    Gs1,
+    /// Anything else.
+    Text,
+}
+
+impl Format {
+    /// Its name towards terminals.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ean8 => "ean8",
+            Self::Ean13 => "ean13",
+            Self::UpcA => "upca",
+            Self::UpcE => "upce",
+            Self::Itf14 => "itf14",
+            Self::Gs1 => "gs1",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// What a code says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// How it is written.
+    pub format: Format,
+    /// The trade item, or the one that the parcel contains.
+    pub gtin: Option<Gtin>,
+    /// Units: of the trade item (AI 30), or in the parcel (AI 37).
+    pub quantity: Option<u64>,
+    /// Batch or lot (AI 10).
+    pub batch: Option<String>,
+    /// Serial number (AI 21).
+    pub serial: Option<String>,
+    /// Use by (AI 17).
+    pub expiry: Option<Date>,
+}
+
+impl Reading {
+    /// Of a code that says nothing but itself.
+    pub fn text() -> Self {
+        Self::plain(Format::Text, None)
+    }
+
+    fn plain(format: Format, gtin: Option<Gtin>) -> Self {
+        Self { format, gtin, quantity: None, batch: None, serial: None, expiry: None }
+    }
+}
+
+/// Why a code that should be one cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// Nothing there.
+    #[error("the code is empty; scan it again")]
+    Empty,
+    /// Longer than any.
+    #[error("the code has {0} bytes, at most {CODE_BYTES_MAX} are taken")]
+    TooLong(usize),
+    /// Misread or misprinted.
+    #[error(
+        "the check digit of {digits} ({what}) should be {expected}, but is {found}; scan it again or type the SKU"
+    )]
+    CheckDigit {
+        /// Of which code or element.
+        what: String,
+        /// All its digits.
+        digits: String,
+        /// What the others give.
+        expected: u8,
+        /// What stands there.
+        found: u8,
+    },
+    /// A label announces digits, and there are others, or not as many.
+    #[error("{0:?} has not the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU")]
+    NoGtin(String),
+    /// Where an element should begin, there is none.
+    #[error("no GS1 application identifier begins at {0:?}; scan it again or type the SKU")]
+    NoElement(String),
+    /// An element that is against its definition.
+    #[error("({ai}){value}: {why}; scan it again or type the SKU")]
+    Element {
+        /// The application identifier.
+        ai: String,
+        /// What stands behind it.
+        value: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// Reads a code as a scanner sends it, with or without a symbology identifier (`]C1` and the
+/// like), or as it is printed for people, with parentheses. `year` is the current one, by which
+/// two digits of a year are understood.
+///
+/// # Errors
+/// If it is marked as a number of trade items, looks like one, or is marked as an element string,
+/// and is not sound.
+pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
+    match code.len() {
+        0 => return Err(CodeError::Empty),
+        length if length > CODE_BYTES_MAX => return Err(CodeError::TooLong(length)),
+        _ => {}
+    }
+    let (label, text) = split_label(code);
+    match label {
+        // GS1-128, GS1 DataBar, GS1 DataMatrix, GS1 QR, GS1 DotCode.
+        Some("C1" | "e0" | "d2" | "Q3" | "J1") => element_string(text, year),
+        // An add-on of two or five digits follows the number.
+        Some("E3") => trade_item(text.get(..13).unwrap_or(text)),
+        Some(label) if label.starts_with('E') => trade_item(text),
+        _ if text.contains(FNC1) => element_string(text, year),
+        _ => unlabelled(text, year),
+    }
+}
+
+/// The text of a code without the symbology identifier in front of it.
+pub fn content(code: &str) -> &str {
+    split_label(code).1
+}
+
+/// Codes that stand for the same goods have the same name: the GTIN with 14 digits, or the code
+/// itself.
+pub fn canonical(code: &str) -> String {
+    match Gtin::read(code) {
+        Ok(Some((_, gtin))) => gtin.to_string(),
+        Ok(None) | Err(_) => code.to_owned(),
+    }
+}
+
+/// `]`, a letter for the symbology and a character for its variant, by ISO/IEC 15424.
+fn split_label(code: &str) -> (Option<&str>, &str) {
+    let is_label = |label: &str| {
+        let label = label.as_bytes();
+        label[0] == b']' && label[1].is_ascii_alphabetic() && label[2].is_ascii_alphanumeric()
+    };
+    match code.split_at_checked(3) {
+        Some((label, text)) if is_label(label) && !text.is_empty() => (Some(&label[1..]), text),
+        Some(_) | None => (None, code),
+    }
+}
+
+fn trade_item(text: &str) -> Result<Reading, CodeError> {
+    let (format, gtin) = Gtin::read(text)?.ok_or_else(|| CodeError::NoGtin(text.to_owned()))?;
+    Ok(Reading::plain(format, Some(gtin)))
+}
+
+/// What nothing is said of is a number of trade items, or begins like an element string of which
+/// every check holds, or is any text.
+fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
+    if let Some((format, gtin)) = Gtin::read(text)? {
+        return Ok(Reading::plain(format, Some(gtin)));
+    }
+    let is_printed = text.starts_with('(');
+    let begins_checked = ["00", "01", "02"].iter().any(|ai| text.starts_with(ai));
+    if (is_printed || begins_checked)
+        && let Ok(reading) = element_string(text, year)
+    {
+        return Ok(reading);
+    }
+    Ok(Reading::text())
+}
+
+fn element_string(text: &str, year: u16) -> Result<Reading, CodeError> {
+    let mut reading = Reading::plain(Format::Gs1, None);
+    for element in elements(text)? {
+        let Element { ai, value } = element;
+        match ai {
+            // The content of a parcel is meant, where both stand.
+            "01" if reading.gtin.is_none() => reading.gtin = Gtin::of_digits(value),
+            "02" => reading.gtin = Gtin::of_digits(value),
+            "10" => reading.batch = Some(value.to_owned()),
+            "21" => reading.serial = Some(value.to_owned()),
+            "30" | "37" => reading.quantity = Some(element.count()?),
+            // A day of 00 is the last one of the month.
+            "11" | "12" | "13" | "15" | "16" => drop(element.date(year)?),
+            "17" => reading.expiry = Some(element.date(year)?),
+            _ => {}
+        }
+    }
+    Ok(reading)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,320 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const YEAR: u16 = 2026;
+
+#[test]
+fn numbers_of_trade_items_are_told_apart_by_their_length() {
+    for (code, format, gtin) in [
+        ("96385074", Format::Ean8, "00000096385074"),
+        ("4006381333931", Format::Ean13, "04006381333931"),
+        ("036000291452", Format::UpcA, "00036000291452"),
+        ("0036000291452", Format::Ean13, "00036000291452"),
+        ("30712345000010", Format::Itf14, "30712345000010"),
+        ("]E04006381333931", Format::Ean13, "04006381333931"),
+        ("]E0036000291452", Format::UpcA, "00036000291452"),
+        ("]E496385074", Format::Ean8, "00000096385074"),
+        ("]E3978020137962412345", Format::Ean13, "09780201379624"),
+        ("]I130712345000010", Format::Itf14, "30712345000010"),
+    ] {
+        let reading = read(code, YEAR).unwrap();
+        assert_eq!((reading.format, gtin_of(&reading).as_str()), (format, gtin), "{code}");
+    }
+}
+
+#[test]
+fn upc_e_stands_for_twelve_digits() {
+    for (short, long) in [
+        ("01234565", "012345000065"),
+        ("04963406", "049000006346"),
+        ("01234531", "012300000451"),
+        ("01264904", "012000006494"),
+        ("04124498", "041244000098"),
+    ] {
+        let reading = read(short, YEAR).unwrap();
+        assert_eq!(reading.format, Format::UpcE, "{short}");
+        assert_eq!(reading.gtin, read(long, YEAR).unwrap().gtin, "{short}");
+    }
+}
+
+#[test]
+fn a_broken_check_digit_is_named_with_the_right_one() {
+    for (code, what, expected, found) in [
+        ("4006381333932", "EAN-13", 1, 2),
+        ("036000291459", "UPC-A", 2, 9),
+        ("96385070", "EAN-8", 4, 0),
+        ("30712345000011", "ITF-14", 0, 1),
+        ("]C10104006381333932", "AI 01", 1, 2),
+        ("(00)340123450000000011", "AI 00", 7, 1),
+        ("]C14144006381333932", "AI 414", 1, 2),
+    ] {
+        let read = if code.starts_with('(') {
+            elements(code).map(drop)
+        } else {
+            read(code, YEAR).map(drop)
+        };
+        let Err(CodeError::CheckDigit { what: named, expected: right, found: wrong, .. }) = read
+        else {
+            panic!("{code} was read");
+        };
+        assert_eq!((named.as_str(), right, wrong), (what, expected, found), "{code}");
+    }
+    let message = read("4006381333932", YEAR).unwrap_err().to_string();
+    assert!(message.contains("should be 1, but is 2"), "{message}");
+}
+
+#[test]
+fn an_element_string_is_read_however_it_is_sent() {
+    let bare = "0104006381333931172612003712\u{1d}10AB-1\u{1d}21S/7";
+    let printed = "(01)04006381333931(17)261200(37)12(10)AB-1(21)S/7";
+    let labelled = ["", "\u{1d}", "]C1", "]d2", "]e0", "]Q3", "]J1", "]d2\u{1d}", "]C0\u{1d}"];
+    let sent = labelled.map(|label| format!("{label}{bare}"));
+    let sent = sent.into_iter().chain([printed.to_owned(), format!("{bare}\u{1d}")]);
+    for code in sent {
+        let reading = read(&code, YEAR).unwrap();
+        let expected = Reading {
+            format: Format::Gs1,
+            gtin: read("4006381333931", YEAR).unwrap().gtin,
+            quantity: Some(12),
+            batch: Some("AB-1".into()),
+            serial: Some("S/7".into()),
+            expiry: Some(Date { year: 2026, month: 12, day: 31 }),
+        };
+        assert_eq!(reading, expected, "{code:?}");
+    }
+}
+
+#[test]
+fn the_content_of_a_parcel_is_what_it_stands_for() {
+    let reading = read("]C10034012345000000001702040063813339313748", YEAR).unwrap();
+    assert_eq!((gtin_of(&reading).as_str(), reading.quantity), ("04006381333931", Some(48)));
+}
+
+#[test]
+fn measures_and_dates_are_skipped_by_their_length() {
+    let code = "]C101900123456789083103001750151004002002412400638133393130250\u{1d}21X";
+    let split: Vec<_> =
+        elements(content(code)).unwrap().iter().map(|each| (each.ai, each.value)).collect();
+    assert_eq!(
+        split,
+        [
+            ("01", "90012345678908"),
+            ("3103", "001750"),
+            ("15", "100400"),
+            ("20", "02"),
+            ("412", "4006381333931"),
+            ("30", "250"),
+            ("21", "X"),
+        ]
+    );
+    assert_eq!(read(code, YEAR).unwrap().quantity, Some(250));
+}
+
+#[test]
+fn what_is_against_its_definition_is_named() {
+    for (code, why) in [
+        ("]C1010400638133393", "(01)0400638133393: is too short"),
+        ("]C110", "(10): is empty"),
+        ("]C110123456789012345678901", "too long"),
+        ("]C117261301", "(17)261301: is no date"),
+        ("]C117260231", "(17)260231: is no date"),
+        ("]C11726", "(17)26: is no date"),
+        ("]C137A", "(37)A: must be digits"),
+        ("]C13700", "(37)00: is no count"),
+        ("]C110a\u{7f}", "other characters"),
+        ("]C105", "begins at \"05\""),
+        ("]C1", "12"),
+        ("10X\u{1d}", ""),
+        ("]d2", ""),
+        ("]E0", ""),
+        ("]E01234", "has not the 8"),
+        ("]C1310", "begins at"),
+        ("]C131030", "(3103)0: is too short"),
+        ("\u{1d}", "begins at"),
+        ("", "empty"),
+    ] {
+        // A label alone is a text.
+        let Err(error) = read(code, YEAR) else {
+            assert!(code.len() <= 4, "{code:?} was read");
+            continue;
+        };
+        assert!(error.to_string().contains(why), "{code:?}: {error}");
+    }
+    assert_eq!(read(&"1".repeat(257), YEAR), Err(CodeError::TooLong(257)));
+}
+
+#[test]
+fn any_other_text_is_a_text() {
+    for code in ["85123A", "]", "]x", "]C0ABC", "1", "(", "(x)", "0104006381333932", "0053611912"] {
+        let reading = read(code, YEAR).unwrap();
+        assert_eq!((reading.format, reading.gtin), (Format::Text, None), "{code}");
+    }
+    assert_eq!(content("]C0ABC"), "ABC");
+}
+
+#[test]
+fn two_digits_of_a_year_are_near_the_current_one() {
+    for (yymmdd, current, date) in [
+        ("260131", 2026, "2026-01-31"),
+        ("760131", 2026, "2076-01-31"),
+        ("770131", 2026, "1977-01-31"),
+        ("010101", 2080, "2101-01-01"),
+        ("280200", 2026, "2028-02-29"),
+        ("270200", 2026, "2027-02-28"),
+    ] {
+        assert_eq!(Date::read(yymmdd, current).unwrap().to_string(), date, "{yymmdd}");
+    }
+    for wrong in ["260001", "261301", "260431", "+1+1+1", "26013", ""] {
+        assert_eq!(Date::read(wrong, 2026), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_gtin_is_spelt_with_as_many_digits_as_it_can_be() {
+    let spellings = |code: &str| read(code, YEAR).unwrap().gtin.unwrap().spellings();
+    assert_eq!(spellings("036000291452"), ["00036000291452", "0036000291452", "036000291452"]);
+    assert_eq!(spellings("96385074").last().unwrap(), "96385074");
+    assert_eq!(spellings("30712345000010"), ["30712345000010"]);
+}
+
+/// What ZXing reads in photographs of real goods; how many of each kind are taken for what. Eight
+/// printed element strings are against the definition of a price, or of a parenthesis.
+#[test]
+fn codes_from_photographs_are_read() {
+    let mut found: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for row in csv::Reader::from_path(zxing_file()).unwrap().into_records() {
+        let row = row.unwrap();
+        let what = match read(&row[1], YEAR) {
+            Ok(reading) => reading.format.as_str(),
+            Err(CodeError::CheckDigit { .. }) => "a broken check digit",
+            Err(error) => panic!("{row:?}: {error}"),
+        };
+        *found.entry((row[0].to_owned(), what)).or_default() += 1;
+    }
+    let expected = [
+        (("code128", "a broken check digit"), 2),
+        (("code128", "ean8"), 1),
+        (("code128", "itf14"), 1),
+        (("code128", "text"), 14),
+        (("code128", "upce"), 1),
+        (("ean13", "ean13"), 45),
+        (("ean8", "ean8"), 7),
+        (("itf", "itf14"), 2),
+        (("itf", "text"), 6),
+        (("rss14", "itf14"), 7),
+        (("rssexpanded", "gs1"), 80),
+        (("rssexpanded", "text"), 4),
+        (("rssexpandedstacked", "gs1"), 63),
+        (("rssexpandedstacked", "text"), 4),
+        (("upca", "upca"), 37),
+        (("upce", "upce"), 8),
+    ];
+    let expected = expected.map(|((kind, what), count)| ((kind.to_owned(), what), count));
+    assert_eq!(found, BTreeMap::from(expected));
+}
+
+/// The file is not part of the project.
+fn zxing_file() -> PathBuf {
+    const NAME: &str = "zxing-barcode-strings.csv";
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let directory = std::env::var("STOCKGATE_DATA").unwrap_or_else(|_| beside.into());
+    let path = PathBuf::from(directory).join(NAME);
+    assert!(
+        path.exists(),
+        "{} is not there. It has the columns symbology and text: what ZXing's test set of \
+         photographs (github.com/zxing/zxing, core/src/test/resources/blackbox, Apache-2.0) is \
+         expected to say; put it there, or name its directory in STOCKGATE_DATA",
+        path.display()
+    );
+    path
+}
+
+fn gtin_of(reading: &Reading) -> String {
+    reading.gtin.unwrap().to_string()
+}
+
+/// An element that is sound.
+fn element() -> impl Strategy<Value = (String, String)> {
+    let digits =
+        |most: usize| proptest::string::string_regex(&format!("[0-9]{{1,{most}}}")).unwrap();
+    let exactly = |n: usize| proptest::string::string_regex(&format!("[0-9]{{{n}}}")).unwrap();
+    let text =
+        |most: usize| proptest::string::string_regex(&format!("[!-'*-~]{{1,{most}}}")).unwrap();
+    let checked = |n: usize| {
+        exactly(n - 1).prop_map(|value| format!("{value}{}", check_digit(value.as_bytes())))
+    };
+    let named =
+        |ais: &'static [&'static str]| proptest::sample::select(ais).prop_map(str::to_owned);
+    prop_oneof![
+        (named(&["00"]), checked(18)),
+        (named(&["01", "02"]), checked(14)),
+        (named(&["410", "414"]), checked(13)),
+        (named(&["3100", "3103", "3201"]), exactly(6)),
+        (named(&["10", "21"]), text(20)),
+        (named(&["240", "400"]), text(30)),
+        (named(&["8200", "91"]), text(70)),
+        (named(&["30", "37"]), digits(7).prop_map(|count| format!("1{count}"))),
+        (named(&["11", "15", "17"]), Just("260229".to_owned())),
+    ]
+}
+
+/// As an encoder does: a separator behind each value that has no predefined length.
+fn sent(elements: &[(String, String)]) -> String {
+    let mut code = String::new();
+    for (ai, value) in elements {
+        code += ai;
+        code += value;
+        let row = super::ais::row_of(ai).unwrap();
+        if matches!(row.value, super::ais::Value::Number(_) | super::ais::Value::Text(_)) {
+            code.push(FNC1);
+        }
+    }
+    code
+}
+
+proptest! {
+    #[test]
+    fn nothing_makes_reading_panic(code in any::<String>(), year in 100_u16..10_000) {
+        let _ = read(&code, year);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_code_makes_reading_panic(
+        code in "(\\]C1|\\]d2|\\]E0|\\]E3|\\(01\\)|01)?[0-9()\u{1d}Aé]{0,40}",
+        year in 100_u16..10_000,
+    ) {
+        let _ = read(&code, year);
+    }
+
+    #[test]
+    fn elements_are_read_as_they_were_written(written in prop::collection::vec(element(), 1..6)) {
+        let printed: String = written.iter().map(|(ai, value)| format!("({ai}){value}")).collect();
+        for code in [sent(&written), printed] {
+            let read: Vec<_> = elements(&code).unwrap().iter()
+                .map(|each| (each.ai.to_owned(), each.value.to_owned())).collect();
+            prop_assert_eq!(&read, &written);
+        }
+    }
+
+    #[test]
+    fn a_wrong_digit_is_noticed(digits in "[0-9]{12}", at in 0_usize..13, by in 1_u8..10) {
+        let mut code = format!("{digits}{}", check_digit(digits.as_bytes())).into_bytes();
+        code[at] = b'0' + (code[at] - b'0' + by) % 10;
+        let code = String::from_utf8(code).unwrap();
+        prop_assert!(read(&code, YEAR).is_err());
+    }
+
+    #[test]
+    fn every_spelling_of_a_gtin_is_the_same(digits in "0[0-9]{10,12}") {
+        let code = format!("{digits}{}", check_digit(digits.as_bytes()));
+        let gtin = read(&code, YEAR).unwrap().gtin.unwrap();
+        for spelling in gtin.spellings().iter().filter(|spelling| spelling.len() > 8) {
+            prop_assert_eq!(read(spelling, YEAR).unwrap().gtin, Some(gtin));
+            prop_assert_eq!(canonical(spelling), gtin.to_string());
+        }
+    }
+}
