@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, params};
 
 use super::chunk::{LedgerPart, Packer};
-use super::{StoreError, get_u64, open_read_only, to_i64};
+use super::{StoreError, get_u64, open_read_only, sku_of_barcode, to_i64};
 use crate::limits::CHUNK_BYTES;
-use crate::stock::{Changes, Checks, Fact, Posted, Seq};
+use crate::stock::{Changes, Checks, Fact, Posted, Seq, Sku};
 
 /// Appends a batch; `next` is the number of its first fact.
 pub(super) fn append(
@@ -179,7 +179,7 @@ pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Post
     Ok(found)
 }
 
-/// Reads the ledger beside the writer, on a connection of its own.
+/// Reads the ledger and the catalogue beside the writer, on a connection of its own.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     /// One connection: readers take turns, so a burst of queries costs one snapshot at a time.
@@ -200,10 +200,29 @@ impl LedgerReader {
     /// # Errors
     /// If the database cannot be read.
     pub async fn read(&self, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
+        self.ask(move |db| read_ledger(db, after, limit)).await
+    }
+
+    /// The SKU for which the first of these codes stands that is in the catalogue. Runs on the
+    /// blocking pool.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn sku_of_barcode(&self, codes: Vec<String>) -> Result<Option<Sku>, StoreError> {
+        let first = move |db: &Connection| {
+            let found = codes.iter().map(|code| sku_of_barcode(db, code));
+            found.filter_map(Result::transpose).next().transpose()
+        };
+        self.ask(first).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let db = Arc::clone(&self.db);
-        let read =
-            move || read_ledger(&db.lock().unwrap_or_else(PoisonError::into_inner), after, limit);
-        tokio::task::spawn_blocking(read).await.expect("reading does not panic")
+        let asked = move || question(&db.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(asked).await.expect("reading does not panic")
     }
 }
 

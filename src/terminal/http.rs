@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::access::{Role, require};
 use super::answer::outcome;
 use super::message::{Chosen, Fields, Mutation};
+use super::resolve::resolve;
 use super::{Terminals, page, query};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};
@@ -38,6 +39,7 @@ enum Query {
     List,
     Ledger,
     Status,
+    Resolve(String),
 }
 
 impl Terminals {
@@ -107,6 +109,7 @@ impl Terminals {
                 query::ledger(&self.view, &self.ledger, after, limit).await
             }
             Query::Status => Ok(query::status(&self.view)),
+            Query::Resolve(code) => Ok(resolve(&self.view, &self.ledger, code).await?.json()),
         }
     }
 
@@ -170,6 +173,9 @@ fn route(method: &Method, segments: &[&str]) -> Route {
         ["api", "ledger"] if method == get => Route::Query(Query::Ledger),
         ["api", "stock"] if method == get => Route::Query(Query::List),
         ["api", "stock", sku] if method == get => Route::Query(Query::Item((*sku).to_owned())),
+        ["api", "barcodes", code] if method == get => {
+            Route::Query(Query::Resolve((*code).to_owned()))
+        }
         ["api", "stock", "restock"] if method == put => Route::Mutate(Mutation::Restock, None),
         ["api", "stock", name] => match stock_mutation(name) {
             Some(mutation) if method == post => Route::Mutate(mutation, None),
@@ -188,9 +194,9 @@ fn route(method: &Method, segments: &[&str]) -> Route {
             Route::OtherMethod("POST")
         }
         ["api", "reservations", _] => Route::OtherMethod("DELETE"),
-        ["" | "healthz" | "readyz" | "metrics" | "ws"] | ["api", "status" | "ledger" | "stock"] => {
-            Route::OtherMethod("GET")
-        }
+        ["" | "healthz" | "readyz" | "metrics" | "ws"]
+        | ["api", "status" | "ledger" | "stock"]
+        | ["api", "barcodes", _] => Route::OtherMethod("GET"),
         _ => Route::Unknown,
     }
 }

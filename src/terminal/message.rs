@@ -203,6 +203,7 @@ fields! {
     since: Seq,
     after: After,
     limit: u64,
+    code: String,
     token: String,
     site: String,
     gateway: String,

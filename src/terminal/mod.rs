@@ -7,6 +7,7 @@ mod http;
 pub(crate) mod message;
 mod page;
 mod query;
+mod resolve;
 mod subscription;
 mod ws;
 

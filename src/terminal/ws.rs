@@ -27,6 +27,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::access::{Role, require};
 use super::answer::{answer, decided_answer};
 use super::message::{After, Fields, MessageId, Mutation, id_of, missing};
+use super::resolve::resolve;
 use super::subscription::Subscription;
 use super::{Terminals, query};
 use crate::clock;
@@ -280,6 +281,10 @@ impl Session {
                 query::ledger(view, &self.terminals.ledger, after, limit).await
             }
             "status" => Ok(query::status(view)),
+            "resolve" => {
+                let code = fields.code.ok_or_else(|| missing("code"))?;
+                Ok(resolve(view, &self.terminals.ledger, code).await?.json())
+            }
             "subscribe" => self.subscribe(fields),
             "unsubscribe" => {
                 self.subscription = None;

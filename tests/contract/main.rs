@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod barcodes;
 mod command_line;
 mod configuration;
 mod errors;

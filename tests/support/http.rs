@@ -193,6 +193,7 @@ fn route(op: &str, mut body: Value) -> Route {
         "list" => Route::Query(format!("/api/stock?{}", query(&body))),
         "ledger" => Route::Query(format!("/api/ledger?{}", query(&body))),
         "status" => Route::Query("/api/status".to_owned()),
+        "resolve" => Route::Query(format!("/api/barcodes/{}", take(&mut body, "code").unwrap())),
         "reserve" => Route::Mutation("/api/reservations".to_owned(), body),
         "commit" => {
             let id = take(&mut body, "reservation").unwrap();

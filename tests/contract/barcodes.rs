@@ -1,0 +1,134 @@
+//! Which SKU a scanned code stands for, without a catalogue. tests/sync has one.
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::one;
+use crate::support::gateway::{Gateway, on_both_ports};
+use crate::support::http::encode;
+use crate::support::terminal::Terminal;
+
+#[test]
+fn a_code_that_is_a_sku_is_that_sku() {
+    on_both_ports(&[("85123A", 100)], |terminal| {
+        assert_eq!(
+            terminal.ok("resolve", json!({"code": "85123A"})),
+            json!({"code": "85123A", "format": "text", "gtin": null, "sku": "85123A",
+                "item": terminal.item("85123A")})
+        );
+    });
+}
+
+#[test]
+fn a_sku_that_is_a_gtin_is_found_however_it_is_written() {
+    on_both_ports(&[("036000291452", 1), ("96385074", 2)], |terminal| {
+        for (code, format, sku) in [
+            ("036000291452", "upca", "036000291452"),
+            ("0036000291452", "ean13", "036000291452"),
+            ("]E00036000291452", "ean13", "036000291452"),
+            ("00036000291452", "itf14", "036000291452"),
+            ("(01)00036000291452", "gs1", "036000291452"),
+            ("96385074", "ean8", "96385074"),
+        ] {
+            let found = terminal.ok("resolve", json!({"code": code}));
+            assert_eq!((&found["format"], &found["sku"]), (&json!(format), &json!(sku)), "{found}");
+            assert_eq!(found["gtin"], format!("{sku:0>14}"), "{found}");
+            assert_eq!(found["item"]["sku"], sku, "{found}");
+        }
+    });
+}
+
+#[test]
+fn an_element_string_says_more_than_its_sku() {
+    on_both_ports(&[("04006381333931", 9)], |terminal| {
+        let bare = "0104006381333931172612003012\u{1d}10A/1\u{1d}21S";
+        for code in [bare.to_owned(), format!("]C1{bare}"), format!("]d2{bare}")] {
+            let item = terminal.item("04006381333931");
+            assert_eq!(
+                terminal.ok("resolve", json!({"code": code})),
+                json!({"code": code, "format": "gs1", "gtin": "04006381333931",
+                    "sku": "04006381333931", "quantity": 12, "batch": "A/1",
+                    "expiry": "2026-12-31", "serial": "S", "item": item})
+            );
+        }
+    });
+}
+
+#[test]
+fn a_code_that_stands_for_nothing_is_an_unknown_sku() {
+    on_both_ports(&[("A", 1)], |terminal| {
+        for (code, words) in [
+            ("nothing", "\"nothing\""),
+            ("4006381333931", "04006381333931"),
+            ("(01)04006381333931(10)A", "GTIN 04006381333931"),
+            ("(10)A", "\"(10)A\""),
+        ] {
+            let error = terminal.refused("resolve", json!({"code": code}), "unknown_sku");
+            assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_broken_check_digit_is_named_with_the_right_one() {
+    on_both_ports(&[("A", 1)], |terminal| {
+        for code in ["4006381333932", "]E04006381333932", "]C10104006381333932"] {
+            let error = terminal.refused("resolve", json!({"code": code}), "bad_request");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("should be 1, but is 2"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_known_sku_needs_no_check_digit() {
+    on_both_ports(&[("4006381333932", 1)], |terminal| {
+        let found = terminal.ok("resolve", json!({"code": "4006381333932"}));
+        assert_eq!((&found["sku"], &found["gtin"]), (&json!("4006381333932"), &Value::Null));
+        assert_eq!(found["format"], "text");
+    });
+}
+
+#[test]
+fn what_is_no_code_at_all_is_a_bad_request() {
+    let gateway = Gateway::start();
+    let mut ws = gateway.ws();
+    for body in
+        [json!({}), json!({"code": ""}), json!({"code": "x".repeat(257)}), json!({"code": 7})]
+    {
+        let error = ws.refused("resolve", body, "bad_request");
+        assert!(error["message"].as_str().unwrap().contains("code"), "{error}");
+    }
+    gateway.http().get("/api/barcodes/").refused("bad_request");
+    gateway.http().get("/api/barcodes").refused("not_found");
+    gateway.http().post("/api/barcodes/x", &json!({})).refused("method_not_allowed");
+}
+
+#[test]
+fn codes_are_percent_encoded_in_the_path() {
+    let gateway = Gateway::stocked(&[("a/b %41\"ü", 3)]);
+    let path = format!("/api/barcodes/{}", encode("a/b %41\"ü"));
+    assert_eq!(gateway.http().get(&path).json()["sku"], "a/b %41\"ü");
+    assert_eq!(gateway.http().get("/api/barcodes/%ff").status, 400);
+}
+
+#[test]
+fn resolving_needs_the_role_of_a_viewer() {
+    let tokens = "[[terminals.tokens]]\nname = \"screen\"\nrole = \"viewer\"\ntoken = \"look\"\n";
+    let gateway = Gateway::start_with(tokens);
+    gateway.http().get("/api/barcodes/x").refused("unauthorized");
+    gateway.http().with_token("look").get("/api/barcodes/x").refused("unknown_sku");
+    let mut ws = gateway.ws();
+    ws.refused("resolve", json!({"code": "x"}), "unauthorized");
+    ws.ok("auth", json!({"token": "look"}));
+    ws.refused("resolve", json!({"code": "x"}), "unknown_sku");
+}
+
+#[test]
+fn a_code_is_resolved_after_what_was_sent_before_it() {
+    let gateway = Gateway::start();
+    let mut ws = gateway.ws();
+    let restock = ws.send("restock", one("r1", "A", 5));
+    let resolved = ws.send("resolve", json!({"code": "A"}));
+    ws.outcome(&restock).unwrap();
+    assert_eq!(ws.outcome(&resolved).unwrap()["item"]["on_hand"], 5);
+}
