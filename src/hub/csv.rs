@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::barcode::canonical;
 use crate::limits::{CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::problem::Problem;
 use crate::stock::Sku;
@@ -62,6 +63,7 @@ fn listing(row: &csv::StringRecord) -> Result<Listing, String> {
 #[derive(Default)]
 struct Places {
     skus: BTreeMap<Sku, u64>,
+    /// By their canonical names: the same number may be written with zeros in front.
     barcodes: BTreeMap<String, u64>,
 }
 
@@ -74,7 +76,7 @@ impl Places {
             return twice(&format!("SKU {}", listing.sku), earlier);
         }
         for code in &listing.barcodes {
-            if let Some(earlier) = self.barcodes.insert(code.clone(), line) {
+            if let Some(earlier) = self.barcodes.insert(canonical(code), line) {
                 return twice(&format!("barcode {code}"), earlier);
             }
         }
@@ -101,6 +103,10 @@ mod tests {
             ("sku,barcodes\n", "first line"),
             ("sku,name,barcodes\nA,a,1\nA,b,2\n", "line 3: SKU A is in line 2"),
             ("sku,name,barcodes\nA,a,1\nB,b,1\n", "line 3: barcode 1 is in line 2"),
+            (
+                "sku,name,barcodes\nA,a,036000291452\nB,b,0036000291452\n",
+                "line 3: barcode 0036000291452 is in line 2",
+            ),
             ("sku,name,barcodes\n,a,1\n", "line 2: sku"),
             ("sku,name,barcodes\nA,a,1,2\n", "line 2: has 4 columns"),
         ];

@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod barcodes;
 mod brokers;
 mod decode;
 mod epochs;

@@ -1,0 +1,77 @@
+//! Codes of the catalogue, from its publication at the hub to a scan at a gateway.
+
+use serde_json::json;
+
+use super::pair::Pair;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+const CATALOGUE: &str = "sku,name,barcodes\n\
+    LAMP,\"Lamp, white\",4006381333931 96385074\n\
+    SOUP,Soup,036000291452\n\
+    BOX,Box of lamps,14006381333938 BOX-7\n\
+    JAR,Jar,01234565\n";
+
+#[test]
+fn a_scanned_code_is_the_sku_of_the_catalogue() {
+    let pair = listed();
+    for port in [crate::support::terminal::Port::Http, crate::support::terminal::Port::WebSocket] {
+        let mut terminal = pair.gateway.terminal(port);
+        for (code, sku) in [
+            ("4006381333931", "LAMP"),
+            ("]E04006381333931", "LAMP"),
+            ("04006381333931", "LAMP"),
+            ("96385074", "LAMP"),
+            ("036000291452", "SOUP"),
+            ("0036000291452", "SOUP"),
+            ("]C10100036000291452", "SOUP"),
+            ("14006381333938", "BOX"),
+            ("BOX-7", "BOX"),
+            ("]C0BOX-7", "BOX"),
+            ("LAMP", "LAMP"),
+            ("01234565", "JAR"),
+        ] {
+            let found = terminal.ok("resolve", json!({"code": code}));
+            assert_eq!((&found["code"], &found["sku"]), (&json!(code), &json!(sku)), "{found}");
+            assert_eq!(found["item"], terminal.item(sku));
+        }
+        let parcel = terminal.ok("resolve", json!({"code": "]C1020400638133393137144"}));
+        assert_eq!((&parcel["sku"], &parcel["quantity"]), (&json!("LAMP"), &json!(144)));
+    }
+}
+
+#[test]
+fn a_code_that_is_listed_no_longer_stands_for_nothing() {
+    let pair = listed();
+    let mut http = pair.gateway.http();
+
+    publish(&pair, &CATALOGUE.replace("036000291452", "5449000000996"));
+
+    let resolves = |code: &str| pair.gateway.http().call("resolve", json!({"code": code})).is_ok();
+    until("the new code is known", || resolves("5449000000996"));
+    http.refused("resolve", json!({"code": "036000291452"}), "unknown_sku");
+    http.ok("resolve", json!({"code": "SOUP"}));
+}
+
+#[test]
+fn one_number_in_two_spellings_stands_for_one_sku() {
+    let pair = Pair::start();
+    let twice = "sku,name,barcodes\nA,a,036000291452\nB,b,0036000291452\n";
+    let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", twice.as_bytes());
+    let problem = answer.refused("bad_request");
+    assert!(problem["message"].as_str().unwrap().contains("line 3"), "{problem}");
+}
+
+/// A gateway that has taken the catalogue.
+fn listed() -> Pair {
+    let pair = Pair::start();
+    publish(&pair, CATALOGUE);
+    let resolves = || pair.gateway.http().call("resolve", json!({"code": "01234565"})).is_ok();
+    until("the catalogue is known", resolves);
+    pair
+}
+
+fn publish(pair: &Pair, catalogue: &str) {
+    let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", catalogue.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
