@@ -8,6 +8,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
+use crate::barcode::{Gtin, canonical, elements, read};
 use crate::cli::csv_file::{Columns, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::csv::read_catalogue;
@@ -158,6 +159,33 @@ pub fn catalogue(bytes: &[u8]) {
     }
 }
 
+/// A scanned code.
+pub fn barcode(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    let name = canonical(text);
+    assert_eq!(canonical(&name), name, "a canonical name is its own");
+    match read(text, 2026) {
+        Ok(reading) => {
+            let spellings = reading.gtin.map(Gtin::spellings).unwrap_or_default();
+            let same = spellings
+                .iter()
+                .all(|spelling| spelling.len() == 8 || canonical(spelling) == spellings[0]);
+            assert!(same, "{spellings:?}");
+        }
+        Err(error) => assert!(!error.to_string().is_empty(), "what is wrong is said"),
+    }
+    // As people read it, it is the same.
+    if let Ok(found) = elements(text)
+        && found.iter().all(|element| !element.value.contains('('))
+    {
+        let printed: String =
+            found.iter().map(|each| format!("({}){}", each.ai, each.value)).collect();
+        assert_eq!(elements(&printed).as_ref(), Ok(&found));
+    }
+}
+
 /// A file of orders, behind a byte that says how it is packed.
 pub fn orders(bytes: &[u8]) {
     const UNPACKED_MAX: u64 = 256 * 1024;
@@ -205,11 +233,12 @@ mod tests {
     #[test]
     fn what_fuzzing_has_kept_is_read_or_refused() {
         type Target = (&'static str, fn(&[u8]));
-        let targets: [Target; 7] = [
+        let targets: [Target; 8] = [
             ("frame", frame),
             ("columns", columns),
             ("terminal", terminal),
             ("catalogue", catalogue),
+            ("barcode", barcode),
             ("orders", orders),
             ("topic", topic),
             ("config", config),
