@@ -53,6 +53,7 @@ pub mod http;
 pub mod hub;
 pub mod json;
 pub mod limits;
+pub mod logs;
 pub mod metrics;
 pub mod problem;
 pub mod repeat;

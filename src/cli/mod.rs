@@ -11,12 +11,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::Targets;
 
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use crate::config::GatewayConfig;
+use crate::logs;
 use crate::stop;
 
 /// Version, commit and target, as `--version` prints them.
@@ -172,7 +172,7 @@ pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
 
 /// Runs a future on a small runtime, with logs on stderr.
 pub fn with_runtime(level: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    start_logging(level);
+    logs::start(level);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)
@@ -197,21 +197,6 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs to stderr what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
-/// `info,stockgate::sync=debug`.
-fn start_logging(level: &str) {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
-    let asked = std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty());
-    let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error| {
-        complain(&format!("RUST_LOG is no list of levels ({error}); logging at info"));
-        Targets::new().with_default(tracing::Level::INFO)
-    });
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    // Fails only if logging has been started before, which then serves.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 /// Requests a stop on SIGTERM and SIGINT.
@@ -242,6 +227,5 @@ pub(crate) fn say(line: impl std::fmt::Display) {
 }
 
 fn complain(error: &dyn std::fmt::Display) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "stockgate: {error}");
+    logs::complain("stockgate", error);
 }

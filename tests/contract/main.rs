@@ -14,6 +14,7 @@ mod command_line;
 mod configuration;
 mod errors;
 mod idempotency;
+mod logs;
 mod model;
 mod mutations;
 mod page;

@@ -10,6 +10,16 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// What a service manager tells the programs that it starts.
+const OF_A_SERVICE: [&str; 6] = [
+    "STATE_DIRECTORY",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "JOURNAL_STREAM",
+];
+
 /// A program, and the command line that runs it.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -48,7 +58,9 @@ impl Program {
                 command.env_remove(name);
             }
         }
-        command.env_remove("STATE_DIRECTORY").env_remove("CREDENTIALS_DIRECTORY");
+        for name in OF_A_SERVICE {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::null());
         command
     }

@@ -1,0 +1,109 @@
+//! Logs: a line an event on stderr, with what it is about as `name=value`.
+//!
+//! Where stderr is the journal's, each line begins with its priority, and time and level are
+//! left to the journal.
+
+use std::fmt;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Format, Full, Writer, format};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Logs what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
+/// `info,stockgate::sync=debug`.
+pub fn start(level: &str) {
+    let asked = std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty());
+    let filter: Targets = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error| {
+        complain("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
+        Targets::new().with_default(Level::INFO)
+    });
+    // Whatever is asked: these would show what terminals send, tokens among it.
+    let filter = filter.with_targets(TALKATIVE.map(|target| (target, Level::INFO)));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .event_format(Lines { for_journal: is_journal() });
+    // Fails only if logging has been started before, which then serves.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+}
+
+/// Libraries that show whole messages on their finer levels.
+const TALKATIVE: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
+
+/// Says on stderr why a program cannot go on.
+pub fn complain(program: &str, error: &dyn fmt::Display) {
+    use std::io::Write as _;
+    let priority = if is_journal() { "<3>" } else { "" };
+    for line in error.to_string().lines() {
+        let _ = writeln!(std::io::stderr(), "{priority}{program}: {line}");
+    }
+}
+
+/// systemd names the journal's stream by device and inode; what it started may have passed
+/// another stderr on.
+fn is_journal() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let Some((device, inode)) = named.split_once(':') else { return false };
+    let numbers = device.parse::<u64>().ok().zip(inode.parse::<u64>().ok());
+    // The types differ between machines.
+    #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "see above")]
+    let of = |stat: rustix::fs::Stat| (u64::from(stat.st_dev), u64::from(stat.st_ino));
+    numbers.is_some() && rustix::fs::fstat(std::io::stderr()).ok().map(of) == numbers
+}
+
+struct Lines {
+    for_journal: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = String::new();
+        let (to, plain): (_, Format<Full>) = (Writer::new(&mut line), format().with_ansi(false));
+        if self.for_journal {
+            plain.without_time().with_level(false).format_event(context, to, event)?;
+            write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        } else {
+            plain.format_event(context, to, event)?;
+        }
+        writeln!(writer, "{}", one_line(line))
+    }
+}
+
+/// Whatever came in from outside, an event stays one line.
+fn one_line(line: String) -> String {
+    let line = line.trim_end();
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// syslog's number of it.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stays_one_line() {
+        assert_eq!(one_line("a reason\n<2>forged: b\n".into()), "a reason <2>forged: b");
+    }
+}
