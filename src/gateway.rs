@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::limits::STOP_GRACE;
+use crate::service::Manager;
 use crate::stop::{self, Stop, Stopper};
 use crate::store::{LedgerReader, Opened, Store, StoreError};
 use crate::sync::UpLink;
@@ -48,8 +49,10 @@ pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
 /// # Errors
 /// If it cannot start: database, data directory or address.
 pub async fn run(config: GatewayConfig, opened: Database, mut stop: Stop) -> anyhow::Result<()> {
+    let manager = Manager::from_environment();
     let gateway = Gateway::start(config, opened).await?;
-    stop.requested().await;
+    let view = &gateway.view;
+    manager.keep_told(&view.pulse, || view.sentence(), &mut stop).await;
     gateway.stop().await;
     Ok(())
 }

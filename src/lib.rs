@@ -57,6 +57,7 @@ pub mod logs;
 pub mod metrics;
 pub mod problem;
 pub mod repeat;
+pub mod service;
 pub mod stock;
 pub mod stop;
 pub mod store;

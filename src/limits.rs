@@ -160,6 +160,10 @@ pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// Gateways that one hub keeps books for.
 pub const HUB_GATEWAYS_MAX: usize = 10_000;
+/// How often the service manager is told how things stand, if they have changed.
+pub const SERVICE_STATUS_EVERY: Duration = Duration::from_secs(5);
+/// How long the service manager may take to hear something.
+pub const SERVICE_MANAGER_WAIT: Duration = Duration::from_millis(500);
 /// Time for everything to end after a request to stop.
 pub const STOP_GRACE: Duration = Duration::from_secs(4);
 

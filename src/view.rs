@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, wall_ms};
 use crate::metrics::Metrics;
+use crate::service::Pulse;
 use crate::stock::{Changes, Origin, Seq, Stock};
 
 /// The gateway's published state.
@@ -21,6 +22,8 @@ pub struct View {
     pub clock: Clock,
     /// What is counted for the people who watch the gateway.
     pub metrics: Metrics,
+    /// Beats as long as the writer does.
+    pub pulse: Pulse,
     stock: RwLock<Stock>,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
@@ -75,6 +78,7 @@ impl View {
             origin,
             clock,
             metrics: Metrics::default(),
+            pulse: Pulse::default(),
             committed: watch::Sender::new(stock.seq()),
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
@@ -149,6 +153,25 @@ impl View {
             acked_seq: confirmed.acked_seq,
             pending,
             oldest_pending_s: u64::try_from(waited_ms).unwrap_or(0) / 1_000,
+        }
+    }
+
+    /// How things stand, in a sentence.
+    pub fn sentence(&self) -> String {
+        if let Some(problem) = self.storage_problem() {
+            return format!("Refuses mutations, answers queries: {problem}.");
+        }
+        let SyncStatus { state, reason, pending, .. } = self.sync_status();
+        match (state, reason) {
+            ("online", _) if pending == 0 => "Decides on the spot; the hub has everything.".into(),
+            ("online", _) => {
+                format!("Decides on the spot; {pending} entries are on their way to the hub.")
+            }
+            ("disabled", _) => "Decides on the spot; no hub is configured.".into(),
+            (_, reason) => format!(
+                "Decides on the spot; {pending} entries wait for the hub: {}.",
+                reason.unwrap_or_default()
+            ),
         }
     }
 

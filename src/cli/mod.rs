@@ -17,6 +17,7 @@ pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use crate::config::GatewayConfig;
 use crate::logs;
+use crate::service::Manager;
 use crate::stop;
 
 /// Version, commit and target, as `--version` prints them.
@@ -143,6 +144,7 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let level = config.log_level.clone();
+    Manager::from_environment().tell("STATUS=Opening the database.");
     let opened = match crate::gateway::open(&config) {
         Ok(opened) => opened,
         Err(error) => return ended(Err(error.into())),

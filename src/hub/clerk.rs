@@ -18,6 +18,7 @@ use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::repeat::Repeat;
+use crate::service::Pulse;
 use crate::store::StoreError;
 use crate::sync::Frame;
 use crate::sync::drift::Content;
@@ -65,6 +66,8 @@ pub(super) struct Clerk {
     strays: Strays,
     clock: Clock,
     complaint: Repeat,
+    /// Beats with every batch; a second without work is a batch too.
+    pulse: Arc<Pulse>,
     /// Whether other workers get some of the frames.
     shared: bool,
     /// Frames before which others are missing that another worker may be about to take.
@@ -98,13 +101,30 @@ impl Clerk {
         let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
         let strays = Strays::new(Arc::clone(&metrics));
         let downlink = Downlink::default();
-        let (shared, early) = (false, Vec::new());
-        Self { keeper, jobs, outlet, downlink, metrics, strays, clock, complaint, shared, early }
+        let (pulse, shared, early) = (Arc::default(), false, Vec::new());
+        Self {
+            keeper,
+            jobs,
+            outlet,
+            downlink,
+            metrics,
+            strays,
+            clock,
+            complaint,
+            pulse,
+            shared,
+            early,
+        }
     }
 
     /// Works beside others that get some of the frames.
     pub(super) fn sharing(self, shared: bool) -> Self {
         Self { shared, ..self }
+    }
+
+    /// Shows by this that it goes on.
+    pub(super) fn beating(self, pulse: Arc<Pulse>) -> Self {
+        Self { pulse, ..self }
     }
 
     /// Works until nobody can hand it anything any more.
@@ -117,6 +137,7 @@ impl Clerk {
                 Ok(outcome) => self.tell(outcome),
                 Err(error) => self.complain(&error),
             }
+            self.pulse.beat();
         }
     }
 

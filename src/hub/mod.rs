@@ -17,7 +17,7 @@ mod reader;
 mod strays;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,6 +34,7 @@ pub use self::reader::Reader;
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
 use crate::metrics::Counter;
+use crate::service::{Manager, Pulse};
 use crate::stop::{self, Stop, Stopper};
 use crate::store::StoreError;
 
@@ -62,6 +63,9 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Reads its books.
     pub reader: Reader,
+    /// Beats as long as the clerk does.
+    pulse: Arc<Pulse>,
+    outlet: Outlet,
     stopper: Stopper,
     tasks: JoinSet<()>,
     clerk: std::thread::JoinHandle<()>,
@@ -72,8 +76,10 @@ pub struct Hub {
 /// # Errors
 /// If it cannot start: books, address or certificates.
 pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
+    let manager = Manager::from_environment();
+    manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
-    stop.requested().await;
+    manager.keep_told(&hub.pulse, || hub.sentence(), &mut stop).await;
     hub.stop().await;
     Ok(())
 }
@@ -101,8 +107,9 @@ impl Hub {
         let metrics = Arc::new(HubMetrics::default());
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+        let pulse = Arc::<Pulse>::default();
         let clerk = Clerk::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
-        let clerk = clerk.sharing(config.shared);
+        let clerk = clerk.sharing(config.shared).beating(Arc::clone(&pulse));
         let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
 
         let (stopper, stop) = stop::channel();
@@ -113,14 +120,23 @@ impl Hub {
         tasks.spawn(tick(jobs.clone(), every, stop.clone()));
         match &config.mqtt {
             Some(mqtt) => {
-                let inlet =
-                    Inlet::new(mqtt, (&config.worker, config.shared), jobs, outlet, metrics);
+                let (worker, outlet) = ((&*config.worker, config.shared), Arc::clone(&outlet));
+                let inlet = Inlet::new(mqtt, worker, jobs, outlet, metrics);
                 tasks.spawn(inlet.run(stop));
             }
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }
         tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, stopper, tasks, clerk })
+        Ok(Self { address, reader, pulse, outlet, stopper, tasks, clerk })
+    }
+
+    /// How things stand, in a sentence.
+    fn sentence(&self) -> String {
+        let is_connected = self.outlet.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        match is_connected {
+            true => "Keeps the books; connected to the broker.".into(),
+            false => "Serves the books; there is no connection to a broker.".into(),
+        }
     }
 
     /// Ends: no new frames, then what waits for the clerk.

@@ -23,5 +23,6 @@ mod queries;
 mod race;
 mod reservations;
 mod rollback;
+mod service;
 mod storage;
 mod websocket;

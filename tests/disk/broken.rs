@@ -1,11 +1,17 @@
-//! A filesystem that can only be read any more, as flash that fails leaves it; and one that can
-//! do less than others.
+//! A filesystem that can only be read any more, as flash that fails leaves it; one that can do
+//! less than others; and one that hangs.
+
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::load::{Told, assert_healthy, assert_queries_work, assert_refused};
+use crate::support::bodies::one;
+use crate::support::manager::Manager;
 use crate::support::small_disk::SmallDisk;
 
 const DISK: u64 = 64 << 20;
 const MOVEMENTS: usize = 2_000;
+const INTERVAL: Duration = Duration::from_secs(4);
 
 /// As on some filesystems of flash.
 #[test]
@@ -38,4 +44,29 @@ fn a_filesystem_that_breaks_loses_nothing_that_was_answered() {
     told.assert_in_ledger(&gateway);
     assert_eq!(gateway.terminate(), Some(0));
     assert_healthy(&disk);
+}
+
+/// Whoever supervises the gateway must not be told that all is well.
+#[test]
+fn a_disk_that_hangs_is_no_progress_until_it_goes_on() {
+    let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
+    let manager = Manager::in_directory(gateway.dir());
+    gateway.set_env("NOTIFY_SOCKET", &manager.address);
+    gateway.set_env("WATCHDOG_USEC", &INTERVAL.as_micros().to_string());
+    gateway.launch();
+    manager.hear_of(|line| line == "WATCHDOG=1");
+
+    let hanging = disk.hang();
+    let mut terminal = gateway.ws();
+    let waiting = terminal.send("restock", one("in-1", "A", 1));
+    sleep(2 * INTERVAL);
+    manager.count_so_far("WATCHDOG=1");
+    sleep(2 * INTERVAL);
+    assert_eq!(manager.count_so_far("WATCHDOG=1"), 0, "the writer hangs, and is vouched for");
+    assert_eq!(gateway.http().get("/healthz").status, 200, "although the event loop goes round");
+
+    drop(hanging);
+    manager.hear_of(|line| line == "WATCHDOG=1");
+    assert_eq!(terminal.outcome(&waiting).unwrap()["replayed"], false);
+    assert_eq!(gateway.terminate(), Some(0));
 }

@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod gateway;
 pub mod http;
 pub mod hub;
+pub mod manager;
 pub mod mqtt;
 pub mod patience;
 pub mod postgres;

@@ -127,6 +127,13 @@ impl SmallDisk {
         });
     }
 
+    /// Lets nothing more be written until the end of what is returned: whoever writes waits, as
+    /// for flash that does not answer.
+    pub fn hang(&self) -> Hanging<'_> {
+        self.run("fsfreeze", &["--freeze"], &[&self.mount_point]);
+        Hanging(self)
+    }
+
     /// Repairs the filesystem, which nobody uses any more, and mounts it anew.
     pub fn repair(&self) {
         self.run("umount", &[], &[&self.mount_point]);
@@ -217,4 +224,13 @@ fn tool(name: &str) -> PathBuf {
     let places =
         ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(|place| Path::new(place).join(name));
     places.into_iter().find(|place| place.exists()).unwrap_or_else(|| panic!("{name} is missing"))
+}
+
+/// A disk that hangs.
+pub struct Hanging<'a>(&'a SmallDisk);
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.0.run("fsfreeze", &["--unfreeze"], &[&self.0.mount_point]);
+    }
 }

@@ -1,0 +1,184 @@
+//! What the service manager is told: ready, alive, stopping, and in a sentence how things stand.
+//!
+//! systemd's protocol is a datagram of lines to the socket that `$NOTIFY_SOCKET` names. Without
+//! that variable there is nobody to tell, and nothing is sent.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::limits::{SERVICE_MANAGER_WAIT, SERVICE_STATUS_EVERY};
+use crate::stop::Stop;
+
+/// The way to the service manager.
+#[derive(Debug)]
+pub struct Manager {
+    socket: Option<(UnixDatagram, SocketAddr)>,
+    /// Within this time it wants to hear that the program makes progress.
+    watchdog: Option<Duration>,
+}
+
+impl Manager {
+    /// The service manager that has started this process, if one has.
+    pub fn from_environment() -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let Some(address) = variable("NOTIFY_SOCKET") else {
+            return Self { socket: None, watchdog: None };
+        };
+        let socket = open(&address).inspect_err(|error| {
+            let socket = address.display();
+            tracing::warn!(%error, %socket, "the service manager cannot be told anything");
+        });
+        let watchdog = watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
+        Self { socket: socket.ok(), watchdog }
+    }
+
+    /// Sends some lines, as `READY=1`. What the manager does not take in time is lost: it must
+    /// not hold the gateway up.
+    pub fn tell(&self, lines: &str) {
+        if let Some((socket, address)) = &self.socket {
+            let _ = socket.send_to_addr(lines.as_bytes(), address);
+        }
+    }
+
+    /// Says that everything is open, and from then on that the work goes on and how things
+    /// stand, until a stop is requested.
+    ///
+    /// This is a task of the event loop, so its own turn shows that the loop goes round; of the
+    /// thread that writes, its pulse does.
+    pub async fn keep_told(&self, pulse: &Pulse, sentence: impl Fn() -> String, stop: &mut Stop) {
+        self.tell("READY=1");
+        if self.socket.is_none() {
+            return stop.requested().await;
+        }
+        let every = self.watchdog.map_or(SERVICE_STATUS_EVERY, |interval| interval / 4);
+        let every = every.clamp(Duration::from_millis(10), SERVICE_STATUS_EVERY);
+        let mut ticks = tokio::time::interval(every);
+        let mut told = String::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.report(pulse, sentence(), &mut told),
+                () = stop.requested() => break,
+            }
+        }
+        self.tell("STOPPING=1\nSTATUS=Stopping: what was taken is decided and answered first.");
+    }
+
+    fn report(&self, pulse: &Pulse, sentence: String, told: &mut String) {
+        if self.watchdog.is_some_and(|interval| pulse.vouches(interval)) {
+            self.tell("WATCHDOG=1");
+        }
+        if *told != sentence {
+            self.tell(&format!("STATUS={}", sentence.replace('\n', " ")));
+            *told = sentence;
+        }
+    }
+}
+
+/// A socket and where to send to: a path, or behind an `@` an abstract name.
+fn open(address: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
+    let address = match address.as_bytes().split_first() {
+        Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
+        Some(_) | None => SocketAddr::from_pathname(address)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(SERVICE_MANAGER_WAIT))?;
+    Ok((socket, address))
+}
+
+/// The interval, in microseconds, unless it is meant for another process.
+fn watchdog(usec: Option<OsString>, pid: Option<OsString>) -> Option<Duration> {
+    let is_ours = pid.is_none_or(|pid| pid.to_str() == Some(&std::process::id().to_string()));
+    let usec: u64 = usec?.to_str()?.parse().ok()?;
+    (is_ours && usec > 0).then(|| Duration::from_micros(usec))
+}
+
+/// When a thread last went round its loop.
+#[derive(Debug)]
+pub struct Pulse {
+    clock: Clock,
+    beat_ms: AtomicU64,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { clock: Clock::starting_at(0), beat_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Pulse {
+    /// The thread has done what there was to do.
+    pub fn beat(&self) {
+        self.beat_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
+    }
+
+    /// Whether the watchdog may be fed.
+    fn vouches(&self, interval: Duration) -> bool {
+        may_feed(self.clock.since_start_ms(), self.beat_ms.load(Ordering::Relaxed), interval)
+    }
+}
+
+/// Whether a watchdog with this interval may be fed now: not for a thread that has done nothing
+/// for a whole interval, however lively the others are.
+fn may_feed(now_ms: u64, beat_ms: u64, interval: Duration) -> bool {
+    Duration::from_millis(now_ms.saturating_sub(beat_ms)) <= interval
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn the_watchdog_is_fed_as_long_as_the_last_round_is_not_an_interval_ago() {
+        let fed = [(0, 0), (20_000, 0), (20_001, 0), (90_000, 89_000), (110_000, 89_000)]
+            .map(|(now_ms, beat_ms)| may_feed(now_ms, beat_ms, INTERVAL));
+        assert_eq!(fed, [true, true, false, true, false]);
+        assert!(may_feed(5, 9, INTERVAL), "a beat between two looks at the clock");
+    }
+
+    #[test]
+    fn the_interval_is_taken_only_from_variables_that_are_meant_for_this_process() {
+        let of = |usec: &str, pid: Option<String>| watchdog(Some(usec.into()), pid.map(Into::into));
+        let own = Some(std::process::id().to_string());
+        assert_eq!(of("20000000", own.clone()), Some(INTERVAL));
+        assert_eq!(of("20000000", None), Some(INTERVAL));
+        assert_eq!(of("20000000", Some("1".into())), None);
+        for wrong in ["0", "", "-1", "soon"] {
+            assert_eq!(of(wrong, own.clone()), None, "{wrong:?}");
+        }
+        assert_eq!(watchdog(None, own), None);
+    }
+
+    #[test]
+    fn a_manager_behind_a_path_or_an_abstract_name_hears_what_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let name = format!("stockgate-test-{}", std::process::id());
+        let by_path = UnixDatagram::bind(&path).unwrap();
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let by_name = UnixDatagram::bind_addr(&address).unwrap();
+        for (socket, address) in
+            [(by_path, path.into_os_string()), (by_name, format!("@{name}").into())]
+        {
+            let manager = Manager { socket: Some(open(&address).unwrap()), watchdog: None };
+            manager.tell("READY=1");
+            let mut heard = [0; 64];
+            let bytes = socket.recv(&mut heard).unwrap();
+            assert_eq!(&heard[..bytes], b"READY=1");
+        }
+    }
+
+    #[test]
+    fn a_manager_that_is_gone_holds_nobody_up() {
+        let manager =
+            Manager { socket: Some(open("/no/such/socket".as_ref()).unwrap()), watchdog: None };
+        manager.tell("READY=1");
+    }
+}
