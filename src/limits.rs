@@ -160,6 +160,10 @@ pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// Gateways that one hub keeps books for.
 pub const HUB_GATEWAYS_MAX: usize = 10_000;
+/// SKUs that the metrics name: so many of those that sold out last, and of those with the least.
+pub const SCARCE_MAX: usize = 10;
+/// How often all SKUs are gone through for that, at most.
+pub const SCARCE_LOOK_MS: u64 = 10_000;
 /// How often the service manager is told how things stand, if they have changed.
 pub const SERVICE_STATUS_EVERY: Duration = Duration::from_secs(5);
 /// How long the service manager may take to hear something.

@@ -9,8 +9,7 @@ use crate::stock::{Refusal, Undecided};
 use crate::writer::{NotTaken, Unavailable};
 
 /// The contract's error codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the contract's codes")]
 pub enum Code {
     BadRequest,
@@ -34,6 +33,52 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, each at its own number.
+    pub const ALL: [Self; 18] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnknownSku,
+        Self::UnknownRequest,
+        Self::UnknownReservation,
+        Self::InsufficientStock,
+        Self::BelowReserved,
+        Self::ExceedsDeduction,
+        Self::ReservationExpired,
+        Self::ReservationClosed,
+        Self::TooLarge,
+        Self::GatewayClosed,
+        Self::IdempotencyConflict,
+        Self::Overloaded,
+        Self::StorageUnavailable,
+    ];
+
+    /// As clients are told it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnknownSku => "unknown_sku",
+            Self::UnknownRequest => "unknown_request",
+            Self::UnknownReservation => "unknown_reservation",
+            Self::InsufficientStock => "insufficient_stock",
+            Self::BelowReserved => "below_reserved",
+            Self::ExceedsDeduction => "exceeds_deduction",
+            Self::ReservationExpired => "reservation_expired",
+            Self::ReservationClosed => "reservation_closed",
+            Self::TooLarge => "too_large",
+            Self::GatewayClosed => "gateway_closed",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::Overloaded => "overloaded",
+            Self::StorageUnavailable => "storage_unavailable",
+        }
+    }
+
     fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -54,6 +99,12 @@ impl Code {
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -219,5 +270,16 @@ impl From<BodyError> for Problem {
             ),
             BodyError::Broken => Self::bad_request("the body did not arrive whole"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_is_counted_in_a_place_of_its_own() {
+        assert!(Code::ALL.into_iter().enumerate().all(|(at, code)| code as usize == at));
+        assert_eq!(Code::StorageUnavailable as usize + 1, Code::ALL.len(), "the last one");
     }
 }

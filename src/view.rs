@@ -3,6 +3,7 @@
 //! Only the writer changes it, and only after the disk has, so nobody waits for the disk behind
 //! its locks. Readers look at a bounded part of the stock in one hold.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub struct View {
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<Link>,
+    /// Since when the hub does not answer, in milliseconds since the start.
+    offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
 }
 
@@ -83,6 +86,7 @@ impl View {
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
+            offline_since_ms: AtomicU64::new(0),
             storage_problem: Mutex::new(None),
         }
     }
@@ -125,6 +129,9 @@ impl View {
     pub fn set_link(&self, link: Link) {
         self.link.send_if_modified(|known| {
             let changed = *known != link;
+            if changed && *known == Link::Online {
+                self.offline_since_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
+            }
             *known = link;
             changed
         });
@@ -133,6 +140,18 @@ impl View {
     /// The state of the link, and a wait for its next change.
     pub fn link(&self) -> watch::Receiver<Link> {
         self.link.subscribe()
+    }
+
+    /// How long the hub has not answered, as far as this process knows; 0 if it does, or if none
+    /// is configured.
+    pub fn offline_ms(&self) -> u64 {
+        match &*self.link.borrow() {
+            Link::Online | Link::Disabled => 0,
+            Link::Offline(_) => {
+                let since_ms = self.offline_since_ms.load(Ordering::Relaxed);
+                self.clock.since_start_ms().saturating_sub(since_ms)
+            }
+        }
     }
 
     /// The contract's `sync` object, as of now.

@@ -10,11 +10,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::clock::Now;
+use crate::clock::{Now, instant};
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
@@ -40,7 +40,8 @@ pub struct Intake {
 /// What the writer is asked to do.
 #[derive(Debug)]
 enum Job {
-    Decide(Command, ReplyTo),
+    /// Taken in at this moment.
+    Decide(Command, ReplyTo, Instant),
     Transfers(Vec<Transfer>),
     Update(Update),
     Acked(Seq),
@@ -101,7 +102,7 @@ impl Intake {
     }
 
     fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
-        self.jobs.try_send(Job::Decide(command, reply_to)).map_err(|error| match error {
+        self.jobs.try_send(Job::Decide(command, reply_to, instant())).map_err(|error| match error {
             TrySendError::Full(_) => NotTaken::Full,
             TrySendError::Disconnected(_) => NotTaken::Stopping,
         })
@@ -131,10 +132,25 @@ impl Intake {
         }
     }
 
+    /// How much waits for the writer.
+    pub fn depth(&self) -> Depth {
+        let of = |waiting: &AtomicUsize| waiting.load(Ordering::Relaxed) as u64;
+        Depth { requests: of(&self.waiting), frames: of(&self.from_hub) }
+    }
+
     /// Asks the writer to end once what waits is decided. Returns whether the writer will.
     pub fn stop(&self) -> bool {
         !matches!(self.jobs.try_send(Job::Stop), Err(TrySendError::Full(_)))
     }
+}
+
+/// What waits for the writer.
+#[derive(Clone, Copy, Debug)]
+pub struct Depth {
+    /// Terminals' commands.
+    pub requests: u64,
+    /// Frames of the hub with transfers or listings.
+    pub frames: u64,
 }
 
 /// What the writer needs to know of the configuration.
@@ -164,6 +180,8 @@ pub struct Writer {
     spare: Changes,
     batch: Batch,
     reply_to: Vec<ReplyTo>,
+    /// When the commands were taken in.
+    taken_in: Vec<Instant>,
 }
 
 /// What is decided together.
@@ -256,6 +274,7 @@ impl Writer {
             spare: Changes::default(),
             batch: Batch::default(),
             reply_to: Vec::new(),
+            taken_in: Vec::new(),
         };
         (writer, intake)
     }
@@ -284,7 +303,7 @@ impl Writer {
         let (nothing, now) = (no_changes(&self.view), self.view.clock.now());
         let stock = self.view.stock();
         self.store.commit(&nothing, Some(self.position(now)), &stock)?;
-        let began = crate::clock::instant();
+        let began = instant();
         self.store.sweep_up(&stock, || began.elapsed() < SWEEP_AT_STOP)
     }
 
@@ -309,9 +328,10 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Decide(command, to) => {
+                Job::Decide(command, to, at) => {
                     batch.add_command(command);
                     reply_to.push(to);
+                    self.taken_in.push(at);
                 }
                 Job::Transfers(transfers) => batch.add_transfers(transfers),
                 Job::Update(update) => batch.add_update(update),
@@ -327,10 +347,17 @@ impl Writer {
         }
         if !batch.is_empty() {
             self.decide(&batch, &mut reply_to);
+            self.time_decisions();
         }
         batch.clear();
         (self.batch, self.reply_to) = (batch, reply_to);
         running
+    }
+
+    fn time_decisions(&mut self) {
+        let now = instant();
+        let took = self.taken_in.drain(..).map(|at| now.saturating_duration_since(at));
+        self.view.metrics.decisions.observe(took);
     }
 
     fn decide(&mut self, batch: &Batch, reply_to: &mut Vec<ReplyTo>) {
@@ -375,10 +402,11 @@ impl Writer {
     }
 
     fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
+        let began = instant();
         // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
         self.store.commit(changes, position, &self.view.stock())?;
+        self.view.metrics.commits.observe([began.elapsed()]);
         self.saved = position.unwrap_or(self.saved);
-        self.view.metrics.commits.inc();
         self.view.metrics.transfers_taken.add(self.transfers_in(changes));
         self.view.commit(changes);
         self.recovered();

@@ -15,7 +15,7 @@ use super::core::{Answer, Books, Downlink, Taking, note_online, take};
 use super::keeper::{Keeper, Table};
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
-use crate::clock::{Clock, wall_ms};
+use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::repeat::Repeat;
 use crate::service::Pulse;
@@ -133,8 +133,12 @@ impl Clerk {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let batch: Vec<Job> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
+            let began = instant();
             match self.write(batch) {
-                Ok(outcome) => self.tell(outcome),
+                Ok(outcome) => {
+                    self.metrics.commits.observe([began.elapsed()]);
+                    self.tell(outcome);
+                }
                 Err(error) => self.complain(&error),
             }
             self.pulse.beat();
@@ -214,6 +218,7 @@ impl Clerk {
     }
 
     fn complain(&mut self, error: &StoreError) {
+        self.metrics.commits_failed.inc();
         if self.complaint.due(self.clock.since_start_ms()) {
             tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");
         }

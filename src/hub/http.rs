@@ -21,7 +21,7 @@ use super::reader::{self, LedgerPage, Reader};
 use crate::http::{self, Reply, number, page_size, parameter};
 use crate::json::json;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
-use crate::metrics::metric;
+use crate::metrics::Page;
 use crate::problem::{Code, Problem};
 use crate::stock::{Refusal, RequestId, Sku};
 use crate::stop::Stop;
@@ -469,20 +469,29 @@ fn unreadable(error: StoreError) -> Problem {
 }
 
 fn render(metrics: &HubMetrics) -> String {
-    let counters = [
-        ("frames_applied", "Frames whose entries were taken.", &metrics.frames_applied),
-        ("frames_known", "Frames of which every entry was known.", &metrics.frames_known),
+    let mut page = Page::default();
+    page.counters(&[
+        ("hub_frames_applied_total", "Frames whose entries were taken.", &metrics.frames_applied),
         (
-            "frames_bad",
+            "hub_frames_known_total",
+            "Frames of which every entry was known.",
+            &metrics.frames_known,
+        ),
+        (
+            "hub_frames_bad_total",
             "Frames left aside: unreadable, or of another database.",
             &metrics.frames_bad,
         ),
-        ("frames_refused", "Frames from fenced databases.", &metrics.frames_refused),
-        ("entries", "Ledger entries taken into the books.", &metrics.entries),
-    ];
-    let mut page = String::new();
-    for (name, help, counter) in counters {
-        metric(&mut page, "counter", &format!("hub_{name}_total"), help, counter.get());
-    }
-    page
+        ("hub_frames_refused_total", "Frames from fenced databases.", &metrics.frames_refused),
+        ("hub_entries_total", "Ledger entries taken into the books.", &metrics.entries),
+        ("hub_link_losses_total", "Broker connections lost or failed.", &metrics.link_losses),
+        (
+            "hub_commits_failed_total",
+            "Batches that could not be brought into the books.",
+            &metrics.commits_failed,
+        ),
+    ]);
+    let help = "A batch, until it was in the books.";
+    page.histogram("hub_commit_duration_seconds", help, &metrics.commits);
+    page.text()
 }

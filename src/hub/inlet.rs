@@ -28,6 +28,7 @@ pub(super) struct Inlet {
     backoff: Backoff,
     lost: Repeat,
     strays: Strays,
+    metrics: Arc<HubMetrics>,
 }
 
 impl Inlet {
@@ -47,7 +48,8 @@ impl Inlet {
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
             lost: Repeat::default(),
-            strays: Strays::new(metrics),
+            strays: Strays::new(Arc::clone(&metrics)),
+            metrics,
         }
     }
 
@@ -61,6 +63,7 @@ impl Inlet {
             };
             self.set_outlet(None);
             drop(connection);
+            self.metrics.link_losses.inc();
             let _ = self.jobs.send(Job::Lost).await;
             if self.lost.due(self.clock.since_start_ms()) {
                 tracing::warn!(

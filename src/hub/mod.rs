@@ -33,7 +33,7 @@ use self::keeper::Keeper;
 pub use self::reader::Reader;
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
-use crate::metrics::Counter;
+use crate::metrics::{Counter, Histogram};
 use crate::service::{Manager, Pulse};
 use crate::stop::{self, Stop, Stopper};
 use crate::store::StoreError;
@@ -54,6 +54,12 @@ struct HubMetrics {
     frames_refused: Counter,
     /// Entries taken.
     entries: Counter,
+    /// Connections to the broker that were lost or failed.
+    link_losses: Counter,
+    /// Batches that could not be brought into the books.
+    commits_failed: Counter,
+    /// Batches, until they were in the books.
+    commits: Histogram,
 }
 
 /// A running hub.

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, params};
 
 use super::chunk::{LedgerPart, Packer};
-use super::{StoreError, get_u64, open_read_only, sku_of_barcode, to_i64};
+use super::{
+    DATABASE_FILE, StoreError, free_bytes, get_u64, open_read_only, sku_of_barcode, to_i64,
+};
 use crate::limits::CHUNK_BYTES;
 use crate::stock::{Changes, Checks, Fact, Posted, Seq, Sku};
 
@@ -184,6 +186,18 @@ pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Post
 pub struct LedgerReader {
     /// One connection: readers take turns, so a burst of queries costs one snapshot at a time.
     db: Arc<Mutex<Connection>>,
+    data_dir: Arc<Path>,
+}
+
+/// Bytes on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The database file.
+    pub database: u64,
+    /// Its log.
+    pub wal: u64,
+    /// What is free on its filesystem, if that is known.
+    pub free: Option<u64>,
 }
 
 impl LedgerReader {
@@ -192,7 +206,17 @@ impl LedgerReader {
     /// # Errors
     /// If there is none.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: Arc::new(Mutex::new(open_read_only(data_dir)?)) })
+        let db = Arc::new(Mutex::new(open_read_only(data_dir)?));
+        Ok(Self { db, data_dir: data_dir.into() })
+    }
+
+    /// What the database takes; 0 for a file that is not there.
+    pub fn sizes(&self) -> Sizes {
+        let bytes = |suffix: &str| {
+            let file = self.data_dir.join(format!("{DATABASE_FILE}{suffix}"));
+            std::fs::metadata(file).map_or(0, |file| file.len())
+        };
+        Sizes { database: bytes(""), wal: bytes("-wal"), free: free_bytes(&self.data_dir) }
     }
 
     /// See [`read_ledger`]. Runs on the blocking pool.

@@ -94,9 +94,14 @@ impl Reserve {
 
     /// Bytes that the filesystem still has for this process.
     fn free_bytes(&self) -> Option<u64> {
-        let filesystem = statvfs(&self.data_dir).ok()?;
-        Some(filesystem.f_bavail.saturating_mul(filesystem.f_frsize))
+        free_bytes(&self.data_dir)
     }
+}
+
+/// Bytes that the filesystem of a directory still has for this process.
+pub fn free_bytes(directory: &Path) -> Option<u64> {
+    let filesystem = statvfs(directory).ok()?;
+    Some(filesystem.f_bavail.saturating_mul(filesystem.f_frsize))
 }
 
 impl Store {

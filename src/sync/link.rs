@@ -271,6 +271,7 @@ impl UpLink {
     }
 
     fn publish_state(&mut self) {
+        self.view.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         if self.uplink.is_online() {
             self.backoff.reset();
             self.lost.take();

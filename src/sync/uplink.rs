@@ -325,6 +325,11 @@ impl Uplink {
         (self.phase != Phase::Disconnected).then_some(self.greet_at_ms)
     }
 
+    /// How many frames wait for an acknowledgement.
+    pub fn frames_under_way(&self) -> usize {
+        self.window.len()
+    }
+
     /// Whether the hub itself has answered on this connection, and still does.
     pub fn is_online(&self) -> bool {
         self.phase == Phase::Streaming

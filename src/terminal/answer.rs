@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::message::MessageId;
 use crate::clock::rfc3339;
 use crate::json::json;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::stock::{Answer, Applied, AppliedLine, Decided, Item, Seq};
 use crate::writer::Unavailable;
@@ -90,6 +91,7 @@ impl<'a> LineJson<'a> {
 pub(super) fn decided_answer(
     id: Option<&MessageId>,
     decided: Result<Answer, Unavailable>,
+    metrics: &Metrics,
 ) -> String {
     #[derive(Serialize)]
     struct Success<'a> {
@@ -105,6 +107,7 @@ pub(super) fn decided_answer(
         Ok(Err(undecided)) => undecided.into(),
         Err(unavailable) => unavailable.into(),
     };
+    metrics.note_refusal(problem.code);
     answer(id, Err(problem))
 }
 

@@ -1,6 +1,7 @@
 //! The routes of the terminal port.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
@@ -13,6 +14,7 @@ use super::message::{Chosen, Fields, Mutation};
 use super::resolve::resolve;
 use super::{Terminals, page, query};
 use crate::http::{self, Reply, number, page_size, parameter};
+use crate::metrics::{Figures, render};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
 use crate::writer::ReplyTo;
@@ -60,7 +62,7 @@ impl Terminals {
                 if !peer.ip().to_canonical().is_loopback() {
                     self.admit(request.headers(), Role::Viewer)?;
                 }
-                Ok(http::text(crate::metrics::render(&self.view)))
+                Ok(http::text(self.metrics().await))
             }
             Route::WebSocket => self.upgrade(request),
             Route::Mutate(mutation, reservation) => {
@@ -75,6 +77,17 @@ impl Terminals {
                 Ok(http::json(self.query(asked, request.uri().query()).await?))
             }
         }
+    }
+
+    /// The page of metrics. Looking at every SKU takes a while: not on the event loop.
+    async fn metrics(&self) -> String {
+        let (view, intake, ledger) =
+            (Arc::clone(&self.view), self.intake.clone(), self.ledger.clone());
+        let look = move || {
+            let figures = Figures { depth: intake.depth(), sizes: ledger.sizes() };
+            render(&view, &figures)
+        };
+        tokio::task::spawn_blocking(look).await.expect("looking does not panic")
     }
 
     /// Lets a request pass if it comes from the right place with the right token.

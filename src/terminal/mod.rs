@@ -28,7 +28,6 @@ pub use self::http::central_request;
 pub use self::message::Central;
 pub use self::message::Fields;
 use crate::http::Reply;
-use crate::problem::Problem;
 use crate::stop::Stop;
 use crate::store::LedgerReader;
 use crate::view::View;
@@ -81,7 +80,10 @@ impl Terminals {
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
         match self.route(request, peer).await {
             Ok(reply) => reply,
-            Err(problem) => Problem::reply(&problem),
+            Err(problem) => {
+                self.view.metrics.note_refusal(problem.code);
+                problem.reply()
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! terminal does not read, only this task waits, and not for ever.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -51,7 +52,8 @@ impl Terminals {
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
         tokio::spawn(async move {
-            let _place = place;
+            let (_place, view) = (place, Arc::clone(&terminals.view));
+            let _counted = view.metrics.terminals.enter();
             match upgrade.await {
                 Ok(upgraded) => Session::start(terminals, upgraded, role).await,
                 Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
@@ -192,7 +194,7 @@ impl Session {
             Ok(Message::Text(text)) => self.hear_text(&text).await,
             Ok(Message::Binary(_)) => {
                 let problem = Problem::bad_request("send JSON in text messages");
-                self.say(answer(None, Err(problem))).await
+                self.refuse(None, problem).await
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
             Ok(Message::Close(_)) => Err(GONE),
@@ -205,31 +207,39 @@ impl Session {
     async fn hear_text(&mut self, text: &str) -> Result<(), End> {
         let mut fields = match Fields::read(text.as_bytes()) {
             Ok(fields) => fields,
-            Err(problem) => return self.say(answer(id_of(text).as_ref(), Err(problem))).await,
+            Err(problem) => return self.refuse(id_of(text).as_ref(), problem).await,
         };
         let Some(id) = fields.id.take() else {
-            return self.say(answer(None, Err(missing("id")))).await;
+            return self.refuse(None, missing("id")).await;
         };
         if id.is_too_long() {
-            return self.say(answer(None, Err(MessageId::too_long()))).await;
+            return self.refuse(None, MessageId::too_long()).await;
         }
         let op = fields.op.take().unwrap_or_default();
         if let Some(mutation) = Mutation::from_op(&op) {
             return match self.submit(mutation, fields, &id) {
                 Ok(()) => Ok(()),
-                Err(problem) => self.say(answer(Some(&id), Err(problem))).await,
+                Err(problem) => self.refuse(Some(&id), problem).await,
             };
         }
         // A query sees what the mutations sent before it have done.
         self.await_in_flight().await?;
         let result = self.ask(&op, fields).await;
         let subscribed = op == "subscribe" && result.is_ok();
-        self.say(answer(Some(&id), result)).await?;
+        match result {
+            Ok(result) => self.say(answer(Some(&id), Ok(result))).await?,
+            Err(problem) => self.refuse(Some(&id), problem).await?,
+        }
         if subscribed {
             self.behind = true;
             self.push_sync().await?;
         }
         Ok(())
+    }
+
+    async fn refuse(&mut self, id: Option<&MessageId>, problem: Problem) -> Result<(), End> {
+        self.terminals.view.metrics.note_refusal(problem.code);
+        self.say(answer(id, Err(problem))).await
     }
 
     fn submit(
@@ -346,7 +356,8 @@ impl Session {
         while let Some(replies) = next {
             for Reply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
-                self.feed(decided_answer(id.as_ref(), decided).into()).await?;
+                let refusals = &self.terminals.view.metrics;
+                self.feed(decided_answer(id.as_ref(), decided, refusals).into()).await?;
             }
             next = self.replies.try_recv().ok();
         }

@@ -15,6 +15,7 @@ mod configuration;
 mod errors;
 mod idempotency;
 mod logs;
+mod metrics;
 mod model;
 mod mutations;
 mod page;
