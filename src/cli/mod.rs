@@ -107,12 +107,8 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
-    /// Check the database
-    Doctor {
-        /// The gateway's data directory
-        #[arg(long)]
-        data_dir: PathBuf,
-    },
+    /// Say what is wrong with database, machine and links, and what to do
+    Doctor(doctor::DoctorArguments),
 }
 
 /// Runs `stockgate`.
@@ -134,7 +130,7 @@ pub fn main() -> ExitCode {
         }
         Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
         Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
-        Command::Doctor { data_dir } => doctor::run(&data_dir),
+        Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }
 

@@ -3,6 +3,8 @@
 //! serde would stop at the first mistake and could not say on which line a value is impossible;
 //! an operator wants the whole list. Whatever no one has taken at the end is an unknown key.
 
+pub(super) mod redact;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};

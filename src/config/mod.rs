@@ -11,6 +11,7 @@ mod tls;
 
 pub use self::document::ConfigError;
 use self::document::PREFIX;
+pub use self::document::redact::HIDDEN;
 pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
 pub use self::hub::{BookStore, HubConfig};
@@ -39,6 +40,34 @@ pub(crate) fn read_as_either(file: &std::path::Path, text: &str) -> [Result<(), 
     let document = || document::Document::parse(file, text);
     let gateway = document().and_then(GatewayConfig::from_document).map(drop);
     [gateway, document().and_then(HubConfig::from_document).map(drop)]
+}
+
+/// A gateway's configuration, a value a line, without comments and secrets: for other people.
+pub fn listing(file: Option<&std::path::Path>) -> String {
+    document::redact::listing(of_gateway(file))
+}
+
+/// Every secret of a gateway's configuration, sound or not; `None` if it cannot be read.
+pub fn secrets(file: &std::path::Path) -> Option<Vec<String>> {
+    let document = of_gateway(Some(file)).ok()?;
+    let directory = document.directory();
+    let files = document.files(&["token_file", "password_file"]);
+    let in_files = files.iter().filter_map(|file| secret(file, &directory).ok());
+    Some(document.hidden().into_iter().chain(in_files).collect())
+}
+
+/// The files of a gateway's configuration that nobody else should read, as far as they are there:
+/// those that it names, and itself if a secret stands in it.
+pub fn secret_files(file: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(document) = of_gateway(Some(file)) else { return Vec::new() };
+    let directory = document.directory();
+    let named = document.files(&["token_file", "password_file", "key_file"]);
+    let named = named.iter().filter(|name| !name.is_empty()).map(|name| path_of(name, &directory));
+    named.chain(document.holds_secrets().then(|| file.into())).collect()
+}
+
+fn of_gateway(file: Option<&std::path::Path>) -> Result<document::Document, ConfigError> {
+    document::Document::read(file, variables()?, &["hub"])
 }
 
 /// The environment variables that are ours.

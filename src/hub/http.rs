@@ -472,11 +472,7 @@ fn render(metrics: &HubMetrics) -> String {
     let mut page = Page::default();
     page.counters(&[
         ("hub_frames_applied_total", "Frames whose entries were taken.", &metrics.frames_applied),
-        (
-            "hub_frames_known_total",
-            "Frames of which every entry was known.",
-            &metrics.frames_known,
-        ),
+        ("hub_frames_known_total", "Frames of which every entry was known.", &metrics.frames_known),
         (
             "hub_frames_bad_total",
             "Frames left aside: unreadable, or of another database.",

@@ -117,7 +117,11 @@ fn of_storage(page: &mut Page, view: &View, sizes: &Sizes) {
 
 fn of_process(page: &mut Page, view: &View) {
     page.labelled(Kind::Gauge, ("build_info", "What runs here."), "version", [(VERSION, 1)]);
-    page.gauges(&[("uptime_seconds", "Time since the start.", view.clock.since_start_ms() / 1_000)]);
+    page.gauges(&[(
+        "uptime_seconds",
+        "Time since the start.",
+        view.clock.since_start_ms() / 1_000,
+    )]);
     let help = "The wall clock; compare it with the time of whoever asks.";
     page.metric(Kind::Gauge, "clock_seconds", help, wall_ms() / 1_000);
     if let Some(bytes) = resident_bytes() {

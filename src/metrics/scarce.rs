@@ -121,7 +121,10 @@ mod tests {
     fn only_so_many_are_listed() {
         let names: Vec<String> = (0..3 * SCARCE_MAX).map(|n| format!("S{n:03}")).collect();
         let stock = |on_hand: fn(i64) -> i64| {
-            names.iter().zip(1..).map(move |(name, n)| (name.as_str(), on_hand(n), 0, n.unsigned_abs()))
+            names
+                .iter()
+                .zip(1..)
+                .map(move |(name, n)| (name.as_str(), on_hand(n), 0, n.unsigned_abs()))
         };
         let sold: Vec<_> = stock(|_| 0).collect();
         let of_sold = listed(&sold);

@@ -165,6 +165,14 @@ pub fn each_part(db: &Connection, mut take: impl FnMut(&LedgerPart)) -> Result<(
     })
 }
 
+/// The position of the last entry, 0 if there is none.
+///
+/// # Errors
+/// If the database cannot be read, or is damaged there.
+pub fn read_last_seq(db: &Connection) -> Result<Seq, StoreError> {
+    Ok(last_row(db)?.map_or(0, |row| row.chunk.last().0))
+}
+
 /// Up to `limit` entries behind the position `after`, in order.
 ///
 /// # Errors

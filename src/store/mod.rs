@@ -26,10 +26,10 @@ use uuid::Uuid;
 pub use self::catalogue::{listing, sku_of_barcode};
 pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
-pub use self::ledger::{LedgerReader, Sizes, each_part, read_ledger};
+pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
 use self::requests::Memory;
 use self::reserve::Reserve;
-pub use self::reserve::free_bytes;
+pub use self::reserve::{RESERVE_FILE, free_bytes};
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
@@ -219,6 +219,25 @@ pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
         0 => Err(StoreError::Missing(path)),
         _ => Ok(db),
     }
+}
+
+/// The version of a database, and the newest that this program knows.
+///
+/// # Errors
+/// If it is not a gateway's.
+pub fn version(db: &Connection) -> Result<(i32, i32), StoreError> {
+    let newest = schema::newest();
+    Ok((schema::check_ours(db, newest)?, newest))
+}
+
+/// When the last entry of the database in this directory was decided.
+///
+/// # Errors
+/// If there is no database, or it cannot be read.
+pub fn last_decided_at_ms(data_dir: &Path) -> Result<Option<i64>, StoreError> {
+    let db = open_read_only(data_dir)?;
+    let found = read_ledger(&db, read_last_seq(&db)?.saturating_sub(1), 1)?;
+    Ok(found.last().map(|posted| posted.entry.at_ms))
 }
 
 /// Reads whose database this is, or makes it the configured gateway's if it is new.

@@ -25,7 +25,7 @@ use super::{Store, StoreError};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 
 /// The file's name within the data directory.
-const RESERVE_FILE: &str = "reserve";
+pub const RESERVE_FILE: &str = "reserve";
 const BLOCK: usize = 64 * 1024;
 
 /// The file that is held back.

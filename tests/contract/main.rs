@@ -12,6 +12,7 @@ mod access;
 mod barcodes;
 mod command_line;
 mod configuration;
+mod doctor;
 mod errors;
 mod idempotency;
 mod logs;

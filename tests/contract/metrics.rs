@@ -32,7 +32,9 @@ fn every_sample_belongs_to_a_metric_with_help_type_and_a_name_by_the_conventions
     for sample in page.lines().filter(|line| !line.starts_with('#')) {
         let name = sample.split(['{', ' ']).next().unwrap();
         let kind = metrics.iter().find(|(metric, kind)| match kind.as_str() {
-            "histogram" => ["_bucket", "_sum", "_count"].iter().any(|end| name == format!("{metric}{end}")),
+            "histogram" => {
+                ["_bucket", "_sum", "_count"].iter().any(|end| name == format!("{metric}{end}"))
+            }
             _ => name == metric,
         });
         let (metric, kind) = kind.unwrap_or_else(|| panic!("{sample} has no type"));
@@ -115,9 +117,14 @@ fn the_skus_of_which_the_least_is_left_are_named_and_no_more() {
     let gateway = Gateway::stocked(&stock);
     gateway.http().ok("deduct", many("d1", &[("S07", 7), ("S09", 9)]));
     let page = gateway.http().get("/metrics").text;
-    let listed: Vec<&str> =
-        page.lines().filter_map(|line| line.strip_prefix("stockgate_sku_available_units")).collect();
-    assert_eq!(listed[..4], [r#"{sku="S09"} 0"#, r#"{sku="S07"} 0"#, r#"{sku="S01"} 1"#, r#"{sku="S02"} 2"#]);
+    let listed: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("stockgate_sku_available_units"))
+        .collect();
+    assert_eq!(
+        listed[..4],
+        [r#"{sku="S09"} 0"#, r#"{sku="S07"} 0"#, r#"{sku="S01"} 1"#, r#"{sku="S02"} 2"#]
+    );
     assert_eq!(listed.len(), 12, "two that are sold out, and ten");
     assert_eq!(gateway.http().metric("stockgate_skus_sold_out"), 2);
 }

@@ -1,50 +1,49 @@
-//! `doctor`: whether the database is what it must be.
+//! Whether the database is what it must be.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::ExitCode;
 
 use rusqlite::Connection;
 
-use super::say;
+use super::report::{Check, Report};
 use crate::stock::{Checks, Digest, Item, Posted, Seq, Sku, Stock};
-use crate::store::{LedgerPart, StoreError, each_part, load_stock, open_read_only, read_identity};
+use crate::store::{
+    LedgerPart, StoreError, each_part, load_stock, open_read_only, read_identity, version,
+};
 
-pub(super) fn run(data_dir: &Path) -> ExitCode {
-    match examine(data_dir) {
-        Ok(findings) if findings.is_empty() => ExitCode::SUCCESS,
-        Ok(findings) => {
-            for finding in findings {
-                say(format!("WRONG  {finding}"));
-            }
-            say(
-                "keep a copy of the data directory before anything else; the hub's books hold what was confirmed",
-            );
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            say(format!("WRONG  {error}"));
-            ExitCode::FAILURE
-        }
+const KEEP: &str = "keep a copy of the data directory before anything else; the hub's books hold what was confirmed";
+
+/// Goes through all of it, in one snapshot: a gateway at work goes on, and does not change what is
+/// being compared.
+pub(super) fn examine(report: &mut Report, data_dir: &Path) {
+    if let Err(error) = examined(report, data_dir) {
+        // The others say themselves what to do.
+        let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
+        let next = if is_damage { KEEP } else { "" };
+        report.wrong(Check::Database, error, next);
     }
 }
 
-fn examine(data_dir: &Path) -> Result<Vec<String>, StoreError> {
+fn examined(report: &mut Report, data_dir: &Path) -> Result<(), StoreError> {
     let db = open_read_only(data_dir)?;
-    // One snapshot, so that a gateway at work does not change what is being compared.
     let snapshot = db.unchecked_transaction()?;
     if let Some((origin, position)) = read_identity(&snapshot)? {
-        say(format!(
-            "ok     gateway {}/{}, epoch {}, confirmed up to {}",
-            origin.site, origin.gateway, origin.epoch, position.acked_seq
-        ));
+        let (site, gateway, epoch) = (&origin.site, &origin.gateway, origin.epoch);
+        let acked_seq = position.acked_seq;
+        report.ok(
+            Check::Database,
+            format!("gateway {site}/{gateway}, epoch {epoch}, confirmed up to {acked_seq}"),
+        );
     }
-    let mut findings = integrity(&snapshot)?;
+    let (found, newest) = version(&snapshot)?;
+    report.ok(Check::Schema, format!("schema version {found}, this program knows up to {newest}"));
+    let findings = integrity(&snapshot)?;
     if findings.is_empty() {
-        say("ok     integrity of the file");
-        findings = ledger_against_stock(&snapshot)?;
+        report.ok(Check::Integrity, "integrity of the file");
+        return ledger_against_stock(report, &snapshot);
     }
-    Ok(findings)
+    findings.into_iter().for_each(|finding| report.wrong(Check::Integrity, finding, KEEP));
+    Ok(())
 }
 
 fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
@@ -66,31 +65,23 @@ struct Sum {
     findings: Vec<String>,
 }
 
-fn ledger_against_stock(db: &Connection) -> Result<Vec<String>, StoreError> {
+fn ledger_against_stock(report: &mut Report, db: &Connection) -> Result<(), StoreError> {
     let mut sum: Option<Sum> = None;
     each_part(db, |part| match &mut sum {
         Some(sum) => sum.add(part),
         None => sum = Some(Sum::beginning_with(part)),
     })?;
-    let stock = match load_stock(db) {
-        Ok(stock) => stock,
+    let findings = match load_stock(db) {
+        Ok(stock) => sum.map_or(Vec::new(), |sum| sum.compared(report, &stock)),
         Err(StoreError::Damaged(why)) => {
             let mut findings = sum.map_or(Vec::new(), |sum| sum.findings);
             findings.push(why);
-            return Ok(findings);
+            findings
         }
         Err(error) => return Err(error),
     };
-    let Some(mut sum) = sum else {
-        return Ok(Vec::new());
-    };
-    sum.compare(&stock);
-    if sum.findings.is_empty() {
-        let (first, last, skus) = (sum.first_seq, sum.last.0, stock.sku_count());
-        say(format!("ok     ledger {first} to {last} adds up to the stock of {skus} SKUs"));
-        say(format!("ok     digest {:016x}", stock.checks().digest.0));
-    }
-    Ok(sum.findings)
+    findings.into_iter().for_each(|finding| report.wrong(Check::Ledger, finding, KEEP));
+    Ok(())
 }
 
 impl Sum {
@@ -120,6 +111,18 @@ impl Sum {
             moved.1 = moved.1.wrapping_add(entry.reserved_change);
         }
         self.last = part.last();
+    }
+
+    /// What is wrong between ledger and stock.
+    fn compared(mut self, report: &mut Report, stock: &Stock) -> Vec<String> {
+        self.compare(stock);
+        if self.findings.is_empty() {
+            let (first, last, skus) = (self.first_seq, self.last.0, stock.sku_count());
+            let adds_up = format!("ledger {first} to {last} adds up to the stock of {skus} SKUs");
+            report.ok(Check::Ledger, adds_up);
+            report.ok(Check::Digest, format!("digest {:016x}", stock.checks().digest.0));
+        }
+        self.findings
     }
 
     /// What was there before the first entry is the stock less what the ledger adds up to: its

@@ -1,0 +1,122 @@
+//! What the database needs of the machine: room, files that are the gateway's own, and the time.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::report::{Check, Report};
+use crate::clock::{rfc3339, wall_ms};
+use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::store::{DATABASE_FILE, RESERVE_FILE, free_bytes, last_decided_at_ms};
+
+/// Free space below which it will soon be too little.
+const SOON_FULL_BYTES: u64 = 64 << 20;
+/// How far the clock may lie behind the newest entry, which it made.
+const BEHIND_MS: i64 = 60_000;
+/// Nothing was built before this program.
+const BUILT_MS: i64 = 1_767_225_600_000;
+
+pub(super) fn space(report: &mut Report, data_dir: &Path) {
+    let shown = data_dir.display();
+    let Some(free) = free_bytes(data_dir) else {
+        return report.skipped(Check::Space, format!("{shown}: free space is not told"), "");
+    };
+    let held = fs::metadata(data_dir.join(RESERVE_FILE)).map_or(0, |file| file.blocks() * 512);
+    let message =
+        format!("{free} bytes are free on the filesystem of {shown}, {held} are held back");
+    let next = "free space there, or keep the ledger for fewer days (stock.ledger_retention_days)";
+    match free {
+        _ if held < RESERVE_BYTES && free < RESERVE_BYTES + RESERVE_SPARE_BYTES => {
+            report.wrong(Check::Space, message, next);
+        }
+        free if free < SOON_FULL_BYTES => report.note(Check::Space, message, next),
+        _ => report.ok(Check::Space, message),
+    }
+}
+
+/// Everything in the data directory belongs to whoever the directory belongs to, and nobody else
+/// can read it; nor what holds secrets.
+pub(super) fn permissions(report: &mut Report, data_dir: &Path, secrets: &[PathBuf]) {
+    let Ok(directory) = fs::metadata(data_dir) else { return };
+    let files = fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files: Vec<PathBuf> = files.collect();
+    let strange = files.iter().find(|file| {
+        fs::metadata(file)
+            .is_ok_and(|data| data.uid() != directory.uid() || data.mode() & 0o600 != 0o600)
+    });
+    match strange {
+        Some(file) => report.wrong(
+            Check::Permissions,
+            format!("{} is not the gateway's own to read and write", file.display()),
+            "chown it to the owner of the directory, chmod u+rw",
+        ),
+        None => report.ok(
+            Check::Permissions,
+            format!("{} and its {} files are the gateway's own", data_dir.display(), files.len()),
+        ),
+    }
+    let is_open = |path: &&PathBuf| {
+        fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+    };
+    for file in secrets.iter().filter(is_open) {
+        let message = format!("{} holds secrets, and everybody here can read it", file.display());
+        report.note(Check::Permissions, message, "chmod o-r");
+    }
+    if directory.permissions().mode() & 0o005 != 0 && files.iter().any(|file| is_open(&file)) {
+        let message = format!("everybody here can read {}", data_dir.display());
+        report.note(Check::Permissions, message, "chmod 700, as the unit does");
+    }
+}
+
+/// Nothing is decided by the wall clock, but entries are labelled by it, and TLS needs it.
+pub(super) fn clock(report: &mut Report, data_dir: &Path) {
+    let now_ms = wall_ms();
+    let newest_ms = last_decided_at_ms(data_dir).ok().flatten();
+    let message = format!("the clock says {}", rfc3339(now_ms));
+    let next =
+        "set the clock, or let NTP do it; entries are labelled by it, and TLS fails without it";
+    match newest_ms {
+        _ if now_ms < BUILT_MS => {
+            report.wrong(Check::Clock, format!("{message}, before this program was built"), next);
+        }
+        Some(newest_ms) if now_ms + BEHIND_MS < newest_ms => {
+            let newest = rfc3339(newest_ms);
+            let message = format!("{message}, but the newest entry was made at {newest}");
+            report.note(Check::Clock, message, next);
+        }
+        Some(_) | None => report.ok(Check::Clock, message),
+    }
+    // systemd-timesyncd and its like leave a mark; where there is none, nothing is known.
+    if Path::new("/run/systemd/timesync").exists()
+        && !Path::new("/run/systemd/timesync/synchronized").exists()
+    {
+        report.note(
+            Check::Clock,
+            "the clock has not been set by NTP since the start",
+            "timedatectl timesync-status says why",
+        );
+    }
+}
+
+/// The database's own files, for the bundle.
+pub(super) fn listing(data_dir: &Path) -> String {
+    let mut lines: Vec<String> = fs::read_dir(data_dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let data = entry.metadata().ok()?;
+            let (name, mode) = (entry.file_name(), data.mode() & 0o7777);
+            let changed = rfc3339(data.mtime().saturating_mul(1_000));
+            Some(format!(
+                "{mode:04o} {}:{} {:>12} {changed} {}",
+                data.uid(),
+                data.gid(),
+                data.len(),
+                name.display()
+            ))
+        })
+        .collect();
+    lines.sort();
+    format!("{}, database {DATABASE_FILE}\n{}\n", data_dir.display(), lines.join("\n"))
+}

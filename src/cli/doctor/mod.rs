@@ -1,0 +1,129 @@
+//! `doctor`: what is wrong, in words that say what to do. It changes nothing, and disturbs no
+//! gateway at work.
+
+mod bundle;
+mod database;
+mod machine;
+mod reach;
+mod report;
+mod tar;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use self::report::{Check, Report};
+use super::say;
+use crate::config::{self, GatewayConfig};
+
+/// What to look at.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct DoctorArguments {
+    /// The gateway's data directory; without it, the configuration's
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// The gateway's configuration: looks at that, and at the broker and the hub too
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Put what was found, and what helps to understand it, into a new file: a .tar.gz without
+    /// secrets
+    #[arg(long)]
+    bundle: Option<PathBuf>,
+    /// A file with the gateway's log, for the bundle; without it, the journal's
+    #[arg(long, requires = "bundle")]
+    log: Option<PathBuf>,
+}
+
+/// What was looked at, and found.
+struct Visit {
+    report: Report,
+    data_dir: Option<PathBuf>,
+    /// If one was named, and it is sound.
+    config: Option<GatewayConfig>,
+    /// The gateway's own, if it runs.
+    status: Option<Value>,
+    metrics: Result<String, String>,
+}
+
+pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
+    let mut healthy = false;
+    let ended = super::with_runtime("error", async {
+        let visit = visit(arguments).await;
+        healthy = visit.report.is_healthy();
+        match arguments.json {
+            true => say(visit.report.json()),
+            false => say(visit.report.text().trim_end()),
+        }
+        match &arguments.bundle {
+            Some(file) => bundle::write(file, &visit, arguments),
+            None => Ok(()),
+        }
+    });
+    if healthy { ended } else { ExitCode::FAILURE }
+}
+
+async fn visit(arguments: &DoctorArguments) -> Visit {
+    let mut report = Report::default();
+    let config = configuration(&mut report, arguments);
+    let data_dir = arguments.data_dir.clone();
+    let data_dir = data_dir.or_else(|| config.as_ref().map(|config| config.data_dir.clone()));
+    if let Some(data_dir) = &data_dir {
+        database::examine(&mut report, data_dir);
+        machine::space(&mut report, data_dir);
+        machine::permissions(&mut report, data_dir, &secrets(arguments.config.as_deref()));
+        machine::clock(&mut report, data_dir);
+    }
+    // Without a file there is nothing that says where the broker is.
+    let config = config.filter(|_| arguments.config.is_some());
+    let mut visit =
+        Visit { report, data_dir, config, status: None, metrics: Err("no --config".into()) };
+    visit.look_around().await;
+    visit
+}
+
+impl Visit {
+    async fn look_around(&mut self) {
+        let Some(config) = &self.config else { return };
+        self.status = reach::gateway(&mut self.report, config).await;
+        self.metrics = reach::metrics(config).await.map_err(|error| format!("{error:#}"));
+        let Some(mqtt) = &config.mqtt else {
+            return self.report.ok(Check::Broker, "no [mqtt] section: there is no hub to follow");
+        };
+        reach::broker(&mut self.report, mqtt).await;
+        reach::hub(&mut self.report, self.status.as_ref());
+    }
+}
+
+/// The configuration that holds; `None` if it is not sound.
+fn configuration(report: &mut Report, arguments: &DoctorArguments) -> Option<GatewayConfig> {
+    let file = arguments.config.as_deref();
+    match GatewayConfig::load(file) {
+        Ok(config) => {
+            if let Some(file) = file {
+                report.ok(Check::Configuration, format!("configuration {}", file.display()));
+            }
+            Some(config)
+        }
+        // Whoever names a data directory alone wants to know of that alone.
+        Err(_) if file.is_none() && arguments.data_dir.is_some() => None,
+        Err(error) => {
+            for problem in error.to_string().lines() {
+                report.wrong(
+                    Check::Configuration,
+                    problem,
+                    "put it right; check-config says when it is",
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Files that nobody else should read.
+fn secrets(config: Option<&Path>) -> Vec<PathBuf> {
+    config.map(config::secret_files).unwrap_or_default()
+}

@@ -1,0 +1,176 @@
+//! Who can be reached from here: the gateway itself, the broker, the hub.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::report::{Check, Report};
+use crate::cli::GatewayArguments;
+use crate::config::{GatewayConfig, MqttConfig};
+use crate::sync::mqtt::{Broker, Event};
+
+/// The time for each of them.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAGE_BYTES_MAX: u64 = 4 << 20;
+
+/// Asks the gateway how it is, if it runs.
+pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Option<Value> {
+    let address = own_address(config.listen);
+    match timeout(PATIENCE, status(config)).await {
+        Ok(Ok(status)) => {
+            match status["problem"].as_str() {
+                Some(problem) => report.wrong(
+                    Check::Gateway,
+                    format!("the gateway at {address} refuses mutations: {problem}"),
+                    "mend that; it goes on by itself",
+                ),
+                None => {
+                    report.ok(Check::Gateway, format!("the gateway at {address} accepts mutations"))
+                }
+            }
+            Some(status)
+        }
+        Ok(Err(error)) => {
+            let next =
+                "systemctl start stockgate; journalctl -u stockgate says why it does not run";
+            report.skipped(Check::Gateway, format!("{error:#}"), next);
+            None
+        }
+        Err(_) => {
+            let next = "journalctl -u stockgate; systemctl restart stockgate if it hangs";
+            report.wrong(Check::Gateway, format!("the gateway at {address} does not answer"), next);
+            None
+        }
+    }
+}
+
+async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
+    let url = format!("http://{}", own_address(config.listen));
+    let mut client = GatewayArguments { url, token_file: None }.connect().await?;
+    if let Some(token) = config.tokens.first() {
+        client.call(json!({"op": "auth", "token": token.secret})).await?;
+    }
+    client.call(json!({"op": "status"})).await
+}
+
+/// The gateway's page of metrics.
+pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
+    let fetch = async {
+        let address = own_address(config.listen);
+        let token = config.tokens.first().map(|token| token.secret.as_str()).unwrap_or_default();
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(PAGE_BYTES_MAX).read_to_end(&mut answer).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        Ok(answer.split_once("\r\n\r\n").map(|(_, page)| page.to_owned()).unwrap_or_default())
+    };
+    timeout(PATIENCE, fetch).await?
+}
+
+/// Where a gateway that listens everywhere can be asked.
+fn own_address(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// Connects to the broker once, under a name of its own: the gateway's connection stays.
+pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
+    let id = format!("doctor-{:08x}", fastrand::u32(..));
+    let broker = Broker::new(mqtt, &id, None);
+    let mut connection = broker.connect();
+    match timeout(PATIENCE, connection.events.recv()).await {
+        Ok(Some(Event::Connected)) => {
+            let how = if mqtt.url.tls { ", over TLS" } else { "" };
+            report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
+            let _ = connection.client.try_disconnect();
+        }
+        Ok(Some(Event::Lost(reason))) => report.wrong(Check::Broker, &reason, next_step(&reason)),
+        Ok(Some(Event::Received { .. }) | None) | Err(_) => {
+            let reason = format!("the broker {} does not answer in time", broker.name);
+            report.wrong(Check::Broker, &reason, next_step(&reason));
+        }
+    }
+}
+
+/// What to do about a connection that fails for this reason.
+fn next_step(reason: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    if says(&["Expired", "expired", "NotValidYet", "not valid yet"]) {
+        "compare the clock with the certificate's dates: openssl x509 -noout -dates"
+    } else if says(&["UnknownIssuer"]) {
+        "mqtt.ca_file must hold the authority that has signed the broker's certificate"
+    } else if says(&["NotValidForName", "not valid for name"]) {
+        "the host in mqtt.url must be one that the broker's certificate names"
+    } else if says(&[
+        "refuses our",
+        "CertificateRequired",
+        "certificate required",
+        "HandshakeFailure",
+    ]) {
+        "put username and password_file, or cert_file and key_file, right with the broker's administrator"
+    } else if says(&["TLS with", "corrupt message"]) {
+        "mqtts:// needs a port that speaks TLS, mqtt:// one that does not"
+    } else if says(&["lookup", "resolve"]) {
+        "the name in mqtt.url cannot be found: put it or the DNS server right, or use an address"
+    } else if says(&["refused (os error"]) {
+        "nobody listens there: start the broker, or put the port in mqtt.url right"
+    } else {
+        "look at cable, modem, routes and firewall; the gateway goes on without"
+    }
+}
+
+/// What the gateway knows of the hub. It is not asked from here: to be greeted twice for one
+/// database would confuse it.
+pub(super) fn hub(report: &mut Report, status: Option<&Value>) {
+    let Some(sync) = status.map(|status| &status["sync"]) else {
+        let next = "start it, then run this again";
+        return report.skipped(
+            Check::Hub,
+            "the hub answers the gateway only, which does not run",
+            next,
+        );
+    };
+    let (acked_seq, pending) = (&sync["acked_seq"], &sync["pending"]);
+    if sync["state"] == "online" {
+        let message = format!("the hub answers; confirmed up to {acked_seq}, {pending} on the way");
+        return report.ok(Check::Hub, message);
+    }
+    let reason = sync["reason"].as_str().unwrap_or("no reason is known");
+    let message = format!("the hub does not answer: {reason}; {pending} entries wait");
+    report.wrong(Check::Hub, message, hub_step(reason));
+}
+
+fn hub_step(reason: &str) -> &'static str {
+    if reason.starts_with("the hub takes nothing") {
+        "GET /api/gateways at the hub says more; retire the old database there if it is gone for good"
+    } else if reason.contains("the hub does not") {
+        "look at the hub: systemctl status stockgate-hub, and whether its mqtt.url is the same broker"
+    } else {
+        "put right what is said of the broker; the gateway goes on without"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_listens_everywhere_is_asked_on_loopback() {
+        let of = |listen: &str| own_address(listen.parse().unwrap()).to_string();
+        assert_eq!(of("0.0.0.0:8080"), "127.0.0.1:8080");
+        assert_eq!(of("[::]:8080"), "[::1]:8080");
+        assert_eq!(of("10.0.0.7:80"), "10.0.0.7:80");
+    }
+}

@@ -1,0 +1,106 @@
+//! What the doctor found, for people and for programs.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use crate::json::json;
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Check {
+    Configuration,
+    Database,
+    Schema,
+    Integrity,
+    Ledger,
+    Digest,
+    Space,
+    Permissions,
+    Clock,
+    Gateway,
+    Broker,
+    Hub,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    /// Worth knowing; nothing fails by it.
+    Note,
+    Wrong,
+    /// It could not be looked at.
+    Skipped,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: Check,
+    verdict: Verdict,
+    message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// The findings, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(super) struct Report(Vec<Finding>);
+
+impl Report {
+    pub(super) fn ok(&mut self, check: Check, message: impl Display) {
+        self.add(check, Verdict::Ok, message, "");
+    }
+
+    pub(super) fn note(&mut self, check: Check, message: impl Display, next: &str) {
+        self.add(check, Verdict::Note, message, next);
+    }
+
+    pub(super) fn wrong(&mut self, check: Check, message: impl Display, next: &str) {
+        self.add(check, Verdict::Wrong, message, next);
+    }
+
+    pub(super) fn skipped(&mut self, check: Check, message: impl Display, next: &str) {
+        self.add(check, Verdict::Skipped, message, next);
+    }
+
+    fn add(&mut self, check: Check, verdict: Verdict, message: impl Display, next: &str) {
+        let next = Some(next.to_owned()).filter(|next| !next.is_empty());
+        self.0.push(Finding { check, verdict, message: message.to_string(), next });
+    }
+
+    /// Whether nothing is wrong.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.0.iter().all(|finding| finding.verdict != Verdict::Wrong)
+    }
+
+    /// A line a finding, and what to do below it.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for Finding { verdict, message, next, .. } in &self.0 {
+            let word = match verdict {
+                Verdict::Ok => "ok",
+                Verdict::Note => "note",
+                Verdict::Wrong => "WRONG",
+                Verdict::Skipped => "-",
+            };
+            text.push_str(&format!("{word:<6} {message}\n"));
+            if let Some(next) = next {
+                text.push_str(&format!("         what to do: {next}\n"));
+            }
+        }
+        text
+    }
+
+    /// `{"healthy":…,"findings":[{"check","verdict","message","next"?}]}`
+    pub(super) fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            healthy: bool,
+            findings: &'a [Finding],
+        }
+        json(&Whole { healthy: self.is_healthy(), findings: &self.0 })
+    }
+}

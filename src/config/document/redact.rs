@@ -1,0 +1,150 @@
+//! A configuration as somebody else may see it.
+
+use super::{ConfigError, Document, Node, Place, Value};
+
+/// What stands in the place of a secret.
+pub const HIDDEN: &str = "(hidden)";
+
+/// Texts under these keys are no secrets; all others are hidden.
+const SHOWN: [&str; 16] = [
+    "site",
+    "id",
+    "data_dir",
+    "listen",
+    "allowed_origins",
+    "name",
+    "role",
+    "url",
+    "username",
+    "token_file",
+    "password_file",
+    "ca_file",
+    "cert_file",
+    "key_file",
+    "level",
+    "worker",
+];
+
+impl Document {
+    /// Every value on a line, with where it comes from; comments and secrets are left out.
+    pub(in crate::config) fn listing(&self) -> String {
+        let mut lines = Vec::new();
+        for (section, node) in &self.root {
+            list(section, section, node, &mut lines);
+        }
+        lines.concat()
+    }
+
+    /// The files that are named by these keys, wherever they stand.
+    pub(in crate::config) fn files(&self, keys: &[&str]) -> Vec<String> {
+        let mut found = Vec::new();
+        self.root.iter().for_each(|(key, node)| gather(key, node, keys, &mut found));
+        found
+    }
+
+    /// Every text that is hidden.
+    pub(in crate::config) fn hidden(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        self.root.iter().for_each(|(key, node)| gather_hidden(key, node, &mut found));
+        found
+    }
+
+    /// Whether a text stands in the file itself that nobody else should see.
+    pub(in crate::config) fn holds_secrets(&self) -> bool {
+        self.listing().lines().any(|line| line.contains(HIDDEN) && !line.contains("environment"))
+    }
+}
+
+fn list(path: &str, key: &str, node: &Node, lines: &mut Vec<String>) {
+    let shown = match &node.value {
+        Value::Table(nodes) => {
+            return nodes
+                .iter()
+                .for_each(|(key, node)| list(&format!("{path}.{key}"), key, node, lines));
+        }
+        Value::List(nodes) => {
+            let numbered = nodes.iter().enumerate();
+            return numbered
+                .for_each(|(at, node)| list(&format!("{path}[{at}]"), key, node, lines));
+        }
+        Value::Text(text) | Value::Raw(text) => shown(key, text),
+        Value::Integer(number) => number.to_string(),
+        Value::Other(kind) => (*kind).into(),
+    };
+    let place = match &node.place {
+        Place::Line(line) => format!("line {line}"),
+        Place::Variable(name) => format!("environment variable {name}"),
+    };
+    lines.push(format!("{path} = {shown}    # {place}\n"));
+}
+
+/// Before an @ there may be a password, whatever the key is.
+fn shown(key: &str, text: &str) -> String {
+    if is_shown(key, text) { format!("{text:?}") } else { HIDDEN.into() }
+}
+
+fn is_shown(key: &str, text: &str) -> bool {
+    SHOWN.contains(&key) && !text.contains('@')
+}
+
+fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
+    match &node.value {
+        Value::Table(nodes) => {
+            nodes.iter().for_each(|(key, node)| gather_hidden(key, node, found));
+        }
+        Value::List(nodes) => nodes.iter().for_each(|node| gather_hidden(key, node, found)),
+        Value::Text(text) | Value::Raw(text) if is_shown(key, text) || text.is_empty() => {}
+        Value::Text(text) => found.push(text.clone()),
+        Value::Raw(text) => {
+            found.push(text.clone());
+            // A variable may hold a list of tables.
+            let list = super::list_of(text, &node.place).unwrap_or_default();
+            list.iter().for_each(|node| gather_hidden(key, node, found));
+        }
+        Value::Integer(_) | Value::Other(_) => {}
+    }
+}
+
+fn gather(key: &str, node: &Node, keys: &[&str], found: &mut Vec<String>) {
+    match &node.value {
+        Value::Table(nodes) => nodes.iter().for_each(|(key, node)| gather(key, node, keys, found)),
+        Value::List(nodes) => nodes.iter().for_each(|node| gather(key, node, keys, found)),
+        Value::Text(text) | Value::Raw(text) if keys.contains(&key) => found.push(text.clone()),
+        Value::Text(_) | Value::Raw(_) | Value::Integer(_) | Value::Other(_) => {}
+    }
+}
+
+/// The listing of a file with the environment over it, or why there is none.
+pub(in crate::config) fn listing(document: Result<Document, ConfigError>) -> String {
+    match document {
+        Ok(document) => document.listing(),
+        Err(error) => format!("cannot be read: {error}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn whatever_is_not_known_to_be_harmless_is_hidden() {
+        let text = "# a comment with hunter2\n\
+            [terminals]\nlisten = \"127.0.0.1:8080\"\ntoken = \"hunter2\"\n\
+            [[terminals.tokens]]\nname = \"a\"\ntoken = \"hunter2\"\n\
+            [mqtt]\nurl = \"mqtt://u:hunter2@h\"\npasword = \"hunter2\"\n\
+            [stock]\nreservation_ttl_s = 900\n";
+        let mut document = Document::parse(Path::new("a.toml"), text).unwrap();
+        document.override_by(
+            "STOCKGATE_TERMINALS__TOKENS2".into(),
+            "[{token=\"hunter2\"}]".into(),
+            &[],
+        );
+        let listing = document.listing();
+        assert!(!listing.contains("hunter2"), "{listing}");
+        assert!(listing.contains("terminals.tokens[0].name = \"a\""), "{listing}");
+        assert!(listing.contains("stock.reservation_ttl_s = 900    # line 11"), "{listing}");
+        assert!(document.holds_secrets());
+        assert!(document.hidden().iter().filter(|text| *text == "hunter2").count() >= 4);
+    }
+}

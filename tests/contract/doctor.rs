@@ -1,0 +1,241 @@
+//! The doctor: what it says of database, machine and configuration, and what it packs for others.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{one, with};
+use crate::support::gateway::Gateway;
+use crate::support::process::{Finished, run_to_end};
+use crate::support::program::stockgate;
+use crate::support::terminal::Terminal as _;
+
+const SECRETS: [&str; 4] = ["inline-token-1", "file-token-2", "mqtt-secret-3", "variable-token-4"];
+const TOKENS: &str = "[[terminals.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoken = \"inline-token-1\" # inline-token-1\n\
+    [[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken_file = \"b.token\"\n\
+    [mqtt]\nurl = \"mqtt://127.0.0.1:9\"\nusername = \"gw\"\npassword_file = \"mqtt.password\"\n";
+
+fn visit(gateway: &Gateway, more: &[&str]) -> Finished {
+    let mut command = stockgate();
+    run_to_end(command.arg("doctor").arg("--config").arg(gateway.config_path()).args(more))
+}
+
+/// The findings of one kind.
+fn findings(visit: &Finished, check: &str) -> Vec<Value> {
+    let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
+    assert_eq!(report["healthy"] == true, visit.code == Some(0), "{visit:?}");
+    let all = report["findings"].as_array().unwrap();
+    all.iter().filter(|finding| finding["check"] == check).cloned().collect()
+}
+
+#[test]
+fn a_healthy_gateway_is_said_to_be_so_in_every_respect() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let visit = visit(&gateway, &["--json"]);
+    assert_eq!(visit.code, Some(0), "{visit:?}");
+    for check in [
+        "configuration",
+        "database",
+        "schema",
+        "integrity",
+        "ledger",
+        "digest",
+        "space",
+        "permissions",
+        "clock",
+        "gateway",
+        "broker",
+    ] {
+        let found = findings(&visit, check);
+        assert_eq!(
+            found.first().map(|first| &first["verdict"]),
+            Some(&json!("ok")),
+            "{check}: {visit:?}"
+        );
+    }
+    assert_eq!(gateway.http().get("/readyz").status, 200, "and it goes on");
+}
+
+#[test]
+fn what_is_wrong_is_told_with_what_to_do() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let db = rusqlite::Connection::open(gateway.database()).unwrap();
+    db.execute("UPDATE stock SET on_hand = on_hand + 1", []).unwrap();
+    drop(db);
+    let visit = visit(&gateway, &[]);
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    let mut lines = visit
+        .stdout
+        .lines()
+        .skip_while(|line| !line.starts_with("WRONG  the stock does not match"));
+    assert!(lines.next().is_some(), "{visit:?}");
+    assert!(lines.next().unwrap().contains("what to do: keep a copy"), "{visit:?}");
+}
+
+#[test]
+fn without_the_gateway_the_database_is_looked_at_all_the_same() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let visit = visit(&gateway, &["--json"]);
+    assert_eq!(visit.code, Some(0), "{visit:?}");
+    assert_eq!(findings(&visit, "ledger")[0]["verdict"], "ok");
+    let asked = &findings(&visit, "gateway")[0];
+    assert_eq!(asked["verdict"], "skipped", "{asked}");
+    assert!(asked["next"].as_str().unwrap().contains("systemctl start"), "{asked}");
+}
+
+#[test]
+fn every_problem_of_the_configuration_is_told() {
+    let gateway = Gateway::prepare("colour = 1\nshape = 2");
+    let visit = visit(&gateway, &["--json"]);
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    let told = findings(&visit, "configuration");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0]["message"].as_str().unwrap().contains("stockgate.toml:8: terminals.colour"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_told_as_such() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let db = rusqlite::Connection::open(gateway.database()).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let visit = visit(&gateway, &[]);
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    assert!(
+        visit.stdout.contains("version 99") && visit.stdout.contains("install a stockgate"),
+        "{visit:?}"
+    );
+}
+
+#[test]
+fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
+    if Command::new("faketime").arg("--version").output().is_err() {
+        return eprintln!("left out: faketime is not installed");
+    }
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let at = |moment: &str| {
+        let program = stockgate().get_program().to_owned();
+        let mut command = Command::new("faketime");
+        command.arg(moment).arg(program).args(["doctor", "--json", "--data-dir"]);
+        run_to_end(command.arg(gateway.data_dir()))
+    };
+    let in_1970 = at("1970-01-02 00:00:00");
+    // What is built statically sees the machine's own clock.
+    if findings(&in_1970, "clock")[0]["message"].as_str().unwrap().contains("1970") {
+        assert_eq!(findings(&in_1970, "clock")[0]["verdict"], "wrong", "{in_1970:?}");
+        let earlier = at("2026-01-02 00:00:00");
+        assert_eq!(findings(&earlier, "clock")[0]["verdict"], "note", "{earlier:?}");
+    }
+}
+
+#[test]
+fn files_that_others_can_read_are_told() {
+    let gateway = Gateway::prepare(TOKENS);
+    for name in ["b.token", "mqtt.password"] {
+        fs::set_permissions(gateway.write(name, "x"), Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::set_permissions(gateway.config_path(), Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(gateway.data_dir()).unwrap();
+    let told = findings(&visit(&gateway, &["--json"]), "permissions");
+    let notes: Vec<&Value> = told.iter().filter(|told| told["verdict"] == "note").collect();
+    assert_eq!(notes.len(), 1, "{told:?}");
+    assert!(
+        notes[0]["message"].as_str().unwrap().contains("stockgate.toml holds secrets"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_bundle_tells_much_and_no_secret() {
+    let mut gateway = Gateway::prepare(TOKENS);
+    gateway.write("b.token", SECRETS[1]);
+    gateway.write("mqtt.password", SECRETS[2]);
+    gateway.set_env("RUST_LOG", "debug");
+    gateway.launch();
+    let mut http = gateway.http().with_token(SECRETS[0]);
+    http.ok("restock", with(one("request-of-mrs-miller", "A", 5), "order_id", "order-of-mr-smith"));
+    let log =
+        gateway.write("gateway.log", &format!("{}\nsaid {} aloud\n", gateway.log(), SECRETS[0]));
+    let file = gateway.dir().join("support.tar.gz");
+
+    let arguments = ["--bundle", file.to_str().unwrap(), "--log", log.to_str().unwrap()];
+    let mut command = stockgate();
+    command.arg("doctor").arg("--config").arg(gateway.config_path()).args(arguments);
+    command.env("STOCKGATE_TERMINALS__ALLOWED_ORIGINS", "http://desk");
+    command.env("STOCKGATE_LOG__TOKEN", SECRETS[3]);
+    let made = run_to_end(&mut command);
+
+    let files = unpacked(&file, &gateway.dir().join("unpacked"));
+    let all: String = files.iter().map(|(name, text)| format!("{name}\n{text}\n")).collect();
+    for secret in SECRETS.iter().chain(&["mrs-miller", "mr-smith"]) {
+        let line = all.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} stands in {line:?}");
+    }
+    assert!(made.output().contains("unknown key"), "the doctor goes on with what it can: {made:?}");
+    assert!(file_of(&files, "log.txt").contains("the gateway is ready"));
+    assert!(
+        file_of(&files, "configuration.txt").contains("terminals.tokens[0].token = (hidden)"),
+        "{all}"
+    );
+    assert!(file_of(&files, "doctor.txt").starts_with("WRONG"), "{all}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_bundle_of_a_gateway_at_work_has_its_status_metrics_and_ledger() {
+    let mut gateway = Gateway::prepare(TOKENS);
+    gateway.write("b.token", SECRETS[1]);
+    gateway.write("mqtt.password", SECRETS[2]);
+    gateway.launch();
+    let mut http = gateway.http().with_token(SECRETS[0]);
+    http.ok("restock", with(one("request-of-mrs-miller", "A", 5), "order_id", "order-of-mr-smith"));
+    let log = gateway.write("gateway.log", &format!("said {} aloud\n", SECRETS[0]));
+    let file = gateway.dir().join("support.tar.gz");
+    let arguments = ["--bundle", file.to_str().unwrap(), "--log", log.to_str().unwrap()];
+    let made = visit(&gateway, &arguments);
+    assert_eq!(made.code, Some(1), "the broker is not there: {made:?}");
+    let again = visit(&gateway, &arguments);
+    assert!(again.stderr.contains("does not exist"), "nothing is overwritten: {again:?}");
+
+    let files = unpacked(&file, &gateway.dir().join("unpacked"));
+    let all: String = files.iter().map(|(_, text)| text.as_str()).collect();
+    for secret in SECRETS.iter().chain(&["mrs-miller", "mr-smith"]) {
+        assert!(!all.contains(secret), "{secret} stands in {all}");
+    }
+    assert_eq!(file_of(&files, "log.txt"), "said (hidden) aloud\n");
+    assert!(file_of(&files, "metrics.txt").contains("stockgate_mutations_applied_total 1"));
+    let status: Value = serde_json::from_str(file_of(&files, "status.json")).unwrap();
+    assert_eq!(status["ledger_seq"], 1);
+    let entry: Value = serde_json::from_str(file_of(&files, "ledger.jsonl")).unwrap();
+    assert_eq!(
+        (&entry["kind"], &entry["sku"], &entry["change"]),
+        (&json!("restock"), &json!("A"), &json!(5))
+    );
+    assert!(file_of(&files, "files.txt").contains(" stockgate.db"));
+    assert!(file_of(&files, "about.txt").starts_with("stockgate "));
+}
+
+/// What tar makes of it.
+fn unpacked(file: &Path, to: &Path) -> Vec<(String, String)> {
+    fs::create_dir(to).unwrap();
+    let done = run_to_end(Command::new("tar").arg("-xzf").arg(file).arg("-C").arg(to));
+    assert_eq!((done.code, done.output().as_str()), (Some(0), ""));
+    let files = fs::read_dir(to.join("stockgate-support")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.map(|path| (name(&path), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn file_of<'a>(files: &'a [(String, String)], name: &str) -> &'a str {
+    &files.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
+}

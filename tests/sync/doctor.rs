@@ -1,0 +1,99 @@
+//! What the doctor says of broker and hub, and that it disturbs neither them nor the gateway.
+
+use serde_json::Value;
+
+use super::pair::{Pair, until_state};
+use crate::support::broker::{Broker, section};
+use crate::support::certificates::Authority;
+use crate::support::gateway::Gateway;
+use crate::support::process::run_to_end;
+use crate::support::program::stockgate;
+
+/// The first finding of a kind, and the exit code.
+fn found(gateway: &Gateway, check: &str) -> (Value, Option<i32>) {
+    let mut command = stockgate();
+    let visit =
+        run_to_end(command.args(["doctor", "--json", "--config"]).arg(gateway.config_path()));
+    let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
+    let findings = report["findings"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["check"] == check);
+    (found.unwrap_or_else(|| panic!("no {check} in {report}")).clone(), visit.code)
+}
+
+fn says(finding: &Value, verdict: &str, message: &str, next: &str) {
+    assert_eq!(finding["verdict"], verdict, "{finding}");
+    assert!(finding["message"].as_str().unwrap().contains(message), "{finding}");
+    assert!(finding["next"].as_str().unwrap_or_default().contains(next), "{finding}");
+}
+
+#[test]
+fn broker_and_hub_that_answer_are_said_to_and_go_on_undisturbed() {
+    let pair = Pair::stocked(&[("A", 5)]);
+    let losses = || pair.gateway.http().metric("stockgate_link_losses_total");
+    let before = losses();
+    let (broker, code) = found(&pair.gateway, "broker");
+    says(&broker, "ok", "accepts us", "");
+    assert_eq!(code, Some(0));
+    says(&found(&pair.gateway, "hub").0, "ok", "confirmed up to 1", "");
+    assert_eq!(losses(), before, "the gateway has kept its connection");
+}
+
+#[test]
+fn a_broker_that_is_gone_is_told_with_what_to_do() {
+    let mut pair = Pair::stocked(&[("A", 5)]);
+    pair.broker.kill9();
+    until_state(&pair.gateway, "offline");
+    let (broker, code) = found(&pair.gateway, "broker");
+    says(&broker, "wrong", "cannot be reached", "start the broker");
+    assert_eq!(code, Some(1));
+    says(
+        &found(&pair.gateway, "hub").0,
+        "wrong",
+        "the hub does not answer: ",
+        "the gateway goes on",
+    );
+}
+
+#[test]
+fn a_hub_that_is_gone_behind_a_broker_that_is_not_is_told_apart() {
+    let broker = Broker::start();
+    let gateway = Gateway::start_with(&broker.section());
+    let is_told =
+        |sync: &Value| sync["reason"].as_str().is_some_and(|why| why.contains("the hub does not"));
+    crate::support::patience::until("the hub is given up", || is_told(&gateway.sync()));
+    says(&found(&gateway, "broker").0, "ok", "accepts us", "");
+    says(
+        &found(&gateway, "hub").0,
+        "wrong",
+        "the broker answers, the hub does not",
+        "look at the hub",
+    );
+}
+
+#[test]
+fn why_tls_fails_is_told_with_what_to_do() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let identity = authority.sign("broker", "IP:127.0.0.1");
+    let elsewhere = authority.sign("broker", "IP:127.0.0.2");
+    let file = |path: &std::path::Path| path.display().to_string();
+    let broker = |identity: &crate::support::certificates::Identity| {
+        Broker::start_with(&format!(
+            "cafile {}\ncertfile {}\nkeyfile {}\n",
+            file(&authority.file()),
+            file(&identity.certificate),
+            file(&identity.key)
+        ))
+    };
+    for (identity, trusted, verdict, message, next) in [
+        (&identity, &authority, "ok", "over TLS", ""),
+        (&identity, &stranger, "wrong", "UnknownIssuer", "mqtt.ca_file"),
+        (&elsewhere, &authority, "wrong", "not valid for name", "the host in mqtt.url"),
+    ] {
+        let broker = broker(identity);
+        let url = broker.url().replace("mqtt://", "mqtts://");
+        let ca_file = file(&trusted.file());
+        let gateway = Gateway::prepare(&section(&url, &[("ca_file", &ca_file)]));
+        says(&found(&gateway, "broker").0, verdict, message, next);
+        says(&found(&gateway, "hub").0, "skipped", "does not run", "start it");
+    }
+}
