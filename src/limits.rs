@@ -105,6 +105,12 @@ pub const SCAN_MAX: usize = 500;
 pub const MESSAGE_ID_BYTES_MAX: usize = 256;
 /// Items in one stock event; a large stock arrives in several.
 pub const EVENT_ITEMS_MAX: usize = 250;
+/// Bulletins that a terminal may have missed before it looks for itself what changed.
+pub const BULLETINS_MAX: usize = 16;
+/// Time between two bulletins for each terminal that listens: about what it takes to send one.
+pub const BULLETIN_PACE: Duration = Duration::from_micros(10);
+/// The longest time between two bulletins.
+pub const BULLETIN_PACE_MAX: Duration = Duration::from_millis(25);
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

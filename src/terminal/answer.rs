@@ -1,13 +1,14 @@
 //! What a terminal is answered, the same over HTTP and WebSocket.
 
 use serde::Serialize;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::message::MessageId;
 use crate::clock::rfc3339;
 use crate::json::json;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::stock::{Answer, Applied, AppliedLine, Decided, Item, Seq};
+use crate::stock::{Answer, Applied, AppliedLine, Decided, Item, Seq, Sku};
 use crate::writer::Unavailable;
 
 /// A stock item as JSON.
@@ -109,6 +110,16 @@ pub(super) fn decided_answer(
     };
     metrics.note_refusal(problem.code);
     answer(id, Err(problem))
+}
+
+/// The event that tells items as they are at a position.
+pub(super) fn stock_event<'a>(
+    seq: Seq,
+    items: impl IntoIterator<Item = &'a (Sku, Item)>,
+) -> Message {
+    let items: Vec<_> =
+        items.into_iter().map(|(sku, item)| ItemJson::new(sku.as_str(), item)).collect();
+    Message::text(format!(r#"{{"event":"stock","seq":{seq},"items":{}}}"#, json(&items)))
 }
 
 /// An answer to a message.

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod bulletin;
 mod herald;
 mod http;
 pub(crate) mod message;
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub use self::access::{Access, Role, Token};
+use self::bulletin::Board;
 #[cfg(feature = "hub")]
 pub use self::http::central_request;
 #[cfg(feature = "hub")]
@@ -42,6 +44,7 @@ pub struct Terminals {
     access: Arc<Access>,
     /// The newest `sync` event, made once for all who listen.
     sync_events: watch::Receiver<Utf8Bytes>,
+    board: watch::Sender<Board>,
     stop: Stop,
     /// Held by every session: when all are dropped, no session is left.
     _alive: mpsc::Sender<Infallible>,
@@ -57,6 +60,8 @@ pub async fn serve(
     stop: Stop,
 ) {
     let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
+    let board = watch::Sender::new(Board::default());
+    let bulletins = bulletin::post(Arc::clone(&view), board.clone(), stop.clone());
     let (alive, mut sessions) = mpsc::channel(1);
     let terminals = Terminals {
         view,
@@ -64,6 +69,7 @@ pub async fn serve(
         ledger,
         access: Arc::new(access),
         sync_events,
+        board,
         stop: stop.clone(),
         _alive: alive,
     };
@@ -71,7 +77,7 @@ pub async fn serve(
         let terminals = terminals.clone();
         async move { terminals.answer(request, peer).await }
     };
-    tokio::join!(crate::http::serve(listener, stop, handler), herald);
+    tokio::join!(crate::http::serve(listener, stop, handler), herald, bulletins);
     // The handler is gone with the server; what is left are the sessions saying good-bye.
     let _ = sessions.recv().await;
 }

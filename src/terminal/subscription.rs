@@ -3,15 +3,19 @@
 //! There is no queue per terminal. The stock knows each SKU at the position of its last change,
 //! so "what is new" is always a range behind the terminal's own position: a slow terminal skips
 //! intermediate versions, costs no memory, and a returning one goes on from the position it has.
+//! Those that keep up share one text an update ([`super::bulletin`]).
 
 use std::collections::HashSet;
 
-use super::answer::ItemJson;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::answer::stock_event;
+use super::bulletin::{Board, Bulletin};
 use super::message::{Fields, missing};
-use crate::json::json;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;
-use crate::stock::{Seq, Sku, Stock};
+use crate::stock::{Item, Seq, Sku, Stock};
 use crate::view::View;
 
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(super) struct Subscription {
     filter: Filter,
     /// Everything up to here has been sent.
     sent_seq: Seq,
+    /// Had as long as the subscription: somebody listens.
+    board: watch::Receiver<Board>,
 }
 
 #[derive(Debug)]
@@ -30,7 +36,11 @@ enum Filter {
 
 impl Subscription {
     /// Reads what a terminal wants to listen to.
-    pub(super) fn read(fields: Fields, ledger_seq: Seq) -> Result<Self, Problem> {
+    pub(super) fn read(
+        fields: Fields,
+        ledger_seq: Seq,
+        board: watch::Receiver<Board>,
+    ) -> Result<Self, Problem> {
         let filter = match (fields.skus, fields.prefix, fields.all) {
             (Some(skus), None, None) => named(skus)?,
             (None, Some(prefix), None) => Filter::Prefix(prefix),
@@ -42,7 +52,7 @@ impl Subscription {
         };
         // A position beyond the ledger is from another one: begin anew.
         let since = fields.since.filter(|&since| since <= ledger_seq);
-        Ok(Self { filter, sent_seq: since.unwrap_or(0) })
+        Ok(Self { filter, sent_seq: since.unwrap_or(0), board })
     }
 
     /// How many of the known SKUs match.
@@ -57,9 +67,41 @@ impl Subscription {
         }
     }
 
-    /// The next event, if anything is new, and whether more is waiting behind it. Looks at a
-    /// bounded number of changes, because the writer waits for whoever holds the stock.
-    pub(super) fn next_event(&mut self, stock: &Stock) -> (Option<String>, bool) {
+    /// Waits for something on the board.
+    pub(super) async fn posted(&mut self) {
+        if self.board.changed().await.is_err() {
+            // The gateway is stopping, which is told otherwise.
+            std::future::pending().await
+        }
+    }
+
+    /// The events of what is on the board; `None` if it does not reach back far enough.
+    pub(super) fn news(&mut self) -> Option<Vec<Message>> {
+        let new = self.board.borrow_and_update().behind(self.sent_seq)?;
+        Some(new.iter().filter_map(|bulletin| self.event_of(bulletin)).collect())
+    }
+
+    fn event_of(&mut self, bulletin: &Bulletin) -> Option<Message> {
+        let sent_seq = std::mem::replace(&mut self.sent_seq, bulletin.to);
+        let is_new =
+            |(sku, item): &&(Sku, Item)| item.version > sent_seq && self.filter.matches(sku);
+        match bulletin.items.iter().filter(is_new).count() {
+            0 => None,
+            all if all == bulletin.items.len() => Some(bulletin.message()),
+            _ => Some(stock_event(bulletin.to, bulletin.items.iter().filter(is_new))),
+        }
+    }
+
+    /// The next event behind the own position, if anything is new, and whether more is waiting
+    /// behind it. Looks at a bounded number of changes, because the writer waits for whoever
+    /// holds the stock.
+    pub(super) fn next_event(&mut self, view: &View) -> (Option<Message>, bool) {
+        let (items, more) = self.search(&view.stock());
+        let event = (!items.is_empty()).then(|| stock_event(self.sent_seq, &items));
+        (event, more)
+    }
+
+    fn search(&mut self, stock: &Stock) -> (Vec<(Sku, Item)>, bool) {
         let mut items = Vec::new();
         let mut looked_at = 0;
         let mut complete_to = self.sent_seq;
@@ -67,7 +109,7 @@ impl Subscription {
             looked_at += 1;
             complete_to = item.version;
             if self.filter.matches(sku) {
-                items.push(ItemJson::new(sku.as_str(), item));
+                items.push((sku.clone(), *item));
             }
             if items.len() == EVENT_ITEMS_MAX {
                 break;
@@ -75,11 +117,7 @@ impl Subscription {
         }
         let more = looked_at == SCAN_MAX || items.len() == EVENT_ITEMS_MAX;
         self.sent_seq = if more { complete_to } else { stock.seq() };
-        let event = (!items.is_empty()).then(|| {
-            let (seq, items) = (self.sent_seq, json(&items));
-            format!(r#"{{"event":"stock","seq":{seq},"items":{items}}}"#)
-        });
-        (event, more)
+        (items, more)
     }
 }
 

@@ -81,7 +81,6 @@ struct Session {
     subscription: Option<Subscription>,
     /// Whether there is more to send of the subscription.
     behind: bool,
-    committed: watch::Receiver<u64>,
     sync_events: watch::Receiver<Utf8Bytes>,
     answers: mpsc::Sender<Vec<Reply>>,
     replies: mpsc::Receiver<Vec<Reply>>,
@@ -102,7 +101,6 @@ impl Session {
         let socket = WebSocketStream::from_raw_socket(io, Side::Server, Some(config)).await;
         // Room for every mutation in flight: the writer never waits for a terminal.
         let (answers, replies) = mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
-        let committed = terminals.view.committed();
         let sync_events = terminals.sync_events.clone();
         let session = Self {
             terminals,
@@ -110,7 +108,6 @@ impl Session {
             role,
             subscription: None,
             behind: false,
-            committed,
             sync_events,
             answers,
             replies,
@@ -148,9 +145,7 @@ impl Session {
                 }
                 Some(replies) = self.replies.recv() => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
-                changed = self.committed.changed(), if listening && !self.behind => {
-                    self.behind = changed.is_ok();
-                }
+                () = posted(&mut self.subscription), if !self.behind => self.push_news().await?,
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
                 _ = ping.tick() => self.ping().await?,
                 () = &mut unknown, if self.role.is_none() => return Err(UNKNOWN),
@@ -315,7 +310,9 @@ impl Session {
 
     fn subscribe(&mut self, fields: Fields) -> Result<String, Problem> {
         let view = &self.terminals.view;
-        let subscription = Subscription::read(fields, view.stock().seq())?;
+        // From here on everything new is posted; what there is already is looked for.
+        let board = self.terminals.board.subscribe();
+        let subscription = Subscription::read(fields, view.stock().seq(), board)?;
         let matched = subscription.matched(view);
         self.subscription = Some(subscription);
         Ok(format!(r#"{{"matched":{matched}}}"#))
@@ -326,17 +323,25 @@ impl Session {
             return Ok(());
         };
         let event;
-        (event, self.behind) = subscription.next_event(&self.terminals.view.stock());
+        (event, self.behind) = subscription.next_event(&self.terminals.view);
         match event {
-            Some(event) => self.say(event).await,
+            Some(event) => self.send(event).await,
             None => Ok(()),
         }
     }
 
+    async fn push_news(&mut self) -> Result<(), End> {
+        let news = self.subscription.as_mut().and_then(Subscription::news);
+        self.behind = news.is_none();
+        for event in news.into_iter().flatten() {
+            self.feed(event).await?;
+        }
+        self.flush().await
+    }
+
     async fn push_sync(&mut self) -> Result<(), End> {
         let event = self.sync_events.borrow_and_update().clone();
-        self.feed(event).await?;
-        self.flush().await
+        self.send(Message::Text(event)).await
     }
 
     async fn await_in_flight(&mut self) -> Result<(), End> {
@@ -357,7 +362,8 @@ impl Session {
             for Reply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
                 let refusals = &self.terminals.view.metrics;
-                self.feed(decided_answer(id.as_ref(), decided, refusals).into()).await?;
+                let answer = decided_answer(id.as_ref(), decided, refusals);
+                self.feed(Message::text(answer)).await?;
             }
             next = self.replies.try_recv().ok();
         }
@@ -372,17 +378,29 @@ impl Session {
     }
 
     async fn say(&mut self, text: String) -> Result<(), End> {
-        self.feed(text.into()).await?;
+        self.send(Message::text(text)).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        self.feed(message).await?;
         self.flush().await
     }
 
-    async fn feed(&mut self, text: Utf8Bytes) -> Result<(), End> {
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
         in_time(poll_fn(|context| self.socket.poll_ready_unpin(context))).await?;
-        self.socket.start_send_unpin(Message::Text(text)).map_err(|_| GONE)
+        self.socket.start_send_unpin(message).map_err(|_| GONE)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
         in_time(self.socket.flush()).await
+    }
+}
+
+/// Waits for news of what is listened to.
+async fn posted(subscription: &mut Option<Subscription>) {
+    match subscription {
+        Some(subscription) => subscription.posted().await,
+        None => std::future::pending().await,
     }
 }
 

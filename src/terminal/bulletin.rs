@@ -1,0 +1,113 @@
+//! What changes, gathered and written once for all terminals that listen.
+//!
+//! A bulletin is the stock that changed between two positions of the ledger. One task posts them
+//! on a board, where the last few are kept; terminals send what they find there. A terminal that
+//! has missed more than that looks for itself what changed behind its position. So the stock is
+//! searched once for all, however many listen, and a slow terminal costs only itself.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::answer::stock_event;
+use crate::limits::{BULLETIN_PACE, BULLETIN_PACE_MAX, BULLETINS_MAX, EVENT_ITEMS_MAX};
+use crate::stock::{Item, Seq, Sku, Stock};
+use crate::stop::Stop;
+use crate::view::View;
+
+/// The stock that changed between two positions.
+#[derive(Debug)]
+pub(super) struct Bulletin {
+    /// Behind this one …
+    from: Seq,
+    /// … up to this one.
+    pub(super) to: Seq,
+    /// In the order of their versions, as they are at `to`.
+    pub(super) items: Vec<(Sku, Item)>,
+    /// The event, written when the first terminal needs it.
+    message: OnceLock<Message>,
+}
+
+impl Bulletin {
+    /// What changed behind a position, and whether there is more.
+    fn behind(from: Seq, stock: &Stock) -> (Self, bool) {
+        let changed = stock.changed_after(from).take(EVENT_ITEMS_MAX);
+        let items: Vec<_> = changed.map(|(sku, item)| (sku.clone(), *item)).collect();
+        let more = items.len() == EVENT_ITEMS_MAX;
+        let to = match items.last() {
+            Some((_, item)) if more => item.version,
+            Some(_) | None => stock.seq(),
+        };
+        (Self { from, to, items, message: OnceLock::new() }, more)
+    }
+
+    /// The event of all of it.
+    pub(super) fn message(&self) -> Message {
+        self.message.get_or_init(|| stock_event(self.to, &self.items)).clone()
+    }
+}
+
+/// The last bulletins, the newest at the end.
+#[derive(Debug, Default)]
+pub(super) struct Board(VecDeque<Arc<Bulletin>>);
+
+impl Board {
+    fn post(&mut self, bulletin: Bulletin) {
+        if self.0.len() == BULLETINS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Arc::new(bulletin));
+    }
+
+    /// What goes on behind a position; `None` if something between is no longer here.
+    pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
+        let new = self.0.iter().filter(|bulletin| bulletin.to > seq);
+        let new: Vec<_> = new.map(Arc::clone).collect();
+        new.first().is_none_or(|first| first.from <= seq).then_some(new)
+    }
+}
+
+/// Posts what is committed until a stop is requested. After each time it waits as long as the
+/// terminals need to take it, so that more of them get fewer and larger bulletins, and nobody
+/// waits for the processor.
+pub(super) async fn post(view: Arc<View>, board: watch::Sender<Board>, mut stop: Stop) {
+    let mut committed = view.committed();
+    let mut posted = view.stock().seq();
+    loop {
+        tokio::select! {
+            () = stop.requested() => return,
+            changed = committed.changed() => if changed.is_err() { return },
+        }
+        let listeners = post_new(&view, &board, &mut posted);
+        let pace = BULLETIN_PACE.saturating_mul(listeners).min(BULLETIN_PACE_MAX);
+        // The timer counts milliseconds.
+        if pace.as_millis() > 0 {
+            sleep(pace).await;
+        }
+    }
+}
+
+/// Posts what is new and answers how many listen.
+fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 {
+    loop {
+        let stock = view.stock();
+        // Whoever comes after this look finds the same stock, or a newer one.
+        let listeners = u32::try_from(board.receiver_count()).unwrap_or(u32::MAX);
+        if listeners == 0 {
+            *posted = stock.seq();
+            return 0;
+        }
+        let (bulletin, more) = Bulletin::behind(*posted, &stock);
+        drop(stock);
+        *posted = bulletin.to;
+        if !bulletin.items.is_empty() {
+            board.send_modify(|board| board.post(bulletin));
+        }
+        if !more {
+            return listeners;
+        }
+    }
+}
