@@ -153,7 +153,7 @@ mod tests {
         for wrong in ["0", "", "-1", "soon"] {
             assert_eq!(of(wrong, own.clone()), None, "{wrong:?}");
         }
-        assert_eq!(watchdog(None, own), None);
+        assert_eq!(watchdog(None, own.map(Into::into)), None);
     }
 
     #[test]

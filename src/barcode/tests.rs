@@ -268,8 +268,8 @@ fn sent(elements: &[(String, String)]) -> String {
     for (ai, value) in elements {
         code += ai;
         code += value;
-        let row = super::ais::row_of(ai).unwrap();
-        if matches!(row.value, super::ais::Value::Number(_) | super::ais::Value::Text(_)) {
+        let row = ais::row_of(ai).unwrap();
+        if matches!(row.value, ais::Value::Number(_) | ais::Value::Text(_)) {
             code.push(FNC1);
         }
     }
