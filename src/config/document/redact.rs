@@ -143,7 +143,7 @@ mod tests {
         let listing = document.listing();
         assert!(!listing.contains("hunter2"), "{listing}");
         assert!(listing.contains("terminals.tokens[0].name = \"a\""), "{listing}");
-        assert!(listing.contains("stock.reservation_ttl_s = 900    # line 11"), "{listing}");
+        assert!(listing.contains("stock.reservation_ttl_s = 900    # line 12"), "{listing}");
         assert!(document.holds_secrets());
         assert!(document.hidden().iter().filter(|text| *text == "hunter2").count() >= 4);
     }
