@@ -79,6 +79,13 @@ impl Gtin {
     }
 }
 
+impl From<Gtin> for u64 {
+    /// The digits as one number.
+    fn from(Gtin(number): Gtin) -> Self {
+        number
+    }
+}
+
 impl fmt::Display for Gtin {
     /// With 14 digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

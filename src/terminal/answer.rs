@@ -1,15 +1,14 @@
 //! What a terminal is answered, the same over HTTP and WebSocket.
 
 use serde::Serialize;
-use tokio_tungstenite::tungstenite::Message;
 
-use super::message::MessageId;
+use super::access::Role;
+use super::query::Status;
+use super::resolve::Resolved;
 use crate::clock::rfc3339;
-use crate::json::json;
-use crate::metrics::Metrics;
+use crate::json::{json, ledger_json};
 use crate::problem::Problem;
-use crate::stock::{Answer, Applied, AppliedLine, Decided, Item, Seq, Sku};
-use crate::writer::Unavailable;
+use crate::stock::{Applied, AppliedLine, Decided, Entry, Item, Origin, Seq, Sku};
 
 /// A stock item as JSON.
 #[derive(Debug, Serialize)]
@@ -34,20 +33,26 @@ impl<'a> ItemJson<'a> {
 /// # Errors
 /// The refusal, as the client is told.
 pub(super) fn outcome(decided: &Decided) -> Result<AppliedJson<'_>, Problem> {
-    let applied = match &decided.outcome {
-        Ok(applied) => applied,
-        Err(refusal) => return Err(Problem::refused(refusal, decided.replayed)),
-    };
-    let &Applied { seq, ref lines, expires_at_ms } = applied;
-    let (request_id, replayed) = (decided.request_id.as_str(), decided.replayed);
-    Ok(AppliedJson {
-        request_id,
-        seq,
-        replayed,
-        lines: LinesJson(lines),
-        reservation: expires_at_ms.map(|_| request_id),
-        expires_at: expires_at_ms.map(rfc3339),
-    })
+    match &decided.outcome {
+        Ok(applied) => Ok(AppliedJson::new(decided, applied)),
+        Err(refusal) => Err(Problem::refused(refusal, decided.replayed)),
+    }
+}
+
+impl<'a> AppliedJson<'a> {
+    /// The contract's success.
+    pub(super) fn new(decided: &'a Decided, applied: &'a Applied) -> Self {
+        let &Applied { seq, ref lines, expires_at_ms } = applied;
+        let (request_id, replayed) = (decided.request_id.as_str(), decided.replayed);
+        Self {
+            request_id,
+            seq,
+            replayed,
+            lines: LinesJson(lines),
+            reservation: expires_at_ms.map(|_| request_id),
+            expires_at: expires_at_ms.map(rfc3339),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -88,45 +93,49 @@ impl<'a> LineJson<'a> {
     }
 }
 
-/// An answer to a mutation.
-pub(super) fn decided_answer(
-    id: Option<&MessageId>,
-    decided: Result<Answer, Unavailable>,
-    metrics: &Metrics,
-) -> String {
-    #[derive(Serialize)]
-    struct Success<'a> {
-        id: Option<&'a MessageId>,
-        ok: bool,
-        result: AppliedJson<'a>,
-    }
-    let problem = match decided {
-        Ok(Ok(decided)) => match outcome(&decided) {
-            Ok(result) => return json(&Success { id, ok: true, result }),
-            Err(problem) => problem,
-        },
-        Ok(Err(undecided)) => undecided.into(),
-        Err(unavailable) => unavailable.into(),
-    };
-    metrics.note_refusal(problem.code);
-    answer(id, Err(problem))
+/// What was asked for.
+#[derive(Debug)]
+pub(super) enum Found {
+    Item(Sku, Item),
+    /// A page, and the cursor for the next one.
+    Items {
+        items: Vec<(Sku, Item)>,
+        next: Option<Sku>,
+    },
+    /// A page of a ledger that ends at `last_seq`.
+    Ledger {
+        entries: Vec<Entry>,
+        last_seq: Seq,
+    },
+    Status(Status),
+    Resolved(Resolved),
+    /// By the token shown.
+    Role(Role),
+    /// How many SKUs a subscription is to.
+    Matched(usize),
+    Unsubscribed,
 }
 
-/// The event that tells items as they are at a position.
-pub(super) fn stock_event<'a>(
-    seq: Seq,
-    items: impl IntoIterator<Item = &'a (Sku, Item)>,
-) -> Message {
-    let items: Vec<_> =
-        items.into_iter().map(|(sku, item)| ItemJson::new(sku.as_str(), item)).collect();
-    Message::text(format!(r#"{{"event":"stock","seq":{seq},"items":{}}}"#, json(&items)))
-}
-
-/// An answer to a message.
-pub(super) fn answer(id: Option<&MessageId>, result: Result<String, Problem>) -> String {
-    let id = json(&id);
-    match result {
-        Ok(result) => format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#),
-        Err(problem) => format!(r#"{{"id":{id},"ok":false,"error":{}}}"#, json(&problem)),
+impl Found {
+    /// The contract's result.
+    pub(super) fn json(&self, origin: &Origin) -> String {
+        #[derive(Serialize)]
+        struct Page<'a> {
+            items: Vec<ItemJson<'a>>,
+            next: Option<&'a Sku>,
+        }
+        match self {
+            Self::Item(sku, item) => json(&ItemJson::new(sku.as_str(), item)),
+            Self::Items { items, next } => {
+                let items = items.iter().map(|(sku, item)| ItemJson::new(sku.as_str(), item));
+                json(&Page { items: items.collect(), next: next.as_ref() })
+            }
+            Self::Ledger { entries, last_seq } => ledger_json(origin, entries, *last_seq),
+            Self::Status(status) => status.json(origin),
+            Self::Resolved(resolved) => resolved.json(),
+            Self::Role(role) => format!(r#"{{"role":"{}"}}"#, format!("{role:?}").to_lowercase()),
+            Self::Matched(count) => format!(r#"{{"matched":{count}}}"#),
+            Self::Unsubscribed => "{}".into(),
+        }
     }
 }

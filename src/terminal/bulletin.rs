@@ -6,13 +6,13 @@
 //! searched once for all, however many listen, and a slow terminal costs only itself.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::answer::stock_event;
+use super::wire::{Wire, Written};
 use crate::limits::{BULLETIN_PACE, BULLETIN_PACE_MAX, BULLETINS_MAX, EVENT_ITEMS_MAX};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::stop::Stop;
@@ -27,8 +27,8 @@ pub(super) struct Bulletin {
     pub(super) to: Seq,
     /// In the order of their versions, as they are at `to`.
     pub(super) items: Vec<(Sku, Item)>,
-    /// The event, written when the first terminal needs it.
-    message: OnceLock<Message>,
+    /// The event.
+    written: Written,
 }
 
 impl Bulletin {
@@ -41,12 +41,12 @@ impl Bulletin {
             Some((_, item)) if more => item.version,
             Some(_) | None => stock.seq(),
         };
-        (Self { from, to, items, message: OnceLock::new() }, more)
+        (Self { from, to, items, written: Written::default() }, more)
     }
 
     /// The event of all of it.
-    pub(super) fn message(&self) -> Message {
-        self.message.get_or_init(|| stock_event(self.to, &self.items)).clone()
+    pub(super) fn message(&self, wire: Wire) -> Message {
+        self.written.on(wire, |wire| wire.stock(self.to, &self.items))
     }
 }
 

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::json::json;
+use super::wire::{Wire, Written};
 use crate::stop::Stop;
-use crate::view::View;
+use crate::view::{SyncStatus, View};
 
 const EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn start(
     view: Arc<View>,
     mut stop: Stop,
-) -> (watch::Receiver<Utf8Bytes>, impl Future<Output = ()>) {
-    let (sender, receiver) = watch::channel(event(&view));
+) -> (watch::Receiver<SyncEvent>, impl Future<Output = ()>) {
+    let (sender, receiver) = watch::channel(SyncEvent::of(&view));
     let herald = async move {
         let mut link = view.link();
         let mut tick = tokio::time::interval(EVERY);
@@ -28,9 +28,9 @@ pub(super) fn start(
                 changed = link.changed() => if changed.is_err() { return },
                 _ = tick.tick() => {}
             }
-            let newest = event(&view);
+            let newest = SyncEvent::of(&view);
             sender.send_if_modified(|known| {
-                let changed = *known != newest;
+                let changed = known.status != newest.status;
                 *known = newest;
                 changed
             });
@@ -39,6 +39,20 @@ pub(super) fn start(
     (receiver, herald)
 }
 
-fn event(view: &View) -> Utf8Bytes {
-    format!(r#"{{"event":"sync","sync":{}}}"#, json(&view.sync_status())).into()
+/// How things stand with the hub.
+#[derive(Debug)]
+pub(super) struct SyncEvent {
+    status: SyncStatus,
+    written: Written,
+}
+
+impl SyncEvent {
+    fn of(view: &View) -> Self {
+        Self { status: view.sync_status(), written: Written::default() }
+    }
+
+    /// The event.
+    pub(super) fn message(&self, wire: Wire) -> Message {
+        self.written.on(wire, |wire| wire.sync(&self.status))
+    }
 }

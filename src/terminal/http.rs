@@ -9,8 +9,9 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
 use super::access::{Role, require};
-use super::answer::outcome;
+use super::answer::{Found, outcome};
 use super::message::{Chosen, Fields, Mutation};
+use super::query::Status;
 use super::resolve::resolve;
 use super::{Terminals, page, query};
 use crate::http::{self, Reply, number, page_size, parameter};
@@ -74,7 +75,8 @@ impl Terminals {
             }
             Route::Query(asked) => {
                 self.admit(request.headers(), Role::Viewer)?;
-                Ok(http::json(self.query(asked, request.uri().query()).await?))
+                let found = self.query(asked, request.uri().query()).await?;
+                Ok(http::json(found.json(&self.view.origin)))
             }
         }
     }
@@ -103,13 +105,13 @@ impl Terminals {
         }
     }
 
-    async fn query(&self, query: Query, asked: Option<&str>) -> Result<String, Problem> {
+    async fn query(&self, query: Query, asked: Option<&str>) -> Result<Found, Problem> {
         let after = parameter(asked, "after");
         match query {
             Query::Item(sku) => {
                 let sku = Sku::parse(&sku)
                     .map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
-                query::item(&self.view, &sku)
+                query::item(&self.view, sku)
             }
             Query::List => {
                 let prefix = parameter(asked, "prefix").unwrap_or_default();
@@ -121,8 +123,10 @@ impl Terminals {
                 let limit = page_size(number(asked, "limit")?);
                 query::ledger(&self.view, &self.ledger, after, limit).await
             }
-            Query::Status => Ok(query::status(&self.view)),
-            Query::Resolve(code) => Ok(resolve(&self.view, &self.ledger, code).await?.json()),
+            Query::Status => Ok(Found::Status(Status::of(&self.view))),
+            Query::Resolve(code) => {
+                resolve(&self.view, &self.ledger, code).await.map(Found::Resolved)
+            }
         }
     }
 

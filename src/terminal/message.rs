@@ -68,6 +68,17 @@ impl<'de> Deserialize<'de> for Chosen {
 #[derive(Clone, Debug)]
 pub struct Deduction(RequestId);
 
+impl Deduction {
+    /// Takes the id of a deduction or commit.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let id = RequestId::of_deduction(text);
+        id.map(Self).map_err(|error| Problem::bad_request(format!("of: {error}")))
+    }
+}
+
 impl<'de> Deserialize<'de> for Deduction {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(crate::stock::IdText(RequestId::of_deduction)).map(Self)
@@ -247,6 +258,21 @@ pub enum After {
 pub struct LineText {
     sku: Sku,
     quantity: QuantityText,
+}
+
+impl LineText {
+    /// So much of one SKU.
+    ///
+    /// # Errors
+    /// If it is out of range.
+    pub fn new(sku: Sku, quantity: u64) -> Result<Self, Problem> {
+        let units = Quantity::of_line(quantity).map(QuantityText);
+        let quantity = units.ok_or_else(|| {
+            let wanted = format!("quantity: must be a whole number from 1 to {QUANTITY_MAX}");
+            Problem::bad_request(format!("{wanted}, is {quantity}"))
+        })?;
+        Ok(Self { sku, quantity })
+    }
 }
 
 /// A quantity within the limits of a line.

@@ -2,14 +2,17 @@
 
 mod access;
 mod answer;
+pub mod binary;
 mod bulletin;
 mod herald;
 mod http;
 pub(crate) mod message;
+mod packed;
 mod page;
 mod query;
 mod resolve;
 mod subscription;
+mod wire;
 mod ws;
 
 use std::convert::Infallible;
@@ -20,10 +23,10 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub use self::access::{Access, Role, Token};
 use self::bulletin::Board;
+use self::herald::SyncEvent;
 #[cfg(feature = "hub")]
 pub use self::http::central_request;
 #[cfg(feature = "hub")]
@@ -43,7 +46,7 @@ pub struct Terminals {
     ledger: LedgerReader,
     access: Arc<Access>,
     /// The newest `sync` event, made once for all who listen.
-    sync_events: watch::Receiver<Utf8Bytes>,
+    sync_events: watch::Receiver<SyncEvent>,
     board: watch::Sender<Board>,
     stop: Stop,
     /// Held by every session: when all are dropped, no session is left.

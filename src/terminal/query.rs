@@ -3,36 +3,29 @@
 
 use serde::Serialize;
 
-use super::answer::ItemJson;
-use crate::json::{json, ledger_json};
+use super::answer::Found;
+use crate::json::json;
 use crate::problem::{Code, Problem};
-use crate::stock::{Entry, Seq, Sku};
+use crate::stock::{Origin, Seq, Sku};
 use crate::store::LedgerReader;
 use crate::view::{SyncStatus, View};
 
 /// One SKU.
-pub(super) fn item(view: &View, sku: &Sku) -> Result<String, Problem> {
-    let item = view
-        .stock()
-        .item(sku.as_str())
-        .ok_or_else(|| Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here")))?;
-    Ok(json(&ItemJson::new(sku.as_str(), &item)))
+pub(super) fn item(view: &View, sku: Sku) -> Result<Found, Problem> {
+    match view.stock().item(sku.as_str()) {
+        Some(item) => Ok(Found::Item(sku, item)),
+        None => Err(Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here"))),
+    }
 }
 
 /// A page of SKUs in order.
-pub(super) fn list(view: &View, prefix: &str, after: Option<&str>, limit: usize) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        items: Vec<ItemJson<'a>>,
-        next: Option<&'a str>,
-    }
+pub(super) fn list(view: &View, prefix: &str, after: Option<&str>, limit: usize) -> Found {
     let stock = view.stock();
-    let mut found = stock.items_after(prefix, after).peekable();
-    let page: Vec<_> = found.by_ref().take(limit).collect();
-    let more = found.peek().is_some();
-    let next = page.last().filter(|_| more).map(|(sku, _)| sku.as_str());
-    let items = page.iter().map(|(sku, item)| ItemJson::new(sku.as_str(), item)).collect();
-    json(&Page { items, next })
+    let mut found = stock.items_after(prefix, after).map(|(sku, item)| (sku.clone(), *item));
+    let items: Vec<_> = found.by_ref().take(limit).collect();
+    let more = found.next().is_some();
+    let next = items.last().filter(|_| more).map(|(sku, _)| sku.clone());
+    Found::Items { items, next }
 }
 
 /// A page of the ledger.
@@ -41,45 +34,70 @@ pub(super) async fn ledger(
     reader: &LedgerReader,
     after: Seq,
     limit: usize,
-) -> Result<String, Problem> {
+) -> Result<Found, Problem> {
     let last_seq = view.stock().seq();
     let posted = reader.read(after, limit).await.map_err(|error| {
         Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
     })?;
-    let entries: Vec<Entry> = posted.into_iter().map(|posted| posted.entry).collect();
-    Ok(ledger_json(&view.origin, &entries, last_seq))
+    let entries = posted.into_iter().map(|posted| posted.entry).collect();
+    Ok(Found::Ledger { entries, last_seq })
 }
 
 /// How the gateway is.
-pub(super) fn status(view: &View) -> String {
-    #[derive(Serialize)]
-    struct Status<'a> {
-        gateway: &'a str,
-        site: &'a str,
-        epoch: String,
-        version: &'a str,
-        uptime_s: u64,
-        skus: usize,
-        reservations: usize,
-        ledger_seq: Seq,
-        ready: bool,
-        problem: Option<String>,
-        sync: SyncStatus,
+#[derive(Debug)]
+pub(super) struct Status {
+    pub(super) uptime_s: u64,
+    pub(super) skus: usize,
+    pub(super) reservations: usize,
+    pub(super) ledger_seq: Seq,
+    pub(super) problem: Option<String>,
+    pub(super) sync: SyncStatus,
+}
+
+impl Status {
+    /// As of now.
+    pub(super) fn of(view: &View) -> Self {
+        let (sync, problem) = (view.sync_status(), view.storage_problem());
+        let stock = view.stock();
+        Self {
+            uptime_s: view.clock.since_start_ms() / 1_000,
+            skus: stock.sku_count(),
+            reservations: stock.hold_count(),
+            ledger_seq: stock.seq(),
+            problem,
+            sync,
+        }
     }
-    let sync = view.sync_status();
-    let problem = view.storage_problem();
-    let stock = view.stock();
-    json(&Status {
-        gateway: &view.origin.gateway,
-        site: &view.origin.site,
-        epoch: view.origin.epoch.to_string(),
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_s: view.clock.since_start_ms() / 1_000,
-        skus: stock.sku_count(),
-        reservations: stock.hold_count(),
-        ledger_seq: stock.seq(),
-        ready: problem.is_none(),
-        problem,
-        sync,
-    })
+
+    /// The contract's status.
+    pub(super) fn json(&self, origin: &Origin) -> String {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            gateway: &'a str,
+            site: &'a str,
+            epoch: String,
+            version: &'a str,
+            uptime_s: u64,
+            skus: usize,
+            reservations: usize,
+            ledger_seq: Seq,
+            ready: bool,
+            problem: Option<&'a str>,
+            sync: &'a SyncStatus,
+        }
+        let Self { uptime_s, skus, reservations, ledger_seq, problem, sync } = self;
+        json(&Shown {
+            gateway: &origin.gateway,
+            site: &origin.site,
+            epoch: origin.epoch.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: *uptime_s,
+            skus: *skus,
+            reservations: *reservations,
+            ledger_seq: *ledger_seq,
+            ready: problem.is_none(),
+            problem: problem.as_deref(),
+            sync,
+        })
+    }
 }

@@ -15,9 +15,9 @@ use crate::view::View;
 #[derive(Debug)]
 pub(super) struct Resolved {
     code: String,
-    reading: Reading,
-    sku: Sku,
-    item: Item,
+    pub(super) reading: Reading,
+    pub(super) sku: Sku,
+    pub(super) item: Item,
 }
 
 /// Looks a code up: as the GTIN it is or holds, as it stands in the catalogue, and as a SKU.

@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::answer::stock_event;
 use super::bulletin::{Board, Bulletin};
 use super::message::{Fields, missing};
+use super::wire::Wire;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;
 use crate::stock::{Item, Seq, Sku, Stock};
@@ -76,28 +76,28 @@ impl Subscription {
     }
 
     /// The events of what is on the board; `None` if it does not reach back far enough.
-    pub(super) fn news(&mut self) -> Option<Vec<Message>> {
+    pub(super) fn news(&mut self, wire: Wire) -> Option<Vec<Message>> {
         let new = self.board.borrow_and_update().behind(self.sent_seq)?;
-        Some(new.iter().filter_map(|bulletin| self.event_of(bulletin)).collect())
+        Some(new.iter().filter_map(|bulletin| self.event_of(bulletin, wire)).collect())
     }
 
-    fn event_of(&mut self, bulletin: &Bulletin) -> Option<Message> {
+    fn event_of(&mut self, bulletin: &Bulletin, wire: Wire) -> Option<Message> {
         let sent_seq = std::mem::replace(&mut self.sent_seq, bulletin.to);
         let is_new =
             |(sku, item): &&(Sku, Item)| item.version > sent_seq && self.filter.matches(sku);
         match bulletin.items.iter().filter(is_new).count() {
             0 => None,
-            all if all == bulletin.items.len() => Some(bulletin.message()),
-            _ => Some(stock_event(bulletin.to, bulletin.items.iter().filter(is_new))),
+            all if all == bulletin.items.len() => Some(bulletin.message(wire)),
+            _ => Some(wire.stock(bulletin.to, bulletin.items.iter().filter(is_new))),
         }
     }
 
     /// The next event behind the own position, if anything is new, and whether more is waiting
     /// behind it. Looks at a bounded number of changes, because the writer waits for whoever
     /// holds the stock.
-    pub(super) fn next_event(&mut self, view: &View) -> (Option<Message>, bool) {
+    pub(super) fn next_event(&mut self, view: &View, wire: Wire) -> (Option<Message>, bool) {
         let (items, more) = self.search(&view.stock());
-        let event = (!items.is_empty()).then(|| stock_event(self.sent_seq, &items));
+        let event = (!items.is_empty()).then(|| wire.stock(self.sent_seq, &items));
         (event, more)
     }
 

@@ -12,9 +12,10 @@ use std::time::Instant;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hashbrown::HashMap;
 use http_body_util::Full;
-use hyper::Request;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::upgrade::Upgraded;
+use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval, timeout};
@@ -26,14 +27,17 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSock
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::access::{Role, require};
-use super::answer::{answer, decided_answer};
-use super::message::{After, Fields, MessageId, Mutation, id_of, missing};
+use super::answer::Found;
+use super::binary;
+use super::herald::SyncEvent;
+use super::message::{After, Fields, MessageId, Mutation, missing};
+use super::query::Status;
 use super::resolve::resolve;
 use super::subscription::Subscription;
+use super::wire::Wire;
 use super::{Terminals, query};
 use crate::clock;
 use crate::http::{Place, Reply as HttpReply, page_size};
-use crate::json::json;
 use crate::limits::{
     BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE,
     TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
@@ -46,8 +50,13 @@ impl Terminals {
     pub(super) fn upgrade(&self, mut request: Request<Incoming>) -> Result<HttpReply, Problem> {
         self.access.check_origin(request.headers())?;
         let role = self.access.role_of(request.headers())?;
-        let response = create_response_with_body(&request, Full::<Bytes>::default)
+        let mut response = create_response_with_body(&request, Full::<Bytes>::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
+        let wire = wire_of(request.headers());
+        if wire == Wire::Postcard {
+            let protocol = HeaderValue::from_static(binary::PROTOCOL);
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         let place = request.extensions().get::<Place>().cloned();
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
@@ -55,11 +64,21 @@ impl Terminals {
             let (_place, view) = (place, Arc::clone(&terminals.view));
             let _counted = view.metrics.terminals.enter();
             match upgrade.await {
-                Ok(upgraded) => Session::start(terminals, upgraded, role).await,
+                Ok(upgraded) => Session::start(terminals, upgraded, role, wire).await,
                 Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
             }
         });
         Ok(response)
+    }
+}
+
+/// JSON unless the other one is offered.
+fn wire_of(headers: &HeaderMap) -> Wire {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    match offered.map(str::trim).any(|name| name == binary::PROTOCOL) {
+        true => Wire::Postcard,
+        false => Wire::Json,
     }
 }
 
@@ -77,11 +96,12 @@ const MALFORMED: End = (CloseCode::Protocol, "not the WebSocket protocol");
 struct Session {
     terminals: Terminals,
     socket: WebSocketStream<TokioIo<Upgraded>>,
+    wire: Wire,
     role: Option<Role>,
     subscription: Option<Subscription>,
     /// Whether there is more to send of the subscription.
     behind: bool,
-    sync_events: watch::Receiver<Utf8Bytes>,
+    sync_events: watch::Receiver<SyncEvent>,
     answers: mpsc::Sender<Vec<Reply>>,
     replies: mpsc::Receiver<Vec<Reply>>,
     /// The mutations that wait for their answer, by tag.
@@ -91,7 +111,7 @@ struct Session {
 }
 
 impl Session {
-    async fn start(terminals: Terminals, upgraded: Upgraded, role: Option<Role>) {
+    async fn start(terminals: Terminals, upgraded: Upgraded, role: Option<Role>, wire: Wire) {
         let config = WebSocketConfig::default()
             .read_buffer_size(4 * 1024)
             .write_buffer_size(16 * 1024)
@@ -105,6 +125,7 @@ impl Session {
         let session = Self {
             terminals,
             socket,
+            wire,
             role,
             subscription: None,
             behind: false,
@@ -130,7 +151,7 @@ impl Session {
     }
 
     async fn converse(&mut self) -> Result<(), End> {
-        self.say(self.hello()).await?;
+        self.send(self.wire.hello(&self.terminals.view.origin)).await?;
         let mut stop = self.terminals.stop.clone();
         let mut ping = interval(PING_EVERY);
         ping.reset();
@@ -152,16 +173,6 @@ impl Session {
                 () = stop.requested() => return Err(STOPPING),
             }
         }
-    }
-
-    fn hello(&self) -> String {
-        let origin = &self.terminals.view.origin;
-        format!(
-            r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":1}}"#,
-            json(&origin.gateway),
-            json(&origin.site),
-            json(&env!("CARGO_PKG_VERSION")),
-        )
     }
 
     fn has_room(&self) -> bool {
@@ -186,10 +197,11 @@ impl Session {
     async fn hear(&mut self, message: Result<Message, Error>) -> Result<(), End> {
         self.heard_at = clock::instant();
         match message {
-            Ok(Message::Text(text)) => self.hear_text(&text).await,
-            Ok(Message::Binary(_)) => {
-                let problem = Problem::bad_request("send JSON in text messages");
-                self.refuse(None, problem).await
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                match self.wire.read(&message) {
+                    Ok(fields) => self.hear_request(fields).await,
+                    Err((id, problem)) => self.refuse(id.as_ref(), &problem).await,
+                }
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
             Ok(Message::Close(_)) => Err(GONE),
@@ -199,32 +211,29 @@ impl Session {
         }
     }
 
-    async fn hear_text(&mut self, text: &str) -> Result<(), End> {
-        let mut fields = match Fields::read(text.as_bytes()) {
-            Ok(fields) => fields,
-            Err(problem) => return self.refuse(id_of(text).as_ref(), problem).await,
-        };
+    async fn hear_request(&mut self, mut fields: Fields) -> Result<(), End> {
         let Some(id) = fields.id.take() else {
-            return self.refuse(None, missing("id")).await;
+            return self.refuse(None, &missing("id")).await;
         };
         if id.is_too_long() {
-            return self.refuse(None, MessageId::too_long()).await;
+            return self.refuse(None, &MessageId::too_long()).await;
         }
         let op = fields.op.take().unwrap_or_default();
         if let Some(mutation) = Mutation::from_op(&op) {
             return match self.submit(mutation, fields, &id) {
                 Ok(()) => Ok(()),
-                Err(problem) => self.refuse(Some(&id), problem).await,
+                Err(problem) => self.refuse(Some(&id), &problem).await,
             };
         }
         // A query sees what the mutations sent before it have done.
         self.await_in_flight().await?;
         let result = self.ask(&op, fields).await;
         let subscribed = op == "subscribe" && result.is_ok();
-        match result {
-            Ok(result) => self.say(answer(Some(&id), Ok(result))).await?,
-            Err(problem) => self.refuse(Some(&id), problem).await?,
-        }
+        let found = match result {
+            Ok(found) => found,
+            Err(problem) => return self.refuse(Some(&id), &problem).await,
+        };
+        self.send(self.wire.answer(&self.terminals.view.origin, Some(&id), &found)).await?;
         if subscribed {
             self.behind = true;
             self.push_sync().await?;
@@ -232,9 +241,9 @@ impl Session {
         Ok(())
     }
 
-    async fn refuse(&mut self, id: Option<&MessageId>, problem: Problem) -> Result<(), End> {
+    async fn refuse(&mut self, id: Option<&MessageId>, problem: &Problem) -> Result<(), End> {
         self.terminals.view.metrics.note_refusal(problem.code);
-        self.say(answer(id, Err(problem))).await
+        self.send(self.wire.refusal(id, problem)).await
     }
 
     fn submit(
@@ -255,7 +264,7 @@ impl Session {
         Ok(())
     }
 
-    async fn ask(&mut self, op: &str, fields: Fields) -> Result<String, Problem> {
+    async fn ask(&mut self, op: &str, fields: Fields) -> Result<Found, Problem> {
         if op == "auth" {
             return self.authenticate(&fields);
         }
@@ -263,7 +272,7 @@ impl Session {
         let view = &self.terminals.view;
         let limit = page_size(fields.limit);
         match op {
-            "get" => query::item(view, &fields.sku.ok_or_else(|| missing("sku"))?),
+            "get" => query::item(view, fields.sku.ok_or_else(|| missing("sku"))?),
             "list" => {
                 let prefix = fields.prefix.unwrap_or_default();
                 let after = match fields.after {
@@ -285,37 +294,37 @@ impl Session {
                 };
                 query::ledger(view, &self.terminals.ledger, after, limit).await
             }
-            "status" => Ok(query::status(view)),
+            "status" => Ok(Found::Status(Status::of(view))),
             "resolve" => {
                 let code = fields.code.ok_or_else(|| missing("code"))?;
-                Ok(resolve(view, &self.terminals.ledger, code).await?.json())
+                resolve(view, &self.terminals.ledger, code).await.map(Found::Resolved)
             }
             "subscribe" => self.subscribe(fields),
             "unsubscribe" => {
                 self.subscription = None;
                 self.behind = false;
-                Ok("{}".into())
+                Ok(Found::Unsubscribed)
             }
             "" => Err(missing("op")),
             _ => Err(Problem::bad_request(format!("op: there is no operation {op:?}"))),
         }
     }
 
-    fn authenticate(&mut self, fields: &Fields) -> Result<String, Problem> {
+    fn authenticate(&mut self, fields: &Fields) -> Result<Found, Problem> {
         let secret = fields.token.as_deref().ok_or_else(|| missing("token"))?;
         let role = self.terminals.access.role_of_secret(secret)?;
         self.role = Some(role);
-        Ok(format!(r#"{{"role":{}}}"#, json(&format!("{role:?}").to_lowercase())))
+        Ok(Found::Role(role))
     }
 
-    fn subscribe(&mut self, fields: Fields) -> Result<String, Problem> {
+    fn subscribe(&mut self, fields: Fields) -> Result<Found, Problem> {
         let view = &self.terminals.view;
         // From here on everything new is posted; what there is already is looked for.
         let board = self.terminals.board.subscribe();
         let subscription = Subscription::read(fields, view.stock().seq(), board)?;
         let matched = subscription.matched(view);
         self.subscription = Some(subscription);
-        Ok(format!(r#"{{"matched":{matched}}}"#))
+        Ok(Found::Matched(matched))
     }
 
     async fn push_stock(&mut self) -> Result<(), End> {
@@ -323,7 +332,7 @@ impl Session {
             return Ok(());
         };
         let event;
-        (event, self.behind) = subscription.next_event(&self.terminals.view);
+        (event, self.behind) = subscription.next_event(&self.terminals.view, self.wire);
         match event {
             Some(event) => self.send(event).await,
             None => Ok(()),
@@ -331,7 +340,7 @@ impl Session {
     }
 
     async fn push_news(&mut self) -> Result<(), End> {
-        let news = self.subscription.as_mut().and_then(Subscription::news);
+        let news = self.subscription.as_mut().and_then(|listening| listening.news(self.wire));
         self.behind = news.is_none();
         for event in news.into_iter().flatten() {
             self.feed(event).await?;
@@ -340,8 +349,8 @@ impl Session {
     }
 
     async fn push_sync(&mut self) -> Result<(), End> {
-        let event = self.sync_events.borrow_and_update().clone();
-        self.send(Message::Text(event)).await
+        let event = self.sync_events.borrow_and_update().message(self.wire);
+        self.send(event).await
     }
 
     async fn await_in_flight(&mut self) -> Result<(), End> {
@@ -362,8 +371,7 @@ impl Session {
             for Reply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
                 let refusals = &self.terminals.view.metrics;
-                let answer = decided_answer(id.as_ref(), decided, refusals);
-                self.feed(Message::text(answer)).await?;
+                self.feed(self.wire.decided(id.as_ref(), decided, refusals)).await?;
             }
             next = self.replies.try_recv().ok();
         }
@@ -375,10 +383,6 @@ impl Session {
             return Err(SILENT);
         }
         sent(timeout(TERMINAL_STALLED_MAX, self.socket.send(Message::Ping(Bytes::new()))).await)
-    }
-
-    async fn say(&mut self, text: String) -> Result<(), End> {
-        self.send(Message::text(text)).await
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {

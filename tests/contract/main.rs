@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod barcodes;
+mod binary;
 mod command_line;
 mod configuration;
 mod doctor;

@@ -1,0 +1,302 @@
+//! The subprotocol `stockgate.v1.postcard`: the same conversations in binary frames.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::json;
+use stockgate::terminal::binary::{Item, Line, Op, Outcome, PROTOCOL, Reply, Request, Wanted};
+use tungstenite::{ClientRequestBuilder, Message, WebSocket, client};
+
+use crate::support::bodies::one;
+use crate::support::gateway::Gateway;
+use crate::support::terminal::Terminal;
+use crate::support::ws::Ws;
+
+const TOKENS: &str =
+    "[[terminals.tokens]]\nname = \"l\"\nrole = \"operator\"\ntoken = \"secret\"\n";
+
+#[test]
+fn a_deduction_is_applied_and_told() {
+    let gateway = Gateway::stocked(&[("85123A", 100)]);
+    let mut terminal = Packed::connect(&gateway);
+
+    terminal.ask(7, deduct("r1", "85123A", 6));
+
+    terminal.hear(|reply| {
+        let Reply::Done {
+            id: 7,
+            result: Outcome::Applied { request_id, seq, replayed, lines, expires_at_ms },
+        } = reply
+        else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((request_id, seq, replayed, expires_at_ms), ("r1", 2, false, None));
+        let line = (lines[0].sku, lines[0].quantity, lines[0].on_hand, lines[0].reserved);
+        assert_eq!((line, lines[0].version), (("85123A", 6, 94, 0), 2));
+    });
+    assert_eq!(gateway.http().figures("85123A"), (94, 0));
+    let again = gateway.http().ok("deduct", one("r1", "85123A", 6));
+    assert_eq!(again["replayed"], true, "it is the same request over every port: {again}");
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let gateway = Gateway::stocked(&[("A", 2)]);
+    let mut terminal = Packed::connect(&gateway);
+
+    terminal.ask(1, deduct("r1", "A", 6));
+
+    terminal.hear(|reply| {
+        let Reply::Failed { id, code, sku, requested, available, replayed, .. } = reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!((id, code, sku), (Some(1), "insufficient_stock", Some("A")));
+        assert_eq!((requested, available, replayed), (Some(6), Some(2), false));
+    });
+}
+
+#[test]
+fn a_subscriber_gets_the_items_and_every_change() {
+    let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
+    let mut terminal = Packed::connect(&gateway);
+
+    terminal.ask(1, Op::Subscribe { to: Wanted::Prefix("A"), since: None });
+
+    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Matched(1)));
+    let item = |on_hand, version| Item { sku: "A", on_hand, reserved: 0, version };
+    terminal.hear_stock(|seq, items| assert_eq!((seq, items), (2, vec![item(5, 1)])));
+    gateway.http().ok("deduct", one("r1", "B", 1));
+    gateway.http().ok("deduct", one("r2", "A", 1));
+    terminal.hear_stock(|seq, items| assert_eq!((seq, items), (4, vec![item(4, 4)])));
+
+    terminal.ask(2, Op::Unsubscribe);
+    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Unsubscribed));
+}
+
+#[test]
+fn terminals_of_both_kinds_see_the_same() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let mut packed = Packed::connect(&gateway);
+    packed.ask(1, Op::Subscribe { to: Wanted::All, since: Some(1) });
+    packed.hear(|reply| assert_eq!(done(reply), Outcome::Matched(1)));
+    let mut plain = gateway.ws();
+    plain.ok("subscribe", json!({"all": true, "since": 1}));
+
+    packed.ask(2, deduct("r1", "A", 2));
+
+    let event = plain.next_event("stock", Duration::from_secs(10)).unwrap();
+    assert_eq!(event["items"][0]["on_hand"], 3, "{event}");
+    packed.hear_stock(|seq, items| {
+        assert_eq!((seq, items[0].on_hand, items[0].version), (2, 3, 2));
+    });
+}
+
+#[test]
+fn every_query_is_answered() {
+    let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
+    let mut terminal = Packed::connect(&gateway);
+    terminal.ask(1, Op::Get { sku: "A" });
+    let item = Item { sku: "A", on_hand: 5, reserved: 0, version: 1 };
+    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Item(item.clone())));
+    terminal.ask(2, Op::List { prefix: "", after: None, limit: Some(1) });
+    terminal.hear(|reply| {
+        let items = Outcome::Items { items: vec![item.clone()], next: Some("A") };
+        assert_eq!(done(reply), items);
+    });
+    terminal.ask(3, Op::Ledger { after: 1, limit: None });
+    let entry = gateway.http().ledger()[1].clone();
+    terminal.hear(|reply| {
+        let Outcome::Ledger { entries, next: None } = done(reply) else { panic!("no ledger") };
+        assert_eq!((entries.len(), entries[0].seq, entries[0].kind), (1, 2, "restock"));
+        let id = uuid::Uuid::from_bytes(entries[0].event_id);
+        assert_eq!(entry["event_id"], id.to_string());
+    });
+    terminal.ask(4, Op::Status);
+    terminal.hear(|reply| {
+        let Outcome::Status { skus, ledger_seq, sync, problem, .. } = done(reply) else {
+            panic!("no status");
+        };
+        assert_eq!((skus, ledger_seq, sync.state, problem), (2, 2, "disabled", None));
+    });
+    terminal.ask(5, Op::Resolve { code: "(01)00036000291452(37)2" });
+    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "unknown_sku", .. })));
+    terminal.ask(6, Op::Resolve { code: "A" });
+    terminal.hear(|reply| {
+        let Outcome::Resolved { format, gtin, item, .. } = done(reply) else { panic!("nothing") };
+        assert_eq!((format, gtin, item.sku), ("text", None, "A"));
+    });
+}
+
+#[test]
+fn every_mutation_is_done() {
+    let gateway = Gateway::stocked(&[("A", 10)]);
+    let mut terminal = Packed::connect(&gateway);
+    let lines = || vec![Line { sku: "A", quantity: 2 }];
+    let ops = [
+        Op::Restock { request_id: "in", order_id: Some("o"), lines: lines() },
+        Op::Count { request_id: "count", sku: "A", counted: 20 },
+        Op::Deduct { request_id: "out", order_id: None, lines: lines() },
+        Op::Rollback { request_id: "back", of: "out", lines: None },
+        Op::Reserve { request_id: "held", order_id: None, lines: lines(), ttl_s: Some(60) },
+        Op::Commit { request_id: None, reservation: "held", lines: None },
+        Op::Reserve { request_id: "held-2", order_id: None, lines: lines(), ttl_s: None },
+        Op::Release { request_id: Some("given"), reservation: "held-2" },
+    ];
+    for (op, id) in ops.into_iter().zip(0..) {
+        let reserves = matches!(op, Op::Reserve { .. });
+        terminal.ask(id, op);
+        terminal.hear(|reply| {
+            let Outcome::Applied { expires_at_ms, replayed: false, .. } = done(reply) else {
+                panic!("not applied");
+            };
+            assert_eq!(expires_at_ms.is_some(), reserves);
+        });
+    }
+    assert_eq!(gateway.http().figures("A"), (18, 0));
+}
+
+#[test]
+fn a_malformed_message_is_answered_and_the_connection_stays_open() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let mut terminal = Packed::connect(&gateway);
+    let sound = packed(9, deduct("r1", "A", 1));
+    let with_more = [sound.as_slice(), &[0]].concat();
+    for (bytes, id) in [
+        (&[][..], None),
+        (&[0xff; 12], None),
+        (&[5], Some(5)),
+        (&[5, 99], Some(5)),
+        (&[5, 1, 2, b'r', 0xff], Some(5)),
+        (&sound[..sound.len() - 1], Some(9)),
+        (&with_more, Some(9)),
+        (&packed(3, deduct("", "A", 1)), Some(3)),
+        (&packed(3, deduct("r1", "A", 0)), Some(3)),
+        (&packed(3, deduct("r1", "a\u{7}", 1)), Some(3)),
+    ] {
+        terminal.send(Message::binary(bytes.to_vec()));
+        terminal.hear(|reply| {
+            let Reply::Failed { id: named, code, message, .. } = reply else { panic!("{reply:?}") };
+            assert_eq!((named, code), (id, "bad_request"), "{bytes:?}");
+            assert!(!message.is_empty());
+        });
+    }
+    terminal.send(Message::text("{\"id\":1,\"op\":\"status\"}"));
+    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "bad_request", .. })));
+    // A list that announces more than there is takes no memory.
+    terminal.send(Message::binary([&[1, 12, 2][..], &[0xff; 4], &[0x0f]].concat()));
+    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { .. })));
+
+    terminal.send(Message::binary(sound));
+    terminal.hear(|reply| drop(done(reply)));
+    assert_eq!(gateway.http().figures("A"), (4, 0));
+}
+
+#[test]
+fn a_message_over_64_kib_closes_the_connection() {
+    let gateway = Gateway::start();
+    let mut terminal = Packed::connect(&gateway);
+    terminal.send(Message::binary(vec![0; 65 * 1024]));
+    let closed = loop {
+        match terminal.socket.read() {
+            Ok(Message::Close(frame)) => break frame.map(|frame| u16::from(frame.code)),
+            Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(closed, Some(1009));
+}
+
+#[test]
+fn a_token_is_shown_first() {
+    let gateway = Gateway::start_with(TOKENS);
+    let mut terminal = Packed::connect(&gateway);
+    terminal.ask(1, Op::Status);
+    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "unauthorized", .. })));
+    terminal.ask(2, Op::Auth { token: "secret" });
+    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Role(1)));
+    terminal.ask(3, Op::Status);
+    terminal.hear(|reply| drop(done(reply)));
+}
+
+#[test]
+fn other_subprotocols_are_not_chosen() {
+    let gateway = Gateway::start();
+    let (address, name) = (gateway.address(), "Sec-WebSocket-Protocol");
+    for offered in ["chat", "stockgate.v2.postcard", "xstockgate.v1.postcard"] {
+        // The client library asks for one of what it offered, which is not had.
+        let request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
+        let request = request.with_header(name, offered);
+        let stream = TcpStream::connect(&address).unwrap();
+        assert!(client(request, stream).is_err(), "{offered} was chosen");
+    }
+    assert_eq!(Ws::connect(&address).hello()["protocol"], 1);
+}
+
+struct Packed {
+    socket: WebSocket<TcpStream>,
+}
+
+impl Packed {
+    /// Connects, offering another subprotocol too, and is greeted.
+    fn connect(gateway: &Gateway) -> Self {
+        let address = gateway.address();
+        let stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
+        let request = request.with_sub_protocol("x").with_sub_protocol(PROTOCOL);
+        let (socket, response) = client(request, stream).unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], PROTOCOL);
+        let mut terminal = Self { socket };
+        terminal.hear(|reply| {
+            let Reply::Hello { gateway, site, protocol, .. } = reply else { panic!("{reply:?}") };
+            assert_eq!((gateway, site, protocol), ("gw-01", "wh-01", 1));
+        });
+        terminal
+    }
+
+    fn ask(&mut self, id: u64, op: Op<'_>) {
+        self.send(Message::binary(packed(id, op)));
+    }
+
+    fn send(&mut self, message: Message) {
+        self.socket.send(message).unwrap();
+    }
+
+    /// The next message that is no `sync` event.
+    fn hear<T>(&mut self, take: impl FnOnce(Reply<'_>) -> T) -> T {
+        loop {
+            let Message::Binary(bytes) = self.socket.read().unwrap() else { continue };
+            match postcard::from_bytes(&bytes).expect("messages are postcard") {
+                Reply::Sync(_) => {}
+                reply => return take(reply),
+            }
+        }
+    }
+
+    /// The next stock event.
+    fn hear_stock(&mut self, take: impl Fn(u64, Vec<Item<'_>>)) {
+        let is_it = |reply: Reply<'_>| match reply {
+            Reply::Stock { seq, items } => {
+                take(seq, items);
+                true
+            }
+            _ => false,
+        };
+        while !self.hear(is_it) {}
+    }
+}
+
+fn packed(id: u64, op: Op<'_>) -> Vec<u8> {
+    postcard::to_stdvec(&Request { id, op }).unwrap()
+}
+
+fn deduct<'a>(request_id: &'a str, sku: &'a str, quantity: u64) -> Op<'a> {
+    Op::Deduct { request_id, order_id: None, lines: vec![Line { sku, quantity }] }
+}
+
+fn done(reply: Reply<'_>) -> Outcome<'_> {
+    match reply {
+        Reply::Done { result, .. } => result,
+        reply => panic!("{reply:?}"),
+    }
+}
