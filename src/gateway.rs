@@ -1,11 +1,17 @@
 //! The gateway, put together: every part, every channel, and the order in which they end.
 
+mod reload;
+
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
@@ -15,9 +21,11 @@ use crate::service::Manager;
 use crate::stop::{self, Stop, Stopper};
 use crate::store::{LedgerReader, Opened, Store, StoreError};
 use crate::sync::UpLink;
-use crate::terminal::{self, Access};
+use crate::terminal::{self, Access, AccessRules};
 use crate::view::{Link, View};
 use crate::writer::{Intake, Rules, Writer};
+
+pub use self::reload::Reloading;
 
 /// A running gateway.
 #[derive(Debug)]
@@ -26,6 +34,10 @@ pub struct Gateway {
     pub view: Arc<View>,
     /// Where terminals reach it.
     pub address: SocketAddr,
+    /// What holds now; a new one may be taken while it runs.
+    config: GatewayConfig,
+    access: watch::Sender<Arc<Access>>,
+    certificates: Option<watch::Sender<Arc<ServerConfig>>>,
     intake: Intake,
     stopper: Stopper,
     tasks: JoinSet<()>,
@@ -44,15 +56,32 @@ pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
     Store::open(&config.data_dir, &config.site, &config.id)
 }
 
-/// Runs a gateway until a stop is requested.
+/// Runs a gateway until a stop is requested, and takes a new configuration on SIGHUP.
 ///
 /// # Errors
 /// If it cannot start: database, data directory or address.
-pub async fn run(config: GatewayConfig, opened: Database, mut stop: Stop) -> anyhow::Result<()> {
+pub async fn run(
+    config: GatewayConfig,
+    opened: Database,
+    mut stop: Stop,
+    reloading: Reloading,
+) -> anyhow::Result<()> {
+    // Before anything else: without a handler the signal would end the program.
+    let mut hangup = signal(SignalKind::hangup())?;
     let manager = Manager::from_environment();
-    let gateway = Gateway::start(config, opened).await?;
-    let view = &gateway.view;
-    manager.keep_told(&view.pulse, || view.sentence(), &mut stop).await;
+    let mut gateway = Gateway::start(config, opened).await?;
+    let view = Arc::clone(&gateway.view);
+    let mut told = pin!(manager.keep_told(&view.pulse, || view.sentence(), &mut stop));
+    loop {
+        tokio::select! {
+            () = &mut told => break,
+            _ = hangup.recv() => {
+                manager.tell("RELOADING=1");
+                gateway.reload(&reloading).await;
+                manager.tell("READY=1");
+            }
+        }
+    }
     gateway.stop().await;
     Ok(())
 }
@@ -80,28 +109,36 @@ impl Gateway {
         let acked_seq = opened.position.acked_seq;
         let view = View::new(opened.origin, clock, opened.stock, acked_seq, oldest_pending, link);
         let view = Arc::new(view);
-        let rules = Rules {
-            reservation_ttl_s: config.reservation_ttl_s,
-            retention_ms: config.ledger_retention_days * 24 * 3_600_000,
-        };
-        let (writer, intake) = Writer::new(store, Arc::clone(&view), rules, opened.position);
+        let (view_of_writer, rules) = (Arc::clone(&view), rules(&config));
+        let (writer, intake) = Writer::new(store, view_of_writer, rules, opened.position);
         let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        let access = Access::new(config.tokens, config.allowed_origins);
-        let served = (Arc::clone(&view), intake.clone(), ledger.clone());
-        tasks.spawn(terminal::serve(listener, served.0, served.1, served.2, access, stop.clone()));
+        let access = watch::Sender::new(Arc::new(access(&config)));
+        let certificates =
+            config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
+        tasks.spawn(terminal::serve(
+            listener,
+            Arc::clone(&view),
+            intake.clone(),
+            ledger.clone(),
+            access.subscribe(),
+            certificates.as_ref().map(watch::Sender::subscribe),
+            stop.clone(),
+        ));
         if let Some(mqtt) = &config.mqtt {
             let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger);
             tasks.spawn(link.run(stop));
         }
-        let gateway = Self { view, address, intake, stopper, tasks, writer };
+        let gateway =
+            Self { view, address, config, access, certificates, intake, stopper, tasks, writer };
         gateway.announce();
         Ok(gateway)
     }
 
     fn announce(&self) {
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
         let origin = &self.view.origin;
         let (seq, skus) = {
             let stock = self.view.stock();
@@ -110,7 +147,7 @@ impl Gateway {
         tracing::info!(
             site = origin.site, gateway = origin.gateway, epoch = %origin.epoch,
             ledger_seq = seq, skus, address = %self.address,
-            "the gateway is ready, terminals at http://{}/", self.address,
+            "the gateway is ready, terminals at {scheme}://{}/", self.address,
         );
     }
 
@@ -129,4 +166,20 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         tracing::info!("the gateway has stopped");
     }
+}
+
+fn rules(config: &GatewayConfig) -> Rules {
+    Rules {
+        reservation_ttl_s: config.reservation_ttl_s,
+        retention_ms: config.ledger_retention_days * 24 * 3_600_000,
+    }
+}
+
+fn access(config: &GatewayConfig) -> Access {
+    Access::new(AccessRules {
+        tokens: config.tokens.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+        requests_per_s: config.requests_per_s,
+        is_tls: config.tls.is_some(),
+    })
 }

@@ -13,24 +13,29 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
 
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
-    HEADER_TIMEOUT, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE, WRITE_STALLED_MAX,
+    HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
 };
 use crate::problem::Problem;
 use crate::stop::Stop;
+use crate::stream::{Certificates, Stream};
 
 /// A whole response.
 pub type Reply = Response<Full<Bytes>>;
 
-/// Serves connections until a stop is requested, then lets the open requests finish.
-pub async fn serve<H, F>(listener: TcpListener, mut stop: Stop, handler: H)
-where
+/// Serves connections until a stop is requested, then lets the open requests finish. With
+/// certificates it speaks TLS only.
+pub async fn serve<H, F>(
+    listener: TcpListener,
+    certificates: Option<Certificates>,
+    mut stop: Stop,
+    handler: H,
+) where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
@@ -46,7 +51,14 @@ where
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, place, handler.clone(), stop.clone()));
+                let tls = certificates.as_ref().map(|newest| Arc::clone(&newest.borrow()));
+                let (handler, stop) = (handler.clone(), stop.clone());
+                connections.spawn(async move {
+                    match Stream::accept(stream, tls).await {
+                        Ok(stream) => connection(stream, peer, place, handler, stop).await,
+                        Err(error) => tracing::debug!(%error, %peer, "no TLS was agreed on"),
+                    }
+                });
             }
             // Out of file handles, most likely: let some connections end.
             Err(error) => {
@@ -60,7 +72,7 @@ where
 }
 
 async fn connection<H, F>(
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     place: Place,
     handler: H,
@@ -69,10 +81,6 @@ async fn connection<H, F>(
     H: Fn(Request<Incoming>, SocketAddr) -> F,
     F: Future<Output = Reply>,
 {
-    // Answers are small and awaited: never hold one back to fill a packet.
-    let _ = stream.set_nodelay(true);
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_STALLED_MAX));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
         let reply = handler(request, peer);
@@ -82,7 +90,8 @@ async fn connection<H, F>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {

@@ -61,6 +61,7 @@ pub mod service;
 pub mod stock;
 pub mod stop;
 pub mod store;
+pub mod stream;
 pub mod sync;
 pub mod terminal;
 pub mod view;

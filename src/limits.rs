@@ -87,8 +87,23 @@ pub const CONNECTIONS_MAX: usize = 12_000;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a client to send its request body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time for a client to agree on TLS.
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes in a request head.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Headers in a request head.
+pub const HEADERS_MAX: usize = 64;
+/// Wrong tokens from one address that are looked at, at once; then one every so often. Behind one
+/// address may be many terminals, so neither is small.
+pub const GUESSES: u32 = 100;
+/// See [`GUESSES`].
+pub const GUESS_EVERY: Duration = Duration::from_secs(1);
+/// Addresses whose wrong tokens are counted each by itself; the others are counted together.
+pub const GUESSERS_MAX: usize = 1_024;
+/// Requests a second that a token may be limited to.
+pub const REQUESTS_PER_S_MAX: u64 = 1_000_000;
+/// Time whose requests a token with a limit may send at once.
+pub const REQUESTS_BURST: Duration = Duration::from_secs(2);
 /// Time between pings to a terminal.
 pub const PING_EVERY: Duration = Duration::from_secs(20);
 /// A terminal from which nothing is heard for this long is gone.
@@ -96,7 +111,7 @@ pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(65);
 /// A terminal that does not read for this long is closed (1013).
 pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
 /// A terminal that has not shown a token after this long is closed.
-pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(60);
+pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(30);
 /// A client that does not take our bytes for this long is cut. Terminals are closed before.
 pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
 /// SKUs looked at in one hold of the stock's lock when looking for what a terminal listens to.

@@ -4,31 +4,52 @@
 //! left to the journal.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::fmt::format::{Format, Full, Writer, format};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 /// Logs what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
 /// `info,stockgate::sync=debug`.
 pub fn start(level: &str) {
-    let asked = std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty());
-    let filter: Targets = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error| {
+    let asked = asked();
+    let filter = filter(asked.as_deref().unwrap_or(level)).unwrap_or_else(|error| {
         complain("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
         Targets::new().with_default(Level::INFO)
     });
-    // Whatever is asked: these would show what terminals send, tokens among it.
-    let filter = filter.with_targets(TALKATIVE.map(|target| (target, Level::INFO)));
+    let (filter, handle) = reload::Layer::new(filter);
+    let _ = FILTER.set(handle);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .event_format(Lines { for_journal: is_journal() });
     // Fails only if logging has been started before, which then serves.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+}
+
+/// What is logged, for a change while the program runs.
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// Logs at another level from now on; returns whether it does, for `RUST_LOG` goes before.
+pub fn set_level(level: &str) -> bool {
+    let Ok(filter) = filter(level) else { return false };
+    asked().is_none() && FILTER.get().is_some_and(|handle| handle.reload(filter).is_ok())
+}
+
+fn asked() -> Option<String> {
+    std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty())
+}
+
+/// Whatever is asked for: some would show what terminals send, tokens among it.
+fn filter(levels: &str) -> Result<Targets, ParseError> {
+    let filter: Targets = levels.parse()?;
+    Ok(filter.with_targets(TALKATIVE.map(|target| (target, Level::INFO))))
 }
 
 /// Libraries that show whole messages on their finer levels.

@@ -1,6 +1,9 @@
 //! The one shape of an error: RFC 9457 over HTTP, the same code and message over WebSocket.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::http::{self, BodyError, Reply};
@@ -124,6 +127,9 @@ pub struct Problem {
     /// Units there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
+    /// Seconds after which it is worth trying again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
     /// Whether the request had been decided before.
     pub replayed: bool,
 }
@@ -131,13 +137,26 @@ pub struct Problem {
 impl Problem {
     /// A problem without figures.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { code, message, sku: None, requested: None, available: None, replayed: false }
+        Self {
+            code,
+            message: message.into(),
+            sku: None,
+            requested: None,
+            available: None,
+            retry_after_s: None,
+            replayed: false,
+        }
     }
 
     /// Malformed or impossible input.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
+    }
+
+    /// Too much from one client: it has to wait so long.
+    pub fn overloaded_for(wait: Duration, message: impl Into<String>) -> Self {
+        let retry_after_s = Some(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(1));
+        Self { retry_after_s, ..Self::new(Code::Overloaded, message) }
     }
 
     /// A refusal by the stock, perhaps repeated.
@@ -170,7 +189,12 @@ impl Problem {
             problem: self,
         };
         let json = serde_json::to_vec(&body).expect("plain data always serializes");
-        http::reply(status, "application/problem+json", json)
+        let mut reply = http::reply(status, "application/problem+json", json);
+        if self.code == Code::Overloaded {
+            let seconds = HeaderValue::from(self.retry_after_s.unwrap_or(1));
+            reply.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        reply
     }
 }
 

@@ -45,6 +45,7 @@ enum Job {
     Transfers(Vec<Transfer>),
     Update(Update),
     Acked(Seq),
+    Rules(Rules),
     Stop,
 }
 
@@ -136,6 +137,11 @@ impl Intake {
     pub fn depth(&self) -> Depth {
         let of = |waiting: &AtomicUsize| waiting.load(Ordering::Relaxed) as u64;
         Depth { requests: of(&self.waiting), frames: of(&self.from_hub) }
+    }
+
+    /// Hands over new rules for what is decided from now on. Returns whether there was room.
+    pub fn set_rules(&self, rules: Rules) -> bool {
+        !matches!(self.jobs.try_send(Job::Rules(rules)), Err(TrySendError::Full(_)))
     }
 
     /// Asks the writer to end once what waits is decided. Returns whether the writer will.
@@ -336,6 +342,7 @@ impl Writer {
                 Job::Transfers(transfers) => batch.add_transfers(transfers),
                 Job::Update(update) => batch.add_update(update),
                 Job::Acked(seq) => acked = acked.max(Some(seq)),
+                Job::Rules(rules) => self.rules = rules,
                 Job::Stop => running = false,
             }
             next = if batch.has_room() { self.jobs.try_recv().ok() } else { None };

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+
+use crate::config::client_tls;
+use crate::stream::Stream;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -22,12 +26,18 @@ pub(crate) struct GatewayArguments {
     /// A file that holds the token
     #[arg(long)]
     pub(crate) token_file: Option<PathBuf>,
+    /// For https://: the authorities that may vouch for the gateway, as PEM; without it, the
+    /// system's
+    #[arg(long)]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// A connection to a gateway, past its hello and with the token shown.
 #[derive(Debug)]
 pub(crate) struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
+    /// Whose gateway it is, as it greets.
+    pub(crate) hello: Value,
     next_id: u64,
     /// Events that arrived while an answer was waited for.
     events: VecDeque<Value>,
@@ -37,7 +47,7 @@ impl GatewayArguments {
     /// The arguments for a gateway without tokens.
     #[cfg(feature = "demo")]
     pub(crate) fn at(address: std::net::SocketAddr) -> Self {
-        Self { url: format!("http://{address}"), token_file: None }
+        Self { url: format!("http://{address}"), token_file: None, ca_file: None }
     }
 
     /// Connects.
@@ -45,18 +55,22 @@ impl GatewayArguments {
     /// # Errors
     /// Names the gateway and what is in the way.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
-        let authority = authority(&self.url)?;
+        let address = Address::parse(&self.url)?;
+        let tls = self.tls(&address)?;
         let failed = || format!("the gateway at {} cannot be reached; is it running?", self.url);
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&authority));
+        let place = (address.host.as_str(), address.port);
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(place));
         let stream = connecting.await.with_context(failed)?.with_context(failed)?;
-        stream.set_nodelay(true)?;
-        let request = format!("ws://{authority}/ws");
-        let (socket, _) = tokio_tungstenite::client_async(request, stream)
+        let stream = Stream::connect(stream, tls, &address.host)
+            .await
+            .with_context(|| format!("{}: TLS cannot be agreed on", self.url))?;
+        let (socket, _) = tokio_tungstenite::client_async(address.request(), stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
-        let mut client = Client { socket, next_id: 0, events: VecDeque::new() };
-        let hello = client.receive().await?;
-        ensure!(hello["event"] == "hello", "{} is no stockgate gateway", self.url);
+        let (hello, events) = (Value::Null, VecDeque::new());
+        let mut client = Client { socket, hello, next_id: 0, events };
+        client.hello = client.receive().await?;
+        ensure!(client.hello["event"] == "hello", "{} is no stockgate gateway", self.url);
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file)
                 .with_context(|| format!("the token file {} cannot be read", file.display()))?;
@@ -64,6 +78,15 @@ impl GatewayArguments {
             client.call(json!({"op": "auth", "token": token})).await?;
         }
         Ok(client)
+    }
+
+    fn tls(&self, address: &Address) -> anyhow::Result<Option<Arc<rustls::ClientConfig>>> {
+        if !address.is_tls {
+            ensure!(self.ca_file.is_none(), "--ca-file is for https://, --url is {}", self.url);
+            return Ok(None);
+        }
+        let tls = client_tls(self.ca_file.as_deref(), None);
+        tls.map(Some).map_err(|(_, why)| anyhow!("--ca-file: {why}"))
     }
 }
 
@@ -153,19 +176,46 @@ impl Client {
     }
 }
 
-/// `host:port` of a gateway's address, however it is written.
-fn authority(url: &str) -> anyhow::Result<String> {
-    let rest = match url.split_once("://") {
-        Some(("http" | "ws", rest)) => rest,
-        Some((scheme, _)) => {
-            bail!("--url {url}: {scheme}:// is not supported, use http:// or ws://")
+/// Where a gateway is.
+#[derive(Debug, PartialEq, Eq)]
+struct Address {
+    is_tls: bool,
+    /// Without the brackets of version 6.
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// Takes an address, however it is written.
+    fn parse(url: &str) -> anyhow::Result<Self> {
+        let (is_tls, rest) = match url.split_once("://") {
+            Some(("http" | "ws", rest)) => (false, rest),
+            Some(("https" | "wss", rest)) => (true, rest),
+            Some((scheme, _)) => {
+                bail!("--url {url}: {scheme}:// is not supported, use http:// or https://")
+            }
+            None => (false, url),
+        };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().with_context(|| format!("--url {url}: {port:?} is no port"))?)
+            }
+            Some(_) | None => (authority, if is_tls { 443 } else { 80 }),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        ensure!(!host.is_empty(), "--url {url}: names no host");
+        Ok(Self { is_tls, host: host.into(), port })
+    }
+
+    /// The address of the handshake.
+    fn request(&self) -> String {
+        let scheme = if self.is_tls { "wss" } else { "ws" };
+        match self.host.contains(':') {
+            true => format!("{scheme}://[{}]:{}/ws", self.host, self.port),
+            false => format!("{scheme}://{}:{}/ws", self.host, self.port),
         }
-        None => url,
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    ensure!(!authority.is_empty(), "--url {url}: names no host");
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    Ok(if has_port { authority.into() } else { format!("{authority}:80") })
+    }
 }
 
 #[cfg(test)]
@@ -174,13 +224,16 @@ mod tests {
 
     #[test]
     fn addresses_may_be_written_in_several_ways() {
-        let of = |url: &str| authority(url).ok();
+        let of = |url: &str| Address::parse(url).ok().map(|address| address.request());
         for url in ["http://h:1", "ws://h:1/ws", "h:1", "http://h:1/"] {
-            assert_eq!(of(url).as_deref(), Some("h:1"), "{url}");
+            assert_eq!(of(url).as_deref(), Some("ws://h:1/ws"), "{url}");
         }
-        assert_eq!(of("http://h").as_deref(), Some("h:80"));
-        assert_eq!(of("http://[::1]").as_deref(), Some("[::1]:80"));
-        assert_eq!(of("https://h"), None);
-        assert_eq!(of("http:///x"), None);
+        assert_eq!(of("http://h").as_deref(), Some("ws://h:80/ws"));
+        assert_eq!(of("http://[::1]").as_deref(), Some("ws://[::1]:80/ws"));
+        assert_eq!(of("https://h").as_deref(), Some("wss://h:443/ws"));
+        assert_eq!(of("wss://[::1]:8443/ws").as_deref(), Some("wss://[::1]:8443/ws"));
+        for wrong in ["ftp://h", "http:///x", "http://h:port"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
     }
 }

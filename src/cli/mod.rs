@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use crate::config::GatewayConfig;
+use crate::gateway::Reloading;
 use crate::logs;
 use crate::service::Manager;
 use crate::stop;
@@ -135,7 +136,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
-    let config = match GatewayConfig::load(config.as_deref()) {
+    let file = config;
+    let config = match GatewayConfig::load(file.as_deref()) {
         Ok(config) => config,
         Err(error) => return usage(&error),
     };
@@ -148,7 +150,14 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     with_runtime(&level, async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
-        crate::gateway::run(config, opened, stop).await
+        let load = Box::new(move || GatewayConfig::load(file.as_deref()));
+        crate::gateway::run(
+            config,
+            opened,
+            stop,
+            Reloading { load, set_log_level: logs::set_level },
+        )
+        .await
     })
 }
 

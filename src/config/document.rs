@@ -23,6 +23,11 @@ impl ConfigError {
     pub(super) fn one(problem: String) -> Self {
         Self(vec![problem])
     }
+
+    /// One by one, each with its place and key.
+    pub fn problems(&self) -> &[String] {
+        &self.0
+    }
 }
 
 impl fmt::Display for ConfigError {

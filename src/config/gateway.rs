@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::document::{ConfigError, Document, Section};
-use super::mqtt::{self, MqttConfig};
+use super::mqtt::{self, MqttConfig, existing};
+use super::tls::{self, ServerTls};
 use super::{address, log_level, name, secret};
-use crate::limits::RESERVATION_TTL_S_MAX;
+use crate::limits::{REQUESTS_PER_S_MAX, RESERVATION_TTL_S_MAX};
 use crate::terminal::{Role, Token};
 
 /// The configuration of a gateway; [`GatewayConfig::default`] is what holds without a file.
@@ -24,6 +25,10 @@ pub struct GatewayConfig {
     pub allowed_origins: Vec<String>,
     /// `terminals.tokens`.
     pub tokens: Vec<Token>,
+    /// `terminals.requests_per_s`: of each token that names no other number; 0 for any number.
+    pub requests_per_s: u32,
+    /// `terminals.cert_file` and `terminals.key_file`: absent, terminals come without TLS.
+    pub tls: Option<ServerTls>,
     /// `mqtt`: absent, there is no sync.
     pub mqtt: Option<MqttConfig>,
     /// `stock.reservation_ttl_s`: life of a reservation that names none.
@@ -44,6 +49,8 @@ impl Default for GatewayConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             allowed_origins: Vec::new(),
             tokens: Vec::new(),
+            requests_per_s: 0,
+            tls: None,
             mqtt: None,
             reservation_ttl_s: 900,
             ledger_retention_days: 30,
@@ -105,6 +112,8 @@ impl GatewayConfig {
     fn read_terminals(&mut self, mut section: Section<'_>, directory: &Path) {
         set(&mut self.listen, section.text("listen", address));
         set(&mut self.allowed_origins, section.texts("allowed_origins"));
+        set(&mut self.requests_per_s, requests_per_s(&mut section));
+        self.tls = read_tls(&mut section, directory);
         self.tokens = section.tables("tokens", |token| read_token(token, directory));
         if !self.is_guarded() {
             let message = format!(
@@ -158,7 +167,28 @@ fn read_token(section: &mut Section<'_>, directory: &Path) -> Option<Token> {
         (false, false) => section.missing("token_file"),
         (true, false) | (false, true) => {}
     }
-    Some(Token { name: token_name?, role: role?, secret: literal.or(from_file)? })
+    let requests_per_s = requests_per_s(section);
+    Some(Token { name: token_name?, role: role?, secret: literal.or(from_file)?, requests_per_s })
+}
+
+fn requests_per_s(section: &mut Section<'_>) -> Option<u32> {
+    let number = section.number("requests_per_s", 0..=REQUESTS_PER_S_MAX)?;
+    u32::try_from(number).ok()
+}
+
+fn read_tls(section: &mut Section<'_>, directory: &Path) -> Option<ServerTls> {
+    let mut file = |key: &str| section.text(key, |file| existing(file, directory)).flatten();
+    let (cert_file, key_file) = (file("cert_file"), file("key_file"));
+    match (&cert_file, &key_file) {
+        (Some(cert_file), Some(key_file)) => match tls::server(cert_file, key_file) {
+            Ok(tls) => return Some(tls),
+            Err((key, why)) => section.problem(key, why),
+        },
+        (Some(_), None) => section.problem("cert_file", "needs a key_file beside it"),
+        (None, Some(_)) => section.problem("key_file", "needs a cert_file beside it"),
+        (None, None) => {}
+    }
+    None
 }
 
 pub(super) fn set<T>(place: &mut T, value: Option<T>) {

@@ -16,6 +16,8 @@ pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
 pub use self::hub::{BookStore, HubConfig};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
+pub use self::tls::ServerTls;
+pub(crate) use self::tls::client as client_tls;
 
 /// The level of the logs; finer filters are `RUST_LOG`'s.
 fn log_level(text: &str) -> Result<String, String> {

@@ -18,6 +18,21 @@ pub struct MqttConfig {
     /// For `mqtts://`: the authorities that may vouch for the broker, and our own certificate
     /// and key.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// What the files for TLS hold, as [`super::tls::fingerprint`] has it.
+    pub tls_files: u64,
+}
+
+impl MqttConfig {
+    /// The keys in which another one differs.
+    pub fn differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let keys = [
+            ("mqtt.url", self.url != other.url),
+            ("mqtt.username", self.username != other.username),
+            ("mqtt.password_file", self.password != other.password),
+            ("mqtt.ca_file, cert_file or key_file", self.tls_files != other.tls_files),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
+    }
 }
 
 impl std::fmt::Debug for MqttConfig {
@@ -98,16 +113,18 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
         section.problem("url", "certificates need mqtts://, this is mqtt://");
     }
     let identity = cert_file.as_deref().zip(key_file.as_deref());
+    let tls_files =
+        super::tls::fingerprint([&ca_file, &cert_file, &key_file].into_iter().flatten());
     let tls = is_tls.then(|| super::tls::client(ca_file.as_deref(), identity));
     let tls = tls.transpose().unwrap_or_else(|(key, why)| {
         section.problem(key, why);
         None
     });
     section.finish();
-    Some(MqttConfig { url: url?, username, password, tls })
+    Some(MqttConfig { url: url?, username, password, tls, tls_files })
 }
 
-fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {
+pub(super) fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {
     if file.is_empty() {
         return Ok(None);
     }

@@ -1,21 +1,80 @@
-//! TLS to the broker: rustls with ring, from PEM files.
+//! TLS to the broker and for terminals: rustls with ring, from PEM files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use xxhash_rust::xxh3::Xxh3;
 
 /// Where most systems keep the authorities they trust.
 const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What is wrong, and with which key.
-pub(super) type TlsProblem = (&'static str, String);
+pub(crate) type TlsProblem = (&'static str, String);
+
+/// The certificate and key with which the terminal port answers.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// Ready for use.
+    pub config: Arc<ServerConfig>,
+    files: u64,
+}
+
+impl PartialEq for ServerTls {
+    /// Whether both come from the same files' contents.
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files
+    }
+}
+
+impl std::fmt::Debug for ServerTls {
+    /// Leaves the key out, so that it never gets into a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServerTls")
+    }
+}
+
+/// Reads the certificate chain and key for terminals.
+pub(super) fn server(cert_file: &Path, key_file: &Path) -> Result<ServerTls, TlsProblem> {
+    let (chain, key) = identity(cert_file, key_file)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ("cert_file", error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| ("key_file", unusable(key_file, &error)))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let files = fingerprint([cert_file.to_owned(), key_file.to_owned()].iter());
+    Ok(ServerTls { config: Arc::new(config), files })
+}
+
+/// A number that changes when the contents of files do, or which files they are. One that cannot
+/// be read counts as empty: whoever uses it says so.
+pub(super) fn fingerprint<'a>(files: impl Iterator<Item = &'a PathBuf>) -> u64 {
+    let mut hasher = Xxh3::new();
+    for file in files {
+        hasher.update(file.as_os_str().as_encoded_bytes());
+        hasher.update(&std::fs::read(file).unwrap_or_default());
+    }
+    hasher.digest()
+}
+
+fn identity(
+    cert_file: &Path,
+    key_file: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsProblem> {
+    let chain = certificates(cert_file).map_err(|why| ("cert_file", why))?;
+    let key = PrivateKeyDer::from_pem_file(key_file)
+        .map_err(|error| ("key_file", unusable(key_file, &error)))?;
+    Ok((chain, key))
+}
 
 /// Reads the authorities that may vouch for the broker, and our own certificate and key if there
 /// are any.
-pub(super) fn client(
+pub(crate) fn client(
     ca_file: Option<&Path>,
     identity: Option<(&Path, &Path)>,
 ) -> Result<Arc<ClientConfig>, TlsProblem> {
@@ -28,9 +87,7 @@ pub(super) fn client(
     let Some((cert_file, key_file)) = identity else {
         return Ok(Arc::new(builder.with_no_client_auth()));
     };
-    let chain = certificates(cert_file).map_err(|why| ("cert_file", why))?;
-    let key = PrivateKeyDer::from_pem_file(key_file)
-        .map_err(|error| ("key_file", unusable(key_file, &error)))?;
+    let (chain, key) = self::identity(cert_file, key_file)?;
     let config = builder.with_client_auth_cert(chain, key);
     config.map(Arc::new).map_err(|error| ("key_file", unusable(key_file, &error)))
 }

@@ -118,6 +118,7 @@ fn mqtt(broker: SocketAddr) -> MqttConfig {
         username: None,
         password: None,
         tls: None,
+        tls_files: 0,
     }
 }
 

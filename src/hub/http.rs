@@ -47,7 +47,7 @@ pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
             }
         }
     };
-    http::serve(listener, stop, handler).await;
+    http::serve(listener, None, stop, handler).await;
 }
 
 impl Desk {

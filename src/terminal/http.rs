@@ -1,6 +1,6 @@
 //! The routes of the terminal port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -51,6 +51,7 @@ impl Terminals {
         request: Request<Incoming>,
         peer: SocketAddr,
     ) -> Result<Reply, Problem> {
+        let peer = peer.ip();
         let path = request.uri().path();
         let segments = http::segments(path)
             .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
@@ -60,13 +61,14 @@ impl Terminals {
             Route::Healthz => Ok(http::text("ok\n")),
             Route::Readyz => self.readiness(),
             Route::Metrics => {
-                if !peer.ip().to_canonical().is_loopback() {
-                    self.admit(request.headers(), Role::Viewer)?;
+                if !peer.to_canonical().is_loopback() {
+                    self.admit(request.headers(), peer, Role::Viewer)?;
                 }
                 Ok(http::text(self.metrics().await))
             }
-            Route::WebSocket => self.upgrade(request),
+            Route::WebSocket => self.upgrade(request, peer),
             Route::Mutate(mutation, reservation) => {
+                self.admit(request.headers(), peer, Role::Operator)?;
                 self.mutate(request, mutation, reservation).await
             }
             Route::OtherMethod(allowed) => Ok(other_method(allowed)),
@@ -74,7 +76,7 @@ impl Terminals {
                 Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")))
             }
             Route::Query(asked) => {
-                self.admit(request.headers(), Role::Viewer)?;
+                self.admit(request.headers(), peer, Role::Viewer)?;
                 let found = self.query(asked, request.uri().query()).await?;
                 Ok(http::json(found.json(&self.view.origin)))
             }
@@ -92,10 +94,13 @@ impl Terminals {
         tokio::task::spawn_blocking(look).await.expect("looking does not panic")
     }
 
-    /// Lets a request pass if it comes from the right place with the right token.
-    fn admit(&self, headers: &HeaderMap, needed: Role) -> Result<(), Problem> {
-        self.access.check_origin(headers)?;
-        require(self.access.role_of(headers)?, needed)
+    /// Lets a request pass if it comes from the right place with the right token, and not too
+    /// often.
+    fn admit(&self, headers: &HeaderMap, peer: IpAddr, needed: Role) -> Result<(), Problem> {
+        self.access().check_origin(headers)?;
+        let pass = self.pass_of(headers, peer)?;
+        require(pass.as_ref().map(|pass| pass.role()), needed)?;
+        pass.map_or(Ok(()), |pass| pass.meter(self.now_us()))
     }
 
     fn readiness(&self) -> Result<Reply, Problem> {
@@ -136,7 +141,6 @@ impl Terminals {
         mutation: Mutation,
         reservation: Option<String>,
     ) -> Result<Reply, Problem> {
-        self.admit(request.headers(), Role::Operator)?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request.into_body()).await?;
         let mut fields = read_body(mutation, &body)?;

@@ -4,28 +4,31 @@ mod access;
 mod answer;
 pub mod binary;
 mod bulletin;
+mod guesses;
 mod herald;
 mod http;
 pub(crate) mod message;
 mod packed;
 mod page;
 mod query;
+mod rate;
 mod resolve;
 mod subscription;
 mod wire;
 mod ws;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::{HeaderMap, Request};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-pub use self::access::{Access, Role, Token};
+pub use self::access::{Access, AccessRules, Pass, Role, Token};
 use self::bulletin::Board;
+use self::guesses::Guesses;
 use self::herald::SyncEvent;
 #[cfg(feature = "hub")]
 pub use self::http::central_request;
@@ -33,8 +36,10 @@ pub use self::http::central_request;
 pub use self::message::Central;
 pub use self::message::Fields;
 use crate::http::Reply;
+use crate::problem::Problem;
 use crate::stop::Stop;
 use crate::store::LedgerReader;
+use crate::stream::Certificates;
 use crate::view::View;
 use crate::writer::Intake;
 
@@ -44,7 +49,9 @@ pub struct Terminals {
     view: Arc<View>,
     intake: Intake,
     ledger: LedgerReader,
-    access: Arc<Access>,
+    /// The newest rules of who may do what.
+    access: watch::Receiver<Arc<Access>>,
+    guesses: Arc<Mutex<Guesses>>,
     /// The newest `sync` event, made once for all who listen.
     sync_events: watch::Receiver<SyncEvent>,
     board: watch::Sender<Board>,
@@ -59,7 +66,8 @@ pub async fn serve(
     view: Arc<View>,
     intake: Intake,
     ledger: LedgerReader,
-    access: Access,
+    access: watch::Receiver<Arc<Access>>,
+    certificates: Option<Certificates>,
     stop: Stop,
 ) {
     let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
@@ -70,7 +78,8 @@ pub async fn serve(
         view,
         intake,
         ledger,
-        access: Arc::new(access),
+        access,
+        guesses: Arc::default(),
         sync_events,
         board,
         stop: stop.clone(),
@@ -80,7 +89,7 @@ pub async fn serve(
         let terminals = terminals.clone();
         async move { terminals.answer(request, peer).await }
     };
-    tokio::join!(crate::http::serve(listener, stop, handler), herald, bulletins);
+    tokio::join!(crate::http::serve(listener, certificates, stop, handler), herald, bulletins);
     // The handler is gone with the server; what is left are the sessions saying good-bye.
     let _ = sessions.recv().await;
 }
@@ -94,5 +103,46 @@ impl Terminals {
                 problem.reply()
             }
         }
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.borrow())
+    }
+
+    /// What whoever sends these headers is let in with; `None` without a token where one is
+    /// needed.
+    ///
+    /// # Errors
+    /// `unauthorized` for a wrong token, `overloaded` after too many of them.
+    fn pass_of(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Option<Arc<Pass>>, Problem> {
+        let access = self.access();
+        match access.open() {
+            Some(pass) => Ok(Some(pass)),
+            None => access::shown(headers)?.map(|secret| self.log_in(secret, peer)).transpose(),
+        }
+    }
+
+    /// What a token is let in with.
+    ///
+    /// # Errors
+    /// As [`Terminals::pass_of`].
+    fn log_in(&self, secret: &str, peer: IpAddr) -> Result<Arc<Pass>, Problem> {
+        let (access, now_us) = (self.access(), self.now_us());
+        // Held while the token is looked at: many guesses at once are not more guesses.
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        guesses.wait(peer, now_us).map_err(|wait| {
+            let message = format!("too many wrong tokens came from {peer}; try again later");
+            Problem::overloaded_for(wait, message)
+        })?;
+        access.pass_of(secret).inspect_err(|_| {
+            if !secret.is_empty() && guesses.count(peer, now_us) {
+                tracing::warn!(%peer, "many wrong tokens come from there; it is made to wait");
+            }
+        })
+    }
+
+    /// Running time that never goes back, in microseconds.
+    fn now_us(&self) -> u64 {
+        self.view.clock.since_start_ms() * 1_000
     }
 }

@@ -6,6 +6,7 @@
 //! terminal does not read, only this task waits, and not for ever.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role as Side, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::access::{Role, require};
+use super::access::{Access, Pass, Role, require};
 use super::answer::Found;
 use super::binary;
 use super::herald::SyncEvent;
@@ -47,9 +48,13 @@ use crate::writer::{Reply, ReplyTo};
 
 impl Terminals {
     /// Accepts a WebSocket handshake and starts its session.
-    pub(super) fn upgrade(&self, mut request: Request<Incoming>) -> Result<HttpReply, Problem> {
-        self.access.check_origin(request.headers())?;
-        let role = self.access.role_of(request.headers())?;
+    pub(super) fn upgrade(
+        &self,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<HttpReply, Problem> {
+        self.access().check_origin(request.headers())?;
+        let pass = self.pass_of(request.headers(), peer)?;
         let mut response = create_response_with_body(&request, Full::<Bytes>::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
         let wire = wire_of(request.headers());
@@ -64,7 +69,9 @@ impl Terminals {
             let (_place, view) = (place, Arc::clone(&terminals.view));
             let _counted = view.metrics.terminals.enter();
             match upgrade.await {
-                Ok(upgraded) => Session::start(terminals, upgraded, role, wire).await,
+                Ok(upgraded) => {
+                    Session::start(terminals, upgraded, wire, (pass, peer)).await;
+                }
                 Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
             }
         });
@@ -87,6 +94,7 @@ type End = (CloseCode, &'static str);
 
 const GONE: End = (CloseCode::Normal, "the terminal has gone");
 const UNKNOWN: End = (CloseCode::Policy, "no token was shown");
+const REVOKED: End = (CloseCode::Policy, "the token is not known any more");
 const STALLED: End = (CloseCode::Again, "not reading");
 const SILENT: End = (CloseCode::Away, "nothing heard");
 const STOPPING: End = (CloseCode::Away, "the gateway is stopping");
@@ -97,7 +105,10 @@ struct Session {
     terminals: Terminals,
     socket: WebSocketStream<TokioIo<Upgraded>>,
     wire: Wire,
-    role: Option<Role>,
+    pass: Option<Arc<Pass>>,
+    /// Rings when the rules change of who may do what.
+    access: watch::Receiver<Arc<Access>>,
+    peer: IpAddr,
     subscription: Option<Subscription>,
     /// Whether there is more to send of the subscription.
     behind: bool,
@@ -111,7 +122,12 @@ struct Session {
 }
 
 impl Session {
-    async fn start(terminals: Terminals, upgraded: Upgraded, role: Option<Role>, wire: Wire) {
+    async fn start(
+        terminals: Terminals,
+        upgraded: Upgraded,
+        wire: Wire,
+        (pass, peer): (Option<Arc<Pass>>, IpAddr),
+    ) {
         let config = WebSocketConfig::default()
             .read_buffer_size(4 * 1024)
             .write_buffer_size(16 * 1024)
@@ -122,11 +138,16 @@ impl Session {
         // Room for every mutation in flight: the writer never waits for a terminal.
         let (answers, replies) = mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
         let sync_events = terminals.sync_events.clone();
+        // What changed since the handshake is looked at once.
+        let mut access = terminals.access.clone();
+        access.mark_changed();
         let session = Self {
             terminals,
             socket,
             wire,
-            role,
+            pass,
+            access,
+            peer,
             subscription: None,
             behind: false,
             sync_events,
@@ -168,11 +189,31 @@ impl Session {
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
                 () = posted(&mut self.subscription), if !self.behind => self.push_news().await?,
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
+                Ok(()) = self.access.changed() => self.renew_pass()?,
                 _ = ping.tick() => self.ping().await?,
-                () = &mut unknown, if self.role.is_none() => return Err(UNKNOWN),
+                () = &mut unknown, if self.pass.is_none() => return Err(UNKNOWN),
                 () = stop.requested() => return Err(STOPPING),
             }
         }
+    }
+
+    fn role(&self) -> Option<Role> {
+        self.pass.as_ref().map(|pass| pass.role())
+    }
+
+    /// Takes what the rules say now; a token that is no longer known ends the session.
+    fn renew_pass(&mut self) -> Result<(), End> {
+        let access = Arc::clone(&self.access.borrow_and_update());
+        self.pass = match &self.pass {
+            Some(pass) => Some(access.renewed(pass).ok_or(REVOKED)?),
+            None => access.open(),
+        };
+        Ok(())
+    }
+
+    /// Takes one request's worth of what the token may ask for.
+    fn meter(&self) -> Result<(), Problem> {
+        self.pass.as_ref().map_or(Ok(()), |pass| pass.meter(self.terminals.now_us()))
     }
 
     fn has_room(&self) -> bool {
@@ -218,6 +259,9 @@ impl Session {
         if id.is_too_long() {
             return self.refuse(None, &MessageId::too_long()).await;
         }
+        if let Err(problem) = self.meter() {
+            return self.refuse(Some(&id), &problem).await;
+        }
         let op = fields.op.take().unwrap_or_default();
         if let Some(mutation) = Mutation::from_op(&op) {
             return match self.submit(mutation, fields, &id) {
@@ -252,7 +296,7 @@ impl Session {
         fields: Fields,
         id: &MessageId,
     ) -> Result<(), Problem> {
-        require(self.role, Role::Operator)?;
+        require(self.role(), Role::Operator)?;
         let command = fields.command(mutation)?;
         let (tag, answers) = (self.next_tag, self.answers.clone());
         let (reply_to, in_flight) = (ReplyTo { tag, answers }, self.in_flight.len());
@@ -268,7 +312,7 @@ impl Session {
         if op == "auth" {
             return self.authenticate(&fields);
         }
-        require(self.role, Role::Viewer)?;
+        require(self.role(), Role::Viewer)?;
         let view = &self.terminals.view;
         let limit = page_size(fields.limit);
         match op {
@@ -312,8 +356,12 @@ impl Session {
 
     fn authenticate(&mut self, fields: &Fields) -> Result<Found, Problem> {
         let secret = fields.token.as_deref().ok_or_else(|| missing("token"))?;
-        let role = self.terminals.access.role_of_secret(secret)?;
-        self.role = Some(role);
+        let pass = match self.terminals.access().open() {
+            Some(pass) => pass,
+            None => self.terminals.log_in(secret, self.peer)?,
+        };
+        let role = pass.role();
+        self.pass = Some(pass);
         Ok(Found::Role(role))
     }
 

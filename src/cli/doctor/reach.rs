@@ -50,7 +50,7 @@ pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Opti
 
 async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
     let url = format!("http://{}", own_address(config.listen));
-    let mut client = GatewayArguments { url, token_file: None }.connect().await?;
+    let mut client = GatewayArguments { url, token_file: None, ca_file: None }.connect().await?;
     if let Some(token) = config.tokens.first() {
         client.call(json!({"op": "auth", "token": token.secret})).await?;
     }

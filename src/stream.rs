@@ -1,0 +1,129 @@
+//! A connection, plain or over TLS, of either side. One type for both, so that whatever speaks
+//! over it is built once.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::limits::{TLS_TIMEOUT, WRITE_STALLED_MAX};
+
+/// The newest certificate and key of a port that speaks TLS.
+pub type Certificates = watch::Receiver<Arc<ServerConfig>>;
+
+/// A peer that does not take our bytes is cut.
+type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
+
+/// A connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// As it is.
+    Plain(Timed),
+    /// Encrypted.
+    Tls(Box<TlsStream<Timed>>),
+}
+
+fn timed(stream: TcpStream) -> Timed {
+    // Answers are small and awaited: never hold one back to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_STALLED_MAX));
+    Box::pin(stream)
+}
+
+impl Stream {
+    /// Takes a connection from a client, over TLS if there is a certificate.
+    ///
+    /// # Errors
+    /// If the client cannot agree on TLS, or takes too long for it.
+    pub async fn accept(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        let stream = timed(stream);
+        let Some(config) = tls else { return Ok(Self::Plain(stream)) };
+        let agreed = timeout(TLS_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await??;
+        Ok(Self::Tls(Box::new(agreed.into())))
+    }
+
+    /// Takes a connection to a server, over TLS if there is a configuration for it.
+    ///
+    /// # Errors
+    /// If the server's certificate is not good for `host`, or TLS cannot be agreed on in time.
+    pub async fn connect(
+        stream: TcpStream,
+        tls: Option<Arc<ClientConfig>>,
+        host: &str,
+    ) -> io::Result<Self> {
+        let stream = timed(stream);
+        let Some(config) = tls else { return Ok(Self::Plain(stream)) };
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let connecting = TlsConnector::from(config).connect(name, stream);
+        Ok(Self::Tls(Box::new(timeout(TLS_TIMEOUT, connecting).await??.into())))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+}
