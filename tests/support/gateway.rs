@@ -132,6 +132,31 @@ impl Gateway {
         self.daemon.signal(name);
     }
 
+    /// Lets it read its configuration anew, and answers what it logs of that.
+    pub fn reload(&mut self) -> String {
+        let before = self.log().len();
+        self.signal("HUP");
+        self.wait_until_logged(before, &["read anew", "all of the old one stays"]);
+        // What needs a restart comes behind.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        self.log()[before..].to_owned()
+    }
+
+    /// The same for a gateway that logs nothing of it.
+    pub fn reload_quietly(&self) {
+        self.signal("HUP");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+
+    /// Waits until it has logged one of these behind a place in its log.
+    pub fn wait_until_logged(&mut self, from: usize, parts: &[&str]) {
+        let log_path = self.dir().join("stderr.log");
+        self.daemon.wait_until(|| {
+            let log = fs::read_to_string(&log_path).unwrap_or_default();
+            parts.iter().any(|part| log[from..].contains(part))
+        });
+    }
+
     /// Asks the gateway to end and answers its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.daemon.terminate()

@@ -37,10 +37,16 @@ const STATUSES: &[(&str, u16)] = &[
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
+    pub headers: Vec<(String, String)>,
     pub text: String,
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
@@ -230,8 +236,12 @@ pub fn encode(text: &str) -> String {
 fn to_answer(mut response: Response<Body>) -> Result<Answer, ureq::Error> {
     let content_type = response.headers().get("content-type");
     let content_type = content_type.map_or("", |value| value.to_str().unwrap()).to_owned();
+    let headers = response.headers().iter().map(|(name, value)| {
+        (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let headers = headers.collect();
     let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string()?;
-    Ok(Answer { status: response.status().as_u16(), content_type, text })
+    Ok(Answer { status: response.status().as_u16(), content_type, headers, text })
 }
 
 fn status_of(problem: &Value) -> Option<u16> {

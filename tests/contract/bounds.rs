@@ -1,0 +1,171 @@
+//! What a client may ask for, how often, and how slowly.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::bodies::one;
+use crate::support::gateway::Gateway;
+use crate::support::terminal::Terminal;
+
+const LIMITED: &str = "requests_per_s = 5\n\
+    [[terminals.tokens]]\nname = \"slow\"\nrole = \"operator\"\ntoken = \"slow-secret\"\n\
+    [[terminals.tokens]]\nname = \"fast\"\nrole = \"operator\"\ntoken = \"fast-secret\"\n\
+    requests_per_s = 0\n";
+/// As many as come at once, at five a second.
+const BURST: usize = 10;
+const GUESSES: usize = 100;
+
+#[test]
+fn a_token_with_a_limit_is_told_when_to_come_again_and_nothing_is_applied() {
+    let gateway = Gateway::start_with(LIMITED);
+    let slow = gateway.http().with_token("slow-secret");
+    let fast = gateway.http().with_token("fast-secret");
+    let tries = 4 * BURST;
+    let applied = (0..tries)
+        .map(|n| slow.put("/api/stock/restock", &one(&format!("r{n}"), "A", 1)))
+        .filter(|answer| match answer.status {
+            200 => true,
+            _ => {
+                let problem = answer.refused("overloaded");
+                assert_eq!(problem["retry_after_s"], 1, "{problem}");
+                assert_eq!(answer.header("retry-after"), Some("1"));
+                false
+            }
+        })
+        .count();
+    assert!((BURST..tries).contains(&applied), "{applied} of {tries}");
+    assert_eq!(fast.clone().figures("A"), (applied as u64, 0));
+    (0..tries).for_each(|_| drop(fast.clone().item("A")));
+}
+
+#[test]
+fn a_limit_holds_for_all_sessions_of_a_token_together() {
+    let gateway = Gateway::start_with(LIMITED);
+    let mut sessions = [gateway.ws(), gateway.ws()];
+    for session in &mut sessions {
+        session.ok("auth", json!({"token": "slow-secret"}));
+    }
+    let mut refused = 0;
+    for n in 0..4 * BURST {
+        let answer = sessions[n % 2].call("restock", one(&format!("r{n}"), "A", 1));
+        if let Err(error) = answer {
+            assert_eq!(
+                (&error["code"], &error["retry_after_s"]),
+                (&json!("overloaded"), &json!(1))
+            );
+            refused += 1;
+        }
+    }
+    assert!(refused >= BURST, "{refused}");
+    sleep(Duration::from_millis(300));
+    sessions[0].ok("restock", one("later", "A", 1));
+}
+
+#[test]
+fn without_a_limit_nobody_is_held_up() {
+    let gateway = Gateway::stocked(&[("A", 5_000)]);
+    let bodies = (0..5_000).map(|n| one(&format!("d{n}"), "A", 1));
+    assert!(gateway.ws().pipelined("deduct", bodies).iter().all(Result::is_ok));
+}
+
+#[test]
+fn whoever_guesses_tokens_is_not_listened_to_for_a_while() {
+    let gateway = Gateway::start_with(LIMITED);
+    let mut open = gateway.ws();
+    open.ok("auth", json!({"token": "fast-secret"}));
+    let mut guesser = gateway.ws();
+    let began = Instant::now();
+    let mut tried = 0;
+    while guesser.call("auth", json!({"token": format!("guess-{tried}")})).unwrap_err()["code"]
+        == "unauthorized"
+    {
+        tried += 1;
+        assert!(tried < 2 * GUESSES, "nobody minds");
+    }
+    assert!(tried >= GUESSES, "{tried}");
+
+    let answer = gateway.http().with_token("fast-secret").get("/api/status");
+    if began.elapsed() < Duration::from_secs(1) {
+        answer.refused("overloaded");
+        assert!(answer.header("retry-after").is_some());
+    }
+    open.ok("restock", one("r1", "A", 1));
+    assert_eq!(gateway.http().get("/healthz").status, 200);
+    sleep(Duration::from_millis(1_100));
+    gateway.http().with_token("fast-secret").item("A");
+}
+
+#[test]
+fn a_head_that_is_too_long_or_has_too_many_headers_is_refused() {
+    let gateway = Gateway::start();
+    let head = |headers: &str| format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    let many: String = (0..100).map(|n| format!("X-{n}: x\r\n")).collect();
+    let long = format!("X: {}\r\n", "x".repeat(20_000));
+    for headers in [many, long] {
+        let answer = said_to(&gateway, &head(&headers));
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    }
+    let few: String = (0..50).map(|n| format!("X-{n}: x\r\n")).collect();
+    assert!(said_to(&gateway, &head(&few)).starts_with("HTTP/1.1 200"));
+}
+
+/// One test, so that the waits run side by side.
+#[test]
+fn whoever_is_slow_or_silent_is_closed_in_time() {
+    let gateway = Gateway::start_with(LIMITED);
+    let connect = || TcpStream::connect(gateway.address()).unwrap();
+    let say = |mut stream: TcpStream, text: &str| {
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let began = Instant::now();
+    let mut stranger = gateway.ws();
+    let body = "POST /api/stock/deduct HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\
+                Authorization: Bearer fast-secret\r\n\r\n{";
+    let body = say(connect(), body);
+    let silent = connect();
+    let trickling = say(connect(), "GET / HTTP/1.1\r\n");
+    let idle = say(connect(), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+    assert!(wait_for_end(&body, began, 12..20).starts_with("HTTP/1.1 400"));
+    let mut letters = trickling.try_clone().unwrap();
+    while began.elapsed() < Duration::from_secs(29) && letters.write_all(b"X: y\r\n").is_ok() {
+        sleep(Duration::from_millis(500));
+    }
+    wait_for_end(&silent, began, 25..36);
+    wait_for_end(&trickling, began, 25..36);
+    assert!(wait_for_end(&idle, began, 25..36).starts_with("HTTP/1.1 200"));
+    let closed = stranger.wait_closed(Duration::from_secs(6)).expect("nobody said who it is");
+    assert_eq!(closed.code, Some(1008));
+    assert_eq!(gateway.http().get("/healthz").status, 200);
+}
+
+fn said_to(gateway: &Gateway, text: &str) -> String {
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let _ = stream.write_all(text.as_bytes());
+    let mut answer = [0; 4096];
+    let bytes = stream.read(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer[..bytes]).into_owned()
+}
+
+/// Reads until the gateway ends the connection, which it does within these seconds since `began`.
+fn wait_for_end(mut stream: &TcpStream, began: Instant, seconds: std::ops::Range<u64>) -> String {
+    let deadline = Duration::from_secs(seconds.end).saturating_sub(began.elapsed());
+    stream.set_read_timeout(Some(deadline.max(Duration::from_millis(100)))).unwrap();
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(bytes) => heard.extend_from_slice(&buffer[..bytes]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("still open after {:?}: {error}", began.elapsed()),
+        }
+    }
+    String::from_utf8_lossy(&heard).into_owned()
+}

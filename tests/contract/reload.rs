@@ -1,0 +1,231 @@
+//! A new configuration for a gateway that runs, by SIGHUP.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{many, one, with};
+use crate::support::gateway::Gateway;
+use crate::support::process::free_port;
+use crate::support::terminal::Terminal;
+use crate::support::ws::{Closed, Ws};
+
+const LIMIT: Duration = Duration::from_secs(10);
+const REVOKED: Option<Closed> = Some(Closed { code: Some(1008) });
+
+#[test]
+fn tokens_are_added_and_revoked_without_a_restart() {
+    let mut gateway = Gateway::start_with(&tokens(&[("old", "operator")]));
+    let mut session = authorized(&gateway, "old");
+    let mut stays = gateway.ws();
+
+    let log = configured(&mut gateway, &tokens(&[("new", "operator")]));
+
+    assert!(log.contains("token old revoked, token new added"), "{log}");
+    assert_eq!(session.wait_closed(LIMIT), REVOKED);
+    stays.ok("auth", json!({"token": "new-secret"}));
+    stays.ok("restock", one("r1", "A", 1));
+    gateway.http().with_token("new-secret").item("A");
+    gateway.http().with_token("old-secret").get("/api/status").refused("unauthorized");
+}
+
+#[test]
+fn an_open_session_follows_its_token_s_role_and_keeps_its_subscription() {
+    let mut gateway = Gateway::start_with(&tokens(&[("t", "viewer"), ("op", "operator")]));
+    let mut session = authorized(&gateway, "t");
+    session.refused("restock", one("r1", "A", 1), "forbidden");
+    session.ok("subscribe", json!({"all": true}));
+
+    configured(&mut gateway, &tokens(&[("t", "operator"), ("op", "operator")]));
+    until(|| session.call("restock", one("r1", "A", 1)).is_ok());
+    assert!(session.next_event("stock", LIMIT).is_some());
+
+    configured(&mut gateway, &tokens(&[("t", "viewer"), ("op", "operator")]));
+    until(|| session.call("restock", one("r2", "A", 1)).is_err_and(is("forbidden")));
+    session.item("A");
+}
+
+#[test]
+fn a_token_file_is_read_anew() {
+    let token = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken_file = \"t.token\"\n";
+    let mut gateway = Gateway::prepare(token);
+    gateway.write("t.token", "first\n");
+    gateway.launch();
+    let mut session = gateway.ws();
+    session.ok("auth", json!({"token": "first"}));
+
+    gateway.write("t.token", "second\n");
+    let log = gateway.reload();
+
+    assert!(log.contains("token t changed"), "{log}");
+    assert_eq!(session.wait_closed(LIMIT), REVOKED);
+    gateway.http().with_token("second").ok("status", json!({}));
+    gateway.http().with_token("first").get("/api/status").refused("unauthorized");
+    assert!(!gateway.log().contains("second"), "{}", gateway.log());
+}
+
+#[test]
+fn first_tokens_end_what_was_open_to_all_and_no_tokens_open_it() {
+    let mut gateway = Gateway::start();
+    let mut session = gateway.ws();
+    session.ok("restock", one("r1", "A", 1));
+
+    configured(&mut gateway, &tokens(&[("t", "viewer")]));
+    assert_eq!(session.wait_closed(LIMIT), REVOKED);
+    gateway.http().get("/api/status").refused("unauthorized");
+
+    configured(&mut gateway, "");
+    gateway.http().item("A");
+}
+
+#[test]
+fn origins_lives_of_reservations_and_the_level_of_the_log_count_at_once() {
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let shop = gateway.http().with_header("Origin", "https://shop.example");
+    shop.get("/api/status").refused("forbidden");
+
+    let log = configured(
+        &mut gateway,
+        "allowed_origins = [\"https://shop.example\"]\n[stock]\nreservation_ttl_s = 1\n\
+         ledger_retention_days = 2\n[log]\nlevel = \"debug\"\n",
+    );
+
+    for key in ["allowed_origins", "reservation_ttl_s", "stock.ledger_retention_days", "log.level"]
+    {
+        assert!(log.contains(key), "{key}: {log}");
+    }
+    assert!(!log.contains("restart"), "{log}");
+    assert_eq!(shop.get("/api/status").status, 200);
+    gateway.http().ok("reserve", one("h1", "A", 4));
+    until(|| gateway.http().figures("A") == (10, 0));
+    drop(gateway.ws());
+    until(|| gateway.log().contains("DEBUG"));
+
+    let before = gateway.log().len();
+    configured(&mut gateway, "[log]\nlevel = \"error\"\n");
+    let lines = gateway.log()[before..].lines().count();
+    gateway.reload_quietly();
+    assert_eq!(gateway.log()[before..].lines().count(), lines, "{}", gateway.log());
+}
+
+#[test]
+fn rust_log_goes_before_a_new_level() {
+    let mut gateway = Gateway::prepare("");
+    gateway.set_env("RUST_LOG", "info");
+    gateway.launch();
+    let log = configured(&mut gateway, "[log]\nlevel = \"debug\"\n");
+    assert!(log.contains("RUST_LOG goes before it"), "{log}");
+    drop(gateway.ws());
+    assert!(!gateway.log().contains("DEBUG"), "{}", gateway.log());
+}
+
+#[test]
+fn what_needs_a_restart_is_named_and_stays() {
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let text = format!(
+        "[gateway]\nsite = \"other\"\nid = \"gw-01\"\ndata_dir = \"elsewhere\"\n[terminals]\n\
+         listen = \"127.0.0.1:{}\"\nallowed_origins = [\"https://shop.example\"]\n\
+         [mqtt]\nurl = \"mqtt://127.0.0.1:1\"\n",
+        free_port()
+    );
+    gateway.write("stockgate.toml", &text);
+
+    let log = gateway.reload();
+
+    for key in ["gateway.site", "gateway.data_dir", "terminals.listen", "mqtt"] {
+        let line = log.lines().find(|line| line.contains(&format!(" {key}: ")));
+        assert!(line.is_some_and(|line| line.contains("needs a restart")), "{key}: {log}");
+    }
+    assert!(log.contains("from now on: terminals.allowed_origins"), "{log}");
+    let status = gateway.http().ok("status", json!({}));
+    assert_eq!((&status["site"], &status["sync"]["state"]), (&json!("wh-01"), &json!("disabled")));
+    let again = gateway.reload();
+    assert!(again.contains("terminals.listen: is as it was"), "said as long as it is so: {again}");
+}
+
+#[test]
+fn of_a_wrong_configuration_nothing_is_taken_and_everything_is_said() {
+    let mut gateway = Gateway::start_with(&tokens(&[("t", "operator")]));
+    let mut session = authorized(&gateway, "t");
+    let wrong = format!(
+        "{}requests_per_s = 1\n[stock]\nreservation_ttl_s = \"soon\"\n[log]\nlevel = \"loud\"\n",
+        tokens(&[("other", "viewer")])
+    );
+
+    let log = configured(&mut gateway, &wrong);
+
+    for part in ["stock.reservation_ttl_s", "log.level", "stockgate.toml:", "old one stays"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    session.ok("restock", one("r1", "A", 1));
+    gateway.http().with_token("other-secret").get("/api/status").refused("unauthorized");
+
+    std::fs::remove_file(gateway.config_path()).unwrap();
+    let log = gateway.reload();
+    assert!(log.contains("cannot be read"), "{log}");
+    session.ok("restock", one("r2", "A", 1));
+}
+
+#[test]
+fn tokens_do_not_go_while_the_gateway_listens_beyond_loopback() {
+    let mut gateway = Gateway::prepare("");
+    gateway.configure(&format!("0.0.0.0:{}", gateway.port()), &tokens(&[("t", "operator")]));
+    gateway.launch();
+
+    let log = configured(&mut gateway, "");
+
+    assert!(log.contains("terminals.tokens") && log.contains("0.0.0.0"), "{log}");
+    gateway.http().get("/api/status").refused("unauthorized");
+    gateway.http().with_token("t-secret").ok("status", json!({}));
+}
+
+#[test]
+fn reloading_under_load_loses_no_answer() {
+    let mut gateway = Gateway::start_with(&tokens(&[("t", "operator")]));
+    let mut session = authorized(&gateway, "t");
+    session.ok("restock", many("seed", &[("A", 1_000)]));
+    for round in 0..20 {
+        let ids: Vec<Value> =
+            (0..50).map(|n| session.send("deduct", one(&format!("{round}:{n}"), "A", 1))).collect();
+        gateway.signal("HUP");
+        for id in ids {
+            session.outcome(&id).unwrap();
+        }
+    }
+    assert_eq!(session.figures("A"), (0, 0));
+    assert_eq!(gateway.terminate(), Some(0));
+}
+
+fn tokens(of: &[(&str, &str)]) -> String {
+    let token = |(name, role): &(&str, &str)| {
+        format!(
+            "[[terminals.tokens]]\nname = \"{name}\"\nrole = \"{role}\"\ntoken = \"{name}-secret\"\n"
+        )
+    };
+    of.iter().map(token).collect()
+}
+
+/// Lets the gateway take another configuration at its own address.
+fn configured(gateway: &mut Gateway, extra: &str) -> String {
+    gateway.configure(&format!("127.0.0.1:{}", gateway.port()), extra);
+    gateway.reload()
+}
+
+fn authorized(gateway: &Gateway, token: &str) -> Ws {
+    let mut ws = gateway.ws();
+    ws.ok("auth", json!({"token": format!("{token}-secret")}));
+    ws
+}
+
+fn is(code: &str) -> impl Fn(Value) -> bool {
+    let code = with(json!({}), "code", code);
+    move |error| error["code"] == code["code"]
+}
+
+fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come to hold");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

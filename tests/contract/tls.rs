@@ -1,0 +1,190 @@
+//! TLS on the terminal port, with certificates made by `openssl`.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
+
+use crate::support::certificates::{Authority, Identity};
+use crate::support::gateway::Gateway;
+use crate::support::process::{Finished, run_to_end};
+use crate::support::program::stockgate;
+
+const READY: &[&str] = &["the gateway is ready"];
+
+#[test]
+fn commands_come_over_https_and_wss_and_look_at_the_certificate() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1,DNS:localhost"));
+    let orders = gateway.write("orders.csv", "order_id,sku,quantity\nA1,85123A,6\n");
+    let (url, ca_file) = (url(&gateway), authority.file());
+
+    let replayed = ask(
+        &["replay", orders.to_str().unwrap(), "--seed-stock", "--json"],
+        &format!("wss://127.0.0.1:{}/ws", gateway.port()),
+        &ca_file,
+    );
+    assert_eq!(replayed.code, Some(0), "{replayed:?}");
+    let stock = ask(&["stock", "--json"], &url, &ca_file);
+    let item: Value = serde_json::from_str(&stock.stdout).unwrap();
+    assert_eq!(item["on_hand"], 0);
+    assert!(gateway.log().contains("terminals at https://"), "{}", gateway.log());
+
+    let doubted = ask(&["status"], &url, &stranger.file());
+    assert_eq!(doubted.code, Some(1));
+    assert!(doubted.stderr.contains("invalid peer certificate"), "{doubted:?}");
+    let elsewhere = ask(&["status"], &url.replace("127.0.0.1", "127.0.0.2"), &ca_file);
+    assert_eq!(elsewhere.code, Some(1), "{elsewhere:?}");
+    let plain = ask(&["status"], &gateway.url(), &ca_file);
+    assert!(plain.stderr.contains("--ca-file is for https://"), "{plain:?}");
+}
+
+#[test]
+fn without_tls_nobody_is_served_and_the_own_pages_are_at_https() {
+    let authority = Authority::new();
+    let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
+    assert!(gateway.http().try_send("GET", "/healthz", None).is_err());
+
+    let own = format!("127.0.0.1:{}", gateway.port());
+    for (scheme, status) in [("https", "200"), ("http", "403")] {
+        let head = format!(
+            "GET /api/status HTTP/1.1\r\nHost: {own}\r\nOrigin: {scheme}://{own}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = said_to(&gateway, &authority, &head);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{scheme}: {answer}");
+    }
+}
+
+#[test]
+fn a_new_certificate_is_taken_by_a_reload_and_sessions_go_on() {
+    let (before, after) = (Authority::new(), Authority::new());
+    let mut gateway = encrypted(&before.sign("gw", "IP:127.0.0.1"));
+    let mut open = connect(&gateway, &before);
+    open.sock.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let renewed = after.sign("gw", "IP:127.0.0.1");
+    install(&gateway, &renewed);
+
+    let log = gateway.reload();
+
+    assert!(log.contains("from now on: terminals.cert_file"), "{log}");
+    assert_eq!(ask(&["status"], &url(&gateway), &after.file()).code, Some(0));
+    assert_eq!(ask(&["status"], &url(&gateway), &before.file()).code, Some(1));
+    open.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = [0; 12];
+    open.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+
+    gateway.write("terminals.key", "no key\n");
+    let log = gateway.reload();
+    assert!(log.contains("terminals.key_file") && log.contains("old one stays"), "{log}");
+    assert_eq!(ask(&["status"], &url(&gateway), &after.file()).code, Some(0));
+    gateway.configure(&gateway.address(), "");
+    let log = gateway.reload();
+    assert!(log.contains("terminals.cert_file, key_file: is as it was"), "{log}");
+}
+
+#[test]
+fn what_is_wrong_with_certificate_or_key_is_said_with_file_and_reason() {
+    let authority = Authority::new();
+    let (one, other) =
+        (authority.sign("one", "IP:127.0.0.1"), authority.sign("two", "IP:127.0.0.1"));
+    let both = "cert_file = \"terminals.pem\"\nkey_file = \"terminals.key\"\n";
+    for (certificate, key, extra, parts) in [
+        (text(&one.certificate), None, "cert_file = \"terminals.pem\"\n", &["key_file beside"][..]),
+        (None, text(&one.key), "key_file = \"terminals.key\"\n", &["cert_file beside"]),
+        (None, text(&one.key), both, &["terminals.cert_file", "terminals.pem cannot be read"]),
+        (Some("x".into()), text(&one.key), both, &["terminals.pem", "no certificate"]),
+        (text(&one.certificate), Some("x".into()), both, &["terminals.key_file", "cannot be used"]),
+        (text(&one.certificate), text(&other.key), both, &["terminals.key_file", "terminals.key"]),
+    ] {
+        let gateway = Gateway::prepare(extra);
+        certificate.map(|text: String| gateway.write("terminals.pem", &text));
+        key.map(|text: String| gateway.write("terminals.key", &text));
+        let mut command = stockgate();
+        command.arg("check-config").arg("--config").arg(gateway.config_path());
+        let ended = run_to_end(&mut command);
+        assert_eq!(ended.code, Some(2), "{parts:?}: {ended:?}");
+        for part in parts.iter().chain(&["stockgate.toml:"]) {
+            assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn whoever_does_not_agree_on_tls_is_closed_in_time_and_holds_up_nobody() {
+    let authority = Authority::new();
+    let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
+    let began = Instant::now();
+    let mut silent = TcpStream::connect(gateway.address()).unwrap();
+    let mut garbled = TcpStream::connect(gateway.address()).unwrap();
+    garbled.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert_ends(&mut garbled, began, 5);
+    assert_eq!(ask(&["status"], &url(&gateway), &authority.file()).code, Some(0));
+    assert_ends(&mut silent, began, 15);
+    assert!(began.elapsed() > Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+fn assert_ends(stream: &mut TcpStream, began: Instant, within_s: u64) {
+    let left = Duration::from_secs(within_s).saturating_sub(began.elapsed());
+    stream.set_read_timeout(Some(left.max(Duration::from_millis(10)))).unwrap();
+    match stream.read_to_end(&mut Vec::new()) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "still open"),
+    }
+}
+
+/// A gateway with TLS.
+fn encrypted(identity: &Identity) -> Gateway {
+    let mut gateway =
+        Gateway::prepare("cert_file = \"terminals.pem\"\nkey_file = \"terminals.key\"\n");
+    install(&gateway, identity);
+    gateway.spawn();
+    gateway.wait_until_logged(0, READY);
+    gateway
+}
+
+fn install(gateway: &Gateway, identity: &Identity) {
+    fs::copy(&identity.certificate, gateway.dir().join("terminals.pem")).unwrap();
+    fs::copy(&identity.key, gateway.dir().join("terminals.key")).unwrap();
+}
+
+fn text(file: &Path) -> Option<String> {
+    Some(fs::read_to_string(file).unwrap())
+}
+
+fn url(gateway: &Gateway) -> String {
+    format!("https://{}", gateway.address())
+}
+
+fn ask(arguments: &[&str], url: &str, ca_file: &Path) -> Finished {
+    run_to_end(stockgate().args(arguments).args(["--url", url, "--ca-file"]).arg(ca_file))
+}
+
+fn connect(gateway: &Gateway, authority: &Authority) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority.file()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(connection, TcpStream::connect(gateway.address()).unwrap())
+}
+
+fn said_to(gateway: &Gateway, authority: &Authority, text: &str) -> String {
+    let mut stream = connect(gateway, authority);
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
