@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
@@ -21,7 +21,7 @@ use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
     HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
 };
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::stop::Stop;
 use crate::stream::{Certificates, Stream};
 
@@ -164,6 +164,62 @@ async fn discard(body: &mut Incoming) {
     }
 }
 
+/// One line of a table of routes: a method, a path in which `{…}` stands for any one part, and
+/// what is there. Where several lines fit, the first one counts.
+pub type Line<T> = (Method, &'static str, T);
+
+/// What a table has for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<T, P> {
+    /// What is there, and the parts of the path that its line leaves open.
+    There(T, P),
+    /// Something is there, for other methods.
+    OtherMethod,
+    /// Nothing is there.
+    Nothing,
+}
+
+/// Looks a request up.
+pub fn find<'a, T: Copy>(
+    table: &[Line<T>],
+    method: &Method,
+    segments: &[&'a str],
+) -> Found<T, Vec<&'a str>> {
+    let mut fitting = table.iter().filter(|(_, path, _)| fits(path, segments)).peekable();
+    if fitting.peek().is_none() {
+        return Found::Nothing;
+    }
+    let Some((_, path, there)) = fitting.find(|(known, _, _)| known == method) else {
+        return Found::OtherMethod;
+    };
+    let parts = path.split('/').skip(1).zip(segments);
+    Found::There(*there, parts.filter(|(part, _)| is_open(part)).map(|(_, text)| *text).collect())
+}
+
+/// Says which methods a path answers to.
+pub fn other_method<T>(table: &[Line<T>], segments: &[&str]) -> Reply {
+    let fitting = table.iter().filter(|(_, path, _)| fits(path, segments));
+    let mut methods: Vec<&str> = fitting.map(|(method, _, _)| method.as_str()).collect();
+    methods.sort_unstable();
+    methods.dedup();
+    let allowed = methods.join(", ");
+    let message = format!("this path answers to {allowed}");
+    let mut reply = Problem::new(Code::MethodNotAllowed, message).reply();
+    let allowed = HeaderValue::from_str(&allowed).expect("methods are letters");
+    reply.headers_mut().insert(ALLOW, allowed);
+    reply
+}
+
+fn fits(path: &str, segments: &[&str]) -> bool {
+    let mut parts = path.split('/').skip(1);
+    segments.iter().all(|text| parts.next().is_some_and(|part| is_open(part) || part == *text))
+        && parts.next().is_none()
+}
+
+fn is_open(part: &str) -> bool {
+    part.starts_with('{')
+}
+
 /// The parts of a path, percent-decoded; `None` if one is not UTF-8 or it is no path.
 pub fn segments(path: &str) -> Option<Vec<String>> {
     path.strip_prefix('/')?
@@ -216,6 +272,19 @@ pub fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     reply
 }
 
+/// The operations that an OpenAPI description has, as `METHOD /path`.
+#[cfg(test)]
+pub(crate) fn described(openapi: &str) -> std::collections::BTreeSet<String> {
+    let description: serde_json::Value = serde_json::from_str(openapi).expect("JSON");
+    let paths = description["paths"].as_object().expect("paths").iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().expect("a path holds methods").keys();
+        let methods = methods.filter(|key| *key != "parameters");
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    operations.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +295,27 @@ mod tests {
         assert_eq!(parts, ["api", "stock", "a/b c"]);
         assert_eq!(segments("/api/%ff"), None);
         assert_eq!(segments("/").unwrap(), [""]);
+    }
+
+    #[test]
+    fn routes_are_found_by_path_and_method() {
+        let table: [Line<u8>; 4] = [
+            (Method::GET, "/", 0),
+            (Method::PUT, "/a/b", 1),
+            (Method::GET, "/a/{x}", 2),
+            (Method::POST, "/a/{x}/c/{y}", 3),
+        ];
+        let find = |method: Method, segments: &[&'static str]| find(&table, &method, segments);
+        assert_eq!(find(Method::GET, &[""]), Found::There(0, vec![]));
+        assert_eq!(find(Method::PUT, &["a", "b"]), Found::There(1, vec![]));
+        assert_eq!(find(Method::GET, &["a", "b"]), Found::There(2, vec!["b"]));
+        assert_eq!(find(Method::POST, &["a", "1", "c", "2"]), Found::There(3, vec!["1", "2"]));
+        assert_eq!(find(Method::PUT, &["a", "z"]), Found::OtherMethod);
+        for nothing in [&["a"][..], &["a", "b", "c"], &["a", "b", "c", "d", "e"], &["b"]] {
+            assert_eq!(find(Method::GET, nothing), Found::Nothing, "{nothing:?}");
+        }
+        let allowed = other_method(&table, &["a", "b"]).headers()[ALLOW].clone();
+        assert_eq!(allowed, "GET, PUT");
     }
 
     #[test]

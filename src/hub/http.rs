@@ -18,7 +18,7 @@ use super::core::{
 use super::csv::read_catalogue;
 use super::keeper::Table;
 use super::reader::{self, LedgerPage, Reader};
-use crate::http::{self, Reply, number, page_size, parameter};
+use crate::http::{self, Found, Line, Reply, number, page_size, parameter};
 use crate::json::json;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::metrics::Page;
@@ -28,6 +28,48 @@ use crate::stop::Stop;
 use crate::store::StoreError;
 use crate::sync::topic::Topic;
 use crate::terminal::{Central, central_request};
+
+/// What a route leads to.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Healthz,
+    Readyz,
+    Metrics,
+    Gateways,
+    Epochs,
+    List,
+    Item,
+    Ledger,
+    Reconcile,
+    Recall,
+    Ask(Asked),
+    SetPolicy,
+    Publish,
+    Retire,
+    Repair,
+}
+
+/// Every route; docs/hub.openapi.json describes them.
+static ROUTES: [Line<Target>; 18] = [
+    (Method::GET, "/healthz", Target::Healthz),
+    (Method::GET, "/readyz", Target::Readyz),
+    (Method::GET, "/metrics", Target::Metrics),
+    (Method::GET, "/api/gateways", Target::Gateways),
+    (Method::GET, "/api/gateways/{site}/{gateway}", Target::Epochs),
+    (Method::POST, "/api/gateways/{site}/{gateway}/retire", Target::Retire),
+    (Method::POST, "/api/gateways/{site}/{gateway}/repair", Target::Repair),
+    (Method::GET, "/api/stock", Target::List),
+    (Method::GET, "/api/stock/{sku}", Target::Item),
+    (Method::GET, "/api/ledger", Target::Ledger),
+    (Method::GET, "/api/reconcile", Target::Reconcile),
+    (Method::POST, "/api/receipts", Target::Ask(Asked::Receipt)),
+    (Method::POST, "/api/deduct", Target::Ask(Asked::Deduct)),
+    (Method::POST, "/api/grants", Target::Ask(Asked::Grant)),
+    (Method::POST, "/api/recalls", Target::Ask(Asked::Recall)),
+    (Method::GET, "/api/recalls/{request_id}", Target::Recall),
+    (Method::PUT, "/api/policies/{sku}", Target::SetPolicy),
+    (Method::PUT, "/api/catalogue", Target::Publish),
+];
 
 /// What every request needs.
 #[derive(Clone, Debug)]
@@ -61,50 +103,38 @@ impl Desk {
         let segments = http::segments(&path)
             .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let method = request.method().clone();
-        if method == Method::GET {
-            return self.read(&path, &segments, request.uri().query()).await;
-        }
-        let body = match (method.clone(), segments.as_slice()) {
-            (Method::POST, ["api", "receipts"]) => self.central(request, Asked::Receipt).await?,
-            (Method::POST, ["api", "deduct"]) => self.central(request, Asked::Deduct).await?,
-            (Method::POST, ["api", "grants"]) => self.central(request, Asked::Grant).await?,
-            (Method::POST, ["api", "recalls"]) => self.central(request, Asked::Recall).await?,
-            (Method::PUT, ["api", "policies", sku]) => self.set_policy(request, sku).await?,
-            (Method::PUT, ["api", "catalogue"]) => self.publish(request).await?,
-            (Method::POST, ["api", "gateways", site, gateway, "retire"]) => {
-                let gateway = topic(site, gateway)?;
-                self.retire(request, gateway).await?
+        let (target, open) = match http::find(&ROUTES, request.method(), &segments) {
+            Found::There(target, open) => (target, open),
+            Found::OtherMethod => return Ok(http::other_method(&ROUTES, &segments)),
+            Found::Nothing => {
+                let message = format!("there is nothing at {path}");
+                return Err(Problem::new(Code::NotFound, message));
             }
-            (Method::POST, ["api", "gateways", site, gateway, "repair"]) => {
-                self.repair(topic(site, gateway)?).await?
-            }
-            (_, segments) => return Err(no_such(segments, &path)),
         };
-        Ok(http::json(body))
-    }
-
-    async fn read(
-        &self,
-        path: &str,
-        segments: &[&str],
-        query: Option<&str>,
-    ) -> Result<Reply, Problem> {
-        let body = match segments {
-            ["healthz"] => return Ok(http::text("ok\n")),
-            ["readyz"] => {
+        let query = request.uri().query().map(str::to_owned);
+        let query = query.as_deref();
+        let body = match (target, open.as_slice()) {
+            (Target::Healthz, _) => return Ok(http::text("ok\n")),
+            (Target::Readyz, _) => {
                 self.reader.read(reader::gateways).await.map_err(unreadable)?;
                 return Ok(http::text("ready\n"));
             }
-            ["metrics"] => return Ok(http::text(render(&self.metrics))),
-            ["api", "gateways"] => self.gateways().await?,
-            ["api", "gateways", site, gateway] => self.epochs(site, gateway).await?,
-            ["api", "stock"] => self.stock(query).await?,
-            ["api", "stock", sku] => self.stock_of((*sku).to_owned()).await?,
-            ["api", "ledger"] => self.ledger(query).await?,
-            ["api", "reconcile"] => self.reconcile(query).await?,
-            ["api", "recalls", id] => self.recall(id).await?,
-            segments => return Err(no_such(segments, path)),
+            (Target::Metrics, _) => return Ok(http::text(render(&self.metrics))),
+            (Target::Gateways, _) => self.gateways().await?,
+            (Target::Epochs, [site, gateway]) => self.epochs(site, gateway).await?,
+            (Target::List, _) => self.stock(query).await?,
+            (Target::Item, [sku]) => self.stock_of((*sku).to_owned()).await?,
+            (Target::Ledger, _) => self.ledger(query).await?,
+            (Target::Reconcile, _) => self.reconcile(query).await?,
+            (Target::Recall, [id]) => self.recall(id).await?,
+            (Target::Ask(asked), _) => self.central(request, asked).await?,
+            (Target::SetPolicy, [sku]) => self.set_policy(request, sku).await?,
+            (Target::Publish, _) => self.publish(request).await?,
+            (Target::Retire, [site, gateway]) => {
+                self.retire(request, topic(site, gateway)?).await?
+            }
+            (Target::Repair, [site, gateway]) => self.repair(topic(site, gateway)?).await?,
+            (target, open) => unreachable!("{target:?} with {open:?} stands in no line"),
         };
         Ok(http::json(body))
     }
@@ -427,35 +457,6 @@ fn at_hub(refusal: &Refusal, replayed: bool) -> Problem {
     Problem { message, ..problem }
 }
 
-fn no_such(segments: &[&str], path: &str) -> Problem {
-    let is_known = matches!(
-        segments,
-        ["healthz" | "readyz" | "metrics"]
-            | [
-                "api",
-                "gateways"
-                    | "stock"
-                    | "ledger"
-                    | "reconcile"
-                    | "receipts"
-                    | "deduct"
-                    | "grants"
-                    | "recalls"
-                    | "catalogue"
-            ]
-            | ["api", "stock" | "recalls" | "policies", _]
-            | ["api", "gateways", _, _]
-            | ["api", "gateways", _, _, "retire" | "repair"]
-    );
-    match is_known {
-        true => Problem::new(
-            Code::MethodNotAllowed,
-            "this path answers to another method: the books to GET, what changes them to POST, a policy and the catalogue to PUT",
-        ),
-        false => Problem::new(Code::NotFound, format!("there is nothing at {path}")),
-    }
-}
-
 fn is_true(query: Option<&str>, name: &str) -> bool {
     parameter(query, name).is_some_and(|all| all == "true" || all == "1")
 }
@@ -490,4 +491,16 @@ fn render(metrics: &HubMetrics) -> String {
     let help = "A batch, until it was in the books.";
     page.histogram("hub_commit_duration_seconds", help, &metrics.commits);
     page.text()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let described = include_str!("../../docs/hub.openapi.json");
+        let routes = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}"));
+        assert_eq!(http::described(described), routes.collect());
+    }
 }

@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::mpsc;
 
@@ -14,7 +13,7 @@ use super::message::{Chosen, Fields, Mutation};
 use super::query::Status;
 use super::resolve::resolve;
 use super::{Terminals, page, query};
-use crate::http::{self, Reply, number, page_size, parameter};
+use crate::http::{self, Line, Reply, number, page_size, parameter};
 use crate::metrics::{Figures, render};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
@@ -22,28 +21,45 @@ use crate::writer::ReplyTo;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// What a path and method ask for.
-enum Route {
-    Page(page::File),
+/// What a route leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    Page,
+    PageFile,
     Healthz,
     Readyz,
     Metrics,
     WebSocket,
-    Query(Query),
-    Mutate(Mutation, Option<String>),
-    /// The path is known, for this method.
-    OtherMethod(&'static str),
-    Unknown,
-}
-
-/// What may be asked.
-enum Query {
-    Item(String),
+    Item,
     List,
     Ledger,
     Status,
-    Resolve(String),
+    Barcode,
+    Mutate(Mutation),
 }
+
+/// Every route; docs/gateway.openapi.json describes them.
+pub(super) static ROUTES: [Line<Target>; 19] = [
+    (Method::GET, "/", Target::Page),
+    (Method::GET, "/page/{name}", Target::PageFile),
+    (Method::GET, "/healthz", Target::Healthz),
+    (Method::GET, "/readyz", Target::Readyz),
+    (Method::GET, "/metrics", Target::Metrics),
+    (Method::GET, "/ws", Target::WebSocket),
+    (Method::GET, "/api/status", Target::Status),
+    (Method::GET, "/api/ledger", Target::Ledger),
+    (Method::GET, "/api/stock", Target::List),
+    (Method::GET, "/api/stock/{sku}", Target::Item),
+    (Method::GET, "/api/barcodes/{code}", Target::Barcode),
+    (Method::POST, "/api/stock/deduct", Target::Mutate(Mutation::Deduct)),
+    (Method::PUT, "/api/stock/restock", Target::Mutate(Mutation::Restock)),
+    (Method::POST, "/api/stock/restock", Target::Mutate(Mutation::Restock)),
+    (Method::POST, "/api/stock/count", Target::Mutate(Mutation::Count)),
+    (Method::POST, "/api/stock/rollback", Target::Mutate(Mutation::Rollback)),
+    (Method::POST, "/api/reservations", Target::Mutate(Mutation::Reserve)),
+    (Method::DELETE, "/api/reservations/{id}", Target::Mutate(Mutation::Release)),
+    (Method::POST, "/api/reservations/{id}/commit", Target::Mutate(Mutation::Commit)),
+];
 
 impl Terminals {
     pub(super) async fn route(
@@ -56,28 +72,35 @@ impl Terminals {
         let segments = http::segments(path)
             .ok_or_else(|| Problem::bad_request("the path is not percent-encoded UTF-8"))?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match route(request.method(), &segments) {
-            Route::Page(file) => Ok(file.reply(request.headers())),
-            Route::Healthz => Ok(http::text("ok\n")),
-            Route::Readyz => self.readiness(),
-            Route::Metrics => {
+        let (target, open) = match http::find(&ROUTES, request.method(), &segments) {
+            http::Found::There(target, open) => {
+                (target, open.first().map(|part| (*part).to_owned()))
+            }
+            http::Found::OtherMethod => return Ok(http::other_method(&ROUTES, &segments)),
+            http::Found::Nothing => return Err(nothing_at(path)),
+        };
+        match target {
+            Target::Page => Ok(page::INDEX.reply(request.headers())),
+            Target::PageFile => {
+                let file = open.as_deref().and_then(page::file).ok_or_else(|| nothing_at(path))?;
+                Ok(file.reply(request.headers()))
+            }
+            Target::Healthz => Ok(http::text("ok\n")),
+            Target::Readyz => self.readiness(),
+            Target::Metrics => {
                 if !peer.to_canonical().is_loopback() {
                     self.admit(request.headers(), peer, Role::Viewer)?;
                 }
                 Ok(http::text(self.metrics().await))
             }
-            Route::WebSocket => self.upgrade(request, peer),
-            Route::Mutate(mutation, reservation) => {
+            Target::WebSocket => self.upgrade(request, peer),
+            Target::Mutate(mutation) => {
                 self.admit(request.headers(), peer, Role::Operator)?;
-                self.mutate(request, mutation, reservation).await
+                self.mutate(request, mutation, open).await
             }
-            Route::OtherMethod(allowed) => Ok(other_method(allowed)),
-            Route::Unknown => {
-                Err(Problem::new(Code::NotFound, format!("there is nothing at {path}")))
-            }
-            Route::Query(asked) => {
+            Target::Item | Target::List | Target::Ledger | Target::Status | Target::Barcode => {
                 self.admit(request.headers(), peer, Role::Viewer)?;
-                let found = self.query(asked, request.uri().query()).await?;
+                let found = self.query(target, open, request.uri().query()).await?;
                 Ok(http::json(found.json(&self.view.origin)))
             }
         }
@@ -110,28 +133,32 @@ impl Terminals {
         }
     }
 
-    async fn query(&self, query: Query, asked: Option<&str>) -> Result<Found, Problem> {
+    async fn query(
+        &self,
+        query: Target,
+        open: Option<String>,
+        asked: Option<&str>,
+    ) -> Result<Found, Problem> {
         let after = parameter(asked, "after");
-        match query {
-            Query::Item(sku) => {
+        let limit = || number(asked, "limit").map(page_size);
+        match (query, open) {
+            (Target::Item, Some(sku)) => {
                 let sku = Sku::parse(&sku)
                     .map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
                 query::item(&self.view, sku)
             }
-            Query::List => {
+            (Target::List, _) => {
                 let prefix = parameter(asked, "prefix").unwrap_or_default();
-                let limit = page_size(number(asked, "limit")?);
-                Ok(query::list(&self.view, &prefix, after.as_deref(), limit))
+                Ok(query::list(&self.view, &prefix, after.as_deref(), limit()?))
             }
-            Query::Ledger => {
+            (Target::Ledger, _) => {
                 let after = number(asked, "after")?.unwrap_or(0);
-                let limit = page_size(number(asked, "limit")?);
-                query::ledger(&self.view, &self.ledger, after, limit).await
+                query::ledger(&self.view, &self.ledger, after, limit()?).await
             }
-            Query::Status => Ok(Found::Status(Status::of(&self.view))),
-            Query::Resolve(code) => {
+            (Target::Barcode, Some(code)) => {
                 resolve(&self.view, &self.ledger, code).await.map(Found::Resolved)
             }
+            _ => Ok(Found::Status(Status::of(&self.view))),
         }
     }
 
@@ -173,53 +200,8 @@ impl Terminals {
     }
 }
 
-fn route(method: &Method, segments: &[&str]) -> Route {
-    let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
-    let stock_mutation = |name: &str| match name {
-        "deduct" | "restock" | "count" | "rollback" => Mutation::from_op(name),
-        _ => None,
-    };
-    match segments {
-        [""] if method == get => Route::Page(page::INDEX),
-        ["page", name] => match page::file(name) {
-            Some(file) if method == get => Route::Page(file),
-            Some(_) => Route::OtherMethod("GET"),
-            None => Route::Unknown,
-        },
-        ["healthz"] if method == get => Route::Healthz,
-        ["readyz"] if method == get => Route::Readyz,
-        ["metrics"] if method == get => Route::Metrics,
-        ["ws"] if method == get => Route::WebSocket,
-        ["api", "status"] if method == get => Route::Query(Query::Status),
-        ["api", "ledger"] if method == get => Route::Query(Query::Ledger),
-        ["api", "stock"] if method == get => Route::Query(Query::List),
-        ["api", "stock", sku] if method == get => Route::Query(Query::Item((*sku).to_owned())),
-        ["api", "barcodes", code] if method == get => {
-            Route::Query(Query::Resolve((*code).to_owned()))
-        }
-        ["api", "stock", "restock"] if method == put => Route::Mutate(Mutation::Restock, None),
-        ["api", "stock", name] => match stock_mutation(name) {
-            Some(mutation) if method == post => Route::Mutate(mutation, None),
-            Some(Mutation::Restock) => Route::OtherMethod("GET, POST, PUT"),
-            Some(_) => Route::OtherMethod("GET, POST"),
-            None => Route::OtherMethod("GET"),
-        },
-        ["api", "reservations"] if method == post => Route::Mutate(Mutation::Reserve, None),
-        ["api", "reservations", id] if method == Method::DELETE => {
-            Route::Mutate(Mutation::Release, Some((*id).to_owned()))
-        }
-        ["api", "reservations", id, "commit"] if method == post => {
-            Route::Mutate(Mutation::Commit, Some((*id).to_owned()))
-        }
-        ["api", "reservations"] | ["api", "reservations", _, "commit"] => {
-            Route::OtherMethod("POST")
-        }
-        ["api", "reservations", _] => Route::OtherMethod("DELETE"),
-        ["" | "healthz" | "readyz" | "metrics" | "ws"]
-        | ["api", "status" | "ledger" | "stock"]
-        | ["api", "barcodes", _] => Route::OtherMethod("GET"),
-        _ => Route::Unknown,
-    }
+fn nothing_at(path: &str) -> Problem {
+    Problem::new(Code::NotFound, format!("there is nothing at {path}"))
 }
 
 /// The fields of a body, but for those that only a path or a WebSocket message has. A commit or
@@ -261,9 +243,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {
     Chosen::parse("Idempotency-Key", text).map(Some)
 }
 
-fn other_method(allowed: &'static str) -> Reply {
-    let message = format!("this path answers to {allowed}");
-    let mut reply = Problem::new(Code::MethodNotAllowed, message).reply();
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    reply
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_described_and_nothing_else() {
+        let described = include_str!("../../docs/gateway.openapi.json");
+        let routes = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}"));
+        assert_eq!(http::described(described), routes.collect());
+    }
 }

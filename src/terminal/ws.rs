@@ -89,6 +89,25 @@ fn wire_of(headers: &HeaderMap) -> Wire {
     }
 }
 
+/// Every operation; docs/asyncapi.json describes them. What does not stand here is not served.
+static OPERATIONS: [&str; 15] = [
+    "deduct",
+    "restock",
+    "count",
+    "rollback",
+    "reserve",
+    "commit",
+    "release",
+    "get",
+    "list",
+    "ledger",
+    "status",
+    "resolve",
+    "subscribe",
+    "unsubscribe",
+    "auth",
+];
+
 /// Why a session ends: the close code and a word for the log.
 type End = (CloseCode, &'static str);
 
@@ -263,7 +282,8 @@ impl Session {
             return self.refuse(Some(&id), &problem).await;
         }
         let op = fields.op.take().unwrap_or_default();
-        if let Some(mutation) = Mutation::from_op(&op) {
+        let is_known = OPERATIONS.contains(&op.as_str());
+        if let Some(mutation) = Mutation::from_op(&op).filter(|_| is_known) {
             return match self.submit(mutation, fields, &id) {
                 Ok(()) => Ok(()),
                 Err(problem) => self.refuse(Some(&id), &problem).await,
@@ -271,7 +291,10 @@ impl Session {
         }
         // A query sees what the mutations sent before it have done.
         self.await_in_flight().await?;
-        let result = self.ask(&op, fields).await;
+        let result = match is_known {
+            true => self.ask(&op, fields).await,
+            false => self.refuse_unknown(&op),
+        };
         let subscribed = op == "subscribe" && result.is_ok();
         let found = match result {
             Ok(found) => found,
@@ -349,6 +372,13 @@ impl Session {
                 self.behind = false;
                 Ok(Found::Unsubscribed)
             }
+            _ => self.refuse_unknown(op),
+        }
+    }
+
+    fn refuse_unknown(&self, op: &str) -> Result<Found, Problem> {
+        require(self.role(), Role::Viewer)?;
+        match op {
             "" => Err(missing("op")),
             _ => Err(Problem::bad_request(format!("op: there is no operation {op:?}"))),
         }
@@ -469,5 +499,21 @@ fn sent(result: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Resul
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(GONE),
         Err(_) => Err(STALLED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_described_and_nothing_else() {
+        let description = include_str!("../../docs/asyncapi.json");
+        let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        let messages = description["channels"]["terminal"]["messages"].as_object().unwrap();
+        let asked = messages.keys().filter_map(|name| name.strip_prefix("ask_"));
+        assert_eq!(asked.collect::<BTreeSet<_>>(), BTreeSet::from(OPERATIONS));
     }
 }
