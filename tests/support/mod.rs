@@ -15,6 +15,7 @@ pub mod cable;
 pub mod certificates;
 pub mod crowd;
 pub mod daemon;
+pub mod description;
 pub mod gateway;
 pub mod http;
 pub mod hub;

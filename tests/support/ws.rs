@@ -110,6 +110,13 @@ impl Ws {
         self.answers.pop_front().unwrap()
     }
 
+    /// The next event of whatever kind, or `None` when none comes in time.
+    pub fn any_event(&mut self, limit: Duration) -> Option<Value> {
+        let deadline = Instant::now() + limit;
+        while self.events.is_empty() && self.receive(deadline).expect("the connection is open") {}
+        self.events.pop_front()
+    }
+
     /// The next event of a kind, or `None` when none comes in time. Others are left out.
     pub fn next_event(&mut self, kind: &str, limit: Duration) -> Option<Value> {
         let deadline = Instant::now() + limit;

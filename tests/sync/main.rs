@@ -12,6 +12,7 @@ mod access;
 mod barcodes;
 mod brokers;
 mod decode;
+mod descriptions;
 mod doctor;
 mod epochs;
 mod escrow;

@@ -1,0 +1,324 @@
+//! The interface descriptions in `docs` against running programs: everything that they describe
+//! is asked for, and every answer is as they say.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::pair::{ID, Pair, SITE};
+use crate::support::bodies::{count, many, one, rollback, with, without};
+use crate::support::description::Description;
+use crate::support::gateway::Gateway;
+use crate::support::http::{Answer, Http};
+use crate::support::mqtt::Bystander;
+use crate::support::patience::until;
+use crate::support::ws::Ws;
+
+/// A program's HTTP port beside its description.
+struct Described {
+    description: Description,
+    http: Http,
+    /// The operations that have succeeded, and with which status.
+    seen: BTreeSet<(String, u16)>,
+}
+
+impl Described {
+    fn new(file: &str, http: Http) -> Self {
+        Self { description: Description::read(file), http, seen: BTreeSet::new() }
+    }
+
+    /// Asks for an operation; `open` takes the place of what its path leaves open, and what
+    /// follows a path's `?` is the query.
+    fn ask(&mut self, method: &str, path: &str, open: &[&str], body: Value, status: u16) -> Value {
+        let (template, query) = path.split_once('?').unwrap_or((path, ""));
+        let operation = format!("/paths/{}/{}", escaped(template), method.to_lowercase());
+        let mut sent_to = path.to_owned();
+        for part in open {
+            let (from, to) = (sent_to.find('{').unwrap(), sent_to.find('}').unwrap());
+            sent_to.replace_range(from..=to, part);
+        }
+        self.check_parameters(&operation, query);
+        let answer = match &body {
+            Value::Null => self.http.send(method, &sent_to, None),
+            Value::String(text) => self.http.send_raw(method, &sent_to, text.as_bytes()),
+            body => self.http.send_raw(method, &sent_to, body.to_string().as_bytes()),
+        };
+        assert_eq!(answer.status, status, "{method} {sent_to}: {answer:?}");
+        if status < 400 {
+            self.check_request(&operation, &body);
+            self.seen.insert((format!("{method} {template}"), status));
+        }
+        self.check_answer(&operation, &answer)
+    }
+
+    fn check_parameters(&self, operation: &str, query: &str) {
+        let operation = self.description.at(operation);
+        let described: Vec<&str> = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        for (name, _) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+            assert!(described.contains(&name), "{name} is not described: {operation}");
+        }
+    }
+
+    fn check_request(&self, operation: &str, body: &Value) {
+        let described = &self.description.at(operation)["requestBody"];
+        match (body, described["content"]["application/json"].get("schema")) {
+            (Value::Null, _) => assert_ne!(described["required"], true, "{operation}"),
+            (Value::String(_), schema) => assert!(schema.is_none(), "{operation}"),
+            (body, Some(schema)) => self.description.check(body, schema),
+            (body, None) => panic!("{operation}: {body} is not described"),
+        }
+    }
+
+    fn check_answer(&self, operation: &str, answer: &Answer) -> Value {
+        let described = self.description.at(&format!("{operation}/responses/{}", answer.status));
+        let Some(content) = described.get("content") else { return Value::Null };
+        let content = content.get(&answer.content_type);
+        let schema = &content.unwrap_or_else(|| panic!("{operation}: {answer:?}"))["schema"];
+        for name in described["headers"].as_object().into_iter().flat_map(|headers| headers.keys())
+        {
+            assert!(answer.header(&name.to_lowercase()).is_some(), "{name}: {answer:?}");
+        }
+        if schema["type"] == "string" {
+            return Value::String(answer.text.clone());
+        }
+        self.description.check(&answer.json(), schema);
+        answer.json()
+    }
+
+    /// That every operation was seen to succeed in every way that is described.
+    fn assert_all_seen(&self) {
+        let paths = self.description.at("/paths").as_object().unwrap();
+        let mut described = BTreeSet::new();
+        for (path, methods) in paths {
+            for (method, operation) in methods.as_object().unwrap() {
+                let statuses = operation["responses"].as_object().unwrap().keys();
+                let statuses = statuses.map(|status| status.parse().unwrap());
+                let name = format!("{} {path}", method.to_uppercase());
+                described.extend(
+                    statuses.filter(|status| *status < 300).map(|status| (name.clone(), status)),
+                );
+            }
+        }
+        assert_eq!(self.seen, described);
+    }
+}
+
+const NONE: Value = Value::Null;
+
+#[test]
+fn the_gateway_over_http_is_as_described() {
+    let pair = Pair::start();
+    let mut http = Described::new("gateway.openapi.json", pair.gateway.http());
+    let mut ask = |method: &str, path: &str, open: &[&str], body: Value, status: u16| {
+        http.ask(method, path, open, body, status)
+    };
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/api/status"] {
+        ask("GET", path, &[], NONE, 200);
+    }
+    ask("GET", "/page/{name}", &["app.js"], NONE, 200);
+    ask("GET", "/page/{name}", &["nothing"], NONE, 404);
+    let restocked = with(many("in", &[("A", 50), ("B", 5)]), "order_id", "supply-1");
+    ask("PUT", "/api/stock/restock", &[], restocked.clone(), 200);
+    ask("POST", "/api/stock/restock", &[], restocked, 200);
+    let short = json!({"request_id": "out", "order_id": "o", "sku": "A", "quantity": 6});
+    ask("POST", "/api/stock/deduct", &[], short, 200);
+    ask("POST", "/api/stock/deduct", &[], one("much", "A", 1_000), 409);
+    ask("POST", "/api/stock/deduct", &[], one("out", "A", 7), 422);
+    ask("POST", "/api/stock/deduct", &[], json!({"request_id": "r", "colour": 1}), 400);
+    ask("POST", "/api/stock/deduct", &[], one("unknown", "Z", 1), 404);
+    let part = with(rollback("back", "out"), "lines", json!([{"sku": "A", "quantity": 2}]));
+    ask("POST", "/api/stock/rollback", &[], part, 200);
+    ask("POST", "/api/stock/count", &[], count("counted", "B", 4), 200);
+    ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 201);
+    ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 200);
+    let lines = json!({"lines": [{"sku": "A", "quantity": 1}]});
+    ask("POST", "/api/reservations/{id}/commit", &["h1"], lines, 200);
+    ask("POST", "/api/reservations", &[], one("h2", "A", 3), 201);
+    ask("DELETE", "/api/reservations/{id}", &["h2"], NONE, 200);
+    ask("DELETE", "/api/reservations/{id}", &["nobody"], NONE, 404);
+    ask("POST", "/api/reservations/{id}/commit", &["h2"], NONE, 409);
+    ask("GET", "/api/stock/{sku}", &["A"], NONE, 200);
+    ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
+    ask("GET", "/api/stock?prefix=&limit=1&after=A", &[], NONE, 200);
+    ask("GET", "/api/stock?limit=some", &[], NONE, 400);
+    assert_eq!(ask("GET", "/api/ledger?after=1&limit=2", &[], NONE, 200)["next"], 3);
+    ask("GET", "/api/ledger", &[], NONE, 200);
+    // The test client cannot switch protocols, but the next test does.
+    http.seen.insert(("GET /ws".into(), 101));
+    http.assert_all_seen();
+}
+
+#[test]
+fn refusals_by_access_are_as_described() {
+    let token = "requests_per_s = 1\n\
+        [[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+    let gateway = Gateway::start_with(token);
+    let ask = |http: Http, status: u16| {
+        let mut http = Described::new("gateway.openapi.json", http);
+        http.ask("POST", "/api/stock/deduct", &[], one("r", "A", 1), status);
+    };
+    ask(gateway.http(), 401);
+    ask(gateway.http().with_token("secret"), 403);
+    let mut http = Described::new("gateway.openapi.json", gateway.http().with_token("secret"));
+    until("the token has asked for too much", || http.http.get("/api/status").status == 429);
+    http.ask("GET", "/api/status", &[], NONE, 429);
+}
+
+#[test]
+fn the_hub_over_http_is_as_described() {
+    let pair = Pair::stocked(&[("A", 5)]);
+    let mut http = Described::new("hub.openapi.json", pair.hub.http());
+    let mut ask = |method: &str, path: &str, open: &[&str], body: Value, status: u16| {
+        http.ask(method, path, open, body, status)
+    };
+    for path in ["/healthz", "/readyz", "/metrics", "/api/gateways"] {
+        ask("GET", path, &[], NONE, 200);
+    }
+    let to = |body: Value| with(with(body, "site", SITE), "gateway", ID);
+    let received = with(many("in", &[("A", 100), ("B", 9)]), "order_id", "supply-1");
+    ask("POST", "/api/receipts", &[], received, 200);
+    ask("POST", "/api/deduct", &[], one("out", "A", 4), 200);
+    ask("POST", "/api/deduct", &[], one("much", "A", 1_000), 409);
+    ask("POST", "/api/deduct", &[], one("out", "A", 5), 422);
+    ask("POST", "/api/deduct", &[], without(one("r", "A", 5), "request_id"), 400);
+    ask("POST", "/api/grants", &[], to(one("g", "A", 10)), 200);
+    ask("POST", "/api/grants", &[], with(to(one("g2", "A", 1)), "gateway", "nobody"), 404);
+    ask("POST", "/api/recalls", &[], to(one("rc", "A", 2)), 200);
+    ask("GET", "/api/recalls/{request_id}", &["rc"], NONE, 200);
+    ask("GET", "/api/recalls/{request_id}", &["nothing"], NONE, 404);
+    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
+    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
+    ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\nA,Apple,4006381333931\n".into(), 200);
+    pair.assert_in_step();
+    ask("GET", "/api/gateways/{site}/{gateway}", &[SITE, ID], NONE, 200);
+    ask("GET", "/api/gateways/{site}/{gateway}", &[SITE, "nobody"], NONE, 404);
+    ask("GET", "/api/stock?limit=1&after=", &[], NONE, 200);
+    ask("GET", "/api/stock/{sku}", &["A"], NONE, 200);
+    ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
+    let ledger = format!("/api/ledger?site={SITE}&gateway={ID}&after=0&limit=2&aside=false");
+    ask("GET", &ledger, &[], NONE, 200);
+    ask("GET", "/api/ledger", &[], NONE, 400);
+    ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
+    ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
+    ask("POST", "/api/gateways/{site}/{gateway}/retire", &[SITE, ID], NONE, 200);
+    http.assert_all_seen();
+}
+
+/// A session beside the description of what is said in it.
+struct Session {
+    description: Description,
+    ws: Ws,
+    heard: BTreeSet<String>,
+}
+
+impl Session {
+    fn ask(&mut self, op: &str, body: Value) -> Value {
+        let id = self.ws.send(op, body.clone());
+        let answer = self.ws.next_answer();
+        assert_eq!(answer["id"], id, "{answer}");
+        if answer["ok"] == true {
+            self.heard.insert(op.to_owned());
+            let asked = with(with(body, "id", id), "op", op);
+            self.check(&format!("ask_{op}"), &asked);
+        }
+        self.check(&format!("answer_{op}"), &answer);
+        answer
+    }
+
+    fn hear(&mut self) {
+        while let Some(event) = self.ws.any_event(Duration::from_millis(300)) {
+            self.take_event(&event);
+        }
+    }
+
+    fn take_event(&mut self, event: &Value) {
+        let name = format!("event_{}", event["event"].as_str().unwrap());
+        self.check(&name, event);
+        self.heard.insert(name);
+    }
+
+    fn check(&self, message: &str, value: &Value) {
+        let place = format!("/channels/terminal/messages/{message}");
+        self.description.check(value, &self.description.at(&place)["payload"]);
+    }
+}
+
+#[test]
+fn the_websocket_is_as_described() {
+    let pair = Pair::start();
+    let ws = pair.gateway.ws();
+    let description = Description::read("asyncapi.json");
+    let mut session = Session { description, ws, heard: BTreeSet::new() };
+    session.take_event(&session.ws.hello().clone());
+    session.ask("auth", json!({"token": "any"}));
+    session.ask("subscribe", json!({"all": true, "since": 0}));
+    session.ask("restock", many("in", &[("A", 50), ("B", 5)]));
+    session.ask("deduct", with(one("out", "A", 5), "order_id", "o"));
+    session.ask("deduct", one("much", "A", 1_000));
+    session.ask("deduct", json!({"request_id": "r"}));
+    session.ask("rollback", rollback("back", "out"));
+    session.ask("count", count("counted", "B", 4));
+    session.ask("reserve", with(one("h1", "A", 3), "ttl_s", 60));
+    session.ask("commit", json!({"reservation": "h1"}));
+    session.ask("reserve", one("h2", "A", 3));
+    session.ask("release", json!({"reservation": "h2", "request_id": "r2"}));
+    session.ask("get", json!({"sku": "A"}));
+    session.ask("get", json!({"sku": "Z"}));
+    session.ask("list", json!({"prefix": "", "limit": 1}));
+    session.ask("ledger", json!({"after": 1, "limit": 2}));
+    session.ask("status", json!({}));
+    session.hear();
+    session.ask("unsubscribe", json!({}));
+    session.ws.send_text("no JSON");
+    let nameless = session.ws.next_answer();
+    session.check("answer_get", &nameless);
+
+    let messages = session.description.at("/channels/terminal/messages").as_object().unwrap();
+    let described: BTreeSet<String> = messages
+        .keys()
+        .filter(|name| !name.starts_with("answer_"))
+        .map(|name| name.strip_prefix("ask_").unwrap_or(name).to_owned())
+        .collect();
+    assert_eq!(session.heard, described);
+}
+
+#[test]
+fn what_goes_over_mqtt_is_as_described() {
+    let mut pair = Pair::stocked(&[("A", 5)]);
+    let mut bystander = Bystander::hearing(&pair.broker, "#");
+    pair.gateway.restart();
+    pair.assert_in_step();
+    let description = Description::read("asyncapi.json");
+    let mut heard = BTreeSet::new();
+    let parts = [("{site}", SITE), ("{gateway}", ID)];
+    let address = |name: &str| {
+        let address = &description.at(&format!("/channels/{name}"))["address"];
+        let named = |text: String, (part, by): (&str, &str)| text.replace(part, by);
+        parts.into_iter().fold(address.as_str().unwrap().to_owned(), named)
+    };
+    let channels = ["up", "down", "state"].map(|name| (name, address(name)));
+    for message in bystander.all() {
+        let channel = channels.iter().find(|(_, address)| *address == message.topic);
+        let (name, _) = channel.unwrap_or_else(|| panic!("{} is not described", message.topic));
+        heard.insert(*name);
+        match *name {
+            "state" => {
+                let state = serde_json::from_slice(&message.payload).unwrap();
+                let message = description.at("/channels/state/messages/state");
+                description.check(&state, &message["payload"]);
+            }
+            _ => assert!(message.payload.starts_with(b"SG")),
+        }
+    }
+    assert_eq!(heard, BTreeSet::from(["down", "state", "up"]));
+}
+
+fn escaped(path: &str) -> String {
+    path.replace('~', "~0").replace('/', "~1")
+}
