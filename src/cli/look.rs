@@ -1,4 +1,4 @@
-//! Looking at a running gateway: `stock`, `ledger`, `watch`, `status`.
+//! Looking at a running gateway: `stock`, `ledger`, `status`.
 
 use serde_json::{Value, json};
 
@@ -62,27 +62,6 @@ pub(super) async fn ledger(
     }
 }
 
-pub(super) async fn watch(
-    gateway: GatewayArguments,
-    prefix: Option<String>,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    let mut client = gateway.connect().await?;
-    let prefix = prefix.unwrap_or_default();
-    client.call(json!({"op": "subscribe", "prefix": prefix})).await?;
-    loop {
-        let event = client.event().await?;
-        match (as_json, event["event"].as_str()) {
-            (true, _) => say(&event),
-            (false, Some("stock")) => {
-                event["items"].as_array().into_iter().flatten().map(item_row).for_each(say);
-            }
-            (false, Some("sync")) => say(format!("-- {}", sync_row(&event["sync"]))),
-            (false, _) => {}
-        }
-    }
-}
-
 pub(super) async fn status(gateway: GatewayArguments, as_json: bool) -> anyhow::Result<()> {
     let status = gateway.connect().await?.call(json!({"op": "status"})).await?;
     if as_json {
@@ -98,7 +77,7 @@ pub(super) async fn status(gateway: GatewayArguments, as_json: bool) -> anyhow::
     Ok(())
 }
 
-fn item_row(item: &Value) -> String {
+pub(super) fn item_row(item: &Value) -> String {
     let sku = item["sku"].as_str().unwrap_or_default();
     let number = |key: &str| item[key].as_i64().unwrap_or_default();
     let (available, on_hand, reserved) =
@@ -122,14 +101,70 @@ fn entry_row(entry: &Value) -> String {
     )
 }
 
-/// The state of the sync as a sentence.
+/// The state of the sync in figures.
 fn sync_row(sync: &Value) -> String {
     let (acked, pending) = (&sync["acked_seq"], &sync["pending"]);
     let state = sync["state"].as_str().unwrap_or("?");
     let reason = sync["reason"].as_str().map(|why| format!(" ({why})")).unwrap_or_default();
-    let waited = match sync["oldest_pending_s"].as_u64() {
-        Some(seconds @ 1..) => format!(", the oldest for {seconds} s"),
+    format!("{state}{reason}: confirmed up to {acked}, {pending} waiting{}", waited(sync))
+}
+
+/// The state of the sync as a sentence.
+pub(super) fn sync_words(sync: &Value) -> String {
+    let reason = sync["reason"].as_str().unwrap_or("nobody knows why");
+    match (sync["state"].as_str(), sync["pending"].as_u64().unwrap_or(0)) {
+        (Some("online"), 0) => "online: the hub has everything".into(),
+        (Some("online"), n) => format!("online: {n} entries on their way{}", waited(sync)),
+        (Some("offline"), n) => {
+            let waited = waited(sync);
+            format!("offline: {reason}; {n} entries wait{waited}; deductions go on")
+        }
+        (Some(_) | None, _) => "no hub is configured: this gateway works by itself".into(),
+    }
+}
+
+/// For how long the oldest entry waits, if one does.
+fn waited(sync: &Value) -> String {
+    match sync["oldest_pending_s"].as_u64() {
+        Some(seconds @ 1..) => format!(", the oldest for {}", span(seconds)),
         Some(0) | None => String::new(),
-    };
-    format!("{state}{reason}: confirmed up to {acked}, {pending} waiting{waited}")
+    }
+}
+
+/// A time in one unit, rounded down.
+pub(super) fn span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sync_is_said_in_plain_words() {
+        let words = |state: &str, reason: &str, pending: u64, oldest_s: u64| {
+            let (pending, oldest_pending_s) = (pending, oldest_s);
+            sync_words(&json!({
+                "state": state, "reason": reason, "pending": pending,
+                "oldest_pending_s": oldest_pending_s,
+            }))
+        };
+        assert_eq!(words("online", "", 0, 0), "online: the hub has everything");
+        assert_eq!(words("online", "", 3, 0), "online: 3 entries on their way");
+        assert_eq!(
+            words("offline", "the broker cannot be reached", 340, 750),
+            "offline: the broker cannot be reached; 340 entries wait, the oldest for 12 min; deductions go on"
+        );
+        assert!(words("disabled", "", 0, 0).starts_with("no hub"));
+    }
+
+    #[test]
+    fn times_are_said_in_one_unit() {
+        assert_eq!([59, 60, 7_200, 400_000].map(span), ["59 s", "1 min", "2 h", "4 days"]);
+    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod csv_file;
 mod doctor;
 mod look;
 pub(crate) mod replay;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -81,16 +82,7 @@ enum Command {
         json: bool,
     },
     /// Show changes of stock and sync as they happen
-    Watch {
-        /// Only SKUs that begin like this
-        #[arg(long)]
-        prefix: Option<String>,
-        #[command(flatten)]
-        gateway: GatewayArguments,
-        /// Print JSON, an event a line
-        #[arg(long)]
-        json: bool,
-    },
+    Watch(watch::WatchArguments),
     /// Show how the gateway is
     Status {
         #[command(flatten)]
@@ -126,9 +118,7 @@ pub fn main() -> ExitCode {
         Command::Ledger { follow, after, gateway, json } => {
             with_runtime("warn", look::ledger(gateway, after, follow, json))
         }
-        Command::Watch { prefix, gateway, json } => {
-            with_runtime("warn", look::watch(gateway, prefix, json))
-        }
+        Command::Watch(arguments) => with_runtime("warn", watch::run(arguments)),
         Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
         Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
         Command::Doctor(arguments) => doctor::run(&arguments),

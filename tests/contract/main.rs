@@ -31,4 +31,5 @@ mod rollback;
 mod service;
 mod storage;
 mod tls;
+mod watch;
 mod websocket;

@@ -1,0 +1,238 @@
+//! `watch`: what happens at a gateway, live. On a terminal a board that is drawn in place; into a
+//! pipe a line an event; with `--json` the gateway's own events. It comes back by itself when the
+//! gateway was away, and ends with Ctrl-C or when nobody reads it any more.
+
+mod board;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{interval, sleep, timeout};
+
+use self::board::Board;
+use super::client::{Client, GatewayArguments};
+use super::look::{item_row, sync_words};
+use super::say;
+use crate::clock;
+
+/// What to watch, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct WatchArguments {
+    /// Only SKUs that begin like this
+    #[arg(long)]
+    prefix: Option<String>,
+    /// On a terminal: list SKUs of which so many or fewer are available
+    #[arg(long, default_value_t = 10)]
+    low: i64,
+    #[command(flatten)]
+    gateway: GatewayArguments,
+    /// Print JSON, an event a line: the gateway's, and `lost` when it is away
+    #[arg(long)]
+    json: bool,
+}
+
+const TICK: Duration = Duration::from_millis(200);
+const RECONNECT_EVERY: Duration = Duration::from_secs(1);
+/// A gateway that says nothing for so long is asked whether it is there.
+const SILENT: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(arguments: WatchArguments) -> anyhow::Result<()> {
+    let shown = Shown::new(&arguments);
+    let mut watch = Watch { arguments, shown, epoch: Value::Null, seq: 0, base_seq: 0 };
+    tokio::select! {
+        result = watch.run() => result,
+        () = ended() => Ok(()),
+    }
+}
+
+/// Waits until somebody ends the program, or nobody reads what it prints.
+async fn ended() {
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
+        return std::future::pending().await;
+    };
+    // Only a pipe can be waited for; a file never ends.
+    let output = std::io::stdout().as_fd().try_clone_to_owned();
+    let pipe = output.and_then(pipe::Sender::from_owned_fd_unchecked);
+    let closed = async {
+        match &pipe {
+            Ok(pipe) => drop(pipe.ready(Interest::ERROR).await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! { _ = interrupt.recv() => {}, () = closed => {} }
+}
+
+struct Watch {
+    arguments: WatchArguments,
+    shown: Shown,
+    /// Whose positions these are: up to where this watch is complete, and where it began.
+    epoch: Value,
+    seq: u64,
+    base_seq: u64,
+}
+
+impl Watch {
+    /// Goes on until something else ends it; only a gateway that is not there at first is an
+    /// error.
+    async fn run(&mut self) -> anyhow::Result<()> {
+        let mut client = self.begin().await?;
+        loop {
+            let Err(why) = self.follow(&mut client).await;
+            self.shown.lost(&format!("{why:#}"));
+            client = loop {
+                sleep(RECONNECT_EVERY).await;
+                self.shown.tick();
+                if let Ok(client) = self.begin().await {
+                    break client;
+                }
+            };
+        }
+    }
+
+    /// Connects, and subscribes to what is not known yet.
+    async fn begin(&mut self) -> anyhow::Result<Client> {
+        let mut client = self.arguments.gateway.connect().await?;
+        let status = client.call(json!({"op": "status"})).await?;
+        if status["epoch"] != self.epoch {
+            self.epoch = status["epoch"].clone();
+            self.seq = 0;
+            self.base_seq = status["ledger_seq"].as_u64().unwrap_or(0);
+        }
+        self.shown.begin(&client.hello, &status["sync"]);
+        let prefix = self.arguments.prefix.as_deref().unwrap_or_default();
+        let request = json!({"op": "subscribe", "prefix": prefix, "since": self.seq});
+        client.call(request).await?;
+        Ok(client)
+    }
+
+    async fn follow(&mut self, client: &mut Client) -> anyhow::Result<std::convert::Infallible> {
+        let mut tick = interval(TICK);
+        let mut heard_at = clock::instant();
+        loop {
+            tokio::select! {
+                event = client.event() => {
+                    heard_at = clock::instant();
+                    self.take(&event?);
+                }
+                _ = tick.tick() => self.shown.tick(),
+            }
+            if heard_at.elapsed() > SILENT {
+                timeout(ANSWER, client.call(json!({"op": "status"}))).await??;
+                heard_at = clock::instant();
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Value) {
+        self.seq = event["seq"].as_u64().unwrap_or(self.seq);
+        self.shown.event(event, self.base_seq);
+    }
+}
+
+/// How it is shown.
+enum Shown {
+    Json,
+    Lines,
+    Screen(Screen),
+}
+
+impl Shown {
+    fn new(arguments: &WatchArguments) -> Self {
+        match (arguments.json, std::io::stdout().is_terminal()) {
+            (true, _) => Self::Json,
+            (false, false) => Self::Lines,
+            (false, true) => Self::Screen(Screen::new(arguments.low)),
+        }
+    }
+
+    fn begin(&mut self, hello: &Value, sync: &Value) {
+        match self {
+            Self::Json => say(hello),
+            Self::Lines => {
+                let name = |key: &str| hello[key].as_str().unwrap_or("?").to_owned();
+                say(format!("-- {}/{}: {}", name("site"), name("gateway"), sync_words(sync)));
+            }
+            Self::Screen(screen) => screen.board.begin(hello, sync),
+        }
+    }
+
+    fn event(&mut self, event: &Value, base_seq: u64) {
+        match (self, event["event"].as_str()) {
+            (Self::Json, _) => say(event),
+            (Self::Lines, Some("stock")) => {
+                event["items"].as_array().into_iter().flatten().map(item_row).for_each(say);
+            }
+            (Self::Lines, Some("sync")) => say(format!("-- {}", sync_words(&event["sync"]))),
+            (Self::Lines, _) => {}
+            (Self::Screen(screen), _) => screen.board.take(event, base_seq, clock::wall_ms()),
+        }
+    }
+
+    fn lost(&mut self, why: &str) {
+        match self {
+            Self::Json => say(json!({"event": "lost", "reason": why})),
+            Self::Lines => say(format!("-- the gateway is away, trying again: {why}")),
+            Self::Screen(screen) => screen.board.lose(why),
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Self::Screen(screen) = self {
+            screen.draw();
+        }
+    }
+}
+
+/// A terminal that is drawn on in place; it is left as it was.
+struct Screen {
+    board: Board,
+    drawn: Vec<String>,
+    drawn_at: Instant,
+}
+
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+const HOME: &str = "\x1b[H";
+const END_OF_LINE: &str = "\x1b[K\r\n";
+const END_OF_SCREEN: &str = "\x1b[J";
+
+impl Screen {
+    fn new(low: i64) -> Self {
+        put(ENTER);
+        Self { board: Board::new(low), drawn: Vec::new(), drawn_at: clock::instant() }
+    }
+
+    /// Draws what is new, and once a second what has become older.
+    fn draw(&mut self) {
+        let lines = self.board.lines(clock::wall_ms());
+        if lines == self.drawn && self.drawn_at.elapsed() < Duration::from_secs(1) {
+            return;
+        }
+        let mut frame = String::from(HOME);
+        for line in &lines {
+            frame.push_str(line);
+            frame.push_str(END_OF_LINE);
+        }
+        frame.push_str(END_OF_SCREEN);
+        put(&frame);
+        (self.drawn, self.drawn_at) = (lines, clock::instant());
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        put(LEAVE);
+    }
+}
+
+/// Writes to the terminal; one that has gone ends the program soon anyway.
+fn put(text: &str) {
+    let mut terminal = std::io::stdout().lock();
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
+}

@@ -1,0 +1,155 @@
+//! `stockgate watch`, and the shapes that scripts read.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{many, one};
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::process::{run_to_end, wait};
+use crate::support::program::stockgate;
+use crate::support::terminal::Terminal;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A watch with its output in a file.
+struct Watch {
+    child: Child,
+    output: PathBuf,
+}
+
+impl Watch {
+    fn start(gateway: &Gateway, more: &[&str]) -> Self {
+        let output = gateway.dir().join("watched");
+        let mut command = watching(gateway, more);
+        command.stdout(fs::File::create(&output).unwrap());
+        Self { child: command.spawn().unwrap(), output }
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.output).unwrap()
+    }
+
+    fn until_it_shows(&self, part: &str) {
+        until(&format!("the watch shows {part}"), || self.text().contains(part));
+    }
+
+    fn interrupt(mut self) -> ExitStatus {
+        signal(&self.child, "INT");
+        wait(&mut self.child, LIMIT).expect("Ctrl-C ends it")
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let arguments = [format!("-{name}"), child.id().to_string()];
+    assert!(Command::new("kill").args(arguments).status().unwrap().success());
+}
+
+fn watching(gateway: &Gateway, more: &[&str]) -> Command {
+    let mut command = stockgate();
+    command.arg("watch").args(more).args(["--url", &gateway.url()]).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn it_prints_a_line_an_event_and_comes_back_after_the_gateway_was_away() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    let watch = Watch::start(&gateway, &[]);
+    watch.until_it_shows("-- wh-01/gw-01: no hub is configured");
+    gateway.http().ok("restock", one("r1", "SEEN", 3));
+    watch.until_it_shows("SEEN");
+
+    gateway.kill9();
+    watch.until_it_shows("-- the gateway is away, trying again");
+    gateway.launch();
+    gateway.http().ok("restock", one("r2", "AFTER", 3));
+    watch.until_it_shows("AFTER");
+
+    let seen = watch.text().lines().filter(|line| line.starts_with("SEEN ")).count();
+    assert_eq!(seen, 1, "what was seen is not told again: {}", watch.text());
+    assert_eq!(watch.interrupt().code(), Some(0));
+}
+
+#[test]
+fn json_is_the_gateway_s_own_events_and_its_absence() {
+    let mut gateway = Gateway::stocked(&[("A1", 5), ("B", 7)]);
+    let watch = Watch::start(&gateway, &["--json", "--prefix", "A"]);
+    watch.until_it_shows("\"A1\"");
+    gateway.restart();
+    watch.until_it_shows("\"lost\"");
+    until("the watch is back", || watch.text().matches("\"hello\"").count() == 2);
+    gateway.http().ok("deduct", many("d1", &[("A1", 1), ("B", 1)]));
+    watch.until_it_shows("\"on_hand\":4");
+
+    let text = watch.text();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], kinds.contains(&"stock")), ("hello", true), "{kinds:?}");
+    assert!(!text.contains("\"B\""), "{text}");
+    assert_eq!(watch.interrupt().code(), Some(0));
+}
+
+#[test]
+fn it_ends_quietly_when_nobody_reads_it_any_more() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    for more in [&["--json"][..], &[]] {
+        let mut child = watching(&gateway, more).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut String::new()).unwrap();
+        drop(output);
+        // Nothing happens at the gateway: it is the closed pipe that ends it.
+        let ended = wait(&mut child, LIMIT).expect("it ends");
+        assert_eq!((ended.code(), ended.signal()), (Some(0), None), "{more:?}");
+    }
+}
+
+#[test]
+fn on_a_terminal_it_draws_in_place_and_leaves_the_terminal_as_it_was() {
+    let gateway = Gateway::stocked(&[("PLENTY", 500), ("FEW", 3)]);
+    let mut command = Command::new("script");
+    let watch = format!("{:?} watch --url {}", stockgate().get_program(), gateway.url());
+    command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("Debian's bsdutils are there");
+    std::thread::sleep(Duration::from_secs(1));
+    gateway.http().ok("deduct", one("d1", "PLENTY", 7));
+    std::thread::sleep(Duration::from_secs(1));
+    let inner = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().unwrap();
+    let inner = String::from_utf8(inner.stdout).unwrap();
+    assert!(Command::new("kill").args(["-INT", inner.trim()]).status().unwrap().success());
+    assert_eq!(wait(&mut child, LIMIT).expect("Ctrl-C ends it").code(), Some(0));
+
+    let mut screen = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut screen).unwrap();
+    let frames: Vec<&str> = screen.split("\x1b[H").collect();
+    assert!(frames.len() > 2, "{screen:?}");
+    let last = frames.last().unwrap();
+    for part in ["wh-01/gw-01", "2 SKUs", "10 or fewer available: 1 SKUs", "FEW", "-7", "493"] {
+        assert!(last.contains(part), "{part}: {last:?}");
+    }
+    assert!(screen.starts_with("\x1b[?1049h") && screen.ends_with("\x1b[?25h\x1b[?1049l"));
+}
+
+#[test]
+fn stock_status_and_ledger_have_shapes_that_scripts_can_rely_on() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let ask = |arguments: &[&str]| {
+        let ended =
+            run_to_end(stockgate().args(arguments).args(["--json", "--url", &gateway.url()]));
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        let lines = ended.stdout.lines();
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let item = json!({"sku": "A", "on_hand": 5, "reserved": 0, "available": 5, "version": 1});
+    assert_eq!(ask(&["stock"]), [item.clone()]);
+    assert_eq!(ask(&["stock", "A"]), [item]);
+    assert_eq!(ask(&["ledger"])[0]["kind"], "restock");
+    let status = ask(&["status"]);
+    assert_eq!((status.len(), &status[0]["sync"]["state"]), (1, &json!("disabled")));
+}
