@@ -9,6 +9,7 @@ use super::binary::{
 };
 use super::message::{After, Chosen, Deduction, Fields, LineText, MessageId};
 use super::query::Status;
+use super::wire::Unread;
 use crate::json::json;
 use crate::problem::Problem;
 use crate::stock::{Applied, IdError, OrderId, Origin, RequestId, Sku};
@@ -23,19 +24,20 @@ pub(super) fn postcard(reply: &Reply<'_>) -> Message {
 ///
 /// # Errors
 /// The problem, with the message's id if that could be read.
-pub(super) fn read(bytes: &[u8]) -> Result<Fields, (Option<MessageId>, Problem)> {
+pub(super) fn read(bytes: &[u8]) -> Result<Fields, Unread> {
     let id = postcard::take_from_bytes::<u64>(bytes).ok();
     let id = id.map(|(id, _)| MessageId::Number(id.into()));
     let malformed = |why: &dyn std::fmt::Display| {
         let message = format!("the message is no Request of {PROTOCOL}: {why}");
-        (id.clone(), Problem::bad_request(message))
+        Unread::from((id.clone(), Problem::bad_request(message)))
     };
     let (request, rest) =
         postcard::take_from_bytes::<Request<'_>>(bytes).map_err(|error| malformed(&error))?;
     if !rest.is_empty() {
         return Err(malformed(&format!("{} bytes are left over", rest.len())));
     }
-    let mut fields = fields_of(&request.op).map_err(|problem| (id.clone(), problem))?;
+    let mut fields =
+        fields_of(&request.op).map_err(|problem| Unread::from((id.clone(), problem)))?;
     fields.id = id;
     Ok(fields)
 }

@@ -20,6 +20,9 @@ use crate::writer::Unavailable;
 const PROTOCOL: u32 = 1;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What is wrong with a message, and its id if that can be found.
+pub(super) type Unread = Box<(Option<MessageId>, Problem)>;
+
 /// One of both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
@@ -43,15 +46,17 @@ impl Wire {
     ///
     /// # Errors
     /// What is wrong with it, and its id if that can be found.
-    pub(super) fn read(self, message: &Message) -> Result<Fields, (Option<MessageId>, Problem)> {
+    pub(super) fn read(self, message: &Message) -> Result<Fields, Unread> {
         match (self, message) {
             (Self::Json, Message::Text(text)) => {
-                Fields::read(text.as_bytes()).map_err(|problem| (id_of(text), problem))
+                Fields::read(text.as_bytes()).map_err(|problem| (id_of(text), problem).into())
             }
             (Self::Postcard, Message::Binary(bytes)) => packed::read(bytes),
-            (Self::Json, _) => Err((None, Problem::bad_request("send JSON in text messages"))),
+            (Self::Json, _) => {
+                Err((None, Problem::bad_request("send JSON in text messages")).into())
+            }
             (Self::Postcard, _) => {
-                Err((None, Problem::bad_request("send postcard in binary messages")))
+                Err((None, Problem::bad_request("send postcard in binary messages")).into())
             }
         }
     }

@@ -260,7 +260,7 @@ impl Session {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 match self.wire.read(&message) {
                     Ok(fields) => self.hear_request(fields).await,
-                    Err((id, problem)) => self.refuse(id.as_ref(), &problem).await,
+                    Err(unread) => self.refuse(unread.0.as_ref(), &unread.1).await,
                 }
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),

@@ -1,4 +1,5 @@
 //! The subprotocol `stockgate.v1.postcard`: the same conversations in binary frames.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a reply is looked for among others")]
 
 use std::net::TcpStream;
 use std::time::Duration;

@@ -39,11 +39,9 @@ impl Described {
             sent_to.replace_range(from..=to, part);
         }
         self.check_parameters(&operation, query);
-        let answer = match &body {
-            Value::Null => self.http.send(method, &sent_to, None),
-            Value::String(text) => self.http.send_raw(method, &sent_to, text.as_bytes()),
-            body => self.http.send_raw(method, &sent_to, body.to_string().as_bytes()),
-        };
+        let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+        let sent = (!body.is_null()).then_some(text.as_bytes());
+        let answer = self.http.send(method, &sent_to, sent);
         assert_eq!(answer.status, status, "{method} {sent_to}: {answer:?}");
         if status < 400 {
             self.check_request(&operation, &body);
@@ -145,6 +143,9 @@ fn the_gateway_over_http_is_as_described() {
     ask("POST", "/api/reservations/{id}/commit", &["h2"], NONE, 409);
     ask("GET", "/api/stock/{sku}", &["A"], NONE, 200);
     ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
+    ask("GET", "/api/barcodes/{code}", &["A"], NONE, 200);
+    ask("GET", "/api/barcodes/{code}", &["4006381333931"], NONE, 404);
+    ask("GET", "/api/barcodes/{code}", &["4006381333932"], NONE, 400);
     ask("GET", "/api/stock?prefix=&limit=1&after=A", &[], NONE, 200);
     ask("GET", "/api/stock?limit=some", &[], NONE, 400);
     assert_eq!(ask("GET", "/api/ledger?after=1&limit=2", &[], NONE, 200)["next"], 3);
@@ -270,6 +271,7 @@ fn the_websocket_is_as_described() {
     session.ask("release", json!({"reservation": "h2", "request_id": "r2"}));
     session.ask("get", json!({"sku": "A"}));
     session.ask("get", json!({"sku": "Z"}));
+    session.ask("resolve", json!({"code": "A"}));
     session.ask("list", json!({"prefix": "", "limit": 1}));
     session.ask("ledger", json!({"after": 1, "limit": 2}));
     session.ask("status", json!({}));
