@@ -2,7 +2,7 @@
 # Sourced by `lifecycle`: a root in which systemd runs, as in a machine of its own.
 
 clean=(/usr/bin/env --ignore-environment PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive)
-nspawn='' init='' pid_before=''
+nspawn='' init='' pid_before='' fed=''
 # Where systemd does not run outside, nspawn has to be given a group of its own.
 cgroup=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET)/stockgate-packages-$$
 
@@ -47,7 +47,30 @@ gateway_begins() {
 
 before_upgrade() {
     is_confined
+    tells_systemd
     comes_back
+    comes_back_from_a_hang
+}
+
+tells_systemd() {
+    expect "it says how things stand" answers 'Decides on the spot' is_now StatusText
+    fed=$(is_now WatchdogTimestampMonotonic)
+    expect "it feeds the watchdog" eventually 15 is_fed_again
+    sed --in-place=.sound 's/^ledger_retention_days = .*/ledger_retention_days = 0/' "$root$configuration"
+    expect "a reload with a configuration that is wrong fails" refuses inside systemctl reload stockgate.service
+    expect "and says why" answers 'ledger_retention_days: must be from 1' log
+    expect "and the gateway goes on" says "$pid_before" gateway_pid
+    mv "$root$configuration.sound" "$root$configuration"
+}
+
+is_fed_again() { [ "$(is_now WatchdogTimestampMonotonic)" -gt "$fed" ]; }
+
+# Nothing but the watchdog finds that out.
+comes_back_from_a_hang() {
+    kill -STOP "$pid_before"
+    expect "hanging, it is ended and comes back" eventually 60 is_another
+    expect "and the journal says why" answers 'Watchdog timeout' log
+    pid_before=$(gateway_pid)
 }
 
 is_confined() {

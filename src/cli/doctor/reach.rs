@@ -109,7 +109,7 @@ fn next_step(reason: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&["Expired", "expired", "NotValidYet", "not valid yet"]) {
         "compare the clock with the certificate's dates: openssl x509 -noout -dates"
-    } else if says(&["UnknownIssuer"]) {
+    } else if says(&["UnknownIssuer", "BadSignature"]) {
         "mqtt.ca_file must hold the authority that has signed the broker's certificate"
     } else if says(&["NotValidForName", "not valid for name"]) {
         "the host in mqtt.url must be one that the broker's certificate names"
