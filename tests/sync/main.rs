@@ -22,5 +22,6 @@ mod frames;
 mod hub;
 mod link;
 mod pair;
+mod service;
 mod transfers;
 mod workers;
