@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::ensure;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,9 +18,16 @@ use crate::sync::mqtt::{Broker, Event};
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
-/// Asks the gateway how it is, if it runs.
+/// Asks the gateway how it is, if it runs. With TLS, that it takes connections must do: what its
+/// certificate vouches for is a name, and which of this machine's names that is stands nowhere.
 pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Option<Value> {
     let address = own_address(config.listen);
+    if config.tls.is_some()
+        && timeout(PATIENCE, TcpStream::connect(address)).await.is_ok_and(|to| to.is_ok())
+    {
+        report.ok(Check::Gateway, format!("the gateway at {address} takes connections, with TLS"));
+        return None;
+    }
     match timeout(PATIENCE, status(config)).await {
         Ok(Ok(status)) => {
             match status["problem"].as_str() {
@@ -59,6 +67,7 @@ async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
 
 /// The gateway's page of metrics.
 pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
+    ensure!(config.tls.is_none(), "the gateway speaks TLS; fetch /metrics under its name");
     let fetch = async {
         let address = own_address(config.listen);
         let token = config.tokens.first().map(|token| token.secret.as_str()).unwrap_or_default();
