@@ -131,6 +131,7 @@ fn has_format(value: &Value, format: &str) -> bool {
     let text = value.as_str().unwrap_or_default();
     match format {
         "uuid" => uuid::Uuid::parse_str(text).is_ok(),
+        "date" => humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok(),
         "date-time" => humantime::parse_rfc3339(text).is_ok(),
         other => panic!("the format {other} is not looked at; use another one"),
     }

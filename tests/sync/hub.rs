@@ -238,9 +238,13 @@ fn assert_is_prometheus_text(http: &Http) {
     let answer = http.get("/metrics");
     assert!(answer.content_type.starts_with("text/plain"), "{}", answer.content_type);
     for line in answer.text.lines().filter(|line| !line.starts_with('#')) {
-        let (name, value) = line.split_once(' ').unwrap();
-        assert!(name.starts_with("stockgate_hub_"), "{line}");
+        let (sample, value) = line.split_once(' ').unwrap();
+        assert!(sample.starts_with("stockgate_hub_"), "{line}");
         assert!(value.parse::<f64>().is_ok(), "{line}");
-        assert!(answer.text.contains(&format!("# TYPE {name} counter")), "{line}");
+        let name = sample.split('{').next().unwrap();
+        let of_histogram =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        let metric = of_histogram.unwrap_or(name);
+        assert!(answer.text.contains(&format!("# TYPE {metric} ")), "{line}");
     }
 }
