@@ -17,11 +17,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::clock::Clock;
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
     HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
 };
 use crate::problem::{Code, Problem};
+use crate::repeat::Repeat;
 use crate::stop::Stop;
 use crate::stream::{Certificates, Stream};
 
@@ -41,6 +43,7 @@ pub async fn serve<H, F>(
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let (clock, mut complaint) = (Clock::starting_at(0), Repeat::default());
     loop {
         let place = Arc::clone(&places).acquire_owned();
         let place = Place(Arc::new(place.await.expect("nobody closes the semaphore")));
@@ -62,7 +65,9 @@ pub async fn serve<H, F>(
             }
             // Out of file handles, most likely: let some connections end.
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                if complaint.due(clock.since_start_ms()) {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }

@@ -36,7 +36,8 @@ use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
-const LOCK_FILE: &str = "lock";
+/// The file within it that a gateway at work holds locked.
+pub const LOCK_FILE: &str = "lock";
 
 /// The writing side of the database.
 #[derive(Debug)]

@@ -39,6 +39,9 @@ pub(super) fn write(file: &Path, visit: &Visit, arguments: &DoctorArguments) -> 
     made.write_all(&packed)
         .and_then(|()| made.sync_all())
         .with_context(|| format!("{shown} cannot be written"))?;
+    if arguments.json {
+        return Ok(());
+    }
     say(format!("{shown}: {} bytes, without secrets, order ids and request ids", packed.len()));
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! What the database needs of the machine: room, files that are the gateway's own, and the time.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::report::{Check, Report};
 use crate::clock::{rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
-use crate::store::{DATABASE_FILE, RESERVE_FILE, free_bytes, last_decided_at_ms};
+use crate::store::{DATABASE_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, last_decided_at_ms};
 
 /// Free space below which it will soon be too little.
 const SOON_FULL_BYTES: u64 = 64 << 20;
@@ -34,17 +34,20 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
     }
 }
 
-/// Everything in the data directory belongs to whoever the directory belongs to, and nobody else
-/// can read it; nor what holds secrets.
-pub(super) fn permissions(report: &mut Report, data_dir: &Path, secrets: &[PathBuf]) {
+/// The files of a gateway; whatever else lies beside them is not its business.
+fn files_of_gateway(data_dir: &Path) -> Vec<PathBuf> {
+    let logs = ["", "-wal", "-shm"].map(|suffix| format!("{DATABASE_FILE}{suffix}"));
+    let names = logs.into_iter().chain([LOCK_FILE, RESERVE_FILE].map(String::from));
+    names.map(|name| data_dir.join(name)).filter(|file| file.exists()).collect()
+}
+
+/// They belong to whoever the directory belongs to, who can write them.
+pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
     let Ok(directory) = fs::metadata(data_dir) else { return };
-    let files = fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let files: Vec<PathBuf> = files.collect();
-    let strange = files.iter().find(|file| {
-        fs::metadata(file)
-            .is_ok_and(|data| data.uid() != directory.uid() || data.mode() & 0o600 != 0o600)
-    });
-    match strange {
+    let files = files_of_gateway(data_dir);
+    let is_strange =
+        |data: fs::Metadata| data.uid() != directory.uid() || data.mode() & 0o600 != 0o600;
+    match files.iter().find(|file| fs::metadata(file).is_ok_and(is_strange)) {
         Some(file) => report.wrong(
             Check::Permissions,
             format!("{} is not the gateway's own to read and write", file.display()),
@@ -52,20 +55,25 @@ pub(super) fn permissions(report: &mut Report, data_dir: &Path, secrets: &[PathB
         ),
         None => report.ok(
             Check::Permissions,
-            format!("{} and its {} files are the gateway's own", data_dir.display(), files.len()),
+            format!("the files in {} are the gateway's own", data_dir.display()),
         ),
     }
-    let is_open = |path: &&PathBuf| {
-        fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
-    };
-    for file in secrets.iter().filter(is_open) {
-        let message = format!("{} holds secrets, and everybody here can read it", file.display());
-        report.note(Check::Permissions, message, "chmod o-r");
-    }
-    if directory.permissions().mode() & 0o005 != 0 && files.iter().any(|file| is_open(&file)) {
+    if directory.mode() & 0o005 != 0 && files.iter().any(is_open) {
         let message = format!("everybody here can read {}", data_dir.display());
         report.note(Check::Permissions, message, "chmod 700, as the unit does");
     }
+}
+
+/// Nobody else can read what holds secrets.
+pub(super) fn secrets(report: &mut Report, files: &[PathBuf]) {
+    for file in files.iter().filter(|file| is_open(file)) {
+        let message = format!("{} holds secrets, and everybody here can read it", file.display());
+        report.note(Check::Permissions, message, "chmod o-r");
+    }
+}
+
+fn is_open(file: impl AsRef<Path>) -> bool {
+    fs::metadata(file).is_ok_and(|data| data.mode() & 0o004 != 0)
 }
 
 /// Nothing is decided by the wall clock, but entries are labelled by it, and TLS needs it.

@@ -8,7 +8,7 @@ mod reach;
 mod report;
 mod tar;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -74,8 +74,11 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     if let Some(data_dir) = &data_dir {
         database::examine(&mut report, data_dir);
         machine::space(&mut report, data_dir);
-        machine::permissions(&mut report, data_dir, &secrets(arguments.config.as_deref()));
+        machine::permissions(&mut report, data_dir);
         machine::clock(&mut report, data_dir);
+    }
+    if let Some(file) = &arguments.config {
+        machine::secrets(&mut report, &config::secret_files(file));
     }
     // Without a file there is nothing that says where the broker is.
     let config = config.filter(|_| arguments.config.is_some());
@@ -121,9 +124,4 @@ fn configuration(report: &mut Report, arguments: &DoctorArguments) -> Option<Gat
             None
         }
     }
-}
-
-/// Files that nobody else should read.
-fn secrets(config: Option<&Path>) -> Vec<PathBuf> {
-    config.map(config::secret_files).unwrap_or_default()
 }
