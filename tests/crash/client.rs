@@ -20,6 +20,8 @@ const RESENT: usize = 12;
 pub(crate) struct Client {
     number: usize,
     port: Port,
+    /// The token it shows, if any.
+    pub(crate) token: Option<String>,
     rng: fastrand::Rng,
     pub(crate) book: Vec<Request>,
     /// Requests without an answer, in the order in which they were first sent.
@@ -60,7 +62,7 @@ impl Client {
     pub(crate) fn new(number: usize, port: Port, seed: u64, book: Vec<Request>) -> Self {
         let rng = fastrand::Rng::with_seed(seed.wrapping_add(number as u64));
         let open = (0..book.len()).collect();
-        Self { number, port, rng, book, open, fresh: Vec::new(), resent: (0, 0) }
+        Self { number, port, token: None, rng, book, open, fresh: Vec::new(), resent: (0, 0) }
     }
 
     /// Resends what is open, then asks new things until the shift is over.
@@ -108,8 +110,18 @@ impl Client {
 
     fn connect(&self, address: &str) -> Option<Line> {
         match self.port {
-            Port::Http => Some(Line::Http(Http::new(&format!("http://{address}")))),
-            Port::WebSocket => Ws::try_connect(address).map(|ws| Line::Ws(Box::new(ws))),
+            Port::Http => {
+                let http = Http::new(&format!("http://{address}"));
+                let token = self.token.as_ref();
+                Some(Line::Http(token.map_or(http.clone(), |token| http.with_token(token))))
+            }
+            Port::WebSocket => {
+                let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+                let headers = bearer.iter().map(|bearer| ("Authorization", bearer.as_str()));
+                let headers: Vec<_> = headers.collect();
+                let ws = Ws::try_connect_with(address, &headers);
+                ws.map(|ws| Line::Ws(Box::new(ws)))
+            }
         }
     }
 

@@ -91,7 +91,7 @@ impl Judge {
         *moved = (moved.0 + change, moved.1 + reserved_change);
         assert!(moved.1 >= 0 && moved.0 >= moved.1, "{entry} leaves {moved:?}");
         self.figures.push(*moved);
-        if entry["kind"] != "expire" {
+        if !["expire", "grant"].iter().any(|unasked| entry["kind"] == *unasked) {
             let id = entry["request_id"].as_str().unwrap().to_owned();
             let group = self.groups.entry(id).or_insert((at, 0));
             group.1 += 1;

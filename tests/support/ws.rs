@@ -59,10 +59,18 @@ impl Ws {
 
     /// Connects to a gateway that may be gone before it has greeted; then there is none.
     pub fn try_connect(address: &str) -> Option<Self> {
+        Self::try_connect_with(address, &[])
+    }
+
+    /// The same with more headers.
+    pub fn try_connect_with(address: &str, headers: &[(&str, &str)]) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
-        let request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
+        let mut request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
+        for (name, value) in headers {
+            request = request.with_header(*name, *value);
+        }
         let (socket, _) = client(request, Steady(stream)).ok()?;
         let mut ws = Self::over(socket);
         ws.receive(Instant::now() + ANSWER_LIMIT).ok().filter(|came| *came)?;
