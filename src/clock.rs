@@ -7,7 +7,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// 2026-01-01 UTC, in milliseconds since 1970.
+const FIRST_RELEASE_MS: i64 = 1_767_225_600_000;
 
 /// A moment, by both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub struct Now {
     pub wall_ms: i64,
     /// Milliseconds of running time.
     pub running_ms: u64,
+    /// Whether the wall clock may be right; see [`is_believable`].
+    pub trusted: bool,
 }
 
 /// Reads both clocks.
@@ -33,13 +39,27 @@ impl Clock {
 
     /// This moment.
     pub fn now(&self) -> Now {
-        Now { wall_ms: wall_ms(), running_ms: self.running_ms_before + self.since_start_ms() }
+        let wall_ms = wall_ms();
+        let running_ms = self.running_ms_before + self.since_start_ms();
+        Now { wall_ms, running_ms, trusted: is_believable(wall_ms) }
     }
 
     /// Milliseconds since this clock was made.
     pub fn since_start_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether a wall clock can be right: not before the first of these programs was made.
+pub fn is_believable(wall_ms: i64) -> bool {
+    wall_ms >= FIRST_RELEASE_MS
+}
+
+/// Whether anybody who sets the clock here says that it is not set yet: systemd-timesyncd keeps a
+/// directory, and a file in there once it has heard from a server since the start.
+pub fn is_unset() -> bool {
+    let timesync = Path::new("/run/systemd/timesync");
+    timesync.is_dir() && !timesync.join("synchronized").exists()
 }
 
 /// Milliseconds since 1970-01-01 UTC by the wall clock; 0 before 1970.

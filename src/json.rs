@@ -19,6 +19,8 @@ pub struct EntryJson<'a> {
     order_id: Option<&'a str>,
     request_id: &'a str,
     at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 impl<'a> EntryJson<'a> {
@@ -34,6 +36,7 @@ impl<'a> EntryJson<'a> {
             order_id: entry.order_id.as_ref().map(OrderId::as_str),
             request_id: entry.request_id.as_str(),
             at: rfc3339(entry.at_ms),
+            clock: (!entry.clock_trusted).then_some("untrusted"),
         }
     }
 }

@@ -161,6 +161,10 @@ impl View {
         let pending = seq.saturating_sub(confirmed.acked_seq);
         let oldest_at_ms = confirmed.oldest_pending_at_ms.filter(|_| pending > 0);
         let waited_ms = oldest_at_ms.map_or(0, |at_ms| wall_ms().saturating_sub(at_ms));
+        // The wall clock may have jumped by decades since; the database cannot have waited longer
+        // than it has been in use.
+        let in_use_ms = i64::try_from(self.clock.now().running_ms).unwrap_or(i64::MAX);
+        let waited_ms = waited_ms.clamp(0, in_use_ms);
         let (state, reason) = match &*self.link.borrow() {
             Link::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
             Link::Offline(reason) => ("offline", Some(reason.clone())),

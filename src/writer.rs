@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::clock::{Now, instant};
+use crate::clock::{self, Now};
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
@@ -103,9 +103,11 @@ impl Intake {
     }
 
     fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
-        self.jobs.try_send(Job::Decide(command, reply_to, instant())).map_err(|error| match error {
-            TrySendError::Full(_) => NotTaken::Full,
-            TrySendError::Disconnected(_) => NotTaken::Stopping,
+        self.jobs.try_send(Job::Decide(command, reply_to, clock::instant())).map_err(|error| {
+            match error {
+                TrySendError::Full(_) => NotTaken::Full,
+                TrySendError::Disconnected(_) => NotTaken::Stopping,
+            }
         })
     }
 
@@ -180,6 +182,8 @@ pub struct Writer {
     /// What the database's position row says.
     saved: Position,
     housekept_ms: u64,
+    /// As it was at the last housekeeping.
+    clock_is_unset: bool,
     complaint: Repeat,
     no_room: Repeat,
     /// The last batch, for its memory.
@@ -275,6 +279,7 @@ impl Writer {
             from_hub,
             saved,
             housekept_ms: 0,
+            clock_is_unset: clock::is_unset(),
             complaint: Repeat::default(),
             no_room: Repeat::default(),
             spare: Changes::default(),
@@ -309,7 +314,7 @@ impl Writer {
         let (nothing, now) = (no_changes(&self.view), self.view.clock.now());
         let stock = self.view.stock();
         self.store.commit(&nothing, Some(self.position(now)), &stock)?;
-        let began = instant();
+        let began = clock::instant();
         self.store.sweep_up(&stock, || began.elapsed() < SWEEP_AT_STOP)
     }
 
@@ -362,7 +367,7 @@ impl Writer {
     }
 
     fn time_decisions(&mut self) {
-        let now = instant();
+        let now = clock::instant();
         let took = self.taken_in.drain(..).map(|at| now.saturating_duration_since(at));
         self.view.metrics.decisions.observe(took);
     }
@@ -383,7 +388,8 @@ impl Writer {
 
     /// Decides a batch and ends due reservations, in one transaction.
     fn write(&mut self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
-        let now = self.view.clock.now();
+        let mut now = self.view.clock.now();
+        now.trusted &= !self.clock_is_unset;
         let ((answers, no_room), changes) = {
             let stock = self.view.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
@@ -409,7 +415,7 @@ impl Writer {
     }
 
     fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
-        let began = instant();
+        let began = clock::instant();
         // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
         self.store.commit(changes, position, &self.view.stock())?;
         self.view.metrics.commits.observe([began.elapsed()]);
@@ -466,6 +472,7 @@ impl Writer {
         let second_passed = now.running_ms >= self.housekept_ms + 1_000;
         if second_passed {
             self.housekept_ms = now.running_ms;
+            self.clock_is_unset = clock::is_unset();
             self.store.hold_room();
         }
         if !(due || second_passed) {

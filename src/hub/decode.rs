@@ -92,7 +92,7 @@ fn taken_json(taken: &Taken) -> Value {
 }
 
 fn entry_json(entry: &Entry) -> Value {
-    json!({
+    let mut told = json!({
         "seq": entry.seq,
         "kind": entry.kind.as_str(),
         "sku": entry.sku.as_str(),
@@ -101,5 +101,9 @@ fn entry_json(entry: &Entry) -> Value {
         "order_id": entry.order_id.as_ref().map(ToString::to_string),
         "request_id": entry.request_id.as_str(),
         "at": rfc3339(entry.at_ms),
-    })
+    });
+    if !entry.clock_trusted {
+        told["clock"] = "untrusted".into();
+    }
+    told
 }

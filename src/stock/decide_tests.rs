@@ -113,9 +113,9 @@ mod properties {
 fn a_reservation_ends_by_running_time_whatever_the_wall_clock_says() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10)]);
-    shop.now = Now { wall_ms: 4_000_000_000_000, running_ms: 9_999 };
+    shop.now = Now { wall_ms: 4_000_000_000_000, running_ms: 9_999, trusted: true };
     assert!(matches!(refusal(&mut shop, deduct("r3", "A", 1)), Refusal::InsufficientStock { .. }));
-    shop.now = Now { wall_ms: 0, running_ms: 10_000 };
+    shop.now = Now { wall_ms: 0, running_ms: 10_000, trusted: true };
     assert!(shop.decide(&[deduct("r4", "A", 5)])[0].as_ref().unwrap().outcome.is_ok());
     let expired = shop.ledger.iter().find(|posted| posted.entry.kind == Kind::Expire).unwrap();
     assert_eq!((expired.entry.request_id.as_str(), expired.entry.reserved_change), ("r2", -5));
@@ -197,7 +197,7 @@ impl Records for Remembered {
 
 impl Default for Shop {
     fn default() -> Self {
-        let now = Now { wall_ms: 1_000, running_ms: 0 };
+        let now = Now { wall_ms: 1_000, running_ms: 0, trusted: true };
         let (stock, records) = (Stock::default(), Remembered::default());
         Self { stock, records, ledger: Vec::new(), now }
     }

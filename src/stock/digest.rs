@@ -36,7 +36,7 @@ pub struct Chain(pub u64);
 
 impl Chain {
     /// The chain with one entry more: xxh3-64 of the chain before it, then the entry's kind (one
-    /// byte), change, reserved change and time, then SKU, order id and request id, each with its
+    /// byte, +64 if its clock was not trusted), change, reserved change and time, then SKU, order id and request id, each with its
     /// length before it (255 for no order id). Numbers are little-endian, lengths one byte.
     #[must_use]
     pub fn with(self, entry: &Entry) -> Self {
@@ -46,7 +46,7 @@ impl Chain {
             rest.split_off_mut(..part.len()).expect("ids are short").copy_from_slice(part);
         };
         put(&self.0.to_le_bytes());
-        put(&[entry.kind.code()]);
+        put(&[entry.code()]);
         for number in [entry.change, entry.reserved_change, entry.at_ms] {
             put(&number.to_le_bytes());
         }
@@ -100,6 +100,7 @@ mod tests {
             order_id: Some(OrderId::parse("o1").unwrap()),
             request_id: RequestId::parse("r1").unwrap(),
             at_ms: 7,
+            clock_trusted: true,
         };
         let others = [
             Entry { kind: Kind::Commit, ..entry.clone() },

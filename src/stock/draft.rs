@@ -233,6 +233,7 @@ impl<'a> Draft<'a> {
                     order_id: order_id.cloned(),
                     request_id: request_id.clone(),
                     at_ms: self.now.wall_ms,
+                    clock_trusted: self.now.trusted,
                 };
                 self.changes.checks.chain = self.changes.checks.chain.with(&entry);
                 self.changes.entries.push(Posted { entry, checks: self.changes.checks });

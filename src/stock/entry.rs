@@ -93,6 +93,28 @@ pub struct Entry {
     pub request_id: RequestId,
     /// When it was decided, in milliseconds since 1970 by the gateway's wall clock.
     pub at_ms: i64,
+    /// Whether that clock may have been right.
+    pub clock_trusted: bool,
+}
+
+/// Added to the kind's number, on disk and on the wire, where the clock was not trusted.
+const UNTRUSTED: u8 = 64;
+
+impl Entry {
+    /// The number that stands for kind and clock, on disk and on the wire.
+    pub fn code(&self) -> u8 {
+        Self::code_of(self.kind, self.clock_trusted)
+    }
+
+    /// See [`Entry::code`].
+    pub fn code_of(kind: Kind, clock_trusted: bool) -> u8 {
+        kind.code() + if clock_trusted { 0 } else { UNTRUSTED }
+    }
+
+    /// Kind, and whether the clock was trusted.
+    pub fn from_code(code: u8) -> Option<(Kind, bool)> {
+        Some((Kind::from_code(code & !UNTRUSTED)?, code & UNTRUSTED == 0))
+    }
 }
 
 /// An entry in its place.

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn take(stock: &mut Stock, update: &Update) -> bool {
-        let mut draft = Draft::new(stock, Now { wall_ms: 0, running_ms: 0 }, 900);
+        let mut draft = Draft::new(stock, Now { wall_ms: 0, running_ms: 0, trusted: true }, 900);
         let taken = draft.take_update(update);
         let changes = draft.finish();
         assert_eq!(changes.is_empty(), !taken);

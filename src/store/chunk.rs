@@ -12,7 +12,7 @@ use uuid::fmt::Hyphenated;
 
 use super::StoreError;
 use crate::stock::{
-    Applied, AppliedLine, Chain, Checks, Digest, Entry, Fact, Fingerprint, IdError, Kind, OrderId,
+    Applied, AppliedLine, Chain, Checks, Digest, Entry, Fact, Fingerprint, IdError, OrderId,
     Posted, Record, RequestId, Seq, Sku,
 };
 
@@ -76,6 +76,7 @@ enum PackedId<'a> {
 /// The entries of one decision.
 #[derive(Serialize, Deserialize)]
 struct Entered<'a> {
+    /// See [`Entry::code`].
     kind: u8,
     #[serde(borrow)]
     order_id: Option<&'a str>,
@@ -171,7 +172,7 @@ fn entered<'a>(
     });
     let first = &entries.first().expect("a decision that enters nothing is packed otherwise").entry;
     Entered {
-        kind: first.kind.code(),
+        kind: first.code(),
         order_id: first.order_id.as_ref().map(OrderId::as_str),
         after_base_ms: first.at_ms.wrapping_sub(base_ms),
         moves: moves.collect(),
@@ -294,13 +295,14 @@ impl Reader {
     fn take(&mut self, packed: Packed<'_>) -> Option<()> {
         let (request_id, record, entries) = match packed {
             Packed::Applied { request_id, fingerprint, expires_at_ms, entered } => {
+                let (kind, _) = Entry::from_code(entered.kind)?;
                 let request_id = request_id.unpack().ok()?;
                 let lines = self.enter(&request_id, &entered)?;
                 let entries = lines.len();
                 let applied = Applied { seq: self.seq, lines, expires_at_ms };
                 let record = Record {
                     fingerprint,
-                    kind: Kind::from_code(entered.kind)?,
+                    kind,
                     order_id: order_id(&entered)?,
                     outcome: Ok(applied),
                     undone: Vec::new(),
@@ -322,7 +324,7 @@ impl Reader {
     }
 
     fn enter(&mut self, request_id: &RequestId, entered: &Entered<'_>) -> Option<Vec<AppliedLine>> {
-        let kind = Kind::from_code(entered.kind)?;
+        let (kind, clock_trusted) = Entry::from_code(entered.kind)?;
         let order_id = order_id(entered)?;
         let at_ms = self.base_ms.wrapping_add(entered.after_base_ms);
         let mut lines = Vec::with_capacity(entered.moves.len());
@@ -341,6 +343,7 @@ impl Reader {
                 order_id: order_id.clone(),
                 request_id: request_id.clone(),
                 at_ms,
+                clock_trusted,
             };
             self.checks.digest = self.checks.digest.moved(&sku, before, after);
             self.checks.chain = self.checks.chain.with(&entry);

@@ -359,7 +359,7 @@ impl Shop {
     }
 
     fn empty_draft(&self) -> Draft<'_> {
-        Draft::new(&self.stock, Now { wall_ms: 0, running_ms: 0 }, 900)
+        Draft::new(&self.stock, Now { wall_ms: 0, running_ms: 0, trusted: true }, 900)
     }
 
     fn draft(&self, name: &str, action: Action) -> Changes {

@@ -8,7 +8,8 @@
 //! the columns, one behind the other:
 //! groups    varint: how many runs of entries with the same kind, order id, request id and time
 //! sizes     varint a group: its entries
-//! kinds     byte a group: kind, +16 if there is an order id, +32 if its amounts are odd ones
+//! kinds     byte a group: kind, +16 if there is an order id, +32 if its amounts are odd ones, +64 if
+//!           the clock was not trusted
 //! times     signed a group: milliseconds since the group before (since 1970 at the first)
 //! orders    texts: the order id of each group that has one
 //! requests  texts: the request id of each group
@@ -115,7 +116,7 @@ fn columns(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn alike(one: &Entry, next: &Entry) -> bool {
-    one.kind == next.kind
+    one.code() == next.code()
         && one.at_ms == next.at_ms
         && one.request_id == next.request_id
         && one.order_id == next.order_id
@@ -141,7 +142,7 @@ impl<'a> Group<'a> {
         let head = self.head();
         let has_order = if head.order_id.is_some() { HAS_ORDER } else { 0 };
         let odd = if self.odd { ODD } else { 0 };
-        head.kind.code() + has_order + odd
+        head.code() + has_order + odd
     }
 
     fn put_amounts(&self, out: &mut Vec<u8>) {
@@ -210,6 +211,7 @@ fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a str, Option
 struct GroupRead {
     size: usize,
     kind: Kind,
+    clock_trusted: bool,
     odd: bool,
     at_ms: i64,
     order_id: Option<OrderId>,
@@ -257,6 +259,7 @@ impl GroupRead {
             order_id: self.order_id.clone(),
             request_id: self.request_id.clone(),
             at_ms: self.at_ms,
+            clock_trusted: self.clock_trusted,
         })
     }
 }
@@ -274,10 +277,13 @@ impl Reader<'_> {
         let same = orders.iter().map(|order| order.as_ref().map(OrderId::as_str));
         let requests = self.texts(same, RequestId::parse)?;
         let group = |at: usize| {
-            let kind = Kind::from_code(flags[at] & !(HAS_ORDER | ODD));
+            let code = Entry::from_code(flags[at] & !(HAS_ORDER | ODD));
+            let (kind, clock_trusted) =
+                code.ok_or(FrameError::Body("an entry is of an unknown kind"))?;
             Ok(GroupRead {
                 size: sizes[at],
-                kind: kind.ok_or(FrameError::Body("an entry is of an unknown kind"))?,
+                kind,
+                clock_trusted,
                 odd: flags[at] & ODD != 0,
                 at_ms: times[at],
                 order_id: orders[at].clone(),

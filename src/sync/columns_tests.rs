@@ -204,6 +204,7 @@ fn entry(seq: Seq) -> Entry {
         order_id: Some(OrderId::parse("536365").unwrap()),
         request_id: RequestId::parse(&format!("536365:{seq}")).unwrap(),
         at_ms: 1_291_191_960_000 + 700 * seq.cast_signed(),
+        clock_trusted: true,
     }
 }
 
@@ -223,6 +224,7 @@ fn largest(seq: Seq) -> Entry {
         order_id: Some(OrderId::parse(&letters(2, ID_BYTES_MAX)).unwrap()),
         request_id: RequestId::parse(&letters(3, REQUEST_ID_BYTES_MAX)).unwrap(),
         at_ms: if even { i64::MIN / 3 } else { i64::MAX / 3 },
+        clock_trusted: true,
     }
 }
 
@@ -258,6 +260,7 @@ fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
                     order_id: order_id.clone(),
                     request_id: request_id.clone(),
                     at_ms,
+                    clock_trusted: true,
                 });
             }
         }

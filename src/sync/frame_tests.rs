@@ -190,6 +190,7 @@ pub(super) fn entry(seq: Seq, sku: &str) -> Entry {
         order_id: Some(OrderId::parse("536365").unwrap()),
         request_id: RequestId::parse("536365:1").unwrap(),
         at_ms: 1_291_191_960_123,
+        clock_trusted: true,
     }
 }
 

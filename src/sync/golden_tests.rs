@@ -133,6 +133,7 @@ fn vectors() -> Vec<Vector> {
         ("entries-kinds", kinds()),
         ("entries-one", one()),
         ("entries-odd", odd()),
+        ("entries-clock", without_clock()),
         ("entries-uuids", uuids()),
         ("entries-steps", steps()),
         ("entries-texts", texts()),
@@ -211,6 +212,13 @@ fn one() -> Vec<Entry> {
         at_ms: 0,
         ..fact(1, Kind::Restock, "x", (1, 0), ("", "r"))
     }]
+}
+
+/// From a start in 1970, then with a clock that was put right.
+fn without_clock() -> Vec<Entry> {
+    let first = fact(1, Kind::Restock, "A", (5, 0), ("", "in-1"));
+    let early = Entry { at_ms: 61_000, clock_trusted: false, ..first };
+    vec![early, fact(2, Kind::Deduct, "A", (-2, 0), ("o-1", "r-1"))]
 }
 
 /// Amounts that no gateway makes, at the ends of what can be read, and times likewise.
@@ -350,7 +358,7 @@ fn simplest(entries: &Entries) -> Vec<u8> {
     skus.dedup();
     let place = |entry: &Entry| skus.iter().position(|sku| *sku == entry.sku.as_str()).unwrap();
     let places = entries.iter().map(|entry| i64::try_from(place(entry)).unwrap());
-    let flags = |entry: &Entry| entry.kind.code() + 32 + if order(&entry) { 16 } else { 0 };
+    let flags = |entry: &Entry| entry.code() + 32 + if order(&entry) { 16 } else { 0 };
     let columns = [
         vec![0],
         unsigned(entries.len()),

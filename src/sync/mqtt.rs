@@ -15,6 +15,7 @@ use rumqttc::{
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
 use crate::limits::{MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
 
@@ -139,7 +140,10 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
             format!("the broker {broker} does not answer in time")
         }
-        ConnectionError::Tls(error) => format!("TLS with the broker {broker} fails: {error}"),
+        ConnectionError::Tls(error) => {
+            let hint = clock_hint(&error.to_string(), wall_ms());
+            format!("TLS with the broker {broker} fails: {error}{hint}")
+        }
         ConnectionError::Io(error) => format!("the broker {broker} cannot be reached: {error}"),
         other @ (ConnectionError::MqttState(_)
         | ConnectionError::NotConnAck(_)
@@ -147,6 +151,22 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
             format!("the connection to the broker {broker} broke: {other}")
         }
     }
+}
+
+/// What to say beside a TLS error that comes from a clock.
+fn clock_hint(error: &str, wall_ms: i64) -> String {
+    let says = rfc3339(wall_ms);
+    if error.contains("not valid yet") || error.contains("NotValidYet") {
+        return format!(
+            "; the clock here says {says}, before the certificate begins: set the clock"
+        );
+    }
+    if error.contains("expired") || error.contains("Expired") {
+        return format!(
+            "; the clock here says {says}: if that is wrong, set the clock, else renew the broker's certificate"
+        );
+    }
+    String::new()
 }
 
 /// Waits between attempts: random up to a bound that doubles, so that a site full of gateways

@@ -112,6 +112,7 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
         order_id: None,
         request_id: RequestId::parse("r").unwrap(),
         at_ms: 0,
+        clock_trusted: true,
     };
     let entries = (first..=last).map(entry).collect();
     Frame::Entries(Entries {

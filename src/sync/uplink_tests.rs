@@ -564,6 +564,7 @@ fn entries(first: Seq, last: Seq, taken: Taken) -> Frame {
         order_id: None,
         request_id: RequestId::parse("r").unwrap(),
         at_ms: 0,
+        clock_trusted: true,
     };
     let entries = (first..=last).map(entry).collect();
     Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), taken, entries })

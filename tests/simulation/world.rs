@@ -147,7 +147,7 @@ impl World {
         let gateway = &self.gateways[gateway];
         let memory = gateway.holders[holder].memory.as_ref();
         let running_ms = memory.map_or(0, |memory| memory.running_ms(self.now_ms));
-        Now { wall_ms: WALL_MS + self.now_ms as i64 + gateway.wall_ms, running_ms }
+        Now { wall_ms: WALL_MS + self.now_ms as i64 + gateway.wall_ms, running_ms, trusted: true }
     }
 
     /// A gateway's writer or its conversation does one step.

@@ -45,5 +45,6 @@ fn restock(seq: u64, sku: Sku, change: i64) -> Entry {
         order_id: None,
         request_id: RequestId::parse("forged").unwrap(),
         at_ms: 1_769_847_960_123,
+        clock_trusted: true,
     }
 }

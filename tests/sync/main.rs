@@ -11,6 +11,7 @@ mod support;
 mod access;
 mod barcodes;
 mod brokers;
+mod clock;
 mod decode;
 mod descriptions;
 mod doctor;

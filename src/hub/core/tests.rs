@@ -585,6 +585,7 @@ impl Ledger {
             order_id: None,
             request_id,
             at_ms: 0,
+            clock_trusted: true,
         };
         self.checks.chain = self.checks.chain.with(&entry);
         self.entries.push(entry);

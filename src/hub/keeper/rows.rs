@@ -4,9 +4,7 @@ use uuid::Uuid;
 
 use super::db::{Columns, Row, Value, packed};
 use crate::hub::core::{Book, Issued};
-use crate::stock::{
-    Chain, Checks, Digest, Direction, Entry, Kind, OrderId, RequestId, Sku, Transfer,
-};
+use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
 use crate::store::StoreError;
 use crate::sync::receiver::Cursor;
 use crate::sync::topic::Topic;
@@ -22,8 +20,9 @@ pub(in crate::hub) fn read_entry(row: Row) -> Result<Entry, StoreError> {
     let mut row = Columns::of(row);
     let seq = row.number()?;
     let code = row.int()?;
-    let kind = u8::try_from(code).ok().and_then(Kind::from_code);
-    let kind = kind.ok_or_else(|| StoreError::Damaged(format!("entry {seq} has kind {code}")))?;
+    let known = u8::try_from(code).ok().and_then(Entry::from_code);
+    let (kind, clock_trusted) =
+        known.ok_or_else(|| StoreError::Damaged(format!("entry {seq} has kind {code}")))?;
     let sku = row.id(Sku::parse)?;
     let (change, reserved_change) = (row.int()?, row.int()?);
     let order_id = row.text_or_null()?;
@@ -39,6 +38,7 @@ pub(in crate::hub) fn read_entry(row: Row) -> Result<Entry, StoreError> {
         order_id: order_id.transpose()?,
         request_id: row.id(RequestId::parse)?,
         at_ms: row.int()?,
+        clock_trusted,
     })
 }
 
@@ -46,7 +46,7 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [Value; 9] {
     [
         Value::Int(book),
         Value::number(entry.seq),
-        Value::Int(i64::from(entry.kind.code())),
+        Value::Int(i64::from(entry.code())),
         Value::text(entry.sku.as_str()),
         Value::Int(entry.change),
         Value::Int(entry.reserved_change),

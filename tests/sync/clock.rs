@@ -1,0 +1,174 @@
+//! Clocks that are wrong, and that jump: what is decided by them (nothing), and what is said of
+//! them. By libfaketime, on the program as cargo has built it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::pair::{Pair, until_reason};
+use crate::support::bodies::{one, with};
+use crate::support::broker::{Broker, section};
+use crate::support::certificates::Authority;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::patience::until;
+use crate::support::process::{free_port, run_to_end};
+use crate::support::program::Program;
+use crate::support::terminal::{Terminal, number};
+
+/// A wall clock that can be set while a program runs; the monotonic one is the real one.
+struct Wall {
+    dir: TempDir,
+}
+
+impl Wall {
+    /// `offset` as libfaketime has it: `-56y`.
+    fn showing(offset: &str) -> Self {
+        let wall = Self { dir: TempDir::new().unwrap() };
+        wall.set(offset);
+        wall
+    }
+
+    fn set(&self, offset: &str) {
+        // Replaced at once: the program must not read half of it.
+        let new = self.dir.path().join("new");
+        fs::write(&new, format!("{offset}\n")).unwrap();
+        fs::rename(new, self.file()).unwrap();
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("offset")
+    }
+
+    fn give_to(&self, gateway: &mut Gateway) {
+        for (name, value) in [
+            ("LD_PRELOAD", library().as_str()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file().to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ] {
+            gateway.set_env(name, value);
+        }
+    }
+}
+
+/// Where libfaketime is, as its own command says.
+fn library() -> String {
+    let mut command = Command::new("faketime");
+    let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    said.stdout.trim().to_owned()
+}
+
+/// The static files take no library.
+fn program() -> Program {
+    Program::at(Path::new(env!("CARGO_BIN_EXE_stockgate")))
+}
+
+fn pair_with(wall: &Wall) -> Pair {
+    let broker = Broker::start();
+    let hub = Hub::start(&broker);
+    let mut gateway = Gateway::prepare_with(program(), &broker.section());
+    wall.give_to(&mut gateway);
+    gateway.launch();
+    Pair { gateway, hub, broker }
+}
+
+#[test]
+fn a_start_in_1970_is_told_and_the_late_right_time_disturbs_nothing() {
+    let wall = Wall::showing("-56y");
+    let mut pair = pair_with(&wall);
+    let mut http = pair.gateway.http();
+    http.ok("restock", one("in", "A", 10));
+    http.ok("reserve", with(one("held", "A", 3), "ttl_s", 600));
+    pair.broker.kill9();
+    http.ok("deduct", one("early", "A", 1));
+
+    wall.set("+0");
+    http.ok("deduct", one("late", "A", 2));
+    assert!(number(&pair.gateway.sync(), "oldest_pending_s") < 600, "{}", pair.gateway.sync());
+    assert_eq!(http.figures("A"), (7, 3), "the reservation has not ended");
+    pair.gateway.restart();
+    assert_eq!(pair.gateway.http().figures("A"), (7, 3), "nor by a restart");
+    pair.broker.launch();
+
+    pair.assert_in_step();
+    let told: Vec<_> = pair.gateway.http().ledger().iter().map(|it| it["clock"].clone()).collect();
+    let untrusted = json!("untrusted");
+    assert_eq!(told[..3], [untrusted.clone(), untrusted.clone(), untrusted]);
+    assert!(told[3].is_null(), "the right time is not worth a word: {told:?}");
+}
+
+#[test]
+fn reservations_end_by_running_time_however_the_clock_jumps() {
+    for offset in ["+13y", "-9y"] {
+        let wall = Wall::showing("+0");
+        let pair = pair_with(&wall);
+        let mut http = pair.gateway.http();
+        http.ok("restock", one("in", "A", 10));
+        http.ok("reserve", with(one("short", "A", 3), "ttl_s", 4));
+        http.ok("reserve", with(one("long", "A", 2), "ttl_s", 600));
+        wall.set(offset);
+        assert_eq!(http.figures("A"), (10, 5), "{offset}");
+        until("the short one ends", || http.figures("A") == (10, 2));
+        wall.set("+0");
+        http.ok("deduct", one("back", "A", 1));
+        pair.assert_in_step();
+        let seqs: Vec<_> = http.ledger().iter().map(|entry| number(entry, "seq")).collect();
+        assert_eq!(seqs, [1, 2, 3, 4, 5], "{offset}: order is by sequence");
+    }
+}
+
+#[test]
+fn a_reservation_lives_on_over_a_restart_without_a_clock() {
+    let wall = Wall::showing("+0");
+    let mut pair = pair_with(&wall);
+    let mut http = pair.gateway.http();
+    http.ok("restock", one("in", "A", 10));
+    http.ok("reserve", with(one("held", "A", 3), "ttl_s", 8));
+    pair.gateway.kill9();
+    wall.set("-56y");
+    pair.gateway.launch();
+    assert_eq!(http.figures("A"), (10, 3));
+    until("it ends by running time", || http.figures("A") == (10, 0));
+    pair.assert_in_step();
+}
+
+#[test]
+fn a_gateway_works_in_2039() {
+    let wall = Wall::showing("+13y");
+    let mut pair = pair_with(&wall);
+    pair.gateway.http().ok("restock", one("in", "A", 10));
+    pair.gateway.restart();
+    pair.gateway.http().ok("deduct", one("out", "A", 1));
+    pair.assert_in_step();
+}
+
+#[test]
+fn tls_that_fails_for_the_clock_says_so() {
+    let authority = Authority::new();
+    let server = authority.sign("broker", "IP:127.0.0.1");
+    let port = free_port();
+    let extra = format!(
+        "allow_anonymous true\nlistener {port} 127.0.0.1\ncertfile {}\nkeyfile {}\n",
+        server.certificate.display(),
+        server.key.display()
+    );
+    let _broker = Broker::start_with(&extra);
+    let ca = authority.file();
+    let mqtt = section(&format!("mqtts://127.0.0.1:{port}"), &[("ca_file", ca.to_str().unwrap())]);
+    for (offset, words) in [
+        ("-56y", "before the certificate begins: set the clock"),
+        ("+13y", "if that is wrong, set the clock"),
+    ] {
+        let wall = Wall::showing(offset);
+        let mut gateway = Gateway::prepare_with(program(), &mqtt);
+        wall.give_to(&mut gateway);
+        gateway.launch();
+        until_reason(&gateway, words);
+        assert!(gateway.log().contains(words), "the log names it too");
+    }
+}
