@@ -474,6 +474,7 @@ impl Writer {
             self.housekept_ms = now.running_ms;
             self.clock_is_unset = clock::is_unset();
             self.store.hold_room();
+            self.store.note(self.view.stock().seq());
         }
         if !(due || second_passed) {
             return;

@@ -6,6 +6,7 @@ pub(crate) mod csv_file;
 mod doctor;
 mod look;
 pub(crate) mod replay;
+mod restore;
 mod watch;
 
 use std::path::PathBuf;
@@ -100,6 +101,14 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
+    /// Put a new database in the place of one that is lost or damaged
+    Restore {
+        #[command(flatten)]
+        source: restore::RestoreSource,
+        /// The gateway's data directory; the gateway must not run
+        #[arg(long)]
+        data_dir: PathBuf,
+    },
     /// Say what is wrong with database, machine and links, and what to do
     Doctor(doctor::DoctorArguments),
 }
@@ -121,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Watch(arguments) => with_runtime("warn", watch::run(arguments)),
         Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
         Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
+        Command::Restore { source, data_dir } => ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }

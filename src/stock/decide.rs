@@ -44,6 +44,12 @@ pub enum Undecided {
     },
     /// As many reservations are open as fit in memory.
     ReservationsFull,
+    /// What is remembered of it, or of the request that it names, cannot be read: whether it has
+    /// been decided is not known.
+    MemoryLost {
+        /// What keeps it from being read.
+        why: String,
+    },
 }
 
 /// What a command does.
@@ -96,11 +102,24 @@ impl<E> From<Undecided> for No<E> {
 }
 
 impl Draft<'_> {
-    /// Decides one command and takes its effect into the draft.
+    /// Decides one command and takes its effect into the draft. One whose record is damaged is
+    /// left undecided: it might be done a second time.
     ///
     /// # Errors
     /// If the records cannot be read; then the draft is to be dropped.
     pub fn decide<R: Records>(
+        &mut self,
+        command: &Command,
+        records: &R,
+    ) -> Result<Answer, R::Error> {
+        // Records are read before anything is changed, but for those that `close` can do without.
+        self.decide_by(command, records).or_else(|error| match R::is_lost(&error) {
+            Some(why) => Ok(Err(Undecided::MemoryLost { why })),
+            None => Err(error),
+        })
+    }
+
+    fn decide_by<R: Records>(
         &mut self,
         command: &Command,
         records: &R,

@@ -173,16 +173,22 @@ impl<'a> Draft<'a> {
         self.holds.insert(id, Some(hold));
     }
 
-    /// Closes a reservation and notes in its record how.
+    /// Closes a reservation and notes in its record how. Of a record that is damaged nothing is
+    /// needed: whoever names it again is left undecided.
     pub(super) fn close<R: Records>(
         &mut self,
         id: &RequestId,
         closed: Closed,
         records: &R,
     ) -> Result<(), R::Error> {
-        if let Some(mut record) = self.record(id, records)? {
-            record.closed = Some(closed);
-            self.remember(id.clone(), record, 0);
+        match self.record(id, records) {
+            Ok(Some(mut record)) => {
+                record.closed = Some(closed);
+                self.remember(id.clone(), record, 0);
+            }
+            Ok(None) => {}
+            Err(error) if R::is_lost(&error).is_some() => {}
+            Err(error) => return Err(error),
         }
         self.holds_opened -= 1;
         self.holds.insert(id.clone(), None);

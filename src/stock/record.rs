@@ -136,4 +136,10 @@ pub trait Records {
     /// # Errors
     /// Whatever keeps the records from being read.
     fn find(&self, id: &RequestId) -> Result<Option<Record>, Self::Error>;
+
+    /// Whether only what is remembered of this one request is damaged; in words, why. Other
+    /// requests can then be decided.
+    fn is_lost(_error: &Self::Error) -> Option<String> {
+        None
+    }
 }

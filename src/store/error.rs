@@ -1,6 +1,6 @@
 //! What can go wrong with the database, in words that say what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
@@ -59,8 +59,42 @@ pub enum StoreError {
         configured: String,
     },
     /// What is stored contradicts itself.
-    #[error("the database is damaged: {0}; keep the file, run `stockgate doctor`")]
+    #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The same, with where and what to do.
+    #[error(
+        "the database {path} is damaged: {why}; keep it, stop the gateway, and bring it back with `stockgate restore --from-damaged --data-dir {}`, or with --from and a backup",
+        directory(path)
+    )]
+    Broken {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There was a database here.
+    #[error(
+        "the database {path} is gone: here was epoch {epoch}, with entries up to {seq}; nothing was made in its place. Put it back, or bring back a backup with `stockgate restore --from FILE --data-dir {}`, or begin with an empty one on purpose with --empty",
+        directory(path)
+    )]
+    Gone {
+        /// Where it should be.
+        path: PathBuf,
+        /// Which it was.
+        epoch: uuid::Uuid,
+        /// How far its ledger went, at least.
+        seq: u64,
+    },
+    /// The disk fails, or can only be read.
+    #[error(
+        "database: {source}; the filesystem of {path} fails or can only be read: the kernel's log (`dmesg`) says why"
+    )]
+    Failing {
+        /// The data directory.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// The disk is full.
     #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", Told(*.free))]
     Full {
@@ -91,6 +125,11 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+/// Where a database is, as commands are told it.
+fn directory(database: &Path) -> std::path::Display<'_> {
+    database.parent().unwrap_or(database).display()
+}
+
 /// A number, or that it is not known.
 struct Told(Option<u64>);
 
@@ -118,6 +157,39 @@ impl StoreError {
         matches!(self, Self::Full { .. })
             || matches!(self, Self::Sqlite(source) if says_full(source))
     }
+}
+
+impl StoreError {
+    /// Whether what is stored is damaged, rather than out of reach.
+    pub fn is_damage(&self) -> bool {
+        let says_damaged = |error: &rusqlite::Error| {
+            let code = error.sqlite_error_code();
+            matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        };
+        matches!(self, Self::Damaged(_) | Self::Broken { .. })
+            || matches!(self, Self::Sqlite(error) if says_damaged(error))
+    }
+}
+
+impl StoreError {
+    /// A damage, with the database that has it.
+    pub(super) fn at(self, path: PathBuf) -> Self {
+        if let Self::Damaged(why) = self {
+            return Self::Broken { path, why };
+        }
+        if let Self::Sqlite(source) = self {
+            return Self::Broken { path, why: source.to_string() };
+        }
+        self
+    }
+}
+
+/// Whether it is the disk that fails.
+pub(super) fn says_failing(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    )
 }
 
 /// Whether it is the room that is missing.

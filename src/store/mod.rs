@@ -7,8 +7,10 @@ mod catalogue;
 mod chunk;
 mod error;
 mod ledger;
+mod note;
 mod requests;
 mod reserve;
+mod restore;
 mod retention;
 mod schema;
 mod seen;
@@ -26,10 +28,13 @@ use uuid::Uuid;
 pub use self::catalogue::{listing, sku_of_barcode};
 pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
+use self::ledger::row_from;
 pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
+use self::note::Note;
 use self::requests::Memory;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes};
+pub use self::restore::{Restored, Source, begin_empty, restore};
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
@@ -46,6 +51,8 @@ pub struct Store {
     memory: Memory,
     sweep: Sweep,
     reserve: Reserve,
+    note: Note,
+    epoch: Uuid,
     /// Held as long as the store lives, so that no other process opens it for writing.
     _lock: File,
 }
@@ -77,19 +84,43 @@ impl Store {
     /// If the directory is in use or unusable, or the database is another's or damaged.
     pub fn open(data_dir: &Path, site: &str, gateway: &str) -> Result<(Self, Opened), StoreError> {
         let lock = lock(data_dir)?;
-        let mut reserve = Reserve::find(data_dir);
-        let db = match prepare(data_dir) {
-            Err(error) if error.is_full() && reserve.give_up() => prepare(data_dir),
+        let reserve = Reserve::find(data_dir);
+        Self::open_locked(data_dir, (site, gateway), lock, reserve)
+    }
+
+    fn open_locked(
+        data_dir: &Path,
+        name: (&str, &str),
+        lock: File,
+        mut reserve: Reserve,
+    ) -> Result<(Self, Opened), StoreError> {
+        let mut note = Note::find(data_dir);
+        let prepared = match prepare(data_dir, &note) {
+            Err(error) if error.is_full() && reserve.give_up() => prepare(data_dir, &note),
             prepared => prepared,
         };
-        let db = db.map_err(|error| reserve.explain(error))?;
-        let (origin, position) = claim(&db, site, gateway)?;
-        let stock = load_stock(&db)?;
-        let memory = Memory::load(&db, seed(&db)?)?;
-        let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
-        let mut store = Self { db, memory, sweep, reserve, _lock: lock };
+        let loaded = prepared.and_then(|(db, is_new_version)| {
+            let (origin, position) = claim(&db, name.0, name.1)?;
+            let stock = load_stock(&db)?;
+            note.check_seq(&origin, stock.seq())?;
+            let memory = Memory::load(&db, seed(&db)?)?;
+            let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
+            if !is_new_version {
+                schema::forget_copies(data_dir);
+            }
+            Ok((db, memory, sweep, Opened { origin, stock, position }))
+        });
+        let (db, memory, sweep, opened) = loaded.map_err(|error| reserve.explain(error))?;
+        let epoch = opened.origin.epoch;
+        note.write(epoch, opened.stock.seq());
+        let mut store = Self { db, memory, sweep, reserve, note, epoch, _lock: lock };
         store.hold_room();
-        Ok((store, Opened { origin, stock, position }))
+        Ok((store, opened))
+    }
+
+    /// Notes beside the database how far the ledger has come.
+    pub fn note(&mut self, seq: Seq) {
+        self.note.write(self.epoch, seq);
     }
 
     /// Puts a batch that was decided on this stock on disk: when this returns, it survives a
@@ -178,12 +209,20 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Opens the database and brings its tables up to date.
-fn prepare(data_dir: &Path) -> Result<Connection, StoreError> {
-    let mut db = Connection::open(data_dir.join(DATABASE_FILE))?;
+/// Opens the database and brings its tables up to date; returns whether there was need for that.
+fn prepare(data_dir: &Path, note: &Note) -> Result<(Connection, bool), StoreError> {
+    let path = data_dir.join(DATABASE_FILE);
+    if !path.exists() {
+        note.check_new(&path)?;
+    }
+    let mut db = Connection::open(&path)?;
+    // Looked at first: what is not ours, or newer, is left as it is.
+    if schema::check_ours(&db, schema::newest())? == 0 {
+        note.check_new(&path)?;
+    }
     configure(&db)?;
-    schema::migrate(&mut db)?;
-    Ok(db)
+    let is_new_version = schema::migrate(&mut db, data_dir)?;
+    Ok((db, is_new_version))
 }
 
 fn configure(db: &Connection) -> Result<(), StoreError> {
@@ -209,15 +248,22 @@ fn configure(db: &Connection) -> Result<(), StoreError> {
 /// # Errors
 /// If there is none, or it is not a gateway's.
 pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
-    let path = data_dir.join(DATABASE_FILE);
+    open_file_read_only(&data_dir.join(DATABASE_FILE))
+}
+
+/// The same, whatever the file is called.
+///
+/// # Errors
+/// As [`open_read_only`].
+pub fn open_file_read_only(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
-        return Err(StoreError::Missing(path));
+        return Err(StoreError::Missing(path.into()));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(&path, flags)?;
+    let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(DATABASE_WAIT)?;
     match schema::check_ours(&db, schema::newest())? {
-        0 => Err(StoreError::Missing(path)),
+        0 => Err(StoreError::Missing(path.into())),
         _ => Ok(db),
     }
 }
@@ -318,7 +364,7 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
 fn check_beginning(db: &Connection) -> Result<(), StoreError> {
     let sql = "SELECT pruned_seq FROM gateway";
     let pruned_seq = db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0);
-    match ledger::row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
+    match row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
         begins if begins == pruned_seq => Ok(()),
         begins => Err(StoreError::Damaged(format!(
             "the ledger should begin behind entry {pruned_seq}, but begins behind entry {begins}"

@@ -35,6 +35,10 @@ impl Records for Store {
         }
         Ok(None)
     }
+
+    fn is_lost(error: &StoreError) -> Option<String> {
+        error.is_damage().then(|| error.to_string())
+    }
 }
 
 impl Memory {

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use super::error::says_full;
-use super::{Store, StoreError};
+use super::error::{says_failing, says_full};
+use super::{DATABASE_FILE, Store, StoreError};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 
 /// The file's name within the data directory.
@@ -67,11 +67,18 @@ impl Reserve {
 
     /// See [`Store::explain`].
     pub(super) fn explain(&self, error: StoreError) -> StoreError {
-        let StoreError::Sqlite(source) = error else { return error };
-        if !says_full(&source) {
-            return StoreError::Sqlite(source);
+        let path = self.data_dir.clone();
+        if error.is_damage() {
+            return error.at(path.join(DATABASE_FILE));
         }
-        StoreError::Full { path: self.data_dir.clone(), free: self.free_bytes(), source }
+        let StoreError::Sqlite(source) = error else { return error };
+        if says_full(&source) {
+            return StoreError::Full { path, free: self.free_bytes(), source };
+        }
+        if says_failing(&source) {
+            return StoreError::Failing { path, source };
+        }
+        StoreError::Sqlite(source)
     }
 
     /// A file with a hole would hold nothing back.

@@ -1,5 +1,8 @@
 //! The tables, as numbered steps; the number of the last one done is kept in the file.
 
+use std::fs::{self, File};
+use std::path::Path;
+
 use rusqlite::Connection;
 
 use super::StoreError;
@@ -84,15 +87,48 @@ const STEPS: [&str; 2] = [
 ",
 ];
 
+/// What the copy of an older version is called, before its number.
+const COPY: &str = "stockgate.db.version-";
+
 /// The version that knows transfers and the catalogue.
 const CATALOGUE: i32 = 3;
 
 /// The version before the first step; what has it came before the first release.
 const OLDEST: i32 = 1;
 
-/// Brings the database to the newest version, each step in a transaction of its own.
-pub(super) fn migrate(db: &mut Connection) -> Result<(), StoreError> {
-    take_steps(db, &STEPS)
+/// Brings the database to the newest version, each step in a transaction of its own; returns
+/// whether an older one was there. That one is copied before, and the copy is kept until the new
+/// version has been started again: should it not work, the program before it still has its own.
+pub(super) fn migrate(db: &mut Connection, data_dir: &Path) -> Result<bool, StoreError> {
+    let version = check_ours(db, newest())?;
+    let is_older = (1..newest()).contains(&version);
+    if is_older {
+        copy(db, &data_dir.join(format!("{COPY}{version}")))?;
+    }
+    take_steps(db, &STEPS)?;
+    Ok(is_older)
+}
+
+fn copy(db: &Connection, to: &Path) -> Result<(), StoreError> {
+    let directory = |source| StoreError::Directory { path: to.into(), source };
+    // A part of a copy is none: it gets its name when it is whole.
+    let unfinished = to.with_added_extension("unfinished");
+    let _ = fs::remove_file(&unfinished);
+    db.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(directory)?;
+    fs::rename(&unfinished, to).map_err(directory)?;
+    tracing::info!(copy = %to.display(), "the database is brought to a new version; a copy of it as it was is kept");
+    Ok(())
+}
+
+/// Removes what was kept of older versions: the newest has proved itself.
+pub(super) fn forget_copies(data_dir: &Path) {
+    for version in OLDEST..newest() {
+        let copy = data_dir.join(format!("{COPY}{version}"));
+        if fs::remove_file(&copy).is_ok() {
+            tracing::info!(copy = %copy.display(), "the copy of the database's older version is no longer needed");
+        }
+    }
 }
 
 fn take_steps(db: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@ use tempfile::TempDir;
 use crate::clock::Now;
 use crate::stock::{
     Action, Changes, Command, Direction, Draft, Kind, Line, Listing, Quantity, RequestId, Seq, Sku,
-    Stock, Taken, Taking, Transfer, Update,
+    Stock, Taken, Taking, Transfer, Undecided, Update,
 };
 use crate::store::{
     DATABASE_FILE, Position, Store, StoreError, listing, read_ledger, sku_of_barcode,
@@ -54,7 +54,7 @@ fn a_file_that_is_no_database_of_ours_is_left_untouched() {
     }
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join(DATABASE_FILE), "not SQLite at all, by far").unwrap();
-    assert!(matches!(open(&directory), Err(StoreError::Sqlite(_))));
+    assert!(matches!(open(&directory), Err(StoreError::Broken { .. })));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn stock_that_does_not_match_the_ledger_is_not_served() {
     let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
     db.execute("INSERT OR REPLACE INTO stock VALUES ('A', 6, 0, 2)", []).unwrap();
     drop(db);
-    assert!(matches!(open(&directory), Err(StoreError::Damaged(_))));
+    assert!(matches!(open(&directory), Err(StoreError::Broken { .. })));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn reservations_that_do_not_add_up_are_found_at_the_start() {
     let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
     db.execute("DELETE FROM hold", []).unwrap();
     drop(db);
-    assert!(matches!(open(&directory), Err(StoreError::Damaged(_))));
+    assert!(matches!(open(&directory), Err(StoreError::Broken { .. })));
 }
 
 #[test]
@@ -281,10 +281,58 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     let mut shop = Shop { directory, store, stock: opened.stock };
     assert_eq!(shop.stock.item("A").unwrap().on_hand, 5);
     assert!(shop.find("r1"));
+    let copy = shop.directory.path().join("stockgate.db.version-2");
+    let old = rusqlite::Connection::open(&copy).unwrap();
+    assert_eq!(super::schema::check_ours(&old, super::schema::newest()).unwrap(), 2);
+    assert_eq!(super::load_stock(&old).unwrap().seq(), 1, "the copy holds what was there");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.update(0, 2, &[("A", Some("Nail"), "401")]);
     shop.reopen();
     assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 2, catalogue: 2 });
+    assert!(!copy.exists(), "the copy goes when the new version has been started again");
+}
+
+#[test]
+fn a_damaged_chunk_leaves_only_those_requests_undecided_that_it_remembers() {
+    let mut shop = Shop::new();
+    shop.restock("damaged", 5);
+    shop.reserve("held", 2);
+    shop.restock("sound", 5);
+    let n = "(SELECT min(n) FROM ledger)";
+    shop.store.db.execute(&format!("UPDATE ledger SET chunk = x'00' WHERE n = {n}"), []).unwrap();
+    let deduct = |name: &str| Command {
+        request_id: id(name),
+        chosen: true,
+        action: Action::Deduct { order_id: None, lines: lines(1) },
+    };
+    let mut draft = shop.empty_draft();
+    let answer = draft.decide(&deduct("damaged"), &shop.store).unwrap();
+    assert!(matches!(answer, Err(Undecided::MemoryLost { .. })), "{answer:?}");
+    assert!(draft.decide(&deduct("new"), &shop.store).unwrap().unwrap().outcome.is_ok());
+    assert!(draft.decide(&deduct("sound"), &shop.store).unwrap().is_err(), "a conflict, as before");
+    let changes = draft.finish();
+    assert_eq!(changes.facts.len(), 1, "what was left undecided has no trace");
+    shop.commit(&changes);
+}
+
+#[test]
+fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.store.note(1);
+    let Shop { directory, store, .. } = shop;
+    drop(store);
+    let database = directory.path().join(DATABASE_FILE);
+    let away = directory.path().join("away");
+    std::fs::rename(&database, &away).unwrap();
+    assert!(matches!(open(&directory), Err(StoreError::Gone { seq: 1, .. })));
+    std::fs::write(&database, "").unwrap();
+    assert!(matches!(open(&directory), Err(StoreError::Gone { .. })), "an empty file is none");
+    std::fs::rename(&away, &database).unwrap();
+    let (mut store, _) = open(&directory).unwrap();
+    store.note(2);
+    drop(store);
+    assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "it had come further");
 }
 
 const HOUR_MS: u64 = 3_600_000;

@@ -33,6 +33,7 @@ fn a_filesystem_that_breaks_loses_nothing_that_was_answered() {
     disk.break_down();
     told.until_unavailable(&gateway);
     assert_refused(&gateway, "database: ");
+    assert_refused(&gateway, "fails or can only be read");
     assert_queries_work(&gateway);
     told.assert_in_ledger(&gateway);
 

@@ -1,22 +1,19 @@
 //! Whether the database is what it must be.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::report::{Check, Report};
 use crate::stock::{Checks, Digest, Item, Posted, Seq, Sku, Stock};
-use crate::store::{
-    LedgerPart, StoreError, each_part, load_stock, open_read_only, read_identity, version,
-};
+use crate::store::{LedgerPart, StoreError, each_part, load_stock, read_identity, version};
 
 const KEEP: &str = "keep a copy of the data directory before anything else; the hub's books hold what was confirmed";
 
 /// Goes through all of it, in one snapshot: a gateway at work goes on, and does not change what is
 /// being compared.
-pub(super) fn examine(report: &mut Report, data_dir: &Path) {
-    if let Err(error) = examined(report, data_dir) {
+pub(super) fn examine(report: &mut Report, db: Result<Connection, StoreError>) {
+    if let Err(error) = db.and_then(|db| examined(report, &db)) {
         // The others say themselves what to do.
         let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
         let next = if is_damage { KEEP } else { "" };
@@ -24,8 +21,7 @@ pub(super) fn examine(report: &mut Report, data_dir: &Path) {
     }
 }
 
-fn examined(report: &mut Report, data_dir: &Path) -> Result<(), StoreError> {
-    let db = open_read_only(data_dir)?;
+fn examined(report: &mut Report, db: &Connection) -> Result<(), StoreError> {
     let snapshot = db.unchecked_transaction()?;
     if let Some((origin, position)) = read_identity(&snapshot)? {
         let (site, gateway, epoch) = (&origin.site, &origin.gateway, origin.epoch);

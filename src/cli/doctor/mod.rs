@@ -11,11 +11,13 @@ mod tar;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use self::report::{Check, Report};
 use super::say;
 use crate::config::{self, GatewayConfig};
+use crate::store::{StoreError, open_read_only};
 
 /// What to look at.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +51,13 @@ struct Visit {
     metrics: Result<String, String>,
 }
 
+/// What is wrong with a database, if anything is.
+pub(super) fn faults(db: Result<Connection, StoreError>) -> Option<String> {
+    let mut report = Report::default();
+    database::examine(&mut report, db);
+    report.faults()
+}
+
 pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     let mut healthy = false;
     let ended = super::with_runtime("error", async {
@@ -72,7 +81,7 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     let data_dir = arguments.data_dir.clone();
     let data_dir = data_dir.or_else(|| config.as_ref().map(|config| config.data_dir.clone()));
     if let Some(data_dir) = &data_dir {
-        database::examine(&mut report, data_dir);
+        database::examine(&mut report, open_read_only(data_dir));
         machine::space(&mut report, data_dir);
         machine::permissions(&mut report, data_dir);
         machine::clock(&mut report, data_dir);

@@ -73,7 +73,14 @@ impl Report {
 
     /// Whether nothing is wrong.
     pub(super) fn is_healthy(&self) -> bool {
-        self.0.iter().all(|finding| finding.verdict != Verdict::Wrong)
+        self.faults().is_none()
+    }
+
+    /// What is wrong, if anything is.
+    pub(super) fn faults(&self) -> Option<String> {
+        let wrong = self.0.iter().filter(|finding| finding.verdict == Verdict::Wrong);
+        let faults: Vec<&str> = wrong.map(|finding| finding.message.as_str()).collect();
+        (!faults.is_empty()).then(|| faults.join("; "))
     }
 
     /// A line a finding, and what to do below it.

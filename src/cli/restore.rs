@@ -1,0 +1,90 @@
+//! `restore`: a new database in the place of one that is lost or damaged.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::{doctor, say};
+use crate::clock::wall_ms;
+use crate::store::{Restored, Source, begin_empty, open_file_read_only, restore};
+
+/// Where the new database comes from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct RestoreSource {
+    /// A backup
+    #[arg(long)]
+    from: Option<PathBuf>,
+    /// What can still be read of the damaged database in the data directory
+    #[arg(long)]
+    from_damaged: bool,
+    /// Nothing: the next start makes an empty database
+    #[arg(long)]
+    empty: bool,
+}
+
+pub(super) fn run(data_dir: &Path, source: &RestoreSource) -> anyhow::Result<()> {
+    if source.empty {
+        let kept = begin_empty(data_dir, wall_ms())?;
+        tell_kept(kept.as_deref());
+        say(
+            "the next start makes an empty database; retire the old one at the hub, and its stock comes back",
+        );
+        return Ok(());
+    }
+    let restored = match &source.from {
+        Some(file) => {
+            check(file)?;
+            restore(data_dir, Source::Backup(file), wall_ms())
+        }
+        None => restore(data_dir, Source::Damaged, wall_ms()),
+    };
+    tell(&restored.context("nothing was restored")?);
+    Ok(())
+}
+
+/// A backup is whole or it is none.
+fn check(file: &Path) -> anyhow::Result<()> {
+    match doctor::faults(open_file_read_only(file)) {
+        None => Ok(()),
+        Some(faults) => bail!(
+            "{} is no backup that can be used: {faults}; nothing was changed, use another one",
+            file.display()
+        ),
+    }
+}
+
+fn tell_kept(kept: Option<&Path>) {
+    match kept {
+        Some(kept) => say(format!("the old database is kept in {}", kept.display())),
+        None => say("there was no database"),
+    }
+}
+
+fn tell(restored: &Restored) {
+    let Restored { origin, replaced, remembered, last_seq, missing, confirmed_seq, .. } = restored;
+    tell_kept(restored.kept.as_deref());
+    say(format!(
+        "a new database is in its place: gateway {}/{}, epoch {}; {remembered} decided requests are remembered, nothing is in stock",
+        origin.site, origin.gateway, origin.epoch
+    ));
+    if *missing > 0 {
+        say(format!(
+            "{missing} entries up to {last_seq} could not be read; their requests are forgotten"
+        ));
+    }
+    say(format!(
+        "its stock comes from the hub, once the old database is retired there: POST /api/gateways/{}/{}/retire with {{\"epoch\":\"{}\"}}",
+        replaced.site, replaced.gateway, replaced.epoch
+    ));
+    if !restored.unconfirmed.is_empty() {
+        say(format!(
+            "the copy has entries {} to {last_seq}, which the hub may not have: if its answer says an acked_seq below {last_seq}, count these SKUs before they are sold from",
+            confirmed_seq + 1
+        ));
+        for (sku, change) in restored.unconfirmed.iter().filter(|(_, change)| **change != 0) {
+            say(format!("  {sku} {change:+}"));
+        }
+    }
+}

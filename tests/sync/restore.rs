@@ -1,0 +1,197 @@
+//! A disk that is lost, and a database that is damaged: what comes back, and what must not.
+
+use std::fs;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, chown};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::pair::{ID, Pair, SITE, assert_balanced, assert_same_books, until_confirmed};
+use crate::support::bodies::{one, with};
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::process::{Finished, run_to_end};
+use crate::support::program::stockgate;
+use crate::support::terminal::{Terminal, number};
+
+#[test]
+fn a_backup_put_in_place_of_a_lost_disk_sells_only_what_the_hub_gives_back() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let mut http = pair.gateway.http();
+    let known = http.ok("deduct", one("known", "A", 1));
+    let refused = http.refused("deduct", one("much", "A", 1_000), "insufficient_stock");
+    http.ok("reserve", one("held", "A", 7));
+    pair.assert_in_step();
+    let backup = pair.gateway.backup();
+    http.ok("deduct", one("later", "A", 30));
+    pair.assert_in_step();
+    let lost = pair.known()["epoch"].clone();
+
+    pair.gateway.wipe();
+    let told = restored(&pair.gateway, &["--from", backup.to_str().unwrap()]);
+    assert!(told.contains(lost.as_str().unwrap()), "the epoch to retire: {told}");
+    pair.gateway.launch();
+
+    let mut http = pair.gateway.http();
+    assert_eq!(http.ok("deduct", one("known", "A", 1)), replayed(known));
+    let again = http.refused("deduct", one("much", "A", 1_000), "insufficient_stock");
+    assert_eq!(again, replayed(refused));
+    http.refused(
+        "commit",
+        json!({"reservation": "held", "request_id": "c"}),
+        "reservation_expired",
+    );
+    let error = http.call("deduct", one("early", "A", 1)).unwrap_err();
+    assert!(["unknown_sku", "insufficient_stock"].contains(&error["code"].as_str().unwrap()));
+
+    retire(&pair, &lost, 4);
+    until("the units are back", || {
+        http.call("get", json!({"sku": "A"})).is_ok_and(|it| it["on_hand"] == 69)
+    });
+    http.refused("deduct", one("over", "A", 70), "insufficient_stock");
+    http.ok("deduct", one("all", "A", 69));
+    in_step(&pair);
+    pair.gateway.restart();
+    assert_eq!(pair.gateway.http().ok("deduct", one("known", "A", 1))["replayed"], true);
+    assert_doctor_is_content(&pair.gateway);
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_ledger_is_taken_over_and_the_rest_is_named() {
+    let mut pair = Pair::stocked(&[("A", 100_000)]);
+    let mut ws = pair.gateway.ws();
+    for n in 0..3_000 {
+        ws.ok("deduct", one(&format!("r{n}"), "A", 1));
+    }
+    pair.assert_in_step();
+    let lost = pair.known()["epoch"].clone();
+    pair.gateway.terminate();
+    damage_ledger(&pair.gateway);
+    // As root does it to a service's; nobody else can give a directory away.
+    let _ = chown(pair.gateway.data_dir(), Some(65_534), Some(65_534));
+
+    let doctor = doctor(&pair.gateway);
+    assert_eq!(doctor.code, Some(1), "{}", doctor.output());
+    let told = restored(&pair.gateway, &["--from-damaged"]);
+    assert!(told.contains("could not be read"), "{told}");
+    assert_eq!(kept(&pair.gateway).len(), 1, "the damaged file is kept");
+    let owner =
+        |path: &Path| (fs::metadata(path).unwrap().uid(), fs::metadata(path).unwrap().gid());
+    assert_eq!(owner(&pair.gateway.database()), owner(&pair.gateway.data_dir()));
+    pair.gateway.launch();
+
+    let mut http = pair.gateway.http();
+    let decided = |n: u32| one(&format!("r{n}"), "A", 1);
+    assert_eq!(http.ok("deduct", decided(0))["replayed"], true, "before the damage");
+    assert_eq!(http.ok("deduct", decided(2_999))["replayed"], true, "behind the damage");
+    retire(&pair, &lost, 3_001);
+    until("the units are back", || {
+        http.call("get", json!({"sku": "A"})).is_ok_and(|it| it["on_hand"] == 97_000)
+    });
+    in_step(&pair);
+    assert_doctor_is_content(&pair.gateway);
+}
+
+#[test]
+fn an_empty_start_is_one_that_somebody_asked_for() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let lost = pair.known()["epoch"].clone();
+    pair.gateway.terminate();
+    for file in ["stockgate.db", "stockgate.db-wal", "stockgate.db-shm"] {
+        let _ = fs::remove_file(pair.gateway.data_dir().join(file));
+    }
+
+    let refused = run_to_end(&mut pair.gateway.command());
+    assert_eq!(refused.code, Some(1), "{}", refused.output());
+    for words in ["is gone", lost.as_str().unwrap(), "stockgate restore --from"] {
+        assert!(refused.stderr.contains(words), "{words:?} in {}", refused.stderr);
+    }
+    assert!(!pair.gateway.database().exists(), "nothing was made in its place");
+    restored(&pair.gateway, &["--empty"]);
+    pair.gateway.launch();
+    retire(&pair, &lost, 1);
+    until("the units are back", || {
+        pair.gateway.http().call("get", json!({"sku": "A"})).is_ok_and(|it| it["on_hand"] == 100)
+    });
+    in_step(&pair);
+}
+
+#[test]
+fn a_database_that_runs_or_a_backup_that_is_damaged_changes_nothing() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    let backup = gateway.backup();
+    let running = restore(&gateway, &["--from", backup.to_str().unwrap()]);
+    assert_eq!(running.code, Some(1));
+    assert!(running.stderr.contains("in use by another stockgate"), "{}", running.stderr);
+
+    gateway.terminate();
+    let file = fs::File::options().write(true).open(&backup).unwrap();
+    file.write_all_at(&[0xa5; 6_000], 4_096).unwrap();
+    let damaged = restore(&gateway, &["--from", backup.to_str().unwrap()]);
+    assert_eq!(damaged.code, Some(1), "{}", damaged.output());
+    assert!(damaged.stderr.contains("nothing was changed"), "{}", damaged.stderr);
+    gateway.launch();
+    assert_eq!(gateway.http().figures("A"), (100, 0));
+}
+
+/// Makes a page of the ledger's middle unreadable.
+fn damage_ledger(gateway: &Gateway) {
+    let file = fs::File::options().read(true).write(true).open(gateway.database()).unwrap();
+    let pages = file.metadata().unwrap().len() / 4_096;
+    let holds = |page: u64| {
+        let mut bytes = [0; 4_096];
+        file.read_exact_at(&mut bytes, page * 4_096).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        // A leaf of a table.
+        bytes[0] == 13 && text.contains("r1500")
+    };
+    let page = (1..pages).find(|page| holds(*page)).expect("a page holds the request");
+    file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
+}
+
+fn restore(gateway: &Gateway, source: &[&str]) -> Finished {
+    let mut command = stockgate();
+    command.arg("restore").args(source).arg("--data-dir").arg(gateway.data_dir());
+    run_to_end(&mut command)
+}
+
+fn restored(gateway: &Gateway, source: &[&str]) -> String {
+    let finished = restore(gateway, source);
+    assert_eq!(finished.code, Some(0), "{}", finished.output());
+    finished.stdout
+}
+
+/// The directories with what was put aside.
+fn kept(gateway: &Gateway) -> Vec<String> {
+    let names = fs::read_dir(gateway.data_dir()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("aside-")).collect()
+}
+
+fn doctor(gateway: &Gateway) -> Finished {
+    let mut command: Command = stockgate();
+    run_to_end(command.arg("doctor").arg("--data-dir").arg(gateway.data_dir()))
+}
+
+fn assert_doctor_is_content(gateway: &Gateway) {
+    let visit = doctor(gateway);
+    assert_eq!(visit.code, Some(0), "{}", visit.output());
+}
+
+fn retire(pair: &Pair, epoch: &Value, acked_seq: u64) {
+    until("the hub knows the new database", || pair.known()["epoch"] != *epoch);
+    let path = format!("/api/gateways/{SITE}/{ID}/retire");
+    let retired = pair.hub.http().post(&path, &json!({"epoch": epoch})).json();
+    assert_eq!(number(&retired, "acked_seq"), acked_seq, "{retired}");
+}
+
+fn in_step(pair: &Pair) {
+    until_confirmed(&pair.gateway);
+    assert_same_books(&pair.gateway, &pair.hub, SITE, ID);
+    assert_balanced(&pair.hub);
+}
+
+fn replayed(told: Value) -> Value {
+    with(told, "replayed", true)
+}
