@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -95,8 +94,7 @@ impl Gateway {
         // The configuration has been checked; this guards against one made in code.
         assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
         let ledger = LedgerReader::open(&config.data_dir)?;
-        let listener = TcpListener::bind(config.listen)
-            .await
+        let listener = crate::http::listen(config.listen)
             .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 

@@ -13,14 +13,15 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::limits::{
-    BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX, HEADER_BYTES_MAX,
-    HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, STOP_GRACE,
+    BACKLOG, BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX,
+    HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, SEND_BUFFER_BYTES,
+    STOP_GRACE,
 };
 use crate::problem::{Code, Problem};
 use crate::repeat::Repeat;
@@ -29,6 +30,20 @@ use crate::stream::{Certificates, Stream};
 
 /// A whole response.
 pub type Reply = Response<Full<Bytes>>;
+
+/// Listens on an address. What a client does not read waits in a buffer of bounded size: without
+/// a bound, the kernel would hold megabytes for each.
+///
+/// # Errors
+/// If the address cannot be used.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Accepted connections have it from here.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves connections until a stop is requested, then lets the open requests finish. With
 /// certificates it speaks TLS only.

@@ -104,6 +104,12 @@ pub const GUESSERS_MAX: usize = 1_024;
 pub const REQUESTS_PER_S_MAX: u64 = 1_000_000;
 /// Time whose requests a token with a limit may send at once.
 pub const REQUESTS_BURST: Duration = Duration::from_secs(2);
+/// Bytes read of a terminal at once; each has room for them.
+pub const TERMINAL_READ_BYTES: usize = 2 * 1024;
+/// Bytes that the kernel may hold for a client that does not read; it takes twice as many.
+pub const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+/// Connections that may wait to be accepted.
+pub const BACKLOG: u32 = 1_024;
 /// Time between pings to a terminal.
 pub const PING_EVERY: Duration = Duration::from_secs(20);
 /// A terminal from which nothing is heard for this long is gone.

@@ -41,7 +41,7 @@ use crate::clock;
 use crate::http::{Place, Reply as HttpReply, page_size};
 use crate::limits::{
     BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE,
-    TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
+    TERMINAL_READ_BYTES, TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
 use crate::writer::{Reply, ReplyTo};
@@ -120,6 +120,9 @@ const STOPPING: End = (CloseCode::Away, "the gateway is stopping");
 const TOO_LARGE: End = (CloseCode::Size, "message too large");
 const MALFORMED: End = (CloseCode::Protocol, "not the WebSocket protocol");
 
+/// The writer's answers, many at a time, and where it is told to send them.
+type Answers = (mpsc::Sender<Vec<Reply>>, mpsc::Receiver<Vec<Reply>>);
+
 struct Session {
     terminals: Terminals,
     socket: WebSocketStream<TokioIo<Upgraded>>,
@@ -132,8 +135,8 @@ struct Session {
     /// Whether there is more to send of the subscription.
     behind: bool,
     sync_events: watch::Receiver<SyncEvent>,
-    answers: mpsc::Sender<Vec<Reply>>,
-    replies: mpsc::Receiver<Vec<Reply>>,
+    /// Where the writer's answers come, once there is a mutation: most terminals only listen.
+    answers: Option<Answers>,
     /// The mutations that wait for their answer, by tag.
     in_flight: HashMap<u64, MessageId>,
     next_tag: u64,
@@ -148,14 +151,12 @@ impl Session {
         (pass, peer): (Option<Arc<Pass>>, IpAddr),
     ) {
         let config = WebSocketConfig::default()
-            .read_buffer_size(4 * 1024)
+            .read_buffer_size(TERMINAL_READ_BYTES)
             .write_buffer_size(16 * 1024)
             .max_message_size(Some(BODY_BYTES_MAX))
             .max_frame_size(Some(BODY_BYTES_MAX));
         let io = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(io, Side::Server, Some(config)).await;
-        // Room for every mutation in flight: the writer never waits for a terminal.
-        let (answers, replies) = mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
         let sync_events = terminals.sync_events.clone();
         // What changed since the handshake is looked at once.
         let mut access = terminals.access.clone();
@@ -170,8 +171,7 @@ impl Session {
             subscription: None,
             behind: false,
             sync_events,
-            answers,
-            replies,
+            answers: None,
             in_flight: HashMap::new(),
             next_tag: 0,
             heard_at: clock::instant(),
@@ -204,7 +204,7 @@ impl Session {
                     self.hear(message).await?;
                     self.hear_what_is_there().await?;
                 }
-                Some(replies) = self.replies.recv() => self.answer_ready(replies).await?,
+                replies = next_replies(&mut self.answers) => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
                 () = posted(&mut self.subscription), if !self.behind => self.push_news().await?,
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
@@ -321,7 +321,10 @@ impl Session {
     ) -> Result<(), Problem> {
         require(self.role(), Role::Operator)?;
         let command = fields.command(mutation)?;
-        let (tag, answers) = (self.next_tag, self.answers.clone());
+        // Room for every mutation in flight: the writer never waits for a terminal.
+        let channel = || mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
+        let answers = self.answers.get_or_insert_with(channel).0.clone();
+        let tag = self.next_tag;
         let (reply_to, in_flight) = (ReplyTo { tag, answers }, self.in_flight.len());
         self.terminals.intake.submit(command, reply_to, in_flight).inspect_err(|_| {
             self.terminals.view.metrics.overloaded.inc();
@@ -433,10 +436,7 @@ impl Session {
 
     async fn await_in_flight(&mut self) -> Result<(), End> {
         while !self.in_flight.is_empty() {
-            // The session holds a sender itself, so the channel never ends.
-            let Some(replies) = self.replies.recv().await else {
-                return Err(STOPPING);
-            };
+            let replies = next_replies(&mut self.answers).await;
             self.answer_ready(replies).await?;
         }
         Ok(())
@@ -451,7 +451,7 @@ impl Session {
                 let refusals = &self.terminals.view.metrics;
                 self.feed(self.wire.decided(id.as_ref(), decided, refusals)).await?;
             }
-            next = self.replies.try_recv().ok();
+            next = self.answers.as_mut().and_then(|(_, replies)| replies.try_recv().ok());
         }
         self.flush().await
     }
@@ -475,6 +475,15 @@ impl Session {
 
     async fn flush(&mut self) -> Result<(), End> {
         in_time(self.socket.flush()).await
+    }
+}
+
+/// Waits for answers of the writer.
+async fn next_replies(answers: &mut Option<Answers>) -> Vec<Reply> {
+    match answers {
+        // The session holds a sender itself, so the channel never ends.
+        Some((_, replies)) => replies.recv().await.expect("a sender is held"),
+        None => std::future::pending().await,
     }
 }
 
