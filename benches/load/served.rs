@@ -48,6 +48,14 @@ impl Served {
         number_in(&format!("/proc/{}/status", self.process.id()), "VmRSS:").unwrap()
     }
 
+    /// Processor time that it has used, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        // Behind the name, which may have spaces; clock ticks, of which a second has 100.
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    }
+
     /// Sends the server a signal.
     pub fn signal(&self, name: &str) {
         let id = self.process.id().to_string();

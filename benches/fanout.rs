@@ -1,0 +1,360 @@
+//! What terminals that listen cost, and how soon they see a change.
+//!
+//! ```text
+//! cargo bench --bench fanout                 # 3 rounds of 10 seconds of each
+//! cargo bench --bench fanout -- 5 20         # other numbers of rounds and seconds
+//! ```
+//!
+//! One more connection deducts 1,000 times a second, one at a time, from 4,000 SKUs. A latency is
+//! counted from when a deduction was sent until a terminal has read of it, for each deduction and
+//! terminal: so the commit is in it. Terminals, in one thread, and gateway share the machine.
+//! `STOCKGATE_BIN` names another program.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark prints what it measured, fails by panicking and works in real time"
+)]
+
+mod load;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{interval, sleep};
+
+use load::figures::median;
+use load::gateway::{Gateway, Prefilled};
+use load::protocol::{Protocol, block_on};
+use load::requests::{Ids, Requests};
+use load::websocket::WebSocket;
+use load::zipf::Zipf;
+
+const SKUS: usize = 4_000;
+const TERMINALS: usize = 2_000;
+const IDLE: usize = 10_000;
+const FEW: usize = 200;
+const PER_SECOND: u64 = 1_000;
+/// What a terminal that does not read takes in all the same.
+const DEAF_BUFFER: u32 = 4_096;
+
+fn main() {
+    let numbers: Vec<u64> = std::env::args().filter_map(|text| text.parse().ok()).collect();
+    let rounds = numbers.first().copied().unwrap_or(3);
+    let time = Duration::from_secs(numbers.get(1).copied().unwrap_or(10));
+    raise_file_limit();
+    let skus = Arc::new(Zipf::new(SKUS));
+    let prefilled = Prefilled::new(&skus, Ids::Uuid, 10_000);
+    idle(&prefilled);
+    let of = |readers, deaf| Round { readers, deaf, time, skus: Arc::clone(&skus) };
+    println!("readers  deaf   p50 ms   p99 ms p99.9 ms   RSS kB  cores  events/s  load");
+    let kinds = [of(TERMINALS, 0), of(FEW, 0), of(FEW / 2, 0), of(FEW / 2, FEW / 2)];
+    let mut seen = vec![Vec::new(); kinds.len()];
+    for _ in 0..rounds {
+        for (kind, seen) in kinds.iter().zip(&mut seen) {
+            let figures = kind.run(&prefilled.start());
+            println!("{}", kind.row(&figures));
+            seen.push(figures);
+        }
+    }
+    println!("medians");
+    for (kind, seen) in kinds.iter().zip(&seen) {
+        println!("{}", kind.row(&Figures::medians(seen)));
+    }
+}
+
+/// Terminals that have connected and say nothing, with and without a subscription.
+fn idle(prefilled: &Prefilled) {
+    let gateway = prefilled.start();
+    let before = gateway.served.resident_kb();
+    block_on(async {
+        let mut terminals = Vec::new();
+        for _ in 0..IDLE {
+            terminals.push(connect(gateway.served.port, None).await);
+        }
+        let connected = gateway.served.resident_kb();
+        println!("{IDLE} idle terminals: resident {before} kB before, {connected} kB with them");
+        for terminal in &mut terminals {
+            subscribe(terminal).await;
+        }
+        sleep(Duration::from_secs(1)).await;
+        println!("the same, subscribed to all: {} kB", gateway.served.resident_kb());
+    });
+}
+
+/// Some terminals for some time.
+struct Round {
+    readers: usize,
+    /// Terminals that are subscribed and do not read.
+    deaf: usize,
+    time: Duration,
+    skus: Arc<Zipf>,
+}
+
+#[derive(Clone, Default)]
+struct Figures {
+    p50_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+    most_kb: f64,
+    cores: f64,
+    events: f64,
+}
+
+impl Round {
+    fn run(&self, gateway: &Gateway) -> Figures {
+        let seen = Rc::new(RefCell::new(Seen::default()));
+        block_on(async {
+            let mut deaf = Vec::new();
+            for _ in 0..self.deaf {
+                let mut terminal = connect(gateway.served.port, Some(DEAF_BUFFER)).await;
+                subscribe(&mut terminal).await;
+                deaf.push(terminal);
+            }
+            for _ in 0..self.readers {
+                let mut terminal = connect(gateway.served.port, None).await;
+                subscribe(&mut terminal).await;
+                tokio::task::spawn_local(read(terminal, Rc::clone(&seen)));
+            }
+            let deductions = Deductions::start(gateway.served.port, &self.skus, &seen).await;
+            deductions.run(gateway, self.time).await
+        })
+    }
+
+    fn row(&self, figures: &Figures) -> String {
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap();
+        let Figures { p50_ms, p99_ms, p999_ms, most_kb, cores, events } = figures;
+        format!(
+            "{:>7} {:>5} {p50_ms:>8.1} {p99_ms:>8.1} {p999_ms:>8.1} {most_kb:>8.0} {cores:>6.2} {events:>9.0}  {}",
+            self.readers,
+            self.deaf,
+            load.split(' ').next().unwrap()
+        )
+    }
+}
+
+impl Figures {
+    fn medians(rounds: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure));
+        Self {
+            p50_ms: of(|round| round.p50_ms),
+            p99_ms: of(|round| round.p99_ms),
+            p999_ms: of(|round| round.p999_ms),
+            most_kb: of(|round| round.most_kb),
+            cores: of(|round| round.cores),
+            events: of(|round| round.events),
+        }
+    }
+}
+
+/// When which position was asked for, and how long it took to be read.
+#[derive(Default)]
+struct Seen {
+    /// The position before the first deduction.
+    base: u64,
+    sent: Vec<Instant>,
+    /// Latencies in tenths of a millisecond, once counting has begun.
+    latencies: Vec<u64>,
+    events: u64,
+    is_counting: bool,
+}
+
+impl Seen {
+    /// A terminal that knew `known` has read an event up to `seq`.
+    fn note(&mut self, known: u64, seq: u64) {
+        if !self.is_counting {
+            return;
+        }
+        let now = Instant::now();
+        self.events += 1;
+        let at = |seq: u64| usize::try_from(seq.saturating_sub(self.base)).unwrap();
+        for sent in &self.sent[at(known).min(self.sent.len())..at(seq).min(self.sent.len())] {
+            let tenths = usize::try_from((now - *sent).as_micros() / 100).unwrap();
+            if self.latencies.len() <= tenths {
+                self.latencies.resize(tenths + 1, 0);
+            }
+            self.latencies[tenths] += 1;
+        }
+    }
+
+    fn quantile_ms(&self, share: f64) -> f64 {
+        let wanted = (self.latencies.iter().sum::<u64>() as f64 * share) as u64;
+        let mut passed = 0;
+        let found = self.latencies.iter().position(|count| {
+            passed += count;
+            passed > wanted
+        });
+        found.unwrap_or_default() as f64 / 10.0
+    }
+}
+
+/// The connection that changes the stock.
+struct Deductions {
+    socket: TcpStream,
+    requests: Requests,
+    seen: Rc<RefCell<Seen>>,
+}
+
+impl Deductions {
+    /// Connects, and learns with one deduction where the ledger is.
+    async fn start(port: u16, skus: &Arc<Zipf>, seen: &Rc<RefCell<Seen>>) -> Self {
+        let mut socket = connect(port, None).await;
+        let mut requests = Requests::new(skus, Ids::Uuid);
+        let mut out = Vec::new();
+        WebSocket.ask(&requests.next().unwrap(), &mut out);
+        socket.write_all(&out).await.unwrap();
+        let mut frames = Frames::default();
+        let mut base = None;
+        while base.is_none() {
+            frames.read(&mut socket).await;
+            frames.each(|text| base = base.or(number_behind(text, b"\"seq\":")));
+        }
+        seen.borrow_mut().base = base.unwrap();
+        Self { socket, requests, seen: Rc::clone(seen) }
+    }
+
+    /// Deducts for this long, behind a second of warming up.
+    async fn run(self, gateway: &Gateway, time: Duration) -> Figures {
+        let (mut reader, mut writer) = self.socket.into_split();
+        let drain = async move {
+            let mut dropped = vec![0; 65_536];
+            while reader.read(&mut dropped).await.unwrap() > 0 {}
+        };
+        tokio::task::spawn_local(drain);
+        let mut tick = interval(Duration::from_millis(1));
+        let warm = Instant::now() + Duration::from_secs(1);
+        let (until, mut cpu_before, mut most_kb, mut sent) = (warm + time, 0.0, 0, 0);
+        let began = Instant::now();
+        let mut requests = self.requests;
+        let mut asked = HashSet::new();
+        while Instant::now() < until {
+            tick.tick().await;
+            if warm < Instant::now() && !self.seen.borrow().is_counting {
+                self.seen.borrow_mut().is_counting = true;
+                cpu_before = gateway.served.cpu_seconds();
+            }
+            let due = u64::try_from(began.elapsed().as_millis()).unwrap() * PER_SECOND / 1_000;
+            let mut out = Vec::new();
+            while sent < due {
+                let request = requests.next().unwrap();
+                // A repetition would change nothing.
+                if !asked.insert(request.id_bytes().to_vec()) {
+                    continue;
+                }
+                WebSocket.ask(&request, &mut out);
+                self.seen.borrow_mut().sent.push(Instant::now());
+                sent += 1;
+            }
+            writer.write_all(&out).await.unwrap();
+            if sent % 500 == 0 {
+                most_kb = most_kb.max(gateway.served.resident_kb());
+            }
+        }
+        let cores = (gateway.served.cpu_seconds() - cpu_before) / time.as_secs_f64();
+        sleep(Duration::from_millis(500)).await;
+        let seen = self.seen.borrow();
+        Figures {
+            p50_ms: seen.quantile_ms(0.5),
+            p99_ms: seen.quantile_ms(0.99),
+            p999_ms: seen.quantile_ms(0.999),
+            most_kb: most_kb as f64,
+            cores,
+            events: seen.events as f64 / time.as_secs_f64(),
+        }
+    }
+}
+
+/// A terminal that reads as long as there is something to read.
+async fn read(mut socket: TcpStream, seen: Rc<RefCell<Seen>>) {
+    let mut frames = Frames::default();
+    let mut known = 0;
+    loop {
+        if !frames.read(&mut socket).await {
+            return;
+        }
+        frames.each(|text| {
+            if let Some(event) = text.strip_prefix(br#"{"event":"stock","seq":"#) {
+                let seq = number_at(event);
+                let mut seen = seen.borrow_mut();
+                let base = seen.base;
+                seen.note(known.max(base), seq);
+                known = seq;
+            }
+        });
+    }
+}
+
+/// What has arrived of a stream of frames.
+#[derive(Default)]
+struct Frames(Vec<u8>);
+
+impl Frames {
+    /// Reads what is there; `false` at the end.
+    async fn read(&mut self, socket: &mut TcpStream) -> bool {
+        self.0.reserve(4_096);
+        socket.read_buf(&mut self.0).await.is_ok_and(|read| read > 0)
+    }
+
+    /// Takes the frames that are whole.
+    fn each(&mut self, mut take: impl FnMut(&[u8])) {
+        let mut done = 0;
+        loop {
+            let arrived = &self.0[done..];
+            let (head, length) = match *arrived {
+                [_, 126, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
+                [_, length, ..] if length < 126 => (2, usize::from(length)),
+                _ => break,
+            };
+            let Some(text) = arrived.get(head..head + length) else { break };
+            take(text);
+            done += head + length;
+        }
+        self.0.drain(..done);
+    }
+}
+
+async fn connect(port: u16, buffer: Option<u32>) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    if let Some(bytes) = buffer {
+        socket.set_recv_buffer_size(bytes).unwrap();
+    }
+    let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    WebSocket.greet(&mut stream).await;
+    stream
+}
+
+/// To every SKU.
+async fn subscribe(socket: &mut TcpStream) {
+    const TEXT: &[u8] = br#"{"id":1,"op":"subscribe","all":true}"#;
+    let mut frame = vec![0x81, 0x80 | u8::try_from(TEXT.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend(TEXT);
+    socket.write_all(&frame).await.unwrap();
+}
+
+fn number_behind(text: &[u8], name: &[u8]) -> Option<u64> {
+    let at = text.windows(name.len()).position(|part| part == name)?;
+    Some(number_at(&text[at + name.len()..]))
+}
+
+fn number_at(text: &[u8]) -> u64 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+}
+
+/// As many files as may be had: a connection is one.
+fn raise_file_limit() {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let most = line.split_whitespace().nth(4).unwrap();
+    let id = std::process::id().to_string();
+    let limit = format!("--nofile={most}:{most}");
+    let raised = Command::new("prlimit").args(["--pid", &id, &limit]).status().unwrap();
+    assert!(raised.success(), "prlimit, of util-linux, raises the limit of open files");
+}
