@@ -267,21 +267,19 @@ impl Packed {
     fn hear<T>(&mut self, take: impl FnOnce(Reply<'_>) -> T) -> T {
         loop {
             let Message::Binary(bytes) = self.socket.read().unwrap() else { continue };
-            match postcard::from_bytes(&bytes).expect("messages are postcard") {
-                Reply::Sync(_) => {}
-                reply => return take(reply),
+            let reply = postcard::from_bytes(&bytes).expect("messages are postcard");
+            if !matches!(reply, Reply::Sync(_)) {
+                return take(reply);
             }
         }
     }
 
     /// The next stock event.
     fn hear_stock(&mut self, take: impl Fn(u64, Vec<Item<'_>>)) {
-        let is_it = |reply: Reply<'_>| match reply {
-            Reply::Stock { seq, items } => {
-                take(seq, items);
-                true
-            }
-            _ => false,
+        let is_it = |reply: Reply<'_>| {
+            let Reply::Stock { seq, items } = reply else { return false };
+            take(seq, items);
+            true
         };
         while !self.hear(is_it) {}
     }
@@ -296,8 +294,6 @@ fn deduct<'a>(request_id: &'a str, sku: &'a str, quantity: u64) -> Op<'a> {
 }
 
 fn done(reply: Reply<'_>) -> Outcome<'_> {
-    match reply {
-        Reply::Done { result, .. } => result,
-        reply => panic!("{reply:?}"),
-    }
+    let Reply::Done { result, .. } = reply else { panic!("{reply:?}") };
+    result
 }
