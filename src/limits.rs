@@ -124,10 +124,11 @@ pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
 pub const SCAN_MAX: usize = 500;
 /// Bytes in the id of a WebSocket message.
 pub const MESSAGE_ID_BYTES_MAX: usize = 256;
-/// Items in one stock event; a large stock arrives in several.
-pub const EVENT_ITEMS_MAX: usize = 250;
+/// Items in one stock event; a large stock arrives in several. A session keeps room for the largest
+/// message that it has sent, so this is small.
+pub const EVENT_ITEMS_MAX: usize = 50;
 /// Bulletins that a terminal may have missed before it looks for itself what changed.
-pub const BULLETINS_MAX: usize = 16;
+pub const BULLETINS_MAX: usize = 64;
 /// Time between two bulletins for each terminal that listens: about what it takes to send one.
 pub const BULLETIN_PACE: Duration = Duration::from_micros(10);
 /// The longest time between two bulletins.
