@@ -68,7 +68,7 @@ pub async fn run(
     // Before anything else: without a handler the signal would end the program.
     let mut hangup = signal(SignalKind::hangup())?;
     let manager = Manager::from_environment();
-    let mut gateway = Gateway::start(config, opened).await?;
+    let mut gateway = Gateway::start(config, opened)?;
     let view = Arc::clone(&gateway.view);
     let mut told = pin!(manager.keep_told(&view.pulse, || view.sentence(), &mut stop));
     loop {
@@ -90,7 +90,10 @@ impl Gateway {
     ///
     /// # Errors
     /// If the database, the data directory or the address cannot be used.
-    pub async fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
+    ///
+    /// # Panics
+    /// Outside a runtime, and if the configuration was made in code and opens stock to everybody.
+    pub fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
         // The configuration has been checked; this guards against one made in code.
         assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
         let ledger = LedgerReader::open(&config.data_dir)?;

@@ -66,7 +66,7 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     let broker = broker::start()?;
     let cable = Cable::to(broker).await?;
     let hub = Hub::start(hub_config(broker, directory)).await?;
-    let gateway = start_gateway(cable.address, directory).await?;
+    let gateway = start_gateway(cable.address, directory)?;
     say(format!("terminal page   http://{}/", gateway.address));
     say(format!("hub's books     http://{}/api/reconcile", hub.address));
 
@@ -89,7 +89,7 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     books
 }
 
-async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway> {
+fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway> {
     let config = GatewayConfig {
         data_dir: directory.join("gateway"),
         mqtt: Some(mqtt(broker)),
@@ -100,7 +100,7 @@ async fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<G
     let taken = std::net::TcpListener::bind(usual).is_err();
     let listen = if taken { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { usual };
     let opened = gateway::open(&config)?;
-    Gateway::start(GatewayConfig { listen, ..config }, opened).await
+    Gateway::start(GatewayConfig { listen, ..config }, opened)
 }
 
 fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {
