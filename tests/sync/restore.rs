@@ -79,6 +79,12 @@ fn what_can_be_read_of_a_damaged_ledger_is_taken_over_and_the_rest_is_named() {
     let owner =
         |path: &Path| (fs::metadata(path).unwrap().uid(), fs::metadata(path).unwrap().gid());
     assert_eq!(owner(&pair.gateway.database()), owner(&pair.gateway.data_dir()));
+    // The gateway of this test runs as the test does.
+    let (data_dir, us) = (pair.gateway.data_dir(), owner(Path::new("/proc/self")));
+    let files = fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().path());
+    for path in files.chain([data_dir]) {
+        chown(path, Some(us.0), Some(us.1)).unwrap();
+    }
     pair.gateway.launch();
 
     let mut http = pair.gateway.http();
