@@ -18,7 +18,7 @@ pub struct MqttConfig {
     /// For `mqtts://`: the authorities that may vouch for the broker, and our own certificate
     /// and key.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// What the files for TLS hold, as [`super::tls::fingerprint`] has it.
+    /// What the files for TLS hold, as a digest.
     pub tls_files: u64,
 }
 
