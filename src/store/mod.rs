@@ -33,7 +33,7 @@ pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledge
 use self::note::Note;
 use self::requests::Memory;
 use self::reserve::Reserve;
-pub use self::reserve::{RESERVE_FILE, free_bytes};
+pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
 pub use self::restore::{Restored, Source, begin_empty, restore};
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};

@@ -150,7 +150,11 @@ impl Store {
     }
 }
 
-fn free_pages_bytes(db: &Connection) -> Result<u64, StoreError> {
+/// Room within the database, left by what was forgotten.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn free_pages_bytes(db: &Connection) -> Result<u64, StoreError> {
     let number = |name| db.pragma_query_value(None, name, |row| super::get_u64(row, 0));
     Ok(number("freelist_count")? * number("page_size")?)
 }

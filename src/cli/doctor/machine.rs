@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use super::report::{Check, Report};
 use crate::clock::{rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
-use crate::store::{DATABASE_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, last_decided_at_ms};
+use crate::store::{
+    DATABASE_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes, last_decided_at_ms,
+    open_read_only,
+};
 
 /// Free space below which it will soon be too little.
 const SOON_FULL_BYTES: u64 = 64 << 20;
@@ -21,7 +24,10 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let Some(free) = free_bytes(data_dir) else {
         return report.skipped(Check::Space, format!("{shown}: free space is not told"), "");
     };
+    // For housekeeping, either will do.
+    let within = open_read_only(data_dir).and_then(|db| free_pages_bytes(&db)).unwrap_or_default();
     let held = fs::metadata(data_dir.join(RESERVE_FILE)).map_or(0, |file| file.blocks() * 512);
+    let held = held.max(within);
     let message =
         format!("{free} bytes are free on the filesystem of {shown}, {held} are held back");
     let next = "free space there, or keep the ledger for fewer days (stock.ledger_retention_days)";
