@@ -124,9 +124,10 @@ fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let at = |moment: &str| {
-        let program = stockgate().get_program().to_owned();
+        let stockgate = stockgate();
         let mut command = Command::new("faketime");
-        command.arg(moment).arg(program).args(["doctor", "--json", "--data-dir"]);
+        command.arg(moment).arg(stockgate.get_program()).args(stockgate.get_args());
+        command.args(["doctor", "--json", "--data-dir"]);
         run_to_end(command.arg(gateway.data_dir()))
     };
     let in_1970 = at("1970-01-02 00:00:00");

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -112,21 +113,34 @@ fn it_ends_quietly_when_nobody_reads_it_any_more() {
 #[test]
 fn on_a_terminal_it_draws_in_place_and_leaves_the_terminal_as_it_was() {
     let gateway = Gateway::stocked(&[("PLENTY", 500), ("FEW", 3)]);
+    let stockgate = stockgate();
+    let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());
+    let program: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+    let watch = format!("{} watch --url {}", program.join(" "), gateway.url());
     let mut command = Command::new("script");
-    let watch = format!("{:?} watch --url {}", stockgate().get_program(), gateway.url());
     command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("Debian's bsdutils are there");
-    std::thread::sleep(Duration::from_secs(1));
+    let mut stdout = child.stdout.take().unwrap();
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let shown_there = Arc::clone(&shown);
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 4_096];
+        while let Ok(count @ 1..) = stdout.read(&mut bytes) {
+            shown_there.lock().unwrap().extend_from_slice(&bytes[..count]);
+        }
+    });
+    let screen = || String::from_utf8_lossy(&shown.lock().unwrap()).into_owned();
+    until("the board is drawn", || screen().contains("FEW"));
     gateway.http().ok("deduct", one("d1", "PLENTY", 7));
-    std::thread::sleep(Duration::from_secs(1));
+    until("the change is drawn", || screen().contains("493"));
     let inner = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().unwrap();
     let inner = String::from_utf8(inner.stdout).unwrap();
     assert!(Command::new("kill").args(["-INT", inner.trim()]).status().unwrap().success());
     assert_eq!(wait(&mut child, LIMIT).expect("Ctrl-C ends it").code(), Some(0));
+    reader.join().unwrap();
+    let screen = screen();
 
-    let mut screen = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut screen).unwrap();
     let frames: Vec<&str> = screen.split("\x1b[H").collect();
     assert!(frames.len() > 2, "{screen:?}");
     let last = frames.last().unwrap();
