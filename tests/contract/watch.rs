@@ -116,8 +116,10 @@ fn on_a_terminal_it_draws_in_place_and_leaves_the_terminal_as_it_was() {
     let stockgate = stockgate();
     let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());
     let program: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    let watch = format!("{} watch --url {}", program.join(" "), gateway.url());
+    // Without `exec` some shells stay in between, and take the signal.
+    let watch = format!("exec {} watch --url {}", program.join(" "), gateway.url());
     let mut command = Command::new("script");
+    command.env("SHELL", "/bin/sh");
     command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().expect("Debian's bsdutils are there");
