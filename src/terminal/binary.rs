@@ -143,6 +143,8 @@ pub enum Reply<'a> {
         available: Option<i64>,
         /// Whether the request had been decided before.
         replayed: bool,
+        /// Seconds after which it may be sent again, if that is known.
+        retry_after_s: Option<u64>,
     },
     /// An event of stock.
     Stock {
@@ -268,6 +270,7 @@ pub struct Entry<'a> {
     pub order_id: Option<&'a str>,
     pub request_id: &'a str,
     pub at_ms: i64,
+    pub clock_trusted: bool,
 }
 
 /// How things stand with the hub.

@@ -36,6 +36,7 @@ fn replies_are_the_bytes_of_the_document() {
         requested: Some(6),
         available: Some(2),
         replayed: false,
+        retry_after_s: None,
     };
     let item = Item { sku: "85123A", on_hand: 94, reserved: 5, version: 18 };
     for (reply, bytes) in [
@@ -46,7 +47,7 @@ fn replies_are_the_bytes_of_the_document() {
         (
             refused,
             "02 01 01 12 69 6e 73 75 66 66 69 63 69 65 6e 74 5f 73 74 6f 63 6b 02 6e 6f \
-             01 06 38 35 31 32 33 41 01 06 01 04 00",
+             01 06 38 35 31 32 33 41 01 06 01 04 00 00",
         ),
         (Reply::Stock { seq: 42, items: vec![item] }, "03 2a 01 06 38 35 31 32 33 41 bc 01 0a 12"),
     ] {

@@ -10,7 +10,6 @@ use super::binary::{
 use super::message::{After, Chosen, Deduction, Fields, LineText, MessageId};
 use super::query::Status;
 use super::wire::Unread;
-use crate::json::json;
 use crate::problem::Problem;
 use crate::stock::{Applied, IdError, OrderId, Origin, RequestId, Sku};
 use crate::view::SyncStatus;
@@ -223,15 +222,15 @@ pub(super) fn applied(
 
 /// The answer to a message that was not done.
 pub(super) fn failed(id: Option<&MessageId>, problem: &Problem) -> Message {
-    let code = json(&problem.code);
     postcard(&Reply::Failed {
         id: number(id),
-        code: code.trim_matches('"'),
+        code: problem.code.as_str(),
         message: &problem.message,
         sku: problem.sku.as_deref(),
         requested: problem.requested,
         available: problem.available,
         replayed: problem.replayed,
+        retry_after_s: problem.retry_after_s,
     })
 }
 
@@ -255,6 +254,7 @@ impl<'a> Entry<'a> {
             order_id: entry.order_id.as_ref().map(OrderId::as_str),
             request_id: entry.request_id.as_str(),
             at_ms: entry.at_ms,
+            clock_trusted: entry.clock_trusted,
         }
     }
 }
