@@ -22,7 +22,6 @@ use crate::service::Pulse;
 use crate::store::StoreError;
 use crate::sync::Frame;
 use crate::sync::drift::Content;
-use crate::sync::frame::{Position, Refused, Resume};
 use crate::sync::topic::{Channel, Topic};
 
 /// How long a frame may wait for those before it.
@@ -191,7 +190,7 @@ impl Clerk {
             }
         }
         outcome.replies.into_iter().for_each(|reply| reply());
-        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, frame(answer)));
+        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, answer.frame()));
         self.send(answers.chain(outcome.frames));
     }
 
@@ -242,7 +241,7 @@ fn handle(
                 take_answer(books, downlink, &topic, frame)?;
             }
             if let Some(answer) = taking.answer.clone() {
-                let answer = joined(outcome.answers.get(&topic), answer);
+                let answer = answer.joined_to(outcome.answers.get(&topic));
                 outcome.answers.insert(topic.clone(), answer);
             }
             touched.extend(std::mem::take(&mut taking.granted));
@@ -297,29 +296,5 @@ fn take_answer(
         downlink.answered(books, topic, answer.seq, &Content::Figures(answer.content))
     } else {
         Ok(())
-    }
-}
-
-/// One answer for two: where the hub stands now, and the greeting that is answered by it.
-fn joined(earlier: Option<&Answer>, later: Answer) -> Answer {
-    match (earlier, later) {
-        (Some(Answer::Resume(epoch, _, nonce)), Answer::Ack(same, seq)) if *epoch == same => {
-            Answer::Resume(same, seq, *nonce)
-        }
-        (Some(Answer::Resume(epoch, _, nonce)), Answer::Resume(same, seq, 0)) if *epoch == same => {
-            Answer::Resume(same, seq, *nonce)
-        }
-        (_, later) => later,
-    }
-}
-
-fn frame(answer: Answer) -> Frame {
-    let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
-    match answer {
-        Answer::Resume(epoch, acked_seq, nonce) => {
-            Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
-        }
-        Answer::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
-        Answer::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
     }
 }

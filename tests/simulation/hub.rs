@@ -8,7 +8,7 @@ use stockgate::hub::core::{
 };
 use stockgate::stock::{Direction, Listing, RequestId, Sku};
 use stockgate::sync::drift::Content;
-use stockgate::sync::frame::{Frame, Position, Refused, Resume};
+use stockgate::sync::frame::Frame;
 use stockgate::sync::topic::Topic;
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ impl Worker {
         if done.is_err() && self.bug != Some(Bug::AckBeforeCommit) {
             return Vec::new();
         }
-        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, frame(answer)));
+        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, answer.frame()));
         self.outbox.extend(answers.chain(outcome.frames));
         if done.is_ok() { outcome.replies } else { Vec::new() }
     }
@@ -168,7 +168,7 @@ impl Worker {
             self.take_answer(books, &topic, frame)?;
         }
         if let Some(answer) = taking.answer {
-            let answer = joined(outcome.answers.get(&topic), answer);
+            let answer = answer.joined_to(outcome.answers.get(&topic));
             outcome.answers.insert(topic.clone(), answer);
         }
         outcome.touched.extend(taking.granted);
@@ -257,29 +257,5 @@ impl Worker {
                 books.transfers.insert((book.id, again.transfer.number), again);
             }
         }
-    }
-}
-
-/// One answer for two, as the daemon joins them.
-fn joined(earlier: Option<&Answer>, later: Answer) -> Answer {
-    match (earlier, later) {
-        (Some(Answer::Resume(epoch, _, nonce)), Answer::Ack(same, seq)) if *epoch == same => {
-            Answer::Resume(same, seq, *nonce)
-        }
-        (Some(Answer::Resume(epoch, _, nonce)), Answer::Resume(same, seq, 0)) if *epoch == same => {
-            Answer::Resume(same, seq, *nonce)
-        }
-        (_, later) => later,
-    }
-}
-
-fn frame(answer: Answer) -> Frame {
-    let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
-    match answer {
-        Answer::Resume(epoch, acked_seq, nonce) => {
-            Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
-        }
-        Answer::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
-        Answer::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
     }
 }

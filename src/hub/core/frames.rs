@@ -12,7 +12,7 @@ use super::transfer::{Landing, count_taken};
 use super::{policy, retire};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
 use crate::stock::{Entry, Kind, Seq, Taken};
-use crate::sync::frame::{Entries, Frame};
+use crate::sync::frame::{Entries, Frame, Position, Refused, Resume};
 use crate::sync::receiver::{Verdict, diverged, judge};
 use crate::sync::topic::Topic;
 
@@ -25,6 +25,35 @@ pub enum Answer {
     Ack(Uuid, Seq),
     /// Nothing is taken, for this reason.
     Refused(Uuid, String),
+}
+
+impl Answer {
+    /// One answer for two, the other of which came earlier: where the hub stands now, and the
+    /// greeting that is answered by it.
+    #[must_use]
+    pub fn joined_to(self, earlier: Option<&Self>) -> Self {
+        match (earlier, self) {
+            (Some(Self::Resume(epoch, _, nonce)), Self::Ack(same, seq)) if *epoch == same => {
+                Self::Resume(same, seq, *nonce)
+            }
+            (Some(Self::Resume(epoch, _, nonce)), Self::Resume(same, seq, 0)) if *epoch == same => {
+                Self::Resume(same, seq, *nonce)
+            }
+            (_, later) => later,
+        }
+    }
+
+    /// The frame that says it.
+    pub fn frame(self) -> Frame {
+        let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
+        match self {
+            Self::Resume(epoch, acked_seq, nonce) => {
+                Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
+            }
+            Self::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
+            Self::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
+        }
+    }
 }
 
 /// What became of a frame.
