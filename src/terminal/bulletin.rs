@@ -55,7 +55,12 @@ impl Bulletin {
 pub(super) struct Board(VecDeque<Arc<Bulletin>>);
 
 impl Board {
+    /// What stands on the board has no gap: whatever went unposted, as nobody listened, takes what
+    /// is older with it.
     fn post(&mut self, bulletin: Bulletin) {
+        if self.0.back().is_some_and(|newest| newest.to != bulletin.from) {
+            self.0.clear();
+        }
         if self.0.len() == BULLETINS_MAX {
             self.0.pop_front();
         }
@@ -109,5 +114,49 @@ fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 
         if !more {
             return listeners;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(bulletins: &[(Seq, Seq)]) -> Board {
+        let mut board = Board::default();
+        for &(from, to) in bulletins {
+            board.post(Bulletin { from, to, items: Vec::new(), written: Written::default() });
+        }
+        board
+    }
+
+    fn found(board: &Board, seq: Seq) -> Option<Vec<(Seq, Seq)>> {
+        let found = board.behind(seq)?;
+        Some(found.iter().map(|bulletin| (bulletin.from, bulletin.to)).collect())
+    }
+
+    #[test]
+    fn a_terminal_goes_on_where_it_is_or_looks_for_itself() {
+        let board = board(&[(5, 10), (10, 12)]);
+        assert_eq!(found(&board, 4), None);
+        assert_eq!(found(&board, 5), Some(vec![(5, 10), (10, 12)]));
+        assert_eq!(found(&board, 7), Some(vec![(5, 10), (10, 12)]));
+        assert_eq!(found(&board, 10), Some(vec![(10, 12)]));
+        assert_eq!(found(&board, 12), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_went_unposted_leaves_no_gap() {
+        let board = board(&[(5, 10), (20, 21)]);
+        assert_eq!(found(&board, 7), None);
+        assert_eq!(found(&board, 20), Some(vec![(20, 21)]));
+    }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let last = BULLETINS_MAX as Seq + 1;
+        let bulletins: Vec<_> = (0..last).map(|from| (from, from + 1)).collect();
+        let board = board(&bulletins);
+        assert_eq!(found(&board, 0), None);
+        assert_eq!(found(&board, 1).map(|found| found.len()), Some(BULLETINS_MAX));
     }
 }
