@@ -9,7 +9,6 @@ use std::thread::JoinHandle;
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -63,10 +62,8 @@ pub async fn run(
     config: GatewayConfig,
     opened: Database,
     mut stop: Stop,
-    reloading: Reloading,
+    mut reloading: Reloading,
 ) -> anyhow::Result<()> {
-    // Before anything else: without a handler the signal would end the program.
-    let mut hangup = signal(SignalKind::hangup())?;
     let manager = Manager::from_environment();
     let mut gateway = Gateway::start(config, opened)?;
     let view = Arc::clone(&gateway.view);
@@ -74,7 +71,7 @@ pub async fn run(
     loop {
         tokio::select! {
             () = &mut told => break,
-            _ = hangup.recv() => {
+            _ = reloading.asked.recv() => {
                 manager.tell("RELOADING=1");
                 gateway.reload(&reloading).await;
                 manager.tell("READY=1");

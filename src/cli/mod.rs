@@ -136,6 +136,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
+    let asked = match Reloading::asked() {
+        Ok(asked) => asked,
+        Err(error) => return ended(Err(error.into())),
+    };
     let file = config;
     let config = match GatewayConfig::load(file.as_deref()) {
         Ok(config) => config,
@@ -151,13 +155,8 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load = Box::new(move || GatewayConfig::load(file.as_deref()));
-        crate::gateway::run(
-            config,
-            opened,
-            stop,
-            Reloading { load, set_log_level: logs::set_level },
-        )
-        .await
+        let reloading = Reloading { asked, load, set_log_level: logs::set_level };
+        crate::gateway::run(config, opened, stop, reloading).await
     })
 }
 

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::{Gateway, access, rules};
 use crate::config::{ConfigError, GatewayConfig};
 use crate::terminal::Token;
 
 /// Where a new configuration comes from, and what else of the program follows it.
 pub struct Reloading {
+    /// SIGHUP; had before anything else, because without a handler it would end the program.
+    pub asked: Signal,
     /// Reads the configuration anew.
     pub load: Box<dyn Fn() -> Result<GatewayConfig, ConfigError> + Send + Sync>,
     /// Logs at this level from now on; returns whether it does.
@@ -19,6 +23,19 @@ pub struct Reloading {
 impl std::fmt::Debug for Reloading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Reloading")
+    }
+}
+
+impl Reloading {
+    /// Follows SIGHUP from now on, also where no runtime runs yet: what comes before one does, is
+    /// seen then.
+    ///
+    /// # Errors
+    /// If the signal cannot be followed.
+    pub fn asked() -> std::io::Result<Signal> {
+        let briefly = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _entered = briefly.enter();
+        signal(SignalKind::hangup())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A new configuration for a gateway that runs, by SIGHUP.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -194,6 +195,30 @@ fn reloading_under_load_loses_no_answer() {
     }
     assert_eq!(session.figures("A"), (0, 0));
     assert_eq!(gateway.terminate(), Some(0));
+}
+
+#[test]
+fn a_gateway_that_is_still_starting_reads_it_anew_afterwards() {
+    let mut gateway = Gateway::prepare("");
+    let file = gateway.config_path();
+    let text = gateway.write("text.toml", &std::fs::read_to_string(&file).unwrap());
+    std::fs::remove_file(&file).unwrap();
+    let [file, text] = [file, text].map(|path| path.display().to_string());
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+
+    gateway.spawn();
+    // The pipe opens when the gateway has come to read it.
+    let pid = gateway.pid();
+    shell(&format!("exec 3> '{file}'; kill -HUP {pid}; cat '{text}' >&3"));
+    shell(&format!("cat '{text}' > '{file}'"));
+
+    gateway.wait_until_ready();
+    until(|| gateway.log().contains("the configuration was read anew"));
+}
+
+fn shell(script: &str) {
+    let ended = Command::new("timeout").args(["20", "sh", "-c", script]).status().unwrap();
+    assert!(ended.success(), "{script}: {ended}");
 }
 
 fn tokens(of: &[(&str, &str)]) -> String {
