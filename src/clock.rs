@@ -50,6 +50,11 @@ impl Clock {
     }
 }
 
+/// Whether the times of entries are trusted now.
+pub fn is_trusted() -> bool {
+    is_believable(wall_ms()) && !is_unset()
+}
+
 /// Whether a wall clock can be right: not before the first of these programs was made.
 pub fn is_believable(wall_ms: i64) -> bool {
     wall_ms >= FIRST_RELEASE_MS

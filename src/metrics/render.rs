@@ -3,7 +3,7 @@
 use super::scarce::Listed;
 use super::{Kind, Metrics, Page};
 use crate::cli::VERSION;
-use crate::clock::wall_ms;
+use crate::clock::{is_trusted, wall_ms};
 use crate::store::Sizes;
 use crate::view::View;
 use crate::writer::Depth;
@@ -117,11 +117,11 @@ fn of_storage(page: &mut Page, view: &View, sizes: &Sizes) {
 
 fn of_process(page: &mut Page, view: &View) {
     page.labelled(Kind::Gauge, ("build_info", "What runs here."), "version", [(VERSION, 1)]);
-    page.gauges(&[(
-        "uptime_seconds",
-        "Time since the start.",
-        view.clock.since_start_ms() / 1_000,
-    )]);
+    let uptime_s = view.clock.since_start_ms() / 1_000;
+    page.gauges(&[
+        ("uptime_seconds", "Time since the start.", uptime_s),
+        ("clock_trusted", "1 if the times of new entries are trusted.", u64::from(is_trusted())),
+    ]);
     let help = "The wall clock; compare it with the time of whoever asks.";
     page.metric(Kind::Gauge, "clock_seconds", help, wall_ms() / 1_000);
     if let Some(bytes) = resident_bytes() {

@@ -86,9 +86,11 @@ fn a_start_in_1970_is_told_and_the_late_right_time_disturbs_nothing() {
     http.ok("reserve", with(one("held", "A", 3), "ttl_s", 600));
     pair.broker.kill9();
     http.ok("deduct", one("early", "A", 1));
+    assert_eq!(http.metric("stockgate_clock_trusted"), 0);
 
     wall.set("+0");
     http.ok("deduct", one("late", "A", 2));
+    assert_eq!(http.metric("stockgate_clock_trusted"), 1);
     assert!(number(&pair.gateway.sync(), "oldest_pending_s") < 600, "{}", pair.gateway.sync());
     assert_eq!(http.figures("A"), (7, 3), "the reservation has not ended");
     pair.gateway.restart();
