@@ -7,26 +7,29 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::limits::{
-    BACKLOG, BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, CONNECTIONS_MAX,
-    HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, SEND_BUFFER_BYTES,
-    STOP_GRACE,
+    BACKLOG, BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX,
+    HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, SEND_BUFFER_BYTES, STOP_GRACE,
 };
 use crate::problem::{Code, Problem};
 use crate::repeat::Repeat;
 use crate::stop::Stop;
 use crate::stream::{Certificates, Stream};
+
+mod room;
+
+pub use self::room::Place;
+use self::room::Room;
 
 /// A whole response.
 pub type Reply = Response<Full<Bytes>>;
@@ -56,12 +59,10 @@ pub async fn serve<H, F>(
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut room = Room::new();
     let mut connections = JoinSet::new();
     let (clock, mut complaint) = (Clock::starting_at(0), Repeat::default());
     loop {
-        let place = Arc::clone(&places).acquire_owned();
-        let place = Place(Arc::new(place.await.expect("nobody closes the semaphore")));
         let accepted = tokio::select! {
             () = stop.requested() => break,
             accepted = listener.accept() => accepted,
@@ -71,14 +72,19 @@ pub async fn serve<H, F>(
             Ok((stream, peer)) => {
                 let tls = certificates.as_ref().map(|newest| Arc::clone(&newest.borrow()));
                 let (handler, stop) = (handler.clone(), stop.clone());
+                let Some((place, is_full)) = room.place() else { continue };
                 connections.spawn(async move {
                     match Stream::accept(stream, tls).await {
+                        Ok(stream) if is_full => {
+                            let told = |_, _| std::future::ready(told_full());
+                            connection(stream, peer, place, told, stop).await;
+                        }
                         Ok(stream) => connection(stream, peer, place, handler, stop).await,
                         Err(error) => tracing::debug!(%error, %peer, "no TLS was agreed on"),
                     }
                 });
             }
-            // Out of file handles, most likely: let some connections end.
+            // The machine is out of something: let some connections end.
             Err(error) => {
                 if complaint.due(clock.since_start_ms()) {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -126,10 +132,13 @@ async fn connection<H, F>(
     }
 }
 
-/// A connection's place among those that are allowed. Every request carries it; whoever takes
-/// the connection over, for a WebSocket session, keeps it as long as the session lasts.
-#[derive(Clone, Debug)]
-pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
+/// What those are told for whom there is no place.
+fn told_full() -> Reply {
+    let message = "all connections are taken; close some, or try again later";
+    let mut reply = Problem::new(Code::Overloaded, message).reply();
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
+}
 
 /// Why a request's body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -83,6 +83,10 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
 /// Connections on the terminal port, WebSocket sessions among them.
 pub const CONNECTIONS_MAX: usize = 12_000;
+/// Connections beyond these, that are told that there is no place.
+pub const CONNECTIONS_TOLD_MAX: usize = 16;
+/// Open files that are not for connections: the database, its readers and copies, the broker.
+pub const FILES_RESERVED: usize = 64;
 /// Time for a client to send its request head, from the moment the connection is free for it.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a client to send its request body.

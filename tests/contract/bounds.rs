@@ -9,6 +9,8 @@ use serde_json::json;
 
 use crate::support::bodies::one;
 use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
 const LIMITED: &str = "requests_per_s = 5\n\
@@ -40,6 +42,39 @@ fn a_token_with_a_limit_is_told_when_to_come_again_and_nothing_is_applied() {
     assert!((BURST..tries).contains(&applied), "{applied} of {tries}");
     assert_eq!(fast.clone().figures("A"), (applied as u64, 0));
     (0..tries).for_each(|_| drop(fast.clone().item("A")));
+}
+
+#[test]
+fn without_a_place_one_is_told_so_and_those_who_have_one_go_on() {
+    const FILES: usize = 100;
+    const PLACES: usize = FILES - 64;
+    const TOLD: usize = 16;
+    let program = Program::gateway().run_by(&format!("prlimit --nofile={FILES}:{FILES}"));
+    let mut gateway = Gateway::prepare_with(program, "");
+    gateway.launch();
+    let mut first = gateway.ws();
+    let mut others: Vec<_> = (1..PLACES).map(|_| connect(&gateway)).collect();
+    // Those who end are gone a little later.
+    until("all places are taken", || gateway.http().get("/healthz").status == 429);
+
+    let answer = gateway.http().get("/api/stock/A");
+    answer.refused("overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.header("connection"), Some("close"));
+    let said = "all 36 connections are taken, others are turned away";
+    assert_eq!(gateway.log().matches(said).count(), 1, "{}", gateway.log());
+    let silent: Vec<_> = (0..2 * TOLD).map(|_| connect(&gateway)).collect();
+    first.ok("restock", one("r1", "A", 1));
+
+    others.pop();
+    drop(silent);
+    until("there is a place again", || gateway.http().get("/healthz").status == 200);
+    first.ok("restock", one("r2", "A", 1));
+    assert_eq!(gateway.terminate(), Some(0));
+}
+
+fn connect(gateway: &Gateway) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", gateway.port())).unwrap()
 }
 
 #[test]
