@@ -46,6 +46,11 @@ impl Items {
         self.slots.len()
     }
 
+    /// Whether there are SKUs that nothing has moved yet.
+    pub fn has_unmoved(&self) -> bool {
+        self.by_version.len() < self.slots.len()
+    }
+
     /// The stock of one SKU, if it is known.
     pub fn get(&self, sku: &str) -> Option<Item> {
         self.slot(sku).map(|slot| self.slots[slot].1)

@@ -171,6 +171,11 @@ impl Stock {
         self.items.from(start).take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
     }
 
+    /// Whether there are SKUs that nothing has moved yet: [`Stock::changed_after`] has none of them.
+    pub fn has_unmoved(&self) -> bool {
+        self.items.has_unmoved()
+    }
+
     /// What changed after a position, oldest change first, each SKU once with its newest stock.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.changed_after(seq)

@@ -6,6 +6,7 @@
 //! Those that keep up share one text an update ([`super::bulletin`]).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,6 +22,9 @@ use crate::view::View;
 #[derive(Debug)]
 pub(super) struct Subscription {
     filter: Filter,
+    /// What the catalogue names and nothing has moved yet stands at no position. It is sent first,
+    /// to a terminal that knows nothing: up to here, until all of it is sent.
+    unmoved: Option<Option<Sku>>,
     /// Everything up to here has been sent.
     sent_seq: Seq,
     /// Had as long as the subscription: somebody listens.
@@ -52,7 +56,8 @@ impl Subscription {
         };
         // A position beyond the ledger is from another one: begin anew.
         let since = fields.since.filter(|&since| since <= ledger_seq);
-        Ok(Self { filter, sent_seq: since.unwrap_or(0), board })
+        let sent_seq = since.unwrap_or(0);
+        Ok(Self { filter, unmoved: (sent_seq == 0).then_some(None), sent_seq, board })
     }
 
     /// How many of the known SKUs match.
@@ -73,6 +78,11 @@ impl Subscription {
             // The gateway is stopping, which is told otherwise.
             std::future::pending().await
         }
+    }
+
+    /// How long to leave the board alone after a look.
+    pub(super) fn pace(&self) -> Duration {
+        self.board.borrow().pace
     }
 
     /// The events of what is on the board; `None` if it does not reach back far enough.
@@ -96,9 +106,30 @@ impl Subscription {
     /// behind it. Looks at a bounded number of changes, because the writer waits for whoever
     /// holds the stock.
     pub(super) fn next_event(&mut self, view: &View, wire: Wire) -> (Option<Message>, bool) {
-        let (items, more) = self.search(&view.stock());
+        let (items, more) = match self.unmoved.take() {
+            Some(after) => (self.search_unmoved(&view.stock(), after), true),
+            None => self.search(&view.stock()),
+        };
         let event = (!items.is_empty()).then(|| wire.stock(self.sent_seq, &items));
         (event, more)
+    }
+
+    fn search_unmoved(&mut self, stock: &Stock, after: Option<Sku>) -> Vec<(Sku, Item)> {
+        if !stock.has_unmoved() {
+            return Vec::new();
+        }
+        let mut items = Vec::new();
+        let after = after.as_ref().map(Sku::as_str);
+        for (looked_at, (sku, item)) in stock.items_after("", after).enumerate() {
+            if looked_at == SCAN_MAX || items.len() == EVENT_ITEMS_MAX {
+                break;
+            }
+            self.unmoved = Some(Some(sku.clone()));
+            if item.version == 0 && self.filter.matches(sku) {
+                items.push((sku.clone(), *item));
+            }
+        }
+        items
     }
 
     fn search(&mut self, stock: &Stock) -> (Vec<(Sku, Item)>, bool) {

@@ -1,8 +1,11 @@
 //! Codes of the catalogue, from its publication at the hub to a scan at a gateway.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::pair::Pair;
+use crate::support::bodies::one;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
@@ -11,6 +14,28 @@ const CATALOGUE: &str = "sku,name,barcodes\n\
     SOUP,Soup,036000291452\n\
     BOX,Box of lamps,14006381333938 BOX-7\n\
     JAR,Jar,01234565\n";
+
+#[test]
+fn what_only_the_catalogue_names_is_among_what_a_subscriber_is_sent() {
+    let pair = listed();
+    pair.gateway.http().ok("restock", one("in", "LAMP", 3));
+    for (filter, expected) in [
+        (json!({"all": true}), &["BOX", "JAR", "SOUP", "LAMP"][..]),
+        (json!({"skus": ["JAR", "LAMP", "NONE"]}), &["JAR", "LAMP"]),
+    ] {
+        let mut ws = pair.gateway.ws();
+        let matched = ws.ok("subscribe", filter)["matched"].as_u64().unwrap();
+        assert_eq!(matched, expected.len() as u64);
+        let mut sent = Vec::new();
+        while sent.len() < expected.len() {
+            let event = ws.next_event("stock", Duration::from_secs(10)).expect("all are sent");
+            sent.extend(event["items"].as_array().unwrap().iter().cloned());
+        }
+        let skus: Vec<_> = sent.iter().map(|item| item["sku"].as_str().unwrap()).collect();
+        assert_eq!(skus, expected);
+        assert_eq!((&sent[0]["on_hand"], &sent[0]["version"]), (&json!(0), &json!(0)));
+    }
+}
 
 #[test]
 fn a_scanned_code_is_the_sku_of_the_catalogue() {
