@@ -112,12 +112,18 @@ pub const REQUESTS_BURST: Duration = Duration::from_secs(2);
 pub const TERMINAL_READ_BYTES: usize = 2 * 1024;
 /// Bytes that the kernel may hold for a client that does not read; it takes twice as many.
 pub const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+/// The same for a terminal that is closed because it does not read: what was begun, and why it is
+/// closed, has room in it.
+pub const LAST_WORDS_BUFFER_BYTES: usize = 192 * 1024;
 /// Connections that may wait to be accepted.
 pub const BACKLOG: u32 = 1_024;
 /// Time between pings to a terminal.
-pub const PING_EVERY: Duration = Duration::from_secs(20);
-/// A terminal from which nothing is heard for this long is gone.
-pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(65);
+pub const PING_EVERY: Duration = Duration::from_secs(10);
+/// A terminal from which nothing is heard for this long, not even the answer to a ping, is closed
+/// (1013).
+pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(35);
+/// Time for a terminal to take why it is closed.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// A terminal that does not read for this long is closed (1013).
 pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
 /// A terminal that has not shown a token after this long is closed.
@@ -133,10 +139,13 @@ pub const MESSAGE_ID_BYTES_MAX: usize = 256;
 pub const EVENT_ITEMS_MAX: usize = 50;
 /// Bulletins that a terminal may have missed before it looks for itself what changed.
 pub const BULLETINS_MAX: usize = 64;
-/// Time between two bulletins for each terminal that listens: about what it takes to send one.
-pub const BULLETIN_PACE: Duration = Duration::from_micros(10);
-/// The longest time between two bulletins.
-pub const BULLETIN_PACE_MAX: Duration = Duration::from_millis(25);
+/// Time between two looks of a terminal at the bulletins, for each terminal that listens: somewhat
+/// more than it takes to send one, so that the processor is left some time.
+pub const LISTENER_PACE: Duration = Duration::from_micros(15);
+/// The longest time between two looks.
+pub const LISTENER_PACE_MAX: Duration = Duration::from_millis(30);
+/// Bulletins posted between two looks.
+pub const BULLETINS_A_LOOK: u32 = 5;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

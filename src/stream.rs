@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -67,6 +68,19 @@ impl Stream {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let connecting = TlsConnector::from(config).connect(name, stream);
         Ok(Self::Tls(Box::new(timeout(TLS_TIMEOUT, connecting).await??.into())))
+    }
+}
+
+impl Stream {
+    /// Lets the kernel hold so many bytes more or less for the peer; with room for what is still
+    /// to be said, that arrives although the peer does not read now.
+    pub fn set_send_buffer(&self, bytes: usize) {
+        let timed = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        // Without it things are as they were.
+        let _ = SockRef::from(timed.as_ref().get_ref().get_ref()).set_send_buffer_size(bytes);
     }
 }
 

@@ -7,13 +7,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Wire, Written};
-use crate::limits::{BULLETIN_PACE, BULLETIN_PACE_MAX, BULLETINS_MAX, EVENT_ITEMS_MAX};
+use crate::limits::{
+    BULLETINS_A_LOOK, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE, LISTENER_PACE_MAX,
+};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::stop::Stop;
 use crate::view::View;
@@ -52,32 +55,36 @@ impl Bulletin {
 
 /// The last bulletins, the newest at the end.
 #[derive(Debug, Default)]
-pub(super) struct Board(VecDeque<Arc<Bulletin>>);
+pub(super) struct Board {
+    bulletins: VecDeque<Arc<Bulletin>>,
+    /// How long a terminal leaves the board alone after a look.
+    pub(super) pace: Duration,
+}
 
 impl Board {
     /// What stands on the board has no gap: whatever went unposted, as nobody listened, takes what
     /// is older with it.
     fn post(&mut self, bulletin: Bulletin) {
-        if self.0.back().is_some_and(|newest| newest.to != bulletin.from) {
-            self.0.clear();
+        if self.bulletins.back().is_some_and(|newest| newest.to != bulletin.from) {
+            self.bulletins.clear();
         }
-        if self.0.len() == BULLETINS_MAX {
-            self.0.pop_front();
+        if self.bulletins.len() == BULLETINS_MAX {
+            self.bulletins.pop_front();
         }
-        self.0.push_back(Arc::new(bulletin));
+        self.bulletins.push_back(Arc::new(bulletin));
     }
 
     /// What goes on behind a position; `None` if something between is no longer here.
     pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
-        let new = self.0.iter().filter(|bulletin| bulletin.to > seq);
+        let new = self.bulletins.iter().filter(|bulletin| bulletin.to > seq);
         let new: Vec<_> = new.map(Arc::clone).collect();
         new.first().is_none_or(|first| first.from <= seq).then_some(new)
     }
 }
 
-/// Posts what is committed until a stop is requested. After each time it waits as long as the
-/// terminals need to take it, so that more of them get fewer and larger bulletins, and nobody
-/// waits for the processor.
+/// Posts what is committed until a stop is requested. The more terminals listen, the less often
+/// each looks, and finds more at once: nobody waits for the processor. They look one after another,
+/// and there is something new for each, because several bulletins are posted meanwhile.
 pub(super) async fn post(view: Arc<View>, board: watch::Sender<Board>, mut stop: Stop) {
     let mut committed = view.committed();
     let mut posted = view.stock().seq();
@@ -87,12 +94,16 @@ pub(super) async fn post(view: Arc<View>, board: watch::Sender<Board>, mut stop:
             changed = committed.changed() => if changed.is_err() { return },
         }
         let listeners = post_new(&view, &board, &mut posted);
-        let pace = BULLETIN_PACE.saturating_mul(listeners).min(BULLETIN_PACE_MAX);
+        let pause = pace(listeners) / BULLETINS_A_LOOK;
         // The timer counts milliseconds.
-        if pace.as_millis() > 0 {
-            sleep(pace).await;
+        if pause.as_millis() > 0 {
+            sleep(pause).await;
         }
     }
+}
+
+fn pace(listeners: u32) -> Duration {
+    LISTENER_PACE.saturating_mul(listeners).min(LISTENER_PACE_MAX)
 }
 
 /// Posts what is new and answers how many listen.
@@ -109,7 +120,10 @@ fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 
         drop(stock);
         *posted = bulletin.to;
         if !bulletin.items.is_empty() {
-            board.send_modify(|board| board.post(bulletin));
+            board.send_modify(|board| {
+                board.pace = pace(listeners);
+                board.post(bulletin);
+            });
         }
         if !more {
             return listeners;

@@ -7,8 +7,9 @@
 
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hashbrown::HashMap;
@@ -18,8 +19,9 @@ use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::upgrade::Upgraded;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -40,10 +42,12 @@ use super::{Terminals, query};
 use crate::clock;
 use crate::http::{Place, Reply as HttpReply, page_size};
 use crate::limits::{
-    BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, PING_EVERY, STOP_GRACE,
-    TERMINAL_READ_BYTES, TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
+    BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX,
+    LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
+    TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
 use crate::problem::Problem;
+use crate::stream::Stream;
 use crate::writer::{Reply, ReplyTo};
 
 impl Terminals {
@@ -115,7 +119,7 @@ const GONE: End = (CloseCode::Normal, "the terminal has gone");
 const UNKNOWN: End = (CloseCode::Policy, "no token was shown");
 const REVOKED: End = (CloseCode::Policy, "the token is not known any more");
 const STALLED: End = (CloseCode::Again, "not reading");
-const SILENT: End = (CloseCode::Away, "nothing heard");
+const SILENT: End = (CloseCode::Again, "nothing heard");
 const STOPPING: End = (CloseCode::Away, "the gateway is stopping");
 const TOO_LARGE: End = (CloseCode::Size, "message too large");
 const MALFORMED: End = (CloseCode::Protocol, "not the WebSocket protocol");
@@ -125,7 +129,7 @@ type Answers = (mpsc::Sender<Vec<Reply>>, mpsc::Receiver<Vec<Reply>>);
 
 struct Session {
     terminals: Terminals,
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+    socket: WebSocketStream<Stream>,
     wire: Wire,
     pass: Option<Arc<Pass>>,
     /// Rings when the rules change of who may do what.
@@ -141,6 +145,8 @@ struct Session {
     in_flight: HashMap<u64, MessageId>,
     next_tag: u64,
     heard_at: Instant,
+    /// Whether a ping waits for its answer.
+    pinged: bool,
 }
 
 impl Session {
@@ -155,8 +161,10 @@ impl Session {
             .write_buffer_size(16 * 1024)
             .max_message_size(Some(BODY_BYTES_MAX))
             .max_frame_size(Some(BODY_BYTES_MAX));
-        let io = TokioIo::new(upgraded);
-        let socket = WebSocketStream::from_raw_socket(io, Side::Server, Some(config)).await;
+        let parts = upgraded.downcast::<TokioIo<Stream>>().expect("it is what the port serves");
+        let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let socket =
+            WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config)).await;
         let sync_events = terminals.sync_events.clone();
         // What changed since the handshake is looked at once.
         let mut access = terminals.access.clone();
@@ -175,6 +183,7 @@ impl Session {
             in_flight: HashMap::new(),
             next_tag: 0,
             heard_at: clock::instant(),
+            pinged: false,
         };
         session.run().await;
     }
@@ -186,8 +195,27 @@ impl Session {
             let _ = timeout(STOP_GRACE / 2, self.await_in_flight()).await;
         }
         tracing::debug!(%code, why, "a terminal's session ends");
+        if code == CloseCode::Again {
+            self.socket.get_ref().set_send_buffer(LAST_WORDS_BUFFER_BYTES);
+        }
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(why) };
-        let _ = timeout(PING_EVERY / 10, self.socket.close(Some(frame))).await;
+        let _ = timeout(LAST_WORDS_TIMEOUT, self.socket.close(Some(frame))).await;
+        if ![GONE.0, STOPPING.0].contains(&code) {
+            let _ = timeout(LAST_WORDS_TIMEOUT, self.read_away()).await;
+        }
+    }
+
+    /// Reads on until the terminal ends it, within limits: a connection that is closed with
+    /// something unread is reset, and the terminal might not see why.
+    async fn read_away(&mut self) {
+        let mut left = BODY_BYTES_DISCARDED_MAX;
+        let mut bytes = vec![0; TERMINAL_READ_BYTES];
+        while let Ok(count @ 1..) = self.socket.get_mut().read(&mut bytes).await {
+            left = left.saturating_sub(count);
+            if left == 0 {
+                return;
+            }
+        }
     }
 
     async fn converse(&mut self) -> Result<(), End> {
@@ -195,9 +223,11 @@ impl Session {
         let mut stop = self.terminals.stop.clone();
         let mut ping = interval(PING_EVERY);
         ping.reset();
-        let mut unknown = Box::pin(tokio::time::sleep(TERMINAL_UNKNOWN_MAX));
+        let mut unknown = Box::pin(sleep(TERMINAL_UNKNOWN_MAX));
+        let mut rest = pin!(sleep(Duration::ZERO));
         loop {
             let listening = self.subscription.is_some();
+            let rested = rest.is_elapsed();
             tokio::select! {
                 message = self.socket.next(), if self.has_room() => {
                     let Some(message) = message else { return Ok(()) };
@@ -206,7 +236,13 @@ impl Session {
                 }
                 replies = next_replies(&mut self.answers) => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
-                () = posted(&mut self.subscription), if !self.behind => self.push_news().await?,
+                () = rest.as_mut(), if !rested => {}
+                () = posted(&mut self.subscription), if rested && !self.behind => {
+                    let pace = self.push_news().await?;
+                    if pace.as_millis() > 0 {
+                        rest.as_mut().reset((clock::instant() + pace).into());
+                    }
+                }
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
                 Ok(()) = self.access.changed() => self.renew_pass()?,
                 _ = ping.tick() => self.ping().await?,
@@ -255,12 +291,15 @@ impl Session {
     }
 
     async fn hear(&mut self, message: Result<Message, Error>) -> Result<(), End> {
-        self.heard_at = clock::instant();
+        (self.heard_at, self.pinged) = (clock::instant(), false);
         match message {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 match self.wire.read(&message) {
                     Ok(fields) => self.hear_request(fields).await,
-                    Err(unread) => self.refuse(unread.0.as_ref(), &unread.1).await,
+                    Err(unread) => {
+                        let problem = self.meter().err().unwrap_or(unread.1);
+                        self.refuse(unread.0.as_ref(), &problem).await
+                    }
                 }
             }
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
@@ -289,18 +328,29 @@ impl Session {
                 Err(problem) => self.refuse(Some(&id), &problem).await,
             };
         }
+        // In a box: a session that only listens needs no room for it.
+        Box::pin(self.hear_query(&id, &op, is_known, fields)).await
+    }
+
+    async fn hear_query(
+        &mut self,
+        id: &MessageId,
+        op: &str,
+        is_known: bool,
+        fields: Fields,
+    ) -> Result<(), End> {
         // A query sees what the mutations sent before it have done.
         self.await_in_flight().await?;
         let result = match is_known {
-            true => self.ask(&op, fields).await,
-            false => self.refuse_unknown(&op),
+            true => self.ask(op, fields).await,
+            false => self.refuse_unknown(op),
         };
         let subscribed = op == "subscribe" && result.is_ok();
         let found = match result {
             Ok(found) => found,
-            Err(problem) => return self.refuse(Some(&id), &problem).await,
+            Err(problem) => return self.refuse(Some(id), &problem).await,
         };
-        self.send(self.wire.answer(&self.terminals.view.origin, Some(&id), &found)).await?;
+        self.send(self.wire.answer(&self.terminals.view.origin, Some(id), &found)).await?;
         if subscribed {
             self.behind = true;
             self.push_sync().await?;
@@ -420,13 +470,19 @@ impl Session {
         }
     }
 
-    async fn push_news(&mut self) -> Result<(), End> {
-        let news = self.subscription.as_mut().and_then(|listening| listening.news(self.wire));
+    /// Sends what is on the board, and answers how long to leave that alone.
+    async fn push_news(&mut self) -> Result<Duration, End> {
+        let Some(subscription) = &mut self.subscription else {
+            return Ok(Duration::ZERO);
+        };
+        let pace = subscription.pace();
+        let news = subscription.news(self.wire);
         self.behind = news.is_none();
         for event in news.into_iter().flatten() {
             self.feed(event).await?;
         }
-        self.flush().await
+        self.flush().await?;
+        Ok(pace)
     }
 
     async fn push_sync(&mut self) -> Result<(), End> {
@@ -456,9 +512,14 @@ impl Session {
         self.flush().await
     }
 
+    /// One at a time: a terminal that wakes when it has been closed would answer them all, fail
+    /// at that, and not see why it was.
     async fn ping(&mut self) -> Result<(), End> {
         if self.heard_at.elapsed() > TERMINAL_SILENT_MAX {
             return Err(SILENT);
+        }
+        if std::mem::replace(&mut self.pinged, true) {
+            return Ok(());
         }
         sent(timeout(TERMINAL_STALLED_MAX, self.socket.send(Message::Ping(Bytes::new()))).await)
     }

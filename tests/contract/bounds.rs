@@ -53,9 +53,12 @@ fn without_a_place_one_is_told_so_and_those_who_have_one_go_on() {
     let mut gateway = Gateway::prepare_with(program, "");
     gateway.launch();
     let mut first = gateway.ws();
-    let mut others: Vec<_> = (1..PLACES).map(|_| connect(&gateway)).collect();
-    // Those who end are gone a little later.
-    until("all places are taken", || gateway.http().get("/healthz").status == 429);
+    let mut others: Vec<_> = (2..PLACES).map(|_| connect(&gateway)).collect();
+    // Whoever ends gives its place back a little later.
+    until("all places are taken", || {
+        others.push(connect(&gateway));
+        gateway.http().get("/healthz").status == 429
+    });
 
     let answer = gateway.http().get("/api/stock/A");
     answer.refused("overloaded");
@@ -66,8 +69,7 @@ fn without_a_place_one_is_told_so_and_those_who_have_one_go_on() {
     let silent: Vec<_> = (0..2 * TOLD).map(|_| connect(&gateway)).collect();
     first.ok("restock", one("r1", "A", 1));
 
-    others.pop();
-    drop(silent);
+    drop((others, silent));
     until("there is a place again", || gateway.http().get("/healthz").status == 200);
     first.ok("restock", one("r2", "A", 1));
     assert_eq!(gateway.terminate(), Some(0));

@@ -16,6 +16,8 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
 /// Half a minute, and what it takes before a terminal that does not read is noticed.
 const DEAF_FOR: Duration = Duration::from_secs(42);
+/// Longer than nothing may be heard of a terminal, and a ping more.
+const SLEPT: Duration = Duration::from_secs(50);
 /// Long enough for an event that should not come to have come.
 const QUIET: Duration = Duration::from_millis(400);
 
@@ -108,6 +110,15 @@ fn a_message_over_64_kib_closes_the_connection() {
     let mut ws = gateway.ws();
     ws.send_text(&padded(&message, MESSAGE_BYTES_MAX));
     assert_eq!(ws.next_answer()["result"]["replayed"], false);
+}
+
+#[test]
+fn one_far_too_large_is_told_so_while_it_is_still_being_sent() {
+    let gateway = Gateway::stocked(&[("A", 10)]);
+    let message = json!({"id": 1, "op": "deduct", "request_id": "r1", "sku": "A", "quantity": 1});
+    let mut ws = gateway.ws();
+    ws.send_text(&padded(&message, 16 * MESSAGE_BYTES_MAX));
+    assert_eq!(ws.wait_closed(EVENT_LIMIT), Some(Closed { code: Some(1009) }));
 }
 
 #[test]
@@ -297,9 +308,18 @@ fn a_terminal_that_does_not_read_slows_nobody_and_is_closed_after_half_a_minute(
     }
 
     let closed = deaf.wait_closed(Duration::from_secs(10)).expect("the connection is ended");
-    // Where no close frame could get through, the connection just ends.
-    assert!(closed.code.is_none_or(|code| code == 1013), "{closed:?}");
+    assert_eq!(closed.code, Some(1013));
     assert_eq!(gateway.http().figures("S0000"), (1 + restocks, 0));
+}
+
+/// Where nothing changes, it is the answers to pings that are missed.
+#[test]
+fn a_terminal_that_sleeps_is_closed_though_there_is_nothing_to_send() {
+    let gateway = Gateway::stocked(&[("A", 10)]);
+    let mut asleep = gateway.ws();
+    asleep.ok("subscribe", json!({"all": true}));
+    sleep(SLEPT);
+    assert_eq!(asleep.wait_closed(EVENT_LIMIT), Some(Closed { code: Some(1013) }));
 }
 
 /// What a subscriber has been told so far.
