@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, sleep};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::bodies::{one, rollback};
 use crate::support::crowd::on_threads;
 use crate::support::gateway::Gateway;
+use crate::support::patience::until;
 use crate::support::terminal::{Terminal, number};
 use crate::support::ws::Ws;
 
@@ -47,18 +48,18 @@ fn terminals_that_fight_for_the_last_units_never_get_more_than_there_is() {
 fn terminals_that_ask_for_much_do_not_starve_those_that_ask_for_little() {
     const GREEDY: usize = 32;
     let gateway = Gateway::stocked(&[("A", 10_000_000), ("B", 1_000)]);
-    let modest_is_served = AtomicBool::new(false);
-    let refused: usize = thread::scope(|scope| {
-        let flood = scope
-            .spawn(|| on_threads(GREEDY, |terminal| flood(&gateway, terminal, &modest_is_served)));
-        sleep(Duration::from_millis(500));
+    let (modest_is_served, refused) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            on_threads(GREEDY, |terminal| flood(&gateway, terminal, &refused, &modest_is_served));
+        });
+        until("the intake is full", || refused.load(Ordering::Relaxed) > 0);
         let modest = scope.spawn(|| on_threads(3, |terminal| ask_for_little(&gateway, terminal)));
         let modest = modest.join();
         modest_is_served.store(true, Ordering::Relaxed);
         modest.unwrap();
-        flood.join().unwrap().into_iter().sum()
+        flood.join().unwrap();
     });
-    assert!(refused > 0, "the intake never was full");
     assert_eq!(gateway.http().figures("B").0, 970);
 }
 
@@ -69,18 +70,17 @@ fn ask_for_little(gateway: &Gateway, terminal: usize) {
     }
 }
 
-/// Sends as fast as it can; returns how often there was no room.
-fn flood(gateway: &Gateway, terminal: usize, stop: &AtomicBool) -> usize {
+/// Sends as fast as it can; counts how often there was no room.
+fn flood(gateway: &Gateway, terminal: usize, refused: &AtomicUsize, stop: &AtomicBool) {
     let mut ws = gateway.ws();
-    let mut refused = 0;
     for round in 0.. {
         let bodies = (0..256).map(|n| one(&format!("greedy{terminal}-{round}-{n}"), "A", 1));
-        refused += ws.pipelined("deduct", bodies).iter().filter(|answer| answer.is_err()).count();
+        let answers = ws.pipelined("deduct", bodies);
+        refused.fetch_add(answers.iter().filter(|it| it.is_err()).count(), Ordering::Relaxed);
         if stop.load(Ordering::Relaxed) {
             break;
         }
     }
-    refused
 }
 
 fn duration() -> Duration {

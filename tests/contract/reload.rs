@@ -11,7 +11,7 @@ use crate::support::process::free_port;
 use crate::support::terminal::Terminal;
 use crate::support::ws::{Closed, Ws};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 const REVOKED: Option<Closed> = Some(Closed { code: Some(1008) });
 
 #[test]

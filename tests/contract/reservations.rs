@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::{many, one, reservation, to_lines, with};
 use crate::support::gateway::{Gateway, on_both_ports, on_both_ports_with};
+use crate::support::patience::stretched;
 use crate::support::terminal::{Terminal, figures_of};
 
-const EXPIRY_LIMIT: Duration = Duration::from_secs(8);
+/// Longer than what is reserved for a short time is held, on a busy machine.
+const EXPIRY_LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn reserve_holds_the_quantity_under_its_request_id() {
@@ -216,7 +218,7 @@ fn without_a_configuration_a_reservation_lives_for_a_quarter_of_an_hour() {
 fn reservations_outlive_a_crash_and_still_end() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let mut http = gateway.http();
-    http.ok("reserve", with(one("short", "A", 4), "ttl_s", 3));
+    http.ok("reserve", with(one("short", "A", 4), "ttl_s", 8));
     http.ok("reserve", one("long", "A", 1));
 
     gateway.kill9();
@@ -305,7 +307,7 @@ fn assert_expires_in(answer: &Value, ttl: Duration) {
     let expected = SystemTime::now() + ttl;
     let late = expected.duration_since(expires_at).unwrap_or_default();
     let early = expires_at.duration_since(expected).unwrap_or_default();
-    assert!(late.max(early) < Duration::from_secs(5), "{text} is not in {ttl:?}");
+    assert!(late.max(early) < stretched(Duration::from_secs(5)), "{text} is not in {ttl:?}");
 }
 
 fn wait_for_figures(terminal: &mut dyn Terminal, sku: &str, figures: (u64, u64)) {

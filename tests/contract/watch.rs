@@ -17,7 +17,7 @@ use crate::support::process::{run_to_end, wait};
 use crate::support::program::stockgate;
 use crate::support::terminal::Terminal;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A watch with its output in a file.
 struct Watch {

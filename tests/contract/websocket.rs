@@ -13,7 +13,7 @@ use crate::support::terminal::{Terminal, number};
 use crate::support::ws::{Closed, Ws};
 
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
-const EVENT_LIMIT: Duration = Duration::from_secs(10);
+const EVENT_LIMIT: Duration = Duration::from_secs(30);
 /// Half a minute, and what it takes before a terminal that does not read is noticed.
 const DEAF_FOR: Duration = Duration::from_secs(42);
 /// Longer than nothing may be heard of a terminal, and a ping more.

@@ -37,7 +37,7 @@ impl Drop for Clock {
     /// Where a process ends without its destructors, libfaketime leaves files behind that make
     /// the next process of this id fail at its start.
     fn drop(&mut self) {
-        for file in fs::read_dir("/dev/shm").unwrap().flatten() {
+        for file in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
             let Some((_, pid)) =
                 name.split_once("faketime_s").and_then(|(_, rest)| rest.split_once('_'))

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use super::edge::{ARMV7, Edge, X86_64};
 use crate::support::gateway::Gateway;
+use crate::support::patience::until;
 
-const SETTLING: Duration = Duration::from_secs(2);
 const WATCHED: Duration = Duration::from_secs(4);
 /// It takes about thirty a second. A wait that ends too soon and is taken up again makes
 /// thousands.
@@ -33,7 +33,11 @@ fn assert_sleeps(edge: &Edge) {
     let program = edge.emulated(&format!("-strace -D {}", log.display()));
     let mut gateway = Gateway::prepare_with(program, "");
     gateway.launch();
-    sleep(SETTLING);
+    until("it has settled", || {
+        let before = calls();
+        sleep(Duration::from_secs(1));
+        calls() - before <= SYSTEM_CALLS_MAX / 4
+    });
     let before = calls();
 
     sleep(WATCHED);

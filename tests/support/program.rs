@@ -10,8 +10,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a service manager tells the programs that it starts.
-const OF_A_SERVICE: [&str; 6] = [
+/// What a service manager tells the programs that it starts, and what else would change them.
+const OF_THE_SURROUNDINGS: [&str; 7] = [
+    "RUST_LOG",
     "STATE_DIRECTORY",
     "CREDENTIALS_DIRECTORY",
     "NOTIFY_SOCKET",
@@ -58,7 +59,7 @@ impl Program {
                 command.env_remove(name);
             }
         }
-        for name in OF_A_SERVICE {
+        for name in OF_THE_SURROUNDINGS {
             command.env_remove(name);
         }
         command.stdin(Stdio::null());

@@ -124,21 +124,28 @@ fn nothing_is_lost_or_doubled_on_cables_that_cut_stall_and_delay_at_random() {
 /// Treats both cables badly, each in its own way, while units are granted and called back;
 /// answers how many were received.
 fn storm(cables: &[Cable; 2], hub: &Hub, seconds: u64) -> u64 {
-    let until = std::time::Instant::now() + Duration::from_secs(seconds);
+    let end = std::time::Instant::now() + Duration::from_secs(seconds);
     let mut received = 0;
     for round in 0.. {
-        if std::time::Instant::now() >= until {
+        if std::time::Instant::now() >= end {
             return received;
         }
         received += transfer(hub, round);
-        let cable = &cables[fastrand::usize(..2)];
-        match fastrand::u8(..4) {
+        // Each breaks at least once; the rest is chance.
+        let (cable, what) = match usize::try_from(round) {
+            Ok(first @ ..2) => (&cables[first], 0),
+            _ => (&cables[fastrand::usize(..2)], fastrand::u8(..4)),
+        };
+        match what {
             0 => cable.cut_after(200..3_000),
             1 => cable.delay(0..120),
             2 => cable.stall(true),
             _ => cable.mend(),
         }
         sleep(Duration::from_millis(fastrand::u64(50..800)));
+        if round < 2 {
+            until("a cable broke", || cable.cuts() > 0);
+        }
         cable.stall(false);
     }
     unreachable!("the rounds do not end before the time does")
