@@ -210,9 +210,9 @@ fn a_gateway_that_is_still_starting_reads_it_anew_afterwards() {
     // The pipe opens when the gateway has come to read it.
     let pid = gateway.pid();
     shell(&format!("exec 3> '{file}'; kill -HUP {pid}; cat '{text}' >&3"));
+    gateway.wait_until_ready();
     shell(&format!("cat '{text}' > '{file}'"));
 
-    gateway.wait_until_ready();
     until(|| gateway.log().contains("the configuration was read anew"));
 }
 
