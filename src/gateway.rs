@@ -4,7 +4,7 @@ mod reload;
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
@@ -67,14 +67,20 @@ pub async fn run(
     let manager = Manager::from_environment();
     let mut gateway = Gateway::start(config, opened)?;
     let view = Arc::clone(&gateway.view);
-    let mut told = pin!(manager.keep_told(&view.pulse, || view.sentence(), &mut stop));
+    let refused = Mutex::new(None::<String>);
+    let sentence = || {
+        let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.iter().cloned().chain([view.sentence()]).collect::<Vec<_>>().join(" ")
+    };
+    let mut told = pin!(manager.keep_told(&view.pulse, sentence, &mut stop));
     loop {
         tokio::select! {
             () = &mut told => break,
             _ = reloading.asked.recv() => {
                 manager.tell("RELOADING=1");
-                gateway.reload(&reloading).await;
-                manager.tell("READY=1");
+                let outcome = gateway.reload(&reloading).await;
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
+                manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }
         }
     }

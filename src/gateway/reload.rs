@@ -41,17 +41,25 @@ impl Reloading {
 
 impl Gateway {
     /// Reads the configuration anew and takes what can be taken; the log says what came of it.
-    pub(super) async fn reload(&mut self, reloading: &Reloading) {
+    ///
+    /// # Errors
+    /// If it is wrong: a sentence that says why.
+    pub(super) async fn reload(&mut self, reloading: &Reloading) -> Result<(), String> {
         match (reloading.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
             let changes = Changes::between(&self.config, &new);
             merged(&self.config, new).map(|config| (config, changes)).map_err(|why| vec![why])
         }) {
-            Ok((config, changes)) => self.take(config, changes, reloading.set_log_level).await,
+            Ok((config, changes)) => {
+                self.take(config, changes, reloading.set_log_level).await;
+                Ok(())
+            }
             Err(problems) => {
-                for problem in problems {
+                for problem in &problems {
                     tracing::error!("{problem}");
                 }
                 tracing::error!("the new configuration is wrong; all of the old one stays");
+                let why = problems.join("; ").replace('\n', " ");
+                Err(format!("The new configuration is wrong; all of the old one stays: {why}."))
             }
         }
     }

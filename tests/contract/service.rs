@@ -60,6 +60,27 @@ fn the_status_says_in_a_sentence_how_things_stand() {
     assert!(said.contains("0 entries wait for the hub: the broker 127.0.0.1:9 cannot"), "{said}");
 }
 
+/// For as long as the file is wrong; the exit code of a reload cannot say it.
+#[test]
+fn the_status_says_that_a_new_configuration_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let manager = Manager::in_directory(directory.path());
+    let mut gateway = watched_by(&manager, Duration::from_secs(4));
+    gateway.launch();
+    gateway.configure(&gateway.address(), "[stock]\nreservation_ttl_s = 0\n");
+    gateway.signal("HUP");
+    manager.hear_of(|line| line == "RELOADING=1");
+    let said = manager.hear_of(|line| line.starts_with("STATUS="));
+    assert!(said.starts_with("STATUS=The new configuration is wrong; all of"), "{said}");
+    assert!(said.contains("stock.reservation_ttl_s") && said.contains("Decides on"), "{said}");
+
+    gateway.configure(&gateway.address(), "");
+    gateway.signal("HUP");
+    manager.hear_of(|line| line == "RELOADING=1");
+    let said = manager.hear_of(|line| line.starts_with("STATUS="));
+    assert_eq!(said, "STATUS=Decides on the spot; no hub is configured.");
+}
+
 #[test]
 fn a_gateway_that_cannot_open_its_port_never_says_that_it_is_ready() {
     let directory = tempfile::tempdir().unwrap();

@@ -57,10 +57,14 @@ tells_systemd() {
     fed=$(is_now WatchdogTimestampMonotonic)
     expect "it feeds the watchdog" eventually 15 is_fed_again
     sed --in-place=.sound 's/^ledger_retention_days = .*/ledger_retention_days = 0/' "$root$configuration"
-    expect "a reload with a configuration that is wrong fails" refuses inside systemctl reload stockgate.service
-    expect "and says why" answers 'ledger_retention_days: must be from 1' log
+    expect "a configuration that is wrong can be asked for" inside systemctl reload stockgate.service
+    expect "the status says why it stays out" eventually 10 \
+        answers 'all of the old one stays: .*ledger_retention_days: must be from 1' is_now StatusText
+    expect "the journal says it too" answers 'ledger_retention_days: must be from 1' log
     expect "and the gateway goes on" says "$pid_before" gateway_pid
     mv "$root$configuration.sound" "$root$configuration"
+    expect "it is mended by a reload" inside systemctl reload stockgate.service
+    expect "and the status is as before" eventually 10 answers '^Decides on the spot' is_now StatusText
 }
 
 is_fed_again() { [ "$(is_now WatchdogTimestampMonotonic)" -gt "$fed" ]; }
@@ -110,6 +114,10 @@ takes_credentials() {
     expect "and can read them" eventually 10 ready
     expect "it asks for the token" answers 401 refused_status
     expect "and takes it" client /api/stock --header 'Authorization: Bearer open-sesame'
+    sed --in-place 's/^reservation_ttl_s = .*/reservation_ttl_s = 60/' "$root$configuration"
+    expect "it is reloaded with them" inside systemctl reload stockgate.service
+    expect "and takes the new configuration" eventually 10 answers 'from now on: stock.reservation_ttl_s' log
+    expect "and still the token" client /api/stock --header 'Authorization: Bearer open-sesame'
     rm -r "${drop_in%/*}" "$root/etc/stockgate/line-3.token"
     install -m 644 "$work/configuration" "$root$configuration"
     restart
