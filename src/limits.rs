@@ -184,6 +184,9 @@ pub const HUB_GREETING_MS: u64 = 60_000;
 pub const RECONNECT_MS_MIN: u64 = 1_000;
 /// See [`RECONNECT_MS_MIN`].
 pub const RECONNECT_MS_MAX: u64 = 60_000;
+/// How long the other side must have answered for a loss to be one of its own, rather than one
+/// in a row.
+pub const RECONNECT_STEADY_MS: u64 = 60_000;
 /// How often the same complaint is logged.
 pub const LOG_REPEAT_MS: u64 = 60_000;
 

@@ -7,6 +7,8 @@ use crate::limits::LOG_REPEAT_MS;
 pub struct Repeat {
     last_ms: Option<u64>,
     count: u64,
+    /// Whether its end has been said since.
+    ended: bool,
 }
 
 impl Repeat {
@@ -16,14 +18,18 @@ impl Repeat {
         let due = self.last_ms.is_none_or(|last_ms| running_ms >= last_ms + LOG_REPEAT_MS);
         if due {
             self.last_ms = Some(running_ms);
+            self.ended = false;
         }
         due
     }
 
-    /// The count since the last call; the next complaint is due at once.
-    pub fn take(&mut self) -> u64 {
-        self.last_ms = None;
-        std::mem::take(&mut self.count)
+    /// The count, if the end of it is to be said: once at first, and once for each time that it
+    /// was complained. What comes and goes is not said more often for that.
+    pub fn take(&mut self) -> Option<u64> {
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        Some(std::mem::take(&mut self.count))
     }
 }
 
@@ -32,11 +38,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_complaint_is_due_once_a_minute_and_after_a_recovery() {
+    fn a_complaint_is_due_once_a_minute() {
         let mut repeat = Repeat::default();
         let due: Vec<bool> = [0, 1, 59_999, 60_000].map(|ms| repeat.due(ms)).into();
         assert_eq!(due, [true, false, false, true]);
-        assert_eq!(repeat.take(), 4);
-        assert!(repeat.due(60_001));
+        assert_eq!(repeat.take(), Some(4));
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_said_once_a_minute_and_so_is_its_end() {
+        let mut repeat = Repeat::default();
+        assert_eq!(repeat.take(), Some(0), "a beginning");
+        let said: Vec<_> =
+            [0, 1_000, 59_999, 60_000, 200_000].map(|ms| (repeat.due(ms), repeat.take())).into();
+        let silent = (false, None);
+        assert_eq!(said, [(true, Some(1)), silent, silent, (true, Some(3)), (true, Some(1))]);
     }
 }

@@ -534,7 +534,9 @@ impl Writer {
         if self.view.storage_problem().is_some() && self.check_room().is_ok() {
             self.view.set_storage_problem(None);
             let _ = self.store.set_wait(DATABASE_WAIT);
-            tracing::info!(complaints = self.complaint.take(), "storage works again");
+            if let Some(complaints) = self.complaint.take() {
+                tracing::info!(complaints, "storage works again");
+            }
         }
     }
 

@@ -71,8 +71,9 @@ impl Inlet {
                     "the broker is out of reach; the gateways keep what they have"
                 );
             }
+            let wait = self.backoff.next_wait(self.clock.since_start_ms());
             tokio::select! {
-                () = tokio::time::sleep(self.backoff.next_wait()) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = stop.requested() => return,
             }
         }
@@ -107,12 +108,10 @@ impl Inlet {
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(Topic::all(Channel::State), QoS::AtLeastOnce)?;
         self.set_outlet(Some(client.clone()));
-        self.backoff.reset();
-        tracing::info!(
-            broker = self.broker.name,
-            losses = self.lost.take(),
-            "connected to the broker"
-        );
+        self.backoff.answered(self.clock.since_start_ms());
+        if let Some(losses) = self.lost.take() {
+            tracing::info!(broker = self.broker.name, losses, "connected to the broker");
+        }
         let _ = self.jobs.send(Job::Announce).await;
         Ok(())
     }

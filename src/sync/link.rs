@@ -86,8 +86,9 @@ impl UpLink {
                 End::Lost(reason) => self.note_loss(reason),
             }
             drop(connection);
+            let wait = self.backoff.next_wait(self.now_ms());
             tokio::select! {
-                () = tokio::time::sleep(self.backoff.next_wait()) => {}
+                () = tokio::time::sleep(wait) => {}
                 () = stop.requested() => return,
             }
         }
@@ -140,7 +141,9 @@ impl UpLink {
         let state = state_json(&self.view.origin, true);
         client.try_publish(self.topic.of(Channel::State), QoS::AtLeastOnce, true, state)?;
         self.uplink.handle_connected(self.now_ms());
-        tracing::info!(broker = self.broker.name, "connected to the broker");
+        if let Some(losses) = self.lost.take() {
+            tracing::info!(broker = self.broker.name, losses, "connected to the broker");
+        }
         Ok(())
     }
 
@@ -273,8 +276,7 @@ impl UpLink {
     fn publish_state(&mut self) {
         self.view.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         if self.uplink.is_online() {
-            self.backoff.reset();
-            self.lost.take();
+            self.backoff.answered(self.now_ms());
             self.view.set_link(Link::Online);
         } else if self.uplink.deadline_ms().is_some() {
             self.view.set_link(Link::Offline(self.uplink.reason()));

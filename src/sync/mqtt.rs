@@ -17,7 +17,10 @@ use tokio::task::JoinHandle;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
-use crate::limits::{MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
+use crate::limits::{
+    MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN,
+    RECONNECT_STEADY_MS,
+};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Covers connecting and also every flush: generous, for slow cellular links.
@@ -174,26 +177,45 @@ fn clock_hint(error: &str, wall_ms: i64) -> String {
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound_ms: u64,
+    /// The bound after the next loss of a connection that has been answered on.
+    first_ms: u64,
+    answered_ms: Option<u64>,
     random: fastrand::Rng,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { bound_ms: RECONNECT_MS_MIN, random: fastrand::Rng::new() }
+        let (bound_ms, first_ms) = (RECONNECT_MS_MIN, RECONNECT_MS_MIN);
+        Self { bound_ms, first_ms, answered_ms: None, random: fastrand::Rng::new() }
     }
 }
 
 impl Backoff {
-    /// The next wait.
-    pub fn next_wait(&mut self) -> Duration {
+    /// The wait after a loss, at this running time.
+    pub fn next_wait(&mut self, now_ms: u64) -> Duration {
+        if let Some(answered_ms) = self.answered_ms.take() {
+            self.start_over(now_ms.saturating_sub(answered_ms));
+        }
         let wait_ms = self.random.u64(RECONNECT_MS_MIN / 4..=self.bound_ms);
         self.bound_ms = (self.bound_ms * 2).min(RECONNECT_MS_MAX);
         Duration::from_millis(wait_ms)
     }
 
-    /// Starts over, because the other side has answered.
-    pub fn reset(&mut self) {
-        self.bound_ms = RECONNECT_MS_MIN;
+    /// The other side answers, and has from this running time on if it did not before.
+    pub fn answered(&mut self, now_ms: u64) {
+        self.answered_ms.get_or_insert(now_ms);
+    }
+
+    /// From the shortest wait; but where connections are lost soon again and again, as two under
+    /// one name throw each other out, from a longer one each time.
+    fn start_over(&mut self, lasted_ms: u64) {
+        if lasted_ms >= RECONNECT_STEADY_MS {
+            self.first_ms = RECONNECT_MS_MIN;
+        }
+        self.bound_ms = self.first_ms;
+        if lasted_ms < RECONNECT_STEADY_MS {
+            self.first_ms = (self.first_ms * 2).min(RECONNECT_MS_MAX);
+        }
     }
 }
 
@@ -201,15 +223,36 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    fn backoff() -> Backoff {
+        Backoff { random: fastrand::Rng::with_seed(7), ..Backoff::default() }
+    }
+
     #[test]
     fn waits_grow_to_a_bound_and_start_over_after_an_answer() {
-        let mut backoff =
-            Backoff { bound_ms: RECONNECT_MS_MIN, random: fastrand::Rng::with_seed(7) };
+        let mut backoff = backoff();
         let waits: Vec<u64> =
-            (0..200).map(|_| u64::try_from(backoff.next_wait().as_millis()).unwrap()).collect();
+            (0..200).map(|_| u64::try_from(backoff.next_wait(0).as_millis()).unwrap()).collect();
         assert!(waits.iter().all(|ms| (RECONNECT_MS_MIN / 4..=RECONNECT_MS_MAX).contains(ms)));
         assert!(waits[100..].iter().any(|&ms| ms > RECONNECT_MS_MAX / 2));
-        backoff.reset();
-        assert!(backoff.next_wait() <= Duration::from_millis(RECONNECT_MS_MIN));
+        backoff.answered(5);
+        assert!(backoff.next_wait(6) <= Duration::from_millis(RECONNECT_MS_MIN));
+    }
+
+    #[test]
+    fn losses_soon_after_an_answer_make_waits_grow_until_a_connection_has_lasted() {
+        let mut backoff = backoff();
+        let mut bounds = Vec::new();
+        for loss in 0..9 {
+            backoff.answered(loss * 1_000);
+            backoff.next_wait(loss * 1_000 + 900);
+            bounds.push(backoff.bound_ms / 2);
+        }
+        assert_eq!(bounds[..5], [1_000, 2_000, 4_000, 8_000, 16_000]);
+        assert_eq!(backoff.bound_ms, RECONNECT_MS_MAX);
+
+        backoff.answered(100_000);
+        backoff.answered(100_000 + RECONNECT_STEADY_MS);
+        assert!(backoff.next_wait(100_001 + RECONNECT_STEADY_MS) <= Duration::from_secs(1));
+        assert_eq!(backoff.first_ms, RECONNECT_MS_MIN);
     }
 }
