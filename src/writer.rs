@@ -185,6 +185,7 @@ pub struct Writer {
     /// As it was at the last housekeeping.
     clock_is_unset: bool,
     complaint: Repeat,
+    unforgotten: Repeat,
     no_room: Repeat,
     /// The last batch, for its memory.
     spare: Changes,
@@ -281,6 +282,7 @@ impl Writer {
             housekept_ms: 0,
             clock_is_unset: clock::is_unset(),
             complaint: Repeat::default(),
+            unforgotten: Repeat::default(),
             no_room: Repeat::default(),
             spare: Changes::default(),
             batch: Batch::default(),
@@ -510,6 +512,17 @@ impl Writer {
             // On a failing disk this is the probe that finds out when it works again.
             self.commit(&no_changes(&self.view), Some(self.position(now)))?;
         }
+        match self.forget(now) {
+            // Damage in what is old keeps nobody from deciding what is new.
+            Err(error) if error.is_damage() => {
+                self.note_unforgotten(error, now);
+                Ok(())
+            }
+            forgotten => forgotten,
+        }
+    }
+
+    fn forget(&mut self, now: Now) -> Result<(), StoreError> {
         self.store.mark(now.running_ms)?;
         for _ in 0..PRUNE_STEPS {
             let (position, retention_ms) = (self.position(now), self.rules.retention_ms);
@@ -518,6 +531,13 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    fn note_unforgotten(&mut self, error: StoreError, now: Now) {
+        if self.unforgotten.due(now.running_ms) {
+            let error = self.store.explain(error);
+            tracing::error!(%error, "what is old cannot be forgotten; requests are decided as before, the database grows: run `stockgate doctor`");
+        }
     }
 
     fn fail(&mut self, error: StoreError) -> Unavailable {
