@@ -63,7 +63,7 @@ fn tell_kept(kept: Option<&Path>) {
 }
 
 fn tell(restored: &Restored) {
-    let Restored { origin, replaced, remembered, last_seq, missing, confirmed_seq, .. } = restored;
+    let Restored { origin, replaced, remembered, last_seq, missing, known_seq, .. } = restored;
     tell_kept(restored.kept.as_deref());
     say(format!(
         "a new database is in its place: gateway {}/{}, epoch {}; {remembered} decided requests are remembered, nothing is in stock",
@@ -74,6 +74,12 @@ fn tell(restored: &Restored) {
             "{missing} entries up to {last_seq} could not be read; their requests are forgotten"
         ));
     }
+    if known_seq > last_seq {
+        say(format!(
+            "the old database had come to entry {known_seq} at least: {} entries behind {last_seq} are not in the copy, and their requests are forgotten. If the hub's answer says an acked_seq below {known_seq}, count the stock before it is sold from: which SKUs they moved is not known",
+            known_seq - last_seq
+        ));
+    }
     say(format!(
         "its stock comes from the hub, once the old database is retired there: POST /api/gateways/{}/{}/retire with {{\"epoch\":\"{}\"}}",
         replaced.site, replaced.gateway, replaced.epoch
@@ -81,7 +87,7 @@ fn tell(restored: &Restored) {
     if !restored.unconfirmed.is_empty() {
         say(format!(
             "the copy has entries {} to {last_seq}, which the hub may not have: if its answer says an acked_seq below {last_seq}, count these SKUs before they are sold from",
-            confirmed_seq + 1
+            restored.confirmed_seq + 1
         ));
         for (sku, change) in restored.unconfirmed.iter().filter(|(_, change)| **change != 0) {
             say(format!("  {sku} {change:+}"));

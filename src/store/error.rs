@@ -74,8 +74,8 @@ pub enum StoreError {
     },
     /// There was a database here.
     #[error(
-        "the database {path} is gone: here was epoch {epoch}, with entries up to {seq}; nothing was made in its place. Put it back, or bring back a backup with `stockgate restore --from FILE --data-dir {}`, or begin with an empty one on purpose with --empty",
-        directory(path)
+        "the database {path} is gone: here was epoch {epoch}, with entries up to {seq}; nothing was made in its place. {}Put it back, or bring back a backup with `stockgate restore --from FILE --data-dir {}`, or begin with an empty one on purpose with --empty",
+        KeptAside(aside.as_deref()), directory(path)
     )]
     Gone {
         /// Where it should be.
@@ -84,7 +84,24 @@ pub enum StoreError {
         epoch: uuid::Uuid,
         /// How far its ledger went, at least.
         seq: u64,
+        /// Where a restore has put one, if there is any.
+        aside: Option<PathBuf>,
     },
+    /// Nothing of a database can be taken over.
+    #[error(
+        "nothing can be taken over of {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A new database is not on disk as a whole.
+    #[error(
+        "the new database {0} cannot be closed: its log is not empty; nothing was put in place, see that there is room and that nobody else reads it, and try again"
+    )]
+    NotClosed(PathBuf),
     /// The disk fails, or can only be read.
     #[error(
         "database: {source}; the filesystem of {path} fails or can only be read: the kernel's log (`dmesg`) says why"
@@ -130,6 +147,21 @@ fn directory(database: &Path) -> std::path::Display<'_> {
     database.parent().unwrap_or(database).display()
 }
 
+/// What to do with a database that was put aside.
+struct KeptAside<'a>(Option<&'a Path>);
+
+impl std::fmt::Display for KeptAside<'_> {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(aside) = self.0 else { return Ok(()) };
+        write!(
+            to,
+            "One was put aside in {}: if a restore was broken off, `stockgate restore --from-damaged --data-dir {}` goes on with it. ",
+            aside.display(),
+            directory(aside)
+        )
+    }
+}
+
 /// A number, or that it is not known.
 struct Told(Option<u64>);
 
@@ -172,6 +204,18 @@ impl StoreError {
 }
 
 impl StoreError {
+    /// What is wrong with a file that something was to be taken over of.
+    pub(super) fn unreadable(path: &Path, error: Self) -> Self {
+        let path = path.into();
+        if let Self::Damaged(why) = error {
+            return Self::Unreadable { path, why };
+        }
+        if let Self::Sqlite(source) = error {
+            return Self::Unreadable { path, why: source.to_string() };
+        }
+        error
+    }
+
     /// A damage, with the database that has it.
     pub(super) fn at(self, path: PathBuf) -> Self {
         if let Self::Damaged(why) = self {

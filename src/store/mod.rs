@@ -19,7 +19,7 @@ mod sweep;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
@@ -176,6 +176,26 @@ impl Store {
         self.sweep = Sweep::new(self.sweep.stocked_seq, stock.seq());
         while self.sweep.stocked_seq < stock.seq() && go_on() {
             self.sweep_on(stock, SWEEP_STEP_LARGE)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the log into the database, which is one file behind this, and closes it. SQLite does
+    /// so at any close, but tells nobody when it fails: the log stays then, with what was answered.
+    ///
+    /// # Errors
+    /// If the disk is full or failing, or somebody else reads the database.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        let Self { db, reserve, .. } = self;
+        let explained = |error| reserve.explain(StoreError::Sqlite(error));
+        let path = PathBuf::from(db.path().unwrap_or_default());
+        let log = PathBuf::from(format!("{}-wal", path.display()));
+        let busy: i64 = db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(explained)?;
+        db.close().map_err(|(_, error)| explained(error))?;
+        if busy != 0 || std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+            return Err(StoreError::NotClosed(path));
         }
         Ok(())
     }
@@ -362,14 +382,18 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
 
 /// A ledger begins where pruning has left it.
 fn check_beginning(db: &Connection) -> Result<(), StoreError> {
-    let sql = "SELECT pruned_seq FROM gateway";
-    let pruned_seq = db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0);
+    let pruned_seq = pruned_seq(db)?;
     match row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
         begins if begins == pruned_seq => Ok(()),
         begins => Err(StoreError::Damaged(format!(
             "the ledger should begin behind entry {pruned_seq}, but begins behind entry {begins}"
         ))),
     }
+}
+
+fn pruned_seq(db: &Connection) -> Result<Seq, StoreError> {
+    let sql = "SELECT pruned_seq FROM gateway";
+    Ok(db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0))
 }
 
 /// Notes what a chunk made of the stock over what those before it did.

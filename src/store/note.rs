@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::restore::newest_aside;
 use crate::stock::{Origin, Seq};
 
 /// The file's name within the data directory.
@@ -34,7 +35,10 @@ impl Note {
     /// A database is not to be made new where one was. All that it had may have been in the log.
     pub(super) fn check_new(&self, database: &Path) -> Result<(), StoreError> {
         match self.said {
-            Some((epoch, seq)) => Err(StoreError::Gone { path: database.into(), epoch, seq }),
+            Some((epoch, seq)) => {
+                let aside = database.parent().and_then(newest_aside);
+                Err(StoreError::Gone { path: database.into(), epoch, seq, aside })
+            }
             None => Ok(()),
         }
     }
@@ -49,6 +53,11 @@ impl Note {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How far the database of this epoch had come; `None` if nothing is said of it.
+    pub(super) fn seq_of(&self, epoch: Uuid) -> Option<Seq> {
+        self.said.filter(|said| said.0 == epoch).map(|said| said.1)
     }
 
     /// Notes how far the ledger has come. Without the note a damage would go unseen, no more.

@@ -7,6 +7,7 @@
 //! Reservations of the copy have ended: their units are the hub's to give.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -15,9 +16,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::chunk::LedgerPart;
-use super::note::NOTE_FILE;
+use super::note::{NOTE_FILE, Note};
 use super::{
-    DATABASE_FILE, LOCK_FILE, Position, Store, StoreError, lock, open_file_read_only,
+    DATABASE_FILE, LOCK_FILE, Position, Store, StoreError, lock, open_file_read_only, pruned_seq,
     read_identity, row_from, stock,
 };
 use crate::limits::SEEN_STEP;
@@ -25,6 +26,8 @@ use crate::stock::{Closed, Draft, Fact, Origin, Posted, Record, RequestId, Seq, 
 
 /// Where a new database is made before it takes the place of the old one.
 const UNFINISHED_DIR: &str = "restoring";
+/// What directories are called that keep an old database, before the moment.
+const ASIDE: &str = "aside-";
 /// What SQLite keeps beside a database, and the database itself.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
@@ -50,15 +53,18 @@ pub struct Restored {
     pub remembered: u64,
     /// The last entry that could be read.
     pub last_seq: Seq,
-    /// Entries that could not be read, between those that could.
+    /// Entries up to there that could not be read.
     pub missing: u64,
+    /// How far the old database had come at least: entries behind `last_seq` up to there are lost.
+    pub known_seq: Seq,
     /// Entries behind this one may not be in the hub's books, as far as the copy knows.
     pub confirmed_seq: Seq,
     /// What those entries made of on hand, for each SKU.
     pub unconfirmed: BTreeMap<Sku, i64>,
 }
 
-/// Makes a new database and puts the old one aside, under a name with this moment in it.
+/// Makes a new database and puts the old one aside, under a name with this moment in it. Goes on
+/// where one that was broken off has left it: the old database may have been put aside already.
 ///
 /// # Errors
 /// If the gateway runs, the source cannot be read, or the disk says no. Then the old database is
@@ -66,17 +72,18 @@ pub struct Restored {
 pub fn restore(data_dir: &Path, source: Source<'_>, now_ms: i64) -> Result<Restored, StoreError> {
     let _lock = lock(data_dir)?;
     hand_over(&data_dir.join(LOCK_FILE), data_dir).map_err(at(data_dir))?;
-    let database = data_dir.join(DATABASE_FILE);
+    let aside = finish_aside(data_dir).map_err(at(data_dir))?;
     let from = match source {
-        Source::Backup(file) => file,
-        Source::Damaged => &database,
+        Source::Backup(file) => file.to_owned(),
+        Source::Damaged => aside.as_deref().unwrap_or(data_dir).join(DATABASE_FILE),
     };
-    let old = open_file_read_only(from)?;
+    let note = Note::find(data_dir);
+    let must_be_noted = matches!(source, Source::Damaged) && !data_dir.join(DATABASE_FILE).exists();
+    let old = Old::open(&from, &note, must_be_noted.then_some(data_dir))?;
     let unfinished = data_dir.join(UNFINISHED_DIR);
-    let _ = fs::remove_dir_all(&unfinished);
-    let mut restored = take_over(&old, &unfinished)?;
-    drop(old);
-    restored.kept = put_aside(data_dir, now_ms).map_err(at(data_dir))?;
+    discard(&unfinished).map_err(at(&unfinished))?;
+    let mut restored = take_over(old, &unfinished)?;
+    restored.kept = put_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
     put_in_place(&unfinished, data_dir).map_err(at(data_dir))?;
     Ok(restored)
 }
@@ -88,10 +95,42 @@ pub fn restore(data_dir: &Path, source: Source<'_>, now_ms: i64) -> Result<Resto
 pub fn begin_empty(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let _lock = lock(data_dir)?;
     hand_over(&data_dir.join(LOCK_FILE), data_dir).map_err(at(data_dir))?;
-    let kept = put_aside(data_dir, now_ms).map_err(at(data_dir))?;
+    let aside = finish_aside(data_dir).map_err(at(data_dir))?;
+    let kept = put_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
     match fs::remove_file(data_dir.join(NOTE_FILE)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(data_dir)(error)),
         _ => Ok(kept),
+    }
+}
+
+/// What a new database is made of, as far as it can be read.
+struct Old {
+    db: Connection,
+    origin: Origin,
+    position: Position,
+    /// Up to here its ledger was forgotten on purpose.
+    pruned_seq: Seq,
+    /// How far it is noted to have come.
+    noted_seq: Seq,
+}
+
+impl Old {
+    /// With `data_dir`, it must be the one that is noted there to be gone.
+    fn open(file: &Path, note: &Note, data_dir: Option<&Path>) -> Result<Self, StoreError> {
+        let unreadable = |error| StoreError::unreadable(file, error);
+        if let Some(data_dir) = data_dir.filter(|_| !file.exists()) {
+            note.check_new(&data_dir.join(DATABASE_FILE))?;
+        }
+        let db = open_file_read_only(file).map_err(unreadable)?;
+        let Some((origin, position)) = read_identity(&db).map_err(unreadable)? else {
+            return Err(unreadable(StoreError::Damaged("it does not say whose it is".into())));
+        };
+        let noted_seq = note.seq_of(origin.epoch);
+        if let (Some(data_dir), None) = (data_dir, noted_seq) {
+            note.check_new(&data_dir.join(DATABASE_FILE))?;
+        }
+        let pruned_seq = pruned_seq(&db).unwrap_or(0);
+        Ok(Self { db, origin, position, pruned_seq, noted_seq: noted_seq.unwrap_or(0) })
     }
 }
 
@@ -100,30 +139,29 @@ fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
     move |source| StoreError::Directory { path: path.clone(), source }
 }
 
-fn take_over(old: &Connection, unfinished: &Path) -> Result<Restored, StoreError> {
-    let Some((replaced, position)) = read_identity(old)? else {
-        return Err(StoreError::Damaged("it does not say whose it is".into()));
-    };
+/// Makes the new database. It is whole, on disk and closed, or there is an error.
+fn take_over(old: Old, unfinished: &Path) -> Result<Restored, StoreError> {
+    let Old { db: old, origin: replaced, position, pruned_seq, noted_seq } = old;
     let (mut store, opened) = Store::open(unfinished, &replaced.site, &replaced.gateway)?;
     let restored = Restored {
         origin: opened.origin,
         replaced,
         kept: None,
         remembered: 0,
-        last_seq: 0,
+        last_seq: pruned_seq,
         missing: 0,
+        known_seq: noted_seq.max(position.acked_seq),
         confirmed_seq: position.acked_seq,
         unconfirmed: BTreeMap::new(),
     };
     let mut heir =
         Heir { store: &mut store, empty: opened.stock, facts: Vec::new(), position, restored };
-    each_readable(old, |part| heir.take(part))?;
-    // Reservations that cannot be read are forgotten with their requests.
-    for (id, _) in stock::holds(old).unwrap_or_default() {
-        heir.end(old, id)?;
-    }
-    heir.commit()?;
-    Ok(heir.restored)
+    let filled = heir.fill(&old);
+    let mut restored = heir.restored;
+    filled.map_err(|error| store.explain(error))?;
+    restored.known_seq = restored.known_seq.max(restored.last_seq);
+    store.close()?;
+    Ok(restored)
 }
 
 /// The new database being filled.
@@ -136,11 +174,18 @@ struct Heir<'a> {
 }
 
 impl Heir<'_> {
+    fn fill(&mut self, old: &Connection) -> Result<(), StoreError> {
+        each_readable(old, |part| self.take(part))?;
+        // Reservations that cannot be read are forgotten with their requests.
+        for (id, _) in stock::holds(old).unwrap_or_default() {
+            self.end(old, id)?;
+        }
+        self.commit()
+    }
+
     fn take(&mut self, part: LedgerPart) -> Result<(), StoreError> {
         let restored = &mut self.restored;
-        if restored.last_seq > 0 {
-            restored.missing += part.base.0.saturating_sub(restored.last_seq);
-        }
+        restored.missing += part.base.0.saturating_sub(restored.last_seq);
         restored.last_seq = part.last().0;
         for Posted { entry, .. } in &part.entries {
             if entry.seq > restored.confirmed_seq {
@@ -164,7 +209,7 @@ impl Heir<'_> {
     /// Notes that a reservation is over.
     fn end(&mut self, old: &Connection, id: RequestId) -> Result<(), StoreError> {
         let sql = "SELECT n FROM hold WHERE id = ?1";
-        let n: i64 = old.query_row(sql, [id.as_str()], |row| row.get(0))?;
+        let Ok(n) = old.query_row(sql, [id.as_str()], |row| row.get(0)) else { return Ok(()) };
         let facts = row_from(old, n).ok().flatten().map_or(Vec::new(), |row| row.chunk.facts);
         let record = facts.into_iter().rfind(|fact| fact.request_id == id);
         match record.and_then(|fact| fact.record) {
@@ -235,34 +280,75 @@ fn first_behind_damage(db: &Connection, damaged: i64) -> Option<i64> {
 /// Moves the database and what belongs to it into a directory of its own, and never over
 /// another.
 fn put_aside(data_dir: &Path, now_ms: i64) -> io::Result<Option<PathBuf>> {
-    let files = SUFFIXES.map(|suffix| format!("{DATABASE_FILE}{suffix}"));
-    if !files.iter().any(|file| data_dir.join(file).exists()) {
+    if !files().iter().any(|file| data_dir.join(file).exists()) {
         return Ok(None);
     }
     let moment = crate::clock::rfc3339(now_ms).replace([':', '.'], "-");
-    let name = |n: u32| data_dir.join(format!("aside-{moment}-{n}"));
+    let name = |n: u32| data_dir.join(format!("{ASIDE}{moment}-{n}"));
     let kept = (1..).map(name).find(|path| !path.exists()).expect("a number is free");
     fs::create_dir(&kept)?;
     hand_over(&kept, data_dir)?;
-    for file in files {
-        match fs::rename(data_dir.join(&file), kept.join(&file)) {
+    move_files(data_dir, &kept)?;
+    Ok(Some(kept))
+}
+
+/// The database first: what was broken off behind it can be told, and is finished.
+fn move_files(from: &Path, to: &Path) -> io::Result<()> {
+    for file in files() {
+        match fs::rename(from.join(&file), to.join(&file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    sync(&kept)?;
-    sync(data_dir)?;
-    Ok(Some(kept))
+    sync(to)?;
+    sync(from)
 }
 
-/// The new database has been closed, and so is one file.
+fn files() -> [String; 3] {
+    SUFFIXES.map(|suffix| format!("{DATABASE_FILE}{suffix}"))
+}
+
+/// Where a restore that was broken off has put the database, whose log goes there now if it was
+/// not moved yet; `None` if the database is in its place.
+fn finish_aside(data_dir: &Path) -> io::Result<Option<PathBuf>> {
+    if data_dir.join(DATABASE_FILE).exists() {
+        return Ok(None);
+    }
+    let Some(aside) = newest_aside(data_dir) else { return Ok(None) };
+    let is_split = |file: &String| data_dir.join(file).exists();
+    let is_free = |file: &String| !aside.join(file).exists();
+    let left: Vec<String> = files().into_iter().filter(is_split).collect();
+    if !left.is_empty() && left.iter().all(is_free) {
+        move_files(data_dir, &aside)?;
+    }
+    Ok(Some(aside))
+}
+
+/// The directory of the database that was put aside last; their names go up with time.
+pub(super) fn newest_aside(data_dir: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(data_dir).ok()?.flatten();
+    let is_aside = |name: &OsString| name.as_encoded_bytes().starts_with(ASIDE.as_bytes());
+    let asides = entries.map(|entry| entry.file_name()).filter(is_aside);
+    asides.map(|name| data_dir.join(name)).filter(|dir| dir.join(DATABASE_FILE).exists()).max()
+}
+
+/// The new database has been closed, and is one file. What is left behind is nothing that counts.
 fn put_in_place(unfinished: &Path, data_dir: &Path) -> io::Result<()> {
     let made = unfinished.join(DATABASE_FILE);
     File::open(&made)?.sync_all()?;
     hand_over(&made, data_dir)?;
     fs::rename(made, data_dir.join(DATABASE_FILE))?;
     sync(data_dir)?;
-    fs::remove_dir_all(unfinished)
+    let _ = fs::remove_dir_all(unfinished);
+    Ok(())
+}
+
+/// Removes what a restore that was broken off has left. What stayed would be gone on with.
+fn discard(unfinished: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Root restores; the gateway's account has to work with it.

@@ -335,6 +335,25 @@ fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
     assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "it had come further");
 }
 
+/// What keeps the log from being taken in leaves it there, with what is in it alone.
+#[test]
+fn a_database_whose_log_stays_is_not_said_to_be_closed() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    let Shop { directory, store, .. } = shop;
+    let database = directory.path().join(DATABASE_FILE);
+    let reader = rusqlite::Connection::open(&database).unwrap();
+    let snapshot = reader.unchecked_transaction().unwrap();
+    super::load_stock(&snapshot).unwrap();
+    store.set_wait(std::time::Duration::from_millis(10)).unwrap();
+    assert!(matches!(store.close(), Err(StoreError::NotClosed(_))));
+    drop(snapshot);
+    drop(reader);
+
+    open(&directory).unwrap().0.close().unwrap();
+    assert!(!directory.path().join("stockgate.db-wal").exists(), "it is one file");
+}
+
 const HOUR_MS: u64 = 3_600_000;
 
 struct Shop {

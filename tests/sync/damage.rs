@@ -149,7 +149,7 @@ fn log_of(gateway: &Gateway) -> PathBuf {
 }
 
 /// The position that is noted beside the database.
-fn noted(gateway: &Gateway) -> u64 {
+pub(super) fn noted(gateway: &Gateway) -> u64 {
     let note = fs::read_to_string(gateway.data_dir().join("position")).unwrap_or_default();
     note.split_whitespace().nth(1).and_then(|seq| seq.parse().ok()).unwrap_or(0)
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::damage::noted;
 use super::pair::{ID, Pair, SITE, assert_balanced, assert_same_books, until_confirmed};
 use crate::support::bodies::{one, with};
 use crate::support::gateway::Gateway;
@@ -139,6 +140,104 @@ fn a_database_that_runs_or_a_backup_that_is_damaged_changes_nothing() {
     assert!(damaged.stderr.contains("nothing was changed"), "{}", damaged.stderr);
     gateway.launch();
     assert_eq!(gateway.http().figures("A"), (100, 0));
+}
+
+/// What a power cut leaves between the steps of a restore, made by hand.
+#[test]
+fn a_restore_that_was_broken_off_is_gone_on_with() {
+    for moved in [&["", "-wal", "-shm"][..], &[""]] {
+        let mut gateway = Gateway::stocked(&[("A", 100)]);
+        gateway.http().ok("deduct", one("known", "A", 1));
+        until("the note is written", || noted(&gateway) == 2);
+        gateway.kill9();
+        let data_dir = gateway.data_dir();
+        let aside = data_dir.join("aside-2026-01-31T08-26-00-123Z-1");
+        for directory in [&aside, &data_dir.join("restoring")] {
+            fs::create_dir(directory).unwrap();
+        }
+        fs::write(data_dir.join("restoring/stockgate.db"), "some of the new one").unwrap();
+        for file in moved.iter().map(|suffix| format!("stockgate.db{suffix}")) {
+            fs::rename(data_dir.join(&file), aside.join(&file)).unwrap();
+        }
+
+        let refused = run_to_end(&mut gateway.command());
+        for words in ["is gone", aside.to_str().unwrap(), "restore --from-damaged"] {
+            assert!(refused.stderr.contains(words), "{words:?} in {}", refused.stderr);
+        }
+        let told = restored(&gateway, &["--from-damaged"]);
+        assert!(told.contains(aside.to_str().unwrap()), "{told}");
+        assert!(!told.contains("at least"), "nothing is lost: {told}");
+        assert_eq!(kept(&gateway).len(), 1, "its log is where it is");
+        assert!(aside.join("stockgate.db-wal").exists());
+        gateway.launch();
+        let known = gateway.http().ok("deduct", one("known", "A", 1));
+        assert_eq!(known["replayed"], true, "{moved:?} were moved");
+    }
+}
+
+#[test]
+fn a_database_that_was_put_aside_earlier_is_not_taken_for_the_one_that_is_gone() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    gateway.terminate();
+    restored(&gateway, &["--empty"]);
+    gateway.launch();
+    gateway.terminate();
+    for file in ["stockgate.db", "stockgate.db-wal", "stockgate.db-shm"] {
+        let _ = fs::remove_file(gateway.data_dir().join(file));
+    }
+    let refused = restore(&gateway, &["--from-damaged"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.output());
+    assert!(refused.stderr.contains("is gone"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_is_missing_at_both_ends_of_a_ledger_is_counted_too() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    for n in 2..=11 {
+        gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
+    }
+    until("the note is written", || noted(&gateway) == 11);
+    gateway.terminate();
+    let db = rusqlite::Connection::open(gateway.database()).unwrap();
+    let sql = "UPDATE ledger SET chunk = x'00' WHERE seq <= 3 OR seq >= 9";
+    assert_eq!(db.execute(sql, []).unwrap(), 6);
+    drop(db);
+
+    let told = restored(&gateway, &["--from-damaged"]);
+    for words in [
+        "3 entries up to 8 could not be read",
+        "had come to entry 11 at least",
+        "3 entries behind 8",
+        "below 11, count the stock",
+    ] {
+        assert!(told.contains(words), "{words:?} in {told}");
+    }
+}
+
+#[test]
+fn what_a_backup_does_not_have_is_counted_where_it_is_known() {
+    let gateway = Gateway::stocked(&[("A", 100)]);
+    let backup = gateway.backup();
+    let mut gateway = gateway;
+    gateway.http().ok("deduct", one("later", "A", 1));
+    until("the note is written", || noted(&gateway) == 2);
+    gateway.terminate();
+    let told = restored(&gateway, &["--from", backup.to_str().unwrap()]);
+    assert!(told.contains("had come to entry 2 at least: 1 entries behind 1"), "{told}");
+}
+
+#[test]
+fn a_file_of_which_nothing_can_be_read_is_named_with_the_way_on() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    gateway.terminate();
+    let file = fs::File::options().write(true).open(gateway.database()).unwrap();
+    file.write_all_at(&[0xa5; 100], 0).unwrap();
+    let told = restore(&gateway, &["--from-damaged"]);
+    assert_eq!(told.code, Some(1), "{}", told.output());
+    for words in [gateway.database().to_str().unwrap(), "--from FILE", "--empty"] {
+        assert!(told.stderr.contains(words), "{words:?} in {}", told.stderr);
+    }
+    assert_eq!(kept(&gateway), [""; 0], "it is where it was");
 }
 
 /// Makes a page of the ledger's middle unreadable.
