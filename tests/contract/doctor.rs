@@ -118,25 +118,20 @@ fn a_database_of_a_newer_program_is_told_as_such() {
 
 #[test]
 fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
-    if Command::new("faketime").arg("--version").output().is_err() {
-        return eprintln!("left out: faketime is not installed");
-    }
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let at = |moment: &str| {
-        let stockgate = stockgate();
+        // As cargo has built it: the static files take no library.
         let mut command = Command::new("faketime");
-        command.arg(moment).arg(stockgate.get_program()).args(stockgate.get_args());
+        command.arg(moment).arg(env!("CARGO_BIN_EXE_stockgate"));
         command.args(["doctor", "--json", "--data-dir"]);
         run_to_end(command.arg(gateway.data_dir()))
     };
-    let in_1970 = at("1970-01-02 00:00:00");
-    // What is built statically sees the machine's own clock.
-    if findings(&in_1970, "clock")[0]["message"].as_str().unwrap().contains("1970") {
-        assert_eq!(findings(&in_1970, "clock")[0]["verdict"], "wrong", "{in_1970:?}");
-        let earlier = at("2026-01-02 00:00:00");
-        assert_eq!(findings(&earlier, "clock")[0]["verdict"], "note", "{earlier:?}");
-    }
+    let in_1970 = &findings(&at("1970-01-02 00:00:00"), "clock")[0];
+    assert_eq!(in_1970["verdict"], "wrong", "{in_1970}");
+    assert!(in_1970["message"].as_str().unwrap().contains("1970-01-02"), "{in_1970}");
+    let earlier = &findings(&at("2026-01-02 00:00:00"), "clock")[0];
+    assert_eq!(earlier["verdict"], "note", "{earlier}");
 }
 
 #[test]
