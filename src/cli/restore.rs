@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{doctor, say};
 use crate::clock::wall_ms;
-use crate::store::{Restored, Source, begin_empty, open_file_read_only, restore};
+use crate::store::{Restored, Source, begin_empty, restore};
 
 /// Where the new database comes from.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ pub(super) fn run(data_dir: &Path, source: &RestoreSource) -> anyhow::Result<()>
 
 /// A backup is whole or it is none.
 fn check(file: &Path) -> anyhow::Result<()> {
-    match doctor::faults(open_file_read_only(file)) {
+    match doctor::faults(file) {
         None => Ok(()),
         Some(faults) => bail!(
             "{} is no backup that can be used: {faults}; nothing was changed, use another one",

@@ -30,7 +30,7 @@ pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
 use self::ledger::row_from;
 pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
-use self::note::Note;
+pub use self::note::Note;
 use self::requests::Memory;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
@@ -271,6 +271,23 @@ pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
     open_file_read_only(&data_dir.join(DATABASE_FILE))
 }
 
+/// The same for whom it must be the one that was there: with the note, which is read first and so
+/// is never ahead of the database.
+///
+/// # Errors
+/// As [`open_read_only`], and if there was a database and is none now.
+pub fn open_noted(data_dir: &Path) -> Result<(Connection, Note), StoreError> {
+    let note = Note::find(data_dir);
+    match open_read_only(data_dir) {
+        Ok(db) => Ok((db, note)),
+        Err(StoreError::Missing(path)) => {
+            note.check_new(&path)?;
+            Err(StoreError::Missing(path))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The same, whatever the file is called.
 ///
 /// # Errors
@@ -318,13 +335,22 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position
         let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
         return Ok((origin, Position::default()));
     };
-    if (origin.site.as_str(), origin.gateway.as_str()) != (site, gateway) {
-        return Err(StoreError::OtherGateway {
-            found: format!("{}/{}", origin.site, origin.gateway),
-            configured: format!("{site}/{gateway}"),
-        });
-    }
+    check_name(&origin, site, gateway)?;
     Ok((origin, position))
+}
+
+/// A database is not another gateway's.
+///
+/// # Errors
+/// If it is.
+pub fn check_name(origin: &Origin, site: &str, gateway: &str) -> Result<(), StoreError> {
+    if (origin.site.as_str(), origin.gateway.as_str()) == (site, gateway) {
+        return Ok(());
+    }
+    Err(StoreError::OtherGateway {
+        found: format!("{}/{}", origin.site, origin.gateway),
+        configured: format!("{site}/{gateway}"),
+    })
 }
 
 /// Whose database this is; `None` if it has not been claimed.

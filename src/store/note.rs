@@ -19,7 +19,7 @@ pub(super) const NOTE_FILE: &str = "position";
 
 /// The note of one data directory.
 #[derive(Debug)]
-pub(super) struct Note {
+pub struct Note {
     path: PathBuf,
     /// What it says; `None` if there is none, or it cannot be read.
     said: Option<(Uuid, Seq)>,
@@ -44,7 +44,10 @@ impl Note {
     }
 
     /// The same database must have come as far as it had.
-    pub(super) fn check_seq(&self, origin: &Origin, seq: Seq) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_seq(&self, origin: &Origin, seq: Seq) -> Result<(), StoreError> {
         match self.said {
             Some((epoch, noted)) if epoch == origin.epoch && noted > seq => {
                 Err(StoreError::Damaged(format!(

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::{one, with};
 use crate::support::gateway::Gateway;
+use crate::support::patience::until;
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate;
 use crate::support::terminal::Terminal as _;
@@ -86,6 +87,55 @@ fn without_the_gateway_the_database_is_looked_at_all_the_same() {
     let asked = &findings(&visit, "gateway")[0];
     assert_eq!(asked["verdict"], "skipped", "{asked}");
     assert!(asked["next"].as_str().unwrap().contains("systemctl start"), "{asked}");
+}
+
+/// What the gateway refuses to start for, the doctor finds too.
+#[test]
+fn a_log_that_was_lost_or_cut_is_told_with_the_command_that_helps() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    gateway.restart();
+    for n in 0..30 {
+        gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
+    }
+    let note = gateway.data_dir().join("position");
+    until("the note is written", || fs::read_to_string(&note).is_ok_and(|it| it.contains("031")));
+    gateway.kill9();
+    fs::remove_file(gateway.data_dir().join("stockgate.db-wal")).unwrap();
+
+    let visit = visit(&gateway, &["--json"]);
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    let told = findings(&visit, "database");
+    let wrong = told.iter().find(|told| told["verdict"] == "wrong").unwrap();
+    assert!(wrong["message"].as_str().unwrap().contains("had come to entry 31"), "{wrong}");
+    assert!(
+        wrong["next"].as_str().unwrap().contains("stockgate restore --from-damaged"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn a_database_that_is_gone_is_told_as_the_gateway_does() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    fs::remove_file(gateway.database()).unwrap();
+    let visit = visit(&gateway, &[]);
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    for words in ["is gone: here was epoch", "stockgate restore --from FILE"] {
+        assert!(visit.stdout.contains(words), "{words}: {visit:?}");
+    }
+}
+
+#[test]
+fn another_gateways_database_is_told() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let config = fs::read_to_string(gateway.config_path()).unwrap();
+    let other = gateway.write("other.toml", &config.replace("\nid = \"", "\nid = \"other-"));
+    let mut command = stockgate();
+    let visit = run_to_end(command.args(["doctor", "--json", "--config"]).arg(other));
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    let told = &findings(&visit, "database")[0];
+    assert!(told["message"].as_str().unwrap().contains("the configuration says"), "{told}");
 }
 
 #[test]

@@ -140,6 +140,24 @@ fn assert_ends(stream: &mut TcpStream, began: Instant, within_s: u64) {
     }
 }
 
+#[test]
+fn the_doctor_says_that_it_cannot_ask_and_what_can() {
+    let authority = Authority::new();
+    let gateway = encrypted(&authority.sign("gateway", "IP:127.0.0.1"));
+    let config = fs::read_to_string(gateway.config_path()).unwrap();
+    let config =
+        gateway.write("doctor.toml", &format!("{config}\n[mqtt]\nurl = \"mqtt://127.0.0.1:9\"\n"));
+    let visit = run_to_end(stockgate().args(["doctor", "--config"]).arg(config));
+    for words in [
+        "cannot be asked for more from here",
+        "which cannot be asked",
+        "stockgate status --url https://",
+    ] {
+        assert!(visit.stdout.contains(words), "{words:?} in {visit:?}");
+    }
+    assert!(!visit.stdout.contains("does not run"), "{visit:?}");
+}
+
 /// A gateway with TLS.
 fn encrypted(identity: &Identity) -> Gateway {
     let mut gateway =

@@ -53,7 +53,7 @@ fn parts(
     are_known: bool,
 ) -> Vec<(&'static str, String)> {
     let data_dir = visit.data_dir.as_deref().context("no data directory");
-    let status = visit.status.as_ref().map(|status| format!("{status:#}\n"));
+    let status = visit.status.as_ref().ok().map(|status| format!("{status:#}\n"));
     let metrics = visit.metrics.clone().map_err(anyhow::Error::msg);
     let secrets = are_known.then_some(()).context("name --config, so that secrets can be hidden");
     let files = data_dir.as_ref().map(|dir| machine::listing(dir)).unwrap_or_default();
@@ -62,7 +62,10 @@ fn parts(
         ("doctor.txt", visit.report.text()),
         ("doctor.json", visit.report.json()),
         ("configuration.txt", config::listing(arguments.config.as_deref())),
-        ("status.json", told(status.context("no --config, or the gateway does not run"))),
+        (
+            "status.json",
+            told(status.context("no --config, or the gateway does not run, or speaks TLS")),
+        ),
         ("metrics.txt", told(metrics)),
         ("ledger.jsonl", told(data_dir.and_then(|dir| Ok(ledger(dir)?)))),
         ("files.txt", files),

@@ -1,19 +1,37 @@
 //! Whether the database is what it must be.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::report::{Check, Report};
-use crate::stock::{Checks, Digest, Item, Posted, Seq, Sku, Stock};
-use crate::store::{LedgerPart, StoreError, each_part, load_stock, read_identity, version};
+use crate::config::GatewayConfig;
+use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
+use crate::store::{
+    LedgerPart, Note, StoreError, check_name, each_part, load_stock, open_file_read_only,
+    open_noted, read_identity, version,
+};
 
-const KEEP: &str = "keep a copy of the data directory before anything else; the hub's books hold what was confirmed";
+const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
 
-/// Goes through all of it, in one snapshot: a gateway at work goes on, and does not change what is
-/// being compared.
-pub(super) fn examine(report: &mut Report, db: Result<Connection, StoreError>) {
-    if let Err(error) = db.and_then(|db| examined(report, &db)) {
+/// The database of a gateway: also whether it is the one that was there, and, if a configuration
+/// was named, that one's.
+pub(super) fn examine(report: &mut Report, data_dir: &Path, config: Option<&GatewayConfig>) {
+    let examined = open_noted(data_dir)
+        .and_then(|(db, note)| Examination { report, note: Some(note), config }.examine(&db));
+    tell(report, examined);
+}
+
+/// A copy, wherever it lies.
+pub(super) fn examine_copy(report: &mut Report, file: &Path) {
+    let examined = open_file_read_only(file)
+        .and_then(|db| Examination { report, note: None, config: None }.examine(&db));
+    tell(report, examined);
+}
+
+fn tell(report: &mut Report, examined: Result<(), StoreError>) {
+    if let Err(error) = examined {
         // The others say themselves what to do.
         let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
         let next = if is_damage { KEEP } else { "" };
@@ -21,25 +39,73 @@ pub(super) fn examine(report: &mut Report, db: Result<Connection, StoreError>) {
     }
 }
 
-fn examined(report: &mut Report, db: &Connection) -> Result<(), StoreError> {
-    let snapshot = db.unchecked_transaction()?;
-    if let Some((origin, position)) = read_identity(&snapshot)? {
+/// What a database is held against, and where it is told.
+struct Examination<'a> {
+    report: &'a mut Report,
+    note: Option<Note>,
+    config: Option<&'a GatewayConfig>,
+}
+
+impl Examination<'_> {
+    /// Goes through all of it, in one snapshot: a gateway at work goes on, and does not change what
+    /// is being compared.
+    fn examine(mut self, db: &Connection) -> Result<(), StoreError> {
+        let snapshot = db.unchecked_transaction()?;
+        let identity = read_identity(&snapshot)?;
+        let origin = identity.as_ref().map(|(origin, _)| origin);
+        if let Some((origin, position)) = &identity {
+            self.whose(origin, position.acked_seq);
+        }
+        let (found, newest) = version(&snapshot)?;
+        let known = format!("schema version {found}, this program knows up to {newest}");
+        self.report.ok(Check::Schema, known);
+        let findings = integrity(&snapshot)?;
+        if findings.is_empty() {
+            self.report.ok(Check::Integrity, "integrity of the file");
+            return self.ledger_against_stock(&snapshot, origin);
+        }
+        findings.into_iter().for_each(|finding| self.report.wrong(Check::Integrity, finding, KEEP));
+        Ok(())
+    }
+
+    fn whose(&mut self, origin: &Origin, acked_seq: Seq) {
         let (site, gateway, epoch) = (&origin.site, &origin.gateway, origin.epoch);
-        let acked_seq = position.acked_seq;
-        report.ok(
-            Check::Database,
-            format!("gateway {site}/{gateway}, epoch {epoch}, confirmed up to {acked_seq}"),
-        );
+        let is_its = |config: &GatewayConfig| check_name(origin, &config.site, &config.id);
+        match self.config.map_or(Ok(()), is_its) {
+            Ok(()) => self.report.ok(
+                Check::Database,
+                format!("gateway {site}/{gateway}, epoch {epoch}, confirmed up to {acked_seq}"),
+            ),
+            Err(error) => self.report.wrong(Check::Database, error, ""),
+        }
     }
-    let (found, newest) = version(&snapshot)?;
-    report.ok(Check::Schema, format!("schema version {found}, this program knows up to {newest}"));
-    let findings = integrity(&snapshot)?;
-    if findings.is_empty() {
-        report.ok(Check::Integrity, "integrity of the file");
-        return ledger_against_stock(report, &snapshot);
+
+    fn ledger_against_stock(
+        &mut self,
+        db: &Connection,
+        origin: Option<&Origin>,
+    ) -> Result<(), StoreError> {
+        let mut sum: Option<Sum> = None;
+        each_part(db, |part| match &mut sum {
+            Some(sum) => sum.add(part),
+            None => sum = Some(Sum::beginning_with(part)),
+        })?;
+        let stock = load_stock(db);
+        if let (Ok(stock), Some(note), Some(origin)) = (&stock, &self.note, origin) {
+            note.check_seq(origin, stock.seq())?;
+        }
+        let findings = match stock {
+            Ok(stock) => sum.map_or(Vec::new(), |sum| sum.compared(self.report, &stock)),
+            Err(StoreError::Damaged(why)) => {
+                let mut findings = sum.map_or(Vec::new(), |sum| sum.findings);
+                findings.push(why);
+                findings
+            }
+            Err(error) => return Err(error),
+        };
+        findings.into_iter().for_each(|finding| self.report.wrong(Check::Ledger, finding, KEEP));
+        Ok(())
     }
-    findings.into_iter().for_each(|finding| report.wrong(Check::Integrity, finding, KEEP));
-    Ok(())
 }
 
 fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
@@ -59,25 +125,6 @@ struct Sum {
     /// What every SKU's entries add up to.
     moved: BTreeMap<Sku, (i64, i64)>,
     findings: Vec<String>,
-}
-
-fn ledger_against_stock(report: &mut Report, db: &Connection) -> Result<(), StoreError> {
-    let mut sum: Option<Sum> = None;
-    each_part(db, |part| match &mut sum {
-        Some(sum) => sum.add(part),
-        None => sum = Some(Sum::beginning_with(part)),
-    })?;
-    let findings = match load_stock(db) {
-        Ok(stock) => sum.map_or(Vec::new(), |sum| sum.compared(report, &stock)),
-        Err(StoreError::Damaged(why)) => {
-            let mut findings = sum.map_or(Vec::new(), |sum| sum.findings);
-            findings.push(why);
-            findings
-        }
-        Err(error) => return Err(error),
-    };
-    findings.into_iter().for_each(|finding| report.wrong(Check::Ledger, finding, KEEP));
-    Ok(())
 }
 
 impl Sum {

@@ -8,16 +8,15 @@ mod reach;
 mod report;
 mod tar;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rusqlite::Connection;
 use serde_json::Value;
 
+use self::reach::Silence;
 use self::report::{Check, Report};
 use super::say;
 use crate::config::{self, GatewayConfig};
-use crate::store::{StoreError, open_read_only};
 
 /// What to look at.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,14 +46,14 @@ struct Visit {
     /// If one was named, and it is sound.
     config: Option<GatewayConfig>,
     /// The gateway's own, if it runs.
-    status: Option<Value>,
+    status: Result<Value, Silence>,
     metrics: Result<String, String>,
 }
 
-/// What is wrong with a database, if anything is.
-pub(super) fn faults(db: Result<Connection, StoreError>) -> Option<String> {
+/// What is wrong with a copy of a database, if anything is.
+pub(super) fn faults(file: &Path) -> Option<String> {
     let mut report = Report::default();
-    database::examine(&mut report, db);
+    database::examine_copy(&mut report, file);
     report.faults()
 }
 
@@ -81,7 +80,8 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     let data_dir = arguments.data_dir.clone();
     let data_dir = data_dir.or_else(|| config.as_ref().map(|config| config.data_dir.clone()));
     if let Some(data_dir) = &data_dir {
-        database::examine(&mut report, open_read_only(data_dir));
+        let named = config.as_ref().filter(|_| arguments.config.is_some());
+        database::examine(&mut report, data_dir, named);
         machine::space(&mut report, data_dir);
         machine::permissions(&mut report, data_dir);
         machine::clock(&mut report, data_dir);
@@ -91,8 +91,13 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     }
     // Without a file there is nothing that says where the broker is.
     let config = config.filter(|_| arguments.config.is_some());
-    let mut visit =
-        Visit { report, data_dir, config, status: None, metrics: Err("no --config".into()) };
+    let mut visit = Visit {
+        report,
+        data_dir,
+        config,
+        status: Err(Silence::Down),
+        metrics: Err("no --config".into()),
+    };
     visit.look_around().await;
     visit
 }
@@ -106,7 +111,7 @@ impl Visit {
             return self.report.ok(Check::Broker, "no [mqtt] section: there is no hub to follow");
         };
         reach::broker(&mut self.report, mqtt).await;
-        reach::hub(&mut self.report, self.status.as_ref());
+        reach::hub(&mut self.report, &self.status);
     }
 }
 

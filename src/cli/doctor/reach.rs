@@ -18,15 +18,30 @@ use crate::sync::mqtt::{Broker, Event};
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
+/// Why there is no word from the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It does not run, or does not answer.
+    Down,
+    /// It speaks TLS, and so cannot be asked from here.
+    Tls,
+}
+
+/// What asks a gateway that speaks TLS, which needs a name that its certificate has.
+const ASK_UNDER_ITS_NAME: &str = "stockgate status --url https://NAME:PORT, with a name that its certificate has, says how it is";
+
 /// Asks the gateway how it is, if it runs. With TLS, that it takes connections must do: what its
 /// certificate vouches for is a name, and which of this machine's names that is stands nowhere.
-pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Option<Value> {
+pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Result<Value, Silence> {
     let address = own_address(config.listen);
     if config.tls.is_some()
         && timeout(PATIENCE, TcpStream::connect(address)).await.is_ok_and(|to| to.is_ok())
     {
-        report.ok(Check::Gateway, format!("the gateway at {address} takes connections, with TLS"));
-        return None;
+        let message = format!(
+            "the gateway at {address} takes connections; it speaks TLS and cannot be asked for more from here"
+        );
+        report.note(Check::Gateway, message, ASK_UNDER_ITS_NAME);
+        return Err(Silence::Tls);
     }
     match timeout(PATIENCE, status(config)).await {
         Ok(Ok(status)) => {
@@ -40,18 +55,18 @@ pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Opti
                     report.ok(Check::Gateway, format!("the gateway at {address} accepts mutations"))
                 }
             }
-            Some(status)
+            Ok(status)
         }
         Ok(Err(error)) => {
             let next =
                 "systemctl start stockgate; journalctl -u stockgate says why it does not run";
             report.skipped(Check::Gateway, format!("{error:#}"), next);
-            None
+            Err(Silence::Down)
         }
         Err(_) => {
             let next = "journalctl -u stockgate; systemctl restart stockgate if it hangs";
             report.wrong(Check::Gateway, format!("the gateway at {address} does not answer"), next);
-            None
+            Err(Silence::Down)
         }
     }
 }
@@ -142,14 +157,17 @@ fn next_step(reason: &str) -> &'static str {
 
 /// What the gateway knows of the hub. It is not asked from here: to be greeted twice for one
 /// database would confuse it.
-pub(super) fn hub(report: &mut Report, status: Option<&Value>) {
-    let Some(sync) = status.map(|status| &status["sync"]) else {
-        let next = "start it, then run this again";
-        return report.skipped(
-            Check::Hub,
-            "the hub answers the gateway only, which does not run",
-            next,
-        );
+pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
+    let sync = match status {
+        Ok(status) => &status["sync"],
+        Err(silence) => {
+            let (why, next) = match silence {
+                Silence::Down => ("does not run", "start it, then run this again"),
+                Silence::Tls => ("cannot be asked from here", ASK_UNDER_ITS_NAME),
+            };
+            let message = format!("the hub answers the gateway only, which {why}");
+            return report.skipped(Check::Hub, message, next);
+        }
     };
     let (acked_seq, pending) = (&sync["acked_seq"], &sync["pending"]);
     if sync["state"] == "online" {
