@@ -141,11 +141,11 @@ pub const EVENT_ITEMS_MAX: usize = 50;
 pub const BULLETINS_MAX: usize = 64;
 /// Time between two looks of a terminal at the bulletins, for each terminal that listens: somewhat
 /// more than it takes to send one, so that the processor is left some time.
-pub const LISTENER_PACE: Duration = Duration::from_micros(15);
+pub const LISTENER_PACE: Duration = Duration::from_micros(18);
 /// The longest time between two looks.
-pub const LISTENER_PACE_MAX: Duration = Duration::from_millis(30);
+pub const LISTENER_PACE_MAX: Duration = Duration::from_millis(36);
 /// Bulletins posted between two looks.
-pub const BULLETINS_A_LOOK: u32 = 5;
+pub const BULLETINS_A_LOOK: u32 = 8;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 
@@ -187,6 +187,9 @@ pub const RECONNECT_MS_MAX: u64 = 60_000;
 /// How long the other side must have answered for a loss to be one of its own, rather than one
 /// in a row.
 pub const RECONNECT_STEADY_MS: u64 = 60_000;
+/// The longest of the first waits where connections are lost again and again before that: on a bad
+/// link each of them carries something.
+pub const RECONNECT_FLAPPING_MS_MAX: u64 = 4_000;
 /// How often the same complaint is logged.
 pub const LOG_REPEAT_MS: u64 = 60_000;
 

@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
 use crate::limits::{
-    MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN,
-    RECONNECT_STEADY_MS,
+    MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_FLAPPING_MS_MAX, RECONNECT_MS_MAX,
+    RECONNECT_MS_MIN, RECONNECT_STEADY_MS,
 };
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -214,7 +214,7 @@ impl Backoff {
         }
         self.bound_ms = self.first_ms;
         if lasted_ms < RECONNECT_STEADY_MS {
-            self.first_ms = (self.first_ms * 2).min(RECONNECT_MS_MAX);
+            self.first_ms = (self.first_ms * 2).min(RECONNECT_FLAPPING_MS_MAX);
         }
     }
 }
@@ -247,8 +247,7 @@ mod tests {
             backoff.next_wait(loss * 1_000 + 900);
             bounds.push(backoff.bound_ms / 2);
         }
-        assert_eq!(bounds[..5], [1_000, 2_000, 4_000, 8_000, 16_000]);
-        assert_eq!(backoff.bound_ms, RECONNECT_MS_MAX);
+        assert_eq!(bounds[..5], [1_000, 2_000, 4_000, 4_000, 4_000]);
 
         backoff.answered(100_000);
         backoff.answered(100_000 + RECONNECT_STEADY_MS);
