@@ -7,7 +7,7 @@
 
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Sleep, interval, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -227,7 +227,6 @@ impl Session {
         let mut rest = pin!(sleep(Duration::ZERO));
         loop {
             let listening = self.subscription.is_some();
-            let rested = rest.is_elapsed();
             tokio::select! {
                 message = self.socket.next(), if self.has_room() => {
                     let Some(message) = message else { return Ok(()) };
@@ -236,8 +235,7 @@ impl Session {
                 }
                 replies = next_replies(&mut self.answers) => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
-                () = rest.as_mut(), if !rested => {}
-                () = posted(&mut self.subscription), if rested && !self.behind => {
+                () = posted(rest.as_mut(), &mut self.subscription), if !self.behind => {
                     let pace = self.push_news().await?;
                     if pace.as_millis() > 0 {
                         rest.as_mut().reset((clock::instant() + pace).into());
@@ -548,12 +546,15 @@ async fn next_replies(answers: &mut Option<Answers>) -> Vec<Reply> {
     }
 }
 
-/// Waits for news of what is listened to.
-async fn posted(subscription: &mut Option<Subscription>) {
-    match subscription {
-        Some(subscription) => subscription.posted().await,
-        None => std::future::pending().await,
+/// Waits for news of what is listened to, after a rest.
+async fn posted(rest: Pin<&mut Sleep>, subscription: &mut Option<Subscription>) {
+    let Some(subscription) = subscription else {
+        return std::future::pending().await;
+    };
+    if !rest.is_elapsed() {
+        rest.await;
     }
+    subscription.posted().await;
 }
 
 /// Waits for the terminal to read, but not for ever. Mostly there is nothing to wait for.
