@@ -1,30 +1,70 @@
 //! `backup`: a consistent copy while the gateway runs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use super::say;
 use crate::store::open_read_only;
 
 pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
     let shown = to.display();
+    ensure_free(to)?;
+    // A part of a copy is none: it gets its name when it is whole and on disk.
+    let unfinished = to.with_added_extension("unfinished");
+    let claimed = claim(&unfinished)?;
+    if let Err(error) = copy(data_dir, &unfinished).and_then(|()| name(&unfinished, to)) {
+        let _ = fs::remove_file(&unfinished);
+        return Err(error);
+    }
+    drop(claimed);
+    let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(directory.unwrap_or(Path::new(".")));
+    directory.and_then(|it| it.sync_all()).with_context(|| format!("{shown} cannot be synced"))?;
+    say(format!("{shown}: {} bytes", to.metadata()?.len()));
+    Ok(())
+}
+
+fn ensure_free(to: &Path) -> anyhow::Result<()> {
+    let shown = to.display();
     ensure!(
         !to.exists(),
         "{shown} exists; name a file that does not, so that nothing is overwritten"
     );
-    let db = open_read_only(data_dir)?;
-    let path = to.to_str().with_context(|| format!("{shown} is not UTF-8"))?;
-    if let Err(error) = db.execute("VACUUM INTO ?1", [path]) {
-        // A part of a copy is none, and would stand in the way of the next one.
-        let _ = std::fs::remove_file(to);
-        return Err(error).with_context(|| format!("{shown} cannot be written"));
-    }
-    File::open(to)?.sync_all().with_context(|| format!("{shown} cannot be synced"))?;
-    let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-    let bytes = to.metadata()?.len();
-    say(format!("{shown}: {bytes} bytes"));
     Ok(())
+}
+
+/// An empty file that nobody else makes a copy in, whatever a power cut has left in it.
+fn claim(unfinished: &Path) -> anyhow::Result<File> {
+    let shown = unfinished.display();
+    let cannot = || format!("{shown} cannot be written");
+    let file = File::options().create(true).truncate(false).write(true).open(unfinished);
+    let file = file.with_context(cannot)?;
+    file.try_lock().with_context(|| format!("{shown} is being written by another backup"))?;
+    file.set_len(0).with_context(cannot)?;
+    Ok(file)
+}
+
+fn copy(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
+    let shown = to.display();
+    let path = to.to_str().with_context(|| format!("{shown} is not UTF-8"))?;
+    let db = open_read_only(data_dir)?;
+    db.execute("VACUUM INTO ?1", [path]).with_context(|| format!("{shown} cannot be written"))?;
+    File::open(to)?.sync_all().with_context(|| format!("{shown} cannot be synced"))
+}
+
+/// Gives a copy its name, over no other file.
+fn name(unfinished: &Path, to: &Path) -> anyhow::Result<()> {
+    let named = match renameat_with(CWD, unfinished, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every filesystem can look and rename in one.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            ensure_free(to)?;
+            fs::rename(unfinished, to)
+        }
+        named => named.map_err(Into::into),
+    };
+    named.with_context(|| format!("{} cannot be named so", to.display()))
 }

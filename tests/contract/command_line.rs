@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::process::Command;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -162,6 +163,29 @@ fn a_backup_taken_at_work_is_whole_and_never_overwrites() {
     let again = backup();
     assert_eq!(again.code, Some(1));
     assert!(again.stderr.contains("exists"), "{again:?}");
+}
+
+/// Killed within the copy, as by a power cut: what bears the name of a backup is whole.
+#[test]
+fn a_backup_that_was_broken_off_is_none_and_stands_in_nobodys_way() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let copy = gateway.dir().join("copy");
+    fs::create_dir(&copy).unwrap();
+    let file = copy.join("stockgate.db");
+    let mut whole = stockgate();
+    whole.arg("backup").arg("--data-dir").arg(gateway.data_dir()).arg("--to").arg(&file);
+    // Beyond a file of so many blocks the kernel kills it.
+    let mut cut = Command::new("sh");
+    cut.args(["-c", "ulimit -f 8; exec \"$@\"", "sh"]).arg(whole.get_program());
+    let ended = run_to_end(cut.args(whole.get_args()));
+    assert_eq!(ended.code, None, "{ended:?}");
+    assert!(!file.exists(), "a part of a copy has not its name");
+
+    assert_eq!(run_to_end(&mut whole).code, Some(0));
+    assert_eq!(doctor(&copy).code, Some(0));
+    let left = fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains("unfinished")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
