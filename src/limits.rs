@@ -74,6 +74,9 @@ pub const RESERVE_SPARE_BYTES: u64 = 1 << 20;
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// How often the running clock is put on disk while reservations are open.
 pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
+/// Running time after which a start that found the newest version has proved it: the copies of
+/// older ones go.
+pub const COPIES_KEPT_MS: u64 = 600_000;
 /// Rows of the ledger deleted in one step of pruning.
 pub const PRUNE_STEP: u64 = 64;
 /// Steps of pruning in a second, at most.

@@ -32,13 +32,18 @@ pub enum StoreError {
     NotOurs,
     /// The database comes from a newer program.
     #[error(
-        "the database has version {found}, this program knows up to {known}; install a stockgate at least as new as the one that wrote it"
+        "the database {path} has version {found}, this program knows up to {known}; install a stockgate at least as new as the one that wrote it{}",
+        OlderCopy(path, copy.as_deref())
     )]
     Newer {
+        /// The file.
+        path: PathBuf,
         /// Version of the file.
         found: i32,
         /// Newest version known.
         known: i32,
+        /// What is kept of a version that is known, if anything is.
+        copy: Option<PathBuf>,
     },
     /// The database comes from before the first release.
     #[error(
@@ -158,6 +163,21 @@ impl std::fmt::Display for KeptAside<'_> {
             "One was put aside in {}: if a restore was broken off, `stockgate restore --from-damaged --data-dir {}` goes on with it. ",
             aside.display(),
             directory(aside)
+        )
+    }
+}
+
+/// How to go back to what is kept of an older version. What was sold since must not be sold again,
+/// so it is a backup like any other.
+struct OlderCopy<'a>(&'a Path, Option<&'a Path>);
+
+impl std::fmt::Display for OlderCopy<'_> {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(copy) = self.1 else { return Ok(()) };
+        let (copy, data_dir) = (copy.display(), directory(self.0));
+        write!(
+            to,
+            ", or go back to the copy from before: `stockgate restore --from {copy} --data-dir {data_dir}`"
         )
     }
 }

@@ -35,6 +35,7 @@ use self::requests::Memory;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
 pub use self::restore::{Restored, Source, begin_empty, restore};
+use self::schema::Copies;
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
 use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
@@ -52,6 +53,7 @@ pub struct Store {
     sweep: Sweep,
     reserve: Reserve,
     note: Note,
+    copies: Copies,
     epoch: Uuid,
     /// Held as long as the store lives, so that no other process opens it for writing.
     _lock: File,
@@ -105,15 +107,13 @@ impl Store {
             note.check_seq(&origin, stock.seq())?;
             let memory = Memory::load(&db, seed(&db)?)?;
             let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
-            if !is_new_version {
-                schema::forget_copies(data_dir);
-            }
-            Ok((db, memory, sweep, Opened { origin, stock, position }))
+            let copies = Copies::kept_by(data_dir, position.running_ms, is_new_version);
+            Ok((db, memory, sweep, copies, Opened { origin, stock, position }))
         });
-        let (db, memory, sweep, opened) = loaded.map_err(|error| reserve.explain(error))?;
+        let (db, memory, sweep, copies, opened) = loaded.map_err(|error| reserve.explain(error))?;
         let epoch = opened.origin.epoch;
         note.write(epoch, opened.stock.seq());
-        let mut store = Self { db, memory, sweep, reserve, note, epoch, _lock: lock };
+        let mut store = Self { db, memory, sweep, reserve, note, copies, epoch, _lock: lock };
         store.hold_room();
         Ok((store, opened))
     }
@@ -121,6 +121,11 @@ impl Store {
     /// Notes beside the database how far the ledger has come.
     pub fn note(&mut self, seq: Seq) {
         self.note.write(self.epoch, seq);
+    }
+
+    /// Removes the copies of older versions once the newest has proved itself by this running time.
+    pub fn forget_copies(&mut self, running_ms: u64) {
+        self.copies.forget(running_ms);
     }
 
     /// Puts a batch that was decided on this stock on disk: when this returns, it survives a

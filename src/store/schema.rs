@@ -1,11 +1,12 @@
 //! The tables, as numbered steps; the number of the last one done is kept in the file.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use super::StoreError;
+use crate::limits::COPIES_KEPT_MS;
 
 /// `SGGW` in the file's header: this is a gateway's database.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGGW");
@@ -98,12 +99,12 @@ const OLDEST: i32 = 1;
 
 /// Brings the database to the newest version, each step in a transaction of its own; returns
 /// whether an older one was there. That one is copied before, and the copy is kept until the new
-/// version has been started again: should it not work, the program before it still has its own.
+/// version has proved itself: see [`Copies`].
 pub(super) fn migrate(db: &mut Connection, data_dir: &Path) -> Result<bool, StoreError> {
     let version = check_ours(db, newest())?;
     let is_older = (1..newest()).contains(&version);
     if is_older {
-        copy(db, &data_dir.join(format!("{COPY}{version}")))?;
+        copy(db, &copy_of(data_dir, version))?;
     }
     take_steps(db, &STEPS)?;
     Ok(is_older)
@@ -117,18 +118,45 @@ fn copy(db: &Connection, to: &Path) -> Result<(), StoreError> {
     db.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(directory)?;
     fs::rename(&unfinished, to).map_err(directory)?;
+    // A power cut must not find the new version without it.
+    let parent = to.parent().unwrap_or(Path::new("."));
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(directory)?;
     tracing::info!(copy = %to.display(), "the database is brought to a new version; a copy of it as it was is kept");
     Ok(())
 }
 
-/// Removes what was kept of older versions: the newest has proved itself.
-pub(super) fn forget_copies(data_dir: &Path) {
-    for version in OLDEST..newest() {
-        let copy = data_dir.join(format!("{COPY}{version}"));
-        if fs::remove_file(&copy).is_ok() {
-            tracing::info!(copy = %copy.display(), "the copy of the database's older version is no longer needed");
+/// What is kept of older versions, and how long: a start that finds the newest version and has
+/// served for a while has proved it. To be opened twice proves nothing, as what fails is started
+/// again and again.
+#[derive(Debug)]
+pub(super) struct Copies {
+    data_dir: PathBuf,
+    /// The running time at which they go; `None` if not by this start, or if they are gone.
+    go_at_ms: Option<u64>,
+}
+
+impl Copies {
+    pub(super) fn kept_by(data_dir: &Path, started_ms: u64, is_new_version: bool) -> Self {
+        let go_at_ms = (!is_new_version).then_some(started_ms + COPIES_KEPT_MS);
+        Self { data_dir: data_dir.into(), go_at_ms }
+    }
+
+    /// Removes them if it is time.
+    pub(super) fn forget(&mut self, running_ms: u64) {
+        if self.go_at_ms.take_if(|at_ms| running_ms >= *at_ms).is_none() {
+            return;
+        }
+        for version in OLDEST..newest() {
+            let copy = copy_of(&self.data_dir, version);
+            if fs::remove_file(&copy).is_ok() {
+                tracing::info!(copy = %copy.display(), "the copy of the database's older version is no longer needed");
+            }
         }
     }
+}
+
+fn copy_of(data_dir: &Path, version: i32) -> PathBuf {
+    data_dir.join(format!("{COPY}{version}"))
 }
 
 fn take_steps(db: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
@@ -159,9 +187,17 @@ pub(super) fn check_ours(db: &Connection, newest: i32) -> Result<i32, StoreError
         return Err(StoreError::Older { found: version });
     }
     if version > newest {
-        return Err(StoreError::Newer { found: version, known: newest });
+        return Err(newer(db, version, newest));
     }
     Ok(version)
+}
+
+fn newer(db: &Connection, found: i32, known: i32) -> StoreError {
+    let path = PathBuf::from(db.path().unwrap_or_default());
+    let data_dir = path.parent().unwrap_or(Path::new("."));
+    let mut copies = (OLDEST..=known).rev().map(|version| copy_of(data_dir, version));
+    let copy = copies.find(|copy| copy.exists());
+    StoreError::Newer { path, found, known, copy }
 }
 
 /// The newest version.

@@ -287,9 +287,29 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     assert_eq!(super::load_stock(&old).unwrap().seq(), 1, "the copy holds what was there");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.update(0, 2, &[("A", Some("Nail"), "401")]);
+    shop.store.forget_copies(HOUR_MS);
     shop.reopen();
     assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 2, catalogue: 2 });
-    assert!(!copy.exists(), "the copy goes when the new version has been started again");
+    shop.store.forget_copies(77 + 599_999);
+    shop.reopen();
+    assert!(copy.exists(), "to be opened again and again proves nothing");
+    shop.store.forget_copies(77 + 600_000);
+    assert!(!copy.exists(), "the new version has served for ten minutes");
+}
+
+#[test]
+fn what_a_newer_database_was_before_is_named() {
+    let Shop { directory, store, .. } = Shop::new();
+    drop(store);
+    let path = directory.path().join(DATABASE_FILE);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    std::fs::write(directory.path().join("stockgate.db.version-2"), "").unwrap();
+    let error = open(&directory).unwrap_err().to_string();
+    for part in [path.to_str().unwrap(), "restore --from", "stockgate.db.version-2"] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
 }
 
 #[test]

@@ -59,7 +59,10 @@ fn create(db: &mut Connection) -> Result<(), StoreError> {
         (false, _) => Err(StoreError::NotOurs),
         (true, std::cmp::Ordering::Equal) => Ok(()),
         (true, std::cmp::Ordering::Less) => Err(StoreError::Older { found }),
-        (true, std::cmp::Ordering::Greater) => Err(StoreError::Newer { found, known }),
+        (true, std::cmp::Ordering::Greater) => {
+            let path = transaction.path().unwrap_or_default().into();
+            Err(StoreError::Newer { path, found, known, copy: None })
+        }
     }
 }
 
