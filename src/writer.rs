@@ -477,6 +477,7 @@ impl Writer {
             self.clock_is_unset = clock::is_unset();
             self.store.hold_room();
             self.store.note(self.view.stock().seq());
+            self.store.forget_copies(now.running_ms);
         }
         if !(due || second_passed) {
             return;
