@@ -72,6 +72,8 @@ pub const RESERVE_BYTES: u64 = 8 << 20;
 pub const RESERVE_SPARE_BYTES: u64 = 1 << 20;
 /// How often an idle writer looks after expiry, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
+/// How long the writer may be at one thing before the gateway says that it is not ready.
+pub const WRITER_SILENT_MAX: Duration = Duration::from_secs(10);
 /// How often the running clock is put on disk while reservations are open.
 pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
 /// Running time after which a start that found the newest version has proved it: the copies of

@@ -117,6 +117,12 @@ impl Pulse {
         self.beat_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
     }
 
+    /// How long ago that was.
+    pub fn silence(&self) -> Duration {
+        let beat_ms = self.beat_ms.load(Ordering::Relaxed);
+        Duration::from_millis(self.clock.since_start_ms().saturating_sub(beat_ms))
+    }
+
     /// Whether the watchdog may be fed.
     fn vouches(&self, interval: Duration) -> bool {
         may_feed(self.clock.since_start_ms(), self.beat_ms.load(Ordering::Relaxed), interval)

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, wall_ms};
+use crate::limits::WRITER_SILENT_MAX;
 use crate::metrics::Metrics;
 use crate::service::Pulse;
 use crate::stock::{Changes, Origin, Seq, Stock};
@@ -184,6 +185,9 @@ impl View {
         if let Some(problem) = self.storage_problem() {
             return format!("Refuses mutations, answers queries: {problem}.");
         }
+        if let Some(problem) = self.hang() {
+            return format!("Decides nothing, answers queries: {problem}.");
+        }
         let SyncStatus { state, reason, pending, .. } = self.sync_status();
         match (state, reason) {
             ("online", _) if pending == 0 => "Decides on the spot; the hub has everything.".into(),
@@ -196,6 +200,20 @@ impl View {
                 reason.unwrap_or_default()
             ),
         }
+    }
+
+    /// Why mutations are not decided at the moment, if they are not: refused, or left waiting.
+    pub fn problem(&self) -> Option<String> {
+        self.storage_problem().or_else(|| self.hang())
+    }
+
+    /// That the writer does not go on, if it does not.
+    fn hang(&self) -> Option<String> {
+        // Without the seconds: it is told anew where it changes.
+        (self.pulse.silence() > WRITER_SILENT_MAX).then(|| {
+            let limit_s = WRITER_SILENT_MAX.as_secs();
+            format!("the disk has not answered for more than {limit_s} s, mutations wait for it; the kernel's log (`dmesg`) may say why")
+        })
     }
 
     /// Why mutations are refused at the moment, if they are.

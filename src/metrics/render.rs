@@ -99,9 +99,9 @@ fn of_sync(page: &mut Page, view: &View) {
 }
 
 fn of_storage(page: &mut Page, view: &View, sizes: &Sizes) {
-    let is_ready = view.storage_problem().is_none();
+    let is_ready = view.problem().is_none();
     page.gauges(&[
-        ("ready", "1 if mutations are accepted.", u64::from(is_ready)),
+        ("ready", "1 if mutations are accepted and decided.", u64::from(is_ready)),
         ("database_bytes", "Size of the database file.", sizes.database),
         ("wal_bytes", "Size of the database's log.", sizes.wal),
     ]);

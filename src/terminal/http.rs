@@ -127,7 +127,7 @@ impl Terminals {
     }
 
     fn readiness(&self) -> Result<Reply, Problem> {
-        match self.view.storage_problem() {
+        match self.view.problem() {
             None => Ok(http::text("ready\n")),
             Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
         }

@@ -57,7 +57,7 @@ pub(super) struct Status {
 impl Status {
     /// As of now.
     pub(super) fn of(view: &View) -> Self {
-        let (sync, problem) = (view.sync_status(), view.storage_problem());
+        let (sync, problem) = (view.sync_status(), view.problem());
         let stock = view.stock();
         Self {
             uptime_s: view.clock.since_start_ms() / 1_000,

@@ -4,10 +4,14 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::load::{Told, assert_healthy, assert_queries_work, assert_refused};
 use crate::support::bodies::one;
 use crate::support::manager::Manager;
+use crate::support::patience::until;
 use crate::support::small_disk::SmallDisk;
+use crate::support::terminal::Terminal as _;
 
 const DISK: u64 = 64 << 20;
 const MOVEMENTS: usize = 2_000;
@@ -64,9 +68,15 @@ fn a_disk_that_hangs_is_no_progress_until_it_goes_on() {
     manager.count_so_far("WATCHDOG=1");
     sleep(2 * INTERVAL);
     assert_eq!(manager.count_so_far("WATCHDOG=1"), 0, "the writer hangs, and is vouched for");
-    assert_eq!(gateway.http().get("/healthz").status, 200, "although the event loop goes round");
+    let mut http = gateway.http();
+    assert_eq!(http.get("/healthz").status, 200, "although the event loop goes round");
+    let told = http.get("/readyz").refused("storage_unavailable");
+    assert!(told["message"].as_str().unwrap().contains("the disk has not answered"), "{told}");
+    assert_eq!(http.metric("stockgate_ready"), 0);
+    assert_eq!(http.ok("status", json!({}))["ready"], false);
 
     drop(hanging);
+    until("it is ready again", || gateway.http().get("/readyz").status == 200);
     manager.hear_of(|line| line == "WATCHDOG=1");
     assert_eq!(terminal.outcome(&waiting).unwrap()["replayed"], false);
     assert_eq!(gateway.terminate(), Some(0));
