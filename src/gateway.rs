@@ -61,10 +61,10 @@ pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
 pub async fn run(
     config: GatewayConfig,
     opened: Database,
+    manager: &Manager,
     mut stop: Stop,
     mut reloading: Reloading,
 ) -> anyhow::Result<()> {
-    let manager = Manager::from_environment();
     let mut gateway = Gateway::start(config, opened)?;
     let view = Arc::clone(&gateway.view);
     let refused = Mutex::new(None::<String>);

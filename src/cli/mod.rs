@@ -145,18 +145,19 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         Ok(config) => config,
         Err(error) => return usage(&error),
     };
-    let level = config.log_level.clone();
-    Manager::from_environment().tell("STATUS=Opening the database.");
+    logs::start(&config.log_level);
+    let manager = Manager::from_environment();
+    manager.tell("STATUS=Opening the database.");
     let opened = match crate::gateway::open(&config) {
         Ok(opened) => opened,
         Err(error) => return ended(Err(error.into())),
     };
-    with_runtime(&level, async {
+    on_runtime(async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load = Box::new(move || GatewayConfig::load(file.as_deref()));
         let reloading = Reloading { asked, load, set_log_level: logs::set_level };
-        crate::gateway::run(config, opened, stop, reloading).await
+        crate::gateway::run(config, opened, &manager, stop, reloading).await
     })
 }
 
@@ -179,6 +180,10 @@ pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
 /// Runs a future on a small runtime, with logs on stderr.
 pub fn with_runtime(level: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     logs::start(level);
+    on_runtime(work)
+}
+
+fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)

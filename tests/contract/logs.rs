@@ -43,6 +43,19 @@ fn another_stderr_than_the_journal_gets_time_and_level() {
     assert!(log.lines().all(|line| line.starts_with("20") && line.contains(" INFO ")), "{log}");
 }
 
+/// That is before terminals can connect.
+#[test]
+fn what_is_done_while_the_database_is_opened_is_logged_too() {
+    let mut gateway = Gateway::start();
+    gateway.terminate();
+    std::fs::write(gateway.data_dir().join("stockgate.db.version-2"), "of an older program")
+        .unwrap();
+    gateway.launch();
+    let log = gateway.log();
+    let line = log.lines().find(|line| line.contains("is no longer needed"));
+    assert!(line.is_some_and(|line| line.contains("stockgate.db.version-2")), "{log}");
+}
+
 #[test]
 fn a_configuration_that_is_wrong_is_an_error_for_the_journal_too() {
     let mut gateway = Gateway::prepare("colour = 1\nshape = 2");
