@@ -19,18 +19,22 @@ use tracing_subscriber::{Registry, reload};
 /// `info,stockgate::sync=debug`.
 pub fn start(level: &str) {
     let asked = asked();
-    let filter = filter(asked.as_deref().unwrap_or(level)).unwrap_or_else(|error| {
+    let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error: ParseError| {
         complain("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
         Targets::new().with_default(Level::INFO)
     });
     let (filter, handle) = reload::Layer::new(filter);
+    // Whatever is asked for, and of whichever part of them: a list's longer names go before its
+    // shorter ones, so that this has to be a filter of its own.
+    let cap = TALKATIVE.map(|target| (target, Level::INFO));
+    let cap = Targets::new().with_default(Level::TRACE).with_targets(cap);
     let _ = FILTER.set(handle);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .event_format(Lines { for_journal: is_journal() });
     // Fails only if logging has been started before, which then serves.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(cap).with(lines).try_init();
 }
 
 /// What is logged, for a change while the program runs.
@@ -38,7 +42,7 @@ static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Logs at another level from now on; returns whether it does, for `RUST_LOG` goes before.
 pub fn set_level(level: &str) -> bool {
-    let Ok(filter) = filter(level) else { return false };
+    let Ok(filter) = level.parse::<Targets>() else { return false };
     asked().is_none() && FILTER.get().is_some_and(|handle| handle.reload(filter).is_ok())
 }
 
@@ -46,13 +50,8 @@ fn asked() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty())
 }
 
-/// Whatever is asked for: some would show what terminals send, tokens among it.
-fn filter(levels: &str) -> Result<Targets, ParseError> {
-    let filter: Targets = levels.parse()?;
-    Ok(filter.with_targets(TALKATIVE.map(|target| (target, Level::INFO))))
-}
-
-/// Libraries that show whole messages on their finer levels.
+/// Libraries that on their finer levels show whole messages, what terminals send and tokens
+/// among it.
 const TALKATIVE: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
 
 /// Says on stderr why a program cannot go on.

@@ -69,9 +69,15 @@ fn a_configuration_that_is_wrong_is_an_error_for_the_journal_too() {
     assert_eq!(said.lines().filter(|line| line.starts_with("<3>stockgate: ")).count(), 2, "{said}");
 }
 
-/// On the finest level of everything.
+/// On the finest level of everything, and of just what would show it.
 #[test]
 fn a_secret_is_never_in_the_log() {
+    let talkative = ["tungstenite::protocol", "tungstenite::handshake", "hyper::proto", "rumqttc"];
+    assert_secrets_stay_out("trace");
+    assert_secrets_stay_out(&format!("debug,{}=trace", talkative.join("=trace,")));
+}
+
+fn assert_secrets_stay_out(levels: &str) {
     let token = format!(
         "[[terminals.tokens]]\nname = \"line-3\"\nrole = \"operator\"\ntoken = {:?}\n\
          [mqtt]\nurl = \"mqtt://127.0.0.1:9\"\nusername = \"gw\"\npassword_file = \"secret\"\n",
@@ -79,7 +85,7 @@ fn a_secret_is_never_in_the_log() {
     );
     let mut gateway = Gateway::prepare(&token);
     gateway.write("secret", SECRETS[1]);
-    gateway.set_env("RUST_LOG", "trace");
+    gateway.set_env("RUST_LOG", levels);
     gateway.launch();
     let mut ws = gateway.ws();
     ws.ok("auth", json!({"token": SECRETS[0]}));
