@@ -12,9 +12,9 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::GatewayConfig;
-use crate::limits::STOP_GRACE;
+use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::service::Manager;
 use crate::stop::{self, Stop, Stopper};
 use crate::store::{LedgerReader, Opened, Store, StoreError};
@@ -157,13 +157,14 @@ impl Gateway {
 
     /// Ends in the reverse order: no new requests, then the link, then what waits for the writer.
     pub async fn stop(mut self) {
+        let tidy_until = clock::instant() + STOP_TIDY;
         self.stopper.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
             tracing::warn!("some connections did not end in time and are cut");
             self.tasks.shutdown().await;
         }
-        while !self.intake.stop() {
+        while !self.intake.stop(tidy_until) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let writer = self.writer;

@@ -220,8 +220,11 @@ pub const SCARCE_LOOK_MS: u64 = 10_000;
 pub const SERVICE_STATUS_EVERY: Duration = Duration::from_secs(5);
 /// How long the service manager may take to hear something.
 pub const SERVICE_MANAGER_WAIT: Duration = Duration::from_millis(500);
-/// Time for everything to end after a request to stop.
+/// Time for everything but the writer to end after a request to stop.
 pub const STOP_GRACE: Duration = Duration::from_secs(4);
+/// Time after a request to stop at which the writer leaves for the next start what only makes
+/// that one quicker.
+pub const STOP_TIDY: Duration = Duration::from_millis(4_500);
 
 const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_RESERVED);
 const _: () = assert!(COMMIT_JOBS_MAX <= INTAKE_MAX);

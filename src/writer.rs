@@ -46,7 +46,8 @@ enum Job {
     Update(Update),
     Acked(Seq),
     Rules(Rules),
-    Stop,
+    /// And leave what is only for a quicker start at this moment.
+    Stop(Instant),
 }
 
 /// Where an answer goes.
@@ -146,9 +147,10 @@ impl Intake {
         !matches!(self.jobs.try_send(Job::Rules(rules)), Err(TrySendError::Full(_)))
     }
 
-    /// Asks the writer to end once what waits is decided. Returns whether the writer will.
-    pub fn stop(&self) -> bool {
-        !matches!(self.jobs.try_send(Job::Stop), Err(TrySendError::Full(_)))
+    /// Asks the writer to end once what waits is decided, and to spend no time beyond this moment
+    /// on what only makes the next start quicker. Returns whether the writer will.
+    pub fn stop(&self, tidy_until: Instant) -> bool {
+        !matches!(self.jobs.try_send(Job::Stop(tidy_until)), Err(TrySendError::Full(_)))
     }
 }
 
@@ -186,6 +188,7 @@ pub struct Writer {
     clock_is_unset: bool,
     complaint: Repeat,
     unforgotten: Repeat,
+    tidy_until: Option<Instant>,
     no_room: Repeat,
     /// The last batch, for its memory.
     spare: Changes,
@@ -283,6 +286,7 @@ impl Writer {
             clock_is_unset: clock::is_unset(),
             complaint: Repeat::default(),
             unforgotten: Repeat::default(),
+            tidy_until: None,
             no_room: Repeat::default(),
             spare: Changes::default(),
             batch: Batch::default(),
@@ -316,8 +320,9 @@ impl Writer {
         let (nothing, now) = (no_changes(&self.view), self.view.clock.now());
         let stock = self.view.stock();
         self.store.commit(&nothing, Some(self.position(now)), &stock)?;
-        let began = clock::instant();
-        self.store.sweep_up(&stock, || began.elapsed() < SWEEP_AT_STOP)
+        let sweep_until = clock::instant() + SWEEP_AT_STOP;
+        let until = self.tidy_until.map_or(sweep_until, |asked| asked.min(sweep_until));
+        self.store.sweep_up(&stock, || clock::instant() < until)
     }
 
     /// How long to wait for work: until the next reservation ends, or a second.
@@ -350,7 +355,10 @@ impl Writer {
                 Job::Update(update) => batch.add_update(update),
                 Job::Acked(seq) => acked = acked.max(Some(seq)),
                 Job::Rules(rules) => self.rules = rules,
-                Job::Stop => running = false,
+                Job::Stop(tidy_until) => {
+                    self.tidy_until = Some(tidy_until);
+                    running = false;
+                }
             }
             next = if batch.has_room() { self.jobs.try_recv().ok() } else { None };
         }

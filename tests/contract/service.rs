@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::support::bodies::one;
 use crate::support::gateway::Gateway;
 use crate::support::manager::Manager;
-use crate::support::patience::stretched;
+use crate::support::patience::{stretched, until};
 use crate::support::process::run_to_end;
-use crate::support::terminal::Port;
+use crate::support::terminal::{Port, Terminal as _, number};
 use crate::support::ws::Ws;
 
 /// The contract of the unit: nothing takes longer to stop.
@@ -115,7 +115,8 @@ fn a_stop_takes_at_most_5_seconds_and_loses_nothing_that_was_answered() {
     half.write_all(b"POST /api/stock/deduct HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
         .unwrap();
     let busy: Vec<_> = (0..4).map(|n| work(gateway.ws(), n)).collect();
-    sleep(Duration::from_millis(500));
+    let mut looking = gateway.http();
+    until("they are at work", || number(&looking.item("A"), "on_hand") > 1 + 4);
 
     let began = Instant::now();
     assert_eq!(gateway.terminate(), Some(0));
