@@ -23,6 +23,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rumqttc::AsyncClient;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -83,11 +84,19 @@ pub struct Hub {
 /// If it cannot start: books, address or certificates.
 pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
     let manager = Manager::from_environment();
+    tokio::spawn(outlive_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
     manager.keep_told(&hub.pulse, || hub.sentence(), &mut stop).await;
     hub.stop().await;
     Ok(())
+}
+
+/// Unheard, it would end the hub.
+async fn outlive_hangups(mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        tracing::warn!("SIGHUP: the hub has no reload; restart it for a new configuration");
+    }
 }
 
 impl Hub {
