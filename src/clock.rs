@@ -50,12 +50,17 @@ impl Clock {
     }
 }
 
-/// Whether the times of entries are trusted now.
+/// Whether the times of entries are trusted now: that finds clocks that are not set, not those
+/// that are wrong.
 pub fn is_trusted() -> bool {
     is_believable(wall_ms()) && !is_unset()
 }
 
 /// Whether a wall clock can be right: not before the first of these programs was made.
+///
+/// One that runs ahead is believed, by a minute or by decades: nothing here knows better, and a
+/// gateway must work in 2039. Nothing is decided by it. Whoever has the time can compare it with
+/// the metric `stockgate_clock_seconds`; one of the alerts does.
 pub fn is_believable(wall_ms: i64) -> bool {
     wall_ms >= FIRST_RELEASE_MS
 }
