@@ -1,14 +1,19 @@
 //! What happens while the database cannot be written: another program holds its write lock.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use crate::support::age::grow_older;
 use crate::support::bodies::{one, with};
 use crate::support::crowd::on_threads;
 use crate::support::gateway::Gateway;
+use crate::support::patience::until;
 use crate::support::terminal::{Outcome, Port, Terminal, number};
 
 const PORTS: [Port; 2] = [Port::Http, Port::WebSocket];
@@ -42,6 +47,56 @@ fn while_nothing_can_be_written_mutations_are_refused_and_queries_work() {
         assert_eq!(answer["replayed"], false, "over {port:?}");
     }
     assert_eq!(gateway.http().figures("A"), (98, 0));
+}
+
+/// A start reads no more than the last few thousand requests, so that this is found while it runs.
+#[test]
+fn damage_in_what_is_old_keeps_nobody_from_deciding_what_is_new() {
+    let one_day = "[stock]\nledger_retention_days = 1\n";
+    let mut gateway = Gateway::stocked_with(one_day, &[("A", 1_000_000)]);
+    for round in 0..30 {
+        let bodies = (0..200).map(|n| numbered(round, n));
+        let decided = gateway.ws().pipelined("deduct", bodies);
+        assert!(decided.iter().all(Result::is_ok));
+    }
+    let ledger_seq = number(&gateway.http().ok("status", json!({})), "ledger_seq");
+    gateway.terminate();
+    grow_older(&gateway.database(), ledger_seq);
+    destroy_an_old_page(&gateway.database());
+    gateway.launch();
+
+    until("it is told", || gateway.log().contains("what is old cannot be forgotten"));
+    for n in 0..30 {
+        assert_eq!(gateway.http().get("/readyz").status, 200);
+        gateway.http().ok("deduct", numbered(1_000, n));
+        sleep(Duration::from_millis(100));
+    }
+    let log = gateway.log();
+    assert_eq!(log.lines().filter(|line| line.contains("damaged")).count(), 1, "{log}");
+    assert!(!log.contains("storage"), "{log}");
+}
+
+/// The second leaf of the ledger's tree: a start looks at the first.
+fn destroy_an_old_page(database: &Path) {
+    const PAGE: usize = 4_096;
+    const LEAF: u8 = 13;
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'ledger'";
+    let db = Connection::open(database).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let root: u32 = db.query_row(root, [], |row| row.get(0)).unwrap();
+    let mut page = root as usize;
+    drop(db);
+    let bytes = std::fs::read(database).unwrap();
+    let number = |at: usize, length| {
+        bytes[at..at + length].iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    while bytes[(page - 1) * PAGE] != LEAF {
+        // An inner page: where its second cell is, and what is left of that.
+        let cell = number((page - 1) * PAGE + 14, 2);
+        page = number((page - 1) * PAGE + cell, 4);
+    }
+    let file = File::options().write(true).open(database).unwrap();
+    file.write_all_at(&[0xa5; PAGE], ((page - 1) * PAGE) as u64).unwrap();
 }
 
 #[test]
