@@ -181,6 +181,6 @@ $('access-form').addEventListener('submit', (event) => {
 $('leave').addEventListener('click', () => link.leave());
 
 choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
-listen(work, [$('quantity'), $('threshold')]);
+listen(work, $('code'), [$('quantity'), $('threshold')]);
 setInterval(draw, TICK_MS);
 link.connect();

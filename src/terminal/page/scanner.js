@@ -7,19 +7,27 @@
 const GAP_MS = 80;
 /** The same on average where a person may be typing a number, who can be quick. */
 const FIELD_GAP_MS = 50;
+/** FNC1, which ends an element of a GS1 code. */
+const SEPARATOR = '\u001d';
 const SCAN_KEYS_MIN = 2;
 const FIELD_KEYS_MIN = 4;
+/** What a scanner holds down for the next character, which says all that matters of it. */
+const MODIFIERS = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock'];
 /** A scanner may send a second Enter. */
 const ECHO_MS = 300;
 
 const isField = (element) => element.matches?.('input:not([type=radio], [type=checkbox]), select, textarea') ?? false;
 
-/** The handler has `scan(code)`, `typed(text)` and `enter()`; `numbers` are fields that no code belongs into. */
-export function listen(handler, numbers) {
+/**
+ * The handler has `scan(code)`, `typed(text)` and `enter()`; `codes` is the field for codes, `numbers`
+ * are fields that no code belongs into.
+ */
+export function listen(handler, codes, numbers) {
   let burst = '';
+  let burstAt = 0;
   let timer = 0;
   let scannedAt = -ECHO_MS;
-  const inField = { keys: '', from: 0, at: 0, before: '' };
+  const inField = { field: null, keys: '', from: 0, at: 0, before: '' };
 
   function scanned(event, code) {
     event.preventDefault();
@@ -32,6 +40,7 @@ export function listen(handler, numbers) {
 
   /** It was a hand. */
   function flush() {
+    clearTimeout(timer);
     const text = burst;
     burst = '';
     if (text) handler.typed(text);
@@ -40,21 +49,37 @@ export function listen(handler, numbers) {
   function collect(event, character) {
     event.preventDefault();
     burst += character;
+    burstAt = event.timeStamp;
     clearTimeout(timer);
     timer = setTimeout(flush, GAP_MS);
   }
 
-  function inNumber(event, character) {
-    const field = event.target;
-    const at = event.timeStamp;
-    if (at - inField.at > GAP_MS) Object.assign(inField, { keys: '', from: at, before: field.value });
+  /** Keeps what a field gets in quick succession; answers whether that is a scan, which then has left the field. */
+  function leftField(event, keysMin) {
+    const { target: field, timeStamp: at } = event;
+    if (inField.field !== field || at - inField.at > GAP_MS) Object.assign(inField, { field, keys: '', from: at, before: field.value });
     inField.at = at;
     const count = inField.keys.length;
-    if (isEnd(event) && count >= FIELD_KEYS_MIN && at - inField.from <= count * FIELD_GAP_MS) {
-      field.value = inField.before;
-      scanned(event, inField.keys);
-      inField.keys = '';
-    } else if (character && !/\d/.test(character)) {
+    if (!isEnd(event) || count < keysMin || at - inField.from > count * FIELD_GAP_MS) return false;
+    field.value = inField.before;
+    scanned(event, inField.keys);
+    inField.keys = '';
+    return true;
+  }
+
+  function inCodes(event, character) {
+    if (leftField(event, SCAN_KEYS_MIN)) return;
+    inField.keys = character ? inField.keys + character : '';
+    if (character !== SEPARATOR) return;
+    // No browser writes it.
+    event.preventDefault();
+    codes.setRangeText(SEPARATOR, codes.selectionStart, codes.selectionEnd, 'end');
+  }
+
+  function inNumber(event, character) {
+    if (leftField(event, FIELD_KEYS_MIN)) return;
+    const field = event.target;
+    if (character && !/\d/.test(character)) {
       // No number: what came so fast before it belongs to it.
       if (inField.keys) field.value = inField.before;
       const code = inField.keys + character;
@@ -66,15 +91,17 @@ export function listen(handler, numbers) {
   }
 
   function onKey(event) {
-    if (event.isComposing) return undefined;
+    if (event.isComposing || MODIFIERS.includes(event.key)) return undefined;
+    // The timer may be late: the keys say themselves when they were pressed.
+    if (burst && event.timeStamp - burstAt > GAP_MS) flush();
     const character = characterOf(event);
     if (isEnd(event) && event.timeStamp - scannedAt < ECHO_MS && !burst) return event.preventDefault();
     if (burst) {
       if (isEnd(event) && burst.length >= SCAN_KEYS_MIN) return scanned(event, burst);
       if (character) return collect(event, character);
-      clearTimeout(timer);
       flush();
     }
+    if (event.target === codes) return inCodes(event, character);
     if (numbers.includes(event.target)) return inNumber(event, character);
     if (isField(event.target)) return undefined;
     // The space bar presses buttons.
@@ -89,9 +116,9 @@ export function listen(handler, numbers) {
 
 const isEnd = ({ key }) => key === 'Enter' || key === 'Tab';
 
-/** What a key writes; scanners press Ctrl and ] for the separator of GS1 codes. */
+/** What a key writes; scanners press Ctrl and ] for the separator. */
 function characterOf({ key, ctrlKey, altKey, metaKey }) {
-  if (ctrlKey && key === ']' && !altKey) return '\u001d';
+  if (ctrlKey && key === ']' && !altKey) return SEPARATOR;
   const writes = key.length === 1 && !metaKey && ctrlKey === altKey;
   return writes ? key : '';
 }
