@@ -1,7 +1,7 @@
 /** The terminal page: what belongs to whom, and when it is drawn. */
 
 import { $, joined, make, say } from './dom.js';
-import { Link } from './link.js';
+import { Link, backoff } from './link.js';
 import { Operations } from './operations.js';
 import { Outbox } from './outbox.js';
 import { listen } from './scanner.js';
@@ -28,6 +28,7 @@ const threshold = Number(tryStorage(() => localStorage.getItem(THRESHOLD_KEY), T
 const stock = new Stock(Number.isSafeInteger(threshold) ? threshold : THRESHOLD);
 let sync = {};
 let status = null;
+let subscribing = 0;
 
 const link = new Link({
   ready(news) {
@@ -36,7 +37,7 @@ const link = new Link({
     outbox.meet(news.epoch);
     takeStatus(news);
     // What was missed meanwhile, or everything the first time.
-    link.ask({ op: 'subscribe', all: true, since: stock.seq });
+    subscribe();
     outbox.resume();
   },
   status: takeStatus,
@@ -56,6 +57,13 @@ const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, (operation) => work.follow(operation), mayChange);
 
 // ---- News ----
+
+/** Asks again if the gateway is busy; `ready` begins anew. */
+async function subscribe(attempt = 0) {
+  clearTimeout(subscribing);
+  const { ok, lost } = await link.ask({ op: 'subscribe', all: true, since: stock.seq });
+  if (!ok && !lost) subscribing = setTimeout(() => subscribe(attempt + 1), backoff(attempt));
+}
 
 function takeNames({ gateway, site }) {
   say($('names'), `${site} · ${gateway}`);
