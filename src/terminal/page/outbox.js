@@ -42,8 +42,8 @@ export class Outbox {
 
   get waiting() { return this.operations.filter((operation) => operation.state === 'waiting'); }
 
-  /** The newest operation that can be taken back. */
-  get undoable() { return this.operations.find((operation) => this.canUndo(operation) || this.canClose(operation)); }
+  /** The newest operation, if it can be taken back: never an older one, which nobody has in mind. */
+  get undoable() { return this.operations.slice(0, 1).find((operation) => this.canUndo(operation) || this.canClose(operation)); }
 
   /** Whether it is a deduction that stands. */
   canUndo({ id, op, state, undone }) {
