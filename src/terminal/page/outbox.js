@@ -5,7 +5,7 @@
  * gateway has decided it. A lost connection or a reload sends it again under the same id, so it is
  * decided once. They go one after the other, so what was entered first is decided first.
  *
- * An operation: `{id, op, body, at, nth, sent, state, result, error}` with the states `waiting`,
+ * An operation: `{id, op, body, at, nth, sent, kept, state, result, error}` with the states `waiting`,
  * `done` and `refused`; `trouble` says why it has to wait.
  */
 
@@ -63,7 +63,7 @@ export class Outbox {
   /** Takes an operation; it is kept before it is sent. */
   add(op, body) {
     const operation = { id: newId(), op, body, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
-    this.keeps = keep(operation);
+    this.#keep(operation);
     this.operations.unshift(operation);
     this.#changed(operation);
     this.pump();
@@ -80,8 +80,7 @@ export class Outbox {
   discard(operation) {
     if (!this.canDiscard(operation)) return;
     remove(WAITING + operation.id);
-    this.operations = this.operations.filter((each) => each !== operation);
-    this.#changed(operation);
+    this.#forget(operation);
   }
 
   /** The database that answers now; positions of another one's ledger say nothing here. */
@@ -117,8 +116,10 @@ export class Outbox {
   /** Whether to go on with the next. */
   async #send(operation) {
     if (!operation.sent) {
+      // Another window has discarded or settled it.
+      if (operation.kept && get(WAITING + operation.id) === null) return this.#forget(operation);
       operation.sent = true;
-      this.keeps = keep(operation);
+      this.#keep(operation);
     }
     this.#changed(operation);
     const { lost, ok, result, error } = await this.#link.ask({ op: operation.op, request_id: operation.id, ...operation.body });
@@ -153,6 +154,18 @@ export class Outbox {
     this.#keepHistory();
     remove(WAITING + operation.id);
     this.#changed(operation);
+  }
+
+  #keep(operation) {
+    operation.kept = true;
+    this.keeps = operation.kept = keep(operation);
+  }
+
+  /** Always true: the next one may be sent. */
+  #forget(operation) {
+    this.operations = this.operations.filter((each) => each !== operation);
+    this.#takeHistory();
+    return true;
   }
 
   #keepHistory() {
@@ -191,8 +204,8 @@ const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id =
 const isHistory = (key) => key === HISTORY;
 const isWaiting = (key) => key.startsWith(WAITING);
 
-function keep({ id, op, body, at, nth, sent, state }) {
-  return put(WAITING + id, JSON.stringify({ id, op, body, at, nth, sent, state }));
+function keep({ id, op, body, at, nth, sent, kept, state }) {
+  return put(WAITING + id, JSON.stringify({ id, op, body, at, nth, sent, kept, state }));
 }
 
 function put(key, value) {
