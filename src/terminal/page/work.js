@@ -19,8 +19,10 @@ export class Work {
   #link;
   #outbox;
   #stock;
-  /** The item in front: `{code, state, sku, item}`; the state is `searching`, `known`, `unknown`, `unusable` or `unreachable`. */
+  /** The item in front: `{code, state, sku, item}`; the state is `searching`, `known`, `unknown`, `misread`, `unusable` or `unreachable`. */
   #shown = null;
+  /** What the scan before is found to be: the next one's turn comes then. */
+  #turn = Promise.resolve();
   /** The operation whose outcome is shown, or words. */
   #last = null;
   #mode = 'deduct';
@@ -50,7 +52,7 @@ export class Work {
   // ---- What the scanner and the keys do ----
 
   scan(code) {
-    if (!this.#link.needsToken) this.#find(code, $('at-once').checked);
+    if (!this.#link.needsToken) this.#find(code, $('at-once').checked && this.#mode === 'deduct');
   }
 
   /** Leads what a person types to its field: digits are a quantity while one is asked for. */
@@ -96,31 +98,43 @@ export class Work {
     this.#shown = shown;
     this.draw();
     $('item').focus();
-    const found = await this.#lookUp(code);
-    // Another code came meanwhile.
-    if (this.#shown !== shown) return;
-    Object.assign(shown, found);
-    this.#fill(found.quantity ?? 1, again);
+    const looking = this.#lookUp(code);
+    Object.assign(shown, await (atOnce ? this.#inTurn(looking) : looking));
+    if (atOnce) this.#deductAtOnce(shown, again);
+    else if (this.#shown === shown) this.#put(shown, again);
+  }
+
+  /** What is deducted at once is deducted in the order of the scans, whatever is found first. */
+  #inTurn(looking) {
+    this.#turn = this.#turn.then(() => looking);
+    return this.#turn;
+  }
+
+  /** Also if another code came meanwhile; what cannot be deducted then comes back to be seen. */
+  #deductAtOnce(shown, again) {
+    const isInFront = this.#shown === shown;
+    const isKnown = shown.state === 'known';
+    if (isInFront || !isKnown) this.#put(shown, again);
+    if (isKnown) this.#carryOut(shown, 'deduct', isInFront ? this.#quantity() : shown.quantity ?? 1);
+  }
+
+  #put(shown, again) {
+    this.#shown = shown;
+    this.#fill(shown.quantity ?? 1, again);
     this.draw();
-    if (atOnce && this.#mode === 'deduct' && shown.state === 'known') this.confirm();
   }
 
   async #lookUp(code) {
     if (this.#stock.items.has(code)) return { state: 'known' };
     const resolved = await this.#link.ask({ op: 'resolve', code });
-    if (resolved.lost) return { state: 'unreachable' };
-    if (resolved.ok && resolved.result.sku) {
-      const { sku, quantity } = resolved.result;
-      return { state: 'known', sku, quantity, item: (await this.#get(sku)).result };
+    if (resolved.ok) {
+      const { sku, quantity, item } = resolved.result;
+      return { state: 'known', sku, quantity, item };
     }
-    if (!isId(code)) return { state: 'unusable' };
-    const got = await this.#get(code);
-    if (got.lost) return { state: 'unreachable' };
-    return got.ok ? { state: 'known', item: got.result } : { state: 'unknown' };
-  }
-
-  #get(sku) {
-    return this.#link.ask({ op: 'get', sku });
+    // Only what certainly stands for nothing may be created.
+    const unknown = isId(code) ? 'unknown' : 'unusable';
+    const states = { unknown_sku: unknown, bad_request: 'misread' };
+    return { state: states[resolved.error?.code] ?? 'unreachable' };
   }
 
   /** The quantity for an item just found: one more for each scan of the same, none yet for a count. */
@@ -168,7 +182,7 @@ export class Work {
   }
 
   #step(change) {
-    const [least, most] = this.#bounds();
+    const [least, most] = this.#bounds(this.#mode);
     const quantity = this.#quantity();
     // The first press of either begins at the least.
     const next = Number.isNaN(quantity) ? least : quantity + change;
@@ -176,8 +190,8 @@ export class Work {
     this.#changed();
   }
 
-  #bounds() {
-    return this.#mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
+  #bounds(mode) {
+    return mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
   }
 
   #quantity() {
@@ -190,35 +204,37 @@ export class Work {
   }
 
   /** What stands in the way of doing it, in words; empty if nothing does. */
-  #obstacle() {
-    const quantity = this.#quantity();
-    const [least, most] = this.#bounds();
-    if (!this.#shown || this.#shown.state === 'searching') return t.scanFirst;
-    if (this.#shown.state === 'unusable' || this.#shown.state === 'unreachable') return t.scanFirst;
-    if (this.#shown.state === 'unknown' && this.#mode !== 'restock') return t.unknownNote;
+  #obstacle(shown, mode, quantity) {
+    const [least, most] = this.#bounds(mode);
+    if (shown?.state !== 'known' && shown?.state !== 'unknown') return t.scanFirst;
+    if (shown.state === 'unknown' && mode !== 'restock') return t.unknownNote;
     if (this.#link.role === 'viewer') return t.viewerOnly;
-    if (this.#isSpent()) return t.scanAgain;
+    if (Number.isNaN(quantity) && this.#isSpent()) return t.scanAgain;
     if (!Number.isSafeInteger(quantity) || quantity < least || quantity > most) {
-      return this.#mode === 'count' ? t.badCount : t.badQuantity;
+      return mode === 'count' ? t.badCount : t.badQuantity;
     }
     return isId($('order').value.trim()) ? '' : t.badOrder;
   }
 
   /** Does what the button says. The quantity is then spent, so that a bounced key does nothing more. */
   confirm() {
-    const obstacle = this.#obstacle();
-    if (obstacle) {
-      this.#last = obstacle;
-      return this.draw();
+    this.#carryOut(this.#shown, this.#mode, this.#quantity());
+  }
+
+  #carryOut(shown, mode, quantity) {
+    const obstacle = this.#obstacle(shown, mode, quantity);
+    if (!obstacle && shown === this.#shown) {
+      $('quantity').value = '';
+      $('item').focus();
     }
-    const { sku } = this.#shown;
-    const orderId = $('order').value.trim();
-    const body = this.#mode === 'count' ? { sku, counted: this.#quantity() } : { sku, quantity: this.#quantity() };
-    if (orderId && this.#mode !== 'count') body.order_id = orderId;
-    $('quantity').value = '';
-    $('item').focus();
-    this.#last = this.#outbox.add(this.#mode, body);
+    this.#last = obstacle || this.#outbox.add(mode, this.#bodyOf(shown, mode, quantity));
     this.draw();
+  }
+
+  #bodyOf({ sku }, mode, quantity) {
+    if (mode === 'count') return { sku, counted: quantity };
+    const orderId = $('order').value.trim();
+    return orderId ? { sku, quantity, order_id: orderId } : { sku, quantity };
   }
 
   /** Shows the outcome of an operation that was not begun here. */
@@ -252,7 +268,7 @@ export class Work {
     const panel = $('item');
     panel.dataset.state = state;
     say($('sku'), this.#shown ? this.#shown.sku : t.ready);
-    const notes = { none: t.readyNote, searching: t.searching, unknown: t.unknownNote, unusable: t.unusable, unreachable: t.unreachable };
+    const notes = { none: t.readyNote, searching: t.searching, unknown: t.unknownNote, misread: t.misread, unusable: t.unusable, unreachable: t.unreachable };
     const [figure, word] = $('available').children;
     say(figure, item ? number(item.available) : '');
     say(word, item ? t.available : state === 'unknown' ? t.unknown : '');
@@ -285,7 +301,7 @@ export class Work {
     const text = Number.isNaN(quantity) ? t[this.#mode] : t[MODE_WORDS[this.#mode]](number(quantity));
     say($('confirm'), text);
     say($('quantity-label'), this.#mode === 'count' ? t.counted : t.quantity);
-    setEnabled($('confirm'), !this.#obstacle());
+    setEnabled($('confirm'), !this.#obstacle(this.#shown, this.#mode, quantity));
     const takes = this.#mode === 'deduct' || this.#mode === 'reserve';
     say($('hint'), takes && item && quantity > item.available ? t.tooMuch(number(item.available)) : '');
     this.#drawResult();
