@@ -1,5 +1,7 @@
 //! Tokens on the page.
 
+use serde_json::{Value, json};
+
 use super::driver::{Browser, ENTER};
 use super::page::Page;
 use crate::support::bodies::many;
@@ -16,6 +18,10 @@ token = "viewer-secret"
 name = "line-3"
 role = "operator"
 token = "operator-secret"
+[[terminals.tokens]]
+name = "office"
+role = "admin"
+token = "admin-secret"
 "#;
 
 fn guarded() -> Gateway {
@@ -115,4 +121,71 @@ fn what_waits_is_not_sent_under_a_token_that_may_not() {
     page.until_newest("done");
     let mut operator = gateway.http().with_token("operator-secret");
     assert_eq!(operator.figures("A-1"), (7, 0));
+}
+
+/// Opens a socket at an address, as nothing keeps any page from trying.
+const SOCKET: &str = "return new Promise((done) => {
+    const socket = new WebSocket(`ws://${arguments[0]}/ws`);
+    socket.onopen = () => done('opened');
+    socket.onerror = () => done('refused');
+})";
+/// Asks for a SKU with a token, if there is one.
+const READ: &str = "
+    const headers = arguments[1] ? { Authorization: `Bearer ${arguments[1]}` } : {};
+    return (await fetch(`http://${arguments[0]}/api/stock/A-1`, { headers })).text()";
+/// Deducts, first as a page may without asking, then with a token.
+const DEDUCT: &str = "
+    const headers = arguments[1] ? { Authorization: `Bearer ${arguments[1]}` } : {};
+    const body = JSON.stringify({request_id: 'x', sku: 'A-1', quantity: 1});
+    for (const mode of ['no-cors', 'cors']) {
+        await fetch(`http://${arguments[0]}/api/stock/deduct`, { method: 'POST', mode, headers, body })
+            .catch(() => {});
+    }";
+
+#[test]
+fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
+    let gateway = Gateway::stocked(&[("A-1", 12)]);
+    let browser = elsewhere();
+    assert_gets_nothing(&browser, &gateway, &Value::Null);
+    assert_eq!(gateway.http().figures("A-1"), (12, 0));
+
+    // The same from the gateway's own page is answered.
+    browser.1.go(&format!("{}/healthz", gateway.url()));
+    assert_eq!(browser.1.promise(SOCKET, &[json!(gateway.address())]), "opened");
+}
+
+#[test]
+fn a_page_from_elsewhere_gets_nothing_with_a_token_of_any_role() {
+    let gateway = guarded();
+    let browser = elsewhere();
+    for token in ["viewer-secret", "operator-secret", "admin-secret"] {
+        assert_gets_nothing(&browser, &gateway, &json!(token));
+    }
+    let mut viewer = gateway.http().with_token("viewer-secret");
+    assert_eq!(viewer.figures("A-1"), (12, 0));
+
+    // The same from the gateway's own page is answered, to each as it may.
+    browser.1.go(&format!("{}/healthz", gateway.url()));
+    for (token, on_hand) in [("viewer-secret", 12), ("operator-secret", 11)] {
+        let arguments = [json!(gateway.address()), json!(token)];
+        browser.1.promise(DEDUCT, &arguments);
+        let read = browser.1.promise(READ, &arguments);
+        let item: Value = serde_json::from_str(read.as_str().unwrap()).unwrap();
+        assert_eq!(item["on_hand"], on_hand, "with {token}");
+    }
+}
+
+/// A page of another origin, with its gateway.
+fn elsewhere() -> (Gateway, Browser) {
+    let (elsewhere, browser) = (Gateway::start(), Browser::start());
+    browser.go(&format!("{}/healthz", elsewhere.url()));
+    (elsewhere, browser)
+}
+
+fn assert_gets_nothing((_, browser): &(Gateway, Browser), gateway: &Gateway, token: &Value) {
+    let arguments = [json!(gateway.address()), token.clone()];
+    assert_eq!(browser.promise(SOCKET, &arguments), "refused", "{token}");
+    let read = browser.promise(READ, &arguments);
+    assert!(read.as_str().unwrap().contains("TypeError"), "{token}: {read}");
+    browser.promise(DEDUCT, &arguments);
 }

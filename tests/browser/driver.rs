@@ -15,6 +15,8 @@ use crate::support::process::free_port;
 /// How WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+const SHIFT: char = '\u{e008}';
+const CONTROL: char = '\u{e009}';
 pub(super) const ENTER: &str = "\u{e007}";
 pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ESCAPE: &str = "\u{e00c}";
@@ -107,22 +109,29 @@ impl Browser {
         self.press_with_pauses(keys, 0);
     }
 
+    /// The same with the modifiers that a scanner sends: Shift for a capital, Control and ] for
+    /// the separator of GS1 codes.
+    pub(super) fn press_as_scanner(&self, keys: &str) {
+        let steps = keys.chars().flat_map(|key| match key {
+            '\u{1d}' => held(CONTROL, ']'),
+            'A'..='Z' => held(SHIFT, key),
+            _ => pressed(key).to_vec(),
+        });
+        self.act(steps.collect());
+    }
+
     /// Presses keys as a person does.
     pub(super) fn type_slowly(&self, keys: &str) {
         self.press_with_pauses(keys, 120);
     }
 
     fn press_with_pauses(&self, keys: &str, pause_ms: u64) {
-        let steps: Vec<Value> = keys
-            .chars()
-            .flat_map(|key| {
-                [
-                    json!({"type": "keyDown", "value": key}),
-                    json!({"type": "keyUp", "value": key}),
-                    json!({"type": "pause", "duration": pause_ms}),
-                ]
-            })
-            .collect();
+        let pause = json!({"type": "pause", "duration": pause_ms});
+        let steps = keys.chars().flat_map(|key| [&pressed(key)[..], &[pause.clone()]].concat());
+        self.act(steps.collect());
+    }
+
+    fn act(&self, steps: Vec<Value>) {
         let actions = json!({"actions": [{"type": "key", "id": "keyboard", "actions": steps}]});
         self.post("actions", &actions);
     }
@@ -206,6 +215,15 @@ impl Drop for Browser {
         // Without this Chromium would outlive its driver.
         let _ = self.agent.delete(&self.session).call();
     }
+}
+
+fn pressed(key: char) -> [Value; 2] {
+    ["keyDown", "keyUp"].map(|step| json!({"type": step, "value": key}))
+}
+
+fn held(modifier: char, key: char) -> Vec<Value> {
+    let [down, up] = pressed(modifier);
+    [&[down][..], &pressed(key), &[up]].concat()
 }
 
 /// Where cargo builds.

@@ -16,6 +16,7 @@ mod pair;
 mod support;
 
 mod access;
+mod codes;
 mod driver;
 mod languages;
 mod link;

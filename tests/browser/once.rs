@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::ENTER;
-use super::page::{NEWEST, Page};
+use super::page::{ANSWER_ONCE, NEWEST, Page};
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
@@ -32,25 +32,12 @@ fn a_reload_before_the_answer_deducts_once() {
     assert_eq!(gateway.http().entries_of(&id).len(), 1);
 }
 
-/// Answers the first request with an error in the gateway's stead, before it is sent.
-const FAIL_ONCE: &str = "
-    const [code] = arguments;
-    const send = WebSocket.prototype.send;
-    window.asked = [];
-    WebSocket.prototype.send = function (text) {
-        const { id, op, request_id } = JSON.parse(text);
-        if (op === 'deduct') window.asked.push(request_id);
-        if (op !== 'deduct' || window.asked.length > 1) return send.call(this, text);
-        const data = JSON.stringify({ id, ok: false, error: { code, message: 'later', replayed: false } });
-        setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
-    }";
-
 #[test]
 fn a_gateway_that_cannot_take_it_is_asked_again_under_the_same_id() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     for (code, words) in [("overloaded", "busy"), ("storage_unavailable", "cannot save")] {
         let page = Page::open(&gateway);
-        page.script(FAIL_ONCE, &[json!(code)]);
+        page.script(ANSWER_ONCE, &[json!("deduct"), json!(code)]);
         page.scan_item("A-1");
         page.press(ENTER);
 
@@ -92,6 +79,32 @@ fn what_is_entered_without_a_gateway_waits_for_it() {
 }
 
 #[test]
+fn what_another_window_has_discarded_is_not_sent() {
+    let mut gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+    gateway.kill9();
+    page.until_link(&["lost"]);
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_newest("waiting");
+    page.scan("A-1");
+    page.type_slowly(&format!("2{ENTER}"));
+    until("both are kept", || page.kept() == 2);
+
+    // All windows share what is kept; discarding is taking it away.
+    let discard = "const [kept] = Object.keys(localStorage)
+        .filter((key) => localStorage[key].includes('\"quantity\":5'));
+        localStorage.removeItem(kept)";
+    page.script(discard, &[]);
+    gateway.launch();
+
+    page.until_newest("done");
+    until("nothing is kept any more", || page.kept() == 0);
+    assert_eq!(gateway.http().figures("A-1"), (10, 0));
+    assert!(!page.text("#operations").contains("−5"), "{}", page.text("#operations"));
+}
+
+#[test]
 fn a_terminal_that_was_asleep_catches_up() {
     let mut gateway = Gateway::stocked(&[("A-1", 12), ("B-2", 12)]);
     let page = Page::open(&gateway);
@@ -112,6 +125,20 @@ fn a_terminal_that_was_asleep_catches_up() {
 
     page.until_available("8");
     assert_eq!(page.script("return window.since", &[]), json!([2]), "only what is new is sent");
+}
+
+#[test]
+fn a_subscription_that_is_refused_is_asked_for_again() {
+    let mut gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+    page.script(ANSWER_ONCE, &[json!("subscribe"), json!("overloaded")]);
+
+    gateway.restart();
+    until("it is refused", || page.script("return window.asked.length > 0", &[]) == true);
+    gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A-1", "quantity": 4}));
+
+    page.until_available("8");
 }
 
 #[test]

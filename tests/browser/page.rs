@@ -13,17 +13,44 @@ use crate::support::patience::until;
 /// The newest of the last operations.
 pub(super) const NEWEST: &str = "#operations li:first-child";
 
-/// Presses keys, and does with those that nobody takes what a browser does.
-const SCANNER: &str = "
+/// Presses keys so many milliseconds apart, with the modifiers that a keyboard has for them, and
+/// does with those that nobody takes what a browser does. All of them are there before the page
+/// gets to anything else, as on a slow terminal.
+const KEYS: &str = "
+    const [text, end, gap] = arguments;
     let at = performance.now();
-    for (const key of [...arguments[0], 'Enter']) {
+    const press = (key, held) => {
         const field = document.activeElement;
-        const event = new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true });
-        Object.defineProperty(event, 'timeStamp', { value: at += 1 });
-        if (!field.dispatchEvent(event)) continue;
-        if (key !== 'Enter') document.execCommand('insertText', false, key);
-        else if (field.matches('button')) field.click();
-        else field.form?.requestSubmit();
+        const event = new KeyboardEvent('keydown', { key, ...held, bubbles: true, cancelable: true });
+        Object.defineProperty(event, 'timeStamp', { value: at });
+        if (!field.dispatchEvent(event)) return;
+        if (key.length === 1 && !held.ctrlKey) document.execCommand('insertText', false, key);
+        else if (key === 'Enter' && field.matches('button')) field.click();
+        else if (key === 'Enter') field.form?.requestSubmit();
+    };
+    for (const key of [...text, end]) {
+        at += gap;
+        if (key === '\\u001d') {
+            press('Control', { ctrlKey: true });
+            press(']', { ctrlKey: true });
+        } else {
+            const shiftKey = /^[A-Z!-&(-+:<>?@^_{-~]$/.test(key);
+            if (shiftKey) press('Shift', { shiftKey });
+            press(key, { shiftKey });
+        }
+    }";
+/// Answers the next request of a kind with an error in the gateway's stead, before it is sent.
+/// `window.asked` has the request ids of all that came then.
+pub(super) const ANSWER_ONCE: &str = "
+    const [kind, code] = arguments;
+    const send = window.send ??= WebSocket.prototype.send;
+    window.asked = [];
+    WebSocket.prototype.send = function (text) {
+        const { id, op, request_id } = JSON.parse(text);
+        if (op === kind) window.asked.push(request_id ?? null);
+        if (op !== kind || window.asked.length > 1) return send.call(this, text);
+        const data = JSON.stringify({ id, ok: false, error: { code, message: 'later', replayed: false } });
+        setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
     }";
 /// A hand is not as quick with the next Enter, which the page would take for the scanner's.
 const ECHO: Duration = Duration::from_millis(350);
@@ -67,13 +94,23 @@ impl Page {
     /// What a scanner does. On a busy machine the browser's own keys come as slowly as a hand's, so
     /// these are made in the page, a millisecond apart by their own account.
     pub(super) fn scan(&self, code: &str) {
-        self.script(SCANNER, &[json!(code)]);
+        self.scan_ended_by("Enter", code);
+    }
+
+    /// The same with a scanner that ends a code with another key.
+    pub(super) fn scan_ended_by(&self, end: &str, code: &str) {
+        self.script(KEYS, &[json!(code), json!(end), json!(1)]);
         sleep(ECHO);
+    }
+
+    /// What a person types, and Enter, while the page is too busy to look.
+    pub(super) fn type_unseen(&self, keys: &str) {
+        self.script(KEYS, &[json!(keys), json!("Enter"), json!(120)]);
     }
 
     /// The same with the browser's own keys.
     pub(super) fn scan_with_keys(&self, code: &str) {
-        self.press(&format!("{code}{ENTER}"));
+        self.press_as_scanner(&format!("{code}{ENTER}"));
         sleep(ECHO);
     }
 

@@ -1,8 +1,6 @@
 //! What an operator does all day.
 
-use serde_json::json;
-
-use super::driver::{Browser, ENTER, ESCAPE, F4, F8, F9, TAB};
+use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4, F8, F9, TAB};
 use super::page::{NEWEST, Page};
 use crate::pair::Pair;
 use crate::support::bodies::one;
@@ -129,6 +127,27 @@ fn a_reservation_is_released_and_a_deduction_is_undone_by_touch() {
 }
 
 #[test]
+fn only_the_newest_operation_is_undone_as_the_last() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    let is_offered = || page.attribute("#undo", "aria-disabled") == "false";
+
+    page.scan_item("A-1");
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_text("#result", "5 deducted · 15 available");
+    until("the deduction can be undone", is_offered);
+    page.press(F4);
+    page.scan_item("A-1");
+    page.type_slowly(&format!("3{ENTER}"));
+    page.until_text("#result", "3 added · 18 available");
+    until("the goods in cannot be undone", || !is_offered());
+    page.click("#undo");
+
+    std::thread::sleep(DRAWN);
+    assert_eq!(gateway.http().figures("A-1"), (18, 0), "the deduction before it stands");
+}
+
+#[test]
 fn a_reservation_of_another_terminal_is_committed_by_its_number() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let mut http = gateway.http();
@@ -140,98 +159,6 @@ fn a_reservation_of_another_terminal_is_committed_by_its_number() {
 
     page.until_text("#result", "Reservation committed");
     assert_eq!(http.figures("A-1"), (16, 0));
-}
-
-#[test]
-fn a_scan_goes_to_the_item_whatever_has_the_focus() {
-    let gateway = Gateway::stocked(&[("4006381333931", 10), ("22423", 10)]);
-    let page = Page::open(&gateway);
-    page.scan_item("4006381333931");
-    let before = gateway.http().ledger().len();
-
-    for field in ["#quantity", "#threshold", "#confirm", "#less", "#at-once"] {
-        page.script("document.querySelector(arguments[0]).focus()", &[json!(field)]);
-        let values = "return [document.querySelector('#quantity').value, document.querySelector('#threshold').value]";
-        let kept = page.script(values, &[])[1].take();
-        page.scan_item("22423");
-        assert_eq!(page.script(values, &[]), json!(["1", kept]), "after a scan in {field}");
-        page.scan_item("4006381333931");
-    }
-
-    assert_eq!(gateway.http().ledger().len(), before, "a scan alone changes nothing");
-}
-
-#[test]
-fn a_second_scan_is_one_more_and_a_second_enter_nothing() {
-    let gateway = Gateway::stocked(&[("A-1", 20)]);
-    let page = Page::open(&gateway);
-
-    page.scan_item("A-1");
-    page.scan("A-1");
-    page.scan("A-1");
-    page.until_text("#confirm", "Deduct 3");
-    page.type_slowly(&format!("{ENTER}{ENTER}{ENTER}"));
-
-    page.until_newest("done");
-    page.until_text("#result", "Scan again, or set a quantity.");
-    assert_eq!(gateway.http().figures("A-1"), (17, 0));
-    page.scan("A-1");
-    page.until_text("#confirm", "Deduct 1");
-}
-
-#[test]
-fn every_scan_deducts_at_once_where_that_is_wanted() {
-    let gateway = Gateway::stocked(&[("A-1", 20)]);
-    let page = Page::open(&gateway);
-    page.click("#at-once");
-
-    page.scan("A-1");
-    page.until_text("#result", "1 deducted · 19 available");
-    page.reload();
-    page.until_connected();
-    page.scan("A-1");
-
-    page.until_text("#result", "1 deducted · 18 available");
-}
-
-#[test]
-fn an_unknown_code_can_only_be_brought_in() {
-    let gateway = Gateway::stocked(&[("A-1", 20)]);
-    let page = Page::open(&gateway);
-
-    page.scan_item("NEW-7");
-    page.until_text("#available", "Not known here");
-    page.press(ENTER);
-    assert_eq!(page.text("#operations"), "");
-    page.press(F4);
-    page.press(ENTER);
-
-    page.until_text("#result", "1 added");
-    page.until_available("1");
-}
-
-#[test]
-fn a_code_that_the_gateway_resolves_brings_its_item_and_quantity() {
-    let gateway = Gateway::stocked(&[("A-1", 20)]);
-    let page = Page::open(&gateway);
-    // In the stead of a gateway that knows barcodes.
-    page.script(
-        "const send = WebSocket.prototype.send;
-         WebSocket.prototype.send = function (text) {
-            const { id, op, code } = JSON.parse(text);
-            if (op !== 'resolve' || !code.startsWith('01')) return send.call(this, text);
-            const data = JSON.stringify({ id, ok: true, result: { sku: 'A-1', quantity: 6 } });
-            setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
-         }",
-        &[],
-    );
-
-    page.scan("0104006381333931306");
-    page.until_item("A-1");
-    page.until_text("#confirm", "Deduct 6");
-    page.press(ENTER);
-
-    page.until_text("#result", "6 deducted · 14 available");
 }
 
 #[test]
@@ -266,34 +193,6 @@ fn what_is_low_follows_a_threshold_that_this_terminal_keeps() {
     until("the threshold is kept", || low(&page) == "EMPTY 0 LOW 8 SOME 40");
     page.click("#low li:nth-child(3) button");
     page.until_item("SOME");
-}
-
-#[test]
-fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
-    let gateway = Gateway::stocked(&[("A-1", 12)]);
-    let elsewhere = Gateway::start();
-    let browser = Browser::start();
-    // A page of another origin, which nothing keeps from trying.
-    browser.go(&format!("{}/healthz", elsewhere.url()));
-
-    let socket = "return new Promise((done) => {
-        const socket = new WebSocket(`ws://${arguments[0]}/ws`);
-        socket.onopen = () => done('opened');
-        socket.onerror = () => done('refused');
-    })";
-    let read = "return (await fetch(`http://${arguments[0]}/api/stock/A-1`)).text()";
-    let deduct = "await fetch(`http://${arguments[0]}/api/stock/deduct`, {
-        method: 'POST', mode: 'no-cors', body: JSON.stringify({request_id: 'x', sku: 'A-1', quantity: 1}),
-    })";
-    let address = [json!(gateway.address())];
-    assert_eq!(browser.promise(socket, &address), "refused");
-    assert!(browser.promise(read, &address).as_str().unwrap().contains("TypeError"));
-    browser.promise(deduct, &address);
-
-    assert_eq!(gateway.http().figures("A-1"), (12, 0));
-    // The same from the gateway's own page is answered.
-    browser.go(&format!("{}/healthz", gateway.url()));
-    assert_eq!(browser.promise(socket, &address), "opened");
 }
 
 #[test]
