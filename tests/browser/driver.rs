@@ -127,7 +127,8 @@ impl Browser {
 
     fn press_with_pauses(&self, keys: &str, pause_ms: u64) {
         let pause = json!({"type": "pause", "duration": pause_ms});
-        let steps = keys.chars().flat_map(|key| [&pressed(key)[..], &[pause.clone()]].concat());
+        let steps =
+            keys.chars().flat_map(|key| [&pressed(key)[..], std::slice::from_ref(&pause)].concat());
         self.act(steps.collect());
     }
 
