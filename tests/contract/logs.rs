@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::support::bodies::one;
@@ -45,16 +46,29 @@ fn another_stderr_than_the_journal_gets_time_and_level() {
 
 /// That is before terminals can connect.
 #[test]
-fn what_is_done_while_the_database_is_opened_is_logged_too() {
-    let mut gateway = Gateway::start();
+fn an_upgrade_is_logged_keeps_a_copy_and_loses_nothing() {
+    let mut gateway = Gateway::stocked(&[("A", 7)]);
     gateway.terminate();
-    std::fs::write(gateway.data_dir().join("stockgate.db.version-2"), "of an older program")
-        .unwrap();
+    Connection::open(gateway.database()).unwrap().execute_batch(AS_BEFORE_THE_CATALOGUE).unwrap();
+
     gateway.launch();
+
     let log = gateway.log();
-    let line = log.lines().find(|line| line.contains("is no longer needed"));
+    let line = log.lines().find(|line| line.contains("a copy of it as it was is kept"));
     assert!(line.is_some_and(|line| line.contains("stockgate.db.version-2")), "{log}");
+    assert!(gateway.data_dir().join("stockgate.db.version-2").exists());
+    assert_eq!(gateway.http().figures("A"), (7, 0));
+    gateway.http().ok("deduct", one("d1", "A", 1));
 }
+
+const AS_BEFORE_THE_CATALOGUE: &str = "
+    ALTER TABLE gateway DROP COLUMN taken_transfer;
+    ALTER TABLE gateway DROP COLUMN taken_at_seq;
+    ALTER TABLE gateway DROP COLUMN taken_catalogue;
+    DROP TABLE listing;
+    DROP TABLE barcode;
+    PRAGMA user_version = 2;
+";
 
 #[test]
 fn a_configuration_that_is_wrong_is_an_error_for_the_journal_too() {
