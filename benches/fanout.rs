@@ -6,8 +6,8 @@
 //! ```
 //!
 //! One more connection deducts 1,000 times a second, one at a time, from 4,000 SKUs. A latency is
-//! counted from when a deduction was sent until a terminal has read of it, for each deduction and
-//! terminal: so the commit is in it. Terminals, in one thread, and gateway share the machine.
+//! counted from the moment that the ledger gives a deduction, which is when it was decided, until a
+//! terminal has read of it, for each deduction and terminal: so the commit is in it. Terminals, in one thread, and gateway share the machine.
 //! `STOCKGATE_BIN` names another program.
 #![allow(
     clippy::print_stdout,
@@ -23,8 +23,9 @@ use std::collections::HashSet;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{interval, sleep};
@@ -153,44 +154,63 @@ impl Figures {
     }
 }
 
-/// When which position was asked for, and how long it took to be read.
+/// Which terminal read of which positions when.
 #[derive(Default)]
 struct Seen {
     /// The position before the first deduction.
     base: u64,
-    sent: Vec<Instant>,
-    /// Latencies in tenths of a millisecond, once counting has begun.
-    latencies: Vec<u64>,
-    events: u64,
+    /// From which position, up to which one, when.
+    events: Vec<(u64, u64, SystemTime)>,
     is_counting: bool,
 }
 
 impl Seen {
     /// A terminal that knew `known` has read an event up to `seq`.
     fn note(&mut self, known: u64, seq: u64) {
-        if !self.is_counting {
-            return;
-        }
-        let now = Instant::now();
-        self.events += 1;
-        let at = |seq: u64| usize::try_from(seq.saturating_sub(self.base)).unwrap();
-        for sent in &self.sent[at(known).min(self.sent.len())..at(seq).min(self.sent.len())] {
-            let tenths = usize::try_from((now - *sent).as_micros() / 100).unwrap();
-            if self.latencies.len() <= tenths {
-                self.latencies.resize(tenths + 1, 0);
-            }
-            self.latencies[tenths] += 1;
+        if self.is_counting {
+            self.events.push((known, seq, SystemTime::now()));
         }
     }
 
-    fn quantile_ms(&self, share: f64) -> f64 {
-        let wanted = (self.latencies.iter().sum::<u64>() as f64 * share) as u64;
-        let mut passed = 0;
-        let found = self.latencies.iter().position(|count| {
-            passed += count;
-            passed > wanted
-        });
-        found.unwrap_or_default() as f64 / 10.0
+    /// How often it took so many tenths of a millisecond, by the times of the ledger.
+    fn latencies(&self, ledger: &[SystemTime]) -> Vec<u64> {
+        let mut latencies = Vec::new();
+        let at = |seq: u64| usize::try_from(seq.saturating_sub(self.base)).unwrap();
+        for (known, seq, read) in &self.events {
+            for decided in &ledger[at(*known).min(ledger.len())..at(*seq).min(ledger.len())] {
+                let took = read.duration_since(*decided).unwrap_or_default();
+                let tenths = usize::try_from(took.as_micros() / 100).unwrap();
+                if latencies.len() <= tenths {
+                    latencies.resize(tenths + 1, 0);
+                }
+                latencies[tenths] += 1;
+            }
+        }
+        latencies
+    }
+}
+
+fn quantile_ms(latencies: &[u64], share: f64) -> f64 {
+    let wanted = (latencies.iter().sum::<u64>() as f64 * share) as u64;
+    let mut passed = 0;
+    let found = latencies.iter().position(|count| {
+        passed += count;
+        passed > wanted
+    });
+    found.unwrap_or_default() as f64 / 10.0
+}
+
+/// When what was decided, behind a position.
+fn ledger(port: u16, mut after: u64) -> Vec<SystemTime> {
+    let mut times = Vec::new();
+    loop {
+        let url = format!("http://127.0.0.1:{port}/api/ledger?limit=1000&after={after}");
+        let page: Value = ureq::get(url).call().unwrap().body_mut().read_json().unwrap();
+        for entry in page["entries"].as_array().unwrap() {
+            times.push(humantime::parse_rfc3339(entry["at"].as_str().unwrap()).unwrap());
+        }
+        let Some(next) = page["next"].as_u64() else { return times };
+        after = next;
     }
 }
 
@@ -248,7 +268,6 @@ impl Deductions {
                     continue;
                 }
                 WebSocket.ask(&request, &mut out);
-                self.seen.borrow_mut().sent.push(Instant::now());
                 sent += 1;
             }
             writer.write_all(&out).await.unwrap();
@@ -259,13 +278,14 @@ impl Deductions {
         let cores = (gateway.served.cpu_seconds() - cpu_before) / time.as_secs_f64();
         sleep(Duration::from_millis(500)).await;
         let seen = self.seen.borrow();
+        let latencies = seen.latencies(&ledger(gateway.served.port, seen.base));
         Figures {
-            p50_ms: seen.quantile_ms(0.5),
-            p99_ms: seen.quantile_ms(0.99),
-            p999_ms: seen.quantile_ms(0.999),
+            p50_ms: quantile_ms(&latencies, 0.5),
+            p99_ms: quantile_ms(&latencies, 0.99),
+            p999_ms: quantile_ms(&latencies, 0.999),
             most_kb: most_kb as f64,
             cores,
-            events: seen.events as f64 / time.as_secs_f64(),
+            events: seen.events.len() as f64 / time.as_secs_f64(),
         }
     }
 }

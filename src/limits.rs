@@ -145,12 +145,12 @@ pub const EVENT_ITEMS_MAX: usize = 50;
 /// Bulletins that a terminal may have missed before it looks for itself what changed.
 pub const BULLETINS_MAX: usize = 64;
 /// Time between two looks of a terminal at the bulletins, for each terminal that listens: somewhat
-/// more than it takes to send one, so that the processor is left some time.
+/// more than it takes to send one to it, so that the processor is left some time.
 pub const LISTENER_PACE: Duration = Duration::from_micros(18);
 /// The longest time between two looks.
 pub const LISTENER_PACE_MAX: Duration = Duration::from_millis(36);
-/// Bulletins posted between two looks.
-pub const BULLETINS_A_LOOK: u32 = 8;
+/// Bells that tell of bulletins. Each rings once between two looks.
+pub const BELLS: usize = 8;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

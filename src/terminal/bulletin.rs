@@ -4,9 +4,13 @@
 //! on a board, where the last few are kept; terminals send what they find there. A terminal that
 //! has missed more than that looks for itself what changed behind its position. So the stock is
 //! searched once for all, however many listen, and a slow terminal costs only itself.
+//!
+//! Terminals listen to one of a few bells. Where they are many, the bells ring in turn with a pause
+//! behind each, so that nobody waits for the processor: the more they are, the less often each
+//! looks, and the more it finds at once.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -14,9 +18,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::wire::{Wire, Written};
-use crate::limits::{
-    BULLETINS_A_LOOK, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE, LISTENER_PACE_MAX,
-};
+use crate::limits::{BELLS, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE, LISTENER_PACE_MAX};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::stop::Stop;
 use crate::view::View;
@@ -55,10 +57,8 @@ impl Bulletin {
 
 /// The last bulletins, the newest at the end.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+struct Board {
     bulletins: VecDeque<Arc<Bulletin>>,
-    /// How long a terminal leaves the board alone after a look.
-    pub(super) pace: Duration,
 }
 
 impl Board {
@@ -75,60 +75,112 @@ impl Board {
     }
 
     /// What goes on behind a position; `None` if something between is no longer here.
-    pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
+    fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
         let new = self.bulletins.iter().filter(|bulletin| bulletin.to > seq);
         let new: Vec<_> = new.map(Arc::clone).collect();
         new.first().is_none_or(|first| first.from <= seq).then_some(new)
     }
 }
 
-/// Posts what is committed until a stop is requested. The more terminals listen, the less often
-/// each looks, and finds more at once: nobody waits for the processor. They look one after another,
-/// and there is something new for each, because several bulletins are posted meanwhile.
-pub(super) async fn post(view: Arc<View>, board: watch::Sender<Board>, mut stop: Stop) {
-    let mut committed = view.committed();
-    let mut posted = view.stock().seq();
-    loop {
-        tokio::select! {
-            () = stop.requested() => return,
-            changed = committed.changed() => if changed.is_err() { return },
+/// Where bulletins are posted and listened to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices {
+    board: Arc<RwLock<Board>>,
+    bells: Arc<[watch::Sender<()>; BELLS]>,
+}
+
+/// One who listens, to the bell that has the fewest.
+#[derive(Debug)]
+pub(super) struct Listener {
+    board: Arc<RwLock<Board>>,
+    bell: watch::Receiver<()>,
+}
+
+impl Listener {
+    /// Waits for something on the board.
+    pub(super) async fn rung(&mut self) {
+        if self.bell.changed().await.is_err() {
+            // The gateway is stopping, which is told otherwise.
+            std::future::pending().await
         }
-        let listeners = post_new(&view, &board, &mut posted);
-        let pause = pace(listeners) / BULLETINS_A_LOOK;
-        // The timer counts milliseconds.
-        if pause.as_millis() > 0 {
-            sleep(pause).await;
+    }
+
+    /// What goes on behind a position; `None` if something between is no longer there.
+    pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
+        self.board.read().unwrap_or_else(PoisonError::into_inner).behind(seq)
+    }
+}
+
+impl Notices {
+    /// From here on everything new is posted.
+    pub(super) fn listen(&self) -> Listener {
+        let bell = self.bells.iter().min_by_key(|bell| bell.receiver_count());
+        let bell = bell.expect("there are bells").subscribe();
+        Listener { board: Arc::clone(&self.board), bell }
+    }
+
+    fn listeners(&self) -> u32 {
+        let count = self.bells.iter().map(watch::Sender::receiver_count).sum::<usize>();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Posts what is committed until a stop is requested.
+    pub(super) async fn post(self, view: Arc<View>, mut stop: Stop) {
+        let mut committed = view.committed();
+        let mut posted = view.stock().seq();
+        // How many bells are still to be rung, and which is the next.
+        let (mut owed, mut next) = (0, 0);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.requested() => return,
+                changed = committed.changed(), if owed == 0 => if changed.is_err() { return },
+                () = std::future::ready(()), if owed > 0 => {}
+            }
+            if self.post_new(&view, &mut posted) {
+                owed = BELLS;
+            }
+            let pause = pause(self.listeners());
+            let ringing = if pause.is_zero() { owed } else { owed.min(1) };
+            for bell in self.bells.iter().cycle().skip(next).take(ringing) {
+                bell.send_replace(());
+            }
+            (owed, next) = (owed - ringing, (next + ringing) % BELLS);
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Posts what is new, if anybody listens; answers whether there was anything.
+    fn post_new(&self, view: &View, posted: &mut Seq) -> bool {
+        let mut any = false;
+        loop {
+            let stock = view.stock();
+            // Whoever comes after this look finds the same stock, or a newer one.
+            if self.listeners() == 0 {
+                *posted = stock.seq();
+                return false;
+            }
+            let (bulletin, more) = Bulletin::behind(*posted, &stock);
+            drop(stock);
+            *posted = bulletin.to;
+            if !bulletin.items.is_empty() {
+                self.board.write().unwrap_or_else(PoisonError::into_inner).post(bulletin);
+                any = true;
+            }
+            if !more {
+                return any;
+            }
         }
     }
 }
 
-fn pace(listeners: u32) -> Duration {
-    LISTENER_PACE.saturating_mul(listeners).min(LISTENER_PACE_MAX)
-}
-
-/// Posts what is new and answers how many listen.
-fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 {
-    loop {
-        let stock = view.stock();
-        // Whoever comes after this look finds the same stock, or a newer one.
-        let listeners = u32::try_from(board.receiver_count()).unwrap_or(u32::MAX);
-        if listeners == 0 {
-            *posted = stock.seq();
-            return 0;
-        }
-        let (bulletin, more) = Bulletin::behind(*posted, &stock);
-        drop(stock);
-        *posted = bulletin.to;
-        if !bulletin.items.is_empty() {
-            board.send_modify(|board| {
-                board.pace = pace(listeners);
-                board.post(bulletin);
-            });
-        }
-        if !more {
-            return listeners;
-        }
-    }
+/// How long to wait behind a bell.
+fn pause(listeners: u32) -> Duration {
+    let pause = LISTENER_PACE.saturating_mul(listeners).min(LISTENER_PACE_MAX) / BELLS as u32;
+    // The timer counts milliseconds.
+    if pause.as_millis() > 0 { pause } else { Duration::ZERO }
 }
 
 #[cfg(test)]

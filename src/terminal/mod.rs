@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use self::access::{Access, AccessRules, Pass, Role, Token};
-use self::bulletin::Board;
+use self::bulletin::Notices;
 use self::guesses::Guesses;
 use self::herald::SyncEvent;
 #[cfg(feature = "hub")]
@@ -54,7 +54,7 @@ pub struct Terminals {
     guesses: Arc<Mutex<Guesses>>,
     /// The newest `sync` event, made once for all who listen.
     sync_events: watch::Receiver<SyncEvent>,
-    board: watch::Sender<Board>,
+    notices: Notices,
     stop: Stop,
     /// Held by every session: when all are dropped, no session is left.
     _alive: mpsc::Sender<Infallible>,
@@ -71,8 +71,8 @@ pub async fn serve(
     stop: Stop,
 ) {
     let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
-    let board = watch::Sender::new(Board::default());
-    let bulletins = bulletin::post(Arc::clone(&view), board.clone(), stop.clone());
+    let notices = Notices::default();
+    let bulletins = notices.clone().post(Arc::clone(&view), stop.clone());
     let (alive, mut sessions) = mpsc::channel(1);
     let terminals = Terminals {
         view,
@@ -81,7 +81,7 @@ pub async fn serve(
         access,
         guesses: Arc::default(),
         sync_events,
-        board,
+        notices,
         stop: stop.clone(),
         _alive: alive,
     };

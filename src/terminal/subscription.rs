@@ -6,12 +6,10 @@
 //! Those that keep up share one text an update ([`super::bulletin`]).
 
 use std::collections::HashSet;
-use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::bulletin::{Board, Bulletin};
+use super::bulletin::{Bulletin, Listener};
 use super::message::{Fields, missing};
 use super::wire::Wire;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
@@ -27,8 +25,7 @@ pub(super) struct Subscription {
     unmoved: Option<Option<Sku>>,
     /// Everything up to here has been sent.
     sent_seq: Seq,
-    /// Had as long as the subscription: somebody listens.
-    board: watch::Receiver<Board>,
+    listener: Listener,
 }
 
 #[derive(Debug)]
@@ -43,7 +40,7 @@ impl Subscription {
     pub(super) fn read(
         fields: Fields,
         ledger_seq: Seq,
-        board: watch::Receiver<Board>,
+        listener: Listener,
     ) -> Result<Self, Problem> {
         let filter = match (fields.skus, fields.prefix, fields.all) {
             (Some(skus), None, None) => named(skus)?,
@@ -57,7 +54,7 @@ impl Subscription {
         // A position beyond the ledger is from another one: begin anew.
         let since = fields.since.filter(|&since| since <= ledger_seq);
         let sent_seq = since.unwrap_or(0);
-        Ok(Self { filter, unmoved: (sent_seq == 0).then_some(None), sent_seq, board })
+        Ok(Self { filter, unmoved: (sent_seq == 0).then_some(None), sent_seq, listener })
     }
 
     /// How many of the known SKUs match.
@@ -74,20 +71,12 @@ impl Subscription {
 
     /// Waits for something on the board.
     pub(super) async fn posted(&mut self) {
-        if self.board.changed().await.is_err() {
-            // The gateway is stopping, which is told otherwise.
-            std::future::pending().await
-        }
-    }
-
-    /// How long to leave the board alone after a look.
-    pub(super) fn pace(&self) -> Duration {
-        self.board.borrow().pace
+        self.listener.rung().await;
     }
 
     /// The events of what is on the board; `None` if it does not reach back far enough.
     pub(super) fn news(&mut self, wire: Wire) -> Option<Vec<Message>> {
-        let new = self.board.borrow_and_update().behind(self.sent_seq)?;
+        let new = self.listener.behind(self.sent_seq)?;
         Some(new.iter().filter_map(|bulletin| self.event_of(bulletin, wire)).collect())
     }
 

@@ -7,9 +7,8 @@
 
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use hashbrown::HashMap;
@@ -21,7 +20,7 @@ use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Sleep, interval, sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -161,8 +160,11 @@ impl Session {
             .write_buffer_size(16 * 1024)
             .max_message_size(Some(BODY_BYTES_MAX))
             .max_frame_size(Some(BODY_BYTES_MAX));
-        let parts = upgraded.downcast::<TokioIo<Stream>>().expect("it is what the port serves");
-        let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        let (stream, read) = {
+            // The buffer goes here: it is large.
+            let parts = upgraded.downcast::<TokioIo<Stream>>().expect("it is what the port serves");
+            (parts.io.into_inner(), parts.read_buf.to_vec())
+        };
         let socket =
             WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config)).await;
         let sync_events = terminals.sync_events.clone();
@@ -224,7 +226,6 @@ impl Session {
         let mut ping = interval(PING_EVERY);
         ping.reset();
         let mut unknown = Box::pin(sleep(TERMINAL_UNKNOWN_MAX));
-        let mut rest = pin!(sleep(Duration::ZERO));
         loop {
             let listening = self.subscription.is_some();
             tokio::select! {
@@ -235,12 +236,7 @@ impl Session {
                 }
                 replies = next_replies(&mut self.answers) => self.answer_ready(replies).await?,
                 () = std::future::ready(()), if self.behind => self.push_stock().await?,
-                () = posted(rest.as_mut(), &mut self.subscription), if !self.behind => {
-                    let pace = self.push_news().await?;
-                    if pace.as_millis() > 0 {
-                        rest.as_mut().reset((clock::instant() + pace).into());
-                    }
-                }
+                () = posted(&mut self.subscription), if !self.behind => self.push_news().await?,
                 _ = self.sync_events.changed(), if listening => self.push_sync().await?,
                 Ok(()) = self.access.changed() => self.renew_pass()?,
                 _ = ping.tick() => self.ping().await?,
@@ -449,8 +445,8 @@ impl Session {
     fn subscribe(&mut self, fields: Fields) -> Result<Found, Problem> {
         let view = &self.terminals.view;
         // From here on everything new is posted; what there is already is looked for.
-        let board = self.terminals.board.subscribe();
-        let subscription = Subscription::read(fields, view.stock().seq(), board)?;
+        let listener = self.terminals.notices.listen();
+        let subscription = Subscription::read(fields, view.stock().seq(), listener)?;
         let matched = subscription.matched(view);
         self.subscription = Some(subscription);
         Ok(Found::Matched(matched))
@@ -468,19 +464,13 @@ impl Session {
         }
     }
 
-    /// Sends what is on the board, and answers how long to leave that alone.
-    async fn push_news(&mut self) -> Result<Duration, End> {
-        let Some(subscription) = &mut self.subscription else {
-            return Ok(Duration::ZERO);
-        };
-        let pace = subscription.pace();
-        let news = subscription.news(self.wire);
+    async fn push_news(&mut self) -> Result<(), End> {
+        let news = self.subscription.as_mut().and_then(|listening| listening.news(self.wire));
         self.behind = news.is_none();
         for event in news.into_iter().flatten() {
             self.feed(event).await?;
         }
-        self.flush().await?;
-        Ok(pace)
+        self.flush().await
     }
 
     async fn push_sync(&mut self) -> Result<(), End> {
@@ -546,15 +536,12 @@ async fn next_replies(answers: &mut Option<Answers>) -> Vec<Reply> {
     }
 }
 
-/// Waits for news of what is listened to, after a rest.
-async fn posted(rest: Pin<&mut Sleep>, subscription: &mut Option<Subscription>) {
-    let Some(subscription) = subscription else {
-        return std::future::pending().await;
-    };
-    if !rest.is_elapsed() {
-        rest.await;
+/// Waits for news of what is listened to.
+async fn posted(subscription: &mut Option<Subscription>) {
+    match subscription {
+        Some(subscription) => subscription.posted().await,
+        None => std::future::pending().await,
     }
-    subscription.posted().await;
 }
 
 /// Waits for the terminal to read, but not for ever. Mostly there is nothing to wait for.
