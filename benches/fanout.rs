@@ -7,7 +7,8 @@
 //!
 //! One more connection deducts 1,000 times a second, one at a time, from 4,000 SKUs. A latency is
 //! counted from the moment that the ledger gives a deduction, which is when it was decided, until a
-//! terminal has read of it, for each deduction and terminal: so the commit is in it. Terminals, in one thread, and gateway share the machine.
+//! terminal has read of it, for each deduction and terminal: so the commit is in it. What was there
+//! before has been read by then. Terminals, in one thread, and gateway share the machine.
 //! `STOCKGATE_BIN` names another program.
 #![allow(
     clippy::print_stdout,
@@ -81,8 +82,10 @@ fn idle(prefilled: &Prefilled) {
         }
         let connected = gateway.served.resident_kb();
         println!("{IDLE} idle terminals: resident {before} kB before, {connected} kB with them");
+        // They have seen what there is.
+        let since = ledger(gateway.served.port, 0).len();
         for terminal in &mut terminals {
-            subscribe(terminal).await;
+            subscribe(terminal, since).await;
         }
         sleep(Duration::from_secs(1)).await;
         println!("the same, subscribed to all: {} kB", gateway.served.resident_kb());
@@ -115,14 +118,15 @@ impl Round {
             let mut deaf = Vec::new();
             for _ in 0..self.deaf {
                 let mut terminal = connect(gateway.served.port, Some(DEAF_BUFFER)).await;
-                subscribe(&mut terminal).await;
+                subscribe(&mut terminal, 0).await;
                 deaf.push(terminal);
             }
             for _ in 0..self.readers {
                 let mut terminal = connect(gateway.served.port, None).await;
-                subscribe(&mut terminal).await;
+                subscribe(&mut terminal, 0).await;
                 tokio::task::spawn_local(read(terminal, Rc::clone(&seen)));
             }
+            all_read(&seen).await;
             let deductions = Deductions::start(gateway.served.port, &self.skus, &seen).await;
             deductions.run(gateway, self.time).await
         })
@@ -154,6 +158,15 @@ impl Figures {
     }
 }
 
+/// Waits until the terminals have read the stock that was there before them.
+async fn all_read(seen: &RefCell<Seen>) {
+    let mut known = 0;
+    while known == 0 || seen.borrow().read > known {
+        known = seen.borrow().read;
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Which terminal read of which positions when.
 #[derive(Default)]
 struct Seen {
@@ -162,11 +175,14 @@ struct Seen {
     /// From which position, up to which one, when.
     events: Vec<(u64, u64, SystemTime)>,
     is_counting: bool,
+    /// Events read in all.
+    read: u64,
 }
 
 impl Seen {
     /// A terminal that knew `known` has read an event up to `seq`.
     fn note(&mut self, known: u64, seq: u64) {
+        self.read += 1;
         if self.is_counting {
             self.events.push((known, seq, SystemTime::now()));
         }
@@ -351,10 +367,11 @@ async fn connect(port: u16, buffer: Option<u32>) -> TcpStream {
 }
 
 /// To every SKU.
-async fn subscribe(socket: &mut TcpStream) {
-    const TEXT: &[u8] = br#"{"id":1,"op":"subscribe","all":true}"#;
-    let mut frame = vec![0x81, 0x80 | u8::try_from(TEXT.len()).unwrap(), 0, 0, 0, 0];
-    frame.extend(TEXT);
+/// Listens to everything behind a position.
+async fn subscribe(socket: &mut TcpStream, since: usize) {
+    let text = format!(r#"{{"id":1,"op":"subscribe","all":true,"since":{since}}}"#);
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend(text.as_bytes());
     socket.write_all(&frame).await.unwrap();
 }
 

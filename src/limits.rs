@@ -114,7 +114,7 @@ pub const REQUESTS_PER_S_MAX: u64 = 1_000_000;
 /// Time whose requests a token with a limit may send at once.
 pub const REQUESTS_BURST: Duration = Duration::from_secs(2);
 /// Bytes read of a terminal at once; each has room for them.
-pub const TERMINAL_READ_BYTES: usize = 2 * 1024;
+pub const TERMINAL_READ_BYTES: usize = 1024;
 /// Bytes that the kernel may hold for a client that does not read; it takes twice as many.
 pub const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 /// The same for a terminal that is closed because it does not read: what was begun, and why it is
@@ -139,18 +139,19 @@ pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
 pub const SCAN_MAX: usize = 500;
 /// Bytes in the id of a WebSocket message.
 pub const MESSAGE_ID_BYTES_MAX: usize = 256;
-/// Items in one stock event; a large stock arrives in several. A session keeps room for the largest
-/// message that it has sent, so this is small.
+/// Items in one stock event; a large stock arrives in several. Whoever gathers them holds the stock
+/// meanwhile, so this is small.
 pub const EVENT_ITEMS_MAX: usize = 50;
 /// Bulletins that a terminal may have missed before it looks for itself what changed.
-pub const BULLETINS_MAX: usize = 64;
-/// Time between two looks of a terminal at the bulletins, for each terminal that listens: somewhat
-/// more than it takes to send one to it, so that the processor is left some time.
+pub const BULLETINS_MAX: usize = 32;
+/// Boards on which bulletins are posted.
+pub const BOARDS: usize = 32;
+/// Terminals before one board, as long as there is another: sending to them takes a millisecond or
+/// two.
+pub const BOARD_LISTENERS: usize = 128;
+/// Pause behind a bulletin for each terminal before the board: somewhat more than it takes to send
+/// it, so that the processor is left some time.
 pub const LISTENER_PACE: Duration = Duration::from_micros(18);
-/// The longest time between two looks.
-pub const LISTENER_PACE_MAX: Duration = Duration::from_millis(36);
-/// Bells that tell of bulletins. Each rings once between two looks.
-pub const BELLS: usize = 8;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

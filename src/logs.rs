@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt::format::{Format, Full, Writer, format};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -23,18 +23,15 @@ pub fn start(level: &str) {
         complain("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
         Targets::new().with_default(Level::INFO)
     });
-    let (filter, handle) = reload::Layer::new(filter);
-    // Whatever is asked for, and of whichever part of them: a list's longer names go before its
-    // shorter ones, so that this has to be a filter of its own.
-    let cap = TALKATIVE.map(|target| (target, Level::INFO));
-    let cap = Targets::new().with_default(Level::TRACE).with_targets(cap);
+    let (filter, handle) = reload::Layer::new(capped(filter));
     let _ = FILTER.set(handle);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .event_format(Lines { for_journal: is_journal() });
     // Fails only if logging has been started before, which then serves.
-    let _ = tracing_subscriber::registry().with(filter).with(cap).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    spare();
 }
 
 /// What is logged, for a change while the program runs.
@@ -43,7 +40,17 @@ static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 /// Logs at another level from now on; returns whether it does, for `RUST_LOG` goes before.
 pub fn set_level(level: &str) -> bool {
     let Ok(filter) = level.parse::<Targets>() else { return false };
-    asked().is_none() && FILTER.get().is_some_and(|handle| handle.reload(filter).is_ok())
+    let is_set = asked().is_none()
+        && FILTER.get().is_some_and(|handle| handle.reload(capped(filter)).is_ok());
+    spare();
+    is_set
+}
+
+/// What libraries say through `log` and nobody wants to see is dropped before it is looked at:
+/// some of them say several things for each message.
+fn spare() {
+    let finest = LevelFilter::current().to_string().parse();
+    log::set_max_level(finest.expect("both know the same levels"));
 }
 
 fn asked() -> Option<String> {
@@ -53,6 +60,17 @@ fn asked() -> Option<String> {
 /// Libraries that on their finer levels show whole messages, what terminals send and tokens
 /// among it.
 const TALKATIVE: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
+
+/// The same without the finer levels of the talkative, of whichever part of them.
+fn capped(filter: Targets) -> Targets {
+    let default = filter.default_level().unwrap_or(LevelFilter::OFF);
+    let talkative = TALKATIVE.map(|name| (name.to_owned(), default.min(LevelFilter::INFO)));
+    let asked = filter.into_iter().map(|(target, level)| {
+        let is_talkative = TALKATIVE.iter().any(|name| target.starts_with(name));
+        (target, if is_talkative { level.min(LevelFilter::INFO) } else { level })
+    });
+    Targets::new().with_default(default).with_targets(talkative).with_targets(asked)
+}
 
 /// Says on stderr why a program cannot go on.
 pub fn complain(program: &str, error: &dyn fmt::Display) {
@@ -121,6 +139,21 @@ fn priority(level: Level) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_talkative_say_on_finer_levels_is_never_logged() {
+        let filter = |list: &str| capped(list.parse().unwrap());
+        let all = filter("trace,tungstenite::protocol=trace,tung=trace,rumqttc=debug");
+        assert!(all.would_enable("stockgate::sync", &Level::TRACE));
+        assert!(all.would_enable("tungstenite::protocol", &Level::INFO));
+        for target in ["tungstenite", "tungstenite::protocol", "rumqttc::state", "hyper::proto"] {
+            assert!(!all.would_enable(target, &Level::DEBUG), "{target}");
+        }
+        let quiet = filter("warn,stockgate=debug,rumqttc=off");
+        assert!(quiet.would_enable("stockgate", &Level::DEBUG));
+        assert!(!quiet.would_enable("hyper", &Level::INFO));
+        assert!(!quiet.would_enable("rumqttc", &Level::ERROR));
+    }
 
     #[test]
     fn an_event_stays_one_line() {

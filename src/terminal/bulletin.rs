@@ -5,23 +5,26 @@
 //! has missed more than that looks for itself what changed behind its position. So the stock is
 //! searched once for all, however many listen, and a slow terminal costs only itself.
 //!
-//! Terminals listen to one of a few bells. Where they are many, the bells ring in turn with a pause
-//! behind each, so that nobody waits for the processor: the more they are, the less often each
-//! looks, and the more it finds at once.
+//! Where terminals are many, they stand before several boards, which get their bulletins in turn
+//! with a pause behind each, so that nobody waits for the processor: the more they are, the less
+//! often each board gets one, and the more stands in it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, sleep_until};
 
-use super::wire::{Wire, Written};
-use crate::limits::{BELLS, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE, LISTENER_PACE_MAX};
+use super::frames::{Frame, Written};
+use super::wire::Wire;
+use crate::limits::{BOARD_LISTENERS, BOARDS, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::stop::Stop;
 use crate::view::View;
+
+/// What the runtime's timer can tell apart.
+const TIMER_TICK: Duration = Duration::from_millis(1);
 
 /// The stock that changed between two positions.
 #[derive(Debug)]
@@ -50,14 +53,14 @@ impl Bulletin {
     }
 
     /// The event of all of it.
-    pub(super) fn message(&self, wire: Wire) -> Message {
+    pub(super) fn frame(&self, wire: Wire) -> Frame {
         self.written.on(wire, |wire| wire.stock(self.to, &self.items))
     }
 }
 
 /// The last bulletins, the newest at the end.
 #[derive(Debug, Default)]
-struct Board {
+pub(super) struct Board {
     bulletins: VecDeque<Arc<Bulletin>>,
 }
 
@@ -75,112 +78,94 @@ impl Board {
     }
 
     /// What goes on behind a position; `None` if something between is no longer here.
-    fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
+    pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
         let new = self.bulletins.iter().filter(|bulletin| bulletin.to > seq);
         let new: Vec<_> = new.map(Arc::clone).collect();
         new.first().is_none_or(|first| first.from <= seq).then_some(new)
     }
 }
 
-/// Where bulletins are posted and listened to.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Notices {
-    board: Arc<RwLock<Board>>,
-    bells: Arc<[watch::Sender<()>; BELLS]>,
-}
+/// The boards.
+#[derive(Clone, Debug)]
+pub(super) struct Boards(Arc<[watch::Sender<Board>]>);
 
-/// One who listens, to the bell that has the fewest.
-#[derive(Debug)]
-pub(super) struct Listener {
-    board: Arc<RwLock<Board>>,
-    bell: watch::Receiver<()>,
-}
-
-impl Listener {
-    /// Waits for something on the board.
-    pub(super) async fn rung(&mut self) {
-        if self.bell.changed().await.is_err() {
-            // The gateway is stopping, which is told otherwise.
-            std::future::pending().await
-        }
-    }
-
-    /// What goes on behind a position; `None` if something between is no longer there.
-    pub(super) fn behind(&self, seq: Seq) -> Option<Vec<Arc<Bulletin>>> {
-        self.board.read().unwrap_or_else(PoisonError::into_inner).behind(seq)
+impl Default for Boards {
+    fn default() -> Self {
+        Self(std::iter::repeat_with(watch::Sender::default).take(BOARDS).collect())
     }
 }
 
-impl Notices {
-    /// From here on everything new is posted.
-    pub(super) fn listen(&self) -> Listener {
-        let bell = self.bells.iter().min_by_key(|bell| bell.receiver_count());
-        let bell = bell.expect("there are bells").subscribe();
-        Listener { board: Arc::clone(&self.board), bell }
-    }
-
-    fn listeners(&self) -> u32 {
-        let count = self.bells.iter().map(watch::Sender::receiver_count).sum::<usize>();
-        u32::try_from(count).unwrap_or(u32::MAX)
+impl Boards {
+    /// A board on which everything new is posted from here on: the first that is not crowded, so
+    /// that a few terminals stand before one and share what is written for it.
+    pub(super) fn listen(&self) -> watch::Receiver<Board> {
+        let roomy = self.0.iter().find(|board| board.receiver_count() < BOARD_LISTENERS);
+        let emptiest = || self.0.iter().min_by_key(|board| board.receiver_count());
+        roomy.or_else(emptiest).expect("there are boards").subscribe()
     }
 
     /// Posts what is committed until a stop is requested.
     pub(super) async fn post(self, view: Arc<View>, mut stop: Stop) {
         let mut committed = view.committed();
-        let mut posted = view.stock().seq();
-        // How many bells are still to be rung, and which is the next.
-        let (mut owed, mut next) = (0, 0);
+        let mut posted = [view.stock().seq(); BOARDS];
+        let mut pace = Pace(Instant::now());
         loop {
             tokio::select! {
-                biased;
                 () = stop.requested() => return,
-                changed = committed.changed(), if owed == 0 => if changed.is_err() { return },
-                () = std::future::ready(()), if owed > 0 => {}
+                changed = committed.changed() => if changed.is_err() { return },
             }
-            if self.post_new(&view, &mut posted) {
-                owed = BELLS;
-            }
-            let pause = pause(self.listeners());
-            let ringing = if pause.is_zero() { owed } else { owed.min(1) };
-            for bell in self.bells.iter().cycle().skip(next).take(ringing) {
-                bell.send_replace(());
-            }
-            (owed, next) = (owed - ringing, (next + ringing) % BELLS);
-            if !pause.is_zero() {
-                sleep(pause).await;
-            }
-        }
-    }
-
-    /// Posts what is new, if anybody listens; answers whether there was anything.
-    fn post_new(&self, view: &View, posted: &mut Seq) -> bool {
-        let mut any = false;
-        loop {
-            let stock = view.stock();
-            // Whoever comes after this look finds the same stock, or a newer one.
-            if self.listeners() == 0 {
-                *posted = stock.seq();
-                return false;
-            }
-            let (bulletin, more) = Bulletin::behind(*posted, &stock);
-            drop(stock);
-            *posted = bulletin.to;
-            if !bulletin.items.is_empty() {
-                self.board.write().unwrap_or_else(PoisonError::into_inner).post(bulletin);
-                any = true;
-            }
-            if !more {
-                return any;
+            // Whoever comes to an empty board after this finds the same stock, or a newer one.
+            let seen = view.stock().seq();
+            for (board, posted) in self.0.iter().zip(&mut posted) {
+                if board.receiver_count() == 0 {
+                    *posted = seen;
+                    clear(board);
+                    continue;
+                }
+                pace.pause(LISTENER_PACE * post_new(&view, board, posted)).await;
+                if stop.is_requested() {
+                    return;
+                }
             }
         }
     }
 }
 
-/// How long to wait behind a bell.
-fn pause(listeners: u32) -> Duration {
-    let pause = LISTENER_PACE.saturating_mul(listeners).min(LISTENER_PACE_MAX) / BELLS as u32;
-    // The timer counts milliseconds.
-    if pause.as_millis() > 0 { pause } else { Duration::ZERO }
+/// When the next bulletin is due.
+struct Pace(Instant);
+
+impl Pace {
+    /// Waits as long as asked, by and large: the timer counts milliseconds and is late, so what is
+    /// less is left for later, and what was too much is taken off.
+    async fn pause(&mut self, pause: Duration) {
+        let now = Instant::now();
+        self.0 = self.0.max(now - pause) + pause;
+        if self.0 - now >= TIMER_TICK {
+            sleep_until(self.0).await;
+        }
+    }
+}
+
+/// What nobody will read takes no room.
+fn clear(board: &watch::Sender<Board>) {
+    board.send_if_modified(|board| {
+        *board = Board::default();
+        false
+    });
+}
+
+/// Posts what is new on a board and answers how many stand before it.
+fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 {
+    loop {
+        let (bulletin, more) = Bulletin::behind(*posted, &view.stock());
+        *posted = bulletin.to;
+        if !bulletin.items.is_empty() {
+            board.send_modify(|board| board.post(bulletin));
+        }
+        if !more {
+            return u32::try_from(board.receiver_count()).unwrap_or(u32::MAX);
+        }
+    }
 }
 
 #[cfg(test)]

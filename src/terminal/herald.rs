@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::Message;
 
-use super::wire::{Wire, Written};
+use super::frames::{Frame, Written};
+use super::wire::Wire;
 use crate::stop::Stop;
 use crate::view::{SyncStatus, View};
 
@@ -52,7 +52,7 @@ impl SyncEvent {
     }
 
     /// The event.
-    pub(super) fn message(&self, wire: Wire) -> Message {
+    pub(super) fn frame(&self, wire: Wire) -> Frame {
         self.written.on(wire, |wire| wire.sync(&self.status))
     }
 }

@@ -4,6 +4,7 @@ mod access;
 mod answer;
 pub mod binary;
 mod bulletin;
+mod frames;
 mod guesses;
 mod herald;
 mod http;
@@ -27,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 pub use self::access::{Access, AccessRules, Pass, Role, Token};
-use self::bulletin::Notices;
+use self::bulletin::Boards;
 use self::guesses::Guesses;
 use self::herald::SyncEvent;
 #[cfg(feature = "hub")]
@@ -54,7 +55,7 @@ pub struct Terminals {
     guesses: Arc<Mutex<Guesses>>,
     /// The newest `sync` event, made once for all who listen.
     sync_events: watch::Receiver<SyncEvent>,
-    notices: Notices,
+    boards: Boards,
     stop: Stop,
     /// Held by every session: when all are dropped, no session is left.
     _alive: mpsc::Sender<Infallible>,
@@ -71,8 +72,8 @@ pub async fn serve(
     stop: Stop,
 ) {
     let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
-    let notices = Notices::default();
-    let bulletins = notices.clone().post(Arc::clone(&view), stop.clone());
+    let boards = Boards::default();
+    let bulletins = boards.clone().post(Arc::clone(&view), stop.clone());
     let (alive, mut sessions) = mpsc::channel(1);
     let terminals = Terminals {
         view,
@@ -81,7 +82,7 @@ pub async fn serve(
         access,
         guesses: Arc::default(),
         sync_events,
-        notices,
+        boards,
         stop: stop.clone(),
         _alive: alive,
     };

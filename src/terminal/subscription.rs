@@ -7,9 +7,10 @@
 
 use std::collections::HashSet;
 
-use tokio_tungstenite::tungstenite::Message;
+use tokio::sync::watch;
 
-use super::bulletin::{Bulletin, Listener};
+use super::bulletin::{Board, Bulletin};
+use super::frames::{Frame, frame};
 use super::message::{Fields, missing};
 use super::wire::Wire;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
@@ -25,7 +26,8 @@ pub(super) struct Subscription {
     unmoved: Option<Option<Sku>>,
     /// Everything up to here has been sent.
     sent_seq: Seq,
-    listener: Listener,
+    /// Had as long as the subscription: somebody listens.
+    board: watch::Receiver<Board>,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Subscription {
     pub(super) fn read(
         fields: Fields,
         ledger_seq: Seq,
-        listener: Listener,
+        board: watch::Receiver<Board>,
     ) -> Result<Self, Problem> {
         let filter = match (fields.skus, fields.prefix, fields.all) {
             (Some(skus), None, None) => named(skus)?,
@@ -54,7 +56,7 @@ impl Subscription {
         // A position beyond the ledger is from another one: begin anew.
         let since = fields.since.filter(|&since| since <= ledger_seq);
         let sent_seq = since.unwrap_or(0);
-        Ok(Self { filter, unmoved: (sent_seq == 0).then_some(None), sent_seq, listener })
+        Ok(Self { filter, unmoved: (sent_seq == 0).then_some(None), sent_seq, board })
     }
 
     /// How many of the known SKUs match.
@@ -71,35 +73,38 @@ impl Subscription {
 
     /// Waits for something on the board.
     pub(super) async fn posted(&mut self) {
-        self.listener.rung().await;
+        if self.board.changed().await.is_err() {
+            // The gateway is stopping, which is told otherwise.
+            std::future::pending().await
+        }
     }
 
     /// The events of what is on the board; `None` if it does not reach back far enough.
-    pub(super) fn news(&mut self, wire: Wire) -> Option<Vec<Message>> {
-        let new = self.listener.behind(self.sent_seq)?;
+    pub(super) fn news(&mut self, wire: Wire) -> Option<Vec<Frame>> {
+        let new = self.board.borrow_and_update().behind(self.sent_seq)?;
         Some(new.iter().filter_map(|bulletin| self.event_of(bulletin, wire)).collect())
     }
 
-    fn event_of(&mut self, bulletin: &Bulletin, wire: Wire) -> Option<Message> {
+    fn event_of(&mut self, bulletin: &Bulletin, wire: Wire) -> Option<Frame> {
         let sent_seq = std::mem::replace(&mut self.sent_seq, bulletin.to);
         let is_new =
             |(sku, item): &&(Sku, Item)| item.version > sent_seq && self.filter.matches(sku);
         match bulletin.items.iter().filter(is_new).count() {
             0 => None,
-            all if all == bulletin.items.len() => Some(bulletin.message(wire)),
-            _ => Some(wire.stock(bulletin.to, bulletin.items.iter().filter(is_new))),
+            all if all == bulletin.items.len() => Some(bulletin.frame(wire)),
+            _ => Some(frame(wire.stock(bulletin.to, bulletin.items.iter().filter(is_new)))),
         }
     }
 
     /// The next event behind the own position, if anything is new, and whether more is waiting
     /// behind it. Looks at a bounded number of changes, because the writer waits for whoever
     /// holds the stock.
-    pub(super) fn next_event(&mut self, view: &View, wire: Wire) -> (Option<Message>, bool) {
+    pub(super) fn next_event(&mut self, view: &View, wire: Wire) -> (Option<Frame>, bool) {
         let (items, more) = match self.unmoved.take() {
             Some(after) => (self.search_unmoved(&view.stock(), after), true),
             None => self.search(&view.stock()),
         };
-        let event = (!items.is_empty()).then(|| wire.stock(self.sent_seq, &items));
+        let event = (!items.is_empty()).then(|| frame(wire.stock(self.sent_seq, &items)));
         (event, more)
     }
 

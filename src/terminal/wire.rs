@@ -1,6 +1,6 @@
 //! How a session's messages are written: JSON in text frames, or postcard in binary ones.
 
-use std::sync::OnceLock;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
@@ -19,6 +19,8 @@ use crate::writer::Unavailable;
 /// Of these messages, in both ways.
 const PROTOCOL: u32 = 1;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// An item in JSON, with a SKU of ordinary length.
+const ITEM_JSON_BYTES: usize = 96;
 
 /// What is wrong with a message, and its id if that can be found.
 pub(super) type Unread = Box<(Option<MessageId>, Problem)>;
@@ -28,17 +30,6 @@ pub(super) type Unread = Box<(Option<MessageId>, Problem)>;
 pub(super) enum Wire {
     Json,
     Postcard,
-}
-
-/// A message for many, written at most once in each way.
-#[derive(Debug, Default)]
-pub(super) struct Written([OnceLock<Message>; 2]);
-
-impl Written {
-    /// The message, written now if it was not before.
-    pub(super) fn on(&self, wire: Wire, write: impl FnOnce(Wire) -> Message) -> Message {
-        self.0[wire as usize].get_or_init(|| write(wire)).clone()
-    }
 }
 
 impl Wire {
@@ -140,8 +131,13 @@ impl Wire {
         match self {
             Self::Json => {
                 let items: Vec<_> = items.map(|(sku, item)| ItemJson::new(sku, item)).collect();
-                let items = json(&items);
-                Message::text(format!(r#"{{"event":"stock","seq":{seq},"items":{items}}}"#))
+                // Once, not as it grows: terminals that connect read all there is.
+                let mut event = String::with_capacity((1 + items.len()) * ITEM_JSON_BYTES);
+                let _ = write!(event, r#"{{"event":"stock","seq":{seq},"items":"#);
+                let mut event = event.into_bytes();
+                serde_json::to_writer(&mut event, &items).expect("plain data always serializes");
+                event.push(b'}');
+                Message::Text(event.try_into().expect("JSON is UTF-8"))
             }
             Self::Postcard => {
                 let items = items.map(|(sku, item)| PackedItem::new(sku, item)).collect();

@@ -31,6 +31,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::access::{Access, Pass, Role, require};
 use super::answer::Found;
 use super::binary;
+use super::frames::{Frame, Unsent};
 use super::herald::SyncEvent;
 use super::message::{After, Fields, MessageId, Mutation, missing};
 use super::query::Status;
@@ -146,6 +147,8 @@ struct Session {
     heard_at: Instant,
     /// Whether a ping waits for its answer.
     pinged: bool,
+    /// Events on their way; mostly none.
+    unsent: Unsent,
 }
 
 impl Session {
@@ -186,6 +189,7 @@ impl Session {
             next_tag: 0,
             heard_at: clock::instant(),
             pinged: false,
+            unsent: Unsent::default(),
         };
         session.run().await;
     }
@@ -200,11 +204,18 @@ impl Session {
         if code == CloseCode::Again {
             self.socket.get_ref().set_send_buffer(LAST_WORDS_BUFFER_BYTES);
         }
-        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(why) };
-        let _ = timeout(LAST_WORDS_TIMEOUT, self.socket.close(Some(frame))).await;
+        let _ = timeout(LAST_WORDS_TIMEOUT, self.close(code, why)).await;
         if ![GONE.0, STOPPING.0].contains(&code) {
             let _ = timeout(LAST_WORDS_TIMEOUT, self.read_away()).await;
         }
+    }
+
+    /// Says why it ends, behind the event that has been begun.
+    async fn close(&mut self, code: CloseCode, why: &'static str) -> Result<(), Error> {
+        self.unsent.drop_unbegun();
+        poll_fn(|context| self.unsent.poll_send(context, self.socket.get_mut())).await?;
+        let reason = Utf8Bytes::from_static(why);
+        self.socket.close(Some(CloseFrame { code, reason })).await
     }
 
     /// Reads on until the terminal ends it, within limits: a connection that is closed with
@@ -445,8 +456,8 @@ impl Session {
     fn subscribe(&mut self, fields: Fields) -> Result<Found, Problem> {
         let view = &self.terminals.view;
         // From here on everything new is posted; what there is already is looked for.
-        let listener = self.terminals.notices.listen();
-        let subscription = Subscription::read(fields, view.stock().seq(), listener)?;
+        let board = self.terminals.boards.listen();
+        let subscription = Subscription::read(fields, view.stock().seq(), board)?;
         let matched = subscription.matched(view);
         self.subscription = Some(subscription);
         Ok(Found::Matched(matched))
@@ -459,7 +470,7 @@ impl Session {
         let event;
         (event, self.behind) = subscription.next_event(&self.terminals.view, self.wire);
         match event {
-            Some(event) => self.send(event).await,
+            Some(event) => self.send_events([event]).await,
             None => Ok(()),
         }
     }
@@ -467,15 +478,12 @@ impl Session {
     async fn push_news(&mut self) -> Result<(), End> {
         let news = self.subscription.as_mut().and_then(|listening| listening.news(self.wire));
         self.behind = news.is_none();
-        for event in news.into_iter().flatten() {
-            self.feed(event).await?;
-        }
-        self.flush().await
+        self.send_events(news.into_iter().flatten()).await
     }
 
     async fn push_sync(&mut self) -> Result<(), End> {
-        let event = self.sync_events.borrow_and_update().message(self.wire);
-        self.send(event).await
+        let event = self.sync_events.borrow_and_update().frame(self.wire);
+        self.send_events([event]).await
     }
 
     async fn await_in_flight(&mut self) -> Result<(), End> {
@@ -524,6 +532,13 @@ impl Session {
 
     async fn flush(&mut self) -> Result<(), End> {
         in_time(self.socket.flush()).await
+    }
+
+    /// Sends events past the library, which would copy them, when it has nothing to send itself.
+    async fn send_events(&mut self, events: impl IntoIterator<Item = Frame>) -> Result<(), End> {
+        self.flush().await?;
+        events.into_iter().for_each(|event| self.unsent.push(event));
+        in_time(poll_fn(|context| self.unsent.poll_send(context, self.socket.get_mut()))).await
     }
 }
 
