@@ -235,6 +235,37 @@ fn updates_may_skip_versions_but_end_with_the_newest_and_never_go_back() {
 }
 
 #[test]
+fn hundreds_who_come_and_go_while_the_stock_changes_all_end_with_the_newest() {
+    const CHANGES: u64 = 500;
+    let gateway = Gateway::stocked(&[("A", CHANGES), ("B", CHANGES)]);
+    let kinds: [(Value, &[&str]); 3] = [
+        (json!({"all": true}), &["A", "B"]),
+        (json!({"skus": ["A"]}), &["A"]),
+        (json!({"prefix": "B"}), &["B"]),
+    ];
+    let watch = |nth: usize| {
+        let (mut ws, (what, skus)) = (gateway.ws(), &kinds[nth % kinds.len()]);
+        ws.ok("subscribe", what.clone());
+        (ws, *skus)
+    };
+    thread::scope(|scope| {
+        let mut ws = gateway.ws();
+        scope.spawn(move || {
+            for n in 0..CHANGES {
+                ws.ok("deduct", one(&format!("d{n}"), ["A", "B"][usize::from(n % 2 == 1)], 1));
+            }
+        });
+        let mut watchers: Vec<_> = (0..300).map(watch).collect();
+        watchers.drain(..150);
+        watchers.extend((0..50).map(watch));
+        for (ws, skus) in &mut watchers {
+            let is_newest = |seen: &Seen| skus.iter().all(|sku| seen.on_hand(sku) == CHANGES / 2);
+            Seen::default().read_until(ws, is_newest);
+        }
+    });
+}
+
+#[test]
 fn unsubscribe_ends_the_updates() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut ws = gateway.ws();
