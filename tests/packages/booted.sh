@@ -107,8 +107,8 @@ after_upgrade() {
 takes_credentials() {
     local drop_in=$root/etc/systemd/system/stockgate.service.d/token.conf
     configure_token
-    restart
-    expect "it cannot read root's secrets" eventually 10 answers 'line-3.token cannot be read' log
+    expect "with root's secret alone it does not start" refuses restart
+    expect "and says that it cannot read it" eventually 10 answers 'line-3.token cannot be read' log
     install -D -m 644 <(sed --quiet 's/^#\(LoadCredential=line-3.*\)/[Service]\n\1/p' "$root$unit") "$drop_in"
     expect "with LoadCredential it starts" restart
     expect "and can read them" eventually 10 ready
