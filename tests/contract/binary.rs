@@ -11,7 +11,7 @@ use tungstenite::{ClientRequestBuilder, Message, WebSocket, client};
 use crate::support::bodies::one;
 use crate::support::gateway::Gateway;
 use crate::support::terminal::Terminal;
-use crate::support::ws::Ws;
+use crate::support::ws::{Steady, Ws};
 
 const TOKENS: &str =
     "[[terminals.tokens]]\nname = \"l\"\nrole = \"operator\"\ntoken = \"secret\"\n";
@@ -234,7 +234,7 @@ fn other_subprotocols_are_not_chosen() {
 }
 
 struct Packed {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Steady>,
 }
 
 impl Packed {
@@ -245,7 +245,7 @@ impl Packed {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let request = ClientRequestBuilder::new(format!("ws://{address}/ws").parse().unwrap());
         let request = request.with_sub_protocol("x").with_sub_protocol(PROTOCOL);
-        let (socket, response) = client(request, stream).unwrap();
+        let (socket, response) = client(request, Steady(stream)).unwrap();
         assert_eq!(response.headers()["sec-websocket-protocol"], PROTOCOL);
         let mut terminal = Self { socket };
         terminal.hear(|reply| {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::bodies::one;
 use crate::support::gateway::Gateway;
-use crate::support::patience::until;
+use crate::support::patience::{uninterrupted, until};
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
@@ -186,7 +186,7 @@ fn said_to(gateway: &Gateway, text: &str) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let _ = stream.write_all(text.as_bytes());
     let mut answer = [0; 4096];
-    let bytes = stream.read(&mut answer).unwrap();
+    let bytes = uninterrupted(|| stream.read(&mut answer)).unwrap();
     String::from_utf8_lossy(&answer[..bytes]).into_owned()
 }
 
@@ -197,7 +197,7 @@ fn wait_for_end(mut stream: &TcpStream, began: Instant, seconds: std::ops::Range
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        match stream.read(&mut buffer) {
+        match uninterrupted(|| stream.read(&mut buffer)) {
             Ok(0) => break,
             Ok(bytes) => heard.extend_from_slice(&buffer[..bytes]),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break,

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::broker::section;
+use super::patience::uninterrupted;
 use super::process::free_port;
 
 pub struct Cable {
@@ -110,7 +111,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut buffer = [0; 4_096];
     from.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     while !shared.is_gone.load(Ordering::Relaxed) {
-        let length = match from.read(&mut buffer) {
+        let length = match uninterrupted(|| from.read(&mut buffer)) {
             Ok(0) => break,
             Ok(length) => length,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,

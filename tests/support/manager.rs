@@ -5,7 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::patience::patience;
+use super::patience::{patience, uninterrupted};
 
 pub struct Manager {
     socket: UnixDatagram,
@@ -32,7 +32,7 @@ impl Manager {
     pub fn hear(&self, limit: Duration) -> Option<Vec<String>> {
         let mut bytes = [0; 4096];
         self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1)))).unwrap();
-        let count = self.socket.recv(&mut bytes).ok()?;
+        let count = uninterrupted(|| self.socket.recv(&mut bytes)).ok()?;
         let text = std::str::from_utf8(&bytes[..count]).unwrap();
         Some(text.lines().map(str::to_owned).collect())
     }

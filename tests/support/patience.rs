@@ -1,5 +1,6 @@
 //! Waiting for what another process is about to do.
 
+use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -43,5 +44,16 @@ pub fn throughout(duration: Duration, mut check: impl FnMut()) {
     while Instant::now() < deadline {
         check();
         sleep(PAUSE);
+    }
+}
+
+/// Tries again what a signal has interrupted: a read with a timeout is, by whatever stops the
+/// process for a moment.
+pub fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tungstenite::{ClientRequestBuilder, Error, HandshakeError, Message, WebSocket, client};
 
+use super::patience::uninterrupted;
 use super::terminal::{Outcome, Terminal};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -20,7 +21,7 @@ pub struct Closed {
 
 /// A socket with a read timeout answers "interrupted" when its thread is woken by anything else,
 /// and the WebSocket library would take that for the end of the connection.
-struct Steady(TcpStream);
+pub struct Steady(pub TcpStream);
 
 pub struct Ws {
     socket: WebSocket<Steady>,
@@ -234,15 +235,6 @@ impl Write for Steady {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
-    }
-}
-
-fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
     }
 }
 
