@@ -34,6 +34,7 @@ fn guarded() -> Gateway {
 fn locked(gateway: &Gateway) -> Page {
     let page = Page::of(Browser::start(), &gateway.url());
     page.until_link(&["locked"]);
+    until("the token can be typed at once", || page.focused() == "token");
     page
 }
 
@@ -42,7 +43,6 @@ fn a_token_unlocks_the_page_and_leaves_no_trace_in_address_or_log() {
     let gateway = guarded();
     let page = locked(&gateway);
     assert!(page.is_shown("#access") && !page.is_shown("#work"));
-    until("the token can be typed at once", || page.focused() == "token");
 
     page.press(&format!("wrong-secret{ENTER}"));
     page.until_text("#access-note", "The gateway does not know this token.");
