@@ -24,9 +24,9 @@ use flate2::write::DeflateEncoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::Serialize;
 use stockgate::clock;
-use stockgate::json::ledger_json;
+use stockgate::net::json::ledger_json;
+use stockgate::protocol::columns;
 use stockgate::stock::{Entry, Kind, OrderId, Origin, RequestId, Seq, Sku};
-use stockgate::sync::columns;
 use uuid::Uuid;
 
 const NAME: &str = "online-retail-2010-2011-lines.csv.zst";

@@ -14,12 +14,12 @@ use crate::config::read_as_either;
 use crate::hub::csv::read_catalogue;
 use crate::hub::frame_json;
 use crate::limits::{CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, LINES_MAX};
+use crate::protocol::Frame;
+use crate::protocol::columns as columns_of_entries;
+use crate::protocol::drift::{Content, Search};
+use crate::protocol::frame::Catalogue;
+use crate::protocol::topic::Topic;
 use crate::stock::{Action, Chain, Sku};
-use crate::sync::Frame;
-use crate::sync::columns as columns_of_entries;
-use crate::sync::drift::{Content, Search};
-use crate::sync::frame::Catalogue;
-use crate::sync::topic::Topic;
 use crate::terminal::Fields;
 use crate::terminal::message::{Mutation, id_of};
 

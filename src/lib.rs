@@ -42,27 +42,19 @@ pub mod barcode;
 pub mod cli;
 pub mod clock;
 pub mod config;
-#[cfg(feature = "demo")]
-mod demo;
+pub mod engine;
 #[cfg(all(any(test, fuzzing), feature = "hub"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gateway;
-pub mod http;
 #[cfg(feature = "hub")]
 pub mod hub;
-pub mod json;
 pub mod limits;
-pub mod logs;
 pub mod metrics;
+pub mod net;
 pub mod problem;
-pub mod repeat;
-pub mod service;
+pub mod process;
+pub mod protocol;
 pub mod stock;
-pub mod stop;
 pub mod store;
-pub mod stream;
-pub mod sync;
 pub mod terminal;
-pub mod view;
-pub mod writer;

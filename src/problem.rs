@@ -6,10 +6,10 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::http::{self, BodyError, Reply};
+use crate::engine::writer::{NotTaken, Unavailable};
 use crate::limits::{BODY_BYTES_MAX, RESERVATIONS_MAX, STOCK_MAX};
+use crate::net::http::{self, BodyError, Reply};
 use crate::stock::{Refusal, Undecided};
-use crate::writer::{NotTaken, Unavailable};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

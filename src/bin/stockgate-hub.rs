@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use stockgate::cli::{VERSION, on_signal, usage, with_runtime};
+use stockgate::cli::{on_signal, usage, with_runtime};
 use stockgate::config::HubConfig;
-use stockgate::{hub, stop};
+use stockgate::hub;
+use stockgate::process::{VERSION, stop};
 
 #[derive(Debug, Parser)]
 #[command(name = "stockgate-hub", version = VERSION, about = "The central books of all gateways")]

@@ -13,7 +13,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::config::client_tls;
-use crate::stream::Stream;
+use crate::net::stream::Stream;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -3,6 +3,8 @@
 mod backup;
 mod client;
 pub(crate) mod csv_file;
+#[cfg(feature = "demo")]
+mod demo;
 mod doctor;
 mod look;
 pub(crate) mod replay;
@@ -19,12 +21,9 @@ pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use crate::config::GatewayConfig;
 use crate::gateway::Reloading;
-use crate::logs;
-use crate::service::Manager;
-use crate::stop;
-
-/// Version, commit and target, as `--version` prints them.
-pub const VERSION: &str = env!("STOCKGATE_VERSION");
+use crate::process::service::Manager;
+use crate::process::stop;
+use crate::process::{VERSION, logs};
 
 /// Bad usage or configuration.
 pub const EXIT_USAGE: u8 = 2;
@@ -52,7 +51,7 @@ enum Command {
     },
     /// Show gateway, hub and broker at work in one process
     #[cfg(feature = "demo")]
-    Demo(crate::demo::DemoArguments),
+    Demo(demo::DemoArguments),
     /// Replay a CSV file of order lines
     Replay(replay::ReplayArguments),
     /// Show the stock of some SKUs, or of all
@@ -119,7 +118,7 @@ pub fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => check_config(config),
         #[cfg(feature = "demo")]
-        Command::Demo(arguments) => with_runtime("stockgate=error", crate::demo::run(arguments)),
+        Command::Demo(arguments) => with_runtime("stockgate=error", demo::run(arguments)),
         Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
         Command::Stock { skus, prefix, gateway, json } => {
             with_runtime("warn", look::stock(gateway, skus, prefix, json))

@@ -82,7 +82,7 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     let as_json = arguments.json;
     let summary = replay(arguments, |_| {}).await?;
     if as_json {
-        say(crate::json::json(&summary));
+        say(crate::net::json::json(&summary));
     } else {
         print(&summary);
     }

@@ -17,12 +17,12 @@ use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
-use crate::repeat::Repeat;
-use crate::service::Pulse;
+use crate::process::repeat::Repeat;
+use crate::process::service::Pulse;
+use crate::protocol::Frame;
+use crate::protocol::drift::Content;
+use crate::protocol::topic::{Channel, Topic};
 use crate::store::StoreError;
-use crate::sync::Frame;
-use crate::sync::drift::Content;
-use crate::sync::topic::{Channel, Topic};
 
 /// How long a frame may wait for those before it.
 const EARLY_MS: u64 = 1_000;

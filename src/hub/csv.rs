@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::barcode::canonical;
 use crate::limits::{CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::problem::Problem;
+use crate::stock::Listing;
 use crate::stock::Sku;
-use crate::sync::catalogue::Listing;
 
 /// Reads a whole catalogue.
 pub(crate) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
-use crate::stock::{Entry, Taken};
-use crate::sync::Frame;
-use crate::sync::frame::{
+use crate::protocol::Frame;
+use crate::protocol::frame::{
     Answer, Behind, Catalogue, FrameError, Probe, Resume, TakenUpTo, Transfers,
 };
+use crate::stock::{Entry, Taken};
 
 /// Reads a frame and writes it as JSON.
 ///

@@ -18,15 +18,15 @@ use super::core::{
 use super::csv::read_catalogue;
 use super::keeper::Table;
 use super::reader::{self, LedgerPage, Reader};
-use crate::http::{self, Found, Line, Reply, number, page_size, parameter};
-use crate::json::json;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::metrics::Page;
+use crate::net::http::{self, Found, Line, Reply, number, page_size, parameter};
+use crate::net::json::json;
 use crate::problem::{Code, Problem};
+use crate::process::stop::Stop;
+use crate::protocol::topic::Topic;
 use crate::stock::{Refusal, RequestId, Sku};
-use crate::stop::Stop;
 use crate::store::StoreError;
-use crate::sync::topic::Topic;
 use crate::terminal::{Central, central_request};
 
 /// What a route leads to.
@@ -416,7 +416,7 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn topic(site: &str, gateway: &str) -> Result<Topic, Problem> {
-    let name = |field: &str, text: &str| match crate::sync::topic::is_name(text) {
+    let name = |field: &str, text: &str| match crate::protocol::topic::is_name(text) {
         true => Ok(text.to_owned()),
         false => Err(Problem::bad_request(format!(
             "{field}: must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"

@@ -11,11 +11,11 @@ use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
 use crate::config::MqttConfig;
-use crate::repeat::Repeat;
-use crate::stop::Stop;
-use crate::sync::Frame;
-use crate::sync::mqtt::{Backoff, Broker, Connection, Event};
-use crate::sync::topic::{Channel, Topic};
+use crate::net::mqtt::{Backoff, Broker, Connection, Event};
+use crate::process::repeat::Repeat;
+use crate::process::stop::Stop;
+use crate::protocol::Frame;
+use crate::protocol::topic::{Channel, Topic};
 
 #[derive(Debug)]
 pub(super) struct Inlet {

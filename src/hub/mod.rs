@@ -35,8 +35,8 @@ pub use self::reader::Reader;
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
 use crate::metrics::{Counter, Histogram};
-use crate::service::{Manager, Pulse};
-use crate::stop::{self, Stop, Stopper};
+use crate::process::service::{Manager, Pulse};
+use crate::process::stop::{self, Stop, Stopper};
 use crate::store::StoreError;
 
 /// The client of the connection that is up at the moment, for acknowledgements.

@@ -10,7 +10,7 @@ use super::keeper::db::{Columns, Db, Row, Value};
 use super::keeper::{ENTRY_COLUMNS, Keeper, aside_sql, read_entry, table};
 use crate::clock::rfc3339;
 use crate::config::BookStore;
-use crate::json::ledger_json;
+use crate::net::json::ledger_json;
 use crate::stock::{Origin, RequestId, Seq, Sku};
 use crate::store::StoreError;
 

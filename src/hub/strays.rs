@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::HubMetrics;
 use crate::clock::Clock;
 use crate::limits::HUB_GATEWAYS_MAX;
-use crate::repeat::Repeat;
-use crate::sync::topic::Topic;
+use crate::process::repeat::Repeat;
+use crate::protocol::topic::Topic;
 
 #[derive(Debug)]
 pub(super) struct Strays {

@@ -2,16 +2,16 @@
 
 use super::scarce::Listed;
 use super::{Kind, Metrics, Page};
-use crate::cli::VERSION;
 use crate::clock::{is_trusted, wall_ms};
+use crate::engine::state::View;
+use crate::engine::writer::Depth;
+use crate::process::VERSION;
 use crate::store::Sizes;
-use crate::view::View;
-use crate::writer::Depth;
 
 /// What is looked up for a page, rather than counted.
 #[derive(Debug)]
 pub struct Figures {
-    /// See [`crate::writer::Intake::depth`].
+    /// See [`crate::engine::writer::Intake::depth`].
     pub depth: Depth,
     /// See [`crate::store::LedgerReader::sizes`].
     pub sizes: Sizes,

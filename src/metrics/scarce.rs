@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use crate::engine::state::View;
 use crate::limits::{SCAN_MAX, SCARCE_LOOK_MS, SCARCE_MAX};
 use crate::stock::{Item, Seq, Sku};
-use crate::view::View;
 
 /// The last look; a scrape soon after it gets it again.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use super::access::Role;
 use super::query::Status;
 use super::resolve::Resolved;
 use crate::clock::rfc3339;
-use crate::json::{json, ledger_json};
+use crate::net::json::{json, ledger_json};
 use crate::problem::Problem;
 use crate::stock::{Applied, AppliedLine, Decided, Entry, Item, Origin, Seq, Sku};
 

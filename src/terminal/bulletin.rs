@@ -18,10 +18,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::frames::{Frame, Written};
 use super::wire::Wire;
+use crate::engine::state::View;
 use crate::limits::{BOARD_LISTENERS, BOARDS, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE};
+use crate::process::stop::Stop;
 use crate::stock::{Item, Seq, Sku, Stock};
-use crate::stop::Stop;
-use crate::view::View;
 
 /// What the runtime's timer can tell apart.
 const TIMER_TICK: Duration = Duration::from_millis(1);

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 use super::frames::{Frame, Written};
 use super::wire::Wire;
-use crate::stop::Stop;
-use crate::view::{SyncStatus, View};
+use crate::engine::state::{SyncStatus, View};
+use crate::process::stop::Stop;
 
 const EVERY: Duration = Duration::from_secs(1);
 

@@ -13,11 +13,11 @@ use super::message::{Chosen, Fields, Mutation};
 use super::query::Status;
 use super::resolve::resolve;
 use super::{Terminals, page, query};
-use crate::http::{self, Line, Reply, number, page_size, parameter};
+use crate::engine::writer::ReplyTo;
 use crate::metrics::{Figures, render};
+use crate::net::http::{self, Line, Reply, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
-use crate::writer::ReplyTo;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -178,7 +178,7 @@ impl Terminals {
             fields.reservation = Some(Chosen::parse("reservation", &reservation)?);
         }
         let decided = self.decide(fields.command(mutation)?).await?;
-        let mut reply = http::json(crate::json::json(&outcome(&decided)?));
+        let mut reply = http::json(crate::net::json::json(&outcome(&decided)?));
         if mutation == Mutation::Reserve && !decided.replayed {
             *reply.status_mut() = StatusCode::CREATED;
         }

@@ -36,13 +36,13 @@ pub use self::http::central_request;
 #[cfg(feature = "hub")]
 pub use self::message::Central;
 pub use self::message::Fields;
-use crate::http::Reply;
+use crate::engine::state::View;
+use crate::engine::writer::Intake;
+use crate::net::http::Reply;
+use crate::net::stream::Certificates;
 use crate::problem::Problem;
-use crate::stop::Stop;
+use crate::process::stop::Stop;
 use crate::store::LedgerReader;
-use crate::stream::Certificates;
-use crate::view::View;
-use crate::writer::Intake;
 
 /// What a request may reach.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ pub async fn serve(
         let terminals = terminals.clone();
         async move { terminals.answer(request, peer).await }
     };
-    tokio::join!(crate::http::serve(listener, certificates, stop, handler), herald, bulletins);
+    tokio::join!(crate::net::http::serve(listener, certificates, stop, handler), herald, bulletins);
     // The handler is gone with the server; what is left are the sessions saying good-bye.
     let _ = sessions.recv().await;
 }

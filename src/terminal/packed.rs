@@ -10,9 +10,9 @@ use super::binary::{
 use super::message::{After, Chosen, Deduction, Fields, LineText, MessageId};
 use super::query::Status;
 use super::wire::Unread;
+use crate::engine::state::SyncStatus;
 use crate::problem::Problem;
 use crate::stock::{Applied, IdError, OrderId, Origin, RequestId, Sku};
-use crate::view::SyncStatus;
 
 /// A message as it is sent.
 pub(super) fn postcard(reply: &Reply<'_>) -> Message {

@@ -8,7 +8,7 @@ use hyper::header::{
 use hyper::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::http::{self, Reply};
+use crate::net::http::{self, Reply};
 
 /// What the page may do: run and show its own files, and talk to its own gateway.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

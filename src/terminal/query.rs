@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use super::answer::Found;
-use crate::json::json;
+use crate::engine::state::{SyncStatus, View};
+use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::stock::{Origin, Seq, Sku};
 use crate::store::LedgerReader;
-use crate::view::{SyncStatus, View};
 
 /// One SKU.
 pub(super) fn item(view: &View, sku: Sku) -> Result<Found, Problem> {

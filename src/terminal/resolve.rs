@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::answer::ItemJson;
 use crate::barcode::{self, Reading};
 use crate::clock::{rfc3339, wall_ms};
-use crate::json::json;
+use crate::engine::state::View;
+use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::stock::{Item, Sku};
 use crate::store::LedgerReader;
-use crate::view::View;
 
 /// What a code stands for.
 #[derive(Debug)]

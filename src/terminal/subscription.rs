@@ -13,10 +13,10 @@ use super::bulletin::{Board, Bulletin};
 use super::frames::{Frame, frame};
 use super::message::{Fields, missing};
 use super::wire::Wire;
+use crate::engine::state::View;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;
 use crate::stock::{Item, Seq, Sku, Stock};
-use crate::view::View;
 
 #[derive(Debug)]
 pub(super) struct Subscription {

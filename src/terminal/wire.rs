@@ -9,12 +9,12 @@ use super::answer::{AppliedJson, Found, ItemJson};
 use super::binary::{Item as PackedItem, Reply};
 use super::message::{Fields, MessageId, id_of};
 use super::packed::{self, postcard};
-use crate::json::json;
+use crate::engine::state::SyncStatus;
+use crate::engine::writer::Unavailable;
 use crate::metrics::Metrics;
+use crate::net::json::json;
 use crate::problem::Problem;
 use crate::stock::{Answer, Item, Origin, Seq, Sku};
-use crate::view::SyncStatus;
-use crate::writer::Unavailable;
 
 /// Of these messages, in both ways.
 const PROTOCOL: u32 = 1;

@@ -40,15 +40,15 @@ use super::subscription::Subscription;
 use super::wire::Wire;
 use super::{Terminals, query};
 use crate::clock;
-use crate::http::{Place, Reply as HttpReply, page_size};
+use crate::engine::writer::{Reply, ReplyTo};
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX,
     LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
     TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
+use crate::net::http::{Place, Reply as HttpReply, page_size};
+use crate::net::stream::Stream;
 use crate::problem::Problem;
-use crate::stream::Stream;
-use crate::writer::{Reply, ReplyTo};
 
 impl Terminals {
     /// Accepts a WebSocket handshake and starts its session.

@@ -6,10 +6,10 @@ use stockgate::hub::core::{
     Act, Answer, Decided, Downlink, No, Policy, Retired, Taking, central, note_online, publish,
     retire, set_policy, take,
 };
+use stockgate::protocol::drift::Content;
+use stockgate::protocol::frame::Frame;
+use stockgate::protocol::topic::Topic;
 use stockgate::stock::{Direction, Listing, RequestId, Sku};
-use stockgate::sync::drift::Content;
-use stockgate::sync::frame::Frame;
-use stockgate::sync::topic::Topic;
 use uuid::Uuid;
 
 use super::bug::Bug;

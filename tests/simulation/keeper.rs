@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use stockgate::hub::core::{
     Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing,
 };
+use stockgate::protocol::topic::Topic;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
-use stockgate::sync::topic::Topic;
 
 /// The keeper gave up in the middle of a transaction.
 #[derive(Debug)]

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use stockgate::clock::Now;
 use stockgate::limits::FRAME_ENTRIES_MAX;
+use stockgate::protocol::drift::Content;
+use stockgate::protocol::frame::{
+    Answer, Behind, Frame, Hello, Position as At, Resume, TakenUpTo, pack,
+};
+use stockgate::protocol::uplink::{Heard, Range, Step, Uplink};
 use stockgate::stock::{
     Answer as Told, Changes, Command, Direction, Draft, Seq, Stock, Taken, Transfer, Update,
 };
-use stockgate::sync::drift::Content;
-use stockgate::sync::frame::{
-    Answer, Behind, Frame, Hello, Position as At, Resume, TakenUpTo, pack,
-};
-use stockgate::sync::uplink::{Heard, Range, Step, Uplink};
 
 use super::bug::Bug;
 use super::database::{Database, Position};

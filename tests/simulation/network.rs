@@ -1,6 +1,6 @@
 //! What lies between a gateway and the hub: it loses, doubles, delays, reorders and damages.
 
-use stockgate::sync::frame::Frame;
+use stockgate::protocol::frame::Frame;
 use uuid::Uuid;
 
 use super::hub::Job;

@@ -1,8 +1,8 @@
 //! A world from a seed: gateways, a hub, what lies between them, and chance.
 
 use stockgate::clock::Now;
+use stockgate::protocol::topic::Topic;
 use stockgate::stock::{Command, Sku};
-use stockgate::sync::topic::Topic;
 
 use super::bug::Bug;
 use super::database::Database;

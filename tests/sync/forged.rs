@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use stockgate::protocol::Frame;
+use stockgate::protocol::frame::{Entries, Epoch, Hello};
 use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku, Taken};
-use stockgate::sync::Frame;
-use stockgate::sync::frame::{Entries, Epoch, Hello};
 
 pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     let software = "elsewhere".into();

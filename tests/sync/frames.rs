@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use stockgate::sync::Frame;
-use stockgate::sync::frame::{Epoch, Position, Refused, Resume};
+use stockgate::protocol::Frame;
+use stockgate::protocol::frame::{Epoch, Position, Refused, Resume};
 use uuid::Uuid;
 
 use super::forged::{hello, restocks};

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stockgate::protocol::Frame;
+use stockgate::protocol::drift::Part;
+use stockgate::protocol::frame::{Catalogue, Epoch, Position, Probe, Resume, Transfers};
 use stockgate::stock::{Direction, Entry, Kind, Line, Listing, RequestId, Sku, Taken, Transfer};
-use stockgate::sync::Frame;
-use stockgate::sync::drift::Part;
-use stockgate::sync::frame::{Catalogue, Epoch, Position, Probe, Resume, Transfers};
 use uuid::Uuid;
 
 use super::pair::{DOWN, UP, until_reason};

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::report::{Check, Report};
 use crate::cli::GatewayArguments;
 use crate::config::{GatewayConfig, MqttConfig};
-use crate::sync::mqtt::{Broker, Event};
+use crate::net::mqtt::{Broker, Event};
 
 /// The time for each of them.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::hub::core::judge::Cursor;
+use crate::protocol::topic::Topic;
+use crate::stock::Listing;
 use crate::stock::{Entry, Line, RequestId, Seq, Sku, Taken, Transfer};
-use crate::sync::catalogue::Listing;
-use crate::sync::receiver::Cursor;
-use crate::sync::topic::Topic;
 
 /// The books of one database of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]

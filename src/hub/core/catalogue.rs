@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::books::Books;
+use crate::stock::Listing;
 use crate::stock::Sku;
-use crate::sync::catalogue::Listing;
 
 /// Puts a whole catalogue in the place of the one before; returns how many listings changed.
 ///

@@ -10,8 +10,8 @@ use super::books::{Book, Books, Pool, Remembered};
 use super::policy;
 use super::transfer::issue;
 use crate::limits::STOCK_MAX;
+use crate::protocol::topic::Topic;
 use crate::stock::{Direction, Line, OrderId, Refusal, RequestId, Sku};
-use crate::sync::topic::Topic;
 
 /// What is asked. The variants' order is part of stored fingerprints: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

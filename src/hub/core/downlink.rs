@@ -11,11 +11,11 @@ use super::drift;
 use crate::limits::{
     CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX, FRAME_TRANSFERS_MAX,
 };
+use crate::protocol::drift::{Content, Search};
+use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
+use crate::protocol::topic::Topic;
+use crate::stock::Listing;
 use crate::stock::Transfer;
-use crate::sync::catalogue::Listing;
-use crate::sync::drift::{Content, Search};
-use crate::sync::frame::{Catalogue, Frame, Probe, Transfers};
-use crate::sync::topic::Topic;
 
 /// The downward side of every conversation.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 //! A stock that is not what its ledger says: noted, narrowed down, repaired.
 
 use super::books::{Book, Books, Held};
+use crate::protocol::drift::{Content, Search};
+use crate::protocol::frame::Hello;
+use crate::protocol::topic::Topic;
 use crate::stock::{Digest, Seq, Sku};
-use crate::sync::drift::{Content, Search};
-use crate::sync::frame::Hello;
-use crate::sync::topic::Topic;
 
 /// Notes that the digests differ at a position, though the ledgers are the same.
 pub(super) fn note(book: &mut Book, seq: Seq) {

@@ -10,11 +10,11 @@ use super::account::Booking;
 use super::books::{Book, Books};
 use super::transfer::{Landing, count_taken};
 use super::{policy, retire};
+use crate::hub::core::judge::{Verdict, diverged, judge};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
+use crate::protocol::frame::{Entries, Frame, Position, Refused, Resume};
+use crate::protocol::topic::Topic;
 use crate::stock::{Entry, Kind, Seq, Taken};
-use crate::sync::frame::{Entries, Frame, Position, Refused, Resume};
-use crate::sync::receiver::{Verdict, diverged, judge};
-use crate::sync::topic::Topic;
 
 /// What to say to a gateway once the transaction is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod central;
 mod downlink;
 mod drift;
 mod frames;
+pub mod judge;
 mod policy;
 mod retire;
 mod transfer;

@@ -7,8 +7,8 @@
 use super::account::Booking;
 use super::books::{Book, Books, Held, Policy};
 use super::transfer::issue;
+use crate::protocol::topic::Topic;
 use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
-use crate::sync::topic::Topic;
 
 /// Sets a SKU's policy, and follows it at once; returns the gateways that were granted something.
 ///

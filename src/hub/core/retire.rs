@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::books::{Book, Books, Held};
 use super::policy::own_request;
 use super::transfer::issue;
+use crate::protocol::topic::Topic;
 use crate::stock::{Direction, Line, Quantity};
-use crate::sync::topic::Topic;
 
 /// What retiring a database did.
 #[derive(Clone, Debug, PartialEq, Eq)]

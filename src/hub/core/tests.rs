@@ -5,13 +5,13 @@ use crate::config::BookStore;
 use crate::hub::keeper::db::Value;
 use crate::hub::keeper::{Keeper, Table};
 use crate::hub::reader;
+use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::topic::Topic;
+use crate::stock::Listing;
 use crate::stock::{
     Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
 };
 use crate::store::StoreError;
-use crate::sync::catalogue::Listing;
-use crate::sync::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
-use crate::sync::topic::Topic;
 use uuid::Uuid;
 
 #[test]

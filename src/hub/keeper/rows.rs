@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::db::{Columns, Row, Value, packed};
+use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, Issued};
+use crate::protocol::topic::Topic;
 use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
 use crate::store::StoreError;
-use crate::sync::receiver::Cursor;
-use crate::sync::topic::Topic;
 
 /// The columns that [`read_entry`] reads.
 pub(in crate::hub) const ENTRY_COLUMNS: &str =

@@ -7,10 +7,10 @@ use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
 };
 use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
+use crate::protocol::topic::Topic;
+use crate::stock::Listing;
 use crate::stock::{Entry, RequestId, Sku};
 use crate::store::StoreError;
-use crate::sync::catalogue::Listing;
-use crate::sync::topic::Topic;
 
 /// Rows that one statement reads or writes, when there are many: each is a way to the database
 /// and back.

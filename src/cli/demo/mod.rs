@@ -24,7 +24,7 @@ use crate::config::{BookStore, BrokerUrl, GatewayConfig, HubConfig, MqttConfig};
 use crate::gateway::{self, Gateway};
 use crate::hub::Hub;
 use crate::limits::PAGE_MAX;
-use crate::stop::{self, Stop};
+use crate::process::stop::{self, Stop};
 
 /// Terminals in the shop.
 const TERMINALS: u64 = 4;

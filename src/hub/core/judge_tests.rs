@@ -1,6 +1,6 @@
 use super::*;
+use crate::protocol::frame::Position;
 use crate::stock::{Chain, Digest, Entry, Kind, RequestId, Sku, Taken};
-use crate::sync::frame::Position;
 
 const OURS: Uuid = Uuid::from_u128(1);
 const OLD: Uuid = Uuid::from_u128(2);

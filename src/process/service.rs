@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::limits::{SERVICE_MANAGER_WAIT, SERVICE_STATUS_EVERY};
-use crate::stop::Stop;
+use crate::process::stop::Stop;
 
 /// The way to the service manager.
 #[derive(Debug)]

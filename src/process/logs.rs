@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 /// Logs what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
-/// `info,stockgate::sync=debug`.
+/// `info,stockgate::protocol=debug`.
 pub fn start(level: &str) {
     let asked = asked();
     let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error: ParseError| {
@@ -144,7 +144,7 @@ mod tests {
     fn what_the_talkative_say_on_finer_levels_is_never_logged() {
         let filter = |list: &str| capped(list.parse().unwrap());
         let all = filter("trace,tungstenite::protocol=trace,tung=trace,rumqttc=debug");
-        assert!(all.would_enable("stockgate::sync", &Level::TRACE));
+        assert!(all.would_enable("stockgate::protocol", &Level::TRACE));
         assert!(all.would_enable("tungstenite::protocol", &Level::INFO));
         for target in ["tungstenite", "tungstenite::protocol", "rumqttc::state", "hyper::proto"] {
             assert!(!all.would_enable(target, &Level::DEBUG), "{target}");

@@ -13,8 +13,8 @@ use flate2::read::DeflateDecoder;
 
 use super::tests::{checks, entry, epoch, samples, taken, transfer};
 use super::*;
+use crate::protocol::envelope::part;
 use crate::stock::{Direction, Kind, OrderId, Origin, RequestId, Sku};
-use crate::sync::envelope::part;
 
 const NAMES: [&str; 12] = [
     "hello",

@@ -12,21 +12,21 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::drift::{Content, Part};
-use super::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
-use super::mqtt::{Backoff, Broker, Connection, Event, Will};
-use super::topic::{Channel, Topic};
-use super::uplink::{Heard, Range, Step, Uplink};
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
-use crate::json::json;
+use crate::engine::state::{Link, View};
+use crate::engine::writer::Intake;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
-use crate::repeat::Repeat;
+use crate::net::json::json;
+use crate::net::mqtt::{Backoff, Broker, Connection, Event, Will};
+use crate::process::repeat::Repeat;
+use crate::process::stop::Stop;
+use crate::protocol::drift::{Content, Part};
+use crate::protocol::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::topic::{Channel, Topic};
+use crate::protocol::uplink::{Heard, Range, Step, Uplink};
 use crate::stock::{Origin, Seq, Taken};
-use crate::stop::Stop;
 use crate::store::LedgerReader;
-use crate::view::{Link, View};
-use crate::writer::Intake;
 
 /// The time for a farewell to the broker.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use crate::sync::frame::FrameError;
+use crate::protocol::frame::FrameError;
 
 const CUT: FrameError = FrameError::Body("the columns are cut");
 

@@ -1,10 +1,10 @@
 use super::*;
+use crate::hub::core::judge::{Cursor, Verdict, judge};
+use crate::protocol::drift::Figures;
+use crate::protocol::frame::{Entries, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{
     Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
 };
-use crate::sync::drift::Figures;
-use crate::sync::frame::{Entries, Hello, Position, Probe, TakenUpTo};
-use crate::sync::receiver::{Cursor, Verdict, judge};
 
 #[test]
 fn nothing_is_sent_before_the_hub_has_said_where_it_stands() {

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_TOLD_MAX, FILES_RESERVED};
-use crate::repeat::Repeat;
+use crate::process::repeat::Repeat;
 
 /// A connection's place among those that are allowed. Every request carries it; whoever takes
 /// the connection over, for a WebSocket session, keeps it as long as the session lasts.

@@ -8,13 +8,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::catalogue::Listing;
 use super::columns;
 use super::drift::{Figures, Part, Sums};
 pub use super::envelope::FrameError;
 use super::envelope::{HEADER_BYTES, body, open, plain, seal};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, TRANSFER_LINES_MAX};
-use crate::stock::{Checks, Entry, Posted, Seq, Taken, Transfer};
+use crate::stock::{Checks, Entry, Listing, Posted, Seq, Taken, Transfer};
 
 const HELLO: u8 = 1;
 const ENTRIES: u8 = 2;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::frame::{Behind, Entries, Frame, Hello};
+use crate::protocol::frame::{Behind, Entries, Frame, Hello};
 use crate::stock::{Checks, Seq};
 
 /// How far the hub has committed the ledger of one database.
@@ -122,5 +122,5 @@ pub fn diverged(seq: Seq) -> String {
 }
 
 #[cfg(test)]
-#[path = "receiver_tests.rs"]
+#[path = "judge_tests.rs"]
 mod tests;

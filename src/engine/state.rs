@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::metrics::Metrics;
-use crate::service::Pulse;
+use crate::process::service::Pulse;
 use crate::stock::{Changes, Origin, Seq, Stock};
 
 /// The gateway's published state.

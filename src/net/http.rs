@@ -21,10 +21,10 @@ use crate::limits::{
     BACKLOG, BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, BODY_TIMEOUT, HEADER_BYTES_MAX,
     HEADER_TIMEOUT, HEADERS_MAX, PAGE_DEFAULT, PAGE_MAX, SEND_BUFFER_BYTES, STOP_GRACE,
 };
+use crate::net::stream::{Certificates, Stream};
 use crate::problem::{Code, Problem};
-use crate::repeat::Repeat;
-use crate::stop::Stop;
-use crate::stream::{Certificates, Stream};
+use crate::process::repeat::Repeat;
+use crate::process::stop::Stop;
 
 mod room;
 

@@ -1,5 +1,6 @@
 //! The gateway, put together: every part, every channel, and the order in which they end.
 
+pub mod link;
 mod reload;
 
 use std::net::SocketAddr;
@@ -14,14 +15,14 @@ use tokio::task::JoinSet;
 
 use crate::clock::{self, Clock};
 use crate::config::GatewayConfig;
+use crate::engine::state::{Link, View};
+use crate::engine::writer::{Intake, Rules, Writer};
+use crate::gateway::link::UpLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
-use crate::service::Manager;
-use crate::stop::{self, Stop, Stopper};
+use crate::process::service::Manager;
+use crate::process::stop::{self, Stop, Stopper};
 use crate::store::{LedgerReader, Opened, Store, StoreError};
-use crate::sync::UpLink;
 use crate::terminal::{self, Access, AccessRules};
-use crate::view::{Link, View};
-use crate::writer::{Intake, Rules, Writer};
 
 pub use self::reload::Reloading;
 
@@ -100,7 +101,7 @@ impl Gateway {
         // The configuration has been checked; this guards against one made in code.
         assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
         let ledger = LedgerReader::open(&config.data_dir)?;
-        let listener = crate::http::listen(config.listen)
+        let listener = crate::net::http::listen(config.listen)
             .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use super::bytes::{Reader, put_signed, put_size};
-use crate::sync::frame::FrameError;
+use crate::protocol::frame::FrameError;
 
 pub(super) const SAME: u8 = 0;
 pub(super) const ORDER: u8 = 1;

@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::clock::{self, Now};
+use crate::engine::state::View;
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
     RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
-use crate::repeat::Repeat;
+use crate::process::repeat::Repeat;
 use crate::stock::{
     Answer, Changes, Command, Draft, Records, Seq, Sku, Taken, Taking, Transfer, Update,
 };
 use crate::store::{Position, Store, StoreError};
-use crate::view::View;
 
 /// The way to the writer.
 #[derive(Clone, Debug)]

@@ -1,0 +1,10 @@
+//! What a long-running process needs around its work: the stop request, the service manager, logs
+//! and a throttle for repeated log lines.
+
+pub mod logs;
+pub mod repeat;
+pub mod service;
+pub mod stop;
+
+/// Version, commit and target, as `--version` prints them.
+pub const VERSION: &str = env!("STOCKGATE_VERSION");
