@@ -196,7 +196,7 @@ pub const RECONNECT_STEADY_MS: u64 = 60_000;
 /// The longest of the first waits where connections are lost again and again before that: on a bad
 /// link each of them carries something.
 pub const RECONNECT_FLAPPING_MS_MAX: u64 = 4_000;
-/// How often the same complaint is logged.
+/// How often a repeated event is logged.
 pub const LOG_REPEAT_MS: u64 = 60_000;
 
 /// Entries that are kept aside of one database.

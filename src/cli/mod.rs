@@ -172,7 +172,7 @@ fn check_config(config: Option<PathBuf>) -> ExitCode {
 
 /// Prints what is wrong with how the program was called.
 pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
-    complain(error);
+    report(error);
     ExitCode::from(EXIT_USAGE)
 }
 
@@ -203,7 +203,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            report(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -236,6 +236,6 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     }
 }
 
-fn complain(error: &dyn std::fmt::Display) {
-    logs::complain("stockgate", error);
+fn report(error: &dyn std::fmt::Display) {
+    logs::report("stockgate", error);
 }

@@ -21,7 +21,7 @@ use crate::limits::{
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
     RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::stock::{
     Answer, Changes, Command, Draft, Records, Seq, Sku, Taken, Taking, Transfer, Update,
 };
@@ -186,10 +186,10 @@ pub struct Writer {
     housekept_ms: u64,
     /// As it was at the last housekeeping.
     clock_is_unset: bool,
-    complaint: Repeat,
-    unforgotten: Repeat,
+    failures: LogThrottle,
+    unforgotten: LogThrottle,
     tidy_until: Option<Instant>,
-    no_room: Repeat,
+    no_room: LogThrottle,
     /// The last batch, for its memory.
     spare: Changes,
     batch: Batch,
@@ -284,10 +284,10 @@ impl Writer {
             saved,
             housekept_ms: 0,
             clock_is_unset: clock::is_unset(),
-            complaint: Repeat::default(),
-            unforgotten: Repeat::default(),
+            failures: LogThrottle::default(),
+            unforgotten: LogThrottle::default(),
             tidy_until: None,
-            no_room: Repeat::default(),
+            no_room: LogThrottle::default(),
             spare: Changes::default(),
             batch: Batch::default(),
             reply_to: Vec::new(),
@@ -442,7 +442,7 @@ impl Writer {
     }
 
     fn note_no_room(&mut self, sku: &Sku, now: Now) {
-        if self.no_room.due(now.running_ms) {
+        if self.no_room.is_due(now.running_ms) {
             tracing::warn!(%sku, "a grant waits: with it there would be more than can be counted");
         }
     }
@@ -543,7 +543,7 @@ impl Writer {
     }
 
     fn note_unforgotten(&mut self, error: StoreError, now: Now) {
-        if self.unforgotten.due(now.running_ms) {
+        if self.unforgotten.is_due(now.running_ms) {
             let error = self.store.explain(error);
             tracing::error!(%error, "what is old cannot be forgotten; requests are decided as before, the database grows: run `stockgate doctor`");
         }
@@ -551,7 +551,7 @@ impl Writer {
 
     fn fail(&mut self, error: StoreError) -> Unavailable {
         let error = self.store.explain(error);
-        if self.complaint.due(self.view.clock.now().running_ms) {
+        if self.failures.is_due(self.view.clock.now().running_ms) {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
         self.view.set_storage_problem(Some(error.to_string()));
@@ -563,8 +563,8 @@ impl Writer {
         if self.view.storage_problem().is_some() && self.check_room().is_ok() {
             self.view.set_storage_problem(None);
             let _ = self.store.set_wait(DATABASE_WAIT);
-            if let Some(complaints) = self.complaint.take() {
-                tracing::info!(complaints, "storage works again");
+            if let Some(failures) = self.failures.end() {
+                tracing::info!(failures, "storage works again");
             }
         }
     }

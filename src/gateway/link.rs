@@ -19,7 +19,7 @@ use crate::engine::writer::Intake;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::net::json::json;
 use crate::net::mqtt::{Backoff, Broker, Connection, Event, Will};
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
 use crate::protocol::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
@@ -42,8 +42,8 @@ pub struct UpLink {
     uplink: Uplink,
     committed: watch::Receiver<Seq>,
     backoff: Backoff,
-    lost: Repeat,
-    unreadable: Repeat,
+    lost: LogThrottle,
+    unreadable: LogThrottle,
 }
 
 /// Why a conversation ended.
@@ -70,8 +70,8 @@ impl UpLink {
             uplink,
             committed,
             backoff: Backoff::default(),
-            lost: Repeat::default(),
-            unreadable: Repeat::default(),
+            lost: LogThrottle::default(),
+            unreadable: LogThrottle::default(),
         }
     }
 
@@ -141,7 +141,7 @@ impl UpLink {
         let state = state_json(&self.view.origin, true);
         client.try_publish(self.topic.of(Channel::State), QoS::AtLeastOnce, true, state)?;
         self.uplink.handle_connected(self.now_ms());
-        if let Some(losses) = self.lost.take() {
+        if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
         }
         Ok(())
@@ -181,7 +181,7 @@ impl UpLink {
 
     fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
         self.view.metrics.frames_bad.inc();
-        if self.unreadable.due(now_ms) {
+        if self.unreadable.is_due(now_ms) {
             tracing::warn!(reason, "a frame from the hub was left aside");
         }
     }
@@ -285,7 +285,7 @@ impl UpLink {
 
     fn note_loss(&mut self, reason: String) {
         self.view.metrics.link_losses.inc();
-        if self.lost.due(self.now_ms()) {
+        if self.lost.is_due(self.now_ms()) {
             tracing::warn!(
                 reason,
                 "the link is down; deductions go on, entries wait in the ledger"

@@ -17,7 +17,7 @@ use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::process::service::Pulse;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
@@ -64,7 +64,7 @@ pub(super) struct Clerk {
     metrics: Arc<HubMetrics>,
     strays: Strays,
     clock: Clock,
-    complaint: Repeat,
+    failures: LogThrottle,
     /// Beats with every batch; a second without work is a batch too.
     pulse: Arc<Pulse>,
     /// Whether other workers get some of the frames.
@@ -97,7 +97,7 @@ impl Clerk {
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
     ) -> Self {
-        let (clock, complaint) = (Clock::starting_at(0), Repeat::default());
+        let (clock, failures) = (Clock::starting_at(0), LogThrottle::default());
         let strays = Strays::new(Arc::clone(&metrics));
         let downlink = Downlink::default();
         let (pulse, shared, early) = (Arc::default(), false, Vec::new());
@@ -109,7 +109,7 @@ impl Clerk {
             metrics,
             strays,
             clock,
-            complaint,
+            failures,
             pulse,
             shared,
             early,
@@ -138,7 +138,7 @@ impl Clerk {
                     self.metrics.commits.observe([began.elapsed()]);
                     self.tell(outcome);
                 }
-                Err(error) => self.complain(&error),
+                Err(error) => self.log_failure(&error),
             }
             self.pulse.beat();
         }
@@ -216,9 +216,9 @@ impl Clerk {
         }
     }
 
-    fn complain(&mut self, error: &StoreError) {
+    fn log_failure(&mut self, error: &StoreError) {
         self.metrics.commits_failed.inc();
-        if self.complaint.due(self.clock.since_start_ms()) {
+        if self.failures.is_due(self.clock.since_start_ms()) {
             tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");
         }
     }

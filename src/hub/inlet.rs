@@ -12,7 +12,7 @@ use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
 use crate::config::MqttConfig;
 use crate::net::mqtt::{Backoff, Broker, Connection, Event};
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, Topic};
@@ -26,7 +26,7 @@ pub(super) struct Inlet {
     outlet: Outlet,
     clock: Clock,
     backoff: Backoff,
-    lost: Repeat,
+    lost: LogThrottle,
     strays: Strays,
     metrics: Arc<HubMetrics>,
 }
@@ -47,7 +47,7 @@ impl Inlet {
             outlet,
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
-            lost: Repeat::default(),
+            lost: LogThrottle::default(),
             strays: Strays::new(Arc::clone(&metrics)),
             metrics,
         }
@@ -65,7 +65,7 @@ impl Inlet {
             drop(connection);
             self.metrics.link_losses.inc();
             let _ = self.jobs.send(Job::Lost).await;
-            if self.lost.due(self.clock.since_start_ms()) {
+            if self.lost.is_due(self.clock.since_start_ms()) {
                 tracing::warn!(
                     reason,
                     "the broker is out of reach; the gateways keep what they have"
@@ -109,7 +109,7 @@ impl Inlet {
         client.try_subscribe(Topic::all(Channel::State), QoS::AtLeastOnce)?;
         self.set_outlet(Some(client.clone()));
         self.backoff.answered(self.clock.since_start_ms());
-        if let Some(losses) = self.lost.take() {
+        if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
         }
         let _ = self.jobs.send(Job::Announce).await;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::HubMetrics;
 use crate::clock::Clock;
 use crate::limits::HUB_GATEWAYS_MAX;
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::protocol::topic::Topic;
 
 #[derive(Debug)]
 pub(super) struct Strays {
     metrics: Arc<HubMetrics>,
     clock: Clock,
-    logged: HashMap<Topic, Repeat>,
+    logged: HashMap<Topic, LogThrottle>,
 }
 
 impl Strays {
@@ -27,7 +27,7 @@ impl Strays {
             self.logged.clear();
         }
         let now_ms = self.clock.since_start_ms();
-        if self.logged.entry(gateway.clone()).or_default().due(now_ms) {
+        if self.logged.entry(gateway.clone()).or_default().is_due(now_ms) {
             tracing::warn!(%gateway, reason, "a frame was left aside, nothing was changed by it");
         }
     }

@@ -23,7 +23,7 @@ use crate::limits::{
 };
 use crate::net::stream::{Certificates, Stream};
 use crate::problem::{Code, Problem};
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 
 mod room;
@@ -61,7 +61,7 @@ pub async fn serve<H, F>(
 {
     let mut room = Room::new();
     let mut connections = JoinSet::new();
-    let (clock, mut complaint) = (Clock::starting_at(0), Repeat::default());
+    let (clock, mut failures) = (Clock::starting_at(0), LogThrottle::default());
     loop {
         let accepted = tokio::select! {
             () = stop.requested() => break,
@@ -86,7 +86,7 @@ pub async fn serve<H, F>(
             }
             // The machine is out of something: let some connections end.
             Err(error) => {
-                if complaint.due(clock.since_start_ms()) {
+                if failures.is_due(clock.since_start_ms()) {
                     tracing::warn!(%error, "a connection could not be accepted");
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -20,7 +20,7 @@ use tracing_subscriber::{Registry, reload};
 pub fn start(level: &str) {
     let asked = asked();
     let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error: ParseError| {
-        complain("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
+        report("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
         Targets::new().with_default(Level::INFO)
     });
     let (filter, handle) = reload::Layer::new(capped(filter));
@@ -73,7 +73,7 @@ fn capped(filter: Targets) -> Targets {
 }
 
 /// Says on stderr why a program cannot go on.
-pub fn complain(program: &str, error: &dyn fmt::Display) {
+pub fn report(program: &str, error: &dyn fmt::Display) {
     use std::io::Write as _;
     let priority = if is_journal() { "<3>" } else { "" };
     for line in error.to_string().lines() {

@@ -1,8 +1,8 @@
 //! What a long-running process needs around its work: the stop request, the service manager, logs
 //! and a throttle for repeated log lines.
 
+pub mod log_throttle;
 pub mod logs;
-pub mod repeat;
 pub mod service;
 pub mod stop;
 

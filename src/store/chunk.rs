@@ -206,7 +206,7 @@ fn is_spelled_as(uuid: &Uuid, text: &str) -> bool {
 }
 
 impl LedgerPart {
-    /// Unpacks a stored chunk; `n` is its row, for the complaint.
+    /// Unpacks a stored chunk; `n` is its row, for the error.
     ///
     /// # Errors
     /// If the bytes are no chunk, or do not end where it does.

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_TOLD_MAX, FILES_RESERVED};
-use crate::process::repeat::Repeat;
+use crate::process::log_throttle::LogThrottle;
 
 /// A connection's place among those that are allowed. Every request carries it; whoever takes
 /// the connection over, for a WebSocket session, keeps it as long as the session lasts.
@@ -21,7 +21,7 @@ pub(super) struct Room {
     told: Arc<Semaphore>,
     size: usize,
     clock: Clock,
-    complaint: Repeat,
+    refusals: LogThrottle,
 }
 
 impl Room {
@@ -34,7 +34,7 @@ impl Room {
             tracing::info!("the limit of open files, {files}, leaves room for {size} connections");
         }
         let [places, told] = [size, CONNECTIONS_TOLD_MAX].map(|n| Arc::new(Semaphore::new(n)));
-        Self { places, told, size, clock: Clock::starting_at(0), complaint: Repeat::default() }
+        Self { places, told, size, clock: Clock::starting_at(0), refusals: LogThrottle::default() }
     }
 
     /// A place, and whether it is one of those that are only told that there is none; `None` if
@@ -47,7 +47,7 @@ impl Room {
         if let Some(place) = place(&self.places) {
             return Some((place, false));
         }
-        if self.complaint.due(self.clock.since_start_ms()) {
+        if self.refusals.is_due(self.clock.since_start_ms()) {
             tracing::warn!(
                 "all {} connections are taken, others are turned away; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}",
                 self.size,
