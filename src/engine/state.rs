@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::metrics::Metrics;
-use crate::process::service::Pulse;
+use crate::process::heartbeat::Heartbeat;
 use crate::stock::{Changes, Origin, Seq, Stock};
 
 /// The gateway's published state.
@@ -25,7 +25,7 @@ pub struct View {
     /// What is counted for the people who watch the gateway.
     pub metrics: Metrics,
     /// Beats as long as the writer does.
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     stock: RwLock<Stock>,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
@@ -82,7 +82,7 @@ impl View {
             origin,
             clock,
             metrics: Metrics::default(),
-            pulse: Pulse::default(),
+            heartbeat: Heartbeat::default(),
             committed: watch::Sender::new(stock.seq()),
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
@@ -210,7 +210,7 @@ impl View {
     /// That the writer does not go on, if it does not.
     fn hang(&self) -> Option<String> {
         // Without the seconds: it is told anew where it changes.
-        (self.pulse.silence() > WRITER_SILENT_MAX).then(|| {
+        (self.heartbeat.silence() > WRITER_SILENT_MAX).then(|| {
             let limit_s = WRITER_SILENT_MAX.as_secs();
             format!("the disk has not answered for more than {limit_s} s, mutations wait for it; the kernel's log (`dmesg`) may say why")
         })

@@ -309,7 +309,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => false,
             };
             self.keep_house();
-            self.view.pulse.beat();
+            self.view.heartbeat.beat();
         }
         if let Err(error) = self.tidy_up() {
             tracing::warn!(%error, "the last notes could not be saved; the next start takes longer for it");

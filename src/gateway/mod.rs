@@ -73,7 +73,7 @@ pub async fn run(
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.iter().cloned().chain([view.sentence()]).collect::<Vec<_>>().join(" ")
     };
-    let mut told = pin!(manager.keep_told(&view.pulse, sentence, &mut stop));
+    let mut told = pin!(manager.keep_told(&view.heartbeat, sentence, &mut stop));
     loop {
         tokio::select! {
             () = &mut told => break,

@@ -17,8 +17,8 @@ use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
+use crate::process::heartbeat::Heartbeat;
 use crate::process::log_throttle::LogThrottle;
-use crate::process::service::Pulse;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
 use crate::protocol::topic::{Channel, Topic};
@@ -66,7 +66,7 @@ pub(super) struct Clerk {
     clock: Clock,
     failures: LogThrottle,
     /// Beats with every batch; a second without work is a batch too.
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     /// Whether other workers get some of the frames.
     shared: bool,
     /// Frames before which others are missing that another worker may be about to take.
@@ -100,7 +100,7 @@ impl Clerk {
         let (clock, failures) = (Clock::starting_at(0), LogThrottle::default());
         let strays = Strays::new(Arc::clone(&metrics));
         let downlink = Downlink::default();
-        let (pulse, shared, early) = (Arc::default(), false, Vec::new());
+        let (heartbeat, shared, early) = (Arc::default(), false, Vec::new());
         Self {
             keeper,
             jobs,
@@ -110,7 +110,7 @@ impl Clerk {
             strays,
             clock,
             failures,
-            pulse,
+            heartbeat,
             shared,
             early,
         }
@@ -122,8 +122,8 @@ impl Clerk {
     }
 
     /// Shows by this that it goes on.
-    pub(super) fn beating(self, pulse: Arc<Pulse>) -> Self {
-        Self { pulse, ..self }
+    pub(super) fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
+        Self { heartbeat, ..self }
     }
 
     /// Works until nobody can hand it anything any more.
@@ -140,7 +140,7 @@ impl Clerk {
                 }
                 Err(error) => self.log_failure(&error),
             }
-            self.pulse.beat();
+            self.heartbeat.beat();
         }
     }
 

@@ -35,7 +35,8 @@ pub use self::reader::Reader;
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
 use crate::metrics::{Counter, Histogram};
-use crate::process::service::{Manager, Pulse};
+use crate::process::heartbeat::Heartbeat;
+use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 use crate::store::StoreError;
 
@@ -71,7 +72,7 @@ pub struct Hub {
     /// Reads its books.
     pub reader: Reader,
     /// Beats as long as the clerk does.
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     outlet: Outlet,
     stopper: Stopper,
     tasks: JoinSet<()>,
@@ -87,7 +88,7 @@ pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
     tokio::spawn(outlive_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
-    manager.keep_told(&hub.pulse, || hub.sentence(), &mut stop).await;
+    manager.keep_told(&hub.heartbeat, || hub.sentence(), &mut stop).await;
     hub.stop().await;
     Ok(())
 }
@@ -122,9 +123,9 @@ impl Hub {
         let metrics = Arc::new(HubMetrics::default());
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
-        let pulse = Arc::<Pulse>::default();
+        let heartbeat = Arc::<Heartbeat>::default();
         let clerk = Clerk::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
-        let clerk = clerk.sharing(config.shared).beating(Arc::clone(&pulse));
+        let clerk = clerk.sharing(config.shared).beating(Arc::clone(&heartbeat));
         let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
 
         let (stopper, stop) = stop::channel();
@@ -142,7 +143,7 @@ impl Hub {
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }
         tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, pulse, outlet, stopper, tasks, clerk })
+        Ok(Self { address, reader, heartbeat, outlet, stopper, tasks, clerk })
     }
 
     /// How things stand, in a sentence.

@@ -1,6 +1,7 @@
 //! What a long-running process needs around its work: the stop request, the service manager, logs
 //! and a throttle for repeated log lines.
 
+pub mod heartbeat;
 pub mod log_throttle;
 pub mod logs;
 pub mod service;

@@ -8,12 +8,11 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use super::heartbeat::Heartbeat;
+use super::stop::Stop;
 use crate::limits::{SERVICE_MANAGER_WAIT, SERVICE_STATUS_EVERY};
-use crate::process::stop::Stop;
 
 /// The way to the service manager.
 #[derive(Debug)]
@@ -50,8 +49,13 @@ impl Manager {
     /// stand, until a stop is requested.
     ///
     /// This is a task of the event loop, so its own turn shows that the loop goes round; of the
-    /// thread that writes, its pulse does.
-    pub async fn keep_told(&self, pulse: &Pulse, sentence: impl Fn() -> String, stop: &mut Stop) {
+    /// thread that writes, its heartbeat does.
+    pub async fn keep_told(
+        &self,
+        heartbeat: &Heartbeat,
+        sentence: impl Fn() -> String,
+        stop: &mut Stop,
+    ) {
         self.tell("READY=1");
         if self.socket.is_none() {
             return stop.requested().await;
@@ -62,15 +66,15 @@ impl Manager {
         let mut told = String::new();
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.report(pulse, sentence(), &mut told),
+                _ = ticks.tick() => self.report(heartbeat, sentence(), &mut told),
                 () = stop.requested() => break,
             }
         }
         self.tell("STOPPING=1\nSTATUS=Stopping: what was taken is decided and answered first.");
     }
 
-    fn report(&self, pulse: &Pulse, sentence: String, told: &mut String) {
-        if self.watchdog.is_some_and(|interval| pulse.vouches(interval)) {
+    fn report(&self, heartbeat: &Heartbeat, sentence: String, told: &mut String) {
+        if self.watchdog.is_some_and(|interval| heartbeat.is_alive(interval)) {
             self.tell("WATCHDOG=1");
         }
         if *told != sentence {
@@ -98,56 +102,11 @@ fn watchdog(usec: Option<OsString>, pid: Option<OsString>) -> Option<Duration> {
     (is_ours && usec > 0).then(|| Duration::from_micros(usec))
 }
 
-/// When a thread last went round its loop.
-#[derive(Debug)]
-pub struct Pulse {
-    clock: Clock,
-    beat_ms: AtomicU64,
-}
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self { clock: Clock::starting_at(0), beat_ms: AtomicU64::new(0) }
-    }
-}
-
-impl Pulse {
-    /// The thread has done what there was to do.
-    pub fn beat(&self) {
-        self.beat_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
-    }
-
-    /// How long ago that was.
-    pub fn silence(&self) -> Duration {
-        let beat_ms = self.beat_ms.load(Ordering::Relaxed);
-        Duration::from_millis(self.clock.since_start_ms().saturating_sub(beat_ms))
-    }
-
-    /// Whether the watchdog may be fed.
-    fn vouches(&self, interval: Duration) -> bool {
-        may_feed(self.clock.since_start_ms(), self.beat_ms.load(Ordering::Relaxed), interval)
-    }
-}
-
-/// Whether a watchdog with this interval may be fed now: not for a thread that has done nothing
-/// for a whole interval, however lively the others are.
-fn may_feed(now_ms: u64, beat_ms: u64, interval: Duration) -> bool {
-    Duration::from_millis(now_ms.saturating_sub(beat_ms)) <= interval
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(20);
-
-    #[test]
-    fn the_watchdog_is_fed_as_long_as_the_last_round_is_not_an_interval_ago() {
-        let fed = [(0, 0), (20_000, 0), (20_001, 0), (90_000, 89_000), (110_000, 89_000)]
-            .map(|(now_ms, beat_ms)| may_feed(now_ms, beat_ms, INTERVAL));
-        assert_eq!(fed, [true, true, false, true, false]);
-        assert!(may_feed(5, 9, INTERVAL), "a beat between two looks at the clock");
-    }
 
     #[test]
     fn the_interval_is_taken_only_from_variables_that_are_meant_for_this_process() {
