@@ -18,7 +18,7 @@ use crate::protocol::Frame;
 use crate::protocol::columns as columns_of_entries;
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Catalogue;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::parse_topic;
 use crate::stock::{Action, Chain, Sku};
 use crate::terminal::Fields;
 use crate::terminal::message::{Mutation, id_of};
@@ -204,9 +204,9 @@ pub fn orders(bytes: &[u8]) {
 /// A topic.
 pub fn topic(bytes: &[u8]) {
     if let Ok(text) = str::from_utf8(bytes)
-        && let Some((topic, channel)) = Topic::parse(text)
+        && let Some((gateway, channel)) = parse_topic(text)
     {
-        assert_eq!(topic.of(channel), text);
+        assert_eq!(gateway.topic(channel), text);
     }
 }
 

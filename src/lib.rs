@@ -1,42 +1,43 @@
 //! Stockgate: the edge stock gateway.
 //!
-//! A gateway keeps the stock of one warehouse on the spot. It decides every deduction with all
-//! links down, writes it to a ledger before it answers, shows it to the terminals, and brings
-//! the ledger to the central hub whenever there is a way.
+//! A gateway keeps the stock of one warehouse on site. It decides every deduction with all links
+//! down, writes it to a ledger before it answers, shows it to the terminals, and sends the ledger
+//! to the central hub whenever there is a connection.
 //!
-//! # A request's way
+//! # The path of a request
 //!
-//! 1. [`http`] accepts the connection; [`terminal`] reads a request, over HTTP or WebSocket, into
-//!    a [`stock::Command`]. What is malformed ends here.
-//! 2. [`writer::Intake`] takes it, or says that it is full.
-//! 3. [`writer::Writer`], the only thread that writes, takes all that waits, has it decided on a
-//!    [`stock::Draft`] and puts the draft's changes on disk through [`store`], in one transaction.
-//! 4. Only then [`view::View`] publishes the new stock, the answers go out, and a bell rings.
+//! 1. [`net::http`] accepts the connection. [`terminal`] reads a request, over HTTP or WebSocket,
+//!    into a [`stock::Command`]. Malformed requests end here.
+//! 2. [`engine::writer::Intake`] queues the command, or answers that the queue is full.
+//! 3. [`engine::writer::Writer`], the only thread that writes, decides all queued commands on a
+//!    [`stock::Draft`] and commits the draft's changes through [`store`] in one transaction.
+//! 4. Only then [`engine::state`] publishes the new stock, the answers are sent, and the terminals
+//!    and the hub link are woken.
 //!
-//! # An entry's way to the hub
+//! # The path of a ledger entry to the hub
 //!
-//! 1. The bell wakes the link in [`sync`]. [`sync::uplink`] says what to send: the ledger behind
-//!    the position that the hub has named. There is no other queue.
-//! 2. [`sync::frame`] packs entries into a frame, which travels over MQTT.
-//! 3. The hub judges it ([`sync::receiver`]), brings it into its books together with its
-//!    position, in one transaction, and acknowledges.
-//! 4. The acknowledgement moves the gateway's confirmed position; what lies before it may be
-//!    forgotten when it is old enough.
+//! 1. The commit wakes [`gateway::link`]. [`protocol::uplink`] decides what to send: the ledger
+//!    after the position that the hub has named. There is no other queue.
+//! 2. [`protocol::frame`] encodes entries into a frame, which travels over MQTT.
+//! 3. The hub judges the frame (`hub::core::judge`), books its entries together with the new
+//!    position in one transaction, and acknowledges.
+//! 4. The acknowledgement moves the gateway's confirmed position. Entries before it may be pruned
+//!    once they are old enough.
 //!
-//! # A transfer's way from the hub
+//! # The path of a transfer from the hub
 //!
-//! 1. [`sync::uplink`] hands on what a hub sends that knows this database; [`writer::Intake`]
-//!    takes it, or drops it: the hub sends again what it does not hear to be taken.
-//! 2. The writer takes it on the same draft as the commands that wait, so its entries, and the
-//!    number up to which transfers are taken, are on disk together or not at all.
-//! 3. The bell wakes the link, and the frame with those entries says that it is taken.
+//! 1. [`protocol::uplink`] accepts a transfer only from a hub that knows this database.
+//!    [`engine::writer::Intake`] queues it or drops it: the hub repeats what is not confirmed.
+//! 2. The writer applies it on the same draft as the waiting commands, so its entries and the
+//!    number of the last transfer are committed together or not at all.
+//! 3. The commit wakes the link, and the frame with those entries confirms the transfer.
 //!
-//! # The parts
+//! # The modules
 //!
-//! [`stock`], [`barcode`], [`sync::uplink`] and [`sync::receiver`] are pure: values in, values out, the time
-//! is an argument. Everything else is a shell around them. [`gateway`] puts a gateway together,
-//! `hub` a hub, [`cli`] is the command line, [`config`] reads configuration, [`limits`] holds
-//! every bound, [`clock`] alone reads the clocks.
+//! [`stock`], [`barcode`] and [`protocol`] are pure: values in, values out, the time is an
+//! argument. So are the rules of the hub, `hub::core`. Everything else does IO around them.
+//! [`gateway`] and `hub` each assemble a daemon, [`cli`] is the command line, [`config`] reads
+//! configuration, [`limits`] holds every bound, and only [`clock`] reads the clocks.
 
 pub mod barcode;
 pub mod cli;

@@ -30,7 +30,7 @@ fn log_level(text: &str) -> Result<String, String> {
 /// The name of a site, a gateway or a worker: 1 to 64 of `[A-Za-z0-9._-]`, as MQTT topics and
 /// broker rules need it.
 fn name(text: &str) -> Result<String, String> {
-    if crate::protocol::topic::is_name(text) {
+    if crate::stock::is_name(text) {
         return Ok(text.into());
     }
     Err(format!("must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"))

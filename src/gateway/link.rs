@@ -23,7 +23,7 @@ use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
 use crate::protocol::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
-use crate::protocol::topic::{Channel, Topic};
+use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Heard, Range, Step, Uplink};
 use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
@@ -33,9 +33,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The link of one gateway.
 #[derive(Debug)]
-pub struct UpLink {
+pub struct HubLink {
     broker: Broker,
-    topic: Topic,
+    topic: GatewayId,
     view: Arc<View>,
     intake: Intake,
     ledger: LedgerReader,
@@ -52,12 +52,12 @@ enum End {
     Stop,
 }
 
-impl UpLink {
+impl HubLink {
     /// Prepares the link.
     pub fn new(config: &MqttConfig, view: Arc<View>, intake: Intake, ledger: LedgerReader) -> Self {
         let origin = &view.origin;
-        let topic = Topic { site: origin.site.clone(), gateway: origin.gateway.clone() };
-        let will = Will { topic: topic.of(Channel::State), payload: state_json(origin, false) };
+        let topic = GatewayId { site: origin.site.clone(), gateway: origin.gateway.clone() };
+        let will = Will { topic: topic.topic(Channel::State), payload: state_json(origin, false) };
         let broker = Broker::new(config, &client_id(&topic), Some(will));
         let committed = view.committed();
         let uplink = Uplink::new(origin.epoch, *committed.borrow());
@@ -137,9 +137,9 @@ impl UpLink {
     }
 
     fn greet_broker(&mut self, client: &AsyncClient) -> Result<(), rumqttc::ClientError> {
-        client.try_subscribe(self.topic.of(Channel::Down), QoS::AtLeastOnce)?;
+        client.try_subscribe(self.topic.topic(Channel::Down), QoS::AtLeastOnce)?;
         let state = state_json(&self.view.origin, true);
-        client.try_publish(self.topic.of(Channel::State), QoS::AtLeastOnce, true, state)?;
+        client.try_publish(self.topic.topic(Channel::State), QoS::AtLeastOnce, true, state)?;
         self.uplink.handle_connected(self.now_ms());
         if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
@@ -191,8 +191,10 @@ impl UpLink {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
                 Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
-                Step::ReportBehind { hub_seq } => self.send(client, self.behind(hub_seq).encode()),
-                Step::SendBehind(range) => self.send_entries(client, range).await?,
+                Step::ReportShorterLedger { hub_seq } => {
+                    self.send(client, self.behind(hub_seq).encode())
+                }
+                Step::SendEntries(range) => self.send_entries(client, range).await?,
                 Step::Tell(taken) => self.send(client, self.taken(taken).encode()),
                 Step::Answer(seq, content) => self.send(client, self.answer(seq, content).encode()),
             };
@@ -231,7 +233,7 @@ impl UpLink {
 
     fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), rumqttc::ClientError> {
         self.view.metrics.frames_sent.inc();
-        client.try_publish(self.topic.of(Channel::Up), QoS::AtLeastOnce, false, bytes)
+        client.try_publish(self.topic.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
     fn hello(&self, nonce: u64) -> Frame {
@@ -297,7 +299,7 @@ impl UpLink {
     /// Says that the gateway is going, so that nobody has to wait for the last will.
     async fn farewell(&self, mut connection: Connection) {
         let state = state_json(&self.view.origin, false);
-        let topic = self.topic.of(Channel::State);
+        let topic = self.topic.topic(Channel::State);
         let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
         let _ = connection.client.try_disconnect();
         let ended = async { while connection.events.recv().await.is_some() {} };
@@ -327,7 +329,7 @@ fn state_json(origin: &Origin, online: bool) -> String {
 }
 
 /// Unique for the gateway, readable in the broker's log, and of a length brokers take.
-fn client_id(topic: &Topic) -> String {
+fn client_id(topic: &GatewayId) -> String {
     let hash = xxh3_64(topic.to_string().as_bytes());
     let suffix = format!("-{:08x}", hash & 0xffff_ffff);
     let mut id = format!("{}.{}", topic.site, topic.gateway);

@@ -17,7 +17,7 @@ use crate::clock::{self, Clock};
 use crate::config::GatewayConfig;
 use crate::engine::state::{Link, View};
 use crate::engine::writer::{Intake, Rules, Writer};
-use crate::gateway::link::UpLink;
+use crate::gateway::link::HubLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
@@ -133,7 +133,7 @@ impl Gateway {
             stop.clone(),
         ));
         if let Some(mqtt) = &config.mqtt {
-            let link = UpLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger);
+            let link = HubLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger);
             tasks.spawn(link.run(stop));
         }
         let gateway =

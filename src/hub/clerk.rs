@@ -21,7 +21,7 @@ use crate::process::heartbeat::Heartbeat;
 use crate::process::log_throttle::LogThrottle;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
-use crate::protocol::topic::{Channel, Topic};
+use crate::protocol::topic::{Channel, GatewayId};
 use crate::store::StoreError;
 
 /// How long a frame may wait for those before it.
@@ -29,17 +29,17 @@ const EARLY_MS: u64 = 1_000;
 
 /// Changes the books for somebody; what it returns is run once they are changed.
 pub(super) type Work =
-    Box<dyn FnOnce(&mut Table<'_>, &mut Vec<Topic>) -> Result<Reply, StoreError> + Send>;
+    Box<dyn FnOnce(&mut Table<'_>, &mut Vec<GatewayId>) -> Result<Reply, StoreError> + Send>;
 /// See [`Work`].
 pub(super) type Reply = Box<dyn FnOnce() + Send>;
 
 /// What the clerk is handed.
 pub(super) enum Job {
     /// A frame from a gateway.
-    Frame(Topic, Frame),
+    Frame(GatewayId, Frame),
     /// A gateway's connection to the broker came or went.
     Online {
-        topic: Topic,
+        topic: GatewayId,
         online: bool,
         /// Its database, if it says so.
         epoch: Option<Uuid>,
@@ -75,7 +75,7 @@ pub(super) struct Clerk {
 
 /// A frame that came before its time.
 struct Early {
-    topic: Topic,
+    topic: GatewayId,
     frame: Frame,
     since_ms: u64,
 }
@@ -83,10 +83,10 @@ struct Early {
 /// What a batch leads to, once it is committed.
 #[derive(Default)]
 struct Outcome {
-    answers: BTreeMap<Topic, Answer>,
-    frames: Vec<(Topic, Frame)>,
+    answers: BTreeMap<GatewayId, Answer>,
+    frames: Vec<(GatewayId, Frame)>,
     replies: Vec<Reply>,
-    taken: Vec<(Topic, Taking)>,
+    taken: Vec<(GatewayId, Taking)>,
     early: Vec<Early>,
 }
 
@@ -204,14 +204,14 @@ impl Clerk {
         }
     }
 
-    fn send(&self, frames: impl Iterator<Item = (Topic, Frame)>) {
+    fn send(&self, frames: impl Iterator<Item = (GatewayId, Frame)>) {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(client) = outlet.as_ref() else {
             return;
         };
         for (topic, frame) in frames {
             // Lost or too many: the gateway asks again, or is sent it again.
-            let down = topic.of(Channel::Down);
+            let down = topic.topic(Channel::Down);
             let _ = client.try_publish(down, QoS::AtLeastOnce, false, frame.encode());
         }
     }
@@ -229,7 +229,7 @@ fn handle(
     downlink: &mut Downlink,
     job: Job,
     now_ms: i64,
-    (outcome, touched): (&mut Outcome, &mut BTreeSet<Topic>),
+    (outcome, touched): (&mut Outcome, &mut BTreeSet<GatewayId>),
 ) -> Result<(), StoreError> {
     match job {
         Job::Frame(topic, frame) => {
@@ -273,7 +273,7 @@ fn handle(
 }
 
 /// Whether entries are missing before those of a frame.
-fn is_early(books: &mut Table<'_>, gateway: &Topic, frame: &Frame) -> Result<bool, StoreError> {
+fn is_early(books: &mut Table<'_>, gateway: &GatewayId, frame: &Frame) -> Result<bool, StoreError> {
     let Frame::Entries(entries) = frame else {
         return Ok(false);
     };
@@ -287,7 +287,7 @@ fn is_early(books: &mut Table<'_>, gateway: &Topic, frame: &Frame) -> Result<boo
 fn take_answer(
     books: &mut Table<'_>,
     downlink: &mut Downlink,
-    topic: &Topic,
+    topic: &GatewayId,
     frame: Frame,
 ) -> Result<(), StoreError> {
     if let Frame::Sums(answer) = frame {

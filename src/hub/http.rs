@@ -24,7 +24,7 @@ use crate::net::http::{self, Found, Line, Reply, number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Refusal, RequestId, Sku};
 use crate::store::StoreError;
 use crate::terminal::{Central, central_request};
@@ -145,7 +145,7 @@ impl Desk {
     }
 
     async fn epochs(&self, site: &str, gateway: &str) -> Result<String, Problem> {
-        let Topic { site, gateway } = topic(site, gateway)?;
+        let GatewayId { site, gateway } = topic(site, gateway)?;
         let unknown = unknown_gateway(&site, &gateway);
         let read = self.reader.read(move |db| reader::epochs(db, &site, &gateway)).await;
         let items = read.map_err(unreadable)?;
@@ -207,7 +207,7 @@ impl Desk {
     /// Lets the clerk change the books; what it comes to is known when they are changed.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Table<'_>, &mut Vec<Topic>) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&mut Table<'_>, &mut Vec<GatewayId>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         let (sender, done) = oneshot::channel();
         let job = Job::Change(Box::new(move |books, told| {
@@ -289,7 +289,11 @@ impl Desk {
         Ok(json(&serde_json::json!({ "listings": count, "changed": changed.await? })))
     }
 
-    async fn retire(&self, request: Request<Incoming>, gateway: Topic) -> Result<String, Problem> {
+    async fn retire(
+        &self,
+        request: Request<Incoming>,
+        gateway: GatewayId,
+    ) -> Result<String, Problem> {
         let body = http::body(request.into_body()).await?;
         let RetireJson { epoch } =
             if body.is_empty() { RetireJson::default() } else { read_json(&body)? };
@@ -313,7 +317,7 @@ impl Desk {
         })))
     }
 
-    async fn repair(&self, gateway: Topic) -> Result<String, Problem> {
+    async fn repair(&self, gateway: GatewayId) -> Result<String, Problem> {
         let unknown = unknown_gateway(&gateway.site, &gateway.gateway);
         let repaired = self.change(move |books, told| {
             told.push(gateway.clone());
@@ -415,14 +419,14 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::Forbidden, format!("requests from {origin} are not allowed")))
 }
 
-fn topic(site: &str, gateway: &str) -> Result<Topic, Problem> {
-    let name = |field: &str, text: &str| match crate::protocol::topic::is_name(text) {
+fn topic(site: &str, gateway: &str) -> Result<GatewayId, Problem> {
+    let name = |field: &str, text: &str| match crate::stock::is_name(text) {
         true => Ok(text.to_owned()),
         false => Err(Problem::bad_request(format!(
             "{field}: must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"
         ))),
     };
-    Ok(Topic { site: name("site", site)?, gateway: name("gateway", gateway)? })
+    Ok(GatewayId { site: name("site", site)?, gateway: name("gateway", gateway)? })
 }
 
 fn unknown_gateway(site: &str, gateway: &str) -> Problem {
@@ -440,7 +444,7 @@ fn refused(request_id: &RequestId, no: No) -> Problem {
         No::TooLarge(sku) => {
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
         }
-        No::UnknownGateway(Topic { site, gateway }) => unknown_gateway(&site, &gateway),
+        No::UnknownGateway(GatewayId { site, gateway }) => unknown_gateway(&site, &gateway),
         No::Closed(gateway, why) => Problem::new(
             Code::GatewayClosed,
             format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),

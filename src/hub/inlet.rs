@@ -15,7 +15,7 @@ use crate::net::mqtt::{Backoff, Broker, Connection, Event};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
-use crate::protocol::topic::{Channel, Topic};
+use crate::protocol::topic::{Channel, parse_topic, topic_filter};
 
 #[derive(Debug)]
 pub(super) struct Inlet {
@@ -102,11 +102,11 @@ impl Inlet {
 
     async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
         let frames = match self.shared {
-            true => format!("$share/stockgate-hub/{}", Topic::all(Channel::Up)),
-            false => Topic::all(Channel::Up),
+            true => format!("$share/stockgate-hub/{}", topic_filter(Channel::Up)),
+            false => topic_filter(Channel::Up),
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
-        client.try_subscribe(Topic::all(Channel::State), QoS::AtLeastOnce)?;
+        client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
         self.set_outlet(Some(client.clone()));
         self.backoff.answered(self.clock.since_start_ms());
         if let Some(losses) = self.lost.end() {
@@ -117,7 +117,7 @@ impl Inlet {
     }
 
     fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<Job> {
-        let (topic, channel) = Topic::parse(topic)?;
+        let (topic, channel) = parse_topic(topic)?;
         match channel {
             Channel::Up => match Frame::decode(payload) {
                 Ok(frame) => Some(Job::Frame(topic, frame)),

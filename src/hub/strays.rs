@@ -7,13 +7,13 @@ use super::HubMetrics;
 use crate::clock::Clock;
 use crate::limits::HUB_GATEWAYS_MAX;
 use crate::process::log_throttle::LogThrottle;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 
 #[derive(Debug)]
 pub(super) struct Strays {
     metrics: Arc<HubMetrics>,
     clock: Clock,
-    logged: HashMap<Topic, LogThrottle>,
+    logged: HashMap<GatewayId, LogThrottle>,
 }
 
 impl Strays {
@@ -21,7 +21,7 @@ impl Strays {
         Self { metrics, clock: Clock::starting_at(0), logged: HashMap::new() }
     }
 
-    pub(super) fn note(&mut self, gateway: &Topic, reason: &str) {
+    pub(super) fn note(&mut self, gateway: &GatewayId, reason: &str) {
         self.metrics.frames_bad.inc();
         if self.logged.len() >= HUB_GATEWAYS_MAX {
             self.logged.clear();

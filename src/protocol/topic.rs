@@ -1,54 +1,64 @@
-//! The MQTT topics of a gateway. A frame's origin is its topic, never its payload, so that one
-//! line in a broker's rules keeps gateways out of each other's books.
+//! The MQTT topics of a gateway: `stockgate/1/{site}/{gateway}/{channel}`.
+//!
+//! The origin of a frame is its topic, never its payload, so one line in a broker's access rules
+//! keeps each gateway out of the books of the others.
 
 use std::fmt;
 
-/// A gateway, as topics name it.
+use crate::stock::is_name;
+
+const PREFIX: &str = "stockgate/1/";
+
+/// Identifies a gateway across all sites.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct Topic {
+pub struct GatewayId {
     /// The warehouse.
     pub site: String,
-    /// The gateway within it.
+    /// The gateway within the warehouse.
     pub gateway: String,
 }
 
 /// The last level of a gateway's topics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// Gateway to hub.
+    /// Frames from the gateway to the hub.
     Up,
-    /// Hub to gateway.
+    /// Frames from the hub to the gateway.
     Down,
-    /// Retained, for everyone.
+    /// The gateway's retained state, for any subscriber.
     State,
 }
 
-impl Topic {
-    /// A filter for one channel of every gateway.
-    pub fn all(channel: Channel) -> String {
-        format!("stockgate/1/+/+/{channel}")
-    }
-
+impl GatewayId {
     /// The topic of one channel.
-    pub fn of(&self, channel: Channel) -> String {
-        format!("stockgate/1/{}/{}/{channel}", self.site, self.gateway)
-    }
-
-    /// Takes a topic apart; `None` if it is no gateway's.
-    pub fn parse(topic: &str) -> Option<(Self, Channel)> {
-        let mut levels = topic.strip_prefix("stockgate/1/")?.split('/');
-        let (site, gateway) = (name(levels.next()?)?, name(levels.next()?)?);
-        let channel = match levels.next()? {
-            "up" => Channel::Up,
-            "down" => Channel::Down,
-            "state" => Channel::State,
-            _ => return None,
-        };
-        levels.next().is_none().then_some((Self { site, gateway }, channel))
+    pub fn topic(&self, channel: Channel) -> String {
+        format!("{PREFIX}{}/{}/{channel}", self.site, self.gateway)
     }
 }
 
-impl fmt::Display for Topic {
+/// The filter for one channel of every gateway.
+pub fn topic_filter(channel: Channel) -> String {
+    format!("{PREFIX}+/+/{channel}")
+}
+
+/// Reads a topic; `None` if it is not a gateway's.
+pub fn parse_topic(topic: &str) -> Option<(GatewayId, Channel)> {
+    let mut levels = topic.strip_prefix(PREFIX)?.split('/');
+    let (site, gateway) = (name(levels.next()?)?, name(levels.next()?)?);
+    let channel = match levels.next()? {
+        "up" => Channel::Up,
+        "down" => Channel::Down,
+        "state" => Channel::State,
+        _ => return None,
+    };
+    levels.next().is_none().then_some((GatewayId { site, gateway }, channel))
+}
+
+fn name(level: &str) -> Option<String> {
+    is_name(level).then(|| level.to_owned())
+}
+
+impl fmt::Display for GatewayId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.site, self.gateway)
     }
@@ -64,31 +74,20 @@ impl fmt::Display for Channel {
     }
 }
 
-/// Whether a text can name a site, a gateway or a client: it then stands in topics and in a
-/// broker's rules without a meaning of its own.
-pub fn is_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-fn name(level: &str) -> Option<String> {
-    is_name(level).then(|| level.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_topic_names_its_gateway_and_channel() {
-        let topic = Topic { site: "wh-01".into(), gateway: "gw.1".into() };
+        let gateway = GatewayId { site: "wh-01".into(), gateway: "gw.1".into() };
         for channel in [Channel::Up, Channel::Down, Channel::State] {
-            assert_eq!(Topic::parse(&topic.of(channel)), Some((topic.clone(), channel)));
+            assert_eq!(parse_topic(&gateway.topic(channel)), Some((gateway.clone(), channel)));
         }
     }
 
     #[test]
-    fn other_topics_are_nobodys() {
+    fn a_topic_of_any_other_shape_is_refused() {
         let long = format!("stockgate/1/{}/gw/up", "x".repeat(65));
         for other in [
             "stockgate/2/wh/gw/up",
@@ -100,7 +99,7 @@ mod tests {
             "",
             &long,
         ] {
-            assert_eq!(Topic::parse(other), None, "{other}");
+            assert_eq!(parse_topic(other), None, "{other}");
         }
     }
 }

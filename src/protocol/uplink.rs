@@ -67,12 +67,12 @@ pub enum Step {
         nonce: u64,
     },
     /// Tell the hub that its position lies beyond the ledger.
-    ReportBehind {
+    ReportShorterLedger {
         /// The hub's position.
         hub_seq: Seq,
     },
     /// Read the ledger, send what fits one frame, and say so with [`Uplink::sent`].
-    SendBehind(Range),
+    SendEntries(Range),
     /// Tell how far what the hub sent is taken.
     Tell(Taken),
     /// Send the stock of a part at this position, up to which everything is sent.
@@ -262,7 +262,7 @@ impl Uplink {
             return None;
         }
         if let Some(hub_seq) = self.behind.take() {
-            return Some(Step::ReportBehind { hub_seq });
+            return Some(Step::ReportShorterLedger { hub_seq });
         }
         if now_ms >= self.greet_at_ms {
             return Some(self.greet(now_ms));
@@ -284,7 +284,7 @@ impl Uplink {
         let is_worth_it = up_to - self.sent_seq >= FRAME_ENTRIES_MAX as u64;
         let may_send = self.window.is_empty() || is_worth_it && self.window.len() < WINDOW_FRAMES;
         let range = Range { after: self.sent_seq, up_to, taken: self.taken };
-        may_send.then_some(Step::SendBehind(range))
+        may_send.then_some(Step::SendEntries(range))
     }
 
     /// Everything is sent; what was taken since, and made no entry, is still to be told.

@@ -54,7 +54,7 @@ fn what_is_taken_is_told_by_the_frame_that_ends_with_its_entries() {
     let mut uplink = online(0);
     let taken = transfer_taken(1, 10);
     uplink.handle_committed(12, taken);
-    let range = |after| Some(Step::SendBehind(Range { after, up_to: 12, taken }));
+    let range = |after| Some(Step::SendEntries(Range { after, up_to: 12, taken }));
     assert_eq!(uplink.poll(0), range(0));
     uplink.sent(9, 0);
     uplink.handle_frame(ack(9), 0);
@@ -83,7 +83,7 @@ fn entries_that_wait_will_tell_what_is_taken() {
     uplink.handle_committed(6, taken);
     assert_eq!(uplink.poll(0), None);
     uplink.handle_frame(ack(5), 0);
-    assert_eq!(uplink.poll(0), Some(Step::SendBehind(Range { after: 5, up_to: 6, taken })));
+    assert_eq!(uplink.poll(0), Some(Step::SendEntries(Range { after: 5, up_to: 6, taken })));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_greeting_tells_what_is_taken_to_a_hub_that_has_its_entries() {
         uplink.handle_connected(0);
         let nonce = greeted(uplink.poll(0));
         uplink.handle_frame(resume(acked_seq, nonce), 0);
-        let step = step.map(|after| Step::SendBehind(Range { after, up_to: 10, taken }));
+        let step = step.map(|after| Step::SendEntries(Range { after, up_to: 10, taken }));
         assert_eq!(uplink.poll(0), step, "a hub at {acked_seq}");
     }
 }
@@ -294,7 +294,7 @@ fn a_hub_that_knows_more_than_the_database_is_told_to_the_operator() {
     assert_eq!(uplink.handle_frame(resume(11, nonce), 0), Heard::Nothing);
     assert!(!uplink.is_online());
     assert!(uplink.reason().contains("older copy"), "{}", uplink.reason());
-    assert_eq!(uplink.poll(0), Some(Step::ReportBehind { hub_seq: 11 }));
+    assert_eq!(uplink.poll(0), Some(Step::ReportShorterLedger { hub_seq: 11 }));
     assert_eq!(uplink.poll(0), None);
 }
 
@@ -407,10 +407,10 @@ impl World {
         while let Some(step) = self.uplink.poll(self.now_ms) {
             let frame = match step {
                 Step::Greet { nonce } => hello(self.ledger_seq, nonce, self.taken),
-                Step::ReportBehind { hub_seq } => {
+                Step::ReportShorterLedger { hub_seq } => {
                     panic!("the hub is at {hub_seq}, not ahead of us")
                 }
-                Step::SendBehind(Range { after, up_to, taken }) => {
+                Step::SendEntries(Range { after, up_to, taken }) => {
                     let most = if self.random.bool() { 9 } else { FRAME_ENTRIES_MAX as u64 };
                     let last = up_to.min(after + self.random.u64(1..most));
                     self.uplink.sent(last, self.now_ms);
@@ -511,7 +511,7 @@ fn ack(acked_seq: Seq) -> Frame {
 }
 
 fn send(after: Seq, up_to: Seq) -> Step {
-    Step::SendBehind(Range { after, up_to, taken: Taken::default() })
+    Step::SendEntries(Range { after, up_to, taken: Taken::default() })
 }
 
 fn transfer_taken(transfer: u64, at_seq: Seq) -> Taken {

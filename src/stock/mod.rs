@@ -36,7 +36,7 @@ pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, R
 pub use self::take::Taking;
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
-pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku};
+pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku, is_name};
 
 /// The stock of one SKU, in units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -192,6 +192,13 @@ impl Quantity {
     }
 }
 
+/// Whether a text can name a site, a gateway or a client: 1 to 64 of `A-Z a-z 0-9 . _ -`, none of
+/// which has a meaning of its own in an MQTT topic or a broker's access rules.
+pub fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 /// A position in a gateway's ledger; the first entry is 1, and 0 is before it.
 pub type Seq = u64;
 

@@ -8,7 +8,7 @@ use stockgate::hub::core::{
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
-use stockgate::protocol::topic::Topic;
+use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Direction, Listing, RequestId, Sku};
 use uuid::Uuid;
 
@@ -18,12 +18,12 @@ use super::keeper::{Broken, Keeper};
 /// What a worker is handed.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
-    Frame(Topic, Frame),
-    Online(Topic, bool, Uuid),
+    Frame(GatewayId, Frame),
+    Online(GatewayId, bool, Uuid),
     Central(RequestId, Act),
     Policy(Sku, Policy),
     Publish(Vec<Listing>),
-    Retire(Topic, Option<Uuid>),
+    Retire(GatewayId, Option<Uuid>),
     Lost,
     Announce,
     Tick,
@@ -42,16 +42,16 @@ pub(crate) struct Worker {
     downlink: Downlink,
     pub(crate) inbox: VecDeque<Job>,
     /// Committed, and not sent.
-    pub(crate) outbox: VecDeque<(Topic, Frame)>,
+    pub(crate) outbox: VecDeque<(GatewayId, Frame)>,
     started_ms: u64,
     bug: Option<Bug>,
 }
 
 #[derive(Default)]
 struct Outcome {
-    answers: BTreeMap<Topic, Answer>,
-    touched: BTreeSet<Topic>,
-    frames: Vec<(Topic, Frame)>,
+    answers: BTreeMap<GatewayId, Answer>,
+    touched: BTreeSet<GatewayId>,
+    frames: Vec<(GatewayId, Frame)>,
     replies: Vec<Reply>,
 }
 
@@ -150,7 +150,7 @@ impl Worker {
     fn take(
         &mut self,
         books: &mut Keeper,
-        topic: Topic,
+        topic: GatewayId,
         frame: Frame,
         outcome: &mut Outcome,
         now_ms: i64,
@@ -179,7 +179,7 @@ impl Worker {
     fn take_answer(
         &mut self,
         books: &mut Keeper,
-        topic: &Topic,
+        topic: &GatewayId,
         frame: Frame,
     ) -> Result<(), Broken> {
         if let Frame::Sums(answer) = frame {
@@ -192,7 +192,7 @@ impl Worker {
     }
 
     /// For bugs: what the books say is changed before a frame is taken.
-    fn misread(&self, books: &mut Keeper, topic: &Topic, frame: &Frame) {
+    fn misread(&self, books: &mut Keeper, topic: &GatewayId, frame: &Frame) {
         let of = |book: &&mut stockgate::hub::core::Book| {
             book.gateway == *topic && book.cursor.epoch == frame.epoch()
         };

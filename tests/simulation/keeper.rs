@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stockgate::hub::core::{
     Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing,
 };
-use stockgate::protocol::topic::Topic;
+use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
 
 /// The keeper gave up in the middle of a transaction.
@@ -98,7 +98,7 @@ impl Books for Keeper {
         Ok(self.books.len())
     }
 
-    fn books(&mut self, gateway: &Topic) -> Kept<Vec<Book>> {
+    fn books(&mut self, gateway: &GatewayId) -> Kept<Vec<Book>> {
         Ok(self.books.iter().filter(|book| book.gateway == *gateway).cloned().collect())
     }
 

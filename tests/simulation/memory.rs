@@ -219,11 +219,11 @@ impl Memory {
         let epoch = database.epoch.into();
         let frame = match step {
             Step::Greet { nonce } => self.hello(database, nonce),
-            Step::ReportBehind { hub_seq } => Frame::Behind(Behind {
+            Step::ReportShorterLedger { hub_seq } => Frame::Behind(Behind {
                 position: At { epoch, acked_seq: hub_seq },
                 ledger_seq: self.stock.seq(),
             }),
-            Step::SendBehind(range) => return self.entries(database, range, running_ms),
+            Step::SendEntries(range) => return self.entries(database, range, running_ms),
             Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch, taken }),
             Step::Answer(seq, Content::Sums(content)) => {
                 Frame::Sums(Answer { epoch, seq, content })

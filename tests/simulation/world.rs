@@ -1,7 +1,7 @@
 //! A world from a seed: gateways, a hub, what lies between them, and chance.
 
 use stockgate::clock::Now;
-use stockgate::protocol::topic::Topic;
+use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Command, Sku};
 
 use super::bug::Bug;
@@ -33,7 +33,7 @@ pub(crate) struct World {
 /// A place where there is a gateway, whatever becomes of its databases.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    pub(crate) topic: Topic,
+    pub(crate) topic: GatewayId,
     pub(crate) link: Link,
     /// The newest last.
     pub(crate) holders: Vec<Holder>,
@@ -234,7 +234,7 @@ impl World {
 impl Gateway {
     fn new(number: usize, dice: &mut Dice) -> Self {
         Self {
-            topic: Topic { site: "wh".into(), gateway: format!("g{number}") },
+            topic: GatewayId { site: "wh".into(), gateway: format!("g{number}") },
             link: Link::default(),
             holders: vec![Holder::new(Database::new(dice.epoch()))],
             wall_ms: 0,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::hub::core::judge::Cursor;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
 use crate::stock::{Entry, Line, RequestId, Seq, Sku, Taken, Transfer};
 
@@ -14,7 +14,7 @@ pub struct Book {
     /// Higher for newer ones; the highest of a gateway is in force.
     pub id: i64,
     /// Whose.
-    pub gateway: Topic,
+    pub gateway: GatewayId,
     /// How far its ledger is in the books.
     pub cursor: Cursor,
     /// How far its ledger is known to go.
@@ -162,7 +162,7 @@ pub trait Books {
     /// As all that follow: if the keeper fails.
     fn book_count(&mut self) -> Result<usize, Self::Error>;
     /// A gateway's books, the one in force last.
-    fn books(&mut self, gateway: &Topic) -> Result<Vec<Book>, Self::Error>;
+    fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, Self::Error>;
     /// The books of these numbers.
     fn book(&mut self, id: i64) -> Result<Book, Self::Error>;
     /// Keeps a new book, and gives it the next number.
@@ -238,7 +238,7 @@ pub trait Books {
 
 impl Book {
     /// Books for a database that was never heard of.
-    pub fn new(gateway: &Topic, epoch: Uuid, now_ms: i64) -> Self {
+    pub fn new(gateway: &GatewayId, epoch: Uuid, now_ms: i64) -> Self {
         let cursor = Cursor { epoch, acked_seq: 0, checks: Default::default(), fenced: None };
         Self {
             id: 0,

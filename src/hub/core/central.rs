@@ -10,7 +10,7 @@ use super::books::{Book, Books, Pool, Remembered};
 use super::policy;
 use super::transfer::issue;
 use crate::limits::STOCK_MAX;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, OrderId, Refusal, RequestId, Sku};
 
 /// What is asked. The variants' order is part of stored fingerprints: append only.
@@ -33,14 +33,14 @@ pub enum Act {
     /// From the pool to a gateway.
     Grant {
         /// Which.
-        gateway: Topic,
+        gateway: GatewayId,
         /// How much of what.
         lines: Vec<Line>,
     },
     /// Back from a gateway, as far as it gives.
     Recall {
         /// Which.
-        gateway: Topic,
+        gateway: GatewayId,
         /// How much of what.
         lines: Vec<Line>,
     },
@@ -76,13 +76,13 @@ pub enum No {
     /// The stock would no longer be a number that JSON holds exactly.
     TooLarge(Sku),
     /// No such gateway has ever been heard of.
-    UnknownGateway(Topic),
+    UnknownGateway(GatewayId),
     /// Nothing is taken from its database, for this reason.
-    Closed(Topic, String),
+    Closed(GatewayId, String),
 }
 
 /// What came of a request: the outcome, whether it is repeated, and who is to be told.
-pub type Decided = (Result<Done, Refusal>, bool, Vec<Topic>);
+pub type Decided = (Result<Done, Refusal>, bool, Vec<GatewayId>);
 
 /// Decides a request.
 ///
@@ -182,7 +182,7 @@ struct Desk<'a, B: Books> {
     pools: Vec<(Sku, Pool)>,
 }
 
-type Carried = Result<Vec<Topic>, Stop>;
+type Carried = Result<Vec<GatewayId>, Stop>;
 
 impl<B: Books> Desk<'_, B> {
     fn carry_out(&mut self, request_id: &RequestId, act: &Act) -> Result<Carried, B::Error> {
@@ -237,7 +237,7 @@ impl<B: Books> Desk<'_, B> {
     fn grant(
         &mut self,
         request_id: &RequestId,
-        gateway: &Topic,
+        gateway: &GatewayId,
         lines: &[Line],
     ) -> Result<Carried, B::Error> {
         let mut book = match self.open_book(gateway)? {
@@ -254,7 +254,7 @@ impl<B: Books> Desk<'_, B> {
     fn recall(
         &mut self,
         request_id: &RequestId,
-        gateway: &Topic,
+        gateway: &GatewayId,
         lines: &[Line],
     ) -> Result<Carried, B::Error> {
         let mut book = match self.open_book(gateway)? {
@@ -272,7 +272,7 @@ impl<B: Books> Desk<'_, B> {
         Ok(Ok(vec![gateway.clone()]))
     }
 
-    fn open_book(&mut self, gateway: &Topic) -> Result<Result<Book, No>, B::Error> {
+    fn open_book(&mut self, gateway: &GatewayId) -> Result<Result<Book, No>, B::Error> {
         let Some(book) = self.books.books(gateway)?.pop() else {
             return Ok(Err(No::UnknownGateway(gateway.clone())));
         };

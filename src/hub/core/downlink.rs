@@ -13,14 +13,14 @@ use crate::limits::{
 };
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
 use crate::stock::Transfer;
 
 /// The downward side of every conversation.
 #[derive(Debug, Default)]
 pub struct Downlink {
-    talks: BTreeMap<Topic, Talk>,
+    talks: BTreeMap<GatewayId, Talk>,
 }
 
 #[derive(Debug, Default)]
@@ -45,14 +45,14 @@ struct Sent {
 
 impl Downlink {
     /// The gateway has greeted: what was sent before may be lost.
-    pub fn greeted(&mut self, gateway: &Topic) {
+    pub fn greeted(&mut self, gateway: &GatewayId) {
         if let Some(talk) = self.talks.get_mut(gateway) {
             (talk.transfers, talk.catalogue, talk.probed_ms) = Default::default();
         }
     }
 
     /// The gateways to look after though nothing has come from them.
-    pub fn waiting(&self) -> Vec<Topic> {
+    pub fn waiting(&self) -> Vec<GatewayId> {
         self.talks.keys().cloned().collect()
     }
 
@@ -63,7 +63,7 @@ impl Downlink {
     pub fn next<B: Books>(
         &mut self,
         books: &mut B,
-        gateway: &Topic,
+        gateway: &GatewayId,
         now_ms: u64,
     ) -> Result<Vec<Frame>, B::Error> {
         let book = books.books(gateway)?.pop().filter(|book| book.is_open() && book.online);
@@ -89,7 +89,7 @@ impl Downlink {
     pub fn answered<B: Books>(
         &mut self,
         books: &mut B,
-        gateway: &Topic,
+        gateway: &GatewayId,
         seq: u64,
         content: &Content,
     ) -> Result<(), B::Error> {

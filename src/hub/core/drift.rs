@@ -3,7 +3,7 @@
 use super::books::{Book, Books, Held};
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Hello;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Digest, Seq, Sku};
 
 /// Notes that the digests differ at a position, though the ledgers are the same.
@@ -27,7 +27,7 @@ pub(super) fn hear(book: &mut Book, hello: &Hello) {
 /// Compares a gateway's answer with the books, if both are at the same position.
 pub(super) fn compare<B: Books>(
     books: &mut B,
-    gateway: &Topic,
+    gateway: &GatewayId,
     seq: Seq,
     content: &Content,
     search: &mut Search,
@@ -64,7 +64,7 @@ fn report(book: &mut Book, found: &[Sku]) {
 ///
 /// # Errors
 /// If the keeper of the books fails.
-pub fn repair<B: Books>(books: &mut B, gateway: &Topic) -> Result<Option<Vec<Sku>>, B::Error> {
+pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec<Sku>>, B::Error> {
     let Some(mut book) = books.books(gateway)?.pop() else {
         return Ok(None);
     };

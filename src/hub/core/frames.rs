@@ -13,7 +13,7 @@ use super::{policy, retire};
 use crate::hub::core::judge::{Verdict, diverged, judge};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Position, Refused, Resume};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Entry, Kind, Seq, Taken};
 
 /// What to say to a gateway once the transaction is committed.
@@ -66,7 +66,7 @@ pub struct Taking {
     /// The gateway has greeted: it may have missed what it was sent.
     pub greeted: bool,
     /// Other gateways for which there are new transfers.
-    pub granted: Vec<Topic>,
+    pub granted: Vec<GatewayId>,
     /// Whether the frame was of use.
     pub known: bool,
 }
@@ -77,7 +77,7 @@ pub struct Taking {
 /// If the keeper of the books fails.
 pub fn take<B: Books>(
     books: &mut B,
-    gateway: &Topic,
+    gateway: &GatewayId,
     frame: &Frame,
     now_ms: i64,
 ) -> Result<Taking, B::Error> {
@@ -189,7 +189,7 @@ fn go_back(book: &mut Book, taken: Taken) {
 /// If the keeper of the books fails.
 pub fn note_online<B: Books>(
     books: &mut B,
-    gateway: &Topic,
+    gateway: &GatewayId,
     online: bool,
     seen: bool,
     now_ms: i64,
@@ -228,7 +228,7 @@ fn fence<B: Books>(
 /// Starts books for a database; a gateway that had another one is reported as replaced.
 fn open_book<B: Books>(
     books: &mut B,
-    gateway: &Topic,
+    gateway: &GatewayId,
     replaced: Option<&Book>,
     (epoch, nonce): (Uuid, u64),
     now_ms: i64,

@@ -7,7 +7,7 @@
 use super::account::Booking;
 use super::books::{Book, Books, Held, Policy};
 use super::transfer::issue;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
 
 /// Sets a SKU's policy, and follows it at once; returns the gateways that were granted something.
@@ -18,7 +18,7 @@ pub fn set_policy<B: Books>(
     books: &mut B,
     sku: &Sku,
     policy: Policy,
-) -> Result<Vec<Topic>, B::Error> {
+) -> Result<Vec<GatewayId>, B::Error> {
     books.save_policy(sku, policy)?;
     let mut holders = Vec::new();
     for (id, held) in books.holders(sku)? {
@@ -36,7 +36,7 @@ pub(super) fn replenish<B: Books>(
     books: &mut B,
     book: &Book,
     booking: &Booking,
-) -> Result<Vec<Topic>, B::Error> {
+) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for (sku, account) in booking.accounts.iter().filter(|(_, account)| account.has_policy) {
         if let Some(policy) = books.policy(sku)? {
@@ -48,7 +48,7 @@ pub(super) fn replenish<B: Books>(
 }
 
 /// Serves those that wait for SKUs of which the pool has more now.
-pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<Topic>, B::Error> {
+pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for sku in skus {
         if let Some(policy) = books.policy(sku)? {
@@ -73,7 +73,7 @@ fn ask_if_low<B: Books>(
     }
 }
 
-fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Topic>, B::Error> {
+fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for id in books.asks(sku)? {
         let mut book = books.book(id)?;

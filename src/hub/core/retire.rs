@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::books::{Book, Books, Held};
 use super::policy::own_request;
 use super::transfer::issue;
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Quantity};
 
 /// What retiring a database did.
@@ -41,7 +41,7 @@ pub struct NoSuchEpoch {
 /// If the keeper of the books fails.
 pub fn retire<B: Books>(
     books: &mut B,
-    gateway: &Topic,
+    gateway: &GatewayId,
     epoch: Option<Uuid>,
 ) -> Result<Result<Retired, NoSuchEpoch>, B::Error> {
     let all = books.books(gateway)?;

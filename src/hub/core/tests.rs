@@ -6,7 +6,7 @@ use crate::hub::keeper::db::Value;
 use crate::hub::keeper::{Keeper, Table};
 use crate::hub::reader;
 use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
 use crate::stock::{
     Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
@@ -171,7 +171,7 @@ fn a_grant_beyond_the_pool_is_refused_as_a_whole_and_remembered() {
     desk.receive("in2", 10);
     assert!(desk.grant("g1", 11).unwrap().0.is_err(), "the same request, the same answer");
     assert!(matches!(desk.grant("g1", 12), Err(No::Conflict(_))));
-    let nobody = Topic { site: "wh".into(), gateway: "nobody".into() };
+    let nobody = GatewayId { site: "wh".into(), gateway: "nobody".into() };
     let unknown = desk.central("g2", Act::Grant { gateway: nobody, lines: lines(1) });
     assert!(matches!(unknown, Err(No::UnknownGateway(_))));
 }
@@ -369,8 +369,8 @@ fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
     assert_eq!((desk.recalled("back"), desk.sent(100_000)), ((true, 0), vec![]));
 }
 
-fn topic() -> Topic {
-    Topic { site: "wh".into(), gateway: "gw".into() }
+fn topic() -> GatewayId {
+    GatewayId { site: "wh".into(), gateway: "gw".into() }
 }
 
 struct Desk {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::db::{Columns, Row, Value, packed};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, Issued};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
 use crate::store::StoreError;
 
@@ -60,7 +60,7 @@ pub(super) fn read_book(row: Row) -> Result<Book, StoreError> {
     let mut row = Columns::of(row);
     Ok(Book {
         id: row.int()?,
-        gateway: Topic { site: row.text()?, gateway: row.text()? },
+        gateway: GatewayId { site: row.text()?, gateway: row.text()? },
         cursor: Cursor {
             epoch: Uuid::from_slice(&row.blob()?)
                 .map_err(|error| StoreError::Damaged(format!("an epoch: {error}")))?,

@@ -7,7 +7,7 @@ use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
 };
 use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
 use crate::stock::{Entry, RequestId, Sku};
 use crate::store::StoreError;
@@ -118,7 +118,7 @@ impl Books for Table<'_> {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    fn books(&mut self, gateway: &Topic) -> Result<Vec<Book>, StoreError> {
+    fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, StoreError> {
         let sql = "SELECT * FROM book WHERE site = $1 AND gateway = $2 ORDER BY id";
         let of = [Value::text(&gateway.site), Value::text(&gateway.gateway)];
         self.db.query(sql, &of)?.into_iter().map(read_book).collect()
