@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::HubMetrics;
-use super::clerk::Job;
+use super::writer::HubJob;
 use super::core::{
     Act, No, Policy, PoolLine, Recalled, central, publish, repair, retire, set_policy,
 };
@@ -75,7 +75,7 @@ static ROUTES: [Line<Target>; 18] = [
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     reader: Reader,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<HubJob>,
     metrics: Arc<HubMetrics>,
 }
 
@@ -93,7 +93,7 @@ pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
 }
 
 impl Desk {
-    pub(super) fn new(reader: Reader, jobs: mpsc::Sender<Job>, metrics: Arc<HubMetrics>) -> Self {
+    pub(super) fn new(reader: Reader, jobs: mpsc::Sender<HubJob>, metrics: Arc<HubMetrics>) -> Self {
         Self { reader, jobs, metrics }
     }
 
@@ -204,13 +204,13 @@ impl Desk {
         Ok(json(&RecallJson::new(&request_id, &found, None)))
     }
 
-    /// Lets the clerk change the books; what it comes to is known when they are changed.
+    /// Lets the writer change the books; what it comes to is known when they are changed.
     async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Table<'_>, &mut Vec<GatewayId>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Problem> {
         let (sender, done) = oneshot::channel();
-        let job = Job::Change(Box::new(move |books, told| {
+        let job = HubJob::Change(Box::new(move |books, told| {
             let result = work(books, told)?;
             Ok(Box::new(move || drop(sender.send(result))))
         }));

@@ -1,4 +1,4 @@
-//! Takes in what gateways publish and hands it to the clerk.
+//! Takes in what gateways publish and hands it to the writer.
 
 use std::sync::{Arc, PoisonError};
 
@@ -6,7 +6,7 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::clerk::Job;
+use super::writer::HubJob;
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ pub(super) struct Inlet {
     broker: Broker,
     /// Whether other workers get some of the frames.
     shared: bool,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<HubJob>,
     outlet: Outlet,
     clock: Clock,
     backoff: Backoff,
@@ -35,7 +35,7 @@ impl Inlet {
     pub(super) fn new(
         config: &MqttConfig,
         (worker, shared): (&str, bool),
-        jobs: mpsc::Sender<Job>,
+        jobs: mpsc::Sender<HubJob>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
     ) -> Self {
@@ -64,7 +64,7 @@ impl Inlet {
             self.set_outlet(None);
             drop(connection);
             self.metrics.link_losses.inc();
-            let _ = self.jobs.send(Job::Lost).await;
+            let _ = self.jobs.send(HubJob::Lost).await;
             if self.lost.is_due(self.clock.since_start_ms()) {
                 tracing::warn!(
                     reason,
@@ -112,15 +112,15 @@ impl Inlet {
         if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
         }
-        let _ = self.jobs.send(Job::Announce).await;
+        let _ = self.jobs.send(HubJob::Announce).await;
         Ok(())
     }
 
-    fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<Job> {
+    fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<HubJob> {
         let (topic, channel) = parse_topic(topic)?;
         match channel {
             Channel::Up => match Frame::decode(payload) {
-                Ok(frame) => Some(Job::Frame(topic, frame)),
+                Ok(frame) => Some(HubJob::Frame(topic, frame)),
                 Err(error) => {
                     self.strays.note(&topic, &error.to_string());
                     None
@@ -128,7 +128,7 @@ impl Inlet {
             },
             Channel::State => {
                 let State { online, epoch } = serde_json::from_slice(payload).ok()?;
-                Some(Job::Online { topic, online, epoch, fresh: !retained })
+                Some(HubJob::Online { topic, online, epoch, fresh: !retained })
             }
             Channel::Down => None,
         }

@@ -1,12 +1,12 @@
 //! The hub: the central books of all gateways.
 //!
 //! ```text
-//! broker -> inlet -> clerk (one thread, one transaction a batch) -> books (SQLite)
+//! broker -> inlet -> writer (one thread, one transaction a batch) -> books (SQLite)
 //!                      '-> acknowledgements, after the commit -> broker
 //! HTTP -> reader (its own connection) -> books
 //! ```
 
-mod clerk;
+mod writer;
 pub mod core;
 pub(crate) mod csv;
 mod decode;
@@ -27,7 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::clerk::{Clerk, Job};
+use self::writer::{HubWriter, HubJob};
 pub use self::decode::frame_json;
 use self::inlet::Inlet;
 use self::keeper::Keeper;
@@ -71,12 +71,12 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Reads its books.
     pub reader: Reader,
-    /// Beats as long as the clerk does.
+    /// Beats as long as the writer does.
     heartbeat: Arc<Heartbeat>,
     outlet: Outlet,
     stopper: Stopper,
     tasks: JoinSet<()>,
-    clerk: std::thread::JoinHandle<()>,
+    writer: std::thread::JoinHandle<()>,
 }
 
 /// Runs a hub until a stop is requested.
@@ -124,9 +124,9 @@ impl Hub {
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let heartbeat = Arc::<Heartbeat>::default();
-        let clerk = Clerk::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
-        let clerk = clerk.sharing(config.shared).beating(Arc::clone(&heartbeat));
-        let clerk = std::thread::Builder::new().name("clerk".into()).spawn(|| clerk.run())?;
+        let writer = HubWriter::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
+        let writer = writer.sharing(config.shared).beating(Arc::clone(&heartbeat));
+        let writer = std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
@@ -143,7 +143,7 @@ impl Hub {
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }
         tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, heartbeat, outlet, stopper, tasks, clerk })
+        Ok(Self { address, reader, heartbeat, outlet, stopper, tasks, writer })
     }
 
     /// How things stand, in a sentence.
@@ -155,29 +155,29 @@ impl Hub {
         }
     }
 
-    /// Ends: no new frames, then what waits for the clerk.
+    /// Ends: no new frames, then what waits for the writer.
     pub async fn stop(mut self) {
         self.stopper.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
             self.tasks.shutdown().await;
         }
-        let clerk = self.clerk;
-        let _ = tokio::task::spawn_blocking(move || clerk.join()).await;
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         tracing::info!("the hub has stopped");
     }
 }
 
-/// How often the clerk looks after what is overdue.
+/// How often the writer looks after what is overdue.
 const TICK: Duration = Duration::from_secs(1);
 /// The same when a frame may wait for one that another worker has.
 const TICK_SHARED: Duration = Duration::from_millis(50);
 
-async fn tick(jobs: mpsc::Sender<Job>, every: Duration, mut stop: Stop) {
+async fn tick(jobs: mpsc::Sender<HubJob>, every: Duration, mut stop: Stop) {
     let mut ticks = tokio::time::interval(every);
     loop {
         tokio::select! {
-            _ = ticks.tick() => drop(jobs.try_send(Job::Tick)),
+            _ = ticks.tick() => drop(jobs.try_send(HubJob::Tick)),
             () = stop.requested() => return,
         }
     }

@@ -1,4 +1,4 @@
-//! The clerk: the one thread of this worker that changes the books.
+//! The writer: the one thread of this worker that changes the books.
 //!
 //! It takes what waits (bounded), brings it into the books in one transaction, and only then
 //! acknowledges, answers and sends. If the disk says no, nothing is said, and the gateways send
@@ -33,8 +33,8 @@ pub(super) type Work =
 /// See [`Work`].
 pub(super) type Reply = Box<dyn FnOnce() + Send>;
 
-/// What the clerk is handed.
-pub(super) enum Job {
+/// What the writer is handed.
+pub(super) enum HubJob {
     /// A frame from a gateway.
     Frame(GatewayId, Frame),
     /// A gateway's connection to the broker came or went.
@@ -56,9 +56,9 @@ pub(super) enum Job {
     Tick,
 }
 
-pub(super) struct Clerk {
+pub(super) struct HubWriter {
     keeper: Keeper,
-    jobs: mpsc::Receiver<Job>,
+    jobs: mpsc::Receiver<HubJob>,
     outlet: Outlet,
     downlink: Downlink,
     metrics: Arc<HubMetrics>,
@@ -90,10 +90,10 @@ struct Outcome {
     early: Vec<Early>,
 }
 
-impl Clerk {
+impl HubWriter {
     pub(super) fn new(
         keeper: Keeper,
-        jobs: mpsc::Receiver<Job>,
+        jobs: mpsc::Receiver<HubJob>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
     ) -> Self {
@@ -130,7 +130,7 @@ impl Clerk {
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
-            let batch: Vec<Job> =
+            let batch: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
             let began = instant();
             match self.write(batch) {
@@ -145,7 +145,7 @@ impl Clerk {
     }
 
     /// Brings a batch into the books.
-    fn write(&mut self, batch: Vec<Job>) -> Result<Outcome, StoreError> {
+    fn write(&mut self, batch: Vec<HubJob>) -> Result<Outcome, StoreError> {
         let (now_ms, running_ms) = (wall_ms(), self.clock.since_start_ms());
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let early = std::mem::take(&mut self.early);
@@ -157,12 +157,12 @@ impl Clerk {
                 if waits && is_early(books, &topic, &frame)? {
                     outcome.early.push(Early { topic, frame, since_ms });
                 } else {
-                    let job = Job::Frame(topic, frame);
+                    let job = HubJob::Frame(topic, frame);
                     handle(books, downlink, job, now_ms, (&mut outcome, &mut touched))?;
                 }
             }
             for job in batch {
-                if let (true, Job::Frame(topic, frame)) = (shared, &job)
+                if let (true, HubJob::Frame(topic, frame)) = (shared, &job)
                     && outcome.early.len() < HUB_BATCH_FRAMES_MAX
                     && is_early(books, topic, frame)?
                 {
@@ -227,12 +227,12 @@ impl Clerk {
 fn handle(
     books: &mut Table<'_>,
     downlink: &mut Downlink,
-    job: Job,
+    job: HubJob,
     now_ms: i64,
     (outcome, touched): (&mut Outcome, &mut BTreeSet<GatewayId>),
 ) -> Result<(), StoreError> {
     match job {
-        Job::Frame(topic, frame) => {
+        HubJob::Frame(topic, frame) => {
             let mut taking = take(books, &topic, &frame, now_ms)?;
             if taking.greeted {
                 downlink.greeted(&topic);
@@ -248,26 +248,26 @@ fn handle(
             touched.insert(topic.clone());
             outcome.taken.push((topic, taking));
         }
-        Job::Online { topic, online, epoch, fresh } => {
+        HubJob::Online { topic, online, epoch, fresh } => {
             let known = note_online(books, &topic, online, online && fresh, now_ms)?;
             // A database without books need not wait until it greets again by itself.
             if let Some(epoch) = epoch.filter(|_| online && !known) {
                 outcome.answers.insert(topic, Answer::Resume(epoch, 0, 0));
             }
         }
-        Job::Change(work) => {
+        HubJob::Change(work) => {
             let mut told = Vec::new();
             outcome.replies.push(work(books, &mut told)?);
             touched.extend(told);
         }
-        Job::Lost => books.set_all_offline()?,
-        Job::Announce => {
+        HubJob::Lost => books.set_all_offline()?,
+        HubJob::Announce => {
             for book in books.open_books()? {
                 let answer = Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
                 outcome.answers.insert(book.gateway, answer);
             }
         }
-        Job::Tick => touched.extend(downlink.waiting()),
+        HubJob::Tick => touched.extend(downlink.waiting()),
     }
     Ok(())
 }
