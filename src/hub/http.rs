@@ -11,13 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::HubMetrics;
-use super::writer::HubJob;
 use super::core::{
     Act, No, Policy, PoolLine, Recalled, central, publish, repair, retire, set_policy,
 };
 use super::csv::read_catalogue;
-use super::keeper::Table;
+use super::db::Table;
 use super::reader::{self, LedgerPage, Reader};
+use super::writer::HubJob;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::metrics::Page;
 use crate::net::http::{self, Found, Line, Reply, number, page_size, parameter};
@@ -93,7 +93,11 @@ pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
 }
 
 impl Desk {
-    pub(super) fn new(reader: Reader, jobs: mpsc::Sender<HubJob>, metrics: Arc<HubMetrics>) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        jobs: mpsc::Sender<HubJob>,
+        metrics: Arc<HubMetrics>,
+    ) -> Self {
         Self { reader, jobs, metrics }
     }
 

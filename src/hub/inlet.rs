@@ -6,8 +6,8 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::writer::HubJob;
 use super::strays::Strays;
+use super::writer::HubJob;
 use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
 use crate::config::MqttConfig;

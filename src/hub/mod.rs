@@ -6,15 +6,15 @@
 //! HTTP -> reader (its own connection) -> books
 //! ```
 
-mod writer;
 pub mod core;
 pub(crate) mod csv;
+mod db;
 mod decode;
 mod http;
 mod inlet;
-mod keeper;
 mod reader;
 mod strays;
+mod writer;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,11 +27,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::writer::{HubWriter, HubJob};
+use self::db::BooksDatabase;
 pub use self::decode::frame_json;
 use self::inlet::Inlet;
-use self::keeper::Keeper;
 pub use self::reader::Reader;
+use self::writer::{HubJob, HubWriter};
 use crate::config::HubConfig;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
 use crate::metrics::{Counter, Histogram};
@@ -107,11 +107,11 @@ impl Hub {
     /// If the books, the address or the certificates cannot be used.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         let store = config.store.clone();
-        let (keeper, reader) = tokio::task::spawn_blocking(move || {
-            let mut keeper = Keeper::open(&store)?;
+        let (database, reader) = tokio::task::spawn_blocking(move || {
+            let mut database = BooksDatabase::open(&store)?;
             // Whoever was online is so only once it has said so to this process.
-            keeper.change(|books| books.set_all_offline())?;
-            Ok::<_, StoreError>((keeper, Reader::open(&store)?))
+            database.change(|books| books.set_all_offline())?;
+            Ok::<_, StoreError>((database, Reader::open(&store)?))
         })
         .await
         .expect("opening does not panic")?;
@@ -124,9 +124,10 @@ impl Hub {
         let outlet = Outlet::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let heartbeat = Arc::<Heartbeat>::default();
-        let writer = HubWriter::new(keeper, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
+        let writer = HubWriter::new(database, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
         let writer = writer.sharing(config.shared).beating(Arc::clone(&heartbeat));
-        let writer = std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
+        let writer =
+            std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();

@@ -6,8 +6,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::core::{Recalled, recalled};
-use super::keeper::db::{Columns, Db, Row, Value};
-use super::keeper::{ENTRY_COLUMNS, Keeper, aside_sql, read_entry, table};
+use super::db::sql::{Columns, Db, Row, Value};
+use super::db::{BooksDatabase, ENTRY_COLUMNS, aside_sql, read_entry, table};
 use crate::clock::rfc3339;
 use crate::config::BookStore;
 use crate::net::json::ledger_json;
@@ -17,7 +17,7 @@ use crate::store::StoreError;
 /// The reading side of the books.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    keeper: Arc<Mutex<Keeper>>,
+    database: Arc<Mutex<BooksDatabase>>,
 }
 
 /// The contract's gateway.
@@ -126,7 +126,7 @@ const IN_FORCE: &str = "id IN (SELECT max(id) FROM book GROUP BY site, gateway)"
 
 impl Reader {
     pub(super) fn open(store: &BookStore) -> Result<Self, StoreError> {
-        Ok(Self { keeper: Arc::new(Mutex::new(Keeper::open_read_only(store)?)) })
+        Ok(Self { database: Arc::new(Mutex::new(BooksDatabase::open_read_only(store)?)) })
     }
 
     /// Runs a query on the blocking pool, in one snapshot of the books.
@@ -134,8 +134,8 @@ impl Reader {
         &self,
         query: impl FnOnce(&mut dyn Db) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let keeper = Arc::clone(&self.keeper);
-        let read = move || keeper.lock().unwrap_or_else(PoisonError::into_inner).read(query);
+        let database = Arc::clone(&self.database);
+        let read = move || database.lock().unwrap_or_else(PoisonError::into_inner).read(query);
         tokio::task::spawn_blocking(read).await.expect("reading does not panic")
     }
 

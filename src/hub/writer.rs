@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::core::{Answer, Books, Downlink, Taking, note_online, take};
-use super::keeper::{Keeper, Table};
+use super::db::{BooksDatabase, Table};
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
@@ -57,7 +57,7 @@ pub(super) enum HubJob {
 }
 
 pub(super) struct HubWriter {
-    keeper: Keeper,
+    database: BooksDatabase,
     jobs: mpsc::Receiver<HubJob>,
     outlet: Outlet,
     downlink: Downlink,
@@ -92,7 +92,7 @@ struct Outcome {
 
 impl HubWriter {
     pub(super) fn new(
-        keeper: Keeper,
+        database: BooksDatabase,
         jobs: mpsc::Receiver<HubJob>,
         outlet: Outlet,
         metrics: Arc<HubMetrics>,
@@ -102,7 +102,7 @@ impl HubWriter {
         let downlink = Downlink::default();
         let (heartbeat, shared, early) = (Arc::default(), false, Vec::new());
         Self {
-            keeper,
+            database,
             jobs,
             outlet,
             downlink,
@@ -149,7 +149,7 @@ impl HubWriter {
         let (now_ms, running_ms) = (wall_ms(), self.clock.since_start_ms());
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let early = std::mem::take(&mut self.early);
-        self.keeper.change(|books| {
+        self.database.change(|books| {
             let mut outcome = Outcome::default();
             let mut touched = BTreeSet::new();
             for Early { topic, frame, since_ms } in early {

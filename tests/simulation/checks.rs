@@ -12,8 +12,8 @@ impl World {
         let (length, taken) = before;
         if database.lineage.ledger.len() != length || database.taken != taken {
             let new = &database.lineage.ledger[length..];
-            self.reference.transfers(&self.hub.keeper, database, new, taken);
-            self.reference.truth(&self.hub.keeper, &self.databases());
+            self.reference.transfers(&self.hub.database, database, new, taken);
+            self.reference.truth(&self.hub.database, &self.databases());
         }
         self.check_positions(gateway, holder);
     }
@@ -22,7 +22,7 @@ impl World {
     pub(crate) fn check_positions(&self, gateway: usize, holder: usize) {
         let one = &self.gateways[gateway].holders[holder];
         let database = &one.database;
-        let books = &self.hub.keeper.books;
+        let books = &self.hub.database.books;
         let book = books.iter().find(|book| book.cursor.epoch == database.epoch);
         let booked = book.map_or(0, |book| book.cursor.acked_seq);
         let memory = one.memory.as_ref().map_or(0, |memory| memory.acked_seq);
@@ -38,11 +38,11 @@ impl World {
             .iter()
             .flat_map(|gateway| gateway.holders.iter().map(|holder| &holder.database))
             .collect();
-        let keeper = &self.hub.keeper;
-        self.reference.follow(keeper, &databases);
-        self.reference.balance(keeper);
-        self.reference.truth(keeper, &databases);
-        for book in keeper.books.iter().filter(|book| !book.retired) {
+        let hub_database = &self.hub.database;
+        self.reference.follow(hub_database, &databases);
+        self.reference.balance(hub_database);
+        self.reference.truth(hub_database, &databases);
+        for book in hub_database.books.iter().filter(|book| !book.retired) {
             let epoch = book.cursor.epoch;
             let of = databases.iter().find(|database| database.epoch == epoch);
             let is_split = self.reference.split.contains(&epoch);

@@ -157,7 +157,7 @@ impl World {
 
     fn is_known(&self, gateway: usize, holder: usize) -> bool {
         let epoch = self.gateways[gateway].holders[holder].database.epoch;
-        self.hub.keeper.books.iter().any(|book| book.cursor.epoch == epoch)
+        self.hub.database.books.iter().any(|book| book.cursor.epoch == epoch)
     }
 
     /// The office gives up a database that is lost, or one that somebody else may have in hands.

@@ -131,12 +131,12 @@ impl World {
     fn unsettled_holder(&self, gateway: &Gateway, holder: &Holder, newest: bool) -> Option<String> {
         holder.memory.as_ref()?;
         let epoch = holder.database.epoch;
-        let books = &self.hub.keeper.books;
+        let books = &self.hub.database.books;
         let of = |book: &&Book| book.cursor.epoch == epoch;
         let Some(book) = books.iter().find(of) else {
             return Some("the hub has no books of it".into());
         };
-        if book.is_open() && self.hub.keeper.is_newest(book) {
+        if book.is_open() && self.hub.database.is_newest(book) {
             return self.differs(holder, book);
         }
         let last = books.iter().rfind(|other| other.gateway == gateway.topic);
@@ -152,7 +152,7 @@ impl World {
 
     /// Whether all databases before this one are given up.
     fn all_retired(&self, newest: &Book) -> bool {
-        let books = self.hub.keeper.books.iter();
+        let books = self.hub.database.books.iter();
         books
             .filter(|book| book.gateway == newest.gateway && book.id != newest.id)
             .all(|b| b.retired)
@@ -172,18 +172,18 @@ impl World {
         if taken.transfer != book.issued || !is_told {
             return Some(format!("{} transfers, taken {taken:?}, known {known:?}", book.issued));
         }
-        let mut of = self.hub.keeper.transfers.range((book.id, 0)..=(book.id, u64::MAX));
+        let mut of = self.hub.database.transfers.range((book.id, 0)..=(book.id, u64::MAX));
         if of.any(|(_, issued)| !issued.closed) {
             return Some("a transfer is not closed".into());
         }
-        for (sku, held) in self.hub.keeper.held_of(book.id) {
+        for (sku, held) in self.hub.database.held_of(book.id) {
             let Item { on_hand, reserved, .. } =
                 database.items.get(sku).copied().unwrap_or_default();
             if (on_hand, reserved, 0) != (held.on_hand, held.reserved, held.in_transit) {
                 return Some(format!("{sku}: {on_hand}, {reserved} and {held:?}"));
             }
         }
-        let listings = self.hub.keeper.listings.values().map(|(_, listing)| listing);
+        let listings = self.hub.database.listings.values().map(|(_, listing)| listing);
         let same = listings.eq(database.listings.values());
         (!same || database.load().checks() != book.cursor.checks)
             .then(|| "the catalogue or the checks differ".into())

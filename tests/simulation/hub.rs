@@ -13,7 +13,7 @@ use stockgate::stock::{Direction, Listing, RequestId, Sku};
 use uuid::Uuid;
 
 use super::bug::Bug;
-use super::keeper::{Broken, Keeper};
+use super::hub_database::{Broken, HubDatabase};
 
 /// What a worker is handed.
 #[derive(Clone, Debug)]
@@ -60,10 +60,10 @@ impl Worker {
         Self { started_ms: now_ms, bug, ..Self::default() }
     }
 
-    /// Brings some of what waits into the books; `breaks_after` so many changes the keeper fails.
+    /// Brings some of what waits into the books; `breaks_after` so many changes the database fails.
     pub(crate) fn work(
         &mut self,
-        books: &mut Keeper,
+        books: &mut HubDatabase,
         count: usize,
         (wall_ms, now_ms): (i64, u64),
         breaks_after: Option<u32>,
@@ -90,7 +90,7 @@ impl Worker {
 
     fn write(
         &mut self,
-        books: &mut Keeper,
+        books: &mut HubDatabase,
         jobs: Vec<Job>,
         outcome: &mut Outcome,
         now_ms: i64,
@@ -100,7 +100,7 @@ impl Worker {
 
     fn handle(
         &mut self,
-        books: &mut Keeper,
+        books: &mut HubDatabase,
         job: Job,
         outcome: &mut Outcome,
         now_ms: i64,
@@ -149,7 +149,7 @@ impl Worker {
 
     fn take(
         &mut self,
-        books: &mut Keeper,
+        books: &mut HubDatabase,
         topic: GatewayId,
         frame: Frame,
         outcome: &mut Outcome,
@@ -178,7 +178,7 @@ impl Worker {
 
     fn take_answer(
         &mut self,
-        books: &mut Keeper,
+        books: &mut HubDatabase,
         topic: &GatewayId,
         frame: Frame,
     ) -> Result<(), Broken> {
@@ -192,7 +192,7 @@ impl Worker {
     }
 
     /// For bugs: what the books say is changed before a frame is taken.
-    fn misread(&self, books: &mut Keeper, topic: &GatewayId, frame: &Frame) {
+    fn misread(&self, books: &mut HubDatabase, topic: &GatewayId, frame: &Frame) {
         let of = |book: &&mut stockgate::hub::core::Book| {
             book.gateway == *topic && book.cursor.epoch == frame.epoch()
         };
@@ -220,7 +220,7 @@ impl Worker {
     }
 
     /// For bugs: a request at the hub is prepared wrongly.
-    fn misdeal(&self, books: &mut Keeper, id: &RequestId, act: &Act) {
+    fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, act: &Act) {
         match (self.bug, act) {
             (Some(Bug::CentralRequestForgotten), _) => books.forget(id),
             (Some(Bug::RecallTrusted), Act::Recall { lines, .. }) => {
@@ -241,7 +241,7 @@ impl Worker {
     }
 
     /// For a bug: a grant that is not closed gets a number of its own once more.
-    fn send_as_new(&self, books: &mut Keeper) {
+    fn send_as_new(&self, books: &mut HubDatabase) {
         if self.bug != Some(Bug::GrantSentAsNew) {
             return;
         }

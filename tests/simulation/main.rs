@@ -24,7 +24,7 @@ mod dice;
 mod faults;
 mod heal;
 mod hub;
-mod keeper;
+mod hub_database;
 mod lineage;
 mod memory;
 mod network;

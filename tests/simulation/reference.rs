@@ -10,7 +10,7 @@ use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, 
 use uuid::Uuid;
 
 use super::database::Database;
-use super::keeper::Keeper;
+use super::hub_database::HubDatabase;
 use super::lineage::outside;
 
 type Units = BTreeMap<Sku, i64>;
@@ -66,11 +66,11 @@ impl Reference {
     }
 
     /// The hub's books are what ledgers say, entry by entry, and nobody was fenced for nothing.
-    pub(crate) fn follow(&mut self, keeper: &Keeper, databases: &[&Database]) {
-        self.followed.resize_with(keeper.books.len(), Followed::default);
-        for (book, followed) in keeper.books.iter().zip(&mut self.followed) {
+    pub(crate) fn follow(&mut self, hub_database: &HubDatabase, databases: &[&Database]) {
+        self.followed.resize_with(hub_database.books.len(), Followed::default);
+        for (book, followed) in hub_database.books.iter().zip(&mut self.followed) {
             let epoch = book.cursor.epoch;
-            let entries = keeper.entries.get(&book.id).map_or(&[][..], Vec::as_slice);
+            let entries = hub_database.entries.get(&book.id).map_or(&[][..], Vec::as_slice);
             assert_eq!(book.cursor.acked_seq, entries.len() as u64, "entries and cursor part");
             let new = &entries[followed.booked..];
             assert!(!followed.retired || book.retired && new.is_empty(), "a retired one is merged");
@@ -91,13 +91,13 @@ impl Reference {
     }
 
     /// Each unit that exists is in one place, by the hub's books.
-    pub(crate) fn balance(&self, keeper: &Keeper) {
+    pub(crate) fn balance(&self, hub_database: &HubDatabase) {
         let (mut exists, mut places) = (self.outside.clone(), Units::new());
         for followed in &self.followed {
             followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
         }
         let mut in_transit = Units::new();
-        for ((id, sku), held) in &keeper.held {
+        for ((id, sku), held) in &hub_database.held {
             let sound = 0 <= held.reserved && held.reserved <= held.on_hand;
             assert!(sound && held.in_transit >= 0, "{sku} at {id}: {held:?}");
             let booked = self.followed[*id as usize - 1].on_hand.get(sku).copied().unwrap_or(0);
@@ -106,7 +106,7 @@ impl Reference {
             add(&mut places, sku, held.on_hand + held.in_transit);
             add(&mut in_transit, sku, held.in_transit);
         }
-        for (sku, pool) in &keeper.pools {
+        for (sku, pool) in &hub_database.pools {
             assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
             let transit = in_transit.get(sku).copied().unwrap_or(0);
             assert_eq!(pool.in_transit, transit, "{sku} in transit");
@@ -118,26 +118,26 @@ impl Reference {
     }
 
     /// Each unit that exists is in one place, by what is durable everywhere at this moment.
-    pub(crate) fn truth(&self, keeper: &Keeper, databases: &[&Database]) {
+    pub(crate) fn truth(&self, hub_database: &HubDatabase, databases: &[&Database]) {
         let (mut exists, mut places) = (self.outside.clone(), Units::new());
-        for (sku, pool) in &keeper.pools {
+        for (sku, pool) in &hub_database.pools {
             add(&mut places, sku, pool.unallotted);
         }
-        for (book, followed) in keeper.books.iter().zip(&self.followed) {
+        for (book, followed) in hub_database.books.iter().zip(&self.followed) {
             // A ledger that is retired, or has two ends, counts as far as the hub has it.
             if book.retired || self.split.contains(&book.cursor.epoch) {
                 followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
-                for (sku, held) in keeper.held_of(book.id) {
+                for (sku, held) in hub_database.held_of(book.id) {
                     add(&mut places, sku, held.on_hand + held.in_transit);
                 }
             } else {
-                for (sku, held) in keeper.held_of(book.id) {
+                for (sku, held) in hub_database.held_of(book.id) {
                     add(&mut places, sku, held.in_transit);
                 }
             }
         }
         for database in databases.iter().filter(|one| !self.split.contains(&one.epoch)) {
-            let book = keeper.books.iter().find(|book| book.cursor.epoch == database.epoch);
+            let book = hub_database.books.iter().find(|book| book.cursor.epoch == database.epoch);
             if book.is_some_and(|book| book.retired) {
                 continue;
             }
@@ -156,21 +156,21 @@ impl Reference {
     /// A gateway's new entries of transfers are what the hub has made, and it says so.
     pub(crate) fn transfers(
         &self,
-        keeper: &Keeper,
+        hub_database: &HubDatabase,
         database: &Database,
         new: &[Posted],
         before: Taken,
     ) {
-        let book = keeper.books.iter().find(|book| book.cursor.epoch == database.epoch);
+        let book = hub_database.books.iter().find(|book| book.cursor.epoch == database.epoch);
         let id = book.map_or(0, |book| book.id);
         for Posted { entry, .. } in new {
             if matches!(entry.kind, Kind::Grant | Kind::Recall) {
-                let mut of = keeper.transfers.range((id, 0)..=(id, u64::MAX));
+                let mut of = hub_database.transfers.range((id, 0)..=(id, u64::MAX));
                 assert!(of.any(|(_, issued)| allows(issued, entry)), "not the hub's: {entry:?}");
             }
         }
         for number in before.transfer + 1..=database.taken.transfer {
-            let issued = &keeper.transfers[&(id, number)].transfer;
+            let issued = &hub_database.transfers[&(id, number)].transfer;
             let entered = new.iter().filter(|one| one.entry.request_id == issued.request_id);
             let is_whole = entered.count() == issued.lines.len();
             assert!(is_whole || issued.direction == Direction::Recall, "half of {issued:?} taken");

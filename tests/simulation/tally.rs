@@ -21,9 +21,9 @@ pub(crate) const NAMES: [&str; 10] = [
 impl World {
     /// Which of them happened.
     pub(crate) fn tally(&self) -> [bool; NAMES.len()] {
-        let keeper = &self.hub.keeper;
+        let hub_database = &self.hub.database;
         let of = |direction| {
-            let closed = keeper.transfers.values().filter(|issued| issued.closed);
+            let closed = hub_database.transfers.values().filter(|issued| issued.closed);
             closed.filter(move |issued| issued.transfer.direction == direction)
         };
         let asked = |issued: &stockgate::hub::core::Issued| -> i64 {
@@ -36,9 +36,9 @@ impl World {
         };
         let is_split =
             |book: &&stockgate::hub::core::Book| self.reference.split.contains(&book.cursor.epoch);
-        let copies = || keeper.books.iter().filter(is_split);
+        let copies = || hub_database.books.iter().filter(is_split);
         [
-            keeper.entries.values().flatten().any(|entry| entry.kind == Kind::Deduct),
+            hub_database.entries.values().flatten().any(|entry| entry.kind == Kind::Deduct),
             of(Direction::Grant).next().is_some(),
             of(Direction::Recall).any(|issued| returned(issued) > 0),
             of(Direction::Recall).any(|issued| returned(issued) < asked(issued)),
@@ -46,7 +46,7 @@ impl World {
             copies().any(|book| !book.is_open() && !book.retired),
             copies().any(|book| book.is_open()),
             named("bring-back"),
-            keeper.books.iter().any(|book| book.aside > 0),
+            hub_database.books.iter().any(|book| book.aside > 0),
             self.databases().iter().any(|database| database.pruned_seq > 0),
         ]
     }

@@ -8,7 +8,7 @@ use super::bug::Bug;
 use super::database::Database;
 use super::dice::Dice;
 use super::hub::{Job, Reply, Worker};
-use super::keeper::Keeper;
+use super::hub_database::HubDatabase;
 use super::memory::{Memory, Stage};
 use super::network::Link;
 use super::plan::Plan;
@@ -55,7 +55,7 @@ pub(crate) struct Holder {
 
 #[derive(Debug)]
 pub(crate) struct Hub {
-    pub(crate) keeper: Keeper,
+    pub(crate) database: HubDatabase,
     pub(crate) workers: Vec<Option<Worker>>,
     /// Nobody starts it before.
     pub(crate) away_until_ms: u64,
@@ -81,7 +81,7 @@ impl World {
         let gateways = (0..plan.gateways).map(|n| Gateway::new(n, &mut dice)).collect();
         let workers = (0..plan.workers).map(|_| Some(Worker::start(0, bug))).collect();
         let hub = Hub {
-            keeper: Keeper::default(),
+            database: HubDatabase::default(),
             workers,
             away_until_ms: 0,
             wall_ms: 0,
@@ -209,7 +209,7 @@ impl World {
         let breaks_after = breaks.then(|| self.dice.below(14) as u32);
         let count = 1 + self.dice.below(4);
         let wall_ms = WALL_MS + self.now_ms as i64 + self.hub.wall_ms;
-        let Hub { keeper, workers, .. } = &mut self.hub;
+        let Hub { database, workers, .. } = &mut self.hub;
         let Some(running) = &mut workers[worker] else {
             return;
         };
@@ -217,7 +217,7 @@ impl World {
             return;
         }
         let first = running.inbox.front().cloned();
-        let replies = running.work(keeper, count, (wall_ms, self.now_ms), breaks_after);
+        let replies = running.work(database, count, (wall_ms, self.now_ms), breaks_after);
         if !matches!(first, Some(Job::Tick)) {
             self.trace.note(|| format!("hub.{worker} commits, broken: {breaks}: {first:?} …"));
         }

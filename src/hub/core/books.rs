@@ -151,15 +151,15 @@ pub type Aside = Vec<Entry>;
 
 /// Whoever keeps the books, within one transaction: all of it becomes true, or nothing.
 ///
-/// The rules read what they change, so a keeper needs to serialize transactions that change.
+/// The rules read what they change, so a books database must serialize transactions that change.
 pub trait Books {
-    /// What may go wrong with the keeper; then the transaction is to be dropped.
+    /// What may go wrong with the books database; then the transaction is to be dropped.
     type Error;
 
     /// How many books there are.
     ///
     /// # Errors
-    /// As all that follow: if the keeper fails.
+    /// As all that follow: if the books database fails.
     fn book_count(&mut self) -> Result<usize, Self::Error>;
     /// A gateway's books, the one in force last.
     fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, Self::Error>;

@@ -9,7 +9,7 @@ use crate::stock::Sku;
 /// Puts a whole catalogue in the place of the one before; returns how many listings changed.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn publish<B: Books>(books: &mut B, listings: Vec<Listing>) -> Result<usize, B::Error> {
     let mut before: BTreeMap<Sku, Listing> =
         books.catalogue()?.into_iter().map(|listing| (listing.sku.clone(), listing)).collect();

@@ -87,7 +87,7 @@ pub type Decided = (Result<Done, Refusal>, bool, Vec<GatewayId>);
 /// Decides a request.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn central<B: Books>(
     books: &mut B,
     request_id: &RequestId,
@@ -127,7 +127,7 @@ pub struct Recalled {
 /// Looks a recall up; `None` if there is none under this name.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn recalled<B: Books>(
     books: &mut B,
     request_id: &RequestId,

@@ -59,7 +59,7 @@ impl Downlink {
     /// What to send a gateway now.
     ///
     /// # Errors
-    /// If the keeper of the books fails.
+    /// If the books database fails.
     pub fn next<B: Books>(
         &mut self,
         books: &mut B,
@@ -85,7 +85,7 @@ impl Downlink {
     /// Takes a gateway's answer to a probe.
     ///
     /// # Errors
-    /// If the keeper of the books fails.
+    /// If the books database fails.
     pub fn answered<B: Books>(
         &mut self,
         books: &mut B,

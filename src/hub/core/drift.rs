@@ -63,7 +63,7 @@ fn report(book: &mut Book, found: &[Sku]) {
 /// Afterwards the digest says whether the gateway has the same.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec<Sku>>, B::Error> {
     let Some(mut book) = books.books(gateway)?.pop() else {
         return Ok(None);

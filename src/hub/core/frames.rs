@@ -74,7 +74,7 @@ pub struct Taking {
 /// Takes a frame into the books. On an error the whole transaction is to be dropped.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn take<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
@@ -186,7 +186,7 @@ fn go_back(book: &mut Book, taken: Taken) {
 /// Returns whether it has books.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn note_online<B: Books>(
     books: &mut B,
     gateway: &GatewayId,

@@ -13,7 +13,7 @@ use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
 /// Sets a SKU's policy, and follows it at once; returns the gateways that were granted something.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn set_policy<B: Books>(
     books: &mut B,
     sku: &Sku,

@@ -38,7 +38,7 @@ pub struct NoSuchEpoch {
 /// retired, else the one in force.
 ///
 /// # Errors
-/// If the keeper of the books fails.
+/// If the books database fails.
 pub fn retire<B: Books>(
     books: &mut B,
     gateway: &GatewayId,

@@ -2,8 +2,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::keeper::db::Value;
-use crate::hub::keeper::{Keeper, Table};
+use crate::hub::db::sql::Value;
+use crate::hub::db::{BooksDatabase, Table};
 use crate::hub::reader;
 use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
@@ -128,15 +128,15 @@ fn the_books_are_there_after_reopening_and_others_are_left_untouched() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.take(&gateway.post(&[("restock", 10)]));
-    let Desk { directory, keeper, .. } = desk;
-    drop(keeper);
+    let Desk { directory, database, .. } = desk;
+    drop(database);
     let store = |name: &str| BookStore::Sqlite(directory.path().join(name));
     let positions =
-        Keeper::open(&store("hub.db")).unwrap().change(|books| books.open_books()).unwrap();
+        BooksDatabase::open(&store("hub.db")).unwrap().change(|books| books.open_books()).unwrap();
     assert_eq!((positions.len(), positions[0].cursor.acked_seq), (1, 1));
     let other = rusqlite::Connection::open(directory.path().join("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (x)").unwrap();
-    assert!(matches!(Keeper::open(&store("other.db")), Err(StoreError::NotOurs)));
+    assert!(matches!(BooksDatabase::open(&store("other.db")), Err(StoreError::NotOurs)));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_stock_that_differs_is_found_and_repaired_from_the_ledger() {
     let content = probe.part.content([(&sku(), (9, 0))].into_iter());
     let downlink = &mut desk.downlink;
     let answered = |books: &mut Table<'_>| downlink.answered(books, &topic(), 2, &content);
-    desk.keeper.change(answered).unwrap();
+    desk.database.change(answered).unwrap();
     assert!(desk.problem().is_some_and(|problem| problem.contains("1 SKUs")));
     let repaired = desk.change(|books| repair(books, &topic())).unwrap();
     assert_eq!((repaired, desk.problem()), (vec![sku()], None));
@@ -304,7 +304,7 @@ fn a_gateway_that_greets_with_another_stock_is_asked_and_not_shut_out() {
     let content = probe.part.content([(&sku(), (10, 0))].into_iter());
     let downlink = &mut desk.downlink;
     let answered = |books: &mut Table<'_>| downlink.answered(books, &topic(), 1, &content);
-    desk.keeper.change(answered).unwrap();
+    desk.database.change(answered).unwrap();
     assert_eq!(desk.problem(), None, "nothing differs any more");
 }
 
@@ -375,7 +375,7 @@ fn topic() -> GatewayId {
 
 struct Desk {
     directory: TempDir,
-    keeper: Keeper,
+    database: BooksDatabase,
     downlink: Downlink,
 }
 
@@ -383,24 +383,24 @@ impl Desk {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hub.db");
-        let keeper = Keeper::open(&BookStore::Sqlite(path)).unwrap();
-        Self { directory, keeper, downlink: Downlink::default() }
+        let database = BooksDatabase::open(&BookStore::Sqlite(path)).unwrap();
+        Self { directory, database, downlink: Downlink::default() }
     }
 
     fn change<T>(&mut self, change: impl FnOnce(&mut Table<'_>) -> Result<T, StoreError>) -> T {
-        let changed = self.keeper.change(change).unwrap();
+        let changed = self.database.change(change).unwrap();
         assert!(self.balanced(), "at every moment");
         changed
     }
 
     fn take(&mut self, frame: &Frame) -> Option<Answer> {
-        self.keeper.change(|books| take(books, &topic(), frame, 0)).unwrap().answer
+        self.database.change(|books| take(books, &topic(), frame, 0)).unwrap().answer
     }
 
     /// What the gateway is sent, at some time.
     fn sent(&mut self, now_ms: u64) -> Vec<Frame> {
         let downlink = &mut self.downlink;
-        self.keeper.change(|books| downlink.next(books, &topic(), now_ms)).unwrap()
+        self.database.change(|books| downlink.next(books, &topic(), now_ms)).unwrap()
     }
 
     fn central(&mut self, id: &str, act: Act) -> Result<Decided, No> {
@@ -450,11 +450,11 @@ impl Desk {
     }
 
     fn db(&mut self, sql: &str) {
-        self.keeper.read(|db| db.execute(sql, &[])).unwrap();
+        self.database.read(|db| db.execute(sql, &[])).unwrap();
     }
 
     fn value(&mut self, sql: &str) -> Value {
-        self.keeper.read(|db| db.query(sql, &[])).unwrap().remove(0).remove(0)
+        self.database.read(|db| db.query(sql, &[])).unwrap().remove(0).remove(0)
     }
 
     fn number(&mut self, sql: &str) -> i64 {
@@ -472,7 +472,7 @@ impl Desk {
     }
 
     fn reconcile(&mut self) -> reader::Reconciliation {
-        self.keeper.read(|db| reader::reconcile(db, true, "", 10)).unwrap()
+        self.database.read(|db| reader::reconcile(db, true, "", 10)).unwrap()
     }
 
     fn balanced(&mut self) -> bool {

@@ -1,30 +1,30 @@
 //! Keeps the books in a database: SQLite, or PostgreSQL for several workers.
 
-pub(super) mod db;
 mod postgres;
 mod rows;
 mod schema;
+pub(super) mod sql;
 mod sqlite;
-mod table;
+mod transaction;
 
 use rusqlite::Connection;
 
-use self::db::Db;
 use self::postgres::Postgres;
 pub(super) use self::rows::{ENTRY_COLUMNS, read_entry};
-pub(super) use self::table::{Table, aside_sql};
+use self::sql::Db;
+pub(super) use self::transaction::{Table, aside_sql};
 use crate::config::BookStore;
 use crate::hub::core::Books;
 use crate::store::StoreError;
 
 /// Where the books are.
 #[derive(Debug)]
-pub(super) enum Keeper {
+pub(super) enum BooksDatabase {
     Sqlite(Connection),
     Postgres(Box<Postgres>),
 }
 
-impl Keeper {
+impl BooksDatabase {
     /// Opens the books for writing, or creates them.
     pub(super) fn open(store: &BookStore) -> Result<Self, StoreError> {
         Ok(match store {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Statement};
 
-use super::db::{Db, Row, Value};
 use super::schema;
+use super::sql::{Db, Row, Value};
 use crate::store::StoreError;
 
 /// Held by whoever changes the books, until its transaction ends. The number is any that no

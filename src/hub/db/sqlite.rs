@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
 
-use super::db::{Db, Row, Value};
 use super::schema;
+use super::sql::{Db, Row, Value};
 use crate::store::StoreError;
 
 /// `SGHB` in the file's header: these are a hub's books.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::db::{Columns, Row, Value, packed};
+use super::sql::{Columns, Row, Value, packed};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, Issued};
 use crate::protocol::topic::GatewayId;

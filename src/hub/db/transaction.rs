@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::db::{Columns, Db, Row, Value, packed};
 use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
 };
+use super::sql::{Columns, Db, Row, Value, packed};
 use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;

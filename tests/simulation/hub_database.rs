@@ -8,13 +8,13 @@ use stockgate::hub::core::{
 use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
 
-/// The keeper gave up in the middle of a transaction.
+/// The database failed in the middle of a transaction.
 #[derive(Debug)]
 pub(crate) struct Broken;
 
 /// All that a hub has on its disk.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Keeper {
+pub(crate) struct HubDatabase {
     /// The first has the number 1.
     pub(crate) books: Vec<Book>,
     pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
@@ -32,7 +32,7 @@ pub(crate) struct Keeper {
 
 type Kept<T> = Result<T, Broken>;
 
-impl Keeper {
+impl HubDatabase {
     /// Runs a transaction: all of it becomes true, or nothing. `half` puts in a bug.
     pub(crate) fn change<T>(
         &mut self,
@@ -91,7 +91,7 @@ impl Keeper {
     }
 }
 
-impl Books for Keeper {
+impl Books for HubDatabase {
     type Error = Broken;
 
     fn book_count(&mut self) -> Kept<usize> {
