@@ -15,7 +15,7 @@ use super::core::{
     Act, No, Policy, PoolLine, Recalled, central, publish, repair, retire, set_policy,
 };
 use super::csv::read_catalogue;
-use super::db::Table;
+use super::db::BooksTransaction;
 use super::reader::{self, LedgerPage, Reader};
 use super::writer::HubJob;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
@@ -211,7 +211,9 @@ impl Desk {
     /// Lets the writer change the books; what it comes to is known when they are changed.
     async fn change<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Table<'_>, &mut Vec<GatewayId>) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<T, StoreError>
+        + Send
+        + 'static,
     ) -> Result<T, Problem> {
         let (sender, done) = oneshot::channel();
         let job = HubJob::Change(Box::new(move |books, told| {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::core::{Recalled, recalled};
-use super::db::sql::{Columns, Db, Row, Value};
+use super::db::sql::{ColumnReader, Executor, SqlRow, SqlValue};
 use super::db::{BooksDatabase, ENTRY_COLUMNS, aside_sql, read_entry, table};
 use crate::clock::rfc3339;
 use crate::config::BookStore;
@@ -132,7 +132,7 @@ impl Reader {
     /// Runs a query on the blocking pool, in one snapshot of the books.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&mut dyn Db) -> Result<T, StoreError> + Send + 'static,
+        query: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let database = Arc::clone(&self.database);
         let read = move || database.lock().unwrap_or_else(PoisonError::into_inner).read(query);
@@ -156,13 +156,13 @@ impl Reader {
     }
 }
 
-pub(super) fn gateways(db: &mut dyn Db) -> Result<Vec<GatewayJson>, StoreError> {
+pub(super) fn gateways(db: &mut dyn Executor) -> Result<Vec<GatewayJson>, StoreError> {
     let sql = format!(
         "SELECT site, gateway, online, epoch, acked_seq, last_seen_ms, problem FROM book
          WHERE {IN_FORCE} ORDER BY site, gateway"
     );
-    let read = |row: Row| {
-        let mut row = Columns::of(row);
+    let read = |row: SqlRow| {
+        let mut row = ColumnReader::of(row);
         let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
         let (epoch, acked_seq) = (epoch(&mut row)?.to_string(), row.number()?);
         let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
@@ -172,23 +172,23 @@ pub(super) fn gateways(db: &mut dyn Db) -> Result<Vec<GatewayJson>, StoreError> 
     db.query(&sql, &[])?.into_iter().map(read).collect()
 }
 
-fn epoch(row: &mut Columns) -> Result<Uuid, StoreError> {
+fn epoch(row: &mut ColumnReader) -> Result<Uuid, StoreError> {
     Uuid::from_slice(&row.blob()?)
         .map_err(|error| StoreError::Damaged(format!("an epoch: {error}")))
 }
 
 /// The databases of a gateway, the one in force first.
 pub(super) fn epochs(
-    db: &mut dyn Db,
+    db: &mut dyn Executor,
     site: &str,
     gateway: &str,
 ) -> Result<Vec<EpochJson>, StoreError> {
     let sql = "SELECT epoch, retired, fenced, acked_seq, known_seq, aside, last_seen_ms, problem
                FROM book WHERE site = $1 AND gateway = $2 ORDER BY id DESC";
-    let rows = db.query(sql, &[Value::text(site), Value::text(gateway)])?;
+    let rows = db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])?;
     let mut newest = true;
-    let read = |row: Row| {
-        let mut row = Columns::of(row);
+    let read = |row: SqlRow| {
+        let mut row = ColumnReader::of(row);
         let epoch = epoch(&mut row)?.to_string();
         let state = match (row.bool()?, std::mem::take(&mut newest), row.text_or_null()?) {
             (true, _, _) => "retired",
@@ -204,31 +204,31 @@ pub(super) fn epochs(
     rows.into_iter().map(read).collect()
 }
 
-pub(super) fn stock_of(db: &mut dyn Db, sku: &str) -> Result<Option<StockJson>, StoreError> {
+pub(super) fn stock_of(db: &mut dyn Executor, sku: &str) -> Result<Option<StockJson>, StoreError> {
     let sql = "SELECT unallotted, in_transit FROM pool WHERE sku = $1";
-    let pool = db.query(sql, &[Value::text(sku)])?.pop();
+    let pool = db.query(sql, &[SqlValue::text(sku)])?.pop();
     let listed = "SELECT n FROM listing WHERE sku = $1";
     let pool = match pool {
         Some(row) => {
-            let mut row = Columns::of(row);
+            let mut row = ColumnReader::of(row);
             (row.int()?, row.int()?)
         }
-        None if db.query(listed, &[Value::text(sku)])?.is_empty() => return Ok(None),
+        None if db.query(listed, &[SqlValue::text(sku)])?.is_empty() => return Ok(None),
         None => (0, 0),
     };
     Ok(Some(with_gateways(db, sku.into(), pool)?))
 }
 
 pub(super) fn stock(
-    db: &mut dyn Db,
+    db: &mut dyn Executor,
     after: &str,
     limit: usize,
 ) -> Result<Page<StockJson>, StoreError> {
     let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku > $1 ORDER BY sku LIMIT $2";
-    let rows = db.query(sql, &[Value::text(after), Value::number(limit as u64 + 1)])?;
+    let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
-        let mut row = Columns::of(row);
+        let mut row = ColumnReader::of(row);
         let (sku, pool) = (row.text()?, (row.int()?, row.int()?));
         items.push(with_gateways(db, sku, pool)?);
     }
@@ -237,7 +237,7 @@ pub(super) fn stock(
 
 /// What an earlier database held is shown as long as it held anything.
 fn with_gateways(
-    db: &mut dyn Db,
+    db: &mut dyn Executor,
     sku: String,
     (unallotted, in_transit): (i64, i64),
 ) -> Result<StockJson, StoreError> {
@@ -247,8 +247,8 @@ fn with_gateways(
          AND ({IN_FORCE} OR on_hand <> 0)
          ORDER BY site, gateway, id DESC"
     );
-    let read = |row: Row| {
-        let mut row = Columns::of(row);
+    let read = |row: SqlRow| {
+        let mut row = ColumnReader::of(row);
         let (site, gateway) = (row.text()?, row.text()?);
         let (on_hand, reserved) = (row.int()?, row.int()?);
         let epoch = epoch(&mut row)?;
@@ -256,7 +256,7 @@ fn with_gateways(
         Ok(HeldJson { site, gateway, on_hand, reserved, replaced_epoch })
     };
     let gateways: Vec<HeldJson> = db
-        .query(&sql, &[Value::text(&sku)])?
+        .query(&sql, &[SqlValue::text(&sku)])?
         .into_iter()
         .map(read)
         .collect::<Result<_, StoreError>>()?;
@@ -278,13 +278,16 @@ pub(super) struct LedgerPage {
 }
 
 /// A page of a gateway's ledger as JSON; `None` for a gateway or database that never was.
-pub(super) fn ledger(db: &mut dyn Db, wanted: &LedgerPage) -> Result<Option<String>, StoreError> {
+pub(super) fn ledger(
+    db: &mut dyn Executor,
+    wanted: &LedgerPage,
+) -> Result<Option<String>, StoreError> {
     let LedgerPage { site, gateway, after, limit, .. } = wanted;
     let sql = "SELECT id, epoch, acked_seq, known_seq FROM book WHERE site = $1 AND gateway = $2
                ORDER BY id DESC";
     let mut found = None;
-    for row in db.query(sql, &[Value::text(site), Value::text(gateway)])? {
-        let mut row = Columns::of(row);
+    for row in db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])? {
+        let mut row = ColumnReader::of(row);
         let (id, epoch) = (row.int()?, epoch(&mut row)?);
         let (acked_seq, known_seq) = (row.number()?, row.number()?);
         if wanted.epoch.is_none_or(|wanted| wanted == epoch) {
@@ -302,20 +305,20 @@ pub(super) fn ledger(db: &mut dyn Db, wanted: &LedgerPage) -> Result<Option<Stri
     );
     let sql = if wanted.aside { aside_sql() } else { entries };
     let rows =
-        db.query(&sql, &[book, after, i64::try_from(*limit).unwrap_or(0)].map(Value::Int))?;
+        db.query(&sql, &[book, after, i64::try_from(*limit).unwrap_or(0)].map(SqlValue::Int))?;
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     Ok(Some(ledger_json(&origin, &entries, last_seq)))
 }
 
 pub(super) fn recall(
-    db: &mut dyn Db,
+    db: &mut dyn Executor,
     request_id: &RequestId,
 ) -> Result<Option<Recalled>, StoreError> {
     recalled(&mut table(db), request_id)
 }
 
 pub(super) fn reconcile(
-    db: &mut dyn Db,
+    db: &mut dyn Executor,
     all: bool,
     after: &str,
     limit: usize,
@@ -326,20 +329,21 @@ pub(super) fn reconcile(
               CAST((SELECT coalesce(sum(on_hand), 0) FROM held WHERE held.sku = pool.sku)
               AS BIGINT) AS on_hand FROM pool) AS figures";
     let count = format!("SELECT count(*) FROM ({balance}) AS balance WHERE difference <> 0");
-    let unbalanced = db.query(&count, &[])?.pop().map_or(Ok(0), |row| Columns::of(row).int())?;
+    let unbalanced =
+        db.query(&count, &[])?.pop().map_or(Ok(0), |row| ColumnReader::of(row).int())?;
     let which = if all { "" } else { "AND difference <> 0" };
     let sql = format!(
         "SELECT * FROM ({balance}) AS balance WHERE sku > $1 {which} ORDER BY sku LIMIT $2"
     );
-    let rows = db.query(&sql, &[Value::text(after), Value::number(limit as u64 + 1)])?;
+    let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let items = rows.into_iter().map(read_balance).collect::<Result<_, _>>()?;
     let Page { items, next } = page(items, limit, |item: &BalanceJson| &item.sku);
     let (adds_up, drift) = (unbalanced == 0, drift(db)?);
     Ok(Reconciliation { balanced: adds_up && drift.is_empty(), adds_up, items, next, drift })
 }
 
-fn read_balance(row: Row) -> Result<BalanceJson, StoreError> {
-    let mut row = Columns::of(row);
+fn read_balance(row: SqlRow) -> Result<BalanceJson, StoreError> {
+    let mut row = ColumnReader::of(row);
     Ok(BalanceJson {
         sku: row.text()?,
         received: row.int()?,
@@ -352,13 +356,13 @@ fn read_balance(row: Row) -> Result<BalanceJson, StoreError> {
     })
 }
 
-fn drift(db: &mut dyn Db) -> Result<Vec<DriftJson>, StoreError> {
+fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, StoreError> {
     let sql = format!(
         "SELECT site, gateway, problem, differing FROM book
          WHERE {IN_FORCE} AND problem IS NOT NULL ORDER BY site, gateway"
     );
-    let read = |row: Row| {
-        let mut row = Columns::of(row);
+    let read = |row: SqlRow| {
+        let mut row = ColumnReader::of(row);
         let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
         Ok(DriftJson { site, gateway, problem, skus: row.packed()? })
     };

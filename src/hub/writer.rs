@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::core::{Answer, Books, Downlink, Taking, note_online, take};
-use super::db::{BooksDatabase, Table};
+use super::db::{BooksDatabase, BooksTransaction};
 use super::strays::Strays;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
@@ -28,8 +28,9 @@ use crate::store::StoreError;
 const EARLY_MS: u64 = 1_000;
 
 /// Changes the books for somebody; what it returns is run once they are changed.
-pub(super) type Work =
-    Box<dyn FnOnce(&mut Table<'_>, &mut Vec<GatewayId>) -> Result<Reply, StoreError> + Send>;
+pub(super) type Work = Box<
+    dyn FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Reply, StoreError> + Send,
+>;
 /// See [`Work`].
 pub(super) type Reply = Box<dyn FnOnce() + Send>;
 
@@ -225,7 +226,7 @@ impl HubWriter {
 }
 
 fn handle(
-    books: &mut Table<'_>,
+    books: &mut BooksTransaction<'_>,
     downlink: &mut Downlink,
     job: HubJob,
     now_ms: i64,
@@ -273,7 +274,11 @@ fn handle(
 }
 
 /// Whether entries are missing before those of a frame.
-fn is_early(books: &mut Table<'_>, gateway: &GatewayId, frame: &Frame) -> Result<bool, StoreError> {
+fn is_early(
+    books: &mut BooksTransaction<'_>,
+    gateway: &GatewayId,
+    frame: &Frame,
+) -> Result<bool, StoreError> {
     let Frame::Entries(entries) = frame else {
         return Ok(false);
     };
@@ -285,7 +290,7 @@ fn is_early(books: &mut Table<'_>, gateway: &GatewayId, frame: &Frame) -> Result
 
 /// An answer to a probe.
 fn take_answer(
-    books: &mut Table<'_>,
+    books: &mut BooksTransaction<'_>,
     downlink: &mut Downlink,
     topic: &GatewayId,
     frame: Frame,

@@ -2,8 +2,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::db::sql::Value;
-use crate::hub::db::{BooksDatabase, Table};
+use crate::hub::db::sql::SqlValue;
+use crate::hub::db::{BooksDatabase, BooksTransaction};
 use crate::hub::reader;
 use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
@@ -279,7 +279,8 @@ fn a_stock_that_differs_is_found_and_repaired_from_the_ledger() {
     let [Frame::Probe(probe)] = desk.sent(1)[..] else { panic!("the hub asks where") };
     let content = probe.part.content([(&sku(), (9, 0))].into_iter());
     let downlink = &mut desk.downlink;
-    let answered = |books: &mut Table<'_>| downlink.answered(books, &topic(), 2, &content);
+    let answered =
+        |books: &mut BooksTransaction<'_>| downlink.answered(books, &topic(), 2, &content);
     desk.database.change(answered).unwrap();
     assert!(desk.problem().is_some_and(|problem| problem.contains("1 SKUs")));
     let repaired = desk.change(|books| repair(books, &topic())).unwrap();
@@ -303,7 +304,8 @@ fn a_gateway_that_greets_with_another_stock_is_asked_and_not_shut_out() {
     let [Frame::Probe(probe)] = desk.sent(10_000)[..] else { panic!("the hub asks again") };
     let content = probe.part.content([(&sku(), (10, 0))].into_iter());
     let downlink = &mut desk.downlink;
-    let answered = |books: &mut Table<'_>| downlink.answered(books, &topic(), 1, &content);
+    let answered =
+        |books: &mut BooksTransaction<'_>| downlink.answered(books, &topic(), 1, &content);
     desk.database.change(answered).unwrap();
     assert_eq!(desk.problem(), None, "nothing differs any more");
 }
@@ -387,7 +389,10 @@ impl Desk {
         Self { directory, database, downlink: Downlink::default() }
     }
 
-    fn change<T>(&mut self, change: impl FnOnce(&mut Table<'_>) -> Result<T, StoreError>) -> T {
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, StoreError>,
+    ) -> T {
         let changed = self.database.change(change).unwrap();
         assert!(self.balanced(), "at every moment");
         changed
@@ -453,13 +458,13 @@ impl Desk {
         self.database.read(|db| db.execute(sql, &[])).unwrap();
     }
 
-    fn value(&mut self, sql: &str) -> Value {
+    fn value(&mut self, sql: &str) -> SqlValue {
         self.database.read(|db| db.query(sql, &[])).unwrap().remove(0).remove(0)
     }
 
     fn number(&mut self, sql: &str) -> i64 {
         let value = self.value(sql);
-        let Value::Int(number) = value else { panic!("{value:?}") };
+        let SqlValue::Int(number) = value else { panic!("{value:?}") };
         number
     }
 
@@ -481,7 +486,7 @@ impl Desk {
 
     fn problem(&mut self) -> Option<String> {
         let value = self.value("SELECT problem FROM book ORDER BY id DESC LIMIT 1");
-        if let Value::Text(text) = value { Some(text) } else { None }
+        if let SqlValue::Text(text) = value { Some(text) } else { None }
     }
 }
 

@@ -11,8 +11,8 @@ use rusqlite::Connection;
 
 use self::postgres::Postgres;
 pub(super) use self::rows::{ENTRY_COLUMNS, read_entry};
-use self::sql::Db;
-pub(super) use self::transaction::{Table, aside_sql};
+use self::sql::Executor;
+pub(super) use self::transaction::{BooksTransaction, aside_sql};
 use crate::config::BookStore;
 use crate::hub::core::Books;
 use crate::store::StoreError;
@@ -45,15 +45,15 @@ impl BooksDatabase {
     /// at the same time waits.
     pub(super) fn change<T>(
         &mut self,
-        change: impl FnOnce(&mut Table<'_>) -> Result<T, StoreError>,
+        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.within("BEGIN IMMEDIATE", |db| change(&mut Table::new(db)))
+        self.within("BEGIN IMMEDIATE", |db| change(&mut BooksTransaction::new(db)))
     }
 
     /// Reads the books as they are at one moment.
     pub(super) fn read<T>(
         &mut self,
-        read: impl FnOnce(&mut dyn Db) -> Result<T, StoreError>,
+        read: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.within("BEGIN", read)
     }
@@ -61,7 +61,7 @@ impl BooksDatabase {
     fn within<T>(
         &mut self,
         begin: &str,
-        work: impl FnOnce(&mut dyn Db) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(db) => {
@@ -81,12 +81,12 @@ impl BooksDatabase {
 }
 
 /// The books as the rules read them.
-pub(super) fn table(db: &mut dyn Db) -> Table<'_> {
-    Table::new(db)
+pub(super) fn table(db: &mut dyn Executor) -> BooksTransaction<'_> {
+    BooksTransaction::new(db)
 }
 
 /// Whatever keeps them, the rules see [`Books`].
 const _: fn() = || {
     fn keeps<T: Books>() {}
-    keeps::<Table<'_>>();
+    keeps::<BooksTransaction<'_>>();
 };

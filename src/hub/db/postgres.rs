@@ -6,7 +6,7 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Statement};
 
 use super::schema;
-use super::sql::{Db, Row, Value};
+use super::sql::{Executor, SqlRow, SqlValue};
 use crate::store::StoreError;
 
 /// Held by whoever changes the books, until its transaction ends. The number is any that no
@@ -38,7 +38,7 @@ impl Postgres {
                 db.execute("CREATE TABLE IF NOT EXISTS stockgate_version (version BIGINT)", &[])?;
                 match db.query("SELECT version FROM stockgate_version", &[])?.pop().as_deref() {
                     None => Ok(true),
-                    Some([Value::Int(schema::VERSION)]) => Ok(false),
+                    Some([SqlValue::Int(schema::VERSION)]) => Ok(false),
                     Some(other) => Err(StoreError::Damaged(format!(
                         "the books in PostgreSQL have version {other:?}, this program knows {}",
                         schema::VERSION
@@ -83,7 +83,7 @@ impl Postgres {
     pub(super) fn within<T>(
         &mut self,
         changes: bool,
-        work: impl FnOnce(&mut dyn Db) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let begin = match changes {
             true => format!("BEGIN; {LOCK}"),
@@ -119,36 +119,42 @@ impl Postgres {
     }
 }
 
-impl Db for Postgres {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+impl Executor for Postgres {
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
         Ok(self.open_client()?.execute(&statement, &references(values))?)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError> {
         let statement = self.statement(sql)?;
         let rows = self.open_client()?.query(&statement, &references(values))?;
         rows.iter().map(read).collect()
     }
 }
 
-fn references(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+fn references(values: &[SqlValue]) -> Vec<&(dyn ToSql + Sync)> {
     values.iter().map(|value| -> &(dyn ToSql + Sync) { value }).collect()
 }
 
-fn read(row: &postgres::Row) -> Result<Row, StoreError> {
+fn read(row: &postgres::Row) -> Result<SqlRow, StoreError> {
     let read = |(index, column): (usize, &postgres::Column)| {
         Ok(match *column.type_() {
-            Type::BYTEA => row.try_get::<_, Option<_>>(index)?.map_or(Value::Null, Value::Blob),
-            Type::TEXT => row.try_get::<_, Option<_>>(index)?.map_or(Value::Null, Value::Text),
-            Type::BOOL => row.try_get::<_, Option<bool>>(index)?.map_or(Value::Null, Value::bool),
-            _ => row.try_get::<_, Option<_>>(index)?.map_or(Value::Null, Value::Int),
+            Type::BYTEA => {
+                row.try_get::<_, Option<_>>(index)?.map_or(SqlValue::Null, SqlValue::Blob)
+            }
+            Type::TEXT => {
+                row.try_get::<_, Option<_>>(index)?.map_or(SqlValue::Null, SqlValue::Text)
+            }
+            Type::BOOL => {
+                row.try_get::<_, Option<bool>>(index)?.map_or(SqlValue::Null, SqlValue::bool)
+            }
+            _ => row.try_get::<_, Option<_>>(index)?.map_or(SqlValue::Null, SqlValue::Int),
         })
     };
     row.columns().iter().enumerate().map(read).collect()
 }
 
-impl ToSql for Value {
+impl ToSql for SqlValue {
     fn to_sql(
         &self,
         kind: &Type,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::sql::{Columns, Row, Value, packed};
+use super::sql::{ColumnReader, SqlRow, SqlValue, packed};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, Issued};
 use crate::protocol::topic::GatewayId;
@@ -16,8 +16,8 @@ pub(in crate::hub) const ENTRY_COLUMNS: &str =
 /// The columns of a book, in the order of the table.
 pub(super) const BOOK_COLUMNS: usize = 19;
 
-pub(in crate::hub) fn read_entry(row: Row) -> Result<Entry, StoreError> {
-    let mut row = Columns::of(row);
+pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, StoreError> {
+    let mut row = ColumnReader::of(row);
     let seq = row.number()?;
     let code = row.int()?;
     let known = u8::try_from(code).ok().and_then(Entry::from_code);
@@ -42,22 +42,22 @@ pub(in crate::hub) fn read_entry(row: Row) -> Result<Entry, StoreError> {
     })
 }
 
-pub(super) fn entry_row(book: i64, entry: &Entry) -> [Value; 9] {
+pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
     [
-        Value::Int(book),
-        Value::number(entry.seq),
-        Value::Int(i64::from(entry.code())),
-        Value::text(entry.sku.as_str()),
-        Value::Int(entry.change),
-        Value::Int(entry.reserved_change),
-        Value::or_null(entry.order_id.as_ref().map(OrderId::as_str)),
-        Value::text(entry.request_id.as_str()),
-        Value::Int(entry.at_ms),
+        SqlValue::Int(book),
+        SqlValue::number(entry.seq),
+        SqlValue::Int(i64::from(entry.code())),
+        SqlValue::text(entry.sku.as_str()),
+        SqlValue::Int(entry.change),
+        SqlValue::Int(entry.reserved_change),
+        SqlValue::or_null(entry.order_id.as_ref().map(OrderId::as_str)),
+        SqlValue::text(entry.request_id.as_str()),
+        SqlValue::Int(entry.at_ms),
     ]
 }
 
-pub(super) fn read_book(row: Row) -> Result<Book, StoreError> {
-    let mut row = Columns::of(row);
+pub(super) fn read_book(row: SqlRow) -> Result<Book, StoreError> {
+    let mut row = ColumnReader::of(row);
     Ok(Book {
         id: row.int()?,
         gateway: GatewayId { site: row.text()?, gateway: row.text()? },
@@ -82,32 +82,32 @@ pub(super) fn read_book(row: Row) -> Result<Book, StoreError> {
     })
 }
 
-pub(super) fn book_row(book: &Book) -> [Value; BOOK_COLUMNS] {
+pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
     [
-        Value::Int(book.id),
-        Value::text(&book.gateway.site),
-        Value::text(&book.gateway.gateway),
-        Value::Blob(book.cursor.epoch.as_bytes().to_vec()),
-        Value::number(book.cursor.acked_seq),
-        Value::bits(book.cursor.checks.digest.0),
-        Value::bits(book.cursor.checks.chain.0),
-        Value::or_null(book.cursor.fenced.as_deref()),
-        Value::number(book.known_seq),
-        Value::number(book.issued),
+        SqlValue::Int(book.id),
+        SqlValue::text(&book.gateway.site),
+        SqlValue::text(&book.gateway.gateway),
+        SqlValue::Blob(book.cursor.epoch.as_bytes().to_vec()),
+        SqlValue::number(book.cursor.acked_seq),
+        SqlValue::bits(book.cursor.checks.digest.0),
+        SqlValue::bits(book.cursor.checks.chain.0),
+        SqlValue::or_null(book.cursor.fenced.as_deref()),
+        SqlValue::number(book.known_seq),
+        SqlValue::number(book.issued),
         packed(&book.taken),
         packed(&book.landed),
-        Value::bool(book.retired),
-        Value::or_null(book.problem.as_deref()),
-        Value::bool(book.searching),
+        SqlValue::bool(book.retired),
+        SqlValue::or_null(book.problem.as_deref()),
+        SqlValue::bool(book.searching),
         packed(&book.differing),
-        Value::number(book.aside),
-        Value::Int(book.last_seen_ms),
-        Value::bool(book.online),
+        SqlValue::number(book.aside),
+        SqlValue::Int(book.last_seen_ms),
+        SqlValue::bool(book.online),
     ]
 }
 
-pub(super) fn read_issued(row: Row) -> Result<Issued, StoreError> {
-    let mut row = Columns::of(row);
+pub(super) fn read_issued(row: SqlRow) -> Result<Issued, StoreError> {
+    let mut row = ColumnReader::of(row);
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
     let (direction, lines): (Direction, Vec<_>) = row.packed()?;
@@ -115,14 +115,14 @@ pub(super) fn read_issued(row: Row) -> Result<Issued, StoreError> {
     Ok(Issued { transfer, returned: row.packed()?, closed: row.bool()? })
 }
 
-pub(super) fn issued_row(book: i64, issued: &Issued) -> [Value; 6] {
+pub(super) fn issued_row(book: i64, issued: &Issued) -> [SqlValue; 6] {
     let Transfer { number, request_id, direction, lines } = &issued.transfer;
     [
-        Value::Int(book),
-        Value::number(*number),
-        Value::text(request_id.as_str()),
+        SqlValue::Int(book),
+        SqlValue::number(*number),
+        SqlValue::text(request_id.as_str()),
         packed(&(direction, lines)),
         packed(&issued.returned),
-        Value::bool(issued.closed),
+        SqlValue::bool(issued.closed),
     ]
 }

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::hub) enum Value {
+pub(in crate::hub) enum SqlValue {
     Null,
     Int(i64),
     Text(String),
@@ -15,17 +15,17 @@ pub(in crate::hub) enum Value {
 }
 
 /// A row of values, in the order of the columns.
-pub(in crate::hub) type Row = Vec<Value>;
+pub(in crate::hub) type SqlRow = Vec<SqlValue>;
 
 /// A database within a transaction, or reading.
-pub(in crate::hub) trait Db {
+pub(in crate::hub) trait Executor {
     /// Runs a statement; returns how many rows it changed.
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError>;
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError>;
     /// Runs a query.
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError>;
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError>;
 }
 
-impl Value {
+impl SqlValue {
     pub(in crate::hub) fn text(text: &str) -> Self {
         Self::Text(text.into())
     }
@@ -49,23 +49,23 @@ impl Value {
 }
 
 /// Reads the columns of a row one after the other.
-pub(in crate::hub) struct Columns {
-    values: std::vec::IntoIter<Value>,
+pub(in crate::hub) struct ColumnReader {
+    values: std::vec::IntoIter<SqlValue>,
 }
 
-impl Columns {
-    pub(in crate::hub) fn of(row: Row) -> Self {
+impl ColumnReader {
+    pub(in crate::hub) fn of(row: SqlRow) -> Self {
         Self { values: row.into_iter() }
     }
 
-    fn next(&mut self) -> Value {
-        self.values.next().unwrap_or(Value::Null)
+    fn next(&mut self) -> SqlValue {
+        self.values.next().unwrap_or(SqlValue::Null)
     }
 
     pub(in crate::hub) fn int(&mut self) -> Result<i64, StoreError> {
         match self.next() {
-            Value::Int(number) => Ok(number),
-            other @ (Value::Null | Value::Text(_) | Value::Blob(_)) => {
+            SqlValue::Int(number) => Ok(number),
+            other @ (SqlValue::Null | SqlValue::Text(_) | SqlValue::Blob(_)) => {
                 Err(damaged("a number", &other))
             }
         }
@@ -73,7 +73,7 @@ impl Columns {
 
     pub(in crate::hub) fn number(&mut self) -> Result<u64, StoreError> {
         let number = self.int()?;
-        u64::try_from(number).map_err(|_| damaged("a number from 0 on", &Value::Int(number)))
+        u64::try_from(number).map_err(|_| damaged("a number from 0 on", &SqlValue::Int(number)))
     }
 
     pub(in crate::hub) fn bool(&mut self) -> Result<bool, StoreError> {
@@ -86,8 +86,8 @@ impl Columns {
 
     pub(in crate::hub) fn text(&mut self) -> Result<String, StoreError> {
         match self.next() {
-            Value::Text(text) => Ok(text),
-            other @ (Value::Null | Value::Int(_) | Value::Blob(_)) => {
+            SqlValue::Text(text) => Ok(text),
+            other @ (SqlValue::Null | SqlValue::Int(_) | SqlValue::Blob(_)) => {
                 Err(damaged("a text", &other))
             }
         }
@@ -95,16 +95,18 @@ impl Columns {
 
     pub(in crate::hub) fn text_or_null(&mut self) -> Result<Option<String>, StoreError> {
         match self.next() {
-            Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text)),
-            other @ (Value::Int(_) | Value::Blob(_)) => Err(damaged("a text", &other)),
+            SqlValue::Null => Ok(None),
+            SqlValue::Text(text) => Ok(Some(text)),
+            other @ (SqlValue::Int(_) | SqlValue::Blob(_)) => Err(damaged("a text", &other)),
         }
     }
 
     pub(in crate::hub) fn blob(&mut self) -> Result<Vec<u8>, StoreError> {
         match self.next() {
-            Value::Blob(bytes) => Ok(bytes),
-            other @ (Value::Null | Value::Int(_) | Value::Text(_)) => Err(damaged("bytes", &other)),
+            SqlValue::Blob(bytes) => Ok(bytes),
+            other @ (SqlValue::Null | SqlValue::Int(_) | SqlValue::Text(_)) => {
+                Err(damaged("bytes", &other))
+            }
         }
     }
 
@@ -126,11 +128,11 @@ impl Columns {
     }
 }
 
-fn damaged(wanted: &str, found: &Value) -> StoreError {
+fn damaged(wanted: &str, found: &SqlValue) -> StoreError {
     StoreError::Damaged(format!("the books should have {wanted} where there is {found:?}"))
 }
 
 /// A value as it is stored when nobody looks for what is in it.
-pub(in crate::hub) fn packed(value: &impl serde::Serialize) -> Value {
-    Value::Blob(postcard::to_stdvec(value).expect("plain data always serializes"))
+pub(in crate::hub) fn packed(value: &impl serde::Serialize) -> SqlValue {
+    SqlValue::Blob(postcard::to_stdvec(value).expect("plain data always serializes"))
 }

@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
 
 use super::schema;
-use super::sql::{Db, Row, Value};
+use super::sql::{Executor, SqlRow, SqlValue};
 use crate::store::StoreError;
 
 /// `SGHB` in the file's header: these are a hub's books.
@@ -66,13 +66,13 @@ fn create(db: &mut Connection) -> Result<(), StoreError> {
     }
 }
 
-impl Db for Connection {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, StoreError> {
+impl Executor for Connection {
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError> {
         let changed = self.prepare_cached(sql)?.execute(params_from_iter(values))?;
         Ok(changed as u64)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError> {
         let mut statement = self.prepare_cached(sql)?;
         let columns = statement.column_count();
         let rows = statement.query_map(params_from_iter(values), |row| {
@@ -82,7 +82,7 @@ impl Db for Connection {
     }
 }
 
-impl ToSql for Value {
+impl ToSql for SqlValue {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
@@ -93,7 +93,7 @@ impl ToSql for Value {
     }
 }
 
-impl From<ValueRef<'_>> for Value {
+impl From<ValueRef<'_>> for SqlValue {
     fn from(value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::Null => Self::Null,

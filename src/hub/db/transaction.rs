@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
 };
-use super::sql::{Columns, Db, Row, Value, packed};
+use super::sql::{ColumnReader, Executor, SqlRow, SqlValue, packed};
 use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
@@ -17,12 +17,12 @@ use crate::store::StoreError;
 const ROWS: usize = 64;
 
 /// The books within a transaction.
-pub(in crate::hub) struct Table<'a> {
-    db: &'a mut dyn Db,
+pub(in crate::hub) struct BooksTransaction<'a> {
+    db: &'a mut dyn Executor,
 }
 
-impl<'a> Table<'a> {
-    pub(super) fn new(db: &'a mut dyn Db) -> Self {
+impl<'a> BooksTransaction<'a> {
+    pub(super) fn new(db: &'a mut dyn Executor) -> Self {
         Self { db }
     }
 
@@ -39,15 +39,15 @@ impl<'a> Table<'a> {
         self.db.query(sql, &[])?.into_iter().map(read_book).collect()
     }
 
-    fn one(&mut self, sql: &str, values: &[Value]) -> Result<Option<Columns>, StoreError> {
-        Ok(self.db.query(sql, values)?.pop().map(Columns::of))
+    fn one(&mut self, sql: &str, values: &[SqlValue]) -> Result<Option<ColumnReader>, StoreError> {
+        Ok(self.db.query(sql, values)?.pop().map(ColumnReader::of))
     }
 
     /// Writes rows of one width, many at a time; `tail` says what to do with those that are there.
     fn put<const N: usize>(
         &mut self,
         table: &str,
-        rows: &[[Value; N]],
+        rows: &[[SqlValue; N]],
         tail: &str,
     ) -> Result<(), StoreError> {
         let mut chunks = rows.chunks_exact(ROWS);
@@ -66,19 +66,19 @@ impl<'a> Table<'a> {
     fn find(
         &mut self,
         sql: &str,
-        first: &[Value],
+        first: &[SqlValue],
         skus: &[Sku],
-    ) -> Result<BTreeMap<String, Columns>, StoreError> {
+    ) -> Result<BTreeMap<String, ColumnReader>, StoreError> {
         let mut found = BTreeMap::new();
         for chunk in skus.chunks(ROWS) {
             // Always one of two statements, so that they are prepared once.
             let width = if chunk.len() == 1 { 1 } else { ROWS };
             let padded = chunk.iter().chain(std::iter::repeat(&chunk[0])).take(width);
-            let texts = padded.map(|sku| Value::text(sku.as_str()));
-            let values: Vec<Value> = first.iter().cloned().chain(texts).collect();
+            let texts = padded.map(|sku| SqlValue::text(sku.as_str()));
+            let values: Vec<SqlValue> = first.iter().cloned().chain(texts).collect();
             let list = places(first.len() + 1, width);
             for row in self.db.query(&sql.replace("{skus}", &list), &values)? {
-                let mut row = Columns::of(row);
+                let mut row = ColumnReader::of(row);
                 found.insert(row.text()?, row);
             }
         }
@@ -109,7 +109,7 @@ const SET_POOL: &str = "ON CONFLICT (sku) DO UPDATE SET received = excluded.rece
     adjusted = excluded.adjusted, deducted = excluded.deducted,
     unallotted = excluded.unallotted, in_transit = excluded.in_transit";
 
-impl Books for Table<'_> {
+impl Books for BooksTransaction<'_> {
     type Error = StoreError;
 
     fn book_count(&mut self) -> Result<usize, StoreError> {
@@ -120,12 +120,12 @@ impl Books for Table<'_> {
 
     fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, StoreError> {
         let sql = "SELECT * FROM book WHERE site = $1 AND gateway = $2 ORDER BY id";
-        let of = [Value::text(&gateway.site), Value::text(&gateway.gateway)];
+        let of = [SqlValue::text(&gateway.site), SqlValue::text(&gateway.gateway)];
         self.db.query(sql, &of)?.into_iter().map(read_book).collect()
     }
 
     fn book(&mut self, id: i64) -> Result<Book, StoreError> {
-        let found = self.db.query("SELECT * FROM book WHERE id = $1", &[Value::Int(id)])?.pop();
+        let found = self.db.query("SELECT * FROM book WHERE id = $1", &[SqlValue::Int(id)])?.pop();
         let missing = || StoreError::Damaged(format!("there is no book {id}"));
         read_book(found.ok_or_else(missing)?)
     }
@@ -148,9 +148,9 @@ impl Books for Table<'_> {
     fn ledger_sums(&mut self, book: i64) -> Result<Vec<(Sku, i64, i64)>, StoreError> {
         let sql = "SELECT sku, CAST(sum(change) AS {int}), CAST(sum(reserved_change) AS {int})
                    FROM entry WHERE book = $1 GROUP BY sku ORDER BY sku";
-        let rows = self.db.query(&sql.replace("{int}", "BIGINT"), &[Value::Int(book)])?;
-        let read = |row: Row| {
-            let mut row = Columns::of(row);
+        let rows = self.db.query(&sql.replace("{int}", "BIGINT"), &[SqlValue::Int(book)])?;
+        let read = |row: SqlRow| {
+            let mut row = ColumnReader::of(row);
             Ok((row.id(Sku::parse)?, row.int()?, row.int()?))
         };
         rows.into_iter().map(read).collect()
@@ -160,13 +160,13 @@ impl Books for Table<'_> {
         let rows: Vec<_> = entries.iter().map(|entry| entry_row(book, entry)).collect();
         self.put("aside", &rows, "ON CONFLICT (book, seq) DO NOTHING")?;
         let sql = "SELECT count(*) FROM aside WHERE book = $1";
-        self.one(sql, &[Value::Int(book)])?.map_or(Ok(0), |mut row| row.number())
+        self.one(sql, &[SqlValue::Int(book)])?.map_or(Ok(0), |mut row| row.number())
     }
 
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, StoreError> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held
                    WHERE book = $1 AND sku IN ({skus})";
-        let mut held = self.find(sql, &[Value::Int(book)], skus)?;
+        let mut held = self.find(sql, &[SqlValue::Int(book)], skus)?;
         let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
                    WHERE sku IN ({skus})";
         let mut pools = self.find(sql, &[], skus)?;
@@ -184,43 +184,43 @@ impl Books for Table<'_> {
 
     fn held(&mut self, book: i64, sku: &Sku) -> Result<Held, StoreError> {
         let sql = "SELECT on_hand, reserved, in_transit FROM held WHERE sku = $1 AND book = $2";
-        let row = self.one(sql, &[Value::text(sku.as_str()), Value::Int(book)])?;
+        let row = self.one(sql, &[SqlValue::text(sku.as_str()), SqlValue::Int(book)])?;
         Ok(row.map(read_held).transpose()?.unwrap_or_default())
     }
 
     fn all_held(&mut self, book: i64) -> Result<Vec<(Sku, Held)>, StoreError> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held WHERE book = $1
                    ORDER BY sku";
-        let read = |row: Row| {
-            let mut row = Columns::of(row);
+        let read = |row: SqlRow| {
+            let mut row = ColumnReader::of(row);
             Ok((row.id(Sku::parse)?, read_held(row)?))
         };
-        self.db.query(sql, &[Value::Int(book)])?.into_iter().map(read).collect()
+        self.db.query(sql, &[SqlValue::Int(book)])?.into_iter().map(read).collect()
     }
 
     fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Held)>, StoreError> {
         let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1
                    ORDER BY book";
-        let read = |row: Row| {
-            let mut row = Columns::of(row);
+        let read = |row: SqlRow| {
+            let mut row = ColumnReader::of(row);
             Ok((row.int()?, read_held(row)?))
         };
-        self.db.query(sql, &[Value::text(sku.as_str())])?.into_iter().map(read).collect()
+        self.db.query(sql, &[SqlValue::text(sku.as_str())])?.into_iter().map(read).collect()
     }
 
     fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Result<(), StoreError> {
         let row = |(sku, held): &(Sku, Held)| {
             let Held { on_hand, reserved, in_transit } = *held;
-            let figures = [on_hand, reserved, in_transit].map(Value::Int);
+            let figures = [on_hand, reserved, in_transit].map(SqlValue::Int);
             let [on_hand, reserved, in_transit] = figures;
-            [Value::text(sku.as_str()), Value::Int(book), on_hand, reserved, in_transit]
+            [SqlValue::text(sku.as_str()), SqlValue::Int(book), on_hand, reserved, in_transit]
         };
         let rows: Vec<_> = held.iter().map(row).collect();
         self.put("held", &rows, SET_HELD)
     }
 
     fn standing(&mut self, sku: &Sku) -> Result<Standing, StoreError> {
-        let of = [Value::text(sku.as_str())];
+        let of = [SqlValue::text(sku.as_str())];
         let sql = "SELECT received, adjusted, deducted, unallotted, in_transit FROM pool
                    WHERE sku = $1";
         let pool = self.one(sql, &of)?.map(read_pool).transpose()?;
@@ -231,9 +231,9 @@ impl Books for Table<'_> {
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), StoreError> {
         let row = |(sku, pool): &(Sku, Pool)| {
             let Pool { received, adjusted, deducted, unallotted, in_transit } = *pool;
-            let sums = [received, adjusted, deducted, unallotted, in_transit].map(Value::Int);
+            let sums = [received, adjusted, deducted, unallotted, in_transit].map(SqlValue::Int);
             let [received, adjusted, deducted, unallotted, in_transit] = sums;
-            [Value::text(sku.as_str()), received, adjusted, deducted, unallotted, in_transit]
+            [SqlValue::text(sku.as_str()), received, adjusted, deducted, unallotted, in_transit]
         };
         let rows: Vec<_> = pools.iter().map(row).collect();
         self.put("pool", &rows, SET_POOL)
@@ -253,20 +253,20 @@ impl Books for Table<'_> {
     ) -> Result<Vec<Issued>, StoreError> {
         let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
                    WHERE book = $1 AND number > $2 ORDER BY number LIMIT $3";
-        let of = [Value::Int(book), Value::number(number), Value::number(limit as u64)];
+        let of = [SqlValue::Int(book), SqlValue::number(number), SqlValue::number(limit as u64)];
         self.db.query(sql, &of)?.into_iter().map(read_issued).collect()
     }
 
     fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<Issued>, StoreError> {
         let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
                    WHERE request_id = $1 ORDER BY book, number";
-        let rows = self.db.query(sql, &[Value::text(request_id.as_str())])?;
+        let rows = self.db.query(sql, &[SqlValue::text(request_id.as_str())])?;
         rows.into_iter().map(read_issued).collect()
     }
 
     fn remembered(&mut self, request_id: &RequestId) -> Result<Option<Remembered>, StoreError> {
         let sql = "SELECT remembered FROM request WHERE id = $1";
-        let row = self.one(sql, &[Value::text(request_id.as_str())])?;
+        let row = self.one(sql, &[SqlValue::text(request_id.as_str())])?;
         row.map(|mut row| row.packed()).transpose()
     }
 
@@ -276,19 +276,19 @@ impl Books for Table<'_> {
     }
 
     fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Result<(), StoreError> {
-        let n = Value::number(self.request_count()? + 1);
-        self.put("request", &[[n, Value::text(id.as_str()), packed(remembered)]], "")
+        let n = SqlValue::number(self.request_count()? + 1);
+        self.put("request", &[[n, SqlValue::text(id.as_str()), packed(remembered)]], "")
     }
 
     fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, StoreError> {
         let sql = "SELECT low_water, target FROM policy WHERE sku = $1";
-        let row = self.one(sql, &[Value::text(sku.as_str())])?;
+        let row = self.one(sql, &[SqlValue::text(sku.as_str())])?;
         row.map(|mut row| Ok(Policy { low_water: row.int()?, target: row.int()? })).transpose()
     }
 
     fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), StoreError> {
         let Policy { low_water, target } = policy;
-        let row = [Value::text(sku.as_str()), Value::Int(low_water), Value::Int(target)];
+        let row = [SqlValue::text(sku.as_str()), SqlValue::Int(low_water), SqlValue::Int(target)];
         let tail = "ON CONFLICT (sku) DO UPDATE SET low_water = excluded.low_water,
                     target = excluded.target";
         self.put("policy", &[row], tail)
@@ -297,20 +297,20 @@ impl Books for Table<'_> {
     fn asks(&mut self, sku: &Sku) -> Result<Vec<i64>, StoreError> {
         let rows = self.db.query(
             "SELECT book FROM ask WHERE sku = $1 ORDER BY n",
-            &[Value::text(sku.as_str())],
+            &[SqlValue::text(sku.as_str())],
         )?;
-        rows.into_iter().map(|row| Columns::of(row).int()).collect()
+        rows.into_iter().map(|row| ColumnReader::of(row).int()).collect()
     }
 
     fn ask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
         let last = self.one("SELECT coalesce(max(n), 0) FROM ask", &[])?;
         let n = last.map_or(Ok(0), |mut row| row.int())? + 1;
-        let row = [Value::Int(n), Value::text(sku.as_str()), Value::Int(book)];
+        let row = [SqlValue::Int(n), SqlValue::text(sku.as_str()), SqlValue::Int(book)];
         self.put("ask", &[row], "")
     }
 
     fn unask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
-        let of = [Value::text(sku.as_str()), Value::Int(book)];
+        let of = [SqlValue::text(sku.as_str()), SqlValue::Int(book)];
         self.db.execute("DELETE FROM ask WHERE sku = $1 AND book = $2", &of)?;
         Ok(())
     }
@@ -328,10 +328,10 @@ impl Books for Table<'_> {
 
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), StoreError> {
         let row = [
-            Value::text(listing.sku.as_str()),
-            Value::number(number),
-            Value::or_null(listing.name.as_deref()),
-            Value::text(&listing.barcodes.join(" ")),
+            SqlValue::text(listing.sku.as_str()),
+            SqlValue::number(number),
+            SqlValue::or_null(listing.name.as_deref()),
+            SqlValue::text(&listing.barcodes.join(" ")),
         ];
         let tail = "ON CONFLICT (sku) DO UPDATE SET n = excluded.n, name = excluded.name,
                     barcodes = excluded.barcodes";
@@ -344,16 +344,16 @@ impl Books for Table<'_> {
         limit: usize,
     ) -> Result<Vec<(u64, Listing)>, StoreError> {
         let sql = "SELECT n, sku, name, barcodes FROM listing WHERE n > $1 ORDER BY n LIMIT $2";
-        let of = [Value::number(number), Value::number(limit as u64)];
+        let of = [SqlValue::number(number), SqlValue::number(limit as u64)];
         self.db.query(sql, &of)?.into_iter().map(read_listing).collect()
     }
 }
 
-fn read_held(mut row: Columns) -> Result<Held, StoreError> {
+fn read_held(mut row: ColumnReader) -> Result<Held, StoreError> {
     Ok(Held { on_hand: row.int()?, reserved: row.int()?, in_transit: row.int()? })
 }
 
-fn read_pool(mut row: Columns) -> Result<Pool, StoreError> {
+fn read_pool(mut row: ColumnReader) -> Result<Pool, StoreError> {
     Ok(Pool {
         received: row.int()?,
         adjusted: row.int()?,
@@ -363,8 +363,8 @@ fn read_pool(mut row: Columns) -> Result<Pool, StoreError> {
     })
 }
 
-fn read_listing(row: Row) -> Result<(u64, Listing), StoreError> {
-    let mut row = Columns::of(row);
+fn read_listing(row: SqlRow) -> Result<(u64, Listing), StoreError> {
+    let mut row = ColumnReader::of(row);
     let number = row.number()?;
     let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
     let barcodes = barcodes.split_whitespace().map(Into::into).collect();
