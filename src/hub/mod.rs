@@ -1,7 +1,7 @@
 //! The hub: the central books of all gateways.
 //!
 //! ```text
-//! broker -> inlet -> writer (one thread, one transaction a batch) -> books (SQLite)
+//! broker -> link -> writer (one thread, one transaction a batch) -> books (SQLite)
 //!                      '-> acknowledgements, after the commit -> broker
 //! HTTP -> reader (its own connection) -> books
 //! ```
@@ -11,7 +11,7 @@ pub(crate) mod csv;
 mod db;
 mod decode;
 mod http;
-mod inlet;
+mod link;
 mod reader;
 mod strays;
 mod writer;
@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 
 use self::db::BooksDatabase;
 pub use self::decode::frame_json;
-use self::inlet::Inlet;
+use self::link::BrokerLink;
 pub use self::reader::Reader;
 use self::writer::{HubJob, HubWriter};
 use crate::config::HubConfig;
@@ -138,8 +138,8 @@ impl Hub {
         match &config.mqtt {
             Some(mqtt) => {
                 let (worker, outlet) = ((&*config.worker, config.shared), Arc::clone(&outlet));
-                let inlet = Inlet::new(mqtt, worker, jobs, outlet, metrics);
-                tasks.spawn(inlet.run(stop));
+                let link = BrokerLink::new(mqtt, worker, jobs, outlet, metrics);
+                tasks.spawn(link.run(stop));
             }
             None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
         }

@@ -18,7 +18,7 @@ use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, parse_topic, topic_filter};
 
 #[derive(Debug)]
-pub(super) struct Inlet {
+pub(super) struct BrokerLink {
     broker: Broker,
     /// Whether other workers get some of the frames.
     shared: bool,
@@ -31,7 +31,7 @@ pub(super) struct Inlet {
     metrics: Arc<HubMetrics>,
 }
 
-impl Inlet {
+impl BrokerLink {
     pub(super) fn new(
         config: &MqttConfig,
         (worker, shared): (&str, bool),
