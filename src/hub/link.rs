@@ -6,7 +6,7 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::strays::Strays;
+use super::rejected::RejectedFrames;
 use super::writer::HubJob;
 use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ pub(super) struct BrokerLink {
     clock: Clock,
     backoff: Backoff,
     lost: LogThrottle,
-    strays: Strays,
+    rejected: RejectedFrames,
     metrics: Arc<HubMetrics>,
 }
 
@@ -48,7 +48,7 @@ impl BrokerLink {
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
-            strays: Strays::new(Arc::clone(&metrics)),
+            rejected: RejectedFrames::new(Arc::clone(&metrics)),
             metrics,
         }
     }
@@ -122,7 +122,7 @@ impl BrokerLink {
             Channel::Up => match Frame::decode(payload) {
                 Ok(frame) => Some(HubJob::Frame(topic, frame)),
                 Err(error) => {
-                    self.strays.note(&topic, &error.to_string());
+                    self.rejected.record(&topic, &error.to_string());
                     None
                 }
             },

@@ -13,7 +13,7 @@ mod decode;
 mod http;
 mod link;
 mod reader;
-mod strays;
+mod rejected;
 mod writer;
 
 use std::net::SocketAddr;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::core::{Answer, Books, Downlink, Taking, note_online, take};
 use super::db::{BooksDatabase, BooksTransaction};
-use super::strays::Strays;
+use super::rejected::RejectedFrames;
 use super::{HubMetrics, Outlet};
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
@@ -63,7 +63,7 @@ pub(super) struct HubWriter {
     outlet: Outlet,
     downlink: Downlink,
     metrics: Arc<HubMetrics>,
-    strays: Strays,
+    rejected: RejectedFrames,
     clock: Clock,
     failures: LogThrottle,
     /// Beats with every batch; a second without work is a batch too.
@@ -99,7 +99,7 @@ impl HubWriter {
         metrics: Arc<HubMetrics>,
     ) -> Self {
         let (clock, failures) = (Clock::starting_at(0), LogThrottle::default());
-        let strays = Strays::new(Arc::clone(&metrics));
+        let rejected = RejectedFrames::new(Arc::clone(&metrics));
         let downlink = Downlink::default();
         let (heartbeat, shared, early) = (Arc::default(), false, Vec::new());
         Self {
@@ -108,7 +108,7 @@ impl HubWriter {
             outlet,
             downlink,
             metrics,
-            strays,
+            rejected,
             clock,
             failures,
             heartbeat,
@@ -187,7 +187,7 @@ impl HubWriter {
         for (topic, taking) in &outcome.taken {
             self.count(taking);
             if !taking.known {
-                self.strays.note(topic, "it is of another database, or not for a hub");
+                self.rejected.record(topic, "it is of another database, or not for a hub");
             }
         }
         outcome.replies.into_iter().for_each(|reply| reply());

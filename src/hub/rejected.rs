@@ -10,18 +10,18 @@ use crate::process::log_throttle::LogThrottle;
 use crate::protocol::topic::GatewayId;
 
 #[derive(Debug)]
-pub(super) struct Strays {
+pub(super) struct RejectedFrames {
     metrics: Arc<HubMetrics>,
     clock: Clock,
     logged: HashMap<GatewayId, LogThrottle>,
 }
 
-impl Strays {
+impl RejectedFrames {
     pub(super) fn new(metrics: Arc<HubMetrics>) -> Self {
         Self { metrics, clock: Clock::starting_at(0), logged: HashMap::new() }
     }
 
-    pub(super) fn note(&mut self, gateway: &GatewayId, reason: &str) {
+    pub(super) fn record(&mut self, gateway: &GatewayId, reason: &str) {
         self.metrics.frames_bad.inc();
         if self.logged.len() >= HUB_GATEWAYS_MAX {
             self.logged.clear();
