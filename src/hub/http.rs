@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::HubMetrics;
 use super::core::{
-    Act, No, Policy, PoolLine, Recalled, central, publish, repair, retire, set_policy,
+    CentralRequest, Policy, PoolLine, Recalled, Rejection, central, publish, repair, retire,
+    set_policy,
 };
 use super::csv::read_catalogue;
 use super::db::BooksTransaction;
@@ -235,10 +236,10 @@ impl Desk {
         let Central { request_id, order_id, lines, site, gateway } =
             central_request(&headers, &http::body(body).await?, asked.has_gateway())?;
         let act = match asked {
-            Asked::Receipt => Act::Receive { order_id, lines },
-            Asked::Deduct => Act::Deduct { order_id, lines },
-            Asked::Grant => Act::Grant { gateway: topic(&site, &gateway)?, lines },
-            Asked::Recall => Act::Recall { gateway: topic(&site, &gateway)?, lines },
+            Asked::Receipt => CentralRequest::Receive { order_id, lines },
+            Asked::Deduct => CentralRequest::Deduct { order_id, lines },
+            Asked::Grant => CentralRequest::Grant { gateway: topic(&site, &gateway)?, lines },
+            Asked::Recall => CentralRequest::Recall { gateway: topic(&site, &gateway)?, lines },
         };
         let (id, is_recall) = (request_id.clone(), asked == Asked::Recall);
         let decided = self.change(move |books, told| {
@@ -439,19 +440,19 @@ fn unknown_gateway(site: &str, gateway: &str) -> Problem {
     Problem::new(Code::NotFound, format!("no gateway {site}/{gateway} has ever sent"))
 }
 
-fn refused(request_id: &RequestId, no: No) -> Problem {
+fn refused(request_id: &RequestId, no: Rejection) -> Problem {
     match no {
-        No::Conflict(act) => Problem::new(
+        Rejection::Conflict(act) => Problem::new(
             Code::IdempotencyConflict,
             format!(
                 "request id {request_id} belongs to an earlier {act} with another body; take a new request id"
             ),
         ),
-        No::TooLarge(sku) => {
+        Rejection::TooLarge(sku) => {
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
         }
-        No::UnknownGateway(GatewayId { site, gateway }) => unknown_gateway(&site, &gateway),
-        No::Closed(gateway, why) => Problem::new(
+        Rejection::UnknownGateway(GatewayId { site, gateway }) => unknown_gateway(&site, &gateway),
+        Rejection::Closed(gateway, why) => Problem::new(
             Code::GatewayClosed,
             format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),
         ),

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    Act, Answer, Decided, Downlink, No, Policy, Retired, Taking, central, note_online, publish,
-    retire, set_policy, take,
+    Answer, CentralRequest, Decided, Downlink, Policy, Rejection, Retired, Taking, central,
+    note_online, publish, retire, set_policy, take,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -20,7 +20,7 @@ use super::hub_database::{Broken, HubDatabase};
 pub(crate) enum Job {
     Frame(GatewayId, Frame),
     Online(GatewayId, bool, Uuid),
-    Central(RequestId, Act),
+    Central(RequestId, CentralRequest),
     Policy(Sku, Policy),
     Publish(Vec<Listing>),
     Retire(GatewayId, Option<Uuid>),
@@ -32,7 +32,7 @@ pub(crate) enum Job {
 /// What a request at the hub came to, once it is committed.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Central(RequestId, Act, Result<Decided, No>),
+    Central(RequestId, CentralRequest, Result<Decided, Rejection>),
     Retired(Retired),
 }
 
@@ -220,16 +220,16 @@ impl Worker {
     }
 
     /// For bugs: a request at the hub is prepared wrongly.
-    fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, act: &Act) {
+    fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, act: &CentralRequest) {
         match (self.bug, act) {
             (Some(Bug::CentralRequestForgotten), _) => books.forget(id),
-            (Some(Bug::RecallTrusted), Act::Recall { lines, .. }) => {
+            (Some(Bug::RecallTrusted), CentralRequest::Recall { lines, .. }) => {
                 for line in lines {
                     let pool = books.pools.entry(line.sku.clone()).or_default();
                     pool.unallotted += line.quantity.units();
                 }
             }
-            (Some(Bug::DeductUnchecked), Act::Deduct { lines, .. }) => {
+            (Some(Bug::DeductUnchecked), CentralRequest::Deduct { lines, .. }) => {
                 for line in lines {
                     let pool = books.pools.entry(line.sku.clone()).or_default();
                     pool.unallotted -= line.quantity.units();

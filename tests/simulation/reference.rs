@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockgate::hub::core::{Act, Book, Decided, Issued, No};
+use stockgate::hub::core::{Book, CentralRequest, Decided, Issued, Rejection};
 use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken};
 use uuid::Uuid;
 
@@ -20,7 +20,10 @@ type Units = BTreeMap<Sku, i64>;
 pub(crate) struct Reference {
     /// What came in at the hub itself, less what was sold there.
     outside: Units,
-    decided: BTreeMap<RequestId, (Act, Result<stockgate::hub::core::Done, Refusal>)>,
+    decided: BTreeMap<
+        RequestId,
+        (CentralRequest, Result<stockgate::hub::core::AppliedRequest, Refusal>),
+    >,
     /// By the places of the hub's books.
     followed: Vec<Followed>,
     /// Databases of which a copy was put back, or is in use beside them.
@@ -40,7 +43,12 @@ struct Followed {
 
 impl Reference {
     /// A central request was committed: once, and the same for ever.
-    pub(crate) fn decide(&mut self, id: &RequestId, act: &Act, decided: &Result<Decided, No>) {
+    pub(crate) fn decide(
+        &mut self,
+        id: &RequestId,
+        act: &CentralRequest,
+        decided: &Result<Decided, Rejection>,
+    ) {
         let Ok((outcome, replayed, _)) = decided else {
             return;
         };
@@ -52,14 +60,16 @@ impl Reference {
         assert!(!replayed, "request {id} is new to the hub");
         self.decided.insert(id.clone(), (act.clone(), outcome.clone()));
         let sign = match (outcome, act) {
-            (Ok(_), Act::Receive { .. }) => 1,
-            (Ok(_), Act::Deduct { .. }) => -1,
-            (Ok(_), Act::Grant { .. } | Act::Recall { .. }) | (Err(_), _) => 0,
+            (Ok(_), CentralRequest::Receive { .. }) => 1,
+            (Ok(_), CentralRequest::Deduct { .. }) => -1,
+            (Ok(_), CentralRequest::Grant { .. } | CentralRequest::Recall { .. }) | (Err(_), _) => {
+                0
+            }
         };
-        let (Act::Receive { lines, .. }
-        | Act::Deduct { lines, .. }
-        | Act::Grant { lines, .. }
-        | Act::Recall { lines, .. }) = act;
+        let (CentralRequest::Receive { lines, .. }
+        | CentralRequest::Deduct { lines, .. }
+        | CentralRequest::Grant { lines, .. }
+        | CentralRequest::Recall { lines, .. }) = act;
         for line in lines {
             add(&mut self.outside, &line.sku, sign * line.quantity.units());
         }

@@ -1,6 +1,6 @@
 //! What people ask: terminals at the gateways, and the office at the hub.
 
-use stockgate::hub::core::{Act, Policy};
+use stockgate::hub::core::{CentralRequest, Policy};
 use stockgate::stock::{Action, Command, Listing, RequestId};
 
 use super::hub::Job;
@@ -81,12 +81,12 @@ impl World {
         let topic = || self.gateways[gateway].topic.clone();
         let order_id = None;
         match self.dice.below(12) {
-            0..=2 => Job::Central(id, Act::Receive { order_id, lines }),
-            3..=6 => Job::Central(id, Act::Grant { gateway: topic(), lines }),
-            7..=8 => Job::Central(id, Act::Recall { gateway: topic(), lines }),
+            0..=2 => Job::Central(id, CentralRequest::Receive { order_id, lines }),
+            3..=6 => Job::Central(id, CentralRequest::Grant { gateway: topic(), lines }),
+            7..=8 => Job::Central(id, CentralRequest::Recall { gateway: topic(), lines }),
             9 if self.plan.policies => self.policy(),
             10 => self.catalogue(),
-            _ => Job::Central(id, Act::Deduct { order_id, lines }),
+            _ => Job::Central(id, CentralRequest::Deduct { order_id, lines }),
         }
     }
 

@@ -123,7 +123,7 @@ pub struct Remembered {
     /// What it was, for people.
     pub act: String,
     /// How it was decided.
-    pub outcome: Result<super::Done, crate::stock::Refusal>,
+    pub outcome: Result<super::AppliedRequest, crate::stock::Refusal>,
 }
 
 /// What the books know of one SKU, for a frame of entries; what is absent was never there.

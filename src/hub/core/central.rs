@@ -15,7 +15,7 @@ use crate::stock::{Direction, Line, OrderId, Refusal, RequestId, Sku};
 
 /// What is asked. The variants' order is part of stored fingerprints: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Act {
+pub enum CentralRequest {
     /// Goods into the pool.
     Receive {
         /// The order that brought them.
@@ -48,7 +48,7 @@ pub enum Act {
 
 /// A central request that was applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub struct AppliedRequest {
     /// Counts the hub's own requests.
     pub seq: u64,
     /// The pool after it, a line per SKU.
@@ -70,7 +70,7 @@ pub struct PoolLine {
 
 /// Why a request was not decided; it leaves no trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum No {
+pub enum Rejection {
     /// Its name belongs to another request, of this kind.
     Conflict(String),
     /// The stock would no longer be a number that JSON holds exactly.
@@ -82,7 +82,7 @@ pub enum No {
 }
 
 /// What came of a request: the outcome, whether it is repeated, and who is to be told.
-pub type Decided = (Result<Done, Refusal>, bool, Vec<GatewayId>);
+pub type Decided = (Result<AppliedRequest, Refusal>, bool, Vec<GatewayId>);
 
 /// Decides a request.
 ///
@@ -91,13 +91,13 @@ pub type Decided = (Result<Done, Refusal>, bool, Vec<GatewayId>);
 pub fn central<B: Books>(
     books: &mut B,
     request_id: &RequestId,
-    act: &Act,
-) -> Result<Result<Decided, No>, B::Error> {
+    act: &CentralRequest,
+) -> Result<Result<Decided, Rejection>, B::Error> {
     let fingerprint = act.fingerprint();
     if let Some(known) = books.remembered(request_id)? {
         let same = known.fingerprint == fingerprint;
         let repeated = (known.outcome, true, Vec::new());
-        return Ok(if same { Ok(repeated) } else { Err(No::Conflict(known.act)) });
+        return Ok(if same { Ok(repeated) } else { Err(Rejection::Conflict(known.act)) });
     }
     let mut desk = Desk { pools: Vec::new(), books };
     let (outcome, told) = match desk.carry_out(request_id, act)? {
@@ -146,7 +146,7 @@ pub fn recalled<B: Books>(
     Ok(Some(Recalled { done, lines: lines.collect() }))
 }
 
-impl Act {
+impl CentralRequest {
     /// For people, and for stored requests.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -174,7 +174,7 @@ impl Act {
 
 enum Stop {
     Refused(Refusal),
-    No(No),
+    No(Rejection),
 }
 
 struct Desk<'a, B: Books> {
@@ -185,12 +185,18 @@ struct Desk<'a, B: Books> {
 type Carried = Result<Vec<GatewayId>, Stop>;
 
 impl<B: Books> Desk<'_, B> {
-    fn carry_out(&mut self, request_id: &RequestId, act: &Act) -> Result<Carried, B::Error> {
+    fn carry_out(
+        &mut self,
+        request_id: &RequestId,
+        act: &CentralRequest,
+    ) -> Result<Carried, B::Error> {
         match act {
-            Act::Receive { lines, .. } => self.receive(lines),
-            Act::Deduct { lines, .. } => Ok(self.take_out(lines, true)?.map(|()| Vec::new())),
-            Act::Grant { gateway, lines } => self.grant(request_id, gateway, lines),
-            Act::Recall { gateway, lines } => self.recall(request_id, gateway, lines),
+            CentralRequest::Receive { lines, .. } => self.receive(lines),
+            CentralRequest::Deduct { lines, .. } => {
+                Ok(self.take_out(lines, true)?.map(|()| Vec::new()))
+            }
+            CentralRequest::Grant { gateway, lines } => self.grant(request_id, gateway, lines),
+            CentralRequest::Recall { gateway, lines } => self.recall(request_id, gateway, lines),
         }
     }
 
@@ -199,7 +205,7 @@ impl<B: Books> Desk<'_, B> {
             let mut pool = self.books.standing(sku)?.pool.unwrap_or_default();
             let units = quantity.units();
             if pool.received.max(pool.unallotted) > STOCK_MAX - units {
-                return Ok(Err(Stop::No(No::TooLarge(sku.clone()))));
+                return Ok(Err(Stop::No(Rejection::TooLarge(sku.clone()))));
             }
             pool.received += units;
             pool.unallotted += units;
@@ -272,17 +278,17 @@ impl<B: Books> Desk<'_, B> {
         Ok(Ok(vec![gateway.clone()]))
     }
 
-    fn open_book(&mut self, gateway: &GatewayId) -> Result<Result<Book, No>, B::Error> {
+    fn open_book(&mut self, gateway: &GatewayId) -> Result<Result<Book, Rejection>, B::Error> {
         let Some(book) = self.books.books(gateway)?.pop() else {
-            return Ok(Err(No::UnknownGateway(gateway.clone())));
+            return Ok(Err(Rejection::UnknownGateway(gateway.clone())));
         };
         Ok(match &book.cursor.fenced {
-            Some(reason) => Err(No::Closed(gateway.clone(), reason.clone())),
+            Some(reason) => Err(Rejection::Closed(gateway.clone(), reason.clone())),
             None => Ok(book),
         })
     }
 
-    fn done(&mut self, act: &Act) -> Result<Done, B::Error> {
+    fn done(&mut self, act: &CentralRequest) -> Result<AppliedRequest, B::Error> {
         let mut lines = Vec::with_capacity(act.lines().len());
         for Line { sku, quantity } in act.lines() {
             let Pool { unallotted, in_transit, .. } =
@@ -290,6 +296,6 @@ impl<B: Books> Desk<'_, B> {
             let quantity = quantity.units().unsigned_abs();
             lines.push(PoolLine { sku: sku.clone(), quantity, unallotted, in_transit });
         }
-        Ok(Done { seq: self.books.request_count()? + 1, lines })
+        Ok(AppliedRequest { seq: self.books.request_count()? + 1, lines })
     }
 }

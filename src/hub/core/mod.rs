@@ -21,7 +21,9 @@ pub use self::books::{
     Accounts, Aside, Book, Books, Held, Issued, Landed, Policy, Pool, Remembered, Standing,
 };
 pub use self::catalogue::publish;
-pub use self::central::{Act, Decided, Done, No, PoolLine, Recalled, central, recalled};
+pub use self::central::{
+    AppliedRequest, CentralRequest, Decided, PoolLine, Recalled, Rejection, central, recalled,
+};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::frames::{Answer, Taking, note_online, take};

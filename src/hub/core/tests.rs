@@ -170,10 +170,10 @@ fn a_grant_beyond_the_pool_is_refused_as_a_whole_and_remembered() {
     }
     desk.receive("in2", 10);
     assert!(desk.grant("g1", 11).unwrap().0.is_err(), "the same request, the same answer");
-    assert!(matches!(desk.grant("g1", 12), Err(No::Conflict(_))));
+    assert!(matches!(desk.grant("g1", 12), Err(Rejection::Conflict(_))));
     let nobody = GatewayId { site: "wh".into(), gateway: "nobody".into() };
-    let unknown = desk.central("g2", Act::Grant { gateway: nobody, lines: lines(1) });
-    assert!(matches!(unknown, Err(No::UnknownGateway(_))));
+    let unknown = desk.central("g2", CentralRequest::Grant { gateway: nobody, lines: lines(1) });
+    assert!(matches!(unknown, Err(Rejection::UnknownGateway(_))));
 }
 
 #[test]
@@ -408,22 +408,22 @@ impl Desk {
         self.database.change(|books| downlink.next(books, &topic(), now_ms)).unwrap()
     }
 
-    fn central(&mut self, id: &str, act: Act) -> Result<Decided, No> {
+    fn central(&mut self, id: &str, act: CentralRequest) -> Result<Decided, Rejection> {
         let id = RequestId::parse(id).unwrap();
         self.change(|books| central(books, &id, &act))
     }
 
     fn receive(&mut self, id: &str, units: u64) {
-        let act = Act::Receive { order_id: None, lines: lines(units) };
+        let act = CentralRequest::Receive { order_id: None, lines: lines(units) };
         assert!(self.central(id, act).unwrap().0.is_ok());
     }
 
-    fn grant(&mut self, id: &str, units: u64) -> Result<Decided, No> {
-        self.central(id, Act::Grant { gateway: topic(), lines: lines(units) })
+    fn grant(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
+        self.central(id, CentralRequest::Grant { gateway: topic(), lines: lines(units) })
     }
 
-    fn recall(&mut self, id: &str, units: u64) -> Result<Decided, No> {
-        self.central(id, Act::Recall { gateway: topic(), lines: lines(units) })
+    fn recall(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
+        self.central(id, CentralRequest::Recall { gateway: topic(), lines: lines(units) })
     }
 
     fn recalled(&mut self, id: &str) -> (bool, i64) {
