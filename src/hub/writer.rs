@@ -11,7 +11,7 @@ use rumqttc::QoS;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::core::{Answer, Books, Downlink, Taking, note_online, take};
+use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, note_online};
 use super::db::{BooksDatabase, BooksTransaction};
 use super::rejected::RejectedFrames;
 use super::{HubMetrics, Outlet};
@@ -84,10 +84,10 @@ struct Early {
 /// What a batch leads to, once it is committed.
 #[derive(Default)]
 struct Outcome {
-    answers: BTreeMap<GatewayId, Answer>,
+    answers: BTreeMap<GatewayId, FrameAnswer>,
     frames: Vec<(GatewayId, Frame)>,
     replies: Vec<Reply>,
-    taken: Vec<(GatewayId, Taking)>,
+    taken: Vec<(GatewayId, FrameOutcome)>,
     early: Vec<Early>,
 }
 
@@ -184,9 +184,9 @@ impl HubWriter {
     /// Says what is true now.
     fn tell(&mut self, outcome: Outcome) {
         self.early = outcome.early;
-        for (topic, taking) in &outcome.taken {
-            self.count(taking);
-            if !taking.known {
+        for (topic, frame_outcome) in &outcome.taken {
+            self.count(frame_outcome);
+            if !frame_outcome.known {
                 self.rejected.record(topic, "it is of another database, or not for a hub");
             }
         }
@@ -195,13 +195,13 @@ impl HubWriter {
         self.send(answers.chain(outcome.frames));
     }
 
-    fn count(&self, taken: &Taking) {
+    fn count(&self, taken: &FrameOutcome) {
         self.metrics.entries.add(taken.entries);
         match &taken.answer {
-            Some(Answer::Ack(..)) if taken.entries > 0 => self.metrics.frames_applied.inc(),
-            Some(Answer::Ack(..)) => self.metrics.frames_known.inc(),
-            Some(Answer::Refused(..)) => self.metrics.frames_refused.inc(),
-            Some(Answer::Resume(..)) | None => {}
+            Some(FrameAnswer::Ack(..)) if taken.entries > 0 => self.metrics.frames_applied.inc(),
+            Some(FrameAnswer::Ack(..)) => self.metrics.frames_known.inc(),
+            Some(FrameAnswer::Refused(..)) => self.metrics.frames_refused.inc(),
+            Some(FrameAnswer::Resume(..)) | None => {}
         }
     }
 
@@ -234,26 +234,26 @@ fn handle(
 ) -> Result<(), StoreError> {
     match job {
         HubJob::Frame(topic, frame) => {
-            let mut taking = take(books, &topic, &frame, now_ms)?;
-            if taking.greeted {
+            let mut frame_outcome = handle_frame(books, &topic, &frame, now_ms)?;
+            if frame_outcome.greeted {
                 downlink.greeted(&topic);
             }
-            if taking.known {
+            if frame_outcome.known {
                 take_answer(books, downlink, &topic, frame)?;
             }
-            if let Some(answer) = taking.answer.clone() {
+            if let Some(answer) = frame_outcome.answer.clone() {
                 let answer = answer.joined_to(outcome.answers.get(&topic));
                 outcome.answers.insert(topic.clone(), answer);
             }
-            touched.extend(std::mem::take(&mut taking.granted));
+            touched.extend(std::mem::take(&mut frame_outcome.granted));
             touched.insert(topic.clone());
-            outcome.taken.push((topic, taking));
+            outcome.taken.push((topic, frame_outcome));
         }
         HubJob::Online { topic, online, epoch, fresh } => {
             let known = note_online(books, &topic, online, online && fresh, now_ms)?;
             // A database without books need not wait until it greets again by itself.
             if let Some(epoch) = epoch.filter(|_| online && !known) {
-                outcome.answers.insert(topic, Answer::Resume(epoch, 0, 0));
+                outcome.answers.insert(topic, FrameAnswer::Resume(epoch, 0, 0));
             }
         }
         HubJob::Change(work) => {
@@ -264,7 +264,7 @@ fn handle(
         HubJob::Lost => books.set_all_offline()?,
         HubJob::Announce => {
             for book in books.open_books()? {
-                let answer = Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
                 outcome.answers.insert(book.gateway, answer);
             }
         }

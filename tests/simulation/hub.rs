@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    Answer, CentralRequest, Decided, Downlink, Policy, Rejection, Retired, Taking, central,
-    note_online, publish, retire, set_policy, take,
+    CentralRequest, Decided, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection, Retired,
+    central, handle_frame, note_online, publish, retire, set_policy,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -49,7 +49,7 @@ pub(crate) struct Worker {
 
 #[derive(Default)]
 struct Outcome {
-    answers: BTreeMap<GatewayId, Answer>,
+    answers: BTreeMap<GatewayId, FrameAnswer>,
     touched: BTreeSet<GatewayId>,
     frames: Vec<(GatewayId, Frame)>,
     replies: Vec<Reply>,
@@ -110,7 +110,7 @@ impl Worker {
             Job::Online(topic, online, epoch) => {
                 let known = note_online(books, &topic, online, online, now_ms)?;
                 if online && !known {
-                    outcome.answers.insert(topic, Answer::Resume(epoch, 0, 0));
+                    outcome.answers.insert(topic, FrameAnswer::Resume(epoch, 0, 0));
                 }
             }
             Job::Central(id, act) => {
@@ -135,7 +135,7 @@ impl Worker {
             Job::Lost => books.set_all_offline(),
             Job::Announce => {
                 for book in books.open_books() {
-                    let answer = Answer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                    let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
                     outcome.answers.insert(book.gateway, answer);
                 }
             }
@@ -159,19 +159,19 @@ impl Worker {
             return Ok(());
         }
         self.misread(books, &topic, &frame);
-        let mut taking = take(books, &topic, &frame, now_ms)?;
-        self.overrule(&frame, &mut taking);
-        if taking.greeted {
+        let mut frame_outcome = handle_frame(books, &topic, &frame, now_ms)?;
+        self.overrule(&frame, &mut frame_outcome);
+        if frame_outcome.greeted {
             self.downlink.greeted(&topic);
         }
-        if taking.known {
+        if frame_outcome.known {
             self.take_answer(books, &topic, frame)?;
         }
-        if let Some(answer) = taking.answer {
+        if let Some(answer) = frame_outcome.answer {
             let answer = answer.joined_to(outcome.answers.get(&topic));
             outcome.answers.insert(topic.clone(), answer);
         }
-        outcome.touched.extend(taking.granted);
+        outcome.touched.extend(frame_outcome.granted);
         outcome.touched.insert(topic);
         Ok(())
     }
@@ -212,10 +212,10 @@ impl Worker {
     }
 
     /// For a bug: an acknowledgement of whatever came.
-    fn overrule(&self, frame: &Frame, taking: &mut Taking) {
+    fn overrule(&self, frame: &Frame, frame_outcome: &mut FrameOutcome) {
         if let (Some(Bug::AckOfWhatIsReceived), Frame::Entries(entries)) = (self.bug, frame) {
             let last = entries.entries.last().map_or(0, |entry| entry.seq);
-            taking.answer = Some(Answer::Ack(frame.epoch(), last));
+            frame_outcome.answer = Some(FrameAnswer::Ack(frame.epoch(), last));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::stock::{Entry, Kind, Seq, Taken};
 
 /// What to say to a gateway once the transaction is committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum FrameAnswer {
     /// The last number is the nonce of the greeting that it answers, 0 for none.
     Resume(Uuid, Seq, u64),
     /// Everything up to here is committed.
@@ -27,7 +27,7 @@ pub enum Answer {
     Refused(Uuid, String),
 }
 
-impl Answer {
+impl FrameAnswer {
     /// One answer for two, the other of which came earlier: where the hub stands now, and the
     /// greeting that is answered by it.
     #[must_use]
@@ -58,11 +58,11 @@ impl Answer {
 
 /// What became of a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taking {
+pub struct FrameOutcome {
     /// New entries in the books.
     pub entries: u64,
     /// What to say, if anything.
-    pub answer: Option<Answer>,
+    pub answer: Option<FrameAnswer>,
     /// The gateway has greeted: it may have missed what it was sent.
     pub greeted: bool,
     /// Other gateways for which there are new transfers.
@@ -75,19 +75,19 @@ pub struct Taking {
 ///
 /// # Errors
 /// If the books database fails.
-pub fn take<B: Books>(
+pub fn handle_frame<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     frame: &Frame,
     now_ms: i64,
-) -> Result<Taking, B::Error> {
+) -> Result<FrameOutcome, B::Error> {
     let mut all = books.books(gateway)?;
     let newest = all.pop();
     let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &replaced, frame);
     let greeting = if let Frame::Hello(hello) = frame { Some(hello.nonce) } else { None };
     let nonce = greeting.unwrap_or(0);
-    let mut taking = match (verdict, newest) {
+    let mut outcome = match (verdict, newest) {
         (Verdict::NewEpoch { epoch }, newest) => {
             open_book(books, gateway, newest.as_ref(), (epoch, nonce), now_ms)?
         }
@@ -95,16 +95,15 @@ pub fn take<B: Books>(
         (Verdict::Refuse(reason), newest) => {
             all.extend(newest);
             set_aside(books, all, frame)?;
-            Taking::say(Answer::Refused(frame.epoch(), reason))
+            FrameOutcome::say(FrameAnswer::Refused(frame.epoch(), reason))
         }
         (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
         (Verdict::Known, Some(book)) => {
-            let taking = hear(books, book, frame, now_ms)?;
-            Taking { known: true, ..taking.or_say(Answer::Ack) }
+            let outcome = hear(books, book, frame, now_ms)?;
+            FrameOutcome { known: true, ..outcome.or_say(FrameAnswer::Ack) }
         }
-        (Verdict::Resume, Some(book)) => {
-            hear(books, book, frame, now_ms)?.or_say(|epoch, seq| Answer::Resume(epoch, seq, nonce))
-        }
+        (Verdict::Resume, Some(book)) => hear(books, book, frame, now_ms)?
+            .or_say(|epoch, seq| FrameAnswer::Resume(epoch, seq, nonce)),
         (Verdict::Heard, Some(book)) => hear(books, book, frame, now_ms)?.silently(),
         // A stray frame, or a verdict that these books cannot come to.
         (
@@ -115,14 +114,14 @@ pub fn take<B: Books>(
             | Verdict::Resume
             | Verdict::Heard,
             _,
-        ) => return Ok(Taking::default()),
+        ) => return Ok(FrameOutcome::default()),
     };
-    taking.greeted = greeting.is_some();
-    Ok(taking)
+    outcome.greeted = greeting.is_some();
+    Ok(outcome)
 }
 
-impl Taking {
-    fn say(answer: Answer) -> Self {
+impl FrameOutcome {
+    fn say(answer: FrameAnswer) -> Self {
         Self { answer: Some(answer), known: true, ..Self::default() }
     }
 }
@@ -135,16 +134,16 @@ struct Heard {
 }
 
 impl Heard {
-    fn or_say(self, answer: impl FnOnce(Uuid, Seq) -> Answer) -> Taking {
+    fn or_say(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
         match self.refused {
-            Some(reason) => Taking::say(Answer::Refused(self.epoch, reason)),
-            None => Taking::say(answer(self.epoch, self.acked_seq)),
+            Some(reason) => FrameOutcome::say(FrameAnswer::Refused(self.epoch, reason)),
+            None => FrameOutcome::say(answer(self.epoch, self.acked_seq)),
         }
     }
 
-    fn silently(self) -> Taking {
-        let answer = self.refused.map(|reason| Answer::Refused(self.epoch, reason));
-        Taking { answer, known: true, ..Taking::default() }
+    fn silently(self) -> FrameOutcome {
+        let answer = self.refused.map(|reason| FrameAnswer::Refused(self.epoch, reason));
+        FrameOutcome { answer, known: true, ..FrameOutcome::default() }
     }
 }
 
@@ -218,11 +217,11 @@ fn fence<B: Books>(
     mut book: Book,
     reason: String,
     now_ms: i64,
-) -> Result<Taking, B::Error> {
+) -> Result<FrameOutcome, B::Error> {
     close(&mut book, &reason);
     book.last_seen_ms = now_ms;
     books.save(&book)?;
-    Ok(Taking::say(Answer::Refused(book.cursor.epoch, reason)))
+    Ok(FrameOutcome::say(FrameAnswer::Refused(book.cursor.epoch, reason)))
 }
 
 /// Starts books for a database; a gateway that had another one is reported as replaced.
@@ -232,10 +231,10 @@ fn open_book<B: Books>(
     replaced: Option<&Book>,
     (epoch, nonce): (Uuid, u64),
     now_ms: i64,
-) -> Result<Taking, B::Error> {
+) -> Result<FrameOutcome, B::Error> {
     if books.book_count()? >= HUB_GATEWAYS_MAX {
         let reason = format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, that is all");
-        return Ok(Taking::say(Answer::Refused(epoch, reason)));
+        return Ok(FrameOutcome::say(FrameAnswer::Refused(epoch, reason)));
     }
     let mut book = Book::new(gateway, epoch, now_ms);
     if let Some(old) = replaced {
@@ -244,7 +243,7 @@ fn open_book<B: Books>(
     }
     books.open(&mut book)?;
     retire::bring_back(books, &mut book)?;
-    Ok(Taking::say(Answer::Resume(epoch, 0, nonce)))
+    Ok(FrameOutcome::say(FrameAnswer::Resume(epoch, 0, nonce)))
 }
 
 fn replaced_problem(old: &Book, epoch: Uuid) -> String {
@@ -280,9 +279,9 @@ fn apply<B: Books>(
     frame: &Frame,
     skip: usize,
     now_ms: i64,
-) -> Result<Taking, B::Error> {
+) -> Result<FrameOutcome, B::Error> {
     let Frame::Entries(Entries { entries, checks, taken, .. }) = frame else {
-        return Ok(Taking::default());
+        return Ok(FrameOutcome::default());
     };
     let entries = &entries[skip..];
     let before = book.clone();
@@ -314,9 +313,10 @@ fn apply<B: Books>(
     books.save(&book)?;
     let granted = policy::replenish(books, &book, &booking)?;
     let epoch = book.cursor.epoch;
-    let answer = refused.map_or(Answer::Ack(epoch, last_seq), |why| Answer::Refused(epoch, why));
+    let answer =
+        refused.map_or(FrameAnswer::Ack(epoch, last_seq), |why| FrameAnswer::Refused(epoch, why));
     let entries = entries.len() as u64;
-    Ok(Taking { entries, granted, ..Taking::say(answer) })
+    Ok(FrameOutcome { entries, granted, ..FrameOutcome::say(answer) })
 }
 
 fn not_ours(entry: &Entry) -> String {

@@ -26,7 +26,7 @@ pub use self::central::{
 };
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
-pub use self::frames::{Answer, Taking, note_online, take};
+pub use self::frames::{FrameAnswer, FrameOutcome, handle_frame, note_online};
 pub use self::policy::set_policy;
 pub use self::retire::{NoSuchEpoch, Retired, retire};
 

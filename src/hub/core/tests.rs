@@ -18,9 +18,9 @@ use uuid::Uuid;
 fn entries_their_stock_and_the_position_move_together() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
-    assert_eq!(desk.take(&gateway.hello()), Some(Answer::Resume(gateway.epoch, 0, 5)));
+    assert_eq!(desk.take(&gateway.hello()), Some(FrameAnswer::Resume(gateway.epoch, 0, 5)));
     let frame = gateway.post(&[("restock", 10), ("deduct", -3)]);
-    assert_eq!(desk.take(&frame), Some(Answer::Ack(gateway.epoch, 2)));
+    assert_eq!(desk.take(&frame), Some(FrameAnswer::Ack(gateway.epoch, 2)));
     assert_eq!((desk.on_hand(), desk.entries()), (7, 2));
     assert!(desk.balanced());
 }
@@ -32,10 +32,14 @@ fn a_frame_that_comes_again_changes_nothing() {
     desk.take(&gateway.hello());
     let frame = gateway.post(&[("restock", 10), ("deduct", -3)]);
     for _ in 0..3 {
-        assert_eq!(desk.take(&frame), Some(Answer::Ack(gateway.epoch, 2)));
+        assert_eq!(desk.take(&frame), Some(FrameAnswer::Ack(gateway.epoch, 2)));
     }
     let longer = gateway.resend(1, &[("deduct", -1)]);
-    assert_eq!(desk.take(&longer), Some(Answer::Ack(gateway.epoch, 3)), "of it only what is new");
+    assert_eq!(
+        desk.take(&longer),
+        Some(FrameAnswer::Ack(gateway.epoch, 3)),
+        "of it only what is new"
+    );
     assert_eq!((desk.on_hand(), desk.entries()), (6, 3));
 }
 
@@ -46,7 +50,7 @@ fn a_gap_is_not_taken() {
     desk.take(&gateway.hello());
     gateway.post(&[("restock", 10)]);
     let later = gateway.post(&[("deduct", -3)]);
-    assert_eq!(desk.take(&later), Some(Answer::Resume(gateway.epoch, 0, 0)));
+    assert_eq!(desk.take(&later), Some(FrameAnswer::Resume(gateway.epoch, 0, 0)));
     assert_eq!(desk.entries(), 0);
 }
 
@@ -62,11 +66,11 @@ fn a_copy_that_went_on_differently_is_fenced_though_its_stock_is_the_same() {
     copy.post(&[("deduct", -1)]);
     let frame = copy.post(&[("deduct", -1)]);
     let refused = desk.take(&frame);
-    assert!(matches!(refused, Some(Answer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
     assert_eq!((desk.on_hand(), desk.entries()), (9, 2), "what was committed stays as it is");
     assert!(desk.problem().is_some_and(|problem| problem.contains("differently")));
     let again = desk.take(&gateway.hello());
-    assert!(matches!(again, Some(Answer::Refused(..))), "until somebody decides: {again:?}");
+    assert!(matches!(again, Some(FrameAnswer::Refused(..))), "until somebody decides: {again:?}");
 }
 
 #[test]
@@ -77,7 +81,7 @@ fn a_copy_that_is_behind_is_fenced() {
     desk.take(&gateway.post(&[("restock", 10), ("deduct", -1)]));
     let position = Position { epoch: gateway.epoch.into(), acked_seq: 2 };
     let refused = desk.take(&Frame::Behind(Behind { position, ledger_seq: 1 }));
-    assert!(matches!(refused, Some(Answer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
     assert!(desk.problem().is_some_and(|problem| problem.contains("older copy")));
 }
 
@@ -87,13 +91,13 @@ fn a_new_database_gets_books_of_its_own_and_the_old_one_is_refused() {
     let (mut old, mut new) = (Ledger::new(1), Ledger::new(2));
     desk.take(&old.hello());
     desk.take(&old.post(&[("restock", 10)]));
-    assert_eq!(desk.take(&new.hello()), Some(Answer::Resume(new.epoch, 0, 5)));
-    assert_eq!(desk.take(&new.post(&[("restock", 4)])), Some(Answer::Ack(new.epoch, 1)));
+    assert_eq!(desk.take(&new.hello()), Some(FrameAnswer::Resume(new.epoch, 0, 5)));
+    assert_eq!(desk.take(&new.post(&[("restock", 4)])), Some(FrameAnswer::Ack(new.epoch, 1)));
     let problem = desk.problem();
     assert!(problem.as_ref().is_some_and(|problem| problem.contains("replaced")), "{problem:?}");
     let refused = desk.take(&old.post(&[("deduct", -1)]));
     assert!(
-        matches!(refused, Some(Answer::Refused(epoch, _)) if epoch == old.epoch),
+        matches!(refused, Some(FrameAnswer::Refused(epoch, _)) if epoch == old.epoch),
         "{refused:?}"
     );
     assert_eq!((desk.entries(), desk.problem()), (2, problem), "and changes nothing");
@@ -105,7 +109,7 @@ fn stock_that_cannot_be_is_fenced() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     let refused = desk.take(&gateway.post(&[("deduct", -1)]));
-    assert!(matches!(refused, Some(Answer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
     assert_eq!(desk.entries(), 0);
 }
 
@@ -215,7 +219,7 @@ fn units_that_the_hub_has_not_granted_are_not_booked() {
         desk.grant("r2", 4).unwrap().0.unwrap();
         desk.take(&gateway.post(&[("restock", 9)]));
         let answer = desk.take(&gateway.post(&[(kind, change)]));
-        assert!(matches!(answer, Some(Answer::Refused(..))), "{kind}: {answer:?}");
+        assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{kind}: {answer:?}");
         assert_eq!(desk.places(), (6, 4, 9));
     }
 }
@@ -296,7 +300,7 @@ fn a_gateway_that_greets_with_another_stock_is_asked_and_not_shut_out() {
     desk.take(&gateway.post(&[("restock", 10)]));
     let sound = gateway.checks.digest;
     gateway.checks.digest = sound.moved(&sku(), (10, 0), (11, 0));
-    assert!(matches!(desk.take(&gateway.hello()), Some(Answer::Resume(..))));
+    assert!(matches!(desk.take(&gateway.hello()), Some(FrameAnswer::Resume(..))));
     assert!(desk.problem().is_some_and(|problem| problem.contains("differ")));
     assert!(matches!(desk.sent(1)[..], [Frame::Probe(_)]));
     gateway.checks.digest = sound;
@@ -398,8 +402,8 @@ impl Desk {
         changed
     }
 
-    fn take(&mut self, frame: &Frame) -> Option<Answer> {
-        self.database.change(|books| take(books, &topic(), frame, 0)).unwrap().answer
+    fn take(&mut self, frame: &Frame) -> Option<FrameAnswer> {
+        self.database.change(|books| handle_frame(books, &topic(), frame, 0)).unwrap().answer
     }
 
     /// What the gateway is sent, at some time.
