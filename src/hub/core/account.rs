@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::books::{Accounts, Book, Books};
-use super::transfer::Landing;
+use super::transfer::TransferMatcher;
 use crate::limits::STOCK_MAX;
 use crate::stock::{Checks, Entry, Kind, Sku};
 
 /// Entries being booked.
-pub(super) struct Booking {
+pub(super) struct AccountUpdate {
     pub(super) accounts: BTreeMap<Sku, Accounts>,
     pub(super) reached: Checks,
     /// SKUs of which the pool has more than before.
     pub(super) returned: Vec<Sku>,
 }
 
-impl Booking {
+impl AccountUpdate {
     /// Reads what there is before the entries.
     pub(super) fn new<B: Books>(
         books: &mut B,
@@ -31,12 +31,12 @@ impl Booking {
     }
 
     /// Books one entry; returns whether it can be.
-    pub(super) fn book<B: Books>(
+    pub(super) fn apply<B: Books>(
         &mut self,
         entry: &Entry,
-        landing: &mut Landing<'_, B>,
+        matcher: &mut TransferMatcher<'_, B>,
     ) -> Result<bool, B::Error> {
-        if matches!(entry.kind, Kind::Grant | Kind::Recall) && !landing.land(entry)? {
+        if matches!(entry.kind, Kind::Grant | Kind::Recall) && !matcher.match_entry(entry)? {
             return Ok(false);
         }
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");

@@ -24,7 +24,7 @@ pub struct Book {
     /// What it has taken, as far as its ledger is here to show it.
     pub taken: Taken,
     /// Whose entries have arrived.
-    pub landed: Landed,
+    pub match_position: MatchPosition,
     /// Given up for good by an operator.
     pub retired: bool,
     /// What is wrong with it, for people.
@@ -44,14 +44,14 @@ pub struct Book {
 /// The next entry of a transfer that is to come: transfers are taken in the order of their
 /// numbers, and each grant's line is an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Landed {
+pub struct MatchPosition {
     /// Of this transfer.
     pub transfer: u64,
     /// This line.
     pub line: u32,
 }
 
-impl Default for Landed {
+impl Default for MatchPosition {
     fn default() -> Self {
         Self { transfer: 1, line: 0 }
     }
@@ -247,7 +247,7 @@ impl Book {
             known_seq: 0,
             issued: 0,
             taken: Taken::default(),
-            landed: Landed::default(),
+            match_position: MatchPosition::default(),
             retired: false,
             problem: None,
             searching: false,

@@ -6,9 +6,9 @@
 
 use uuid::Uuid;
 
-use super::account::Booking;
+use super::account::AccountUpdate;
 use super::books::{Book, Books};
-use super::transfer::{Landing, count_taken};
+use super::transfer::{TransferMatcher, count_taken};
 use super::{policy, retire};
 use crate::hub::core::judge::{Verdict, diverged, judge};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
@@ -285,21 +285,21 @@ fn apply<B: Books>(
     };
     let entries = &entries[skip..];
     let before = book.clone();
-    let mut booking = Booking::new(books, &book, entries)?;
-    let mut landing = Landing::new(books, &mut book);
+    let mut update = AccountUpdate::new(books, &book, entries)?;
+    let mut matcher = TransferMatcher::new(books, &mut book);
     for entry in entries {
-        if !booking.book(entry, &mut landing)? {
+        if !update.apply(entry, &mut matcher)? {
             return fence(books, before, not_ours(entry), now_ms);
         }
     }
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
-    if booking.reached.chain != checks.chain {
+    if update.reached.chain != checks.chain {
         return fence(books, before, diverged(last_seq), now_ms);
     }
-    landing.save()?;
+    matcher.save()?;
     books.append(book.id, entries)?;
-    booking.save(books, &book)?;
-    if booking.reached.digest != checks.digest {
+    update.save(books, &book)?;
+    if update.reached.digest != checks.digest {
         super::drift::note(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
@@ -311,7 +311,7 @@ fn apply<B: Books>(
     }
     note_seen(&mut book, now_ms);
     books.save(&book)?;
-    let granted = policy::replenish(books, &book, &booking)?;
+    let granted = policy::replenish(books, &book, &update)?;
     let epoch = book.cursor.epoch;
     let answer =
         refused.map_or(FrameAnswer::Ack(epoch, last_seq), |why| FrameAnswer::Refused(epoch, why));

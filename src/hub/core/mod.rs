@@ -18,7 +18,7 @@ mod retire;
 mod transfer;
 
 pub use self::books::{
-    Accounts, Aside, Book, Books, Held, Issued, Landed, Policy, Pool, Remembered, Standing,
+    Accounts, Aside, Book, Books, Held, Issued, MatchPosition, Policy, Pool, Remembered, Standing,
 };
 pub use self::catalogue::publish;
 pub use self::central::{

@@ -4,7 +4,7 @@
 //! the gateway is put at the end of those that wait for the SKU, and whoever waits is served in
 //! that order as soon as the pool has anything.
 
-use super::account::Booking;
+use super::account::AccountUpdate;
 use super::books::{Book, Books, Held, Policy};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
@@ -35,10 +35,10 @@ pub fn set_policy<B: Books>(
 pub(super) fn replenish<B: Books>(
     books: &mut B,
     book: &Book,
-    booking: &Booking,
+    update: &AccountUpdate,
 ) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
-    for (sku, account) in booking.accounts.iter().filter(|(_, account)| account.has_policy) {
+    for (sku, account) in update.accounts.iter().filter(|(_, account)| account.has_policy) {
         if let Some(policy) = books.policy(sku)? {
             ask_if_low(books, book, sku, &account.held, policy)?;
             granted.extend(serve(books, sku, policy)?);

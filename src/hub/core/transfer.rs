@@ -38,7 +38,7 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
 /// Follows a book's transfers through its ledger: every entry of a grant or recall must be the
 /// next one of a transfer that the hub has made, so no gateway can book units that it was not
 /// given.
-pub(super) struct Landing<'a, B: Books> {
+pub(super) struct TransferMatcher<'a, B: Books> {
     books: &'a mut B,
     book: &'a mut Book,
     /// The transfer that the next entry belongs to, if it has been read.
@@ -46,19 +46,19 @@ pub(super) struct Landing<'a, B: Books> {
     changed: Vec<Issued>,
 }
 
-impl<'a, B: Books> Landing<'a, B> {
+impl<'a, B: Books> TransferMatcher<'a, B> {
     pub(super) fn new(books: &'a mut B, book: &'a mut Book) -> Self {
         Self { books, book, current: None, changed: Vec::new() }
     }
 
     /// Takes the entry of a grant or recall; returns whether the hub has made such a transfer.
-    pub(super) fn land(&mut self, entry: &Entry) -> Result<bool, B::Error> {
+    pub(super) fn match_entry(&mut self, entry: &Entry) -> Result<bool, B::Error> {
         loop {
             self.read_current()?;
             let Some(issued) = &self.current else {
                 return Ok(false);
             };
-            let place = self.book.landed.line;
+            let place = self.book.match_position.line;
             let Some(line) = issued.line(place) else {
                 self.next_transfer();
                 continue;
@@ -67,25 +67,25 @@ impl<'a, B: Books> Landing<'a, B> {
             let asked = line.quantity.units();
             match (issued.transfer.direction, entry.kind) {
                 (Direction::Grant, Kind::Grant) => {
-                    self.book.landed.line += 1;
+                    self.book.match_position.line += 1;
                     return Ok(is_it && entry.change == asked);
                 }
                 // Every line of a grant becomes an entry, so it cannot be passed over.
                 (Direction::Grant, _) => return Ok(false),
                 (Direction::Recall, Kind::Recall) if is_it => {
-                    self.book.landed.line += 1;
+                    self.book.match_position.line += 1;
                     return Ok(self.give_back(place, -entry.change, asked));
                 }
                 // Nothing was to be had of this line.
-                (Direction::Recall, _) => self.book.landed.line += 1,
+                (Direction::Recall, _) => self.book.match_position.line += 1,
             }
         }
     }
 
     /// Closes what the gateway says it has taken; returns whether its ledger bears that out.
     pub(super) fn close_up_to(&mut self, taken: u64) -> Result<bool, B::Error> {
-        while self.book.landed.transfer <= taken {
-            let place = self.book.landed.line;
+        while self.book.match_position.transfer <= taken {
+            let place = self.book.match_position.line;
             self.read_current()?;
             let Some(issued) = &self.current else {
                 return Ok(false);
@@ -112,12 +112,12 @@ impl<'a, B: Books> Landing<'a, B> {
         if let Some(issued) = self.current.take() {
             self.changed.push(Issued { closed: true, ..issued });
         }
-        self.book.landed.transfer += 1;
-        self.book.landed.line = 0;
+        self.book.match_position.transfer += 1;
+        self.book.match_position.line = 0;
     }
 
     fn read_current(&mut self) -> Result<(), B::Error> {
-        let number = self.book.landed.transfer;
+        let number = self.book.match_position.transfer;
         if self.current.is_none() && number <= self.book.issued {
             let found = self.books.transfers_behind(self.book.id, number - 1, 1)?;
             self.current = found.into_iter().find(|issued| issued.transfer.number == number);
@@ -153,15 +153,15 @@ pub(super) fn count_taken<B: Books>(
             taken.transfer, book.issued
         )));
     }
-    let mut landing = Landing::new(books, book);
-    if !landing.close_up_to(taken.transfer)? {
-        let landed = book.landed.transfer;
+    let mut matcher = TransferMatcher::new(books, book);
+    if !matcher.close_up_to(taken.transfer)? {
+        let unmatched = book.match_position.transfer;
         return Ok(Some(format!(
-            "the gateway says it has taken transfer {}, but transfer {landed} is not in its ledger",
+            "the gateway says it has taken transfer {}, but transfer {unmatched} is not in its ledger",
             taken.transfer
         )));
     }
-    landing.save()?;
+    matcher.save()?;
     book.taken = Taken { catalogue: book.taken.catalogue, ..taken };
     Ok(None)
 }
