@@ -60,12 +60,12 @@ pub struct StockJson {
     /// All that exist.
     pub total: i64,
     /// What each gateway holds.
-    pub gateways: Vec<HeldJson>,
+    pub gateways: Vec<GatewayStockJson>,
 }
 
 /// What one gateway holds.
 #[derive(Debug, Serialize)]
-pub struct HeldJson {
+pub struct GatewayStockJson {
     site: String,
     gateway: String,
     /// In units.
@@ -253,9 +253,9 @@ fn with_gateways(
         let (on_hand, reserved) = (row.int()?, row.int()?);
         let epoch = epoch(&mut row)?;
         let replaced_epoch = (row.int()? == 0).then(|| epoch.to_string());
-        Ok(HeldJson { site, gateway, on_hand, reserved, replaced_epoch })
+        Ok(GatewayStockJson { site, gateway, on_hand, reserved, replaced_epoch })
     };
-    let gateways: Vec<HeldJson> = db
+    let gateways: Vec<GatewayStockJson> = db
         .query(&sql, &[SqlValue::text(&sku)])?
         .into_iter()
         .map(read)

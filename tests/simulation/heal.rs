@@ -176,11 +176,13 @@ impl World {
         if of.any(|(_, issued)| !issued.closed) {
             return Some("a transfer is not closed".into());
         }
-        for (sku, held) in self.hub.database.held_of(book.id) {
+        for (sku, allotment) in self.hub.database.allotments_of(book.id) {
             let Item { on_hand, reserved, .. } =
                 database.items.get(sku).copied().unwrap_or_default();
-            if (on_hand, reserved, 0) != (held.on_hand, held.reserved, held.in_transit) {
-                return Some(format!("{sku}: {on_hand}, {reserved} and {held:?}"));
+            if (on_hand, reserved, 0)
+                != (allotment.on_hand, allotment.reserved, allotment.in_transit)
+            {
+                return Some(format!("{sku}: {on_hand}, {reserved} and {allotment:?}"));
             }
         }
         let listings = self.hub.database.listings.values().map(|(_, listing)| listing);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stockgate::hub::core::{
-    Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing,
+    Accounts, Allotment, Book, Books, Issued, Policy, Pool, Remembered, Standing,
 };
 use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
@@ -18,7 +18,7 @@ pub(crate) struct HubDatabase {
     /// The first has the number 1.
     pub(crate) books: Vec<Book>,
     pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
-    pub(crate) held: BTreeMap<(i64, Sku), Held>,
+    pub(crate) allotments: BTreeMap<(i64, Sku), Allotment>,
     pub(crate) pools: BTreeMap<Sku, Pool>,
     pub(crate) transfers: BTreeMap<(i64, u64), Issued>,
     pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
@@ -75,8 +75,11 @@ impl HubDatabase {
     }
 
     /// What a book holds, SKU by SKU.
-    pub(crate) fn held_of(&self, book: i64) -> impl Iterator<Item = (&Sku, &Held)> {
-        self.held.iter().filter(move |((id, _), _)| *id == book).map(|((_, sku), held)| (sku, held))
+    pub(crate) fn allotments_of(&self, book: i64) -> impl Iterator<Item = (&Sku, &Allotment)> {
+        self.allotments
+            .iter()
+            .filter(move |((id, _), _)| *id == book)
+            .map(|((_, sku), allotment)| (sku, allotment))
     }
 
     fn touch(&mut self) -> Kept<()> {
@@ -145,29 +148,32 @@ impl Books for HubDatabase {
 
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Kept<Vec<Accounts>> {
         let account = |sku: &Sku| Accounts {
-            held: self.held.get(&(book, sku.clone())).copied().unwrap_or_default(),
+            allotment: self.allotments.get(&(book, sku.clone())).copied().unwrap_or_default(),
             pool: self.pools.get(sku).copied().unwrap_or_default(),
             has_policy: self.policies.contains_key(sku),
         };
         Ok(skus.iter().map(account).collect())
     }
 
-    fn held(&mut self, book: i64, sku: &Sku) -> Kept<Held> {
-        Ok(self.held.get(&(book, sku.clone())).copied().unwrap_or_default())
+    fn allotment(&mut self, book: i64, sku: &Sku) -> Kept<Allotment> {
+        Ok(self.allotments.get(&(book, sku.clone())).copied().unwrap_or_default())
     }
 
-    fn all_held(&mut self, book: i64) -> Kept<Vec<(Sku, Held)>> {
-        Ok(self.held_of(book).map(|(sku, held)| (sku.clone(), *held)).collect())
+    fn allotments(&mut self, book: i64) -> Kept<Vec<(Sku, Allotment)>> {
+        Ok(self.allotments_of(book).map(|(sku, allotment)| (sku.clone(), *allotment)).collect())
     }
 
-    fn holders(&mut self, sku: &Sku) -> Kept<Vec<(i64, Held)>> {
-        let holds = |((id, of), held): (&(i64, Sku), &Held)| (of == sku).then_some((*id, *held));
-        Ok(self.held.iter().filter_map(holds).collect())
+    fn holders(&mut self, sku: &Sku) -> Kept<Vec<(i64, Allotment)>> {
+        let holds = |((id, of), allotment): (&(i64, Sku), &Allotment)| {
+            (of == sku).then_some((*id, *allotment))
+        };
+        Ok(self.allotments.iter().filter_map(holds).collect())
     }
 
-    fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Kept<()> {
+    fn save_allotments(&mut self, book: i64, allotments: &[(Sku, Allotment)]) -> Kept<()> {
         self.touch()?;
-        self.held.extend(held.iter().map(|(sku, held)| ((book, sku.clone()), *held)));
+        self.allotments
+            .extend(allotments.iter().map(|(sku, allotment)| ((book, sku.clone()), *allotment)));
         Ok(())
     }
 

@@ -107,14 +107,17 @@ impl Reference {
             followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
         }
         let mut in_transit = Units::new();
-        for ((id, sku), held) in &hub_database.held {
-            let sound = 0 <= held.reserved && held.reserved <= held.on_hand;
-            assert!(sound && held.in_transit >= 0, "{sku} at {id}: {held:?}");
+        for ((id, sku), allotment) in &hub_database.allotments {
+            let sound = 0 <= allotment.reserved && allotment.reserved <= allotment.on_hand;
+            assert!(sound && allotment.in_transit >= 0, "{sku} at {id}: {allotment:?}");
             let booked = self.followed[*id as usize - 1].on_hand.get(sku).copied().unwrap_or(0);
-            let moved = self.followed[*id as usize - 1].retired && held.on_hand == 0;
-            assert!(held.on_hand == booked || moved, "{sku} at {id}: {held:?}, entries: {booked}");
-            add(&mut places, sku, held.on_hand + held.in_transit);
-            add(&mut in_transit, sku, held.in_transit);
+            let moved = self.followed[*id as usize - 1].retired && allotment.on_hand == 0;
+            assert!(
+                allotment.on_hand == booked || moved,
+                "{sku} at {id}: {allotment:?}, entries: {booked}"
+            );
+            add(&mut places, sku, allotment.on_hand + allotment.in_transit);
+            add(&mut in_transit, sku, allotment.in_transit);
         }
         for (sku, pool) in &hub_database.pools {
             assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
@@ -137,12 +140,12 @@ impl Reference {
             // A ledger that is retired, or has two ends, counts as far as the hub has it.
             if book.retired || self.split.contains(&book.cursor.epoch) {
                 followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
-                for (sku, held) in hub_database.held_of(book.id) {
-                    add(&mut places, sku, held.on_hand + held.in_transit);
+                for (sku, allotment) in hub_database.allotments_of(book.id) {
+                    add(&mut places, sku, allotment.on_hand + allotment.in_transit);
                 }
             } else {
-                for (sku, held) in hub_database.held_of(book.id) {
-                    add(&mut places, sku, held.in_transit);
+                for (sku, allotment) in hub_database.allotments_of(book.id) {
+                    add(&mut places, sku, allotment.in_transit);
                 }
             }
         }

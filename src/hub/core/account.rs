@@ -40,11 +40,11 @@ impl AccountUpdate {
             return Ok(false);
         }
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
-        let before = account.held.figures();
-        account.held.on_hand += entry.change;
-        account.held.reserved += entry.reserved_change;
+        let before = account.allotment.figures();
+        account.allotment.on_hand += entry.change;
+        account.allotment.reserved += entry.reserved_change;
         account.count(entry);
-        let (on_hand, reserved) = account.held.figures();
+        let (on_hand, reserved) = account.allotment.figures();
         self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
         self.reached.chain = self.reached.chain.with(entry);
         if entry.kind == Kind::Recall {
@@ -55,9 +55,9 @@ impl AccountUpdate {
 
     /// Keeps what the entries lead to.
     pub(super) fn save<B: Books>(&self, books: &mut B, book: &Book) -> Result<(), B::Error> {
-        let held: Vec<_> =
-            self.accounts.iter().map(|(sku, account)| (sku.clone(), account.held)).collect();
-        books.save_held(book.id, &held)?;
+        let allotments: Vec<_> =
+            self.accounts.iter().map(|(sku, account)| (sku.clone(), account.allotment)).collect();
+        books.save_allotments(book.id, &allotments)?;
         let pools: Vec<_> =
             self.accounts.iter().map(|(sku, account)| (sku.clone(), account.pool)).collect();
         books.save_pools(&pools)
@@ -73,7 +73,7 @@ impl Accounts {
             Kind::Deduct | Kind::Commit | Kind::Rollback => pool.deducted -= entry.change,
             Kind::Grant => {
                 pool.in_transit -= entry.change;
-                self.held.in_transit -= entry.change;
+                self.allotment.in_transit -= entry.change;
             }
             Kind::Recall => pool.unallotted -= entry.change,
             // These move nothing in or out, they only promise.
@@ -83,9 +83,9 @@ impl Accounts {
 
     /// Sums over years and gateways stay numbers that JSON holds exactly, or nearly so.
     fn is_sound(&self) -> bool {
-        let Self { pool, held, .. } = self;
+        let Self { pool, allotment, .. } = self;
         let sums = [pool.received, pool.adjusted, pool.deducted, pool.unallotted, pool.in_transit];
         sums.iter().all(|sum| sum.unsigned_abs() <= i64::MAX.unsigned_abs() / 4)
-            && held.in_transit >= 0
+            && allotment.in_transit >= 0
     }
 }

@@ -59,7 +59,7 @@ impl Default for MatchPosition {
 
 /// What the books know of one SKU at one database, in units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct Allotment {
     /// As its entries add up.
     pub on_hand: i64,
     /// Of it promised to orders.
@@ -68,7 +68,7 @@ pub struct Held {
     pub in_transit: i64,
 }
 
-impl Held {
+impl Allotment {
     /// What is or will be available, if nothing is taken of it.
     pub fn expected(&self) -> i64 {
         self.on_hand - self.reserved + self.in_transit
@@ -130,7 +130,7 @@ pub struct Remembered {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accounts {
     /// At the database concerned.
-    pub held: Held,
+    pub allotment: Allotment,
     /// Over all.
     pub pool: Pool,
     /// Whether there is a policy.
@@ -180,13 +180,17 @@ pub trait Books {
     /// What is known of SKUs, in their order.
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, Self::Error>;
     /// What one database holds of one SKU.
-    fn held(&mut self, book: i64, sku: &Sku) -> Result<Held, Self::Error>;
+    fn allotment(&mut self, book: i64, sku: &Sku) -> Result<Allotment, Self::Error>;
     /// All that one database holds.
-    fn all_held(&mut self, book: i64) -> Result<Vec<(Sku, Held)>, Self::Error>;
+    fn allotments(&mut self, book: i64) -> Result<Vec<(Sku, Allotment)>, Self::Error>;
     /// Which databases know a SKU.
-    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Held)>, Self::Error>;
+    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, Self::Error>;
     /// Keeps what a database holds.
-    fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Result<(), Self::Error>;
+    fn save_allotments(
+        &mut self,
+        book: i64,
+        allotments: &[(Sku, Allotment)],
+    ) -> Result<(), Self::Error>;
     /// Whether and how a SKU is known.
     fn standing(&mut self, sku: &Sku) -> Result<Standing, Self::Error>;
     /// Keeps what there is over all.

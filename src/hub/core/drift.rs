@@ -1,6 +1,6 @@
 //! A stock that is not what its ledger says: noted, narrowed down, repaired.
 
-use super::books::{Book, Books, Held};
+use super::books::{Allotment, Book, Books};
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Hello;
 use crate::protocol::topic::GatewayId;
@@ -38,8 +38,8 @@ pub(super) fn compare<B: Books>(
     if book.cursor.acked_seq != seq {
         return Ok(());
     }
-    let held = books.all_held(book.id)?;
-    search.compare(content, held.iter().map(|(sku, held)| (sku, held.figures())));
+    let allotments = books.allotments(book.id)?;
+    search.compare(content, allotments.iter().map(|(sku, allotment)| (sku, allotment.figures())));
     if search.next().is_none() {
         report(&mut book, search.found());
         books.save(&book)?;
@@ -68,22 +68,23 @@ pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec
     let Some(mut book) = books.books(gateway)?.pop() else {
         return Ok(None);
     };
-    let mut left: std::collections::BTreeMap<Sku, Held> =
-        books.all_held(book.id)?.into_iter().collect();
+    let mut left: std::collections::BTreeMap<Sku, Allotment> =
+        books.allotments(book.id)?.into_iter().collect();
     let mut digest = Digest::default();
     let mut repaired = Vec::new();
     for (sku, on_hand, reserved) in books.ledger_sums(book.id)? {
         digest = digest.moved(&sku, (0, 0), (on_hand, reserved));
-        let held = left.remove(&sku).unwrap_or_default();
-        if held.figures() != (on_hand, reserved) {
-            repaired.push((sku, Held { on_hand, reserved, ..held }));
+        let allotment = left.remove(&sku).unwrap_or_default();
+        if allotment.figures() != (on_hand, reserved) {
+            repaired.push((sku, Allotment { on_hand, reserved, ..allotment }));
         }
     }
     // Units that no entry speaks of.
-    for (sku, held) in left.into_iter().filter(|(_, held)| held.figures() != (0, 0)) {
-        repaired.push((sku, Held { on_hand: 0, reserved: 0, ..held }));
+    for (sku, allotment) in left.into_iter().filter(|(_, allotment)| allotment.figures() != (0, 0))
+    {
+        repaired.push((sku, Allotment { on_hand: 0, reserved: 0, ..allotment }));
     }
-    books.save_held(book.id, &repaired)?;
+    books.save_allotments(book.id, &repaired)?;
     let agrees = digest == book.cursor.checks.digest;
     if agrees && book.is_open() {
         book.problem = None;

@@ -18,7 +18,8 @@ mod retire;
 mod transfer;
 
 pub use self::books::{
-    Accounts, Aside, Book, Books, Held, Issued, MatchPosition, Policy, Pool, Remembered, Standing,
+    Accounts, Allotment, Aside, Book, Books, Issued, MatchPosition, Policy, Pool, Remembered,
+    Standing,
 };
 pub use self::catalogue::publish;
 pub use self::central::{

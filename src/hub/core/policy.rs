@@ -5,7 +5,7 @@
 //! that order as soon as the pool has anything.
 
 use super::account::AccountUpdate;
-use super::books::{Book, Books, Held, Policy};
+use super::books::{Allotment, Book, Books, Policy};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
@@ -21,12 +21,12 @@ pub fn set_policy<B: Books>(
 ) -> Result<Vec<GatewayId>, B::Error> {
     books.save_policy(sku, policy)?;
     let mut holders = Vec::new();
-    for (id, held) in books.holders(sku)? {
-        holders.push((books.book(id)?, held));
+    for (id, allotment) in books.holders(sku)? {
+        holders.push((books.book(id)?, allotment));
     }
     holders.sort_by(|(a, _), (b, _)| a.gateway.cmp(&b.gateway));
-    for (book, held) in &holders {
-        ask_if_low(books, book, sku, held, policy)?;
+    for (book, allotment) in &holders {
+        ask_if_low(books, book, sku, allotment, policy)?;
     }
     serve(books, sku, policy)
 }
@@ -40,7 +40,7 @@ pub(super) fn replenish<B: Books>(
     let mut granted = Vec::new();
     for (sku, account) in update.accounts.iter().filter(|(_, account)| account.has_policy) {
         if let Some(policy) = books.policy(sku)? {
-            ask_if_low(books, book, sku, &account.held, policy)?;
+            ask_if_low(books, book, sku, &account.allotment, policy)?;
             granted.extend(serve(books, sku, policy)?);
         }
     }
@@ -62,11 +62,11 @@ fn ask_if_low<B: Books>(
     books: &mut B,
     book: &Book,
     sku: &Sku,
-    held: &Held,
+    allotment: &Allotment,
     policy: Policy,
 ) -> Result<(), B::Error> {
     let waits = books.asks(sku)?.contains(&book.id);
-    match held.expected() < policy.low_water {
+    match allotment.expected() < policy.low_water {
         true if !waits && book.is_open() => books.ask(sku, book.id),
         false if waits => books.unask(sku, book.id),
         true | false => Ok(()),
@@ -81,7 +81,7 @@ fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Gatew
             books.unask(sku, id)?;
             continue;
         }
-        let expected = books.held(id, sku)?.expected();
+        let expected = books.allotment(id, sku)?.expected();
         let given = grant(books, &mut book, sku, policy.target - expected)?;
         if given > 0 {
             granted.push(book.gateway);

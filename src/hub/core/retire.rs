@@ -8,7 +8,7 @@
 
 use uuid::Uuid;
 
-use super::books::{Book, Books, Held};
+use super::books::{Allotment, Book, Books};
 use super::policy::own_request;
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
@@ -98,14 +98,14 @@ pub(super) fn bring_back<B: Books>(books: &mut B, new: &mut Book) -> Result<(), 
 
 fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(), B::Error> {
     let mut lines = Vec::new();
-    for (sku, held) in books.all_held(old.id)? {
-        let units = held.on_hand + held.in_transit;
+    for (sku, allotment) in books.allotments(old.id)? {
+        let units = allotment.on_hand + allotment.in_transit;
         if let Some(quantity) = u64::try_from(units).ok().and_then(Quantity::of_sum) {
             // Units in transit to the old database stay in transit, but to the new one.
             let mut pool = books.standing(&sku)?.pool.unwrap_or_default();
-            pool.in_transit -= held.in_transit;
+            pool.in_transit -= allotment.in_transit;
             books.save_pools(&[(sku.clone(), pool)])?;
-            books.save_held(old.id, &[(sku.clone(), Held::default())])?;
+            books.save_allotments(old.id, &[(sku.clone(), Allotment::default())])?;
             lines.push(Line { sku, quantity });
         }
     }

@@ -25,9 +25,9 @@ pub(super) fn issue<B: Books>(
 
 fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Result<(), B::Error> {
     for Line { sku, quantity } in lines {
-        let mut held = books.held(book.id, sku)?;
-        held.in_transit += quantity.units();
-        books.save_held(book.id, &[(sku.clone(), held)])?;
+        let mut allotment = books.allotment(book.id, sku)?;
+        allotment.in_transit += quantity.units();
+        books.save_allotments(book.id, &[(sku.clone(), allotment)])?;
         let mut pool = books.standing(sku)?.pool.unwrap_or_default();
         pool.in_transit += quantity.units();
         books.save_pools(&[(sku.clone(), pool)])?;

@@ -6,7 +6,9 @@ use super::rows::{
     BOOK_COLUMNS, ENTRY_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued,
 };
 use super::sql::{ColumnReader, Executor, SqlRow, SqlValue, packed};
-use crate::hub::core::{Accounts, Book, Books, Held, Issued, Policy, Pool, Remembered, Standing};
+use crate::hub::core::{
+    Accounts, Allotment, Book, Books, Issued, Policy, Pool, Remembered, Standing,
+};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
 use crate::stock::{Entry, RequestId, Sku};
@@ -103,7 +105,7 @@ const SET_BOOK: &str = "ON CONFLICT (id) DO UPDATE SET acked_seq = excluded.acke
     landed = excluded.landed, retired = excluded.retired, problem = excluded.problem,
     searching = excluded.searching, differing = excluded.differing, aside = excluded.aside,
     last_seen_ms = excluded.last_seen_ms, online = excluded.online";
-const SET_HELD: &str = "ON CONFLICT (sku, book) DO UPDATE SET on_hand = excluded.on_hand,
+const SET_ALLOTMENT: &str = "ON CONFLICT (sku, book) DO UPDATE SET on_hand = excluded.on_hand,
     reserved = excluded.reserved, in_transit = excluded.in_transit";
 const SET_POOL: &str = "ON CONFLICT (sku) DO UPDATE SET received = excluded.received,
     adjusted = excluded.adjusted, deducted = excluded.deducted,
@@ -166,7 +168,7 @@ impl Books for BooksTransaction<'_> {
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, StoreError> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held
                    WHERE book = $1 AND sku IN ({skus})";
-        let mut held = self.find(sql, &[SqlValue::Int(book)], skus)?;
+        let mut allotments = self.find(sql, &[SqlValue::Int(book)], skus)?;
         let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
                    WHERE sku IN ({skus})";
         let mut pools = self.find(sql, &[], skus)?;
@@ -174,7 +176,11 @@ impl Books for BooksTransaction<'_> {
         let account = |sku: &Sku| {
             let sku = sku.as_str();
             Ok(Accounts {
-                held: held.remove(sku).map(read_held).transpose()?.unwrap_or_default(),
+                allotment: allotments
+                    .remove(sku)
+                    .map(read_allotment)
+                    .transpose()?
+                    .unwrap_or_default(),
                 pool: pools.remove(sku).map(read_pool).transpose()?.unwrap_or_default(),
                 has_policy: policies.contains_key(sku),
             })
@@ -182,41 +188,45 @@ impl Books for BooksTransaction<'_> {
         skus.iter().map(account).collect()
     }
 
-    fn held(&mut self, book: i64, sku: &Sku) -> Result<Held, StoreError> {
+    fn allotment(&mut self, book: i64, sku: &Sku) -> Result<Allotment, StoreError> {
         let sql = "SELECT on_hand, reserved, in_transit FROM held WHERE sku = $1 AND book = $2";
         let row = self.one(sql, &[SqlValue::text(sku.as_str()), SqlValue::Int(book)])?;
-        Ok(row.map(read_held).transpose()?.unwrap_or_default())
+        Ok(row.map(read_allotment).transpose()?.unwrap_or_default())
     }
 
-    fn all_held(&mut self, book: i64) -> Result<Vec<(Sku, Held)>, StoreError> {
+    fn allotments(&mut self, book: i64) -> Result<Vec<(Sku, Allotment)>, StoreError> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held WHERE book = $1
                    ORDER BY sku";
         let read = |row: SqlRow| {
             let mut row = ColumnReader::of(row);
-            Ok((row.id(Sku::parse)?, read_held(row)?))
+            Ok((row.id(Sku::parse)?, read_allotment(row)?))
         };
         self.db.query(sql, &[SqlValue::Int(book)])?.into_iter().map(read).collect()
     }
 
-    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Held)>, StoreError> {
+    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, StoreError> {
         let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1
                    ORDER BY book";
         let read = |row: SqlRow| {
             let mut row = ColumnReader::of(row);
-            Ok((row.int()?, read_held(row)?))
+            Ok((row.int()?, read_allotment(row)?))
         };
         self.db.query(sql, &[SqlValue::text(sku.as_str())])?.into_iter().map(read).collect()
     }
 
-    fn save_held(&mut self, book: i64, held: &[(Sku, Held)]) -> Result<(), StoreError> {
-        let row = |(sku, held): &(Sku, Held)| {
-            let Held { on_hand, reserved, in_transit } = *held;
+    fn save_allotments(
+        &mut self,
+        book: i64,
+        allotments: &[(Sku, Allotment)],
+    ) -> Result<(), StoreError> {
+        let row = |(sku, allotment): &(Sku, Allotment)| {
+            let Allotment { on_hand, reserved, in_transit } = *allotment;
             let figures = [on_hand, reserved, in_transit].map(SqlValue::Int);
             let [on_hand, reserved, in_transit] = figures;
             [SqlValue::text(sku.as_str()), SqlValue::Int(book), on_hand, reserved, in_transit]
         };
-        let rows: Vec<_> = held.iter().map(row).collect();
-        self.put("held", &rows, SET_HELD)
+        let rows: Vec<_> = allotments.iter().map(row).collect();
+        self.put("held", &rows, SET_ALLOTMENT)
     }
 
     fn standing(&mut self, sku: &Sku) -> Result<Standing, StoreError> {
@@ -349,8 +359,8 @@ impl Books for BooksTransaction<'_> {
     }
 }
 
-fn read_held(mut row: ColumnReader) -> Result<Held, StoreError> {
-    Ok(Held { on_hand: row.int()?, reserved: row.int()?, in_transit: row.int()? })
+fn read_allotment(mut row: ColumnReader) -> Result<Allotment, StoreError> {
+    Ok(Allotment { on_hand: row.int()?, reserved: row.int()?, in_transit: row.int()? })
 }
 
 fn read_pool(mut row: ColumnReader) -> Result<Pool, StoreError> {
