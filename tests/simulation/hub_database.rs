@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stockgate::hub::core::{
-    Accounts, Allotment, Book, Books, Issued, Policy, Pool, Remembered, Standing,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
 };
 use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
@@ -20,9 +20,9 @@ pub(crate) struct HubDatabase {
     pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
     pub(crate) allotments: BTreeMap<(i64, Sku), Allotment>,
     pub(crate) pools: BTreeMap<Sku, Pool>,
-    pub(crate) transfers: BTreeMap<(i64, u64), Issued>,
+    pub(crate) transfers: BTreeMap<(i64, u64), IssuedTransfer>,
     pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
-    requests: BTreeMap<RequestId, Remembered>,
+    requests: BTreeMap<RequestId, DecidedRequest>,
     policies: BTreeMap<Sku, Policy>,
     asks: Vec<(Sku, i64)>,
     aside: BTreeMap<(i64, u64), Entry>,
@@ -146,8 +146,8 @@ impl Books for HubDatabase {
         Ok(self.aside.keys().filter(|(id, _)| *id == book).count() as u64)
     }
 
-    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Kept<Vec<Accounts>> {
-        let account = |sku: &Sku| Accounts {
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Kept<Vec<SkuAccount>> {
+        let account = |sku: &Sku| SkuAccount {
             allotment: self.allotments.get(&(book, sku.clone())).copied().unwrap_or_default(),
             pool: self.pools.get(sku).copied().unwrap_or_default(),
             has_policy: self.policies.contains_key(sku),
@@ -177,9 +177,9 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn standing(&mut self, sku: &Sku) -> Kept<Standing> {
+    fn sku_record(&mut self, sku: &Sku) -> Kept<SkuRecord> {
         let (pool, listed) = (self.pools.get(sku).copied(), self.listings.contains_key(sku));
-        Ok(Standing { pool, listed })
+        Ok(SkuRecord { pool, listed })
     }
 
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Kept<()> {
@@ -188,23 +188,28 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn save_transfer(&mut self, book: i64, issued: &Issued) -> Kept<()> {
+    fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Kept<()> {
         self.touch()?;
         self.transfers.insert((book, issued.transfer.number), issued.clone());
         Ok(())
     }
 
-    fn transfers_behind(&mut self, book: i64, number: u64, limit: usize) -> Kept<Vec<Issued>> {
+    fn transfers_behind(
+        &mut self,
+        book: i64,
+        number: u64,
+        limit: usize,
+    ) -> Kept<Vec<IssuedTransfer>> {
         let behind = self.transfers.range((book, number + 1)..=(book, u64::MAX));
         Ok(behind.map(|(_, issued)| issued.clone()).take(limit).collect())
     }
 
-    fn transfers_of(&mut self, request_id: &RequestId) -> Kept<Vec<Issued>> {
-        let of = |issued: &&Issued| issued.transfer.request_id == *request_id;
+    fn transfers_of(&mut self, request_id: &RequestId) -> Kept<Vec<IssuedTransfer>> {
+        let of = |issued: &&IssuedTransfer| issued.transfer.request_id == *request_id;
         Ok(self.transfers.values().filter(of).cloned().collect())
     }
 
-    fn remembered(&mut self, request_id: &RequestId) -> Kept<Option<Remembered>> {
+    fn decided_request(&mut self, request_id: &RequestId) -> Kept<Option<DecidedRequest>> {
         Ok(self.requests.get(request_id).cloned())
     }
 
@@ -212,9 +217,9 @@ impl Books for HubDatabase {
         Ok(self.requests.len() as u64)
     }
 
-    fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Kept<()> {
+    fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Kept<()> {
         self.touch()?;
-        let before = self.requests.insert(id.clone(), remembered.clone());
+        let before = self.requests.insert(id.clone(), decided.clone());
         assert!(before.is_none(), "the hub decides request {id} twice");
         Ok(())
     }

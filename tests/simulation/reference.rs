@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockgate::hub::core::{Book, CentralRequest, Decided, Issued, Rejection};
+use stockgate::hub::core::{Book, CentralRequest, Decided, IssuedTransfer, Rejection};
 use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken};
 use uuid::Uuid;
 
@@ -201,7 +201,7 @@ impl Followed {
     }
 }
 
-fn allows(issued: &Issued, entry: &Entry) -> bool {
+fn allows(issued: &IssuedTransfer, entry: &Entry) -> bool {
     let transfer = &issued.transfer;
     let line = transfer.lines.iter().find(|line| line.sku == entry.sku);
     let allowed = line.is_some_and(|line| match (transfer.direction, entry.kind) {

@@ -26,11 +26,11 @@ impl World {
             let closed = hub_database.transfers.values().filter(|issued| issued.closed);
             closed.filter(move |issued| issued.transfer.direction == direction)
         };
-        let asked = |issued: &stockgate::hub::core::Issued| -> i64 {
+        let asked = |issued: &stockgate::hub::core::IssuedTransfer| -> i64 {
             issued.transfer.lines.iter().map(|line| line.quantity.units()).sum()
         };
         let returned =
-            |issued: &stockgate::hub::core::Issued| -> i64 { issued.returned.iter().sum() };
+            |issued: &stockgate::hub::core::IssuedTransfer| -> i64 { issued.returned.iter().sum() };
         let named = |name: &str| {
             of(Direction::Grant).any(|issued| issued.transfer.request_id.as_str().contains(name))
         };

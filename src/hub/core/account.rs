@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::books::{Accounts, Book, Books};
+use super::books::{Book, Books, SkuAccount};
 use super::transfer::TransferMatcher;
 use crate::limits::STOCK_MAX;
 use crate::stock::{Checks, Entry, Kind, Sku};
 
 /// Entries being booked.
 pub(super) struct AccountUpdate {
-    pub(super) accounts: BTreeMap<Sku, Accounts>,
+    pub(super) accounts: BTreeMap<Sku, SkuAccount>,
     pub(super) reached: Checks,
     /// SKUs of which the pool has more than before.
     pub(super) returned: Vec<Sku>,
@@ -64,7 +64,7 @@ impl AccountUpdate {
     }
 }
 
-impl Accounts {
+impl SkuAccount {
     fn count(&mut self, entry: &Entry) {
         let pool = &mut self.pool;
         match entry.kind {

@@ -106,7 +106,7 @@ pub struct Policy {
 
 /// A transfer as the hub has made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issued {
+pub struct IssuedTransfer {
     /// What the gateway is sent.
     pub transfer: Transfer,
     /// Of a recall: what came back of each line, in units.
@@ -117,7 +117,7 @@ pub struct Issued {
 
 /// A central request that was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered {
+pub struct DecidedRequest {
     /// Identifies its body.
     pub fingerprint: u64,
     /// What it was, for people.
@@ -128,7 +128,7 @@ pub struct Remembered {
 
 /// What the books know of one SKU, for a frame of entries; what is absent was never there.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Accounts {
+pub struct SkuAccount {
     /// At the database concerned.
     pub allotment: Allotment,
     /// Over all.
@@ -139,15 +139,12 @@ pub struct Accounts {
 
 /// Whether and how a SKU is known.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
+pub struct SkuRecord {
     /// Its units; `None` if it never had any.
     pub pool: Option<Pool>,
     /// Whether it is or was in the catalogue.
     pub listed: bool,
 }
-
-/// Entries that are kept, and change nothing.
-pub type Aside = Vec<Entry>;
 
 /// Whoever keeps the books, within one transaction: all of it becomes true, or nothing.
 ///
@@ -178,7 +175,7 @@ pub trait Books {
     fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Result<u64, Self::Error>;
 
     /// What is known of SKUs, in their order.
-    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, Self::Error>;
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<SkuAccount>, Self::Error>;
     /// What one database holds of one SKU.
     fn allotment(&mut self, book: i64, sku: &Sku) -> Result<Allotment, Self::Error>;
     /// All that one database holds.
@@ -192,28 +189,32 @@ pub trait Books {
         allotments: &[(Sku, Allotment)],
     ) -> Result<(), Self::Error>;
     /// Whether and how a SKU is known.
-    fn standing(&mut self, sku: &Sku) -> Result<Standing, Self::Error>;
+    fn sku_record(&mut self, sku: &Sku) -> Result<SkuRecord, Self::Error>;
     /// Keeps what there is over all.
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), Self::Error>;
 
     /// Keeps a transfer, new or changed.
-    fn save_transfer(&mut self, book: i64, issued: &Issued) -> Result<(), Self::Error>;
+    fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), Self::Error>;
     /// Transfers of a book behind a number, in order.
     fn transfers_behind(
         &mut self,
         book: i64,
         number: u64,
         limit: usize,
-    ) -> Result<Vec<Issued>, Self::Error>;
+    ) -> Result<Vec<IssuedTransfer>, Self::Error>;
     /// The parts of a request's transfer.
-    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<Issued>, Self::Error>;
+    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<IssuedTransfer>, Self::Error>;
 
     /// A central request that was decided.
-    fn remembered(&mut self, request_id: &RequestId) -> Result<Option<Remembered>, Self::Error>;
+    fn decided_request(
+        &mut self,
+        request_id: &RequestId,
+    ) -> Result<Option<DecidedRequest>, Self::Error>;
     /// How many were.
     fn request_count(&mut self) -> Result<u64, Self::Error>;
     /// Remembers one.
-    fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Result<(), Self::Error>;
+    fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest)
+    -> Result<(), Self::Error>;
 
     /// A SKU's policy.
     fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, Self::Error>;
@@ -268,7 +269,7 @@ impl Book {
     }
 }
 
-impl Issued {
+impl IssuedTransfer {
     /// A transfer just made.
     pub fn new(transfer: Transfer) -> Self {
         let returned = vec![0; transfer.lines.len()];

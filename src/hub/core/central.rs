@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::books::{Book, Books, Pool, Remembered};
+use super::books::{Book, Books, DecidedRequest, Pool};
 use super::policy;
 use super::transfer::issue;
 use crate::limits::STOCK_MAX;
@@ -94,7 +94,7 @@ pub fn central<B: Books>(
     act: &CentralRequest,
 ) -> Result<Result<Decided, Rejection>, B::Error> {
     let fingerprint = act.fingerprint();
-    if let Some(known) = books.remembered(request_id)? {
+    if let Some(known) = books.decided_request(request_id)? {
         let same = known.fingerprint == fingerprint;
         let repeated = (known.outcome, true, Vec::new());
         return Ok(if same { Ok(repeated) } else { Err(Rejection::Conflict(known.act)) });
@@ -110,8 +110,8 @@ pub fn central<B: Books>(
         Err(refusal) => Err(refusal),
     };
     let act = act.as_str().into();
-    let remembered = Remembered { fingerprint, act, outcome: outcome.clone() };
-    books.remember(request_id, &remembered)?;
+    let decided = DecidedRequest { fingerprint, act, outcome: outcome.clone() };
+    books.save_request(request_id, &decided)?;
     Ok(Ok((outcome, false, told)))
 }
 
@@ -202,7 +202,7 @@ impl<B: Books> Desk<'_, B> {
 
     fn receive(&mut self, lines: &[Line]) -> Result<Carried, B::Error> {
         for Line { sku, quantity } in lines {
-            let mut pool = self.books.standing(sku)?.pool.unwrap_or_default();
+            let mut pool = self.books.sku_record(sku)?.pool.unwrap_or_default();
             let units = quantity.units();
             if pool.received.max(pool.unallotted) > STOCK_MAX - units {
                 return Ok(Err(Stop::No(Rejection::TooLarge(sku.clone()))));
@@ -219,12 +219,12 @@ impl<B: Books> Desk<'_, B> {
     /// Takes every line out of the pool, or none.
     fn take_out(&mut self, lines: &[Line], sold: bool) -> Result<Result<(), Stop>, B::Error> {
         for Line { sku, quantity } in lines {
-            let standing = self.books.standing(sku)?;
-            if standing.pool.is_none() && !standing.listed {
+            let sku_record = self.books.sku_record(sku)?;
+            if sku_record.pool.is_none() && !sku_record.listed {
                 let refusal = Refusal::UnknownSku { sku: sku.clone() };
                 return Ok(Err(Stop::Refused(refusal)));
             }
-            let mut pool = standing.pool.unwrap_or_default();
+            let mut pool = sku_record.pool.unwrap_or_default();
             let units = quantity.units();
             if pool.unallotted < units {
                 let (sku, requested) = (sku.clone(), units.unsigned_abs());
@@ -268,8 +268,8 @@ impl<B: Books> Desk<'_, B> {
             Err(no) => return Ok(Err(Stop::No(no))),
         };
         for Line { sku, .. } in lines {
-            let standing = self.books.standing(sku)?;
-            if standing.pool.is_none() && !standing.listed {
+            let sku_record = self.books.sku_record(sku)?;
+            if sku_record.pool.is_none() && !sku_record.listed {
                 let refusal = Refusal::UnknownSku { sku: sku.clone() };
                 return Ok(Err(Stop::Refused(refusal)));
             }
@@ -292,7 +292,7 @@ impl<B: Books> Desk<'_, B> {
         let mut lines = Vec::with_capacity(act.lines().len());
         for Line { sku, quantity } in act.lines() {
             let Pool { unallotted, in_transit, .. } =
-                self.books.standing(sku)?.pool.unwrap_or_default();
+                self.books.sku_record(sku)?.pool.unwrap_or_default();
             let quantity = quantity.units().unsigned_abs();
             lines.push(PoolLine { sku: sku.clone(), quantity, unallotted, in_transit });
         }

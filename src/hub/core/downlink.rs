@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::books::{Book, Books, Issued};
+use super::books::{Book, Books, IssuedTransfer};
 use super::drift;
 use crate::limits::{
     CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX, FRAME_TRANSFERS_MAX,
@@ -203,9 +203,9 @@ impl Sent {
 }
 
 /// As many as fit a frame, by what they take at most.
-fn fitting(found: Vec<Issued>) -> Vec<Transfer> {
+fn fitting(found: Vec<IssuedTransfer>) -> Vec<Transfer> {
     let (mut transfers, mut bytes) = (Vec::new(), 0);
-    for Issued { transfer, .. } in found {
+    for IssuedTransfer { transfer, .. } in found {
         let lines = transfer.lines.iter().map(|line| line.sku.as_str().len() + 11);
         bytes += 128 + lines.sum::<usize>();
         if bytes > DOWN_BYTES && !transfers.is_empty() {

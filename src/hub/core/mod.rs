@@ -18,8 +18,8 @@ mod retire;
 mod transfer;
 
 pub use self::books::{
-    Accounts, Allotment, Aside, Book, Books, Issued, MatchPosition, Policy, Pool, Remembered,
-    Standing,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, MatchPosition, Policy, Pool,
+    SkuAccount, SkuRecord,
 };
 pub use self::catalogue::publish;
 pub use self::central::{

@@ -107,7 +107,7 @@ fn grant<B: Books>(
     sku: &Sku,
     needed: i64,
 ) -> Result<i64, B::Error> {
-    let mut pool = books.standing(sku)?.pool.unwrap_or_default();
+    let mut pool = books.sku_record(sku)?.pool.unwrap_or_default();
     let given = needed.min(pool.unallotted);
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);

@@ -102,7 +102,7 @@ fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(),
         let units = allotment.on_hand + allotment.in_transit;
         if let Some(quantity) = u64::try_from(units).ok().and_then(Quantity::of_sum) {
             // Units in transit to the old database stay in transit, but to the new one.
-            let mut pool = books.standing(&sku)?.pool.unwrap_or_default();
+            let mut pool = books.sku_record(&sku)?.pool.unwrap_or_default();
             pool.in_transit -= allotment.in_transit;
             books.save_pools(&[(sku.clone(), pool)])?;
             books.save_allotments(old.id, &[(sku.clone(), Allotment::default())])?;

@@ -1,6 +1,6 @@
 //! Transfers: made, sent, and closed when the gateway's ledger shows them.
 
-use super::books::{Book, Books, Issued};
+use super::books::{Book, Books, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_MAX;
 use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Taken, Transfer};
 
@@ -17,7 +17,7 @@ pub(super) fn issue<B: Books>(
         book.issued += 1;
         let (number, request_id) = (book.issued, request_id.clone());
         let transfer = Transfer { number, request_id, direction, lines: part.to_vec() };
-        books.save_transfer(book.id, &Issued::new(transfer))?;
+        books.save_transfer(book.id, &IssuedTransfer::new(transfer))?;
     }
     books.save(book)?;
     if direction == Direction::Grant { put_in_transit(books, book, lines) } else { Ok(()) }
@@ -28,7 +28,7 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
         let mut allotment = books.allotment(book.id, sku)?;
         allotment.in_transit += quantity.units();
         books.save_allotments(book.id, &[(sku.clone(), allotment)])?;
-        let mut pool = books.standing(sku)?.pool.unwrap_or_default();
+        let mut pool = books.sku_record(sku)?.pool.unwrap_or_default();
         pool.in_transit += quantity.units();
         books.save_pools(&[(sku.clone(), pool)])?;
     }
@@ -42,8 +42,8 @@ pub(super) struct TransferMatcher<'a, B: Books> {
     books: &'a mut B,
     book: &'a mut Book,
     /// The transfer that the next entry belongs to, if it has been read.
-    current: Option<Issued>,
-    changed: Vec<Issued>,
+    current: Option<IssuedTransfer>,
+    changed: Vec<IssuedTransfer>,
 }
 
 impl<'a, B: Books> TransferMatcher<'a, B> {
@@ -110,7 +110,7 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
     /// Whatever comes now belongs to a later transfer: this one has been taken.
     fn next_transfer(&mut self) {
         if let Some(issued) = self.current.take() {
-            self.changed.push(Issued { closed: true, ..issued });
+            self.changed.push(IssuedTransfer { closed: true, ..issued });
         }
         self.book.match_position.transfer += 1;
         self.book.match_position.line = 0;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::sql::{ColumnReader, SqlRow, SqlValue, packed};
 use crate::hub::core::judge::Cursor;
-use crate::hub::core::{Book, Issued};
+use crate::hub::core::{Book, IssuedTransfer};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
 use crate::store::StoreError;
@@ -106,16 +106,16 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
     ]
 }
 
-pub(super) fn read_issued(row: SqlRow) -> Result<Issued, StoreError> {
+pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, StoreError> {
     let mut row = ColumnReader::of(row);
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
     let (direction, lines): (Direction, Vec<_>) = row.packed()?;
     let transfer = Transfer { number, request_id, direction, lines };
-    Ok(Issued { transfer, returned: row.packed()?, closed: row.bool()? })
+    Ok(IssuedTransfer { transfer, returned: row.packed()?, closed: row.bool()? })
 }
 
-pub(super) fn issued_row(book: i64, issued: &Issued) -> [SqlValue; 6] {
+pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
     let Transfer { number, request_id, direction, lines } = &issued.transfer;
     [
         SqlValue::Int(book),

@@ -7,7 +7,7 @@ use super::rows::{
 };
 use super::sql::{ColumnReader, Executor, SqlRow, SqlValue, packed};
 use crate::hub::core::{
-    Accounts, Allotment, Book, Books, Issued, Policy, Pool, Remembered, Standing,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
 };
 use crate::protocol::topic::GatewayId;
 use crate::stock::Listing;
@@ -165,7 +165,7 @@ impl Books for BooksTransaction<'_> {
         self.one(sql, &[SqlValue::Int(book)])?.map_or(Ok(0), |mut row| row.number())
     }
 
-    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<Accounts>, StoreError> {
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<SkuAccount>, StoreError> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held
                    WHERE book = $1 AND sku IN ({skus})";
         let mut allotments = self.find(sql, &[SqlValue::Int(book)], skus)?;
@@ -175,7 +175,7 @@ impl Books for BooksTransaction<'_> {
         let policies = self.find("SELECT sku FROM policy WHERE sku IN ({skus})", &[], skus)?;
         let account = |sku: &Sku| {
             let sku = sku.as_str();
-            Ok(Accounts {
+            Ok(SkuAccount {
                 allotment: allotments
                     .remove(sku)
                     .map(read_allotment)
@@ -229,13 +229,13 @@ impl Books for BooksTransaction<'_> {
         self.put("held", &rows, SET_ALLOTMENT)
     }
 
-    fn standing(&mut self, sku: &Sku) -> Result<Standing, StoreError> {
+    fn sku_record(&mut self, sku: &Sku) -> Result<SkuRecord, StoreError> {
         let of = [SqlValue::text(sku.as_str())];
         let sql = "SELECT received, adjusted, deducted, unallotted, in_transit FROM pool
                    WHERE sku = $1";
         let pool = self.one(sql, &of)?.map(read_pool).transpose()?;
         let listed = self.one("SELECT n FROM listing WHERE sku = $1", &of)?.is_some();
-        Ok(Standing { pool, listed })
+        Ok(SkuRecord { pool, listed })
     }
 
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), StoreError> {
@@ -249,7 +249,7 @@ impl Books for BooksTransaction<'_> {
         self.put("pool", &rows, SET_POOL)
     }
 
-    fn save_transfer(&mut self, book: i64, issued: &Issued) -> Result<(), StoreError> {
+    fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), StoreError> {
         let tail = "ON CONFLICT (book, number) DO UPDATE SET
                     returned = excluded.returned, closed = excluded.closed";
         self.put("transfer", &[issued_row(book, issued)], tail)
@@ -260,21 +260,24 @@ impl Books for BooksTransaction<'_> {
         book: i64,
         number: u64,
         limit: usize,
-    ) -> Result<Vec<Issued>, StoreError> {
+    ) -> Result<Vec<IssuedTransfer>, StoreError> {
         let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
                    WHERE book = $1 AND number > $2 ORDER BY number LIMIT $3";
         let of = [SqlValue::Int(book), SqlValue::number(number), SqlValue::number(limit as u64)];
         self.db.query(sql, &of)?.into_iter().map(read_issued).collect()
     }
 
-    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<Issued>, StoreError> {
+    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<IssuedTransfer>, StoreError> {
         let sql = "SELECT number, request_id, transfer, returned, closed FROM transfer
                    WHERE request_id = $1 ORDER BY book, number";
         let rows = self.db.query(sql, &[SqlValue::text(request_id.as_str())])?;
         rows.into_iter().map(read_issued).collect()
     }
 
-    fn remembered(&mut self, request_id: &RequestId) -> Result<Option<Remembered>, StoreError> {
+    fn decided_request(
+        &mut self,
+        request_id: &RequestId,
+    ) -> Result<Option<DecidedRequest>, StoreError> {
         let sql = "SELECT remembered FROM request WHERE id = $1";
         let row = self.one(sql, &[SqlValue::text(request_id.as_str())])?;
         row.map(|mut row| row.packed()).transpose()
@@ -285,9 +288,9 @@ impl Books for BooksTransaction<'_> {
         row.map_or(Ok(0), |mut row| row.number())
     }
 
-    fn remember(&mut self, id: &RequestId, remembered: &Remembered) -> Result<(), StoreError> {
+    fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Result<(), StoreError> {
         let n = SqlValue::number(self.request_count()? + 1);
-        self.put("request", &[[n, SqlValue::text(id.as_str()), packed(remembered)]], "")
+        self.put("request", &[[n, SqlValue::text(id.as_str()), packed(decided)]], "")
     }
 
     fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, StoreError> {
