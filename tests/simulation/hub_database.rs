@@ -24,7 +24,7 @@ pub(crate) struct HubDatabase {
     pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
     requests: BTreeMap<RequestId, DecidedRequest>,
     policies: BTreeMap<Sku, Policy>,
-    asks: Vec<(Sku, i64)>,
+    waiting: Vec<(Sku, i64)>,
     aside: BTreeMap<(i64, u64), Entry>,
     /// Changes that still go well; `None` for all.
     pub(crate) breaks_after: Option<u32>,
@@ -194,7 +194,7 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn transfers_behind(
+    fn transfers_after(
         &mut self,
         book: i64,
         number: u64,
@@ -234,21 +234,21 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn asks(&mut self, sku: &Sku) -> Kept<Vec<i64>> {
-        Ok(self.asks.iter().filter(|(of, _)| of == sku).map(|(_, book)| *book).collect())
+    fn waiting(&mut self, sku: &Sku) -> Kept<Vec<i64>> {
+        Ok(self.waiting.iter().filter(|(of, _)| of == sku).map(|(_, book)| *book).collect())
     }
 
-    fn ask(&mut self, sku: &Sku, book: i64) -> Kept<()> {
+    fn start_waiting(&mut self, sku: &Sku, book: i64) -> Kept<()> {
         self.touch()?;
         let ask = (sku.clone(), book);
-        assert!(!self.asks.contains(&ask), "book {book} waits for {sku} already");
-        self.asks.push(ask);
+        assert!(!self.waiting.contains(&ask), "book {book} waits for {sku} already");
+        self.waiting.push(ask);
         Ok(())
     }
 
-    fn unask(&mut self, sku: &Sku, book: i64) -> Kept<()> {
+    fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Kept<()> {
         self.touch()?;
-        self.asks.retain(|ask| *ask != (sku.clone(), book));
+        self.waiting.retain(|ask| *ask != (sku.clone(), book));
         Ok(())
     }
 
@@ -266,7 +266,7 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn listings_behind(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {
+    fn listings_after(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {
         let mut behind: Vec<_> =
             self.listings.values().filter(|(n, _)| *n > number).cloned().collect();
         behind.sort_by_key(|(n, _)| *n);

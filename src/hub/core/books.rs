@@ -196,7 +196,7 @@ pub trait Books {
     /// Keeps a transfer, new or changed.
     fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), Self::Error>;
     /// Transfers of a book behind a number, in order.
-    fn transfers_behind(
+    fn transfers_after(
         &mut self,
         book: i64,
         number: u64,
@@ -221,11 +221,11 @@ pub trait Books {
     /// Keeps it.
     fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), Self::Error>;
     /// Which databases wait for more of a SKU, in the order in which they asked.
-    fn asks(&mut self, sku: &Sku) -> Result<Vec<i64>, Self::Error>;
+    fn waiting(&mut self, sku: &Sku) -> Result<Vec<i64>, Self::Error>;
     /// Puts one at the end of those that wait.
-    fn ask(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
+    fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
     /// It waits no longer.
-    fn unask(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
+    fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
 
     /// All that is listed, in the order of the SKUs.
     fn catalogue(&mut self) -> Result<Vec<Listing>, Self::Error>;
@@ -234,7 +234,7 @@ pub trait Books {
     /// Keeps a change of the catalogue under its number.
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), Self::Error>;
     /// Changes behind a number, in order; of several of one SKU only the newest.
-    fn listings_behind(
+    fn listings_after(
         &mut self,
         number: u64,
         limit: usize,

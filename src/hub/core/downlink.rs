@@ -20,23 +20,23 @@ use crate::stock::Transfer;
 /// The downward side of every conversation.
 #[derive(Debug, Default)]
 pub struct Downlink {
-    talks: BTreeMap<GatewayId, Talk>,
+    conversations: BTreeMap<GatewayId, Conversation>,
 }
 
 #[derive(Debug, Default)]
-struct Talk {
+struct Conversation {
     /// Up to which transfer and which change of the catalogue was sent since the gateway greeted.
-    transfers: Sent,
-    catalogue: Sent,
+    transfers: SentRange,
+    catalogue: SentRange,
     search: Option<Search>,
     probed_ms: u64,
 }
 
 /// What was sent behind a position.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sent {
+struct SentRange {
     /// The gateway's position then.
-    behind: u64,
+    after: u64,
     up_to: u64,
     at_ms: u64,
     /// How often in vain.
@@ -46,14 +46,15 @@ struct Sent {
 impl Downlink {
     /// The gateway has greeted: what was sent before may be lost.
     pub fn greeted(&mut self, gateway: &GatewayId) {
-        if let Some(talk) = self.talks.get_mut(gateway) {
-            (talk.transfers, talk.catalogue, talk.probed_ms) = Default::default();
+        if let Some(conversation) = self.conversations.get_mut(gateway) {
+            (conversation.transfers, conversation.catalogue, conversation.probed_ms) =
+                Default::default();
         }
     }
 
     /// The gateways to look after though nothing has come from them.
     pub fn waiting(&self) -> Vec<GatewayId> {
-        self.talks.keys().cloned().collect()
+        self.conversations.keys().cloned().collect()
     }
 
     /// What to send a gateway now.
@@ -68,16 +69,16 @@ impl Downlink {
     ) -> Result<Vec<Frame>, B::Error> {
         let book = books.books(gateway)?.pop().filter(|book| book.is_open() && book.online);
         let Some(book) = book else {
-            self.talks.remove(gateway);
+            self.conversations.remove(gateway);
             return Ok(Vec::new());
         };
-        let talk = self.talks.entry(gateway.clone()).or_default();
+        let conversation = self.conversations.entry(gateway.clone()).or_default();
         let mut frames = Vec::new();
-        frames.extend(talk.next_transfers(books, &book, now_ms)?);
-        frames.extend(talk.next_listings(books, &book, now_ms)?);
-        frames.extend(talk.next_probe(&book, now_ms));
-        if talk.is_idle(&book, books.last_listing()?) {
-            self.talks.remove(gateway);
+        frames.extend(conversation.next_transfers(books, &book, now_ms)?);
+        frames.extend(conversation.next_listings(books, &book, now_ms)?);
+        frames.extend(conversation.next_probe(&book, now_ms));
+        if conversation.is_idle(&book, books.last_listing()?) {
+            self.conversations.remove(gateway);
         }
         Ok(frames)
     }
@@ -93,31 +94,31 @@ impl Downlink {
         seq: u64,
         content: &Content,
     ) -> Result<(), B::Error> {
-        let Some(talk) = self.talks.get_mut(gateway) else {
+        let Some(conversation) = self.conversations.get_mut(gateway) else {
             return Ok(());
         };
-        if let Some(search) = &mut talk.search {
+        if let Some(search) = &mut conversation.search {
             drift::compare(books, gateway, seq, content, search)?;
-            talk.probed_ms = 0;
+            conversation.probed_ms = 0;
             if search.next().is_none() {
-                talk.search = None;
+                conversation.search = None;
             }
         }
         Ok(())
     }
 }
 
-impl Talk {
+impl Conversation {
     fn next_transfers<B: Books>(
         &mut self,
         books: &mut B,
         book: &Book,
         now_ms: u64,
     ) -> Result<Option<Frame>, B::Error> {
-        let Some(behind) = self.transfers.next(book.taken.transfer, book.issued, now_ms) else {
+        let Some(after) = self.transfers.next(book.taken.transfer, book.issued, now_ms) else {
             return Ok(None);
         };
-        let found = books.transfers_behind(book.id, behind, FRAME_TRANSFERS_MAX)?;
+        let found = books.transfers_after(book.id, after, FRAME_TRANSFERS_MAX)?;
         let transfers = fitting(found);
         let Some(last) = transfers.last() else {
             return Ok(None);
@@ -136,14 +137,14 @@ impl Talk {
         let last = books.last_listing()?;
         // One frame after the other: a catalogue is long, and not urgent.
         let position = book.taken.catalogue;
-        let under_way = self.catalogue.behind == position && self.catalogue.up_to > position;
+        let under_way = self.catalogue.after == position && self.catalogue.up_to > position;
         if under_way && !self.catalogue.is_stale(now_ms) {
             return Ok(None);
         }
         let Some(after) = self.catalogue.next(position, last, now_ms) else {
             return Ok(None);
         };
-        let found = books.listings_behind(after, CATALOGUE_LISTINGS_MAX)?;
+        let found = books.listings_after(after, CATALOGUE_LISTINGS_MAX)?;
         let (listings, up_to) = fitting_listings(found);
         if listings.is_empty() {
             return Ok(None);
@@ -173,16 +174,16 @@ impl Talk {
     }
 }
 
-impl Sent {
+impl SentRange {
     /// Behind which position to send, if anything is to be sent: what is new at once, what the
     /// gateway should have taken long ago once more.
     fn next(&mut self, position: u64, last: u64, now_ms: u64) -> Option<u64> {
         if position >= last {
             return None;
         }
-        if position != self.behind {
+        if position != self.after {
             *self =
-                Self { behind: position, up_to: self.up_to.max(position), at_ms: now_ms, times: 0 };
+                Self { after: position, up_to: self.up_to.max(position), at_ms: now_ms, times: 0 };
         }
         if self.up_to > position && self.is_stale(now_ms) {
             self.up_to = position;

@@ -26,7 +26,7 @@ pub fn set_policy<B: Books>(
     }
     holders.sort_by(|(a, _), (b, _)| a.gateway.cmp(&b.gateway));
     for (book, allotment) in &holders {
-        ask_if_low(books, book, sku, allotment, policy)?;
+        wait_if_low(books, book, sku, allotment, policy)?;
     }
     serve(books, sku, policy)
 }
@@ -40,7 +40,7 @@ pub(super) fn replenish<B: Books>(
     let mut granted = Vec::new();
     for (sku, account) in update.accounts.iter().filter(|(_, account)| account.has_policy) {
         if let Some(policy) = books.policy(sku)? {
-            ask_if_low(books, book, sku, &account.allotment, policy)?;
+            wait_if_low(books, book, sku, &account.allotment, policy)?;
             granted.extend(serve(books, sku, policy)?);
         }
     }
@@ -58,27 +58,27 @@ pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<Gat
     Ok(granted)
 }
 
-fn ask_if_low<B: Books>(
+fn wait_if_low<B: Books>(
     books: &mut B,
     book: &Book,
     sku: &Sku,
     allotment: &Allotment,
     policy: Policy,
 ) -> Result<(), B::Error> {
-    let waits = books.asks(sku)?.contains(&book.id);
+    let waits = books.waiting(sku)?.contains(&book.id);
     match allotment.expected() < policy.low_water {
-        true if !waits && book.is_open() => books.ask(sku, book.id),
-        false if waits => books.unask(sku, book.id),
+        true if !waits && book.is_open() => books.start_waiting(sku, book.id),
+        false if waits => books.stop_waiting(sku, book.id),
         true | false => Ok(()),
     }
 }
 
 fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
-    for id in books.asks(sku)? {
+    for id in books.waiting(sku)? {
         let mut book = books.book(id)?;
         if !is_in_force(books, &book)? {
-            books.unask(sku, id)?;
+            books.stop_waiting(sku, id)?;
             continue;
         }
         let expected = books.allotment(id, sku)?.expected();
@@ -90,7 +90,7 @@ fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Gatew
             // The pool is empty: whoever comes later waits behind this one.
             break;
         }
-        books.unask(sku, id)?;
+        books.stop_waiting(sku, id)?;
     }
     Ok(granted)
 }

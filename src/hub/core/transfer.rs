@@ -119,7 +119,7 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
     fn read_current(&mut self) -> Result<(), B::Error> {
         let number = self.book.match_position.transfer;
         if self.current.is_none() && number <= self.book.issued {
-            let found = self.books.transfers_behind(self.book.id, number - 1, 1)?;
+            let found = self.books.transfers_after(self.book.id, number - 1, 1)?;
             self.current = found.into_iter().find(|issued| issued.transfer.number == number);
         }
         Ok(())

@@ -255,7 +255,7 @@ impl Books for BooksTransaction<'_> {
         self.put("transfer", &[issued_row(book, issued)], tail)
     }
 
-    fn transfers_behind(
+    fn transfers_after(
         &mut self,
         book: i64,
         number: u64,
@@ -307,7 +307,7 @@ impl Books for BooksTransaction<'_> {
         self.put("policy", &[row], tail)
     }
 
-    fn asks(&mut self, sku: &Sku) -> Result<Vec<i64>, StoreError> {
+    fn waiting(&mut self, sku: &Sku) -> Result<Vec<i64>, StoreError> {
         let rows = self.db.query(
             "SELECT book FROM ask WHERE sku = $1 ORDER BY n",
             &[SqlValue::text(sku.as_str())],
@@ -315,14 +315,14 @@ impl Books for BooksTransaction<'_> {
         rows.into_iter().map(|row| ColumnReader::of(row).int()).collect()
     }
 
-    fn ask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
+    fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
         let last = self.one("SELECT coalesce(max(n), 0) FROM ask", &[])?;
         let n = last.map_or(Ok(0), |mut row| row.int())? + 1;
         let row = [SqlValue::Int(n), SqlValue::text(sku.as_str()), SqlValue::Int(book)];
         self.put("ask", &[row], "")
     }
 
-    fn unask(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
+    fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), StoreError> {
         let of = [SqlValue::text(sku.as_str()), SqlValue::Int(book)];
         self.db.execute("DELETE FROM ask WHERE sku = $1 AND book = $2", &of)?;
         Ok(())
@@ -351,7 +351,7 @@ impl Books for BooksTransaction<'_> {
         self.put("listing", &[row], tail)
     }
 
-    fn listings_behind(
+    fn listings_after(
         &mut self,
         number: u64,
         limit: usize,
