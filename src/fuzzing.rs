@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
+use hyper::HeaderMap;
 use uuid::Uuid;
 
 use crate::barcode::{Gtin, canonical, elements, read};
@@ -13,6 +14,7 @@ use crate::cli::csv_file::{Columns, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::csv::read_catalogue;
 use crate::hub::frame_json;
+use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::limits::{CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, LINES_MAX};
 use crate::protocol::Frame;
 use crate::protocol::columns as columns_of_entries;
@@ -137,7 +139,11 @@ pub fn terminal(bytes: &[u8]) {
             }
         }
         None => {
-            let _ = fields.central(which % 9 == 8);
+            let operation = match which % 9 == 8 {
+                true => CentralOperation::Grant,
+                false => CentralOperation::Deduct,
+            };
+            let _ = IdentifiedRequest::read(operation, &HeaderMap::new(), json);
         }
     }
 }

@@ -1,14 +1,15 @@
-//! The one shape of an error: RFC 9457 over HTTP, the same code and message over WebSocket.
+//! The one shape of an error, the same over HTTP, WebSocket and in the hub's interface: a code for
+//! programs and a message for people.
+//!
+//! This file is pure: what turns a problem into a response is in [`crate::net::http`], and a part
+//! whose errors become problems has the conversion beside them.
 
 use std::time::Duration;
 
-use hyper::StatusCode;
-use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
 use crate::engine::writer::{NotTaken, Unavailable};
-use crate::limits::{BODY_BYTES_MAX, RESERVATIONS_MAX, STOCK_MAX};
-use crate::net::http::{self, BodyError, Reply};
+use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
 use crate::stock::{Refusal, Undecided};
 
 /// The contract's error codes.
@@ -36,7 +37,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// All of them, each at its own number.
+    /// All codes, each at the index that is its number.
     pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::Unauthorized,
@@ -58,7 +59,7 @@ impl Code {
         Self::StorageUnavailable,
     ];
 
-    /// As clients are told it.
+    /// The code as clients see it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
@@ -81,28 +82,6 @@ impl Code {
             Self::StorageUnavailable => "storage_unavailable",
         }
     }
-
-    fn status(self) -> StatusCode {
-        match self {
-            Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::UnknownSku | Self::UnknownRequest | Self::UnknownReservation => {
-                StatusCode::NOT_FOUND
-            }
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InsufficientStock
-            | Self::BelowReserved
-            | Self::ExceedsDeduction
-            | Self::ReservationExpired
-            | Self::ReservationClosed
-            | Self::GatewayClosed => StatusCode::CONFLICT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-            Self::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
 }
 
 impl Serialize for Code {
@@ -111,31 +90,31 @@ impl Serialize for Code {
     }
 }
 
-/// What went wrong, as a client is told.
+/// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// For programs.
+    /// What went wrong, for programs.
     pub code: Code,
-    /// For people: the thing, the place and the next step.
+    /// What went wrong, where, and what to do next, for people.
     pub message: String,
     /// The SKU concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
-    /// Units asked.
+    /// Units the request asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested: Option<u64>,
-    /// Units there.
+    /// Units that were available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
-    /// Seconds after which it is worth trying again.
+    /// Seconds after which the request may be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
-    /// Whether the request had been decided before.
+    /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
 }
 
 impl Problem {
-    /// A problem without figures.
+    /// A problem without SKU and quantities.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -148,53 +127,24 @@ impl Problem {
         }
     }
 
-    /// Malformed or impossible input.
+    /// `bad_request`: the input is malformed or impossible.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
     }
 
-    /// Too much from one client: it has to wait so long.
+    /// `overloaded`: the client has to wait this long.
     pub fn overloaded_for(wait: Duration, message: impl Into<String>) -> Self {
         let retry_after_s = Some(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(1));
         Self { retry_after_s, ..Self::new(Code::Overloaded, message) }
     }
 
-    /// A refusal by the stock, perhaps repeated.
+    /// A refusal by the stock rules, or its replay.
     pub fn refused(refusal: &Refusal, replayed: bool) -> Self {
         Self { replayed, ..Self::from(refusal) }
     }
 
     fn about(self, sku: impl ToString, requested: Option<u64>, available: Option<i64>) -> Self {
         Self { sku: Some(sku.to_string()), requested, available, ..self }
-    }
-
-    /// The HTTP answer.
-    pub fn reply(&self) -> Reply {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: &'static str,
-            title: &'static str,
-            status: u16,
-            detail: &'a str,
-            #[serde(flatten)]
-            problem: &'a Problem,
-        }
-        let status = self.code.status();
-        let title = status.canonical_reason().unwrap_or("Error");
-        let body = Body {
-            r#type: "about:blank",
-            title,
-            status: status.as_u16(),
-            detail: &self.message,
-            problem: self,
-        };
-        let json = serde_json::to_vec(&body).expect("plain data always serializes");
-        let mut reply = http::reply(status, "application/problem+json", json);
-        if self.code == Code::Overloaded {
-            let seconds = HeaderValue::from(self.retry_after_s.unwrap_or(1));
-            reply.headers_mut().insert(RETRY_AFTER, seconds);
-        }
-        reply
     }
 }
 
@@ -291,24 +241,12 @@ impl From<Unavailable> for Problem {
     }
 }
 
-impl From<BodyError> for Problem {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::new(
-                Code::TooLarge,
-                format!("the body is over {BODY_BYTES_MAX} bytes; split the request"),
-            ),
-            BodyError::Broken => Self::bad_request("the body did not arrive whole"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_code_is_counted_in_a_place_of_its_own() {
+    fn each_code_has_the_index_that_is_its_number() {
         assert!(Code::ALL.into_iter().enumerate().all(|(at, code)| code as usize == at));
         assert_eq!(Code::StorageUnavailable as usize + 1, Code::ALL.len(), "the last one");
     }

@@ -12,23 +12,22 @@ use uuid::Uuid;
 
 use super::HubMetrics;
 use super::core::{
-    CentralRequest, Policy, PoolLine, Recalled, Rejection, central, publish, repair, retire,
-    set_policy,
+    Policy, PoolLine, Recalled, Rejection, central, publish, repair, retire, set_policy,
 };
 use super::csv::read_catalogue;
 use super::db::BooksTransaction;
 use super::reader::{self, LedgerPage, Reader};
+use super::request::{CentralOperation, IdentifiedRequest, gateway_id};
 use super::writer::HubJob;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::metrics::Page;
-use crate::net::http::{self, Found, Line, Reply, number, page_size, parameter};
+use crate::net::http::{self, Found, HttpResponse, Line, number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Refusal, RequestId, Sku};
 use crate::store::StoreError;
-use crate::terminal::{Central, central_request};
 
 /// What a route leads to.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +42,7 @@ enum Target {
     Ledger,
     Reconcile,
     Recall,
-    Ask(Asked),
+    Central(CentralOperation),
     SetPolicy,
     Publish,
     Retire,
@@ -63,10 +62,10 @@ static ROUTES: [Line<Target>; 18] = [
     (Method::GET, "/api/stock/{sku}", Target::Item),
     (Method::GET, "/api/ledger", Target::Ledger),
     (Method::GET, "/api/reconcile", Target::Reconcile),
-    (Method::POST, "/api/receipts", Target::Ask(Asked::Receipt)),
-    (Method::POST, "/api/deduct", Target::Ask(Asked::Deduct)),
-    (Method::POST, "/api/grants", Target::Ask(Asked::Grant)),
-    (Method::POST, "/api/recalls", Target::Ask(Asked::Recall)),
+    (Method::POST, "/api/receipts", Target::Central(CentralOperation::Receipt)),
+    (Method::POST, "/api/deduct", Target::Central(CentralOperation::Deduct)),
+    (Method::POST, "/api/grants", Target::Central(CentralOperation::Grant)),
+    (Method::POST, "/api/recalls", Target::Central(CentralOperation::Recall)),
     (Method::GET, "/api/recalls/{request_id}", Target::Recall),
     (Method::PUT, "/api/policies/{sku}", Target::SetPolicy),
     (Method::PUT, "/api/catalogue", Target::Publish),
@@ -86,7 +85,7 @@ pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
         async move {
             match desk.answer(request).await {
                 Ok(reply) => reply,
-                Err(problem) => Problem::reply(&problem),
+                Err(problem) => http::problem(&problem),
             }
         }
     };
@@ -102,7 +101,7 @@ impl Desk {
         Self { reader, jobs, metrics }
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, Problem> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<HttpResponse, Problem> {
         check_origin(request.headers())?;
         let path = request.uri().path().to_owned();
         let segments = http::segments(&path)
@@ -132,13 +131,13 @@ impl Desk {
             (Target::Ledger, _) => self.ledger(query).await?,
             (Target::Reconcile, _) => self.reconcile(query).await?,
             (Target::Recall, [id]) => self.recall(id).await?,
-            (Target::Ask(asked), _) => self.central(request, asked).await?,
+            (Target::Central(operation), _) => self.central(request, operation).await?,
             (Target::SetPolicy, [sku]) => self.set_policy(request, sku).await?,
             (Target::Publish, _) => self.publish(request).await?,
             (Target::Retire, [site, gateway]) => {
-                self.retire(request, topic(site, gateway)?).await?
+                self.retire(request, gateway_id(site, gateway)?).await?
             }
-            (Target::Repair, [site, gateway]) => self.repair(topic(site, gateway)?).await?,
+            (Target::Repair, [site, gateway]) => self.repair(gateway_id(site, gateway)?).await?,
             (target, open) => unreachable!("{target:?} with {open:?} stands in no line"),
         };
         Ok(http::json(body))
@@ -150,7 +149,7 @@ impl Desk {
     }
 
     async fn epochs(&self, site: &str, gateway: &str) -> Result<String, Problem> {
-        let GatewayId { site, gateway } = topic(site, gateway)?;
+        let GatewayId { site, gateway } = gateway_id(site, gateway)?;
         let unknown = unknown_gateway(&site, &gateway);
         let read = self.reader.read(move |db| reader::epochs(db, &site, &gateway)).await;
         let items = read.map_err(unreadable)?;
@@ -231,19 +230,18 @@ impl Desk {
         })
     }
 
-    async fn central(&self, request: Request<Incoming>, asked: Asked) -> Result<String, Problem> {
-        let (headers, body) = (request.headers().clone(), request.into_body());
-        let Central { request_id, order_id, lines, site, gateway } =
-            central_request(&headers, &http::body(body).await?, asked.has_gateway())?;
-        let act = match asked {
-            Asked::Receipt => CentralRequest::Receive { order_id, lines },
-            Asked::Deduct => CentralRequest::Deduct { order_id, lines },
-            Asked::Grant => CentralRequest::Grant { gateway: topic(&site, &gateway)?, lines },
-            Asked::Recall => CentralRequest::Recall { gateway: topic(&site, &gateway)?, lines },
-        };
-        let (id, is_recall) = (request_id.clone(), asked == Asked::Recall);
+    async fn central(
+        &self,
+        request: Request<Incoming>,
+        operation: CentralOperation,
+    ) -> Result<String, Problem> {
+        let headers = request.headers().clone();
+        let body = http::body(request.into_body()).await?;
+        let IdentifiedRequest { request_id, request } =
+            IdentifiedRequest::read(operation, &headers, &body)?;
+        let (id, is_recall) = (request_id.clone(), operation == CentralOperation::Recall);
         let decided = self.change(move |books, told| {
-            let decided = central(books, &id, &act)?;
+            let decided = central(books, &id, &request)?;
             if let Ok((_, _, gateways)) = &decided {
                 told.extend_from_slice(gateways);
             }
@@ -335,21 +333,6 @@ impl Desk {
     }
 }
 
-/// Which central request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Receipt,
-    Deduct,
-    Grant,
-    Recall,
-}
-
-impl Asked {
-    fn has_gateway(self) -> bool {
-        matches!(self, Self::Grant | Self::Recall)
-    }
-}
-
 #[derive(Serialize)]
 struct Items<T> {
     items: Vec<T>,
@@ -424,16 +407,6 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Code::Forbidden, format!("requests from {origin} are not allowed")))
-}
-
-fn topic(site: &str, gateway: &str) -> Result<GatewayId, Problem> {
-    let name = |field: &str, text: &str| match crate::stock::is_name(text) {
-        true => Ok(text.to_owned()),
-        false => Err(Problem::bad_request(format!(
-            "{field}: must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"
-        ))),
-    };
-    Ok(GatewayId { site: name("site", site)?, gateway: name("gateway", gateway)? })
 }
 
 fn unknown_gateway(site: &str, gateway: &str) -> Problem {

@@ -14,6 +14,7 @@ mod http;
 mod link;
 mod reader;
 mod rejected;
+pub(crate) mod request;
 mod writer;
 
 use std::net::SocketAddr;

@@ -1,7 +1,11 @@
-//! What gateway and hub share of the network: an HTTP server with limits, streams with or without
-//! TLS, and the connection to the MQTT broker. It knows neither stock nor protocol.
+//! What gateway and hub share of the network: an HTTP server with limits, the JSON of requests and
+//! responses, streams with or without TLS, and the connection to the MQTT broker.
+//!
+//! This folder knows the types of stock and problems, because they are in the JSON. It must not
+//! touch the store, the committed state, or what a request leads to.
 
 pub mod http;
 pub mod json;
 pub mod mqtt;
+pub mod request;
 pub mod stream;

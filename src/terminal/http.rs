@@ -15,7 +15,7 @@ use super::resolve::resolve;
 use super::{Terminals, page, query};
 use crate::engine::writer::ReplyTo;
 use crate::metrics::{Figures, render};
-use crate::net::http::{self, Line, Reply, number, page_size, parameter};
+use crate::net::http::{self, HttpResponse, Line, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::{Command, Decided, Sku};
 
@@ -66,7 +66,7 @@ impl Terminals {
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<HttpResponse, Problem> {
         let peer = peer.ip();
         let path = request.uri().path();
         let segments = http::segments(path)
@@ -126,7 +126,7 @@ impl Terminals {
         pass.map_or(Ok(()), |pass| pass.meter(self.now_us()))
     }
 
-    fn readiness(&self) -> Result<Reply, Problem> {
+    fn readiness(&self) -> Result<HttpResponse, Problem> {
         match self.view.problem() {
             None => Ok(http::text("ready\n")),
             Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
@@ -167,7 +167,7 @@ impl Terminals {
         request: Request<Incoming>,
         mutation: Mutation,
         reservation: Option<String>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<HttpResponse, Problem> {
         let key = idempotency_key(request.headers())?;
         let body = http::body(request.into_body()).await?;
         let mut fields = read_body(mutation, &body)?;
@@ -215,23 +215,6 @@ fn read_body(mutation: Mutation, body: &[u8]) -> Result<Fields, Problem> {
         return Err(Problem::bad_request("reservation: over HTTP it stands in the path"));
     }
     Ok(fields)
-}
-
-/// Reads what is asked of the hub itself.
-///
-/// # Errors
-/// Names what is wrong with it.
-#[cfg(feature = "hub")]
-pub fn central_request(
-    headers: &HeaderMap,
-    body: &[u8],
-    has_gateway: bool,
-) -> Result<super::message::Central, Problem> {
-    let mut fields = Fields::read(body)?;
-    if let Some(key) = idempotency_key(headers)? {
-        fields.set_request_id(key)?;
-    }
-    fields.central(has_gateway)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Chosen>, Problem> {

@@ -216,30 +216,12 @@ fields! {
     limit: u64,
     code: String,
     token: String,
-    site: String,
-    gateway: String,
 }
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(FieldsVisitor)
     }
-}
-
-/// What is asked of the hub itself.
-#[cfg(feature = "hub")]
-#[derive(Debug)]
-pub struct Central {
-    /// The name by which it is decided once.
-    pub request_id: RequestId,
-    /// For or from which order.
-    pub order_id: Option<OrderId>,
-    /// How much of what.
-    pub lines: Vec<Line>,
-    /// Of the gateway concerned, else empty.
-    pub site: String,
-    /// See `site`.
-    pub gateway: String,
 }
 
 /// A cursor: a SKU in a list, a position in the ledger.
@@ -324,31 +306,6 @@ impl Fields {
             Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action }),
             None => Err(missing("request_id")),
         }
-    }
-
-    /// Takes what is asked of the hub itself; its fields must be there and no others.
-    ///
-    /// # Errors
-    /// Names the field that is missing, wrong or not of this operation.
-    #[cfg(feature = "hub")]
-    pub fn central(mut self, has_gateway: bool) -> Result<Central, Problem> {
-        let named = |name: &str, text: Option<String>| match has_gateway {
-            true => text.ok_or_else(|| missing(name)),
-            false => Ok(String::new()),
-        };
-        let lines = self.take_lines()?;
-        let request_id = self.request_id.take().map(|Chosen(id)| id);
-        let request_id = request_id.ok_or_else(|| missing("request_id"))?;
-        let mut taken = (None, None, None);
-        match has_gateway {
-            true => (taken.0, taken.1) = (self.site.take(), self.gateway.take()),
-            false => taken.2 = self.order_id.take(),
-        }
-        let (site, gateway) = (named("site", taken.0)?, named("gateway", taken.1)?);
-        if let Some(field) = self.left_over() {
-            return Err(Problem::bad_request(format!("{field}: this operation has no such field")));
-        }
-        Ok(Central { request_id, order_id: taken.2, lines, site, gateway })
     }
 
     fn take_action(&mut self, mutation: Mutation) -> Result<Action, Problem> {

@@ -31,14 +31,10 @@ pub use self::access::{Access, AccessRules, Pass, Role, Token};
 use self::bulletin::Boards;
 use self::guesses::Guesses;
 use self::herald::SyncEvent;
-#[cfg(feature = "hub")]
-pub use self::http::central_request;
-#[cfg(feature = "hub")]
-pub use self::message::Central;
 pub use self::message::Fields;
 use crate::engine::state::View;
 use crate::engine::writer::Intake;
-use crate::net::http::Reply;
+use crate::net::http::HttpResponse;
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
 use crate::process::stop::Stop;
@@ -96,12 +92,12 @@ pub async fn serve(
 }
 
 impl Terminals {
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> HttpResponse {
         match self.route(request, peer).await {
             Ok(reply) => reply,
             Err(problem) => {
                 self.view.metrics.note_refusal(problem.code);
-                problem.reply()
+                crate::net::http::problem(&problem)
             }
         }
     }

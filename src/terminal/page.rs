@@ -8,7 +8,7 @@ use hyper::header::{
 use hyper::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::net::http::{self, Reply};
+use crate::net::http::{self, HttpResponse};
 
 /// What the page may do: run and show its own files, and talk to its own gateway.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -65,13 +65,13 @@ pub(super) fn file(name: &str) -> Option<File> {
 
 impl File {
     /// The file, or word that the browser has it already: after a new program it has not.
-    pub(super) fn reply(self, asked: &HeaderMap) -> Reply {
+    pub(super) fn reply(self, asked: &HeaderMap) -> HttpResponse {
         let tag = format!("\"{:016x}\"", xxh3_64(self.bytes));
         let known = asked.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
         let mut reply = if known {
-            http::reply(StatusCode::NOT_MODIFIED, self.content_type, "")
+            http::response(StatusCode::NOT_MODIFIED, self.content_type, "")
         } else {
-            http::reply(StatusCode::OK, self.content_type, self.bytes)
+            http::response(StatusCode::OK, self.content_type, self.bytes)
         };
         let headers = reply.headers_mut();
         headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));

@@ -46,7 +46,7 @@ use crate::limits::{
     LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
     TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX, TERMINAL_UNKNOWN_MAX,
 };
-use crate::net::http::{Place, Reply as HttpReply, page_size};
+use crate::net::http::{ConnectionPermit, HttpResponse, page_size};
 use crate::net::stream::Stream;
 use crate::problem::Problem;
 
@@ -56,7 +56,7 @@ impl Terminals {
         &self,
         mut request: Request<Incoming>,
         peer: IpAddr,
-    ) -> Result<HttpReply, Problem> {
+    ) -> Result<HttpResponse, Problem> {
         self.access().check_origin(request.headers())?;
         let pass = self.pass_of(request.headers(), peer)?;
         let mut response = create_response_with_body(&request, Full::<Bytes>::default)
@@ -66,11 +66,11 @@ impl Terminals {
             let protocol = HeaderValue::from_static(binary::PROTOCOL);
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
-        let place = request.extensions().get::<Place>().cloned();
+        let permit = request.extensions().get::<ConnectionPermit>().cloned();
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
         tokio::spawn(async move {
-            let (_place, view) = (place, Arc::clone(&terminals.view));
+            let (_permit, view) = (permit, Arc::clone(&terminals.view));
             let _counted = view.metrics.terminals.enter();
             match upgrade.await {
                 Ok(upgraded) => {

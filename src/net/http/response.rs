@@ -1,0 +1,87 @@
+//! Responses: JSON, plain text, and problems as RFC 9457 describes them.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::problem::{Code, Problem};
+
+/// A response whose body is in memory.
+pub type HttpResponse = Response<Full<Bytes>>;
+
+/// A success with a JSON body.
+pub fn json(body: String) -> HttpResponse {
+    response(StatusCode::OK, "application/json", body)
+}
+
+/// A success in plain text.
+pub fn text(body: impl Into<Bytes>) -> HttpResponse {
+    response(StatusCode::OK, "text/plain; charset=utf-8", body)
+}
+
+/// A response with a body of this content type.
+pub fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> HttpResponse {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A problem as `application/problem+json`; `overloaded` carries `Retry-After`.
+pub fn problem(problem: &Problem) -> HttpResponse {
+    let status = status(problem.code);
+    let mut response = response(status, "application/problem+json", body(problem, status));
+    if problem.code == Code::Overloaded {
+        let seconds = HeaderValue::from(problem.retry_after_s.unwrap_or(1));
+        response.headers_mut().insert(RETRY_AFTER, seconds);
+    }
+    response
+}
+
+fn body(problem: &Problem, status: StatusCode) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        r#type: &'static str,
+        title: &'static str,
+        status: u16,
+        detail: &'a str,
+        #[serde(flatten)]
+        problem: &'a Problem,
+    }
+    let body = Body {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail: &problem.message,
+        problem,
+    };
+    serde_json::to_vec(&body).expect("plain data always serializes")
+}
+
+fn status(code: Code) -> StatusCode {
+    match code {
+        Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::Unauthorized => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::NotFound | Code::UnknownSku | Code::UnknownRequest | Code::UnknownReservation => {
+            StatusCode::NOT_FOUND
+        }
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::InsufficientStock
+        | Code::BelowReserved
+        | Code::ExceedsDeduction
+        | Code::ReservationExpired
+        | Code::ReservationClosed
+        | Code::GatewayClosed => StatusCode::CONFLICT,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        Code::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

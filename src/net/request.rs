@@ -1,0 +1,247 @@
+//! What the JSON requests of gateway and hub have in common: the fields of an object, ids that a
+//! client chose, lines, and the `Idempotency-Key` header.
+
+use hyper::HeaderMap;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use crate::limits::{LINES_MAX, QUANTITY_MAX};
+use crate::problem::{Code, Problem};
+use crate::stock::{IdText, Line, Quantity, RequestId, Sku, merge_lines};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Defines a struct that holds the fields of a JSON object, each of them optional, among them
+/// `lines`.
+///
+/// A request reads the object first and then takes the fields of its operation, because these may
+/// stand before the field that names the operation. What is left over is an error, so that a
+/// misspelt field never passes unnoticed. Hence `left_over`, and `lines_are_null`: a `null` there
+/// is a mistake and not a request for all lines.
+macro_rules! json_fields {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident {
+        $($field:ident: $kind:ty,)*
+    }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Default)]
+        $visibility struct $name {
+            $($visibility $field: Option<$kind>,)*
+            /// The first field that no request has.
+            unknown: Option<String>,
+            lines_are_null: bool,
+        }
+
+        impl $name {
+            /// Reads a JSON object.
+            ///
+            /// # Errors
+            /// Says where the text is malformed.
+            $visibility fn read(json: &[u8]) -> Result<Self, $crate::problem::Problem> {
+                $crate::net::request::read_json(json)
+            }
+
+            /// Checks that every field has been taken.
+            ///
+            /// # Errors
+            /// Names one that has not.
+            $visibility fn expect_empty(&self) -> Result<(), $crate::problem::Problem> {
+                match self.left_over() {
+                    None => Ok(()),
+                    Some(field) => Err($crate::problem::Problem::bad_request(format!(
+                        "{field}: this operation has no such field"
+                    ))),
+                }
+            }
+
+            fn left_over(&self) -> Option<&str> {
+                $(if self.$field.is_some() {
+                    return Some(stringify!($field));
+                })*
+                self.unknown.as_deref()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                struct Fields;
+
+                impl<'de> serde::de::Visitor<'de> for Fields {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a JSON object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<$name, A::Error> {
+                        use serde::de::Error as _;
+
+                        let mut fields = $name::default();
+                        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                            match &*key {
+                                $(stringify!($field) => {
+                                    if fields.$field.is_some() {
+                                        return Err(A::Error::duplicate_field(
+                                            stringify!($field),
+                                        ));
+                                    }
+                                    fields.$field = map.next_value().map_err(|error| {
+                                        let field = stringify!($field);
+                                        A::Error::custom(format!("{field}: {error}"))
+                                    })?;
+                                    fields.lines_are_null |=
+                                        key == "lines" && fields.$field.is_none();
+                                })*
+                                _ => {
+                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                    fields.unknown.get_or_insert_with(|| key.into_owned());
+                                }
+                            }
+                        }
+                        Ok(fields)
+                    }
+                }
+
+                deserializer.deserialize_map(Fields)
+            }
+        }
+    };
+}
+pub(crate) use json_fields;
+
+/// Reads JSON of a known shape.
+///
+/// # Errors
+/// Says where the text is malformed.
+pub fn read_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(json)
+        .map_err(|error| Problem::bad_request(format!("the JSON cannot be used: {error}")))
+}
+
+/// A request id that a client chose, which leaves room for the prefixes of derived ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRequestId(pub RequestId);
+
+impl ClientRequestId {
+    /// Takes an id from a header, a path or a message.
+    ///
+    /// # Errors
+    /// Names the place and what is wrong with the id.
+    pub fn parse(place: &str, text: &str) -> Result<Self, Problem> {
+        let id = RequestId::chosen(text);
+        id.map(Self).map_err(|error| Problem::bad_request(format!("{place}: {error}")))
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientRequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(IdText(RequestId::chosen)).map(Self)
+    }
+}
+
+/// The id in the `Idempotency-Key` header; `None` without such a header.
+///
+/// # Errors
+/// `bad_request` if it is no request id.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientRequestId>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Problem::bad_request("Idempotency-Key: must be UTF-8"))?;
+    ClientRequestId::parse("Idempotency-Key", text).map(Some)
+}
+
+/// The request id from the body or from the `Idempotency-Key` header.
+///
+/// # Errors
+/// `bad_request` if both have one and they differ.
+pub fn request_id(
+    body: Option<ClientRequestId>,
+    header: Option<ClientRequestId>,
+) -> Result<Option<ClientRequestId>, Problem> {
+    match (body, header) {
+        (Some(body), Some(header)) if body != header => Err(Problem::bad_request(
+            "request_id: differs from the Idempotency-Key header; send one of them",
+        )),
+        (body, header) => Ok(header.or(body)),
+    }
+}
+
+/// One line of a mutation in JSON.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineJson {
+    sku: Sku,
+    quantity: QuantityJson,
+}
+
+/// The quantity of a line, which is checked as it is read.
+#[derive(Debug)]
+pub struct QuantityJson(Quantity);
+
+impl<'de> Deserialize<'de> for QuantityJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let quantity = number.as_u64().and_then(Quantity::of_line);
+        quantity.map(Self).ok_or_else(|| {
+            let wanted = format!("must be a whole number from 1 to {QUANTITY_MAX}");
+            D::Error::custom(format!("{wanted}, is {number}"))
+        })
+    }
+}
+
+/// The lines of a request, written as `lines` or as `sku` and `quantity` of a single line; `None`
+/// if it has none of these.
+///
+/// # Errors
+/// Names the field that is missing or wrong.
+pub fn lines(
+    lines: Option<Vec<LineJson>>,
+    sku: Option<Sku>,
+    quantity: Option<QuantityJson>,
+) -> Result<Option<Vec<Line>>, Problem> {
+    let lines = match (lines, sku, quantity) {
+        (None, None, None) => return Ok(None),
+        (Some(lines), None, None) => lines,
+        (None, Some(sku), Some(quantity)) => vec![LineJson { sku, quantity }],
+        (None, Some(_), None) => return Err(missing("quantity")),
+        (None, None, Some(_)) => return Err(missing("sku")),
+        (Some(_), _, _) => {
+            return Err(Problem::bad_request(
+                "lines: give either lines, or sku and quantity for one line",
+            ));
+        }
+    };
+    let lines = lines.into_iter().map(|line| Line { sku: line.sku, quantity: line.quantity.0 });
+    checked_lines(lines.collect()).map(Some)
+}
+
+/// Checks the number of lines, and sums those of one SKU.
+///
+/// # Errors
+/// If there are none, or more than [`LINES_MAX`].
+pub fn checked_lines(lines: Vec<Line>) -> Result<Vec<Line>, Problem> {
+    if lines.is_empty() {
+        return Err(Problem::bad_request("lines: must not be empty"));
+    }
+    if lines.len() > LINES_MAX {
+        let message = format!("lines: {} are over the limit of {LINES_MAX}", lines.len());
+        return Err(Problem::new(Code::TooLarge, message));
+    }
+    Ok(merge_lines(lines))
+}
+
+/// Says that `lines` is `null`.
+pub fn null_lines() -> Problem {
+    Problem::bad_request("lines: must be a list, is null")
+}
+
+/// Says that a field is missing.
+pub fn missing(field: &str) -> Problem {
+    Problem::bad_request(format!("{field}: is missing"))
+}
