@@ -211,7 +211,7 @@ impl From<Undecided> for Problem {
                 Code::Overloaded,
                 format!("{RESERVATIONS_MAX} reservations are open; release some, then retry"),
             ),
-            Undecided::MemoryLost { why } => Self::new(
+            Undecided::RecordLost { why } => Self::new(
                 Code::StorageUnavailable,
                 format!(
                     "nothing was applied: whether this was decided before cannot be read ({why}); other requests are decided, a new attempt takes a new request id, once it is sure that the first was not applied"

@@ -23,7 +23,8 @@ use crate::limits::{
 };
 use crate::process::log_throttle::LogThrottle;
 use crate::stock::{
-    Answer, Changes, Command, Draft, Records, Seq, Sku, Taken, Taking, Transfer, Update,
+    CatalogueUpdate, Changes, Command, CommandAnswer, Draft, RequestRecords, Seq, Sku, Taken,
+    Transfer, TransferOutcome,
 };
 use crate::store::{Position, Store, StoreError};
 
@@ -43,7 +44,7 @@ enum Job {
     /// Taken in at this moment.
     Decide(Command, ReplyTo, Instant),
     Transfers(Vec<Transfer>),
-    Update(Update),
+    Update(CatalogueUpdate),
     Acked(Seq),
     Rules(Rules),
     /// And leave what is only for a quicker start at this moment.
@@ -65,7 +66,7 @@ pub struct Reply {
     /// See [`ReplyTo::tag`].
     pub tag: u64,
     /// The engine's answer, or why there is none.
-    pub answer: Result<Answer, Unavailable>,
+    pub answer: Result<CommandAnswer, Unavailable>,
 }
 
 /// The storage failed: nothing was applied, the command may be sent again as it is.
@@ -125,7 +126,7 @@ impl Intake {
     }
 
     /// Hands on what is new in the catalogue; see [`Intake::transfers`].
-    pub fn update(&self, update: Update) {
+    pub fn update(&self, update: CatalogueUpdate) {
         self.send_from_hub(Job::Update(update));
     }
 
@@ -206,7 +207,7 @@ struct Batch {
     /// The hub's, and its updates of the catalogue. They are decided before the commands, so that
     /// what has come can be sold.
     transfers: Vec<Transfer>,
-    updates: Vec<Update>,
+    updates: Vec<CatalogueUpdate>,
     lines: usize,
     from_hub: usize,
 }
@@ -223,7 +224,7 @@ impl Batch {
         self.from_hub += 1;
     }
 
-    fn add_update(&mut self, update: Update) {
+    fn add_update(&mut self, update: CatalogueUpdate) {
         self.lines += update.listings.len();
         self.updates.push(update);
         self.from_hub += 1;
@@ -247,19 +248,19 @@ impl Batch {
 
     /// Decides all of it, in its order; answers the commands, and says of which SKU a transfer
     /// found no room.
-    fn decide<R: Records>(
+    fn decide<R: RequestRecords>(
         &self,
         draft: &mut Draft<'_>,
         records: &R,
-    ) -> Result<(Vec<Answer>, Option<Sku>), R::Error> {
+    ) -> Result<(Vec<CommandAnswer>, Option<Sku>), R::Error> {
         draft.expire_due(records)?;
         let no_room =
-            self.transfers.iter().find_map(|transfer| match draft.take_transfer(transfer) {
-                Taking::NoRoom(sku) => Some(sku),
-                Taking::Taken | Taking::OutOfTurn => None,
+            self.transfers.iter().find_map(|transfer| match draft.apply_transfer(transfer) {
+                TransferOutcome::NoRoom(sku) => Some(sku),
+                TransferOutcome::Applied | TransferOutcome::OutOfTurn => None,
             });
         for update in &self.updates {
-            draft.take_update(update);
+            draft.apply_catalogue_update(update);
         }
         let decide = |command| draft.decide(command, records);
         let answers = self.commands.iter().map(decide).collect::<Result<Vec<_>, _>>()?;
@@ -397,7 +398,7 @@ impl Writer {
     }
 
     /// Decides a batch and ends due reservations, in one transaction.
-    fn write(&mut self, batch: &Batch) -> Result<Vec<Answer>, StoreError> {
+    fn write(&mut self, batch: &Batch) -> Result<Vec<CommandAnswer>, StoreError> {
         let mut now = self.view.clock.now();
         now.trusted &= !self.clock_is_unset;
         let ((answers, no_room), changes) = {
@@ -569,7 +570,7 @@ impl Writer {
         }
     }
 
-    fn count(&self, answer: &Answer) {
+    fn count(&self, answer: &CommandAnswer) {
         let metrics = &self.view.metrics;
         match answer {
             Ok(decided) if decided.replayed => metrics.replayed.inc(),
@@ -583,7 +584,7 @@ impl Writer {
 /// woken once. A client that has gone needs no answer; its request is decided all the same.
 fn deliver(
     reply_to: &mut Vec<ReplyTo>,
-    answers: impl Iterator<Item = Result<Answer, Unavailable>>,
+    answers: impl Iterator<Item = Result<CommandAnswer, Unavailable>>,
 ) {
     let mut replies = Vec::new();
     let mut ways = reply_to.drain(..).peekable();

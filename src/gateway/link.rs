@@ -22,7 +22,7 @@ use crate::net::mqtt::{Backoff, Broker, Connection, Event, Will};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
-use crate::protocol::frame::{self, Answer, Behind, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::frame::{self, Behind, Frame, Hello, Position, ProbeAnswer, TakenUpTo};
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Heard, Range, Step, Uplink};
 use crate::stock::{Origin, Seq, Taken};
@@ -255,8 +255,8 @@ impl HubLink {
     fn answer(&self, seq: Seq, content: Content) -> Frame {
         let epoch = self.view.origin.epoch.into();
         match content {
-            Content::Sums(content) => Frame::Sums(Answer { epoch, seq, content }),
-            Content::Figures(content) => Frame::Figures(Answer { epoch, seq, content }),
+            Content::Sums(content) => Frame::Sums(ProbeAnswer { epoch, seq, content }),
+            Content::Figures(content) => Frame::Figures(ProbeAnswer { epoch, seq, content }),
         }
     }
 

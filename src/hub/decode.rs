@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::protocol::Frame;
 use crate::protocol::frame::{
-    Answer, Behind, Catalogue, FrameError, Probe, Resume, TakenUpTo, Transfers,
+    Behind, Catalogue, FrameError, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
 };
 use crate::stock::{Entry, Taken};
 
@@ -52,14 +52,14 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
         Frame::Taken(TakenUpTo { epoch, taken }) => json!({
             "kind": "taken", "epoch": Uuid::from(epoch), "taken": taken_json(&taken),
         }),
-        Frame::Sums(Answer { epoch, seq, content }) => json!({
+        Frame::Sums(ProbeAnswer { epoch, seq, content }) => json!({
             "kind": "sums",
             "epoch": Uuid::from(epoch),
             "seq": seq,
             "part": content.part,
             "sums": content.sums.iter().map(|sum| format!("{:016x}", sum.0)).collect::<Vec<_>>(),
         }),
-        Frame::Figures(Answer { epoch, seq, content }) => json!({
+        Frame::Figures(ProbeAnswer { epoch, seq, content }) => json!({
             "kind": "figures",
             "epoch": Uuid::from(epoch),
             "seq": seq,

@@ -40,9 +40,9 @@ pub enum Frame {
     /// Gateway: so far I have taken what you sent me.
     Taken(TakenUpTo),
     /// Gateway: the digests of parts of my stock.
-    Sums(Answer<Sums>),
+    Sums(ProbeAnswer<Sums>),
     /// Gateway: the stock of a part, SKU by SKU.
-    Figures(Answer<Figures>),
+    Figures(ProbeAnswer<Figures>),
     /// Hub: I have committed up to here, send what comes behind it.
     Resume(Resume),
     /// Hub: I have committed up to here.
@@ -110,7 +110,7 @@ pub struct TakenUpTo {
 
 /// What a gateway has in a part of its stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer<T> {
+pub struct ProbeAnswer<T> {
     /// Of which database.
     pub epoch: Epoch,
     /// At this position of its ledger.
@@ -298,10 +298,10 @@ impl Frame {
             TRANSFERS => Self::Transfers(checked(body(bytes)?)?),
             CATALOGUE => Self::Catalogue(body(bytes)?),
             PROBE => Self::Probe(possible(body(bytes)?, |probe: &Probe| probe.part.can_be())?),
-            SUMS => {
-                Self::Sums(possible(body(bytes)?, |sums: &Answer<Sums>| sums.content.can_be())?)
-            }
-            FIGURES => Self::Figures(possible(body(bytes)?, |figures: &Answer<Figures>| {
+            SUMS => Self::Sums(possible(body(bytes)?, |sums: &ProbeAnswer<Sums>| {
+                sums.content.can_be()
+            })?),
+            FIGURES => Self::Figures(possible(body(bytes)?, |figures: &ProbeAnswer<Figures>| {
                 figures.content.part.can_be()
             })?),
             unknown => return Err(FrameError::Kind(unknown)),

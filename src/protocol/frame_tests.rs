@@ -155,8 +155,12 @@ pub(super) fn samples() -> Vec<Frame> {
         Frame::Transfers(Transfers { epoch: epoch(), transfers: vec![grant, recall] }),
         Frame::Catalogue(catalogue()),
         Frame::Probe(Probe { epoch: epoch(), part }),
-        Frame::Sums(Answer { epoch: epoch(), seq: 300, content: Sums { part, sums } }),
-        Frame::Figures(Answer { epoch: epoch(), seq: 300, content: Figures { part, figures } }),
+        Frame::Sums(ProbeAnswer { epoch: epoch(), seq: 300, content: Sums { part, sums } }),
+        Frame::Figures(ProbeAnswer {
+            epoch: epoch(),
+            seq: 300,
+            content: Figures { part, figures },
+        }),
     ]
 }
 

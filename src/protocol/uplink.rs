@@ -12,7 +12,7 @@ use super::frame::{Catalogue, Frame, Refused, Resume, Transfers};
 use crate::limits::{
     FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_ASK_MS_MIN, HUB_GREETING_MS, WINDOW_FRAMES,
 };
-use crate::stock::{Seq, Taken, Transfer, Update};
+use crate::stock::{CatalogueUpdate, Seq, Taken, Transfer};
 
 /// The state of the conversation with the hub.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub enum Heard {
     /// Units are to be taken, or given up.
     Transfers(Vec<Transfer>),
     /// The catalogue has changed.
-    Update(Update),
+    Update(CatalogueUpdate),
     /// It asks for the stock of a part: [`Uplink::answer`].
     Probe(Part),
     /// Nothing.
@@ -187,7 +187,7 @@ impl Uplink {
         if up_to <= self.taken.catalogue {
             return self.tell_again();
         }
-        Heard::Update(Update { after, up_to, listings })
+        Heard::Update(CatalogueUpdate { after, up_to, listings })
     }
 
     /// The hub has not heard it, or it would not have sent what is taken.

@@ -133,7 +133,7 @@ fn what_is_new_is_handed_on() {
     };
     assert_eq!(heard.len(), 2);
     let heard = uplink.handle_frame(catalogue(0, 7), 0);
-    let update = Update { after: 0, up_to: 7, listings: vec![listing()] };
+    let update = CatalogueUpdate { after: 0, up_to: 7, listings: vec![listing()] };
     assert_eq!(heard, Heard::Update(update));
     assert_eq!(uplink.handle_frame(probe(), 0), Heard::Probe(Part::default()));
 }

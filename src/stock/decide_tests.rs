@@ -1,11 +1,13 @@
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Now;
-use crate::stock::{Checks, Item, Posted, Stock};
+use crate::limits::STOCK_MAX;
+use crate::stock::{Checks, Item, Line, Posted, Quantity, Sku, Stock};
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
 mod properties {
@@ -28,7 +30,7 @@ mod properties {
             let (mut together, mut alone) = (Shop::default(), Shop::default());
             for batch in &batches {
                 let answers = together.decide(batch);
-                let one_by_one: Vec<Answer> =
+                let one_by_one: Vec<CommandAnswer> =
                     batch.iter().flat_map(|command| alone.decide(std::slice::from_ref(command))).collect();
                 prop_assert_eq!(answers, one_by_one);
             }
@@ -39,7 +41,7 @@ mod properties {
         fn a_repetition_changes_nothing(batches in batches()) {
             let mut shop = Shop::default();
             let commands: Vec<Command> = batches.into_iter().flatten().collect();
-            let first: Vec<Answer> = commands.iter().flat_map(|c| shop.decide(std::slice::from_ref(c))).collect();
+            let first: Vec<CommandAnswer> = commands.iter().flat_map(|c| shop.decide(std::slice::from_ref(c))).collect();
             let before = shop.stock.clone();
             for (command, first) in commands.iter().zip(first) {
                 let again = shop.decide(std::slice::from_ref(command)).remove(0);
@@ -185,12 +187,12 @@ struct Shop {
 }
 
 #[derive(Debug, Default)]
-struct Remembered(RefCell<BTreeMap<RequestId, Record>>);
+struct Remembered(RefCell<BTreeMap<RequestId, RequestRecord>>);
 
-impl Records for Remembered {
+impl RequestRecords for Remembered {
     type Error = Infallible;
 
-    fn find(&self, id: &RequestId) -> Result<Option<Record>, Infallible> {
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, Infallible> {
         Ok(self.0.borrow().get(id).cloned())
     }
 }
@@ -204,7 +206,7 @@ impl Default for Shop {
 }
 
 impl Shop {
-    fn draft(&self, commands: &[Command]) -> (Vec<Answer>, crate::stock::Changes) {
+    fn draft(&self, commands: &[Command]) -> (Vec<CommandAnswer>, crate::stock::Changes) {
         let mut draft = Draft::new(&self.stock, self.now, 900);
         let Ok(()) = draft.expire_due(&self.records);
         let decide = |command| {
@@ -214,11 +216,13 @@ impl Shop {
         (commands.iter().map(decide).collect(), draft.finish())
     }
 
-    fn decide(&mut self, commands: &[Command]) -> Vec<Answer> {
+    fn decide(&mut self, commands: &[Command]) -> Vec<CommandAnswer> {
         let (answers, changes) = self.draft(commands);
         self.stock.apply(&changes);
-        let known =
-            changes.facts.into_iter().filter_map(|fact| Some((fact.request_id, fact.record?)));
+        let known = changes
+            .ledger_records
+            .into_iter()
+            .filter_map(|fact| Some((fact.request_id, fact.record?)));
         self.records.0.borrow_mut().extend(known);
         self.ledger.extend(changes.entries);
         answers

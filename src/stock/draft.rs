@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::decide::{Decision, Movement};
-use super::digest::Checks;
-use super::entry::{Entry, Kind, Posted};
+use super::checks::{Checks, Posted};
+use super::decision::{Decision, Movement};
+use super::entry::{Entry, Kind};
 use super::listing::Listing;
-use super::record::{AppliedLine, Closed, Record, Records};
+use super::record::{AppliedLine, Closed, RequestRecord, RequestRecords};
 use super::transfer::Taken;
 use super::types::{OrderId, RequestId, Seq, Sku};
 use super::{Hold, Item, Stock};
@@ -38,7 +38,7 @@ pub struct Changes {
     /// The new stock of every SKU that changed or became known.
     pub items: HashMap<Sku, Item>,
     /// What was decided, in order, and what it entered into the ledger.
-    pub facts: Vec<Fact>,
+    pub ledger_records: Vec<LedgerRecord>,
     /// Which fact holds the newest record of a request.
     records: HashMap<RequestId, usize>,
     /// Reservations opened (`Some`) and closed (`None`).
@@ -55,12 +55,12 @@ pub struct Changes {
 
 /// What the ledger keeps of one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct LedgerRecord {
     /// The request it was; for a reservation that ended by itself, the reservation's; for a
     /// transfer, the hub's.
     pub request_id: RequestId,
     /// What is to be remembered of it; `None` when nobody asked for it here.
-    pub record: Option<Record>,
+    pub record: Option<RequestRecord>,
     /// How many entries it made: the next ones of the batch that no fact before it made.
     pub entries: usize,
 }
@@ -68,14 +68,14 @@ pub struct Fact {
 impl Changes {
     /// Whether there is nothing to put on disk. (A refusal leaves a record.)
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.taken.is_none()
+        self.ledger_records.is_empty() && self.taken.is_none()
     }
 
     fn clear(&mut self) {
         self.entries.clear();
         self.figures.clear();
         self.items.clear();
-        self.facts.clear();
+        self.ledger_records.clear();
         self.records.clear();
         self.holds.clear();
         self.taken = None;
@@ -111,7 +111,7 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// If a reservation's record cannot be read; then the draft is to be dropped.
-    pub fn expire_due<R: Records>(&mut self, records: &R) -> Result<(), R::Error> {
+    pub fn expire_due<R: RequestRecords>(&mut self, records: &R) -> Result<(), R::Error> {
         let due: Vec<RequestId> = self
             .stock
             .deadlines
@@ -125,7 +125,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn expire<R: Records>(&mut self, id: &RequestId, records: &R) -> Result<(), R::Error> {
+    fn expire<R: RequestRecords>(&mut self, id: &RequestId, records: &R) -> Result<(), R::Error> {
         let Some(hold) = self.hold(id).cloned() else {
             return Ok(());
         };
@@ -136,21 +136,25 @@ impl<'a> Draft<'a> {
     }
 
     /// The record of a request, decided in this batch or before it.
-    pub(super) fn record<R: Records>(
+    pub(super) fn record<R: RequestRecords>(
         &self,
         id: &RequestId,
         records: &R,
-    ) -> Result<Option<Record>, R::Error> {
+    ) -> Result<Option<RequestRecord>, R::Error> {
         match self.changes.records.get(id) {
-            Some(&fact) => Ok(self.changes.facts[fact].record.clone()),
+            Some(&fact) => Ok(self.changes.ledger_records[fact].record.clone()),
             None => records.find(id),
         }
     }
 
     /// Remembers a request that made this many entries: the last ones.
-    pub(super) fn remember(&mut self, id: RequestId, record: Record, entries: usize) {
-        self.changes.records.insert(id.clone(), self.changes.facts.len());
-        self.changes.facts.push(Fact { request_id: id, record: Some(record), entries });
+    pub(super) fn remember(&mut self, id: RequestId, record: RequestRecord, entries: usize) {
+        self.changes.records.insert(id.clone(), self.changes.ledger_records.len());
+        self.changes.ledger_records.push(LedgerRecord {
+            request_id: id,
+            record: Some(record),
+            entries,
+        });
     }
 
     pub(super) fn item(&self, sku: &Sku) -> Option<Item> {
@@ -175,7 +179,7 @@ impl<'a> Draft<'a> {
 
     /// Closes a reservation and notes in its record how. Of a record that is damaged nothing is
     /// needed: whoever names it again is left undecided.
-    pub(super) fn close<R: Records>(
+    pub(super) fn close<R: RequestRecords>(
         &mut self,
         id: &RequestId,
         closed: Closed,
@@ -205,7 +209,11 @@ impl<'a> Draft<'a> {
     /// A fact is there for its entries, or to be remembered.
     fn note_unasked(&mut self, id: &RequestId, entries: usize) {
         if entries > 0 {
-            self.changes.facts.push(Fact { request_id: id.clone(), record: None, entries });
+            self.changes.ledger_records.push(LedgerRecord {
+                request_id: id.clone(),
+                record: None,
+                entries,
+            });
         }
     }
 

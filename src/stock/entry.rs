@@ -1,9 +1,8 @@
-//! The ledger's fact: one change of one SKU, for ever.
+//! A ledger entry: one change of one SKU. Entries are never changed.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::digest::Checks;
 use super::types::{OrderId, RequestId, Seq, Sku};
 
 /// What a ledger entry records. The numbers are on disk and on the wire: append only.
@@ -115,15 +114,6 @@ impl Entry {
     pub fn from_code(code: u8) -> Option<(Kind, bool)> {
         Some((Kind::from_code(code & !UNTRUSTED)?, code & UNTRUSTED == 0))
     }
-}
-
-/// An entry in its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// The fact.
-    pub entry: Entry,
-    /// What hub and `doctor` compare with, after it.
-    pub checks: Checks,
 }
 
 /// Who wrote a ledger: the names of a gateway and of its database.

@@ -8,15 +8,18 @@
 //! What always holds, for every SKU: `0 <= reserved <= on_hand <= 2^53 - 1`; its version is the
 //! ledger position of its last change; the sums of its ledger entries' changes are its stock.
 
+mod answer;
+mod checks;
 mod command;
 mod decide;
-mod digest;
+mod decision;
 mod draft;
 mod entry;
+mod from_hub;
 mod items;
 mod listing;
 mod record;
-mod take;
+mod rules;
 mod transfer;
 mod types;
 
@@ -25,15 +28,17 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::answer::{CommandAnswer, Decided, Undecided};
+pub use self::checks::{Chain, Checks, Digest, Posted};
 pub use self::command::{Action, Command, Fingerprint, merge_lines};
-pub use self::decide::{Answer, Decided, Undecided};
-pub use self::digest::{Chain, Checks, Digest};
-pub use self::draft::{Changes, Draft, Fact};
-pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, Posted};
+pub use self::draft::{Changes, Draft, LedgerRecord};
+pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin};
+pub use self::from_hub::TransferOutcome;
 pub use self::items::Items;
-pub use self::listing::{Listing, Update};
-pub use self::record::{Applied, AppliedLine, Closed, Outcome, Record, Records, Refusal};
-pub use self::take::Taking;
+pub use self::listing::{CatalogueUpdate, Listing};
+pub use self::record::{
+    Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
+};
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
 pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku, is_name};

@@ -100,7 +100,7 @@ pub enum Refusal {
 
 /// What is remembered of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct RequestRecord {
     /// Identifies its body.
     pub fingerprint: Fingerprint,
     /// What it asked for.
@@ -127,7 +127,7 @@ pub enum Closed {
 }
 
 /// Where records are kept: the database, or a map in tests.
-pub trait Records {
+pub trait RequestRecords {
     /// What may go wrong in finding one.
     type Error;
 
@@ -135,7 +135,7 @@ pub trait Records {
     ///
     /// # Errors
     /// Whatever keeps the records from being read.
-    fn find(&self, id: &RequestId) -> Result<Option<Record>, Self::Error>;
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, Self::Error>;
 
     /// Whether only what is remembered of this one request is damaged; in words, why. Other
     /// requests can then be decided.

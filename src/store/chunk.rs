@@ -12,8 +12,8 @@ use uuid::fmt::Hyphenated;
 
 use super::StoreError;
 use crate::stock::{
-    Applied, AppliedLine, Chain, Checks, Digest, Entry, Fact, Fingerprint, IdError, OrderId,
-    Posted, Record, RequestId, Seq, Sku,
+    Applied, AppliedLine, Chain, Checks, Digest, Entry, Fingerprint, IdError, LedgerRecord,
+    OrderId, Posted, RequestId, RequestRecord, Seq, Sku,
 };
 
 /// Written before each chunk, so that its layout can change.
@@ -23,7 +23,7 @@ const VERSION: u8 = 1;
 #[derive(Debug)]
 pub struct LedgerPart {
     /// The facts, in order.
-    pub facts: Vec<Fact>,
+    pub ledger_records: Vec<LedgerRecord>,
     /// The entries of the facts, in order.
     pub entries: Vec<Posted>,
     /// On hand and reserved after each entry.
@@ -62,7 +62,7 @@ enum Packed<'a> {
     Remembered {
         #[serde(borrow)]
         request_id: PackedId<'a>,
-        record: Record,
+        record: RequestRecord,
     },
 }
 
@@ -110,7 +110,7 @@ impl Packer {
     }
 
     /// Adds a fact with the entries it made and on hand and reserved after each.
-    pub(super) fn add(&mut self, fact: &Fact, entries: &[Posted], figures: &[(i64, i64)]) {
+    pub(super) fn add(&mut self, fact: &LedgerRecord, entries: &[Posted], figures: &[(i64, i64)]) {
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes = append(bytes, &pack(fact, entries, figures, self.base_ms));
     }
@@ -133,7 +133,7 @@ fn append(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
 }
 
 fn pack<'a>(
-    fact: &'a Fact,
+    fact: &'a LedgerRecord,
     entries: &'a [Posted],
     figures: &[(i64, i64)],
     base_ms: i64,
@@ -142,14 +142,14 @@ fn pack<'a>(
     let entered = |lines: &[AppliedLine]| entered(entries, lines, figures, base_ms);
     match (&fact.record, entries) {
         (Some(record), []) => Packed::Remembered { request_id, record: record.clone() },
-        (Some(Record { outcome: Ok(applied), fingerprint, .. }), _) => Packed::Applied {
+        (Some(RequestRecord { outcome: Ok(applied), fingerprint, .. }), _) => Packed::Applied {
             request_id,
             fingerprint: *fingerprint,
             expires_at_ms: applied.expires_at_ms,
             entered: entered(&applied.lines),
         },
         (None, _) => Packed::Unasked { request_id, entered: entered(&[]) },
-        (Some(Record { outcome: Err(_), .. }), _) => {
+        (Some(RequestRecord { outcome: Err(_), .. }), _) => {
             unreachable!("a refusal enters nothing into the ledger")
         }
     }
@@ -246,7 +246,8 @@ impl LedgerPart {
         let chain = Chain(u64::from_le_bytes(head.chain));
         let checks = Checks { digest, chain };
         let base = (head.base_seq, checks);
-        let chunk = Self { facts: Vec::new(), entries: Vec::new(), figures: Vec::new(), base };
+        let chunk =
+            Self { ledger_records: Vec::new(), entries: Vec::new(), figures: Vec::new(), base };
         let mut reader = Reader { chunk, seq: head.base_seq, checks, base_ms: head.base_ms };
         while !rest.is_empty() {
             let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
@@ -300,7 +301,7 @@ impl Reader {
                 let lines = self.enter(&request_id, &entered)?;
                 let entries = lines.len();
                 let applied = Applied { seq: self.seq, lines, expires_at_ms };
-                let record = Record {
+                let record = RequestRecord {
                     fingerprint,
                     kind,
                     order_id: order_id(&entered)?,
@@ -319,7 +320,7 @@ impl Reader {
                 (request_id.unpack().ok()?, Some(record), 0)
             }
         };
-        self.chunk.facts.push(Fact { request_id, record, entries });
+        self.chunk.ledger_records.push(LedgerRecord { request_id, record, entries });
         Some(())
     }
 

@@ -14,7 +14,7 @@ use super::{
     DATABASE_FILE, StoreError, free_bytes, get_u64, open_read_only, sku_of_barcode, to_i64,
 };
 use crate::limits::CHUNK_BYTES;
-use crate::stock::{Changes, Checks, Fact, Posted, Seq, Sku};
+use crate::stock::{Changes, Checks, LedgerRecord, Posted, Seq, Sku};
 
 /// Appends a batch; `next` is the number of its first fact.
 pub(super) fn append(
@@ -25,10 +25,10 @@ pub(super) fn append(
 ) -> Result<(), StoreError> {
     let mut insert = db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?;
     let mut batch = Batch { changes, done: 0, seq: changes.base_seq, checks: before };
-    let mut facts = changes.facts.iter().peekable();
-    while facts.peek().is_some() {
+    let mut ledger_records = changes.ledger_records.iter().peekable();
+    while ledger_records.peek().is_some() {
         let mut packer = batch.packer();
-        while let Some(fact) = facts.next_if(|_| packer.len() < CHUNK_BYTES) {
+        while let Some(fact) = ledger_records.next_if(|_| packer.len() < CHUNK_BYTES) {
             batch.pack(fact, &mut packer);
             next += 1;
         }
@@ -51,7 +51,7 @@ impl Batch<'_> {
         Packer::new((self.seq, self.checks), base_ms)
     }
 
-    fn pack(&mut self, fact: &Fact, packer: &mut Packer) {
+    fn pack(&mut self, fact: &LedgerRecord, packer: &mut Packer) {
         let mine = self.done..self.done + fact.entries;
         let entries = &self.changes.entries[mine.clone()];
         packer.add(fact, entries, &self.changes.figures[mine.clone()]);
@@ -71,7 +71,7 @@ pub(super) struct Row {
 impl Row {
     /// The number of the chunk's first fact.
     pub(super) fn first(&self) -> i64 {
-        self.n + 1 - i64::try_from(self.chunk.facts.len()).expect("a chunk is small")
+        self.n + 1 - i64::try_from(self.chunk.ledger_records.len()).expect("a chunk is small")
     }
 }
 

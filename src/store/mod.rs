@@ -38,7 +38,7 @@ pub use self::restore::{Restored, Source, begin_empty, restore};
 use self::schema::Copies;
 use self::sweep::Sweep;
 use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
-use crate::stock::{Changes, Fact, Item, Origin, Seq, Sku, Stock, Taken};
+use crate::stock::{Changes, Item, LedgerRecord, Origin, Seq, Sku, Stock, Taken};
 
 /// The database's file within the data directory.
 pub const DATABASE_FILE: &str = "stockgate.db";
@@ -157,7 +157,7 @@ impl Store {
         if saved {
             self.memory.saved();
         }
-        self.memory.remember(&changes.facts);
+        self.memory.remember(&changes.ledger_records);
         Ok(())
     }
 
@@ -484,8 +484,8 @@ fn seed(db: &Connection) -> Result<u64, StoreError> {
 /// Saves the reservations that a batch opened and closed; `next` is the number of its first fact.
 fn save_holds(db: &Transaction<'_>, changes: &Changes, next: i64) -> Result<(), StoreError> {
     for (id, hold) in &changes.holds {
-        let numbered = changes.facts.iter().zip(next..);
-        let is_its = |fact: &Fact| fact.request_id == *id && fact.record.is_some();
+        let numbered = changes.ledger_records.iter().zip(next..);
+        let is_its = |fact: &LedgerRecord| fact.request_id == *id && fact.record.is_some();
         let n = numbered.filter(|(fact, _)| is_its(fact)).map(|(_, n)| n).last();
         stock::save_hold(db, id, hold.as_ref(), n.unwrap_or(next))?;
     }

@@ -7,7 +7,7 @@ use super::ledger::{each_row, last_row, row_from};
 use super::seen::{NOTHING, Seen};
 use super::{Store, StoreError, to_i64};
 use crate::limits::SEEN_STEP;
-use crate::stock::{Fact, Record, Records, RequestId};
+use crate::stock::{LedgerRecord, RequestId, RequestRecord, RequestRecords};
 
 /// The memory of requests: all in [`Seen`], the newest not yet in the table `seen`.
 #[derive(Debug)]
@@ -20,16 +20,16 @@ pub(super) struct Memory {
     pub(super) next: i64,
 }
 
-impl Records for Store {
+impl RequestRecords for Store {
     type Error = StoreError;
 
-    fn find(&self, id: &RequestId) -> Result<Option<Record>, StoreError> {
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreError> {
         for n in self.memory.seen.candidates(self.memory.hash(id)) {
             let Some(row) = row_from(&self.db, to_i64(n))? else {
                 continue;
             };
-            let mine = |fact: &Fact| fact.request_id == *id && fact.record.is_some();
-            if let Some(fact) = row.chunk.facts.into_iter().rfind(mine) {
+            let mine = |fact: &LedgerRecord| fact.request_id == *id && fact.record.is_some();
+            if let Some(fact) = row.chunk.ledger_records.into_iter().rfind(mine) {
                 return Ok(fact.record);
             }
         }
@@ -79,7 +79,8 @@ impl Memory {
             // Pruning may have taken what is between.
             newest.extend((next..first).map(|_| NOTHING));
             let known = usize::try_from(next - first).unwrap_or(0);
-            newest.extend(row.chunk.facts.iter().skip(known).map(|fact| self.hash_of(fact)));
+            newest
+                .extend(row.chunk.ledger_records.iter().skip(known).map(|fact| self.hash_of(fact)));
             next = row.n + 1;
             true
         })?;
@@ -93,13 +94,13 @@ impl Memory {
         xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NOTHING + 1)
     }
 
-    fn hash_of(&self, fact: &Fact) -> u64 {
+    fn hash_of(&self, fact: &LedgerRecord) -> u64 {
         fact.record.as_ref().map_or(NOTHING, |_| self.hash(&fact.request_id))
     }
 
     /// Takes over facts that are on disk.
-    pub(super) fn remember(&mut self, facts: &[Fact]) {
-        for fact in facts {
+    pub(super) fn remember(&mut self, ledger_records: &[LedgerRecord]) {
+        for fact in ledger_records {
             let hash = self.hash_of(fact);
             if hash != NOTHING {
                 self.seen.insert(hash, to_u64(self.next));
@@ -133,5 +134,5 @@ impl Memory {
 }
 
 fn to_u64(n: i64) -> u64 {
-    u64::try_from(n).expect("facts are counted up from 1")
+    u64::try_from(n).expect("ledger_records are counted up from 1")
 }

@@ -22,7 +22,9 @@ use super::{
     read_identity, row_from, stock,
 };
 use crate::limits::SEEN_STEP;
-use crate::stock::{Closed, Draft, Fact, Origin, Posted, Record, RequestId, Seq, Sku, Stock};
+use crate::stock::{
+    Closed, Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, Seq, Sku, Stock,
+};
 
 /// Where a new database is made before it takes the place of the old one.
 const UNFINISHED_DIR: &str = "restoring";
@@ -154,8 +156,13 @@ fn take_over(old: Old, unfinished: &Path) -> Result<Restored, StoreError> {
         confirmed_seq: position.acked_seq,
         unconfirmed: BTreeMap::new(),
     };
-    let mut heir =
-        Heir { store: &mut store, empty: opened.stock, facts: Vec::new(), position, restored };
+    let mut heir = Heir {
+        store: &mut store,
+        empty: opened.stock,
+        ledger_records: Vec::new(),
+        position,
+        restored,
+    };
     let filled = heir.fill(&old);
     let mut restored = heir.restored;
     filled.map_err(|error| store.explain(error))?;
@@ -168,7 +175,7 @@ fn take_over(old: Old, unfinished: &Path) -> Result<Restored, StoreError> {
 struct Heir<'a> {
     store: &'a mut Store,
     empty: Stock,
-    facts: Vec<Fact>,
+    ledger_records: Vec<LedgerRecord>,
     position: Position,
     restored: Restored,
 }
@@ -192,7 +199,7 @@ impl Heir<'_> {
                 *restored.unconfirmed.entry(entry.sku.clone()).or_default() += entry.change;
             }
         }
-        for Fact { request_id, record, .. } in part.facts {
+        for LedgerRecord { request_id, record, .. } in part.ledger_records {
             if let Some(record) = record {
                 self.remember(request_id, record)?;
             }
@@ -200,20 +207,23 @@ impl Heir<'_> {
         Ok(())
     }
 
-    fn remember(&mut self, request_id: RequestId, record: Record) -> Result<(), StoreError> {
-        self.facts.push(Fact { request_id, record: Some(record), entries: 0 });
+    fn remember(&mut self, request_id: RequestId, record: RequestRecord) -> Result<(), StoreError> {
+        self.ledger_records.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
         self.restored.remembered += 1;
-        if self.facts.len() < SEEN_STEP { Ok(()) } else { self.commit() }
+        if self.ledger_records.len() < SEEN_STEP { Ok(()) } else { self.commit() }
     }
 
     /// Notes that a reservation is over.
     fn end(&mut self, old: &Connection, id: RequestId) -> Result<(), StoreError> {
         let sql = "SELECT n FROM hold WHERE id = ?1";
         let Ok(n) = old.query_row(sql, [id.as_str()], |row| row.get(0)) else { return Ok(()) };
-        let facts = row_from(old, n).ok().flatten().map_or(Vec::new(), |row| row.chunk.facts);
-        let record = facts.into_iter().rfind(|fact| fact.request_id == id);
+        let ledger_records =
+            row_from(old, n).ok().flatten().map_or(Vec::new(), |row| row.chunk.ledger_records);
+        let record = ledger_records.into_iter().rfind(|fact| fact.request_id == id);
         match record.and_then(|fact| fact.record) {
-            Some(record) => self.remember(id, Record { closed: Some(Closed::Expired), ..record }),
+            Some(record) => {
+                self.remember(id, RequestRecord { closed: Some(Closed::Expired), ..record })
+            }
             None => Ok(()),
         }
     }
@@ -222,7 +232,7 @@ impl Heir<'_> {
         let now =
             crate::clock::Now { wall_ms: 0, running_ms: self.position.running_ms, trusted: true };
         let mut changes = Draft::new(&self.empty, now, 0).finish();
-        changes.facts = std::mem::take(&mut self.facts);
+        changes.ledger_records = std::mem::take(&mut self.ledger_records);
         let position = Position { acked_seq: 0, ..self.position };
         self.store.commit(&changes, Some(position), &self.empty)
     }

@@ -10,7 +10,7 @@ use super::chunk::Packer;
 use super::ledger::last_row;
 use super::{Position, Store, StoreError, save_position, to_i64};
 use crate::limits::{PRUNE_STEP, RETENTION_MARK_MS, SWEEP_STEP};
-use crate::stock::{Fact, Records, RequestId, Seq, Stock};
+use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
 impl Store {
     /// Notes how far the ledger has come, once an hour.
@@ -84,14 +84,14 @@ impl Store {
 
     /// The requests of open reservations among the facts up to this one: a record says how its
     /// reservation may still end, so it stays however old it is.
-    fn held_before(&self, n: i64) -> Result<Vec<Fact>, StoreError> {
+    fn held_before(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
         let mut statement = self.db.prepare_cached("SELECT id FROM hold WHERE n <= ?1")?;
         let ids = statement.query_map([n], |row| row.get::<_, String>(0))?;
         let mut kept = Vec::new();
         for id in ids {
             let request_id = super::stored(0, RequestId::parse(&id?))?;
             if let Some(record) = self.find(&request_id)? {
-                kept.push(Fact { request_id, record: Some(record), entries: 0 });
+                kept.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
             }
         }
         Ok(kept)
@@ -114,11 +114,15 @@ fn prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreE
 }
 
 /// Writes facts once more at the ledger's end, from where they will be found from now on.
-fn carry_forward(db: &Transaction<'_>, facts: &[Fact], next: i64) -> Result<(), StoreError> {
-    let Some(last) = last_row(db)?.filter(|_| !facts.is_empty()) else {
+fn carry_forward(
+    db: &Transaction<'_>,
+    ledger_records: &[LedgerRecord],
+    next: i64,
+) -> Result<(), StoreError> {
+    let Some(last) = last_row(db)?.filter(|_| !ledger_records.is_empty()) else {
         return Ok(());
     };
-    for (fact, n) in facts.iter().zip(next..) {
+    for (fact, n) in ledger_records.iter().zip(next..) {
         let mut packer = Packer::new(last.chunk.last(), 0);
         packer.add(fact, &[], &[]);
         db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(params![

@@ -2,8 +2,8 @@ use tempfile::TempDir;
 
 use crate::clock::Now;
 use crate::stock::{
-    Action, Changes, Command, Direction, Draft, Kind, Line, Listing, Quantity, RequestId, Seq, Sku,
-    Stock, Taken, Taking, Transfer, Undecided, Update,
+    Action, CatalogueUpdate, Changes, Command, Direction, Draft, Kind, Line, Listing, Quantity,
+    RequestId, Seq, Sku, Stock, Taken, Transfer, TransferOutcome, Undecided,
 };
 use crate::store::{
     DATABASE_FILE, Position, Store, StoreError, listing, read_ledger, sku_of_barcode,
@@ -222,7 +222,7 @@ fn a_reservation_under_the_name_of_a_transfer_is_remembered() {
     let action = Action::Reserve { order_id: None, lines: lines(3), ttl_s: None };
     let command = Command { request_id: id("t1"), chosen: true, action };
     assert!(draft.decide(&command, &shop.store).unwrap().unwrap().outcome.is_ok());
-    draft.take_transfer(&transfer(1, Direction::Grant, 7));
+    draft.apply_transfer(&transfer(1, Direction::Grant, 7));
     let changes = draft.finish();
     shop.commit(&changes);
     shop.store.mark(HOUR_MS).unwrap();
@@ -327,11 +327,11 @@ fn a_damaged_chunk_leaves_only_those_requests_undecided_that_it_remembers() {
     };
     let mut draft = shop.empty_draft();
     let answer = draft.decide(&deduct("damaged"), &shop.store).unwrap();
-    assert!(matches!(answer, Err(Undecided::MemoryLost { .. })), "{answer:?}");
+    assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");
     assert!(draft.decide(&deduct("new"), &shop.store).unwrap().unwrap().outcome.is_ok());
     assert!(draft.decide(&deduct("sound"), &shop.store).unwrap().is_err(), "a conflict, as before");
     let changes = draft.finish();
-    assert_eq!(changes.facts.len(), 1, "what was left undecided has no trace");
+    assert_eq!(changes.ledger_records.len(), 1, "what was left undecided has no trace");
     shop.commit(&changes);
 }
 
@@ -419,7 +419,7 @@ impl Shop {
 
     fn transfer_changes(&self, transfer: &Transfer) -> Changes {
         let mut draft = self.empty_draft();
-        assert_eq!(draft.take_transfer(transfer), Taking::Taken);
+        assert_eq!(draft.apply_transfer(transfer), TransferOutcome::Applied);
         draft.finish()
     }
 
@@ -432,7 +432,7 @@ impl Shop {
         };
         let listings = listings.iter().map(listing).collect();
         let mut draft = self.empty_draft();
-        assert!(draft.take_update(&Update { after, up_to, listings }));
+        assert!(draft.apply_catalogue_update(&CatalogueUpdate { after, up_to, listings }));
         let changes = draft.finish();
         self.commit(&changes);
     }
@@ -468,7 +468,7 @@ impl Shop {
     }
 
     fn find(&self, name: &str) -> bool {
-        crate::stock::Records::find(&self.store, &id(name)).unwrap().is_some()
+        crate::stock::RequestRecords::find(&self.store, &id(name)).unwrap().is_some()
     }
 }
 

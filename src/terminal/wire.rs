@@ -14,7 +14,7 @@ use crate::engine::writer::Unavailable;
 use crate::metrics::Metrics;
 use crate::net::json::json;
 use crate::problem::Problem;
-use crate::stock::{Answer, Item, Origin, Seq, Sku};
+use crate::stock::{CommandAnswer, Item, Origin, Seq, Sku};
 
 /// Of these messages, in both ways.
 const PROTOCOL: u32 = 1;
@@ -94,7 +94,7 @@ impl Wire {
     pub(super) fn decided(
         self,
         id: Option<&MessageId>,
-        decided: Result<Answer, Unavailable>,
+        decided: Result<CommandAnswer, Unavailable>,
         refusals: &Metrics,
     ) -> Message {
         #[derive(Serialize)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use stockgate::stock::{
-    Chain, Changes, Hold, Item, Listing, Posted, Record, Records, RequestId, Seq, Sku, Stock, Taken,
+    Chain, Changes, Hold, Item, Listing, Posted, RequestId, RequestRecord, RequestRecords, Seq,
+    Sku, Stock, Taken,
 };
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ pub(crate) struct Database {
     pub(crate) epoch: Uuid,
     pub(crate) items: BTreeMap<Sku, Item>,
     holds: BTreeMap<RequestId, Hold>,
-    records: BTreeMap<RequestId, Record>,
+    records: BTreeMap<RequestId, RequestRecord>,
     pub(crate) listings: BTreeMap<Sku, Listing>,
     /// What is not pruned.
     ledger: Vec<Posted>,
@@ -65,7 +66,7 @@ impl Database {
                 None => drop(self.holds.remove(id)),
             }
         }
-        for fact in &changes.facts {
+        for fact in &changes.ledger_records {
             if let Some(record) = &fact.record {
                 self.records.insert(fact.request_id.clone(), record.clone());
             }
@@ -127,10 +128,10 @@ impl Database {
     }
 }
 
-impl Records for Database {
+impl RequestRecords for Database {
     type Error = Infallible;
 
-    fn find(&self, id: &RequestId) -> Result<Option<Record>, Infallible> {
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, Infallible> {
         Ok(self.records.get(id).cloned())
     }
 }

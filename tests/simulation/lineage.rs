@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockgate::stock::{Answer, Command, Kind, Outcome, Posted, RequestId, Sku};
+use stockgate::stock::{Command, CommandAnswer, Kind, Outcome, Posted, RequestId, Sku};
 
 /// The whole ledger of one database, never pruned, and what was told of it.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Lineage {
     }
 
     /// A terminal was answered: that must be durable, and be the same for ever.
-    pub(crate) fn tell(&mut self, command: &Command, answer: &Answer) {
+    pub(crate) fn tell(&mut self, command: &Command, answer: &CommandAnswer) {
         let Ok(decided) = answer else {
             return;
         };

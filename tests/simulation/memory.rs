@@ -6,11 +6,12 @@ use stockgate::clock::Now;
 use stockgate::limits::FRAME_ENTRIES_MAX;
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::{
-    Answer, Behind, Frame, Hello, Position as At, Resume, TakenUpTo, pack,
+    Behind, Frame, Hello, Position as At, ProbeAnswer, Resume, TakenUpTo, pack,
 };
 use stockgate::protocol::uplink::{Heard, Range, Step, Uplink};
 use stockgate::stock::{
-    Answer as Told, Changes, Command, Direction, Draft, Seq, Stock, Taken, Transfer, Update,
+    CatalogueUpdate, Changes, Command, CommandAnswer as Told, Direction, Draft, Seq, Stock, Taken,
+    Transfer,
 };
 
 use super::bug::Bug;
@@ -39,7 +40,7 @@ pub(crate) struct Memory {
 pub(crate) enum Job {
     Decide(Command),
     Transfers(Vec<Transfer>),
-    Update(Update),
+    Update(CatalogueUpdate),
     Acked(Seq),
 }
 
@@ -148,13 +149,13 @@ impl Memory {
         for job in jobs {
             if let Job::Transfers(transfers) = job {
                 for transfer in transfers {
-                    draft.take_transfer(&self.twisted(transfer));
+                    draft.apply_transfer(&self.twisted(transfer));
                 }
             }
         }
         for job in jobs {
             if let Job::Update(update) = job {
-                draft.take_update(update);
+                draft.apply_catalogue_update(update);
             }
         }
         let mut answers = Vec::new();
@@ -226,10 +227,10 @@ impl Memory {
             Step::SendEntries(range) => return self.entries(database, range, running_ms),
             Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch, taken }),
             Step::Answer(seq, Content::Sums(content)) => {
-                Frame::Sums(Answer { epoch, seq, content })
+                Frame::Sums(ProbeAnswer { epoch, seq, content })
             }
             Step::Answer(seq, Content::Figures(content)) => {
-                Frame::Figures(Answer { epoch, seq, content })
+                Frame::Figures(ProbeAnswer { epoch, seq, content })
             }
         };
         Some(frame.encode())

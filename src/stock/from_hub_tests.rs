@@ -6,13 +6,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Now;
 use crate::stock::{
-    Action, Changes, Command, Entry, Item, Quantity, Record, Records, RequestId, Seq, Stock,
+    Action, Changes, Command, Entry, Item, Quantity, RequestId, RequestRecord, RequestRecords, Seq,
+    Stock,
 };
 
 #[test]
 fn a_grant_is_on_hand_and_in_the_ledger_line_by_line() {
     let mut shop = Shop::default();
-    assert_eq!(shop.take(&grant(1, &[("A", 5), ("B", 7)])), Taking::Taken);
+    assert_eq!(shop.take(&grant(1, &[("A", 5), ("B", 7)])), TransferOutcome::Applied);
     assert_eq!((shop.item("A"), shop.item("B")), ((5, 0), (7, 0)));
     let entry = &shop.ledger[1];
     assert_eq!((entry.kind, entry.change, entry.reserved_change), (Kind::Grant, 7, 0));
@@ -26,7 +27,7 @@ fn a_transfer_that_is_not_the_next_one_changes_nothing() {
     shop.take(&grant(1, &[("A", 5)]));
     let before = shop.stock.clone();
     for number in [0, 1, 3, u64::MAX] {
-        assert_eq!(shop.take(&grant(number, &[("A", 5)])), Taking::OutOfTurn, "{number}");
+        assert_eq!(shop.take(&grant(number, &[("A", 5)])), TransferOutcome::OutOfTurn, "{number}");
     }
     assert_eq!(shop.stock, before);
 }
@@ -37,7 +38,7 @@ fn transfers_of_one_batch_follow_each_other() {
     let transfers = [grant(1, &[("A", 5)]), grant(2, &[("A", 1)]), recall(3, &[("A", 4)])];
     shop.decide(|draft| {
         for transfer in &transfers {
-            assert_eq!(draft.take_transfer(transfer), Taking::Taken);
+            assert_eq!(draft.apply_transfer(transfer), TransferOutcome::Applied);
         }
     });
     assert_eq!((shop.item("A"), shop.stock.taken()), ((2, 0), taken(3, 3)));
@@ -48,7 +49,7 @@ fn a_recall_gives_back_what_is_not_promised() {
     let mut shop = Shop::stocked("A", 10);
     shop.reserve("A", 7);
     let before = shop.stock.seq();
-    assert_eq!(shop.take(&recall(1, &[("A", 5), ("unknown", 1)])), Taking::Taken);
+    assert_eq!(shop.take(&recall(1, &[("A", 5), ("unknown", 1)])), TransferOutcome::Applied);
     assert_eq!(shop.item("A"), (7, 7));
     assert_eq!(shop.stock.item("unknown"), None);
     let given: Vec<_> = shop.ledger.iter().filter(|entry| entry.kind == Kind::Recall).collect();
@@ -61,8 +62,8 @@ fn a_recall_of_nothing_is_taken_without_an_entry() {
     let mut shop = Shop::stocked("A", 3);
     shop.reserve("A", 3);
     let before = shop.ledger.len();
-    let changes = shop.decide(|draft| drop(draft.take_transfer(&recall(1, &[("A", 5)]))));
-    assert!(!changes.is_empty() && changes.facts.is_empty());
+    let changes = shop.decide(|draft| drop(draft.apply_transfer(&recall(1, &[("A", 5)]))));
+    assert!(!changes.is_empty() && changes.ledger_records.is_empty());
     assert_eq!((shop.ledger.len(), shop.stock.taken()), (before, taken(1, 2)));
 }
 
@@ -71,11 +72,11 @@ fn a_grant_that_cannot_be_counted_waits_whole_and_those_behind_it_too() {
     let mut shop = Shop::stocked("A", 1);
     let most = STOCK_MAX.unsigned_abs();
     let too_much = grant(1, &[("B", 1), ("A", most)]);
-    assert_eq!(shop.take(&too_much), Taking::NoRoom(sku("A")));
-    assert_eq!(shop.take(&grant(2, &[("B", 1)])), Taking::OutOfTurn);
+    assert_eq!(shop.take(&too_much), TransferOutcome::NoRoom(sku("A")));
+    assert_eq!(shop.take(&grant(2, &[("B", 1)])), TransferOutcome::OutOfTurn);
     assert_eq!((shop.stock.item("B"), shop.stock.taken()), (None, Taken::default()));
     shop.deduct("A", 1);
-    assert_eq!(shop.take(&too_much), Taking::Taken, "it had only to wait");
+    assert_eq!(shop.take(&too_much), TransferOutcome::Applied, "it had only to wait");
     assert_eq!(shop.item("A"), (STOCK_MAX, 0));
 }
 
@@ -83,7 +84,10 @@ fn a_grant_that_cannot_be_counted_waits_whole_and_those_behind_it_too() {
 fn a_sku_that_is_named_twice_is_one_line() {
     let mut shop = Shop::default();
     let most = STOCK_MAX.unsigned_abs();
-    assert_eq!(shop.take(&grant(1, &[("A", most), ("A", most)])), Taking::NoRoom(sku("A")));
+    assert_eq!(
+        shop.take(&grant(1, &[("A", most), ("A", most)])),
+        TransferOutcome::NoRoom(sku("A"))
+    );
     shop.take(&grant(1, &[("A", 2), ("A", 3)]));
     shop.take(&recall(2, &[("A", 4), ("A", 4)]));
     assert_eq!((shop.item("A"), shop.ledger.len()), ((0, 0), 2));
@@ -92,8 +96,8 @@ fn a_sku_that_is_named_twice_is_one_line() {
 #[test]
 fn a_request_of_the_same_name_is_another_one() {
     let mut shop = Shop::default();
-    let changes = shop.decide(|draft| drop(draft.take_transfer(&grant(1, &[("A", 5)]))));
-    assert!(changes.facts.iter().all(|fact| fact.record.is_none()));
+    let changes = shop.decide(|draft| drop(draft.apply_transfer(&grant(1, &[("A", 5)]))));
+    assert!(changes.ledger_records.iter().all(|fact| fact.record.is_none()));
     let action = Action::Restock { order_id: None, lines: vec![line("A", 1)] };
     shop.command("g1", action);
     assert_eq!(shop.item("A"), (6, 0));
@@ -117,7 +121,7 @@ proptest! {
             let (before, promised) = (shop.stock.taken().transfer, shop.promised());
             let is_next = transfer.number == before + 1;
             let made = shop.ledger.len();
-            prop_assert_eq!(shop.take(transfer) == Taking::Taken, is_next);
+            prop_assert_eq!(shop.take(transfer) == TransferOutcome::Applied, is_next);
             prop_assert_eq!(shop.stock.taken().transfer, before + u64::from(is_next));
             prop_assert!(is_next || shop.ledger.len() == made);
             prop_assert_eq!(shop.promised(), promised);
@@ -170,10 +174,10 @@ struct Shop {
 
 struct Nothing;
 
-impl Records for Nothing {
+impl RequestRecords for Nothing {
     type Error = Infallible;
 
-    fn find(&self, _: &RequestId) -> Result<Option<Record>, Infallible> {
+    fn find(&self, _: &RequestId) -> Result<Option<RequestRecord>, Infallible> {
         Ok(None)
     }
 }
@@ -195,9 +199,9 @@ impl Shop {
         changes
     }
 
-    fn take(&mut self, transfer: &Transfer) -> Taking {
-        let mut taking = Taking::OutOfTurn;
-        self.decide(|draft| taking = draft.take_transfer(transfer));
+    fn take(&mut self, transfer: &Transfer) -> TransferOutcome {
+        let mut taking = TransferOutcome::OutOfTurn;
+        self.decide(|draft| taking = draft.apply_transfer(transfer));
         taking
     }
 

@@ -1,12 +1,11 @@
-//! Numbers that two parties compare to know that they hold the same.
+//! The checks that gateway and hub compare to find out whether their data is the same.
 //!
-//! The [`Chain`] of a ledger is a hash over every field of every entry up to a position: equal
-//! only for the same history. The [`Digest`] says that the stock is the same, however it came
-//! to be so.
+//! The [`Chain`] of a ledger is a hash over every field of every entry up to a position. It is
+//! equal only for equal histories. The [`Digest`] is equal for equal stock, whatever the history.
 //!
 //! The digest of a stock is the wrapping sum of one 64-bit hash per SKU whose stock is not all
 //! zero. A sum does not depend on the order of the SKUs, and one change costs two hashes, so
-//! both sides keep it at every entry of the ledger. Both numbers find accidents, not forgers.
+//! both sides keep it at every entry of the ledger. Both numbers detect accidents, not forgery.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -69,6 +68,15 @@ pub struct Checks {
     pub digest: Digest,
     /// Of the ledger.
     pub chain: Chain,
+}
+
+/// An entry as posted to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The entry.
+    pub entry: Entry,
+    /// The checks after the entry.
+    pub checks: Checks,
 }
 
 /// xxh3-64 of the SKU's bytes, then on hand and reserved as 64-bit little-endian numbers.

@@ -1,0 +1,46 @@
+//! The answer of the engine to a command.
+
+use super::entry::Kind;
+use super::record::Outcome;
+use super::types::{RequestId, Sku};
+#[cfg(doc)]
+use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
+
+/// What the engine answers to a command.
+pub type CommandAnswer = Result<Decided, Undecided>;
+
+/// A decided command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// The outcome, refusals included.
+    pub outcome: Outcome,
+    /// Whether the command had been decided before.
+    pub replayed: bool,
+    /// The request whose outcome this is: the command's own, or the one that it repeats.
+    pub request_id: RequestId,
+}
+
+/// Why a command was not decided. Nothing is recorded of it, so it may be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// The request id belongs to another request.
+    IdempotencyConflict {
+        /// The request id.
+        request_id: RequestId,
+        /// The kind of the earlier request.
+        kind: Kind,
+    },
+    /// On hand would exceed [`STOCK_MAX`], the largest number that JSON holds exactly.
+    StockTooLarge {
+        /// The first line that fails.
+        sku: Sku,
+    },
+    /// [`RESERVATIONS_MAX`] reservations are open.
+    ReservationsFull,
+    /// The record of this request, or of the request that it names, cannot be read, so it is not
+    /// known whether it was decided before.
+    RecordLost {
+        /// Why the record cannot be read.
+        why: String,
+    },
+}

@@ -1,0 +1,53 @@
+use super::*;
+use crate::clock::Now;
+use crate::stock::{Listing, Stock, Taken};
+
+#[test]
+fn what_is_listed_is_known_without_stock_and_without_an_entry() {
+    let mut stock = Stock::default();
+    assert!(take(&mut stock, &update(0, 7, &["A", "B"])));
+    assert_eq!((stock.item("A"), stock.sku_count()), (Some(Item::default()), 2));
+    assert_eq!((stock.seq(), stock.checks()), Default::default());
+    assert_eq!(stock.changed_after(0).count(), 0);
+    assert_eq!(stock.taken(), Taken { catalogue: 7, ..Taken::default() });
+}
+
+#[test]
+fn an_update_that_is_known_or_behind_a_gap_changes_nothing() {
+    let mut stock = Stock::default();
+    take(&mut stock, &update(0, 7, &["A"]));
+    let before = stock.clone();
+    for (after, up_to) in [(0, 7), (0, 6), (8, 9), (7, 7), (9, 3), (0, u64::MAX)] {
+        assert!(!take(&mut stock, &update(after, up_to, &["B"])), "{after} to {up_to}");
+    }
+    assert_eq!(stock, before);
+    assert!(take(&mut stock, &update(3, 8, &["A", "B"])), "it goes on, and says more");
+}
+
+#[test]
+fn what_is_listed_no_longer_does_not_become_known() {
+    let mut stock = Stock::default();
+    let mut gone = update(0, 1, &["A"]);
+    gone.listings[0].name = None;
+    assert!(take(&mut stock, &gone));
+    assert_eq!((stock.item("A"), stock.taken().catalogue), (None, 1));
+}
+
+fn take(stock: &mut Stock, update: &CatalogueUpdate) -> bool {
+    let mut draft = Draft::new(stock, Now { wall_ms: 0, running_ms: 0, trusted: true }, 900);
+    let taken = draft.apply_catalogue_update(update);
+    let changes = draft.finish();
+    assert_eq!(changes.is_empty(), !taken);
+    assert_eq!(changes.listings.len(), if taken { update.listings.len() } else { 0 });
+    stock.apply(&changes);
+    taken
+}
+
+fn update(after: u64, up_to: u64, skus: &[&str]) -> CatalogueUpdate {
+    let listing = |sku: &&str| Listing {
+        sku: Sku::parse(sku).unwrap(),
+        name: Some(format!("{sku} in words")),
+        barcodes: Vec::new(),
+    };
+    CatalogueUpdate { after, up_to, listings: skus.iter().map(listing).collect() }
+}

@@ -1,0 +1,78 @@
+//! The value of a decision: the movements of stock and the effect on reservations and requests.
+
+use std::collections::BTreeMap;
+
+use super::Hold;
+use super::entry::Kind;
+use super::record::{Closed, RequestRecord};
+use super::types::{Line, OrderId, RequestId, Sku};
+
+/// What a command does, before it is applied to the draft.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) kind: Kind,
+    pub(super) order_id: Option<OrderId>,
+    pub(super) movements: Vec<Movement>,
+    pub(super) effect: Effect,
+}
+
+/// The change of one SKU, in units.
+#[derive(Debug)]
+pub(super) struct Movement {
+    pub(super) sku: Sku,
+    /// The quantity that the client is told; for a count, the counted quantity.
+    pub(super) quantity: u64,
+    pub(super) change: i64,
+    pub(super) reserved_change: i64,
+}
+
+/// What a decision does besides moving stock.
+#[derive(Debug)]
+pub(super) enum Effect {
+    None,
+    Open { hold: Hold, expires_at_ms: i64 },
+    Close { reservation: RequestId, closed: Closed },
+    Undo { of: RequestId, record: RequestRecord },
+}
+
+impl Decision {
+    /// A decision without an effect beyond its movements.
+    pub(super) fn plain(kind: Kind, order_id: Option<&OrderId>, movements: Vec<Movement>) -> Self {
+        Self { kind, order_id: order_id.cloned(), movements, effect: Effect::None }
+    }
+}
+
+impl Movement {
+    pub(super) fn new(line: &Line, on_hand_sign: i64, reserved_sign: i64) -> Self {
+        let units = line.quantity.units();
+        Self {
+            sku: line.sku.clone(),
+            quantity: units.unsigned_abs(),
+            change: units * on_hand_sign,
+            reserved_change: units * reserved_sign,
+        }
+    }
+
+    pub(super) fn expire(held: &Line) -> Self {
+        Self::new(held, 0, -1)
+    }
+
+    pub(super) fn grant(line: &Line) -> Self {
+        Self::new(line, 1, 0)
+    }
+
+    pub(super) fn give_back(sku: Sku, units: i64) -> Self {
+        Self { sku, quantity: units.unsigned_abs(), change: -units, reserved_change: 0 }
+    }
+
+    /// Deducts the wanted quantity of a held line and releases the rest.
+    pub(super) fn commit(held: &Line, wanted: &BTreeMap<&Sku, i64>) -> Self {
+        let units = wanted.get(&held.sku).copied().unwrap_or(0);
+        Self {
+            sku: held.sku.clone(),
+            quantity: units.unsigned_abs(),
+            change: -units,
+            reserved_change: -held.quantity.units(),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The rules: what each command does to the stock, or why it is refused.
+//!
+//! A rule reads the draft and returns a [`Decision`]. It changes nothing, so a refused command
+//! leaves the draft as it was.
+
+use std::collections::BTreeMap;
+
+use super::Hold;
+use super::answer::Undecided;
+use super::command::{Action, Command};
+use super::decision::{Decision, Effect, Movement};
+use super::draft::Draft;
+use super::entry::Kind;
+use super::record::{AppliedLine, Closed, Refusal, RequestRecord, RequestRecords};
+use super::types::{Line, OrderId, Quantity, RequestId, Sku};
+use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
+
+/// Why a rule comes to no decision.
+pub(super) enum NoDecision<E> {
+    Refused(Refusal),
+    Undecided(Undecided),
+    /// The command repeats what this request has done.
+    Repeats(RequestId),
+    RequestRecords(E),
+}
+
+impl<E> From<Refusal> for NoDecision<E> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl<E> From<Undecided> for NoDecision<E> {
+    fn from(undecided: Undecided) -> Self {
+        Self::Undecided(undecided)
+    }
+}
+
+impl Draft<'_> {
+    /// Applies the rule of a command's action.
+    pub(super) fn judge<R: RequestRecords>(
+        &self,
+        command: &Command,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        match &command.action {
+            Action::Deduct { order_id, lines } => self.deduct(order_id.as_ref(), lines),
+            Action::Restock { order_id, lines } => self.restock(order_id.as_ref(), lines),
+            Action::Count { sku, counted } => self.count(sku, *counted),
+            Action::Rollback { of, lines } => self.rollback(of, lines.as_deref(), records),
+            Action::Reserve { order_id, lines, ttl_s } => {
+                self.reserve(order_id.as_ref(), lines, *ttl_s)
+            }
+            Action::Commit { reservation, lines } => {
+                self.commit(command, reservation, lines.as_deref(), records)
+            }
+            Action::Release { reservation } => self.release(command, reservation, records),
+        }
+    }
+
+    fn deduct<E>(
+        &self,
+        order_id: Option<&OrderId>,
+        lines: &[Line],
+    ) -> Result<Decision, NoDecision<E>> {
+        self.check_available(lines)?;
+        let movements = lines.iter().map(|line| Movement::new(line, -1, 0)).collect();
+        Ok(Decision::plain(Kind::Deduct, order_id, movements))
+    }
+
+    fn restock<E>(
+        &self,
+        order_id: Option<&OrderId>,
+        lines: &[Line],
+    ) -> Result<Decision, NoDecision<E>> {
+        self.check_room(lines)?;
+        let movements = lines.iter().map(|line| Movement::new(line, 1, 0)).collect();
+        Ok(Decision::plain(Kind::Restock, order_id, movements))
+    }
+
+    fn count<E>(&self, sku: &Sku, counted: i64) -> Result<Decision, NoDecision<E>> {
+        let Some(item) = self.item(sku) else {
+            return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
+        };
+        if counted < item.reserved {
+            let (sku, reserved) = (sku.clone(), item.reserved);
+            return Err(Refusal::BelowReserved { sku, counted, reserved }.into());
+        }
+        let movement = Movement {
+            sku: sku.clone(),
+            quantity: counted.unsigned_abs(),
+            change: counted - item.on_hand,
+            reserved_change: 0,
+        };
+        Ok(Decision::plain(Kind::Count, None, vec![movement]))
+    }
+
+    fn reserve<E>(
+        &self,
+        order_id: Option<&OrderId>,
+        lines: &[Line],
+        ttl_s: Option<u64>,
+    ) -> Result<Decision, NoDecision<E>> {
+        self.check_available(lines)?;
+        if self.hold_count() >= RESERVATIONS_MAX {
+            return Err(Undecided::ReservationsFull.into());
+        }
+        let movements = lines.iter().map(|line| Movement::new(line, 0, 1)).collect();
+        let ttl_ms = ttl_s.unwrap_or(self.reservation_ttl_s) * 1_000;
+        let hold = Hold {
+            order_id: order_id.cloned(),
+            lines: lines.to_vec(),
+            deadline_ms: self.now.running_ms + ttl_ms,
+        };
+        let expires_at_ms = self.now.wall_ms.saturating_add_unsigned(ttl_ms);
+        let effect = Effect::Open { hold, expires_at_ms };
+        Ok(Decision { effect, ..Decision::plain(Kind::Reserve, order_id, movements) })
+    }
+
+    fn commit<R: RequestRecords>(
+        &self,
+        command: &Command,
+        reservation: &RequestId,
+        lines: Option<&[Line]>,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        let hold = self.open_hold(command, reservation, records)?;
+        let wanted = match lines {
+            Some(lines) => part_of(&hold.lines, lines)?,
+            None => quantities(&hold.lines),
+        };
+        let movements = hold.lines.iter().map(|held| Movement::commit(held, &wanted)).collect();
+        let effect = Effect::Close {
+            reservation: reservation.clone(),
+            closed: Closed::Committed(command.request_id.clone()),
+        };
+        let order_id = hold.order_id.as_ref();
+        Ok(Decision { effect, ..Decision::plain(Kind::Commit, order_id, movements) })
+    }
+
+    fn release<R: RequestRecords>(
+        &self,
+        command: &Command,
+        reservation: &RequestId,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        let hold = self.open_hold(command, reservation, records)?;
+        let movements = hold.lines.iter().map(|held| Movement::new(held, 0, -1)).collect();
+        let effect = Effect::Close {
+            reservation: reservation.clone(),
+            closed: Closed::Released(command.request_id.clone()),
+        };
+        let order_id = hold.order_id.as_ref();
+        Ok(Decision { effect, ..Decision::plain(Kind::Release, order_id, movements) })
+    }
+
+    /// The reservation that a commit or release names, if it is still open.
+    fn open_hold<R: RequestRecords>(
+        &self,
+        command: &Command,
+        reservation: &RequestId,
+        records: &R,
+    ) -> Result<&Hold, NoDecision<R::Error>> {
+        if let Some(hold) = self.hold(reservation) {
+            return Ok(hold);
+        }
+        let reservation = reservation.clone();
+        let record = self.record(&reservation, records).map_err(NoDecision::RequestRecords)?;
+        let closed = record.filter(|record| record.kind == Kind::Reserve).and_then(|r| r.closed);
+        match closed {
+            None => Err(Refusal::UnknownReservation { reservation }.into()),
+            Some(Closed::Expired) => Err(Refusal::ReservationExpired { reservation }.into()),
+            Some(closed) => match closed.repeated_by(command) {
+                Some(id) => Err(NoDecision::Repeats(id)),
+                None => Err(Refusal::ReservationClosed { reservation }.into()),
+            },
+        }
+    }
+
+    fn rollback<R: RequestRecords>(
+        &self,
+        of: &RequestId,
+        lines: Option<&[Line]>,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        let record = self.record(of, records).map_err(NoDecision::RequestRecords)?;
+        let unknown = || Refusal::UnknownRequest { of: of.clone() };
+        let mut record = record.ok_or_else(unknown)?;
+        let deducted = record.deducted().ok_or_else(unknown)?;
+        let remaining = subtract(&deducted, &record.undone);
+        let lines = match lines {
+            Some(lines) => {
+                part_of(&remaining, lines)?;
+                lines.to_vec()
+            }
+            None if remaining.is_empty() => return Err(nothing_remains(&deducted).into()),
+            None => remaining,
+        };
+        self.check_room(&lines)?;
+        let movements = lines.iter().map(|line| Movement::new(line, 1, 0)).collect();
+        record.undone = add(&record.undone, &lines);
+        let order_id = record.order_id.clone();
+        let effect = Effect::Undo { of: of.clone(), record };
+        Ok(Decision { effect, ..Decision::plain(Kind::Rollback, order_id.as_ref(), movements) })
+    }
+
+    fn check_available<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
+        for Line { sku, quantity } in lines {
+            let Some(item) = self.item(sku) else {
+                return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
+            };
+            let (requested, available) = (quantity.units(), item.available());
+            if available < requested {
+                let (sku, requested) = (sku.clone(), requested.unsigned_abs());
+                return Err(Refusal::InsufficientStock { sku, requested, available }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_room<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
+        for Line { sku, quantity } in lines {
+            let on_hand = self.item(sku).unwrap_or_default().on_hand;
+            if on_hand > STOCK_MAX - quantity.units() {
+                return Err(Undecided::StockTooLarge { sku: sku.clone() }.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Closed {
+    /// The request that this command repeats: the same kind, and no name of its own.
+    fn repeated_by(self, command: &Command) -> Option<RequestId> {
+        match (self, &command.action) {
+            (Self::Committed(id), Action::Commit { .. })
+            | (Self::Released(id), Action::Release { .. })
+                if !command.chosen =>
+            {
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl RequestRecord {
+    /// What this request took out of the stock; `None` if it is no applied deduction.
+    fn deducted(&self) -> Option<Vec<Line>> {
+        match (&self.outcome, self.kind) {
+            (Ok(applied), Kind::Deduct | Kind::Commit) => {
+                Some(applied.lines.iter().filter_map(AppliedLine::as_line).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl AppliedLine {
+    /// `None` for a line of a commit that was given back as a whole.
+    fn as_line(&self) -> Option<Line> {
+        let quantity = Quantity::of_sum(self.quantity)?;
+        Some(Line { sku: self.sku.clone(), quantity })
+    }
+}
+
+fn quantities(lines: &[Line]) -> BTreeMap<&Sku, i64> {
+    lines.iter().map(|line| (&line.sku, line.quantity.units())).collect()
+}
+
+/// The wanted lines by SKU, if each is within what is there.
+fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i64>, Refusal> {
+    let there = quantities(there);
+    for Line { sku, quantity } in wanted {
+        let available = there.get(sku).copied().unwrap_or(0);
+        if quantity.units() > available {
+            return Err(Refusal::ExceedsDeduction {
+                sku: sku.clone(),
+                requested: quantity.units().unsigned_abs(),
+                available: available.unsigned_abs(),
+            });
+        }
+    }
+    Ok(quantities(wanted))
+}
+
+/// Refuses to undo all that remains when nothing does.
+fn nothing_remains(deducted: &[Line]) -> Refusal {
+    let first = deducted.first().expect("a deduction takes at least one line");
+    Refusal::ExceedsDeduction {
+        sku: first.sku.clone(),
+        requested: first.quantity.units().unsigned_abs(),
+        available: 0,
+    }
+}
+
+fn subtract(lines: &[Line], less: &[Line]) -> Vec<Line> {
+    let less = quantities(less);
+    let rest = |line: &Line| {
+        let units = line.quantity.units() - less.get(&line.sku).copied().unwrap_or(0);
+        let quantity = Quantity::of_sum(units.unsigned_abs())?;
+        Some(Line { sku: line.sku.clone(), quantity })
+    };
+    lines.iter().filter_map(rest).collect()
+}
+
+fn add(lines: &[Line], more: &[Line]) -> Vec<Line> {
+    super::command::merge_lines(lines.iter().chain(more).cloned().collect())
+}
