@@ -17,7 +17,7 @@ use crate::stock::{Changes, Origin, Seq, Stock};
 
 /// The gateway's published state.
 #[derive(Debug)]
-pub struct View {
+pub struct CommittedState {
     /// Whose stock this is.
     pub origin: Origin,
     /// Both clocks.
@@ -68,7 +68,7 @@ pub struct SyncStatus {
     pub oldest_pending_s: u64,
 }
 
-impl View {
+impl CommittedState {
     /// Publishes a stock just loaded.
     pub fn new(
         origin: Origin,

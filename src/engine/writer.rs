@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::clock::{self, Now};
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::limits::{
     COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
@@ -177,7 +177,7 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Writer {
     store: Store,
-    view: Arc<View>,
+    state: Arc<CommittedState>,
     rules: Rules,
     jobs: Receiver<Job>,
     waiting: Arc<AtomicUsize>,
@@ -270,14 +270,19 @@ impl Batch {
 
 impl Writer {
     /// Makes a writer and the way to it; `saved` is the position that the database holds.
-    pub fn new(store: Store, view: Arc<View>, rules: Rules, saved: Position) -> (Self, Intake) {
+    pub fn new(
+        store: Store,
+        state: Arc<CommittedState>,
+        rules: Rules,
+        saved: Position,
+    ) -> (Self, Intake) {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
         let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let intake =
             Intake { jobs: sender, waiting: Arc::clone(&waiting), from_hub: Arc::clone(&from_hub) };
         let writer = Self {
             store,
-            view,
+            state,
             rules,
             jobs,
             waiting,
@@ -310,7 +315,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => false,
             };
             self.keep_house();
-            self.view.heartbeat.beat();
+            self.state.heartbeat.beat();
         }
         if let Err(error) = self.tidy_up() {
             tracing::warn!(%error, "the last notes could not be saved; the next start takes longer for it");
@@ -318,8 +323,8 @@ impl Writer {
     }
 
     fn tidy_up(&mut self) -> Result<(), StoreError> {
-        let (nothing, now) = (no_changes(&self.view), self.view.clock.now());
-        let stock = self.view.stock();
+        let (nothing, now) = (no_changes(&self.state), self.state.clock.now());
+        let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.position(now)), &stock)?;
         let sweep_until = clock::instant() + SWEEP_AT_STOP;
         let until = self.tidy_until.map_or(sweep_until, |asked| asked.min(sweep_until));
@@ -328,13 +333,13 @@ impl Writer {
 
     /// How long to wait for work: until the next reservation ends, or a second.
     fn wait(&self) -> Duration {
-        if self.view.storage_problem().is_some() {
+        if self.state.storage_problem().is_some() {
             return WRITER_IDLE;
         }
-        let Some(deadline_ms) = self.view.stock().next_deadline_ms() else {
+        let Some(deadline_ms) = self.state.stock().next_deadline_ms() else {
             return WRITER_IDLE;
         };
-        let left_ms = deadline_ms.saturating_sub(self.view.clock.now().running_ms);
+        let left_ms = deadline_ms.saturating_sub(self.state.clock.now().running_ms);
         WRITER_IDLE.min(Duration::from_millis(left_ms.max(1)))
     }
 
@@ -380,7 +385,7 @@ impl Writer {
     fn time_decisions(&mut self) {
         let now = clock::instant();
         let took = self.taken_in.drain(..).map(|at| now.saturating_duration_since(at));
-        self.view.metrics.decisions.observe(took);
+        self.state.metrics.decisions.observe(took);
     }
 
     fn decide(&mut self, batch: &Batch, reply_to: &mut Vec<ReplyTo>) {
@@ -391,7 +396,7 @@ impl Writer {
             }
             Err(error) => {
                 let unavailable = self.fail(error);
-                self.view.metrics.unavailable.add(reply_to.len() as u64);
+                self.state.metrics.unavailable.add(reply_to.len() as u64);
                 deliver(reply_to, std::iter::repeat_with(|| Err(unavailable.clone())));
             }
         }
@@ -399,10 +404,10 @@ impl Writer {
 
     /// Decides a batch and ends due reservations, in one transaction.
     fn write(&mut self, batch: &Batch) -> Result<Vec<CommandAnswer>, StoreError> {
-        let mut now = self.view.clock.now();
+        let mut now = self.state.clock.now();
         now.trusted &= !self.clock_is_unset;
         let ((answers, no_room), changes) = {
-            let stock = self.view.stock();
+            let stock = self.state.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
             let mut draft = draft.reusing(std::mem::take(&mut self.spare));
             (batch.decide(&mut draft, &self.store)?, draft.finish())
@@ -428,17 +433,17 @@ impl Writer {
     fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
         let began = clock::instant();
         // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
-        self.store.commit(changes, position, &self.view.stock())?;
-        self.view.metrics.commits.observe([began.elapsed()]);
+        self.store.commit(changes, position, &self.state.stock())?;
+        self.state.metrics.commits.observe([began.elapsed()]);
         self.saved = position.unwrap_or(self.saved);
-        self.view.metrics.transfers_taken.add(self.transfers_in(changes));
-        self.view.commit(changes);
+        self.state.metrics.transfers_taken.add(self.transfers_in(changes));
+        self.state.commit(changes);
         self.recovered();
         Ok(())
     }
 
     fn transfers_in(&self, changes: &Changes) -> u64 {
-        let before = |taken: Taken| taken.transfer - self.view.stock().taken().transfer;
+        let before = |taken: Taken| taken.transfer - self.state.stock().taken().transfer;
         changes.taken.map_or(0, before)
     }
 
@@ -449,11 +454,11 @@ impl Writer {
     }
 
     fn check_room(&self) -> Result<(), StoreError> {
-        self.store.check_room(self.view.storage_problem().is_some())
+        self.store.check_room(self.state.storage_problem().is_some())
     }
 
     fn position(&self, now: Now) -> Position {
-        Position { acked_seq: self.view.acked_seq(), running_ms: now.running_ms }
+        Position { acked_seq: self.state.acked_seq(), running_ms: now.running_ms }
     }
 
     /// The position, if a commit has reason to carry it: an acknowledgement is news, and the
@@ -466,26 +471,26 @@ impl Writer {
     }
 
     fn confirm(&self, seq: Seq) {
-        let ledger_seq = self.view.stock().seq();
-        if seq <= self.view.acked_seq() || seq > ledger_seq {
+        let ledger_seq = self.state.stock().seq();
+        if seq <= self.state.acked_seq() || seq > ledger_seq {
             return;
         }
         let oldest = if seq < ledger_seq { self.store.decided_at_ms(seq + 1) } else { Ok(None) };
         // The hub has it, whatever becomes of our note of it: a lost note is asked for again.
-        self.view.confirm(seq, oldest.unwrap_or_default());
+        self.state.confirm(seq, oldest.unwrap_or_default());
     }
 
     /// Once a second: ends due reservations, saves positions, forgets what is old.
     fn keep_house(&mut self) {
-        let now = self.view.clock.now();
-        let due = self.view.storage_problem().is_none()
-            && self.view.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms);
+        let now = self.state.clock.now();
+        let due = self.state.storage_problem().is_none()
+            && self.state.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms);
         let second_passed = now.running_ms >= self.housekept_ms + 1_000;
         if second_passed {
             self.housekept_ms = now.running_ms;
             self.clock_is_unset = clock::is_unset();
             self.store.hold_room();
-            self.store.note(self.view.stock().seq());
+            self.store.note(self.state.stock().seq());
             self.store.forget_copies(now.running_ms);
         }
         if !(due || second_passed) {
@@ -514,13 +519,13 @@ impl Writer {
 
     fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
         // Without room the probe could not lead anywhere, and would wear the disk.
-        let failing = self.view.storage_problem().is_some() && self.check_room().is_ok();
-        let holds_open = self.view.stock().hold_count() > 0;
-        let acked_is_news = self.view.acked_seq() != self.saved.acked_seq;
+        let failing = self.state.storage_problem().is_some() && self.check_room().is_ok();
+        let holds_open = self.state.stock().hold_count() > 0;
+        let acked_is_news = self.state.acked_seq() != self.saved.acked_seq;
         let clock_is_news = holds_open && self.position_to_save(now).is_some();
         if failing || acked_is_news || clock_is_news {
             // On a failing disk this is the probe that finds out when it works again.
-            self.commit(&no_changes(&self.view), Some(self.position(now)))?;
+            self.commit(&no_changes(&self.state), Some(self.position(now)))?;
         }
         match self.forget(now) {
             // Damage in what is old keeps nobody from deciding what is new.
@@ -536,7 +541,7 @@ impl Writer {
         self.store.mark(now.running_ms)?;
         for _ in 0..PRUNE_STEPS {
             let (position, retention_ms) = (self.position(now), self.rules.retention_ms);
-            if !self.store.prune(position, retention_ms, &self.view.stock())? {
+            if !self.store.prune(position, retention_ms, &self.state.stock())? {
                 break;
             }
         }
@@ -552,17 +557,17 @@ impl Writer {
 
     fn fail(&mut self, error: StoreError) -> Unavailable {
         let error = self.store.explain(error);
-        if self.failures.is_due(self.view.clock.now().running_ms) {
+        if self.failures.is_due(self.state.clock.now().running_ms) {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
-        self.view.set_storage_problem(Some(error.to_string()));
+        self.state.set_storage_problem(Some(error.to_string()));
         let _ = self.store.set_wait(DATABASE_WAIT_FAILING);
         Unavailable(error.to_string())
     }
 
     fn recovered(&mut self) {
-        if self.view.storage_problem().is_some() && self.check_room().is_ok() {
-            self.view.set_storage_problem(None);
+        if self.state.storage_problem().is_some() && self.check_room().is_ok() {
+            self.state.set_storage_problem(None);
             let _ = self.store.set_wait(DATABASE_WAIT);
             if let Some(failures) = self.failures.end() {
                 tracing::info!(failures, "storage works again");
@@ -571,7 +576,7 @@ impl Writer {
     }
 
     fn count(&self, answer: &CommandAnswer) {
-        let metrics = &self.view.metrics;
+        let metrics = &self.state.metrics;
         match answer {
             Ok(decided) if decided.replayed => metrics.replayed.inc(),
             Ok(decided) if decided.outcome.is_ok() => metrics.applied.inc(),
@@ -599,6 +604,6 @@ fn deliver(
     }
 }
 
-fn no_changes(view: &View) -> Changes {
-    Draft::new(&view.stock(), view.clock.now(), 0).finish()
+fn no_changes(state: &CommittedState) -> Changes {
+    Draft::new(&state.stock(), state.clock.now(), 0).finish()
 }

@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
-use crate::engine::state::{Link, View};
+use crate::engine::state::{CommittedState, Link};
 use crate::engine::writer::Intake;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::net::json::json;
@@ -36,7 +36,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct HubLink {
     broker: Broker,
     topic: GatewayId,
-    view: Arc<View>,
+    state: Arc<CommittedState>,
     intake: Intake,
     ledger: LedgerReader,
     uplink: Uplink,
@@ -54,17 +54,22 @@ enum End {
 
 impl HubLink {
     /// Prepares the link.
-    pub fn new(config: &MqttConfig, view: Arc<View>, intake: Intake, ledger: LedgerReader) -> Self {
-        let origin = &view.origin;
+    pub fn new(
+        config: &MqttConfig,
+        state: Arc<CommittedState>,
+        intake: Intake,
+        ledger: LedgerReader,
+    ) -> Self {
+        let origin = &state.origin;
         let topic = GatewayId { site: origin.site.clone(), gateway: origin.gateway.clone() };
         let will = Will { topic: topic.topic(Channel::State), payload: state_json(origin, false) };
         let broker = Broker::new(config, &client_id(&topic), Some(will));
-        let committed = view.committed();
+        let committed = state.committed();
         let uplink = Uplink::new(origin.epoch, *committed.borrow());
         Self {
             broker,
             topic,
-            view,
+            state,
             intake,
             ledger,
             uplink,
@@ -119,7 +124,7 @@ impl HubLink {
     /// Takes note of what is committed by now.
     fn look(&mut self) {
         let (seq, taken) = {
-            let stock = self.view.stock();
+            let stock = self.state.stock();
             (stock.seq(), stock.taken())
         };
         self.uplink.handle_committed(seq, taken);
@@ -138,7 +143,7 @@ impl HubLink {
 
     fn greet_broker(&mut self, client: &AsyncClient) -> Result<(), rumqttc::ClientError> {
         client.try_subscribe(self.topic.topic(Channel::Down), QoS::AtLeastOnce)?;
-        let state = state_json(&self.view.origin, true);
+        let state = state_json(&self.state.origin, true);
         client.try_publish(self.topic.topic(Channel::State), QoS::AtLeastOnce, true, state)?;
         self.uplink.handle_connected(self.now_ms());
         if let Some(losses) = self.lost.end() {
@@ -150,7 +155,7 @@ impl HubLink {
     async fn receive(&mut self, payload: &[u8]) {
         let now_ms = self.now_ms();
         match Frame::decode(payload) {
-            Ok(frame) if frame.epoch() != self.view.origin.epoch => {
+            Ok(frame) if frame.epoch() != self.state.origin.epoch => {
                 self.note_unreadable("it is for another database", now_ms);
             }
             Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
@@ -167,9 +172,9 @@ impl HubLink {
     /// Answers with a part of the stock, all of it at one position. That is a look at every SKU;
     /// it is asked for only when the books differ.
     async fn look_into(&mut self, part: Part) {
-        let view = Arc::clone(&self.view);
+        let state = Arc::clone(&self.state);
         let look = move || {
-            let stock = view.stock();
+            let stock = state.stock();
             let figures = stock.items_after("", None);
             let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
             (stock.seq(), part.content(figures))
@@ -180,7 +185,7 @@ impl HubLink {
     }
 
     fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
-        self.view.metrics.frames_bad.inc();
+        self.state.metrics.frames_bad.inc();
         if self.unreadable.is_due(now_ms) {
             tracing::warn!(reason, "a frame from the hub was left aside");
         }
@@ -218,7 +223,7 @@ impl HubLink {
             self.uplink.refuse(&reason, self.now_ms());
             return Ok(Ok(()));
         }
-        let epoch = self.view.origin.epoch;
+        let epoch = self.state.origin.epoch;
         // Milliseconds of work, eight times in a row when a backlog drains: not for the runtime.
         let pack = move || {
             let (bytes, packed) = frame::pack(epoch, &posted, taken);
@@ -232,14 +237,14 @@ impl HubLink {
     }
 
     fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), rumqttc::ClientError> {
-        self.view.metrics.frames_sent.inc();
+        self.state.metrics.frames_sent.inc();
         client.try_publish(self.topic.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
     fn hello(&self, nonce: u64) -> Frame {
-        let stock = self.view.stock();
+        let stock = self.state.stock();
         Frame::Hello(Hello {
-            epoch: self.view.origin.epoch.into(),
+            epoch: self.state.origin.epoch.into(),
             ledger_seq: stock.seq(),
             checks: stock.checks(),
             nonce,
@@ -249,11 +254,11 @@ impl HubLink {
     }
 
     fn taken(&self, taken: Taken) -> Frame {
-        Frame::Taken(TakenUpTo { epoch: self.view.origin.epoch.into(), taken })
+        Frame::Taken(TakenUpTo { epoch: self.state.origin.epoch.into(), taken })
     }
 
     fn answer(&self, seq: Seq, content: Content) -> Frame {
-        let epoch = self.view.origin.epoch.into();
+        let epoch = self.state.origin.epoch.into();
         match content {
             Content::Sums(content) => Frame::Sums(ProbeAnswer { epoch, seq, content }),
             Content::Figures(content) => Frame::Figures(ProbeAnswer { epoch, seq, content }),
@@ -261,12 +266,12 @@ impl HubLink {
     }
 
     fn behind(&self, hub_seq: Seq) -> Frame {
-        let position = Position { epoch: self.view.origin.epoch.into(), acked_seq: hub_seq };
-        Frame::Behind(Behind { position, ledger_seq: self.view.stock().seq() })
+        let position = Position { epoch: self.state.origin.epoch.into(), acked_seq: hub_seq };
+        Frame::Behind(Behind { position, ledger_seq: self.state.stock().seq() })
     }
 
     fn now_ms(&self) -> u64 {
-        self.view.clock.now().running_ms
+        self.state.clock.now().running_ms
     }
 
     fn until_deadline(&self) -> Duration {
@@ -276,29 +281,29 @@ impl HubLink {
     }
 
     fn publish_state(&mut self) {
-        self.view.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
+        self.state.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         if self.uplink.is_online() {
             self.backoff.answered(self.now_ms());
-            self.view.set_link(Link::Online);
+            self.state.set_link(Link::Online);
         } else if self.uplink.deadline_ms().is_some() {
-            self.view.set_link(Link::Offline(self.uplink.reason()));
+            self.state.set_link(Link::Offline(self.uplink.reason()));
         }
     }
 
     fn note_loss(&mut self, reason: String) {
-        self.view.metrics.link_losses.inc();
+        self.state.metrics.link_losses.inc();
         if self.lost.is_due(self.now_ms()) {
             tracing::warn!(
                 reason,
                 "the link is down; deductions go on, entries wait in the ledger"
             );
         }
-        self.view.set_link(Link::Offline(reason));
+        self.state.set_link(Link::Offline(reason));
     }
 
     /// Says that the gateway is going, so that nobody has to wait for the last will.
     async fn farewell(&self, mut connection: Connection) {
-        let state = state_json(&self.view.origin, false);
+        let state = state_json(&self.state.origin, false);
         let topic = self.topic.topic(Channel::State);
         let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
         let _ = connection.client.try_disconnect();

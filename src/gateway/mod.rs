@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::{self, Clock};
 use crate::config::GatewayConfig;
-use crate::engine::state::{Link, View};
+use crate::engine::state::{CommittedState, Link};
 use crate::engine::writer::{Intake, Rules, Writer};
 use crate::gateway::link::HubLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
@@ -30,7 +30,7 @@ pub use self::reload::Reloading;
 #[derive(Debug)]
 pub struct Gateway {
     /// What it publishes.
-    pub view: Arc<View>,
+    pub state: Arc<CommittedState>,
     /// Where terminals reach it.
     pub address: SocketAddr,
     /// What holds now; a new one may be taken while it runs.
@@ -67,13 +67,13 @@ pub async fn run(
     mut reloading: Reloading,
 ) -> anyhow::Result<()> {
     let mut gateway = Gateway::start(config, opened)?;
-    let view = Arc::clone(&gateway.view);
+    let state = Arc::clone(&gateway.state);
     let refused = Mutex::new(None::<String>);
     let sentence = || {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.iter().cloned().chain([view.sentence()]).collect::<Vec<_>>().join(" ")
+        refused.iter().cloned().chain([state.sentence()]).collect::<Vec<_>>().join(" ")
     };
-    let mut told = pin!(manager.keep_told(&view.heartbeat, sentence, &mut stop));
+    let mut told = pin!(manager.keep_told(&state.heartbeat, sentence, &mut stop));
     loop {
         tokio::select! {
             () = &mut told => break,
@@ -112,10 +112,17 @@ impl Gateway {
         };
         let clock = Clock::starting_at(opened.position.running_ms);
         let acked_seq = opened.position.acked_seq;
-        let view = View::new(opened.origin, clock, opened.stock, acked_seq, oldest_pending, link);
-        let view = Arc::new(view);
-        let (view_of_writer, rules) = (Arc::clone(&view), rules(&config));
-        let (writer, intake) = Writer::new(store, view_of_writer, rules, opened.position);
+        let state = CommittedState::new(
+            opened.origin,
+            clock,
+            opened.stock,
+            acked_seq,
+            oldest_pending,
+            link,
+        );
+        let state = Arc::new(state);
+        let (writer_state, rules) = (Arc::clone(&state), rules(&config));
+        let (writer, intake) = Writer::new(store, writer_state, rules, opened.position);
         let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
@@ -125,7 +132,7 @@ impl Gateway {
             config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
         tasks.spawn(terminal::serve(
             listener,
-            Arc::clone(&view),
+            Arc::clone(&state),
             intake.clone(),
             ledger.clone(),
             access.subscribe(),
@@ -133,20 +140,20 @@ impl Gateway {
             stop.clone(),
         ));
         if let Some(mqtt) = &config.mqtt {
-            let link = HubLink::new(mqtt, Arc::clone(&view), intake.clone(), ledger);
+            let link = HubLink::new(mqtt, Arc::clone(&state), intake.clone(), ledger);
             tasks.spawn(link.run(stop));
         }
         let gateway =
-            Self { view, address, config, access, certificates, intake, stopper, tasks, writer };
+            Self { state, address, config, access, certificates, intake, stopper, tasks, writer };
         gateway.announce();
         Ok(gateway)
     }
 
     fn announce(&self) {
         let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        let origin = &self.view.origin;
+        let origin = &self.state.origin;
         let (seq, skus) = {
-            let stock = self.view.stock();
+            let stock = self.state.stock();
             (stock.seq(), stock.sku_count())
         };
         tracing::info!(

@@ -3,7 +3,7 @@
 use super::scarce::Listed;
 use super::{Kind, Metrics, Page};
 use crate::clock::{is_trusted, wall_ms};
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::engine::writer::Depth;
 use crate::process::VERSION;
 use crate::store::Sizes;
@@ -18,14 +18,14 @@ pub struct Figures {
 }
 
 /// The page. It looks at files and at every SKU: not for the event loop.
-pub fn render(view: &View, figures: &Figures) -> String {
+pub fn render(state: &CommittedState, figures: &Figures) -> String {
     let mut page = Page::default();
-    of_requests(&mut page, &view.metrics);
-    of_queues(&mut page, &view.metrics, &figures.depth);
-    of_stock(&mut page, view);
-    of_sync(&mut page, view);
-    of_storage(&mut page, view, &figures.sizes);
-    of_process(&mut page, view);
+    of_requests(&mut page, &state.metrics);
+    of_queues(&mut page, &state.metrics, &figures.depth);
+    of_stock(&mut page, state);
+    of_sync(&mut page, state);
+    of_storage(&mut page, state, &figures.sizes);
+    of_process(&mut page, state);
     page.text()
 }
 
@@ -63,12 +63,12 @@ fn of_queues(page: &mut Page, metrics: &Metrics, depth: &Depth) {
     ]);
 }
 
-fn of_stock(page: &mut Page, view: &View) {
+fn of_stock(page: &mut Page, state: &CommittedState) {
     let (seq, skus, holds) = {
-        let stock = view.stock();
+        let stock = state.stock();
         (stock.seq(), stock.sku_count() as u64, stock.hold_count() as u64)
     };
-    let Listed { sold_out, least } = view.metrics.scarce.look(view);
+    let Listed { sold_out, least } = state.metrics.scarce.look(state);
     page.gauges(&[
         ("ledger_seq", "Position of the last ledger entry.", seq),
         ("skus", "Known SKUs.", skus),
@@ -80,9 +80,9 @@ fn of_stock(page: &mut Page, view: &View) {
     page.labelled(Kind::Gauge, ("sku_available_units", help), "sku", least);
 }
 
-fn of_sync(page: &mut Page, view: &View) {
-    let metrics = &view.metrics;
-    let sync = view.sync_status();
+fn of_sync(page: &mut Page, state: &CommittedState) {
+    let metrics = &state.metrics;
+    let sync = state.sync_status();
     page.counters(&[
         ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
         ("frames_sent_total", "Frames sent to the hub.", &metrics.frames_sent),
@@ -91,15 +91,15 @@ fn of_sync(page: &mut Page, view: &View) {
     ]);
     page.gauges(&[
         ("sync_online", "1 if the hub answers.", u64::from(sync.state == "online")),
-        ("sync_offline_seconds", "Time without the hub's answer.", view.offline_ms() / 1_000),
+        ("sync_offline_seconds", "Time without the hub's answer.", state.offline_ms() / 1_000),
         ("sync_acked_seq", "Position committed by the hub.", sync.acked_seq),
         ("sync_pending_entries", "Entries the hub has not committed.", sync.pending),
         ("sync_oldest_pending_seconds", "Age of the oldest of them.", sync.oldest_pending_s),
     ]);
 }
 
-fn of_storage(page: &mut Page, view: &View, sizes: &Sizes) {
-    let is_ready = view.problem().is_none();
+fn of_storage(page: &mut Page, state: &CommittedState, sizes: &Sizes) {
+    let is_ready = state.problem().is_none();
     page.gauges(&[
         ("ready", "1 if mutations are accepted and decided.", u64::from(is_ready)),
         ("database_bytes", "Size of the database file.", sizes.database),
@@ -115,9 +115,9 @@ fn of_storage(page: &mut Page, view: &View, sizes: &Sizes) {
     }
 }
 
-fn of_process(page: &mut Page, view: &View) {
+fn of_process(page: &mut Page, state: &CommittedState) {
     page.labelled(Kind::Gauge, ("build_info", "What runs here."), "version", [(VERSION, 1)]);
-    let uptime_s = view.clock.since_start_ms() / 1_000;
+    let uptime_s = state.clock.since_start_ms() / 1_000;
     page.gauges(&[
         ("uptime_seconds", "Time since the start.", uptime_s),
         ("clock_trusted", "1 if the times of new entries are trusted.", u64::from(is_trusted())),

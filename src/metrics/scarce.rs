@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::limits::{SCAN_MAX, SCARCE_LOOK_MS, SCARCE_MAX};
 use crate::stock::{Item, Seq, Sku};
 
@@ -25,26 +25,26 @@ pub struct Listed {
 impl Scarce {
     /// Goes through all SKUs, a bounded part in one hold of the stock's lock. That takes a while
     /// where there are many: not for the event loop.
-    pub fn look(&self, view: &View) -> Listed {
+    pub fn look(&self, state: &CommittedState) -> Listed {
         // Held meanwhile: two scrapes at once do the work once.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = view.clock.since_start_ms();
+        let now_ms = state.clock.since_start_ms();
         if let Some((looked_ms, listed)) = &*last
             && now_ms < looked_ms + SCARCE_LOOK_MS
         {
             return listed.clone();
         }
-        let listed = look(view).listed();
+        let listed = look(state).listed();
         *last = Some((now_ms, listed.clone()));
         listed
     }
 }
 
-fn look(view: &View) -> Look {
+fn look(state: &CommittedState) -> Look {
     let mut look = Look::default();
     let mut after = None::<Sku>;
     loop {
-        let stock = view.stock();
+        let stock = state.stock();
         let part = stock.items_after("", after.as_ref().map(Sku::as_str)).take(SCAN_MAX);
         match part.inspect(|(sku, item)| look.take(sku, item)).last() {
             Some((sku, _)) => after = Some(sku.clone()),

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::frames::{Frame, Written};
 use super::wire::Wire;
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::limits::{BOARD_LISTENERS, BOARDS, BULLETINS_MAX, EVENT_ITEMS_MAX, LISTENER_PACE};
 use crate::process::stop::Stop;
 use crate::stock::{Item, Seq, Sku, Stock};
@@ -105,9 +105,9 @@ impl Boards {
     }
 
     /// Posts what is committed until a stop is requested.
-    pub(super) async fn post(self, view: Arc<View>, mut stop: Stop) {
-        let mut committed = view.committed();
-        let mut posted = [view.stock().seq(); BOARDS];
+    pub(super) async fn post(self, state: Arc<CommittedState>, mut stop: Stop) {
+        let mut committed = state.committed();
+        let mut posted = [state.stock().seq(); BOARDS];
         let mut pace = Pace(Instant::now());
         loop {
             tokio::select! {
@@ -115,14 +115,14 @@ impl Boards {
                 changed = committed.changed() => if changed.is_err() { return },
             }
             // Whoever comes to an empty board after this finds the same stock, or a newer one.
-            let seen = view.stock().seq();
+            let seen = state.stock().seq();
             for (board, posted) in self.0.iter().zip(&mut posted) {
                 if board.receiver_count() == 0 {
                     *posted = seen;
                     clear(board);
                     continue;
                 }
-                pace.pause(LISTENER_PACE * post_new(&view, board, posted)).await;
+                pace.pause(LISTENER_PACE * post_new(&state, board, posted)).await;
                 if stop.is_requested() {
                     return;
                 }
@@ -155,9 +155,9 @@ fn clear(board: &watch::Sender<Board>) {
 }
 
 /// Posts what is new on a board and answers how many stand before it.
-fn post_new(view: &View, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 {
+fn post_new(state: &CommittedState, board: &watch::Sender<Board>, posted: &mut Seq) -> u32 {
     loop {
-        let (bulletin, more) = Bulletin::behind(*posted, &view.stock());
+        let (bulletin, more) = Bulletin::behind(*posted, &state.stock());
         *posted = bulletin.to;
         if !bulletin.items.is_empty() {
             board.send_modify(|board| board.post(bulletin));

@@ -9,18 +9,18 @@ use tokio::sync::watch;
 
 use super::frames::{Frame, Written};
 use super::wire::Wire;
-use crate::engine::state::{SyncStatus, View};
+use crate::engine::state::{CommittedState, SyncStatus};
 use crate::process::stop::Stop;
 
 const EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn start(
-    view: Arc<View>,
+    state: Arc<CommittedState>,
     mut stop: Stop,
 ) -> (watch::Receiver<SyncEvent>, impl Future<Output = ()>) {
-    let (sender, receiver) = watch::channel(SyncEvent::of(&view));
+    let (sender, receiver) = watch::channel(SyncEvent::of(&state));
     let herald = async move {
-        let mut link = view.link();
+        let mut link = state.link();
         let mut tick = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
@@ -28,7 +28,7 @@ pub(super) fn start(
                 changed = link.changed() => if changed.is_err() { return },
                 _ = tick.tick() => {}
             }
-            let newest = SyncEvent::of(&view);
+            let newest = SyncEvent::of(&state);
             sender.send_if_modified(|known| {
                 let changed = known.status != newest.status;
                 *known = newest;
@@ -47,8 +47,8 @@ pub(super) struct SyncEvent {
 }
 
 impl SyncEvent {
-    fn of(view: &View) -> Self {
-        Self { status: view.sync_status(), written: Written::default() }
+    fn of(state: &CommittedState) -> Self {
+        Self { status: state.sync_status(), written: Written::default() }
     }
 
     /// The event.

@@ -101,18 +101,18 @@ impl Terminals {
             Target::Item | Target::List | Target::Ledger | Target::Status | Target::Barcode => {
                 self.admit(request.headers(), peer, Role::Viewer)?;
                 let found = self.query(target, open, request.uri().query()).await?;
-                Ok(http::json(found.json(&self.view.origin)))
+                Ok(http::json(found.json(&self.state.origin)))
             }
         }
     }
 
     /// The page of metrics. Looking at every SKU takes a while: not on the event loop.
     async fn metrics(&self) -> String {
-        let (view, intake, ledger) =
-            (Arc::clone(&self.view), self.intake.clone(), self.ledger.clone());
+        let (state, intake, ledger) =
+            (Arc::clone(&self.state), self.intake.clone(), self.ledger.clone());
         let look = move || {
             let figures = Figures { depth: intake.depth(), sizes: ledger.sizes() };
-            render(&view, &figures)
+            render(&state, &figures)
         };
         tokio::task::spawn_blocking(look).await.expect("looking does not panic")
     }
@@ -127,7 +127,7 @@ impl Terminals {
     }
 
     fn readiness(&self) -> Result<HttpResponse, Problem> {
-        match self.view.problem() {
+        match self.state.problem() {
             None => Ok(http::text("ready\n")),
             Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
         }
@@ -145,20 +145,20 @@ impl Terminals {
             (Target::Item, Some(sku)) => {
                 let sku = Sku::parse(&sku)
                     .map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
-                query::item(&self.view, sku)
+                query::item(&self.state, sku)
             }
             (Target::List, _) => {
                 let prefix = parameter(asked, "prefix").unwrap_or_default();
-                Ok(query::list(&self.view, &prefix, after.as_deref(), limit()?))
+                Ok(query::list(&self.state, &prefix, after.as_deref(), limit()?))
             }
             (Target::Ledger, _) => {
                 let after = number(asked, "after")?.unwrap_or(0);
-                query::ledger(&self.view, &self.ledger, after, limit()?).await
+                query::ledger(&self.state, &self.ledger, after, limit()?).await
             }
             (Target::Barcode, Some(code)) => {
-                resolve(&self.view, &self.ledger, code).await.map(Found::Resolved)
+                resolve(&self.state, &self.ledger, code).await.map(Found::Resolved)
             }
-            _ => Ok(Found::Status(Status::of(&self.view))),
+            _ => Ok(Found::Status(Status::of(&self.state))),
         }
     }
 
@@ -188,7 +188,7 @@ impl Terminals {
     async fn decide(&self, command: Command) -> Result<Decided, Problem> {
         let (answers, mut replies) = mpsc::channel(1);
         let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers }, 0);
-        submitted.inspect_err(|_| self.view.metrics.overloaded.inc())?;
+        submitted.inspect_err(|_| self.state.metrics.overloaded.inc())?;
         let reply =
             replies.recv().await.and_then(|mut replies| replies.pop()).ok_or_else(|| {
                 Problem::new(

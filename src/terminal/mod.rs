@@ -32,7 +32,7 @@ use self::bulletin::Boards;
 use self::guesses::Guesses;
 use self::herald::SyncEvent;
 pub use self::message::Fields;
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::engine::writer::Intake;
 use crate::net::http::HttpResponse;
 use crate::net::stream::Certificates;
@@ -43,7 +43,7 @@ use crate::store::LedgerReader;
 /// What a request may reach.
 #[derive(Clone, Debug)]
 pub struct Terminals {
-    view: Arc<View>,
+    state: Arc<CommittedState>,
     intake: Intake,
     ledger: LedgerReader,
     /// The newest rules of who may do what.
@@ -60,19 +60,19 @@ pub struct Terminals {
 /// Serves terminals until a stop is requested.
 pub async fn serve(
     listener: TcpListener,
-    view: Arc<View>,
+    state: Arc<CommittedState>,
     intake: Intake,
     ledger: LedgerReader,
     access: watch::Receiver<Arc<Access>>,
     certificates: Option<Certificates>,
     stop: Stop,
 ) {
-    let (sync_events, herald) = herald::start(Arc::clone(&view), stop.clone());
+    let (sync_events, herald) = herald::start(Arc::clone(&state), stop.clone());
     let boards = Boards::default();
-    let bulletins = boards.clone().post(Arc::clone(&view), stop.clone());
+    let bulletins = boards.clone().post(Arc::clone(&state), stop.clone());
     let (alive, mut sessions) = mpsc::channel(1);
     let terminals = Terminals {
-        view,
+        state,
         intake,
         ledger,
         access,
@@ -96,7 +96,7 @@ impl Terminals {
         match self.route(request, peer).await {
             Ok(reply) => reply,
             Err(problem) => {
-                self.view.metrics.note_refusal(problem.code);
+                self.state.metrics.note_refusal(problem.code);
                 crate::net::http::problem(&problem)
             }
         }
@@ -140,6 +140,6 @@ impl Terminals {
 
     /// Running time that never goes back, in microseconds.
     fn now_us(&self) -> u64 {
-        self.view.clock.since_start_ms() * 1_000
+        self.state.clock.since_start_ms() * 1_000
     }
 }

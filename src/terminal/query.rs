@@ -4,23 +4,28 @@
 use serde::Serialize;
 
 use super::answer::Found;
-use crate::engine::state::{SyncStatus, View};
+use crate::engine::state::{CommittedState, SyncStatus};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::stock::{Origin, Seq, Sku};
 use crate::store::LedgerReader;
 
 /// One SKU.
-pub(super) fn item(view: &View, sku: Sku) -> Result<Found, Problem> {
-    match view.stock().item(sku.as_str()) {
+pub(super) fn item(state: &CommittedState, sku: Sku) -> Result<Found, Problem> {
+    match state.stock().item(sku.as_str()) {
         Some(item) => Ok(Found::Item(sku, item)),
         None => Err(Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here"))),
     }
 }
 
 /// A page of SKUs in order.
-pub(super) fn list(view: &View, prefix: &str, after: Option<&str>, limit: usize) -> Found {
-    let stock = view.stock();
+pub(super) fn list(
+    state: &CommittedState,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Found {
+    let stock = state.stock();
     let mut found = stock.items_after(prefix, after).map(|(sku, item)| (sku.clone(), *item));
     let items: Vec<_> = found.by_ref().take(limit).collect();
     let more = found.next().is_some();
@@ -30,12 +35,12 @@ pub(super) fn list(view: &View, prefix: &str, after: Option<&str>, limit: usize)
 
 /// A page of the ledger.
 pub(super) async fn ledger(
-    view: &View,
+    state: &CommittedState,
     reader: &LedgerReader,
     after: Seq,
     limit: usize,
 ) -> Result<Found, Problem> {
-    let last_seq = view.stock().seq();
+    let last_seq = state.stock().seq();
     let posted = reader.read(after, limit).await.map_err(|error| {
         Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
     })?;
@@ -56,11 +61,11 @@ pub(super) struct Status {
 
 impl Status {
     /// As of now.
-    pub(super) fn of(view: &View) -> Self {
-        let (sync, problem) = (view.sync_status(), view.problem());
-        let stock = view.stock();
+    pub(super) fn of(state: &CommittedState) -> Self {
+        let (sync, problem) = (state.sync_status(), state.problem());
+        let stock = state.stock();
         Self {
-            uptime_s: view.clock.since_start_ms() / 1_000,
+            uptime_s: state.clock.since_start_ms() / 1_000,
             skus: stock.sku_count(),
             reservations: stock.hold_count(),
             ledger_seq: stock.seq(),

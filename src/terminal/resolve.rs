@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::answer::ItemJson;
 use crate::barcode::{self, Reading};
 use crate::clock::{rfc3339, wall_ms};
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::stock::{Item, Sku};
@@ -25,7 +25,7 @@ pub(super) struct Resolved {
 /// # Errors
 /// `unknown_sku` if it stands for nothing; `bad_request` if it does because it is not sound.
 pub(super) async fn resolve(
-    view: &View,
+    state: &CommittedState,
     reader: &LedgerReader,
     code: String,
 ) -> Result<Resolved, Problem> {
@@ -36,7 +36,7 @@ pub(super) async fn resolve(
         Problem::new(Code::StorageUnavailable, message)
     })?;
     let same = names.iter().filter_map(|name| Sku::parse(name).ok());
-    let known = |sku: Sku| Some((view.stock().item(sku.as_str())?, sku));
+    let known = |sku: Sku| Some((state.stock().item(sku.as_str())?, sku));
     let found = listed.into_iter().chain(same).find_map(known);
     // A text that is known is what it is, whatever its last digit.
     match (found, read) {

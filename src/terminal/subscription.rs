@@ -13,7 +13,7 @@ use super::bulletin::{Board, Bulletin};
 use super::frames::{Frame, frame};
 use super::message::{Fields, missing};
 use super::wire::Wire;
-use crate::engine::state::View;
+use crate::engine::state::CommittedState;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::problem::Problem;
 use crate::stock::{Item, Seq, Sku, Stock};
@@ -60,12 +60,12 @@ impl Subscription {
     }
 
     /// How many of the known SKUs match.
-    pub(super) fn matched(&self, view: &View) -> usize {
+    pub(super) fn matched(&self, state: &CommittedState) -> usize {
         match &self.filter {
-            Filter::All => view.stock().sku_count(),
-            Filter::Prefix(prefix) => count_prefix(view, prefix),
+            Filter::All => state.stock().sku_count(),
+            Filter::Prefix(prefix) => count_prefix(state, prefix),
             Filter::Skus(skus) => {
-                let stock = view.stock();
+                let stock = state.stock();
                 skus.iter().filter(|sku| stock.item(sku.as_str()).is_some()).count()
             }
         }
@@ -99,10 +99,14 @@ impl Subscription {
     /// The next event behind the own position, if anything is new, and whether more is waiting
     /// behind it. Looks at a bounded number of changes, because the writer waits for whoever
     /// holds the stock.
-    pub(super) fn next_event(&mut self, view: &View, wire: Wire) -> (Option<Frame>, bool) {
+    pub(super) fn next_event(
+        &mut self,
+        state: &CommittedState,
+        wire: Wire,
+    ) -> (Option<Frame>, bool) {
         let (items, more) = match self.unmoved.take() {
-            Some(after) => (self.search_unmoved(&view.stock(), after), true),
-            None => self.search(&view.stock()),
+            Some(after) => (self.search_unmoved(&state.stock(), after), true),
+            None => self.search(&state.stock()),
         };
         let event = (!items.is_empty()).then(|| frame(wire.stock(self.sent_seq, &items)));
         (event, more)
@@ -147,11 +151,11 @@ impl Subscription {
 }
 
 /// Counts a few SKUs at a time, for the same reason.
-fn count_prefix(view: &View, prefix: &str) -> usize {
+fn count_prefix(state: &CommittedState, prefix: &str) -> usize {
     let mut count = 0;
     let mut after: Option<Sku> = None;
     loop {
-        let stock = view.stock();
+        let stock = state.stock();
         let after_sku = after.as_ref().map(Sku::as_str);
         let step: Vec<&Sku> =
             stock.items_after(prefix, after_sku).map(|(sku, _)| sku).take(SCAN_MAX).collect();

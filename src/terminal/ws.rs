@@ -70,8 +70,8 @@ impl Terminals {
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
         tokio::spawn(async move {
-            let (_permit, view) = (permit, Arc::clone(&terminals.view));
-            let _counted = view.metrics.terminals.enter();
+            let (_permit, state) = (permit, Arc::clone(&terminals.state));
+            let _counted = state.metrics.terminals.enter();
             match upgrade.await {
                 Ok(upgraded) => {
                     Session::start(terminals, upgraded, wire, (pass, peer)).await;
@@ -232,7 +232,7 @@ impl Session {
     }
 
     async fn converse(&mut self) -> Result<(), End> {
-        self.send(self.wire.hello(&self.terminals.view.origin)).await?;
+        self.send(self.wire.hello(&self.terminals.state.origin)).await?;
         let mut stop = self.terminals.stop.clone();
         let mut ping = interval(PING_EVERY);
         ping.reset();
@@ -355,7 +355,7 @@ impl Session {
             Ok(found) => found,
             Err(problem) => return self.refuse(Some(id), &problem).await,
         };
-        self.send(self.wire.answer(&self.terminals.view.origin, Some(id), &found)).await?;
+        self.send(self.wire.answer(&self.terminals.state.origin, Some(id), &found)).await?;
         if subscribed {
             self.behind = true;
             self.push_sync().await?;
@@ -364,7 +364,7 @@ impl Session {
     }
 
     async fn refuse(&mut self, id: Option<&MessageId>, problem: &Problem) -> Result<(), End> {
-        self.terminals.view.metrics.note_refusal(problem.code);
+        self.terminals.state.metrics.note_refusal(problem.code);
         self.send(self.wire.refusal(id, problem)).await
     }
 
@@ -382,7 +382,7 @@ impl Session {
         let tag = self.next_tag;
         let (reply_to, in_flight) = (ReplyTo { tag, answers }, self.in_flight.len());
         self.terminals.intake.submit(command, reply_to, in_flight).inspect_err(|_| {
-            self.terminals.view.metrics.overloaded.inc();
+            self.terminals.state.metrics.overloaded.inc();
         })?;
         self.next_tag += 1;
         self.in_flight.insert(tag, id.clone());
@@ -394,10 +394,10 @@ impl Session {
             return self.authenticate(&fields);
         }
         require(self.role(), Role::Viewer)?;
-        let view = &self.terminals.view;
+        let state = &self.terminals.state;
         let limit = page_size(fields.limit);
         match op {
-            "get" => query::item(view, fields.sku.ok_or_else(|| missing("sku"))?),
+            "get" => query::item(state, fields.sku.ok_or_else(|| missing("sku"))?),
             "list" => {
                 let prefix = fields.prefix.unwrap_or_default();
                 let after = match fields.after {
@@ -407,7 +407,7 @@ impl Session {
                         return Err(Problem::bad_request("after: is a SKU here"));
                     }
                 };
-                Ok(query::list(view, &prefix, after.as_deref(), limit))
+                Ok(query::list(state, &prefix, after.as_deref(), limit))
             }
             "ledger" => {
                 let after = match fields.after {
@@ -417,12 +417,12 @@ impl Session {
                         return Err(Problem::bad_request("after: is a ledger position here"));
                     }
                 };
-                query::ledger(view, &self.terminals.ledger, after, limit).await
+                query::ledger(state, &self.terminals.ledger, after, limit).await
             }
-            "status" => Ok(Found::Status(Status::of(view))),
+            "status" => Ok(Found::Status(Status::of(state))),
             "resolve" => {
                 let code = fields.code.ok_or_else(|| missing("code"))?;
-                resolve(view, &self.terminals.ledger, code).await.map(Found::Resolved)
+                resolve(state, &self.terminals.ledger, code).await.map(Found::Resolved)
             }
             "subscribe" => self.subscribe(fields),
             "unsubscribe" => {
@@ -454,11 +454,11 @@ impl Session {
     }
 
     fn subscribe(&mut self, fields: Fields) -> Result<Found, Problem> {
-        let view = &self.terminals.view;
+        let state = &self.terminals.state;
         // From here on everything new is posted; what there is already is looked for.
         let board = self.terminals.boards.listen();
-        let subscription = Subscription::read(fields, view.stock().seq(), board)?;
-        let matched = subscription.matched(view);
+        let subscription = Subscription::read(fields, state.stock().seq(), board)?;
+        let matched = subscription.matched(state);
         self.subscription = Some(subscription);
         Ok(Found::Matched(matched))
     }
@@ -468,7 +468,7 @@ impl Session {
             return Ok(());
         };
         let event;
-        (event, self.behind) = subscription.next_event(&self.terminals.view, self.wire);
+        (event, self.behind) = subscription.next_event(&self.terminals.state, self.wire);
         match event {
             Some(event) => self.send_events([event]).await,
             None => Ok(()),
@@ -500,7 +500,7 @@ impl Session {
         while let Some(replies) = next {
             for Reply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
-                let refusals = &self.terminals.view.metrics;
+                let refusals = &self.terminals.state.metrics;
                 self.feed(self.wire.decided(id.as_ref(), decided, refusals)).await?;
             }
             next = self.answers.as_mut().and_then(|(_, replies)| replies.try_recv().ok());

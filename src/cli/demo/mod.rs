@@ -181,7 +181,7 @@ async fn watch(
 }
 
 fn report(elapsed: Duration, gateway: &Gateway, cable: &Cable, tally: &Tally) {
-    let sync = gateway.view.sync_status();
+    let sync = gateway.state.sync_status();
     let cable = if cable.is_plugged() { "in" } else { "out" };
     say(format!(
         "{:>4} s  cable {cable:<3}  sync {:<7}  {:>8} decided  {:>6} refused  {:>7} pending  {:>8} confirmed",
@@ -200,7 +200,7 @@ async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Resu
     let started = clock::instant();
     while started.elapsed() < SETTLE {
         // An open reservation may still end by itself, and is an entry then.
-        if gateway.view.sync_status().pending == 0 && gateway.view.stock().hold_count() == 0 {
+        if gateway.state.sync_status().pending == 0 && gateway.state.stock().hold_count() == 0 {
             return Ok(());
         }
         report(started.elapsed(), gateway, cable, tally);
@@ -213,7 +213,7 @@ async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Resu
 async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
     let at_hub = hub_stock(hub).await?;
     let at_gateway: BTreeMap<String, (i64, i64)> = gateway
-        .view
+        .state
         .stock()
         .items_after("", None)
         .map(|(sku, item)| (sku.to_string(), (item.on_hand, item.reserved)))
@@ -225,7 +225,7 @@ async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
         bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
     }
     let units: i64 = at_gateway.values().map(|(on_hand, _)| on_hand).sum();
-    let (skus, entries) = (at_gateway.len(), gateway.view.acked_seq());
+    let (skus, entries) = (at_gateway.len(), gateway.state.acked_seq());
     say(format!("the books agree: {entries} entries, {skus} SKUs, {units} units, balanced"));
     Ok(())
 }
