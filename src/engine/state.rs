@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
-use crate::metrics::Metrics;
 use crate::process::heartbeat::Heartbeat;
 use crate::stock::{Changes, Origin, Seq, Stock};
 
@@ -22,8 +21,6 @@ pub struct CommittedState {
     pub origin: Origin,
     /// Both clocks.
     pub clock: Clock,
-    /// What is counted for the people who watch the gateway.
-    pub metrics: Metrics,
     /// Beats as long as the writer does.
     pub heartbeat: Heartbeat,
     stock: RwLock<Stock>,
@@ -81,7 +78,6 @@ impl CommittedState {
         Self {
             origin,
             clock,
-            metrics: Metrics::default(),
             heartbeat: Heartbeat::default(),
             committed: watch::Sender::new(stock.seq()),
             stock: RwLock::new(stock),

@@ -21,6 +21,7 @@ use crate::limits::{
     INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
     RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
+use crate::metrics::Metrics;
 use crate::process::log_throttle::LogThrottle;
 use crate::stock::{
     CatalogueUpdate, Changes, Command, CommandAnswer, Draft, RequestRecords, Seq, Sku, Taken,
@@ -178,6 +179,7 @@ pub struct Rules {
 pub struct Writer {
     store: Store,
     state: Arc<CommittedState>,
+    metrics: Arc<Metrics>,
     rules: Rules,
     jobs: Receiver<Job>,
     waiting: Arc<AtomicUsize>,
@@ -273,6 +275,7 @@ impl Writer {
     pub fn new(
         store: Store,
         state: Arc<CommittedState>,
+        metrics: Arc<Metrics>,
         rules: Rules,
         saved: Position,
     ) -> (Self, Intake) {
@@ -283,6 +286,7 @@ impl Writer {
         let writer = Self {
             store,
             state,
+            metrics,
             rules,
             jobs,
             waiting,
@@ -385,7 +389,7 @@ impl Writer {
     fn time_decisions(&mut self) {
         let now = clock::instant();
         let took = self.taken_in.drain(..).map(|at| now.saturating_duration_since(at));
-        self.state.metrics.decisions.observe(took);
+        self.metrics.decisions.observe(took);
     }
 
     fn decide(&mut self, batch: &Batch, reply_to: &mut Vec<ReplyTo>) {
@@ -396,7 +400,7 @@ impl Writer {
             }
             Err(error) => {
                 let unavailable = self.fail(error);
-                self.state.metrics.unavailable.add(reply_to.len() as u64);
+                self.metrics.unavailable.add(reply_to.len() as u64);
                 deliver(reply_to, std::iter::repeat_with(|| Err(unavailable.clone())));
             }
         }
@@ -434,9 +438,9 @@ impl Writer {
         let began = clock::instant();
         // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
         self.store.commit(changes, position, &self.state.stock())?;
-        self.state.metrics.commits.observe([began.elapsed()]);
+        self.metrics.commits.observe([began.elapsed()]);
         self.saved = position.unwrap_or(self.saved);
-        self.state.metrics.transfers_taken.add(self.transfers_in(changes));
+        self.metrics.transfers_taken.add(self.transfers_in(changes));
         self.state.commit(changes);
         self.recovered();
         Ok(())
@@ -576,7 +580,7 @@ impl Writer {
     }
 
     fn count(&self, answer: &CommandAnswer) {
-        let metrics = &self.state.metrics;
+        let metrics = &self.metrics;
         match answer {
             Ok(decided) if decided.replayed => metrics.replayed.inc(),
             Ok(decided) if decided.outcome.is_ok() => metrics.applied.inc(),

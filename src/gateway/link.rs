@@ -17,6 +17,7 @@ use crate::config::MqttConfig;
 use crate::engine::state::{CommittedState, Link};
 use crate::engine::writer::Intake;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
+use crate::metrics::Metrics;
 use crate::net::json::json;
 use crate::net::mqtt::{Backoff, Broker, Connection, Event, Will};
 use crate::process::log_throttle::LogThrottle;
@@ -37,6 +38,7 @@ pub struct HubLink {
     broker: Broker,
     topic: GatewayId,
     state: Arc<CommittedState>,
+    metrics: Arc<Metrics>,
     intake: Intake,
     ledger: LedgerReader,
     uplink: Uplink,
@@ -57,6 +59,7 @@ impl HubLink {
     pub fn new(
         config: &MqttConfig,
         state: Arc<CommittedState>,
+        metrics: Arc<Metrics>,
         intake: Intake,
         ledger: LedgerReader,
     ) -> Self {
@@ -70,6 +73,7 @@ impl HubLink {
             broker,
             topic,
             state,
+            metrics,
             intake,
             ledger,
             uplink,
@@ -185,7 +189,7 @@ impl HubLink {
     }
 
     fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
-        self.state.metrics.frames_bad.inc();
+        self.metrics.frames_bad.inc();
         if self.unreadable.is_due(now_ms) {
             tracing::warn!(reason, "a frame from the hub was left aside");
         }
@@ -237,7 +241,7 @@ impl HubLink {
     }
 
     fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), rumqttc::ClientError> {
-        self.state.metrics.frames_sent.inc();
+        self.metrics.frames_sent.inc();
         client.try_publish(self.topic.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
@@ -281,7 +285,7 @@ impl HubLink {
     }
 
     fn publish_state(&mut self) {
-        self.state.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
+        self.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         if self.uplink.is_online() {
             self.backoff.answered(self.now_ms());
             self.state.set_link(Link::Online);
@@ -291,7 +295,7 @@ impl HubLink {
     }
 
     fn note_loss(&mut self, reason: String) {
-        self.state.metrics.link_losses.inc();
+        self.metrics.link_losses.inc();
         if self.lost.is_due(self.now_ms()) {
             tracing::warn!(
                 reason,

@@ -19,10 +19,11 @@ use crate::engine::state::{CommittedState, Link};
 use crate::engine::writer::{Intake, Rules, Writer};
 use crate::gateway::link::HubLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
+use crate::metrics::Metrics;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 use crate::store::{LedgerReader, Opened, Store, StoreError};
-use crate::terminal::{self, Access, AccessRules};
+use crate::terminal::{self, Access, AccessRules, Backend};
 
 pub use self::reload::Reloading;
 
@@ -120,9 +121,14 @@ impl Gateway {
             oldest_pending,
             link,
         );
-        let state = Arc::new(state);
-        let (writer_state, rules) = (Arc::clone(&state), rules(&config));
-        let (writer, intake) = Writer::new(store, writer_state, rules, opened.position);
+        let (state, metrics) = (Arc::new(state), Arc::<Metrics>::default());
+        let (writer, intake) = Writer::new(
+            store,
+            Arc::clone(&state),
+            Arc::clone(&metrics),
+            rules(&config),
+            opened.position,
+        );
         let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
@@ -132,15 +138,18 @@ impl Gateway {
             config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
         tasks.spawn(terminal::serve(
             listener,
-            Arc::clone(&state),
-            intake.clone(),
-            ledger.clone(),
+            Backend {
+                state: Arc::clone(&state),
+                metrics: Arc::clone(&metrics),
+                intake: intake.clone(),
+                ledger: ledger.clone(),
+            },
             access.subscribe(),
             certificates.as_ref().map(watch::Sender::subscribe),
             stop.clone(),
         ));
         if let Some(mqtt) = &config.mqtt {
-            let link = HubLink::new(mqtt, Arc::clone(&state), intake.clone(), ledger);
+            let link = HubLink::new(mqtt, Arc::clone(&state), metrics, intake.clone(), ledger);
             tasks.spawn(link.run(stop));
         }
         let gateway =

@@ -18,12 +18,12 @@ pub struct Figures {
 }
 
 /// The page. It looks at files and at every SKU: not for the event loop.
-pub fn render(state: &CommittedState, figures: &Figures) -> String {
+pub fn render(state: &CommittedState, metrics: &Metrics, figures: &Figures) -> String {
     let mut page = Page::default();
-    of_requests(&mut page, &state.metrics);
-    of_queues(&mut page, &state.metrics, &figures.depth);
-    of_stock(&mut page, state);
-    of_sync(&mut page, state);
+    of_requests(&mut page, metrics);
+    of_queues(&mut page, metrics, &figures.depth);
+    of_stock(&mut page, state, metrics);
+    of_sync(&mut page, state, metrics);
     of_storage(&mut page, state, &figures.sizes);
     of_process(&mut page, state);
     page.text()
@@ -63,12 +63,12 @@ fn of_queues(page: &mut Page, metrics: &Metrics, depth: &Depth) {
     ]);
 }
 
-fn of_stock(page: &mut Page, state: &CommittedState) {
+fn of_stock(page: &mut Page, state: &CommittedState, metrics: &Metrics) {
     let (seq, skus, holds) = {
         let stock = state.stock();
         (stock.seq(), stock.sku_count() as u64, stock.hold_count() as u64)
     };
-    let Listed { sold_out, least } = state.metrics.scarce.look(state);
+    let Listed { sold_out, least } = metrics.scarce.look(state);
     page.gauges(&[
         ("ledger_seq", "Position of the last ledger entry.", seq),
         ("skus", "Known SKUs.", skus),
@@ -80,8 +80,7 @@ fn of_stock(page: &mut Page, state: &CommittedState) {
     page.labelled(Kind::Gauge, ("sku_available_units", help), "sku", least);
 }
 
-fn of_sync(page: &mut Page, state: &CommittedState) {
-    let metrics = &state.metrics;
+fn of_sync(page: &mut Page, state: &CommittedState, metrics: &Metrics) {
     let sync = state.sync_status();
     page.counters(&[
         ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),

@@ -108,11 +108,11 @@ impl Terminals {
 
     /// The page of metrics. Looking at every SKU takes a while: not on the event loop.
     async fn metrics(&self) -> String {
-        let (state, intake, ledger) =
-            (Arc::clone(&self.state), self.intake.clone(), self.ledger.clone());
+        let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
+        let (intake, ledger) = (self.intake.clone(), self.ledger.clone());
         let look = move || {
             let figures = Figures { depth: intake.depth(), sizes: ledger.sizes() };
-            render(&state, &figures)
+            render(&state, &metrics, &figures)
         };
         tokio::task::spawn_blocking(look).await.expect("looking does not panic")
     }
@@ -188,7 +188,7 @@ impl Terminals {
     async fn decide(&self, command: Command) -> Result<Decided, Problem> {
         let (answers, mut replies) = mpsc::channel(1);
         let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers }, 0);
-        submitted.inspect_err(|_| self.state.metrics.overloaded.inc())?;
+        submitted.inspect_err(|_| self.metrics.overloaded.inc())?;
         let reply =
             replies.recv().await.and_then(|mut replies| replies.pop()).ok_or_else(|| {
                 Problem::new(

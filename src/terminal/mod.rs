@@ -34,6 +34,7 @@ use self::herald::SyncEvent;
 pub use self::message::Fields;
 use crate::engine::state::CommittedState;
 use crate::engine::writer::Intake;
+use crate::metrics::Metrics;
 use crate::net::http::HttpResponse;
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
@@ -44,6 +45,7 @@ use crate::store::LedgerReader;
 #[derive(Clone, Debug)]
 pub struct Terminals {
     state: Arc<CommittedState>,
+    metrics: Arc<Metrics>,
     intake: Intake,
     ledger: LedgerReader,
     /// The newest rules of who may do what.
@@ -57,22 +59,35 @@ pub struct Terminals {
     _alive: mpsc::Sender<Infallible>,
 }
 
+/// The parts of the gateway that terminals use.
+#[derive(Debug)]
+pub struct Backend {
+    /// What queries read.
+    pub state: Arc<CommittedState>,
+    /// What is counted for `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Where mutations go.
+    pub intake: Intake,
+    /// Where pages of the ledger are read.
+    pub ledger: LedgerReader,
+}
+
 /// Serves terminals until a stop is requested.
 pub async fn serve(
     listener: TcpListener,
-    state: Arc<CommittedState>,
-    intake: Intake,
-    ledger: LedgerReader,
+    backend: Backend,
     access: watch::Receiver<Arc<Access>>,
     certificates: Option<Certificates>,
     stop: Stop,
 ) {
+    let Backend { state, metrics, intake, ledger } = backend;
     let (sync_events, herald) = herald::start(Arc::clone(&state), stop.clone());
     let boards = Boards::default();
     let bulletins = boards.clone().post(Arc::clone(&state), stop.clone());
     let (alive, mut sessions) = mpsc::channel(1);
     let terminals = Terminals {
         state,
+        metrics,
         intake,
         ledger,
         access,
@@ -96,7 +111,7 @@ impl Terminals {
         match self.route(request, peer).await {
             Ok(reply) => reply,
             Err(problem) => {
-                self.state.metrics.note_refusal(problem.code);
+                self.metrics.note_refusal(problem.code);
                 crate::net::http::problem(&problem)
             }
         }

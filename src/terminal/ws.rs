@@ -70,8 +70,8 @@ impl Terminals {
         let upgrade = hyper::upgrade::on(&mut request);
         let terminals = self.clone();
         tokio::spawn(async move {
-            let (_permit, state) = (permit, Arc::clone(&terminals.state));
-            let _counted = state.metrics.terminals.enter();
+            let (_permit, metrics) = (permit, Arc::clone(&terminals.metrics));
+            let _counted = metrics.terminals.enter();
             match upgrade.await {
                 Ok(upgraded) => {
                     Session::start(terminals, upgraded, wire, (pass, peer)).await;
@@ -364,7 +364,7 @@ impl Session {
     }
 
     async fn refuse(&mut self, id: Option<&MessageId>, problem: &Problem) -> Result<(), End> {
-        self.terminals.state.metrics.note_refusal(problem.code);
+        self.terminals.metrics.note_refusal(problem.code);
         self.send(self.wire.refusal(id, problem)).await
     }
 
@@ -382,7 +382,7 @@ impl Session {
         let tag = self.next_tag;
         let (reply_to, in_flight) = (ReplyTo { tag, answers }, self.in_flight.len());
         self.terminals.intake.submit(command, reply_to, in_flight).inspect_err(|_| {
-            self.terminals.state.metrics.overloaded.inc();
+            self.terminals.metrics.overloaded.inc();
         })?;
         self.next_tag += 1;
         self.in_flight.insert(tag, id.clone());
@@ -500,7 +500,7 @@ impl Session {
         while let Some(replies) = next {
             for Reply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
-                let refusals = &self.terminals.state.metrics;
+                let refusals = &self.terminals.metrics;
                 self.feed(self.wire.decided(id.as_ref(), decided, refusals)).await?;
             }
             next = self.answers.as_mut().and_then(|(_, replies)| replies.try_recv().ok());
