@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::writer::{NotTaken, Unavailable};
 use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
 use crate::stock::{Refusal, Undecided};
 
@@ -218,26 +217,6 @@ impl From<Undecided> for Problem {
                 ),
             ),
         }
-    }
-}
-
-impl From<NotTaken> for Problem {
-    fn from(not_taken: NotTaken) -> Self {
-        match not_taken {
-            NotTaken::Full => {
-                Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
-            }
-            NotTaken::Stopping => {
-                Self::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
-            }
-        }
-    }
-}
-
-impl From<Unavailable> for Problem {
-    fn from(Unavailable(why): Unavailable) -> Self {
-        let message = format!("nothing was applied, send it again later: {why}");
-        Self::new(Code::StorageUnavailable, message)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::limits::{
     RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
 };
 use crate::metrics::Metrics;
+use crate::problem::{Code, Problem};
 use crate::process::log_throttle::LogThrottle;
 use crate::stock::{
     CatalogueUpdate, Changes, Command, CommandAnswer, Draft, RequestRecords, Seq, Sku, Taken,
@@ -81,6 +82,26 @@ pub enum NotTaken {
     Full,
     /// The gateway is stopping.
     Stopping,
+}
+
+impl From<NotTaken> for Problem {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Full => {
+                Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
+            }
+            NotTaken::Stopping => {
+                Self::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
+            }
+        }
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(Unavailable(why): Unavailable) -> Self {
+        let message = format!("nothing was applied, send it again later: {why}");
+        Self::new(Code::StorageUnavailable, message)
+    }
 }
 
 impl Intake {
