@@ -55,13 +55,13 @@ pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
 pub const CHUNK_BYTES: usize = 900;
 /// Entries after which every change is in the table of stock, at the latest after twice as many,
 /// unless there are more than twice as many SKUs.
-pub const STOCK_LAG_MIN: u64 = 16_384;
+pub const CHECKPOINT_ENTRIES_MIN: u64 = 16_384;
 /// SKUs looked at in one step of the way there, at least.
-pub const SWEEP_STEP: usize = 64;
+pub const CHECKPOINT_STEP: usize = 64;
 /// The same at a stop, and how long that may take: a start is quicker behind it.
-pub const SWEEP_STEP_LARGE: usize = 4_096;
-/// See [`SWEEP_STEP_LARGE`].
-pub const SWEEP_AT_STOP: Duration = Duration::from_secs(2);
+pub const CHECKPOINT_STEP_AT_STOP: usize = 4_096;
+/// See [`CHECKPOINT_STEP_AT_STOP`].
+pub const CHECKPOINT_AT_STOP_MAX: Duration = Duration::from_secs(2);
 /// Hashes of request ids in one row.
 pub const SEEN_STEP: usize = 4_096;
 /// Bytes held back on the disk for housekeeping: what the database file may grow by when the log

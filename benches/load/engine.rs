@@ -42,7 +42,7 @@ impl Engine {
         loop {
             let batch: Vec<Request> = requests.by_ref().take(FILL).collect();
             if batch.is_empty() {
-                engine.store.sweep_up(&engine.stock, || true).unwrap();
+                engine.store.finish_checkpoint(&engine.stock, || true).unwrap();
                 return engine;
             }
             engine.deduct(&batch);

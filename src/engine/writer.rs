@@ -17,9 +17,9 @@ use tokio::sync::mpsc;
 use crate::clock::{self, Now};
 use crate::engine::state::CommittedState;
 use crate::limits::{
-    COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX,
-    INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED, MODEST_IN_FLIGHT, PRUNE_STEPS,
-    RUNNING_CLOCK_SAVE_MS, SWEEP_AT_STOP, WRITER_IDLE,
+    CHECKPOINT_AT_STOP_MAX, COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT,
+    DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX, INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED,
+    MODEST_IN_FLIGHT, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
 };
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
@@ -351,9 +351,9 @@ impl Writer {
         let (nothing, now) = (no_changes(&self.state), self.state.clock.now());
         let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.position(now)), &stock)?;
-        let sweep_until = clock::instant() + SWEEP_AT_STOP;
-        let until = self.tidy_until.map_or(sweep_until, |asked| asked.min(sweep_until));
-        self.store.sweep_up(&stock, || clock::instant() < until)
+        let checkpoint_until = clock::instant() + CHECKPOINT_AT_STOP_MAX;
+        let until = self.tidy_until.map_or(checkpoint_until, |asked| asked.min(checkpoint_until));
+        self.store.finish_checkpoint(&stock, || clock::instant() < until)
     }
 
     /// How long to wait for work: until the next reservation ends, or a second.

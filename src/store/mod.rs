@@ -4,6 +4,7 @@
 //! returns; what it returns from is there after a power cut. Nothing here decides anything.
 
 mod catalogue;
+mod checkpoint;
 mod chunk;
 mod error;
 mod ledger;
@@ -15,7 +16,6 @@ mod retention;
 mod schema;
 mod seen;
 mod stock;
-mod sweep;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,6 +26,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
 pub use self::catalogue::{listing, sku_of_barcode};
+use self::checkpoint::Checkpoint;
 pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
 use self::ledger::row_from;
@@ -36,8 +37,7 @@ use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
 pub use self::restore::{Restored, Source, begin_empty, restore};
 use self::schema::Copies;
-use self::sweep::Sweep;
-use crate::limits::{DATABASE_WAIT, SWEEP_STEP_LARGE};
+use crate::limits::{CHECKPOINT_STEP_AT_STOP, DATABASE_WAIT};
 use crate::stock::{Changes, Item, LedgerRecord, Origin, Seq, Sku, Stock, Taken};
 
 /// The database's file within the data directory.
@@ -50,7 +50,7 @@ pub const LOCK_FILE: &str = "lock";
 pub struct Store {
     db: Connection,
     memory: Memory,
-    sweep: Sweep,
+    checkpoint: Checkpoint,
     reserve: Reserve,
     note: Note,
     copies: Copies,
@@ -106,14 +106,15 @@ impl Store {
             let stock = load_stock(&db)?;
             note.check_seq(&origin, stock.seq())?;
             let memory = Memory::load(&db, seed(&db)?)?;
-            let sweep = Sweep::new(stocked_seq(&db)?, stock.seq());
+            let checkpoint = Checkpoint::new(checkpoint_seq(&db)?, stock.seq());
             let copies = Copies::kept_by(data_dir, position.running_ms, is_new_version);
-            Ok((db, memory, sweep, copies, Opened { origin, stock, position }))
+            Ok((db, memory, checkpoint, copies, Opened { origin, stock, position }))
         });
-        let (db, memory, sweep, copies, opened) = loaded.map_err(|error| reserve.explain(error))?;
+        let (db, memory, checkpoint, copies, opened) =
+            loaded.map_err(|error| reserve.explain(error))?;
         let epoch = opened.origin.epoch;
         note.write(epoch, opened.stock.seq());
-        let mut store = Self { db, memory, sweep, reserve, note, copies, epoch, _lock: lock };
+        let mut store = Self { db, memory, checkpoint, reserve, note, copies, epoch, _lock: lock };
         store.hold_room();
         Ok((store, opened))
     }
@@ -139,21 +140,21 @@ impl Store {
         position: Option<Position>,
         stock: &Stock,
     ) -> Result<(), StoreError> {
-        let mut sweep = self.sweep.clone();
+        let mut checkpoint = self.checkpoint.clone();
         let transaction = self.db.transaction()?;
         ledger::append(&transaction, changes, stock.checks(), self.memory.next)?;
-        stock::save_items(&transaction, sweep.step(stock, changes.entries.len()))?;
+        stock::save_items(&transaction, checkpoint.step(stock, changes.entries.len()))?;
         save_holds(&transaction, changes, self.memory.next)?;
         save_taken(&transaction, changes)?;
         let saved = self.memory.save(&transaction)?;
         if let Some(position) = position {
             save_position(&transaction, position)?;
         }
-        if sweep.stocked_seq != self.sweep.stocked_seq {
-            save_stocked_seq(&transaction, sweep.stocked_seq)?;
+        if checkpoint.seq != self.checkpoint.seq {
+            save_checkpoint_seq(&transaction, checkpoint.seq)?;
         }
         transaction.commit()?;
-        self.sweep = sweep;
+        self.checkpoint = checkpoint;
         if saved {
             self.memory.saved();
         }
@@ -162,13 +163,13 @@ impl Store {
     }
 
     /// Brings the table of stock so many SKUs further.
-    fn sweep_on(&mut self, stock: &Stock, looks: usize) -> Result<(), StoreError> {
-        let mut sweep = self.sweep.clone();
+    fn checkpoint_step(&mut self, stock: &Stock, looks: usize) -> Result<(), StoreError> {
+        let mut checkpoint = self.checkpoint.clone();
         let transaction = self.db.transaction()?;
-        stock::save_items(&transaction, sweep.look(stock, looks))?;
-        save_stocked_seq(&transaction, sweep.stocked_seq)?;
+        stock::save_items(&transaction, checkpoint.visit(stock, looks))?;
+        save_checkpoint_seq(&transaction, checkpoint.seq)?;
         transaction.commit()?;
-        self.sweep = sweep;
+        self.checkpoint = checkpoint;
         Ok(())
     }
 
@@ -177,10 +178,14 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written; then the next start reads more of the ledger.
-    pub fn sweep_up(&mut self, stock: &Stock, go_on: impl Fn() -> bool) -> Result<(), StoreError> {
-        self.sweep = Sweep::new(self.sweep.stocked_seq, stock.seq());
-        while self.sweep.stocked_seq < stock.seq() && go_on() {
-            self.sweep_on(stock, SWEEP_STEP_LARGE)?;
+    pub fn finish_checkpoint(
+        &mut self,
+        stock: &Stock,
+        go_on: impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        self.checkpoint = Checkpoint::new(self.checkpoint.seq, stock.seq());
+        while self.checkpoint.seq < stock.seq() && go_on() {
+            self.checkpoint_step(stock, CHECKPOINT_STEP_AT_STOP)?;
         }
         Ok(())
     }
@@ -384,7 +389,7 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
     check_beginning(db)?;
     let mut items = stock::items(db)?;
-    if let Some(n) = ledger::n_behind(db, stocked_seq(db)?)? {
+    if let Some(n) = ledger::n_behind(db, checkpoint_seq(db)?)? {
         let mut newer = BTreeMap::new();
         ledger::each_chunk(db, n, |n, chunk| {
             catch_up(&mut newer, n, chunk)?;
@@ -443,12 +448,12 @@ fn catch_up(newer: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(),
     unknown
 }
 
-fn stocked_seq(db: &Connection) -> Result<Seq, StoreError> {
+fn checkpoint_seq(db: &Connection) -> Result<Seq, StoreError> {
     let sql = "SELECT stocked_seq FROM gateway";
     Ok(db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0))
 }
 
-fn save_stocked_seq(db: &Connection, seq: Seq) -> Result<(), StoreError> {
+fn save_checkpoint_seq(db: &Connection, seq: Seq) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE gateway SET stocked_seq = ?1")?.execute([to_i64(seq)])?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::chunk::Packer;
 use super::ledger::last_row;
 use super::{Position, Store, StoreError, save_position, to_i64};
-use crate::limits::{PRUNE_STEP, RETENTION_MARK_MS, SWEEP_STEP};
+use crate::limits::{CHECKPOINT_STEP, PRUNE_STEP, RETENTION_MARK_MS};
 use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
 impl Store {
@@ -49,9 +49,9 @@ impl Store {
             self.forget_marks(old_ms)?;
             return Ok(false);
         }
-        match prunable(&self.db, old_n, position.acked_seq.min(self.sweep.stocked_seq))? {
-            Some(stocked_n) => self.forget_up_to(stocked_n, position)?,
-            None => self.sweep_on(stock, SWEEP_STEP)?,
+        match prunable(&self.db, old_n, position.acked_seq.min(self.checkpoint.seq))? {
+            Some(covered_n) => self.forget_up_to(covered_n, position)?,
+            None => self.checkpoint_step(stock, CHECKPOINT_STEP)?,
         }
         Ok(true)
     }
