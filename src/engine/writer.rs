@@ -515,7 +515,7 @@ impl Writer {
             self.housekept_ms = now.running_ms;
             self.clock_is_unset = clock::is_unset();
             self.store.hold_room();
-            self.store.note(self.state.stock().seq());
+            self.store.save_high_water_mark(self.state.stock().seq());
             self.store.forget_copies(now.running_ms);
         }
         if !(due || second_passed) {

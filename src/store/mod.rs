@@ -7,8 +7,8 @@ mod catalogue;
 mod checkpoint;
 mod chunk;
 mod error;
+mod high_water_mark;
 mod ledger;
-mod note;
 mod requests;
 mod reserve;
 mod restore;
@@ -29,9 +29,9 @@ pub use self::catalogue::{listing, sku_of_barcode};
 use self::checkpoint::Checkpoint;
 pub use self::chunk::LedgerPart;
 pub use self::error::StoreError;
+pub use self::high_water_mark::HighWaterMark;
 use self::ledger::row_from;
 pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
-pub use self::note::Note;
 use self::requests::Memory;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
@@ -52,7 +52,7 @@ pub struct Store {
     memory: Memory,
     checkpoint: Checkpoint,
     reserve: Reserve,
-    note: Note,
+    high_water_mark: HighWaterMark,
     copies: Copies,
     epoch: Uuid,
     /// Held as long as the store lives, so that no other process opens it for writing.
@@ -96,15 +96,17 @@ impl Store {
         lock: File,
         mut reserve: Reserve,
     ) -> Result<(Self, Opened), StoreError> {
-        let mut note = Note::find(data_dir);
-        let prepared = match prepare(data_dir, &note) {
-            Err(error) if error.is_full() && reserve.give_up() => prepare(data_dir, &note),
+        let mut high_water_mark = HighWaterMark::find(data_dir);
+        let prepared = match prepare(data_dir, &high_water_mark) {
+            Err(error) if error.is_full() && reserve.give_up() => {
+                prepare(data_dir, &high_water_mark)
+            }
             prepared => prepared,
         };
         let loaded = prepared.and_then(|(db, is_new_version)| {
             let (origin, position) = claim(&db, name.0, name.1)?;
             let stock = load_stock(&db)?;
-            note.check_seq(&origin, stock.seq())?;
+            high_water_mark.check_reached(&origin, stock.seq())?;
             let memory = Memory::load(&db, seed(&db)?)?;
             let checkpoint = Checkpoint::new(checkpoint_seq(&db)?, stock.seq());
             let copies = Copies::kept_by(data_dir, position.running_ms, is_new_version);
@@ -113,15 +115,16 @@ impl Store {
         let (db, memory, checkpoint, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
         let epoch = opened.origin.epoch;
-        note.write(epoch, opened.stock.seq());
-        let mut store = Self { db, memory, checkpoint, reserve, note, copies, epoch, _lock: lock };
+        high_water_mark.write(epoch, opened.stock.seq());
+        let mut store =
+            Self { db, memory, checkpoint, reserve, high_water_mark, copies, epoch, _lock: lock };
         store.hold_room();
         Ok((store, opened))
     }
 
     /// Notes beside the database how far the ledger has come.
-    pub fn note(&mut self, seq: Seq) {
-        self.note.write(self.epoch, seq);
+    pub fn save_high_water_mark(&mut self, seq: Seq) {
+        self.high_water_mark.write(self.epoch, seq);
     }
 
     /// Removes the copies of older versions once the newest has proved itself by this running time.
@@ -240,15 +243,18 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
 }
 
 /// Opens the database and brings its tables up to date; returns whether there was need for that.
-fn prepare(data_dir: &Path, note: &Note) -> Result<(Connection, bool), StoreError> {
+fn prepare(
+    data_dir: &Path,
+    high_water_mark: &HighWaterMark,
+) -> Result<(Connection, bool), StoreError> {
     let path = data_dir.join(DATABASE_FILE);
     if !path.exists() {
-        note.check_new(&path)?;
+        high_water_mark.check_may_create(&path)?;
     }
     let mut db = Connection::open(&path)?;
     // Looked at first: what is not ours, or newer, is left as it is.
     if schema::check_ours(&db, schema::newest())? == 0 {
-        note.check_new(&path)?;
+        high_water_mark.check_may_create(&path)?;
     }
     configure(&db)?;
     let is_new_version = schema::migrate(&mut db, data_dir)?;
@@ -286,12 +292,14 @@ pub fn open_read_only(data_dir: &Path) -> Result<Connection, StoreError> {
 ///
 /// # Errors
 /// As [`open_read_only`], and if there was a database and is none now.
-pub fn open_noted(data_dir: &Path) -> Result<(Connection, Note), StoreError> {
-    let note = Note::find(data_dir);
+pub fn open_with_high_water_mark(
+    data_dir: &Path,
+) -> Result<(Connection, HighWaterMark), StoreError> {
+    let high_water_mark = HighWaterMark::find(data_dir);
     match open_read_only(data_dir) {
-        Ok(db) => Ok((db, note)),
+        Ok(db) => Ok((db, high_water_mark)),
         Err(StoreError::Missing(path)) => {
-            note.check_new(&path)?;
+            high_water_mark.check_may_create(&path)?;
             Err(StoreError::Missing(path))
         }
         Err(error) => Err(error),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::chunk::LedgerPart;
-use super::note::{NOTE_FILE, Note};
+use super::high_water_mark::{HIGH_WATER_MARK_FILE, HighWaterMark};
 use super::{
     DATABASE_FILE, LOCK_FILE, Position, Store, StoreError, lock, open_file_read_only, pruned_seq,
     read_identity, row_from, stock,
@@ -79,9 +79,9 @@ pub fn restore(data_dir: &Path, source: Source<'_>, now_ms: i64) -> Result<Resto
         Source::Backup(file) => file.to_owned(),
         Source::Damaged => aside.as_deref().unwrap_or(data_dir).join(DATABASE_FILE),
     };
-    let note = Note::find(data_dir);
+    let high_water_mark = HighWaterMark::find(data_dir);
     let must_be_noted = matches!(source, Source::Damaged) && !data_dir.join(DATABASE_FILE).exists();
-    let old = Old::open(&from, &note, must_be_noted.then_some(data_dir))?;
+    let old = Old::open(&from, &high_water_mark, must_be_noted.then_some(data_dir))?;
     let unfinished = data_dir.join(UNFINISHED_DIR);
     discard(&unfinished).map_err(at(&unfinished))?;
     let mut restored = take_over(old, &unfinished)?;
@@ -99,7 +99,7 @@ pub fn begin_empty(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, Stor
     hand_over(&data_dir.join(LOCK_FILE), data_dir).map_err(at(data_dir))?;
     let aside = finish_aside(data_dir).map_err(at(data_dir))?;
     let kept = put_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
-    match fs::remove_file(data_dir.join(NOTE_FILE)) {
+    match fs::remove_file(data_dir.join(HIGH_WATER_MARK_FILE)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(data_dir)(error)),
         _ => Ok(kept),
     }
@@ -118,18 +118,22 @@ struct Old {
 
 impl Old {
     /// With `data_dir`, it must be the one that is noted there to be gone.
-    fn open(file: &Path, note: &Note, data_dir: Option<&Path>) -> Result<Self, StoreError> {
+    fn open(
+        file: &Path,
+        high_water_mark: &HighWaterMark,
+        data_dir: Option<&Path>,
+    ) -> Result<Self, StoreError> {
         let unreadable = |error| StoreError::unreadable(file, error);
         if let Some(data_dir) = data_dir.filter(|_| !file.exists()) {
-            note.check_new(&data_dir.join(DATABASE_FILE))?;
+            high_water_mark.check_may_create(&data_dir.join(DATABASE_FILE))?;
         }
         let db = open_file_read_only(file).map_err(unreadable)?;
         let Some((origin, position)) = read_identity(&db).map_err(unreadable)? else {
             return Err(unreadable(StoreError::Damaged("it does not say whose it is".into())));
         };
-        let noted_seq = note.seq_of(origin.epoch);
+        let noted_seq = high_water_mark.seq_of(origin.epoch);
         if let (Some(data_dir), None) = (data_dir, noted_seq) {
-            note.check_new(&data_dir.join(DATABASE_FILE))?;
+            high_water_mark.check_may_create(&data_dir.join(DATABASE_FILE))?;
         }
         let pruned_seq = pruned_seq(&db).unwrap_or(0);
         Ok(Self { db, origin, position, pruned_seq, noted_seq: noted_seq.unwrap_or(0) })

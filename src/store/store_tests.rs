@@ -339,7 +339,7 @@ fn a_damaged_chunk_leaves_only_those_requests_undecided_that_it_remembers() {
 fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
-    shop.store.note(1);
+    shop.store.save_high_water_mark(1);
     let Shop { directory, store, .. } = shop;
     drop(store);
     let database = directory.path().join(DATABASE_FILE);
@@ -350,7 +350,7 @@ fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
     assert!(matches!(open(&directory), Err(StoreError::Gone { .. })), "an empty file is none");
     std::fs::rename(&away, &database).unwrap();
     let (mut store, _) = open(&directory).unwrap();
-    store.note(2);
+    store.save_high_water_mark(2);
     drop(store);
     assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "it had come further");
 }

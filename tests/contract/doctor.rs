@@ -97,8 +97,10 @@ fn a_log_that_was_lost_or_cut_is_told_with_the_command_that_helps() {
     for n in 0..30 {
         gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
     }
-    let note = gateway.data_dir().join("position");
-    until("the note is written", || fs::read_to_string(&note).is_ok_and(|it| it.contains("031")));
+    let mark = gateway.data_dir().join("position");
+    until("the high-water mark is written", || {
+        fs::read_to_string(&mark).is_ok_and(|it| it.contains("031"))
+    });
     gateway.kill9();
     fs::remove_file(gateway.data_dir().join("stockgate.db-wal")).unwrap();
 

@@ -44,8 +44,10 @@ fn a_log_that_was_lost_or_cut_is_found_at_the_start() {
         for n in 0..30 {
             gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
         }
-        // The note is written once a second.
-        crate::support::patience::until("the note is written", || noted(&gateway) == 31);
+        // The high-water mark is written once a second.
+        crate::support::patience::until("the high-water mark is written", || {
+            high_water_mark(&gateway) == 31
+        });
         gateway.kill9();
         let log = log_of(&gateway);
         match cut_to {
@@ -60,7 +62,7 @@ fn a_log_that_was_lost_or_cut_is_found_at_the_start() {
     }
 }
 
-/// Without the note it is the hub that notices: see also `epochs`.
+/// Without the high-water mark, it is the hub that notices: see also `epochs`.
 #[test]
 fn a_log_that_was_lost_is_found_by_the_hub_where_nothing_else_tells() {
     let mut pair = Pair::stocked(&[("A", 100)]);
@@ -148,8 +150,8 @@ fn log_of(gateway: &Gateway) -> PathBuf {
     gateway.data_dir().join("stockgate.db-wal")
 }
 
-/// The position that is noted beside the database.
-pub(super) fn noted(gateway: &Gateway) -> u64 {
-    let note = fs::read_to_string(gateway.data_dir().join("position")).unwrap_or_default();
-    note.split_whitespace().nth(1).and_then(|seq| seq.parse().ok()).unwrap_or(0)
+/// The position that the file beside the database holds.
+pub(super) fn high_water_mark(gateway: &Gateway) -> u64 {
+    let mark = fs::read_to_string(gateway.data_dir().join("position")).unwrap_or_default();
+    mark.split_whitespace().nth(1).and_then(|seq| seq.parse().ok()).unwrap_or(0)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::damage::noted;
+use super::damage::high_water_mark;
 use super::pair::{ID, Pair, SITE, assert_balanced, assert_same_books, until_confirmed};
 use crate::support::bodies::{one, with};
 use crate::support::gateway::Gateway;
@@ -148,7 +148,7 @@ fn a_restore_that_was_broken_off_is_gone_on_with() {
     for moved in [&["", "-wal", "-shm"][..], &[""]] {
         let mut gateway = Gateway::stocked(&[("A", 100)]);
         gateway.http().ok("deduct", one("known", "A", 1));
-        until("the note is written", || noted(&gateway) == 2);
+        until("the high-water mark is written", || high_water_mark(&gateway) == 2);
         gateway.kill9();
         let data_dir = gateway.data_dir();
         let aside = data_dir.join("aside-2026-01-31T08-26-00-123Z-1");
@@ -196,7 +196,7 @@ fn what_is_missing_at_both_ends_of_a_ledger_is_counted_too() {
     for n in 2..=11 {
         gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
     }
-    until("the note is written", || noted(&gateway) == 11);
+    until("the high-water mark is written", || high_water_mark(&gateway) == 11);
     gateway.terminate();
     let db = rusqlite::Connection::open(gateway.database()).unwrap();
     let sql = "UPDATE ledger SET chunk = x'00' WHERE seq <= 3 OR seq >= 9";
@@ -220,7 +220,7 @@ fn what_a_backup_does_not_have_is_counted_where_it_is_known() {
     let backup = gateway.backup();
     let mut gateway = gateway;
     gateway.http().ok("deduct", one("later", "A", 1));
-    until("the note is written", || noted(&gateway) == 2);
+    until("the high-water mark is written", || high_water_mark(&gateway) == 2);
     gateway.terminate();
     let told = restored(&gateway, &["--from", backup.to_str().unwrap()]);
     assert!(told.contains("had come to entry 2 at least: 1 entries behind 1"), "{told}");

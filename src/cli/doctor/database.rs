@@ -9,8 +9,8 @@ use super::report::{Check, Report};
 use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
-    LedgerPart, Note, StoreError, check_name, each_part, load_stock, open_file_read_only,
-    open_noted, read_identity, version,
+    HighWaterMark, LedgerPart, StoreError, check_name, each_part, load_stock, open_file_read_only,
+    open_with_high_water_mark, read_identity, version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -18,15 +18,16 @@ const KEEP: &str = "keep a copy of the data directory before anything else; then
 /// The database of a gateway: also whether it is the one that was there, and, if a configuration
 /// was named, that one's.
 pub(super) fn examine(report: &mut Report, data_dir: &Path, config: Option<&GatewayConfig>) {
-    let examined = open_noted(data_dir)
-        .and_then(|(db, note)| Examination { report, note: Some(note), config }.examine(&db));
+    let examined = open_with_high_water_mark(data_dir).and_then(|(db, high_water_mark)| {
+        Examination { report, high_water_mark: Some(high_water_mark), config }.examine(&db)
+    });
     tell(report, examined);
 }
 
 /// A copy, wherever it lies.
 pub(super) fn examine_copy(report: &mut Report, file: &Path) {
     let examined = open_file_read_only(file)
-        .and_then(|db| Examination { report, note: None, config: None }.examine(&db));
+        .and_then(|db| Examination { report, high_water_mark: None, config: None }.examine(&db));
     tell(report, examined);
 }
 
@@ -42,7 +43,7 @@ fn tell(report: &mut Report, examined: Result<(), StoreError>) {
 /// What a database is held against, and where it is told.
 struct Examination<'a> {
     report: &'a mut Report,
-    note: Option<Note>,
+    high_water_mark: Option<HighWaterMark>,
     config: Option<&'a GatewayConfig>,
 }
 
@@ -91,8 +92,10 @@ impl Examination<'_> {
             None => sum = Some(Sum::beginning_with(part)),
         })?;
         let stock = load_stock(db);
-        if let (Ok(stock), Some(note), Some(origin)) = (&stock, &self.note, origin) {
-            note.check_seq(origin, stock.seq())?;
+        if let (Ok(stock), Some(high_water_mark), Some(origin)) =
+            (&stock, &self.high_water_mark, origin)
+        {
+            high_water_mark.check_reached(origin, stock.seq())?;
         }
         let findings = match stock {
             Ok(stock) => sum.map_or(Vec::new(), |sum| sum.compared(self.report, &stock)),

@@ -15,25 +15,25 @@ use super::restore::newest_aside;
 use crate::stock::{Origin, Seq};
 
 /// The file's name within the data directory.
-pub(super) const NOTE_FILE: &str = "position";
+pub(super) const HIGH_WATER_MARK_FILE: &str = "position";
 
 /// The note of one data directory.
 #[derive(Debug)]
-pub struct Note {
+pub struct HighWaterMark {
     path: PathBuf,
     /// What it says; `None` if there is none, or it cannot be read.
     said: Option<(Uuid, Seq)>,
 }
 
-impl Note {
+impl HighWaterMark {
     pub(super) fn find(data_dir: &Path) -> Self {
-        let path = data_dir.join(NOTE_FILE);
+        let path = data_dir.join(HIGH_WATER_MARK_FILE);
         let said = fs::read_to_string(&path).ok().and_then(|text| parse(&text));
         Self { path, said }
     }
 
     /// A database is not to be made new where one was. All that it had may have been in the log.
-    pub(super) fn check_new(&self, database: &Path) -> Result<(), StoreError> {
+    pub(super) fn check_may_create(&self, database: &Path) -> Result<(), StoreError> {
         match self.said {
             Some((epoch, seq)) => {
                 let aside = database.parent().and_then(newest_aside);
@@ -47,7 +47,7 @@ impl Note {
     ///
     /// # Errors
     /// If it has not.
-    pub fn check_seq(&self, origin: &Origin, seq: Seq) -> Result<(), StoreError> {
+    pub fn check_reached(&self, origin: &Origin, seq: Seq) -> Result<(), StoreError> {
         match self.said {
             Some((epoch, noted)) if epoch == origin.epoch && noted > seq => {
                 Err(StoreError::Damaged(format!(
