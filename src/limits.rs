@@ -63,7 +63,7 @@ pub const CHECKPOINT_STEP_AT_STOP: usize = 4_096;
 /// See [`CHECKPOINT_STEP_AT_STOP`].
 pub const CHECKPOINT_AT_STOP_MAX: Duration = Duration::from_secs(2);
 /// Hashes of request ids in one row.
-pub const SEEN_STEP: usize = 4_096;
+pub const REQUEST_HASHES_PER_ROW: usize = 4_096;
 /// Bytes held back on the disk for housekeeping: what the database file may grow by when the log
 /// is taken into it, which is 1,000 pages and one large commit long, and what the log grows by
 /// meanwhile. More than 2 MB of it have been seen in use.

@@ -9,12 +9,12 @@ mod chunk;
 mod error;
 mod high_water_mark;
 mod ledger;
-mod requests;
+mod request_hashes;
+mod request_index;
 mod reserve;
 mod restore;
 mod retention;
 mod schema;
-mod seen;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub use self::error::StoreError;
 pub use self::high_water_mark::HighWaterMark;
 use self::ledger::row_from;
 pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
-use self::requests::Memory;
+use self::request_index::RequestIndex;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
 pub use self::restore::{Restored, Source, begin_empty, restore};
@@ -49,7 +49,7 @@ pub const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub struct Store {
     db: Connection,
-    memory: Memory,
+    request_index: RequestIndex,
     checkpoint: Checkpoint,
     reserve: Reserve,
     high_water_mark: HighWaterMark,
@@ -107,17 +107,25 @@ impl Store {
             let (origin, position) = claim(&db, name.0, name.1)?;
             let stock = load_stock(&db)?;
             high_water_mark.check_reached(&origin, stock.seq())?;
-            let memory = Memory::load(&db, seed(&db)?)?;
+            let request_index = RequestIndex::load(&db, seed(&db)?)?;
             let checkpoint = Checkpoint::new(checkpoint_seq(&db)?, stock.seq());
             let copies = Copies::kept_by(data_dir, position.running_ms, is_new_version);
-            Ok((db, memory, checkpoint, copies, Opened { origin, stock, position }))
+            Ok((db, request_index, checkpoint, copies, Opened { origin, stock, position }))
         });
-        let (db, memory, checkpoint, copies, opened) =
+        let (db, request_index, checkpoint, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
         let epoch = opened.origin.epoch;
         high_water_mark.write(epoch, opened.stock.seq());
-        let mut store =
-            Self { db, memory, checkpoint, reserve, high_water_mark, copies, epoch, _lock: lock };
+        let mut store = Self {
+            db,
+            request_index,
+            checkpoint,
+            reserve,
+            high_water_mark,
+            copies,
+            epoch,
+            _lock: lock,
+        };
         store.hold_room();
         Ok((store, opened))
     }
@@ -145,11 +153,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut checkpoint = self.checkpoint.clone();
         let transaction = self.db.transaction()?;
-        ledger::append(&transaction, changes, stock.checks(), self.memory.next)?;
+        ledger::append(&transaction, changes, stock.checks(), self.request_index.next)?;
         stock::save_items(&transaction, checkpoint.step(stock, changes.entries.len()))?;
-        save_holds(&transaction, changes, self.memory.next)?;
+        save_holds(&transaction, changes, self.request_index.next)?;
         save_taken(&transaction, changes)?;
-        let saved = self.memory.save(&transaction)?;
+        let saved = self.request_index.save(&transaction)?;
         if let Some(position) = position {
             save_position(&transaction, position)?;
         }
@@ -159,9 +167,9 @@ impl Store {
         transaction.commit()?;
         self.checkpoint = checkpoint;
         if saved {
-            self.memory.saved();
+            self.request_index.saved();
         }
-        self.memory.remember(&changes.ledger_records);
+        self.request_index.remember(&changes.ledger_records);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use super::{
     DATABASE_FILE, LOCK_FILE, Position, Store, StoreError, lock, open_file_read_only, pruned_seq,
     read_identity, row_from, stock,
 };
-use crate::limits::SEEN_STEP;
+use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{
     Closed, Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, Seq, Sku, Stock,
 };
@@ -214,7 +214,7 @@ impl Heir<'_> {
     fn remember(&mut self, request_id: RequestId, record: RequestRecord) -> Result<(), StoreError> {
         self.ledger_records.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
         self.restored.remembered += 1;
-        if self.ledger_records.len() < SEEN_STEP { Ok(()) } else { self.commit() }
+        if self.ledger_records.len() < REQUEST_HASHES_PER_ROW { Ok(()) } else { self.commit() }
     }
 
     /// Notes that a reservation is over.

@@ -22,7 +22,7 @@ impl Store {
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
-            let row = params![to_i64(running_ms), self.memory.next - 1];
+            let row = params![to_i64(running_ms), self.request_index.next - 1];
             self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2)", row)?;
         }
         Ok(())
@@ -61,7 +61,7 @@ impl Store {
         let transaction = self.db.transaction()?;
         // What the hub has must be known for as long as what it had before it is gone.
         save_position(&transaction, position)?;
-        carry_forward(&transaction, &kept, self.memory.next)?;
+        carry_forward(&transaction, &kept, self.request_index.next)?;
         transaction.execute(
             "UPDATE gateway SET pruned_seq = (SELECT seq FROM ledger WHERE n = ?1)",
             [last_n],
@@ -69,8 +69,8 @@ impl Store {
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.commit()?;
-        self.memory.remember(&kept);
-        self.memory.forget_before(last_n + 1);
+        self.request_index.remember(&kept);
+        self.request_index.forget_before(last_n + 1);
         Ok(())
     }
 

@@ -17,11 +17,11 @@ const NUMBER_BITS: u32 = 36;
 const KEY_BITS: u32 = 64 - NUMBER_BITS;
 
 /// A hash that is never stored: the fact has nothing to remember.
-pub(super) const NOTHING: u64 = 0;
+pub(super) const NO_REQUEST: u64 = 0;
 
 /// Numbers of facts by the hash of their request.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct RequestHashes {
     shards: Vec<Shard>,
     /// Facts before this one are forgotten; what is left of them goes when its shard grows.
     floor: u64,
@@ -43,7 +43,7 @@ struct Shard {
     left: usize,
 }
 
-impl Seen {
+impl RequestHashes {
     pub(super) fn new(floor: u64) -> Self {
         Self { shards: vec![Shard::default(); 1 << SHARD_BITS], floor }
     }
@@ -57,10 +57,10 @@ impl Seen {
     }
 
     /// Adds many in the order of their numbers, beginning with `first`. They are found when all are
-    /// [`Seen::loaded`].
+    /// [`RequestHashes::loaded`].
     pub(super) fn load(&mut self, first: u64, hashes: impl Iterator<Item = u64>) {
         for (number, hash) in (first..).zip(hashes) {
-            if hash != NOTHING {
+            if hash != NO_REQUEST {
                 let (shard, key) = place(hash);
                 self.shards[shard].slots.push(key | number);
             }
@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn finds_every_number_of_a_hash_the_newest_first_and_nothing_else() {
-        let mut seen = Seen::new(1);
+        let mut hashes = RequestHashes::new(1);
         for number in 1..=50_000_u64 {
-            seen.insert(hash(number % 40_000), number);
+            hashes.insert(hash(number % 40_000), number);
         }
-        let found = |of| seen.candidates(hash(of)).collect::<Vec<_>>();
+        let found = |of| hashes.candidates(hash(of)).collect::<Vec<_>>();
         assert_eq!(found(7), [40_007, 7]);
         assert_eq!(found(39_999), [39_999]);
         assert!(found(123_456).is_empty());
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_was_loaded_is_what_was_inserted() {
-        let (mut loaded, mut inserted) = (Seen::new(1), Seen::new(1));
+        let (mut loaded, mut inserted) = (RequestHashes::new(1), RequestHashes::new(1));
         loaded.load(1, (1..=10_000).map(hash));
         loaded.loaded();
         (1..=10_000).for_each(|number| inserted.insert(hash(number), number));
@@ -235,18 +235,18 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_not_found_and_makes_room() {
-        let mut seen = Seen::new(1);
+        let mut hashes = RequestHashes::new(1);
         for number in 1..=400_000_u64 {
-            seen.forget_before(number.saturating_sub(10_000));
-            seen.insert(hash(number), number);
+            hashes.forget_before(number.saturating_sub(10_000));
+            hashes.insert(hash(number), number);
         }
-        assert_eq!(seen.candidates(hash(300_000)).count(), 0);
-        assert_eq!(seen.candidates(hash(395_000)).count(), 1);
-        let kept = seen.entries().len();
+        assert_eq!(hashes.candidates(hash(300_000)).count(), 0);
+        assert_eq!(hashes.candidates(hash(395_000)).count(), 1);
+        let kept = hashes.entries().len();
         assert!(kept < 200_000, "{kept} of 10,000 are kept");
     }
 
-    impl Seen {
+    impl RequestHashes {
         fn entries(&self) -> Vec<u64> {
             let slots = self.shards.iter().flat_map(|shard| &shard.slots);
             slots.copied().filter(|slot| *slot != GAP).collect()

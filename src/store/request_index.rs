@@ -1,19 +1,19 @@
-//! What is remembered of requests: found by [`Seen`], read from the ledger.
+//! What is remembered of requests: found by [`RequestHashes`], read from the ledger.
 
 use rusqlite::{Connection, Transaction, params};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::ledger::{each_row, last_row, row_from};
-use super::seen::{NOTHING, Seen};
+use super::request_hashes::{NO_REQUEST, RequestHashes};
 use super::{Store, StoreError, to_i64};
-use crate::limits::SEEN_STEP;
+use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{LedgerRecord, RequestId, RequestRecord, RequestRecords};
 
-/// The memory of requests: all in [`Seen`], the newest not yet in the table `seen`.
+/// The memory of requests: all in [`RequestHashes`], the newest not yet in the table `hashes`.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct RequestIndex {
     seed: u64,
-    seen: Seen,
+    hashes: RequestHashes,
     /// Hashes of the newest facts, up to the one before `next`.
     newest: Vec<u64>,
     /// The number of the next fact.
@@ -24,7 +24,7 @@ impl RequestRecords for Store {
     type Error = StoreError;
 
     fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreError> {
-        for n in self.memory.seen.candidates(self.memory.hash(id)) {
+        for n in self.request_index.hashes.candidates(self.request_index.hash(id)) {
             let Some(row) = row_from(&self.db, to_i64(n))? else {
                 continue;
             };
@@ -41,18 +41,18 @@ impl RequestRecords for Store {
     }
 }
 
-impl Memory {
+impl RequestIndex {
     /// Reads where every request is remembered.
     pub(super) fn load(db: &Connection, seed: u64) -> Result<Self, StoreError> {
         let floor = row_from(db, 0)?.map_or(1, |row| row.first());
-        let seen = Seen::new(to_u64(floor));
-        let mut memory = Self { seed, seen, newest: Vec::new(), next: floor };
+        let hashes = RequestHashes::new(to_u64(floor));
+        let mut request_index = Self { seed, hashes, newest: Vec::new(), next: floor };
         let last = last_row(db)?.map_or(0, |row| row.n);
-        memory.seen.reserve(usize::try_from(last - floor + 1).unwrap_or(0));
-        memory.load_table(db)?;
-        memory.load_ledger(db)?;
-        memory.seen.loaded();
-        Ok(memory)
+        request_index.hashes.reserve(usize::try_from(last - floor + 1).unwrap_or(0));
+        request_index.load_table(db)?;
+        request_index.load_ledger(db)?;
+        request_index.hashes.loaded();
+        Ok(request_index)
     }
 
     fn load_table(&mut self, db: &Connection) -> Result<(), StoreError> {
@@ -64,7 +64,7 @@ impl Memory {
                 return Err(StoreError::Damaged(format!("row {n} of the table seen is cut off")));
             };
             let first = n + 1 - i64::try_from(hashes.len()).expect("a row is small");
-            self.seen.load(to_u64(first), hashes.iter().map(|hash| u64::from_le_bytes(*hash)));
+            self.hashes.load(to_u64(first), hashes.iter().map(|hash| u64::from_le_bytes(*hash)));
             self.next = n + 1;
         }
         Ok(())
@@ -77,43 +77,43 @@ impl Memory {
         each_row(db, from, |row| {
             let first = row.first();
             // Pruning may have taken what is between.
-            newest.extend((next..first).map(|_| NOTHING));
+            newest.extend((next..first).map(|_| NO_REQUEST));
             let known = usize::try_from(next - first).unwrap_or(0);
             newest
                 .extend(row.chunk.ledger_records.iter().skip(known).map(|fact| self.hash_of(fact)));
             next = row.n + 1;
             true
         })?;
-        self.seen.load(to_u64(from), newest.iter().copied());
+        self.hashes.load(to_u64(from), newest.iter().copied());
         (self.newest, self.next) = (newest, next);
         Ok(())
     }
 
     fn hash(&self, id: &RequestId) -> u64 {
         // The one hash that means nothing becomes another one.
-        xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NOTHING + 1)
+        xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NO_REQUEST + 1)
     }
 
     fn hash_of(&self, fact: &LedgerRecord) -> u64 {
-        fact.record.as_ref().map_or(NOTHING, |_| self.hash(&fact.request_id))
+        fact.record.as_ref().map_or(NO_REQUEST, |_| self.hash(&fact.request_id))
     }
 
     /// Takes over facts that are on disk.
     pub(super) fn remember(&mut self, ledger_records: &[LedgerRecord]) {
         for fact in ledger_records {
             let hash = self.hash_of(fact);
-            if hash != NOTHING {
-                self.seen.insert(hash, to_u64(self.next));
+            if hash != NO_REQUEST {
+                self.hashes.insert(hash, to_u64(self.next));
             }
             self.newest.push(hash);
             self.next += 1;
         }
     }
 
-    /// Writes the newest hashes when there are enough of them; [`Memory::saved`] when that is on
+    /// Writes the newest hashes when there are enough of them; [`RequestIndex::saved`] when that is on
     /// disk.
     pub(super) fn save(&self, db: &Transaction<'_>) -> Result<bool, StoreError> {
-        if self.newest.len() < SEEN_STEP {
+        if self.newest.len() < REQUEST_HASHES_PER_ROW {
             return Ok(false);
         }
         let bytes: Vec<u8> = self.newest.iter().flat_map(|hash| hash.to_le_bytes()).collect();
@@ -129,7 +129,7 @@ impl Memory {
 
     /// Forgets every fact before this one.
     pub(super) fn forget_before(&mut self, first: i64) {
-        self.seen.forget_before(to_u64(first));
+        self.hashes.forget_before(to_u64(first));
     }
 }
 
