@@ -7,6 +7,7 @@ mod body;
 mod connection_limit;
 mod query;
 mod response;
+mod router;
 mod server;
 mod table;
 
@@ -14,6 +15,7 @@ pub use self::body::{BodyError, body, body_within};
 pub use self::connection_limit::ConnectionPermit;
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};
+pub use self::router::{Route, RouteError, route};
 pub use self::server::{listen, serve};
 #[cfg(test)]
 pub(crate) use self::table::described;
