@@ -68,37 +68,37 @@ pub struct Reply {
     /// See [`ReplyTo::tag`].
     pub tag: u64,
     /// The engine's answer, or why there is none.
-    pub answer: Result<CommandAnswer, Unavailable>,
+    pub answer: Result<CommandAnswer, StorageUnavailable>,
 }
 
 /// The storage failed: nothing was applied, the command may be sent again as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unavailable(pub String);
+pub struct StorageUnavailable(pub String);
 
 /// Why the writer did not take a command: nothing was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
+pub enum SubmitError {
     /// As many commands wait as are allowed to.
     Full,
     /// The gateway is stopping.
     Stopping,
 }
 
-impl From<NotTaken> for Problem {
-    fn from(not_taken: NotTaken) -> Self {
+impl From<SubmitError> for Problem {
+    fn from(not_taken: SubmitError) -> Self {
         match not_taken {
-            NotTaken::Full => {
+            SubmitError::Full => {
                 Self::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
             }
-            NotTaken::Stopping => {
+            SubmitError::Stopping => {
                 Self::new(Code::StorageUnavailable, "the gateway is stopping; send it again later")
             }
         }
     }
 }
 
-impl From<Unavailable> for Problem {
-    fn from(Unavailable(why): Unavailable) -> Self {
+impl From<StorageUnavailable> for Problem {
+    fn from(StorageUnavailable(why): StorageUnavailable) -> Self {
         let message = format!("nothing was applied, send it again later: {why}");
         Self::new(Code::StorageUnavailable, message)
     }
@@ -115,22 +115,22 @@ impl Intake {
         command: Command,
         reply_to: ReplyTo,
         in_flight: usize,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<(), SubmitError> {
         let is_modest = in_flight < MODEST_IN_FLIGHT;
         let places = if is_modest { INTAKE_MAX } else { INTAKE_MAX - INTAKE_MODEST };
         let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
-        let sent = if is_full { Err(NotTaken::Full) } else { self.send(command, reply_to) };
+        let sent = if is_full { Err(SubmitError::Full) } else { self.send(command, reply_to) };
         if sent.is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
         sent
     }
 
-    fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), NotTaken> {
+    fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), SubmitError> {
         self.jobs.try_send(Job::Decide(command, reply_to, clock::instant())).map_err(|error| {
             match error {
-                TrySendError::Full(_) => NotTaken::Full,
-                TrySendError::Disconnected(_) => NotTaken::Stopping,
+                TrySendError::Full(_) => SubmitError::Full,
+                TrySendError::Disconnected(_) => SubmitError::Stopping,
             }
         })
     }
@@ -580,14 +580,14 @@ impl Writer {
         }
     }
 
-    fn fail(&mut self, error: StoreError) -> Unavailable {
+    fn fail(&mut self, error: StoreError) -> StorageUnavailable {
         let error = self.store.explain(error);
         if self.failures.is_due(self.state.clock.now().running_ms) {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
         self.state.set_storage_problem(Some(error.to_string()));
         let _ = self.store.set_wait(DATABASE_WAIT_FAILING);
-        Unavailable(error.to_string())
+        StorageUnavailable(error.to_string())
     }
 
     fn recovered(&mut self) {
@@ -614,7 +614,7 @@ impl Writer {
 /// woken once. A client that has gone needs no answer; its request is decided all the same.
 fn deliver(
     reply_to: &mut Vec<ReplyTo>,
-    answers: impl Iterator<Item = Result<CommandAnswer, Unavailable>>,
+    answers: impl Iterator<Item = Result<CommandAnswer, StorageUnavailable>>,
 ) {
     let mut replies = Vec::new();
     let mut ways = reply_to.drain(..).peekable();

@@ -10,7 +10,7 @@ use super::binary::{Item as PackedItem, Reply};
 use super::message::{Fields, MessageId, id_of};
 use super::packed::{self, postcard};
 use crate::engine::state::SyncStatus;
-use crate::engine::writer::Unavailable;
+use crate::engine::writer::StorageUnavailable;
 use crate::metrics::Metrics;
 use crate::net::json::json;
 use crate::problem::Problem;
@@ -94,7 +94,7 @@ impl Wire {
     pub(super) fn decided(
         self,
         id: Option<&MessageId>,
-        decided: Result<CommandAnswer, Unavailable>,
+        decided: Result<CommandAnswer, StorageUnavailable>,
         refusals: &Metrics,
     ) -> Message {
         #[derive(Serialize)]
