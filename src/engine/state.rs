@@ -26,7 +26,7 @@ pub struct CommittedState {
     stock: RwLock<Stock>,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
-    link: watch::Sender<Link>,
+    link: watch::Sender<LinkState>,
     /// Since when the hub does not answer, in milliseconds since the start.
     offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
@@ -41,7 +41,7 @@ struct Confirmed {
 
 /// What is known of the way to the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum LinkState {
     /// None is configured.
     Disabled,
     /// The hub does not answer, for this reason.
@@ -73,7 +73,7 @@ impl CommittedState {
         stock: Stock,
         acked_seq: Seq,
         oldest_pending_at_ms: Option<i64>,
-        link: Link,
+        link: LinkState,
     ) -> Self {
         Self {
             origin,
@@ -123,10 +123,10 @@ impl CommittedState {
     }
 
     /// Notes the state of the link; only a change wakes whoever watches.
-    pub fn set_link(&self, link: Link) {
+    pub fn set_link(&self, link: LinkState) {
         self.link.send_if_modified(|known| {
             let changed = *known != link;
-            if changed && *known == Link::Online {
+            if changed && *known == LinkState::Online {
                 self.offline_since_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
             }
             *known = link;
@@ -135,7 +135,7 @@ impl CommittedState {
     }
 
     /// The state of the link, and a wait for its next change.
-    pub fn link(&self) -> watch::Receiver<Link> {
+    pub fn link(&self) -> watch::Receiver<LinkState> {
         self.link.subscribe()
     }
 
@@ -143,8 +143,8 @@ impl CommittedState {
     /// is configured.
     pub fn offline_ms(&self) -> u64 {
         match &*self.link.borrow() {
-            Link::Online | Link::Disabled => 0,
-            Link::Offline(_) => {
+            LinkState::Online | LinkState::Disabled => 0,
+            LinkState::Offline(_) => {
                 let since_ms = self.offline_since_ms.load(Ordering::Relaxed);
                 self.clock.since_start_ms().saturating_sub(since_ms)
             }
@@ -163,9 +163,9 @@ impl CommittedState {
         let in_use_ms = i64::try_from(self.clock.now().running_ms).unwrap_or(i64::MAX);
         let waited_ms = waited_ms.clamp(0, in_use_ms);
         let (state, reason) = match &*self.link.borrow() {
-            Link::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
-            Link::Offline(reason) => ("offline", Some(reason.clone())),
-            Link::Online => ("online", None),
+            LinkState::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
+            LinkState::Offline(reason) => ("offline", Some(reason.clone())),
+            LinkState::Online => ("online", None),
         };
         SyncStatus {
             state,

@@ -48,7 +48,7 @@ enum Job {
     Transfers(Vec<Transfer>),
     Update(CatalogueUpdate),
     Acked(Seq),
-    Rules(Rules),
+    WriterRules(WriterRules),
     /// And leave what is only for a quicker start at this moment.
     Stop(Instant),
 }
@@ -59,12 +59,12 @@ pub struct ReplyTo {
     /// Tells the answers on one channel apart.
     pub tag: u64,
     /// Must have room for every command sent with it.
-    pub answers: mpsc::Sender<Vec<Reply>>,
+    pub answers: mpsc::Sender<Vec<WriterReply>>,
 }
 
 /// An answer and the tag of its command.
 #[derive(Debug)]
-pub struct Reply {
+pub struct WriterReply {
     /// See [`ReplyTo::tag`].
     pub tag: u64,
     /// The engine's answer, or why there is none.
@@ -160,14 +160,14 @@ impl Intake {
     }
 
     /// How much waits for the writer.
-    pub fn depth(&self) -> Depth {
+    pub fn depth(&self) -> IntakeDepth {
         let of = |waiting: &AtomicUsize| waiting.load(Ordering::Relaxed) as u64;
-        Depth { requests: of(&self.waiting), frames: of(&self.from_hub) }
+        IntakeDepth { requests: of(&self.waiting), frames: of(&self.from_hub) }
     }
 
     /// Hands over new rules for what is decided from now on. Returns whether there was room.
-    pub fn set_rules(&self, rules: Rules) -> bool {
-        !matches!(self.jobs.try_send(Job::Rules(rules)), Err(TrySendError::Full(_)))
+    pub fn set_rules(&self, rules: WriterRules) -> bool {
+        !matches!(self.jobs.try_send(Job::WriterRules(rules)), Err(TrySendError::Full(_)))
     }
 
     /// Asks the writer to end once what waits is decided, and to spend no time beyond this moment
@@ -179,7 +179,7 @@ impl Intake {
 
 /// What waits for the writer.
 #[derive(Clone, Copy, Debug)]
-pub struct Depth {
+pub struct IntakeDepth {
     /// Terminals' commands.
     pub requests: u64,
     /// Frames of the hub with transfers or listings.
@@ -188,7 +188,7 @@ pub struct Depth {
 
 /// What the writer needs to know of the configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct WriterRules {
     /// Life of a reservation that names none.
     pub reservation_ttl_s: u64,
     /// Age after which confirmed entries and outcomes are forgotten.
@@ -201,7 +201,7 @@ pub struct Writer {
     store: Store,
     state: Arc<CommittedState>,
     metrics: Arc<Metrics>,
-    rules: Rules,
+    rules: WriterRules,
     jobs: Receiver<Job>,
     waiting: Arc<AtomicUsize>,
     from_hub: Arc<AtomicUsize>,
@@ -297,7 +297,7 @@ impl Writer {
         store: Store,
         state: Arc<CommittedState>,
         metrics: Arc<Metrics>,
-        rules: Rules,
+        rules: WriterRules,
         saved: Position,
     ) -> (Self, Intake) {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
@@ -385,7 +385,7 @@ impl Writer {
                 Job::Transfers(transfers) => batch.add_transfers(transfers),
                 Job::Update(update) => batch.add_update(update),
                 Job::Acked(seq) => acked = acked.max(Some(seq)),
-                Job::Rules(rules) => self.rules = rules,
+                Job::WriterRules(rules) => self.rules = rules,
                 Job::Stop(tidy_until) => {
                     self.tidy_until = Some(tidy_until);
                     running = false;
@@ -622,7 +622,7 @@ fn deliver(
         let Some(ReplyTo { tag, answers: way }) = ways.next() else {
             return;
         };
-        replies.push(Reply { tag, answer });
+        replies.push(WriterReply { tag, answer });
         if ways.peek().is_none_or(|next| !next.answers.same_channel(&way)) {
             let _ = way.try_send(std::mem::take(&mut replies));
         }

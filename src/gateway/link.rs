@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
-use crate::engine::state::{CommittedState, Link};
+use crate::engine::state::{CommittedState, LinkState};
 use crate::engine::writer::Intake;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::Metrics;
@@ -288,9 +288,9 @@ impl HubLink {
         self.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         if self.uplink.is_online() {
             self.backoff.answered(self.now_ms());
-            self.state.set_link(Link::Online);
+            self.state.set_link(LinkState::Online);
         } else if self.uplink.deadline_ms().is_some() {
-            self.state.set_link(Link::Offline(self.uplink.reason()));
+            self.state.set_link(LinkState::Offline(self.uplink.reason()));
         }
     }
 
@@ -302,7 +302,7 @@ impl HubLink {
                 "the link is down; deductions go on, entries wait in the ledger"
             );
         }
-        self.state.set_link(Link::Offline(reason));
+        self.state.set_link(LinkState::Offline(reason));
     }
 
     /// Says that the gateway is going, so that nobody has to wait for the last will.

@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::clock::{self, Clock};
 use crate::config::GatewayConfig;
-use crate::engine::state::{CommittedState, Link};
-use crate::engine::writer::{Intake, Rules, Writer};
+use crate::engine::state::{CommittedState, LinkState};
+use crate::engine::writer::{Intake, Writer, WriterRules};
 use crate::gateway::link::HubLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::metrics::Metrics;
@@ -108,8 +108,8 @@ impl Gateway {
 
         let oldest_pending = store.decided_at_ms(opened.position.acked_seq + 1)?;
         let link = match config.mqtt {
-            Some(_) => Link::Offline("not connected to the broker yet".into()),
-            None => Link::Disabled,
+            Some(_) => LinkState::Offline("not connected to the broker yet".into()),
+            None => LinkState::Disabled,
         };
         let clock = Clock::starting_at(opened.position.running_ms);
         let acked_seq = opened.position.acked_seq;
@@ -190,8 +190,8 @@ impl Gateway {
     }
 }
 
-fn rules(config: &GatewayConfig) -> Rules {
-    Rules {
+fn rules(config: &GatewayConfig) -> WriterRules {
+    WriterRules {
         reservation_ttl_s: config.reservation_ttl_s,
         retention_ms: config.ledger_retention_days * 24 * 3_600_000,
     }

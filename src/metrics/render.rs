@@ -4,7 +4,7 @@ use super::scarce::Listed;
 use super::{Kind, Metrics, Page};
 use crate::clock::{is_trusted, wall_ms};
 use crate::engine::state::CommittedState;
-use crate::engine::writer::Depth;
+use crate::engine::writer::IntakeDepth;
 use crate::process::VERSION;
 use crate::store::Sizes;
 
@@ -12,7 +12,7 @@ use crate::store::Sizes;
 #[derive(Debug)]
 pub struct Figures {
     /// See [`crate::engine::writer::Intake::depth`].
-    pub depth: Depth,
+    pub depth: IntakeDepth,
     /// See [`crate::store::LedgerReader::sizes`].
     pub sizes: Sizes,
 }
@@ -50,7 +50,7 @@ fn of_requests(page: &mut Page, metrics: &Metrics) {
     page.histogram("commit_duration_seconds", help, &metrics.commits);
 }
 
-fn of_queues(page: &mut Page, metrics: &Metrics, depth: &Depth) {
+fn of_queues(page: &mut Page, metrics: &Metrics, depth: &IntakeDepth) {
     page.gauges(&[
         ("terminals_connected", "Terminals at a WebSocket.", metrics.terminals.get()),
         ("intake_waiting_requests", "Mutations that wait for the writer.", depth.requests),

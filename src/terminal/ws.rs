@@ -40,7 +40,7 @@ use super::subscription::Subscription;
 use super::wire::Wire;
 use super::{Terminals, query};
 use crate::clock;
-use crate::engine::writer::{Reply, ReplyTo};
+use crate::engine::writer::{ReplyTo, WriterReply};
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX,
     LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
@@ -125,7 +125,7 @@ const TOO_LARGE: End = (CloseCode::Size, "message too large");
 const MALFORMED: End = (CloseCode::Protocol, "not the WebSocket protocol");
 
 /// The writer's answers, many at a time, and where it is told to send them.
-type Answers = (mpsc::Sender<Vec<Reply>>, mpsc::Receiver<Vec<Reply>>);
+type Answers = (mpsc::Sender<Vec<WriterReply>>, mpsc::Receiver<Vec<WriterReply>>);
 
 struct Session {
     terminals: Terminals,
@@ -495,10 +495,10 @@ impl Session {
     }
 
     /// Answers what the writer has decided: all that is ready, in one write.
-    async fn answer_ready(&mut self, first: Vec<Reply>) -> Result<(), End> {
+    async fn answer_ready(&mut self, first: Vec<WriterReply>) -> Result<(), End> {
         let mut next = Some(first);
         while let Some(replies) = next {
-            for Reply { tag, answer: decided } in replies {
+            for WriterReply { tag, answer: decided } in replies {
                 let id = self.in_flight.remove(&tag);
                 let refusals = &self.terminals.metrics;
                 self.feed(self.wire.decided(id.as_ref(), decided, refusals)).await?;
@@ -543,7 +543,7 @@ impl Session {
 }
 
 /// Waits for answers of the writer.
-async fn next_replies(answers: &mut Option<Answers>) -> Vec<Reply> {
+async fn next_replies(answers: &mut Option<Answers>) -> Vec<WriterReply> {
     match answers {
         // The session holds a sender itself, so the channel never ends.
         Some((_, replies)) => replies.recv().await.expect("a sender is held"),
