@@ -30,18 +30,18 @@ pub const RESERVATIONS_MAX: usize = 100_000;
 pub const INTAKE_MAX: usize = 4_096;
 /// Places in the intake kept for connections that ask for little, so that greedy ones cannot
 /// starve them.
-pub const INTAKE_MODEST: usize = 512;
+pub const INTAKE_LIGHT_RESERVED: usize = 512;
 /// Mutations under way up to which a connection asks for little.
-pub const MODEST_IN_FLIGHT: usize = 4;
+pub const LIGHT_IN_FLIGHT_MAX: usize = 4;
 /// Places in the intake kept for the gateway itself, so that terminals cannot starve the sync.
-pub const INTAKE_RESERVED: usize = 64;
+pub const INTAKE_INTERNAL_RESERVED: usize = 64;
 /// Frames with transfers or listings that wait for the writer; the hub sends again what was dropped.
 pub const INTAKE_FROM_HUB_MAX: usize = 32;
 /// Mutations decided in one commit.
-pub const COMMIT_JOBS_MAX: usize = 1_024;
+pub const BATCH_COMMANDS_MAX: usize = 1_024;
 /// Lines in one commit, those of transfers and listings among them, as far as the last of them
 /// does not exceed this: many large ones together must not stall everybody.
-pub const COMMIT_LINES_MAX: usize = 4_096;
+pub const BATCH_LINES_MAX: usize = 4_096;
 /// Mutations of one WebSocket connection that may wait for their answer; then it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
 /// Messages of one connection taken in one go before the others have their turn.
@@ -52,7 +52,7 @@ pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
 /// Bytes of a row of the ledger after which the next fact begins another one: a few rows to a
 /// page, and little to unpack for one of them.
-pub const CHUNK_BYTES: usize = 900;
+pub const LEDGER_CHUNK_BYTES: usize = 900;
 /// Entries after which every change is in the table of stock, at the latest after twice as many,
 /// unless there are more than twice as many SKUs.
 pub const CHECKPOINT_ENTRIES_MIN: u64 = 16_384;
@@ -78,11 +78,11 @@ pub const WRITER_SILENT_MAX: Duration = Duration::from_secs(10);
 pub const RUNNING_CLOCK_SAVE_MS: u64 = 30_000;
 /// Running time after which a start that found the newest version has proved it: the copies of
 /// older ones go.
-pub const COPIES_KEPT_MS: u64 = 600_000;
+pub const UPGRADE_COPY_KEPT_MS: u64 = 600_000;
 /// Rows of the ledger deleted in one step of pruning.
-pub const PRUNE_STEP: u64 = 64;
+pub const PRUNE_ROWS_PER_STEP: u64 = 64;
 /// Steps of pruning in a second, at most.
-pub const PRUNE_STEPS: usize = 10;
+pub const PRUNE_STEPS_PER_S_MAX: usize = 10;
 /// How often a mark is set from which ages are read when pruning.
 pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
@@ -227,8 +227,8 @@ pub const STOP_GRACE: Duration = Duration::from_secs(4);
 /// that one quicker.
 pub const STOP_TIDY: Duration = Duration::from_millis(4_500);
 
-const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_RESERVED);
-const _: () = assert!(COMMIT_JOBS_MAX <= INTAKE_MAX);
+const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_INTERNAL_RESERVED);
+const _: () = assert!(BATCH_COMMANDS_MAX <= INTAKE_MAX);
 const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");
 const _: () = assert!(FRAME_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
 const _: () = assert!(WINDOW_FRAMES < MQTT_REQUESTS_MAX, "a full window fits the client's queue");

@@ -17,9 +17,9 @@ use tokio::sync::mpsc;
 use crate::clock::{self, Now};
 use crate::engine::state::CommittedState;
 use crate::limits::{
-    CHECKPOINT_AT_STOP_MAX, COMMIT_JOBS_MAX, COMMIT_LINES_MAX, DATABASE_WAIT,
-    DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX, INTAKE_MAX, INTAKE_MODEST, INTAKE_RESERVED,
-    MODEST_IN_FLIGHT, PRUNE_STEPS, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
+    BATCH_COMMANDS_MAX, BATCH_LINES_MAX, CHECKPOINT_AT_STOP_MAX, DATABASE_WAIT,
+    DATABASE_WAIT_FAILING, INTAKE_FROM_HUB_MAX, INTAKE_INTERNAL_RESERVED, INTAKE_LIGHT_RESERVED,
+    INTAKE_MAX, LIGHT_IN_FLIGHT_MAX, PRUNE_STEPS_PER_S_MAX, RUNNING_CLOCK_SAVE_MS, WRITER_IDLE,
 };
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
@@ -116,8 +116,8 @@ impl Intake {
         reply_to: ReplyTo,
         in_flight: usize,
     ) -> Result<(), SubmitError> {
-        let is_modest = in_flight < MODEST_IN_FLIGHT;
-        let places = if is_modest { INTAKE_MAX } else { INTAKE_MAX - INTAKE_MODEST };
+        let is_modest = in_flight < LIGHT_IN_FLIGHT_MAX;
+        let places = if is_modest { INTAKE_MAX } else { INTAKE_MAX - INTAKE_LIGHT_RESERVED };
         let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
         let sent = if is_full { Err(SubmitError::Full) } else { self.send(command, reply_to) };
         if sent.is_err() {
@@ -254,7 +254,7 @@ impl Batch {
     }
 
     fn has_room(&self) -> bool {
-        self.commands.len() < COMMIT_JOBS_MAX && self.lines < COMMIT_LINES_MAX
+        self.commands.len() < BATCH_COMMANDS_MAX && self.lines < BATCH_LINES_MAX
     }
 
     /// Whether there is nothing that anybody has asked for.
@@ -300,7 +300,7 @@ impl Writer {
         rules: WriterRules,
         saved: Position,
     ) -> (Self, Intake) {
-        let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_RESERVED);
+        let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_INTERNAL_RESERVED);
         let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let intake =
             Intake { jobs: sender, waiting: Arc::clone(&waiting), from_hub: Arc::clone(&from_hub) };
@@ -564,7 +564,7 @@ impl Writer {
 
     fn forget(&mut self, now: Now) -> Result<(), StoreError> {
         self.store.mark(now.running_ms)?;
-        for _ in 0..PRUNE_STEPS {
+        for _ in 0..PRUNE_STEPS_PER_S_MAX {
             let (position, retention_ms) = (self.position(now), self.rules.retention_ms);
             if !self.store.prune(position, retention_ms, &self.state.stock())? {
                 break;

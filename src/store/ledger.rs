@@ -13,7 +13,7 @@ use super::chunk::{LedgerPart, Packer};
 use super::{
     DATABASE_FILE, StoreError, free_bytes, get_u64, open_read_only, sku_of_barcode, to_i64,
 };
-use crate::limits::CHUNK_BYTES;
+use crate::limits::LEDGER_CHUNK_BYTES;
 use crate::stock::{Changes, Checks, LedgerRecord, Posted, Seq, Sku};
 
 /// Appends a batch; `next` is the number of its first fact.
@@ -28,7 +28,7 @@ pub(super) fn append(
     let mut ledger_records = changes.ledger_records.iter().peekable();
     while ledger_records.peek().is_some() {
         let mut packer = batch.packer();
-        while let Some(fact) = ledger_records.next_if(|_| packer.len() < CHUNK_BYTES) {
+        while let Some(fact) = ledger_records.next_if(|_| packer.len() < LEDGER_CHUNK_BYTES) {
             batch.pack(fact, &mut packer);
             next += 1;
         }

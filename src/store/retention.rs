@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::chunk::Packer;
 use super::ledger::last_row;
 use super::{Position, Store, StoreError, save_position, to_i64};
-use crate::limits::{CHECKPOINT_STEP, PRUNE_STEP, RETENTION_MARK_MS};
+use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
 use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
 impl Store {
@@ -109,7 +109,7 @@ fn marked(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
 fn prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT max(n) FROM (SELECT n, seq FROM ledger ORDER BY n LIMIT ?3)
                WHERE n <= ?1 AND seq <= ?2 AND n < (SELECT max(n) FROM ledger)";
-    let step = to_i64(PRUNE_STEP);
+    let step = to_i64(PRUNE_ROWS_PER_STEP);
     Ok(db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), step], |row| row.get(0))?)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::StoreError;
-use crate::limits::COPIES_KEPT_MS;
+use crate::limits::UPGRADE_COPY_KEPT_MS;
 
 /// `SGGW` in the file's header: this is a gateway's database.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGGW");
@@ -137,7 +137,7 @@ pub(super) struct Copies {
 
 impl Copies {
     pub(super) fn kept_by(data_dir: &Path, started_ms: u64, is_new_version: bool) -> Self {
-        let go_at_ms = (!is_new_version).then_some(started_ms + COPIES_KEPT_MS);
+        let go_at_ms = (!is_new_version).then_some(started_ms + UPGRADE_COPY_KEPT_MS);
         Self { data_dir: data_dir.into(), go_at_ms }
     }
 
