@@ -28,7 +28,7 @@ use crate::stock::{
     CatalogueUpdate, Changes, Command, CommandAnswer, Draft, RequestRecords, Seq, Sku, Taken,
     Transfer, TransferOutcome,
 };
-use crate::store::{Position, Store, StoreError};
+use crate::store::{Progress, Store, StoreError};
 
 /// The way to the writer.
 #[derive(Clone, Debug)]
@@ -206,7 +206,7 @@ pub struct Writer {
     waiting: Arc<AtomicUsize>,
     from_hub: Arc<AtomicUsize>,
     /// What the database's position row says.
-    saved: Position,
+    saved: Progress,
     housekept_ms: u64,
     /// As it was at the last housekeeping.
     clock_is_unset: bool,
@@ -298,7 +298,7 @@ impl Writer {
         state: Arc<CommittedState>,
         metrics: Arc<Metrics>,
         rules: WriterRules,
-        saved: Position,
+        saved: Progress,
     ) -> (Self, Intake) {
         let (sender, jobs) = sync_channel(INTAKE_MAX + INTAKE_INTERNAL_RESERVED);
         let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
@@ -350,7 +350,7 @@ impl Writer {
     fn tidy_up(&mut self) -> Result<(), StoreError> {
         let (nothing, now) = (no_changes(&self.state), self.state.clock.now());
         let stock = self.state.stock();
-        self.store.commit(&nothing, Some(self.position(now)), &stock)?;
+        self.store.commit(&nothing, Some(self.progress(now)), &stock)?;
         let checkpoint_until = clock::instant() + CHECKPOINT_AT_STOP_MAX;
         let until = self.tidy_until.map_or(checkpoint_until, |asked| asked.min(checkpoint_until));
         self.store.finish_checkpoint(&stock, || clock::instant() < until)
@@ -445,22 +445,22 @@ impl Writer {
                 self.check_room()?;
             }
             // A reservation lives by the running clock, so the clock is saved with it.
-            let position = match changes.holds.is_empty() {
-                true => self.position_to_save(now),
-                false => Some(self.position(now)),
+            let progress = match changes.holds.is_empty() {
+                true => self.progress_to_save(now),
+                false => Some(self.progress(now)),
             };
-            self.commit(&changes, position)?;
+            self.commit(&changes, progress)?;
         }
         self.spare = changes;
         Ok(answers)
     }
 
-    fn commit(&mut self, changes: &Changes, position: Option<Position>) -> Result<(), StoreError> {
+    fn commit(&mut self, changes: &Changes, progress: Option<Progress>) -> Result<(), StoreError> {
         let began = clock::instant();
         // The lock keeps nobody waiting: only this thread ever asks for it in order to write.
-        self.store.commit(changes, position, &self.state.stock())?;
+        self.store.commit(changes, progress, &self.state.stock())?;
         self.metrics.commits.observe([began.elapsed()]);
-        self.saved = position.unwrap_or(self.saved);
+        self.saved = progress.unwrap_or(self.saved);
         self.metrics.transfers_taken.add(self.transfers_in(changes));
         self.state.commit(changes);
         self.recovered();
@@ -482,17 +482,17 @@ impl Writer {
         self.store.check_room(self.state.storage_problem().is_some())
     }
 
-    fn position(&self, now: Now) -> Position {
-        Position { acked_seq: self.state.acked_seq(), running_ms: now.running_ms }
+    fn progress(&self, now: Now) -> Progress {
+        Progress { acked_seq: self.state.acked_seq(), running_ms: now.running_ms }
     }
 
     /// The position, if a commit has reason to carry it: an acknowledgement is news, and the
     /// running clock is while reservations live by it.
-    fn position_to_save(&self, now: Now) -> Option<Position> {
-        let position = self.position(now);
-        let clock_age_ms = position.running_ms.saturating_sub(self.saved.running_ms);
-        (position.acked_seq != self.saved.acked_seq || clock_age_ms >= RUNNING_CLOCK_SAVE_MS)
-            .then_some(position)
+    fn progress_to_save(&self, now: Now) -> Option<Progress> {
+        let progress = self.progress(now);
+        let clock_age_ms = progress.running_ms.saturating_sub(self.saved.running_ms);
+        (progress.acked_seq != self.saved.acked_seq || clock_age_ms >= RUNNING_CLOCK_SAVE_MS)
+            .then_some(progress)
     }
 
     fn confirm(&self, seq: Seq) {
@@ -547,10 +547,10 @@ impl Writer {
         let failing = self.state.storage_problem().is_some() && self.check_room().is_ok();
         let holds_open = self.state.stock().hold_count() > 0;
         let acked_is_news = self.state.acked_seq() != self.saved.acked_seq;
-        let clock_is_news = holds_open && self.position_to_save(now).is_some();
+        let clock_is_news = holds_open && self.progress_to_save(now).is_some();
         if failing || acked_is_news || clock_is_news {
             // On a failing disk this is the probe that finds out when it works again.
-            self.commit(&no_changes(&self.state), Some(self.position(now)))?;
+            self.commit(&no_changes(&self.state), Some(self.progress(now)))?;
         }
         match self.forget(now) {
             // Damage in what is old keeps nobody from deciding what is new.
@@ -565,8 +565,8 @@ impl Writer {
     fn forget(&mut self, now: Now) -> Result<(), StoreError> {
         self.store.mark(now.running_ms)?;
         for _ in 0..PRUNE_STEPS_PER_S_MAX {
-            let (position, retention_ms) = (self.position(now), self.rules.retention_ms);
-            if !self.store.prune(position, retention_ms, &self.state.stock())? {
+            let (progress, retention_ms) = (self.progress(now), self.rules.retention_ms);
+            if !self.store.prune(progress, retention_ms, &self.state.stock())? {
                 break;
             }
         }

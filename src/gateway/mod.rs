@@ -106,13 +106,13 @@ impl Gateway {
             .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 
-        let oldest_pending = store.decided_at_ms(opened.position.acked_seq + 1)?;
+        let oldest_pending = store.decided_at_ms(opened.progress.acked_seq + 1)?;
         let link = match config.mqtt {
             Some(_) => LinkState::Offline("not connected to the broker yet".into()),
             None => LinkState::Disabled,
         };
-        let clock = Clock::starting_at(opened.position.running_ms);
-        let acked_seq = opened.position.acked_seq;
+        let clock = Clock::starting_at(opened.progress.running_ms);
+        let acked_seq = opened.progress.acked_seq;
         let state = CommittedState::new(
             opened.origin,
             clock,
@@ -127,7 +127,7 @@ impl Gateway {
             Arc::clone(&state),
             Arc::clone(&metrics),
             rules(&config),
-            opened.position,
+            opened.progress,
         );
         let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 

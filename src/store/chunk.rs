@@ -28,7 +28,7 @@ pub struct LedgerPart {
     pub entries: Vec<Posted>,
     /// On hand and reserved after each entry.
     pub figures: Vec<(i64, i64)>,
-    /// Position and checks before the first entry.
+    /// Progress and checks before the first entry.
     pub base: (Seq, Checks),
 }
 

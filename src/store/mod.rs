@@ -67,12 +67,12 @@ pub struct Opened {
     /// The stock, with open reservations.
     pub stock: Stock,
     /// Positions that are not in the ledger.
-    pub position: Position,
+    pub progress: Progress,
 }
 
 /// Positions that are saved beside the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
+pub struct Progress {
     /// Up to where the hub has committed the ledger.
     pub acked_seq: Seq,
     /// Milliseconds this database has been in use.
@@ -104,13 +104,13 @@ impl Store {
             prepared => prepared,
         };
         let loaded = prepared.and_then(|(db, is_new_version)| {
-            let (origin, position) = claim(&db, name.0, name.1)?;
+            let (origin, progress) = claim(&db, name.0, name.1)?;
             let stock = load_stock(&db)?;
             high_water_mark.check_reached(&origin, stock.seq())?;
             let request_index = RequestIndex::load(&db, seed(&db)?)?;
             let checkpoint = Checkpoint::new(checkpoint_seq(&db)?, stock.seq());
-            let copies = Copies::kept_by(data_dir, position.running_ms, is_new_version);
-            Ok((db, request_index, checkpoint, copies, Opened { origin, stock, position }))
+            let copies = Copies::kept_by(data_dir, progress.running_ms, is_new_version);
+            Ok((db, request_index, checkpoint, copies, Opened { origin, stock, progress }))
         });
         let (db, request_index, checkpoint, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
@@ -148,7 +148,7 @@ impl Store {
     pub fn commit(
         &mut self,
         changes: &Changes,
-        position: Option<Position>,
+        progress: Option<Progress>,
         stock: &Stock,
     ) -> Result<(), StoreError> {
         let mut checkpoint = self.checkpoint.clone();
@@ -158,8 +158,8 @@ impl Store {
         save_holds(&transaction, changes, self.request_index.next)?;
         save_taken(&transaction, changes)?;
         let saved = self.request_index.save(&transaction)?;
-        if let Some(position) = position {
-            save_position(&transaction, position)?;
+        if let Some(progress) = progress {
+            save_progress(&transaction, progress)?;
         }
         if checkpoint.seq != self.checkpoint.seq {
             save_checkpoint_seq(&transaction, checkpoint.seq)?;
@@ -351,18 +351,18 @@ pub fn last_decided_at_ms(data_dir: &Path) -> Result<Option<i64>, StoreError> {
 }
 
 /// Reads whose database this is, or makes it the configured gateway's if it is new.
-fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Position), StoreError> {
-    let Some((origin, position)) = read_identity(db)? else {
+fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Progress), StoreError> {
+    let Some((origin, progress)) = read_identity(db)? else {
         let epoch = Uuid::new_v4();
         db.execute(
             "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4, 0, 0, 0)",
             params![site, gateway, epoch.as_bytes(), fastrand::i64(..)],
         )?;
         let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
-        return Ok((origin, Position::default()));
+        return Ok((origin, Progress::default()));
     };
     check_name(&origin, site, gateway)?;
-    Ok((origin, position))
+    Ok((origin, progress))
 }
 
 /// A database is not another gateway's.
@@ -383,7 +383,7 @@ pub fn check_name(origin: &Origin, site: &str, gateway: &str) -> Result<(), Stor
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, StoreError> {
+pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Progress)>, StoreError> {
     let sql = "SELECT site, gateway, epoch, acked_seq, running_ms FROM gateway";
     let row = db.query_row(sql, [], |row| {
         let origin = Origin {
@@ -391,8 +391,8 @@ pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Position)>, Stor
             gateway: row.get(1)?,
             epoch: Uuid::from_bytes(row.get(2)?),
         };
-        let position = Position { acked_seq: get_u64(row, 3)?, running_ms: get_u64(row, 4)? };
-        Ok((origin, position))
+        let progress = Progress { acked_seq: get_u64(row, 3)?, running_ms: get_u64(row, 4)? };
+        Ok((origin, progress))
     });
     Ok(row.optional()?)
 }
@@ -513,9 +513,9 @@ fn save_holds(db: &Transaction<'_>, changes: &Changes, next: i64) -> Result<(), 
     Ok(())
 }
 
-fn save_position(db: &Connection, position: Position) -> Result<(), StoreError> {
+fn save_progress(db: &Connection, progress: Progress) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE gateway SET acked_seq = ?1, running_ms = ?2")?
-        .execute([to_i64(position.acked_seq), to_i64(position.running_ms)])?;
+        .execute([to_i64(progress.acked_seq), to_i64(progress.running_ms)])?;
     Ok(())
 }
 

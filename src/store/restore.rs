@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use super::chunk::LedgerPart;
 use super::high_water_mark::{HIGH_WATER_MARK_FILE, HighWaterMark};
 use super::{
-    DATABASE_FILE, LOCK_FILE, Position, Store, StoreError, lock, open_file_read_only, pruned_seq,
+    DATABASE_FILE, LOCK_FILE, Progress, Store, StoreError, lock, open_file_read_only, pruned_seq,
     read_identity, row_from, stock,
 };
 use crate::limits::REQUEST_HASHES_PER_ROW;
@@ -109,7 +109,7 @@ pub fn begin_empty(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, Stor
 struct Old {
     db: Connection,
     origin: Origin,
-    position: Position,
+    progress: Progress,
     /// Up to here its ledger was forgotten on purpose.
     pruned_seq: Seq,
     /// How far it is noted to have come.
@@ -128,7 +128,7 @@ impl Old {
             high_water_mark.check_may_create(&data_dir.join(DATABASE_FILE))?;
         }
         let db = open_file_read_only(file).map_err(unreadable)?;
-        let Some((origin, position)) = read_identity(&db).map_err(unreadable)? else {
+        let Some((origin, progress)) = read_identity(&db).map_err(unreadable)? else {
             return Err(unreadable(StoreError::Damaged("it does not say whose it is".into())));
         };
         let noted_seq = high_water_mark.seq_of(origin.epoch);
@@ -136,7 +136,7 @@ impl Old {
             high_water_mark.check_may_create(&data_dir.join(DATABASE_FILE))?;
         }
         let pruned_seq = pruned_seq(&db).unwrap_or(0);
-        Ok(Self { db, origin, position, pruned_seq, noted_seq: noted_seq.unwrap_or(0) })
+        Ok(Self { db, origin, progress, pruned_seq, noted_seq: noted_seq.unwrap_or(0) })
     }
 }
 
@@ -147,7 +147,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
 
 /// Makes the new database. It is whole, on disk and closed, or there is an error.
 fn take_over(old: Old, unfinished: &Path) -> Result<Restored, StoreError> {
-    let Old { db: old, origin: replaced, position, pruned_seq, noted_seq } = old;
+    let Old { db: old, origin: replaced, progress, pruned_seq, noted_seq } = old;
     let (mut store, opened) = Store::open(unfinished, &replaced.site, &replaced.gateway)?;
     let restored = Restored {
         origin: opened.origin,
@@ -156,15 +156,15 @@ fn take_over(old: Old, unfinished: &Path) -> Result<Restored, StoreError> {
         remembered: 0,
         last_seq: pruned_seq,
         missing: 0,
-        known_seq: noted_seq.max(position.acked_seq),
-        confirmed_seq: position.acked_seq,
+        known_seq: noted_seq.max(progress.acked_seq),
+        confirmed_seq: progress.acked_seq,
         unconfirmed: BTreeMap::new(),
     };
     let mut heir = Heir {
         store: &mut store,
         empty: opened.stock,
         ledger_records: Vec::new(),
-        position,
+        progress,
         restored,
     };
     let filled = heir.fill(&old);
@@ -180,7 +180,7 @@ struct Heir<'a> {
     store: &'a mut Store,
     empty: Stock,
     ledger_records: Vec<LedgerRecord>,
-    position: Position,
+    progress: Progress,
     restored: Restored,
 }
 
@@ -234,11 +234,11 @@ impl Heir<'_> {
 
     fn commit(&mut self) -> Result<(), StoreError> {
         let now =
-            crate::clock::Now { wall_ms: 0, running_ms: self.position.running_ms, trusted: true };
+            crate::clock::Now { wall_ms: 0, running_ms: self.progress.running_ms, trusted: true };
         let mut changes = Draft::new(&self.empty, now, 0).finish();
         changes.ledger_records = std::mem::take(&mut self.ledger_records);
-        let position = Position { acked_seq: 0, ..self.position };
-        self.store.commit(&changes, Some(position), &self.empty)
+        let progress = Progress { acked_seq: 0, ..self.progress };
+        self.store.commit(&changes, Some(progress), &self.empty)
     }
 }
 

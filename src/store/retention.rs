@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::chunk::Packer;
 use super::ledger::last_row;
-use super::{Position, Store, StoreError, save_position, to_i64};
+use super::{Progress, Store, StoreError, save_progress, to_i64};
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
 use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
@@ -35,32 +35,32 @@ impl Store {
     /// If the database cannot be written; then nothing was deleted.
     pub fn prune(
         &mut self,
-        position: Position,
+        progress: Progress,
         retention_ms: u64,
         stock: &Stock,
     ) -> Result<bool, StoreError> {
-        let Some(old_ms) = position.running_ms.checked_sub(retention_ms) else {
+        let Some(old_ms) = progress.running_ms.checked_sub(retention_ms) else {
             return Ok(false);
         };
         let Some(old_n) = marked(&self.db, old_ms)? else {
             return Ok(false);
         };
-        if prunable(&self.db, old_n, position.acked_seq)?.is_none() {
+        if prunable(&self.db, old_n, progress.acked_seq)?.is_none() {
             self.forget_marks(old_ms)?;
             return Ok(false);
         }
-        match prunable(&self.db, old_n, position.acked_seq.min(self.checkpoint.seq))? {
-            Some(covered_n) => self.forget_up_to(covered_n, position)?,
+        match prunable(&self.db, old_n, progress.acked_seq.min(self.checkpoint.seq))? {
+            Some(covered_n) => self.forget_up_to(covered_n, progress)?,
             None => self.checkpoint_step(stock, CHECKPOINT_STEP)?,
         }
         Ok(true)
     }
 
-    fn forget_up_to(&mut self, last_n: i64, position: Position) -> Result<(), StoreError> {
+    fn forget_up_to(&mut self, last_n: i64, progress: Progress) -> Result<(), StoreError> {
         let kept = self.held_before(last_n)?;
         let transaction = self.db.transaction()?;
         // What the hub has must be known for as long as what it had before it is gone.
-        save_position(&transaction, position)?;
+        save_progress(&transaction, progress)?;
         carry_forward(&transaction, &kept, self.request_index.next)?;
         transaction.execute(
             "UPDATE gateway SET pruned_seq = (SELECT seq FROM ledger WHERE n = ?1)",

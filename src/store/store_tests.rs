@@ -6,7 +6,7 @@ use crate::stock::{
     RequestId, Seq, Sku, Stock, Taken, Transfer, TransferOutcome, Undecided,
 };
 use crate::store::{
-    DATABASE_FILE, Position, Store, StoreError, listing, read_ledger, sku_of_barcode,
+    DATABASE_FILE, Progress, Store, StoreError, listing, read_ledger, sku_of_barcode,
 };
 
 #[test]
@@ -23,11 +23,11 @@ fn what_was_committed_is_there_after_reopening() {
 #[test]
 fn the_running_clock_and_the_hubs_position_go_on() {
     let mut shop = Shop::new();
-    let position = Position { acked_seq: 1, running_ms: 77_000 };
+    let progress = Progress { acked_seq: 1, running_ms: 77_000 };
     let changes = shop.restock_changes("r1", 5);
-    shop.store.commit(&changes, Some(position), &shop.stock).unwrap();
+    shop.store.commit(&changes, Some(progress), &shop.stock).unwrap();
     drop(shop.store);
-    assert_eq!(open(&shop.directory).unwrap().1.position, position);
+    assert_eq!(open(&shop.directory).unwrap().1.progress, progress);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
 
     let (store, opened) = open(&directory).unwrap();
     assert_eq!(opened.origin.epoch.as_bytes(), &[7; 16]);
-    assert_eq!(opened.position, Position { acked_seq: 1, running_ms: 77 });
+    assert_eq!(opened.progress, Progress { acked_seq: 1, running_ms: 77 });
     let mut shop = Shop { directory, store, stock: opened.stock };
     assert_eq!(shop.stock.item("A").unwrap().on_hand, 5);
     assert!(shop.find("r1"));
@@ -463,8 +463,8 @@ impl Shop {
 
     /// One step of forgetting what is older than two hours.
     fn prune(&mut self, running_ms: u64, acked_seq: Seq) -> bool {
-        let position = Position { acked_seq, running_ms };
-        self.store.prune(position, 2 * HOUR_MS, &self.stock).unwrap()
+        let progress = Progress { acked_seq, running_ms };
+        self.store.prune(progress, 2 * HOUR_MS, &self.stock).unwrap()
     }
 
     fn find(&self, name: &str) -> bool {

@@ -54,8 +54,8 @@ impl Examination<'_> {
         let snapshot = db.unchecked_transaction()?;
         let identity = read_identity(&snapshot)?;
         let origin = identity.as_ref().map(|(origin, _)| origin);
-        if let Some((origin, position)) = &identity {
-            self.whose(origin, position.acked_seq);
+        if let Some((origin, progress)) = &identity {
+            self.whose(origin, progress.acked_seq);
         }
         let (found, newest) = version(&snapshot)?;
         let known = format!("schema version {found}, this program knows up to {newest}");
