@@ -329,7 +329,7 @@ impl Writer {
 
     /// Works until it is asked to stop, or nobody can ask it anything any more.
     pub fn run(mut self) {
-        if let Err(error) = self.store.check_room(false) {
+        if let Err(error) = self.store.check_space(false) {
             self.fail(error);
         }
         let mut running = true;
@@ -442,7 +442,7 @@ impl Writer {
         }
         if !changes.is_empty() {
             if !batch.is_empty() {
-                self.check_room()?;
+                self.check_space()?;
             }
             // A reservation lives by the running clock, so the clock is saved with it.
             let progress = match changes.holds.is_empty() {
@@ -478,8 +478,8 @@ impl Writer {
         }
     }
 
-    fn check_room(&self) -> Result<(), StoreError> {
-        self.store.check_room(self.state.storage_problem().is_some())
+    fn check_space(&self) -> Result<(), StoreError> {
+        self.store.check_space(self.state.storage_problem().is_some())
     }
 
     fn progress(&self, now: Now) -> Progress {
@@ -514,9 +514,9 @@ impl Writer {
         if second_passed {
             self.housekept_ms = now.running_ms;
             self.clock_is_unset = clock::is_unset();
-            self.store.hold_room();
+            self.store.restore_reserve();
             self.store.save_high_water_mark(self.state.stock().seq());
-            self.store.forget_copies(now.running_ms);
+            self.store.remove_upgrade_copies(now.running_ms);
         }
         if !(due || second_passed) {
             return;
@@ -538,13 +538,13 @@ impl Writer {
     /// Keeps house on a full disk. From here on mutations are refused, whatever made it full.
     fn again_with_room(&mut self, now: Now, full: StoreError) -> Result<(), StoreError> {
         self.fail(full);
-        self.store.make_room();
+        self.store.release_reserve();
         self.expire_and_save(now, true)
     }
 
     fn save_and_forget(&mut self, now: Now) -> Result<(), StoreError> {
         // Without room the probe could not lead anywhere, and would wear the disk.
-        let failing = self.state.storage_problem().is_some() && self.check_room().is_ok();
+        let failing = self.state.storage_problem().is_some() && self.check_space().is_ok();
         let holds_open = self.state.stock().hold_count() > 0;
         let acked_is_news = self.state.acked_seq() != self.saved.acked_seq;
         let clock_is_news = holds_open && self.progress_to_save(now).is_some();
@@ -563,7 +563,7 @@ impl Writer {
     }
 
     fn forget(&mut self, now: Now) -> Result<(), StoreError> {
-        self.store.mark(now.running_ms)?;
+        self.store.record_retention_mark(now.running_ms)?;
         for _ in 0..PRUNE_STEPS_PER_S_MAX {
             let (progress, retention_ms) = (self.progress(now), self.rules.retention_ms);
             if !self.store.prune(progress, retention_ms, &self.state.stock())? {
@@ -586,14 +586,14 @@ impl Writer {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
         self.state.set_storage_problem(Some(error.to_string()));
-        let _ = self.store.set_wait(DATABASE_WAIT_FAILING);
+        let _ = self.store.set_busy_timeout(DATABASE_WAIT_FAILING);
         StorageUnavailable(error.to_string())
     }
 
     fn recovered(&mut self) {
-        if self.state.storage_problem().is_some() && self.check_room().is_ok() {
+        if self.state.storage_problem().is_some() && self.check_space().is_ok() {
             self.state.set_storage_problem(None);
-            let _ = self.store.set_wait(DATABASE_WAIT);
+            let _ = self.store.set_busy_timeout(DATABASE_WAIT);
             if let Some(failures) = self.failures.end() {
                 tracing::info!(failures, "storage works again");
             }

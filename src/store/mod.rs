@@ -126,7 +126,7 @@ impl Store {
             epoch,
             _lock: lock,
         };
-        store.hold_room();
+        store.restore_reserve();
         Ok((store, opened))
     }
 
@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// Removes the copies of older versions once the newest has proved itself by this running time.
-    pub fn forget_copies(&mut self, running_ms: u64) {
+    pub fn remove_upgrade_copies(&mut self, running_ms: u64) {
         self.copies.forget(running_ms);
     }
 
@@ -225,7 +225,7 @@ impl Store {
     ///
     /// # Errors
     /// Never in practice; SQLite only takes a number.
-    pub fn set_wait(&self, wait: Duration) -> Result<(), StoreError> {
+    pub fn set_busy_timeout(&self, wait: Duration) -> Result<(), StoreError> {
         Ok(self.db.busy_timeout(wait)?)
     }
 

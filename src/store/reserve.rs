@@ -113,7 +113,7 @@ pub fn free_bytes(directory: &Path) -> Option<u64> {
 
 impl Store {
     /// Makes the reserve if it is not there and the disk has room again.
-    pub fn hold_room(&mut self) {
+    pub fn restore_reserve(&mut self) {
         self.reserve.make();
     }
 
@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// If it would not.
-    pub fn check_room(&self, resuming: bool) -> Result<(), StoreError> {
+    pub fn check_space(&self, resuming: bool) -> Result<(), StoreError> {
         let enough = RESERVE_BYTES + if resuming { RESERVE_SPARE_BYTES } else { 0 };
         if self.reserve.is_there || free_pages_bytes(&self.db)? >= enough {
             return Ok(());
@@ -133,7 +133,7 @@ impl Store {
 
     /// Makes room on a full disk: gives the reserve up and takes the log into the database, so
     /// that the log's own room can be used again.
-    pub fn make_room(&mut self) {
+    pub fn release_reserve(&mut self) {
         if self.reserve.give_up() {
             tracing::warn!(
                 bytes = RESERVE_BYTES,

@@ -17,7 +17,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn mark(&mut self, running_ms: u64) -> Result<(), StoreError> {
+    pub fn record_retention_mark(&mut self, running_ms: u64) -> Result<(), StoreError> {
         let newest: Option<i64> =
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);

@@ -95,12 +95,12 @@ fn a_failed_commit_changes_nothing() {
 #[test]
 fn only_what_is_old_and_confirmed_is_forgotten_and_the_sums_stay() {
     let mut shop = Shop::new();
-    shop.store.mark(0).unwrap();
+    shop.store.record_retention_mark(0).unwrap();
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
     }
     shop.reserve("held", 2);
-    shop.store.mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
     for n in 0..10 {
         shop.restock(&format!("new{n}"), 1);
     }
@@ -123,7 +123,7 @@ fn outcomes_are_remembered_though_older_ones_were_forgotten_before_a_restart() {
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
     }
-    shop.store.mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
     while shop.prune(9 * HOUR_MS, 40) {}
     assert!(!shop.find("old38"), "the last row alone stays");
     shop.reopen();
@@ -137,7 +137,7 @@ fn a_reservation_that_has_just_been_closed_is_remembered_however_old_it_is() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.reserve("r2", 3);
-    shop.store.mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
     let action = Action::Release { reservation: id("r2") };
     let changes = shop.draft("r3", action);
     shop.commit(&changes);
@@ -225,7 +225,7 @@ fn a_reservation_under_the_name_of_a_transfer_is_remembered() {
     draft.apply_transfer(&transfer(1, Direction::Grant, 7));
     let changes = draft.finish();
     shop.commit(&changes);
-    shop.store.mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
     shop.restock("r2", 1);
     while shop.prune(9 * HOUR_MS, 4) {}
     assert!(shop.find("t1") && !shop.find("r1"));
@@ -287,13 +287,13 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     assert_eq!(super::load_stock(&old).unwrap().seq(), 1, "the copy holds what was there");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.update(0, 2, &[("A", Some("Nail"), "401")]);
-    shop.store.forget_copies(HOUR_MS);
+    shop.store.remove_upgrade_copies(HOUR_MS);
     shop.reopen();
     assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 2, catalogue: 2 });
-    shop.store.forget_copies(77 + 599_999);
+    shop.store.remove_upgrade_copies(77 + 599_999);
     shop.reopen();
     assert!(copy.exists(), "to be opened again and again proves nothing");
-    shop.store.forget_copies(77 + 600_000);
+    shop.store.remove_upgrade_copies(77 + 600_000);
     assert!(!copy.exists(), "the new version has served for ten minutes");
 }
 
@@ -365,7 +365,7 @@ fn a_database_whose_log_stays_is_not_said_to_be_closed() {
     let reader = rusqlite::Connection::open(&database).unwrap();
     let snapshot = reader.unchecked_transaction().unwrap();
     super::load_stock(&snapshot).unwrap();
-    store.set_wait(std::time::Duration::from_millis(10)).unwrap();
+    store.set_busy_timeout(std::time::Duration::from_millis(10)).unwrap();
     assert!(matches!(store.close(), Err(StoreError::NotClosed(_))));
     drop(snapshot);
     drop(reader);
