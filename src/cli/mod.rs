@@ -103,7 +103,7 @@ enum Command {
     /// Put a new database in the place of one that is lost or damaged
     Restore {
         #[command(flatten)]
-        source: restore::RestoreSource,
+        source: restore::RestoreArgs,
         /// The gateway's data directory; the gateway must not run
         #[arg(long)]
         data_dir: PathBuf,

@@ -7,12 +7,12 @@ use clap::Args;
 
 use super::{doctor, say};
 use crate::clock::wall_ms;
-use crate::store::{Restored, Source, begin_empty, restore};
+use crate::store::{RestoreSource, Restored, move_database_aside, restore};
 
 /// Where the new database comes from.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct RestoreSource {
+pub(super) struct RestoreArgs {
     /// A backup
     #[arg(long)]
     from: Option<PathBuf>,
@@ -24,9 +24,9 @@ pub(super) struct RestoreSource {
     empty: bool,
 }
 
-pub(super) fn run(data_dir: &Path, source: &RestoreSource) -> anyhow::Result<()> {
+pub(super) fn run(data_dir: &Path, source: &RestoreArgs) -> anyhow::Result<()> {
     if source.empty {
-        let kept = begin_empty(data_dir, wall_ms())?;
+        let kept = move_database_aside(data_dir, wall_ms())?;
         tell_kept(kept.as_deref());
         say(
             "the next start makes an empty database; retire the old one at the hub, and its stock comes back",
@@ -36,9 +36,9 @@ pub(super) fn run(data_dir: &Path, source: &RestoreSource) -> anyhow::Result<()>
     let restored = match &source.from {
         Some(file) => {
             check(file)?;
-            restore(data_dir, Source::Backup(file), wall_ms())
+            restore(data_dir, RestoreSource::Backup(file), wall_ms())
         }
-        None => restore(data_dir, Source::Damaged, wall_ms()),
+        None => restore(data_dir, RestoreSource::Damaged, wall_ms()),
     };
     tell(&restored.context("nothing was restored")?);
     Ok(())

@@ -35,7 +35,7 @@ pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledge
 use self::request_index::RequestIndex;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
-pub use self::restore::{Restored, Source, begin_empty, restore};
+pub use self::restore::{RestoreSource, Restored, move_database_aside, restore};
 use self::schema::Copies;
 use crate::limits::{CHECKPOINT_STEP_AT_STOP, DATABASE_WAIT};
 use crate::stock::{Changes, Item, LedgerRecord, Origin, Seq, Sku, Stock, Taken};
@@ -361,7 +361,7 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Progress
         let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
         return Ok((origin, Progress::default()));
     };
-    check_name(&origin, site, gateway)?;
+    check_owner(&origin, site, gateway)?;
     Ok((origin, progress))
 }
 
@@ -369,7 +369,7 @@ fn claim(db: &Connection, site: &str, gateway: &str) -> Result<(Origin, Progress
 ///
 /// # Errors
 /// If it is.
-pub fn check_name(origin: &Origin, site: &str, gateway: &str) -> Result<(), StoreError> {
+pub fn check_owner(origin: &Origin, site: &str, gateway: &str) -> Result<(), StoreError> {
     if (origin.site.as_str(), origin.gateway.as_str()) == (site, gateway) {
         return Ok(());
     }

@@ -35,7 +35,7 @@ const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
 /// What a new database is made of.
 #[derive(Clone, Copy, Debug)]
-pub enum Source<'a> {
+pub enum RestoreSource<'a> {
     /// A whole one, as `backup` makes it. It must have been checked.
     Backup(&'a Path),
     /// What can still be read of the one that is there.
@@ -71,16 +71,21 @@ pub struct Restored {
 /// # Errors
 /// If the gateway runs, the source cannot be read, or the disk says no. Then the old database is
 /// where it was; or, when the last step of all failed, is kept aside.
-pub fn restore(data_dir: &Path, source: Source<'_>, now_ms: i64) -> Result<Restored, StoreError> {
+pub fn restore(
+    data_dir: &Path,
+    source: RestoreSource<'_>,
+    now_ms: i64,
+) -> Result<Restored, StoreError> {
     let _lock = lock(data_dir)?;
     hand_over(&data_dir.join(LOCK_FILE), data_dir).map_err(at(data_dir))?;
     let aside = finish_aside(data_dir).map_err(at(data_dir))?;
     let from = match source {
-        Source::Backup(file) => file.to_owned(),
-        Source::Damaged => aside.as_deref().unwrap_or(data_dir).join(DATABASE_FILE),
+        RestoreSource::Backup(file) => file.to_owned(),
+        RestoreSource::Damaged => aside.as_deref().unwrap_or(data_dir).join(DATABASE_FILE),
     };
     let high_water_mark = HighWaterMark::find(data_dir);
-    let must_be_noted = matches!(source, Source::Damaged) && !data_dir.join(DATABASE_FILE).exists();
+    let must_be_noted =
+        matches!(source, RestoreSource::Damaged) && !data_dir.join(DATABASE_FILE).exists();
     let old = Old::open(&from, &high_water_mark, must_be_noted.then_some(data_dir))?;
     let unfinished = data_dir.join(UNFINISHED_DIR);
     discard(&unfinished).map_err(at(&unfinished))?;
@@ -94,7 +99,7 @@ pub fn restore(data_dir: &Path, source: Source<'_>, now_ms: i64) -> Result<Resto
 ///
 /// # Errors
 /// If the gateway runs, or the disk says no.
-pub fn begin_empty(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
+pub fn move_database_aside(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let _lock = lock(data_dir)?;
     hand_over(&data_dir.join(LOCK_FILE), data_dir).map_err(at(data_dir))?;
     let aside = finish_aside(data_dir).map_err(at(data_dir))?;

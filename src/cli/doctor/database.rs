@@ -9,7 +9,7 @@ use super::report::{Check, Report};
 use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
-    HighWaterMark, LedgerPart, StoreError, check_name, each_part, load_stock, open_file_read_only,
+    HighWaterMark, LedgerPart, StoreError, check_owner, each_part, load_stock, open_file_read_only,
     open_with_high_water_mark, read_identity, version,
 };
 
@@ -71,7 +71,7 @@ impl Examination<'_> {
 
     fn whose(&mut self, origin: &Origin, acked_seq: Seq) {
         let (site, gateway, epoch) = (&origin.site, &origin.gateway, origin.epoch);
-        let is_its = |config: &GatewayConfig| check_name(origin, &config.site, &config.id);
+        let is_its = |config: &GatewayConfig| check_owner(origin, &config.site, &config.id);
         match self.config.map_or(Ok(()), is_its) {
             Ok(()) => self.report.ok(
                 Check::Database,
