@@ -6,7 +6,7 @@ use crate::clock::{is_trusted, wall_ms};
 use crate::engine::state::CommittedState;
 use crate::engine::writer::IntakeDepth;
 use crate::process::VERSION;
-use crate::store::Sizes;
+use crate::store::DatabaseSizes;
 
 /// What is looked up for a page, rather than counted.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Figures {
     /// See [`crate::engine::writer::Intake::depth`].
     pub depth: IntakeDepth,
     /// See [`crate::store::LedgerReader::sizes`].
-    pub sizes: Sizes,
+    pub sizes: DatabaseSizes,
 }
 
 /// The page. It looks at files and at every SKU: not for the event loop.
@@ -97,7 +97,7 @@ fn of_sync(page: &mut Page, state: &CommittedState, metrics: &Metrics) {
     ]);
 }
 
-fn of_storage(page: &mut Page, state: &CommittedState, sizes: &Sizes) {
+fn of_storage(page: &mut Page, state: &CommittedState, sizes: &DatabaseSizes) {
     let is_ready = state.problem().is_none();
     page.gauges(&[
         ("ready", "1 if mutations are accepted and decided.", u64::from(is_ready)),

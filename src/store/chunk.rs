@@ -1,4 +1,4 @@
-//! A chunk: consecutive facts of the ledger, packed into one row.
+//! A chunk: consecutive facts of the ledger, encoded into one row.
 //!
 //! A fact is one decision with the entries it made and what is to be remembered of it, so a
 //! deduction is written once and in one place. Rows are appended and never changed: what a
@@ -21,7 +21,7 @@ const VERSION: u8 = 1;
 
 /// What a chunk holds, unpacked.
 #[derive(Debug)]
-pub struct LedgerPart {
+pub struct LedgerChunk {
     /// The facts, in order.
     pub ledger_records: Vec<LedgerRecord>,
     /// The entries of the facts, in order.
@@ -43,49 +43,49 @@ struct Head {
 
 /// The variants' order is on disk: append only.
 #[derive(Serialize, Deserialize)]
-enum Packed<'a> {
+enum EncodedRecord<'a> {
     /// A mutation that was applied.
     Applied {
         #[serde(borrow)]
-        request_id: PackedId<'a>,
+        request_id: EncodedId<'a>,
         fingerprint: Fingerprint,
         expires_at_ms: Option<i64>,
-        entered: Entered<'a>,
+        entered: EncodedEntries<'a>,
     },
     /// A reservation that ended by itself, under its name; or a transfer, under the hub's.
     Unasked {
         #[serde(borrow)]
-        request_id: PackedId<'a>,
-        entered: Entered<'a>,
+        request_id: EncodedId<'a>,
+        entered: EncodedEntries<'a>,
     },
     /// A refusal, or what became of an earlier request.
     Remembered {
         #[serde(borrow)]
-        request_id: PackedId<'a>,
+        request_id: EncodedId<'a>,
         record: RequestRecord,
     },
 }
 
 /// Most clients name their requests by random UUIDs: 16 bytes instead of 37.
 #[derive(Serialize, Deserialize)]
-enum PackedId<'a> {
+enum EncodedId<'a> {
     Uuid([u8; 16]),
     Text(&'a str),
 }
 
 /// The entries of one decision.
 #[derive(Serialize, Deserialize)]
-struct Entered<'a> {
+struct EncodedEntries<'a> {
     /// See [`Entry::code`].
     kind: u8,
     #[serde(borrow)]
     order_id: Option<&'a str>,
     after_base_ms: i64,
-    moves: Vec<Move<'a>>,
+    moves: Vec<EncodedLine<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Move<'a> {
+struct EncodedLine<'a> {
     sku: &'a str,
     quantity: u64,
     change: i64,
@@ -95,12 +95,12 @@ struct Move<'a> {
 }
 
 /// Packs facts one by one until a chunk is full.
-pub(super) struct Packer {
+pub(super) struct ChunkEncoder {
     bytes: Vec<u8>,
     base_ms: i64,
 }
 
-impl Packer {
+impl ChunkEncoder {
     /// A chunk behind the position and checks of `base`.
     pub(super) fn new((base_seq, checks): (Seq, Checks), base_ms: i64) -> Self {
         let digest = checks.digest.0.to_le_bytes();
@@ -112,7 +112,7 @@ impl Packer {
     /// Adds a fact with the entries it made and on hand and reserved after each.
     pub(super) fn add(&mut self, fact: &LedgerRecord, entries: &[Posted], figures: &[(i64, i64)]) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = append(bytes, &pack(fact, entries, figures, self.base_ms));
+        self.bytes = append(bytes, &encode(fact, entries, figures, self.base_ms));
     }
 
     /// The chunk's size so far.
@@ -132,23 +132,25 @@ fn append(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, bytes).expect("plain data always serializes")
 }
 
-fn pack<'a>(
+fn encode<'a>(
     fact: &'a LedgerRecord,
     entries: &'a [Posted],
     figures: &[(i64, i64)],
     base_ms: i64,
-) -> Packed<'a> {
-    let request_id = PackedId::of(&fact.request_id);
+) -> EncodedRecord<'a> {
+    let request_id = EncodedId::of(&fact.request_id);
     let entered = |lines: &[AppliedLine]| entered(entries, lines, figures, base_ms);
     match (&fact.record, entries) {
-        (Some(record), []) => Packed::Remembered { request_id, record: record.clone() },
-        (Some(RequestRecord { outcome: Ok(applied), fingerprint, .. }), _) => Packed::Applied {
-            request_id,
-            fingerprint: *fingerprint,
-            expires_at_ms: applied.expires_at_ms,
-            entered: entered(&applied.lines),
-        },
-        (None, _) => Packed::Unasked { request_id, entered: entered(&[]) },
+        (Some(record), []) => EncodedRecord::Remembered { request_id, record: record.clone() },
+        (Some(RequestRecord { outcome: Ok(applied), fingerprint, .. }), _) => {
+            EncodedRecord::Applied {
+                request_id,
+                fingerprint: *fingerprint,
+                expires_at_ms: applied.expires_at_ms,
+                entered: entered(&applied.lines),
+            }
+        }
+        (None, _) => EncodedRecord::Unasked { request_id, entered: entered(&[]) },
         (Some(RequestRecord { outcome: Err(_), .. }), _) => {
             unreachable!("a refusal enters nothing into the ledger")
         }
@@ -161,17 +163,19 @@ fn entered<'a>(
     lines: &[AppliedLine],
     figures: &[(i64, i64)],
     base_ms: i64,
-) -> Entered<'a> {
-    let moves = entries.iter().zip(figures).enumerate().map(|(index, (posted, figures))| Move {
-        sku: posted.entry.sku.as_str(),
-        quantity: lines.get(index).map_or(0, |line| line.quantity),
-        change: posted.entry.change,
-        reserved_change: posted.entry.reserved_change,
-        on_hand: figures.0,
-        reserved: figures.1,
-    });
-    let first = &entries.first().expect("a decision that enters nothing is packed otherwise").entry;
-    Entered {
+) -> EncodedEntries<'a> {
+    let moves =
+        entries.iter().zip(figures).enumerate().map(|(index, (posted, figures))| EncodedLine {
+            sku: posted.entry.sku.as_str(),
+            quantity: lines.get(index).map_or(0, |line| line.quantity),
+            change: posted.entry.change,
+            reserved_change: posted.entry.reserved_change,
+            on_hand: figures.0,
+            reserved: figures.1,
+        });
+    let first =
+        &entries.first().expect("a decision that enters nothing is encoded otherwise").entry;
+    EncodedEntries {
         kind: first.code(),
         order_id: first.order_id.as_ref().map(OrderId::as_str),
         after_base_ms: first.at_ms.wrapping_sub(base_ms),
@@ -179,7 +183,7 @@ fn entered<'a>(
     }
 }
 
-impl<'a> PackedId<'a> {
+impl<'a> EncodedId<'a> {
     fn of(id: &'a RequestId) -> Self {
         let text = id.as_str();
         let uuid = if text.len() == Hyphenated::LENGTH { Uuid::try_parse(text).ok() } else { None };
@@ -190,7 +194,7 @@ impl<'a> PackedId<'a> {
         }
     }
 
-    fn unpack(&self) -> Result<RequestId, IdError> {
+    fn decode(&self) -> Result<RequestId, IdError> {
         match self {
             Self::Uuid(bytes) => {
                 let mut buffer = Uuid::encode_buffer();
@@ -205,12 +209,12 @@ fn is_spelled_as(uuid: &Uuid, text: &str) -> bool {
     uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text
 }
 
-impl LedgerPart {
+impl LedgerChunk {
     /// Unpacks a stored chunk; `n` is its row, for the error.
     ///
     /// # Errors
     /// If the bytes are no chunk, or do not end where it does.
-    pub(super) fn unpack(n: i64, bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(super) fn decode(n: i64, bytes: &[u8]) -> Result<Self, StoreError> {
         body(bytes).and_then(Self::read).ok_or_else(|| damaged(n))
     }
 
@@ -218,8 +222,8 @@ impl LedgerPart {
     /// each entry. A start goes through many chunks, and needs no more of them.
     ///
     /// # Errors
-    /// As [`LedgerPart::unpack`].
-    pub(super) fn skim(
+    /// As [`LedgerChunk::decode`].
+    pub(super) fn scan(
         n: i64,
         bytes: &[u8],
         mut take: impl FnMut(Seq, &str, (i64, i64)),
@@ -228,9 +232,10 @@ impl LedgerPart {
             let (head, mut rest) = postcard::take_from_bytes::<Head>(bytes).ok()?;
             let mut seq = head.base_seq;
             while !rest.is_empty() {
-                let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
+                let (encoded, behind) =
+                    postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
                 rest = behind;
-                for line in packed.entered().map_or(&[][..], |entered| &entered.moves) {
+                for line in encoded.entered().map_or(&[][..], |entered| &entered.moves) {
                     seq += 1;
                     take(seq, line.sku, (line.on_hand, line.reserved));
                 }
@@ -248,10 +253,10 @@ impl LedgerPart {
         let base = (head.base_seq, checks);
         let chunk =
             Self { ledger_records: Vec::new(), entries: Vec::new(), figures: Vec::new(), base };
-        let mut reader = Reader { chunk, seq: head.base_seq, checks, base_ms: head.base_ms };
+        let mut reader = ChunkDecoder { chunk, seq: head.base_seq, checks, base_ms: head.base_ms };
         while !rest.is_empty() {
-            let (packed, behind) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
-            reader.take(packed)?;
+            let (encoded, behind) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
+            reader.take(encoded)?;
             rest = behind;
         }
         Some(reader.chunk)
@@ -275,8 +280,8 @@ fn damaged(n: i64) -> StoreError {
     StoreError::Damaged(format!("row {n} of the ledger cannot be read"))
 }
 
-impl<'a> Packed<'a> {
-    fn entered(&self) -> Option<&Entered<'a>> {
+impl<'a> EncodedRecord<'a> {
+    fn entered(&self) -> Option<&EncodedEntries<'a>> {
         match self {
             Self::Applied { entered, .. } | Self::Unasked { entered, .. } => Some(entered),
             Self::Remembered { .. } => None,
@@ -285,19 +290,19 @@ impl<'a> Packed<'a> {
 }
 
 /// A chunk being read.
-struct Reader {
-    chunk: LedgerPart,
+struct ChunkDecoder {
+    chunk: LedgerChunk,
     seq: Seq,
     checks: Checks,
     base_ms: i64,
 }
 
-impl Reader {
-    fn take(&mut self, packed: Packed<'_>) -> Option<()> {
-        let (request_id, record, entries) = match packed {
-            Packed::Applied { request_id, fingerprint, expires_at_ms, entered } => {
+impl ChunkDecoder {
+    fn take(&mut self, encoded: EncodedRecord<'_>) -> Option<()> {
+        let (request_id, record, entries) = match encoded {
+            EncodedRecord::Applied { request_id, fingerprint, expires_at_ms, entered } => {
                 let (kind, _) = Entry::from_code(entered.kind)?;
-                let request_id = request_id.unpack().ok()?;
+                let request_id = request_id.decode().ok()?;
                 let lines = self.enter(&request_id, &entered)?;
                 let entries = lines.len();
                 let applied = Applied { seq: self.seq, lines, expires_at_ms };
@@ -311,20 +316,24 @@ impl Reader {
                 };
                 (request_id, Some(record), entries)
             }
-            Packed::Unasked { request_id, entered } => {
-                let request_id = request_id.unpack().ok()?;
+            EncodedRecord::Unasked { request_id, entered } => {
+                let request_id = request_id.decode().ok()?;
                 let entries = self.enter(&request_id, &entered)?.len();
                 (request_id, None, entries)
             }
-            Packed::Remembered { request_id, record } => {
-                (request_id.unpack().ok()?, Some(record), 0)
+            EncodedRecord::Remembered { request_id, record } => {
+                (request_id.decode().ok()?, Some(record), 0)
             }
         };
         self.chunk.ledger_records.push(LedgerRecord { request_id, record, entries });
         Some(())
     }
 
-    fn enter(&mut self, request_id: &RequestId, entered: &Entered<'_>) -> Option<Vec<AppliedLine>> {
+    fn enter(
+        &mut self,
+        request_id: &RequestId,
+        entered: &EncodedEntries<'_>,
+    ) -> Option<Vec<AppliedLine>> {
         let (kind, clock_trusted) = Entry::from_code(entered.kind)?;
         let order_id = order_id(entered)?;
         let at_ms = self.base_ms.wrapping_add(entered.after_base_ms);
@@ -358,6 +367,6 @@ impl Reader {
     }
 }
 
-fn order_id(entered: &Entered<'_>) -> Option<Option<OrderId>> {
+fn order_id(entered: &EncodedEntries<'_>) -> Option<Option<OrderId>> {
     entered.order_id.map(|id| OrderId::parse(id).ok()).map_or(Some(None), |id| id.map(Some))
 }

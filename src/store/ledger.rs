@@ -1,6 +1,6 @@
 //! The ledger's rows: appended by the writer, read by everyone.
 //!
-//! A row is a [`LedgerPart`], named by the number of its last fact. Positions are looked up by
+//! A row is a [`LedgerChunk`], named by the number of its last fact. Positions are looked up by
 //! halving, because both numbers only grow: no second index, which would cost another page in
 //! every commit.
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::chunk::{LedgerPart, Packer};
+use super::chunk::{ChunkEncoder, LedgerChunk};
 use super::{
     DATABASE_FILE, StoreError, free_bytes, get_u64, open_read_only, sku_of_barcode, to_i64,
 };
@@ -27,17 +27,17 @@ pub(super) fn append(
     let mut batch = Batch { changes, done: 0, seq: changes.base_seq, checks: before };
     let mut ledger_records = changes.ledger_records.iter().peekable();
     while ledger_records.peek().is_some() {
-        let mut packer = batch.packer();
-        while let Some(fact) = ledger_records.next_if(|_| packer.len() < LEDGER_CHUNK_BYTES) {
-            batch.pack(fact, &mut packer);
+        let mut encoder = batch.encoder();
+        while let Some(fact) = ledger_records.next_if(|_| encoder.len() < LEDGER_CHUNK_BYTES) {
+            batch.encode(fact, &mut encoder);
             next += 1;
         }
-        insert.execute(params![next - 1, to_i64(batch.seq), packer.finish()])?;
+        insert.execute(params![next - 1, to_i64(batch.seq), encoder.finish()])?;
     }
     Ok(())
 }
 
-/// A batch being packed: how many of its entries are, and where the ledger stands behind them.
+/// A batch being encoded: how many of its entries are, and where the ledger stands behind them.
 struct Batch<'a> {
     changes: &'a Changes,
     done: usize,
@@ -46,15 +46,15 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    fn packer(&self) -> Packer {
+    fn encoder(&self) -> ChunkEncoder {
         let base_ms = self.changes.entries.get(self.done).map_or(0, |next| next.entry.at_ms);
-        Packer::new((self.seq, self.checks), base_ms)
+        ChunkEncoder::new((self.seq, self.checks), base_ms)
     }
 
-    fn pack(&mut self, fact: &LedgerRecord, packer: &mut Packer) {
+    fn encode(&mut self, fact: &LedgerRecord, encoder: &mut ChunkEncoder) {
         let mine = self.done..self.done + fact.entries;
         let entries = &self.changes.entries[mine.clone()];
-        packer.add(fact, entries, &self.changes.figures[mine.clone()]);
+        encoder.add(fact, entries, &self.changes.figures[mine.clone()]);
         self.done = mine.end;
         if let Some(last) = entries.last() {
             (self.seq, self.checks) = (last.entry.seq, last.checks);
@@ -63,12 +63,12 @@ impl Batch<'_> {
 }
 
 /// A stored chunk and the number of its last fact.
-pub(super) struct Row {
+pub(super) struct LedgerRow {
     pub(super) n: i64,
-    pub(super) chunk: LedgerPart,
+    pub(super) chunk: LedgerChunk,
 }
 
-impl Row {
+impl LedgerRow {
     /// The number of the chunk's first fact.
     pub(super) fn first(&self) -> i64 {
         self.n + 1 - i64::try_from(self.chunk.ledger_records.len()).expect("a chunk is small")
@@ -76,24 +76,27 @@ impl Row {
 }
 
 /// The row that holds this fact, or the next one there is.
-pub(super) fn row_from(db: &Connection, fact: i64) -> Result<Option<Row>, StoreError> {
+pub(super) fn row_from(db: &Connection, fact: i64) -> Result<Option<LedgerRow>, StoreError> {
     let sql = "SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n LIMIT 1";
     one_row(db, sql, fact)
 }
 
 /// The last row; pruning never takes it.
-pub(super) fn last_row(db: &Connection) -> Result<Option<Row>, StoreError> {
+pub(super) fn last_row(db: &Connection) -> Result<Option<LedgerRow>, StoreError> {
     one_row(db, "SELECT n, chunk FROM ledger WHERE n <= ?1 ORDER BY n DESC LIMIT 1", i64::MAX)
 }
 
-fn one_row(db: &Connection, sql: &str, n: i64) -> Result<Option<Row>, StoreError> {
+fn one_row(db: &Connection, sql: &str, n: i64) -> Result<Option<LedgerRow>, StoreError> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([n])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
     let n = row.get(0)?;
-    Ok(Some(Row { n, chunk: LedgerPart::unpack(n, row.get_ref(1)?.as_blob().map_err(from_sql)?)? }))
+    Ok(Some(LedgerRow {
+        n,
+        chunk: LedgerChunk::decode(n, row.get_ref(1)?.as_blob().map_err(from_sql)?)?,
+    }))
 }
 
 fn from_sql(error: rusqlite::types::FromSqlError) -> rusqlite::Error {
@@ -132,9 +135,11 @@ pub(super) fn n_behind(db: &Connection, seq: Seq) -> Result<Option<i64>, StoreEr
 pub(super) fn each_row(
     db: &Connection,
     from: i64,
-    mut take: impl FnMut(Row) -> bool,
+    mut take: impl FnMut(LedgerRow) -> bool,
 ) -> Result<(), StoreError> {
-    each_chunk(db, from, |n, bytes| Ok(take(Row { n, chunk: LedgerPart::unpack(n, bytes)? })))
+    each_chunk(db, from, |n, bytes| {
+        Ok(take(LedgerRow { n, chunk: LedgerChunk::decode(n, bytes)? }))
+    })
 }
 
 /// See [`each_row`]; chunks as they are stored.
@@ -158,7 +163,10 @@ pub(super) fn each_chunk(
 ///
 /// # Errors
 /// If the database cannot be read, or is damaged.
-pub fn each_part(db: &Connection, mut take: impl FnMut(&LedgerPart)) -> Result<(), StoreError> {
+pub fn for_each_chunk(
+    db: &Connection,
+    mut take: impl FnMut(&LedgerChunk),
+) -> Result<(), StoreError> {
     each_row(db, 0, |row| {
         take(&row.chunk);
         true
@@ -180,7 +188,7 @@ pub fn read_last_seq(db: &Connection) -> Result<Seq, StoreError> {
 pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Posted>, StoreError> {
     let mut found = Vec::new();
     if let Some(n) = n_behind(db, after)? {
-        each_row(db, n, |Row { chunk, .. }| {
+        each_row(db, n, |LedgerRow { chunk, .. }| {
             let behind = chunk.entries.into_iter().filter(|posted| posted.entry.seq > after);
             found.extend(behind.take(limit - found.len()));
             found.len() < limit
@@ -199,7 +207,7 @@ pub struct LedgerReader {
 
 /// Bytes on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub struct DatabaseSizes {
     /// The database file.
     pub database: u64,
     /// Its log.
@@ -219,12 +227,12 @@ impl LedgerReader {
     }
 
     /// What the database takes; 0 for a file that is not there.
-    pub fn sizes(&self) -> Sizes {
+    pub fn sizes(&self) -> DatabaseSizes {
         let bytes = |suffix: &str| {
             let file = self.data_dir.join(format!("{DATABASE_FILE}{suffix}"));
             std::fs::metadata(file).map_or(0, |file| file.len())
         };
-        Sizes { database: bytes(""), wal: bytes("-wal"), free: free_bytes(&self.data_dir) }
+        DatabaseSizes { database: bytes(""), wal: bytes("-wal"), free: free_bytes(&self.data_dir) }
     }
 
     /// See [`read_ledger`]. Runs on the blocking pool.

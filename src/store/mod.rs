@@ -27,11 +27,11 @@ use uuid::Uuid;
 
 pub use self::catalogue::{listing, sku_of_barcode};
 use self::checkpoint::Checkpoint;
-pub use self::chunk::LedgerPart;
+pub use self::chunk::LedgerChunk;
 pub use self::error::StoreError;
 pub use self::high_water_mark::HighWaterMark;
 use self::ledger::row_from;
-pub use self::ledger::{LedgerReader, Sizes, each_part, read_last_seq, read_ledger};
+pub use self::ledger::{DatabaseSizes, LedgerReader, for_each_chunk, read_last_seq, read_ledger};
 use self::request_index::RequestIndex;
 use self::reserve::Reserve;
 pub use self::reserve::{RESERVE_FILE, free_bytes, free_pages_bytes};
@@ -451,7 +451,7 @@ fn pruned_seq(db: &Connection) -> Result<Seq, StoreError> {
 /// Notes what a chunk made of the stock over what those before it did.
 fn catch_up(newer: &mut BTreeMap<Sku, Item>, n: i64, chunk: &[u8]) -> Result<(), StoreError> {
     let mut unknown = Ok(());
-    LedgerPart::skim(n, chunk, |version, sku, (on_hand, reserved)| {
+    LedgerChunk::scan(n, chunk, |version, sku, (on_hand, reserved)| {
         let item = Item { on_hand, reserved, version };
         match newer.get_mut(sku) {
             Some(older) => *older = item,

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::chunk::LedgerPart;
+use super::chunk::LedgerChunk;
 use super::high_water_mark::{HIGH_WATER_MARK_FILE, HighWaterMark};
 use super::{
     DATABASE_FILE, LOCK_FILE, Progress, Store, StoreError, lock, open_file_read_only, pruned_seq,
@@ -199,7 +199,7 @@ impl Heir<'_> {
         self.commit()
     }
 
-    fn take(&mut self, part: LedgerPart) -> Result<(), StoreError> {
+    fn take(&mut self, part: LedgerChunk) -> Result<(), StoreError> {
         let restored = &mut self.restored;
         restored.missing += part.base.0.saturating_sub(restored.last_seq);
         restored.last_seq = part.last().0;
@@ -251,7 +251,7 @@ impl Heir<'_> {
 /// lies behind a damage.
 fn each_readable(
     db: &Connection,
-    mut take: impl FnMut(LedgerPart) -> Result<(), StoreError>,
+    mut take: impl FnMut(LedgerChunk) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let (mut from, mut last) = (0, 0);
     let mut taken = Ok(());
@@ -259,7 +259,7 @@ fn each_readable(
         let whole = each_bytes(db, from, |n, bytes| {
             last = n;
             // A row that fails its CRC is passed over.
-            taken = LedgerPart::unpack(n, bytes).map_or(Ok(()), &mut take);
+            taken = LedgerChunk::decode(n, bytes).map_or(Ok(()), &mut take);
             taken.is_ok()
         });
         match first_behind_damage(db, last) {

@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::chunk::Packer;
+use super::chunk::ChunkEncoder;
 use super::ledger::last_row;
 use super::{Progress, Store, StoreError, save_progress, to_i64};
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
@@ -123,12 +123,12 @@ fn carry_forward(
         return Ok(());
     };
     for (fact, n) in ledger_records.iter().zip(next..) {
-        let mut packer = Packer::new(last.chunk.last(), 0);
-        packer.add(fact, &[], &[]);
+        let mut encoder = ChunkEncoder::new(last.chunk.last(), 0);
+        encoder.add(fact, &[], &[]);
         db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(params![
             n,
             to_i64(last.chunk.last().0),
-            packer.finish()
+            encoder.finish()
         ])?;
         db.prepare_cached("UPDATE hold SET n = ?2 WHERE id = ?1")?
             .execute(params![fact.request_id.as_str(), n])?;

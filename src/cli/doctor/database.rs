@@ -9,8 +9,8 @@ use super::report::{Check, Report};
 use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
-    HighWaterMark, LedgerPart, StoreError, check_owner, each_part, load_stock, open_file_read_only,
-    open_with_high_water_mark, read_identity, version,
+    HighWaterMark, LedgerChunk, StoreError, check_owner, for_each_chunk, load_stock,
+    open_file_read_only, open_with_high_water_mark, read_identity, version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -87,7 +87,7 @@ impl Examination<'_> {
         origin: Option<&Origin>,
     ) -> Result<(), StoreError> {
         let mut sum: Option<Sum> = None;
-        each_part(db, |part| match &mut sum {
+        for_each_chunk(db, |part| match &mut sum {
             Some(sum) => sum.add(part),
             None => sum = Some(Sum::beginning_with(part)),
         })?;
@@ -131,7 +131,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn beginning_with(part: &LedgerPart) -> Self {
+    fn beginning_with(part: &LedgerChunk) -> Self {
         let mut sum = Self {
             first_seq: part.base.0 + 1,
             opening: part.base.1,
@@ -143,7 +143,7 @@ impl Sum {
         sum
     }
 
-    fn add(&mut self, part: &LedgerPart) {
+    fn add(&mut self, part: &LedgerChunk) {
         // The first difference tells where it began; the ones behind it only follow from it.
         if part.base != self.last && self.findings.is_empty() {
             let (seq, at) = (part.base.0 + 1, self.last.0);
