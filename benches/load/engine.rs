@@ -29,7 +29,7 @@ impl Engine {
     /// Opens the database of a gateway with the default names, or makes one.
     pub fn open(data_dir: &Path) -> Self {
         let (store, opened) = Store::open(data_dir, "wh-01", "gw-01").unwrap();
-        let clock = Clock::starting_at(opened.position.running_ms);
+        let clock = Clock::starting_at(opened.progress.running_ms);
         Self { store, stock: opened.stock, clock }
     }
 

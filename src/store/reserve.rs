@@ -85,7 +85,7 @@ impl Reserve {
     fn write(&self) -> io::Result<()> {
         let mut file = File::create(self.path())?;
         if fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES).is_err() {
-            // Not every filesystem of flash can do that, and some encode what they are given.
+            // Not every filesystem of flash can do that, and some compress what they are given.
             let mut noise = vec![0; BLOCK];
             for _ in 0..RESERVE_BYTES / BLOCK as u64 {
                 fastrand::fill(&mut noise);
