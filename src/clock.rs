@@ -18,13 +18,13 @@ const FIRST_RELEASE_MS: i64 = 1_767_225_600_000;
 pub struct Now {
     /// Milliseconds since 1970-01-01 UTC, as the wall clock has it.
     pub wall_ms: i64,
-    /// Milliseconds of running time.
+    /// Running time in milliseconds.
     pub running_ms: u64,
     /// Whether the wall clock may be right; see [`is_believable`].
     pub trusted: bool,
 }
 
-/// Reads both clocks.
+/// Reads the wall clock and the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
@@ -37,7 +37,7 @@ impl Clock {
         Self { started: Instant::now(), running_ms_before }
     }
 
-    /// This moment.
+    /// Reads both clocks now.
     pub fn now(&self) -> Now {
         let wall_ms = wall_ms();
         let running_ms = self.running_ms_before + self.since_start_ms();

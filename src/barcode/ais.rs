@@ -26,7 +26,7 @@ pub(super) struct Row {
     prefixes: RangeInclusive<u8>,
     /// Digits of the identifier itself.
     pub(super) digits: usize,
-    /// What stands behind it.
+    /// The format of the value after the identifier.
     pub(super) value: Value,
 }
 

@@ -4,14 +4,14 @@ use std::fmt;
 
 use super::gtin::are_digits;
 
-/// A day.
+/// A calendar day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
-    /// With the century.
+    /// All four digits.
     pub year: u16,
-    /// From 1.
+    /// 1 to 12.
     pub month: u8,
-    /// From 1.
+    /// 1 to 31.
     pub day: u8,
 }
 
@@ -29,7 +29,7 @@ impl Date {
 }
 
 impl fmt::Display for Date {
-    /// `2026-01-31`
+    /// Writes `2026-01-31`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }

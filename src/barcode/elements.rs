@@ -8,7 +8,7 @@ use super::gtin::{are_digits, verify};
 /// What stands for the separator FNC1 in what a scanner sends.
 pub const FNC1: char = '\u{1d}';
 
-/// One element.
+/// An application identifier with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element<'a> {
     /// The application identifier: 2 to 4 digits.

@@ -87,7 +87,7 @@ impl From<Gtin> for u64 {
 }
 
 impl fmt::Display for Gtin {
-    /// With 14 digits.
+    /// Writes all 14 digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:014}", self.0)
     }

@@ -16,11 +16,11 @@ pub use self::gtin::{Gtin, check_digit};
 /// How a code is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// 8 digits.
+    /// EAN-8: 8 digits.
     Ean8,
-    /// 13 digits.
+    /// EAN-13: 13 digits.
     Ean13,
-    /// 12 digits.
+    /// UPC-A: 12 digits.
     UpcA,
     /// 8 digits that stand for 12.
     UpcE,
@@ -28,12 +28,12 @@ pub enum Format {
     Itf14,
     /// An element string, as in GS1-128, GS1 DataMatrix, GS1 QR and GS1 DataBar.
     Gs1,
-    /// Anything else.
+    /// Any other text, such as a SKU.
     Text,
 }
 
 impl Format {
-    /// Its name towards terminals.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ean8 => "ean8",
@@ -47,10 +47,9 @@ impl Format {
     }
 }
 
-/// What a code says.
+/// The content of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// How it is written.
     pub format: Format,
     /// The trade item, or the one that the parcel contains.
     pub gtin: Option<Gtin>,
@@ -58,9 +57,8 @@ pub struct Reading {
     pub quantity: Option<u64>,
     /// Batch or lot (AI 10).
     pub batch: Option<String>,
-    /// Serial number (AI 21).
     pub serial: Option<String>,
-    /// Use by (AI 17).
+    /// Expiration date (AI 17).
     pub expiry: Option<Date>,
 }
 
@@ -78,24 +76,23 @@ impl Reading {
 /// Why a code that should be one cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
-    /// Nothing there.
+    /// The code has no characters.
     #[error("the code is empty; scan it again")]
     Empty,
-    /// Longer than any.
+    /// The code is longer than [`CODE_BYTES_MAX`].
     #[error("the code has {0} bytes, at most {CODE_BYTES_MAX} are taken")]
     TooLong(usize),
-    /// Misread or misprinted.
+    /// The check digit is wrong: the code was misread or misprinted.
     #[error(
         "the check digit of {digits} ({what}) should be {expected}, but is {found}; scan it again or type the SKU"
     )]
     CheckDigit {
         /// Of which code or element.
         what: String,
-        /// All its digits.
         digits: String,
-        /// What the others give.
+        /// The check digit computed from the other digits.
         expected: u8,
-        /// What stands there.
+        /// The check digit in the code.
         found: u8,
     },
     /// A label announces digits, and there are others, or not as many.
@@ -107,9 +104,7 @@ pub enum CodeError {
     /// An element that is against its definition.
     #[error("({ai}){value}: {why}; scan it again or type the SKU")]
     Element {
-        /// The application identifier.
         ai: String,
-        /// What stands behind it.
         value: String,
         /// What is wrong with it.
         why: &'static str,

@@ -13,7 +13,6 @@ pub fn channel() -> (Stopper, Stop) {
 pub struct Stopper(watch::Sender<bool>);
 
 impl Stopper {
-    /// Asks everyone to stop.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }

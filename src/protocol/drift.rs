@@ -13,7 +13,7 @@ use crate::stock::{Digest, Sku};
 
 /// Bits of the hash that one step looks at.
 const STEP_BITS: u8 = 4;
-/// Parts in a part.
+/// The number of sub-parts that one part is split into.
 const PARTS: usize = 1 << STEP_BITS;
 /// Bits of the smallest part: however many SKUs are in it, it has no parts.
 const BITS_MAX: u8 = 60;
@@ -21,7 +21,7 @@ const BITS_MAX: u8 = 60;
 /// The SKUs whose xxh3-64 begins with these bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// How many bits.
+    /// The number of hash bits that all SKUs of the part share.
     pub bits: u8,
     /// The bits, as the lowest ones of a number.
     pub prefix: u64,
@@ -30,16 +30,14 @@ pub struct Part {
 /// The digests of the sixteen parts of a part, in the order of their prefixes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
-    /// Of which part.
     pub part: Part,
-    /// One each.
+    /// The digest of each sub-part, in order.
     pub sums: Vec<Digest>,
 }
 
 /// Every SKU of a part whose stock is not all zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Of which part.
     pub part: Part,
     /// SKU, on hand and reserved.
     pub figures: Vec<(Sku, i64, i64)>,
@@ -48,9 +46,9 @@ pub struct Figures {
 /// What one side holds in a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Too much to list.
+    /// The part has too many SKUs to list, so its sub-parts are summed.
     Sums(Sums),
-    /// All of it.
+    /// All stock figures of the part.
     Figures(Figures),
 }
 
@@ -113,7 +111,7 @@ impl Part {
 pub struct Search {
     /// Parts that differ and were not looked into.
     open: Vec<Part>,
-    /// SKUs that differ.
+    /// The SKUs found to differ so far.
     found: Vec<Sku>,
 }
 

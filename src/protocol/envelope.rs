@@ -20,7 +20,7 @@ use crate::limits::FRAME_BYTES_MAX;
 
 const MAGIC: [u8; 2] = *b"SG";
 const VERSION: u8 = 1;
-/// Bytes before the body.
+/// The length of magic, version, kind, length and checksum.
 pub(super) const HEADER_BYTES: usize = 12;
 
 /// What is wrong with a frame.
@@ -32,13 +32,13 @@ pub enum FrameError {
     /// Longer than any frame may be.
     #[error("the frame is over {FRAME_BYTES_MAX} bytes")]
     TooLarge,
-    /// Something else altogether.
+    /// The bytes do not begin with the magic of a frame.
     #[error("this is no stockgate frame")]
     Magic,
     /// From a newer or unknown program.
     #[error("the frame has version {0}, this program reads version {VERSION}")]
     Version(u8),
-    /// Damaged on the way.
+    /// The bytes were damaged on the way.
     #[error("the frame's checksum is wrong")]
     Checksum,
     /// A kind that came later; to be skipped.

@@ -28,7 +28,7 @@ const PROBE: u8 = 10;
 const SUMS: u8 = 11;
 const FIGURES: u8 = 12;
 
-/// A frame, either way.
+/// A frame, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Gateway: this is my database, where do you stand?
@@ -60,7 +60,6 @@ pub enum Frame {
 /// A gateway's database as it presents itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Which database.
     pub epoch: Epoch,
     /// How far its ledger goes.
     pub ledger_seq: Seq,
@@ -78,7 +77,6 @@ pub struct Hello {
 /// A batch of ledger entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entries {
-    /// Of which database.
     pub epoch: Epoch,
     /// The digest of its stock and the chain of its ledger after the last of them.
     pub checks: Checks,
@@ -93,7 +91,7 @@ pub struct Entries {
 /// the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Behind {
-    /// The hub's position.
+    /// The hub's position, beyond the end of the ledger.
     pub position: Position,
     /// How far the ledger goes.
     pub ledger_seq: Seq,
@@ -102,33 +100,28 @@ pub struct Behind {
 /// What a database has taken of what the hub sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenUpTo {
-    /// Which database.
     pub epoch: Epoch,
-    /// Up to where.
     pub taken: Taken,
 }
 
 /// What a gateway has in a part of its stock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeAnswer<T> {
-    /// Of which database.
     pub epoch: Epoch,
     /// At this position of its ledger.
     pub seq: Seq,
-    /// What it has.
     pub content: T,
 }
 
 /// A position in a gateway's ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Of which database.
     pub epoch: Epoch,
     /// Everything up to here is committed at the hub.
     pub acked_seq: Seq,
 }
 
-/// Where the hub stands.
+/// How far the hub has committed the ledger of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
     /// Up to where it has committed.
@@ -140,7 +133,6 @@ pub struct Resume {
 /// Why the hub takes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// From which database.
     pub epoch: Epoch,
     /// In words, for the operator.
     pub reason: String,
@@ -151,14 +143,13 @@ pub struct Refused {
 pub struct Transfers {
     /// To or from which database.
     pub epoch: Epoch,
-    /// Numbered without a gap.
+    /// In order of their numbers, without a gap.
     pub transfers: Vec<Transfer>,
 }
 
 /// What changed in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// For which database.
     pub epoch: Epoch,
     /// What changed after this change of the catalogue …
     pub after: u64,
@@ -171,9 +162,7 @@ pub struct Catalogue {
 /// Asks for the digests of a part of the stock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// Of which database.
     pub epoch: Epoch,
-    /// Which part.
     pub part: Part,
 }
 
@@ -200,7 +189,7 @@ struct EntriesBody<'a> {
     checks: Checks,
     count: u32,
     taken: Taken,
-    /// See [`columns`].
+    /// The entries, encoded by [`columns`].
     columns: &'a [u8],
 }
 
@@ -260,7 +249,7 @@ impl Frame {
         }
     }
 
-    /// The frame's bytes.
+    /// Encodes the frame, header included.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => seal(HELLO, &plain(hello)),

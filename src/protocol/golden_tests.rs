@@ -31,7 +31,7 @@ const NAMES: [&str; 12] = [
     "figures",
 ];
 
-/// A frame to keep.
+/// A golden frame: its name, bytes and decoded form.
 struct Vector {
     name: &'static str,
     frame: Frame,
@@ -319,7 +319,7 @@ fn deflated() -> Vec<Entry> {
     (1..=24).map(line).collect()
 }
 
-/// A day's orders.
+/// Entries like those of a day of orders.
 fn many(count: Seq) -> Vec<Entry> {
     let mut random = Random(42);
     let mut left = 0;

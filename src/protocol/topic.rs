@@ -12,7 +12,6 @@ const PREFIX: &str = "stockgate/1/";
 /// Identifies a gateway across all sites.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct GatewayId {
-    /// The warehouse.
     pub site: String,
     /// The gateway within the warehouse.
     pub gateway: String,

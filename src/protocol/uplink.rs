@@ -35,7 +35,7 @@ pub struct Uplink {
     /// When to greet: because there is no answer, or to see whether there still is one.
     greet_at_ms: u64,
     greeted_at_ms: u64,
-    /// Of the newest greeting.
+    /// The nonce of the newest greeting.
     nonce: u64,
     /// Greetings in a row without an answer. While there are any, nothing else is sent: so
     /// whatever the hub answers, nothing is on the way behind its back, and a slow link is not
@@ -54,23 +54,20 @@ enum Phase {
     Disconnected,
     /// The hub has not said where it stands, or has not answered for long.
     Greeting,
-    /// The hub has.
+    /// The hub has said where it stands; entries are sent.
     Streaming,
 }
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Send a greeting.
+    /// Send a greeting ([`Frame::Hello`]).
     Greet {
         /// To be given back in the answer.
         nonce: u64,
     },
     /// Tell the hub that its position lies beyond the ledger.
-    ReportShorterLedger {
-        /// The hub's position.
-        hub_seq: Seq,
-    },
+    ReportShorterLedger { hub_seq: Seq },
     /// Read the ledger, send what fits one frame, and say so with [`Uplink::sent`].
     SendEntries(Range),
     /// Tell how far what the hub sent is taken.
@@ -82,7 +79,7 @@ pub enum Step {
 /// Entries to send, and what to say along with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// Behind this position …
+    /// After this position …
     pub after: Seq,
     /// … at most up to this one.
     pub up_to: Seq,
@@ -97,11 +94,11 @@ pub enum Heard {
     Acked(Seq),
     /// Units are to be taken, or given up.
     Transfers(Vec<Transfer>),
-    /// The catalogue has changed.
+    /// The catalogue has changed; the change is to be applied.
     Update(CatalogueUpdate),
     /// It asks for the stock of a part: [`Uplink::answer`].
     Probe(Part),
-    /// Nothing.
+    /// Nothing that the gateway has to do.
     Nothing,
 }
 

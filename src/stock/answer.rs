@@ -9,7 +9,7 @@ use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
 /// What the engine answers to a command.
 pub type CommandAnswer = Result<Decided, Undecided>;
 
-/// A decided command.
+/// A decided command, refused or applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
     /// The outcome, refusals included.
@@ -25,7 +25,6 @@ pub struct Decided {
 pub enum Undecided {
     /// The request id belongs to another request.
     IdempotencyConflict {
-        /// The request id.
         request_id: RequestId,
         /// The kind of the earlier request.
         kind: Kind,

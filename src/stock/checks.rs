@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::types::{OrderId, Sku};
 use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 
-/// What [`Chain::with`] hashes: five numbers, and three texts with their lengths.
+/// The bytes that [`Chain::with`] hashes at most: five numbers, and three texts with their lengths.
 const CHAINED_BYTES_MAX: usize = 33 + 3 + 2 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX;
 
 /// The digest of a whole stock.
@@ -34,9 +34,10 @@ impl Digest {
 pub struct Chain(pub u64);
 
 impl Chain {
-    /// The chain with one entry more: xxh3-64 of the chain before it, then the entry's kind (one
-    /// byte, +64 if its clock was not trusted), change, reserved change and time, then SKU, order id and request id, each with its
-    /// length before it (255 for no order id). Numbers are little-endian, lengths one byte.
+    /// The chain after one more entry: xxh3-64 of the chain before it, then the entry's kind (one
+    /// byte, +64 if its clock was not trusted), change, reserved change and time, then SKU, order
+    /// id and request id, each preceded by its length (255 for no order id). Numbers are
+    /// little-endian, lengths one byte.
     #[must_use]
     pub fn with(self, entry: &Entry) -> Self {
         let mut bytes = [0; CHAINED_BYTES_MAX];
@@ -61,19 +62,18 @@ impl Chain {
     }
 }
 
-/// What two parties compare at a position of a ledger.
+/// The checks that gateway and hub compare at a position of a ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checks {
-    /// Of the stock.
+    /// The digest of the stock.
     pub digest: Digest,
-    /// Of the ledger.
+    /// The chain of the ledger.
     pub chain: Chain,
 }
 
 /// An entry as posted to the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// The entry.
     pub entry: Entry,
     /// The checks after the entry.
     pub checks: Checks,

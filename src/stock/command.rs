@@ -1,4 +1,4 @@
-//! What a client may ask of the stock.
+//! The mutations that a client may ask for.
 
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -6,75 +6,72 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::types::{Line, OrderId, RequestId, Sku};
 
-/// A mutation under its name.
+/// A mutation, identified by its request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The name by which it is decided once.
+    /// Identifies the request: it is decided once, however often it arrives.
     pub request_id: RequestId,
-    /// Whether the client chose the name; if not, it is the default one of a commit or release.
+    /// Whether the client chose the request id. If not, it is the default one of a commit or
+    /// release.
     pub chosen: bool,
-    /// What to do.
     pub action: Action,
 }
 
-/// What to do. Lines name each SKU once: lines of one SKU are summed when a request is read.
+/// The action of a mutation. Each SKU appears in one line: lines of one SKU are summed when a
+/// request is read.
 ///
 /// The variants' order is part of stored fingerprints: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Action {
-    /// Take from what is available.
+    /// Take units from what is available.
     Deduct {
-        /// The customer's order.
+        /// The customer order that the units are for.
         order_id: Option<OrderId>,
-        /// How much of what.
         lines: Vec<Line>,
     },
-    /// Add to what is on hand; creates unknown SKUs.
+    /// Add units to what is on hand. An unknown SKU becomes known.
     Restock {
         /// The order that brought the goods.
         order_id: Option<OrderId>,
-        /// How much of what.
         lines: Vec<Line>,
     },
-    /// Set on hand to what was counted.
+    /// Set on hand to a counted quantity.
     Count {
-        /// What was counted.
         sku: Sku,
-        /// How much was found.
+        /// Units found, 0 included.
         counted: i64,
     },
     /// Undo a deduction or commit.
     Rollback {
-        /// The request to undo.
+        /// The request id of the deduction or commit to undo.
         of: RequestId,
-        /// How much of what; without it, all that remains.
+        /// The part to undo; `None` for all that remains.
         lines: Option<Vec<Line>>,
     },
-    /// Hold for an order.
+    /// Hold units for an order until they are committed or released, or the reservation expires.
     Reserve {
-        /// The customer's order.
+        /// The customer order that the units are for.
         order_id: Option<OrderId>,
-        /// How much of what.
         lines: Vec<Line>,
-        /// Life in seconds; without it, the configured one.
+        /// The lifetime in seconds; `None` for the configured one.
         ttl_s: Option<u64>,
     },
-    /// Turn a reservation into a deduction.
+    /// Turn a reservation into a deduction, and release what is not committed.
     Commit {
-        /// Which.
+        /// The request id of the reservation.
         reservation: RequestId,
-        /// The part to deduct; without it, all.
+        /// The part to commit; `None` for all of it.
         lines: Option<Vec<Line>>,
     },
-    /// Give a reservation back.
+    /// Give up a reservation; its units become available again.
     Release {
-        /// Which.
+        /// The request id of the reservation.
         reservation: RequestId,
     },
 }
 
 impl Action {
-    /// How many SKUs it may change, as far as its own lines tell.
+    /// The number of SKUs that the action may change, as far as its own lines tell.
     pub fn line_count(&self) -> usize {
         match self {
             Self::Deduct { lines, .. }
@@ -87,18 +84,17 @@ impl Action {
         }
     }
 
-    /// Identifies the body of a request, to tell a repetition from another request under the
-    /// same name.
+    /// A hash of the action, to tell a retry from another request with the same id.
     pub fn fingerprint(&self) -> Fingerprint {
         let bytes = postcard::to_extend(self, Vec::with_capacity(128));
         xxh3_64(&bytes.expect("plain data always serializes"))
     }
 }
 
-/// See [`Action::fingerprint`].
+/// The hash of an action, from [`Action::fingerprint`].
 pub type Fingerprint = u64;
 
-/// Sums lines of the same SKU, in the order in which the SKUs first appear.
+/// Sums lines of the same SKU. The SKUs keep the order of their first appearance.
 pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {
     if lines.len() < 2 {
         return lines;

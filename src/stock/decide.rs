@@ -1,5 +1,5 @@
-//! Deciding: a command is looked up, judged by its rule and applied to the draft, whole or not at
-//! all.
+//! Deciding a command: its request id is looked up, its rule is applied, and the decision is
+//! entered into the draft, whole or not at all.
 
 use super::answer::{CommandAnswer, Decided, Undecided};
 use super::command::{Action, Command};
@@ -11,17 +11,17 @@ use super::rules::NoDecision;
 use super::types::{OrderId, RequestId};
 
 impl Draft<'_> {
-    /// Decides one command and takes its effect into the draft. One whose record is damaged is
-    /// left undecided: it might be done a second time.
+    /// Decides one command and enters its effect into the draft. A command whose record is
+    /// damaged is left undecided, because it might be applied a second time.
     ///
     /// # Errors
-    /// If the records cannot be read; then the draft is to be dropped.
+    /// If the records cannot be read. The draft must then be dropped.
     pub fn decide<R: RequestRecords>(
         &mut self,
         command: &Command,
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
-        // Records are read before anything is changed, but for those that `close` can do without.
+        // Nothing is changed before all records are read, except those that `close` can do without.
         self.decide_by(command, records).or_else(|error| match R::is_lost(&error) {
             Some(why) => Ok(Err(Undecided::RecordLost { why })),
             None => Err(error),
@@ -96,7 +96,7 @@ impl Draft<'_> {
     ) -> Result<CommandAnswer, R::Error> {
         match self.record(&id, records)? {
             Some(record) => Ok(repeat(command, record, id)),
-            // It was forgotten a moment before the reservation itself will be.
+            // The closing request was pruned just before the reservation itself will be.
             None => {
                 let reservation = command.request_id.clone();
                 let outcome = Err(Refusal::ReservationClosed { reservation });
@@ -120,7 +120,7 @@ impl Action {
     }
 }
 
-/// Answers a command whose name was decided before.
+/// Answers a command whose request id was decided before.
 fn repeat(command: &Command, record: RequestRecord, request_id: RequestId) -> CommandAnswer {
     if record.fingerprint != command.action.fingerprint() {
         return Err(Undecided::IdempotencyConflict { request_id, kind: record.kind });

@@ -1,4 +1,4 @@
-//! The value of a decision: the movements of stock and the effect on reservations and requests.
+//! A decision as a value: movements of stock, and an effect on reservations or earlier requests.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::entry::Kind;
 use super::record::{Closed, RequestRecord};
 use super::types::{Line, OrderId, RequestId, Sku};
 
-/// What a command does, before it is applied to the draft.
+/// A decision that is not applied yet.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) kind: Kind,
@@ -20,13 +20,13 @@ pub(super) struct Decision {
 #[derive(Debug)]
 pub(super) struct Movement {
     pub(super) sku: Sku,
-    /// The quantity that the client is told; for a count, the counted quantity.
+    /// The quantity in the client's answer; for a count, the counted quantity.
     pub(super) quantity: u64,
     pub(super) change: i64,
     pub(super) reserved_change: i64,
 }
 
-/// What a decision does besides moving stock.
+/// What a decision changes besides the stock.
 #[derive(Debug)]
 pub(super) enum Effect {
     None,

@@ -1,4 +1,5 @@
-//! A batch being decided: what would change, over a stock that does not.
+//! A batch of decisions over the committed stock, which stays as it is until the batch is
+//! committed.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use super::{Hold, Item, Stock};
 use crate::clock::Now;
 use crate::limits::STOCK_MAX;
 
-/// The changes of a batch so far.
+/// The committed stock with the changes of a batch over it.
 #[derive(Debug)]
 pub struct Draft<'a> {
     pub(super) stock: &'a Stock,
@@ -26,47 +27,47 @@ pub struct Draft<'a> {
     holds_opened: isize,
 }
 
-/// What a batch changes, ready for the disk and then for [`Stock::apply`].
+/// The changes of a batch, to be committed and then applied with [`Stock::apply`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The ledger position the batch was decided at.
+    /// The ledger position before the batch.
     pub base_seq: Seq,
     /// New ledger entries, in order.
     pub entries: Vec<Posted>,
-    /// On hand and reserved of the entry's SKU after each.
+    /// On hand and reserved of the entry's SKU, after each entry.
     pub figures: Vec<(i64, i64)>,
-    /// The new stock of every SKU that changed or became known.
+    /// The new stock of each SKU that changed or became known.
     pub items: HashMap<Sku, Item>,
-    /// What was decided, in order, and what it entered into the ledger.
+    /// The decisions, in order.
     pub ledger_records: Vec<LedgerRecord>,
-    /// Which fact holds the newest record of a request.
+    /// The index of the ledger record with the newest record of each request.
     records: HashMap<RequestId, usize>,
     /// Reservations opened (`Some`) and closed (`None`).
     pub holds: Vec<(RequestId, Option<Hold>)>,
-    /// The ledger's last position after the batch.
+    /// The ledger position after the batch.
     pub seq: Seq,
     /// The checks after the batch.
     pub checks: Checks,
-    /// How far what the hub sent is taken, if that moved.
+    /// How far the frames of the hub are applied, if this batch changed that.
     pub taken: Option<Taken>,
-    /// What is new in the catalogue, in order.
+    /// The changes of the catalogue, in order.
     pub listings: Vec<Listing>,
 }
 
-/// What the ledger keeps of one decision.
+/// One decision as the ledger keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRecord {
-    /// The request it was; for a reservation that ended by itself, the reservation's; for a
-    /// transfer, the hub's.
+    /// The request id; for an expiry that of the reservation, for a transfer that of the hub's
+    /// request.
     pub request_id: RequestId,
-    /// What is to be remembered of it; `None` when nobody asked for it here.
+    /// The record to keep of the request; `None` for a decision that no client asked for.
     pub record: Option<RequestRecord>,
-    /// How many entries it made: the next ones of the batch that no fact before it made.
+    /// The number of its entries. They follow those of the ledger record before it.
     pub entries: usize,
 }
 
 impl Changes {
-    /// Whether there is nothing to put on disk. (A refusal leaves a record.)
+    /// Whether there is nothing to commit. A refusal is something: it leaves a record.
     pub fn is_empty(&self) -> bool {
         self.ledger_records.is_empty() && self.taken.is_none()
     }
@@ -84,7 +85,7 @@ impl Changes {
 }
 
 impl<'a> Draft<'a> {
-    /// An empty batch, decided at `now`; reservations without a life of their own last
+    /// An empty batch, decided at `now`. A reservation that names no lifetime lasts
     /// `reservation_ttl_s` seconds.
     pub fn new(stock: &'a Stock, now: Now, reservation_ttl_s: u64) -> Self {
         let draft = Self {
@@ -98,7 +99,7 @@ impl<'a> Draft<'a> {
         draft.reusing(Changes::default())
     }
 
-    /// Puts this batch where an earlier one was: its memory need not be got again.
+    /// Reuses the memory of an earlier batch's changes.
     #[must_use]
     pub fn reusing(mut self, mut spare: Changes) -> Self {
         spare.clear();
@@ -107,10 +108,10 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Ends the reservations whose time has come.
+    /// Expires the reservations whose deadline has passed.
     ///
     /// # Errors
-    /// If a reservation's record cannot be read; then the draft is to be dropped.
+    /// If the record of a reservation cannot be read. The draft must then be dropped.
     pub fn expire_due<R: RequestRecords>(&mut self, records: &R) -> Result<(), R::Error> {
         let due: Vec<RequestId> = self
             .stock
@@ -135,7 +136,7 @@ impl<'a> Draft<'a> {
         self.close(id, Closed::Expired, records)
     }
 
-    /// The record of a request, decided in this batch or before it.
+    /// The newest record of a request, from this batch or from before it.
     pub(super) fn record<R: RequestRecords>(
         &self,
         id: &RequestId,
@@ -147,7 +148,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Remembers a request that made this many entries: the last ones.
+    /// Records a decision whose entries are the last ones entered.
     pub(super) fn remember(&mut self, id: RequestId, record: RequestRecord, entries: usize) {
         self.changes.records.insert(id.clone(), self.changes.ledger_records.len());
         self.changes.ledger_records.push(LedgerRecord {
@@ -177,8 +178,8 @@ impl<'a> Draft<'a> {
         self.holds.insert(id, Some(hold));
     }
 
-    /// Closes a reservation and notes in its record how. Of a record that is damaged nothing is
-    /// needed: whoever names it again is left undecided.
+    /// Closes a reservation and notes in its record how. A damaged record is not needed for that:
+    /// a request that names the reservation later is left undecided.
     pub(super) fn close<R: RequestRecords>(
         &mut self,
         id: &RequestId,
@@ -199,14 +200,14 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Writes movements into the ledger that nobody asked for here, so that the name they go by
-    /// may be another's request here.
+    /// Enters movements that no client asked for. Their request id gets no record here, so a
+    /// client may use the same one.
     pub(super) fn enter_unasked(&mut self, kind: Kind, id: &RequestId, movements: Vec<Movement>) {
         let entries = self.enter(kind, id, None, movements).len();
         self.note_unasked(id, entries);
     }
 
-    /// A fact is there for its entries, or to be remembered.
+    /// A ledger record without entries and without a request record would say nothing.
     fn note_unasked(&mut self, id: &RequestId, entries: usize) {
         if entries > 0 {
             self.changes.ledger_records.push(LedgerRecord {
@@ -217,7 +218,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Writes a decision's movements into the ledger; returns the stock after each.
+    /// Enters the movements of a decision; returns the stock after each.
     pub(super) fn enter_decision(
         &mut self,
         request_id: &RequestId,
@@ -279,7 +280,7 @@ impl<'a> Draft<'a> {
         self.changes.items.insert(sku, item);
     }
 
-    /// How far what the hub sent is taken, with this batch.
+    /// How far the frames of the hub are applied, this batch included.
     pub(super) fn taken(&self) -> Taken {
         self.changes.taken.unwrap_or(self.stock.taken)
     }
@@ -292,12 +293,12 @@ impl<'a> Draft<'a> {
         self.changes.listings.extend_from_slice(listings);
     }
 
-    /// The ledger's last position, with this batch.
+    /// The position of the last ledger entry, this batch included.
     pub(super) fn seq(&self) -> Seq {
         self.changes.seq
     }
 
-    /// The batch's changes.
+    /// Returns the changes of the batch, ready to commit.
     pub fn finish(self) -> Changes {
         let mut changes = self.changes;
         changes.holds.extend(self.holds);

@@ -5,29 +5,29 @@ use uuid::Uuid;
 
 use super::types::{OrderId, RequestId, Seq, Sku};
 
-/// What a ledger entry records. The numbers are on disk and on the wire: append only.
+/// The kind of a ledger entry. The numbers are on disk and on the wire: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Sold or picked.
+    /// Units sold or picked.
     Deduct = 0,
-    /// Goods in, or given back.
+    /// Goods received or returned.
     Restock = 1,
-    /// Cycle count: on hand set to what was counted.
+    /// Cycle count: on hand set to the counted quantity.
     Count = 2,
-    /// A deduction undone.
+    /// A deduction or commit undone, in whole or in part.
     Rollback = 3,
-    /// Held for an order.
+    /// Units held for an order.
     Reserve = 4,
     /// A reservation turned into a deduction.
     Commit = 5,
-    /// A reservation given back.
+    /// A reservation given up by request.
     Release = 6,
-    /// A reservation that ended by itself.
+    /// A reservation that reached the end of its lifetime.
     Expire = 7,
     /// Units granted by the hub.
     Grant = 8,
-    /// Units given back to the hub.
+    /// Units returned to the hub.
     Recall = 9,
 }
 
@@ -56,7 +56,7 @@ impl Kind {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// The contract's word.
+    /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deduct => "deduct",
@@ -76,60 +76,55 @@ impl Kind {
 /// One entry of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its position; entries are numbered without a gap.
+    /// The position of the entry. Positions are contiguous.
     pub seq: Seq,
-    /// What happened.
     pub kind: Kind,
-    /// To what.
     pub sku: Sku,
     /// Change of on hand, in units.
     pub change: i64,
     /// Change of reserved, in units.
     pub reserved_change: i64,
-    /// For which order.
     pub order_id: Option<OrderId>,
-    /// The request that caused it; for an expiry the reservation's id.
+    /// The request that caused the entry; for an expiry, that of the reservation.
     pub request_id: RequestId,
-    /// When it was decided, in milliseconds since 1970 by the gateway's wall clock.
+    /// The time of the decision by the gateway's wall clock, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Whether that clock may have been right.
+    /// Whether the wall clock was trusted at that time.
     pub clock_trusted: bool,
 }
 
-/// Added to the kind's number, on disk and on the wire, where the clock was not trusted.
+/// Added to the code of the kind if the clock was not trusted.
 const UNTRUSTED: u8 = 64;
 
 impl Entry {
-    /// The number that stands for kind and clock, on disk and on the wire.
+    /// The code of kind and clock on disk and on the wire.
     pub fn code(&self) -> u8 {
         Self::code_of(self.kind, self.clock_trusted)
     }
 
-    /// See [`Entry::code`].
+    /// The code of an entry with this kind and clock; see [`Entry::code`].
     pub fn code_of(kind: Kind, clock_trusted: bool) -> u8 {
         kind.code() + if clock_trusted { 0 } else { UNTRUSTED }
     }
 
-    /// Kind, and whether the clock was trusted.
+    /// The kind of a code, and whether the clock was trusted.
     pub fn from_code(code: u8) -> Option<(Kind, bool)> {
         Some((Kind::from_code(code & !UNTRUSTED)?, code & UNTRUSTED == 0))
     }
 }
 
-/// Who wrote a ledger: the names of a gateway and of its database.
+/// The origin of a ledger: a gateway and its database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The warehouse.
     pub site: String,
-    /// The gateway within it.
     pub gateway: String,
-    /// The database: made new whenever a database is created.
+    /// Identifies the database. Every new database gets a new epoch.
     pub epoch: Uuid,
 }
 
 impl Origin {
-    /// The name of an entry that gateway and hub derive alike, so it need not travel: the
-    /// name-based UUID (version 5) of `site/gateway/epoch/seq` in [`EVENT_NAMESPACE`].
+    /// The event id of an entry: the name-based UUID (version 5) of `site/gateway/epoch/seq` in
+    /// [`EVENT_NAMESPACE`]. Gateway and hub derive the same one, so it is never sent.
     pub fn event_id(&self, seq: Seq) -> Uuid {
         let name = format!("{}/{}/{}/{seq}", self.site, self.gateway, self.epoch);
         Uuid::new_v5(&EVENT_NAMESPACE, name.as_bytes())

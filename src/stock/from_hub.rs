@@ -1,4 +1,4 @@
-//! Taking transfers: how units come from the hub and go back to it.
+//! Applying what the hub sends: transfers of units, and changes of the catalogue.
 
 use super::Item;
 use super::decision::Movement;
@@ -9,26 +9,26 @@ use super::transfer::{Direction, Taken, Transfer};
 use super::types::{Line, Sku};
 use crate::limits::STOCK_MAX;
 
-/// What became of a transfer.
+/// The outcome of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferOutcome {
-    /// It is applied.
+    /// The transfer is applied.
     Applied,
-    /// It was taken before, or one before it is missing: nothing changes.
+    /// It was applied before, or an earlier one is missing. Nothing changes.
     OutOfTurn,
-    /// It waits: with it there would be more of this SKU than can be counted.
+    /// It has to wait: on hand of this SKU would exceed [`STOCK_MAX`].
     NoRoom(Sku),
 }
 
 impl Draft<'_> {
-    /// Takes a transfer if it is the next one, whole or not at all; it, and how far the hub's
-    /// transfers are taken, become durable together.
+    /// Applies a transfer if it is the next one, whole or not at all. Its entries and its number
+    /// are committed together.
     pub fn apply_transfer(&mut self, transfer: &Transfer) -> TransferOutcome {
         let taken = self.taken();
         if taken.transfer.checked_add(1) != Some(transfer.number) {
             return TransferOutcome::OutOfTurn;
         }
-        // A SKU named twice is one line, as in a mutation.
+        // Lines of one SKU are summed, as in a mutation.
         let lines = super::merge_lines(transfer.lines.clone());
         let (kind, movements) = match transfer.direction {
             Direction::Grant => match self.without_room(&lines) {
@@ -42,12 +42,12 @@ impl Draft<'_> {
         TransferOutcome::Applied
     }
 
-    /// Takes an update that goes on where the last one ended, or before; returns whether it did.
-    /// SKUs that were not known become known, with no stock and no entry in the ledger.
+    /// Applies a change of the catalogue that follows the last one, or overlaps it; returns
+    /// whether it did. A SKU that was unknown becomes known, without stock and without an entry.
     pub fn apply_catalogue_update(&mut self, update: &CatalogueUpdate) -> bool {
         let mut taken = self.taken();
         let goes_on = update.after <= taken.catalogue && taken.catalogue < update.up_to;
-        // The database counts up to 2^63 - 1; a number beyond is nobody's change.
+        // The database stores numbers up to 2^63 - 1.
         if !goes_on || i64::try_from(update.up_to).is_err() {
             return false;
         }
@@ -70,7 +70,7 @@ impl Draft<'_> {
         lines.iter().find(is_full).map(|line| line.sku.clone())
     }
 
-    /// As much of each line as is not promised to anybody.
+    /// What is given up of each line: as much as is asked for and available.
     fn given_up(&self, lines: &[Line]) -> Vec<Movement> {
         let given = |line: &Line| {
             let available = self.item(&line.sku).unwrap_or_default().available();

@@ -1,8 +1,7 @@
-//! Every SKU's stock, found by its text, in the order of the texts, and in the order of change.
+//! The stock of all SKUs, in the order of the SKUs and in the order of the last change.
 //!
-//! Each lies in a slot of its own that it keeps for ever; what leads there are numbers of four
-//! bytes, so that a million SKUs fit a small machine and the hot path, a look and a change, walks
-//! no tree of texts.
+//! Each SKU has a slot that it keeps. The indexes hold slot numbers of four bytes, so a million SKUs
+//! fit a small machine, and the hot path, a lookup and an update, compares no texts in a tree.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -13,21 +12,21 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::Item;
 use super::types::{Seq, Sku};
 
-/// Every SKU and its stock.
+/// All SKUs with their stock.
 #[derive(Clone, Debug, Default)]
 pub struct Items {
     slots: Vec<(Sku, Item)>,
     hasher: DefaultHashBuilder,
     by_hash: HashTable<u32>,
-    /// The slots in the order of their SKUs.
+    /// The slots in the order of the SKUs.
     by_sku: Vec<u32>,
-    /// Each slot at its version: what changed after a position is a range of this map. What has
-    /// never changed has version 0, as others may, and no place here.
+    /// The slot of each SKU by its version. What changed after a position is a range of this map.
+    /// SKUs that have never changed share version 0 and are left out.
     by_version: BTreeMap<Seq, u32>,
 }
 
 impl Items {
-    /// Takes SKUs that are in their order, none of them twice.
+    /// Takes SKUs in ascending order, without duplicates.
     fn from_ordered(slots: Vec<(Sku, Item)>) -> Self {
         let mut items = Self { by_sku: (0..slot_number(slots.len())).collect(), ..Self::default() };
         let by_version = slots.iter().zip(0..).map(|((_, item), slot)| (item.version, slot));
@@ -41,12 +40,12 @@ impl Items {
         items
     }
 
-    /// How many SKUs there are.
+    /// The number of SKUs.
     pub fn count(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there are SKUs that nothing has moved yet.
+    /// Whether there are SKUs that have never changed.
     pub fn has_unmoved(&self) -> bool {
         self.by_version.len() < self.slots.len()
     }
@@ -56,12 +55,12 @@ impl Items {
         self.slot(sku).map(|slot| self.slots[slot].1)
     }
 
-    /// All SKUs in no particular order.
+    /// All SKUs, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.slots.iter().map(|(sku, item)| (sku, item))
     }
 
-    /// Takes the new stock of some SKUs; those not known are added.
+    /// Sets the stock of some SKUs, and adds those that are not known.
     pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = (&'a Sku, &'a Item)>) {
         let known = self.slots.len();
         for (sku, item) in changes {
@@ -79,7 +78,7 @@ impl Items {
         self.by_version.range(after).map(|(_, slot)| self.at(*slot))
     }
 
-    /// The SKUs from a text on, or behind it, in their order.
+    /// The SKUs from a bound on, in ascending order.
     pub fn from<'a>(
         &'a self,
         start: Bound<&str>,
@@ -118,7 +117,7 @@ impl Items {
         }
     }
 
-    /// Adds a SKU that is not known; [`Items::order_from`] gives it its place.
+    /// Adds a SKU; [`Items::order_from`] then puts it into the order of SKUs.
     fn push(&mut self, sku: Sku, item: Item) {
         let slot = slot_number(self.slots.len());
         let hash = self.hasher.hash_one(sku.as_str());
@@ -129,9 +128,8 @@ impl Items {
         self.note_version(item.version, slot);
     }
 
-    /// Puts the slots from this one on among the others. What is there is moved once, however
-    /// many they are, and only their own texts are compared: with a million SKUs a look at each
-    /// would be felt.
+    /// Inserts the slots from `first` on into the order of SKUs. Each slot is moved once, and only
+    /// the texts of new SKUs are compared: comparing all would take noticeable time with a million.
     fn order_from(&mut self, first: usize) {
         let slots = &self.slots;
         let sku = |slot: u32| &slots[slot as usize].0;
@@ -159,7 +157,7 @@ impl Eq for Items {}
 impl FromIterator<(Sku, Item)> for Items {
     fn from_iter<I: IntoIterator<Item = (Sku, Item)>>(items: I) -> Self {
         let mut slots: Vec<_> = items.into_iter().collect();
-        // The database gives them in their order, and a start has no time for a map.
+        // The database returns them in order; building a map would slow down the start.
         if !slots.is_sorted_by(|one, next| one.0 < next.0) {
             slots = BTreeMap::from_iter(slots).into_iter().collect();
         }

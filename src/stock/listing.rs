@@ -1,27 +1,27 @@
-//! What goods are called, and what is printed on them.
+//! The catalogue: names and barcodes of SKUs.
 
 use serde::{Deserialize, Serialize};
 
 use super::types::Sku;
 
-/// One SKU's place in the catalogue.
+/// The catalogue's data of one SKU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
-    /// Which.
     pub sku: Sku,
-    /// For people; `None` if it is in the catalogue no longer.
+    /// The name for people; `None` if the SKU was removed from the catalogue.
     pub name: Option<String>,
-    /// Every code that stands for it, without check digits left out or added.
+    /// Every code that resolves to this SKU, as published: check digits are neither added nor
+    /// removed.
     pub barcodes: Vec<String>,
 }
 
-/// What changed in the catalogue between two of its changes.
+/// A contiguous range of changes of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogueUpdate {
-    /// Behind this one …
+    /// The number of the last change before this update …
     pub after: u64,
-    /// … up to this one.
+    /// … and the number of the last change in it.
     pub up_to: u64,
-    /// In the order of their changes, as they are now.
+    /// The newest listing of each SKU that changed, in the order of change.
     pub listings: Vec<Listing>,
 }

@@ -1,12 +1,12 @@
 //! The stock engine: pure rules over values, without a socket, file, clock or task.
 //!
-//! [`Stock`] is what is committed. A batch of commands is decided on a [`Draft`] over it: each
-//! command sees the ones before it, nothing of the stock itself changes. The shell puts the
-//! draft's [`Changes`] on disk in one transaction and only then applies them here; when the
-//! disk says no, it drops them, and memory is exactly what the disk is.
+//! [`Stock`] is the committed stock. A batch of commands is decided on a [`Draft`] over it: each
+//! command sees the effect of those before it, and the stock itself does not change. The writer
+//! commits the draft's [`Changes`] in one transaction and then applies them here. If the commit
+//! fails, it drops them, so memory always equals the disk.
 //!
-//! What always holds, for every SKU: `0 <= reserved <= on_hand <= 2^53 - 1`; its version is the
-//! ledger position of its last change; the sums of its ledger entries' changes are its stock.
+//! Invariants of every SKU: `0 <= reserved <= on_hand <= 2^53 - 1`; the version is the ledger
+//! position of the last change; the stock is the sum of the changes of its ledger entries.
 
 mod answer;
 mod checks;
@@ -46,16 +46,16 @@ pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku, is_
 /// The stock of one SKU, in units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Item {
-    /// What is there.
+    /// Units in the warehouse, reserved ones included.
     pub on_hand: i64,
-    /// How much of it is promised to orders.
+    /// Units held by open reservations.
     pub reserved: i64,
-    /// The ledger position of the last change; 0 if it is only named in the catalogue.
+    /// The ledger position of the last change; 0 if there was none.
     pub version: Seq,
 }
 
 impl Item {
-    /// What may still be promised or taken.
+    /// Units that may still be reserved or deducted.
     pub fn available(&self) -> i64 {
         self.on_hand - self.reserved
     }
@@ -65,14 +65,12 @@ impl Item {
     }
 }
 
-/// An open reservation.
+/// An open reservation, with the units that it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The order it is for.
     pub order_id: Option<OrderId>,
-    /// What is held.
     pub lines: Vec<Line>,
-    /// When it ends, in milliseconds of running time.
+    /// The deadline in milliseconds of running time.
     pub deadline_ms: u64,
 }
 
@@ -88,8 +86,8 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// The stock as it was stored; `seq` and `chain` are those of the ledger's last entry, `taken`
-    /// is how far it has what the hub sent.
+    /// The stock as loaded from the database. `seq` and `chain` are those of the last ledger
+    /// entry, `taken` is how far the frames of the hub are applied.
     pub fn load(
         items: Items,
         holds: impl IntoIterator<Item = (RequestId, Hold)>,
@@ -108,10 +106,10 @@ impl Stock {
         stock
     }
 
-    /// Takes over what has been committed to disk.
+    /// Applies changes that are committed.
     ///
     /// # Panics
-    /// If the changes were not drafted on this stock: then memory and disk have parted.
+    /// If the changes were not drafted on this stock. Memory would then differ from the disk.
     pub fn apply(&mut self, changes: &Changes) {
         assert_eq!(changes.base_seq, self.seq, "one writer drafts and applies in turn");
         self.items.set_all(&changes.items);
@@ -133,27 +131,27 @@ impl Stock {
         }
     }
 
-    /// The ledger's last position.
+    /// The position of the last ledger entry.
     pub fn seq(&self) -> Seq {
         self.seq
     }
 
-    /// The digest of the whole stock and the chain of the whole ledger.
+    /// The digest of the stock and the chain of the ledger.
     pub fn checks(&self) -> Checks {
         self.checks
     }
 
-    /// How far what the hub sent has been taken.
+    /// How far the frames of the hub are applied.
     pub fn taken(&self) -> Taken {
         self.taken
     }
 
-    /// How many SKUs are known.
+    /// The number of known SKUs.
     pub fn sku_count(&self) -> usize {
         self.items.count()
     }
 
-    /// How many reservations are open.
+    /// The number of open reservations.
     pub fn hold_count(&self) -> usize {
         self.holds.len()
     }
@@ -163,7 +161,7 @@ impl Stock {
         self.items.get(sku)
     }
 
-    /// The SKUs that begin with `prefix` and come behind `after`, in order.
+    /// The SKUs that begin with `prefix` and follow `after`, in ascending order.
     pub fn items_after<'a>(
         &'a self,
         prefix: &'a str,
@@ -176,18 +174,19 @@ impl Stock {
         self.items.from(start).take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
     }
 
-    /// Whether there are SKUs that nothing has moved yet: [`Stock::changed_after`] has none of them.
+    /// Whether there are SKUs that have never changed. [`Stock::changed_after`] does not return
+    /// them.
     pub fn has_unmoved(&self) -> bool {
         self.items.has_unmoved()
     }
 
-    /// What changed after a position, oldest change first, each SKU once with its newest stock.
+    /// The SKUs that changed after a position with their newest stock, oldest change first.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.changed_after(seq)
     }
 
-    /// A SKU whose open reservations do not add up to what is reserved of it; there is none
-    /// unless the database is damaged.
+    /// A SKU whose open reservations do not add up to its reserved units. There is none unless the
+    /// database is damaged.
     pub fn sku_with_wrong_holds(&self) -> Option<&Sku> {
         let mut reserved: BTreeMap<&Sku, i64> = BTreeMap::new();
         for line in self.holds.values().flat_map(|hold| &hold.lines) {
@@ -200,7 +199,7 @@ impl Stock {
         wrong.map(|(sku, _)| sku).or_else(|| reserved.into_keys().next())
     }
 
-    /// When the next reservation ends, in milliseconds of running time.
+    /// The earliest deadline of a reservation, in milliseconds of running time.
     pub fn next_deadline_ms(&self) -> Option<u64> {
         self.deadlines.first().map(|(deadline_ms, _)| *deadline_ms)
     }

@@ -1,7 +1,7 @@
-//! What is remembered of a decided request: its outcome, refusals too, and what became of it.
+//! The record of a decided request: its outcome, refusals included, and what happened to it later.
 //!
-//! Records outlive their ledger entries: a duplicate of a request may arrive when the entry has
-//! long been pruned, and must still get the first answer and change nothing.
+//! Records outlive ledger entries: a duplicate of a request may arrive after its entries were
+//! pruned. It must still get the first answer and change nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,132 +9,104 @@ use super::command::Fingerprint;
 use super::entry::Kind;
 use super::types::{Line, OrderId, RequestId, Seq, Sku};
 
-/// How a request was decided.
+/// The outcome of a request.
 pub type Outcome = Result<Applied, Refusal>;
 
 /// A mutation that was applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
-    /// The ledger position of its last entry.
+    /// The position of the last entry of the mutation.
     pub seq: Seq,
-    /// The stock after it, a line per SKU.
+    /// The stock after the mutation, one line per SKU.
     pub lines: Vec<AppliedLine>,
-    /// For a reservation: when it will end, in milliseconds since 1970 by the wall clock. For
-    /// people only; the reservation really ends by running time.
+    /// For a reservation: its end by the wall clock, in milliseconds since 1970. It is for people
+    /// only; the deadline counts running time.
     pub expires_at_ms: Option<i64>,
 }
 
 /// One line of an applied mutation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedLine {
-    /// Of what.
     pub sku: Sku,
-    /// How much; for a count, what was counted.
+    /// The quantity moved; for a count, the counted quantity.
     pub quantity: u64,
-    /// On hand afterwards.
+    /// On hand after this line.
     pub on_hand: i64,
-    /// Reserved afterwards.
+    /// Reserved after this line.
     pub reserved: i64,
-    /// The SKU's version afterwards.
+    /// The version of the SKU after this line.
     pub version: Seq,
 }
 
-/// Why the stock says no. An outcome like any other: the same request gets the same refusal.
+/// The reason for a refusal. A refusal is an outcome like any other: a retry gets the same one.
 ///
 /// The variants' order is on disk: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
-    /// Never restocked, granted or named in the catalogue.
-    UnknownSku {
-        /// Which.
-        sku: Sku,
-    },
-    /// More was asked than is available.
+    /// The SKU was never restocked, granted or listed in the catalogue.
+    UnknownSku { sku: Sku },
+    /// More units were requested than are available.
     InsufficientStock {
         /// The first line that fails.
         sku: Sku,
-        /// Units asked.
         requested: u64,
-        /// Units available.
         available: i64,
     },
-    /// Less was counted than is promised to orders.
-    BelowReserved {
-        /// What was counted.
-        sku: Sku,
-        /// How much was found.
-        counted: i64,
-        /// How much is reserved.
-        reserved: i64,
-    },
-    /// More than was deducted, or reserved, is to be undone or committed.
+    /// Fewer units were counted than are reserved.
+    BelowReserved { sku: Sku, counted: i64, reserved: i64 },
+    /// More units were to be undone or committed than were deducted or reserved.
     ExceedsDeduction {
         /// The first line that fails.
         sku: Sku,
-        /// Units asked.
         requested: u64,
-        /// Units that remain.
+        /// Units that are left to undo or commit.
         available: u64,
     },
     /// No applied deduction or commit has this request id.
-    UnknownRequest {
-        /// The id.
-        of: RequestId,
-    },
+    UnknownRequest { of: RequestId },
     /// No reservation has this id.
-    UnknownReservation {
-        /// The id.
-        reservation: RequestId,
-    },
-    /// The reservation has ended by itself.
-    ReservationExpired {
-        /// Its id.
-        reservation: RequestId,
-    },
+    UnknownReservation { reservation: RequestId },
+    /// The reservation has expired.
+    ReservationExpired { reservation: RequestId },
     /// The reservation was committed or released by another request.
-    ReservationClosed {
-        /// Its id.
-        reservation: RequestId,
-    },
+    ReservationClosed { reservation: RequestId },
 }
 
-/// What is remembered of a request.
+/// The record of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
-    /// Identifies its body.
+    /// The fingerprint of the request's action, to tell a retry from a conflict.
     pub fingerprint: Fingerprint,
-    /// What it asked for.
     pub kind: Kind,
-    /// The order it was for; a rollback belongs to the same one.
+    /// The order of the request. A rollback of it belongs to the same order.
     pub order_id: Option<OrderId>,
-    /// How it was decided.
     pub outcome: Outcome,
-    /// Of a deduction: how much of it has been undone.
+    /// For a deduction: the units that were undone.
     pub undone: Vec<Line>,
-    /// Of a reservation: how it ended.
+    /// For a reservation: how it was closed.
     pub closed: Option<Closed>,
 }
 
-/// How a reservation ended.
+/// How a reservation was closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Closed {
-    /// By this commit.
+    /// By the commit with this request id.
     Committed(RequestId),
-    /// By this release.
+    /// By the release with this request id.
     Released(RequestId),
-    /// By itself.
+    /// By the end of its lifetime.
     Expired,
 }
 
-/// Where records are kept: the database, or a map in tests.
+/// The store of request records: the database, or a map in tests.
 pub trait RequestRecords {
-    /// What may go wrong in finding one.
+    /// The error of reading a record.
     type Error;
 
-    /// The record of this request, if it was decided.
+    /// The record of a request, if it was decided.
     ///
     /// # Errors
-    /// Whatever keeps the records from being read.
+    /// If the records cannot be read.
     fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, Self::Error>;
 
     /// Whether only what is remembered of this one request is damaged; in words, why. Other

@@ -16,7 +16,6 @@ pub struct Transfer {
     pub number: u64,
     /// The hub's request that it belongs to.
     pub request_id: RequestId,
-    /// Which way.
     pub direction: Direction,
     /// How much of what; each SKU once.
     pub lines: Vec<Line>,
@@ -25,7 +24,7 @@ pub struct Transfer {
 /// Which way units move. The variants' order is on the wire: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
-    /// To the gateway.
+    /// From the hub's pool to the gateway.
     Grant,
     /// Back to the hub, as far as they are available.
     Recall,
@@ -34,7 +33,7 @@ pub enum Direction {
 /// How far a gateway has taken what the hub sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
-    /// The last transfer.
+    /// The number of the last transfer applied.
     pub transfer: u64,
     /// Its entries are at or before this position of the ledger.
     pub at_seq: Seq,

@@ -10,7 +10,7 @@ use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX, STOCK_MAX}
 /// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing there.
+    /// The text has no characters.
     #[error("must not be empty")]
     Empty,
     /// Longer than the limit, in bytes of UTF-8.
@@ -69,7 +69,6 @@ macro_rules! id {
                 Ok(Self(text.into()))
             }
 
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -205,9 +204,7 @@ pub type Seq = u64;
 /// So much of one SKU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// Of what.
     pub sku: Sku,
-    /// How much.
     pub quantity: Quantity,
 }
 
