@@ -1,9 +1,9 @@
-//! The only reader of the wall clock and of the monotonic clock.
+//! The only module that reads the wall clock and the monotonic clock.
 //!
-//! The wall clock names moments for people (`at`, `expires_at`); it may jump by decades on a
-//! controller without a battery, so nothing is decided by it. Lives are counted in *running
-//! time*: milliseconds this database has been in use, which go on from the stored value at the
-//! next start and do not pass while the gateway is off.
+//! The wall clock labels events for people (`at`, `expires_at`). It may jump by decades on a
+//! controller without a battery, so nothing is decided by it. Lifetimes are counted in *running
+//! time*: the milliseconds that the database has been in use. Running time continues from the
+//! stored value at the next start and does not pass while the gateway is off.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
 
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// 2026-01-01 UTC, in milliseconds since 1970.
 const FIRST_RELEASE_MS: i64 = 1_767_225_600_000;
 
-/// A moment, by both clocks.
+/// A moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Milliseconds since 1970-01-01 UTC, as the wall clock has it.
+    /// The wall clock in milliseconds since 1970-01-01 UTC.
     pub wall_ms: i64,
     /// Running time in milliseconds.
     pub running_ms: u64,
@@ -32,7 +32,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock whose running time goes on from `running_ms_before`.
+    /// A clock whose running time continues from `running_ms_before`.
     pub fn starting_at(running_ms_before: u64) -> Self {
         Self { started: Instant::now(), running_ms_before }
     }
@@ -44,29 +44,29 @@ impl Clock {
         Now { wall_ms, running_ms, trusted: is_believable(wall_ms) }
     }
 
-    /// Milliseconds since this clock was made.
+    /// Milliseconds since this clock was created.
     pub fn since_start_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-/// Whether the times of entries are trusted now: that finds clocks that are not set, not those
-/// that are wrong.
+/// Whether the times of entries are trusted now. This detects clocks that are not set, but not
+/// clocks that are wrong.
 pub fn is_trusted() -> bool {
     is_believable(wall_ms()) && !is_unset()
 }
 
-/// Whether a wall clock can be right: not before the first of these programs was made.
+/// Whether a wall clock can be right: it is not before the first release of this program.
 ///
-/// One that runs ahead is believed, by a minute or by decades: nothing here knows better, and a
-/// gateway must work in 2039. Nothing is decided by it. Whoever has the time can compare it with
-/// the metric `stockgate_clock_seconds`; one of the alerts does.
+/// A clock that runs ahead is believed, by a minute or by decades: nothing here knows better, and a
+/// gateway must work in 2039. The metric `stockgate_clock_seconds` lets a monitoring system with
+/// the right time compare; one of the alerts does.
 pub fn is_believable(wall_ms: i64) -> bool {
     wall_ms >= FIRST_RELEASE_MS
 }
 
-/// Whether anybody who sets the clock here says that it is not set yet: systemd-timesyncd keeps a
-/// directory, and a file in there once it has heard from a server since the start.
+/// Whether systemd-timesyncd runs here and has not set the clock yet: it keeps a directory, and
+/// creates a file in it once it has heard from a server after the start.
 pub fn is_unset() -> bool {
     let timesync = Path::new("/run/systemd/timesync");
     timesync.is_dir() && !timesync.join("synchronized").exists()
@@ -78,12 +78,12 @@ pub fn wall_ms() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A monotonic moment, for measuring how long something takes.
+/// A monotonic moment, for measuring durations.
 pub fn instant() -> Instant {
     Instant::now()
 }
 
-/// `2026-01-31T08:26:00.123Z`; moments outside the years 1970 to 9999 are shown as the nearest.
+/// Formats as `2026-01-31T08:26:00.123Z`. Moments outside the years 1970 to 9999 are clamped.
 pub fn rfc3339(wall_ms: i64) -> String {
     const YEAR_9999_MS: i64 = 253_402_300_799_999;
     let ms = u64::try_from(wall_ms.clamp(0, YEAR_9999_MS)).expect("clamped to at least 0");

@@ -1,30 +1,30 @@
-//! Application identifiers: how long each is, and what may stand behind it.
+//! The GS1 application identifiers: their lengths, and the formats of their values.
 //!
-//! The first two digits say how many there are, and whether the value has a predefined length.
-//! That list is closed; every other value ends with FNC1, or where the code ends. So what is
-//! defined anew some day is skipped rightly today.
+//! The first two digits determine the length of the identifier and whether the value has a
+//! predefined length. The list of predefined lengths is closed: every other value ends with FNC1 or
+//! at the end of the code. Identifiers that are defined in future are therefore skipped correctly.
 
 use std::ops::RangeInclusive;
 
-/// What stands behind an application identifier.
+/// The format of the value of an application identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// So many digits, and no FNC1 needed behind them.
+    /// This many digits; no FNC1 follows.
     Digits(usize),
-    /// The same, the last one of which checks the others.
+    /// This many digits, of which the last is a check digit; no FNC1 follows.
     Checked(usize),
-    /// `YYMMDD`, and no FNC1 needed behind it.
+    /// `YYMMDD`; no FNC1 follows.
     Date,
-    /// Up to so many digits.
+    /// Up to this many digits.
     Number(usize),
-    /// Up to so many characters.
+    /// Up to this many characters.
     Text(usize),
 }
 
-/// A row of the table: application identifiers with these first two digits.
+/// A row of the table: the application identifiers with these first two digits.
 pub(super) struct Row {
     prefixes: RangeInclusive<u8>,
-    /// Digits of the identifier itself.
+    /// The number of digits of the identifier.
     pub(super) digits: usize,
     /// The format of the value after the identifier.
     pub(super) value: Value,
@@ -34,8 +34,8 @@ const fn row(from: u8, to: u8, digits: usize, value: Value) -> Row {
     Row { prefixes: from..=to, digits, value }
 }
 
-/// By the GS1 General Specifications, figures 3.2-1 and 7.8.5-2 (predefined lengths). Where
-/// identifiers of one row differ in their longest value, the longest is taken.
+/// From the GS1 General Specifications, figures 3.2-1 and 7.8.5-2 (predefined lengths). Where the
+/// identifiers of a row differ in maximum length, the row has the longest.
 static TABLE: &[Row] = &[
     row(0, 0, 2, Value::Checked(18)),   // SSCC
     row(1, 3, 2, Value::Checked(14)),   // GTIN, CONTENT, MTO GTIN
@@ -61,7 +61,7 @@ static TABLE: &[Row] = &[
     row(90, 99, 2, Value::Text(90)),    // INTERNAL
 ];
 
-/// The row of the application identifier with which a text begins.
+/// The row of the application identifier at the start of a text.
 pub(super) fn row_of(text: &str) -> Option<&'static Row> {
     let prefix = text.get(..2)?;
     let digits = prefix.bytes().all(|byte| byte.is_ascii_digit());

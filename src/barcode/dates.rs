@@ -1,4 +1,4 @@
-//! Dates of two digits each.
+//! GS1 dates, which have two digits each for year, month and day.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ pub struct Date {
 }
 
 impl Date {
-    /// Reads `YYMMDD`, where a day of 00 is the last one of the month. The century is the one
-    /// that brings the year within 50 of the current one, by the GS1 General Specifications.
+    /// Parses `YYMMDD`; day 00 is the last day of the month. The century is chosen so that the year
+    /// is within 50 years of the current one, as the GS1 General Specifications require.
     pub(super) fn read(yymmdd: &str, current_year: u16) -> Option<Self> {
         let part = |from: usize| -> Option<u8> { yymmdd.get(from..from + 2)?.parse().ok() };
         let (yy, month, day) = (part(0)?, part(2)?, part(4)?);

@@ -1,11 +1,11 @@
-//! Element strings: application identifiers, each with its value.
+//! GS1 element strings: application identifiers with their values.
 
 use super::CodeError;
 use super::ais::{Value, row_of};
 use super::dates::Date;
 use super::gtin::{are_digits, verify};
 
-/// What stands for the separator FNC1 in what a scanner sends.
+/// The character that a scanner sends for the separator FNC1.
 pub const FNC1: char = '\u{1d}';
 
 /// An application identifier with its value.
@@ -13,7 +13,7 @@ pub const FNC1: char = '\u{1d}';
 pub struct Element<'a> {
     /// The application identifier: 2 to 4 digits.
     pub ai: &'a str,
-    /// Checked against its definition, as far as that says characters, length and check digit.
+    /// The value, checked for characters, length and check digit as far as its format has them.
     pub value: &'a str,
 }
 
@@ -57,11 +57,11 @@ impl Element<'_> {
     }
 }
 
-/// Splits a code into its elements: with separators as a scanner sends it, or with parentheses
+/// Splits a code into its elements. The code has separators, as a scanner sends it, or parentheses,
 /// as it is printed for people.
 ///
 /// # Errors
-/// Names the element that is against its definition, or the place where none begins.
+/// Names the element that is invalid, or the place where no application identifier begins.
 pub fn elements(text: &str) -> Result<Vec<Element<'_>>, CodeError> {
     let mut found = Vec::new();
     let is_printed = text.starts_with('(');
@@ -79,7 +79,7 @@ pub fn elements(text: &str) -> Result<Vec<Element<'_>>, CodeError> {
     }
 }
 
-/// An element, what it should be, and what is behind it.
+/// The first element, its format, and the rest of the text.
 type Next<'a> = (Element<'a>, Value, &'a str);
 
 fn next_sent(text: &str) -> Option<Next<'_>> {
@@ -97,14 +97,14 @@ fn next_sent(text: &str) -> Option<Next<'_>> {
 
 fn next_printed(text: &str) -> Option<Next<'_>> {
     let (ai, value, behind) = printed_ai(text)?;
-    // A value may have parentheses of its own.
+    // The value itself may contain parentheses.
     let ends = behind.match_indices('(').map(|(at, _)| at);
     let end = ends.into_iter().find(|&at| printed_ai(&behind[at..]).is_some());
     let (text, behind) = behind.split_at(end.unwrap_or(behind.len()));
     Some((Element { ai, value: text }, value, behind))
 }
 
-/// `(01)`, what should stand behind it, and what stands there.
+/// Splits off `(01)`; returns the row of the identifier and the rest.
 fn printed_ai(text: &str) -> Option<(&str, Value, &str)> {
     let inside = text.strip_prefix('(')?;
     let row = row_of(inside)?;

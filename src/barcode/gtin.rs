@@ -1,11 +1,11 @@
-//! Numbers of trade items.
+//! Global Trade Item Numbers (GTIN).
 
 use std::fmt;
 
 use super::{CodeError, Format};
 
-/// The digit that makes a sum of the others, weighted 3 and 1 from the right, a multiple of ten.
-/// `digits` are ASCII digits without it.
+/// The check digit of ASCII digits: with weights 3 and 1 from the right, it makes the weighted sum
+/// a multiple of ten.
 pub fn check_digit(digits: &[u8]) -> u8 {
     let weights = [3, 1].iter().cycle();
     let sum: u32 = digits
@@ -20,7 +20,7 @@ pub fn check_digit(digits: &[u8]) -> u8 {
 /// Checks the last of these ASCII digits.
 ///
 /// # Errors
-/// If it is not what the others give.
+/// If it is not the check digit of the others.
 pub(super) fn verify(digits: &str, what: &str) -> Result<(), CodeError> {
     let (last, others) = digits.as_bytes().split_last().expect("digits were asked for");
     let (expected, found) = (check_digit(others), last - b'0');
@@ -34,12 +34,12 @@ pub(super) fn are_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A GTIN. One with 8, 12 or 13 digits is the one with 14 that has zeros in front.
+/// A GTIN. One of 8, 12 or 13 digits equals the one of 14 digits with leading zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gtin(u64);
 
 impl Gtin {
-    /// Reads 8, 12, 13 or 14 digits; `None` if these are others.
+    /// Parses 8, 12, 13 or 14 digits; `None` for any other text.
     ///
     /// # Errors
     /// If the check digit is wrong.
@@ -57,7 +57,7 @@ impl Gtin {
         let upc_e = upc_a_of(text).filter(|upc_a| verify(upc_a, "").is_ok());
         let upc_e = upc_e.and_then(|upc_a| Self::of_digits(&upc_a));
         match (verify(text, name_of(format)), upc_e) {
-            // No GTIN-8 begins with a zero.
+            // A GTIN-8 never begins with a zero.
             (Ok(()), Some(upc_a)) if text.starts_with('0') => Ok(Some((Format::UpcE, upc_a))),
             (Ok(()), _) => Ok(Some((format, gtin))),
             (Err(_), Some(upc_a)) => Ok(Some((Format::UpcE, upc_a))),
@@ -65,12 +65,12 @@ impl Gtin {
         }
     }
 
-    /// Digits whose check digit is known to be right.
+    /// Takes digits whose check digit has been verified.
     pub(super) fn of_digits(digits: &str) -> Option<Self> {
         if are_digits(digits) { digits.parse().ok().map(Self) } else { None }
     }
 
-    /// It written with 14, 13, 12 and 8 digits, as far as it can be.
+    /// The forms with 14, 13, 12 and 8 digits, as far as they exist.
     pub fn spellings(self) -> Vec<String> {
         let digits = self.to_string();
         let can_be = |length: &usize| self.0 < 10_u64.pow(u32::try_from(*length).expect("small"));
@@ -80,7 +80,7 @@ impl Gtin {
 }
 
 impl From<Gtin> for u64 {
-    /// The digits as one number.
+    /// All 14 digits as one number.
     fn from(Gtin(number): Gtin) -> Self {
         number
     }
@@ -104,7 +104,7 @@ fn name_of(format: Format) -> &'static str {
     }
 }
 
-/// The 12 digits for which 8 stand if they are UPC-E.
+/// The 12 digits of the UPC-A that 8 digits of UPC-E stand for.
 fn upc_a_of(text: &str) -> Option<String> {
     if text.len() != 8 || !(text.starts_with('0') || text.starts_with('1')) {
         return None;

@@ -1,6 +1,6 @@
-//! What is printed on goods: EAN, UPC and ITF-14 numbers, and GS1 element strings.
+//! Barcodes: EAN, UPC and ITF-14 numbers, and GS1 element strings.
 //!
-//! Pure: a scanned text in, what it says out. Which SKU it stands for, the catalogue knows.
+//! Pure: a scanned text in, its content out. The catalogue then resolves it to a SKU.
 
 mod ais;
 mod dates;
@@ -13,7 +13,7 @@ pub use self::dates::Date;
 pub use self::elements::{Element, FNC1, elements};
 pub use self::gtin::{Gtin, check_digit};
 
-/// How a code is written.
+/// The format of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// EAN-8: 8 digits.
@@ -22,9 +22,9 @@ pub enum Format {
     Ean13,
     /// UPC-A: 12 digits.
     UpcA,
-    /// 8 digits that stand for 12.
+    /// UPC-E: 8 digits that stand for 12.
     UpcE,
-    /// 14 digits, as ITF-14 has them.
+    /// ITF-14: 14 digits.
     Itf14,
     /// An element string, as in GS1-128, GS1 DataMatrix, GS1 QR and GS1 DataBar.
     Gs1,
@@ -51,11 +51,11 @@ impl Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub format: Format,
-    /// The trade item, or the one that the parcel contains.
+    /// The GTIN of the trade item, or of the items that a parcel contains.
     pub gtin: Option<Gtin>,
-    /// Units: of the trade item (AI 30), or in the parcel (AI 37).
+    /// The count of units: variable count (AI 30), or items in the parcel (AI 37).
     pub quantity: Option<u64>,
-    /// Batch or lot (AI 10).
+    /// Batch or lot number (AI 10).
     pub batch: Option<String>,
     pub serial: Option<String>,
     /// Expiration date (AI 17).
@@ -63,7 +63,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Of a code that says nothing but itself.
+    /// The content of a code that is a plain text.
     pub fn text() -> Self {
         Self::plain(Format::Text, None)
     }
@@ -73,7 +73,7 @@ impl Reading {
     }
 }
 
-/// Why a code that should be one cannot be used.
+/// The reason why a code is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
     /// The code has no characters.
@@ -87,7 +87,7 @@ pub enum CodeError {
         "the check digit of {digits} ({what}) should be {expected}, but is {found}; scan it again or type the SKU"
     )]
     CheckDigit {
-        /// Of which code or element.
+        /// The code or element that has the check digit.
         what: String,
         digits: String,
         /// The check digit computed from the other digits.
@@ -95,29 +95,28 @@ pub enum CodeError {
         /// The check digit in the code.
         found: u8,
     },
-    /// A label announces digits, and there are others, or not as many.
+    /// The code is marked as a GTIN, but does not have 8, 12, 13 or 14 digits.
     #[error("{0:?} has not the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU")]
     NoGtin(String),
-    /// Where an element should begin, there is none.
+    /// No application identifier begins where an element should begin.
     #[error("no GS1 application identifier begins at {0:?}; scan it again or type the SKU")]
     NoElement(String),
-    /// An element that is against its definition.
+    /// The value does not have the format of its application identifier.
     #[error("({ai}){value}: {why}; scan it again or type the SKU")]
     Element {
         ai: String,
         value: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         why: &'static str,
     },
 }
 
-/// Reads a code as a scanner sends it, with or without a symbology identifier (`]C1` and the
-/// like), or as it is printed for people, with parentheses. `year` is the current one, by which
-/// two digits of a year are understood.
+/// Reads a code as a scanner sends it, with or without a symbology identifier such as `]C1`, or as
+/// it is printed for people, with parentheses. `year` is the current one; it determines the century
+/// of dates.
 ///
 /// # Errors
-/// If it is marked as a number of trade items, looks like one, or is marked as an element string,
-/// and is not sound.
+/// If the code is marked as a GTIN or an element string, or looks like a GTIN, and is invalid.
 pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     match code.len() {
         0 => return Err(CodeError::Empty),
@@ -128,7 +127,7 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     match label {
         // GS1-128, GS1 DataBar, GS1 DataMatrix, GS1 QR, GS1 DotCode.
         Some("C1" | "e0" | "d2" | "Q3" | "J1") => element_string(text, year),
-        // An add-on of two or five digits follows the number.
+        // An add-on of two or five digits may follow the number.
         Some("E3") => trade_item(text.get(..13).unwrap_or(text)),
         Some(label) if label.starts_with('E') => trade_item(text),
         _ if text.contains(FNC1) => element_string(text, year),
@@ -136,13 +135,13 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     }
 }
 
-/// The text of a code without the symbology identifier in front of it.
+/// The text of a code without its symbology identifier.
 pub fn content(code: &str) -> &str {
     split_label(code).1
 }
 
-/// Codes that stand for the same goods have the same name: the GTIN with 14 digits, or the code
-/// itself.
+/// The canonical name of a code: the GTIN with 14 digits, or else the text itself. Codes of the
+/// same goods have the same name.
 pub fn canonical(code: &str) -> String {
     match Gtin::read(code) {
         Ok(Some((_, gtin))) => gtin.to_string(),
@@ -150,7 +149,7 @@ pub fn canonical(code: &str) -> String {
     }
 }
 
-/// `]`, a letter for the symbology and a character for its variant, by ISO/IEC 15424.
+/// Matches `]`, a letter for the symbology and a character for its variant (ISO/IEC 15424).
 fn split_label(code: &str) -> (Option<&str>, &str) {
     let is_label = |label: &str| {
         let label = label.as_bytes();
@@ -167,8 +166,8 @@ fn trade_item(text: &str) -> Result<Reading, CodeError> {
     Ok(Reading::plain(format, Some(gtin)))
 }
 
-/// What nothing is said of is a number of trade items, or begins like an element string of which
-/// every check holds, or is any text.
+/// Reads a code without a symbology identifier: a GTIN, an element string in which every check
+/// succeeds, or else any text.
 fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     if let Some((format, gtin)) = Gtin::read(text)? {
         return Ok(Reading::plain(format, Some(gtin)));
@@ -188,13 +187,13 @@ fn element_string(text: &str, year: u16) -> Result<Reading, CodeError> {
     for element in elements(text)? {
         let Element { ai, value } = element;
         match ai {
-            // The content of a parcel is meant, where both stand.
+            // With both, the items in the parcel are meant.
             "01" if reading.gtin.is_none() => reading.gtin = Gtin::of_digits(value),
             "02" => reading.gtin = Gtin::of_digits(value),
             "10" => reading.batch = Some(value.to_owned()),
             "21" => reading.serial = Some(value.to_owned()),
             "30" | "37" => reading.quantity = Some(element.count()?),
-            // A day of 00 is the last one of the month.
+            // Day 00 is the last day of the month.
             "11" | "12" | "13" | "15" | "16" => drop(element.date(year)?),
             "17" => reading.expiry = Some(element.date(year)?),
             _ => {}

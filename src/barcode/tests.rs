@@ -8,7 +8,7 @@ use super::*;
 const YEAR: u16 = 2026;
 
 #[test]
-fn numbers_of_trade_items_are_told_apart_by_their_length() {
+fn gtin_formats_are_distinguished_by_their_length() {
     for (code, format, gtin) in [
         ("96385074", Format::Ean8, "00000096385074"),
         ("4006381333931", Format::Ean13, "04006381333931"),
@@ -89,7 +89,7 @@ fn an_element_string_is_read_however_it_is_sent() {
 }
 
 #[test]
-fn the_content_of_a_parcel_is_what_it_stands_for() {
+fn a_parcel_stands_for_the_items_in_it() {
     let reading = read("]C10034012345000000001702040063813339313748", YEAR).unwrap();
     assert_eq!((gtin_of(&reading).as_str(), reading.quantity), ("04006381333931", Some(48)));
 }
@@ -115,7 +115,7 @@ fn measures_and_dates_are_skipped_by_their_length() {
 }
 
 #[test]
-fn what_is_against_its_definition_is_named() {
+fn an_invalid_element_is_named() {
     for (code, why) in [
         ("]C1010400638133393", "(01)0400638133393: is too short"),
         ("]C110", "(10): is empty"),
@@ -157,7 +157,7 @@ fn any_other_text_is_a_text() {
 }
 
 #[test]
-fn two_digits_of_a_year_are_near_the_current_one() {
+fn a_two_digit_year_is_within_50_years_of_the_current_one() {
     for (yymmdd, current, date) in [
         ("260131", 2026, "2026-01-31"),
         ("760131", 2026, "2076-01-31"),
@@ -174,7 +174,7 @@ fn two_digits_of_a_year_are_near_the_current_one() {
 }
 
 #[test]
-fn a_gtin_is_spelt_with_as_many_digits_as_it_can_be() {
+fn a_gtin_has_every_form_that_its_digits_allow() {
     let spellings = |code: &str| read(code, YEAR).unwrap().gtin.unwrap().spellings();
     assert_eq!(spellings("036000291452"), ["00036000291452", "0036000291452", "036000291452"]);
     assert_eq!(spellings("96385074").last().unwrap(), "96385074");

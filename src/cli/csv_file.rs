@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_found_by_name_and_odd_values_are_kept_apart() {
+    fn columns_are_found_by_name_and_invalid_rows_are_counted() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.csv");
         std::fs::write(&path, CSV).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_files_are_read_by_their_ending() {
+    fn compressed_files_are_recognized_by_their_suffix() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("orders.csv.gz");
         let mut gz = flate2::write::GzEncoder::new(

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sync_is_said_in_plain_words() {
+    fn the_sync_state_is_described_in_words() {
         let words = |state: &str, reason: &str, pending: u64, oldest_s: u64| {
             let (pending, oldest_pending_s) = (pending, oldest_s);
             sync_words(&json!({
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_said_in_one_unit() {
+    fn durations_are_shown_in_one_unit() {
         assert_eq!([59, 60, 7_200, 400_000].map(span), ["59 s", "1 min", "2 h", "4 days"]);
     }
 }

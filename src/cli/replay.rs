@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_row_asks_the_same_request_and_others_another() {
+    fn equal_rows_make_equal_requests_and_other_rows_others() {
         let long = "x".repeat(64);
         let ids = [row(1, "A", "s", 1), row(2, "A", "s", 1), row(1, &long, "s", 1)];
         let ids: Vec<String> = ids.iter().map(request_id).collect();
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_quantities_give_back() {
+    fn negative_quantities_become_returns() {
         let request = row_request(&row(1, "C1", "s", -4), -4);
         assert_eq!(
             (request["op"].as_str(), request["quantity"].as_u64()),
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn the_opening_stock_covers_every_deduction_and_is_the_same_each_time() {
+    fn the_seeded_stock_covers_every_deduction_and_is_reproducible() {
         let file = || {
             let rows = [row(1, "A", "s", 3), row(2, "A", "s", -1), row(3, "B", "t", 2_000_000_001)];
             rows.into_iter().map(Ok)

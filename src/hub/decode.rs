@@ -5,9 +5,8 @@ use uuid::Uuid;
 
 use crate::clock::rfc3339;
 use crate::protocol::Frame;
-use crate::protocol::frame::{
-    Behind, Catalogue, FrameError, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
-};
+use crate::protocol::envelope::FrameError;
+use crate::protocol::frame::{Behind, Catalogue, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers};
 use crate::stock::{Entry, Taken};
 
 /// Reads a frame and writes it as JSON.

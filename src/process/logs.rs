@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_talkative_say_on_finer_levels_is_never_logged() {
+    fn libraries_never_log_at_debug_or_trace() {
         let filter = |list: &str| capped(list.parse().unwrap());
         let all = filter("trace,tungstenite::protocol=trace,tung=trace,rumqttc=debug");
         assert!(all.would_enable("stockgate::protocol", &Level::TRACE));

@@ -109,7 +109,7 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(20);
 
     #[test]
-    fn the_interval_is_taken_only_from_variables_that_are_meant_for_this_process() {
+    fn the_watchdog_interval_is_read_only_from_variables_for_this_process() {
         let of = |usec: &str, pid: Option<String>| watchdog(Some(usec.into()), pid.map(Into::into));
         let own = Some(std::process::id().to_string());
         assert_eq!(of("20000000", own.clone()), Some(INTERVAL));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manager_behind_a_path_or_an_abstract_name_hears_what_it_is_told() {
+    fn a_manager_at_a_path_or_an_abstract_name_receives_messages() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notify");
         let name = format!("stockgate-test-{}", std::process::id());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manager_that_is_gone_holds_nobody_up() {
+    fn a_manager_that_is_gone_delays_nothing() {
         let manager =
             Manager { socket: Some(open("/no/such/socket".as_ref()).unwrap()), watchdog: None };
         manager.tell("READY=1");

@@ -1,62 +1,62 @@
-//! Entries of the ledger in columns: what one of them has in common with the one before it costs
-//! next to nothing.
+//! Ledger entries encoded in columns: a value that an entry shares with the one before it takes
+//! next to no bytes.
 //!
 //! ```text
-//! varint    0, and the columns follow as they are; or how long they are, and they follow
+//! varint    0 if the columns follow as they are, else their length, and they follow
 //!           deflated (RFC 1951, without a wrapper)
 //!
-//! the columns, one behind the other:
-//! groups    varint: how many runs of entries with the same kind, order id, request id and time
-//! sizes     varint a group: its entries
-//! kinds     byte a group: kind, +16 if there is an order id, +32 if its amounts are odd ones, +64 if
-//!           the clock was not trusted
-//! times     signed a group: milliseconds since the group before (since 1970 at the first)
+//! the columns, one after the other:
+//! groups    varint: the number of runs of entries with equal kind, order id, request id and time
+//! sizes     varint a group: the number of its entries
+//! kinds     byte a group: kind, +16 if it has an order id, +32 if its amounts are irregular, +64
+//!           if the clock was not trusted
+//! times     signed a group: milliseconds since the group before (since 1970 for the first)
 //! orders    texts: the order id of each group that has one
 //! requests  texts: the request id of each group
-//! SKUs      varint: how many different ones; then texts: these, in rising order
-//! items     signed an entry: its SKU's place among them, less that of the entry before (or 0)
-//! amounts   signed an entry: +change where it is a restock, count, rollback or grant; -change of a
-//!           deduct or recall; -change and -reserved change, alike, of a commit; +reserved change
-//!           of a reserve, -reserved change of a release or expire; what is not named is 0. In an
-//!           odd group, for anything else: two signed an entry, change and reserved change
+//! SKUs      varint: the number of different SKUs; then texts: these, in ascending order
+//! items     signed an entry: the index of its SKU among them, minus that of the entry before
+//! amounts   signed an entry: +change for a restock, count, rollback or grant; -change for a
+//!           deduct or recall; -change and -reserved change, which are equal, for a commit;
+//!           +reserved change for a reserve, -reserved change for a release or expire; the other
+//!           one is 0. In an irregular group: two signed an entry, change and reserved change
 //!
-//! texts: a byte each, all of them first, that says how it follows from the text before it in its
-//! column (the empty one at the first), then what each of them needs for that:
-//! 0         it is the same
+//! texts: one byte for each text, all of them first, which says how the text follows from the one
+//! before it in its column (from the empty text for the first), then the operands of each text:
+//! 0         it is equal
 //! 1         it is the order id of its group (request ids only)
-//! 2         its numbers have changed: signed a number, what is added to it. A number is a run of
-//!           ASCII digits, cut behind the 18th; it is padded with zeros to the digits it had
-//! 3         varint n: the first n bytes stay, and behind them is a UUID, lower case and with its
-//!           hyphens, here in 16 bytes
-//! 4         varint n, varint length, bytes: the first n bytes stay, and these are behind them
+//! 2         only its numbers differ: signed a number, the difference. A number is a run of ASCII
+//!           digits, cut after the 18th; it is padded with zeros to the digits that it had
+//! 3         varint n: the first n bytes are equal; then a UUID in lower case with hyphens, encoded
+//!           in 16 bytes
+//! 4         varint n, varint length, bytes: the first n bytes are equal; then these bytes
 //! ```
 //!
-//! A varint has seven bits a byte, the lowest first, the eighth set if more follow; signed is a
-//! varint of 2n, or of -2n-1 if n is negative. Differences of times and places wrap around at 64
-//! bits. Sequence numbers need no column, for entries are numbered without a gap.
+//! A varint has seven bits in each byte, the lowest first, the eighth set if more follow. A signed
+//! number n is the varint of 2n, or of -2n-1 if n is negative. Differences of times and indexes
+//! wrap around at 64 bits. Positions need no column, because they are contiguous.
 //!
-//! Values that are alike stand side by side, and what goes on regularly is a run of the same
-//! bytes: that is what deflate makes short.
+//! The columns put similar values side by side and turn regular sequences into runs of equal bytes,
+//! which deflate compresses well.
 
 mod bytes;
 mod text;
 
-use self::bytes::{Reader, deflate, inflate, put_differences, put_signed, put_size};
-use super::frame::FrameError;
+use self::bytes::{ColumnReader, deflate, inflate, put_differences, put_signed, put_size};
+use super::envelope::FrameError;
 use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
 use crate::stock::{Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
 
-/// The most that columns are inflated to: more than the 1,000 largest entries have.
+/// The inflated length of columns at most: more than the 1,000 largest entries take.
 const COLUMNS_BYTES_MAX: usize = 256 * 1024;
 
 const HAS_ORDER: u8 = 16;
 const ODD: u8 = 32;
 
-/// Encodes as many of these entries as fit into `limit` bytes, and one in any case; gives the
-/// bytes and how many entries they are.
+/// Encodes as many of these entries as fit into `limit` bytes, but at least one. Returns the bytes
+/// and the number of entries.
 ///
 /// # Panics
-/// If there are none.
+/// If there are no entries.
 pub fn pack(entries: &[Entry], limit: usize) -> (Vec<u8>, usize) {
     let mut count = entries.len().min(FRAME_ENTRIES_MAX);
     loop {
@@ -64,15 +64,15 @@ pub fn pack(entries: &[Entry], limit: usize) -> (Vec<u8>, usize) {
         if bytes.len() <= limit || count == 1 {
             return (bytes, count);
         }
-        // A little less than in proportion, since the next attempt should fit.
+        // Slightly less than in proportion, so that the next attempt fits.
         count = (count * limit / bytes.len() * 15 / 16).max(1);
     }
 }
 
-/// The columns of 1 to 1,000 entries that are numbered without a gap.
+/// Encodes 1 to 1,000 entries with contiguous positions.
 ///
 /// # Panics
-/// If there are none.
+/// If there are no entries.
 pub fn encode(entries: &[Entry]) -> Vec<u8> {
     let columns = columns(entries);
     let deflated = deflate(&columns);
@@ -82,19 +82,19 @@ pub fn encode(entries: &[Entry]) -> Vec<u8> {
     out
 }
 
-/// Reads the columns of `count` entries, of which the first is `first_seq`.
+/// Decodes the columns of `count` entries, the first at position `first_seq`.
 ///
 /// # Errors
-/// If they are anything but exactly that.
+/// If the bytes are not exactly these columns.
 pub fn decode(bytes: &[u8], first_seq: Seq, count: usize) -> Result<Vec<Entry>, FrameError> {
-    let mut reader = Reader(bytes);
+    let mut reader = ColumnReader(bytes);
     match reader.size(COLUMNS_BYTES_MAX)? {
         0 => read_columns(reader, first_seq, count),
-        length => read_columns(Reader(&inflate(reader.0, length)?), first_seq, count),
+        length => read_columns(ColumnReader(&inflate(reader.0, length)?), first_seq, count),
     }
 }
 
-/// What entries of one mutation have in common, beside an unusual amount.
+/// The values that the entries of one mutation share, and whether their amounts are irregular.
 struct Group<'a> {
     entries: &'a [Entry],
     odd: bool,
@@ -157,7 +157,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The signs with which an amount of this kind goes into change and reserved change.
+/// The signs of change and reserved change in an amount of this kind.
 fn signs(kind: Kind) -> (i64, i64) {
     match kind {
         Kind::Restock | Kind::Count | Kind::Rollback | Kind::Grant => (1, 0),
@@ -168,7 +168,7 @@ fn signs(kind: Kind) -> (i64, i64) {
     }
 }
 
-/// Wrapping, like its inverse: amounts that are out of range are refused later, in one place.
+/// Wrapping, like its inverse. Amounts out of range are refused later, in one place.
 fn amount(entry: &Entry) -> i64 {
     match signs(entry.kind) {
         (0, reserved) => entry.reserved_change.wrapping_mul(reserved),
@@ -194,7 +194,7 @@ fn put_skus(out: &mut Vec<u8>, entries: &[Entry]) {
     put_differences(out, entries.iter().map(place));
 }
 
-/// Texts, each with the order id that it may be the same as.
+/// The texts of a column, each with the order id that it may equal.
 fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
     let mut before = "";
     let mut needed = Vec::new();
@@ -207,7 +207,7 @@ fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a str, Option
     out.extend(needed);
 }
 
-/// A group as its columns tell of it.
+/// A group, as decoded from its columns.
 struct GroupRead {
     size: usize,
     kind: Kind,
@@ -219,7 +219,7 @@ struct GroupRead {
 }
 
 fn read_columns(
-    mut reader: Reader<'_>,
+    mut reader: ColumnReader<'_>,
     first_seq: Seq,
     count: usize,
 ) -> Result<Vec<Entry>, FrameError> {
@@ -242,7 +242,12 @@ fn read_columns(
 }
 
 impl GroupRead {
-    fn entry(&self, seq: Seq, sku: Sku, reader: &mut Reader<'_>) -> Result<Entry, FrameError> {
+    fn entry(
+        &self,
+        seq: Seq,
+        sku: Sku,
+        reader: &mut ColumnReader<'_>,
+    ) -> Result<Entry, FrameError> {
         let first = reader.signed()?;
         let (change, reserved_change) =
             if self.odd { (first, reader.signed()?) } else { changes(self.kind, first) };
@@ -264,7 +269,7 @@ impl GroupRead {
     }
 }
 
-impl Reader<'_> {
+impl ColumnReader<'_> {
     fn groups(&mut self, count: usize) -> Result<Vec<GroupRead>, FrameError> {
         let number = self.size(count)?;
         let sizes = self.many(number, |reader| reader.size(count))?;
@@ -302,7 +307,7 @@ impl Reader<'_> {
         Ok(flags.iter().map(|flags| has_order(flags).then(|| orders.next()).flatten()).collect())
     }
 
-    /// Texts, each with the order id that it may be the same as.
+    /// The texts of a column, each with the order id that it may equal.
     fn texts<'o, T>(
         &mut self,
         orders: impl ExactSizeIterator<Item = Option<&'o str>>,

@@ -16,7 +16,7 @@ proptest! {
     fn a_text_follows_any_other(before in text(), next in text(), orders in text()) {
         for order in [None, Some(orders.as_str()), Some(next.as_str())] {
             let (way, needs) = follow(&before, &next, order);
-            let mut reader = Reader(&needs);
+            let mut reader = ColumnReader(&needs);
             prop_assert_eq!(read(&mut reader, way, &before, order), Ok(next.clone()));
             prop_assert_eq!(reader.end(), Ok(()));
         }
@@ -43,7 +43,7 @@ proptest! {
 }
 
 #[test]
-fn samples_come_back_deflated_and_not() {
+fn samples_are_decoded_as_encoded_deflated_and_plain() {
     for entries in samples() {
         let first_seq = entries[0].seq;
         let raw = [&[0], columns(&entries).as_slice()].concat();
@@ -65,7 +65,7 @@ fn cut_or_lengthened_bytes_are_refused() {
 }
 
 #[test]
-fn a_flipped_bit_never_panics_nor_brings_entries_that_are_none() {
+fn a_flipped_bit_never_panics_and_never_yields_invalid_entries() {
     for (bytes, count) in encoded_samples() {
         for at in 0..bytes.len() {
             for bit in 0..u8::BITS {
@@ -81,7 +81,7 @@ fn a_flipped_bit_never_panics_nor_brings_entries_that_are_none() {
 }
 
 #[test]
-fn sizes_are_looked_at_before_anything_is_allocated() {
+fn sizes_are_checked_before_memory_is_allocated() {
     let mut huge = Vec::new();
     put_size(&mut huge, COLUMNS_BYTES_MAX + 1);
     let deflated = deflate(&vec![0; COLUMNS_BYTES_MAX + 1]).expect("zeros are short");
@@ -95,7 +95,7 @@ fn sizes_are_looked_at_before_anything_is_allocated() {
 }
 
 #[test]
-fn deflated_bytes_are_exactly_as_many_as_said() {
+fn inflated_columns_have_exactly_the_announced_length() {
     let columns = columns(&samples()[0]);
     let deflated = deflate(&columns).expect("this one is regular");
     for (length, good) in [(columns.len() - 1, false), (columns.len(), true)] {
@@ -105,7 +105,7 @@ fn deflated_bytes_are_exactly_as_many_as_said() {
 }
 
 #[test]
-fn changes_are_refused_out_of_range_and_taken_at_its_ends() {
+fn changes_out_of_range_are_refused_and_those_at_the_limits_accepted() {
     let largest = Entry { change: STOCK_MAX, reserved_change: -STOCK_MAX, ..entry(1) };
     let larger = Entry { change: STOCK_MAX + 1, ..entry(1) };
     let smallest = Entry { change: i64::MIN, reserved_change: i64::MIN, ..entry(1) };
@@ -121,14 +121,14 @@ fn a_number_is_read_up_to_64_bits() {
     for number in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
         let mut bytes = Vec::new();
         put_signed(&mut bytes, number);
-        assert_eq!(Reader(&bytes).signed(), Ok(number));
+        assert_eq!(ColumnReader(&bytes).signed(), Ok(number));
     }
     let longer = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
-    assert!(Reader(&longer).varint().is_err());
+    assert!(ColumnReader(&longer).varint().is_err());
 }
 
 #[test]
-fn texts_follow_in_the_shortest_way() {
+fn each_text_takes_the_shortest_encoding() {
     let uuid = "936da01f-9abd-4d9d-80c7-02af85c822a8";
     let other = "5ca24a01-7a0f-4b4f-a1ad-2a0f7d3ef9f5";
     let ways = [
@@ -151,7 +151,7 @@ fn texts_follow_in_the_shortest_way() {
 }
 
 #[test]
-fn a_thousand_orders_of_the_largest_size_are_not_too_large_to_be_read() {
+fn a_thousand_entries_of_the_largest_size_can_be_decoded() {
     let entries: Vec<Entry> = (1..=1_000).map(largest).collect();
     let columns = columns(&entries);
     assert!(columns.len() > 190_000, "they are large: {}", columns.len());

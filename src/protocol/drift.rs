@@ -1,9 +1,10 @@
-//! Where two stocks differ: found in logarithmic steps.
+//! Finding the SKUs in which two stocks differ, in a logarithmic number of steps.
 //!
-//! Gateway and hub keep a digest of the same stock, and at the same position of the ledger it
-//! must be equal. If it is not, the hub asks for the digests of sixteen parts, then of sixteen
-//! parts of each part that differs, until a part is so small that its SKUs fit one frame. Parts
-//! are cut by the hash of the SKU, so both sides cut alike whatever they hold.
+//! Gateway and hub keep a digest of the same stock. At the same ledger position the digests must be
+//! equal. If they are not, the hub asks for the digests of sixteen parts of the stock, then of the
+//! sixteen sub-parts of each part that differs, until a part is small enough to list its SKUs in
+//! one frame. Parts are defined by the hash of the SKU, so both sides divide the stock in the same
+//! way.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -11,23 +12,23 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::limits::DRIFT_FIGURES_MAX;
 use crate::stock::{Digest, Sku};
 
-/// Bits of the hash that one step looks at.
+/// The hash bits that one step adds.
 const STEP_BITS: u8 = 4;
 /// The number of sub-parts that one part is split into.
 const PARTS: usize = 1 << STEP_BITS;
-/// Bits of the smallest part: however many SKUs are in it, it has no parts.
+/// The hash bits of the smallest part, which is not divided however many SKUs it has.
 const BITS_MAX: u8 = 60;
 
-/// The SKUs whose xxh3-64 begins with these bits.
+/// A part of a stock: the SKUs whose xxh3-64 begins with these bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The number of hash bits that all SKUs of the part share.
     pub bits: u8,
-    /// The bits, as the lowest ones of a number.
+    /// The shared bits, as the lowest bits of a number.
     pub prefix: u64,
 }
 
-/// The digests of the sixteen parts of a part, in the order of their prefixes.
+/// The digests of the sub-parts of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     pub part: Part,
@@ -35,15 +36,15 @@ pub struct Sums {
     pub sums: Vec<Digest>,
 }
 
-/// Every SKU of a part whose stock is not all zero.
+/// The stock of each SKU of a part, except SKUs whose stock is all zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     pub part: Part,
-    /// SKU, on hand and reserved.
+    /// SKU, on hand and reserved, in units.
     pub figures: Vec<(Sku, i64, i64)>,
 }
 
-/// What one side holds in a part.
+/// The content of a part on one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// The part has too many SKUs to list, so its sub-parts are summed.
@@ -53,14 +54,14 @@ pub enum Content {
 }
 
 impl Sums {
-    /// Whether a search can come to such an answer.
+    /// Whether a search can ask for this part.
     pub fn can_be(&self) -> bool {
         self.part.can_be() && self.part.bits < BITS_MAX && self.sums.len() == PARTS
     }
 }
 
 impl Part {
-    /// Whether a search can come to it.
+    /// Whether a search can ask for this part.
     pub fn can_be(&self) -> bool {
         self.bits <= BITS_MAX
             && self.bits.is_multiple_of(STEP_BITS)
@@ -71,7 +72,7 @@ impl Part {
         self.bits == 0 || hash >> (64 - u32::from(self.bits)) == self.prefix
     }
 
-    /// Which of its parts a hash belongs to.
+    /// The index of the sub-part that a hash belongs to.
     fn step(&self, hash: u64) -> usize {
         let left = 64 - u32::from(self.bits) - u32::from(STEP_BITS);
         usize::try_from(hash >> left & (PARTS as u64 - 1)).expect("a number below 16")
@@ -81,7 +82,7 @@ impl Part {
         Self { bits: self.bits + STEP_BITS, prefix: self.prefix << STEP_BITS | number }
     }
 
-    /// What of a stock is in this part; its SKUs in no particular order.
+    /// The content of this part in a stock, which may be given in any order.
     pub fn content<'a>(&self, stock: impl Iterator<Item = (&'a Sku, (i64, i64))>) -> Content {
         let mut sums = vec![Digest::default(); PARTS];
         let mut figures = Vec::new();
@@ -109,30 +110,30 @@ impl Part {
 /// The hub's search for the SKUs that differ.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// Parts that differ and were not looked into.
+    /// Parts that differ and are still to be examined.
     open: Vec<Part>,
     /// The SKUs found to differ so far.
     found: Vec<Sku>,
 }
 
 impl Search {
-    /// Begins with the whole stock.
+    /// Starts with the whole stock.
     pub fn new() -> Self {
         Self { open: vec![Part::default()], found: Vec::new() }
     }
 
-    /// What to ask for next; `None` at the end.
+    /// The part to ask for next; `None` at the end of the search.
     pub fn next(&self) -> Option<Part> {
         self.open.last().copied()
     }
 
-    /// The SKUs found so far, in their order.
+    /// The SKUs found so far, in ascending order.
     pub fn found(&self) -> &[Sku] {
         &self.found
     }
 
-    /// Compares what the gateway says of the part asked for with what the hub has in it, both at
-    /// the same position. What answers another question is left alone.
+    /// Compares the gateway's answer with the hub's stock at the same position. An answer to
+    /// another question is ignored.
     pub fn compare<'a>(
         &mut self,
         theirs: &Content,
@@ -199,7 +200,7 @@ mod tests {
     type Held = BTreeMap<Sku, (i64, i64)>;
 
     #[test]
-    fn the_skus_that_differ_are_found_in_few_questions() {
+    fn the_skus_that_differ_are_found_in_few_probes() {
         let ours: Held = (0..50_000).map(|n| (sku(n), (n + 1, 0))).collect();
         let mut theirs = ours.clone();
         theirs.insert(sku(7), (1_000, 3));
@@ -211,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn equal_stocks_take_one_question() {
+    fn equal_stocks_take_one_probe() {
         let ours: Held = (0..1_000).map(|n| (sku(n), (n, 0))).collect();
         assert_eq!(search(&ours, &ours), (Vec::new(), 1));
         assert_eq!(search(&Held::new(), &Held::new()), (Vec::new(), 1));
     }
 
     #[test]
-    fn an_answer_to_another_question_changes_nothing() {
+    fn an_answer_to_another_probe_changes_nothing() {
         let mut search = Search::new();
         let other = Part { bits: 4, prefix: 3 };
         search.compare(&other.content(std::iter::empty()), std::iter::empty());

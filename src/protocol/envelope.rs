@@ -1,4 +1,4 @@
-//! The envelope of every frame, and why one does not open.
+//! The envelope of every frame, and the errors of opening one.
 //!
 //! ```text
 //! 0..2   "SG"
@@ -9,10 +9,10 @@
 //! 12..   body: postcard
 //! ```
 //!
-//! Magic, version, length and checksum are looked at before the body, and the body's size and
-//! counts before anything is allocated for them. Postcard does not describe itself, so the fields
-//! of a body never change; a newer program may add some behind the last one, and a reader leaves
-//! alone what is behind those it knows.
+//! Magic, version, length and checksum are checked before the body, and the sizes and counts in the
+//! body before memory is allocated for them. Postcard does not describe itself, so the fields of a
+//! body never change. A newer program may append fields; a reader ignores what follows the fields
+//! that it knows.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,28 +23,28 @@ const VERSION: u8 = 1;
 /// The length of magic, version, kind, length and checksum.
 pub(super) const HEADER_BYTES: usize = 12;
 
-/// What is wrong with a frame.
+/// The reason why bytes are not a valid frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// Shorter than its header, or than its header says, or longer.
+    /// The bytes are shorter than a header, or not as long as the header says.
     #[error("the frame is cut or has bytes too many")]
     Length,
-    /// Longer than any frame may be.
+    /// The frame is longer than [`FRAME_BYTES_MAX`].
     #[error("the frame is over {FRAME_BYTES_MAX} bytes")]
     TooLarge,
     /// The bytes do not begin with the magic of a frame.
     #[error("this is no stockgate frame")]
     Magic,
-    /// From a newer or unknown program.
+    /// The frame was written by a newer or unknown program.
     #[error("the frame has version {0}, this program reads version {VERSION}")]
     Version(u8),
     /// The bytes were damaged on the way.
     #[error("the frame's checksum is wrong")]
     Checksum,
-    /// A kind that came later; to be skipped.
+    /// The kind was added by a newer program. The frame is to be skipped.
     #[error("frames of kind {0} are not known here")]
     Kind(u8),
-    /// The body is not what its kind demands.
+    /// The body does not have the form of its kind.
     #[error("the frame's body cannot be read: {0}")]
     Body(&'static str),
 }
@@ -97,7 +97,7 @@ pub(super) fn part<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, &'a [u
     postcard::take_from_bytes(bytes).map_err(|_| FrameError::Body("a value is malformed"))
 }
 
-/// Reads a body; fields that a newer program has put behind the last one are left alone.
+/// Reads a body, and ignores fields that a newer program has appended.
 pub(super) fn body<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FrameError> {
     Ok(part(bytes)?.0)
 }

@@ -1,7 +1,7 @@
-//! Frames: what travels between gateway and hub. Each kind has its bytes in an [`envelope`].
+//! Frames: the messages between gateway and hub. The bytes of each kind are in an [`envelope`].
 //!
-//! A frame that does not decode changes nothing, whoever sent it. Kinds are append-only; a reader
-//! skips a kind it does not know.
+//! A frame that cannot be decoded changes nothing, whoever sent it. Kinds are append-only, and a
+//! reader skips the kinds that it does not know.
 //!
 //! [`envelope`]: super::envelope
 
@@ -10,8 +10,7 @@ use uuid::Uuid;
 
 use super::columns;
 use super::drift::{Figures, Part, Sums};
-pub use super::envelope::FrameError;
-use super::envelope::{HEADER_BYTES, body, open, plain, seal};
+use super::envelope::{FrameError, HEADER_BYTES, body, open, plain, seal};
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, TRANSFER_LINES_MAX};
 use crate::stock::{Checks, Entry, Listing, Posted, Seq, Taken, Transfer};
 
@@ -31,46 +30,46 @@ const FIGURES: u8 = 12;
 /// A frame, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// Gateway: this is my database, where do you stand?
+    /// Gateway: presents its database and asks for the hub's position.
     Hello(Hello),
-    /// Gateway: these are entries of my ledger, in order and without a gap.
+    /// Gateway: ledger entries, in order and contiguous.
     Entries(Entries),
-    /// Gateway: the position you have just given me lies beyond my ledger.
+    /// Gateway: its ledger ends before the position that the hub has named.
     Behind(Behind),
-    /// Gateway: so far I have taken what you sent me.
+    /// Gateway: how far it has applied what the hub sent.
     Taken(TakenUpTo),
-    /// Gateway: the digests of parts of my stock.
+    /// Gateway: the digests of parts of its stock.
     Sums(ProbeAnswer<Sums>),
     /// Gateway: the stock of a part, SKU by SKU.
     Figures(ProbeAnswer<Figures>),
-    /// Hub: I have committed up to here, send what comes behind it.
+    /// Hub: the position up to which it has committed, from which the gateway sends on.
     Resume(Resume),
-    /// Hub: I have committed up to here.
+    /// Hub: the position up to which it has committed.
     Ack(Position),
-    /// Hub: I take nothing from this database.
+    /// Hub: it accepts nothing from this database.
     Refused(Refused),
-    /// Hub: units for you, or from you.
+    /// Hub: grants and recalls.
     Transfers(Transfers),
-    /// Hub: what goods are called.
+    /// Hub: changes of the catalogue.
     Catalogue(Catalogue),
-    /// Hub: what do you have in this part of the stock?
+    /// Hub: asks for the stock of a part.
     Probe(Probe),
 }
 
-/// A gateway's database as it presents itself.
+/// The greeting of a gateway's database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     pub epoch: Epoch,
-    /// How far its ledger goes.
+    /// The position of the last entry of its ledger.
     pub ledger_seq: Seq,
-    /// The digest of its stock and the chain of its ledger there.
+    /// The checks at that position.
     pub checks: Checks,
-    /// Given back in the answer, so that a late answer to an earlier greeting is not taken for
+    /// Returned in the answer, so that a late answer to an earlier greeting is not mistaken for
     /// the answer to this one.
     pub nonce: u64,
-    /// The version of its program.
+    /// The version of the gateway's program.
     pub software: String,
-    /// What it has taken of what the hub sent.
+    /// How far the gateway has applied what the hub sent.
     pub taken: Taken,
 }
 
@@ -78,37 +77,36 @@ pub struct Hello {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entries {
     pub epoch: Epoch,
-    /// The digest of its stock and the chain of its ledger after the last of them.
+    /// The checks after the last of the entries.
     pub checks: Checks,
-    /// What the gateway has taken of what the hub sent.
+    /// How far the gateway has applied what the hub sent.
     pub taken: Taken,
-    /// At least one, numbered without a gap.
+    /// At least one entry; the positions are contiguous.
     pub entries: Vec<Entry>,
 }
 
-/// A ledger that ends before the hub's position: an older copy of the database was put back.
-/// Only the gateway can say so for sure; to the hub, an old greeting that was late would look
-/// the same.
+/// The report of a ledger that ends before the hub's position: an older copy of the database was
+/// restored. Only the gateway can tell; to the hub, a late greeting would look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Behind {
     /// The hub's position, beyond the end of the ledger.
     pub position: Position,
-    /// How far the ledger goes.
+    /// The position of the last entry of the ledger.
     pub ledger_seq: Seq,
 }
 
-/// What a database has taken of what the hub sent.
+/// How far a database has applied what the hub sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenUpTo {
     pub epoch: Epoch,
     pub taken: Taken,
 }
 
-/// What a gateway has in a part of its stock.
+/// A gateway's answer to a [`Probe`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeAnswer<T> {
     pub epoch: Epoch,
-    /// At this position of its ledger.
+    /// The ledger position at which the content was read.
     pub seq: Seq,
     pub content: T,
 }
@@ -117,56 +115,57 @@ pub struct ProbeAnswer<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     pub epoch: Epoch,
-    /// Everything up to here is committed at the hub.
+    /// The hub has committed all entries up to this position.
     pub acked_seq: Seq,
 }
 
 /// How far the hub has committed the ledger of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
-    /// Up to where it has committed.
+    /// The position up to which the hub has committed.
     pub position: Position,
-    /// Of the greeting that this answers; 0 if nobody asked: then the gateway greets.
+    /// The nonce of the greeting that this answers; 0 if it answers none, which asks the gateway to
+    /// greet.
     pub nonce: u64,
 }
 
-/// Why the hub takes nothing.
+/// The hub's refusal of everything from a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
     pub epoch: Epoch,
-    /// In words, for the operator.
+    /// The reason in words, for the operator.
     pub reason: String,
 }
 
-/// Units granted or asked back.
+/// Grants and recalls for a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfers {
-    /// To or from which database.
+    /// The database that is to apply them.
     pub epoch: Epoch,
     /// In order of their numbers, without a gap.
     pub transfers: Vec<Transfer>,
 }
 
-/// What changed in the catalogue.
+/// A range of changes of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     pub epoch: Epoch,
-    /// What changed after this change of the catalogue …
+    /// The number of the last change before this range …
     pub after: u64,
-    /// … up to this one.
+    /// … and the number of the last change in it.
     pub up_to: u64,
-    /// In the order of their changes.
+    /// In the order of change.
     pub listings: Vec<Listing>,
 }
 
-/// Asks for the digests of a part of the stock.
+/// A request for the digests or the stock of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     pub epoch: Epoch,
     pub part: Part,
 }
 
-/// Names a database: 16 bytes on the wire.
+/// The epoch of a database: 16 bytes on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch([u8; 16]);
 
@@ -194,7 +193,7 @@ struct EntriesBody<'a> {
 }
 
 impl Frame {
-    /// Which database it is about.
+    /// The database that the frame is about.
     pub fn epoch(&self) -> Uuid {
         let epoch = match self {
             Self::Hello(hello) => hello.epoch,
@@ -213,7 +212,7 @@ impl Frame {
         epoch.into()
     }
 
-    /// What its gateway has taken, if it says so.
+    /// How far the gateway has applied what the hub sent, if the frame says so.
     pub fn taken(&self) -> Option<Taken> {
         match self {
             Self::Hello(hello) => Some(hello.taken),
@@ -231,7 +230,7 @@ impl Frame {
         }
     }
 
-    /// Whether it is a gateway that sends such a frame, and not the hub.
+    /// Whether gateways send this kind of frame.
     pub fn is_upward(&self) -> bool {
         match self {
             Self::Hello(_)
@@ -270,10 +269,10 @@ impl Frame {
         }
     }
 
-    /// Reads a frame.
+    /// Decodes a frame.
     ///
     /// # Errors
-    /// If it is anything but a whole, undamaged frame of a known kind.
+    /// If the bytes are not one whole, undamaged frame of a known kind.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let (kind, bytes) = open(bytes)?;
         Ok(match kind {
@@ -298,12 +297,13 @@ impl Frame {
     }
 }
 
-/// Packs as many of these entries as one frame holds; returns its bytes and how many they are.
+/// Encodes as many of these entries as one frame holds. Returns the bytes and the number of
+/// entries.
 ///
 /// # Panics
-/// If there are none: there is nothing to send then.
+/// If there are no entries.
 pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
-    /// The epoch, and eight numbers of at most ten bytes.
+    /// The epoch, and eight numbers of at most ten bytes each.
     const HEAD_BYTES_MAX: usize = 16 + 8 * 10;
     let posted = &posted[..posted.len().min(FRAME_ENTRIES_MAX)];
     let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
@@ -339,13 +339,13 @@ fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
     Ok(Entries { epoch, checks, taken, entries })
 }
 
-/// About a part that a search can come to.
+/// Whether a search can ask for this part.
 fn possible<T>(value: T, can_be: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
     let can_be = can_be(&value);
     can_be.then_some(value).ok_or(FrameError::Body("there is no such part of a stock"))
 }
 
-/// Numbered from 1 without a gap, as a gateway takes them.
+/// Whether the numbers start at 1 or later and are contiguous, as a gateway expects them.
 fn checked(transfers: Transfers) -> Result<Transfers, FrameError> {
     let list = &transfers.transfers;
     if !(1..=FRAME_TRANSFERS_MAX).contains(&list.len()) {

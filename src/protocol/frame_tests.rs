@@ -16,7 +16,7 @@ fn a_cut_or_lengthened_frame_is_refused() {
 }
 
 #[test]
-fn a_flipped_bit_is_noticed() {
+fn a_flipped_bit_is_detected() {
     for frame in samples() {
         let whole = frame.encode();
         for bit in 0..whole.len() * 8 {
@@ -28,7 +28,7 @@ fn a_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn other_versions_and_kinds_are_told_apart_from_damage() {
+fn unknown_versions_and_kinds_are_distinguished_from_damage() {
     let mut newer = samples()[0].encode();
     newer[2] = 9;
     assert_eq!(Frame::decode(&newer), Err(FrameError::Version(9)));
@@ -38,7 +38,7 @@ fn other_versions_and_kinds_are_told_apart_from_damage() {
 }
 
 #[test]
-fn what_a_newer_program_puts_behind_the_last_field_is_left_alone() {
+fn fields_appended_by_a_newer_program_are_ignored() {
     for frame in samples() {
         let whole = frame.encode();
         let longer = [&whole[HEADER_BYTES..], b"and more"].concat();
@@ -47,7 +47,7 @@ fn what_a_newer_program_puts_behind_the_last_field_is_left_alone() {
 }
 
 #[test]
-fn transfers_have_no_gap_and_lines_of_a_stock_that_can_be() {
+fn transfers_with_a_gap_or_an_impossible_quantity_are_refused() {
     let mut gap = vec![transfer(4, "a", Direction::Grant), transfer(6, "b", Direction::Grant)];
     let frame = |transfers| Transfers { epoch: epoch(), transfers };
     let sealed = |transfers| Frame::decode(&seal(TRANSFERS, &plain(&frame(transfers))));
@@ -66,7 +66,7 @@ fn transfers_have_no_gap_and_lines_of_a_stock_that_can_be() {
 }
 
 #[test]
-fn counts_are_checked_before_anything_is_allocated() {
+fn counts_are_checked_before_memory_is_allocated() {
     for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
         let head = EntriesBody {
             epoch: epoch(),

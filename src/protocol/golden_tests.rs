@@ -72,7 +72,7 @@ fn inflated(frame: &[u8]) -> Vec<u8> {
 
 #[cfg(feature = "hub")]
 #[test]
-fn frames_keep_what_they_say() {
+fn frames_keep_their_content() {
     for Vector { name, bytes, .. } in vectors() {
         let file = dir().join(format!("{name}.json"));
         let json = crate::hub::frame_json(&golden(name, &bytes)).unwrap();
@@ -85,7 +85,7 @@ fn frames_keep_what_they_say() {
 
 /// The figures that docs/PROTOCOL.md gives, to try another program on.
 #[test]
-fn the_protocols_description_gives_sums_and_names_that_are_right() {
+fn the_checksums_and_names_in_the_protocol_document_are_right() {
     let text = include_str!("../../docs/PROTOCOL.md");
     let (first, last) = (reached(&kinds()[..1]), reached(&kinds()));
     for number in [first.chain.0, first.digest.0, last.chain.0, last.digest.0] {
@@ -105,7 +105,7 @@ fn bad_frames_are_refused() {
 }
 
 #[test]
-fn a_damaged_golden_frame_is_noticed_and_never_panics() {
+fn a_damaged_golden_frame_is_refused_and_never_panics() {
     for Vector { name, bytes, .. } in vectors() {
         let golden = golden(name, &bytes);
         for length in 0..golden.len() {

@@ -1,7 +1,7 @@
-//! The gateway's side of the sync: what to send next, given what the hub has said.
+//! The gateway's side of the protocol: what to send next, given what the hub has said.
 //!
-//! Times are milliseconds of running time. The shell tells what happened, then drains
-//! [`Uplink::poll`] until there is nothing to do before [`Uplink::deadline_ms`].
+//! Times are milliseconds of running time. The hub link reports what happened, then calls
+//! [`Uplink::poll`] until it returns nothing, and again at [`Uplink::deadline_ms`] at the latest.
 
 use std::collections::VecDeque;
 
@@ -19,32 +19,32 @@ use crate::stock::{CatalogueUpdate, Seq, Taken, Transfer};
 pub struct Uplink {
     epoch: Uuid,
     phase: Phase,
-    /// How far the ledger goes.
+    /// The position of the last ledger entry.
     ledger_seq: Seq,
-    /// How far what the hub sent is taken: at or before the ledger's end.
+    /// How far what the hub sent is applied.
     taken: Taken,
-    /// What of that the hub has been told since it last said where it stands, in a frame behind
-    /// the entries that go with it.
+    /// How far of that the hub has been told since it last named its position. The frame that told
+    /// it followed the entries concerned.
     told: Option<Taken>,
-    /// What of that the newest greeting says.
+    /// How far of that the newest greeting told.
     greeted: Taken,
-    /// Everything up to here has been sent since the hub last said where it stands.
+    /// All entries up to here have been sent since the hub last named its position.
     sent_seq: Seq,
     /// The last position of each frame that waits for an acknowledgement, oldest first.
     window: VecDeque<Seq>,
-    /// When to greet: because there is no answer, or to see whether there still is one.
+    /// When to send the next greeting: because an answer is missing, or to check that the hub still
+    /// answers.
     greet_at_ms: u64,
     greeted_at_ms: u64,
     /// The nonce of the newest greeting.
     nonce: u64,
-    /// Greetings in a row without an answer. While there are any, nothing else is sent: so
-    /// whatever the hub answers, nothing is on the way behind its back, and a slow link is not
-    /// filled with repetitions.
+    /// Greetings in a row without an answer. While there are any, nothing else is sent. So nothing
+    /// is on the way when the hub answers, and a slow link is not filled with repetitions.
     unanswered: u32,
     refusal: Option<String>,
-    /// The hub's position, if it lies beyond the ledger and the hub has not been told.
+    /// The hub's position, if it is beyond the ledger and the hub has not been told.
     behind: Option<Seq>,
-    /// The stock of a part at a position, for which the hub has asked.
+    /// The answer to the hub's probe: the content of a part at a position.
     answer: Option<(Seq, Content)>,
 }
 
@@ -52,58 +52,58 @@ pub struct Uplink {
 enum Phase {
     /// There is no connection to the broker.
     Disconnected,
-    /// The hub has not said where it stands, or has not answered for long.
+    /// The hub has not named its position yet, or has not answered for long.
     Greeting,
-    /// The hub has said where it stands; entries are sent.
+    /// The hub has named its position; entries are sent.
     Streaming,
 }
 
-/// What the shell is to do.
+/// What the hub link is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send a greeting ([`Frame::Hello`]).
     Greet {
-        /// To be given back in the answer.
+        /// Returned in the answer.
         nonce: u64,
     },
-    /// Tell the hub that its position lies beyond the ledger.
+    /// Tell the hub that its position is beyond the end of the ledger.
     ReportShorterLedger { hub_seq: Seq },
-    /// Read the ledger, send what fits one frame, and say so with [`Uplink::sent`].
+    /// Read the ledger, send what fits into one frame, and report it with [`Uplink::sent`].
     SendEntries(Range),
-    /// Tell how far what the hub sent is taken.
+    /// Tell how far what the hub sent is applied.
     Tell(Taken),
-    /// Send the stock of a part at this position, up to which everything is sent.
+    /// Send the content of a part at this position. All entries up to it have been sent.
     Answer(Seq, Content),
 }
 
-/// Entries to send, and what to say along with them.
+/// A range of entries to send, and what to tell with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// After this position …
     pub after: Seq,
-    /// … at most up to this one.
+    /// … up to this one at most.
     pub up_to: Seq,
-    /// How far what the hub sent is taken.
+    /// How far what the hub sent is applied.
     pub taken: Taken,
 }
 
-/// What the hub has said, as far as it is for others.
+/// What a frame of the hub means for the rest of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It has committed the ledger up to here.
+    /// The hub has committed the ledger up to this position.
     Acked(Seq),
-    /// Units are to be taken, or given up.
+    /// Grants and recalls are to be applied.
     Transfers(Vec<Transfer>),
     /// The catalogue has changed; the change is to be applied.
     Update(CatalogueUpdate),
-    /// It asks for the stock of a part: [`Uplink::answer`].
+    /// The hub asks for the content of a part; see [`Uplink::answer`].
     Probe(Part),
     /// Nothing that the gateway has to do.
     Nothing,
 }
 
 impl Uplink {
-    /// The conversation of a database that has not been connected.
+    /// The conversation of a database before the first connection.
     pub fn new(epoch: Uuid, ledger_seq: Seq) -> Self {
         Self {
             epoch,
@@ -124,14 +124,14 @@ impl Uplink {
         }
     }
 
-    /// The broker can be reached.
+    /// The broker is connected.
     pub fn handle_connected(&mut self, now_ms: u64) {
         self.leave(Phase::Greeting);
         self.unanswered = 0;
         self.greet_at_ms = now_ms;
     }
 
-    /// The broker cannot be reached any more.
+    /// The connection to the broker is lost.
     pub fn handle_disconnected(&mut self) {
         self.leave(Phase::Disconnected);
     }
@@ -142,13 +142,13 @@ impl Uplink {
         self.answer = None;
     }
 
-    /// The ledger goes up to here, and what the hub sent is taken so far.
+    /// The ledger has been committed up to here, and what the hub sent is applied this far.
     pub fn handle_committed(&mut self, ledger_seq: Seq, taken: Taken) {
         (self.ledger_seq, self.taken) = (ledger_seq, taken);
     }
 
-    /// A frame from the hub. What it wants of the stock counts only once it has said that it
-    /// knows this database as it is: nothing is taken twice into a copy that was put back.
+    /// Handles a frame from the hub. Transfers, listings and probes count only after the hub has
+    /// acknowledged the state of this database: a restored copy never applies a transfer twice.
     pub fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Heard {
         let acked = |seq: Option<Seq>| seq.map_or(Heard::Nothing, Heard::Acked);
         match frame {
@@ -187,26 +187,27 @@ impl Uplink {
         Heard::Update(CatalogueUpdate { after, up_to, listings })
     }
 
-    /// The hub has not heard it, or it would not have sent what is taken.
+    /// The hub repeats what is applied already, so it missed the message that told it.
     fn tell_again(&mut self) -> Heard {
         self.told = None;
         Heard::Nothing
     }
 
-    /// Answers the hub's newest question: the stock of a part, as it was at this position.
+    /// Answers the hub's newest probe with the content of the part at a position.
     pub fn answer(&mut self, seq: Seq, content: Content) {
         let may_follow = self.phase == Phase::Streaming && seq >= self.sent_seq;
         self.answer = may_follow.then_some((seq, content));
     }
 
-    /// A frame may come from a conversation with an earlier database.
+    /// A frame may belong to a conversation with an earlier database.
     fn is_ours(&self, epoch: Uuid) -> bool {
         self.phase != Phase::Disconnected && epoch == self.epoch
     }
 
     fn resume(&mut self, resume: &Resume, now_ms: u64) -> Option<Seq> {
         if self.unanswered == 0 || resume.nonce != self.nonce {
-            // Nobody asked, or not now: the hub has come back, or misses something. Ask.
+            // The hub answers no greeting, or an old one: it has restarted, or misses entries.
+            // Greet.
             self.greet_at_ms =
                 self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_ASK_MS_MIN));
             return None;
@@ -246,14 +247,14 @@ impl Uplink {
         Some(acked_seq)
     }
 
-    /// Sends nothing more, for this reason, and asks the hub again once a minute.
+    /// Sends nothing more for this reason, and asks the hub again once a minute.
     pub fn refuse(&mut self, reason: &str, now_ms: u64) {
         self.leave(Phase::Greeting);
         self.refusal = Some(reason.into());
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
     }
 
-    /// What to do now, if anything.
+    /// The next thing to do now, if any.
     pub fn poll(&mut self, now_ms: u64) -> Option<Step> {
         if self.phase == Phase::Disconnected {
             return None;
@@ -275,8 +276,8 @@ impl Uplink {
         if self.sent_seq < up_to { self.send(up_to) } else { self.tell() }
     }
 
-    /// What is new waits for the acknowledgement of what is on its way, unless a whole frame is
-    /// full of it: so an idle link is quick, and a busy one does not carry a frame an entry.
+    /// New entries wait for the acknowledgement of those under way, unless they fill a whole frame.
+    /// So an idle link is fast, and a busy one does not send one frame an entry.
     fn send(&self, up_to: Seq) -> Option<Step> {
         let is_worth_it = up_to - self.sent_seq >= FRAME_ENTRIES_MAX as u64;
         let may_send = self.window.is_empty() || is_worth_it && self.window.len() < WINDOW_FRAMES;
@@ -284,7 +285,7 @@ impl Uplink {
         may_send.then_some(Step::SendEntries(range))
     }
 
-    /// Everything is sent; what was taken since, and made no entry, is still to be told.
+    /// All entries are sent, but something was applied since that made no entry.
     fn tell(&mut self) -> Option<Step> {
         let is_news = self.told.replace(self.taken) != Some(self.taken);
         is_news.then_some(Step::Tell(self.taken))
@@ -295,7 +296,7 @@ impl Uplink {
             self.phase = Phase::Greeting;
             self.answer = None;
         }
-        // The wait doubles, so that a hub that is gone for days costs little.
+        // The wait doubles, so a hub that is gone for days costs little.
         let wait_ms = HUB_ANSWER_MS << self.unanswered.min(4);
         self.greet_at_ms = now_ms + wait_ms.min(HUB_GREETING_MS);
         self.greeted_at_ms = now_ms;
@@ -305,7 +306,7 @@ impl Uplink {
         Step::Greet { nonce: self.nonce }
     }
 
-    /// A frame that ends with this position was sent.
+    /// A frame was sent whose last entry has this position.
     pub fn sent(&mut self, last_seq: Seq, now_ms: u64) {
         if self.window.is_empty() {
             self.greet_at_ms = now_ms + HUB_ANSWER_MS;
@@ -317,12 +318,12 @@ impl Uplink {
         }
     }
 
-    /// When [`Uplink::poll`] has something to do at the latest, without anything happening.
+    /// The time at which [`Uplink::poll`] must be called at the latest.
     pub fn deadline_ms(&self) -> Option<u64> {
         (self.phase != Phase::Disconnected).then_some(self.greet_at_ms)
     }
 
-    /// How many frames wait for an acknowledgement.
+    /// The number of frames that wait for an acknowledgement.
     pub fn frames_under_way(&self) -> usize {
         self.window.len()
     }
@@ -332,7 +333,7 @@ impl Uplink {
         self.phase == Phase::Streaming
     }
 
-    /// Why not, as far as the hub is concerned.
+    /// The reason for not being online, as far as it concerns the hub.
     pub fn reason(&self) -> String {
         match &self.refusal {
             Some(refusal) => format!("the hub takes nothing: {refusal}"),

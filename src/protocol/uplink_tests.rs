@@ -7,7 +7,7 @@ use crate::stock::{
 };
 
 #[test]
-fn nothing_is_sent_before_the_hub_has_said_where_it_stands() {
+fn nothing_is_sent_before_the_hub_has_named_its_position() {
     let mut uplink = Uplink::new(EPOCH, 10);
     assert_eq!(uplink.poll(0), None);
     uplink.handle_connected(0);
@@ -32,7 +32,7 @@ fn the_window_is_counted_from_the_oldest_frame() {
 }
 
 #[test]
-fn what_is_new_waits_for_the_acknowledgement_unless_it_fills_a_frame() {
+fn new_entries_wait_for_the_acknowledgement_unless_they_fill_a_frame() {
     let mut uplink = online(1);
     assert_eq!(uplink.poll(0), Some(send(0, 1)), "an idle link is quick");
     uplink.sent(1, 0);
@@ -50,7 +50,7 @@ fn what_is_new_waits_for_the_acknowledgement_unless_it_fills_a_frame() {
 }
 
 #[test]
-fn what_is_taken_is_told_by_the_frame_that_ends_with_its_entries() {
+fn an_applied_transfer_is_confirmed_by_the_frame_with_its_entries() {
     let mut uplink = online(0);
     let taken = transfer_taken(1, 10);
     uplink.handle_committed(12, taken);
@@ -64,7 +64,7 @@ fn what_is_taken_is_told_by_the_frame_that_ends_with_its_entries() {
 }
 
 #[test]
-fn what_is_taken_without_an_entry_is_told_by_itself_and_once() {
+fn a_transfer_without_entries_is_confirmed_once_by_a_frame_of_its_own() {
     let mut uplink = online(5);
     uplink.sent(5, 0);
     uplink.handle_committed(5, transfer_taken(1, 5));
@@ -76,7 +76,7 @@ fn what_is_taken_without_an_entry_is_told_by_itself_and_once() {
 }
 
 #[test]
-fn entries_that_wait_will_tell_what_is_taken() {
+fn waiting_entries_will_confirm_what_is_applied() {
     let mut uplink = online(5);
     uplink.sent(5, 0);
     let taken = transfer_taken(1, 5);
@@ -87,7 +87,7 @@ fn entries_that_wait_will_tell_what_is_taken() {
 }
 
 #[test]
-fn a_greeting_tells_what_is_taken_to_a_hub_that_has_its_entries() {
+fn a_greeting_confirms_what_is_applied_to_a_hub_that_has_the_entries() {
     for (acked_seq, step) in [(10, None), (9, Some(9))] {
         let (mut uplink, taken) = (Uplink::new(EPOCH, 10), transfer_taken(1, 10));
         uplink.handle_committed(10, taken);
@@ -100,7 +100,7 @@ fn a_greeting_tells_what_is_taken_to_a_hub_that_has_its_entries() {
 }
 
 #[test]
-fn what_is_taken_after_a_greeting_is_told_behind_its_answer() {
+fn what_is_applied_after_a_greeting_is_confirmed_after_its_answer() {
     let mut uplink = Uplink::new(EPOCH, 0);
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));
@@ -112,7 +112,7 @@ fn what_is_taken_after_a_greeting_is_told_behind_its_answer() {
 }
 
 #[test]
-fn a_hub_that_sends_what_is_taken_is_told_again() {
+fn a_hub_that_repeats_an_applied_transfer_is_told_again() {
     let mut uplink = online(0);
     let taken = Taken { catalogue: 7, ..transfer_taken(2, 0) };
     uplink.handle_committed(0, taken);
@@ -125,7 +125,7 @@ fn a_hub_that_sends_what_is_taken_is_told_again() {
 }
 
 #[test]
-fn what_is_new_is_handed_on() {
+fn new_transfers_and_listings_are_passed_on() {
     let mut uplink = online(0);
     uplink.handle_committed(0, transfer_taken(2, 0));
     let Heard::Transfers(heard) = uplink.handle_frame(transfers(2..=3), 0) else {
@@ -139,7 +139,7 @@ fn what_is_new_is_handed_on() {
 }
 
 #[test]
-fn a_hub_that_has_not_said_where_it_stands_moves_nothing() {
+fn transfers_are_ignored_until_the_hub_has_named_its_position() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
     let moves_nothing = |uplink: &mut Uplink| {
@@ -154,7 +154,7 @@ fn a_hub_that_has_not_said_where_it_stands_moves_nothing() {
 }
 
 #[test]
-fn an_answer_comes_exactly_behind_the_entries_up_to_its_position() {
+fn an_answer_is_sent_right_after_the_entries_up_to_its_position() {
     let mut uplink = online(10);
     uplink.sent(4, 0);
     uplink.handle_frame(ack(4), 0);
@@ -172,7 +172,7 @@ fn an_answer_comes_exactly_behind_the_entries_up_to_its_position() {
 }
 
 #[test]
-fn an_answer_on_an_idle_link_goes_at_once() {
+fn an_answer_on_an_idle_link_is_sent_at_once() {
     let mut uplink = online(0);
     uplink.answer(0, content(1));
     assert_eq!(uplink.poll(0), Some(Step::Answer(0, content(1))));
@@ -201,7 +201,7 @@ fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
 }
 
 #[test]
-fn without_an_answer_the_hub_is_asked_and_then_counts_as_offline() {
+fn an_unanswered_hub_is_greeted_and_then_counts_as_offline() {
     let mut uplink = online(10);
     uplink.sent(10, 0);
     assert_eq!(uplink.poll(HUB_ANSWER_MS - 1), None);
@@ -246,7 +246,7 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
 }
 
 #[test]
-fn a_hub_that_has_come_back_is_greeted_at_once() {
+fn a_hub_that_restarted_is_greeted_at_once() {
     let mut uplink = online(10);
     uplink.sent(10, 2_000);
     assert_eq!(uplink.handle_frame(resume(0, 0), 2_500), Heard::Nothing);
@@ -258,7 +258,7 @@ fn a_hub_that_has_come_back_is_greeted_at_once() {
 }
 
 #[test]
-fn a_quiet_link_is_greeted_now_and_then() {
+fn an_idle_link_is_greeted_once_a_minute() {
     let mut uplink = online(0);
     assert_eq!(uplink.poll(HUB_GREETING_MS - 1), None);
     greeted(uplink.poll(HUB_GREETING_MS));
@@ -268,7 +268,7 @@ fn a_quiet_link_is_greeted_now_and_then() {
 }
 
 #[test]
-fn words_for_another_database_are_left_aside() {
+fn frames_for_another_database_are_ignored() {
     let mut uplink = online(10);
     let other = Position { epoch: Uuid::from_u128(9).into(), acked_seq: 5 };
     let resume = Frame::Resume(Resume { position: other, nonce: 0 });
@@ -278,7 +278,7 @@ fn words_for_another_database_are_left_aside() {
 }
 
 #[test]
-fn an_acknowledgement_of_what_was_never_sent_is_left_aside() {
+fn an_acknowledgement_of_unsent_entries_is_ignored() {
     let mut uplink = online(10);
     uplink.sent(3, 0);
     assert_eq!(uplink.handle_frame(ack(4), 0), Heard::Nothing);
@@ -287,7 +287,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_left_aside() {
 }
 
 #[test]
-fn a_hub_that_knows_more_than_the_database_is_told_to_the_operator() {
+fn a_hub_position_beyond_the_ledger_is_reported_to_the_operator() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));

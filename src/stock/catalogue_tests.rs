@@ -3,7 +3,7 @@ use crate::clock::Now;
 use crate::stock::{Listing, Stock, Taken};
 
 #[test]
-fn what_is_listed_is_known_without_stock_and_without_an_entry() {
+fn a_listed_sku_becomes_known_without_stock_and_without_an_entry() {
     let mut stock = Stock::default();
     assert!(take(&mut stock, &update(0, 7, &["A", "B"])));
     assert_eq!((stock.item("A"), stock.sku_count()), (Some(Item::default()), 2));
@@ -13,7 +13,7 @@ fn what_is_listed_is_known_without_stock_and_without_an_entry() {
 }
 
 #[test]
-fn an_update_that_is_known_or_behind_a_gap_changes_nothing() {
+fn an_update_that_is_known_or_leaves_a_gap_changes_nothing() {
     let mut stock = Stock::default();
     take(&mut stock, &update(0, 7, &["A"]));
     let before = stock.clone();
@@ -25,7 +25,7 @@ fn an_update_that_is_known_or_behind_a_gap_changes_nothing() {
 }
 
 #[test]
-fn what_is_listed_no_longer_does_not_become_known() {
+fn a_removed_listing_makes_no_sku_known() {
     let mut stock = Stock::default();
     let mut gone = update(0, 1, &["A"]);
     gone.listings[0].name = None;

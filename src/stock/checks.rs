@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_changes_does_not_matter_and_zero_stock_leaves_no_trace() {
+    fn the_digest_ignores_the_order_of_changes_and_zero_stock() {
         let (a, b) = (Sku::parse("A").unwrap(), Sku::parse("B").unwrap());
         let one = Digest::default().moved(&a, (0, 0), (5, 0)).moved(&b, (0, 0), (7, 2));
         let other = Digest::default().moved(&b, (0, 0), (9, 0)).moved(&a, (0, 0), (5, 0)).moved(

@@ -31,7 +31,7 @@ mod properties {
             for batch in &batches {
                 let answers = together.decide(batch);
                 let one_by_one: Vec<CommandAnswer> =
-                    batch.iter().flat_map(|command| alone.decide(std::slice::from_ref(command))).collect();
+                    batch.iter().flat_map(|one| alone.decide(std::slice::from_ref(one))).collect();
                 prop_assert_eq!(answers, one_by_one);
             }
             prop_assert_eq!(together.stock, alone.stock);
@@ -41,7 +41,8 @@ mod properties {
         fn a_repetition_changes_nothing(batches in batches()) {
             let mut shop = Shop::default();
             let commands: Vec<Command> = batches.into_iter().flatten().collect();
-            let first: Vec<CommandAnswer> = commands.iter().flat_map(|c| shop.decide(std::slice::from_ref(c))).collect();
+            let decide = |command| shop.decide(std::slice::from_ref(command));
+            let first: Vec<CommandAnswer> = commands.iter().flat_map(decide).collect();
             let before = shop.stock.clone();
             for (command, first) in commands.iter().zip(first) {
                 let again = shop.decide(std::slice::from_ref(command)).remove(0);
@@ -112,7 +113,7 @@ mod properties {
 }
 
 #[test]
-fn a_reservation_ends_by_running_time_whatever_the_wall_clock_says() {
+fn a_reservation_expires_by_running_time_whatever_the_wall_clock_says() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10)]);
     shop.now = Now { wall_ms: 4_000_000_000_000, running_ms: 9_999, trusted: true };
@@ -125,7 +126,7 @@ fn a_reservation_ends_by_running_time_whatever_the_wall_clock_says() {
 }
 
 #[test]
-fn a_commit_under_no_name_repeats_the_one_that_closed_the_reservation() {
+fn a_commit_without_a_request_id_repeats_the_one_that_closed_the_reservation() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10), commit("r3", "r2")]);
     let unnamed = Command { request_id: id("commit:r2"), chosen: false, ..commit("x", "r2") };

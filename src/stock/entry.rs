@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_can_be_derived_by_anyone() {
+    fn the_namespace_of_event_ids_is_derived_from_the_dns_namespace() {
         assert_eq!(Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"stockgate"), EVENT_NAMESPACE);
     }
 

@@ -22,7 +22,7 @@ fn a_grant_is_on_hand_and_in_the_ledger_line_by_line() {
 }
 
 #[test]
-fn a_transfer_that_is_not_the_next_one_changes_nothing() {
+fn a_transfer_out_of_turn_changes_nothing() {
     let mut shop = Shop::default();
     shop.take(&grant(1, &[("A", 5)]));
     let before = shop.stock.clone();
@@ -45,7 +45,7 @@ fn transfers_of_one_batch_follow_each_other() {
 }
 
 #[test]
-fn a_recall_gives_back_what_is_not_promised() {
+fn a_recall_returns_what_is_available() {
     let mut shop = Shop::stocked("A", 10);
     shop.reserve("A", 7);
     let before = shop.stock.seq();
@@ -58,7 +58,7 @@ fn a_recall_gives_back_what_is_not_promised() {
 }
 
 #[test]
-fn a_recall_of_nothing_is_taken_without_an_entry() {
+fn a_recall_that_returns_nothing_is_applied_without_an_entry() {
     let mut shop = Shop::stocked("A", 3);
     shop.reserve("A", 3);
     let before = shop.ledger.len();
@@ -68,7 +68,7 @@ fn a_recall_of_nothing_is_taken_without_an_entry() {
 }
 
 #[test]
-fn a_grant_that_cannot_be_counted_waits_whole_and_those_behind_it_too() {
+fn a_grant_over_the_stock_limit_waits_and_so_do_those_after_it() {
     let mut shop = Shop::stocked("A", 1);
     let most = STOCK_MAX.unsigned_abs();
     let too_much = grant(1, &[("B", 1), ("A", most)]);
@@ -81,7 +81,7 @@ fn a_grant_that_cannot_be_counted_waits_whole_and_those_behind_it_too() {
 }
 
 #[test]
-fn a_sku_that_is_named_twice_is_one_line() {
+fn a_sku_in_two_lines_of_a_transfer_becomes_one_line() {
     let mut shop = Shop::default();
     let most = STOCK_MAX.unsigned_abs();
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_sku_that_is_named_twice_is_one_line() {
 }
 
 #[test]
-fn a_request_of_the_same_name_is_another_one() {
+fn a_client_may_use_the_request_id_of_a_transfer() {
     let mut shop = Shop::default();
     let changes = shop.decide(|draft| drop(draft.apply_transfer(&grant(1, &[("A", 5)]))));
     assert!(changes.ledger_records.iter().all(|fact| fact.record.is_none()));

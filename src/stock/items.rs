@@ -1,7 +1,8 @@
 //! The stock of all SKUs, in the order of the SKUs and in the order of the last change.
 //!
-//! Each SKU has a slot that it keeps. The indexes hold slot numbers of four bytes, so a million SKUs
-//! fit a small machine, and the hot path, a lookup and an update, compares no texts in a tree.
+//! Each SKU has a slot that it keeps. The indexes hold slot numbers of four bytes, so a million
+//! SKUs fit a small machine, and the hot path, a lookup and an update, compares no texts in a
+//! tree.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;

@@ -15,11 +15,11 @@ use super::record::{AppliedLine, Closed, Refusal, RequestRecord, RequestRecords}
 use super::types::{Line, OrderId, Quantity, RequestId, Sku};
 use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
 
-/// Why a rule comes to no decision.
+/// The reason why a rule returns no decision.
 pub(super) enum NoDecision<E> {
     Refused(Refusal),
     Undecided(Undecided),
-    /// The command repeats what this request has done.
+    /// The command repeats the request with this id.
     Repeats(RequestId),
     RequestRecords(E),
 }
@@ -154,7 +154,7 @@ impl Draft<'_> {
         Ok(Decision { effect, ..Decision::plain(Kind::Release, order_id, movements) })
     }
 
-    /// The reservation that a commit or release names, if it is still open.
+    /// The reservation that a commit or release names, if it is open.
     fn open_hold<R: RequestRecords>(
         &self,
         command: &Command,
@@ -230,7 +230,8 @@ impl Draft<'_> {
 }
 
 impl Closed {
-    /// The request that this command repeats: the same kind, and no name of its own.
+    /// The request that a command repeats: one of the same kind, if the command has no request id
+    /// of its own.
     fn repeated_by(self, command: &Command) -> Option<RequestId> {
         match (self, &command.action) {
             (Self::Committed(id), Action::Commit { .. })
@@ -245,7 +246,7 @@ impl Closed {
 }
 
 impl RequestRecord {
-    /// What this request took out of the stock; `None` if it is no applied deduction.
+    /// The units that the request deducted; `None` if it is not an applied deduction or commit.
     fn deducted(&self) -> Option<Vec<Line>> {
         match (&self.outcome, self.kind) {
             (Ok(applied), Kind::Deduct | Kind::Commit) => {
@@ -257,7 +258,7 @@ impl RequestRecord {
 }
 
 impl AppliedLine {
-    /// `None` for a line of a commit that was given back as a whole.
+    /// `None` for a line that a commit released as a whole.
     fn as_line(&self) -> Option<Line> {
         let quantity = Quantity::of_sum(self.quantity)?;
         Some(Line { sku: self.sku.clone(), quantity })
@@ -268,7 +269,7 @@ fn quantities(lines: &[Line]) -> BTreeMap<&Sku, i64> {
     lines.iter().map(|line| (&line.sku, line.quantity.units())).collect()
 }
 
-/// The wanted lines by SKU, if each is within what is there.
+/// The requested lines by SKU, if each is within what there is.
 fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i64>, Refusal> {
     let there = quantities(there);
     for Line { sku, quantity } in wanted {
@@ -284,7 +285,7 @@ fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i
     Ok(quantities(wanted))
 }
 
-/// Refuses to undo all that remains when nothing does.
+/// The refusal of a rollback of all that remains, where nothing remains.
 fn nothing_remains(deducted: &[Line]) -> Refusal {
     let first = deducted.first().expect("a deduction takes at least one line");
     Refusal::ExceedsDeduction {

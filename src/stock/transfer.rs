@@ -1,42 +1,42 @@
-//! Transfers: units that move between the hub's pool and this gateway, as the hub numbers them.
+//! Transfers: units that move between the hub's pool and this gateway, numbered by the hub.
 //!
-//! A grant was taken out of the pool before it was sent, and is in nobody's hands until the
-//! gateway has it. A recall only asks: what comes back is what the gateway gave up, and it gives
-//! up what it has not promised. Each is taken once, in the order of the numbers, and its entries
-//! and the number become durable together; so it does not matter how often it arrives.
+//! The units of a grant leave the pool before the grant is sent, and are in transit until the
+//! gateway has applied it. A recall is a request: the gateway returns what is available of it. Each
+//! transfer is applied once, in the order of the numbers, and its entries and its number are
+//! committed together, so it does not matter how often it arrives.
 
 use serde::{Deserialize, Serialize};
 
 use super::types::{Line, RequestId, Seq};
 
-/// One transfer, or a part of a long one.
+/// A transfer, or one part of a long one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// Counted from 1 for each database of a gateway.
+    /// Starts at 1 for each database of a gateway.
     pub number: u64,
-    /// The hub's request that it belongs to.
+    /// The request at the hub that caused the transfer.
     pub request_id: RequestId,
     pub direction: Direction,
-    /// How much of what; each SKU once.
+    /// Each SKU appears once.
     pub lines: Vec<Line>,
 }
 
-/// Which way units move. The variants' order is on the wire: append only.
+/// The direction of a transfer. The variants' order is on the wire: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// From the hub's pool to the gateway.
     Grant,
-    /// Back to the hub, as far as they are available.
+    /// From the gateway back to the pool, as far as units are available.
     Recall,
 }
 
-/// How far a gateway has taken what the hub sent.
+/// How far a gateway has applied what the hub sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
     /// The number of the last transfer applied.
     pub transfer: u64,
-    /// Its entries are at or before this position of the ledger.
+    /// A ledger position at or after the last entry of that transfer.
     pub at_seq: Seq,
-    /// The last change of the catalogue.
+    /// The number of the last change of the catalogue applied.
     pub catalogue: u64,
 }

@@ -1,4 +1,4 @@
-//! The words of the ledger: parsed once at the edge, trusted inside.
+//! The ledger's basic types. They are parsed once at the edge and trusted inside.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use smol_str::{SmolStr, format_smolstr};
 
 use crate::limits::{ID_BYTES_MAX, QUANTITY_MAX, REQUEST_ID_BYTES_MAX, STOCK_MAX};
 
-/// Why a text is not an id.
+/// The reason why a text is not a valid id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// The text has no characters.
     #[error("must not be empty")]
     Empty,
-    /// Longer than the limit, in bytes of UTF-8.
+    /// The text is longer than the limit; its length in bytes of UTF-8.
     #[error("must be at most {ID_BYTES_MAX} bytes, has {0}")]
     TooLong(usize),
-    /// Contains a control character, at this byte.
+    /// The text contains a control character, at this byte.
     #[error("must not contain control characters (found one at byte {0})")]
     Control(usize),
 }
@@ -28,7 +28,7 @@ fn check_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
     if text.len() > bytes_max {
         return Err(IdError::TooLong(text.len()));
     }
-    // Nearly all ids are plain, and a start reads many.
+    // Nearly all ids are printable ASCII, and a start reads many.
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(());
     }
@@ -38,7 +38,7 @@ fn check_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
     }
 }
 
-/// Reads a text and parses it without copying it first.
+/// Parses a text without copying it first.
 pub(crate) struct Text<T>(pub(crate) fn(&str) -> Result<T, IdError>);
 
 impl<T> serde::de::Visitor<'_> for Text<T> {
@@ -60,10 +60,10 @@ macro_rules! id {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Takes a text of valid length without control characters.
+            /// Parses a text of valid length without control characters.
             ///
             /// # Errors
-            /// Says what is wrong with the text.
+            /// If the text is not a valid id.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 check_id(text, $bytes_max)?;
                 Ok(Self(text.into()))
@@ -107,54 +107,54 @@ macro_rules! id {
 }
 
 id!(
-    /// What is counted: 1 to 64 bytes of UTF-8. Letter case matters.
+    /// A stock keeping unit: 1 to 64 bytes of UTF-8. Letter case matters.
     Sku,
     ID_BYTES_MAX
 );
 id!(
-    /// The customer's order a movement belongs to.
+    /// The customer order that a movement belongs to: 1 to 64 bytes of UTF-8.
     OrderId,
     ID_BYTES_MAX
 );
 id!(
-    /// The name of a request, by which it is decided once. A client's own has up to 64 bytes
-    /// ([`RequestId::chosen`]); the ones derived from a reservation are longer by their prefix.
+    /// Identifies a request, which is decided once. An id that a client chose has up to 64 bytes
+    /// ([`RequestId::chosen`]); one derived from a reservation is longer by its prefix.
     RequestId,
     REQUEST_ID_BYTES_MAX
 );
 
 impl RequestId {
-    /// Takes an id that a client chose.
+    /// Parses an id that a client chose.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    /// If the text is not a valid id.
     pub fn chosen(text: &str) -> Result<Self, IdError> {
         check_id(text, ID_BYTES_MAX)?;
         Self::parse(text)
     }
 
-    /// Takes the id of a deduction: one that a client chose, or the derived one of a commit.
+    /// Parses the id of a deduction: one that a client chose, or the derived one of a commit.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    /// If the text is not a valid id.
     pub fn of_deduction(text: &str) -> Result<Self, IdError> {
         check_id(text.strip_prefix("commit:").unwrap_or(text), ID_BYTES_MAX)?;
         Self::parse(text)
     }
 
-    /// The id of a commit for which the client chose none.
+    /// The default request id of a commit.
     pub fn commit_of(reservation: &Self) -> Self {
         Self(format_smolstr!("commit:{reservation}"))
     }
 
-    /// The id of a release for which the client chose none.
+    /// The default request id of a release.
     pub fn release_of(reservation: &Self) -> Self {
         Self(format_smolstr!("release:{reservation}"))
     }
 }
 
-/// Units in a line: 1 to 1,000,000,000, or a sum of such lines. What is read from elsewhere is at
-/// most what can be in stock.
+/// A quantity in units: 1 to 1,000,000,000 in one line of a request, or a sum of such lines. A
+/// quantity that is read from disk or wire is at most [`STOCK_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Quantity(u64);
@@ -168,23 +168,22 @@ impl TryFrom<u64> for Quantity {
 }
 
 impl Quantity {
-    /// Takes the quantity of one line; `None` outside 1 to 1,000,000,000.
+    /// The quantity of one line; `None` outside 1 to 1,000,000,000.
     pub fn of_line(units: u64) -> Option<Self> {
         (1..=QUANTITY_MAX).contains(&units).then_some(Self(units))
     }
 
-    /// Takes what a calculation with quantities has left; `None` for nothing, or more than any
-    /// stock.
+    /// The result of a calculation with quantities; `None` outside 1 to [`STOCK_MAX`].
     pub fn of_sum(units: u64) -> Option<Self> {
         (1..=STOCK_MAX.unsigned_abs()).contains(&units).then_some(Self(units))
     }
 
-    /// The units, as a signed change.
+    /// The quantity as a signed number.
     pub fn units(self) -> i64 {
         i64::try_from(self.0).expect("few lines are summed, of at most 2^53 units each")
     }
 
-    /// The sum of two lines of one SKU.
+    /// The sum with another line of the same SKU.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0 + other.0)
@@ -198,10 +197,10 @@ pub fn is_name(text: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// A position in a gateway's ledger; the first entry is 1, and 0 is before it.
+/// A position in a gateway's ledger. The first entry has position 1; 0 is before it.
 pub type Seq = u64;
 
-/// So much of one SKU.
+/// A quantity of one SKU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     pub sku: Sku,
@@ -232,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_1_to_a_thousand_million_units() {
+    fn a_line_has_1_to_1_000_000_000_units() {
         assert_eq!(Quantity::of_line(0), None);
         assert_eq!(Quantity::of_line(1_000_000_001), None);
         assert_eq!(Quantity::of_line(7).map(Quantity::units), Some(7));
     }
 
     #[test]
-    fn a_quantity_from_elsewhere_is_at_most_what_can_be_in_stock() {
+    fn a_decoded_quantity_is_at_most_the_stock_limit() {
         let read = |units: u64| postcard::from_bytes::<Quantity>(&postcard::to_stdvec(&units)?);
         assert_eq!(read(STOCK_MAX.unsigned_abs()).map(Quantity::units), Ok(STOCK_MAX));
         for units in [0, STOCK_MAX.unsigned_abs() + 1, u64::MAX] {

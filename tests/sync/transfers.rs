@@ -73,7 +73,7 @@ fn a_transfer_behind_a_gap_waits_for_the_one_before_it() {
 }
 
 #[test]
-fn a_recall_gives_back_what_is_not_promised() {
+fn a_recall_returns_what_is_available() {
     let mut by_hand = ByHand::start();
     by_hand.send(&[grant(1, "g1", &[("A", 10), ("B", 3)])]);
     by_hand.until_taken(1);

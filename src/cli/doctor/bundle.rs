@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_that_begins_another_hides_neither_in_part() {
+    fn a_secret_that_is_a_prefix_of_another_is_hidden_like_the_other() {
         let mask = Mask::of(["sesame", "sesame-2"].map(String::from).into());
         let hidden = config::HIDDEN;
         assert_eq!(mask.hide("a sesame-2 b sesame c"), format!("a {hidden} b {hidden} c"));

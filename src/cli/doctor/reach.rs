@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gateway_that_listens_everywhere_is_asked_on_loopback() {
+    fn a_gateway_that_listens_on_all_addresses_is_queried_on_loopback() {
         let of = |listen: &str| own_address(listen.parse().unwrap()).to_string();
         assert_eq!(of("0.0.0.0:8080"), "127.0.0.1:8080");
         assert_eq!(of("[::]:8080"), "[::1]:8080");

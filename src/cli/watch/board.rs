@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_low_stands_there_lowest_first_and_nothing_has_changed_yet() {
+    fn low_stock_is_listed_lowest_first() {
         let lines = board().lines(0);
         assert!(lines[0].contains("wh/gw") && lines[0].ends_with("3 SKUs"), "{lines:?}");
         assert_eq!(lines[3], "10 or fewer available: 2 SKUs");
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_stand_there_newest_first_with_their_age() {
+    fn changes_are_listed_newest_first_with_their_age() {
         let mut board = board();
         board.take(&stock(&[("A", 94, 4), ("NEW", 7, 5)]), 3, 60_000);
         let lines = board.lines(125_000);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_a_small_terminal_whatever_happens() {
+    fn the_board_fits_a_small_terminal() {
         let mut board = board();
         let name = "X".repeat(64);
         for n in 0..50 {

@@ -1,8 +1,8 @@
-//! Numbers and bytes: what columns are made of.
+//! Numbers and bytes of the columns.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use crate::protocol::frame::FrameError;
+use crate::protocol::envelope::FrameError;
 
 const CUT: FrameError = FrameError::Body("the columns are cut");
 
@@ -30,7 +30,7 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number.to_le_bytes()[0]);
 }
 
-/// The same shorter, if deflate can make it so.
+/// The deflated bytes, if they are shorter.
 pub(super) fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut stream = Compress::new(Compression::default(), false);
@@ -38,7 +38,7 @@ pub(super) fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
     (matches!(status, Ok(Status::StreamEnd)) && out.len() < bytes.len()).then_some(out)
 }
 
-/// Inflates what is `length` bytes then, which the caller has bounded.
+/// Inflates to `length` bytes; the caller has checked that bound.
 pub(super) fn inflate(bytes: &[u8], length: usize) -> Result<Vec<u8>, FrameError> {
     let mut out = vec![0; length];
     let mut stream = Decompress::new(false);
@@ -49,10 +49,10 @@ pub(super) fn inflate(bytes: &[u8], length: usize) -> Result<Vec<u8>, FrameError
     if ended && all { Ok(out) } else { Err(FrameError::Body("the columns cannot be inflated")) }
 }
 
-/// What is left of the columns.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+/// Reads the rest of the columns.
+pub(super) struct ColumnReader<'a>(pub(super) &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> ColumnReader<'a> {
     pub(super) fn differences(&mut self, count: usize) -> Result<Vec<i64>, FrameError> {
         let mut before = 0_i64;
         self.many(count, |reader| {
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The caller has bounded how many.
+    /// Reads `count` numbers; the caller has checked that bound.
     pub(super) fn many<T>(
         &mut self,
         count: usize,

@@ -1,12 +1,12 @@
-//! Texts, each by what it has in common with the one before it.
+//! Texts, each encoded as a difference from the one before it.
 
 use std::fmt::Write as _;
 
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::bytes::{Reader, put_signed, put_size};
-use crate::protocol::frame::FrameError;
+use super::bytes::{ColumnReader, put_signed, put_size};
+use crate::protocol::envelope::FrameError;
 
 pub(super) const SAME: u8 = 0;
 pub(super) const ORDER: u8 = 1;
@@ -14,11 +14,11 @@ pub(super) const STEPPED: u8 = 2;
 pub(super) const UUID: u8 = 3;
 pub(super) const REST: u8 = 4;
 
-/// Digits of one number within a text: what a u64 surely holds.
+/// The digits of one number within a text at most, so that it fits a u64.
 const DIGITS_MAX: usize = 18;
 const NUMBER_MAX: u64 = 10_u64.pow(18) - 1;
 
-/// The shortest way from a text to the next, and what that needs.
+/// The shortest encoding of a text after another one, with its operands.
 pub(super) fn follow(before: &str, text: &str, order: Option<&str>) -> (u8, Vec<u8>) {
     if order == Some(text) {
         return (ORDER, Vec::new());
@@ -32,7 +32,7 @@ pub(super) fn follow(before: &str, text: &str, order: Option<&str>) -> (u8, Vec<
     possible.min_by_key(|(_, needs)| needs.len()).expect("there is always a rest")
 }
 
-/// By how much each number of a text has changed, if that is all the difference.
+/// The differences of the numbers in two texts, if they differ in nothing else.
 fn stepped(before: &str, text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut parts = (Parts(before), Parts(text));
@@ -41,7 +41,7 @@ fn stepped(before: &str, text: &str) -> Option<Vec<u8>> {
             (None, None) => return Some(out),
             (Some(Part::Plain(before)), Some(Part::Plain(text))) if before == text => {}
             (Some(Part::Number(before, digits)), Some(Part::Number(number, long)))
-                // Of another length only if no zero is lost or added by padding.
+                // Padding with zeros must restore the same digits.
                 if long == digits || long > digits && decimals(number) == long =>
             {
                 put_signed(&mut out, number.cast_signed() - before.cast_signed());
@@ -76,12 +76,12 @@ fn rest(before: &str, text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// A text in parts: numbers, and what is between them.
+/// A text divided into numbers and what is between them.
 struct Parts<'a>(&'a str);
 
 enum Part<'a> {
     Plain(&'a str),
-    /// Its value and its digits.
+    /// The value of the number, and how many digits it has.
     Number(u64, usize),
 }
 
@@ -102,9 +102,9 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
-/// The text that follows another in this way.
+/// The text that an encoding describes, after another text.
 pub(super) fn read(
-    reader: &mut Reader<'_>,
+    reader: &mut ColumnReader<'_>,
     way: u8,
     before: &str,
     order: Option<&str>,
@@ -128,7 +128,7 @@ pub(super) fn read(
     }
 }
 
-fn step(reader: &mut Reader<'_>, before: &str) -> Result<String, FrameError> {
+fn step(reader: &mut ColumnReader<'_>, before: &str) -> Result<String, FrameError> {
     let mut text = String::new();
     for part in Parts(before) {
         match part {
@@ -144,7 +144,7 @@ fn step(reader: &mut Reader<'_>, before: &str) -> Result<String, FrameError> {
     Ok(text)
 }
 
-fn kept<'b>(reader: &mut Reader<'_>, before: &'b str) -> Result<&'b str, FrameError> {
+fn kept<'b>(reader: &mut ColumnReader<'_>, before: &'b str) -> Result<&'b str, FrameError> {
     let kept = reader.size(before.len())?;
     before.get(..kept).ok_or(FrameError::Body("a text is cut within a letter"))
 }
