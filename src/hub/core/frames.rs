@@ -89,7 +89,8 @@ pub fn handle_frame<B: Books>(
     let nonce = greeting.unwrap_or(0);
     let mut outcome = match (verdict, newest) {
         (Verdict::NewEpoch { epoch }, newest) => {
-            open_book(books, gateway, newest.as_ref(), (epoch, nonce), now_ms)?
+            all.extend(newest);
+            open_book(books, gateway, &all, (epoch, nonce), now_ms)?
         }
         (Verdict::Fence(reason), Some(book)) => fence(books, book, reason, now_ms)?,
         (Verdict::Refuse(reason), newest) => {
@@ -224,11 +225,11 @@ fn fence<B: Books>(
     Ok(FrameOutcome::say(FrameAnswer::Refused(book.cursor.epoch, reason)))
 }
 
-/// Starts books for a database; a gateway that had another one is reported as replaced.
+/// Starts books for a database; an older one that nobody has retired is reported as replaced.
 fn open_book<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
-    replaced: Option<&Book>,
+    older: &[Book],
     (epoch, nonce): (Uuid, u64),
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
@@ -237,10 +238,11 @@ fn open_book<B: Books>(
         return Ok(FrameOutcome::say(FrameAnswer::Refused(epoch, reason)));
     }
     let mut book = Book::new(gateway, epoch, now_ms);
-    if let Some(old) = replaced {
-        books.save(&Book { online: false, ..old.clone() })?;
-        book.problem = (!old.retired).then(|| replaced_problem(old, epoch));
+    if let Some(newest) = older.last() {
+        books.save(&Book { online: false, ..newest.clone() })?;
     }
+    let replaced = older.iter().rfind(|old| !old.retired);
+    book.problem = replaced.map(|old| replaced_problem(old, epoch));
     books.open(&mut book)?;
     retire::bring_back(books, &mut book)?;
     Ok(FrameOutcome::say(FrameAnswer::Resume(epoch, 0, nonce)))
