@@ -265,6 +265,7 @@ fn handle(
         HubJob::Announce => {
             for book in books.open_books()? {
                 let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                let answer = answer.joined_to(outcome.answers.get(&book.gateway));
                 outcome.answers.insert(book.gateway, answer);
             }
         }
