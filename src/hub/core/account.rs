@@ -11,8 +11,6 @@ use crate::stock::{Checks, Entry, Kind, Sku};
 pub(super) struct AccountUpdate {
     pub(super) accounts: BTreeMap<Sku, SkuAccount>,
     pub(super) reached: Checks,
-    /// SKUs of which the pool has more than before.
-    pub(super) returned: Vec<Sku>,
 }
 
 impl AccountUpdate {
@@ -27,7 +25,7 @@ impl AccountUpdate {
         skus.dedup();
         let accounts = books.accounts(book.id, &skus)?;
         let accounts = skus.into_iter().zip(accounts).collect();
-        Ok(Self { accounts, reached: book.cursor.checks, returned: Vec::new() })
+        Ok(Self { accounts, reached: book.cursor.checks })
     }
 
     /// Books one entry; returns whether it can be.
@@ -47,9 +45,6 @@ impl AccountUpdate {
         let (on_hand, reserved) = account.allotment.figures();
         self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
         self.reached.chain = self.reached.chain.with(entry);
-        if entry.kind == Kind::Recall {
-            self.returned.push(entry.sku.clone());
-        }
         Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && account.is_sound())
     }
 
