@@ -32,4 +32,4 @@ pub use self::policy::set_policy;
 pub use self::retire::{NoSuchEpoch, Retired, retire};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

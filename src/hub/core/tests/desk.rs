@@ -1,0 +1,371 @@
+//! The hub's books on a disk of their own, and gateways whose ledgers are made up.
+
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::super::*;
+use crate::config::BookStore;
+use crate::hub::db::sql::SqlValue;
+use crate::hub::db::{BooksDatabase, BooksTransaction};
+use crate::hub::reader;
+use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::topic::GatewayId;
+use crate::stock::{
+    Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
+};
+use crate::store::StoreError;
+
+pub(in crate::hub) fn gateway_id() -> GatewayId {
+    named("gw")
+}
+
+pub(in crate::hub) fn named(gateway: &str) -> GatewayId {
+    GatewayId { site: "wh".into(), gateway: gateway.into() }
+}
+
+pub(in crate::hub) struct Desk {
+    pub(in crate::hub) directory: TempDir,
+    pub(in crate::hub) database: BooksDatabase,
+    pub(in crate::hub) downlink: Downlink,
+}
+
+impl Desk {
+    pub(in crate::hub) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hub.db");
+        let database = BooksDatabase::open(&BookStore::Sqlite(path)).unwrap();
+        Self { directory, database, downlink: Downlink::default() }
+    }
+
+    pub(in crate::hub) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, StoreError>,
+    ) -> T {
+        let changed = self.database.change(change).unwrap();
+        assert!(self.balanced(), "at every moment");
+        changed
+    }
+
+    pub(in crate::hub) fn take(&mut self, frame: &Frame) -> Option<FrameAnswer> {
+        self.database.change(|books| handle_frame(books, &gateway_id(), frame, 0)).unwrap().answer
+    }
+
+    /// Takes a frame of any gateway, and answers what became of it. The books balance afterwards.
+    pub(in crate::hub) fn hear(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
+        self.change(|books| handle_frame(books, gateway, frame, 0))
+    }
+
+    /// Takes a gateway's greeting, and then all of its ledger.
+    pub(in crate::hub) fn meet(&mut self, ledger: &Ledger) {
+        self.hear(&ledger.gateway, &ledger.hello());
+        if !ledger.entries.is_empty() {
+            self.hear(&ledger.gateway, &ledger.frame(0));
+        }
+    }
+
+    /// A gateway that the hub knows, with so many units.
+    pub(in crate::hub) fn stocked(&mut self, gateway: &str, units: i64) -> Ledger {
+        let books = self.number("SELECT count(*) FROM book");
+        let mut ledger = Ledger::at(gateway, books.unsigned_abs().into());
+        ledger.post(&[("restock", units)]);
+        self.meet(&ledger);
+        ledger
+    }
+
+    /// Sells units at a gateway; answers the gateways that were granted something by that.
+    pub(in crate::hub) fn sell(&mut self, ledger: &mut Ledger, units: i64) -> Vec<String> {
+        let frame = ledger.post(&[("deduct", -units)]);
+        names(self.hear(&ledger.gateway, &frame).granted)
+    }
+
+    /// Lets a gateway take what it has been granted and asked for.
+    pub(in crate::hub) fn deliver(&mut self, ledger: &mut Ledger) -> FrameOutcome {
+        let before = ledger.entries.len() as Seq;
+        let gateway = ledger.gateway.clone();
+        self.downlink.greeted(&gateway);
+        let downlink = &mut self.downlink;
+        let frames = self.database.change(|books| downlink.next(books, &gateway, 1)).unwrap();
+        for frame in frames {
+            let Frame::Transfers(sent) = frame else { panic!("{frame:?}") };
+            sent.transfers.iter().for_each(|transfer| ledger.take(transfer));
+        }
+        self.hear(&gateway, &ledger.frame(before))
+    }
+
+    /// What one database has on hand, and what is on the way to it.
+    pub(in crate::hub) fn held_by(&mut self, ledger: &Ledger) -> (i64, i64) {
+        let books = self.database.change(|books| books.books(&ledger.gateway)).unwrap();
+        let book = books.into_iter().find(|book| book.cursor.epoch == ledger.epoch).unwrap();
+        let held = self.database.change(|books| books.allotment(book.id, &sku())).unwrap();
+        (held.on_hand, held.in_transit)
+    }
+
+    /// What the gateway is sent, at some time.
+    pub(in crate::hub) fn sent(&mut self, now_ms: u64) -> Vec<Frame> {
+        let downlink = &mut self.downlink;
+        self.database.change(|books| downlink.next(books, &gateway_id(), now_ms)).unwrap()
+    }
+
+    pub(in crate::hub) fn central(
+        &mut self,
+        id: &str,
+        act: CentralRequest,
+    ) -> Result<Decided, Rejection> {
+        let id = RequestId::parse(id).unwrap();
+        self.change(|books| central(books, &id, &act))
+    }
+
+    /// Goods into the pool; answers the gateways that were granted something of them.
+    pub(in crate::hub) fn receive(&mut self, id: &str, units: u64) -> Vec<String> {
+        let act = CentralRequest::Receive { order_id: None, lines: lines(units) };
+        let (outcome, _, told) = self.central(id, act).unwrap();
+        assert!(outcome.is_ok());
+        names(told)
+    }
+
+    /// Sets the SKU's policy; answers the gateways that were granted something at once.
+    pub(in crate::hub) fn follow(&mut self, low_water: i64, target: i64) -> Vec<String> {
+        let policy = Policy { low_water, target };
+        names(self.change(|books| set_policy(books, &sku(), policy)))
+    }
+
+    pub(in crate::hub) fn retire(&mut self, ledger: &Ledger) -> Retired {
+        let (gateway, epoch) = (&ledger.gateway, Some(ledger.epoch));
+        self.change(|books| retire(books, gateway, epoch)).unwrap()
+    }
+
+    pub(in crate::hub) fn grant(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
+        self.central(id, CentralRequest::Grant { gateway: gateway_id(), lines: lines(units) })
+    }
+
+    pub(in crate::hub) fn recall(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
+        self.central(id, CentralRequest::Recall { gateway: gateway_id(), lines: lines(units) })
+    }
+
+    pub(in crate::hub) fn recall_from(&mut self, ledger: &Ledger, id: &str, units: u64) {
+        let act = CentralRequest::Recall { gateway: ledger.gateway.clone(), lines: lines(units) };
+        self.central(id, act).unwrap().0.unwrap();
+    }
+
+    pub(in crate::hub) fn recalled(&mut self, id: &str) -> (bool, i64) {
+        let id = RequestId::parse(id).unwrap();
+        let found = self.change(|books| recalled(books, &id)).unwrap();
+        (found.done, found.lines[0].2)
+    }
+
+    /// The transfers that are sent.
+    pub(in crate::hub) fn transfers(&mut self) -> Vec<Transfer> {
+        let mut frames = self.sent(1);
+        match frames.pop() {
+            Some(Frame::Transfers(transfers)) => transfers.transfers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(in crate::hub) fn transfer(&mut self) -> Transfer {
+        let mut transfers = self.transfers();
+        assert_eq!(transfers.len(), 1);
+        transfers.remove(0)
+    }
+
+    /// Unallotted, in transit, held.
+    pub(in crate::hub) fn places(&mut self) -> (i64, i64, i64) {
+        let pool = "SELECT sum(unallotted) FROM pool";
+        let transit = "SELECT sum(in_transit) FROM pool";
+        (self.number(pool), self.number(transit), self.on_hand())
+    }
+
+    pub(in crate::hub) fn db(&mut self, sql: &str) {
+        self.database.read(|db| db.execute(sql, &[])).unwrap();
+    }
+
+    pub(in crate::hub) fn value(&mut self, sql: &str) -> SqlValue {
+        self.database.read(|db| db.query(sql, &[])).unwrap().remove(0).remove(0)
+    }
+
+    pub(in crate::hub) fn number(&mut self, sql: &str) -> i64 {
+        let value = self.value(sql);
+        let SqlValue::Int(number) = value else { panic!("{value:?}") };
+        number
+    }
+
+    pub(in crate::hub) fn on_hand(&mut self) -> i64 {
+        self.number("SELECT sum(on_hand) FROM held")
+    }
+
+    pub(in crate::hub) fn entries(&mut self) -> i64 {
+        self.number("SELECT count(*) FROM entry")
+    }
+
+    pub(in crate::hub) fn reconcile(&mut self) -> reader::Reconciliation {
+        self.database.read(|db| reader::reconcile(db, true, "", 10)).unwrap()
+    }
+
+    pub(in crate::hub) fn balanced(&mut self) -> bool {
+        self.reconcile().adds_up
+    }
+
+    pub(in crate::hub) fn problem(&mut self) -> Option<String> {
+        let value = self.value("SELECT problem FROM book ORDER BY id DESC LIMIT 1");
+        if let SqlValue::Text(text) = value { Some(text) } else { None }
+    }
+}
+
+/// The names of gateways, in the order in which they were told.
+fn names(gateways: Vec<GatewayId>) -> Vec<String> {
+    gateways.into_iter().map(|id| id.gateway).collect()
+}
+
+pub(in crate::hub) fn lines(units: u64) -> Vec<Line> {
+    vec![Line { sku: sku(), quantity: Quantity::of_line(units).unwrap() }]
+}
+
+pub(in crate::hub) fn sku() -> Sku {
+    Sku::parse("A").unwrap()
+}
+
+/// A gateway's ledger of one SKU, and the frames it would send.
+#[derive(Clone)]
+pub(in crate::hub) struct Ledger {
+    pub(in crate::hub) gateway: GatewayId,
+    pub(in crate::hub) epoch: Uuid,
+    pub(in crate::hub) entries: Vec<Entry>,
+    on_hand: i64,
+    pub(in crate::hub) checks: Checks,
+    pub(in crate::hub) requests: u64,
+    pub(in crate::hub) taken: Taken,
+}
+
+impl Ledger {
+    pub(in crate::hub) fn new(epoch: u128) -> Self {
+        Self::at("gw", epoch)
+    }
+
+    /// The ledger of a gateway of this name.
+    pub(in crate::hub) fn at(gateway: &str, epoch: u128) -> Self {
+        Self {
+            gateway: named(gateway),
+            epoch: Uuid::from_u128(epoch),
+            entries: Vec::new(),
+            on_hand: 0,
+            checks: Checks::default(),
+            requests: 0,
+            taken: Taken::default(),
+        }
+    }
+
+    pub(in crate::hub) fn hello(&self) -> Frame {
+        let (ledger_seq, checks) = (self.entries.len() as u64, self.checks);
+        let software = "test".into();
+        Frame::Hello(Hello {
+            epoch: self.epoch.into(),
+            ledger_seq,
+            checks,
+            nonce: 5,
+            software,
+            taken: self.taken,
+        })
+    }
+
+    /// New entries, and the frame that holds them.
+    pub(in crate::hub) fn post(&mut self, changes: &[(&str, i64)]) -> Frame {
+        let first = self.entries.len();
+        for (kind, change) in changes {
+            self.enter(kind, *change);
+        }
+        self.frame(first as u64)
+    }
+
+    /// A new entry under the name of a transfer, and the frame that holds it.
+    pub(in crate::hub) fn post_as(&mut self, name: &str, kind: &str, change: i64) -> Frame {
+        let first = self.entries.len();
+        self.enter_as(RequestId::parse(name).unwrap(), kind, change);
+        self.frame(first as Seq)
+    }
+
+    /// New entries, and a frame that begins before them.
+    pub(in crate::hub) fn resend(&mut self, after: Seq, changes: &[(&str, i64)]) -> Frame {
+        self.post(changes);
+        self.frame(after)
+    }
+
+    /// Takes a transfer as a gateway does.
+    pub(in crate::hub) fn take(&mut self, transfer: &Transfer) {
+        assert_eq!(transfer.number, self.taken.transfer + 1);
+        let units = transfer.lines[0].quantity.units();
+        let change = match transfer.direction {
+            Direction::Grant => units,
+            Direction::Recall => -units.min(self.on_hand),
+        };
+        if change != 0 {
+            let kind = if change > 0 { "grant" } else { "recall" };
+            self.enter_as(transfer.request_id.clone(), kind, change);
+        }
+        let at_seq = self.entries.len() as u64;
+        self.taken = Taken { transfer: transfer.number, at_seq, ..self.taken };
+    }
+
+    pub(in crate::hub) fn told(&self) -> Frame {
+        Frame::Taken(TakenUpTo { epoch: self.epoch.into(), taken: self.taken })
+    }
+
+    pub(in crate::hub) fn enter(&mut self, kind: &str, change: i64) {
+        self.requests += 1;
+        let id = RequestId::parse(&format!("r{}", self.requests)).unwrap();
+        self.enter_as(id, kind, change);
+    }
+
+    pub(in crate::hub) fn enter_as(&mut self, request_id: RequestId, kind: &str, change: i64) {
+        let sku = sku();
+        let before = (self.on_hand, 0);
+        self.on_hand += change;
+        self.checks.digest = self.checks.digest.moved(&sku, before, (self.on_hand, 0));
+        let entry = Entry {
+            seq: self.entries.len() as u64 + 1,
+            kind: Kind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap(),
+            sku,
+            change,
+            reserved_change: 0,
+            order_id: None,
+            request_id,
+            at_ms: 0,
+            clock_trusted: true,
+        };
+        self.checks.chain = self.checks.chain.with(&entry);
+        self.entries.push(entry);
+    }
+
+    pub(in crate::hub) fn frame(&self, after: Seq) -> Frame {
+        let entries = self.entries[usize::try_from(after).unwrap()..].to_vec();
+        Frame::Entries(Entries {
+            epoch: self.epoch.into(),
+            checks: self.checks,
+            taken: self.taken,
+            entries,
+        })
+    }
+}
+
+/// A way in which a database ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::hub) enum Closing {
+    Fenced,
+    Replaced,
+    Retired,
+}
+
+pub(in crate::hub) const CLOSINGS: [Closing; 3] =
+    [Closing::Fenced, Closing::Replaced, Closing::Retired];
+
+impl Closing {
+    pub(in crate::hub) fn close(self, desk: &mut Desk, ledger: &Ledger) {
+        let acked_seq = ledger.entries.len() as Seq;
+        let position = Position { epoch: ledger.epoch.into(), acked_seq };
+        let went_back = Frame::Behind(Behind { position, ledger_seq: acked_seq - 1 });
+        match self {
+            Self::Fenced => drop(desk.hear(&ledger.gateway, &went_back)),
+            Self::Replaced => desk.meet(&Ledger::at(&ledger.gateway.gateway, 99)),
+            Self::Retired => drop(desk.retire(ledger)),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a gateway is sent: transfers, the catalogue, and how much of them at once.
+
+use super::desk::{Desk, Ledger, gateway_id, sku};
+use crate::hub::core::*;
+use crate::limits::{
+    CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, FRAME_BYTES_MAX, ID_BYTES_MAX,
+};
+use crate::protocol::frame::Frame;
+use crate::stock::{Line, Listing, Quantity, Sku, Taken, Transfer};
+
+#[test]
+fn a_catalogue_is_sent_in_numbered_changes() {
+    let mut desk = Desk::new();
+    let mut gateway = Ledger::new(1);
+    desk.take(&gateway.hello());
+    let listing = |sku: &str, name: &str| Listing {
+        sku: Sku::parse(sku).unwrap(),
+        name: Some(name.into()),
+        barcodes: vec![],
+    };
+    let publish = |desk: &mut Desk, listings| desk.change(|books| publish(books, listings));
+    assert_eq!(publish(&mut desk, vec![listing("A", "a"), listing("B", "b")]), 2);
+    assert_eq!(publish(&mut desk, vec![listing("A", "a"), listing("B", "b")]), 0);
+    let sent = desk.sent(1);
+    let [Frame::Catalogue(first)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((first.after, first.up_to, first.listings.len()), (0, 2, 2));
+    assert_eq!(desk.sent(2), [], "once is enough for a while");
+    gateway.taken.catalogue = 2;
+    desk.take(&gateway.told());
+    assert_eq!(publish(&mut desk, vec![listing("A", "new")]), 2, "one changed, one gone");
+    let sent = desk.sent(3);
+    let [Frame::Catalogue(second)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((second.after, second.up_to), (2, 4));
+    assert_eq!(second.listings[0].name, None);
+}
+
+#[test]
+fn what_a_gateway_has_not_taken_is_sent_again() {
+    let mut desk = Desk::new();
+    let gateway = Ledger::new(1);
+    desk.take(&gateway.hello());
+    desk.receive("in", 10);
+    desk.grant("g", 4).unwrap().0.unwrap();
+    assert_eq!(desk.sent(1).len(), 1);
+    assert_eq!(desk.sent(2), []);
+    assert_eq!(desk.sent(6_000).len(), 1);
+    desk.downlink.greeted(&gateway_id());
+    assert_eq!(desk.sent(6_001).len(), 1, "and at once to one that greets");
+}
+
+#[test]
+fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
+    let mut desk = Desk::new();
+    let mut gateway = Ledger::new(1);
+    desk.take(&gateway.hello());
+    desk.receive("in", 1);
+    desk.recall("back", 8).unwrap().0.unwrap();
+    let copy = gateway.clone();
+    let listing = Listing { sku: sku(), name: Some("a".into()), barcodes: vec![] };
+    desk.change(|books| publish(books, vec![listing]));
+    assert_eq!(desk.sent(1).len(), 2);
+    gateway.taken = Taken { transfer: 1, at_seq: 0, catalogue: 1 };
+    desk.take(&gateway.told());
+    assert_eq!(desk.sent(2), []);
+    desk.take(&copy.hello());
+    desk.downlink.greeted(&gateway_id());
+    assert_eq!(desk.sent(3).len(), 2, "though another has taken it: a recall of nothing");
+    desk.take(&gateway.told());
+    assert_eq!((desk.recalled("back"), desk.sent(100_000)), ((true, 0), vec![]));
+}
+
+#[test]
+fn a_catalogue_of_the_longest_listings_arrives_in_frames_within_the_limit() {
+    let mut desk = Desk::new();
+    let mut gateway = desk.stocked("gw", 1);
+    let listings: Vec<Listing> = (0..600).map(longest_listing).collect();
+    desk.change(|books| publish(books, listings.clone()));
+
+    let mut arrived = Vec::new();
+    while gateway.taken.catalogue < 600 {
+        let frames = desk.sent(1);
+        let [Frame::Catalogue(part)] = &frames[..] else { panic!("{frames:?}") };
+        assert_fits(&frames[0]);
+        assert_eq!(part.after, gateway.taken.catalogue);
+        arrived.extend(part.listings.iter().cloned());
+        gateway.taken.catalogue = part.up_to;
+        desk.take(&gateway.told());
+    }
+
+    assert_eq!(arrived, listings);
+    assert_eq!(desk.sent(1), []);
+}
+
+#[test]
+fn many_long_transfers_are_sent_in_frames_within_the_limit() {
+    let mut desk = Desk::new();
+    desk.stocked("gw", 1);
+    let lines: Vec<Line> = (0..600).map(longest_line).collect();
+    desk.central("in", CentralRequest::Receive { order_id: None, lines: lines.clone() })
+        .unwrap()
+        .0
+        .unwrap();
+    let names: Vec<String> = (0..8).map(|n| format!("{n:0>ID_BYTES_MAX$}")).collect();
+    for (n, name) in names.iter().enumerate() {
+        let (gateway, lines) = (gateway_id(), lines.clone());
+        let act = match n {
+            0 => CentralRequest::Grant { gateway, lines },
+            _ => CentralRequest::Recall { gateway, lines },
+        };
+        desk.central(name, act).unwrap().0.unwrap();
+    }
+
+    let mut arrived: Vec<Transfer> = Vec::new();
+    while let [Frame::Transfers(sent)] = &desk.sent(1)[..] {
+        assert_fits(&Frame::Transfers(sent.clone()));
+        arrived.extend(sent.transfers.iter().cloned());
+    }
+
+    let numbers: Vec<u64> = arrived.iter().map(|transfer| transfer.number).collect();
+    assert_eq!(numbers, (1..=24).collect::<Vec<u64>>());
+    for (name, parts) in names.iter().zip(arrived.chunks(3)) {
+        assert!(parts.iter().all(|part| part.request_id.as_str() == name));
+        let sent: Vec<Line> = parts.iter().flat_map(|part| part.lines.clone()).collect();
+        assert_eq!(sent, lines);
+    }
+}
+
+/// As a gateway reads it: a frame beyond the limit is no frame.
+fn assert_fits(frame: &Frame) {
+    let bytes = frame.encode();
+    assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes", bytes.len());
+    assert_eq!(Frame::decode(&bytes).as_ref(), Ok(frame));
+}
+
+fn longest_listing(n: usize) -> Listing {
+    let barcodes = (0..CATALOGUE_BARCODES_MAX).map(|code| format!("{code:0>ID_BYTES_MAX$}"));
+    Listing {
+        sku: longest_sku(n),
+        name: Some("n".repeat(CATALOGUE_NAME_BYTES_MAX)),
+        barcodes: barcodes.collect(),
+    }
+}
+
+fn longest_line(n: usize) -> Line {
+    Line { sku: longest_sku(n), quantity: Quantity::of_line(1_000_000).unwrap() }
+}
+
+/// Four-digit numbers first, so that their order is that of the texts.
+fn longest_sku(n: usize) -> Sku {
+    Sku::parse(&format!("{n:0>4}{}", "s".repeat(ID_BYTES_MAX - 4))).unwrap()
+}
