@@ -304,3 +304,7 @@ fn take_answer(
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
