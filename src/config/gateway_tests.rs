@@ -79,6 +79,26 @@ fn settings_that_do_not_go_together_are_named() {
 }
 
 #[test]
+fn two_tokens_of_one_name_are_refused_wherever_they_stand() {
+    let directory = tempfile::tempdir().unwrap();
+    let read = |names: &[&str]| {
+        let token = |(n, name): (usize, &&str)| {
+            format!(
+                "[[terminals.tokens]]\nname = {name:?}\nrole = \"viewer\"\ntoken = \"secret-{n}\"\n"
+            )
+        };
+        let text: String = names.iter().enumerate().map(token).collect();
+        GatewayConfig::read(Some(&write(&directory, &text)), [])
+    };
+    assert_eq!(read(&["line-1", "line-2", "Line-1"]).unwrap().tokens.len(), 3);
+    for names in [["same", "same", "other"], ["other", "same", "same"], ["same", "other", "same"]] {
+        let error = read(&names).unwrap_err().to_string();
+        assert!(error.contains("terminals.tokens") && error.contains("\"same\""), "{error}");
+        assert!(!error.contains("other"), "{error}");
+    }
+}
+
+#[test]
 fn broken_toml_is_named_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(&directory, "[gateway]\nsite = \n");
