@@ -27,6 +27,7 @@ const STATUSES: &[(&str, u16)] = &[
     ("exceeds_deduction", 409),
     ("reservation_expired", 409),
     ("reservation_closed", 409),
+    ("gateway_closed", 409),
     ("too_large", 413),
     ("idempotency_conflict", 422),
     ("overloaded", 429),

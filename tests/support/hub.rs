@@ -1,8 +1,9 @@
 //! One hub, run as a process of its own on a free loopback port and books that go away with it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -92,6 +93,26 @@ impl Hub {
 
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("hub.db")
+    }
+
+    /// Copies the books, while the hub runs or not, as OPERATIONS.md says.
+    pub fn backup(&self, name: &str) -> PathBuf {
+        let copy = self.dir.path().join(name);
+        let books = Connection::open(self.database()).unwrap();
+        books.execute("VACUUM INTO ?1", [copy.display().to_string()]).unwrap();
+        copy
+    }
+
+    /// Puts a copy in the place of the hub's books, which does not run afterwards.
+    pub fn put_back(&mut self, copy: &Path) {
+        if self.daemon.is_running() {
+            self.terminate();
+        }
+        fs::copy(copy, self.database()).unwrap();
+        for log in ["hub.db-wal", "hub.db-shm"] {
+            let log = self.dir.path().join(log);
+            assert!(!log.exists() || fs::remove_file(&log).is_ok(), "{}", log.display());
+        }
     }
 
     pub fn http(&self) -> Http {

@@ -8,9 +8,10 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::pair::{
-    ID, Pair, SITE, assert_drift_is_reported, assert_same_books, assert_same_entries,
-    until_confirmed, until_drift, until_reason, until_state,
+    ID, Pair, SITE, assert_balanced, assert_drift_is_reported, assert_same_books,
+    assert_same_entries, until_confirmed, until_drift, until_reason, until_state,
 };
+use crate::support::age::grow_older;
 use crate::support::bodies::one;
 use crate::support::gateway::Gateway;
 use crate::support::patience::{throughout, until};
@@ -202,20 +203,48 @@ fn two_gateways_on_copies_of_one_database_are_reported() {
 #[test]
 fn a_hub_with_an_older_copy_of_its_books_is_brought_up_again() {
     let mut pair = Pair::stocked(&[("A", 1_000)]);
-    pair.hub.terminate();
-    let copy = pair.hub.database().with_extension("copy");
-    fs::copy(pair.hub.database(), &copy).unwrap();
-    pair.hub.launch();
+    let copy = pair.hub.backup("older.db");
     deduct(&pair.gateway, "before", 10, 1);
     pair.assert_in_step();
-    pair.hub.terminate();
 
-    fs::copy(&copy, pair.hub.database()).unwrap();
+    pair.hub.put_back(&copy);
+    assert_eq!(entries_on_disk(&pair).len(), 1, "the books are older");
     pair.hub.launch();
     deduct(&pair.gateway, "after", 10, 1);
 
     until("the hub has everything again", || number(&pair.known(), "acked_seq") == 21);
     pair.assert_in_step();
+}
+
+#[test]
+fn a_hub_that_asks_for_what_was_pruned_is_named_and_the_gateway_decides_on() {
+    let mut pair = Pair::forgetful(&[("A", 1_000)]);
+    let older = pair.hub.backup("older.db");
+    deduct(&pair.gateway, "before", 200, 1);
+    pair.assert_in_step();
+    let newest = pair.hub.backup("newest.db");
+    pair.gateway.terminate();
+    grow_older(&pair.gateway.database(), 150);
+    pair.gateway.launch();
+    until("the first entries are pruned", || first_seq(&pair.gateway) > 2);
+
+    pair.hub.put_back(&older);
+    pair.hub.launch();
+    for name in ["after", "after-restart"] {
+        until_reason(&pair.gateway, "which this gateway has forgotten");
+        deduct(&pair.gateway, name, 10, 1);
+        assert_eq!(number(&pair.known(), "acked_seq"), 1, "the books stay as they are");
+        pair.gateway.restart();
+    }
+    assert_eq!(pair.gateway.http().figures("A"), (780, 0));
+    assert_eq!(number(&pair.gateway.sync(), "pending"), 20);
+
+    pair.hub.put_back(&newest);
+    pair.hub.launch();
+    until_confirmed(&pair.gateway);
+    assert_eq!(pair.hub.ledger(SITE, ID).len(), 221, "nothing is missing");
+    assert_eq!(pair.hub.stock("A")["total"], 780);
+    assert_balanced(&pair.hub);
 }
 
 #[test]
@@ -282,6 +311,11 @@ fn entries_on_disk(pair: &Pair) -> Vec<String> {
     let mut statement = books.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
     rows.map(Result::unwrap).collect()
+}
+
+fn first_seq(gateway: &Gateway) -> u64 {
+    let first = gateway.http().ok("ledger", json!({"limit": 1}));
+    number(&first["entries"][0], "seq")
 }
 
 fn deduct(gateway: &Gateway, name: &str, times: u64, quantity: u64) {

@@ -191,6 +191,30 @@ fn an_unknown_gateway_is_granted_nothing() {
         .refused("bad_request");
 }
 
+#[test]
+fn a_gateway_whose_database_is_retired_is_granted_nothing_and_told_why() {
+    let mut pair = Pair::start();
+    pair.wait_until_met();
+    receive(&pair, "A", 10);
+    pair.gateway.terminate();
+    let retire = format!("/api/gateways/{SITE}/{ID}/retire");
+    pair.hub.http().post(&retire, &json!({})).json();
+
+    for path in ["/api/grants", "/api/recalls"] {
+        let transfer =
+            json!({"request_id": "t", "site": SITE, "gateway": ID, "sku": "A", "quantity": 4});
+        let refused = pair.hub.http().post(path, &transfer).refused("gateway_closed");
+        assert!(refused["message"].as_str().unwrap().contains("retired"), "{refused}");
+    }
+
+    assert_eq!(places(&pair, "A"), (10, 0, 0));
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    until_confirmed(&pair.gateway);
+    grant(&pair, "t", "A", 4);
+    until_places(&pair, "A", (6, 0, 4));
+}
+
 fn on_each_store(test: impl Fn(&mut Pair)) {
     let mut pair = Pair::start();
     pair.wait_until_met();

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
+use stockgate::protocol::Frame;
+use stockgate::protocol::frame::{Epoch, Resume};
+use uuid::Uuid;
 
-use super::pair::{ID, Pair, SITE, STATE, assert_same_books, until_confirmed, until_state};
+use super::forged::{hello, restocks};
+use super::pair::{ID, Pair, SITE, STATE, UP, assert_same_books, until_confirmed, until_state};
 use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
+use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::mqtt::Bystander;
@@ -277,6 +282,35 @@ fn a_hub_that_starts_learns_who_is_there() {
     throughout(Duration::from_secs(1), || assert_eq!(pair.known()["online"], false));
 }
 
+#[test]
+fn a_hub_that_was_cut_off_tells_every_gateway_where_it_stands_when_it_is_back() {
+    let broker = Broker::start();
+    let cable = Cable::to(broker.port());
+    let hub = Hub::start_with(&cable.section());
+    let mut gateways = Bystander::hearing(&broker, "stockgate/1/wh-01/+/down");
+    let epochs = [7, 8].map(|n| Epoch::from(Uuid::from_u128(n)));
+    for (epoch, id) in epochs.into_iter().zip(["gw-07", "gw-08"]) {
+        let up = format!("stockgate/1/wh-01/{id}/up");
+        gateways.publish(&up, &hello(epoch, 0).encode());
+        gateways.publish(&up, &restocks(epoch, 1, &[("A", 5), ("B", 5)]).encode());
+        until("the hub has its entries", || {
+            gateways
+                .all()
+                .iter()
+                .any(|message| matches!(said(message), (heard, 2, _) if heard == epoch))
+        });
+    }
+
+    cable.cut_after(0..1);
+    gateways.publish(UP, b"what comes next does not arrive");
+    until("the hub is cut off", || hub.http().metric("stockgate_hub_link_losses_total") > 0);
+    cable.mend();
+
+    let mut told = [gateways.next(), gateways.next()].map(|message| said(&message));
+    told.sort_by_key(|(epoch, ..)| Uuid::from(*epoch));
+    assert_eq!(told, epochs.map(|epoch| (epoch, 2, Some(0))), "which no greeting has asked for");
+}
+
 /// A broker that keeps nothing on disk has neither the retained state nor the last will.
 #[test]
 fn a_gateway_that_is_lost_together_with_the_broker_does_not_stay_online() {
@@ -331,6 +365,17 @@ fn assert_farewell(bystander: &mut Bystander, pair: &Pair) {
     let retained = Bystander::hearing(&pair.broker, STATE).next();
     assert_eq!((state_in(&retained), retained.retain), (state, true));
     until("the hub knows that it is gone", || pair.known()["online"] == false);
+}
+
+/// The position that the hub names, and the nonce of the greeting that it answers, if it does.
+fn said(message: &rumqttc::Publish) -> (Epoch, u64, Option<u64>) {
+    match Frame::decode(&message.payload) {
+        Ok(Frame::Resume(Resume { position, nonce })) => {
+            (position.epoch, position.acked_seq, Some(nonce))
+        }
+        Ok(Frame::Ack(position)) => (position.epoch, position.acked_seq, None),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn assert_hub_has(hub: &Hub, seq: u64) {

@@ -35,9 +35,18 @@ impl Pair {
 
     /// A gateway that holds the given stock, from one restock called `seed`; the hub knows it.
     pub(super) fn stocked(stock: &[(&str, u64)]) -> Self {
+        Self::stocked_with("", stock)
+    }
+
+    /// The same with a gateway that may forget what is older than a day.
+    pub(super) fn forgetful(stock: &[(&str, u64)]) -> Self {
+        Self::stocked_with("[stock]\nledger_retention_days = 1\n", stock)
+    }
+
+    fn stocked_with(extra: &str, stock: &[(&str, u64)]) -> Self {
         let broker = Broker::start();
         let hub = Hub::start(&broker);
-        let gateway = Gateway::stocked_with(&broker.section(), stock);
+        let gateway = Gateway::stocked_with(&(broker.section() + extra), stock);
         let pair = Self { gateway, hub, broker };
         pair.assert_in_step();
         pair
