@@ -8,7 +8,7 @@
 //!
 //! 1. [`net::http`] accepts the connection. [`terminal`] reads a request, over HTTP or WebSocket,
 //!    into a [`stock::Command`]. Malformed requests end here.
-//! 2. [`engine::writer::Intake`] queues the command, or answers that the queue is full.
+//! 2. [`engine::intake::Intake`] queues the command, or answers that the queue is full.
 //! 3. [`engine::writer::Writer`], the only thread that writes, decides all queued commands on a
 //!    [`stock::Draft`] and commits the draft's changes through [`store`] in one transaction.
 //! 4. Only then [`engine::state`] publishes the new stock, the answers are sent, and the terminals
@@ -27,7 +27,7 @@
 //! # The path of a transfer from the hub
 //!
 //! 1. [`protocol::uplink`] accepts a transfer only from a hub that knows this database.
-//!    [`engine::writer::Intake`] queues it or drops it: the hub repeats what is not confirmed.
+//!    [`engine::intake::Intake`] queues it or drops it: the hub repeats what is not confirmed.
 //! 2. The writer applies it on the same draft as the waiting commands, so its entries and the
 //!    number of the last transfer are committed together or not at all.
 //! 3. The commit wakes the link, and the frame with those entries confirms the transfer.

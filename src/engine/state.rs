@@ -1,33 +1,36 @@
-//! What everyone may read: the committed stock and how far the hub has followed.
+//! The committed state: what every reader of this process sees.
 //!
-//! Only the writer changes it, and only after the disk has, so nobody waits for the disk behind
-//! its locks. Readers look at a bounded part of the stock in one hold.
+//! The writer changes the stock, the confirmed position and the storage problem, and only after
+//! the disk holds the change; so no reader waits for the disk. The hub link sets the state of the
+//! link. A reader that needs a large part of the stock reads it in bounded pieces, because the
+//! writer waits for the lock meanwhile.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use serde::Serialize;
 use tokio::sync::watch;
 
+use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
 use crate::stock::{Changes, Origin, Seq, Stock};
+use crate::store::Opened;
 
-/// The gateway's published state.
+/// The state of a gateway as of its last commit.
 #[derive(Debug)]
 pub struct CommittedState {
-    /// Whose stock this is.
+    /// The site, the gateway and the epoch of the database.
     pub origin: Origin,
-    /// Both clocks.
+    /// The wall clock, and the running time that goes on from the database's.
     pub clock: Clock,
-    /// Beats as long as the writer does.
+    /// The writer beats it once in each round of its loop.
     pub heartbeat: Heartbeat,
     stock: RwLock<Stock>,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
-    /// Since when the hub does not answer, in milliseconds since the start.
+    /// When the link last went from online to offline, in milliseconds since the start.
     offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
 }
@@ -36,48 +39,19 @@ pub struct CommittedState {
 #[derive(Clone, Copy, Debug, Default)]
 struct Confirmed {
     acked_seq: Seq,
+    /// When the first entry after `acked_seq` was decided, by the wall clock.
     oldest_pending_at_ms: Option<i64>,
 }
 
-/// What is known of the way to the hub.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    /// None is configured.
-    Disabled,
-    /// The hub does not answer, for this reason.
-    Offline(String),
-    /// The hub itself has answered.
-    Online,
-}
-
-/// The contract's `sync` object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SyncStatus {
-    /// `disabled`, `offline` or `online`.
-    pub state: &'static str,
-    /// In plain words, why not online.
-    pub reason: Option<String>,
-    /// Up to where the hub has committed the ledger.
-    pub acked_seq: Seq,
-    /// Entries it has not.
-    pub pending: u64,
-    /// How long ago the oldest of them was decided.
-    pub oldest_pending_s: u64,
-}
-
 impl CommittedState {
-    /// Publishes a stock just loaded.
-    pub fn new(
-        origin: Origin,
-        clock: Clock,
-        stock: Stock,
-        acked_seq: Seq,
-        oldest_pending_at_ms: Option<i64>,
-        link: LinkState,
-    ) -> Self {
+    /// Publishes a database that was just opened. `oldest_pending_at_ms` is when the first entry
+    /// that the hub has not committed was decided.
+    pub fn new(opened: Opened, oldest_pending_at_ms: Option<i64>, link: LinkState) -> Self {
+        let Opened { origin, stock, progress } = opened;
+        let acked_seq = progress.acked_seq;
         Self {
             origin,
-            clock,
+            clock: Clock::starting_at(progress.running_ms),
             heartbeat: Heartbeat::default(),
             committed: watch::Sender::new(stock.seq()),
             stock: RwLock::new(stock),
@@ -88,13 +62,13 @@ impl CommittedState {
         }
     }
 
-    /// The committed stock. Do not hold it across an await.
+    /// The committed stock. Do not hold the guard across an await: the writer waits for it.
     pub fn stock(&self) -> RwLockReadGuard<'_, Stock> {
         self.stock.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what was committed and rings the bell.
-    pub(crate) fn commit(&self, changes: &Changes) {
+    /// Applies changes that are on disk, and wakes those who wait for a commit.
+    pub(super) fn commit(&self, changes: &Changes) {
         self.stock.write().unwrap_or_else(PoisonError::into_inner).apply(changes);
         let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         if confirmed.acked_seq == changes.base_seq {
@@ -106,23 +80,27 @@ impl CommittedState {
         }
     }
 
-    /// The bell: the ledger's last position, and a wait for the next one. It also rings when
-    /// something of the hub's was taken that has no entry.
+    /// The last position of the ledger, and a wait for the next commit. It also wakes when a
+    /// frame of the hub was applied that made no entry.
     pub fn committed(&self) -> watch::Receiver<Seq> {
         self.committed.subscribe()
     }
 
-    /// Up to where the hub has committed the ledger.
+    /// The position up to which the hub has committed the ledger.
     pub fn acked_seq(&self) -> Seq {
-        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner).acked_seq
+        self.confirmed().acked_seq
     }
 
-    pub(crate) fn confirm(&self, acked_seq: Seq, oldest_pending_at_ms: Option<i64>) {
+    fn confirmed(&self) -> Confirmed {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn confirm(&self, acked_seq: Seq, oldest_pending_at_ms: Option<i64>) {
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) =
             Confirmed { acked_seq, oldest_pending_at_ms };
     }
 
-    /// Notes the state of the link; only a change wakes whoever watches.
+    /// Sets the state of the link. Receivers wake only if it differs from the last one.
     pub fn set_link(&self, link: LinkState) {
         self.link.send_if_modified(|known| {
             let changed = *known != link;
@@ -139,8 +117,8 @@ impl CommittedState {
         self.link.subscribe()
     }
 
-    /// How long the hub has not answered, as far as this process knows; 0 if it does, or if none
-    /// is configured.
+    /// How long the hub has not answered, in milliseconds since this process started at most; 0
+    /// if it answers, or if no hub is configured.
     pub fn offline_ms(&self) -> u64 {
         match &*self.link.borrow() {
             LinkState::Online | LinkState::Disabled => 0,
@@ -154,70 +132,47 @@ impl CommittedState {
     /// The contract's `sync` object, as of now.
     pub fn sync_status(&self) -> SyncStatus {
         let seq = self.stock().seq();
-        let confirmed = *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        let confirmed = self.confirmed();
         let pending = seq.saturating_sub(confirmed.acked_seq);
         let oldest_at_ms = confirmed.oldest_pending_at_ms.filter(|_| pending > 0);
-        let waited_ms = oldest_at_ms.map_or(0, |at_ms| wall_ms().saturating_sub(at_ms));
-        // The wall clock may have jumped by decades since; the database cannot have waited longer
-        // than it has been in use.
-        let in_use_ms = i64::try_from(self.clock.now().running_ms).unwrap_or(i64::MAX);
-        let waited_ms = waited_ms.clamp(0, in_use_ms);
-        let (state, reason) = match &*self.link.borrow() {
-            LinkState::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
-            LinkState::Offline(reason) => ("offline", Some(reason.clone())),
-            LinkState::Online => ("online", None),
-        };
+        let (state, reason) = self.link.borrow().described();
         SyncStatus {
             state,
             reason,
             acked_seq: confirmed.acked_seq,
             pending,
-            oldest_pending_s: u64::try_from(waited_ms).unwrap_or(0) / 1_000,
+            oldest_pending_s: oldest_at_ms.map_or(0, |at_ms| self.age_s(at_ms)),
         }
     }
 
-    /// How things stand, in a sentence.
-    pub fn sentence(&self) -> String {
-        if let Some(problem) = self.storage_problem() {
-            return format!("Refuses mutations, answers queries: {problem}.");
-        }
-        if let Some(problem) = self.hang() {
-            return format!("Decides nothing, answers queries: {problem}.");
-        }
-        let SyncStatus { state, reason, pending, .. } = self.sync_status();
-        match (state, reason) {
-            ("online", _) if pending == 0 => "Decides on the spot; the hub has everything.".into(),
-            ("online", _) => {
-                format!("Decides on the spot; {pending} entries are on their way to the hub.")
-            }
-            ("disabled", _) => "Decides on the spot; no hub is configured.".into(),
-            (_, reason) => format!(
-                "Decides on the spot; {pending} entries wait for the hub: {}.",
-                reason.unwrap_or_default()
-            ),
-        }
+    /// Seconds since an entry was decided. The wall clock may have jumped by decades since, but no
+    /// entry is older than the time this database has been in use.
+    fn age_s(&self, at_ms: i64) -> u64 {
+        let age_ms = u64::try_from(wall_ms().saturating_sub(at_ms)).unwrap_or(0);
+        age_ms.min(self.clock.now().running_ms) / 1_000
     }
 
-    /// Why mutations are not decided at the moment, if they are not: refused, or left waiting.
+    /// Why mutations are not decided at the moment: the storage refuses them, or the writer does
+    /// not go on. `None` if they are decided.
     pub fn problem(&self) -> Option<String> {
-        self.storage_problem().or_else(|| self.hang())
+        self.storage_problem().or_else(|| self.stall())
     }
 
-    /// That the writer does not go on, if it does not.
-    fn hang(&self) -> Option<String> {
-        // Without the seconds: it is told anew where it changes.
+    /// Why the writer does not go on, if its heartbeat says so. The text holds no duration, so
+    /// that a reader who reports changes of the text does not report it again every second.
+    pub fn stall(&self) -> Option<String> {
         (self.heartbeat.silence() > WRITER_SILENT_MAX).then(|| {
             let limit_s = WRITER_SILENT_MAX.as_secs();
             format!("the disk has not answered for more than {limit_s} s, mutations wait for it; the kernel's log (`dmesg`) may say why")
         })
     }
 
-    /// Why mutations are refused at the moment, if they are.
+    /// Why the storage refuses mutations at the moment, if it does.
     pub fn storage_problem(&self) -> Option<String> {
         self.storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn set_storage_problem(&self, problem: Option<String>) {
+    pub(super) fn set_storage_problem(&self, problem: Option<String>) {
         *self.storage_problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 }

@@ -14,8 +14,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::config::MqttConfig;
-use crate::engine::state::{CommittedState, LinkState};
-use crate::engine::writer::Intake;
+use crate::engine::intake::Intake;
+use crate::engine::state::CommittedState;
+use crate::engine::sync_status::LinkState;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::net::json::json;

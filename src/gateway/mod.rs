@@ -2,6 +2,7 @@
 
 pub mod link;
 mod reload;
+mod status_sentence;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -13,10 +14,13 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::clock::{self, Clock};
+use self::status_sentence::status_sentence;
+use crate::clock;
 use crate::config::GatewayConfig;
-use crate::engine::state::{CommittedState, LinkState};
-use crate::engine::writer::{Intake, Writer, WriterRules};
+use crate::engine::intake::{Intake, WriterRules};
+use crate::engine::state::CommittedState;
+use crate::engine::sync_status::LinkState;
+use crate::engine::writer::Writer;
 use crate::gateway::link::HubLink;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::metrics::Metrics;
@@ -72,7 +76,7 @@ pub async fn run(
     let refused = Mutex::new(None::<String>);
     let sentence = || {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.iter().cloned().chain([state.sentence()]).collect::<Vec<_>>().join(" ")
+        refused.iter().cloned().chain([status_sentence(&state)]).collect::<Vec<_>>().join(" ")
     };
     let mut told = pin!(manager.keep_told(&state.heartbeat, sentence, &mut stop));
     loop {
@@ -111,24 +115,11 @@ impl Gateway {
             Some(_) => LinkState::Offline("not connected to the broker yet".into()),
             None => LinkState::Disabled,
         };
-        let clock = Clock::starting_at(opened.progress.running_ms);
-        let acked_seq = opened.progress.acked_seq;
-        let state = CommittedState::new(
-            opened.origin,
-            clock,
-            opened.stock,
-            acked_seq,
-            oldest_pending,
-            link,
-        );
-        let (state, metrics) = (Arc::new(state), Arc::<Metrics>::default());
-        let (writer, intake) = Writer::new(
-            store,
-            Arc::clone(&state),
-            Arc::clone(&metrics),
-            rules(&config),
-            opened.progress,
-        );
+        let saved = opened.progress;
+        let state = Arc::new(CommittedState::new(opened, oldest_pending, link));
+        let metrics = Arc::<Metrics>::default();
+        let (writer, intake) =
+            Writer::new(store, Arc::clone(&state), Arc::clone(&metrics), rules(&config), saved);
         let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();

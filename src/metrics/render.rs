@@ -3,15 +3,15 @@
 use super::scarce::Listed;
 use super::{Kind, Metrics, Page};
 use crate::clock::{is_trusted, wall_ms};
+use crate::engine::intake::IntakeDepth;
 use crate::engine::state::CommittedState;
-use crate::engine::writer::IntakeDepth;
 use crate::process::VERSION;
 use crate::store::DatabaseSizes;
 
 /// What is looked up for a page, rather than counted.
 #[derive(Debug)]
 pub struct Figures {
-    /// See [`crate::engine::writer::Intake::depth`].
+    /// See [`crate::engine::intake::Intake::depth`].
     pub depth: IntakeDepth,
     /// See [`crate::store::LedgerReader::sizes`].
     pub sizes: DatabaseSizes,

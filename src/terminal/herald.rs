@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use super::frames::{Frame, Written};
 use super::wire::Wire;
-use crate::engine::state::{CommittedState, SyncStatus};
+use crate::engine::state::CommittedState;
+use crate::engine::sync_status::SyncStatus;
 use crate::process::stop::Stop;
 
 const EVERY: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use super::message::{Chosen, Fields, Mutation};
 use super::query::Status;
 use super::resolve::resolve;
 use super::{Terminals, page, query};
-use crate::engine::writer::ReplyTo;
+use crate::engine::intake::ReplyTo;
 use crate::metrics::{Figures, render};
 use crate::net::http::{self, HttpResponse, Line, number, page_size, parameter};
 use crate::problem::{Code, Problem};

@@ -10,7 +10,7 @@ use super::binary::{
 use super::message::{After, Chosen, Deduction, Fields, LineText, MessageId};
 use super::query::Status;
 use super::wire::Unread;
-use crate::engine::state::SyncStatus;
+use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
 use crate::stock::{Applied, IdError, OrderId, Origin, RequestId, Sku};
 

@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::answer::Found;
-use crate::engine::state::{CommittedState, SyncStatus};
+use crate::engine::state::CommittedState;
+use crate::engine::sync_status::SyncStatus;
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::stock::{Origin, Seq, Sku};

@@ -40,7 +40,7 @@ use super::subscription::Subscription;
 use super::wire::Wire;
 use super::{Terminals, query};
 use crate::clock;
-use crate::engine::writer::{ReplyTo, WriterReply};
+use crate::engine::intake::{ReplyTo, WriterReply};
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, BODY_BYTES_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX,
     LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,

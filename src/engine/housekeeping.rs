@@ -1,0 +1,101 @@
+//! Housekeeping: what the writer does when time has passed.
+//!
+//! Reservations that are due expire at once. Once a second the writer also saves the progress and
+//! the high-water mark, restores the disk reserve, and prunes a little. On a full disk it gives up
+//! the reserve and goes on with that: pruning may be the only way out.
+
+use super::batch::Batch;
+use super::writer::Writer;
+use crate::clock::{self, Now};
+use crate::limits::PRUNE_STEPS_PER_S_MAX;
+use crate::store::StoreError;
+
+const HOUSEKEEPING_EVERY_MS: u64 = 1_000;
+
+impl Writer {
+    pub(super) fn housekeep(&mut self) {
+        let now = self.state.clock.now();
+        let is_due = now.running_ms >= self.housekept_at_ms + HOUSEKEEPING_EVERY_MS;
+        if is_due {
+            self.housekept_at_ms = now.running_ms;
+            self.update_files(now);
+        }
+        if !(is_due || self.has_expired(now)) {
+            return;
+        }
+        let mut kept = self.expire_and_save(now, is_due);
+        if let Err(error) = kept {
+            kept = if error.is_full() { self.retry_with_reserve(now, error) } else { Err(error) };
+        }
+        if let Err(error) = kept {
+            self.storage_failed(error);
+        }
+    }
+
+    /// Updates what lies beside the database.
+    fn update_files(&mut self, now: Now) {
+        self.clock_is_unset = clock::is_unset();
+        self.store.restore_reserve();
+        self.store.save_high_water_mark(self.state.stock().seq());
+        self.store.remove_upgrade_copies(now.running_ms);
+    }
+
+    /// Whether a reservation is due. While the storage fails, the second is soon enough for it.
+    fn has_expired(&self, now: Now) -> bool {
+        self.state.storage_problem().is_none()
+            && self.state.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms)
+    }
+
+    fn expire_and_save(&mut self, now: Now, save: bool) -> Result<(), StoreError> {
+        self.decide_and_commit(&Batch::default())?;
+        if save { self.save_and_prune(now) } else { Ok(()) }
+    }
+
+    /// Housekeeping on a full disk. From here on mutations are refused.
+    fn retry_with_reserve(&mut self, now: Now, full: StoreError) -> Result<(), StoreError> {
+        self.storage_failed(full);
+        self.store.release_reserve();
+        self.expire_and_save(now, true)
+    }
+
+    fn save_and_prune(&mut self, now: Now) -> Result<(), StoreError> {
+        if self.should_save(now) {
+            self.commit(&self.no_changes(), Some(self.progress(now)))?;
+        }
+        match self.prune(now) {
+            // Damage in old records must not keep new requests from being decided.
+            Err(error) if error.is_damage() => {
+                self.log_prune_failure(error, now);
+                Ok(())
+            }
+            pruned => pruned,
+        }
+    }
+
+    fn should_save(&self, now: Now) -> bool {
+        // On a failing disk the commit is the probe that finds out when the disk works again.
+        // Without space it could not succeed, and would wear the disk.
+        let is_probe = self.state.storage_problem().is_some() && self.check_space().is_ok();
+        let acked_moved = self.state.acked_seq() != self.saved.acked_seq;
+        let holds_open = self.state.stock().hold_count() > 0;
+        is_probe || acked_moved || (holds_open && self.progress_to_save(now).is_some())
+    }
+
+    fn prune(&mut self, now: Now) -> Result<(), StoreError> {
+        self.store.record_retention_mark(now.running_ms)?;
+        for _ in 0..PRUNE_STEPS_PER_S_MAX {
+            let (progress, retention_ms) = (self.progress(now), self.rules.retention_ms);
+            if !self.store.prune(progress, retention_ms, &self.state.stock())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn log_prune_failure(&mut self, error: StoreError, now: Now) {
+        if self.prune_failures.is_due(now.running_ms) {
+            let error = self.store.explain(error);
+            tracing::error!(%error, "what is old cannot be forgotten; requests are decided as before, the database grows: run `stockgate doctor`");
+        }
+    }
+}
