@@ -15,6 +15,8 @@ mod reserve;
 mod restore;
 mod retention;
 mod schema;
+#[cfg(test)]
+mod shop;
 mod stock;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,150 @@
+//! A store on a directory of its own, for the tests of this module.
+
+use tempfile::TempDir;
+
+use crate::clock::Now;
+use crate::stock::{
+    Action, CatalogueUpdate, Changes, Command, Direction, Draft, Line, Listing, Quantity,
+    RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
+};
+use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, listing, sku_of_barcode};
+
+pub(super) const HOUR_MS: u64 = 3_600_000;
+
+/// A store, and the stock that its writer would have.
+pub(super) struct Shop {
+    pub(super) directory: TempDir,
+    pub(super) store: Store,
+    pub(super) stock: Stock,
+}
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, opened) = open(&directory).unwrap();
+        Self { directory, store, stock: opened.stock }
+    }
+
+    pub(super) fn reopen(&mut self) {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (store, _) = open(&elsewhere).unwrap();
+        drop(std::mem::replace(&mut self.store, store));
+        let (store, opened) = open(&self.directory).unwrap();
+        (self.store, self.stock) = (store, opened.stock);
+    }
+
+    /// What a start finds after the process was killed at this moment.
+    pub(super) fn killed(&self) -> Result<Opened, StoreError> {
+        let copy = tempfile::tempdir().unwrap();
+        for file in [DATABASE_FILE, "stockgate.db-wal"] {
+            std::fs::copy(self.directory.path().join(file), copy.path().join(file)).unwrap();
+        }
+        open(&copy).map(|(_, opened)| opened)
+    }
+
+    pub(super) fn restock(&mut self, name: &str, units: u64) {
+        let changes = self.restock_changes(name, units);
+        self.commit(&changes);
+    }
+
+    pub(super) fn restock_changes(&self, name: &str, units: u64) -> Changes {
+        self.draft(name, Action::Restock { order_id: None, lines: lines(units) })
+    }
+
+    pub(super) fn reserve(&mut self, name: &str, units: u64) {
+        let action = Action::Reserve { order_id: None, lines: lines(units), ttl_s: None };
+        let changes = self.draft(name, action);
+        self.commit(&changes);
+    }
+
+    pub(super) fn take(&mut self, transfer: &Transfer) {
+        let changes = self.transfer_changes(transfer);
+        self.commit(&changes);
+    }
+
+    pub(super) fn transfer_changes(&self, transfer: &Transfer) -> Changes {
+        let mut draft = self.empty_draft();
+        assert_eq!(draft.apply_transfer(transfer), TransferOutcome::Applied);
+        draft.finish()
+    }
+
+    /// Takes listings of SKU, name and codes.
+    pub(super) fn update(
+        &mut self,
+        after: u64,
+        up_to: u64,
+        listings: &[(&str, Option<&str>, &str)],
+    ) {
+        let listing = |(sku, name, codes): &(&str, Option<&str>, &str)| Listing {
+            sku: Sku::parse(sku).unwrap(),
+            name: name.map(str::to_owned),
+            barcodes: codes.split_whitespace().map(str::to_owned).collect(),
+        };
+        let listings = listings.iter().map(listing).collect();
+        let mut draft = self.empty_draft();
+        assert!(draft.apply_catalogue_update(&CatalogueUpdate { after, up_to, listings }));
+        let changes = draft.finish();
+        self.commit(&changes);
+    }
+
+    pub(super) fn listed(&self, sku: &str) -> Option<Listing> {
+        listing(&self.store.db, &Sku::parse(sku).unwrap()).unwrap()
+    }
+
+    pub(super) fn coded(&self, code: &str) -> Option<String> {
+        sku_of_barcode(&self.store.db, code).unwrap().map(|sku| sku.as_str().to_owned())
+    }
+
+    pub(super) fn empty_draft(&self) -> Draft<'_> {
+        self.draft_at(0)
+    }
+
+    pub(super) fn draft_at(&self, running_ms: u64) -> Draft<'_> {
+        Draft::new(&self.stock, Now { wall_ms: 0, running_ms, trusted: true }, 900)
+    }
+
+    pub(super) fn draft(&self, name: &str, action: Action) -> Changes {
+        let mut draft = self.empty_draft();
+        let command = Command { request_id: id(name), chosen: true, action };
+        assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
+        draft.finish()
+    }
+
+    pub(super) fn commit(&mut self, changes: &Changes) {
+        self.store.commit(changes, None, &self.stock).unwrap();
+        self.stock.apply(changes);
+    }
+
+    /// One step of forgetting what is older than two hours.
+    pub(super) fn prune(&mut self, running_ms: u64, acked_seq: Seq) -> bool {
+        let progress = Progress { acked_seq, running_ms };
+        self.store.prune(progress, 2 * HOUR_MS, &self.stock).unwrap()
+    }
+
+    pub(super) fn find(&self, name: &str) -> bool {
+        crate::stock::RequestRecords::find(&self.store, &id(name)).unwrap().is_some()
+    }
+}
+
+pub(super) fn open(directory: &TempDir) -> Result<(Store, Opened), StoreError> {
+    Store::open(directory.path(), "site", "gateway")
+}
+
+pub(super) fn id(text: &str) -> RequestId {
+    RequestId::parse(text).unwrap()
+}
+
+pub(super) fn transfer(number: u64, direction: Direction, units: u64) -> Transfer {
+    let request_id = id(&format!("t{number}"));
+    Transfer { number, request_id, direction, lines: lines(units) }
+}
+
+pub(super) fn named(sku: &str, name: &str, codes: &[&str]) -> Listing {
+    let barcodes = codes.iter().map(|code| (*code).to_owned()).collect();
+    Listing { sku: Sku::parse(sku).unwrap(), name: Some(name.into()), barcodes }
+}
+
+pub(super) fn lines(units: u64) -> Vec<Line> {
+    let sku = Sku::parse("A").unwrap();
+    vec![Line { sku, quantity: Quantity::of_line(units).unwrap() }]
+}
