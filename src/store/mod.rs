@@ -550,3 +550,5 @@ mod checkpoint_tests;
 #[cfg(test)]
 #[path = "store_tests.rs"]
 mod tests;
+#[cfg(test)]
+mod write_cost_tests;

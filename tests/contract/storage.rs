@@ -49,6 +49,25 @@ fn while_nothing_can_be_written_mutations_are_refused_and_queries_work() {
     assert_eq!(gateway.http().figures("A"), (98, 0));
 }
 
+/// The log of the database begins again only after 1,000 pages. A request changes the end of the
+/// ledger's last page; the rest is for new pages and for what is saved once a second.
+#[test]
+fn a_request_writes_one_page_and_a_half_at_most_while_reservations_are_open() {
+    const REQUESTS: u64 = 150;
+    let gateway = Gateway::stocked(&[("A", 1_000)]);
+    let mut ws = gateway.ws();
+    let reserved = ws.pipelined("reserve", (0..100).map(|n| one(&format!("held-{n}"), "A", 1)));
+    assert!(reserved.iter().all(Result::is_ok));
+    let before = log_bytes(&gateway);
+
+    for n in 0..REQUESTS {
+        ws.ok("deduct", one(&format!("r{n}"), "A", 1));
+    }
+
+    let written = (log_bytes(&gateway) - before) / REQUESTS;
+    assert!((1..=4_120 * 3 / 2).contains(&written), "{written} bytes a request");
+}
+
 /// A start reads no more than the last few thousand requests, so that this is found while it runs.
 #[test]
 fn damage_in_what_is_old_keeps_nobody_from_deciding_what_is_new() {
@@ -137,6 +156,11 @@ fn a_full_intake_refuses_and_what_it_took_is_applied_exactly_once() {
     });
     let all = (TERMINALS * REQUESTS + 1) as u64;
     assert_eq!(number(&gateway.http().item("A"), "on_hand"), stock - all);
+}
+
+/// Bytes in the log that the database has beside it.
+fn log_bytes(gateway: &Gateway) -> u64 {
+    std::fs::metadata(format!("{}-wal", gateway.database().display())).unwrap().len()
 }
 
 /// Takes the write lock of the gateway's database until the connection is dropped.

@@ -1,0 +1,73 @@
+//! What a commit of one request writes. Flash in the field wears out by it, so it must not grow with
+//! what there is already.
+
+use super::shop::{Shop, id, lines};
+use crate::stock::{Action, Command};
+
+/// A page and its header in the log. A request is at the end of the ledger's last page, and now and
+/// then begins another one.
+const LOG_PAGE: u64 = 4_096 + 24;
+const COMMITS: u64 = 100;
+
+#[test]
+fn a_request_writes_one_page_and_a_half_at_most() {
+    let mut shop = Shop::new();
+    assert_writes_little(&mut shop, "first");
+}
+
+#[test]
+fn a_request_writes_no_more_because_thousands_came_before() {
+    let mut shop = Shop::new();
+    decide_many(&mut shop, "old", 5_000, |_| restock());
+    assert_writes_little(&mut shop, "new");
+    shop.reopen();
+    assert!(shop.find("old0") && shop.find("old4999") && shop.find("new0") && !shop.find("new100"));
+    assert_writes_little(&mut shop, "newer");
+}
+
+#[test]
+fn a_request_writes_no_more_because_reservations_are_open() {
+    let mut shop = Shop::new();
+    shop.restock("in", 10_000);
+    let reserve = |_| Action::Reserve { order_id: None, lines: lines(1), ttl_s: None };
+    decide_many(&mut shop, "held", 2_000, reserve);
+    assert_writes_little(&mut shop, "new");
+    let release = |n| Action::Release { reservation: id(&format!("held{n}")) };
+    let released = bytes_a_commit(&mut shop, |shop, n| shop.draft(&format!("back{n}"), release(n)));
+    // Its own row of the table, and what the record says of its end.
+    assert!(released <= LOG_PAGE * 7 / 2, "{released} bytes for a release");
+}
+
+fn assert_writes_little(shop: &mut Shop, name: &str) {
+    let written = bytes_a_commit(shop, |shop, n| shop.draft(&format!("{name}{n}"), restock()));
+    assert!(written <= LOG_PAGE * 3 / 2, "{written} bytes for a request");
+}
+
+/// Bytes that a commit adds to the log, on average.
+fn bytes_a_commit(shop: &mut Shop, decide: impl Fn(&Shop, u64) -> crate::stock::Changes) -> u64 {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    shop.store.db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    for n in 0..COMMITS {
+        let changes = decide(shop, n);
+        shop.commit(&changes);
+    }
+    std::fs::metadata(shop.directory.path().join("stockgate.db-wal")).unwrap().len() / COMMITS
+}
+
+/// Decides so many requests, a thousand in a batch.
+fn decide_many(shop: &mut Shop, name: &str, count: u64, action: impl Fn(u64) -> Action) {
+    for first in (0..count).step_by(1_000) {
+        let mut draft = shop.empty_draft();
+        for n in first..first + 1_000 {
+            let request_id = id(&format!("{name}{n}"));
+            let command = Command { request_id, chosen: true, action: action(n) };
+            assert!(draft.decide(&command, &shop.store).unwrap().unwrap().outcome.is_ok());
+        }
+        let changes = draft.finish();
+        shop.commit(&changes);
+    }
+}
+
+fn restock() -> Action {
+    Action::Restock { order_id: None, lines: lines(1) }
+}
