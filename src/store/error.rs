@@ -217,6 +217,7 @@ impl StoreError {
         let says_damaged = |error: &rusqlite::Error| {
             let code = error.sqlite_error_code();
             matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+                || says_unreadable(error)
         };
         matches!(self, Self::Damaged(_) | Self::Broken { .. })
             || matches!(self, Self::Sqlite(error) if says_damaged(error))
@@ -246,6 +247,16 @@ impl StoreError {
         }
         self
     }
+}
+
+/// Whether a value was stored that no gateway stores.
+fn says_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+    )
 }
 
 /// Whether it is the disk that fails.

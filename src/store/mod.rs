@@ -548,6 +548,8 @@ pub(crate) fn stored<T, E: std::error::Error + Send + Sync + 'static>(
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
 #[path = "store_tests.rs"]
 mod tests;
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! Damage that is found while requests are decided stops only those that it concerns.
+
+use super::shop::{HOUR_MS, Shop, id, lines};
+use crate::stock::{Action, Command, Draft, Undecided};
+use crate::store::Progress;
+
+#[test]
+fn a_damaged_reservation_that_falls_due_ends_and_stops_no_batch() {
+    let mut shop = with_damaged_reservation();
+    for (batch, name) in ["first", "second"].into_iter().enumerate() {
+        let mut draft = shop.draft_at(HOUR_MS);
+        draft.expire_due(&shop.store).unwrap();
+        assert!(is_applied(&mut draft, &shop, &deduct(name, 5)), "batch {batch}");
+        let changes = draft.finish();
+        shop.commit(&changes);
+    }
+    assert_eq!(shop.stock.hold_count(), 0);
+    let item = shop.stock.item("A").unwrap();
+    assert_eq!((item.on_hand, item.reserved), (0, 0), "what was reserved could be deducted");
+}
+
+#[test]
+fn a_damaged_reservation_can_be_released_and_committed() {
+    let of = || id("held");
+    for action in
+        [Action::Release { reservation: of() }, Action::Commit { reservation: of(), lines: None }]
+    {
+        let mut shop = with_damaged_reservation();
+        let mut draft = shop.empty_draft();
+        let command = Command { request_id: id("end"), chosen: true, action };
+        assert!(is_applied(&mut draft, &shop, &command));
+        assert!(is_applied(&mut draft, &shop, &deduct("next", 5)), "in the same batch");
+        let changes = draft.finish();
+        shop.commit(&changes);
+        assert_eq!(shop.stock.item("A").unwrap().reserved, 0);
+    }
+}
+
+#[test]
+fn a_rollback_of_a_damaged_deduction_is_left_undecided_and_the_batch_goes_on() {
+    let mut shop = Shop::new();
+    shop.restock("in", 10);
+    let changes = shop.draft("out", deduct("out", 4).action);
+    shop.commit(&changes);
+    damage_last_row(&shop);
+    let mut draft = shop.empty_draft();
+    let action = Action::Rollback { of: id("out"), lines: None };
+    let command = Command { request_id: id("back"), chosen: true, action };
+    let answer = draft.decide(&command, &shop.store).unwrap();
+    assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");
+    assert!(is_applied(&mut draft, &shop, &deduct("next", 5)));
+}
+
+#[test]
+fn a_reservation_whose_row_is_damaged_is_named_at_the_start() {
+    for sql in ["UPDATE hold SET hold = x'ff'", "UPDATE hold SET id = ''"] {
+        let mut shop = Shop::new();
+        shop.restock("in", 10);
+        shop.reserve("held", 5);
+        shop.store.db.execute(sql, []).unwrap();
+        let found = shop.killed().unwrap_err();
+        assert!(matches!(found, super::StoreError::Broken { .. }), "{found}");
+    }
+}
+
+#[test]
+fn a_reservation_whose_row_is_damaged_keeps_the_old_from_being_forgotten_and_no_more() {
+    let mut shop = Shop::new();
+    shop.restock("in", 10);
+    shop.reserve("held", 5);
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.restock("more", 1);
+    let changes = shop.draft("done", deduct("done", 1).action);
+    shop.commit(&changes);
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    shop.store.db.execute("UPDATE hold SET id = ''", []).unwrap();
+    let progress = Progress { acked_seq: 4, running_ms: 9 * HOUR_MS };
+    let error = shop.store.prune(progress, HOUR_MS, &shop.stock).unwrap_err();
+    assert!(error.is_damage(), "the storage works: {error}");
+    let mut draft = shop.draft_at(HOUR_MS);
+    draft.expire_due(&shop.store).unwrap();
+    assert!(is_applied(&mut draft, &shop, &deduct("next", 10)));
+}
+
+/// Ten units, of which five are reserved; what is remembered of the reservation cannot be read.
+fn with_damaged_reservation() -> Shop {
+    let mut shop = Shop::new();
+    shop.restock("in", 10);
+    shop.reserve("held", 5);
+    damage_last_row(&shop);
+    shop
+}
+
+fn damage_last_row(shop: &Shop) {
+    let last = "UPDATE ledger SET chunk = x'00' WHERE n = (SELECT max(n) FROM ledger)";
+    assert_eq!(shop.store.db.execute(last, []).unwrap(), 1);
+}
+
+fn is_applied(draft: &mut Draft<'_>, shop: &Shop, command: &Command) -> bool {
+    draft.decide(command, &shop.store).unwrap().unwrap().outcome.is_ok()
+}
+
+fn deduct(name: &str, units: u64) -> Command {
+    let action = Action::Deduct { order_id: None, lines: lines(units) };
+    Command { request_id: id(name), chosen: true, action }
+}
