@@ -136,6 +136,23 @@ fn a_commit_without_a_request_id_repeats_the_one_that_closed_the_reservation() {
 }
 
 #[test]
+fn a_rollback_is_entered_under_its_own_name_and_the_order_it_undoes() {
+    let mut shop = Shop::default();
+    let order_id = || OrderId::parse("536365").ok();
+    let command = |name, action| Command { request_id: id(name), chosen: true, action };
+    let rollback = |name, of| command(name, Action::Rollback { of: id(of), lines: None });
+    let sold = Action::Deduct { order_id: order_id(), lines: one("A", 1) };
+    let held = Action::Reserve { order_id: order_id(), lines: one("A", 2), ttl_s: None };
+    shop.decide(&[restock("in", "A", 9), command("sold", sold), command("held", held)]);
+    shop.decide(&[commit("committed", "held"), deduct("plain", "A", 3)]);
+    shop.decide(&[rollback("r1", "sold"), rollback("r2", "committed"), rollback("r3", "plain")]);
+    let entered = shop.ledger.iter().map(|posted| &posted.entry);
+    let undone = entered.filter(|entry| entry.kind == Kind::Rollback);
+    let undone: Vec<_> = undone.map(|e| (e.request_id.as_str(), e.order_id.clone())).collect();
+    assert_eq!(undone, [("r1", order_id()), ("r2", order_id()), ("r3", None)]);
+}
+
+#[test]
 fn stock_never_grows_beyond_what_json_holds_exactly() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 1)]);

@@ -550,6 +550,8 @@ mod checkpoint_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 #[path = "store_tests.rs"]
 mod tests;
 #[cfg(test)]

@@ -53,6 +53,25 @@ fn a_repeat_with_its_fields_in_another_order_is_a_replay() {
 }
 
 #[test]
+fn the_same_uuid_in_other_letters_is_another_request() {
+    let lower = "936da01f-9abd-4d9d-80c7-02af85c822a8";
+    let upper = lower.to_uppercase();
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let deduct = |id: &str| with(one(id, "A", 1), "order_id", id);
+    let first = [lower, upper.as_str()].map(|id| gateway.http().ok("deduct", deduct(id)));
+    gateway.kill9();
+    gateway.launch();
+
+    for (id, first) in [lower, upper.as_str()].into_iter().zip(first) {
+        assert_eq!(first["request_id"], id);
+        assert_eq!(gateway.http().ok("deduct", deduct(id)), with(first, "replayed", true));
+        let entries = gateway.http().entries_of(id);
+        assert_eq!((entries.len(), &entries[0]["order_id"]), (1, &Value::from(id)), "{entries:?}");
+    }
+    assert_eq!(gateway.http().figures("A"), (8, 0));
+}
+
+#[test]
 fn a_request_id_with_another_body_is_a_conflict() {
     let first = with(one("r1", "A", 1), "order_id", "o1");
     on_both_ports(&[("A", 10), ("B", 10)], |terminal| {

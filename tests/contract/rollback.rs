@@ -140,6 +140,49 @@ fn rollbacks_stay_bounded_after_a_crash() {
 }
 
 #[test]
+fn a_rollback_is_recorded_under_its_own_request_and_the_order_it_undoes() {
+    let of_order = |body, order: &str| with(body, "order_id", order);
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let mut http = gateway.http();
+    http.ok("deduct", of_order(one("d1", "A", 2), "sold"));
+    http.ok("deduct", one("d2", "A", 1));
+    http.ok("reserve", of_order(one("held", "A", 3), "picked"));
+    http.ok("commit", with(reservation("held"), "request_id", "c1"));
+
+    http.ok("rollback", partial_rollback("r1", "d1", &[("A", 1)]));
+    http.ok("rollback", rollback("r2", "d2"));
+    gateway.kill9();
+    gateway.launch();
+    http.ok("rollback", rollback("r3", "d1"));
+    http.ok("rollback", rollback("r4", "c1"));
+
+    let ledger = http.ledger();
+    let (done, undone) = ledger[1..].split_at(4);
+    let audited = |entry: &Value| {
+        let [kind, request, order] = ["kind", "request_id", "order_id"].map(|field| &entry[field]);
+        json!([kind, request, order])
+    };
+    assert_eq!(
+        done.iter().map(audited).collect::<Vec<_>>(),
+        [
+            json!(["deduct", "d1", "sold"]),
+            json!(["deduct", "d2", null]),
+            json!(["reserve", "held", "picked"]),
+            json!(["commit", "c1", "picked"]),
+        ]
+    );
+    assert_eq!(
+        undone.iter().map(audited).collect::<Vec<_>>(),
+        [
+            json!(["rollback", "r1", "sold"]),
+            json!(["rollback", "r2", null]),
+            json!(["rollback", "r3", "sold"]),
+            json!(["rollback", "r4", "picked"]),
+        ]
+    );
+}
+
+#[test]
 fn rollbacks_by_many_at_once_give_back_once() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     gateway.http().ok("deduct", one("d1", "A", 5));

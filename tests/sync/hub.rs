@@ -39,8 +39,32 @@ fn every_kind_of_movement_arrives_and_leads_to_the_same_stock() {
         ledger.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
     let all = ["commit", "count", "deduct", "expire", "release", "reserve", "restock", "rollback"];
     assert_eq!(kinds, BTreeSet::from(all));
+    let audited = |kind: &str| {
+        let entry = ledger.iter().find(|entry| entry["kind"] == kind).unwrap();
+        (entry["request_id"].clone(), entry["order_id"].clone())
+    };
+    assert_eq!(audited("rollback"), (json!("back"), json!("536365")));
+    assert_eq!(audited("expire"), (json!("for-3"), Value::Null));
     assert_eq!(held(&pair.hub.stock(a)), (89, 0));
     assert_eq!(held(&pair.hub.stock(b)), (45, 2));
+}
+
+#[test]
+fn ids_arrive_spelled_as_they_were_sent() {
+    let pair = Pair::stocked(&[("A", 10)]);
+    let id = |n: u32| format!("936da01f-9abd-4d9d-80c7-02af85c822{n:02x}");
+    let ids = [id(1), id(2).to_uppercase(), id(3).to_uppercase(), id(4), id(4).to_uppercase()];
+    for (request, order) in ids.iter().zip(ids.iter().rev()) {
+        pair.gateway.http().ok("deduct", with(one(request, "A", 1), "order_id", order.as_str()));
+    }
+
+    pair.assert_in_step();
+
+    let ledger = pair.hub.ledger(SITE, ID);
+    let arrived =
+        ledger[1..].iter().map(|entry| (text(entry, "request_id"), text(entry, "order_id")));
+    let sent = ids.iter().map(String::as_str).zip(ids.iter().rev().map(String::as_str));
+    assert!(arrived.eq(sent), "{ledger:?}");
 }
 
 #[test]
