@@ -1,10 +1,13 @@
-//! Sound frames that no gateway has sent.
+//! Sound frames that no gateway, or no hub, has sent.
 
 use std::collections::BTreeMap;
 
 use stockgate::protocol::Frame;
-use stockgate::protocol::frame::{Entries, Epoch, Hello};
+use stockgate::protocol::frame::{Entries, Epoch, Hello, Position, Resume};
 use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku, Taken};
+
+use super::pair::{DOWN, UP};
+use crate::support::mqtt::Bystander;
 
 pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     let software = "elsewhere".into();
@@ -16,6 +19,18 @@ pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
         software,
         taken: Taken::default(),
     })
+}
+
+/// Answers the next greeting as a hub that has the ledger up to this position.
+pub(super) fn resume(hub: &mut Bystander, acked_seq: u64) {
+    hub.hear(UP);
+    let greeting = loop {
+        if let Ok(Frame::Hello(greeting)) = Frame::decode(&hub.next().payload) {
+            break greeting;
+        }
+    };
+    let position = Position { epoch: greeting.epoch, acked_seq };
+    hub.publish(DOWN, &Frame::Resume(Resume { position, nonce: greeting.nonce }).encode());
 }
 
 /// Restocks from a position on, with the checks that they lead to on an empty stock.

@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod backlog;
 mod barcodes;
 mod brokers;
 mod clock;
