@@ -386,7 +386,9 @@ pub fn check_owner(origin: &Origin, site: &str, gateway: &str) -> Result<(), Sto
 /// # Errors
 /// If it cannot be read.
 pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Progress)>, StoreError> {
-    let sql = "SELECT site, gateway, epoch, acked_seq, running_ms FROM gateway";
+    // The running clock is saved with other news only; a mark is set every hour.
+    let sql = "SELECT site, gateway, epoch, acked_seq,
+               max(running_ms, coalesce((SELECT max(running_ms) FROM mark), 0)) FROM gateway";
     let row = db.query_row(sql, [], |row| {
         let origin = Origin {
             site: row.get(0)?,

@@ -23,6 +23,21 @@ fn the_running_clock_and_the_hubs_position_go_on() {
     assert_eq!(open(&shop.directory).unwrap().1.progress, progress);
 }
 
+/// A gateway that has nothing to save for days still knows how long its oldest entry has waited.
+#[test]
+fn the_running_clock_goes_on_from_the_last_mark_after_a_kill() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    for hours in 0..4 {
+        shop.store.record_retention_mark(hours * HOUR_MS + 5).unwrap();
+    }
+    assert_eq!(shop.killed().unwrap().progress.running_ms, 3 * HOUR_MS + 5);
+    let progress = Progress { acked_seq: 1, running_ms: 4 * HOUR_MS };
+    let changes = shop.restock_changes("r2", 5);
+    shop.store.commit(&changes, Some(progress), &shop.stock).unwrap();
+    assert_eq!(shop.killed().unwrap().progress, progress);
+}
+
 #[test]
 fn only_one_gateway_opens_a_data_directory() {
     let shop = Shop::new();
