@@ -1,4 +1,4 @@
-//! `backup`: a consistent copy while the gateway runs.
+//! `backup`: makes a consistent copy while the gateway runs.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::store::open_read_only;
 pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
     let shown = to.display();
     ensure_free(to)?;
-    // A part of a copy is none: it gets its name when it is whole and on disk.
+    // A partial copy is no backup: the copy gets its name when it is complete and on disk.
     let unfinished = to.with_added_extension("unfinished");
     let claimed = claim(&unfinished)?;
     if let Err(error) = copy(data_dir, &unfinished).and_then(|()| name(&unfinished, to)) {
@@ -37,7 +37,7 @@ fn ensure_free(to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty file that nobody else makes a copy in, whatever a power cut has left in it.
+/// Creates an empty file for the copy, replacing what a power cut may have left there.
 fn claim(unfinished: &Path) -> anyhow::Result<File> {
     let shown = unfinished.display();
     let cannot = || format!("{shown} cannot be written");
@@ -56,10 +56,10 @@ fn copy(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
     File::open(to)?.sync_all().with_context(|| format!("{shown} cannot be synced"))
 }
 
-/// Gives a copy its name, over no other file.
+/// Renames the finished copy, without replacing another file.
 fn name(unfinished: &Path, to: &Path) -> anyhow::Result<()> {
     let named = match renameat_with(CWD, unfinished, CWD, to, RenameFlags::NOREPLACE) {
-        // Not every filesystem can look and rename in one.
+        // Not every filesystem can check and rename in one step.
         Err(Errno::INVAL | Errno::NOSYS) => {
             ensure_free(to)?;
             fs::rename(unfinished, to)

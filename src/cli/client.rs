@@ -17,7 +17,7 @@ use crate::net::stream::Stream;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which gateway to talk to, and with which token.
+/// The gateway to talk to, and the token to use.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GatewayArguments {
     /// The gateway's address
@@ -26,20 +26,19 @@ pub(crate) struct GatewayArguments {
     /// A file that holds the token
     #[arg(long)]
     pub(crate) token_file: Option<PathBuf>,
-    /// For https://: the authorities that may vouch for the gateway, as PEM; without it, the
-    /// system's
+    /// For https://: the certificate authorities to trust, as PEM; by default the system's
     #[arg(long)]
     pub(crate) ca_file: Option<PathBuf>,
 }
 
-/// A connection to a gateway, past its hello and with the token shown.
+/// An authenticated WebSocket connection to a gateway.
 #[derive(Debug)]
 pub(crate) struct Client {
     socket: WebSocketStream<Stream>,
-    /// Whose gateway it is, as it greets.
+    /// The origin that the gateway reported in its greeting.
     pub(crate) hello: Value,
     next_id: u64,
-    /// Events that arrived while an answer was waited for.
+    /// Events that arrived before the awaited answer.
     events: VecDeque<Value>,
 }
 
@@ -50,10 +49,10 @@ impl GatewayArguments {
         Self { url: format!("http://{address}"), token_file: None, ca_file: None }
     }
 
-    /// Connects.
+    /// Connects and authenticates.
     ///
     /// # Errors
-    /// Names the gateway and what is in the way.
+    /// Names the gateway and the reason.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         let address = Address::parse(&self.url)?;
         let tls = self.tls(&address)?;
@@ -94,7 +93,7 @@ impl Client {
     /// Sends a request and waits for its result.
     ///
     /// # Errors
-    /// If the gateway refuses it, with its message, or the connection breaks.
+    /// The gateway's message if it refuses the request, or that the connection broke.
     pub(crate) async fn call(&mut self, request: Value) -> anyhow::Result<Value> {
         self.ask(request).await?.map_err(|error| {
             let text = |key: &str| error[key].as_str().unwrap_or("?").to_owned();
@@ -102,7 +101,7 @@ impl Client {
         })
     }
 
-    /// Sends a request and waits for its result, or for the error that answers it.
+    /// Sends a request and waits for its result or its error.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -125,7 +124,7 @@ impl Client {
         }
     }
 
-    /// The next event.
+    /// Waits for the next event.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -136,7 +135,7 @@ impl Client {
         }
     }
 
-    /// Puts a message into the outgoing buffer; [`Client::flush`] sends it.
+    /// Buffers a message; [`Client::flush`] sends it.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -144,7 +143,7 @@ impl Client {
         Ok(self.socket.feed(Message::text(text)).await?)
     }
 
-    /// Sends what is buffered.
+    /// Sends the buffered messages.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -157,7 +156,7 @@ impl Client {
         self.flush().await
     }
 
-    /// The next message, whatever it is.
+    /// Waits for the next message of any kind.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -176,17 +175,17 @@ impl Client {
     }
 }
 
-/// Where a gateway is.
+/// The address of a gateway.
 #[derive(Debug, PartialEq, Eq)]
 struct Address {
     is_tls: bool,
-    /// Without the brackets of version 6.
+    /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
 }
 
 impl Address {
-    /// Takes an address, however it is written.
+    /// Parses an address, with or without scheme and path.
     fn parse(url: &str) -> anyhow::Result<Self> {
         let (is_tls, rest) = match url.split_once("://") {
             Some(("http" | "ws", rest)) => (false, rest),
@@ -208,7 +207,7 @@ impl Address {
         Ok(Self { is_tls, host: host.into(), port })
     }
 
-    /// The address of the handshake.
+    /// The URL of the WebSocket handshake.
     fn request(&self) -> String {
         let scheme = if self.is_tls { "wss" } else { "ws" };
         match self.host.contains(':') {

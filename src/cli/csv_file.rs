@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 
-/// Which columns hold what, by their names in the file's first row.
+/// The names of the columns in the header of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
     order: String,
@@ -30,7 +30,7 @@ impl Default for Columns {
 impl FromStr for Columns {
     type Err = String;
 
-    /// Takes `order=…,sku=…,quantity=…,at=…`; what is not named keeps its default.
+    /// Parses `order=…,sku=…,quantity=…,at=…`; a column that is not given keeps its default.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut columns = Self::default();
         for part in text.split(',') {
@@ -52,13 +52,13 @@ impl FromStr for Columns {
 /// One order line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// Its number in the file, from 1, the header not counted.
+    /// The number of the row, starting at 1 after the header.
     pub(crate) number: u64,
     pub(crate) order: String,
     pub(crate) sku: String,
-    /// Negative for what is given back; `None` if it is no whole number.
+    /// Negative for a return; `None` if it is not a whole number.
     pub(crate) quantity: Option<i64>,
-    /// Milliseconds since 1970, if the file has a time that can be read.
+    /// Milliseconds since 1970, if the file has a time that can be parsed.
     pub(crate) at_ms: Option<i64>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn rows(
     rows_of(reader, shown, columns)
 }
 
-/// Reads rows from anywhere; `shown` is its name for people.
+/// Reads rows from any source; `shown` is its name in messages.
 pub(crate) fn rows_of<R: Read>(
     reader: R,
     shown: String,
@@ -109,7 +109,7 @@ fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
     unpacked(BufReader::new(File::open(path)?), extension.unwrap_or_default())
 }
 
-/// What a file with this ending holds.
+/// The decompressed content, by the suffix of the file's name.
 pub(crate) fn unpacked<'a>(
     file: impl BufRead + Send + 'a,
     extension: &str,

@@ -6,7 +6,7 @@ pub(crate) mod csv_file;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
-mod look;
+mod inspect;
 pub(crate) mod replay;
 mod restore;
 mod watch;
@@ -121,13 +121,13 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => with_runtime("stockgate=error", demo::run(arguments)),
         Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
         Command::Stock { skus, prefix, gateway, json } => {
-            with_runtime("warn", look::stock(gateway, skus, prefix, json))
+            with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
         }
         Command::Ledger { follow, after, gateway, json } => {
-            with_runtime("warn", look::ledger(gateway, after, follow, json))
+            with_runtime("warn", inspect::ledger(gateway, after, follow, json))
         }
         Command::Watch(arguments) => with_runtime("warn", watch::run(arguments)),
-        Command::Status { gateway, json } => with_runtime("warn", look::status(gateway, json)),
+        Command::Status { gateway, json } => with_runtime("warn", inspect::status(gateway, json)),
         Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
         Command::Restore { source, data_dir } => ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
@@ -170,7 +170,7 @@ fn check_config(config: Option<PathBuf>) -> ExitCode {
     }
 }
 
-/// Prints what is wrong with how the program was called.
+/// Reports bad usage or configuration.
 pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
     report(error);
     ExitCode::from(EXIT_USAGE)
@@ -198,7 +198,7 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     }
 }
 
-/// Turns the outcome of a run into an exit code, and says why it failed.
+/// Turns the result of a run into an exit code, and reports an error.
 fn ended(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -215,20 +215,20 @@ pub fn on_signal(stopper: stop::Stopper) {
     let handlers = signal(SignalKind::terminate())
         .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
     let Ok((mut terminate, mut interrupt)) = handlers else {
-        tracing::warn!("signals cannot be handled; the program ends without a good-bye");
+        tracing::warn!("signals cannot be handled; the program ends without a clean stop");
         std::mem::forget(stopper);
         return;
     };
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         stopper.stop();
-        // A second signal ends at once, should the good-bye hang.
+        // A second signal ends the program at once, in case the clean stop hangs.
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         std::process::exit(1);
     });
 }
 
-/// Prints a line for whoever called; a closed pipe ends the program quietly.
+/// Prints a line to stdout; a closed pipe ends the program quietly.
 pub(crate) fn say(line: impl std::fmt::Display) {
     use std::io::Write as _;
     if writeln!(std::io::stdout(), "{line}").is_err() {

@@ -1,8 +1,11 @@
-//! `replay`: order lines from a file into a running gateway.
+//! `replay`: sends order lines from a file to a running gateway.
 //!
-//! Every row is one request, with an id made from its order and its row number: a second run of
-//! the same file asks the same requests again, and changes nothing. When the connection breaks,
-//! whatever has no answer is sent again in the same order, under the same ids.
+//! Every row is one request, whose id is made from the order and the row number. A second run of
+//! the same file sends the same requests and changes nothing. When the connection breaks, the
+//! requests without an answer are sent again in the same order, with the same ids.
+
+mod pace;
+mod requests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::IsTerminal as _;
@@ -11,19 +14,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
-use serde_json::{Value, json};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use serde_json::Value;
 
+use self::pace::Pace;
+use self::requests::{row_request, seed_requests};
 use super::client::{Client, GatewayArguments};
 use super::csv_file::{Columns, Row, rows};
 use super::say;
 use crate::clock;
-use crate::limits::{CONNECTION_IN_FLIGHT_MAX, ID_BYTES_MAX, QUANTITY_MAX};
-use crate::stock::Sku;
+use crate::limits::CONNECTION_IN_FLIGHT_MAX;
 
-/// SKUs in one request of the opening stock.
-const SEED_LINES: usize = 200;
-/// How long a gateway may be away before the replay gives up.
+/// How long a gateway may be unreachable before the replay gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
 const RECONNECT_EVERY: Duration = Duration::from_millis(250);
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -41,13 +42,13 @@ pub(crate) struct ReplayArguments {
     /// Requests that may wait for their answer
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
-    /// Only the first rows
+    /// Replay only this many rows
     #[arg(long)]
     limit: Option<u64>,
-    /// First restock each SKU with what the file deducts
+    /// Restock each SKU first with what the file deducts
     #[arg(long)]
     seed_stock: bool,
-    /// Keep to the file's times, so many times faster; without it, as fast as the gateway answers
+    /// Follow the file's times, this many times faster; by default as fast as the gateway answers
     #[arg(long)]
     speed: Option<f64>,
     /// Print the summary as JSON
@@ -55,22 +56,22 @@ pub(crate) struct ReplayArguments {
     json: bool,
 }
 
-/// What came of a replay.
+/// The outcome of a replay.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Summary {
-    /// Rows of the file.
+    /// Rows in the file.
     pub(crate) rows: u64,
-    /// Rows with the quantity 0: nothing to do.
+    /// Rows with quantity 0, which are skipped.
     skipped: u64,
-    /// Rows whose quantity is no whole number.
+    /// Rows whose quantity is not a whole number.
     unreadable: u64,
     /// Requests applied by this run.
     pub(crate) applied: u64,
-    /// Requests that had been decided before.
+    /// Requests decided by an earlier run.
     pub(crate) replayed: u64,
     /// Requests refused, by code.
     pub(crate) refused: BTreeMap<String, u64>,
-    /// Times the connection was made anew.
+    /// Number of reconnects.
     reconnects: u64,
     seconds: f64,
     rate_per_s: f64,
@@ -93,7 +94,7 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
 }
 
 impl ReplayArguments {
-    /// The whole file into a gateway, with its opening stock.
+    /// A replay of the whole file, with a seeded stock.
     #[cfg(feature = "demo")]
     pub(crate) fn demo(file: PathBuf, gateway: GatewayArguments) -> Self {
         let columns = Columns::default();
@@ -108,14 +109,14 @@ impl ReplayArguments {
     }
 }
 
-/// Replays a file; `answered` hears every answer.
+/// Replays a file; `answered` is called with every answer.
 pub(crate) async fn replay(
     arguments: ReplayArguments,
     answered: impl FnMut(&Value),
 ) -> anyhow::Result<Summary> {
     let mut run = Run::start(&arguments, answered).await?;
     if arguments.seed_stock {
-        for request in opening_stock(arguments.rows()?)? {
+        for request in seed_requests(arguments.rows()?)? {
             run.ask(request).await?;
         }
         run.finish().await?;
@@ -143,11 +144,11 @@ pub(crate) async fn replay(
     Ok(run.summarize())
 }
 
-/// A replay under way.
+/// A replay in progress.
 struct Run<'a, F> {
     arguments: &'a ReplayArguments,
     client: Client,
-    /// Sent and not answered, in the order of the file.
+    /// Requests without an answer, in the order of the file.
     waiting: VecDeque<Waiting>,
     unsent: usize,
     next_id: u64,
@@ -181,14 +182,14 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         })
     }
 
-    /// The opening stock is no part of the figures.
+    /// The seeded stock does not count in the summary.
     fn begin_rows(&mut self) {
         self.summary = Summary { reconnects: self.summary.reconnects, ..Summary::default() };
         self.latencies_us.clear();
         self.started = clock::instant();
     }
 
-    /// The request of a row; `None` if it has nothing to ask.
+    /// The request of a row; `None` if the row is skipped.
     fn request(&mut self, row: &Row) -> Option<Value> {
         match row.quantity {
             Some(0) => self.summary.skipped += 1,
@@ -198,11 +199,11 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         None
     }
 
-    /// Sends a request as soon as there is room for it.
+    /// Sends a request as soon as the window has room for it.
     async fn ask(&mut self, mut request: Value) -> anyhow::Result<()> {
         let concurrency = usize::from(self.arguments.concurrency).min(CONNECTION_IN_FLIGHT_MAX);
         if self.waiting.len() >= concurrency {
-            // Half the room at a time, so that requests travel together.
+            // Half a window at a time, so that requests share packets.
             self.drain_to(concurrency / 2).await?;
         }
         self.next_id += 1;
@@ -219,7 +220,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         self.drain_to(0).await
     }
 
-    /// Waits for answers until only so many are missing.
+    /// Waits until at most `missing` answers are outstanding.
     async fn drain_to(&mut self, left: usize) -> anyhow::Result<()> {
         while self.waiting.len() > left {
             if self.unsent > 0 {
@@ -267,7 +268,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         }
     }
 
-    /// On a broken connection: connects anew and sends again what has no answer.
+    /// After the connection broke: connects again and repeats the requests without an answer.
     async fn or_reconnect<T>(&mut self, result: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
         let mut error = match result {
             Ok(value) => return Ok(Some(value)),
@@ -326,87 +327,6 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
     }
 }
 
-fn row_request(row: &Row, quantity: i64) -> Value {
-    let op = if quantity > 0 { "deduct" } else { "restock" };
-    let mut request = json!({
-        "op": op,
-        "request_id": request_id(row),
-        "sku": row.sku,
-        "quantity": quantity.unsigned_abs(),
-    });
-    if !row.order.is_empty() {
-        request["order_id"] = row.order.as_str().into();
-    }
-    request
-}
-
-fn request_id(row: &Row) -> String {
-    let id = format!("{}:{}", row.order, row.number);
-    if id.len() <= ID_BYTES_MAX {
-        return id;
-    }
-    format!("{:016x}:{}", xxh3_64(row.order.as_bytes()), row.number)
-}
-
-/// Restocks each SKU with all that the file deducts of it, whatever comes back in between.
-fn opening_stock(rows: impl Iterator<Item = anyhow::Result<Row>>) -> anyhow::Result<Vec<Value>> {
-    let mut needs: BTreeMap<String, u64> = BTreeMap::new();
-    for row in rows {
-        let row = row?;
-        // A SKU that no gateway takes is left to be refused with its row.
-        if let Some(quantity @ 1..) = row.quantity
-            && Sku::parse(&row.sku).is_ok()
-        {
-            *needs.entry(row.sku).or_default() += quantity.unsigned_abs();
-        }
-    }
-    let mut hasher = Xxh3::new();
-    for (sku, units) in &needs {
-        hasher.update(sku.as_bytes());
-        hasher.update(&units.to_le_bytes());
-    }
-    let name = format!("seed:{:016x}", hasher.digest());
-    let lines: Vec<Value> = needs.iter().flat_map(|(sku, units)| seed_lines(sku, *units)).collect();
-    let chunks = lines.chunks(SEED_LINES).enumerate();
-    Ok(chunks
-        .map(|(number, lines)| {
-            json!({"op": "restock", "request_id": format!("{name}:{number}"), "lines": lines})
-        })
-        .collect())
-}
-
-fn seed_lines(sku: &str, mut units: u64) -> Vec<Value> {
-    let mut lines = Vec::new();
-    while units > 0 {
-        let quantity = units.min(QUANTITY_MAX);
-        lines.push(json!({"sku": sku, "quantity": quantity}));
-        units -= quantity;
-    }
-    lines
-}
-
-/// Keeps to the times of the file.
-struct Pace {
-    speed: Option<f64>,
-    first_at_ms: Option<i64>,
-    started: Instant,
-}
-
-impl Pace {
-    fn new(speed: Option<f64>) -> Self {
-        let speed = speed.filter(|speed| speed.is_finite() && *speed > 0.0);
-        Self { speed, first_at_ms: None, started: clock::instant() }
-    }
-
-    /// How long to wait for a row of this time, if at all.
-    fn wait(&mut self, at_ms: Option<i64>) -> Option<Duration> {
-        let (speed, at_ms) = (self.speed?, at_ms?);
-        let since_first_ms = at_ms.saturating_sub(*self.first_at_ms.get_or_insert(at_ms)).max(0);
-        let due = Duration::from_secs_f64(since_first_ms as f64 / 1_000.0 / speed);
-        due.checked_sub(self.started.elapsed())
-    }
-}
-
 fn print(summary: &Summary) {
     let Summary { rows, skipped, applied, replayed, reconnects, .. } = summary;
     say(format!("rows      {rows} ({skipped} with quantity 0)"));
@@ -420,49 +340,4 @@ fn print(summary: &Summary) {
         summary.rate_per_s, summary.seconds
     ));
     say(format!("latency   p50 {:.2} ms, p99 {:.2} ms", summary.p50_ms, summary.p99_ms));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(number: u64, order: &str, sku: &str, quantity: i64) -> Row {
-        let (order, sku) = (order.into(), sku.into());
-        Row { number, order, sku, quantity: Some(quantity), at_ms: None }
-    }
-
-    #[test]
-    fn equal_rows_make_equal_requests_and_other_rows_others() {
-        let long = "x".repeat(64);
-        let ids = [row(1, "A", "s", 1), row(2, "A", "s", 1), row(1, &long, "s", 1)];
-        let ids: Vec<String> = ids.iter().map(request_id).collect();
-        assert_eq!(ids[0], "A:1");
-        assert!(ids.iter().all(|id| id.len() <= ID_BYTES_MAX));
-        assert!(ids[0] != ids[1] && ids[0] != ids[2]);
-    }
-
-    #[test]
-    fn negative_quantities_become_returns() {
-        let request = row_request(&row(1, "C1", "s", -4), -4);
-        assert_eq!(
-            (request["op"].as_str(), request["quantity"].as_u64()),
-            (Some("restock"), Some(4))
-        );
-    }
-
-    #[test]
-    fn the_seeded_stock_covers_every_deduction_and_is_reproducible() {
-        let file = || {
-            let rows = [row(1, "A", "s", 3), row(2, "A", "s", -1), row(3, "B", "t", 2_000_000_001)];
-            rows.into_iter().map(Ok)
-        };
-        let requests = opening_stock(file()).unwrap();
-        assert_eq!(requests, opening_stock(file()).unwrap());
-        let lines = requests[0]["lines"].as_array().unwrap();
-        let units = |sku: &str| -> u64 {
-            let of_sku = lines.iter().filter(|line| line["sku"] == sku);
-            of_sku.filter_map(|line| line["quantity"].as_u64()).sum()
-        };
-        assert_eq!((units("s"), units("t")), (3, 2_000_000_001));
-    }
 }

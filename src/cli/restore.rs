@@ -1,4 +1,4 @@
-//! `restore`: a new database in the place of one that is lost or damaged.
+//! `restore`: replaces a database that is lost or damaged.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::{doctor, say};
 use crate::clock::wall_ms;
 use crate::store::{RestoreSource, Restored, move_database_aside, restore};
 
-/// Where the new database comes from.
+/// The source of the new database.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct RestoreArgs {
@@ -44,7 +44,7 @@ pub(super) fn run(data_dir: &Path, source: &RestoreArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A backup is whole or it is none.
+/// Checks that a backup is whole.
 fn check(file: &Path) -> anyhow::Result<()> {
     match doctor::faults(file) {
         None => Ok(()),

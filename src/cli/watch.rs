@@ -1,6 +1,6 @@
-//! `watch`: what happens at a gateway, live. On a terminal a board that is drawn in place; into a
-//! pipe a line an event; with `--json` the gateway's own events. It comes back by itself when the
-//! gateway was away, and ends with Ctrl-C or when nobody reads it any more.
+//! `watch`: shows changes at a gateway as they happen. On a terminal it draws a board in place, to
+//! a pipe it writes one line for each event, with `--json` the gateway's own events. It reconnects
+//! by itself, and ends with Ctrl-C or when its output is closed.
 
 mod board;
 
@@ -16,29 +16,29 @@ use tokio::time::{interval, sleep, timeout};
 
 use self::board::Board;
 use super::client::{Client, GatewayArguments};
-use super::look::{item_row, sync_words};
+use super::inspect::{item_row, sync_words};
 use super::say;
 use crate::clock;
 
 /// What to watch, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct WatchArguments {
-    /// Only SKUs that begin like this
+    /// Only SKUs that begin with this text
     #[arg(long)]
     prefix: Option<String>,
-    /// On a terminal: list SKUs of which so many or fewer are available
+    /// On a terminal: list SKUs of which this many units or fewer are available
     #[arg(long, default_value_t = 10)]
     low: i64,
     #[command(flatten)]
     gateway: GatewayArguments,
-    /// Print JSON, an event a line: the gateway's, and `lost` when it is away
+    /// Print JSON, one event a line: the gateway's, and `lost` when the connection breaks
     #[arg(long)]
     json: bool,
 }
 
 const TICK: Duration = Duration::from_millis(200);
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
-/// A gateway that says nothing for so long is asked whether it is there.
+/// A gateway that is silent for this long is asked whether it is there.
 const SILENT: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -51,12 +51,12 @@ pub(super) async fn run(arguments: WatchArguments) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until somebody ends the program, or nobody reads what it prints.
+/// Waits for Ctrl-C, or until the output is closed.
 async fn ended() {
     let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
         return std::future::pending().await;
     };
-    // Only a pipe can be waited for; a file never ends.
+    // Only a pipe can be waited for; a file is never closed by its reader.
     let output = std::io::stdout().as_fd().try_clone_to_owned();
     let pipe = output.and_then(pipe::Sender::from_owned_fd_unchecked);
     let closed = async {
@@ -71,15 +71,14 @@ async fn ended() {
 struct Watch {
     arguments: WatchArguments,
     shown: Shown,
-    /// Whose positions these are: up to where this watch is complete, and where it began.
+    /// The epoch of these positions: how far this watch has seen, and where it began.
     epoch: Value,
     seq: u64,
     base_seq: u64,
 }
 
 impl Watch {
-    /// Goes on until something else ends it; only a gateway that is not there at first is an
-    /// error.
+    /// Runs until it is cancelled. Only a gateway that cannot be reached at the start is an error.
     async fn run(&mut self) -> anyhow::Result<()> {
         let mut client = self.begin().await?;
         loop {
@@ -95,7 +94,7 @@ impl Watch {
         }
     }
 
-    /// Connects, and subscribes to what is not known yet.
+    /// Connects, and subscribes from the last position seen.
     async fn begin(&mut self) -> anyhow::Result<Client> {
         let mut client = self.arguments.gateway.connect().await?;
         let status = client.call(json!({"op": "status"})).await?;
@@ -135,7 +134,7 @@ impl Watch {
     }
 }
 
-/// How it is shown.
+/// The form of the output.
 enum Shown {
     Json,
     Lines,
@@ -189,7 +188,7 @@ impl Shown {
     }
 }
 
-/// A terminal that is drawn on in place; it is left as it was.
+/// A terminal in raw drawing mode, restored when this is dropped.
 struct Screen {
     board: Board,
     drawn: Vec<String>,
@@ -208,7 +207,7 @@ impl Screen {
         Self { board: Board::new(low), drawn: Vec::new(), drawn_at: clock::instant() }
     }
 
-    /// Draws what is new, and once a second what has become older.
+    /// Redraws after an event, and once a second to update ages.
     fn draw(&mut self) {
         let lines = self.board.lines(clock::wall_ms());
         if lines == self.drawn && self.drawn_at.elapsed() < Duration::from_secs(1) {
@@ -231,7 +230,7 @@ impl Drop for Screen {
     }
 }
 
-/// Writes to the terminal; one that has gone ends the program soon anyway.
+/// Writes to the terminal. A write error is ignored: the closed output ends the program.
 fn put(text: &str) {
     let mut terminal = std::io::stdout().lock();
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());

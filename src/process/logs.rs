@@ -1,7 +1,7 @@
-//! Logs: a line an event on stderr, with what it is about as `name=value`.
+//! Logs: one line for each event on stderr, with fields as `name=value`.
 //!
-//! Where stderr is the journal's, each line begins with its priority, and time and level are
-//! left to the journal.
+//! Where stderr is the journal's, each line begins with its priority, and time and level are left
+//! to the journal.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -15,8 +15,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
-/// Logs what `RUST_LOG` asks for, or else the configuration: a level, or a list such as
-/// `info,stockgate::protocol=debug`.
+/// Starts logging at the level of `RUST_LOG`, or else of the configuration: a level, or a list such
+/// as `info,stockgate::protocol=debug`.
 pub fn start(level: &str) {
     let asked = asked();
     let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error: ParseError| {
@@ -29,15 +29,15 @@ pub fn start(level: &str) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .event_format(Lines { for_journal: is_journal() });
-    // Fails only if logging has been started before, which then serves.
+    // This fails only if logging was started before; that logger stays.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     spare();
 }
 
-/// What is logged, for a change while the program runs.
+/// The current filter, which may be changed while the program runs.
 static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
-/// Logs at another level from now on; returns whether it does, for `RUST_LOG` goes before.
+/// Changes the level; returns whether it did, because `RUST_LOG` takes precedence.
 pub fn set_level(level: &str) -> bool {
     let Ok(filter) = level.parse::<Targets>() else { return false };
     let is_set = asked().is_none()
@@ -46,8 +46,7 @@ pub fn set_level(level: &str) -> bool {
     is_set
 }
 
-/// What libraries say through `log` and nobody wants to see is dropped before it is looked at:
-/// some of them say several things for each message.
+/// Drops events of libraries below the level early: some of them log several for each message.
 fn spare() {
     let finest = LevelFilter::current().to_string().parse();
     log::set_max_level(finest.expect("both know the same levels"));
@@ -57,11 +56,11 @@ fn asked() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty())
 }
 
-/// Libraries that on their finer levels show whole messages, what terminals send and tokens
-/// among it.
+/// Libraries that log whole messages at debug or trace, which may contain tokens and what terminals
+/// send.
 const TALKATIVE: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
 
-/// The same without the finer levels of the talkative, of whichever part of them.
+/// The filter without the fine levels of those libraries and of their modules.
 fn capped(filter: Targets) -> Targets {
     let default = filter.default_level().unwrap_or(LevelFilter::OFF);
     let talkative = TALKATIVE.map(|name| (name.to_owned(), default.min(LevelFilter::INFO)));
@@ -72,7 +71,7 @@ fn capped(filter: Targets) -> Targets {
     Targets::new().with_default(default).with_targets(talkative).with_targets(asked)
 }
 
-/// Says on stderr why a program cannot go on.
+/// Writes to stderr why a program cannot continue.
 pub fn report(program: &str, error: &dyn fmt::Display) {
     use std::io::Write as _;
     let priority = if is_journal() { "<3>" } else { "" };
@@ -81,13 +80,13 @@ pub fn report(program: &str, error: &dyn fmt::Display) {
     }
 }
 
-/// systemd names the journal's stream by device and inode; what it started may have passed
-/// another stderr on.
+/// Whether stderr is the journal's stream. systemd names it by device and inode, because a parent
+/// may have passed on another stderr.
 fn is_journal() -> bool {
     let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
     let Some((device, inode)) = named.split_once(':') else { return false };
     let numbers = device.parse::<u64>().ok().zip(inode.parse::<u64>().ok());
-    // The types differ between machines.
+    // The types differ between targets.
     #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "see above")]
     let of = |stat: rustix::fs::Stat| (u64::from(stat.st_dev), u64::from(stat.st_ino));
     numbers.is_some() && rustix::fs::fstat(std::io::stderr()).ok().map(of) == numbers
@@ -120,7 +119,7 @@ where
     }
 }
 
-/// Whatever came in from outside, an event stays one line.
+/// Escapes line breaks, so that an event stays one line whatever came from outside.
 fn one_line(line: String) -> String {
     let line = line.trim_end();
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,7 +1,7 @@
-//! What the service manager is told: ready, alive, stopping, and in a sentence how things stand.
+//! The service manager: told when the program is ready, alive and stopping, with a status sentence.
 //!
-//! systemd's protocol is a datagram of lines to the socket that `$NOTIFY_SOCKET` names. Without
-//! that variable there is nobody to tell, and nothing is sent.
+//! systemd's protocol is a datagram of lines to the socket named in `$NOTIFY_SOCKET`. Without that
+//! variable nothing is sent.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -14,16 +14,16 @@ use super::heartbeat::Heartbeat;
 use super::stop::Stop;
 use crate::limits::{SERVICE_MANAGER_WAIT, SERVICE_STATUS_EVERY};
 
-/// The way to the service manager.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    /// Within this time it wants to hear that the program makes progress.
+    /// The interval within which the program must report progress.
     watchdog: Option<Duration>,
 }
 
 impl Manager {
-    /// The service manager that has started this process, if one has.
+    /// Finds the service manager that started this process, if any.
     pub fn from_environment() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let Some(address) = variable("NOTIFY_SOCKET") else {
@@ -37,19 +37,19 @@ impl Manager {
         Self { socket: socket.ok(), watchdog }
     }
 
-    /// Sends some lines, as `READY=1`. What the manager does not take in time is lost: it must
-    /// not hold the gateway up.
+    /// Sends lines such as `READY=1`. A message that the manager does not accept in time is
+    /// dropped, so that it never blocks the gateway.
     pub fn tell(&self, lines: &str) {
         if let Some((socket, address)) = &self.socket {
             let _ = socket.send_to_addr(lines.as_bytes(), address);
         }
     }
 
-    /// Says that everything is open, and from then on that the work goes on and how things
-    /// stand, until a stop is requested.
+    /// Reports that the program is ready, and then feeds the watchdog and updates the status
+    /// sentence until a stop is requested.
     ///
-    /// This is a task of the event loop, so its own turn shows that the loop goes round; of the
-    /// thread that writes, its heartbeat does.
+    /// It runs as a task of the event loop, so a blocked event loop stops feeding the watchdog. So
+    /// does a writer thread without a heartbeat.
     pub async fn keep_told(
         &self,
         heartbeat: &Heartbeat,
@@ -84,7 +84,7 @@ impl Manager {
     }
 }
 
-/// A socket and where to send to: a path, or behind an `@` an abstract name.
+/// Opens a socket for an address: a path, or an abstract name after `@`.
 fn open(address: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     let address = match address.as_bytes().split_first() {
         Some((b'@', name)) => SocketAddr::from_abstract_name(name)?,
@@ -95,7 +95,7 @@ fn open(address: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// The interval, in microseconds, unless it is meant for another process.
+/// Parses the watchdog interval in microseconds; `None` if it is for another process.
 fn watchdog(usec: Option<OsString>, pid: Option<OsString>) -> Option<Duration> {
     let is_ours = pid.is_none_or(|pid| pid.to_str() == Some(&std::process::id().to_string()));
     let usec: u64 = usec?.to_str()?.parse().ok()?;

@@ -21,7 +21,7 @@ pub(super) fn start() -> anyhow::Result<SocketAddr> {
     Ok(listen)
 }
 
-/// The broker can only be told a port, so one is found free just before.
+/// The broker takes a port number only, so a free one is looked up just before.
 fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)

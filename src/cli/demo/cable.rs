@@ -1,4 +1,4 @@
-//! A cable that can be pulled: a TCP relay between the gateway and the broker.
+//! A cable that can be unplugged: a TCP relay between the gateway and the broker.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,16 +7,16 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// The end one pulls at. Dropping it pulls the cable for good.
+/// Plugs and unplugs the relay. Dropping it unplugs it for good.
 #[derive(Debug)]
 pub(super) struct Cable {
-    /// Where to connect to.
+    /// The address to connect to.
     pub(super) address: SocketAddr,
     plugged: watch::Sender<bool>,
 }
 
 impl Cable {
-    /// Lays a cable to an address, plugged in.
+    /// Starts a relay to an address, plugged in.
     pub(super) async fn to(target: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no free port")?;
         let address = listener.local_addr()?;

@@ -1,5 +1,5 @@
-//! `stockgate demo`: gateway, hub and broker in one process, a shop that is open, and a cable
-//! that is pulled now and then. At the end the books of both sides must agree to the unit.
+//! `demo`: gateway, hub and broker in one process, with terminals at work and a network cable that
+//! is unplugged now and then. At the end both sides must agree to the unit.
 
 mod broker;
 mod cable;
@@ -26,25 +26,25 @@ use crate::hub::Hub;
 use crate::limits::PAGE_MAX;
 use crate::process::stop::{self, Stop};
 
-/// Terminals in the shop.
+/// The number of terminals.
 const TERMINALS: u64 = 4;
-/// The cable is in for so long, then out for so long.
+/// How long the cable stays plugged in.
 const PLUGGED: Duration = Duration::from_secs(6);
-/// See [`PLUGGED`].
+/// How long it stays unplugged.
 const PULLED: Duration = Duration::from_secs(4);
-/// How long the books may take to agree once the shop is closed.
+/// How long the hub may take to receive everything once the terminals have stopped.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// What the demo shows.
+/// The options of the demo.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DemoArguments {
-    /// End after so many seconds; without it, on Ctrl-C
+    /// End after this many seconds; by default on Ctrl-C
     #[arg(long)]
     duration: Option<u64>,
-    /// Orders from a CSV file instead of simulated ones
+    /// Replay orders from a CSV file instead of simulating them
     #[arg(long)]
     orders: Option<PathBuf>,
-    /// What the simulated orders are made from
+    /// Seed of the simulated orders
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Simulated requests a second
@@ -75,7 +75,7 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     let failure = watch(arguments, &gateway, &cable, &tally, &mut shop, &mut stop).await;
     tally.closed.store(true, Ordering::Relaxed);
     if arguments.orders.is_some() {
-        // A file is replayed as far as it came; its requests are decided or not, never half.
+        // A replay may stop anywhere: each request is decided or not, never half.
         shop.shutdown().await;
     }
     while let Some(ended) = shop.join_next().await {
@@ -96,7 +96,7 @@ fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway
         ..GatewayConfig::default()
     };
     let usual = config.listen;
-    // The usual port, so that the page's address is easy to remember; if it is taken, any.
+    // The default port, so that the page's address is easy to remember; any other if it is in use.
     let taken = std::net::TcpListener::bind(usual).is_err();
     let listen = if taken { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { usual };
     let opened = gateway::open(&config)?;
@@ -122,7 +122,7 @@ fn mqtt(broker: SocketAddr) -> MqttConfig {
     }
 }
 
-/// Starts whoever makes the orders.
+/// Starts the terminals, or the replay.
 async fn open_shop(
     arguments: &DemoArguments,
     address: SocketAddr,
@@ -150,7 +150,7 @@ async fn open_shop(
     Ok(shop)
 }
 
-/// Pulls and plugs the cable and prints what happens, until the time is over.
+/// Plugs and unplugs the cable and prints what happens, until the demo ends.
 async fn watch(
     arguments: &DemoArguments,
     gateway: &Gateway,
@@ -194,12 +194,12 @@ fn report(elapsed: Duration, gateway: &Gateway, cable: &Cable, tally: &Tally) {
     ));
 }
 
-/// Plugs the cable in and waits until the hub has everything.
+/// Plugs the cable in and waits until the hub has committed everything.
 async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Result<()> {
     cable.plug(true);
     let started = clock::instant();
     while started.elapsed() < SETTLE {
-        // An open reservation may still end by itself, and is an entry then.
+        // A reservation that expires meanwhile adds an entry.
         if gateway.state.sync_status().pending == 0 && gateway.state.stock().hold_count() == 0 {
             return Ok(());
         }
@@ -209,7 +209,7 @@ async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Resu
     bail!("the hub did not get everything within {} s", SETTLE.as_secs())
 }
 
-/// Compares gateway and hub, SKU by SKU.
+/// Compares gateway and hub SKU by SKU.
 async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
     let at_hub = hub_stock(hub).await?;
     let at_gateway: BTreeMap<String, (i64, i64)> = gateway

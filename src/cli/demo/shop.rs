@@ -1,7 +1,7 @@
-//! The demo's shop: terminals that sell, reserve, cancel, take in goods and count.
+//! The demo's terminals: they deduct, reserve, roll back, restock and count.
 //!
-//! What they do comes from a seed. SKUs are asked for as in real shops, a few very often and
-//! most seldom, and deliveries lag behind, so that some orders are refused.
+//! A seed determines what they do. As in real shops, a few SKUs are asked for very often and most
+//! seldom, and deliveries are late, so some orders are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::cli::Client;
 
-/// Different goods.
+/// The number of SKUs.
 const SKUS: usize = 400;
-/// Units of each at the start.
+/// Units of each SKU at the start.
 const OPENING_UNITS: u64 = 200;
-/// Requests a terminal remembers, to cancel one of them later.
+/// The number of requests that a terminal remembers, to roll one of them back later.
 const REMEMBERED: usize = 64;
 
-/// What all terminals have done.
+/// The sums over all terminals.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) decided: AtomicU64,
@@ -37,7 +37,7 @@ impl Tally {
     }
 }
 
-/// One terminal at work.
+/// One terminal.
 pub(super) struct Terminal {
     client: Client,
     random: Rng,
@@ -61,7 +61,7 @@ impl Terminal {
         }
     }
 
-    /// Takes in the opening stock.
+    /// Restocks every SKU at the start.
     pub(super) async fn open_shop(&mut self) -> anyhow::Result<()> {
         let lines: Vec<Value> =
             (0..SKUS).map(|n| json!({"sku": sku(n), "quantity": OPENING_UNITS})).collect();
@@ -69,11 +69,11 @@ impl Terminal {
         Ok(())
     }
 
-    /// Works at a rate of requests a second until the shop closes.
+    /// Sends requests at a mean rate per second until the demo ends.
     pub(super) async fn work(mut self, rate: f64) -> anyhow::Result<()> {
         while !self.tally.closed.load(Ordering::Relaxed) {
             self.serve_somebody().await?;
-            // Customers come at random, not by the clock.
+            // The intervals between customers are random.
             let wait_s = -(1.0 - self.random.f64()).ln() / rate;
             tokio::time::sleep(Duration::from_secs_f64(wait_s.min(1.0))).await;
         }
@@ -101,7 +101,7 @@ impl Terminal {
 
     async fn hold(&mut self) -> anyhow::Result<()> {
         let lines = self.basket();
-        // Some are never fetched, and end by themselves.
+        // Some reservations are left to expire.
         let held = self.ask(json!({"op": "reserve", "lines": lines, "ttl_s": 5})).await?;
         remember(&mut self.held, held);
         Ok(())
@@ -138,13 +138,13 @@ impl Terminal {
         let sku = self.popular_sku();
         let item = self.client.call(json!({"op": "get", "sku": sku})).await?;
         let on_hand = item["on_hand"].as_u64().unwrap_or_default();
-        // Now and then a unit is missing, or one more than thought.
+        // Now and then a count finds one unit fewer or more.
         let counted = (on_hand + self.random.u64(0..3)).saturating_sub(1);
         self.ask(json!({"op": "count", "sku": sku, "counted": counted})).await?;
         Ok(())
     }
 
-    /// Sends a mutation under a new name; returns the name if it was applied.
+    /// Sends a mutation with a new request id; returns the id if it was applied.
     async fn ask(&mut self, mut request: Value) -> anyhow::Result<Option<String>> {
         self.requests += 1;
         let name = format!("demo-{}-{}", self.name, self.requests);
@@ -161,7 +161,7 @@ impl Terminal {
             .collect()
     }
 
-    /// The more popular, the lower the number: about as `1 / n`.
+    /// A lower number is more popular, about as `1 / n`.
     fn popular_sku(&mut self) -> String {
         let share = self.random.f64();
         sku(((SKUS as f64).powf(share) - 1.0) as usize)

@@ -1,7 +1,7 @@
-//! The support bundle: what helps somebody far away to understand what is wrong, and no secret.
+//! The support bundle: what helps somebody elsewhere to understand a problem, without secrets.
 //!
-//! Of the ledger it holds the last entries without order and request ids: those come from other
-//! systems and may name people. Everything goes through [`Mask`] once more, whatever it is.
+//! The last ledger entries are included without order ids and request ids, which come from other
+//! systems and may identify people. All content passes through [`Mask`].
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,9 +20,9 @@ use crate::clock::{rfc3339, wall_ms};
 use crate::config;
 use crate::store::{StoreError, open_read_only, read_last_seq, read_ledger};
 
-/// Entries of the ledger.
+/// The number of ledger entries included.
 const ENTRIES: u64 = 200;
-/// Lines and bytes of the log.
+/// The lines and bytes of the log included.
 const LOG_LINES: &str = "2000";
 const LOG_BYTES: u64 = 512 * 1024;
 const FOLDER: &str = "stockgate-support";
@@ -46,7 +46,8 @@ pub(super) fn write(file: &Path, visit: &Visit, arguments: &DoctorArguments) -> 
     Ok(())
 }
 
-/// Names and texts. A log is anybody's text: it is taken only if it can be cleared of secrets.
+/// The files of the bundle. The log may contain any text, so it is included only if all secrets are
+/// known and can be masked.
 fn parts(
     visit: &Visit,
     arguments: &DoctorArguments,
@@ -107,7 +108,7 @@ fn ledger(data_dir: &Path) -> Result<String, StoreError> {
     Ok(lines.collect())
 }
 
-/// The end of a file, or of what the journal has of the unit.
+/// The end of a log file, or of the unit's journal.
 fn log(file: Option<&Path>) -> anyhow::Result<String> {
     let Some(file) = file else { return journal() };
     let mut file = fs::File::open(file).with_context(|| file.display().to_string())?;
@@ -139,17 +140,17 @@ fn pack(parts: &[(&str, String)], mask: &Mask) -> anyhow::Result<Vec<u8>> {
     Ok(packer.finish()?)
 }
 
-/// Hides the secrets that are known.
+/// Masks the known secrets in a text.
 struct Mask(Vec<String>);
 
 impl Mask {
     fn of(mut secrets: Vec<String>) -> Self {
-        // In JSON and in logs a quotation mark has something before it.
+        // In JSON and in logs quotation marks are escaped.
         let quoted: Vec<String> = secrets.iter().map(|secret| format!("{secret:?}")).collect();
         let inner = |quoted: &String| quoted[1..quoted.len() - 1].to_owned();
         secrets.extend(quoted.iter().map(inner));
         secrets.retain(|secret| !secret.is_empty());
-        // One may be the beginning of another.
+        // One secret may be a prefix of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
     }

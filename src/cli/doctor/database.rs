@@ -1,4 +1,4 @@
-//! Whether the database is what it must be.
+//! The doctor's checks of the database.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::store::{
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
 
-/// The database of a gateway: also whether it is the one that was there, and, if a configuration
-/// was named, that one's.
+/// Checks a gateway's database: also whether it is the one that was there before, and whether it
+/// belongs to the configuration, if one is given.
 pub(super) fn examine(report: &mut Report, data_dir: &Path, config: Option<&GatewayConfig>) {
     let examined = open_with_high_water_mark(data_dir).and_then(|(db, high_water_mark)| {
         Examination { report, high_water_mark: Some(high_water_mark), config }.examine(&db)
@@ -24,7 +24,7 @@ pub(super) fn examine(report: &mut Report, data_dir: &Path, config: Option<&Gate
     tell(report, examined);
 }
 
-/// A copy, wherever it lies.
+/// Checks a backup.
 pub(super) fn examine_copy(report: &mut Report, file: &Path) {
     let examined = open_file_read_only(file)
         .and_then(|db| Examination { report, high_water_mark: None, config: None }.examine(&db));
@@ -33,14 +33,14 @@ pub(super) fn examine_copy(report: &mut Report, file: &Path) {
 
 fn tell(report: &mut Report, examined: Result<(), StoreError>) {
     if let Err(error) = examined {
-        // The others say themselves what to do.
+        // Other errors say themselves what to do.
         let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
         let next = if is_damage { KEEP } else { "" };
         report.wrong(Check::Database, error, next);
     }
 }
 
-/// What a database is held against, and where it is told.
+/// What to compare a database with, and where to report it.
 struct Examination<'a> {
     report: &'a mut Report,
     high_water_mark: Option<HighWaterMark>,
@@ -48,8 +48,8 @@ struct Examination<'a> {
 }
 
 impl Examination<'_> {
-    /// Goes through all of it, in one snapshot: a gateway at work goes on, and does not change what
-    /// is being compared.
+    /// Checks the whole database in one snapshot, so a running gateway goes on and changes nothing
+    /// of what is compared.
     fn examine(mut self, db: &Connection) -> Result<(), StoreError> {
         let snapshot = db.unchecked_transaction()?;
         let identity = read_identity(&snapshot)?;
@@ -118,14 +118,14 @@ fn integrity(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(rows.into_iter().filter(|row| row != "ok").collect())
 }
 
-/// A ledger being gone through.
+/// The state of a pass over the ledger.
 struct Sum {
     first_seq: Seq,
     /// The checks before the first entry.
     opening: Checks,
-    /// Position and checks behind the last entry.
+    /// Position and checks after the last entry.
     last: (Seq, Checks),
-    /// What every SKU's entries add up to.
+    /// The sum of the entries of each SKU.
     moved: BTreeMap<Sku, (i64, i64)>,
     findings: Vec<String>,
 }
@@ -144,7 +144,7 @@ impl Sum {
     }
 
     fn add(&mut self, part: &LedgerChunk) {
-        // The first difference tells where it began; the ones behind it only follow from it.
+        // Only the first difference is reported; later ones follow from it.
         if part.base != self.last && self.findings.is_empty() {
             let (seq, at) = (part.base.0 + 1, self.last.0);
             self.findings.push(format!(
@@ -159,7 +159,7 @@ impl Sum {
         self.last = part.last();
     }
 
-    /// What is wrong between ledger and stock.
+    /// The difference between ledger and stock, if any.
     fn compared(mut self, report: &mut Report, stock: &Stock) -> Vec<String> {
         self.compare(stock);
         if self.findings.is_empty() {
@@ -171,8 +171,8 @@ impl Sum {
         self.findings
     }
 
-    /// What was there before the first entry is the stock less what the ledger adds up to: its
-    /// digest must be the one that the ledger began with.
+    /// The stock before the first entry is the stock minus the sum of the ledger. Its digest must
+    /// be the one from which the ledger starts.
     fn compare(&mut self, stock: &Stock) {
         let mut opening = Digest::default();
         for (sku, item) in stock.items_after("", None) {

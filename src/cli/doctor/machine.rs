@@ -1,4 +1,4 @@
-//! What the database needs of the machine: room, files that are the gateway's own, and the time.
+//! The doctor's checks of the machine: free space, file permissions and the clock.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,11 +12,11 @@ use crate::store::{
     open_read_only,
 };
 
-/// Free space below which it will soon be too little.
+/// Free space below this is reported as low.
 const SOON_FULL_BYTES: u64 = 64 << 20;
-/// How far the clock may lie behind the newest entry, which it made.
+/// How far the clock may be before the newest entry, which it has labelled.
 const BEHIND_MS: i64 = 60_000;
-/// Nothing was built before this program.
+/// No clock is right that is before the first release of this program.
 const BUILT_MS: i64 = 1_767_225_600_000;
 
 pub(super) fn space(report: &mut Report, data_dir: &Path) {
@@ -24,7 +24,7 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let Some(free) = free_bytes(data_dir) else {
         return report.skipped(Check::Space, format!("{shown}: free space is not told"), "");
     };
-    // For housekeeping, either will do.
+    // For housekeeping, either of the two is enough.
     let within = open_read_only(data_dir).and_then(|db| free_pages_bytes(&db)).unwrap_or_default();
     let held = fs::metadata(data_dir.join(RESERVE_FILE)).map_or(0, |file| file.blocks() * 512);
     let held = held.max(within);
@@ -40,14 +40,14 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
     }
 }
 
-/// The files of a gateway; whatever else lies beside them is not its business.
+/// The files of a gateway. Other files in the directory are ignored.
 fn files_of_gateway(data_dir: &Path) -> Vec<PathBuf> {
     let logs = ["", "-wal", "-shm"].map(|suffix| format!("{DATABASE_FILE}{suffix}"));
     let names = logs.into_iter().chain([LOCK_FILE, RESERVE_FILE].map(String::from));
     names.map(|name| data_dir.join(name)).filter(|file| file.exists()).collect()
 }
 
-/// They belong to whoever the directory belongs to, who can write them.
+/// Checks that the files belong to the owner of the directory, who can write them.
 pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
     let Ok(directory) = fs::metadata(data_dir) else { return };
     let files = files_of_gateway(data_dir);
@@ -70,7 +70,7 @@ pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
     }
 }
 
-/// Nobody else can read what holds secrets.
+/// Checks that nobody else can read files that hold secrets.
 pub(super) fn secrets(report: &mut Report, files: &[PathBuf]) {
     for file in files.iter().filter(|file| is_open(file)) {
         let message = format!("{} holds secrets, and everybody here can read it", file.display());
@@ -82,7 +82,7 @@ fn is_open(file: impl AsRef<Path>) -> bool {
     fs::metadata(file).is_ok_and(|data| data.mode() & 0o004 != 0)
 }
 
-/// Nothing is decided by the wall clock, but entries are labelled by it, and TLS needs it.
+/// Checks the wall clock. Nothing is decided by it, but it labels entries, and TLS needs it.
 pub(super) fn clock(report: &mut Report, data_dir: &Path) {
     let now_ms = wall_ms();
     let newest_ms = last_decided_at_ms(data_dir).ok().flatten();
@@ -100,7 +100,7 @@ pub(super) fn clock(report: &mut Report, data_dir: &Path) {
         }
         Some(_) | None => report.ok(Check::Clock, message),
     }
-    // systemd-timesyncd and its like leave a mark; where there is none, nothing is known.
+    // systemd-timesyncd leaves a file; without one, nothing is known.
     if Path::new("/run/systemd/timesync").exists()
         && !Path::new("/run/systemd/timesync/synchronized").exists()
     {
@@ -112,7 +112,7 @@ pub(super) fn clock(report: &mut Report, data_dir: &Path) {
     }
 }
 
-/// The database's own files, for the bundle.
+/// The database's files with their sizes, for the bundle.
 pub(super) fn listing(data_dir: &Path) -> String {
     let mut lines: Vec<String> = fs::read_dir(data_dir)
         .into_iter()

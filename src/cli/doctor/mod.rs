@@ -1,5 +1,5 @@
-//! `doctor`: what is wrong, in words that say what to do. It changes nothing, and disturbs no
-//! gateway at work.
+//! `doctor`: finds out what is wrong, and says what to do. It changes nothing and does not disturb
+//! a running gateway.
 
 mod bundle;
 mod database;
@@ -21,36 +21,36 @@ use crate::config::{self, GatewayConfig};
 /// What to look at.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DoctorArguments {
-    /// The gateway's data directory; without it, the configuration's
+    /// The gateway's data directory; by default the configuration's
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// The gateway's configuration: looks at that, and at the broker and the hub too
+    /// The gateway's configuration: checks it too, and the broker and the hub
     #[arg(long)]
     config: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Put what was found, and what helps to understand it, into a new file: a .tar.gz without
+    /// Write the findings and what helps to understand them to a new file, a .tar.gz without
     /// secrets
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// A file with the gateway's log, for the bundle; without it, the journal's
+    /// A file with the gateway's log, for the bundle; by default the journal's
     #[arg(long, requires = "bundle")]
     log: Option<PathBuf>,
 }
 
-/// What was looked at, and found.
+/// What the checks have found.
 struct Visit {
     report: Report,
     data_dir: Option<PathBuf>,
-    /// If one was named, and it is sound.
+    /// The configuration, if one was given and it is valid.
     config: Option<GatewayConfig>,
-    /// The gateway's own, if it runs.
+    /// The metrics of the gateway, if it runs.
     status: Result<Value, Silence>,
     metrics: Result<String, String>,
 }
 
-/// What is wrong with a copy of a database, if anything is.
+/// The problem of a database copy, if it has one.
 pub(super) fn faults(file: &Path) -> Option<String> {
     let mut report = Report::default();
     database::examine_copy(&mut report, file);
@@ -89,7 +89,7 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     if let Some(file) = &arguments.config {
         machine::secrets(&mut report, &config::secret_files(file));
     }
-    // Without a file there is nothing that says where the broker is.
+    // Without a configuration file nothing says where the broker is.
     let config = config.filter(|_| arguments.config.is_some());
     let mut visit = Visit {
         report,
@@ -115,7 +115,7 @@ impl Visit {
     }
 }
 
-/// The configuration that holds; `None` if it is not sound.
+/// The configuration; `None` if it is invalid.
 fn configuration(report: &mut Report, arguments: &DoctorArguments) -> Option<GatewayConfig> {
     let file = arguments.config.as_deref();
     match GatewayConfig::load(file) {
@@ -125,7 +125,7 @@ fn configuration(report: &mut Report, arguments: &DoctorArguments) -> Option<Gat
             }
             Some(config)
         }
-        // Whoever names a data directory alone wants to know of that alone.
+        // With `--data-dir` alone, only that directory is checked.
         Err(_) if file.is_none() && arguments.data_dir.is_some() => None,
         Err(error) => {
             for problem in error.to_string().lines() {

@@ -1,4 +1,4 @@
-//! Who can be reached from here: the gateway itself, the broker, the hub.
+//! The doctor's checks of what this machine can reach: the gateway, the broker, the hub.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::cli::GatewayArguments;
 use crate::config::{GatewayConfig, MqttConfig};
 use crate::net::mqtt::{Broker, Event};
 
-/// The time for each of them.
+/// The time limit for each of them.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
-/// Why there is no word from the gateway.
+/// The reason why the gateway's status is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
     /// It does not run, or does not answer.
     Down,
-    /// It speaks TLS, and so cannot be asked from here.
+    /// It speaks TLS, so its status cannot be read without the name in its certificate.
     Tls,
 }
 
-/// What asks a gateway that speaks TLS, which needs a name that its certificate has.
+/// The hint for a gateway with TLS.
 const ASK_UNDER_ITS_NAME: &str = "stockgate status --url https://NAME:PORT, with a name that its certificate has, says how it is";
 
-/// Asks the gateway how it is, if it runs. With TLS, that it takes connections must do: what its
-/// certificate vouches for is a name, and which of this machine's names that is stands nowhere.
+/// Reads the gateway's status, if it runs. With TLS, an accepted connection must do: which of this
+/// machine's names the certificate has is not known.
 pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Result<Value, Silence> {
     let address = own_address(config.listen);
     if config.tls.is_some()
@@ -80,7 +80,7 @@ async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
     client.call(json!({"op": "status"})).await
 }
 
-/// The gateway's page of metrics.
+/// Reads the gateway's metrics.
 pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
     ensure!(config.tls.is_none(), "the gateway speaks TLS; fetch /metrics under its name");
     let fetch = async {
@@ -99,7 +99,7 @@ pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
     timeout(PATIENCE, fetch).await?
 }
 
-/// Where a gateway that listens everywhere can be asked.
+/// The address at which a gateway that listens on all addresses is queried.
 fn own_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -109,7 +109,7 @@ fn own_address(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Connects to the broker once, under a name of its own: the gateway's connection stays.
+/// Connects to the broker once, with a client id of its own: the gateway's connection stays.
 pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
     let broker = Broker::new(mqtt, &id, None);
@@ -128,7 +128,7 @@ pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     }
 }
 
-/// What to do about a connection that fails for this reason.
+/// The advice for a connection that fails for this reason.
 fn next_step(reason: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     if says(&["Expired", "expired", "NotValidYet", "not valid yet"]) {
@@ -155,8 +155,8 @@ fn next_step(reason: &str) -> &'static str {
     }
 }
 
-/// What the gateway knows of the hub. It is not asked from here: to be greeted twice for one
-/// database would confuse it.
+/// Reports what the gateway knows of the hub. The hub is not asked from here: a second greeting for
+/// one database would confuse it.
 pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
     let sync = match status {
         Ok(status) => &status["sync"],

@@ -1,4 +1,4 @@
-//! What the doctor found, for people and for programs.
+//! The doctor's report, for people and for programs.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::net::json::json;
 
-/// What was looked at.
+/// The subject of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Check {
@@ -28,10 +28,10 @@ pub(super) enum Check {
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ok,
-    /// Worth knowing; nothing fails by it.
+    /// Worth knowing; the doctor still succeeds.
     Note,
     Wrong,
-    /// It could not be looked at.
+    /// The check could not be made.
     Skipped,
 }
 
@@ -40,7 +40,7 @@ struct Finding {
     check: Check,
     verdict: Verdict,
     message: String,
-    /// What to do.
+    /// The next step for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -71,19 +71,19 @@ impl Report {
         self.0.push(Finding { check, verdict, message: message.to_string(), next });
     }
 
-    /// Whether nothing is wrong.
+    /// Whether no finding is a problem.
     pub(super) fn is_healthy(&self) -> bool {
         self.faults().is_none()
     }
 
-    /// What is wrong, if anything is.
+    /// The problems, in one text.
     pub(super) fn faults(&self) -> Option<String> {
         let wrong = self.0.iter().filter(|finding| finding.verdict == Verdict::Wrong);
         let faults: Vec<&str> = wrong.map(|finding| finding.message.as_str()).collect();
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 
-    /// A line a finding, and what to do below it.
+    /// One line for each finding, with the next step below it.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for Finding { verdict, message, next, .. } in &self.0 {

@@ -1,24 +1,24 @@
-//! What stands on the board: a sentence on the sync, what is low, what changed last. Pure.
+//! The content of the board: the sync state, what is low, and the last changes. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use crate::cli::look::{span, sync_words};
+use crate::cli::inspect::{span, sync_words};
 
-/// Rows of what is low, and of what changed: all of it fits a terminal of 24 lines.
+/// Rows for low stock and for changes, so that the board fits a terminal of 24 lines.
 const ROWS: usize = 8;
-/// Columns of a terminal that is not wide.
+/// The width of a narrow terminal.
 const WIDTH: usize = 80;
 
-/// Everything that is known, and how it is put.
+/// The state of the board.
 pub(super) struct Board {
     low: i64,
     name: String,
     sync: Value,
-    /// Why the gateway is away, if it is.
+    /// Why the gateway is unreachable, if it is.
     lost: Option<String>,
-    /// What is available of each SKU.
+    /// The available units of each SKU.
     stock: BTreeMap<String, i64>,
     /// Newest first.
     changes: VecDeque<Change>,
@@ -32,13 +32,13 @@ struct Change {
 }
 
 impl Board {
-    /// Lists what is available `low` times or fewer.
+    /// Lists SKUs of which `low` units or fewer are available.
     pub(super) fn new(low: i64) -> Self {
         let (stock, changes) = (BTreeMap::new(), VecDeque::new());
         Self { low, name: String::new(), sync: Value::Null, lost: None, stock, changes }
     }
 
-    /// A gateway has greeted.
+    /// The gateway has sent its greeting.
     pub(super) fn begin(&mut self, hello: &Value, sync: &Value) {
         let text = |key: &str| hello[key].as_str().unwrap_or("?");
         self.name = format!("{}/{}  version {}", text("site"), text("gateway"), text("version"));
@@ -46,12 +46,12 @@ impl Board {
         self.lost = None;
     }
 
-    /// The gateway is away.
+    /// The connection to the gateway is lost.
     pub(super) fn lose(&mut self, why: &str) {
         self.lost = Some(why.into());
     }
 
-    /// Takes an event; what is not newer than `base_seq` stood there before the watch began.
+    /// Adds an event. Items up to version `base_seq` were there before the watch began.
     pub(super) fn take(&mut self, event: &Value, base_seq: u64, now_ms: i64) {
         if event["event"] == "sync" {
             self.sync = event["sync"].clone();
@@ -107,7 +107,7 @@ impl Board {
     }
 }
 
-/// A line as a terminal takes it: of one row, and with nothing that would steer it.
+/// Makes a text safe for one row of a terminal: without line breaks and control characters.
 fn shown(line: &str) -> String {
     line.chars().filter(|letter| !letter.is_control()).take(WIDTH).collect()
 }

@@ -1,4 +1,4 @@
-//! Looking at a running gateway: `stock`, `ledger`, `status`.
+//! Inspecting a running gateway: `stock`, `ledger`, `status`.
 
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ fn entry_row(entry: &Value) -> String {
     )
 }
 
-/// The state of the sync in figures.
+/// The sync state in figures.
 fn sync_row(sync: &Value) -> String {
     let (acked, pending) = (&sync["acked_seq"], &sync["pending"]);
     let state = sync["state"].as_str().unwrap_or("?");
@@ -109,7 +109,7 @@ fn sync_row(sync: &Value) -> String {
     format!("{state}{reason}: confirmed up to {acked}, {pending} waiting{}", waited(sync))
 }
 
-/// The state of the sync as a sentence.
+/// The sync state as a sentence.
 pub(super) fn sync_words(sync: &Value) -> String {
     let reason = sync["reason"].as_str().unwrap_or("nobody knows why");
     match (sync["state"].as_str(), sync["pending"].as_u64().unwrap_or(0)) {
@@ -123,7 +123,7 @@ pub(super) fn sync_words(sync: &Value) -> String {
     }
 }
 
-/// For how long the oldest entry waits, if one does.
+/// How long the oldest entry has been waiting, if one waits.
 fn waited(sync: &Value) -> String {
     match sync["oldest_pending_s"].as_u64() {
         Some(seconds @ 1..) => format!(", the oldest for {}", span(seconds)),
@@ -131,7 +131,7 @@ fn waited(sync: &Value) -> String {
     }
 }
 
-/// A time in one unit, rounded down.
+/// A duration in one unit, rounded down.
 pub(super) fn span(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
