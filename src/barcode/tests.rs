@@ -181,9 +181,10 @@ fn a_gtin_has_every_form_that_its_digits_allow() {
     assert_eq!(spellings("30712345000010"), ["30712345000010"]);
 }
 
-/// What ZXing reads in photographs of real goods; how many of each kind are taken for what. Eight
-/// printed element strings are against the definition of a price, or of a parenthesis.
+/// Reads what ZXing finds in photographs of real goods, and counts the formats of each symbology.
+/// Eight of the printed element strings are invalid and count as text.
 #[test]
+#[ignore = "needs a file that is not part of the project: see zxing_file"]
 fn codes_from_photographs_are_read() {
     let mut found: BTreeMap<(String, &str), usize> = BTreeMap::new();
     for row in csv::Reader::from_path(zxing_file()).unwrap().into_records() {

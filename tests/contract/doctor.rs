@@ -169,6 +169,7 @@ fn a_database_of_a_newer_program_is_told_as_such() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs faketime: scripts/test")]
 fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();

@@ -20,6 +20,7 @@ use crate::support::program::stockgate;
 const READY: &[&str] = &["the gateway is ready"];
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn commands_come_over_https_and_wss_and_look_at_the_certificate() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1,DNS:localhost"));
@@ -47,6 +48,7 @@ fn commands_come_over_https_and_wss_and_look_at_the_certificate() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn without_tls_nobody_is_served_and_the_own_pages_are_at_https() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
@@ -63,6 +65,7 @@ fn without_tls_nobody_is_served_and_the_own_pages_are_at_https() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn a_new_certificate_is_taken_by_a_reload_and_sessions_go_on() {
     let (before, after) = (Authority::new(), Authority::new());
     let mut gateway = encrypted(&before.sign("gw", "IP:127.0.0.1"));
@@ -91,6 +94,7 @@ fn a_new_certificate_is_taken_by_a_reload_and_sessions_go_on() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn what_is_wrong_with_certificate_or_key_is_said_with_file_and_reason() {
     let authority = Authority::new();
     let (one, other) =
@@ -118,6 +122,7 @@ fn what_is_wrong_with_certificate_or_key_is_said_with_file_and_reason() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn whoever_does_not_agree_on_tls_is_closed_in_time_and_holds_up_nobody() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
@@ -141,6 +146,7 @@ fn assert_ends(stream: &mut TcpStream, began: Instant, within_s: u64) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
 fn the_doctor_says_that_it_cannot_ask_and_what_can() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gateway", "IP:127.0.0.1"));

@@ -111,6 +111,7 @@ fn it_ends_quietly_when_nobody_reads_it_any_more() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs script and pgrep: scripts/test")]
 fn on_a_terminal_it_draws_in_place_and_leaves_the_terminal_as_it_was() {
     let gateway = Gateway::stocked(&[("PLENTY", 500), ("FEW", 3)]);
     let stockgate = stockgate();
