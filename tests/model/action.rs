@@ -1,41 +1,42 @@
-//! What can happen.
+//! The actions of the model.
 
 use super::bug::Bug;
 use super::entry::{Quantity, Seq};
 use super::order::Order;
 
-/// One thing that happens at one moment.
+/// One action, which happens at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// A gateway *decides* a restock: in its ledger, not yet durable.
+    /// A gateway *decides* a restock: the entry is in its ledger, but not durable yet.
     Restock { gateway: usize, quantity: Quantity },
-    /// A gateway *decides* a deduction; only one that its on hand covers. A refused one changes
-    /// nothing and is no action.
+    /// A gateway *decides* a deduction that its stock on hand covers. A refused one changes nothing
+    /// and is not modelled.
     Deduct { gateway: usize, quantity: Quantity },
-    /// The *group commit*: what is decided and how far orders are taken become durable at once.
+    /// The *group commit*: decided entries and the position of applied orders become durable
+    /// together.
     Sync { gateway: usize },
-    /// How far orders are taken becomes durable by itself; only with [`Bug::TakenApart`].
+    /// The position of applied orders becomes durable alone; only with [`Bug::TakenApart`].
     SyncTaken { gateway: usize },
-    /// What is durable is *answered* to the terminals.
+    /// The gateway *answers* the terminals for the durable entries.
     Answer { gateway: usize },
-    /// A gateway *crashes*: what is not durable is lost, and with it phase, sent position and
-    /// nonce. The acknowledged position is written along with other things, so an older one may
-    /// be found.
+    /// A gateway *crashes*: it loses what is not durable, and its phase, sent position and nonce.
+    /// The acknowledged position is written together with other things, so the disk may hold an
+    /// older one.
     CrashGateway { gateway: usize, acked_seq: Seq },
-    /// A gateway sends *Hello*, for whatever reason: a new connection, silence, a Resume that
-    /// nobody asked for, a timer.
+    /// A gateway sends *Hello*, for any reason: a new connection, silence, an unsolicited Resume, a
+    /// timer.
     Greet { gateway: usize },
-    /// A gateway that streams sends *Entries* behind its sent position, and how far it has taken
-    /// orders. How many fit a frame is left open.
+    /// A streaming gateway sends *Entries* after its sent position, and how far it has applied
+    /// orders. The number of entries in a frame is left open.
     SendEntries { gateway: usize, count: usize },
-    /// A gateway tells that it has *Taken* orders, perhaps without an entry.
+    /// A gateway sends *Taken*: it has applied orders, perhaps without an entry.
     SendTaken { gateway: usize },
     /// *Resume*, *Ack* or *Orders* arrives at a gateway.
     GatewayReceives { gateway: usize, index: usize },
     /// A *central sale* out of the pool.
     DeductCentrally { quantity: Quantity },
-    /// The hub issues a *grant* (pool to in transit) or a *recall* (moves nothing) and commits.
-    /// It may crash before it is sent: sending is another action.
+    /// The hub issues a *grant* (pool to in transit) or a *recall* (moves nothing) and commits. It
+    /// may crash before it sends: sending is another action.
     Issue { gateway: usize, order: Order },
     /// The hub sends the orders that are not done, at once or by its *timer*.
     SendOrders { gateway: usize },
@@ -47,15 +48,15 @@ pub(crate) enum Action {
     LoseDown { gateway: usize, index: usize },
 }
 
-/// What becomes of the hub while it handles a message. It keeps nothing in mind between two
-/// messages, so there is no other moment at which a crash matters.
+/// What happens to the hub while it handles a message. It keeps no state between messages except
+/// its books, so a crash matters at no other moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It commits and answers.
     Survives,
     /// It crashes before its commit.
     DiesBeforeCommit,
-    /// It crashes after its commit, before its answers are out.
+    /// It crashes after its commit, before it answers.
     DiesAfterCommit,
 }
 

@@ -1,30 +1,30 @@
-//! Faults put into the protocol on purpose, to see that the properties catch them.
+//! Planted faults, which the properties must catch.
 
-/// A fault.
+/// A planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The hub acknowledges, then commits.
+    /// The hub acknowledges before it commits.
     AckBeforeCommit,
-    /// The hub takes entries that do not follow what it has.
+    /// The hub books entries after a gap.
     GapAccepted,
-    /// The hub applies entries that it has already.
+    /// The hub books known entries again.
     KnownNotSkipped,
-    /// The hub writes entries and position first and the pool after, not in one commit.
+    /// The hub commits entries and position first, and the pool later.
     CommitTorn,
-    /// The hub puts into the pool what it asks for, not what is given.
+    /// The hub adds the recalled units to the pool instead of the returned ones.
     RecallTrusted,
-    /// The hub takes an order for done whose entry has not arrived.
+    /// The hub takes an order for done before its entry has arrived.
     TakenCountedEarly,
-    /// The hub sells units that are on their way to a gateway.
+    /// The hub sells units that are in transit to a gateway.
     TransitSold,
-    /// The gateway does not look at the number of an order.
+    /// The gateway ignores the numbers of orders.
     NumberUnchecked,
-    /// The gateway keeps its sent position over a greeting.
+    /// The gateway keeps its sent position after a greeting.
     SentNotForgotten,
-    /// The gateway makes the entry of an order durable, and only later that it was taken.
+    /// The gateway commits the entry of an order first, and later that the order is applied.
     TakenApart,
-    /// The gateway answers what is decided but not durable.
+    /// The gateway answers for entries that are not durable.
     AnsweredEarly,
-    /// The gateway sends what is decided but not durable.
+    /// The gateway sends entries that are not durable.
     SentEarly,
 }

@@ -1,4 +1,4 @@
-//! What an action does.
+//! The effects of actions.
 
 use super::action::{Action, Fate};
 use super::bug::Bug;
@@ -7,7 +7,7 @@ use super::message::{Down, Up};
 use super::scenario::Scenario;
 use super::world::World;
 
-/// Lets an action happen that can happen.
+/// Performs a possible action.
 pub(crate) fn act(world: &mut World, action: Action, scenario: &Scenario) {
     let (gateways, bug) = (&mut world.gateways, scenario.bug);
     match action {

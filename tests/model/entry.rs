@@ -1,27 +1,27 @@
-//! What a gateway's ledger is made of.
+//! The ledger entries of a gateway.
 
-/// Units of the one SKU.
+/// Units of the only SKU.
 pub(crate) type Quantity = i32;
 /// A position in a ledger; the first entry is 1.
 pub(crate) type Seq = usize;
-/// The number of an order of the hub to one gateway; the first is 1.
+/// The number of an order to one gateway, starting at 1.
 pub(crate) type Number = usize;
 
-/// An entry. Its number is its place in the ledger.
+/// An entry. Its position is its index in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Entry {
-    /// Goods came in at the gateway itself.
+    /// Goods received at the gateway itself.
     Restock(Quantity),
-    /// Goods were sold.
+    /// Units sold.
     Deduct(Quantity),
-    /// A grant of the hub was taken.
+    /// A grant of the hub applied.
     Grant { number: Number, quantity: Quantity },
-    /// Units were given back because the hub had asked.
+    /// Units returned for a recall.
     Recall { number: Number, quantity: Quantity },
 }
 
 impl Entry {
-    /// What it does to the stock on hand.
+    /// The change of the stock on hand.
     pub(crate) fn effect(self) -> Quantity {
         match self {
             Self::Restock(quantity) | Self::Grant { quantity, .. } => quantity,
@@ -29,7 +29,7 @@ impl Entry {
         }
     }
 
-    /// The order that it carries out.
+    /// The order that caused the entry.
     pub(crate) fn number(self) -> Option<Number> {
         match self {
             Self::Grant { number, .. } | Self::Recall { number, .. } => Some(number),
@@ -58,7 +58,7 @@ impl Entry {
     }
 }
 
-/// The sum of something over entries.
+/// The sum of a quantity over entries.
 pub(crate) fn sum(entries: &[Entry], of: fn(Entry) -> Quantity) -> Quantity {
     entries.iter().map(|&entry| of(entry)).sum()
 }

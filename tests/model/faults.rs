@@ -1,5 +1,5 @@
-//! Each fault in the protocol breaks properties, and the model finds the way there. Each property
-//! is broken by some fault, so none holds for want of trying.
+//! Each planted fault violates properties, and the model finds a path to a violation. Each property
+//! is violated by some fault, so none is vacuous.
 
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -11,7 +11,7 @@ use super::properties::{
 };
 use super::scenario::Scenario;
 
-/// Looks for ways to break the properties, until there is one for each.
+/// Searches until each of these properties is violated.
 fn assert_found(bug: Bug, scenario: Scenario, properties: &[&'static str]) {
     let scenario = Scenario { bug: Some(bug), ..scenario };
     let found = HasDiscoveries::AllOf(properties.iter().copied().collect());
@@ -23,7 +23,7 @@ fn assert_found(bug: Bug, scenario: Scenario, properties: &[&'static str]) {
     eprintln!("{bug:?}: {} states", checker.unique_state_count());
 }
 
-/// A gateway that begins with nothing: what it sells was granted.
+/// A gateway without initial stock: what it sells was granted.
 fn grants_only() -> Scenario {
     Scenario { opening: 0, own_entries: 2, central: 0, recalls: &[], ..escrow() }
 }

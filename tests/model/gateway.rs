@@ -1,50 +1,50 @@
-//! A gateway.
+//! The gateway of the model.
 
 use super::bug::Bug;
 use super::entry::{Entry, Number, Quantity, Seq, sum};
 use super::message::{Down, Taken, Up};
 use super::order::Order;
 
-/// What a gateway keeps, and what it has in mind.
+/// The durable and the volatile state of a gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Gateway {
-    /// Decided entries; the durable ones come first.
+    /// Decided entries, the durable ones first.
     pub(crate) ledger: Vec<Entry>,
-    /// How far the ledger is durable.
+    /// The number of durable entries.
     pub(crate) durable_seq: Seq,
-    /// How far orders are taken.
+    /// How far orders are applied.
     taken: Taken,
-    /// The same, as far as it is durable.
+    /// How far that is durable.
     durable_taken: Taken,
-    /// The last entry that a terminal was told of.
+    /// The last entry for which a terminal was answered.
     pub(crate) answered_seq: Seq,
-    /// The hub has committed up to here, as far as this gateway knows.
+    /// The position that the hub has acknowledged, as far as this gateway knows.
     pub(crate) acked_seq: Seq,
     phase: Phase,
-    /// Sent up to here since the hub last said where it stands.
+    /// The position sent since the hub last named its own.
     sent_seq: Seq,
-    /// Of the newest greeting.
+    /// The nonce of the newest greeting.
     nonce: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Phase {
-    /// The hub has not said where it stands.
+    /// The hub has not named its position.
     #[default]
     Greeting,
-    /// It has.
+    /// The hub has named its position.
     Streaming,
 }
 
 impl Gateway {
-    /// A gateway with goods of which everybody knows.
+    /// A gateway with stock that the hub has booked.
     pub(crate) fn opened(quantity: Quantity) -> Self {
         let ledger = Vec::from_iter((quantity > 0).then_some(Entry::Restock(quantity)));
         let seq = ledger.len();
         Self { ledger, durable_seq: seq, answered_seq: seq, acked_seq: seq, ..Self::default() }
     }
 
-    /// The same, after a greeting.
+    /// The same after a greeting was answered.
     pub(crate) fn greeted(mut self) -> Self {
         self.phase = Phase::Streaming;
         self.sent_seq = self.acked_seq;
@@ -55,12 +55,12 @@ impl Gateway {
         &self.ledger[..self.durable_seq]
     }
 
-    /// What a decision goes by.
+    /// The stock on hand on which decisions are based.
     pub(crate) fn available(&self) -> Quantity {
         sum(&self.ledger, Entry::effect)
     }
 
-    /// Entries that no order asked for.
+    /// The number of entries without an order.
     pub(crate) fn own_entries(&self) -> usize {
         self.ledger.iter().filter(|entry| entry.number().is_none()).count()
     }
@@ -85,7 +85,7 @@ impl Gateway {
         self.durable_taken = self.taken;
     }
 
-    /// Up to where terminals may be answered.
+    /// The position up to which terminals may be answered.
     pub(crate) fn answerable_seq(&self, bug: Option<Bug>) -> Seq {
         if bug == Some(Bug::AnsweredEarly) { self.ledger.len() } else { self.durable_seq }
     }
@@ -94,7 +94,7 @@ impl Gateway {
         self.answered_seq = self.answerable_seq(bug);
     }
 
-    /// Power fails; the disk may know an older acknowledged position.
+    /// The power fails. The disk may hold an older acknowledged position.
     pub(crate) fn crash(&mut self, acked_seq: Seq) {
         self.ledger.truncate(self.durable_seq);
         *self = Self {
@@ -108,8 +108,8 @@ impl Gateway {
         };
     }
 
-    /// Forgets what was sent and asks the hub. Nonces come around soon: a late answer may look
-    /// like a new one.
+    /// Forgets the sent position and greets. Nonces are reused soon, so a late answer may look like
+    /// a new one.
     pub(crate) fn greet(&mut self, nonces: usize, bug: Option<Bug>) -> Up {
         self.phase = Phase::Greeting;
         self.nonce = self.nonce % nonces + 1;
@@ -119,7 +119,7 @@ impl Gateway {
         Up::Hello { nonce: self.nonce, taken: self.durable_taken }
     }
 
-    /// How many entries may be sent.
+    /// The number of entries that may be sent.
     pub(crate) fn unsent(&self, bug: Option<Bug>) -> usize {
         match self.phase {
             Phase::Greeting => 0,
@@ -139,13 +139,13 @@ impl Gateway {
         Up::Entries { first_seq, entries, taken: self.durable_taken }
     }
 
-    /// Tells of orders that were taken, once this is durable.
+    /// Confirms applied orders once that is durable.
     pub(crate) fn tell_taken(&self) -> Option<Up> {
         let may = self.phase == Phase::Streaming && self.durable_taken.number > 0;
         may.then_some(Up::Taken(self.durable_taken))
     }
 
-    /// A message of the hub.
+    /// Handles a message of the hub.
     pub(crate) fn receive(&mut self, message: Down, bug: Option<Bug>) {
         match message {
             Down::Resume { acked_seq, nonce } => self.resume(acked_seq, nonce, bug),
@@ -154,8 +154,8 @@ impl Gateway {
         }
     }
 
-    /// Streams from where the hub stands, if this answers the newest greeting. Nonce 0 only asks
-    /// for a greeting, which may come at any time anyway.
+    /// Streams from the hub's position, if this answers the newest greeting. Nonce 0 only asks for
+    /// a greeting, which is possible at any time anyway.
     fn resume(&mut self, acked_seq: Seq, nonce: usize, bug: Option<Bug>) {
         if self.phase != Phase::Greeting || nonce != self.nonce {
             return;
@@ -174,7 +174,7 @@ impl Gateway {
         }
     }
 
-    /// Takes an order. A recall gives back what there is; if that is nothing, there is no entry.
+    /// Applies an order. A recall returns what there is; if that is nothing, it makes no entry.
     fn take(&mut self, number: Number, order: Order) {
         let entry = match order {
             Order::Grant(quantity) => Entry::Grant { number, quantity },

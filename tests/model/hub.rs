@@ -1,14 +1,14 @@
-//! The hub. It only changes in transactions, one at a time.
+//! The hub of the model. It changes in transactions only, one at a time.
 
 use super::bug::Bug;
 use super::entry::{Entry, Number, Quantity, Seq, sum};
 use super::message::{Down, Taken, Up};
 use super::order::{Issued, Order};
 
-/// Everything that the hub keeps.
+/// The books of the hub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Hub {
-    /// Units that belong to no gateway.
+    /// Units that are not allotted to a gateway.
     pub(crate) pool: Quantity,
     /// Units sold centrally.
     pub(crate) deducted: Quantity,
@@ -20,37 +20,37 @@ pub(crate) struct Hub {
 pub(crate) struct Books {
     pub(crate) acked_seq: Seq,
     pub(crate) entries: Vec<Entry>,
-    /// What the gateway has according to its entries.
+    /// The stock of the gateway according to its booked entries.
     pub(crate) held: Quantity,
-    /// Granted, and the entry has not arrived.
+    /// Units granted whose entry has not arrived.
     pub(crate) in_transit: Quantity,
-    /// Orders from 1 on.
+    /// All orders, the first with number 1.
     pub(crate) orders: Vec<Issued>,
-    /// The last order of which an entry has arrived.
+    /// The number of the last order whose entry has arrived.
     pub(crate) landed: Number,
-    /// Orders up to here are done.
+    /// The number of the last order that is done.
     pub(crate) closed: Number,
 }
 
 impl Books {
-    /// Books of a gateway that had goods before.
+    /// The books of a gateway with stock.
     pub(crate) fn opened(ledger: &[Entry]) -> Self {
         let (acked_seq, entries) = (ledger.len(), ledger.to_vec());
         Self { acked_seq, entries, held: sum(ledger, Entry::effect), ..Self::default() }
     }
 
-    /// Orders that are not done, to be sent again.
+    /// The orders that are not done and are sent again.
     pub(crate) fn open_orders(&self) -> Option<Down> {
         self.orders_behind(self.closed)
     }
 
-    /// Orders behind this one, to be sent.
+    /// The orders after a number, to be sent.
     fn orders_behind(&self, number: Number) -> Option<Down> {
         let orders: Vec<_> = self.orders.iter().skip(number).map(|issued| issued.order).collect();
         (!orders.is_empty()).then_some(Down::Orders { first: number + 1, orders })
     }
 
-    /// Orders up to the taken one are done, once the entries up to there have arrived.
+    /// Orders up to the confirmed one are done once the entries up to there have arrived.
     fn close(&mut self, taken: Taken, bug: Option<Bug>) {
         if self.acked_seq >= taken.at_seq || bug == Some(Bug::TakenCountedEarly) {
             self.closed = self.closed.max(taken.number);
@@ -63,13 +63,13 @@ impl Books {
 }
 
 impl Hub {
-    /// Whether a central sale of so many is allowed: out of the pool only.
+    /// Whether the pool covers a central sale.
     pub(crate) fn may_deduct(&self, quantity: Quantity, bug: Option<Bug>) -> bool {
         self.pool >= quantity
             || bug == Some(Bug::TransitSold) && self.in_transit(quantity).is_some()
     }
 
-    /// A gateway to which so many are on their way.
+    /// The books of a gateway with units in transit.
     fn in_transit(&self, quantity: Quantity) -> Option<usize> {
         self.books.iter().position(|books| books.in_transit >= quantity)
     }
@@ -82,7 +82,7 @@ impl Hub {
         }
     }
 
-    /// A grant must be in the pool; a recall may ask for anything.
+    /// The pool must cover a grant; a recall may ask for any quantity.
     pub(crate) fn may_issue(&self, order: Order) -> bool {
         match order {
             Order::Grant(quantity) => self.pool >= quantity,
@@ -90,7 +90,7 @@ impl Hub {
         }
     }
 
-    /// A grant leaves the pool and is in transit. A recall moves nothing yet.
+    /// A grant moves units from the pool to in transit; a recall moves nothing yet.
     pub(crate) fn issue(&mut self, gateway: usize, order: Order, bug: Option<Bug>) {
         let books = &mut self.books[gateway];
         books.orders.push(Issued { order, returned: 0 });
@@ -113,7 +113,7 @@ impl Hub {
         books.orders[number - 1].returned += quantity;
     }
 
-    /// Handles a message in one transaction; the answers may go out when it has committed.
+    /// Handles a message in one transaction. The answers are sent after its commit.
     pub(crate) fn receive(&mut self, gateway: usize, message: Up, bug: Option<Bug>) -> Vec<Down> {
         match message {
             Up::Hello { nonce, taken } => self.greet(gateway, nonce, taken, bug),
@@ -127,7 +127,7 @@ impl Hub {
         }
     }
 
-    /// Says where the hub stands, and sends again the orders that were not taken.
+    /// Answers with the hub's position, and sends unconfirmed orders again.
     fn greet(&mut self, gateway: usize, nonce: usize, taken: Taken, bug: Option<Bug>) -> Vec<Down> {
         let books = &mut self.books[gateway];
         books.close(taken, bug);
@@ -135,7 +135,7 @@ impl Hub {
         [Some(books.resume(nonce)), orders].into_iter().flatten().collect()
     }
 
-    /// Applies the entries that are new. Behind a gap, asks for a greeting.
+    /// Books new entries. After a gap, asks for a greeting.
     fn take(
         &mut self,
         gateway: usize,
@@ -159,7 +159,7 @@ impl Hub {
         Down::Ack { acked_seq: books.acked_seq }
     }
 
-    /// An entry arrives: a grant has landed, what was given back is in the pool.
+    /// Books an entry: the units of a grant have arrived, those of a recall are in the pool.
     fn post(&mut self, gateway: usize, entry: Entry, bug: Option<Bug>) {
         let books = &mut self.books[gateway];
         books.entries.push(entry);

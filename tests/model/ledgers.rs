@@ -1,4 +1,4 @@
-//! What the hub, the gateways and the terminals know of ledgers.
+//! What hub, gateways and terminals know of the ledgers.
 
 use super::scenario::Scenario;
 use super::world::World;
@@ -10,12 +10,12 @@ pub(crate) fn are_copied_in_order(_: &Scenario, world: &World) -> bool {
     })
 }
 
-/// A gateway believes only that to be committed which is; it may prune nothing else.
+/// A gateway holds only committed entries for acknowledged; it may prune no others.
 pub(crate) fn are_acked_when_committed(_: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| at.acked_seq <= books.entries.len())
 }
 
-/// What a terminal was told is durable.
+/// Everything that a terminal was told is durable.
 pub(crate) fn are_answered_when_durable(_: &Scenario, world: &World) -> bool {
     world.gateways.iter().all(|at| at.answered_seq <= at.durable_seq)
 }

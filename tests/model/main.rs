@@ -1,32 +1,32 @@
-//! A model of the sync, of which every state is looked at.
+//! A model of the sync protocol, explored exhaustively.
 //!
-//! It runs none of the project's code. It says over again, in few words, what gateway, hub and
-//! network may do to each other, and [stateright](https://www.stateright.rs) tries all of it in
-//! every order: each message lost, doubled, late, each crash at each moment. The rules are those
-//! of the sync's documentation; [`action::Action`] goes through them one by one,
-//! [`gateway::Gateway`] and [`hub::Hub`] are the two sides, [`properties`] is what must hold.
+//! It runs none of the project's code. It states again, briefly, what gateway, hub and network may
+//! do to each other, and [stateright](https://www.stateright.rs) tries every order of these steps:
+//! each message lost, duplicated or late, each crash at each moment. The rules are those of
+//! `docs/PROTOCOL.md`. [`action::Action`] lists the steps, [`gateway::Gateway`] and [`hub::Hub`]
+//! are the two sides, [`properties`] are what must hold.
 //!
-//! There is one SKU, as SKUs never meet: a ledger entry with several moves all of them in one
-//! commit. There is one database per gateway, so no epochs.
+//! There is one SKU, because SKUs do not interact: all movements of a request are committed
+//! together. There is one database for each gateway, so there are no epochs.
 //!
-//! # Why small models cover it
+//! # Why small models suffice
 //!
-//! Each model in [`models`] is explored to its end, and each leaves one thing out that another
+//! Each model in [`models`] is explored completely, and each leaves out something that another one
 //! has:
 //!
-//! - Entries travel upwards by position alone, whatever is in them. So the conversation about
+//! - Entries travel upwards by position alone, whatever their content. So the conversation about
 //!   positions ([`models::acknowledgement`]: two messages each way, answers to greetings that are
 //!   late by a whole round, a crash) needs no orders, and the group commit
 //!   ([`models::group_commit`]) needs no reordering upwards.
-//! - Orders meet the rest in two places: in the ledger, and at the position at which they count
-//!   as taken. Two orders and one message each way show all there is between them, with greetings
-//!   and a crash ([`models::escrow`]); two messages each way add late and doubled orders
-//!   ([`models::reordered_escrow`]). There gateways do not greet, as a greeting brings nothing
-//!   but what the timer and the other messages bring too.
-//! - Two gateways meet in the pool only ([`models::two_gateways`]): a conversation is the same
-//!   whoever else has one.
+//! - Orders interact with the rest in two places: in the ledger, and at the position at which they
+//!   count as applied. Two orders and one message each way show every interaction, with greetings
+//!   and a crash ([`models::escrow`]); two messages each way add late and duplicated orders
+//!   ([`models::reordered_escrow`]). There gateways do not greet, because a greeting brings nothing
+//!   that the timer and the other messages do not bring too.
+//! - Two gateways interact in the pool only ([`models::two_gateways`]): the conversation of one does
+//!   not depend on the others.
 //!
-//! That the properties can fail at all is shown in [`faults`]: each [`bug::Bug`] is found.
+//! [`faults`] shows that the properties can fail: each [`bug::Bug`] is found.
 
 mod action;
 mod bug;

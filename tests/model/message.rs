@@ -1,38 +1,38 @@
-//! What travels between a gateway and the hub.
+//! The messages between a gateway and the hub.
 //!
-//! The ledger's end and digest in a greeting only serve to notice a replaced database. The model
-//! has none, so it leaves them out.
+//! The end and digest of the ledger in a greeting only serve to detect a replaced database. The
+//! model has no replaced databases, so it leaves them out.
 
 use super::entry::{Entry, Number, Seq};
 use super::order::Order;
 
-/// How far a gateway has taken its orders.
+/// How far a gateway has applied its orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Taken {
-    /// The last order taken.
+    /// The number of the last order applied.
     pub(crate) number: Number,
-    /// How far the ledger went when it had been taken.
+    /// The end of the ledger when it was applied.
     pub(crate) at_seq: Seq,
 }
 
-/// From a gateway.
+/// A message from a gateway.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Up {
-    /// Where do you stand?
+    /// Asks for the hub's position.
     Hello { nonce: usize, taken: Taken },
-    /// Entries of the ledger without a gap.
+    /// Contiguous entries of the ledger.
     Entries { first_seq: Seq, entries: Vec<Entry>, taken: Taken },
-    /// Orders were taken, perhaps without an entry.
+    /// Orders were applied, perhaps without an entry.
     Taken(Taken),
 }
 
-/// From the hub.
+/// A message from the hub.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Down {
-    /// Committed up to here, send what comes behind it. Nonce 0: greet me.
+    /// The committed position, from which to send on. Nonce 0 asks for a greeting.
     Resume { acked_seq: Seq, nonce: usize },
-    /// Committed up to here.
+    /// The committed position.
     Ack { acked_seq: Seq },
-    /// Orders without a gap.
+    /// Orders with contiguous numbers.
     Orders { first: Number, orders: Vec<Order> },
 }

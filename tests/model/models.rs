@@ -1,13 +1,13 @@
-//! The models without a fault. None of their states breaks a property.
+//! The models without a planted fault. No state of them violates a property.
 
 use stateright::{Checker, Model};
 
 use super::scenario::Scenario;
 
-/// How many states are looked at side by side.
+/// The number of threads that explore states.
 const THREADS: usize = 2;
 
-/// Positions: greetings, entries and acknowledgements, two of each way in flight, and a crash.
+/// Positions: greetings, entries and acknowledgements, two messages in flight each way, a crash.
 pub(crate) fn acknowledgement() -> Scenario {
     Scenario {
         restocks: &[2],
@@ -20,7 +20,7 @@ pub(crate) fn acknowledgement() -> Scenario {
     }
 }
 
-/// What is decided, durable, answered and sent, with a crash in between.
+/// Entries that are decided, durable, answered and sent, with a crash between the steps.
 pub(crate) fn group_commit() -> Scenario {
     Scenario {
         restocks: &[2],
@@ -48,7 +48,7 @@ pub(crate) fn escrow() -> Scenario {
     }
 }
 
-/// Two orders to one gateway, over a link that turns everything around.
+/// Two orders to one gateway over a network that reorders.
 pub(crate) fn reordered_escrow() -> Scenario {
     Scenario { own_entries: 2, central: 0, crashes: 0, in_flight: 2, greetings: false, ..escrow() }
 }
@@ -58,7 +58,7 @@ pub(crate) fn two_gateways() -> Scenario {
     Scenario { gateways: 2, own_entries: 2, orders: 1, crashes: 0, greetings: false, ..escrow() }
 }
 
-/// Looks at all states.
+/// Explores all states.
 fn explore(name: &str, scenario: Scenario) {
     let checker = scenario.checker().threads(THREADS).spawn_bfs().join();
     let (states, depth) = (checker.unique_state_count(), checker.max_depth());

@@ -1,4 +1,4 @@
-//! What can happen next.
+//! The actions that are possible in a state.
 
 use super::action::{Action, Fate};
 use super::bug::Bug;
@@ -7,7 +7,7 @@ use super::order::Order;
 use super::scenario::Scenario;
 use super::world::World;
 
-/// Lists all that can happen.
+/// Lists every possible action.
 pub(crate) fn list(scenario: &Scenario, world: &World, actions: &mut Vec<Action>) {
     for quantity in 1..=scenario.central - world.hub.deducted {
         if world.hub.may_deduct(quantity, scenario.bug) {

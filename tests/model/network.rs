@@ -1,13 +1,12 @@
-//! A network that loses, duplicates and reorders.
+//! A network that loses, duplicates and reorders messages.
 //!
-//! What is in flight is a set. Any of it may arrive at any time and stays in flight, so it may
-//! arrive again and out of order; any of it may be lost at any time. A message that arrives once
-//! is one that arrives and is lost. Where there is no room for a message it is lost at once; for
-//! another to be lost in its place, that one is lost before.
+//! The messages in flight are a set. Any of them may arrive at any time and stays in flight, so it
+//! may arrive again and out of order; any may be lost at any time. A message that arrives once is
+//! one that arrives and is then lost. A message for which there is no room is lost at once.
 
 use super::message::{Down, Up};
 
-/// One direction.
+/// The messages in one direction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Channel<M> {
     in_flight: Vec<M>,
@@ -36,7 +35,7 @@ impl<M: Clone + Ord> Channel<M> {
         }
     }
 
-    /// A message that arrives.
+    /// Delivers a message.
     pub(crate) fn arriving(&self, index: usize) -> M {
         self.in_flight[index].clone()
     }

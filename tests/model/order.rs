@@ -1,13 +1,13 @@
-//! What the hub orders of a gateway.
+//! The orders of the hub to a gateway: grants and recalls.
 
 use super::entry::Quantity;
 
-/// An order as it travels.
+/// An order on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Order {
-    /// Take these units; they have left the pool.
+    /// A grant of these units, which have left the pool.
     Grant(Quantity),
-    /// Give back up to so many.
+    /// A recall of up to these units.
     Recall(Quantity),
 }
 
@@ -15,6 +15,6 @@ pub(crate) enum Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Issued {
     pub(crate) order: Order,
-    /// What has come back for a recall.
+    /// The units that a recall has returned.
     pub(crate) returned: Quantity,
 }

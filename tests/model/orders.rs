@@ -1,4 +1,4 @@
-//! What orders do.
+//! What must hold of orders.
 
 use super::entry::{Entry, Number, Quantity};
 use super::gateway::Gateway;
@@ -7,7 +7,7 @@ use super::order::{Issued, Order};
 use super::scenario::Scenario;
 use super::world::World;
 
-/// An order is carried out at most once, in the order of the numbers, and as it was issued.
+/// An order is applied at most once, in the order of the numbers, and as it was issued.
 pub(crate) fn have_one_effect(_: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| {
         let numbers: Vec<_> = at.ledger.iter().filter_map(|entry| entry.number()).collect();
@@ -27,8 +27,8 @@ fn is_as_issued(entry: Entry, books: &Books) -> bool {
     }
 }
 
-/// What came back for a recall is what the gateway gave up and the hub was told, no more than
-/// was asked.
+/// The returned units of a recall are those that the gateway gave up and the hub has booked, and no
+/// more than was asked.
 pub(crate) fn return_what_was_given(_: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| {
         (1..).zip(&books.orders).all(|(number, issued)| {
@@ -40,7 +40,7 @@ pub(crate) fn return_what_was_given(_: &Scenario, world: &World) -> bool {
     })
 }
 
-/// What was done for an order that counts as done has arrived, and nothing will be added.
+/// The entries of an order that counts as done have arrived, and there will be no more.
 pub(crate) fn are_done_for_good(_: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| {
         let mut done = (1..=books.closed).zip(&books.orders);
@@ -57,7 +57,7 @@ fn is_final(number: Number, issued: Issued, at: &Gateway, books: &Books) -> bool
     }
 }
 
-/// Entries of orders arrive in the order of the numbers: the landed pointer never goes back.
+/// Entries of orders arrive in the order of the numbers: the position never goes back.
 pub(crate) fn have_landed_in_order(_: &Scenario, world: &World) -> bool {
     world.hub.books.iter().all(|books| {
         let highest = books.entries.iter().filter_map(|entry| entry.number()).max();
@@ -72,7 +72,7 @@ fn asked(issued: Issued) -> Quantity {
     }
 }
 
-/// The sum of something over the entries of one order.
+/// The sum of a quantity over the entries of one order.
 fn total(entries: &[Entry], number: Number, of: fn(Entry) -> Quantity) -> Quantity {
     entries.iter().filter(|entry| entry.number() == Some(number)).map(|&entry| of(entry)).sum()
 }

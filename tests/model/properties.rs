@@ -1,4 +1,4 @@
-//! What holds at every moment, and what must be possible.
+//! The properties: what always holds, and what must be reachable.
 
 use stateright::Property;
 

@@ -1,4 +1,4 @@
-//! Moments that must come about somewhere, or the model would prove little.
+//! States that must be reachable, or the model would prove little.
 
 use super::entry::Entry;
 use super::hub::Books;
@@ -7,7 +7,7 @@ use super::recovery::has_landed;
 use super::scenario::Scenario;
 use super::world::World;
 
-/// All that may happen has happened, and has landed.
+/// All permitted actions have happened, and everything has arrived.
 pub(crate) fn all_landed(scenario: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| {
         at.own_entries() == scenario.own_entries
@@ -16,12 +16,12 @@ pub(crate) fn all_landed(scenario: &Scenario, world: &World) -> bool {
     })
 }
 
-/// After a crash the hub knows more of what it has committed than the gateway does.
+/// After a crash the hub knows a later position than the gateway.
 pub(crate) fn hub_ahead_after_crash(_: &Scenario, world: &World) -> bool {
     world.crashes > 0 && world.sides().any(|(at, books)| at.acked_seq < books.acked_seq)
 }
 
-/// A gateway sold while a grant was on its way.
+/// A gateway sold while a grant was in transit.
 pub(crate) fn grant_raced_by_deduct(_: &Scenario, world: &World) -> bool {
     world.sides().any(|(at, books)| {
         let unknown = at.ledger.get(books.acked_seq..).unwrap_or_default();
@@ -31,19 +31,19 @@ pub(crate) fn grant_raced_by_deduct(_: &Scenario, world: &World) -> bool {
     })
 }
 
-/// A recall found nothing.
+/// A recall returned nothing.
 pub(crate) fn recall_of_nothing(_: &Scenario, world: &World) -> bool {
     done(world).any(|issued| matches!(issued.order, Order::Recall(_)) && issued.returned == 0)
 }
 
-/// A recall found less than was asked.
+/// A recall returned less than was asked.
 pub(crate) fn recall_of_part(_: &Scenario, world: &World) -> bool {
     done(world).any(|issued| {
         matches!(issued.order, Order::Recall(asked) if (1..asked).contains(&issued.returned))
     })
 }
 
-/// Units that one gateway gave back are at another.
+/// Units that one gateway returned are at another.
 pub(crate) fn units_moved_on(_: &Scenario, world: &World) -> bool {
     let books = &world.hub.books;
     let has = |books: &Books, is: fn(&Entry) -> bool| books.entries.iter().any(is);

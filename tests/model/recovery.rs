@@ -1,4 +1,4 @@
-//! Whatever has happened, a network that works again brings everything to the hub.
+//! Recovery: a network that works again brings everything to the hub, whatever happened before.
 
 use super::action::{Action, Fate};
 use super::effects::act;
@@ -8,9 +8,9 @@ use super::network::Link;
 use super::scenario::Scenario;
 use super::world::World;
 
-/// From a moment at which nothing is in flight, greetings, entries and orders lead to a moment
-/// at which everything has landed. Every other moment leads to one with nothing in flight,
-/// because the network may lose everything, so those are not looked at.
+/// From a state with nothing in flight, greetings, entries and orders lead to a state in which
+/// everything has arrived. Every other state leads to one with nothing in flight, because the
+/// network may lose all messages, so only those need to be examined.
 pub(crate) fn is_always_possible(scenario: &Scenario, world: &World) -> bool {
     if !world.links.iter().all(Link::is_empty) {
         return true;
@@ -23,7 +23,7 @@ pub(crate) fn is_always_possible(scenario: &Scenario, world: &World) -> bool {
     world.sides().all(|(at, books)| has_landed(at, books))
 }
 
-/// Nothing is left to do between a gateway and the hub.
+/// Whether nothing is left to do between a gateway and the hub.
 pub(crate) fn has_landed(at: &Gateway, books: &Books) -> bool {
     !at.is_dirty()
         && books.acked_seq == at.ledger.len()
@@ -32,7 +32,7 @@ pub(crate) fn has_landed(at: &Gateway, books: &Books) -> bool {
         && books.closed == books.orders.len()
 }
 
-/// A greeting, whose answer brings the position and the orders; then what came of it.
+/// A greeting, whose answer brings the position and the orders; then their effects.
 fn converse(world: &mut World, gateway: usize, scenario: &Scenario) {
     for action in [
         Action::Sync { gateway },
@@ -52,7 +52,7 @@ fn converse(world: &mut World, gateway: usize, scenario: &Scenario) {
     deliver(world, gateway, scenario);
 }
 
-/// Everything arrives, once.
+/// Delivers every message once.
 fn deliver(world: &mut World, gateway: usize, scenario: &Scenario) {
     let (index, fate) = (0, Fate::Survives);
     while !world.links[gateway].up.is_empty() {

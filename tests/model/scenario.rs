@@ -1,45 +1,45 @@
-//! How far a model reaches: what may happen, and how often.
+//! The bounds of a model: which actions may happen, and how often.
 
 use super::bug::Bug;
 use super::entry::Quantity;
 
-/// A bounded world.
+/// The bounds of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) gateways: usize,
-    /// Units in the pool at the beginning.
+    /// Units in the pool initially.
     pub(crate) pool: Quantity,
-    /// Units at each gateway at the beginning.
+    /// Units at each gateway initially.
     pub(crate) opening: Quantity,
-    /// What may come in at a gateway at once.
+    /// The quantity of one restock at a gateway.
     pub(crate) restocks: &'static [Quantity],
-    /// What may be sold at a gateway at once.
+    /// The quantity of one sale at a gateway.
     pub(crate) deducts: &'static [Quantity],
-    /// How many entries each ledger may have that no order asked for.
+    /// The number of entries without an order in each ledger.
     pub(crate) own_entries: usize,
-    /// What may be sold out of the pool, unit by unit.
+    /// The number of central sales of one unit.
     pub(crate) central: Quantity,
-    /// What may be granted at once.
+    /// The quantity of a grant.
     pub(crate) grants: &'static [Quantity],
-    /// What may be asked back at once.
+    /// The quantity of a recall.
     pub(crate) recalls: &'static [Quantity],
-    /// Whether answers to terminals are told apart from the commit before them.
+    /// Whether answering terminals is a step apart from the commit.
     pub(crate) answers: bool,
-    /// How many orders each gateway may get.
+    /// The number of orders to each gateway.
     pub(crate) orders: usize,
-    /// How many different messages may be in flight each way.
+    /// The number of different messages in flight each way.
     pub(crate) in_flight: usize,
-    /// How many crashes of gateways there may be. The hub may crash without end.
+    /// The number of gateway crashes. The hub may crash any number of times.
     pub(crate) crashes: usize,
-    /// After how many greetings a nonce is used again.
+    /// The number of greetings after which a nonce is reused.
     pub(crate) nonces: usize,
-    /// Whether gateways greet. If not, they have been, and what is lost stays lost for now.
+    /// Whether gateways greet. If not, they have been answered, and lost messages stay lost.
     pub(crate) greetings: bool,
     pub(crate) bug: Option<Bug>,
 }
 
 impl Scenario {
-    /// Nothing happens.
+    /// Bounds that permit no action.
     pub(crate) const STILL: Self = Self {
         gateways: 1,
         pool: 0,

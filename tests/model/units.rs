@@ -1,4 +1,4 @@
-//! Where the units are. The gateways' durable ledgers are the truth.
+//! Conservation of units. The durable ledgers of the gateways are the truth.
 
 use super::entry::{Entry, Quantity, sum};
 use super::gateway::Gateway;
@@ -6,8 +6,8 @@ use super::hub::Books;
 use super::scenario::Scenario;
 use super::world::World;
 
-/// Every unit that came in was sold or is in exactly one place: in the pool, on its way, or at
-/// one gateway.
+/// Every unit that came in was sold or is in exactly one place: in the pool, in transit, or at one
+/// gateway.
 pub(crate) fn are_conserved(scenario: &Scenario, world: &World) -> bool {
     let at_gateways = |of| world.gateways.iter().map(|at| sum(at.durable(), of)).sum::<Quantity>();
     let received = scenario.pool + at_gateways(Entry::received);
@@ -16,14 +16,14 @@ pub(crate) fn are_conserved(scenario: &Scenario, world: &World) -> bool {
     received - sold == world.hub.pool + on_the_way + at_gateways(Entry::effect)
 }
 
-/// Nothing is sold that did not come in.
+/// No more is sold than came in.
 pub(crate) fn are_not_oversold(scenario: &Scenario, world: &World) -> bool {
     let at_gateways = |of| world.gateways.iter().map(|at| sum(at.durable(), of)).sum::<Quantity>();
     let received = scenario.pool + at_gateways(Entry::received);
     world.hub.deducted + at_gateways(Entry::deducted) <= received
 }
 
-/// There are never fewer than no units anywhere, neither in the books nor in truth.
+/// No quantity is negative, neither in the books nor in truth.
 pub(crate) fn are_nowhere_negative(_: &Scenario, world: &World) -> bool {
     world.hub.pool >= 0
         && world.sides().all(|(at, books)| {
@@ -42,14 +42,14 @@ pub(crate) fn are_balanced(scenario: &Scenario, world: &World) -> bool {
     received - sold == world.hub.pool + placed
 }
 
-/// What is on its way in truth, between the hub and the durable ledger of a gateway: granted
-/// and not taken, or given back and not arrived.
+/// The units truly in transit between the hub and a gateway's durable ledger: granted and not
+/// applied, or returned and not booked.
 fn on_the_way(at: &Gateway, books: &Books) -> Quantity {
     let unknown = at.durable().get(books.acked_seq..).unwrap_or_default();
     books.in_transit - sum(unknown, Entry::granted) + sum(unknown, Entry::recalled)
 }
 
-/// The lowest stock that a ledger has ever gone through.
+/// The lowest stock in the history of a ledger.
 fn lowest(ledger: &[Entry]) -> Quantity {
     let levels = ledger.iter().scan(0, |level, entry| {
         *level += entry.effect();

@@ -1,4 +1,4 @@
-//! All parts at one moment, and what can happen next.
+//! The state of all parts, and its successors.
 
 use stateright::{Model, Property};
 
@@ -11,18 +11,18 @@ use super::network::Link;
 use super::properties;
 use super::scenario::Scenario;
 
-/// A moment.
+/// A state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) links: Vec<Link>,
-    /// Crashes of gateways so far.
+    /// The number of gateway crashes so far.
     pub(crate) crashes: usize,
 }
 
 impl World {
-    /// The beginning.
+    /// The initial state.
     fn new(scenario: &Scenario) -> Self {
         let opened = Gateway::opened(scenario.opening);
         let gateway = if scenario.greetings { opened } else { opened.greeted() };
@@ -53,7 +53,7 @@ impl Model for Scenario {
         moves::list(self, world, actions);
     }
 
-    /// An action that changes nothing is none.
+    /// An action that changes nothing leads nowhere.
     fn next_state(&self, before: &World, action: Action) -> Option<World> {
         let mut world = before.clone();
         effects::act(&mut world, action, self);
