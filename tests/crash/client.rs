@@ -1,4 +1,4 @@
-//! A terminal that keeps every answer, and resends what was not answered under the same id.
+//! A terminal that records every answer and repeats unanswered requests with the same ids.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
@@ -12,32 +12,31 @@ use crate::support::http::Http;
 use crate::support::terminal::{Outcome, Port};
 use crate::support::ws::Ws;
 
-/// Requests that a WebSocket terminal sends before it waits for the first answer, at most.
+/// The number of requests that a WebSocket terminal sends before it waits for the first answer.
 const WINDOW: usize = 48;
-/// Answered requests that are sent once more after a restart, of each terminal.
+/// The number of answered requests that each terminal repeats after a restart.
 const RESENT: usize = 12;
 
 pub(crate) struct Client {
     number: usize,
     port: Port,
-    /// The token it shows, if any.
     pub(crate) token: Option<String>,
     rng: fastrand::Rng,
     pub(crate) book: Vec<Request>,
-    /// Requests without an answer, in the order in which they were first sent.
+    /// Unanswered requests, in the order in which they were first sent.
     open: Vec<usize>,
-    /// Requests answered since the judge has last looked.
+    /// Requests answered since the last check.
     pub(crate) fresh: Vec<usize>,
-    /// Resent requests that had been decided, and those that had not.
+    /// Repeated requests that had been decided, and those that had not.
     pub(crate) resent: (u64, u64),
 }
 
-/// What the terminals of one life of the gateway have in common.
+/// What the terminals share during one life of the gateway.
 pub(crate) struct Shift {
     pub(crate) life: u64,
     pub(crate) address: String,
     pub(crate) is_over: AtomicBool,
-    /// Terminals that have an answer to everything they sent in earlier lives.
+    /// The number of terminals that have an answer to every request of earlier lives.
     pub(crate) settled: AtomicUsize,
 }
 
@@ -52,7 +51,7 @@ impl Shift {
     }
 }
 
-/// A connection; what it does not answer any more is `None`.
+/// A connection; a missing answer is `None`.
 enum Line {
     Http(Http),
     Ws(Box<Ws>),
@@ -65,7 +64,7 @@ impl Client {
         Self { number, port, token: None, rng, book, open, fresh: Vec::new(), resent: (0, 0) }
     }
 
-    /// Resends what is open, then asks new things until the shift is over.
+    /// Repeats the unanswered requests, then sends new ones until the shift ends.
     pub(crate) fn work(&mut self, shift: &Shift) {
         let mut is_settled = false;
         while !shift.is_over() {
@@ -82,7 +81,7 @@ impl Client {
         }
     }
 
-    /// Resends what is open until nothing is.
+    /// Repeats the unanswered requests until there are none.
     pub(crate) fn settle(&mut self, address: &str) {
         let mut line = self.connect(address).expect("the gateway listens");
         while !self.open.is_empty() {
@@ -90,7 +89,7 @@ impl Client {
         }
     }
 
-    /// Sends some answered requests of these lives again: each must get the answer it had.
+    /// Repeats some answered requests of these lives: each must get the same answer.
     pub(crate) fn check_replays(&mut self, address: &str, since_life: u64) {
         let answered = |at: &usize| {
             let request = &self.book[*at];
@@ -125,7 +124,7 @@ impl Client {
         }
     }
 
-    /// One turn; `None` when the connection has ended.
+    /// One round; `None` when the connection has ended.
     fn talk(&mut self, line: &mut Line, life: u64) -> Option<()> {
         if !self.open.is_empty() {
             return self.resend(line);
@@ -153,7 +152,7 @@ impl Client {
         Some(())
     }
 
-    /// Sends everything that is open and keeps the answers; `None` when some did not come.
+    /// Sends all unanswered requests and records the answers; `None` when some are missing.
     fn ask(&mut self, line: &mut Line) -> Option<Vec<Outcome>> {
         let asked = std::mem::take(&mut self.open);
         let answers = line.ask(asked.iter().map(|at| &self.book[*at]));
@@ -174,7 +173,7 @@ impl Client {
 }
 
 impl Line {
-    /// The answers to these requests, as far as they came.
+    /// The answers to these requests, as far as they arrived.
     fn ask<'a>(&mut self, requests: impl Iterator<Item = &'a Request>) -> Vec<Outcome> {
         match self {
             Self::Http(http) => requests
@@ -190,7 +189,7 @@ impl Line {
     }
 }
 
-/// Whether a request was decided; if not, it is to be sent again as it is.
+/// Whether a request was decided; if not, it is to be repeated.
 fn is_decided(answer: &Outcome) -> bool {
     let Err(error) = answer else { return true };
     match error["code"].as_str().unwrap() {

@@ -1,6 +1,6 @@
-//! What must hold after a restart: the ledger is an honest account of every answer.
+//! What must hold after a restart: the ledger accounts for every answer.
 //!
-//! The judge keeps a copy of the ledger, so it also sees what was there before and is no more.
+//! The judge keeps a copy of the ledger, so it also detects entries that have disappeared.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::support::http::Http;
 use crate::support::terminal::{Terminal, figures_of, number};
 
 const PAGE: u64 = 1_000;
-/// Entries read once more at every restart, to see that they are still what they were.
+/// The number of known entries read again at every restart, to check that they are unchanged.
 const REREAD: u64 = 40;
 
 #[derive(Default)]
@@ -20,19 +20,19 @@ pub(crate) struct Judge {
     ledger: Vec<Value>,
     /// On hand and reserved after each entry.
     figures: Vec<(i64, i64)>,
-    /// The same after the last entry of each SKU.
+    /// On hand and reserved after the last entry of each SKU.
     stock: HashMap<String, (i64, i64)>,
-    /// Where in the ledger the entries of a request begin, and how many there are.
+    /// The index of the first entry of each request, and the number of its entries.
     groups: HashMap<String, (usize, usize)>,
 }
 
 impl Judge {
-    /// The position of the last entry known.
+    /// The position of the last known entry.
     pub(crate) fn seq(&self) -> u64 {
         self.ledger.len() as u64
     }
 
-    /// Reads on, and compares the answers that came since with what is there.
+    /// Reads the new entries, and compares them with the answers since the last check.
     pub(crate) fn examine(&mut self, http: &Http, clients: &mut [Client]) {
         self.read_on(http);
         for client in clients {
@@ -42,8 +42,7 @@ impl Judge {
         }
     }
 
-    /// The whole ledger, as far as it has not been forgotten, is what it was; and it adds up to
-    /// the stock.
+    /// The whole ledger, as far as it is not pruned, is unchanged and adds up to the stock.
     pub(crate) fn examine_all(&mut self, http: &Http) {
         self.read_on(http);
         self.reread(http, 0);
@@ -54,7 +53,7 @@ impl Judge {
         }
     }
 
-    /// Every request that was answered, and no other, is in the ledger; when none is open.
+    /// Every answered request is in the ledger, and no other, when no request is unanswered.
     pub(crate) fn examine_ids(&self, clients: &[Client]) {
         let applied = clients.iter().flat_map(|client| &client.book).filter(|r| r.is_applied());
         assert_eq!(self.groups.len(), applied.count(), "requests that moved something");
@@ -128,7 +127,7 @@ impl Judge {
     }
 }
 
-/// The quantity that an entry speaks of.
+/// The quantity of an entry.
 fn moved(entry: &Value, (on_hand, _): (i64, i64)) -> u64 {
     let (change, reserved_change) = changes(entry);
     let quantity = match entry["kind"].as_str().unwrap() {

@@ -1,8 +1,8 @@
-//! One data directory that lives on while its gateway is killed again and again, at every kind of
-//! moment, under the load of terminals that remember what they were told.
+//! A data directory whose gateway is killed again and again, at every kind of moment, under the
+//! load of terminals that record every answer.
 //!
-//! `STOCKGATE_CRASH_KILLS` says how many times (25 by default), `STOCKGATE_CRASH_SEED` repeats the
-//! plan of a run: which moments, and which requests. What the kernel makes of it differs.
+//! `STOCKGATE_CRASH_KILLS` sets the number of kills (25 by default), `STOCKGATE_CRASH_SEED` repeats
+//! the plan of a run: the moments and the requests. The timing still differs.
 #![allow(
     clippy::disallowed_methods,
     reason = "the test watches another process, whose time is the real one"

@@ -1,4 +1,4 @@
-//! When the gateway is killed.
+//! The moments at which the gateway is killed.
 
 use std::fs;
 use std::path::Path;
@@ -7,24 +7,24 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::gateway::Gateway;
 
-/// How long to wait for something that may not come, a checkpoint for example.
+/// How long to wait for a moment that may not come, such as a checkpoint.
 const WAIT_LIMIT: Duration = Duration::from_millis(2_500);
 const LOAD_MS: u64 = 160;
 const START_US: u64 = 60_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Moment {
-    /// Somewhere between the start of the process and the ready line, and a little behind it.
+    /// Between the start of the process and shortly after the ready line.
     Starting,
-    /// As soon as it says that it is ready.
+    /// At the ready line.
     Ready,
-    /// In the middle of the terminals' requests.
+    /// While requests are being decided.
     Loaded,
-    /// When the database file begins to change: the log is being taken into it.
+    /// When the database file begins to change: a checkpoint of the log.
     Checkpoint,
-    /// When the first entry has been forgotten.
+    /// When the first entry has been pruned.
     Pruning,
-    /// While it stops in good order.
+    /// While it stops after a signal.
     Stopping,
 }
 
@@ -42,12 +42,12 @@ impl Moment {
         }
     }
 
-    /// Whether the ledger is examined first, while nothing else happens.
+    /// Whether the ledger is checked first, while nothing else happens.
     pub(crate) fn leaves_time(self) -> bool {
         !matches!(self, Self::Starting | Self::Ready)
     }
 
-    /// Waits for the moment; returns whether it was what it is called.
+    /// Waits for the moment; returns whether it came.
     pub(crate) fn wait(self, gateway: &Gateway, lives: usize, rng: &mut fastrand::Rng) -> bool {
         match self {
             Self::Starting => sleep(Duration::from_micros(rng.u64(..START_US))),
@@ -71,7 +71,7 @@ impl Moment {
     }
 }
 
-/// How often the gateway has said that it is ready.
+/// The number of ready lines so far.
 pub(crate) fn ready_lines(gateway: &Gateway) -> usize {
     gateway.log().matches("the gateway is ready").count()
 }

@@ -1,12 +1,12 @@
-//! What a terminal asks, and what it was told.
+//! The requests of a terminal, with their answers.
 
 use serde_json::{Value, json};
 
 use crate::support::bodies::{count, many, one, rollback, with};
 use crate::support::terminal::Outcome;
 
-/// So many that the table of stock is swept up in steps, and so few that pruning has not to wait
-/// for that.
+/// Enough SKUs that the stock table is written in several steps, but few enough that pruning need
+/// not wait for it.
 const SKUS: u64 = 400;
 /// Every tenth SKU is scarce, so that some requests are refused.
 const SCARCE: u64 = 3;
@@ -17,7 +17,7 @@ pub(crate) struct Request {
     pub(crate) id: String,
     pub(crate) op: &'static str,
     pub(crate) body: Value,
-    /// The life of the gateway in which it was first sent.
+    /// The life of the gateway in which the request was first sent.
     pub(crate) life: u64,
     pub(crate) answer: Option<Outcome>,
 }
@@ -42,7 +42,7 @@ fn seed(numbers: std::ops::Range<u64>) -> Request {
     Request { body: many(&id, &lines), id, op: "restock", life: 0, answer: None }
 }
 
-/// A new request of a terminal that has asked these before.
+/// A new request of a terminal that has sent these before.
 pub(crate) fn next(id: String, before: &[Request], rng: &mut fastrand::Rng, life: u64) -> Request {
     let (op, body) = match rng.u8(..100) {
         0..45 => ("deduct", many_lines(&id, rng)),
@@ -69,7 +69,7 @@ fn of_reservation(id: &str, reservation: &str) -> Value {
     with(json!({"reservation": reservation}), "request_id", id)
 }
 
-/// A recent request of this kind, whether it was answered or not.
+/// A recent request of this kind, answered or not.
 fn earlier(op: &str, before: &[Request], rng: &mut fastrand::Rng) -> String {
     let mut recent = before.iter().rev().filter(|request| request.op == op);
     recent.nth(rng.usize(..20)).map_or_else(|| "nothing".to_owned(), |request| request.id.clone())

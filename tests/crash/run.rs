@@ -1,4 +1,4 @@
-//! The lives of one gateway: started, examined, loaded, killed.
+//! The lives of one gateway: start, check, load, kill.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -16,9 +16,9 @@ use crate::support::program::stockgate;
 use crate::support::terminal::Port;
 
 const CLIENTS: [Port; 4] = [Port::WebSocket, Port::WebSocket, Port::Http, Port::Http];
-/// Kills between two visits of the doctor.
+/// The number of kills between two runs of the doctor.
 const DOCTOR_EVERY: u64 = 10;
-/// Of so many kills one is followed by another at once.
+/// One in this many kills is followed by another at once.
 const TWICE_OF: u8 = 8;
 const AT_ONCE_US: u64 = 3_000;
 
@@ -28,15 +28,15 @@ pub(crate) struct Run {
     judge: Judge,
     rng: fastrand::Rng,
     started: Instant,
-    /// The number of this life of the gateway; the kills so far.
+    /// The number of this life, which is the number of kills so far.
     life: u64,
-    /// Position and life up to which no request waits for its answer any more.
+    /// The position and life before which no request is unanswered.
     settled: (u64, u64),
-    /// Requests of this life and later ones are not old.
+    /// Requests of this life and later ones are recent.
     young_since: u64,
-    /// Whether there is something to forget in the next life.
+    /// Whether there is something to prune in the next life.
     has_grown_older: bool,
-    /// Kills by moment: those that came at their moment, and those that did not.
+    /// Kills by moment: those at their moment, and those that missed it.
     kills: BTreeMap<String, (u64, u64)>,
     doctors: u64,
     days: u64,
@@ -84,7 +84,7 @@ impl Run {
         }
     }
 
-    /// Starts the gateway a last time and lets everything come to rest.
+    /// Starts the gateway a last time and lets it settle.
     pub(crate) fn end(mut self) {
         self.gateway.launch();
         let address = self.gateway.address();
@@ -98,7 +98,7 @@ impl Run {
         self.report();
     }
 
-    /// One life of the gateway, which ends at this moment.
+    /// One life of the gateway, ended at this moment.
     fn live(&mut self, moment: Moment) {
         let lives = ready_lines(&self.gateway);
         self.gateway.spawn();
@@ -124,7 +124,7 @@ impl Run {
         self.life += 1;
     }
 
-    /// A start that is over before it has begun.
+    /// A start that is killed before it is ready.
     fn die_at_once(&mut self) {
         self.gateway.spawn();
         sleep(Duration::from_micros(self.rng.u64(..AT_ONCE_US)));
@@ -141,7 +141,7 @@ impl Run {
         }
     }
 
-    /// The books of a gateway that has been killed are right as they lie there.
+    /// The database of a killed gateway passes the doctor.
     fn visit_doctor(&mut self) {
         let mut doctor = stockgate();
         doctor.arg("doctor").arg("--data-dir").arg(self.gateway.data_dir());
@@ -150,7 +150,7 @@ impl Run {
         self.doctors += 1;
     }
 
-    /// Makes what is settled old, so that the next life forgets it.
+    /// Ages the settled entries, so that the next life prunes them.
     fn pass_days(&mut self) {
         let (seq, life) = self.settled;
         if life > self.young_since {

@@ -1,5 +1,5 @@
-//! A filesystem that can only be read any more, as flash that fails leaves it; one that can do
-//! less than others; and one that hangs.
+//! A filesystem that becomes read-only, as failing flash does; one that lacks operations; and one
+//! that hangs.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const DISK: u64 = 64 << 20;
 const MOVEMENTS: usize = 2_000;
 const INTERVAL: Duration = Duration::from_secs(4);
 
-/// As on some filesystems of flash.
+/// As on some flash filesystems.
 #[test]
 fn room_is_held_back_by_writing_where_it_cannot_be_allocated() {
     let (mut gateway, disk) = SmallDisk::without_extents(DISK);
@@ -51,7 +51,7 @@ fn a_filesystem_that_breaks_loses_nothing_that_was_answered() {
     assert_healthy(&disk);
 }
 
-/// Whoever supervises the gateway must not be told that all is well.
+/// The service manager must not be told that all is well.
 #[test]
 fn a_disk_that_hangs_is_no_progress_until_it_goes_on() {
     let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");

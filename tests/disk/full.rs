@@ -1,4 +1,4 @@
-//! A disk that is full, and has room again.
+//! A full disk that has space again later.
 
 use super::load::{Told, assert_healthy, assert_queries_work, assert_refused, next_step};
 use crate::support::small_disk::SmallDisk;

@@ -1,4 +1,4 @@
-//! A terminal that goes on until the disk is full, and what must be true of what it was told.
+//! A terminal that sends requests until the disk is full, and what must hold of its answers.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::support::patience::until;
 use crate::support::small_disk::SmallDisk;
 use crate::support::terminal::{Outcome, Terminal, number};
 
-/// Requests that are under way at once.
+/// The number of requests in flight.
 const WINDOW: usize = 64;
 const LINES: usize = 16;
 const REQUESTS_MAX: usize = 200_000;
 
-/// Requests in their order, each with its answer.
+/// The requests in order, each with its answer.
 #[derive(Default)]
 pub(crate) struct Told {
     first: usize,
@@ -21,13 +21,13 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// A terminal that goes on with new requests.
+    /// A terminal that sends new requests.
     pub(crate) fn starting_behind(other: &Self) -> Self {
         Self { first: other.first + other.requests.len(), requests: Vec::new() }
     }
 
-    /// Restocks until the disk is full for housekeeping too. Before, a small transaction may find
-    /// the room that a large one has not.
+    /// Restocks until the disk is full for housekeeping too. Before that, a small transaction may
+    /// fit where a large one does not.
     pub(crate) fn until_full(&mut self, gateway: &Gateway, disk: &SmallDisk) {
         until("housekeeping gives the reserve up", || {
             self.until_unavailable(gateway);
@@ -42,7 +42,7 @@ impl Told {
         }
     }
 
-    /// Restocks so many times; returns whether the storage failed.
+    /// Restocks this many times; returns whether the storage failed.
     pub(crate) fn restock(&mut self, gateway: &Gateway, times: usize) -> bool {
         let mut ws = gateway.ws();
         let mut failed = false;
@@ -60,8 +60,8 @@ impl Told {
         self.requests.iter().filter(|(_, outcome)| outcome.is_ok()).count()
     }
 
-    /// What was answered is in the ledger as it was answered, in the order of its positions, and
-    /// nothing else is.
+    /// The ledger has every answered request as it was answered, in the order of positions, and
+    /// nothing else.
     pub(crate) fn assert_in_ledger(&self, gateway: &Gateway) {
         let ledger = gateway.http().ledger();
         let answers = self.requests.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
@@ -77,7 +77,7 @@ impl Told {
         }
     }
 
-    /// Sends everything again: what was answered is replayed, what was not is applied now.
+    /// Repeats all requests: answered ones are replayed, the others are applied now.
     pub(crate) fn resend(&mut self, gateway: &Gateway) {
         let mut ws = gateway.ws();
         for requests in self.requests.chunks_mut(WINDOW) {
@@ -110,7 +110,7 @@ pub(crate) fn assert_queries_work(gateway: &Gateway) {
     assert_eq!(http.get("/healthz").status, 200);
 }
 
-/// A new mutation is refused, and everybody says why.
+/// A new mutation is refused, and status, metrics and readiness say why.
 pub(crate) fn assert_refused(gateway: &Gateway, words: &str) {
     let mut http = gateway.http();
     let error = http.refused("restock", body(REQUESTS_MAX), "storage_unavailable");
@@ -122,7 +122,7 @@ pub(crate) fn assert_refused(gateway: &Gateway, words: &str) {
     }
 }
 
-/// What a full disk is told with: where, and what to do.
+/// The message about a full disk: the place and the next step.
 pub(crate) fn next_step(gateway: &Gateway) -> String {
     format!("free space on the filesystem of {}: ", gateway.data_dir().display())
 }
@@ -138,7 +138,7 @@ fn body(n: usize) -> Value {
     many(&format!("request-{n}"), &lines)
 }
 
-/// As long as they may be: it is the disk that is to be filled.
+/// Ids of maximum length, to fill the disk quickly.
 fn sku(n: usize) -> String {
     format!("{n:064}")
 }

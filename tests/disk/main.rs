@@ -1,8 +1,7 @@
-//! A gateway whose disk is full or breaks, tried from outside on a small filesystem of its own.
-//! One module a theme.
+//! A gateway whose disk is full or fails, tested from outside on a small filesystem of its own.
 //!
 //! As root the filesystem is ext4 in a file. Otherwise it is a tmpfs in a user namespace, on which
-//! all but `broken` works; where there are no user namespaces either, the tests say so and fail.
+//! all modules except `broken` work. Without user namespaces the tests fail and say so.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests watch another process, whose time is the real one"

@@ -6,12 +6,12 @@ use crate::support::small_disk::SmallDisk;
 
 const DISK: u64 = 32 << 20;
 const MOVEMENTS: usize = 1_000;
-/// More than is needed with the half that is there, less than without.
+/// More than a start needs with half of it there, less than it needs otherwise.
 const RESERVE: u64 = 8 << 20;
-/// What a start takes: the index of the log.
+/// The size of the index of the log, which a start creates.
 const START: u64 = 64 << 10;
 
-/// The log and its index are gone after a stop, and the start makes them anew.
+/// A clean stop removes the log and its index, and the start creates them.
 #[test]
 fn a_start_on_a_full_disk_uses_the_reserve() {
     let (gateway, disk, told) = stopped();
@@ -60,7 +60,7 @@ fn stopped() -> (Gateway, SmallDisk, Told) {
     (gateway, disk, told)
 }
 
-/// Starts, and takes mutations when there is room again.
+/// Starts, and accepts mutations when there is space again.
 fn assert_serves_without_a_reserve(mut gateway: Gateway, disk: &SmallDisk, mut told: Told) {
     gateway.spawn();
     gateway.wait_until_alive();

@@ -1,4 +1,4 @@
-//! The way out of a full disk that a gateway finds by itself.
+//! How a gateway frees space on a full disk by itself.
 
 use std::env;
 use std::path::Path;
@@ -19,14 +19,14 @@ use crate::support::small_disk::SmallDisk;
 use crate::support::terminal::{Terminal, number};
 
 const DISK: u64 = 64 << 20;
-/// So many that what is forgotten of them is worth more than the reserve.
+/// Enough entries that pruning them frees more than the reserve.
 const MOVEMENTS: usize = 12_000;
-/// So few that they fit what is free at least when mutations are taken again.
+/// Few enough that they fit the space that is free at least when mutations are accepted again.
 const FEW: usize = 200;
 const LEFT: u64 = 1 << 20;
-/// Too little for the reserve, which must leave something free.
+/// Too little for the reserve, which must leave some space free.
 const RESERVE: u64 = 8 << 20;
-/// House is kept once a second.
+/// Housekeeping runs once a second.
 const HOUSEKEEPING: Duration = Duration::from_secs(3);
 const DATABASE: &str = "DISK_TEST_DATABASE";
 const POSITION: &str = "DISK_TEST_POSITION";
@@ -67,7 +67,7 @@ fn on_a_full_disk_the_hub_is_heard_and_what_is_old_makes_room() {
     assert_healthy(&disk);
 }
 
-/// Runs `the_position_is_saved_and_days_pass` where the disk is: SQLite finds no other way there.
+/// Runs `the_position_is_saved_and_days_pass` in the mount namespace of the disk.
 fn let_days_pass(gateway: &Gateway, disk: &SmallDisk, ledger_seq: u64) {
     let mut command = disk.program(&env::current_exe().unwrap());
     command.args(["--exact", "way_out::the_position_is_saved_and_days_pass", "--ignored"]);

@@ -11,13 +11,13 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("--sparse=always").arg(from).arg(to), &[0]);
 }
 
-/// What the doctor says of the database as the cut has left it; `None` if there is none yet.
+/// The doctor's report of the database after the power cut; `None` if there is no database yet.
 pub(crate) fn visit_doctor(disk: &Path, work: &Path) -> Option<String> {
     let (copied, files) = (work.join("examined.img"), work.join("examined"));
     copy(disk, &copied);
     let _ = fs::remove_dir_all(&files);
     fs::create_dir(&files).unwrap();
-    // 1: the journal was replayed.
+    // Exit code 1: the journal was replayed.
     run(Command::new("e2fsck").arg("-fy").arg(&copied), &[0, 1]);
     let dump = format!("rdump / {}", files.display());
     run(Command::new("debugfs").arg("-R").arg(dump).arg(&copied), &[0]);
@@ -28,7 +28,7 @@ pub(crate) fn visit_doctor(disk: &Path, work: &Path) -> Option<String> {
     Some(visit.output())
 }
 
-/// The directory that holds the database, wherever the unit has it.
+/// The directory of the database on that disk.
 fn find(within: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(within).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = entries.filter(|path| !path.is_symlink()).collect();

@@ -1,4 +1,4 @@
-//! The emulated machine: booted, and cut off.
+//! The emulated machine: boot and power cut.
 
 use std::env;
 use std::fs::{self, File};
@@ -13,13 +13,13 @@ use crate::support::process::free_port;
 use crate::writes::{Replayed, Rest, replay};
 
 pub(crate) const TOKEN: &str = "power-cut-and-nothing-else";
-/// The machine may share its processors with much else.
+/// Generous, because the machine may share its processors.
 const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 pub(crate) struct Machine {
     dir: PathBuf,
     port: u16,
-    /// What is put on the kernel's command line.
+    /// Words for the kernel's command line.
     words: Vec<String>,
     emulator: Option<Child>,
 }
@@ -50,7 +50,7 @@ impl Machine {
         self.dir.join("data.img")
     }
 
-    /// Switches it on, with these words more for its kernel.
+    /// Boots it, with these extra words for the kernel.
     pub(crate) fn boot(&mut self, words: &[String]) {
         assert!(self.emulator.is_none(), "it runs already");
         disk::copy(&self.data(), &self.dir.join("before.img"));
@@ -72,14 +72,14 @@ impl Machine {
         }
     }
 
-    /// Takes its power away.
+    /// Cuts the power.
     pub(crate) fn power_off(&mut self) {
         let mut emulator = self.emulator.take().expect("it runs");
         emulator.kill().unwrap();
         emulator.wait().unwrap();
     }
 
-    /// Leaves on the disk what a disk would have after that.
+    /// Leaves on the disk what a real disk would have after that.
     pub(crate) fn leave(&self, rest: Rest, rng: &mut fastrand::Rng) -> Replayed {
         fs::rename(self.dir.join("before.img"), self.data()).unwrap();
         replay(&self.dir.join("writes.log"), &self.data(), rest, rng)
@@ -109,7 +109,7 @@ impl Machine {
         command.args(["-device", "virtio-blk-device,drive=system,serial=system"]);
         command.args(["-blockdev", "driver=file,filename=data.img,node-name=data-file"]);
         command.args(["-blockdev", "driver=raw,file=data-file,node-name=data-raw"]);
-        // As slow as a card, or hardly a cut would come between a write and its flush.
+        // As slow as a memory card, or hardly any cut would hit between a write and its flush.
         command.args(["-object", "throttle-group,id=slow,x-iops-write=200"]);
         command.args([
             "-blockdev",

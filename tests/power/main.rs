@@ -1,4 +1,4 @@
-//! A whole machine whose power is cut again and again; see `scripts/power-cut`, which prepares it.
+//! A whole machine whose power is cut again and again. `scripts/power-cut` prepares it.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,

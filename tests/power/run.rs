@@ -1,4 +1,4 @@
-//! The lives of one machine: booted, examined, loaded, cut off.
+//! The lives of one machine: boot, check, load, power cut.
 
 use std::sync::atomic::Ordering;
 use std::thread::{scope, sleep};
@@ -19,19 +19,19 @@ use crate::writes::Rest;
 
 const CLIENTS: [Port; 3] = [Port::WebSocket, Port::WebSocket, Port::Http];
 const IN_STEP_LIMIT: Duration = Duration::from_secs(180);
-/// The first hour of 2039, in seconds since 1970; every life begins a day later.
+/// The first hour of 2039, in seconds since 1970. Each life begins a day later.
 const YEAR_2039_S: u64 = 2_177_452_800;
 const DAY_S: u64 = 86_400;
-/// Entries of a life before its end is near, and how long they may take.
+/// The entries of a life before its end is near, and how long they may take.
 const BUSY_ENTRIES: u64 = 500;
 const BUSY_LIMIT: Duration = Duration::from_secs(90);
-/// What every grant of the hub brings.
+/// The units of each grant.
 const GRANT: u64 = 5;
 
 pub(crate) struct Run {
     machine: Machine,
     hub: Hub,
-    /// After what is connected to it.
+    /// Dropped after what is connected to it.
     _broker: Broker,
     clients: Vec<Client>,
     judge: Judge,
@@ -88,7 +88,7 @@ impl Run {
         }
     }
 
-    /// Boots a last time and lets everything come to rest.
+    /// Boots a last time and lets it settle.
     pub(crate) fn end(mut self) {
         self.machine.boot(&self.clock());
         self.machine.wait_until_ready();
@@ -114,7 +114,7 @@ impl Run {
     fn live(&mut self) {
         let began = Instant::now();
         self.machine.boot(&self.clock());
-        // The first life has to fill the disk, and some cuts come while the machine boots.
+        // The first life has to fill the disk, and some cuts hit the boot.
         let is_early = self.done > 0 && self.rng.u8(..5) == 0;
         let (mut boot, mut in_step) = (None, None);
         if !is_early {
@@ -153,7 +153,8 @@ impl Run {
         );
     }
 
-    /// Lets terminals ask for so long, and where the machine is up, first until it is busy.
+    /// Lets terminals send requests for this long; when the machine is up, waits until it is busy
+    /// first.
     fn load(&mut self, duration: Duration, is_up: bool) {
         let shift = Shift::new(self.done, self.machine.address());
         let (clients, machine) = (&mut self.clients, &mut self.machine);
@@ -169,7 +170,7 @@ impl Run {
         });
     }
 
-    /// Everything that was answered is there, once, and is answered again as before.
+    /// Every answered request is in the ledger once, and gets the same answer again.
     fn examine(&mut self) {
         self.judge.examine(&self.machine.http(), &mut self.clients);
         let address = self.machine.address();
@@ -184,7 +185,7 @@ impl Run {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
-    /// Waits until the hub has the gateway's ledger, and compares the stock that it leads to.
+    /// Waits until the hub has the gateway's ledger, and compares the resulting stock.
     fn wait_until_in_step(&self) -> Duration {
         let (began, http) = (Instant::now(), self.machine.http());
         loop {
@@ -210,7 +211,7 @@ impl Run {
         books.flatten().filter(|request| request.answer.is_some()).count()
     }
 
-    /// What the clock of the next life says, as words for the kernel.
+    /// The clock of the next life, as words for the kernel.
     fn clock(&self) -> Vec<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         match self.year.as_str() {
@@ -221,7 +222,7 @@ impl Run {
         }
     }
 
-    /// The entries were made in the years that they should.
+    /// Checks that entries have the expected years.
     fn check_years(&self) {
         let ledger = self.machine.http().ledger();
         let is_of = |year: &str| {
@@ -258,7 +259,7 @@ fn with_sku(held: &Value, sku: &Value) -> Value {
     json!({"sku": sku, "on_hand": held["on_hand"].as_u64().unwrap_or(0), "reserved": held["reserved"].as_u64().unwrap_or(0)})
 }
 
-/// What there is of each SKU that there is anything of.
+/// The stock of each SKU that has any.
 fn figures(items: &[Value]) -> Vec<(String, u64, u64)> {
     let figures = items.iter().map(|item| {
         (

@@ -1,8 +1,9 @@
-//! What a disk has after a cut: everything up to the last flush, and of the rest some sectors.
+//! The content of a disk after a power cut: everything up to the last flush, and some sectors of
+//! the rest.
 //!
-//! The emulator logs writes and flushes in the order in which they were asked for, in the layout
-//! of Linux's dm-log-writes: a first sector that says what it is, then for each request a sector
-//! with its place, length and flags as four little-endian numbers of 64 bits, and its data.
+//! The emulator logs writes and flushes in order, in the layout of Linux's dm-log-writes: a first
+//! sector that identifies the log, then for each request a sector with its place, length and flags
+//! as four little-endian 64-bit numbers, and its data.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -20,20 +21,20 @@ struct Write<'a> {
     data: &'a [u8],
 }
 
-/// How much of what was not flushed is there nevertheless.
+/// How much of the unflushed data survives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rest {
     Nothing,
     Everything,
-    /// So many sectors of a hundred.
+    /// This many sectors of a hundred.
     Some(u8),
 }
 
-/// What a replay has come upon.
+/// The counts of a replay.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
     pub(crate) flushes: usize,
-    /// Sectors written behind the last flush.
+    /// Sectors written after the last flush.
     pub(crate) unflushed: usize,
     /// Those of them that were lost.
     pub(crate) lost: usize,
@@ -79,7 +80,7 @@ fn parse(bytes: &[u8]) -> Vec<Write<'_>> {
     while let Some((head, behind)) = rest.split_at_checked(SECTOR) {
         let [sector, sectors, flags] = [0, 1, 2].map(|index| number(head, index));
         if (sectors, flags) == (0, 0) {
-            // The cut has caught the emulator at its own log; what it lacks was never answered.
+            // The cut interrupted the emulator's own log; the missing request was never answered.
             assert!(rest.iter().all(|byte| *byte == 0), "the log has a hole");
             break;
         }

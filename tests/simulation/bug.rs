@@ -1,45 +1,45 @@
-//! Bugs to put in: the cores are right, so it is the shell around them that misbehaves.
+//! Planted bugs. The pure cores are right; the code around them misbehaves.
 
-/// What the shell does wrong.
+/// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The hub acknowledges what its transaction then does not commit.
+    /// The hub acknowledges entries whose transaction fails.
     AckBeforeCommit,
-    /// The hub acknowledges whatever entries it has received.
+    /// The hub acknowledges every frame of entries.
     AckOfWhatIsReceived,
-    /// The hub's transaction becomes true by half when it breaks.
+    /// A failed transaction of the hub is half committed.
     HalfTransaction,
-    /// The hub books entries that it has already.
+    /// The hub books known entries again.
     HubForgetsItsCursor,
     /// The hub sends a grant again as a new one.
     GrantSentAsNew,
-    /// The hub merges what comes from a database that was retired.
+    /// The hub books entries of a retired database.
     MergeOfTheRetired,
-    /// The hub does not hear that a ledger went back.
+    /// The hub ignores that a ledger went back.
     BehindNotHeard,
-    /// The hub puts what it recalls into the pool when it asks for it.
+    /// The hub adds recalled units to the pool when it asks for them.
     RecallTrusted,
-    /// The hub sells out of the pool without looking what is in it.
+    /// The hub sells from the pool without checking it.
     DeductUnchecked,
-    /// The hub forgets a central request that it has decided.
+    /// The hub forgets a central request.
     CentralRequestForgotten,
-    /// The gateway answers terminals before the sync.
+    /// The gateway answers terminals before the sync to disk.
     AnswerBeforeSync,
-    /// The gateway sends entries to the hub before the sync.
+    /// The gateway sends entries to the hub before the sync to disk.
     SendBeforeSync,
-    /// The gateway takes a transfer that comes again.
+    /// The gateway applies a transfer that arrives again.
     TransferTakenTwice,
-    /// The gateway does not save how far it has taken transfers.
+    /// The gateway does not save how far it has applied transfers.
     TakenNotSaved,
     /// The gateway's ledger loses an entry.
     EntryDropped,
-    /// The gateway holds for confirmed what it has sent, and prunes it.
+    /// The gateway takes sent entries for confirmed, and prunes them.
     PruneOfWhatIsSent,
-    /// The gateway goes on from where it had sent to, whatever the hub says.
+    /// The gateway continues from its own sent position, whatever the hub says.
     SentPositionKept,
-    /// The gateway forgets terminals' requests when it starts.
+    /// The gateway forgets the requests of terminals when it starts.
     RequestsForgotten,
-    /// The gateway gives a recall all that was asked, promised or not, and books it so.
+    /// The gateway returns all that a recall asks for, available or not, and books it so.
     RecallOfTooMuch,
 }
 

@@ -1,4 +1,4 @@
-//! Safety: looked at after every step that made something durable.
+//! Safety properties, checked after every step that made something durable.
 
 use stockgate::stock::Taken;
 
@@ -6,7 +6,7 @@ use super::database::Database;
 use super::world::World;
 
 impl World {
-    /// A gateway's database may have changed.
+    /// Checks a gateway's database after it may have changed.
     pub(crate) fn check_commit(&mut self, gateway: usize, holder: usize, before: (usize, Taken)) {
         let database = &self.gateways[gateway].holders[holder].database;
         let (length, taken) = before;
@@ -18,7 +18,8 @@ impl World {
         self.check_positions(gateway, holder);
     }
 
-    /// What a gateway holds for confirmed is in the hub's books, and nothing else is pruned.
+    /// Entries that a gateway holds for confirmed are in the hub's books, and only those are
+    /// pruned.
     pub(crate) fn check_positions(&self, gateway: usize, holder: usize) {
         let one = &self.gateways[gateway].holders[holder];
         let database = &one.database;
@@ -31,7 +32,7 @@ impl World {
         assert!(database.pruned_seq <= booked, "entries are pruned that the hub has not");
     }
 
-    /// The hub's books may have changed.
+    /// Checks the hub's books after they may have changed.
     pub(crate) fn check_books(&mut self) {
         let databases: Vec<&Database> = self
             .gateways

@@ -1,4 +1,4 @@
-//! A gateway's database: what is durable, and survives whatever happens to the program.
+//! A gateway's database: the durable state, which survives every crash.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::bug::Bug;
 use super::lineage::Lineage;
 
-/// What is on the disk.
+/// The content of the disk.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
     pub(crate) epoch: Uuid,
@@ -20,7 +20,7 @@ pub(crate) struct Database {
     holds: BTreeMap<RequestId, Hold>,
     records: BTreeMap<RequestId, RequestRecord>,
     pub(crate) listings: BTreeMap<Sku, Listing>,
-    /// What is not pruned.
+    /// The entries that are not pruned.
     ledger: Vec<Posted>,
     pub(crate) pruned_seq: Seq,
     pub(crate) seq: Seq,
@@ -30,7 +30,7 @@ pub(crate) struct Database {
     pub(crate) lineage: Lineage,
 }
 
-/// What is saved now and then, along with something else.
+/// The positions, which are saved now and then together with something else.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Position {
     pub(crate) acked_seq: Seq,
@@ -55,7 +55,7 @@ impl Database {
         }
     }
 
-    /// A batch is synced.
+    /// Syncs a batch.
     pub(crate) fn commit(&mut self, changes: &Changes, position: Position, bug: Option<Bug>) {
         assert_eq!(changes.base_seq, self.seq, "one writer, one ledger");
         let items = changes.items.iter().map(|(sku, item)| (sku.clone(), *item));
@@ -90,7 +90,7 @@ impl Database {
         (self.seq, self.chain) = (changes.seq, changes.checks.chain);
     }
 
-    /// No oversell.
+    /// Checks that nothing was oversold.
     fn check(&self) {
         for (sku, item) in &self.items {
             let holds = 0 <= item.reserved && item.reserved <= item.on_hand;
@@ -98,7 +98,7 @@ impl Database {
         }
     }
 
-    /// The stock as a program that starts finds it.
+    /// The stock as a starting process loads it.
     pub(crate) fn load(&self) -> Stock {
         self.load_with(self.taken)
     }
@@ -110,7 +110,7 @@ impl Database {
         stock
     }
 
-    /// Entries behind a position, if none of them is forgotten.
+    /// The entries after a position, if none of them is pruned.
     pub(crate) fn read(&self, after: Seq, most: usize) -> &[Posted] {
         let from = self.ledger.partition_point(|posted| posted.entry.seq <= after);
         let behind = &self.ledger[from..];
@@ -122,7 +122,7 @@ impl Database {
         self.pruned_seq = self.pruned_seq.max(up_to);
     }
 
-    /// For a bug: what was decided is not known any more.
+    /// For a bug: forgets what was decided.
     pub(crate) fn forget_requests(&mut self) {
         self.records.clear();
     }

@@ -1,8 +1,8 @@
-//! Chance, from a seed.
+//! Random numbers from a seed.
 
 use stockgate::stock::{Line, Quantity, Sku};
 
-/// The only source of chance of a run.
+/// The only source of randomness in a run.
 #[derive(Debug)]
 pub(crate) struct Dice(fastrand::Rng);
 
@@ -11,22 +11,22 @@ impl Dice {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// From 0 on, below this number.
+    /// A number from 0 to below this bound.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0.usize(..end.max(1))
     }
 
-    /// From `from` to `to`.
+    /// A number between `from` and `to`, inclusive.
     pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
         self.0.u64(from..=to)
     }
 
-    /// True in so many of a thousand cases.
+    /// True in this many of a thousand cases.
     pub(crate) fn permille(&mut self, cases: u32) -> bool {
         self.0.u32(..1_000) < cases
     }
 
-    /// How often something goes wrong, in thousandths: often never, else rather seldom than often.
+    /// The rate of a fault in thousandths: often 0, otherwise more likely low than high.
     pub(crate) fn rate(&mut self, most: u32) -> u32 {
         let one = self.0.u32(..=most).min(self.0.u32(..=most));
         if self.one_in(3) { 0 } else { one }
@@ -40,7 +40,7 @@ impl Dice {
         if all.is_empty() { None } else { all.get(self.below(all.len())) }
     }
 
-    /// A random number of 128 bits, for an epoch.
+    /// A random 128-bit number, for an epoch.
     pub(crate) fn epoch(&mut self) -> uuid::Uuid {
         uuid::Uuid::from_u128(self.0.u128(1..))
     }

@@ -1,4 +1,4 @@
-//! What goes wrong, and what starts again.
+//! The faults of a world, and restarts.
 
 use stockgate::stock::Seq;
 
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// What is not synced may be lost, or not; what is in memory is.
+    /// A crash loses all volatile state, and some of what is not synced.
     pub(crate) fn crash(&mut self, gateway: usize, holder: usize) {
         let one = &mut self.gateways[gateway].holders[holder];
         let Some(memory) = one.memory.take() else {
@@ -76,7 +76,7 @@ impl World {
         (link.up_cut, link.down_cut) = (up, down);
     }
 
-    /// A clock without a battery. Running time goes on.
+    /// A clock without a battery jumps. Running time goes on.
     fn jump(&mut self, gateway: usize) {
         let years = self.dice.below(60) as i64 - 50;
         self.trace.note(|| format!("the wall clocks of g{gateway} and the hub jump"));
@@ -122,7 +122,7 @@ impl World {
         let database = holders[holder].database.clone();
         self.trace.note(|| format!("g{gateway}.{holder} is copied"));
         self.reference.split.insert(database.epoch);
-        // Last is the newest database of the place: a copy of an old one is none.
+        // The last one is the newest database of the gateway; a copy of an old one is not.
         holders.insert(holder, Holder::new(database));
     }
 
@@ -141,9 +141,9 @@ impl World {
         self.gateways[gateway].holders.push(Holder::new(database));
     }
 
-    /// A broker keeps a topic's frames in order. So a database of which the hub has never heard
-    /// does not greet it for the first time when there is another one already: that would
-    /// replace the right one.
+    /// A broker keeps the frames of a topic in order. So a database that the hub has never heard of
+    /// does not send its first greeting while there is a newer one: that would replace the right
+    /// one.
     fn forget_unheard(&mut self, gateway: usize, holder: usize) {
         if self.is_known(gateway, holder) {
             return;
@@ -160,7 +160,7 @@ impl World {
         self.hub.database.books.iter().any(|book| book.cursor.epoch == epoch)
     }
 
-    /// The office gives up a database that is lost, or one that somebody else may have in hands.
+    /// An operator retires a database that is lost, or one that may be running elsewhere.
     fn retire(&mut self, gateway: usize) {
         let any = self.dice.one_in(8);
         let one = &self.gateways[gateway];
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// Somebody starts what does not run, or it connects by itself.
+    /// Starts what does not run, or lets it connect.
     pub(crate) fn something_starts(&mut self) {
         let (gateway, holder) = self.any_holder();
         self.start(gateway, holder);
@@ -193,7 +193,7 @@ impl World {
         let (now_ms, bug) = (self.now_ms, self.bug);
         let is_known = self.is_known(gateway, holder);
         let one = &mut self.gateways[gateway].holders[holder];
-        // What was lost may have been stolen only, and come back.
+        // A lost database may have been stolen, and come back.
         if one.gone && !(is_known && self.dice.one_in(6)) {
             return;
         }
@@ -205,7 +205,8 @@ impl World {
         }
     }
 
-    /// The broker knows a gateway by its name: who comes later takes the place.
+    /// The broker identifies a gateway by its client id: a later connection replaces an earlier
+    /// one.
     pub(crate) fn connect(&mut self, gateway: usize, holder: usize) {
         for other in 0..self.gateways[gateway].holders.len() {
             self.disconnect(gateway, other);

@@ -1,4 +1,4 @@
-//! Convergence: the faults end, everybody runs, and soon everything is where it belongs.
+//! Convergence: the faults end, everything runs, and soon both sides agree.
 
 use stockgate::hub::core::Book;
 use stockgate::stock::Item;
@@ -6,13 +6,13 @@ use stockgate::stock::Item;
 use super::network::Link;
 use super::world::{Gateway, Holder, World};
 
-/// Simulated seconds within which everything must be settled.
+/// Simulated seconds within which everything must agree.
 const SECONDS_MAX: u64 = 900;
-/// Steps without time passing, after which something runs in circles.
+/// Steps without time passing that indicate an endless loop.
 const STEPS_MAX: usize = 20_000;
 
 impl World {
-    /// Ends all faults, and waits.
+    /// Ends all faults, and waits until both sides agree.
     pub(crate) fn heal(&mut self) {
         self.calm_down();
         let mut unsettled = None;
@@ -60,7 +60,7 @@ impl World {
         }
     }
 
-    /// Every gateway is connected; where there are several of one name, in turns.
+    /// Connects every gateway; several databases of one gateway take turns.
     fn connect_all(&mut self, second: u64) {
         for gateway in 0..self.gateways.len() {
             let holders = &self.gateways[gateway].holders;
@@ -75,7 +75,7 @@ impl World {
         }
     }
 
-    /// Everybody works until nobody has anything to do at this moment.
+    /// Lets every part work until none has anything to do.
     fn be_quiet(&mut self) {
         for _ in 0..STEPS_MAX {
             if !self.anything() {
@@ -115,7 +115,7 @@ impl World {
         true
     }
 
-    /// What is not as it should be, if anything is.
+    /// What does not agree yet, if anything.
     fn unsettled(&self) -> Option<String> {
         self.gateways.iter().find_map(|gateway| {
             let newest = gateway.holders.len() - 1;
@@ -150,7 +150,7 @@ impl World {
         innocent.then(|| format!("nothing is taken from it, though it is the right one: {book:?}"))
     }
 
-    /// Whether all databases before this one are given up.
+    /// Whether all databases before this one are retired.
     fn all_retired(&self, newest: &Book) -> bool {
         let books = self.hub.database.books.iter();
         books
@@ -158,7 +158,7 @@ impl World {
             .all(|b| b.retired)
     }
 
-    /// What differs between a gateway and its books.
+    /// The difference between a gateway and its books.
     fn differs(&self, holder: &Holder, book: &Book) -> Option<String> {
         let database = &holder.database;
         let memory = holder.memory.as_ref()?;

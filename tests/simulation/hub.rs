@@ -1,4 +1,4 @@
-//! The hub: one or two workers on the same books, each with what it has in its memory.
+//! The hub: one or two workers on the same books, each with volatile state of its own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::bug::Bug;
 use super::hub_database::{Broken, HubDatabase};
 
-/// What a worker is handed.
+/// A job of a worker.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
     Frame(GatewayId, Frame),
@@ -29,19 +29,19 @@ pub(crate) enum Job {
     Tick,
 }
 
-/// What a request at the hub came to, once it is committed.
+/// The result of a request to the hub, once it is committed.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Central(RequestId, CentralRequest, Result<Decided, Rejection>),
     Retired(Retired),
 }
 
-/// One process of the hub.
+/// A process of the hub.
 #[derive(Debug, Default)]
 pub(crate) struct Worker {
     downlink: Downlink,
     pub(crate) inbox: VecDeque<Job>,
-    /// Committed, and not sent.
+    /// Committed, but not sent.
     pub(crate) outbox: VecDeque<(GatewayId, Frame)>,
     started_ms: u64,
     bug: Option<Bug>,
@@ -60,7 +60,7 @@ impl Worker {
         Self { started_ms: now_ms, bug, ..Self::default() }
     }
 
-    /// Brings some of what waits into the books; `breaks_after` so many changes the database fails.
+    /// Commits some of the queued jobs. The database fails after `breaks_after` changes.
     pub(crate) fn work(
         &mut self,
         books: &mut HubDatabase,
@@ -191,7 +191,7 @@ impl Worker {
         }
     }
 
-    /// For bugs: what the books say is changed before a frame is taken.
+    /// For bugs: changes the books before a frame is handled.
     fn misread(&self, books: &mut HubDatabase, topic: &GatewayId, frame: &Frame) {
         let of = |book: &&mut stockgate::hub::core::Book| {
             book.gateway == *topic && book.cursor.epoch == frame.epoch()
@@ -211,7 +211,7 @@ impl Worker {
         }
     }
 
-    /// For a bug: an acknowledgement of whatever came.
+    /// For a bug: acknowledges a frame whatever it contains.
     fn overrule(&self, frame: &Frame, frame_outcome: &mut FrameOutcome) {
         if let (Some(Bug::AckOfWhatIsReceived), Frame::Entries(entries)) = (self.bug, frame) {
             let last = entries.entries.last().map_or(0, |entry| entry.seq);
@@ -219,7 +219,7 @@ impl Worker {
         }
     }
 
-    /// For bugs: a request at the hub is prepared wrongly.
+    /// For bugs: prepares a request to the hub wrongly.
     fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, act: &CentralRequest) {
         match (self.bug, act) {
             (Some(Bug::CentralRequestForgotten), _) => books.forget(id),
@@ -240,7 +240,7 @@ impl Worker {
         }
     }
 
-    /// For a bug: a grant that is not closed gets a number of its own once more.
+    /// For a bug: gives an open grant another number and sends it again.
     fn send_as_new(&self, books: &mut HubDatabase) {
         if self.bug != Some(Bug::GrantSentAsNew) {
             return;

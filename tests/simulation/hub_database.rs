@@ -1,4 +1,4 @@
-//! The hub's books in memory: as quick as a simulation needs, and able to fail at any moment.
+//! The hub's books in memory: fast enough for a simulation, and able to fail at any moment.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use stockgate::hub::core::{
 use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
 
-/// The database failed in the middle of a transaction.
+/// The error of a database that fails during a transaction.
 #[derive(Debug)]
 pub(crate) struct Broken;
 
-/// All that a hub has on its disk.
+/// The disk of a hub.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HubDatabase {
-    /// The first has the number 1.
+    /// The first book has number 1.
     pub(crate) books: Vec<Book>,
     pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
     pub(crate) allotments: BTreeMap<(i64, Sku), Allotment>,
@@ -26,14 +26,14 @@ pub(crate) struct HubDatabase {
     policies: BTreeMap<Sku, Policy>,
     waiting: Vec<(Sku, i64)>,
     aside: BTreeMap<(i64, u64), Entry>,
-    /// Changes that still go well; `None` for all.
+    /// The number of changes that still succeed; `None` for all.
     pub(crate) breaks_after: Option<u32>,
 }
 
 type Kept<T> = Result<T, Broken>;
 
 impl HubDatabase {
-    /// Runs a transaction: all of it becomes true, or nothing. `half` puts in a bug.
+    /// Runs a transaction, which takes effect whole or not at all. `half` plants a bug.
     pub(crate) fn change<T>(
         &mut self,
         breaks_after: Option<u32>,
@@ -44,7 +44,7 @@ impl HubDatabase {
         self.breaks_after = breaks_after;
         let mut done = change(self);
         if breaks_after.is_some() {
-            // What did not break within it breaks when it is to be committed.
+            // If it has not failed during the transaction, it fails at the commit.
             done = Err(Broken);
         }
         if let Some(before) = before.filter(|_| done.is_err() && !half) {
@@ -54,12 +54,12 @@ impl HubDatabase {
         done
     }
 
-    /// Nothing is known of any connection any more.
+    /// Marks every gateway as offline.
     pub(crate) fn set_all_offline(&mut self) {
         self.books.iter_mut().for_each(|book| book.online = false);
     }
 
-    /// The books in force from which something is taken.
+    /// The open books in force.
     pub(crate) fn open_books(&self) -> Vec<Book> {
         let open = self.books.iter().filter(|book| book.is_open() && self.is_newest(book));
         open.cloned().collect()
@@ -69,12 +69,12 @@ impl HubDatabase {
         self.books.iter().all(|other| other.gateway != book.gateway || other.id <= book.id)
     }
 
-    /// Takes a request out of memory, for a bug.
+    /// For a bug: forgets a request.
     pub(crate) fn forget(&mut self, request_id: &RequestId) {
         self.requests.remove(request_id);
     }
 
-    /// What a book holds, SKU by SKU.
+    /// The stock of a book, SKU by SKU.
     pub(crate) fn allotments_of(&self, book: i64) -> impl Iterator<Item = (&Sku, &Allotment)> {
         self.allotments
             .iter()

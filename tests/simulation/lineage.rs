@@ -1,17 +1,17 @@
 //! Reference: what one database has promised by what became durable in it.
 //!
-//! It knows nothing of how a gateway decides. It sees entries become durable and answers being
-//! told, and a copy of the database has a copy of it.
+//! It does not know how a gateway decides. It sees entries become durable and answers being sent. A
+//! copy of the database has a copy of its lineage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockgate::stock::{Command, CommandAnswer, Kind, Outcome, Posted, RequestId, Sku};
 
-/// The whole ledger of one database, never pruned, and what was told of it.
+/// The whole ledger of one database, never pruned, and the answers given for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lineage {
     pub(crate) ledger: Vec<Posted>,
-    /// What came in less what went out by its entries; transfers are neither.
+    /// Units received minus units sold, by its entries; transfers are neither.
     pub(crate) outside: BTreeMap<Sku, i64>,
     entered: BTreeSet<(RequestId, u8, Sku)>,
     told: BTreeMap<RequestId, Outcome>,
@@ -31,7 +31,7 @@ impl Lineage {
         }
     }
 
-    /// A terminal was answered: that must be durable, and be the same for ever.
+    /// A terminal was answered: the answer must be durable, and never change.
     pub(crate) fn tell(&mut self, command: &Command, answer: &CommandAnswer) {
         let Ok(decided) = answer else {
             return;
@@ -53,14 +53,14 @@ impl Lineage {
         }
     }
 
-    /// Whether the ledger begins with what the hub has booked.
+    /// Whether the ledger begins with the entries that the hub has booked.
     pub(crate) fn begins_with(&self, booked: &[stockgate::stock::Entry]) -> bool {
         booked.len() <= self.ledger.len()
             && booked.iter().zip(&self.ledger).all(|(entry, posted)| *entry == posted.entry)
     }
 }
 
-/// Units that an entry brings into the world, or takes out of it.
+/// The units that an entry adds to the world, or removes from it.
 pub(crate) fn outside(kind: Kind, change: i64) -> i64 {
     if matches!(kind, Kind::Grant | Kind::Recall) { 0 } else { change }
 }

@@ -1,9 +1,8 @@
-//! The deterministic simulation: gateways and a hub from one seed, with everything that goes
-//! wrong in between.
+//! The deterministic simulation: gateways and a hub from one seed, with faults of every kind.
 //!
-//! The stock engine, both sides of the sync, the frames as bytes and the hub's rules are the real
-//! ones; disks, network, clocks and people are made up. A model that knows only the promises
-//! looks on at every step (`reference`, `lineage`), and in the end everything must come to rest.
+//! The stock engine, both sides of the protocol, the frames as bytes and the hub's rules are the
+//! real ones; disks, network, clocks and people are simulated. A reference model that knows only
+//! the promises checks every step (`reference`, `lineage`), and at the end both sides must agree.
 //!
 //! ```text
 //! cargo test --test simulation                                  2,000 seeds, and the bugs put in
@@ -40,7 +39,7 @@ mod world;
 use self::bug::Bug;
 use self::world::World;
 
-/// Seeds within which a bug must be found.
+/// The number of seeds within which a planted bug must be found.
 const SEEDS_TO_FIND: u64 = 2_000;
 
 #[test]
@@ -83,7 +82,7 @@ fn every_bug_put_in_is_found() {
     }
 }
 
-/// What a bug leads to, if this seed shows it.
+/// The broken promise that a bug leads to, if this seed shows it.
 fn found(seed: u64, bug: Bug) -> Option<(u64, String)> {
     let message = runner::run(seed, Some(bug)).err()?;
     assert_eq!(runner::run(seed, None).err(), None, "seed {seed} fails without {bug:?}");

@@ -1,4 +1,4 @@
-//! A running gateway: what is in its memory, and gone when it crashes.
+//! A running gateway: its volatile state, which a crash loses.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ use super::dice::Dice;
 
 const RESERVATION_TTL_S: u64 = 900;
 
-/// A program at work on a database.
+/// A gateway process on a database.
 #[derive(Debug)]
 pub(crate) struct Memory {
     stock: Stock,
@@ -29,13 +29,13 @@ pub(crate) struct Memory {
     pub(crate) connected: bool,
     jobs: VecDeque<Job>,
     pub(crate) stage: Stage,
-    /// Running time less the world's.
+    /// Running time minus the time of the world.
     clock_ms: i64,
     sent_seq: Seq,
     bug: Option<Bug>,
 }
 
-/// What the writer is asked to do.
+/// A job of the writer.
 #[derive(Debug)]
 pub(crate) enum Job {
     Decide(Command),
@@ -44,14 +44,14 @@ pub(crate) enum Job {
     Acked(Seq),
 }
 
-/// How far a batch is.
+/// The progress of a batch.
 #[derive(Debug)]
 pub(crate) enum Stage {
     Idle,
     Decided(Batch),
-    /// On its way to the disk: a crash may lose it, or not.
+    /// Being written: a crash may lose it or not.
     Written(Batch),
-    /// Durable, and nobody knows it yet.
+    /// Durable, but nobody has been told.
     Synced(Batch),
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Batch {
 }
 
 impl Memory {
-    /// A start at a time of the world.
+    /// Starts the process at a time of the world.
     pub(crate) fn start(database: &mut Database, now_ms: u64, bug: Option<Bug>) -> Self {
         if bug == Some(Bug::RequestsForgotten) {
             database.forget_requests();
@@ -94,7 +94,7 @@ impl Memory {
         (now_ms as i64 + self.clock_ms) as u64
     }
 
-    /// The writer does its next step.
+    /// Performs the next step of the writer.
     pub(crate) fn work(&mut self, database: &mut Database, now: Now, dice: &mut Dice) {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Idle => self.decide(database, now, dice),
@@ -104,7 +104,7 @@ impl Memory {
                         database.lineage.tell(command, told);
                     });
                 }
-                // The disk says no: the draft is dropped, and whoever asked may ask again.
+                // The disk fails: the draft is dropped, and the requests may be sent again.
                 self.stage = if dice.one_in(40) { Stage::Idle } else { Stage::Written(batch) };
             }
             Stage::Written(batch) => {
@@ -137,7 +137,7 @@ impl Memory {
         };
     }
 
-    /// What waits is decided: the hub's before the terminals', as the daemon does.
+    /// Decides what is queued: the hub's jobs before the terminals', as the daemon does.
     fn draft(
         &self,
         jobs: &[Job],
@@ -179,7 +179,7 @@ impl Memory {
         }
     }
 
-    /// Once in a while: reservations end, positions are saved, what is confirmed is forgotten.
+    /// Housekeeping: expires reservations, saves positions, prunes confirmed entries.
     pub(crate) fn keep_house(&mut self, database: &mut Database, now: Now, dice: &mut Dice) {
         if !matches!(self.stage, Stage::Idle) {
             return;
@@ -202,7 +202,7 @@ impl Memory {
         }
     }
 
-    /// The conversation is told what is committed by now.
+    /// Tells the uplink what is committed by now.
     pub(crate) fn look(&mut self, database: &Database) {
         let (mut seq, taken) = (self.stock.seq(), self.stock.taken());
         if self.bug == Some(Bug::SendBeforeSync)
@@ -214,7 +214,7 @@ impl Memory {
         self.uplink.handle_committed(seq, taken);
     }
 
-    /// The next frame that the conversation wants to send.
+    /// The next frame that the uplink wants to send.
     pub(crate) fn poll(&mut self, database: &Database, running_ms: u64) -> Option<Vec<u8>> {
         let step = self.uplink.poll(running_ms)?;
         let epoch = database.epoch.into();
@@ -271,7 +271,7 @@ impl Memory {
         Some(bytes)
     }
 
-    /// Bytes from the hub.
+    /// Handles bytes from the hub.
     pub(crate) fn receive(&mut self, database: &Database, bytes: &[u8], running_ms: u64) {
         let Ok(frame) = Frame::decode(bytes) else {
             return;
@@ -296,7 +296,7 @@ impl Memory {
         }
     }
 
-    /// For a bug: the position that the hub says it has.
+    /// For a bug: the position that the hub claims.
     fn misheard(&self, frame: Frame) -> Frame {
         match frame {
             Frame::Resume(resume) if self.bug == Some(Bug::SentPositionKept) => {
@@ -307,7 +307,7 @@ impl Memory {
         }
     }
 
-    /// For a bug: the transfers' cursor goes back to before one that is taken.
+    /// For a bug: sets the transfer position back before an applied transfer.
     fn taken_back(&self, jobs: &[Job]) -> Option<Taken> {
         if self.bug != Some(Bug::TransferTakenTwice) {
             return None;
@@ -320,7 +320,7 @@ impl Memory {
         (first <= taken.transfer).then(|| Taken { transfer: first - 1, ..taken })
     }
 
-    /// For a bug: a recall that asks for more than the hub does.
+    /// For a bug: a recall of more than the hub asks for.
     fn twisted(&self, transfer: &Transfer) -> Transfer {
         let mut transfer = transfer.clone();
         if self.bug == Some(Bug::RecallOfTooMuch) && transfer.direction == Direction::Recall {

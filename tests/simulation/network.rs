@@ -1,4 +1,4 @@
-//! What lies between a gateway and the hub: it loses, doubles, delays, reorders and damages.
+//! The network between gateways and hub: it loses, duplicates, delays, reorders and damages.
 
 use stockgate::protocol::frame::Frame;
 use uuid::Uuid;
@@ -7,21 +7,21 @@ use super::hub::Job;
 use super::wire;
 use super::world::World;
 
-/// A gateway's two directions.
+/// Both directions of a gateway.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     pub(crate) up: Vec<Packet>,
     pub(crate) down: Vec<Vec<u8>>,
-    /// Nothing comes through.
+    /// Nothing is delivered.
     pub(crate) up_cut: bool,
     pub(crate) down_cut: bool,
 }
 
-/// What a gateway or the broker sends to the hub.
+/// A message of a gateway or of the broker to the hub.
 #[derive(Clone, Debug)]
 pub(crate) enum Packet {
     Frame(Vec<u8>),
-    /// The retained state of a connection.
+    /// The retained state of a gateway.
     State(bool, Uuid),
 }
 
@@ -64,7 +64,7 @@ impl World {
         true
     }
 
-    /// What becomes of a packet: nothing, itself, or two of it; damaged or not.
+    /// The fate of a packet: lost, delivered or duplicated; damaged or not.
     fn copies(&mut self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         if self.dice.permille(self.plan.loss) {
             return Vec::new();
@@ -79,7 +79,7 @@ impl World {
         copies
     }
 
-    /// Something arrives, somewhere.
+    /// Delivers a message somewhere.
     pub(crate) fn deliver(&mut self) {
         let gateway = self.dice.below(self.gateways.len());
         if self.dice.one_in(2) {
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Usually the oldest, sometimes any.
+    /// Usually the oldest message, sometimes any.
     fn which(&mut self, count: usize) -> usize {
         if self.dice.permille(self.plan.out_of_order) { self.dice.below(count) } else { 0 }
     }

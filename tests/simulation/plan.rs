@@ -1,8 +1,8 @@
-//! What kind of a world a seed makes: calm ones and wild ones.
+//! The character of a world: which faults occur, and how often.
 
 use super::dice::Dice;
 
-/// How often what happens, in thousandths unless it says otherwise.
+/// The rates of events, in thousandths unless stated otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) gateways: usize,
@@ -13,9 +13,9 @@ pub(crate) struct Plan {
     pub(crate) twice: u32,
     pub(crate) damage: u32,
     pub(crate) out_of_order: u32,
-    /// Of all steps.
+    /// The number of steps.
     pub(crate) faults: u32,
-    /// Whether copies of databases are put back or used.
+    /// Whether copies of databases are restored or run in parallel.
     pub(crate) copies: bool,
     /// Whether databases are lost and retired.
     pub(crate) losses: bool,

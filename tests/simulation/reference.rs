@@ -1,7 +1,7 @@
 //! Reference: what the hub's books must be, by the promises alone.
 //!
 //! It sees what became durable: the hub's books after each transaction, the ledgers of all
-//! databases, and what the hub's own requests came to. It knows no rule of how that is reached.
+//! databases, and the results of requests to the hub. It does not know the rules that lead there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,24 +15,24 @@ use super::lineage::outside;
 
 type Units = BTreeMap<Sku, i64>;
 
-/// What is known of the world besides what is in it.
+/// What the reference model has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Reference {
-    /// What came in at the hub itself, less what was sold there.
+    /// Units received at the hub itself minus units sold there.
     outside: Units,
     decided: BTreeMap<
         RequestId,
         (CentralRequest, Result<stockgate::hub::core::AppliedRequest, Refusal>),
     >,
-    /// By the places of the hub's books.
+    /// Indexed like the hub's books.
     followed: Vec<Followed>,
-    /// Databases of which a copy was put back, or is in use beside them.
+    /// Databases of which a copy was restored, or runs in parallel.
     pub(crate) split: BTreeSet<Uuid>,
     /// What such databases had before.
     pub(crate) abandoned: Vec<Database>,
 }
 
-/// One database's books, followed entry by entry.
+/// The books of one database, followed entry by entry.
 #[derive(Debug, Default)]
 struct Followed {
     booked: usize,
@@ -42,7 +42,7 @@ struct Followed {
 }
 
 impl Reference {
-    /// A central request was committed: once, and the same for ever.
+    /// A central request was committed: once, and its outcome never changes.
     pub(crate) fn decide(
         &mut self,
         id: &RequestId,
@@ -75,7 +75,7 @@ impl Reference {
         }
     }
 
-    /// The hub's books are what ledgers say, entry by entry, and nobody was fenced for nothing.
+    /// The hub's books equal the ledgers, entry by entry, and no database is fenced without cause.
     pub(crate) fn follow(&mut self, hub_database: &HubDatabase, databases: &[&Database]) {
         self.followed.resize_with(hub_database.books.len(), Followed::default);
         for (book, followed) in hub_database.books.iter().zip(&mut self.followed) {
@@ -100,7 +100,7 @@ impl Reference {
         }
     }
 
-    /// Each unit that exists is in one place, by the hub's books.
+    /// Every unit is in exactly one place, by the hub's books.
     pub(crate) fn balance(&self, hub_database: &HubDatabase) {
         let (mut exists, mut places) = (self.outside.clone(), Units::new());
         for followed in &self.followed {
@@ -130,14 +130,14 @@ impl Reference {
         assert_same("books", &exists, &places);
     }
 
-    /// Each unit that exists is in one place, by what is durable everywhere at this moment.
+    /// Every unit is in exactly one place, by what is durable everywhere at this moment.
     pub(crate) fn truth(&self, hub_database: &HubDatabase, databases: &[&Database]) {
         let (mut exists, mut places) = (self.outside.clone(), Units::new());
         for (sku, pool) in &hub_database.pools {
             add(&mut places, sku, pool.unallotted);
         }
         for (book, followed) in hub_database.books.iter().zip(&self.followed) {
-            // A ledger that is retired, or has two ends, counts as far as the hub has it.
+            // A ledger that is retired, or continued twice, counts as far as the hub has booked it.
             if book.retired || self.split.contains(&book.cursor.epoch) {
                 followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
                 for (sku, allotment) in hub_database.allotments_of(book.id) {
@@ -158,7 +158,7 @@ impl Reference {
             outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
             database.items.iter().for_each(|(sku, item)| add(&mut places, sku, item.on_hand));
             for entry in unbooked(database, book) {
-                // What the hub does not know yet is not in transit any more, or is again.
+                // Transfers that the hub has not booked yet are no longer in transit, or are again.
                 let is_transfer = matches!(entry.kind, Kind::Grant | Kind::Recall);
                 add(&mut places, &entry.sku, if is_transfer { -entry.change } else { 0 });
             }
@@ -166,7 +166,7 @@ impl Reference {
         assert_same("truth", &exists, &places);
     }
 
-    /// A gateway's new entries of transfers are what the hub has made, and it says so.
+    /// New transfer entries of a gateway match the transfers that the hub has issued.
     pub(crate) fn transfers(
         &self,
         hub_database: &HubDatabase,

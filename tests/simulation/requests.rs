@@ -1,4 +1,4 @@
-//! What people ask: terminals at the gateways, and the office at the hub.
+//! The requests of people: terminals at the gateways, and the office at the hub.
 
 use stockgate::hub::core::{CentralRequest, Policy};
 use stockgate::stock::{Action, Command, Listing, RequestId};
@@ -10,7 +10,7 @@ use super::world::World;
 const UNITS_MAX: u64 = 9;
 
 impl World {
-    /// A terminal asks for something new, or once more for what it asked before.
+    /// A terminal sends a new request, or repeats an earlier one.
     pub(crate) fn terminal_asks(&mut self) {
         let (gateway, holder) = self.any_holder();
         let again = self.dice.pick(&self.gateways[gateway].asked).cloned();
@@ -57,7 +57,7 @@ impl World {
         }
     }
 
-    /// The office asks the hub for something new, or once more for what it asked before.
+    /// The office sends a new request to the hub, or repeats an earlier one.
     pub(crate) fn office_asks(&mut self) {
         let again = self.dice.pick(&self.hub.acts).cloned();
         let job = match again {

@@ -1,4 +1,4 @@
-//! Runs many seeds on all processors, and says how to repeat one that fails.
+//! Runs many seeds on all processors, and prints how to repeat one that fails.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ thread_local! {
     static QUIET: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// Runs a seed; says what promise was broken, if one was.
+/// Runs a seed; returns the promise that was broken, if any.
 pub(crate) fn run(seed: u64, bug: Option<Bug>) -> Result<u64, String> {
     run_traced(seed, bug, false).map_err(|(message, _)| message)
 }
@@ -30,7 +30,7 @@ fn run_traced(seed: u64, bug: Option<Bug>, traced: bool) -> Result<u64, (String,
     }
 }
 
-/// Runs so many seeds; panics with the command that repeats the first one found to fail.
+/// Runs this many seeds; panics with the command that repeats the first one that fails.
 pub(crate) fn run_all(first: u64, count: u64) {
     let (next, failed) = (AtomicU64::new(first), AtomicBool::new(false));
     let failure = std::sync::Mutex::new(None);
@@ -56,7 +56,7 @@ pub(crate) fn run_all(first: u64, count: u64) {
     }
 }
 
-/// What to know of a seed that failed.
+/// The report of a seed that failed.
 fn explained(seed: u64, message: &str) -> String {
     let (again, trace) = run_traced(seed, None, true).expect_err("the same seed, the same run");
     format!(
@@ -65,7 +65,7 @@ fn explained(seed: u64, message: &str) -> String {
     )
 }
 
-/// A broken promise is a panic; its words are wanted, not its report for every seed.
+/// A broken promise is a panic. Its message is kept, without a report for every seed.
 fn keep_messages() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,10 +1,10 @@
-//! Whether worlds are rich: what has happened in one that has come to rest.
+//! The variety of the worlds: which events occurred in one that converged.
 
 use stockgate::stock::{Direction, Kind};
 
 use super::world::World;
 
-/// What is to happen in many worlds.
+/// Events that must occur in many worlds.
 pub(crate) const NAMES: [&str; 10] = [
     "entries are booked",
     "a grant is taken",
@@ -19,7 +19,7 @@ pub(crate) const NAMES: [&str; 10] = [
 ];
 
 impl World {
-    /// Which of them happened.
+    /// The events that occurred.
     pub(crate) fn tally(&self) -> [bool; NAMES.len()] {
         let hub_database = &self.hub.database;
         let of = |direction| {

@@ -1,4 +1,4 @@
-//! What happened lately, for whoever looks at a seed that failed.
+//! The last events of a run, for reading a seed that failed.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Nothing is put into words unless it is to be read.
+    /// Texts are formatted only if they will be read.
     pub(crate) fn new(traced: bool) -> Self {
         Self { events: traced.then(VecDeque::new), count: 0 }
     }

@@ -1,25 +1,25 @@
-//! What happens to a frame's bytes: damage on the way, and programs newer than the reader.
+//! Changes to the bytes of a frame: damage, and programs newer than the reader.
 
 use super::dice::Dice;
 
 const HEADER_BYTES: usize = 12;
-/// A kind that nobody knows yet.
+/// A kind that is not assigned yet.
 const KIND_UNKNOWN: u8 = 99;
 
-/// Turns over one bit.
+/// Flips one bit.
 pub(crate) fn damage(bytes: &mut [u8], dice: &mut Dice) {
     let place = dice.below(bytes.len());
     bytes[place] ^= 1 << dice.below(8);
 }
 
-/// What a newer program would have sent: the same, with fields behind the last one.
+/// The frame as a newer program would send it: with fields appended.
 pub(crate) fn newer(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut body = bytes[HEADER_BYTES..].to_vec();
     body.extend((0..dice.below(9)).map(|n| n as u8 ^ 0xa5));
     seal(bytes[3], &body)
 }
 
-/// A frame of a kind that nobody knows yet.
+/// A frame of a kind that is not assigned yet.
 pub(crate) fn unknown(dice: &mut Dice) -> Vec<u8> {
     let body: Vec<u8> = (0..dice.below(40)).map(|n| n as u8).collect();
     seal(KIND_UNKNOWN, &body)

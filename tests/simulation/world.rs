@@ -1,4 +1,4 @@
-//! A world from a seed: gateways, a hub, what lies between them, and chance.
+//! A simulated world made from a seed: gateways, a hub, the network between them, and faults.
 
 use stockgate::clock::Now;
 use stockgate::protocol::topic::GatewayId;
@@ -30,16 +30,16 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
 }
 
-/// A place where there is a gateway, whatever becomes of its databases.
+/// A gateway id with all the databases that it has had.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) topic: GatewayId,
     pub(crate) link: Link,
-    /// The newest last.
+    /// The newest one is last.
     pub(crate) holders: Vec<Holder>,
     pub(crate) wall_ms: i64,
     pub(crate) newer: bool,
-    /// What terminals have asked, for repetitions.
+    /// The requests of terminals so far, to repeat some of them.
     pub(crate) asked: Vec<Command>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Gateway {
 pub(crate) struct Holder {
     pub(crate) database: Database,
     pub(crate) memory: Option<Memory>,
-    /// Lost: it never runs again, as far as anybody knows.
+    /// Lost: as far as anybody knows, it never runs again.
     pub(crate) gone: bool,
     pub(crate) backup: Option<Box<Database>>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Holder {
 pub(crate) struct Hub {
     pub(crate) database: HubDatabase,
     pub(crate) workers: Vec<Option<Worker>>,
-    /// Nobody starts it before.
+    /// It is not started before this time.
     pub(crate) away_until_ms: u64,
     pub(crate) wall_ms: i64,
     pub(crate) acts: Vec<Job>,
@@ -91,7 +91,7 @@ impl World {
         Self { dice, plan, bug, now_ms: 1_000, skus, gateways, hub, reference, trace }
     }
 
-    /// Lives through all of it; what breaks a promise panics.
+    /// Runs the whole simulation; panics if a promise is broken.
     pub(crate) fn run(&mut self) {
         for _ in 0..self.plan.steps {
             self.step();
@@ -150,7 +150,7 @@ impl World {
         Now { wall_ms: WALL_MS + self.now_ms as i64 + gateway.wall_ms, running_ms, trusted: true }
     }
 
-    /// A gateway's writer or its conversation does one step.
+    /// Performs one step of a gateway's writer or link.
     fn gateway_works(&mut self) {
         let (gateway, holder) = self.any_holder();
         if self.dice.one_in(2) {
