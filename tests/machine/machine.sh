@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # names that are not set here are those of scripts/power-cut
 # Sourced by scripts/power-cut: an ARMv7 machine with Debian and systemd, the gateway's file and its
 # unit, for an emulator. What takes long stays in target/packages-root for the next time.
 #
