@@ -6,10 +6,17 @@ pub(crate) mod csv_file;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
+mod examples;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod inspect;
 pub(crate) mod replay;
 mod restore;
 mod watch;
+
+#[cfg(test)]
+#[cfg(feature = "hub")]
+mod manual_tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,12 +45,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway
+    #[command(after_help = examples::RUN)]
     Run {
         /// The configuration; without it, the built-in defaults
         #[arg(long)]
         config: Option<PathBuf>,
     },
     /// Say what is wrong with a configuration
+    #[command(after_help = examples::CHECK_CONFIG)]
     CheckConfig {
         /// The configuration
         #[arg(long)]
@@ -51,10 +60,13 @@ enum Command {
     },
     /// Show gateway, hub and broker at work in one process
     #[cfg(feature = "demo")]
+    #[command(after_help = examples::DEMO)]
     Demo(demo::DemoArguments),
     /// Replay a CSV file of order lines
+    #[command(after_help = examples::REPLAY)]
     Replay(replay::ReplayArguments),
     /// Show the stock of some SKUs, or of all
+    #[command(after_help = examples::STOCK)]
     Stock {
         /// SKUs; none means all
         skus: Vec<String>,
@@ -68,6 +80,7 @@ enum Command {
         json: bool,
     },
     /// Show the ledger
+    #[command(after_help = examples::LEDGER)]
     Ledger {
         /// Go on as it grows
         #[arg(long)]
@@ -82,8 +95,10 @@ enum Command {
         json: bool,
     },
     /// Show changes of stock and sync as they happen
+    #[command(after_help = examples::WATCH)]
     Watch(watch::WatchArguments),
     /// Show how the gateway is
+    #[command(after_help = examples::STATUS)]
     Status {
         #[command(flatten)]
         gateway: GatewayArguments,
@@ -92,6 +107,7 @@ enum Command {
         json: bool,
     },
     /// Copy the database while the gateway runs
+    #[command(after_help = examples::BACKUP)]
     Backup {
         /// The gateway's data directory
         #[arg(long)]
@@ -101,6 +117,7 @@ enum Command {
         to: PathBuf,
     },
     /// Put a new database in the place of one that is lost or damaged
+    #[command(after_help = examples::RESTORE)]
     Restore {
         #[command(flatten)]
         source: restore::RestoreArgs,
@@ -109,6 +126,7 @@ enum Command {
         data_dir: PathBuf,
     },
     /// Say what is wrong with database, machine and links, and what to do
+    #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::DoctorArguments),
 }
 

@@ -1,0 +1,36 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_stockgate_hub_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_stockgate_hub_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_stockgate_hub_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_stockgate_hub_using_subcommand
+    set -l cmd (__fish_stockgate_hub_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s V -l version -d 'Print version'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "run" -d 'Run the hub'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Say what is wrong with a configuration'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "decode" -d 'Print a captured frame as JSON'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -l config -d 'The configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -l config -d 'The configuration' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand decode" -s h -l help -d 'Print help'

@@ -1,0 +1,72 @@
+//! The examples at the end of each `--help` and manual page.
+
+pub(super) const RUN: &str = "\
+Examples:
+  stockgate run
+  stockgate run --config /etc/stockgate/stockgate.toml";
+
+pub(super) const CHECK_CONFIG: &str = "\
+Examples:
+  stockgate check-config --config /etc/stockgate/stockgate.toml";
+
+#[cfg(feature = "demo")]
+pub(super) const DEMO: &str = "\
+Examples:
+  stockgate demo
+  stockgate demo --duration 30";
+
+pub(super) const REPLAY: &str = "\
+Examples:
+  stockgate replay orders.csv --seed-stock
+  stockgate replay orders.csv.zst --columns order=invoice,sku=item,quantity=qty --concurrency 32";
+
+pub(super) const STOCK: &str = "\
+Examples:
+  stockgate stock
+  stockgate stock 85123A 71053 --json
+  stockgate stock --prefix 85 --url https://gw-01:8080 --ca-file ca.pem --token-file line-3.token";
+
+pub(super) const LEDGER: &str = "\
+Examples:
+  stockgate ledger --after 1200
+  stockgate ledger --follow --json";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  stockgate watch --low 5
+  stockgate watch --prefix 85 --json";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  stockgate status
+  stockgate status --json --url http://gw-01:8080";
+
+pub(super) const BACKUP: &str = "\
+Examples:
+  stockgate backup --data-dir /var/lib/stockgate --to /mnt/backup/stockgate.db";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  stockgate restore --from /mnt/backup/stockgate.db --data-dir /var/lib/stockgate
+  stockgate restore --from-damaged --data-dir /var/lib/stockgate";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  stockgate doctor --config /etc/stockgate/stockgate.toml
+  stockgate doctor --config /etc/stockgate/stockgate.toml --bundle report.tar.gz";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_RUN: &str = "\
+Examples:
+  stockgate-hub run
+  stockgate-hub run --config /etc/stockgate/stockgate-hub.toml";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_CHECK_CONFIG: &str = "\
+Examples:
+  stockgate-hub check-config --config /etc/stockgate/stockgate-hub.toml";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_DECODE: &str = "\
+Examples:
+  stockgate-hub decode frame.bin";
