@@ -11,7 +11,7 @@ listing() {
             -o -regextype egrep ! -regex '\./etc/(\.pwd\.lock|(passwd|group|g?shadow|sub[ug]id)-)' \
             -printf '%p %M %U:%G %l\n' | sort
         find etc -type f ! -name '*-' -print | sort | while read -r file; do
-            printf '%s %s\n' "$file" "$(sed '/^stockgate:/d' "$file" | sha256sum)"
+            printf '%s %s\n' "$file" "$(sed '/^stockgate\(-hub\)\?:/d' "$file" | sha256sum)"
         done
     )
 }
