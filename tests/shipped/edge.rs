@@ -1,4 +1,4 @@
-//! The machines that the gateway ships for, and where the file for each of them is.
+//! The files that ship: the gateway for each machine, and the hub.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use crate::support::program::Program;
 /// One machine and its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
+    pub(super) program: &'static str,
     pub(super) target: &'static str,
     /// What an ELF header calls the machine.
     pub(super) machine: u64,
@@ -19,6 +20,7 @@ pub(super) struct Edge {
 }
 
 pub(super) const ARMV7: Edge = Edge {
+    program: "stockgate",
     target: "armv7-unknown-linux-musleabihf",
     machine: 40,
     is_64: false,
@@ -28,6 +30,7 @@ pub(super) const ARMV7: Edge = Edge {
 };
 
 pub(super) const X86_64: Edge = Edge {
+    program: "stockgate",
     target: "x86_64-unknown-linux-musl",
     machine: 62,
     is_64: true,
@@ -36,12 +39,20 @@ pub(super) const X86_64: Edge = Edge {
     emulator: "qemu-x86_64",
 };
 
-pub(super) const EDGES: [Edge; 2] = [ARMV7, X86_64];
+/// Not for the edge, but a static file like the others.
+pub(super) const HUB: Edge = Edge {
+    program: "stockgate-hub",
+    bytes_max: 6_000_000,
+    variable: "STOCKGATE_STATIC_HUB",
+    ..X86_64
+};
+
+pub(super) const SHIPPED: [Edge; 3] = [ARMV7, X86_64, HUB];
 
 impl Edge {
     pub(super) fn file(&self) -> PathBuf {
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let usual = package.join("target/static").join(self.target).join("stockgate");
+        let usual = package.join("target/static").join(self.target).join(self.program);
         let file = env::var_os(self.variable).map_or(usual, PathBuf::from);
         assert!(
             file.is_file(),

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::edge::{ARMV7, EDGES, Edge, X86_64};
+use super::edge::{ARMV7, Edge, HUB, SHIPPED, X86_64};
 use super::elf::{Elf, PT_INTERP};
 use crate::support::process::run_to_end;
 
 #[test]
 fn each_file_is_for_its_machine_and_needs_no_other_file() {
-    for edge in EDGES {
+    for edge in SHIPPED {
         let elf = Elf::read(&edge.file());
 
         assert_eq!((elf.machine(), elf.is_64), (edge.machine, edge.is_64), "{edge:?}");
@@ -20,7 +20,7 @@ fn each_file_is_for_its_machine_and_needs_no_other_file() {
 
 #[test]
 fn each_file_is_stripped() {
-    for edge in EDGES {
+    for edge in SHIPPED {
         assert!(!Elf::read(&edge.file()).has_symbols(), "{edge:?}");
     }
 }
@@ -36,12 +36,17 @@ fn the_x86_64_file_is_within_its_budget() {
 }
 
 #[test]
+fn the_hub_is_within_its_budget() {
+    assert_within_budget(&HUB);
+}
+
+#[test]
 fn each_file_names_its_version_commit_and_target() {
-    for edge in EDGES {
+    for edge in SHIPPED {
         let finished = run_to_end(edge.emulated("").command().arg("--version"));
 
         assert_eq!(finished.code, Some(0), "{finished:?}");
-        let begin = format!("stockgate {} (", env!("CARGO_PKG_VERSION"));
+        let begin = format!("{} {} (", edge.program, env!("CARGO_PKG_VERSION"));
         let end = format!(", {})\n", edge.target);
         let commit = finished.stdout.strip_prefix(&begin).and_then(|rest| rest.strip_suffix(&end));
         assert!(commit.is_some_and(is_commit), "{finished:?}");
