@@ -10,17 +10,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::HubMetrics;
 use super::core::{
     Policy, PoolLine, Recalled, Rejection, central, publish, repair, retire, set_policy,
 };
 use super::csv::read_catalogue;
 use super::db::BooksTransaction;
-use super::reader::{self, LedgerPage, Reader};
+use super::jobs::HubJob;
+use super::metrics::HubMetrics;
+use super::reader::{self, BooksReader, LedgerPage};
 use super::request::{CentralOperation, IdentifiedRequest, gateway_id};
-use super::writer::HubJob;
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
-use crate::metrics::Page;
 use crate::net::http::{self, Found, HttpResponse, Line, number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
@@ -73,17 +72,17 @@ static ROUTES: [Line<Target>; 18] = [
 
 /// What every request needs.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
-    reader: Reader,
+pub(super) struct HubApi {
+    reader: BooksReader,
     jobs: mpsc::Sender<HubJob>,
     metrics: Arc<HubMetrics>,
 }
 
-pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
+pub(super) async fn serve(listener: TcpListener, api: HubApi, stop: Stop) {
     let handler = move |request: Request<Incoming>, _peer| {
-        let desk = desk.clone();
+        let api = api.clone();
         async move {
-            match desk.answer(request).await {
+            match api.answer(request).await {
                 Ok(reply) => reply,
                 Err(problem) => http::problem(&problem),
             }
@@ -92,9 +91,9 @@ pub(super) async fn serve(listener: TcpListener, desk: Desk, stop: Stop) {
     http::serve(listener, None, stop, handler).await;
 }
 
-impl Desk {
+impl HubApi {
     pub(super) fn new(
-        reader: Reader,
+        reader: BooksReader,
         jobs: mpsc::Sender<HubJob>,
         metrics: Arc<HubMetrics>,
     ) -> Self {
@@ -123,7 +122,7 @@ impl Desk {
                 self.reader.read(reader::gateways).await.map_err(unreadable)?;
                 return Ok(http::text("ready\n"));
             }
-            (Target::Metrics, _) => return Ok(http::text(render(&self.metrics))),
+            (Target::Metrics, _) => return Ok(http::text(self.metrics.page())),
             (Target::Gateways, _) => self.gateways().await?,
             (Target::Epochs, [site, gateway]) => self.epochs(site, gateway).await?,
             (Target::List, _) => self.stock(query).await?,
@@ -451,30 +450,6 @@ fn limit(query: Option<&str>) -> Result<usize, Problem> {
 
 fn unreadable(error: StoreError) -> Problem {
     Problem::new(Code::StorageUnavailable, format!("the books cannot be read: {error}"))
-}
-
-fn render(metrics: &HubMetrics) -> String {
-    let mut page = Page::default();
-    page.counters(&[
-        ("hub_frames_applied_total", "Frames whose entries were taken.", &metrics.frames_applied),
-        ("hub_frames_known_total", "Frames of which every entry was known.", &metrics.frames_known),
-        (
-            "hub_frames_bad_total",
-            "Frames left aside: unreadable, or of another database.",
-            &metrics.frames_bad,
-        ),
-        ("hub_frames_refused_total", "Frames from fenced databases.", &metrics.frames_refused),
-        ("hub_entries_total", "Ledger entries taken into the books.", &metrics.entries),
-        ("hub_link_losses_total", "Broker connections lost or failed.", &metrics.link_losses),
-        (
-            "hub_commits_failed_total",
-            "Batches that could not be brought into the books.",
-            &metrics.commits_failed,
-        ),
-    ]);
-    let help = "A batch, until it was in the books.";
-    page.histogram("hub_commit_duration_seconds", help, &metrics.commits);
-    page.text()
 }
 
 #[cfg(test)]

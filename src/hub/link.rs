@@ -1,29 +1,30 @@
-//! Takes in what gateways publish and hands it to the writer.
+//! The hub's link: its connection to the broker, over which the gateways' frames arrive.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::jobs::HubJob;
+use super::metrics::HubMetrics;
+use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
-use super::writer::HubJob;
-use super::{HubMetrics, Outlet};
 use crate::clock::Clock;
-use crate::config::MqttConfig;
 use crate::net::mqtt::{Backoff, Broker, Connection, Event};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, parse_topic, topic_filter};
 
+/// Connects to the broker, again and again, and hands the writer what gateways publish.
 #[derive(Debug)]
 pub(super) struct BrokerLink {
     broker: Broker,
     /// Whether other workers get some of the frames.
     shared: bool,
     jobs: mpsc::Sender<HubJob>,
-    outlet: Outlet,
+    publisher: Publisher,
     clock: Clock,
     backoff: Backoff,
     lost: LogThrottle,
@@ -33,18 +34,17 @@ pub(super) struct BrokerLink {
 
 impl BrokerLink {
     pub(super) fn new(
-        config: &MqttConfig,
-        (worker, shared): (&str, bool),
+        broker: Broker,
+        shared: bool,
         jobs: mpsc::Sender<HubJob>,
-        outlet: Outlet,
+        publisher: Publisher,
         metrics: Arc<HubMetrics>,
     ) -> Self {
-        let broker = Broker::new(config, worker, None);
         Self {
             broker,
             shared,
             jobs,
-            outlet,
+            publisher,
             clock: Clock::starting_at(0),
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
@@ -59,18 +59,11 @@ impl BrokerLink {
             let mut connection = self.broker.connect();
             let reason = tokio::select! {
                 reason = self.converse(&mut connection) => reason,
-                () = stop.requested() => return self.set_outlet(None),
+                () = stop.requested() => return self.publisher.disconnect(),
             };
-            self.set_outlet(None);
+            self.publisher.disconnect();
             drop(connection);
-            self.metrics.link_losses.inc();
-            let _ = self.jobs.send(HubJob::Lost).await;
-            if self.lost.is_due(self.clock.since_start_ms()) {
-                tracing::warn!(
-                    reason,
-                    "the broker is out of reach; the gateways keep what they have"
-                );
-            }
+            self.report_loss(&reason).await;
             let wait = self.backoff.next_wait(self.clock.since_start_ms());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -79,7 +72,7 @@ impl BrokerLink {
         }
     }
 
-    /// Takes in events until the connection is lost; returns why.
+    /// Handles events until the connection is lost; returns the reason.
     async fn converse(&mut self, connection: &mut Connection) -> String {
         while let Some(event) = connection.events.recv().await {
             match event {
@@ -90,7 +83,7 @@ impl BrokerLink {
                 }
                 Event::Received { topic, payload, retained } => {
                     if let Some(job) = self.job(&topic, &payload, retained) {
-                        // Waiting here slows the broker down, which is what is wanted.
+                        // Waiting for the writer slows the broker down, as it should.
                         let _ = self.jobs.send(job).await;
                     }
                 }
@@ -107,7 +100,7 @@ impl BrokerLink {
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
-        self.set_outlet(Some(client.clone()));
+        self.publisher.connect(client.clone());
         self.backoff.answered(self.clock.since_start_ms());
         if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
@@ -116,32 +109,37 @@ impl BrokerLink {
         Ok(())
     }
 
+    /// The job that a message stands for; `None` if there is nothing to do.
     fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<HubJob> {
-        let (topic, channel) = parse_topic(topic)?;
+        let (gateway, channel) = parse_topic(topic)?;
         match channel {
             Channel::Up => match Frame::decode(payload) {
-                Ok(frame) => Some(HubJob::Frame(topic, frame)),
+                Ok(frame) => Some(HubJob::Frame(gateway, frame)),
                 Err(error) => {
-                    self.rejected.record(&topic, &error.to_string());
+                    self.rejected.record(&gateway, &error.to_string());
                     None
                 }
             },
             Channel::State => {
-                let State { online, epoch } = serde_json::from_slice(payload).ok()?;
-                Some(HubJob::Online { topic, online, epoch, fresh: !retained })
+                let GatewayState { online, epoch } = serde_json::from_slice(payload).ok()?;
+                Some(HubJob::Online { gateway, online, epoch, fresh: !retained })
             }
             Channel::Down => None,
         }
     }
 
-    fn set_outlet(&self, client: Option<AsyncClient>) {
-        *self.outlet.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    async fn report_loss(&mut self, reason: &str) {
+        self.metrics.link_losses.inc();
+        let _ = self.jobs.send(HubJob::Lost).await;
+        if self.lost.is_due(self.clock.since_start_ms()) {
+            tracing::warn!(reason, "the broker is out of reach; the gateways keep what they have");
+        }
     }
 }
 
-/// What the hub reads of a gateway's retained state.
+/// What the hub reads of the retained state that a gateway publishes.
 #[derive(serde::Deserialize)]
-struct State {
+struct GatewayState {
     online: bool,
     epoch: Option<Uuid>,
 }

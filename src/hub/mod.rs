@@ -1,28 +1,36 @@
-//! The hub: the central books of all gateways.
+//! The hub: the books of all gateways, and the program that keeps them.
 //!
 //! ```text
-//! broker -> link -> writer (one thread, one transaction a batch) -> books (SQLite)
-//!                      '-> acknowledgements, after the commit -> broker
-//! HTTP -> reader (its own connection) -> books
+//! broker -> link -> jobs -> writer: one thread, one transaction a batch -> books database
+//!                             '-> after the commit: publisher -> broker
+//! HTTP: changes -> jobs; queries -> reader, on a connection of its own -> books database
 //! ```
+//!
+//! The rules are in [`core`], which does no IO; `db` stores the books, everything else moves jobs
+//! and answers. This file assembles the parts, and no part imports it. Nothing here knows the
+//! terminal port or the gateway's database.
 
+mod batch;
 pub mod core;
 pub(crate) mod csv;
 mod db;
 mod decode;
 mod http;
+mod jobs;
 mod link;
+mod metrics;
+mod publisher;
 mod reader;
 mod rejected;
 pub(crate) mod request;
 mod writer;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rumqttc::AsyncClient;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -30,134 +38,102 @@ use tokio::task::JoinSet;
 
 use self::db::BooksDatabase;
 pub use self::decode::frame_json;
+use self::http::HubApi;
+use self::jobs::HubJob;
 use self::link::BrokerLink;
-pub use self::reader::Reader;
-use self::writer::{HubJob, HubWriter};
-use crate::config::HubConfig;
+use self::metrics::HubMetrics;
+use self::publisher::Publisher;
+pub use self::reader::BooksReader;
+use self::writer::HubWriter;
+use crate::config::{BookStore, HubConfig};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
-use crate::metrics::{Counter, Histogram};
+use crate::net::mqtt::Broker;
 use crate::process::heartbeat::Heartbeat;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 use crate::store::StoreError;
 
-/// The client of the connection that is up at the moment, for acknowledgements.
-type Outlet = Arc<Mutex<Option<AsyncClient>>>;
-
-/// What the hub counts.
-#[derive(Debug, Default)]
-struct HubMetrics {
-    /// Frames whose entries were taken.
-    frames_applied: Counter,
-    /// Frames all of whose entries were known.
-    frames_known: Counter,
-    /// Frames left aside: unreadable, or not of the database in force.
-    frames_bad: Counter,
-    /// Frames from databases that are fenced.
-    frames_refused: Counter,
-    /// Entries taken.
-    entries: Counter,
-    /// Connections to the broker that were lost or failed.
-    link_losses: Counter,
-    /// Batches that could not be brought into the books.
-    commits_failed: Counter,
-    /// Batches, until they were in the books.
-    commits: Histogram,
-}
-
 /// A running hub.
 #[derive(Debug)]
 pub struct Hub {
-    /// Where its books are served.
+    /// The address of the HTTP interface, with the port that is in use.
     pub address: SocketAddr,
-    /// Reads its books.
-    pub reader: Reader,
-    /// Beats as long as the writer does.
+    /// Reads the books.
+    pub reader: BooksReader,
+    /// Beats as long as the writer runs.
     heartbeat: Arc<Heartbeat>,
-    outlet: Outlet,
+    publisher: Publisher,
     stopper: Stopper,
     tasks: JoinSet<()>,
-    writer: std::thread::JoinHandle<()>,
+    writer: JoinHandle<()>,
 }
 
 /// Runs a hub until a stop is requested.
 ///
 /// # Errors
-/// If it cannot start: books, address or certificates.
+/// If the hub cannot start: see [`Hub::start`].
 pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
     let manager = Manager::from_environment();
-    tokio::spawn(outlive_hangups(signal(SignalKind::hangup())?));
+    tokio::spawn(ignore_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
-    manager.keep_told(&hub.heartbeat, || hub.sentence(), &mut stop).await;
+    manager.keep_told(&hub.heartbeat, || hub.status(), &mut stop).await;
     hub.stop().await;
     Ok(())
 }
 
-/// Unheard, it would end the hub.
-async fn outlive_hangups(mut hangups: Signal) {
+/// Without a handler, SIGHUP would end the process.
+async fn ignore_hangups(mut hangups: Signal) {
     while hangups.recv().await.is_some() {
         tracing::warn!("SIGHUP: the hub has no reload; restart it for a new configuration");
     }
 }
 
 impl Hub {
-    /// Opens the books and starts everything; returns when they can be read.
+    /// Opens the books database and starts all parts. When it returns, the HTTP interface accepts
+    /// connections.
     ///
     /// # Errors
-    /// If the books, the address or the certificates cannot be used.
+    /// If the books database cannot be opened, or the address cannot be used.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
-        let store = config.store.clone();
-        let (database, reader) = tokio::task::spawn_blocking(move || {
-            let mut database = BooksDatabase::open(&store)?;
-            // Whoever was online is so only once it has said so to this process.
-            database.change(|books| books.set_all_offline())?;
-            Ok::<_, StoreError>((database, Reader::open(&store)?))
-        })
-        .await
-        .expect("opening does not panic")?;
+        let (database, reader) = open_books(config.store.clone()).await?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("hub.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 
         let metrics = Arc::new(HubMetrics::default());
-        let outlet = Outlet::default();
-        let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+        let publisher = Publisher::default();
         let heartbeat = Arc::<Heartbeat>::default();
-        let writer = HubWriter::new(database, waiting, Arc::clone(&outlet), Arc::clone(&metrics));
-        let writer = writer.sharing(config.shared).beating(Arc::clone(&heartbeat));
+        let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+        let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
+            .sharing(config.shared)
+            .beating(Arc::clone(&heartbeat));
         let writer =
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        let desk = http::Desk::new(reader.clone(), jobs.clone(), Arc::clone(&metrics));
-        tasks.spawn(http::serve(listener, desk, stop.clone()));
-        let every = if config.shared { TICK_SHARED } else { TICK };
-        tasks.spawn(tick(jobs.clone(), every, stop.clone()));
-        match &config.mqtt {
-            Some(mqtt) => {
-                let (worker, outlet) = ((&*config.worker, config.shared), Arc::clone(&outlet));
-                let link = BrokerLink::new(mqtt, worker, jobs, outlet, metrics);
-                tasks.spawn(link.run(stop));
-            }
-            None => tracing::warn!("no [mqtt] section: the books are served, nothing is taken in"),
+        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics));
+        tasks.spawn(http::serve(listener, api, stop.clone()));
+        tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
+        if let Some(broker) = broker(&config) {
+            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics);
+            tasks.spawn(link.run(stop));
         }
         tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, heartbeat, outlet, stopper, tasks, writer })
+        Ok(Self { address, reader, heartbeat, publisher, stopper, tasks, writer })
     }
 
-    /// How things stand, in a sentence.
-    fn sentence(&self) -> String {
-        let is_connected = self.outlet.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        match is_connected {
+    /// The hub's state, for the service manager.
+    fn status(&self) -> String {
+        match self.publisher.is_connected() {
             true => "Keeps the books; connected to the broker.".into(),
             false => "Serves the books; there is no connection to a broker.".into(),
         }
     }
 
-    /// Ends: no new frames, then what waits for the writer.
+    /// Stops: first connections and link, then the writer, once it has handled the jobs that wait.
     pub async fn stop(mut self) {
         self.stopper.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
@@ -170,13 +146,31 @@ impl Hub {
     }
 }
 
-/// How often the writer looks after what is overdue.
-const TICK: Duration = Duration::from_secs(1);
-/// The same when a frame may wait for one that another worker has.
-const TICK_SHARED: Duration = Duration::from_millis(50);
+async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), StoreError> {
+    let open = move || {
+        let mut database = BooksDatabase::open(&store)?;
+        // A gateway counts as online only after it has reported to this process.
+        database.change(|books| books.set_all_offline())?;
+        Ok((database, BooksReader::open(&store)?))
+    };
+    tokio::task::spawn_blocking(open).await.expect("opening does not panic")
+}
 
-async fn tick(jobs: mpsc::Sender<HubJob>, every: Duration, mut stop: Stop) {
-    let mut ticks = tokio::time::interval(every);
+fn broker(config: &HubConfig) -> Option<Broker> {
+    if config.mqtt.is_none() {
+        tracing::warn!("no [mqtt] section: the books are served, nothing is taken in");
+    }
+    config.mqtt.as_ref().map(|mqtt| Broker::new(mqtt, &config.worker, None))
+}
+
+/// How often the writer looks for what is to be sent again. Several workers on the same books tick
+/// faster, because a frame of one may wait for a frame of another.
+fn tick_interval(shared: bool) -> Duration {
+    Duration::from_millis(if shared { 50 } else { 1_000 })
+}
+
+async fn tick(jobs: mpsc::Sender<HubJob>, interval: Duration, mut stop: Stop) {
+    let mut ticks = tokio::time::interval(interval);
     loop {
         tokio::select! {
             _ = ticks.tick() => drop(jobs.try_send(HubJob::Tick)),

@@ -16,7 +16,7 @@ use crate::store::StoreError;
 
 /// The reading side of the books.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub struct BooksReader {
     database: Arc<Mutex<BooksDatabase>>,
 }
 
@@ -124,7 +124,7 @@ pub struct Reconciliation {
 /// The books that are in force.
 const IN_FORCE: &str = "id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
 
-impl Reader {
+impl BooksReader {
     pub(super) fn open(store: &BookStore) -> Result<Self, StoreError> {
         Ok(Self { database: Arc::new(Mutex::new(BooksDatabase::open_read_only(store)?)) })
     }

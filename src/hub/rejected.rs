@@ -1,9 +1,9 @@
-//! Frames that are left aside: counted, and logged at most once a minute for each gateway.
+//! Rejected frames: counted, and logged at most once a minute for each gateway.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::HubMetrics;
+use super::metrics::HubMetrics;
 use crate::clock::Clock;
 use crate::limits::HUB_GATEWAYS_MAX;
 use crate::process::log_throttle::LogThrottle;

@@ -1,9 +1,13 @@
 use tempfile::TempDir;
 
+use uuid::Uuid;
+
 use super::*;
 use crate::config::BookStore;
 use crate::hub::core::tests::desk::{Ledger, named};
+use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
+use crate::protocol::topic::GatewayId;
 
 /// Of every greeting in these tests.
 const NONCE: u64 = 5;
@@ -69,7 +73,7 @@ fn a_gateway_without_books_is_asked_to_greet_when_it_comes_online() {
     let mut desk = Desk::new();
     let epoch = Uuid::from_u128(1);
     let state =
-        |online| HubJob::Online { topic: named("a"), online, epoch: Some(epoch), fresh: true };
+        |online| HubJob::Online { gateway: named("a"), online, epoch: Some(epoch), fresh: true };
 
     assert_eq!(desk.write(vec![state(false)]), []);
     assert_eq!(desk.write(vec![state(true)]), [(named("a"), FrameAnswer::Resume(epoch, 0, 0))]);
@@ -88,7 +92,7 @@ impl Desk {
         let database =
             BooksDatabase::open(&BookStore::Sqlite(directory.path().join("hub.db"))).unwrap();
         let (_, jobs) = mpsc::channel(1);
-        let writer = HubWriter::new(database, jobs, Outlet::default(), Arc::default());
+        let writer = HubWriter::new(database, jobs, Publisher::default(), Arc::default());
         Self { writer, _directory: directory }
     }
 

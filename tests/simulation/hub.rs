@@ -164,7 +164,7 @@ impl Worker {
         if frame_outcome.greeted {
             self.downlink.greeted(&topic);
         }
-        if frame_outcome.known {
+        if frame_outcome.accepted {
             self.take_answer(books, &topic, frame)?;
         }
         if let Some(answer) = frame_outcome.answer {

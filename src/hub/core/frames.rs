@@ -67,8 +67,8 @@ pub struct FrameOutcome {
     pub greeted: bool,
     /// Other gateways for which there are new transfers.
     pub granted: Vec<GatewayId>,
-    /// Whether the frame was of use.
-    pub known: bool,
+    /// Whether the frame is of a database that the hub knows, and for a hub.
+    pub accepted: bool,
 }
 
 /// Takes a frame into the books. On an error the whole transaction is to be dropped.
@@ -101,7 +101,7 @@ pub fn handle_frame<B: Books>(
         (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
         (Verdict::Known, Some(book)) => {
             let outcome = hear(books, book, frame, now_ms)?;
-            FrameOutcome { known: true, ..outcome.or_say(FrameAnswer::Ack) }
+            FrameOutcome { accepted: true, ..outcome.or_say(FrameAnswer::Ack) }
         }
         (Verdict::Resume, Some(book)) => hear(books, book, frame, now_ms)?
             .or_say(|epoch, seq| FrameAnswer::Resume(epoch, seq, nonce)),
@@ -123,7 +123,7 @@ pub fn handle_frame<B: Books>(
 
 impl FrameOutcome {
     fn say(answer: FrameAnswer) -> Self {
-        Self { answer: Some(answer), known: true, ..Self::default() }
+        Self { answer: Some(answer), accepted: true, ..Self::default() }
     }
 }
 
@@ -144,7 +144,7 @@ impl Heard {
 
     fn silently(self) -> FrameOutcome {
         let answer = self.refused.map(|reason| FrameAnswer::Refused(self.epoch, reason));
-        FrameOutcome { answer, known: true, ..FrameOutcome::default() }
+        FrameOutcome { answer, accepted: true, ..FrameOutcome::default() }
     }
 }
 

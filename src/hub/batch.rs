@@ -1,0 +1,199 @@
+//! One batch of the hub's writer: jobs that are handled in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, note_online};
+use super::db::BooksTransaction;
+use super::jobs::{BooksChange, Completion, HubJob};
+use crate::limits::HUB_BATCH_FRAMES_MAX;
+use crate::protocol::Frame;
+use crate::protocol::drift::Content;
+use crate::protocol::topic::GatewayId;
+use crate::store::StoreError;
+
+/// How long a frame may wait for the frames before it, which another worker may be handling.
+const EARLY_MS: u64 = 1_000;
+
+/// When a batch is handled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchTime {
+    /// Milliseconds since 1970.
+    pub(super) wall_ms: i64,
+    /// Milliseconds since the start of the process.
+    pub(super) running_ms: u64,
+}
+
+/// A frame that starts after a gap.
+pub(super) struct EarlyFrame {
+    gateway: GatewayId,
+    frame: Frame,
+    /// When it arrived, in running time.
+    since_ms: u64,
+}
+
+/// What a batch leads to. Nothing of it may become known before the commit.
+#[derive(Default)]
+pub(super) struct BatchOutcome {
+    /// The last answer to each gateway.
+    pub(super) answers: BTreeMap<GatewayId, FrameAnswer>,
+    /// Transfers, catalogue changes and probes to send.
+    pub(super) frames: Vec<(GatewayId, Frame)>,
+    pub(super) completions: Vec<Completion>,
+    /// The frames that were handled.
+    pub(super) handled: Vec<(GatewayId, FrameOutcome)>,
+    /// The frames that wait on.
+    pub(super) early: Vec<EarlyFrame>,
+}
+
+/// A batch whose transaction is open.
+pub(super) struct Batch<'a, 'db> {
+    books: &'a mut BooksTransaction<'db>,
+    downlink: &'a mut Downlink,
+    time: BatchTime,
+    /// Gateways that may have to be sent something.
+    due: BTreeSet<GatewayId>,
+    outcome: BatchOutcome,
+}
+
+impl<'a, 'db> Batch<'a, 'db> {
+    pub(super) fn new(
+        books: &'a mut BooksTransaction<'db>,
+        downlink: &'a mut Downlink,
+        time: BatchTime,
+    ) -> Self {
+        let (due, outcome) = (BTreeSet::new(), BatchOutcome::default());
+        Self { books, downlink, time, due, outcome }
+    }
+
+    /// Handles frames that were early in an earlier batch, unless they are early still and may
+    /// wait on.
+    pub(super) fn retry(&mut self, early: Vec<EarlyFrame>) -> Result<(), StoreError> {
+        for early in early {
+            let may_wait = self.time.running_ms < early.since_ms + EARLY_MS;
+            if may_wait && is_early(self.books, &early.gateway, &early.frame)? {
+                self.outcome.early.push(early);
+            } else {
+                self.handle_frame(early.gateway, early.frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles a job, or lets a frame wait whose predecessors another worker may be handling.
+    pub(super) fn handle_or_wait(&mut self, job: HubJob) -> Result<(), StoreError> {
+        if let HubJob::Frame(gateway, frame) = &job
+            && self.outcome.early.len() < HUB_BATCH_FRAMES_MAX
+            && is_early(self.books, gateway, frame)?
+        {
+            let (gateway, frame) = (gateway.clone(), frame.clone());
+            let since_ms = self.time.running_ms;
+            self.outcome.early.push(EarlyFrame { gateway, frame, since_ms });
+            return Ok(());
+        }
+        self.handle(job)
+    }
+
+    pub(super) fn handle(&mut self, job: HubJob) -> Result<(), StoreError> {
+        match job {
+            HubJob::Frame(gateway, frame) => self.handle_frame(gateway, frame),
+            HubJob::Online { gateway, online, epoch, fresh } => {
+                self.handle_online(gateway, online, epoch, fresh)
+            }
+            HubJob::Change(change) => self.change(change),
+            HubJob::Lost => self.books.set_all_offline(),
+            HubJob::Announce => self.announce(),
+            HubJob::Tick => {
+                self.due.extend(self.downlink.waiting());
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_frame(&mut self, gateway: GatewayId, frame: Frame) -> Result<(), StoreError> {
+        let mut outcome = handle_frame(self.books, &gateway, &frame, self.time.wall_ms)?;
+        if outcome.greeted {
+            self.downlink.greeted(&gateway);
+        }
+        if outcome.accepted {
+            self.handle_probe_answer(&gateway, frame)?;
+        }
+        if let Some(answer) = outcome.answer.clone() {
+            let answer = answer.joined_to(self.outcome.answers.get(&gateway));
+            self.outcome.answers.insert(gateway.clone(), answer);
+        }
+        self.due.extend(std::mem::take(&mut outcome.granted));
+        self.due.insert(gateway.clone());
+        self.outcome.handled.push((gateway, outcome));
+        Ok(())
+    }
+
+    fn handle_probe_answer(&mut self, gateway: &GatewayId, frame: Frame) -> Result<(), StoreError> {
+        let (seq, content) = if let Frame::Sums(answer) = frame {
+            (answer.seq, Content::Sums(answer.content))
+        } else if let Frame::Figures(answer) = frame {
+            (answer.seq, Content::Figures(answer.content))
+        } else {
+            return Ok(());
+        };
+        self.downlink.answered(self.books, gateway, seq, &content)
+    }
+
+    fn handle_online(
+        &mut self,
+        gateway: GatewayId,
+        online: bool,
+        epoch: Option<Uuid>,
+        fresh: bool,
+    ) -> Result<(), StoreError> {
+        let seen = online && fresh;
+        let known = note_online(self.books, &gateway, online, seen, self.time.wall_ms)?;
+        // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
+        // does so by itself.
+        if let Some(epoch) = epoch.filter(|_| online && !known) {
+            self.outcome.answers.insert(gateway, FrameAnswer::Resume(epoch, 0, 0));
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: BooksChange) -> Result<(), StoreError> {
+        let mut gateways = Vec::new();
+        self.outcome.completions.push(change(self.books, &mut gateways)?);
+        self.due.extend(gateways);
+        Ok(())
+    }
+
+    fn announce(&mut self) -> Result<(), StoreError> {
+        for book in self.books.open_books()? {
+            let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+            self.outcome.answers.insert(book.gateway, answer);
+        }
+        Ok(())
+    }
+
+    /// Adds what is to be sent to the gateways that this batch concerns.
+    pub(super) fn finish(mut self) -> Result<BatchOutcome, StoreError> {
+        for gateway in self.due {
+            let frames = self.downlink.next(self.books, &gateway, self.time.running_ms)?;
+            let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));
+            self.outcome.frames.extend(frames);
+        }
+        Ok(self.outcome)
+    }
+}
+
+/// Whether a frame's entries start after a gap.
+fn is_early(
+    books: &mut BooksTransaction<'_>,
+    gateway: &GatewayId,
+    frame: &Frame,
+) -> Result<bool, StoreError> {
+    let Frame::Entries(entries) = frame else {
+        return Ok(false);
+    };
+    let book = books.books(gateway)?.pop();
+    let book = book.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open());
+    let first_seq = entries.entries.first().map_or(0, |first| first.seq);
+    Ok(book.is_some_and(|book| first_seq > book.cursor.acked_seq + 1))
+}

@@ -1,0 +1,43 @@
+//! What the link, the HTTP interface and the timer ask of the hub's writer.
+
+use uuid::Uuid;
+
+use super::db::BooksTransaction;
+use crate::protocol::Frame;
+use crate::protocol::topic::GatewayId;
+use crate::store::StoreError;
+
+/// A job for the hub's writer. Jobs wait in a bounded channel, in the order of their arrival.
+pub(super) enum HubJob {
+    /// A gateway has sent a frame.
+    Frame(GatewayId, Frame),
+    /// A gateway has connected to the broker or left it.
+    Online {
+        gateway: GatewayId,
+        online: bool,
+        /// The epoch of its database, if the message names it.
+        epoch: Option<Uuid>,
+        /// Published just now, rather than retained by the broker from an earlier time.
+        fresh: bool,
+    },
+    /// A request changes the books.
+    Change(BooksChange),
+    /// The hub has lost its own connection to the broker. Until the gateways report again, none
+    /// of them counts as online.
+    Lost,
+    /// The hub has connected to the broker. Every gateway is told the hub's position, so that none
+    /// waits for the end of its own timer.
+    Announce,
+    /// A tick of the timer: send again what was not confirmed in time.
+    Tick,
+}
+
+/// Changes the books within the batch's transaction and adds the gateways that may have to be sent
+/// something. What it returns is called after the commit.
+pub(super) type BooksChange = Box<
+    dyn FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Completion, StoreError>
+        + Send,
+>;
+
+/// Answers the request; called after the commit.
+pub(super) type Completion = Box<dyn FnOnce() + Send>;

@@ -1,0 +1,55 @@
+//! What the hub counts, and the `/metrics` page that shows it.
+
+use crate::metrics::{Counter, Histogram, Page};
+
+/// The counters of one hub process. All start at 0 with the process.
+#[derive(Debug, Default)]
+pub(super) struct HubMetrics {
+    /// Frames with at least one entry that was new to the books.
+    pub(super) frames_applied: Counter,
+    /// Frames all of whose entries were in the books already.
+    pub(super) frames_known: Counter,
+    /// Rejected frames: unreadable, or not of the database in force.
+    pub(super) frames_bad: Counter,
+    /// Frames from fenced databases.
+    pub(super) frames_refused: Counter,
+    /// Entries added to the books.
+    pub(super) entries: Counter,
+    /// Connections to the broker that were lost or failed.
+    pub(super) link_losses: Counter,
+    /// Batches whose transaction failed.
+    pub(super) commits_failed: Counter,
+    /// The time from the start of a batch to the end of its commit.
+    pub(super) commits: Histogram,
+}
+
+impl HubMetrics {
+    /// The page in Prometheus's text format.
+    pub(super) fn page(&self) -> String {
+        let mut page = Page::default();
+        page.counters(&[
+            ("hub_frames_applied_total", "Frames whose entries were taken.", &self.frames_applied),
+            (
+                "hub_frames_known_total",
+                "Frames of which every entry was known.",
+                &self.frames_known,
+            ),
+            (
+                "hub_frames_bad_total",
+                "Frames left aside: unreadable, or of another database.",
+                &self.frames_bad,
+            ),
+            ("hub_frames_refused_total", "Frames from fenced databases.", &self.frames_refused),
+            ("hub_entries_total", "Ledger entries taken into the books.", &self.entries),
+            ("hub_link_losses_total", "Broker connections lost or failed.", &self.link_losses),
+            (
+                "hub_commits_failed_total",
+                "Batches that could not be brought into the books.",
+                &self.commits_failed,
+            ),
+        ]);
+        let help = "A batch, until it was in the books.";
+        page.histogram("hub_commit_duration_seconds", help, &self.commits);
+        page.text()
+    }
+}
