@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, note_online};
-use super::db::BooksTransaction;
+use super::db::{BooksError, BooksTransaction};
 use super::jobs::{BooksChange, Completion, HubJob};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
 use crate::protocol::topic::GatewayId;
-use crate::store::StoreError;
 
 /// How long a frame may wait for the frames before it, which another worker may be handling.
 const EARLY_MS: u64 = 1_000;
@@ -69,7 +68,7 @@ impl<'a, 'db> Batch<'a, 'db> {
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
     /// wait on.
-    pub(super) fn retry(&mut self, early: Vec<EarlyFrame>) -> Result<(), StoreError> {
+    pub(super) fn retry(&mut self, early: Vec<EarlyFrame>) -> Result<(), BooksError> {
         for early in early {
             let may_wait = self.time.running_ms < early.since_ms + EARLY_MS;
             if may_wait && is_early(self.books, &early.gateway, &early.frame)? {
@@ -82,7 +81,7 @@ impl<'a, 'db> Batch<'a, 'db> {
     }
 
     /// Handles a job, or lets a frame wait whose predecessors another worker may be handling.
-    pub(super) fn handle_or_wait(&mut self, job: HubJob) -> Result<(), StoreError> {
+    pub(super) fn handle_or_wait(&mut self, job: HubJob) -> Result<(), BooksError> {
         if let HubJob::Frame(gateway, frame) = &job
             && self.outcome.early.len() < HUB_BATCH_FRAMES_MAX
             && is_early(self.books, gateway, frame)?
@@ -95,7 +94,7 @@ impl<'a, 'db> Batch<'a, 'db> {
         self.handle(job)
     }
 
-    pub(super) fn handle(&mut self, job: HubJob) -> Result<(), StoreError> {
+    pub(super) fn handle(&mut self, job: HubJob) -> Result<(), BooksError> {
         match job {
             HubJob::Frame(gateway, frame) => self.handle_frame(gateway, frame),
             HubJob::Online { gateway, online, epoch, fresh } => {
@@ -111,7 +110,7 @@ impl<'a, 'db> Batch<'a, 'db> {
         }
     }
 
-    fn handle_frame(&mut self, gateway: GatewayId, frame: Frame) -> Result<(), StoreError> {
+    fn handle_frame(&mut self, gateway: GatewayId, frame: Frame) -> Result<(), BooksError> {
         let mut outcome = handle_frame(self.books, &gateway, &frame, self.time.wall_ms)?;
         if outcome.greeted {
             self.downlink.greeted(&gateway);
@@ -129,7 +128,7 @@ impl<'a, 'db> Batch<'a, 'db> {
         Ok(())
     }
 
-    fn handle_probe_answer(&mut self, gateway: &GatewayId, frame: Frame) -> Result<(), StoreError> {
+    fn handle_probe_answer(&mut self, gateway: &GatewayId, frame: Frame) -> Result<(), BooksError> {
         let (seq, content) = if let Frame::Sums(answer) = frame {
             (answer.seq, Content::Sums(answer.content))
         } else if let Frame::Figures(answer) = frame {
@@ -146,7 +145,7 @@ impl<'a, 'db> Batch<'a, 'db> {
         online: bool,
         epoch: Option<Uuid>,
         fresh: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BooksError> {
         let seen = online && fresh;
         let known = note_online(self.books, &gateway, online, seen, self.time.wall_ms)?;
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
@@ -157,14 +156,14 @@ impl<'a, 'db> Batch<'a, 'db> {
         Ok(())
     }
 
-    fn change(&mut self, change: BooksChange) -> Result<(), StoreError> {
+    fn change(&mut self, change: BooksChange) -> Result<(), BooksError> {
         let mut gateways = Vec::new();
         self.outcome.completions.push(change(self.books, &mut gateways)?);
         self.due.extend(gateways);
         Ok(())
     }
 
-    fn announce(&mut self) -> Result<(), StoreError> {
+    fn announce(&mut self) -> Result<(), BooksError> {
         for book in self.books.open_books()? {
             let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
             self.outcome.answers.insert(book.gateway, answer);
@@ -173,7 +172,7 @@ impl<'a, 'db> Batch<'a, 'db> {
     }
 
     /// Adds what is to be sent to the gateways that this batch concerns.
-    pub(super) fn finish(mut self) -> Result<BatchOutcome, StoreError> {
+    pub(super) fn finish(mut self) -> Result<BatchOutcome, BooksError> {
         for gateway in self.due {
             let frames = self.downlink.next(self.books, &gateway, self.time.running_ms)?;
             let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));
@@ -188,7 +187,7 @@ fn is_early(
     books: &mut BooksTransaction<'_>,
     gateway: &GatewayId,
     frame: &Frame,
-) -> Result<bool, StoreError> {
+) -> Result<bool, BooksError> {
     let Frame::Entries(entries) = frame else {
         return Ok(false);
     };

@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use super::db::BooksTransaction;
+use super::db::{BooksError, BooksTransaction};
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
-use crate::store::StoreError;
 
 /// A job for the hub's writer. Jobs wait in a bounded channel, in the order of their arrival.
 pub(super) enum HubJob {
@@ -35,7 +34,7 @@ pub(super) enum HubJob {
 /// Changes the books within the batch's transaction and adds the gateways that may have to be sent
 /// something. What it returns is called after the commit.
 pub(super) type BooksChange = Box<
-    dyn FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Completion, StoreError>
+    dyn FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Completion, BooksError>
         + Send,
 >;
 

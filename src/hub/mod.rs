@@ -36,14 +36,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::db::BooksDatabase;
+use self::db::{BooksDatabase, BooksError};
 pub use self::decode::frame_json;
 use self::http::HubApi;
 use self::jobs::HubJob;
 use self::link::BrokerLink;
 use self::metrics::HubMetrics;
 use self::publisher::Publisher;
-pub use self::reader::BooksReader;
+pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::writer::HubWriter;
 use crate::config::{BookStore, HubConfig};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
@@ -51,7 +51,6 @@ use crate::net::mqtt::Broker;
 use crate::process::heartbeat::Heartbeat;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
-use crate::store::StoreError;
 
 /// A running hub.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ impl Hub {
     }
 }
 
-async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), StoreError> {
+async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), BooksError> {
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
         // A gateway counts as online only after it has reported to this process.

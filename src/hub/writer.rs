@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::batch::{Batch, BatchOutcome, BatchTime, EarlyFrame};
 use super::core::{Downlink, FrameAnswer, FrameOutcome};
-use super::db::BooksDatabase;
+use super::db::{BooksDatabase, BooksError};
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
@@ -19,7 +19,6 @@ use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::process::heartbeat::Heartbeat;
 use crate::process::log_throttle::LogThrottle;
-use crate::store::StoreError;
 
 pub(super) struct HubWriter {
     database: BooksDatabase,
@@ -87,7 +86,7 @@ impl HubWriter {
     }
 
     /// Handles jobs in one transaction. On an error, nothing has changed.
-    fn write(&mut self, jobs: Vec<HubJob>) -> Result<BatchOutcome, StoreError> {
+    fn write(&mut self, jobs: Vec<HubJob>) -> Result<BatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let early = std::mem::take(&mut self.early);
@@ -126,7 +125,7 @@ impl HubWriter {
         }
     }
 
-    fn log_failure(&mut self, error: &StoreError) {
+    fn log_failure(&mut self, error: &BooksError) {
         self.metrics.commits_failed.inc();
         if self.failures.is_due(self.clock.since_start_ms()) {
             tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");

@@ -138,10 +138,6 @@ pub enum StoreError {
         /// Bytes that are free there, if that is known.
         free: Option<u64>,
     },
-    /// PostgreSQL says no.
-    #[cfg(feature = "hub")]
-    #[error("PostgreSQL: {}", told(.0))]
-    Postgres(#[from] postgres::Error),
     /// SQLite or the disk says no.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -191,15 +187,6 @@ impl std::fmt::Display for Told {
             Some(number) => number.fmt(to),
             None => "an unknown number of".fmt(to),
         }
-    }
-}
-
-/// What the server says is in the cause.
-#[cfg(feature = "hub")]
-fn told(error: &postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 

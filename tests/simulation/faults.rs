@@ -149,9 +149,9 @@ impl World {
             return;
         }
         self.gateways[gateway].link.up.clear();
-        let topic = &self.gateways[gateway].topic;
+        let id = &self.gateways[gateway].id;
         for worker in self.hub.workers.iter_mut().flatten() {
-            worker.inbox.retain(|job| !matches!(job, Job::Frame(of, _) if of == topic));
+            worker.inbox.retain(|job| !matches!(job, Job::Frame(of, _) if of == id));
         }
     }
 
@@ -168,7 +168,7 @@ impl World {
         let Some(epoch) = self.dice.pick(&given_up).map(|holder| holder.database.epoch) else {
             return;
         };
-        let job = Job::Retire(one.topic.clone(), Some(epoch));
+        let job = Job::Retire(one.id.clone(), Some(epoch));
         self.trace.note(|| format!("the hub is asked {job:?}"));
         for worker in self.hub.workers.iter_mut().flatten().take(1) {
             worker.inbox.push_back(job.clone());

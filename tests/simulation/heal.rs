@@ -122,7 +122,7 @@ impl World {
             gateway.holders.iter().enumerate().filter(|(_, holder)| !holder.gone).find_map(
                 |(place, holder)| {
                     let why = self.unsettled_holder(gateway, holder, place == newest)?;
-                    Some(format!("{} {place}: {why}", gateway.topic))
+                    Some(format!("{} {place}: {why}", gateway.id))
                 },
             )
         })
@@ -139,7 +139,7 @@ impl World {
         if book.is_open() && self.hub.database.is_newest(book) {
             return self.differs(holder, book);
         }
-        let last = books.iter().rfind(|other| other.gateway == gateway.topic);
+        let last = books.iter().rfind(|other| other.gateway == gateway.id);
         let reported = book.problem.is_some()
             || book.retired
             || last.is_some_and(|book| book.problem.is_some() || self.all_retired(book));

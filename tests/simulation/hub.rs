@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    CentralRequest, Decided, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection, Retired,
-    central, handle_frame, note_online, publish, retire, set_policy,
+    CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection,
+    Retired, decide, handle_frame, note_online, publish, retire, set_policy,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -32,7 +32,7 @@ pub(crate) enum Job {
 /// The result of a request to the hub, once it is committed.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Central(RequestId, CentralRequest, Result<Decided, Rejection>),
+    Central(RequestId, CentralRequest, Result<CentralDecision, Rejection>),
     Retired(Retired),
 }
 
@@ -74,16 +74,17 @@ impl Worker {
         let mut outcome = Outcome::default();
         let done = books.change(breaks_after, half, |books| {
             self.write(books, jobs, &mut outcome, wall_ms)?;
-            for topic in std::mem::take(&mut outcome.touched) {
-                let frames = self.downlink.next(books, &topic, running_ms)?;
-                outcome.frames.extend(frames.into_iter().map(|frame| (topic.clone(), frame)));
+            for gateway in std::mem::take(&mut outcome.touched) {
+                let frames = self.downlink.next(books, &gateway, running_ms)?;
+                outcome.frames.extend(frames.into_iter().map(|frame| (gateway.clone(), frame)));
             }
             Ok(())
         });
         if done.is_err() && self.bug != Some(Bug::AckBeforeCommit) {
             return Vec::new();
         }
-        let answers = outcome.answers.into_iter().map(|(topic, answer)| (topic, answer.frame()));
+        let answers =
+            outcome.answers.into_iter().map(|(gateway, answer)| (gateway, answer.frame()));
         self.outbox.extend(answers.chain(outcome.frames));
         if done.is_ok() { outcome.replies } else { Vec::new() }
     }
@@ -106,31 +107,31 @@ impl Worker {
         now_ms: i64,
     ) -> Result<(), Broken> {
         match job {
-            Job::Frame(topic, frame) => self.take(books, topic, frame, outcome, now_ms)?,
-            Job::Online(topic, online, epoch) => {
-                let known = note_online(books, &topic, online, online, now_ms)?;
+            Job::Frame(gateway, frame) => self.take(books, gateway, frame, outcome, now_ms)?,
+            Job::Online(gateway, online, epoch) => {
+                let known = note_online(books, &gateway, online, online, now_ms)?;
                 if online && !known {
-                    outcome.answers.insert(topic, FrameAnswer::Resume(epoch, 0, 0));
+                    outcome.answers.insert(gateway, FrameAnswer::Resume(epoch, 0, 0));
                 }
             }
-            Job::Central(id, act) => {
-                self.misdeal(books, &id, &act);
-                let decided = central(books, &id, &act)?;
-                if let Ok((_, _, told)) = &decided {
-                    outcome.touched.extend(told.iter().cloned());
+            Job::Central(id, request) => {
+                self.misdeal(books, &id, &request);
+                let decided = decide(books, &id, &request)?;
+                if let Ok(decision) = &decided {
+                    outcome.touched.extend(decision.gateways.iter().cloned());
                 }
-                outcome.replies.push(Reply::Central(id, act, decided));
+                outcome.replies.push(Reply::Central(id, request, decided));
             }
             Job::Policy(sku, policy) => outcome.touched.extend(set_policy(books, &sku, policy)?),
             Job::Publish(listings) => {
                 publish(books, listings)?;
                 outcome.touched.extend(books.open_books().into_iter().map(|book| book.gateway));
             }
-            Job::Retire(topic, epoch) => {
-                if let Ok(retired) = retire(books, &topic, epoch)? {
+            Job::Retire(gateway, epoch) => {
+                if let Ok(retired) = retire(books, &gateway, epoch)? {
                     outcome.replies.push(Reply::Retired(retired));
                 }
-                outcome.touched.insert(topic);
+                outcome.touched.insert(gateway);
             }
             Job::Lost => books.set_all_offline(),
             Job::Announce => {
@@ -150,7 +151,7 @@ impl Worker {
     fn take(
         &mut self,
         books: &mut HubDatabase,
-        topic: GatewayId,
+        gateway: GatewayId,
         frame: Frame,
         outcome: &mut Outcome,
         now_ms: i64,
@@ -158,43 +159,43 @@ impl Worker {
         if self.bug == Some(Bug::BehindNotHeard) && matches!(frame, Frame::Behind(_)) {
             return Ok(());
         }
-        self.misread(books, &topic, &frame);
-        let mut frame_outcome = handle_frame(books, &topic, &frame, now_ms)?;
+        self.misread(books, &gateway, &frame);
+        let mut frame_outcome = handle_frame(books, &gateway, &frame, now_ms)?;
         self.overrule(&frame, &mut frame_outcome);
         if frame_outcome.greeted {
-            self.downlink.greeted(&topic);
+            self.downlink.greeted(&gateway);
         }
         if frame_outcome.accepted {
-            self.take_answer(books, &topic, frame)?;
+            self.take_answer(books, &gateway, frame)?;
         }
         if let Some(answer) = frame_outcome.answer {
-            let answer = answer.joined_to(outcome.answers.get(&topic));
-            outcome.answers.insert(topic.clone(), answer);
+            let answer = answer.joined_to(outcome.answers.get(&gateway));
+            outcome.answers.insert(gateway.clone(), answer);
         }
         outcome.touched.extend(frame_outcome.granted);
-        outcome.touched.insert(topic);
+        outcome.touched.insert(gateway);
         Ok(())
     }
 
     fn take_answer(
         &mut self,
         books: &mut HubDatabase,
-        topic: &GatewayId,
+        gateway: &GatewayId,
         frame: Frame,
     ) -> Result<(), Broken> {
         if let Frame::Sums(answer) = frame {
-            self.downlink.answered(books, topic, answer.seq, &Content::Sums(answer.content))
+            self.downlink.answered(books, gateway, answer.seq, &Content::Sums(answer.content))
         } else if let Frame::Figures(answer) = frame {
-            self.downlink.answered(books, topic, answer.seq, &Content::Figures(answer.content))
+            self.downlink.answered(books, gateway, answer.seq, &Content::Figures(answer.content))
         } else {
             Ok(())
         }
     }
 
     /// For bugs: changes the books before a frame is handled.
-    fn misread(&self, books: &mut HubDatabase, topic: &GatewayId, frame: &Frame) {
+    fn misread(&self, books: &mut HubDatabase, gateway: &GatewayId, frame: &Frame) {
         let of = |book: &&mut stockgate::hub::core::Book| {
-            book.gateway == *topic && book.cursor.epoch == frame.epoch()
+            book.gateway == *gateway && book.cursor.epoch == frame.epoch()
         };
         let Some(book) = books.books.iter_mut().find(of) else {
             return;
@@ -220,8 +221,8 @@ impl Worker {
     }
 
     /// For bugs: prepares a request to the hub wrongly.
-    fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, act: &CentralRequest) {
-        match (self.bug, act) {
+    fn misdeal(&self, books: &mut HubDatabase, id: &RequestId, request: &CentralRequest) {
+        match (self.bug, request) {
             (Some(Bug::CentralRequestForgotten), _) => books.forget(id),
             (Some(Bug::RecallTrusted), CentralRequest::Recall { lines, .. }) => {
                 for line in lines {

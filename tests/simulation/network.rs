@@ -44,10 +44,10 @@ impl World {
         let Some(running) = &mut self.hub.workers[worker] else {
             return false;
         };
-        let Some((topic, frame)) = running.outbox.pop_front() else {
+        let Some((id, frame)) = running.outbox.pop_front() else {
             return false;
         };
-        let Some(gateway) = self.gateways.iter().position(|one| one.topic == topic) else {
+        let Some(gateway) = self.gateways.iter().position(|one| one.id == id) else {
             return true;
         };
         self.trace
@@ -101,11 +101,11 @@ impl World {
         }
         let place = self.which(self.gateways[gateway].link.up.len());
         let packet = self.gateways[gateway].link.up.remove(place);
-        let topic = self.gateways[gateway].topic.clone();
+        let id = self.gateways[gateway].id.clone();
         let job = match packet {
-            Packet::State(online, epoch) => Job::Online(topic, online, epoch),
+            Packet::State(online, epoch) => Job::Online(id, online, epoch),
             Packet::Frame(bytes) => match Frame::decode(&bytes) {
-                Ok(frame) => Job::Frame(topic, frame),
+                Ok(frame) => Job::Frame(id, frame),
                 Err(_) => return true,
             },
         };

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockgate::hub::core::{Book, CentralRequest, Decided, IssuedTransfer, Rejection};
+use stockgate::hub::core::{Book, CentralDecision, CentralRequest, IssuedTransfer, Rejection};
 use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken};
 use uuid::Uuid;
 
@@ -46,20 +46,23 @@ impl Reference {
     pub(crate) fn decide(
         &mut self,
         id: &RequestId,
-        act: &CentralRequest,
-        decided: &Result<Decided, Rejection>,
+        request: &CentralRequest,
+        decided: &Result<CentralDecision, Rejection>,
     ) {
-        let Ok((outcome, replayed, _)) = decided else {
+        let Ok(CentralDecision { outcome, replayed, .. }) = decided else {
             return;
         };
         if let Some((same, before)) = self.decided.get(id) {
-            assert!(same == act && before == outcome, "request {id} has two outcomes at the hub");
+            assert!(
+                same == request && before == outcome,
+                "request {id} has two outcomes at the hub"
+            );
             assert!(replayed, "request {id} is decided twice at the hub");
             return;
         }
         assert!(!replayed, "request {id} is new to the hub");
-        self.decided.insert(id.clone(), (act.clone(), outcome.clone()));
-        let sign = match (outcome, act) {
+        self.decided.insert(id.clone(), (request.clone(), outcome.clone()));
+        let sign = match (outcome, request) {
             (Ok(_), CentralRequest::Receive { .. }) => 1,
             (Ok(_), CentralRequest::Deduct { .. }) => -1,
             (Ok(_), CentralRequest::Grant { .. } | CentralRequest::Recall { .. }) | (Err(_), _) => {
@@ -69,7 +72,7 @@ impl Reference {
         let (CentralRequest::Receive { lines, .. }
         | CentralRequest::Deduct { lines, .. }
         | CentralRequest::Grant { lines, .. }
-        | CentralRequest::Recall { lines, .. }) = act;
+        | CentralRequest::Recall { lines, .. }) = request;
         for line in lines {
             add(&mut self.outside, &line.sku, sign * line.quantity.units());
         }

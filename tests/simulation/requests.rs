@@ -59,13 +59,13 @@ impl World {
 
     /// The office sends a new request to the hub, or repeats an earlier one.
     pub(crate) fn office_asks(&mut self) {
-        let again = self.dice.pick(&self.hub.acts).cloned();
+        let again = self.dice.pick(&self.hub.requests).cloned();
         let job = match again {
             Some(job) if self.dice.one_in(6) => job,
-            _ => self.new_act(),
+            _ => self.new_request(),
         };
         if let Job::Central(..) = job {
-            self.hub.acts.push(job.clone());
+            self.hub.requests.push(job.clone());
         }
         self.trace.note(|| format!("the hub is asked {job:?}"));
         let worker = self.dice.below(self.hub.workers.len());
@@ -74,16 +74,16 @@ impl World {
         }
     }
 
-    fn new_act(&mut self) -> Job {
-        let id = RequestId::parse(&format!("c{}", self.hub.acts.len())).unwrap();
+    fn new_request(&mut self) -> Job {
+        let id = RequestId::parse(&format!("c{}", self.hub.requests.len())).unwrap();
         let lines = self.dice.lines(&self.skus, UNITS_MAX);
         let gateway = self.dice.below(self.gateways.len());
-        let topic = || self.gateways[gateway].topic.clone();
+        let gateway_id = || self.gateways[gateway].id.clone();
         let order_id = None;
         match self.dice.below(12) {
             0..=2 => Job::Central(id, CentralRequest::Receive { order_id, lines }),
-            3..=6 => Job::Central(id, CentralRequest::Grant { gateway: topic(), lines }),
-            7..=8 => Job::Central(id, CentralRequest::Recall { gateway: topic(), lines }),
+            3..=6 => Job::Central(id, CentralRequest::Grant { gateway: gateway_id(), lines }),
+            7..=8 => Job::Central(id, CentralRequest::Recall { gateway: gateway_id(), lines }),
             9 if self.plan.policies => self.policy(),
             10 => self.catalogue(),
             _ => Job::Central(id, CentralRequest::Deduct { order_id, lines }),

@@ -33,7 +33,7 @@ pub(crate) struct World {
 /// A gateway id with all the databases that it has had.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    pub(crate) topic: GatewayId,
+    pub(crate) id: GatewayId,
     pub(crate) link: Link,
     /// The newest one is last.
     pub(crate) holders: Vec<Holder>,
@@ -60,7 +60,7 @@ pub(crate) struct Hub {
     /// It is not started before this time.
     pub(crate) away_until_ms: u64,
     pub(crate) wall_ms: i64,
-    pub(crate) acts: Vec<Job>,
+    pub(crate) requests: Vec<Job>,
 }
 
 impl Holder {
@@ -85,7 +85,7 @@ impl World {
             workers,
             away_until_ms: 0,
             wall_ms: 0,
-            acts: Vec::new(),
+            requests: Vec::new(),
         };
         let (reference, trace) = (Reference::default(), Trace::new(traced));
         Self { dice, plan, bug, now_ms: 1_000, skus, gateways, hub, reference, trace }
@@ -223,7 +223,9 @@ impl World {
         }
         for reply in replies {
             match reply {
-                Reply::Central(id, act, decided) => self.reference.decide(&id, &act, &decided),
+                Reply::Central(id, request, decided) => {
+                    self.reference.decide(&id, &request, &decided)
+                }
                 Reply::Retired(retired) => self.trace.note(|| format!("{retired:?}")),
             }
         }
@@ -234,7 +236,7 @@ impl World {
 impl Gateway {
     fn new(number: usize, dice: &mut Dice) -> Self {
         Self {
-            topic: GatewayId { site: "wh".into(), gateway: format!("g{number}") },
+            id: GatewayId { site: "wh".into(), gateway: format!("g{number}") },
             link: Link::default(),
             holders: vec![Holder::new(Database::new(dice.epoch()))],
             wall_ms: 0,

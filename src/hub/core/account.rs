@@ -1,20 +1,24 @@
-//! What entries do to the books of one database and to what there is over all.
+//! Books entries: what they change in the allotments of one database and in the pools.
 
 use std::collections::BTreeMap;
 
-use super::books::{Book, Books, SkuAccount};
+use super::books::Books;
+use super::records::{Book, SkuAccount};
 use super::transfer::TransferMatcher;
 use crate::limits::STOCK_MAX;
 use crate::stock::{Checks, Entry, Kind, Sku};
 
-/// Entries being booked.
+/// The accounts that a frame's entries change, and the ledger's checksums after them.
+///
+/// Nothing is stored before [`AccountUpdate::save`], so an entry that cannot be booked leaves no
+/// trace.
 pub(super) struct AccountUpdate {
     pub(super) accounts: BTreeMap<Sku, SkuAccount>,
     pub(super) reached: Checks,
 }
 
 impl AccountUpdate {
-    /// Reads what there is before the entries.
+    /// Reads the accounts of the SKUs that the entries change.
     pub(super) fn new<B: Books>(
         books: &mut B,
         book: &Book,
@@ -28,7 +32,7 @@ impl AccountUpdate {
         Ok(Self { accounts, reached: book.cursor.checks })
     }
 
-    /// Books one entry; returns whether it can be.
+    /// Applies one entry; returns false if it cannot be booked.
     pub(super) fn apply<B: Books>(
         &mut self,
         entry: &Entry,
@@ -48,7 +52,7 @@ impl AccountUpdate {
         Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && account.is_sound())
     }
 
-    /// Keeps what the entries lead to.
+    /// Stores the changed accounts.
     pub(super) fn save<B: Books>(&self, books: &mut B, book: &Book) -> Result<(), B::Error> {
         let allotments: Vec<_> =
             self.accounts.iter().map(|(sku, account)| (sku.clone(), account.allotment)).collect();
@@ -71,12 +75,12 @@ impl SkuAccount {
                 self.allotment.in_transit -= entry.change;
             }
             Kind::Recall => pool.unallotted -= entry.change,
-            // These move nothing in or out, they only promise.
+            // Reservations change what is available, and not how many units exist.
             Kind::Reserve | Kind::Release | Kind::Expire => {}
         }
     }
 
-    /// Sums over years and gateways stay numbers that JSON holds exactly, or nearly so.
+    /// Whether the sums are far from an overflow, which takes many entries that cannot be true.
     fn is_sound(&self) -> bool {
         let Self { pool, allotment, .. } = self;
         let sums = [pool.received, pool.adjusted, pool.deducted, pool.unallotted, pool.in_transit];

@@ -1,12 +1,13 @@
-//! The catalogue: numbered changes, so that each gateway is told what it has not heard.
+//! The catalogue: changes are numbered, so that a gateway is sent those after the last one it has
+//! taken.
 
 use std::collections::BTreeMap;
 
 use super::books::Books;
-use crate::stock::Listing;
-use crate::stock::Sku;
+use crate::stock::{Listing, Sku};
 
-/// Puts a whole catalogue in the place of the one before; returns how many listings changed.
+/// Replaces the whole catalogue; returns how many listings changed. A listing that is gone stays as
+/// one without a name, so that gateways are told.
 ///
 /// # Errors
 /// If the books database fails.

@@ -1,23 +1,23 @@
-//! What a gateway is to be told: transfers it has not taken, changes of the catalogue it has not
-//! heard, questions about its stock.
+//! What gateways are sent: transfers, changes of the catalogue, and probes of their stock.
 //!
-//! Nothing is queued here. What is to be sent is what lies behind the positions that the gateway
-//! has named; this only remembers what was sent lately, so that it is not sent twice in a moment.
+//! There is no queue. What is to be sent is what the books have after the positions that the
+//! gateway has reported. The downlink only remembers what was sent recently, so that nothing is
+//! sent twice within a moment.
 
 use std::collections::BTreeMap;
 
-use super::books::{Book, Books, IssuedTransfer};
+use super::books::Books;
 use super::drift;
+use super::records::{Book, IssuedTransfer};
 use crate::limits::{
     CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX, FRAME_TRANSFERS_MAX,
 };
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
 use crate::protocol::topic::GatewayId;
-use crate::stock::Listing;
-use crate::stock::Transfer;
+use crate::stock::{Listing, Transfer};
 
-/// The downward side of every conversation.
+/// The frames that are being sent to gateways; lost with the process, which costs a repetition.
 #[derive(Debug, Default)]
 pub struct Downlink {
     conversations: BTreeMap<GatewayId, Conversation>,
@@ -25,26 +25,28 @@ pub struct Downlink {
 
 #[derive(Debug, Default)]
 struct Conversation {
-    /// Up to which transfer and which change of the catalogue was sent since the gateway greeted.
+    /// The transfers that were sent since the gateway greeted.
     transfers: SentRange,
+    /// The changes of the catalogue that were sent since the gateway greeted.
     catalogue: SentRange,
     search: Option<Search>,
+    /// When the last probe was sent; 0 if none waits for an answer.
     probed_ms: u64,
 }
 
-/// What was sent behind a position.
+/// What was sent after a position.
 #[derive(Clone, Copy, Debug, Default)]
 struct SentRange {
-    /// The gateway's position then.
+    /// The gateway's position when it was sent.
     after: u64,
     up_to: u64,
     at_ms: u64,
-    /// How often in vain.
-    times: u32,
+    /// How often it was sent again.
+    repeats: u32,
 }
 
 impl Downlink {
-    /// The gateway has greeted: what was sent before may be lost.
+    /// A gateway has greeted: what was sent to it before may be lost, and is sent again.
     pub fn greeted(&mut self, gateway: &GatewayId) {
         if let Some(conversation) = self.conversations.get_mut(gateway) {
             (conversation.transfers, conversation.catalogue, conversation.probed_ms) =
@@ -52,12 +54,12 @@ impl Downlink {
         }
     }
 
-    /// The gateways to look after though nothing has come from them.
+    /// The gateways for which something may have to be sent again.
     pub fn waiting(&self) -> Vec<GatewayId> {
         self.conversations.keys().cloned().collect()
     }
 
-    /// What to send a gateway now.
+    /// The frames to send to a gateway now, at this running time in milliseconds.
     ///
     /// # Errors
     /// If the books database fails.
@@ -83,7 +85,7 @@ impl Downlink {
         Ok(frames)
     }
 
-    /// Takes a gateway's answer to a probe.
+    /// Handles a gateway's answer to a probe.
     ///
     /// # Errors
     /// If the books database fails.
@@ -135,10 +137,10 @@ impl Conversation {
         now_ms: u64,
     ) -> Result<Option<Frame>, B::Error> {
         let last = books.last_listing()?;
-        // One frame after the other: a catalogue is long, and not urgent.
+        // One frame at a time: a catalogue is long, and not urgent.
         let position = book.taken.catalogue;
-        let under_way = self.catalogue.after == position && self.catalogue.up_to > position;
-        if under_way && !self.catalogue.is_stale(now_ms) {
+        let in_flight = self.catalogue.after == position && self.catalogue.up_to > position;
+        if in_flight && !self.catalogue.is_stale(now_ms) {
             return Ok(None);
         }
         let Some(after) = self.catalogue.next(position, last, now_ms) else {
@@ -154,7 +156,7 @@ impl Conversation {
         Ok(Some(Frame::Catalogue(Catalogue { epoch, after, up_to, listings })))
     }
 
-    /// Asks on as long as the gateway's stock is another and it is not known where.
+    /// Probes until it is known which SKUs differ.
     fn next_probe(&mut self, book: &Book, now_ms: u64) -> Option<Frame> {
         if !book.searching {
             return None;
@@ -175,25 +177,29 @@ impl Conversation {
 }
 
 impl SentRange {
-    /// Behind which position to send, if anything is to be sent: what is new at once, what the
-    /// gateway should have taken long ago once more.
+    /// The position to send from, if anything is to be sent: what is new at once, and what the
+    /// gateway has not taken in time once more.
     fn next(&mut self, position: u64, last: u64, now_ms: u64) -> Option<u64> {
         if position >= last {
             return None;
         }
         if position != self.after {
-            *self =
-                Self { after: position, up_to: self.up_to.max(position), at_ms: now_ms, times: 0 };
+            *self = Self {
+                after: position,
+                up_to: self.up_to.max(position),
+                at_ms: now_ms,
+                repeats: 0,
+            };
         }
         if self.up_to > position && self.is_stale(now_ms) {
             self.up_to = position;
-            self.times += 1;
+            self.repeats += 1;
         }
         (self.up_to < last).then_some(self.up_to.max(position))
     }
 
     fn is_stale(&self, now_ms: u64) -> bool {
-        let wait_ms = DOWN_RESEND_MS << self.times.min(8);
+        let wait_ms = DOWN_RESEND_MS << self.repeats.min(8);
         now_ms >= self.at_ms + wait_ms.min(DOWN_RESEND_MS_MAX)
     }
 
@@ -203,7 +209,7 @@ impl SentRange {
     }
 }
 
-/// As many as fit a frame, by what they take at most.
+/// As many transfers as fit in a frame, by the most bytes that each can take.
 fn fitting(found: Vec<IssuedTransfer>) -> Vec<Transfer> {
     let (mut transfers, mut bytes) = (Vec::new(), 0);
     for IssuedTransfer { transfer, .. } in found {
@@ -217,6 +223,7 @@ fn fitting(found: Vec<IssuedTransfer>) -> Vec<Transfer> {
     transfers
 }
 
+/// As many changes of the catalogue as fit in a frame, and the number of the last one.
 fn fitting_listings(found: Vec<(u64, Listing)>) -> (Vec<Listing>, u64) {
     let (mut listings, mut up_to, mut bytes) = (Vec::new(), 0, 0);
     for (number, listing) in found {

@@ -1,30 +1,32 @@
-//! A stock that is not what its ledger says: noted, narrowed down, repaired.
+//! Drift: a stock that is not the sum of its ledger. It is noticed by the digest, narrowed down by
+//! probes, and repaired on request.
 
-use super::books::{Allotment, Book, Books};
+use super::books::Books;
+use super::records::{Allotment, Book};
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Hello;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Digest, Seq, Sku};
 
-/// Notes that the digests differ at a position, though the ledgers are the same.
-pub(super) fn note(book: &mut Book, seq: Seq) {
+/// Starts a search: the digests differ at a position although the ledgers do not.
+pub(super) fn start_search(book: &mut Book, seq: Seq) {
     book.searching = book.differing.is_empty();
     book.problem.get_or_insert_with(|| format!(
         "the gateway's stock and the books differ at entry {seq}, though the ledger is the same; the SKUs are being looked for"
     ));
 }
 
-/// Looks at the digest that a gateway greets with, if it is where the books are.
-pub(super) fn hear(book: &mut Book, hello: &Hello) {
+/// Compares the digest of a greeting with the books, if both are at the same position.
+pub(super) fn check_greeting(book: &mut Book, hello: &Hello) {
     let (seq, theirs) = (hello.ledger_seq, hello.checks.digest);
     if seq == book.cursor.acked_seq && theirs != book.cursor.checks.digest {
         book.cursor.checks.digest = theirs;
         book.differing.clear();
-        note(book, seq);
+        start_search(book, seq);
     }
 }
 
-/// Compares a gateway's answer with the books, if both are at the same position.
+/// Compares the answer to a probe with the books, if both are at the same position.
 pub(super) fn compare<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
@@ -59,8 +61,9 @@ fn report(book: &mut Book, found: &[Sku]) {
     };
 }
 
-/// Makes a book's stock what its entries add up to; returns the SKUs whose stock was another.
-/// Afterwards the digest says whether the gateway has the same.
+/// Sets the allotments of the book in force to the sums of its entries; returns the SKUs that
+/// changed, or `None` for an unknown gateway. The problem is cleared if the digest then agrees with
+/// the gateway's.
 ///
 /// # Errors
 /// If the books database fails.
@@ -79,7 +82,7 @@ pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec
             repaired.push((sku, Allotment { on_hand, reserved, ..allotment }));
         }
     }
-    // Units that no entry speaks of.
+    // SKUs without entries.
     for (sku, allotment) in left.into_iter().filter(|(_, allotment)| allotment.figures() != (0, 0))
     {
         repaired.push((sku, Allotment { on_hand: 0, reserved: 0, ..allotment }));

@@ -1,77 +1,40 @@
-//! Takes frames into the books.
+//! Handles frames: books their entries, and records what gateways report.
 //!
-//! A frame's entries, the stock they lead to, the units that landed by them and the cursor behind
-//! them move in one transaction; an acknowledgement is sent after it. Books of an older database
-//! of a gateway stay as they are.
+//! The entries of a frame, the stock they lead to, the transfers they match and the cursor after
+//! them change in one transaction. The acknowledgement is sent after the commit. The books of a
+//! gateway's older databases stay as they are.
 
 use uuid::Uuid;
 
 use super::account::AccountUpdate;
-use super::books::{Book, Books};
+use super::answer::FrameAnswer;
+use super::books::Books;
+use super::judge::{Verdict, diverged, judge};
+use super::records::Book;
 use super::transfer::{TransferMatcher, count_taken};
-use super::{policy, retire};
-use crate::hub::core::judge::{Verdict, diverged, judge};
+use super::{drift, policy, retire};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
-use crate::protocol::frame::{Entries, Frame, Position, Refused, Resume};
+use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Kind, Seq, Taken};
+use crate::stock::{Chain, Entry, Kind, Seq, Taken};
 
-/// What to say to a gateway once the transaction is committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FrameAnswer {
-    /// The last number is the nonce of the greeting that it answers, 0 for none.
-    Resume(Uuid, Seq, u64),
-    /// Everything up to here is committed.
-    Ack(Uuid, Seq),
-    /// Nothing is taken, for this reason.
-    Refused(Uuid, String),
-}
-
-impl FrameAnswer {
-    /// One answer for two, the other of which came earlier: where the hub stands now, and the
-    /// greeting that is answered by it.
-    #[must_use]
-    pub fn joined_to(self, earlier: Option<&Self>) -> Self {
-        match (earlier, self) {
-            (Some(Self::Resume(epoch, _, nonce)), Self::Ack(same, seq)) if *epoch == same => {
-                Self::Resume(same, seq, *nonce)
-            }
-            (Some(Self::Resume(epoch, _, nonce)), Self::Resume(same, seq, 0)) if *epoch == same => {
-                Self::Resume(same, seq, *nonce)
-            }
-            (_, later) => later,
-        }
-    }
-
-    /// The frame that says it.
-    pub fn frame(self) -> Frame {
-        let position = |epoch: Uuid, acked_seq| Position { epoch: epoch.into(), acked_seq };
-        match self {
-            Self::Resume(epoch, acked_seq, nonce) => {
-                Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
-            }
-            Self::Ack(epoch, acked_seq) => Frame::Ack(position(epoch, acked_seq)),
-            Self::Refused(epoch, reason) => Frame::Refused(Refused { epoch: epoch.into(), reason }),
-        }
-    }
-}
-
-/// What became of a frame.
+/// What a frame has led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameOutcome {
-    /// New entries in the books.
+    /// The number of entries that were booked.
     pub entries: u64,
-    /// What to say, if anything.
+    /// The answer, if there is one.
     pub answer: Option<FrameAnswer>,
-    /// The gateway has greeted: it may have missed what it was sent.
+    /// The frame was a greeting: what the gateway was sent before may be lost.
     pub greeted: bool,
-    /// Other gateways for which there are new transfers.
+    /// The gateways with new transfers.
     pub granted: Vec<GatewayId>,
-    /// Whether the frame is of a database that the hub knows, and for a hub.
+    /// Whether the frame is for a hub, and from a database that may send it. Other frames are
+    /// rejected.
     pub accepted: bool,
 }
 
-/// Takes a frame into the books. On an error the whole transaction is to be dropped.
+/// Handles a frame. On an error, the whole transaction must be rolled back.
 ///
 /// # Errors
 /// If the books database fails.
@@ -96,24 +59,24 @@ pub fn handle_frame<B: Books>(
         (Verdict::Refuse(reason), newest) => {
             all.extend(newest);
             set_aside(books, all, frame)?;
-            FrameOutcome::say(FrameAnswer::Refused(frame.epoch(), reason))
+            FrameOutcome::answered(FrameAnswer::Refused(frame.epoch(), reason))
         }
         (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
         (Verdict::Known, Some(book)) => {
-            let outcome = hear(books, book, frame, now_ms)?;
-            FrameOutcome { accepted: true, ..outcome.or_say(FrameAnswer::Ack) }
+            record(books, book, frame, now_ms)?.or_answer(FrameAnswer::Ack)
         }
-        (Verdict::Resume, Some(book)) => hear(books, book, frame, now_ms)?
-            .or_say(|epoch, seq| FrameAnswer::Resume(epoch, seq, nonce)),
-        (Verdict::Heard, Some(book)) => hear(books, book, frame, now_ms)?.silently(),
-        // A stray frame, or a verdict that these books cannot come to.
+        (Verdict::Resume, Some(book)) => record(books, book, frame, now_ms)?
+            .or_answer(|epoch, seq| FrameAnswer::Resume(epoch, seq, nonce)),
+        (Verdict::Record, Some(book)) => record(books, book, frame, now_ms)?.without_answer(),
+        // A rejected frame; or a verdict that needs books where there are none, which the judge
+        // does not give.
         (
             Verdict::Ignore
             | Verdict::Fence(_)
             | Verdict::Apply { .. }
             | Verdict::Known
             | Verdict::Resume
-            | Verdict::Heard,
+            | Verdict::Record,
             _,
         ) => return Ok(FrameOutcome::default()),
     };
@@ -122,43 +85,43 @@ pub fn handle_frame<B: Books>(
 }
 
 impl FrameOutcome {
-    fn say(answer: FrameAnswer) -> Self {
+    fn answered(answer: FrameAnswer) -> Self {
         Self { answer: Some(answer), accepted: true, ..Self::default() }
     }
 }
 
-/// What was heard, before it is known what to say to it.
-struct Heard {
+/// What was recorded from a frame, before the answer is known.
+struct Recorded {
     epoch: Uuid,
     acked_seq: Seq,
     refused: Option<String>,
 }
 
-impl Heard {
-    fn or_say(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
+impl Recorded {
+    fn or_answer(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
         match self.refused {
-            Some(reason) => FrameOutcome::say(FrameAnswer::Refused(self.epoch, reason)),
-            None => FrameOutcome::say(answer(self.epoch, self.acked_seq)),
+            Some(reason) => FrameOutcome::answered(FrameAnswer::Refused(self.epoch, reason)),
+            None => FrameOutcome::answered(answer(self.epoch, self.acked_seq)),
         }
     }
 
-    fn silently(self) -> FrameOutcome {
+    fn without_answer(self) -> FrameOutcome {
         let answer = self.refused.map(|reason| FrameAnswer::Refused(self.epoch, reason));
         FrameOutcome { answer, accepted: true, ..FrameOutcome::default() }
     }
 }
 
-/// Notes that a gateway was heard of, and what it has taken.
-fn hear<B: Books>(
+/// Records that a gateway has sent something, and what it has taken.
+fn record<B: Books>(
     books: &mut B,
     mut book: Book,
     frame: &Frame,
     now_ms: i64,
-) -> Result<Heard, B::Error> {
+) -> Result<Recorded, B::Error> {
     if let Frame::Hello(hello) = frame {
         book.known_seq = book.known_seq.max(hello.ledger_seq);
-        super::drift::hear(&mut book, hello);
-        go_back(&mut book, hello.taken);
+        drift::check_greeting(&mut book, hello);
+        lower_taken(&mut book, hello.taken);
     }
     let refused = match frame.taken() {
         Some(taken) => count_taken(books, &mut book, taken)?,
@@ -169,21 +132,23 @@ fn hear<B: Books>(
     }
     note_seen(&mut book, now_ms);
     books.save(&book)?;
-    Ok(Heard { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
+    Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
 }
 
-/// A greeting that has taken less than was heard before may be late: then what is sent once more
-/// is known there already. Or it is from a copy that was put back, with the same ledger, and what
-/// it has not taken must be sent, or it would wait for that for ever.
-fn go_back(book: &mut Book, taken: Taken) {
+/// Lowers what a gateway has taken to what its greeting says.
+///
+/// A greeting that says less than an earlier frame may have been delayed; then what is sent again
+/// is known there already. Or it comes from a copy of the database that was put back, with the same
+/// ledger; what that copy has not taken must be sent, or it would wait for ever.
+fn lower_taken(book: &mut Book, taken: Taken) {
     if taken.transfer < book.taken.transfer {
         book.taken = Taken { catalogue: book.taken.catalogue, ..taken };
     }
     book.taken.catalogue = book.taken.catalogue.min(taken.catalogue);
 }
 
-/// Notes whether a gateway is connected to the broker; `seen` if it has just said so itself.
-/// Returns whether it has books.
+/// Records whether a gateway is connected to the broker. `seen` says that the gateway itself has
+/// just reported it. Returns whether the gateway has books.
 ///
 /// # Errors
 /// If the books database fails.
@@ -222,10 +187,10 @@ fn fence<B: Books>(
     close(&mut book, &reason);
     book.last_seen_ms = now_ms;
     books.save(&book)?;
-    Ok(FrameOutcome::say(FrameAnswer::Refused(book.cursor.epoch, reason)))
+    Ok(FrameOutcome::answered(FrameAnswer::Refused(book.cursor.epoch, reason)))
 }
 
-/// Starts books for a database; an older one that nobody has retired is reported as replaced.
+/// Opens books for a new database. An older one that is not retired is reported as replaced.
 fn open_book<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
@@ -235,7 +200,7 @@ fn open_book<B: Books>(
 ) -> Result<FrameOutcome, B::Error> {
     if books.book_count()? >= HUB_GATEWAYS_MAX {
         let reason = format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, that is all");
-        return Ok(FrameOutcome::say(FrameAnswer::Refused(epoch, reason)));
+        return Ok(FrameOutcome::answered(FrameAnswer::Refused(epoch, reason)));
     }
     let mut book = Book::new(gateway, epoch, now_ms);
     if let Some(newest) = older.last() {
@@ -245,7 +210,7 @@ fn open_book<B: Books>(
     book.problem = replaced.map(|old| replaced_problem(old, epoch));
     books.open(&mut book)?;
     retire::bring_back(books, &mut book)?;
-    Ok(FrameOutcome::say(FrameAnswer::Resume(epoch, 0, nonce)))
+    Ok(FrameOutcome::answered(FrameAnswer::Resume(epoch, 0, nonce)))
 }
 
 fn replaced_problem(old: &Book, epoch: Uuid) -> String {
@@ -255,7 +220,7 @@ fn replaced_problem(old: &Book, epoch: Uuid) -> String {
     )
 }
 
-/// Keeps what came too late, so that somebody can look at it.
+/// Keeps late entries of a fenced or replaced database, for an operator to look at.
 fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(), B::Error> {
     let Frame::Entries(Entries { entries, .. }) = frame else {
         return Ok(());
@@ -274,7 +239,7 @@ fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(
     books.save(&book)
 }
 
-/// Applies new entries, if they lead to the ledger that the gateway says it has.
+/// Books new entries, if they lead to the checksums that the frame names. `skip` entries are known.
 fn apply<B: Books>(
     books: &mut B,
     mut book: Book,
@@ -287,22 +252,13 @@ fn apply<B: Books>(
     };
     let entries = &entries[skip..];
     let before = book.clone();
-    let mut update = AccountUpdate::new(books, &book, entries)?;
-    let mut matcher = TransferMatcher::new(books, &mut book);
-    for entry in entries {
-        if !update.apply(entry, &mut matcher)? {
-            return fence(books, before, not_ours(entry), now_ms);
-        }
-    }
+    let update = match book_entries(books, &mut book, entries, checks.chain)? {
+        Ok(update) => update,
+        Err(reason) => return fence(books, before, reason, now_ms),
+    };
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
-    if update.reached.chain != checks.chain {
-        return fence(books, before, diverged(last_seq), now_ms);
-    }
-    matcher.save()?;
-    books.append(book.id, entries)?;
-    update.save(books, &book)?;
     if update.reached.digest != checks.digest {
-        super::drift::note(&mut book, last_seq);
+        drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
     book.cursor.checks = *checks;
@@ -318,10 +274,35 @@ fn apply<B: Books>(
     let answer =
         refused.map_or(FrameAnswer::Ack(epoch, last_seq), |why| FrameAnswer::Refused(epoch, why));
     let entries = entries.len() as u64;
-    Ok(FrameOutcome { entries, granted, ..FrameOutcome::say(answer) })
+    Ok(FrameOutcome { entries, granted, ..FrameOutcome::answered(answer) })
 }
 
-fn not_ours(entry: &Entry) -> String {
+/// Stores entries and what they change. If they cannot be booked, returns the reason to fence the
+/// database, and nothing is stored.
+fn book_entries<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    entries: &[Entry],
+    chain: Chain,
+) -> Result<Result<AccountUpdate, String>, B::Error> {
+    let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
+    let mut update = AccountUpdate::new(books, book, entries)?;
+    let mut matcher = TransferMatcher::new(books, book);
+    for entry in entries {
+        if !update.apply(entry, &mut matcher)? {
+            return Ok(Err(unbookable(entry)));
+        }
+    }
+    if update.reached.chain != chain {
+        return Ok(Err(diverged(last_seq)));
+    }
+    matcher.save()?;
+    books.append(book.id, entries)?;
+    update.save(books, book)?;
+    Ok(Ok(update))
+}
+
+fn unbookable(entry: &Entry) -> String {
     if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
         return diverged(entry.seq);
     }

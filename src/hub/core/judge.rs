@@ -1,4 +1,4 @@
-//! The hub's side of the sync: what to do with a frame, given what the books say.
+//! The judge of frames: what to do with a frame, given how far the books have its database.
 
 use uuid::Uuid;
 
@@ -8,46 +8,46 @@ use crate::stock::{Checks, Seq};
 /// How far the hub has committed the ledger of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which database.
+    /// The database.
     pub epoch: Uuid,
-    /// Up to where.
+    /// The position up to which its entries are in the books.
     pub acked_seq: Seq,
-    /// The digest of the gateway's stock and the chain of its ledger there.
+    /// The digest of the gateway's stock and the chain of its ledger at that position.
     pub checks: Checks,
-    /// Why nothing more is taken from it, if so.
+    /// Why the database is fenced, if it is: none of its entries is booked any more.
     pub fenced: Option<String>,
 }
 
 /// What to do with a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Say where the hub stands.
+    /// Answer with the hub's position.
     Resume,
-    /// Note what it says; nothing is to be answered.
-    Heard,
-    /// Acknowledge again: everything in it is known.
+    /// Record what it says, without an answer.
+    Record,
+    /// Acknowledge again: all its entries are in the books.
     Known,
-    /// Apply its entries but for the first so many, which are known.
+    /// Book its entries.
     Apply {
-        /// How many to leave out.
+        /// How many of the first entries are in the books already.
         skip: usize,
     },
-    /// Start new books for this database beside the old ones, and report that it was replaced.
+    /// Open books for this database; the gateway's earlier database counts as replaced.
     NewEpoch {
-        /// Which database.
+        /// The database.
         epoch: Uuid,
     },
-    /// Take nothing from this database any more, report why, and tell the gateway.
+    /// Fence the database for this reason, and answer with it.
     Fence(String),
-    /// Take nothing, change nothing, and tell whoever sent it.
+    /// Answer with this reason; the books do not change.
     Refuse(String),
-    /// Nothing: it is not for the hub, or from a database that has not presented itself.
+    /// Reject the frame: it is not for the hub, or from a database that has not greeted.
     Ignore,
 }
 
-/// Judges a frame against the newest books of the gateway it comes from; `retired` are the
-/// epochs of its older ones.
-pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdict {
+/// Judges a frame by the cursor of the gateway's database in force, if it has any; `replaced` are
+/// the epochs of its older databases.
+pub fn judge(cursor: Option<&Cursor>, replaced: &[Uuid], frame: &Frame) -> Verdict {
     if !frame.is_upward() {
         return Verdict::Ignore;
     }
@@ -55,7 +55,7 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
     let Some(cursor) = cursor else {
         return Verdict::NewEpoch { epoch };
     };
-    if retired.contains(&epoch) {
+    if replaced.contains(&epoch) {
         let reason = format!("epoch {epoch} was replaced by {}", cursor.epoch);
         return Verdict::Refuse(reason);
     }
@@ -64,17 +64,18 @@ pub fn judge(cursor: Option<&Cursor>, retired: &[Uuid], frame: &Frame) -> Verdic
         (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
         (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
         (true, None, Frame::Behind(behind)) => judge_behind(cursor, behind),
-        (true, None, Frame::Taken(_) | Frame::Sums(_) | Frame::Figures(_)) => Verdict::Heard,
-        // Only a greeting starts new books: stray entries of an unknown database do not.
+        (true, None, Frame::Taken(_) | Frame::Sums(_) | Frame::Figures(_)) => Verdict::Record,
+        // Only a greeting opens new books; late entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
         (false, _, _) => Verdict::Ignore,
         (true, None, _) => Verdict::Ignore,
     }
 }
 
-/// A greeting with a ledger shorter than the books may only be late; the gateway will say so
-/// itself if its ledger really went back. What led to a position never changes; a stock that is
-/// another though the ledger is the same is looked into, and no reason to take nothing.
+/// A greeting with a ledger shorter than the books may only be late; if the ledger really went back,
+/// the gateway reports it. The chain at a position never changes, so another chain means another
+/// ledger. Another digest with the same chain is drift: it is searched for, and is no reason to
+/// fence the database.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
     if hello.ledger_seq == cursor.acked_seq && hello.checks.chain != cursor.checks.chain {
         return Verdict::Fence(diverged(cursor.acked_seq));
@@ -93,8 +94,8 @@ fn judge_behind(cursor: &Cursor, behind: &Behind) -> Verdict {
     ))
 }
 
-/// Entries that are known can be compared only where the books end; copies of one database that
-/// both went on are told apart there, or when the next entries come.
+/// Known entries can be compared with the books at the books' position only. Two copies of one
+/// database that both went on are told apart there, or by the entries after it.
 fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> Verdict {
     let (first, last) = match entries.as_slice() {
         [first, .., last] => (first.seq, last.seq),
@@ -114,7 +115,7 @@ fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> 
     Verdict::Apply { skip: usize::try_from(known).expect("fewer than the entries of a frame") }
 }
 
-/// Says that digest or chain differ at a position.
+/// The reason to fence a database whose ledger differs from the books at a position.
 pub fn diverged(seq: Seq) -> String {
     format!(
         "the gateway's ledger and the books differ at entry {seq}: the database went on differently from what the hub has"

@@ -1,11 +1,11 @@
-//! The hub's rules: what frames, receipts, central sales and transfers do to the books, and what
-//! a gateway is to be told. Without a socket, file, clock or task: the books are handed in as
-//! [`Books`], the time as a number.
+//! The hub's rules: what frames and central requests do to the books, and what gateways are sent.
 //!
-//! What always holds, for every SKU: `received + adjusted - deducted` is what exists, and each of
-//! these units is in one place: unallotted, in transit, or held by one gateway's database.
+//! Nothing here does IO or reads a clock: the books are passed in as [`Books`], the time as a
+//! number. For every SKU, `received + adjusted - deducted` is the number of units that exist, and
+//! each of them is in one place: in the pool, in transit, or on hand at one gateway's database.
 
 mod account;
+mod answer;
 mod books;
 mod catalogue;
 mod central;
@@ -14,21 +14,24 @@ mod drift;
 mod frames;
 pub mod judge;
 mod policy;
+mod recalls;
+mod records;
 mod retire;
 mod transfer;
 
-pub use self::books::{
-    Allotment, Book, Books, DecidedRequest, IssuedTransfer, MatchPosition, Policy, Pool,
-    SkuAccount, SkuRecord,
-};
+pub use self::answer::FrameAnswer;
+pub use self::books::Books;
 pub use self::catalogue::publish;
-pub use self::central::{
-    AppliedRequest, CentralRequest, Decided, PoolLine, Recalled, Rejection, central, recalled,
-};
+pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
-pub use self::frames::{FrameAnswer, FrameOutcome, handle_frame, note_online};
+pub use self::frames::{FrameOutcome, handle_frame, note_online};
 pub use self::policy::set_policy;
+pub use self::recalls::{RecallLine, RecallStatus, recall_status};
+pub use self::records::{
+    Allotment, AppliedRequest, Book, DecidedRequest, IssuedTransfer, MatchPosition, Policy, Pool,
+    PoolLine, SkuAccount, SkuRecord,
+};
 pub use self::retire::{NoSuchEpoch, Retired, retire};
 
 #[cfg(test)]

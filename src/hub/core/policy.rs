@@ -1,16 +1,17 @@
-//! Replenishment: a gateway that runs low is granted more by itself, before it is short.
+//! Replenishment: the hub grants a SKU to gateways that run low, before they are short.
 //!
-//! The ledger is what asks: when its entries bring what is available below the low-water mark,
-//! the gateway is put at the end of those that wait for the SKU, and whoever waits is served in
-//! that order as soon as the pool has anything.
+//! When a gateway's entries bring what is available below the policy's low water, the gateway is
+//! put at the end of those that wait for the SKU. They are served in that order as soon as the pool
+//! has units.
 
 use super::account::AccountUpdate;
-use super::books::{Allotment, Book, Books, Policy};
+use super::books::Books;
+use super::records::{Allotment, Book, Policy, hub_request_id};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
+use crate::stock::{Direction, Line, Quantity, Sku};
 
-/// Sets a SKU's policy, and follows it at once; returns the gateways that were granted something.
+/// Sets the policy of a SKU and applies it at once; returns the gateways that were granted units.
 ///
 /// # Errors
 /// If the books database fails.
@@ -31,7 +32,8 @@ pub fn set_policy<B: Books>(
     serve(books, sku, policy)
 }
 
-/// Follows the policies of the SKUs that a gateway's entries have changed.
+/// Applies the policies of the SKUs that a gateway's entries have changed; returns the gateways that
+/// were granted units.
 pub(super) fn replenish<B: Books>(
     books: &mut B,
     book: &Book,
@@ -47,7 +49,7 @@ pub(super) fn replenish<B: Books>(
     Ok(granted)
 }
 
-/// Serves those that wait for SKUs of which the pool has more now.
+/// Serves the gateways that wait for these SKUs; returns those that were granted units.
 pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for sku in skus {
@@ -87,7 +89,7 @@ fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Gatew
             granted.push(book.gateway);
         }
         if expected + given < policy.low_water {
-            // The pool is empty: whoever comes later waits behind this one.
+            // The pool is empty, and this gateway stays first in the order.
             break;
         }
         books.stop_waiting(sku, id)?;
@@ -100,28 +102,22 @@ fn is_in_force<B: Books>(books: &mut B, book: &Book) -> Result<bool, B::Error> {
     Ok(book.is_open() && newest.is_some_and(|newest| newest.id == book.id))
 }
 
-/// Grants what the pool has of what is needed; returns how much.
+/// Grants the needed units, as far as the pool has them; returns how many.
 fn grant<B: Books>(
     books: &mut B,
     book: &mut Book,
     sku: &Sku,
     needed: i64,
 ) -> Result<i64, B::Error> {
-    let mut pool = books.sku_record(sku)?.pool.unwrap_or_default();
+    let mut pool = books.pool(sku)?;
     let given = needed.min(pool.unallotted);
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);
     };
     pool.unallotted -= given;
     books.save_pools(&[(sku.clone(), pool)])?;
-    let request_id = own_request("replenish", book);
+    let request_id = hub_request_id("replenish", book);
     let line = Line { sku: sku.clone(), quantity };
     issue(books, book, &request_id, Direction::Grant, &[line])?;
     Ok(given)
-}
-
-/// Names a request that the hub makes itself: no client's has the like by accident.
-pub(super) fn own_request(what: &str, book: &Book) -> RequestId {
-    let (epoch, number) = (book.cursor.epoch.simple(), book.issued + 1);
-    RequestId::parse(&format!("{what}:{epoch}:{number}")).expect("short and plain")
 }

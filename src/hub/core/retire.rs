@@ -1,15 +1,15 @@
-//! Dead, stolen and replaced databases.
+//! Retiring databases that were lost, stolen or replaced.
 //!
-//! Only an operator knows that a database is gone for good: as long as it may come back and sell
-//! what it was granted, its units are in its hands. Retiring it says so. From then on nothing of
-//! it is merged any more, and what the books say it held is granted to the gateway's next
-//! database. What it had decided and not sent is not in the books; how much that is, as far as it
-//! is known, is reported, and the next cycle count finds it.
+//! Only an operator knows that a database is gone for good. As long as it may come back and sell
+//! what it was granted, the books leave its units with it. Once it is retired, none of its entries
+//! is booked any more, and its allotment is granted to the gateway's next database. Decisions that
+//! it had not sent are not in the books. The answer says how many entries are known to be missing;
+//! the next cycle count finds their effect on the stock.
 
 use uuid::Uuid;
 
-use super::books::{Allotment, Book, Books};
-use super::policy::own_request;
+use super::books::Books;
+use super::records::{Allotment, Book, hub_request_id};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Quantity};
@@ -17,25 +17,25 @@ use crate::stock::{Direction, Line, Quantity};
 /// What retiring a database did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retired {
-    /// Which database.
+    /// The retired database.
     pub epoch: Uuid,
-    /// Up to where its ledger is in the books.
+    /// The position up to which its ledger is in the books.
     pub acked_seq: u64,
-    /// Up to where it is known to have gone: what is between is lost to the books.
+    /// The position up to which its ledger is known to go. The entries between the two are lost.
     pub known_seq: u64,
-    /// The database to which its stock was granted, if there is one already.
+    /// The database that its allotment was granted to, if the gateway has greeted with a new one.
     pub moved_to: Option<Uuid>,
 }
 
-/// There is no such gateway or database; says which there are.
+/// The gateway has no database of this epoch, or is unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchEpoch {
-    /// The epochs of the gateway, the one in force last.
+    /// The epochs that the gateway has, the one in force last; empty for an unknown gateway.
     pub known: Vec<Uuid>,
 }
 
-/// Retires a database of a gateway: the one named, else the oldest that was replaced and not
-/// retired, else the one in force.
+/// Retires a database of a gateway: the one with this epoch, or else the oldest one that is not
+/// retired. Retiring a database again changes nothing.
 ///
 /// # Errors
 /// If the books database fails.
@@ -86,7 +86,7 @@ fn close(book: &mut Book) {
     book.cursor.fenced = Some(reason);
 }
 
-/// Grants a gateway's new database what its retired ones held.
+/// Grants the allotments of a gateway's retired databases to its new one.
 pub(super) fn bring_back<B: Books>(books: &mut B, new: &mut Book) -> Result<(), B::Error> {
     for old in books.books(&new.gateway)? {
         if old.retired && old.id != new.id {
@@ -101,8 +101,9 @@ fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(),
     for (sku, allotment) in books.allotments(old.id)? {
         let units = allotment.on_hand + allotment.in_transit;
         if let Some(quantity) = u64::try_from(units).ok().and_then(Quantity::of_sum) {
-            // Units in transit to the old database stay in transit, but to the new one.
-            let mut pool = books.sku_record(&sku)?.pool.unwrap_or_default();
+            // Units in transit to the old database will be in transit to the new one: `issue`
+            // counts them again.
+            let mut pool = books.pool(&sku)?;
             pool.in_transit -= allotment.in_transit;
             books.save_pools(&[(sku.clone(), pool)])?;
             books.save_allotments(old.id, &[(sku.clone(), Allotment::default())])?;
@@ -112,6 +113,6 @@ fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(),
     if lines.is_empty() {
         return Ok(());
     }
-    let request_id = own_request("bring-back", new);
+    let request_id = hub_request_id("bring-back", new);
     issue(books, new, &request_id, Direction::Grant, &lines)
 }

@@ -6,11 +6,10 @@ mod sent;
 use self::desk::{Desk, Ledger, gateway_id, lines, sku};
 use super::*;
 use crate::config::BookStore;
-use crate::hub::db::{BooksDatabase, BooksTransaction};
+use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::protocol::frame::{Behind, Frame, Position};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Taken;
-use crate::store::StoreError;
 
 #[test]
 fn entries_their_stock_and_the_position_move_together() {
@@ -138,7 +137,7 @@ fn the_books_are_there_after_reopening_and_others_are_left_untouched() {
     assert_eq!((positions.len(), positions[0].cursor.acked_seq), (1, 1));
     let other = rusqlite::Connection::open(directory.path().join("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (x)").unwrap();
-    assert!(matches!(BooksDatabase::open(&store("other.db")), Err(StoreError::NotOurs)));
+    assert!(matches!(BooksDatabase::open(&store("other.db")), Err(BooksError::NotOurs)));
 }
 
 #[test]
@@ -147,10 +146,10 @@ fn a_granted_unit_is_in_one_place_all_the_way() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.receive("in", 10);
-    desk.grant("g1", 4).unwrap().0.unwrap();
+    desk.grant("g1", 4).unwrap().outcome.unwrap();
     assert_eq!(desk.places(), (6, 4, 0));
     let again = desk.grant("g1", 4).unwrap();
-    assert!(again.1 && desk.places() == (6, 4, 0), "a repetition changes nothing");
+    assert!(again.replayed && desk.places() == (6, 4, 0), "a repetition changes nothing");
     let transfer = desk.transfer();
     gateway.take(&transfer);
     let frame = gateway.frame(0);
@@ -167,14 +166,14 @@ fn a_grant_beyond_the_pool_is_refused_as_a_whole_and_remembered() {
     desk.take(&Ledger::new(1).hello());
     desk.receive("in", 10);
     for replayed in [false, true] {
-        let (outcome, again, _) = desk.grant("g1", 11).unwrap();
+        let CentralDecision { outcome, replayed: again, .. } = desk.grant("g1", 11).unwrap();
         assert!(outcome.is_err() && again == replayed);
     }
     desk.receive("in2", 10);
-    assert!(desk.grant("g1", 11).unwrap().0.is_err(), "the same request, the same answer");
+    assert!(desk.grant("g1", 11).unwrap().outcome.is_err(), "the same request, the same answer");
     assert!(matches!(desk.grant("g1", 12), Err(Rejection::Conflict(_))));
     let nobody = GatewayId { site: "wh".into(), gateway: "nobody".into() };
-    let unknown = desk.central("g2", CentralRequest::Grant { gateway: nobody, lines: lines(1) });
+    let unknown = desk.decide("g2", CentralRequest::Grant { gateway: nobody, lines: lines(1) });
     assert!(matches!(unknown, Err(Rejection::UnknownGateway(_))));
 }
 
@@ -184,7 +183,7 @@ fn a_recall_takes_back_what_the_gateway_gave_up() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.take(&gateway.post(&[("restock", 5)]));
-    desk.recall("back", 8).unwrap().0.unwrap();
+    desk.recall("back", 8).unwrap().outcome.unwrap();
     assert_eq!((desk.recalled("back"), desk.places()), ((false, 0), (0, 0, 5)));
     let transfer = desk.transfer();
     gateway.take(&transfer);
@@ -199,7 +198,7 @@ fn a_recall_that_returns_more_than_was_asked_is_not_booked() {
     for (given, is_booked) in [(8, true), (9, false)] {
         let mut desk = Desk::new();
         let mut gateway = desk.stocked("gw", 20);
-        desk.recall("back", 8).unwrap().0.unwrap();
+        desk.recall("back", 8).unwrap().outcome.unwrap();
         let answer = desk.take(&gateway.post_as("back", "recall", -given));
         let is_refused = matches!(answer, Some(FrameAnswer::Refused(..)));
         assert_eq!(is_refused, !is_booked, "{given} units: {answer:?}");
@@ -212,7 +211,7 @@ fn a_recall_that_returns_more_than_was_asked_is_not_booked() {
 fn a_recall_that_returns_twice_is_not_booked_twice() {
     let mut desk = Desk::new();
     let mut gateway = desk.stocked("gw", 20);
-    desk.recall("back", 8).unwrap().0.unwrap();
+    desk.recall("back", 8).unwrap().outcome.unwrap();
     desk.take(&gateway.post_as("back", "recall", -3));
     let answer = desk.take(&gateway.post_as("back", "recall", -5));
     assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
@@ -225,7 +224,7 @@ fn a_recall_of_nothing_is_closed_all_the_same() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.receive("in", 1);
-    desk.recall("back", 8).unwrap().0.unwrap();
+    desk.recall("back", 8).unwrap().outcome.unwrap();
     let transfer = desk.transfer();
     gateway.take(&transfer);
     desk.take(&gateway.told());
@@ -250,7 +249,7 @@ fn a_grant_that_is_not_in_the_ledger_is_not_closed_by_a_word() {
     let mut desk = Desk::new();
     let mut gateway = desk.stocked("gw", 5);
     desk.receive("in", 10);
-    desk.grant("g", 4).unwrap().0.unwrap();
+    desk.grant("g", 4).unwrap().outcome.unwrap();
     gateway.taken = Taken { transfer: 1, at_seq: 1, catalogue: 0 };
     let refused = desk.take(&gateway.told());
     let told = |reason: &str| reason.contains("transfer 1 is not in its ledger");
@@ -265,7 +264,7 @@ fn units_that_the_hub_has_not_granted_are_not_booked() {
         let mut gateway = Ledger::new(1);
         desk.take(&gateway.hello());
         desk.receive("in", 10);
-        desk.grant("r2", 4).unwrap().0.unwrap();
+        desk.grant("r2", 4).unwrap().outcome.unwrap();
         desk.take(&gateway.post(&[("restock", 9)]));
         let answer = desk.take(&gateway.post(&[(kind, change)]));
         assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{kind}: {answer:?}");

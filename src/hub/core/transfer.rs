@@ -1,11 +1,12 @@
-//! Transfers: made, sent, and closed when the gateway's ledger shows them.
+//! Issues transfers, and matches the entries of a gateway's ledger with them.
 
-use super::books::{Book, Books, IssuedTransfer};
+use super::books::Books;
+use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_MAX;
 use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Taken, Transfer};
 
-/// Makes the transfers of a request. A grant's units must have left the place they were in; they
-/// are in transit from here on.
+/// Issues the transfers of a request. The caller has taken a grant's units from where they were; from
+/// here on they are in transit.
 pub(super) fn issue<B: Books>(
     books: &mut B,
     book: &mut Book,
@@ -28,20 +29,21 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
         let mut allotment = books.allotment(book.id, sku)?;
         allotment.in_transit += quantity.units();
         books.save_allotments(book.id, &[(sku.clone(), allotment)])?;
-        let mut pool = books.sku_record(sku)?.pool.unwrap_or_default();
+        let mut pool = books.pool(sku)?;
         pool.in_transit += quantity.units();
         books.save_pools(&[(sku.clone(), pool)])?;
     }
     Ok(())
 }
 
-/// Follows a book's transfers through its ledger: every entry of a grant or recall must be the
-/// next one of a transfer that the hub has made, so no gateway can book units that it was not
-/// given.
+/// Matches the grants and recalls in a ledger with the issued transfers.
+///
+/// Each such entry must be the next one of a transfer that the hub has issued. So no gateway can
+/// book units that it was not granted.
 pub(super) struct TransferMatcher<'a, B: Books> {
     books: &'a mut B,
     book: &'a mut Book,
-    /// The transfer that the next entry belongs to, if it has been read.
+    /// The transfer at the match position, once it has been read.
     current: Option<IssuedTransfer>,
     changed: Vec<IssuedTransfer>,
 }
@@ -51,46 +53,47 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         Self { books, book, current: None, changed: Vec::new() }
     }
 
-    /// Takes the entry of a grant or recall; returns whether the hub has made such a transfer.
+    /// Matches the entry of a grant or recall; returns false if the hub has not issued it.
     pub(super) fn match_entry(&mut self, entry: &Entry) -> Result<bool, B::Error> {
         loop {
             self.read_current()?;
             let Some(issued) = &self.current else {
                 return Ok(false);
             };
-            let place = self.book.match_position.line;
-            let Some(line) = issued.line(place) else {
+            let index = self.book.match_position.line;
+            let Some(line) = issued.line(index) else {
                 self.next_transfer();
                 continue;
             };
-            let is_it = issued.transfer.request_id == entry.request_id && line.sku == entry.sku;
+            let is_same = issued.transfer.request_id == entry.request_id && line.sku == entry.sku;
             let asked = line.quantity.units();
             match (issued.transfer.direction, entry.kind) {
                 (Direction::Grant, Kind::Grant) => {
                     self.book.match_position.line += 1;
-                    return Ok(is_it && entry.change == asked);
+                    return Ok(is_same && entry.change == asked);
                 }
-                // Every line of a grant becomes an entry, so it cannot be passed over.
+                // Every line of a grant becomes an entry, so none can be skipped.
                 (Direction::Grant, _) => return Ok(false),
-                (Direction::Recall, Kind::Recall) if is_it => {
+                (Direction::Recall, Kind::Recall) if is_same => {
                     self.book.match_position.line += 1;
-                    return Ok(self.give_back(place, -entry.change, asked));
+                    return Ok(self.give_back(index, -entry.change, asked));
                 }
-                // Nothing was to be had of this line.
+                // No units of this line were available.
                 (Direction::Recall, _) => self.book.match_position.line += 1,
             }
         }
     }
 
-    /// Closes what the gateway says it has taken; returns whether its ledger bears that out.
+    /// Closes the transfers that the gateway says it has taken; returns false if its ledger lacks an
+    /// entry of them.
     pub(super) fn close_up_to(&mut self, taken: u64) -> Result<bool, B::Error> {
         while self.book.match_position.transfer <= taken {
-            let place = self.book.match_position.line;
+            let index = self.book.match_position.line;
             self.read_current()?;
             let Some(issued) = &self.current else {
                 return Ok(false);
             };
-            if issued.transfer.direction == Direction::Grant && issued.line(place).is_some() {
+            if issued.transfer.direction == Direction::Grant && issued.line(index).is_some() {
                 return Ok(false);
             }
             self.next_transfer();
@@ -98,16 +101,16 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         Ok(true)
     }
 
-    fn give_back(&mut self, place: u32, given: i64, asked: i64) -> bool {
+    fn give_back(&mut self, index: u32, given: i64, asked: i64) -> bool {
         if !(1..=asked).contains(&given) {
             return false;
         }
-        let issued = self.current.as_mut().expect("a line of it was just looked at");
-        issued.returned[place as usize] = given;
+        let issued = self.current.as_mut().expect("its line was read just before");
+        issued.returned[index as usize] = given;
         true
     }
 
-    /// Whatever comes now belongs to a later transfer: this one has been taken.
+    /// Closes the current transfer: the next entry belongs to a later one.
     fn next_transfer(&mut self) {
         if let Some(issued) = self.current.take() {
             self.changed.push(IssuedTransfer { closed: true, ..issued });
@@ -125,7 +128,7 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         Ok(())
     }
 
-    /// Keeps what changed. Without it nothing has.
+    /// Stores the changed transfers. The caller stores the book.
     pub(super) fn save(mut self) -> Result<(), B::Error> {
         self.changed.extend(self.current.take());
         for issued in &self.changed {
@@ -135,8 +138,8 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
     }
 }
 
-/// Counts what a gateway says it has taken, once its ledger is here up to where that shows.
-/// Returns what is wrong with it, if anything is.
+/// Records what a gateway says it has taken, once the books have its ledger up to the position that
+/// shows it. Returns the reason to fence the database if the ledger contradicts it.
 pub(super) fn count_taken<B: Books>(
     books: &mut B,
     book: &mut Book,

@@ -1,5 +1,9 @@
-//! Keeps the books in a database: SQLite, or PostgreSQL for several workers.
+//! The books database: SQLite in a file, or PostgreSQL for several workers.
+//!
+//! This folder owns the tables and every statement that changes them. What the rules may do is
+//! [`Books`](crate::hub::core::Books), which [`BooksTransaction`] implements for both databases.
 
+mod error;
 mod postgres;
 mod rows;
 mod schema;
@@ -9,15 +13,15 @@ mod transaction;
 
 use rusqlite::Connection;
 
+pub(super) use self::error::BooksError;
 use self::postgres::Postgres;
-pub(super) use self::rows::{ENTRY_COLUMNS, read_entry};
+pub(super) use self::rows::{entries_sql, read_entry};
+pub(super) use self::schema::IN_FORCE;
 use self::sql::Executor;
-pub(super) use self::transaction::{BooksTransaction, aside_sql};
+pub(super) use self::transaction::BooksTransaction;
 use crate::config::BookStore;
-use crate::hub::core::Books;
-use crate::store::StoreError;
 
-/// Where the books are.
+/// A connection to the books database.
 #[derive(Debug)]
 pub(super) enum BooksDatabase {
     Sqlite(Connection),
@@ -25,68 +29,43 @@ pub(super) enum BooksDatabase {
 }
 
 impl BooksDatabase {
-    /// Opens the books for writing, or creates them.
-    pub(super) fn open(store: &BookStore) -> Result<Self, StoreError> {
+    /// Opens the books for writing; creates the tables if there are none.
+    pub(super) fn open(store: &BookStore) -> Result<Self, BooksError> {
         Ok(match store {
             BookStore::Sqlite(path) => Self::Sqlite(sqlite::open(path)?),
             BookStore::Postgres(url) => Self::Postgres(Box::new(Postgres::open(url)?)),
         })
     }
 
-    /// Opens books that are there for reading.
-    pub(super) fn open_read_only(store: &BookStore) -> Result<Self, StoreError> {
+    /// Opens existing books for reading.
+    pub(super) fn open_read_only(store: &BookStore) -> Result<Self, BooksError> {
         Ok(match store {
             BookStore::Sqlite(path) => Self::Sqlite(sqlite::open_read_only(path)?),
             BookStore::Postgres(url) => Self::Postgres(Box::new(Postgres::connect(url)?)),
         })
     }
 
-    /// Changes the books: all of it becomes true, or, on an error, nothing. Whoever changes them
-    /// at the same time waits.
+    /// Changes the books in one transaction: on an error it is rolled back. Other writers wait
+    /// until it ends.
     pub(super) fn change<T>(
         &mut self,
-        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.within("BEGIN IMMEDIATE", |db| change(&mut BooksTransaction::new(db)))
+        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
+        let change = |db: &mut dyn Executor| change(&mut BooksTransaction::new(db));
+        match self {
+            Self::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", change),
+            Self::Postgres(db) => db.change(change),
+        }
     }
 
-    /// Reads the books as they are at one moment.
+    /// Reads the books in one snapshot.
     pub(super) fn read<T>(
         &mut self,
-        read: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.within("BEGIN", read)
-    }
-
-    fn within<T>(
-        &mut self,
-        begin: &str,
-        work: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        read: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
         match self {
-            Self::Sqlite(db) => {
-                db.execute_batch(begin)?;
-                let done = work(db).and_then(|done| {
-                    db.execute_batch("COMMIT")?;
-                    Ok(done)
-                });
-                if done.is_err() && !db.is_autocommit() {
-                    db.execute_batch("ROLLBACK")?;
-                }
-                done
-            }
-            Self::Postgres(db) => db.within(begin == "BEGIN IMMEDIATE", work),
+            Self::Sqlite(db) => sqlite::within(db, "BEGIN", read),
+            Self::Postgres(db) => db.read(read),
         }
     }
 }
-
-/// The books as the rules read them.
-pub(super) fn table(db: &mut dyn Executor) -> BooksTransaction<'_> {
-    BooksTransaction::new(db)
-}
-
-/// Whatever keeps them, the rules see [`Books`].
-const _: fn() = || {
-    fn keeps<T: Books>() {}
-    keeps::<BooksTransaction<'_>>();
-};

@@ -5,17 +5,17 @@ use std::time::Duration;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Config, NoTls, Statement};
 
+use super::error::BooksError;
 use super::schema;
 use super::sql::{Executor, SqlRow, SqlValue};
-use crate::store::StoreError;
 
-/// Held by whoever changes the books, until its transaction ends. The number is any that no
-/// other program in the database is likely to take.
+/// Takes the lock of the transaction that changes the books, which serializes these transactions.
+/// No other program in the database is likely to use this number.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6001229868153520706)";
-/// Prepared statements that are kept.
+/// How many prepared statements are kept.
 const STATEMENTS_MAX: usize = 128;
 
-/// A connection, made again when it is lost.
+/// A connection, which is made again after it was lost.
 pub(in crate::hub) struct Postgres {
     config: Config,
     client: Option<Client>,
@@ -24,22 +24,22 @@ pub(in crate::hub) struct Postgres {
 
 impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address may hold a password.
+        // The URL may contain a password.
         f.debug_struct("Postgres").finish_non_exhaustive()
     }
 }
 
 impl Postgres {
     /// Connects, and creates the tables where they are missing.
-    pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+    pub(super) fn open(url: &str) -> Result<Self, BooksError> {
         let mut postgres = Self::connect(url)?;
         postgres
-            .within(true, |db| {
+            .change(|db| {
                 db.execute("CREATE TABLE IF NOT EXISTS stockgate_version (version BIGINT)", &[])?;
                 match db.query("SELECT version FROM stockgate_version", &[])?.pop().as_deref() {
                     None => Ok(true),
                     Some([SqlValue::Int(schema::VERSION)]) => Ok(false),
-                    Some(other) => Err(StoreError::Damaged(format!(
+                    Some(other) => Err(BooksError::Damaged(format!(
                         "the books in PostgreSQL have version {other:?}, this program knows {}",
                         schema::VERSION
                     ))),
@@ -49,15 +49,15 @@ impl Postgres {
         Ok(postgres)
     }
 
-    pub(super) fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(StoreError::Postgres)?;
+    pub(super) fn connect(url: &str) -> Result<Self, BooksError> {
+        let mut config: Config = url.parse().map_err(BooksError::Postgres)?;
         config.connect_timeout(Duration::from_secs(5)).application_name("stockgate-hub");
         let mut postgres = Self { config, client: None, statements: Default::default() };
         postgres.client()?;
         Ok(postgres)
     }
 
-    fn create(&mut self) -> Result<(), StoreError> {
+    fn create(&mut self) -> Result<(), BooksError> {
         let tables = schema::tables("BIGINT", "TEXT COLLATE \"C\"", "BYTEA", "");
         let version = schema::VERSION;
         let script = format!(
@@ -71,42 +71,53 @@ impl Postgres {
         Ok(self.client()?.batch_execute(&script)?)
     }
 
-    fn client(&mut self) -> Result<&mut Client, StoreError> {
+    fn client(&mut self) -> Result<&mut Client, BooksError> {
         if self.client.as_ref().is_none_or(Client::is_closed) {
             self.statements.clear();
             self.client = Some(self.config.connect(NoTls)?);
         }
-        Ok(self.client.as_mut().expect("it was just made"))
+        Ok(self.client.as_mut().expect("connected above"))
     }
 
-    /// Works within a transaction; one that changes has the books for itself.
-    pub(super) fn within<T>(
+    /// Runs a transaction that changes the books, while no other one does.
+    pub(super) fn change<T>(
         &mut self,
-        changes: bool,
-        work: impl FnOnce(&mut dyn Executor) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let begin = match changes {
-            true => format!("BEGIN; {LOCK}"),
-            false => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".into(),
-        };
-        self.client()?.batch_execute(&begin)?;
+        change: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
+        self.within(&format!("BEGIN; {LOCK}"), change)
+    }
+
+    /// Runs a transaction that reads one snapshot.
+    pub(super) fn read<T>(
+        &mut self,
+        read: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
+        self.within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", read)
+    }
+
+    fn within<T>(
+        &mut self,
+        begin: &str,
+        work: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
+        self.client()?.batch_execute(begin)?;
         let done = work(self).and_then(|done| {
             self.open_client()?.batch_execute("COMMIT")?;
             Ok(done)
         });
         if done.is_err() {
-            // On a lost connection the server does so itself.
+            // If the connection is lost, the server rolls back.
             let _ = self.open_client().and_then(|client| Ok(client.batch_execute("ROLLBACK")?));
         }
         done
     }
 
-    /// The connection on which the transaction began: never another one in the midst of it.
-    fn open_client(&mut self) -> Result<&mut Client, StoreError> {
-        self.client.as_mut().ok_or_else(|| StoreError::Damaged("there is no connection".into()))
+    /// The connection on which the transaction began. A new one would not be in the transaction.
+    fn open_client(&mut self) -> Result<&mut Client, BooksError> {
+        self.client.as_mut().ok_or_else(|| BooksError::Damaged("there is no connection".into()))
     }
 
-    fn statement(&mut self, sql: &str) -> Result<Statement, StoreError> {
+    fn statement(&mut self, sql: &str) -> Result<Statement, BooksError> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
@@ -120,15 +131,15 @@ impl Postgres {
 }
 
 impl Executor for Postgres {
-    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError> {
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError> {
         let statement = self.statement(sql)?;
         Ok(self.open_client()?.execute(&statement, &references(values))?)
     }
 
-    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError> {
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError> {
         let statement = self.statement(sql)?;
         let rows = self.open_client()?.query(&statement, &references(values))?;
-        rows.iter().map(read).collect()
+        rows.iter().map(read_row).collect()
     }
 }
 
@@ -136,7 +147,7 @@ fn references(values: &[SqlValue]) -> Vec<&(dyn ToSql + Sync)> {
     values.iter().map(|value| -> &(dyn ToSql + Sync) { value }).collect()
 }
 
-fn read(row: &postgres::Row) -> Result<SqlRow, StoreError> {
+fn read_row(row: &postgres::Row) -> Result<SqlRow, BooksError> {
     let read = |(index, column): (usize, &postgres::Column)| {
         Ok(match *column.type_() {
             Type::BYTEA => {

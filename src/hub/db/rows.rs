@@ -1,33 +1,40 @@
-//! Rows of the books and what they stand for.
+//! Converts between rows of the books and what they stand for.
 
-use uuid::Uuid;
-
-use super::sql::{ColumnReader, SqlRow, SqlValue, packed};
+use super::error::BooksError;
+use super::sql::{ColumnReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, IssuedTransfer};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
-use crate::store::StoreError;
 
 /// The columns that [`read_entry`] reads.
-pub(in crate::hub) const ENTRY_COLUMNS: &str =
-    "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms";
+const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms";
 
-/// The columns of a book, in the order of the table.
+/// The number of columns of a book. [`book_row`] and [`read_book`] have them in the order of the
+/// table.
 pub(super) const BOOK_COLUMNS: usize = 19;
 
-pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, StoreError> {
+/// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
+/// were kept aside.
+pub(in crate::hub) fn entries_sql(aside: bool) -> String {
+    let table = if aside { "aside" } else { "entry" };
+    format!(
+        "SELECT {ENTRY_COLUMNS} FROM {table} WHERE book = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    )
+}
+
+pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
     let mut row = ColumnReader::of(row);
     let seq = row.number()?;
     let code = row.int()?;
     let known = u8::try_from(code).ok().and_then(Entry::from_code);
     let (kind, clock_trusted) =
-        known.ok_or_else(|| StoreError::Damaged(format!("entry {seq} has kind {code}")))?;
+        known.ok_or_else(|| BooksError::Damaged(format!("entry {seq} has kind {code}")))?;
     let sku = row.id(Sku::parse)?;
     let (change, reserved_change) = (row.int()?, row.int()?);
     let order_id = row.text_or_null()?;
     let order_id = order_id.map(|id| {
-        OrderId::parse(&id).map_err(|error| StoreError::Damaged(format!("order id {error}")))
+        OrderId::parse(&id).map_err(|error| BooksError::Damaged(format!("order id {error}")))
     });
     Ok(Entry {
         seq,
@@ -56,26 +63,25 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
     ]
 }
 
-pub(super) fn read_book(row: SqlRow) -> Result<Book, StoreError> {
+pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     let mut row = ColumnReader::of(row);
     Ok(Book {
         id: row.int()?,
         gateway: GatewayId { site: row.text()?, gateway: row.text()? },
         cursor: Cursor {
-            epoch: Uuid::from_slice(&row.blob()?)
-                .map_err(|error| StoreError::Damaged(format!("an epoch: {error}")))?,
+            epoch: row.epoch()?,
             acked_seq: row.number()?,
             checks: Checks { digest: Digest(row.bits()?), chain: Chain(row.bits()?) },
             fenced: row.text_or_null()?,
         },
         known_seq: row.number()?,
         issued: row.number()?,
-        taken: row.packed()?,
-        match_position: row.packed()?,
+        taken: row.postcard()?,
+        match_position: row.postcard()?,
         retired: row.bool()?,
         problem: row.text_or_null()?,
         searching: row.bool()?,
-        differing: row.packed()?,
+        differing: row.postcard()?,
         aside: row.number()?,
         last_seen_ms: row.int()?,
         online: row.bool()?,
@@ -94,25 +100,25 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::or_null(book.cursor.fenced.as_deref()),
         SqlValue::number(book.known_seq),
         SqlValue::number(book.issued),
-        packed(&book.taken),
-        packed(&book.match_position),
+        to_postcard(&book.taken),
+        to_postcard(&book.match_position),
         SqlValue::bool(book.retired),
         SqlValue::or_null(book.problem.as_deref()),
         SqlValue::bool(book.searching),
-        packed(&book.differing),
+        to_postcard(&book.differing),
         SqlValue::number(book.aside),
         SqlValue::Int(book.last_seen_ms),
         SqlValue::bool(book.online),
     ]
 }
 
-pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, StoreError> {
+pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, BooksError> {
     let mut row = ColumnReader::of(row);
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
-    let (direction, lines): (Direction, Vec<_>) = row.packed()?;
+    let (direction, lines): (Direction, Vec<_>) = row.postcard()?;
     let transfer = Transfer { number, request_id, direction, lines };
-    Ok(IssuedTransfer { transfer, returned: row.packed()?, closed: row.bool()? })
+    Ok(IssuedTransfer { transfer, returned: row.postcard()?, closed: row.bool()? })
 }
 
 pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
@@ -121,8 +127,8 @@ pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
         SqlValue::Int(book),
         SqlValue::number(*number),
         SqlValue::text(request_id.as_str()),
-        packed(&(direction, lines)),
-        packed(&issued.returned),
+        to_postcard(&(direction, lines)),
+        to_postcard(&issued.returned),
         SqlValue::bool(issued.closed),
     ]
 }

@@ -1,10 +1,14 @@
-//! The tables of the books. `{int}`, `{text}`, `{blob}` and `{table}` are what each database
-//! calls a 64-bit number, a text in the order of its bytes, bytes, and the end of a table.
+//! The tables of the books. In the statements, `{int}`, `{text}`, `{blob}` and `{table}` stand for
+//! what the database calls a 64-bit integer, a text that is ordered by its bytes, bytes, and the
+//! options of a table.
 
-/// The version of the tables below.
+/// The version of the tables. A database of another version is refused.
 pub(super) const VERSION: i64 = 2;
 
-/// For one kind of database.
+/// The condition for a book in force: the newest of its gateway.
+pub(in crate::hub) const IN_FORCE: &str = "id IN (SELECT max(id) FROM book GROUP BY site, gateway)";
+
+/// The statements that create the tables in one kind of database.
 pub(super) fn tables(int: &str, text: &str, blob: &str, table: &str) -> String {
     TABLES
         .replace("{int}", int)
@@ -51,7 +55,7 @@ const TABLES: &str = "
         PRIMARY KEY (book, seq)
     ){table};
 
-    -- Entries that came when nothing was taken from their database any more.
+    -- Late entries of fenced and replaced databases.
     CREATE TABLE aside (
         book            {int}  NOT NULL,
         seq             {int}  NOT NULL,
@@ -65,7 +69,8 @@ const TABLES: &str = "
         PRIMARY KEY (book, seq)
     ){table};
 
-    -- The stock of each database, as its entries add up, and what is on the way to it.
+    -- The allotments: the stock of each database by the sums of its entries, and what is in transit
+    -- to it.
     CREATE TABLE held (
         sku             {text} NOT NULL,
         book            {int}  NOT NULL,
@@ -109,7 +114,7 @@ const TABLES: &str = "
         target          {int}  NOT NULL
     ){table};
 
-    -- Who waits for more of a SKU, in the order of n.
+    -- The books that wait for more of a SKU, in the order of n.
     CREATE TABLE ask (
         n               {int}  NOT NULL PRIMARY KEY,
         sku             {text} NOT NULL,

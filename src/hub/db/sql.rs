@@ -1,9 +1,11 @@
-//! The little that the books ask of a database, so that SQLite and PostgreSQL keep them alike.
+//! What SQLite and PostgreSQL have in common, as far as the books need it.
 //!
-//! Statements number their values `$1`, `$2` … in the order in which they first appear, which is
-//! how both databases understand them.
+//! Statements number their values `$1`, `$2` … in the order in which they first appear, because
+//! then both databases give them the same meaning.
 
-use crate::store::StoreError;
+use uuid::Uuid;
+
+use super::error::BooksError;
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,12 +19,12 @@ pub(in crate::hub) enum SqlValue {
 /// A row of values, in the order of the columns.
 pub(in crate::hub) type SqlRow = Vec<SqlValue>;
 
-/// A database within a transaction, or reading.
+/// Executes statements within a transaction.
 pub(in crate::hub) trait Executor {
-    /// Runs a statement; returns how many rows it changed.
-    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError>;
-    /// Runs a query.
-    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError>;
+    /// Executes a statement; returns the number of changed rows.
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError>;
+    /// Executes a query; returns all its rows.
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError>;
 }
 
 impl SqlValue {
@@ -31,14 +33,14 @@ impl SqlValue {
     }
 
     pub(in crate::hub) fn number(number: u64) -> Self {
-        Self::Int(crate::store::to_i64(number))
+        Self::Int(i64::try_from(number).expect("numbers in the books are counted from 0"))
     }
 
     pub(in crate::hub) fn bool(is: bool) -> Self {
         Self::Int(i64::from(is))
     }
 
-    /// A number without a sign, bit by bit.
+    /// The 64 bits of an unsigned number, as a signed one.
     pub(in crate::hub) fn bits(bits: u64) -> Self {
         Self::Int(bits.cast_signed())
     }
@@ -48,7 +50,7 @@ impl SqlValue {
     }
 }
 
-/// Reads the columns of a row one after the other.
+/// Reads the columns of a row from left to right. A column of another type is damage.
 pub(in crate::hub) struct ColumnReader {
     values: std::vec::IntoIter<SqlValue>,
 }
@@ -62,7 +64,7 @@ impl ColumnReader {
         self.values.next().unwrap_or(SqlValue::Null)
     }
 
-    pub(in crate::hub) fn int(&mut self) -> Result<i64, StoreError> {
+    pub(in crate::hub) fn int(&mut self) -> Result<i64, BooksError> {
         match self.next() {
             SqlValue::Int(number) => Ok(number),
             other @ (SqlValue::Null | SqlValue::Text(_) | SqlValue::Blob(_)) => {
@@ -71,20 +73,20 @@ impl ColumnReader {
         }
     }
 
-    pub(in crate::hub) fn number(&mut self) -> Result<u64, StoreError> {
+    pub(in crate::hub) fn number(&mut self) -> Result<u64, BooksError> {
         let number = self.int()?;
         u64::try_from(number).map_err(|_| damaged("a number from 0 on", &SqlValue::Int(number)))
     }
 
-    pub(in crate::hub) fn bool(&mut self) -> Result<bool, StoreError> {
+    pub(in crate::hub) fn bool(&mut self) -> Result<bool, BooksError> {
         Ok(self.int()? != 0)
     }
 
-    pub(in crate::hub) fn bits(&mut self) -> Result<u64, StoreError> {
+    pub(in crate::hub) fn bits(&mut self) -> Result<u64, BooksError> {
         Ok(self.int()?.cast_unsigned())
     }
 
-    pub(in crate::hub) fn text(&mut self) -> Result<String, StoreError> {
+    pub(in crate::hub) fn text(&mut self) -> Result<String, BooksError> {
         match self.next() {
             SqlValue::Text(text) => Ok(text),
             other @ (SqlValue::Null | SqlValue::Int(_) | SqlValue::Blob(_)) => {
@@ -93,7 +95,7 @@ impl ColumnReader {
         }
     }
 
-    pub(in crate::hub) fn text_or_null(&mut self) -> Result<Option<String>, StoreError> {
+    pub(in crate::hub) fn text_or_null(&mut self) -> Result<Option<String>, BooksError> {
         match self.next() {
             SqlValue::Null => Ok(None),
             SqlValue::Text(text) => Ok(Some(text)),
@@ -101,7 +103,7 @@ impl ColumnReader {
         }
     }
 
-    pub(in crate::hub) fn blob(&mut self) -> Result<Vec<u8>, StoreError> {
+    pub(in crate::hub) fn blob(&mut self) -> Result<Vec<u8>, BooksError> {
         match self.next() {
             SqlValue::Blob(bytes) => Ok(bytes),
             other @ (SqlValue::Null | SqlValue::Int(_) | SqlValue::Text(_)) => {
@@ -110,29 +112,35 @@ impl ColumnReader {
         }
     }
 
-    /// A text that must be an id.
+    /// The epoch of a database.
+    pub(in crate::hub) fn epoch(&mut self) -> Result<Uuid, BooksError> {
+        Uuid::from_slice(&self.blob()?)
+            .map_err(|error| BooksError::Damaged(format!("an epoch: {error}")))
+    }
+
+    /// A text that is parsed.
     pub(in crate::hub) fn id<T, E: std::fmt::Display>(
         &mut self,
         parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, BooksError> {
         let text = self.text()?;
-        parse(&text).map_err(|error| StoreError::Damaged(format!("the text {text:?} {error}")))
+        parse(&text).map_err(|error| BooksError::Damaged(format!("the text {text:?} {error}")))
     }
 
-    /// A value that was stored as postcard.
-    pub(in crate::hub) fn packed<T: serde::de::DeserializeOwned>(
+    /// A value that is stored as postcard.
+    pub(in crate::hub) fn postcard<T: serde::de::DeserializeOwned>(
         &mut self,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, BooksError> {
         postcard::from_bytes(&self.blob()?)
-            .map_err(|error| StoreError::Damaged(format!("a packed value: {error}")))
+            .map_err(|error| BooksError::Damaged(format!("a stored value: {error}")))
     }
 }
 
-fn damaged(wanted: &str, found: &SqlValue) -> StoreError {
-    StoreError::Damaged(format!("the books should have {wanted} where there is {found:?}"))
+fn damaged(wanted: &str, found: &SqlValue) -> BooksError {
+    BooksError::Damaged(format!("the books should have {wanted} where there is {found:?}"))
 }
 
-/// A value as it is stored when nobody looks for what is in it.
-pub(in crate::hub) fn packed(value: &impl serde::Serialize) -> SqlValue {
+/// A value that no statement looks into, stored as postcard.
+pub(in crate::hub) fn to_postcard(value: &impl serde::Serialize) -> SqlValue {
     SqlValue::Blob(postcard::to_stdvec(value).expect("plain data always serializes"))
 }

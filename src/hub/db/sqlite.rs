@@ -6,17 +6,17 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
 
+use super::error::BooksError;
 use super::schema;
 use super::sql::{Executor, SqlRow, SqlValue};
-use crate::store::StoreError;
 
-/// `SGHB` in the file's header: these are a hub's books.
+/// `SGHB` in the file's header says that the file holds a hub's books.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGHB");
 
-/// Opens the books for writing, or creates them.
-pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+/// Opens the books for writing; creates the tables if there are none.
+pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
     if let Some(directory) = path.parent() {
-        let failed = |source| StoreError::Directory { path: directory.into(), source };
+        let failed = |source| BooksError::Directory { path: directory.into(), source };
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let mut db = Connection::open(path)?;
@@ -30,8 +30,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-/// Opens books that are there for reading.
-pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+/// Opens existing books for reading.
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, BooksError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(Duration::from_secs(5))?;
@@ -39,9 +39,26 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-fn create(db: &mut Connection) -> Result<(), StoreError> {
+/// Runs a transaction; on an error it is rolled back.
+pub(super) fn within<T>(
+    db: &mut Connection,
+    begin: &str,
+    work: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+) -> Result<T, BooksError> {
+    db.execute_batch(begin)?;
+    let done = work(db).and_then(|done| {
+        db.execute_batch("COMMIT")?;
+        Ok(done)
+    });
+    if done.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    done
+}
+
+fn create(db: &mut Connection) -> Result<(), BooksError> {
     let known = i32::try_from(schema::VERSION).expect("a small number");
-    // Another worker may be creating them at this moment.
+    // Another worker may be creating the tables at this moment.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 =
@@ -56,23 +73,23 @@ fn create(db: &mut Connection) -> Result<(), StoreError> {
         return Ok(transaction.commit()?);
     }
     match (application == APPLICATION_ID, found.cmp(&known)) {
-        (false, _) => Err(StoreError::NotOurs),
+        (false, _) => Err(BooksError::NotOurs),
         (true, std::cmp::Ordering::Equal) => Ok(()),
-        (true, std::cmp::Ordering::Less) => Err(StoreError::Older { found }),
+        (true, std::cmp::Ordering::Less) => Err(BooksError::Older { found }),
         (true, std::cmp::Ordering::Greater) => {
             let path = transaction.path().unwrap_or_default().into();
-            Err(StoreError::Newer { path, found, known, copy: None })
+            Err(BooksError::Newer { path, found, known })
         }
     }
 }
 
 impl Executor for Connection {
-    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, StoreError> {
+    fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError> {
         let changed = self.prepare_cached(sql)?.execute(params_from_iter(values))?;
         Ok(changed as u64)
     }
 
-    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, StoreError> {
+    fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError> {
         let mut statement = self.prepare_cached(sql)?;
         let columns = statement.column_count();
         let rows = statement.query_map(params_from_iter(values), |row| {
@@ -98,7 +115,7 @@ impl From<ValueRef<'_>> for SqlValue {
         match value {
             ValueRef::Null => Self::Null,
             ValueRef::Integer(number) => Self::Int(number),
-            // No column of the books holds such a number: reading it as one will say so.
+            // No column of the books holds a fraction. As a text it is reported as damage.
             ValueRef::Real(number) => Self::Text(number.to_string()),
             ValueRef::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
             ValueRef::Blob(bytes) => Self::Blob(bytes.to_vec()),

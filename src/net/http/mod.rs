@@ -15,6 +15,8 @@ pub use self::body::{BodyError, body, body_within};
 pub use self::connection_limit::ConnectionPermit;
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};
+#[cfg(test)]
+pub(crate) use self::router::operations;
 pub use self::router::{Route, RouteError, route};
 pub use self::server::{listen, serve};
 #[cfg(test)]

@@ -6,14 +6,13 @@ use uuid::Uuid;
 use super::super::*;
 use crate::config::BookStore;
 use crate::hub::db::sql::SqlValue;
-use crate::hub::db::{BooksDatabase, BooksTransaction};
+use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::hub::reader;
 use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
     Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
 };
-use crate::store::StoreError;
 
 pub(in crate::hub) fn gateway_id() -> GatewayId {
     named("gw")
@@ -39,7 +38,7 @@ impl Desk {
 
     pub(in crate::hub) fn change<T>(
         &mut self,
-        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, StoreError>,
+        change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, BooksError>,
     ) -> T {
         let changed = self.database.change(change).unwrap();
         assert!(self.balanced(), "at every moment");
@@ -93,11 +92,11 @@ impl Desk {
     }
 
     /// What one database has on hand, and what is on the way to it.
-    pub(in crate::hub) fn held_by(&mut self, ledger: &Ledger) -> (i64, i64) {
+    pub(in crate::hub) fn allotment_of(&mut self, ledger: &Ledger) -> (i64, i64) {
         let books = self.database.change(|books| books.books(&ledger.gateway)).unwrap();
         let book = books.into_iter().find(|book| book.cursor.epoch == ledger.epoch).unwrap();
-        let held = self.database.change(|books| books.allotment(book.id, &sku())).unwrap();
-        (held.on_hand, held.in_transit)
+        let allotment = self.database.change(|books| books.allotment(book.id, &sku())).unwrap();
+        (allotment.on_hand, allotment.in_transit)
     }
 
     /// What the gateway is sent, at some time.
@@ -106,21 +105,21 @@ impl Desk {
         self.database.change(|books| downlink.next(books, &gateway_id(), now_ms)).unwrap()
     }
 
-    pub(in crate::hub) fn central(
+    pub(in crate::hub) fn decide(
         &mut self,
         id: &str,
-        act: CentralRequest,
-    ) -> Result<Decided, Rejection> {
+        request: CentralRequest,
+    ) -> Result<CentralDecision, Rejection> {
         let id = RequestId::parse(id).unwrap();
-        self.change(|books| central(books, &id, &act))
+        self.change(|books| decide(books, &id, &request))
     }
 
     /// Goods into the pool; answers the gateways that were granted something of them.
     pub(in crate::hub) fn receive(&mut self, id: &str, units: u64) -> Vec<String> {
-        let act = CentralRequest::Receive { order_id: None, lines: lines(units) };
-        let (outcome, _, told) = self.central(id, act).unwrap();
+        let request = CentralRequest::Receive { order_id: None, lines: lines(units) };
+        let CentralDecision { outcome, gateways, .. } = self.decide(id, request).unwrap();
         assert!(outcome.is_ok());
-        names(told)
+        names(gateways)
     }
 
     /// Sets the SKU's policy; answers the gateways that were granted something at once.
@@ -134,23 +133,32 @@ impl Desk {
         self.change(|books| retire(books, gateway, epoch)).unwrap()
     }
 
-    pub(in crate::hub) fn grant(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
-        self.central(id, CentralRequest::Grant { gateway: gateway_id(), lines: lines(units) })
+    pub(in crate::hub) fn grant(
+        &mut self,
+        id: &str,
+        units: u64,
+    ) -> Result<CentralDecision, Rejection> {
+        self.decide(id, CentralRequest::Grant { gateway: gateway_id(), lines: lines(units) })
     }
 
-    pub(in crate::hub) fn recall(&mut self, id: &str, units: u64) -> Result<Decided, Rejection> {
-        self.central(id, CentralRequest::Recall { gateway: gateway_id(), lines: lines(units) })
+    pub(in crate::hub) fn recall(
+        &mut self,
+        id: &str,
+        units: u64,
+    ) -> Result<CentralDecision, Rejection> {
+        self.decide(id, CentralRequest::Recall { gateway: gateway_id(), lines: lines(units) })
     }
 
     pub(in crate::hub) fn recall_from(&mut self, ledger: &Ledger, id: &str, units: u64) {
-        let act = CentralRequest::Recall { gateway: ledger.gateway.clone(), lines: lines(units) };
-        self.central(id, act).unwrap().0.unwrap();
+        let request =
+            CentralRequest::Recall { gateway: ledger.gateway.clone(), lines: lines(units) };
+        self.decide(id, request).unwrap().outcome.unwrap();
     }
 
     pub(in crate::hub) fn recalled(&mut self, id: &str) -> (bool, i64) {
         let id = RequestId::parse(id).unwrap();
-        let found = self.change(|books| recalled(books, &id)).unwrap();
-        (found.done, found.lines[0].2)
+        let found = self.change(|books| recall_status(books, &id)).unwrap();
+        (found.done, found.lines[0].returned)
     }
 
     /// The transfers that are sent.

@@ -39,7 +39,7 @@ fn gateways_that_run_low_are_served_in_the_order_in_which_they_asked() {
     assert_eq!(desk.receive("in-3", 5), ["c"], "11 are enough for the first");
     assert_eq!(desk.receive("in-4", 20), ["a"], "5 are enough for the second");
 
-    assert_eq!([&a, &b, &c].map(|ledger| desk.held_by(ledger)), [(0, 12), (0, 11), (0, 5)]);
+    assert_eq!([&a, &b, &c].map(|ledger| desk.allotment_of(ledger)), [(0, 12), (0, 11), (0, 5)]);
     assert_eq!(desk.places(), (8, 28, 0));
 }
 
@@ -67,7 +67,10 @@ fn a_new_policy_serves_the_gateways_that_are_low_in_the_order_of_their_names() {
 
     assert_eq!(desk.follow(5, 12), ["a", "b"]);
 
-    assert_eq!([&a, &b, &enough].map(|ledger| desk.held_by(ledger)), [(1, 11), (1, 1), (5, 0)]);
+    assert_eq!(
+        [&a, &b, &enough].map(|ledger| desk.allotment_of(ledger)),
+        [(1, 11), (1, 1), (5, 0)]
+    );
     assert_eq!(desk.follow(1, 12), NOBODY, "nobody is below 1");
     assert_eq!(desk.receive("more", 9), NOBODY);
 }
@@ -82,7 +85,7 @@ fn units_that_a_gateway_gives_back_go_to_the_one_that_waits() {
 
     assert_eq!(desk.deliver(&mut a).granted, [b.gateway.clone()]);
 
-    assert_eq!([&a, &b].map(|ledger| desk.held_by(ledger)), [(12, 0), (0, 8)]);
+    assert_eq!([&a, &b].map(|ledger| desk.allotment_of(ledger)), [(12, 0), (0, 8)]);
 }
 
 #[test]
@@ -97,7 +100,11 @@ fn a_database_that_waits_and_is_closed_makes_way_for_the_next_one() {
 
         assert_eq!(desk.receive("in", 20), ["b"], "{closing:?}");
 
-        assert_eq!([&a, &b].map(|ledger| desk.held_by(ledger)), [(0, 0), (0, 12)], "{closing:?}");
+        assert_eq!(
+            [&a, &b].map(|ledger| desk.allotment_of(ledger)),
+            [(0, 0), (0, 12)],
+            "{closing:?}"
+        );
     }
 }
 
@@ -111,7 +118,11 @@ fn a_policy_grants_nothing_to_a_database_that_is_closed() {
 
         assert_eq!(desk.follow(5, 12), ["b"], "{closing:?}");
 
-        assert_eq!([&a, &b].map(|ledger| desk.held_by(ledger)), [(1, 0), (1, 11)], "{closing:?}");
+        assert_eq!(
+            [&a, &b].map(|ledger| desk.allotment_of(ledger)),
+            [(1, 0), (1, 11)],
+            "{closing:?}"
+        );
     }
 }
 
@@ -128,6 +139,6 @@ fn a_new_database_is_filled_up_once_it_has_what_was_brought_back() {
 
     assert_eq!(desk.deliver(&mut new).granted, [gateway_id()]);
 
-    assert_eq!(desk.held_by(&new), (3, 9));
-    assert_eq!(desk.held_by(&old), (0, 0));
+    assert_eq!(desk.allotment_of(&new), (3, 9));
+    assert_eq!(desk.allotment_of(&old), (0, 0));
 }

@@ -12,7 +12,7 @@ fn a_retired_database_is_brought_back_to_the_next_one() {
     desk.take(&old.hello());
     desk.take(&old.post(&[("restock", 10)]));
     desk.receive("in", 5);
-    desk.grant("g", 5).unwrap().0.unwrap();
+    desk.grant("g", 5).unwrap().outcome.unwrap();
     desk.take(&new.hello());
     assert_eq!(desk.places(), (0, 5, 10), "as long as the old one may come back, it has them");
     assert!(desk.problem().is_some());
@@ -47,10 +47,10 @@ fn a_database_that_is_fenced_or_retired_is_granted_nothing() {
 
         let new = Ledger::new(77);
         desk.meet(&new);
-        desk.grant("g", 4).unwrap().0.unwrap();
+        desk.grant("g", 4).unwrap().outcome.unwrap();
         let brought_back = if closing == Closing::Retired { 5 } else { 0 };
-        assert_eq!(desk.held_by(&new), (0, 4 + brought_back), "{closing:?}");
-        assert_eq!(desk.held_by(&old), (5 - brought_back, 0), "{closing:?}");
+        assert_eq!(desk.allotment_of(&new), (0, 4 + brought_back), "{closing:?}");
+        assert_eq!(desk.allotment_of(&old), (5 - brought_back, 0), "{closing:?}");
     }
 }
 
@@ -59,15 +59,15 @@ fn the_units_of_a_database_that_was_retired_in_force_wait_for_the_next_one() {
     let mut desk = Desk::new();
     let old = desk.stocked("gw", 10);
     desk.receive("in", 3);
-    desk.grant("g", 3).unwrap().0.unwrap();
+    desk.grant("g", 3).unwrap().outcome.unwrap();
 
     let retired = desk.retire(&old);
 
     assert_eq!((retired.epoch, retired.moved_to), (old.epoch, None));
-    assert_eq!(desk.held_by(&old), (10, 3));
+    assert_eq!(desk.allotment_of(&old), (10, 3));
     let new = Ledger::new(77);
     desk.meet(&new);
-    assert_eq!((desk.held_by(&old), desk.held_by(&new)), ((0, 0), (0, 13)));
+    assert_eq!((desk.allotment_of(&old), desk.allotment_of(&new)), ((0, 0), (0, 13)));
     assert_eq!(desk.problem(), None);
 }
 
@@ -77,7 +77,7 @@ fn a_replaced_database_keeps_its_units_until_it_is_retired_itself() {
     let first = desk.stocked("gw", 10);
     let second = desk.stocked("gw", 4);
     let third = desk.stocked("gw", 1);
-    let units = |desk: &mut Desk| [&first, &second, &third].map(|ledger| desk.held_by(ledger));
+    let units = |desk: &mut Desk| [&first, &second, &third].map(|ledger| desk.allotment_of(ledger));
     assert_eq!(units(&mut desk), [(10, 0), (4, 0), (1, 0)]);
 
     assert_eq!(desk.retire(&second).moved_to, Some(third.epoch));
@@ -100,9 +100,9 @@ fn a_replaced_database_is_reported_by_every_later_one_until_it_is_retired() {
 
     let problem = desk.problem().unwrap_or_default();
     assert!(problem.contains(&first.epoch.to_string()), "{problem}");
-    assert_eq!(desk.held_by(&third), (1, 4));
+    assert_eq!(desk.allotment_of(&third), (1, 4));
     desk.retire(&first);
-    assert_eq!((desk.problem(), desk.held_by(&third)), (None, (1, 14)));
+    assert_eq!((desk.problem(), desk.allotment_of(&third)), (None, (1, 14)));
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn a_fenced_database_is_not_given_what_a_retired_one_held() {
 
     assert_eq!(desk.retire(&first).moved_to, None);
 
-    assert_eq!((desk.held_by(&first), desk.held_by(&second)), ((10, 0), (4, 0)));
+    assert_eq!((desk.allotment_of(&first), desk.allotment_of(&second)), ((10, 0), (4, 0)));
     let third = desk.stocked("gw", 1);
-    assert_eq!((desk.held_by(&first), desk.held_by(&third)), ((0, 0), (1, 10)));
-    assert_eq!(desk.held_by(&second), (4, 0), "nobody has retired it");
+    assert_eq!((desk.allotment_of(&first), desk.allotment_of(&third)), ((0, 0), (1, 10)));
+    assert_eq!(desk.allotment_of(&second), (4, 0), "nobody has retired it");
     desk.retire(&second);
-    assert_eq!((desk.held_by(&second), desk.held_by(&third)), ((0, 0), (1, 14)));
+    assert_eq!((desk.allotment_of(&second), desk.allotment_of(&third)), ((0, 0), (1, 14)));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn what_a_gateway_has_not_taken_is_sent_again() {
     let gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.receive("in", 10);
-    desk.grant("g", 4).unwrap().0.unwrap();
+    desk.grant("g", 4).unwrap().outcome.unwrap();
     assert_eq!(desk.sent(1).len(), 1);
     assert_eq!(desk.sent(2), []);
     assert_eq!(desk.sent(6_000).len(), 1);
@@ -54,7 +54,7 @@ fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
     desk.receive("in", 1);
-    desk.recall("back", 8).unwrap().0.unwrap();
+    desk.recall("back", 8).unwrap().outcome.unwrap();
     let copy = gateway.clone();
     let listing = Listing { sku: sku(), name: Some("a".into()), barcodes: vec![] };
     desk.change(|books| publish(books, vec![listing]));
@@ -96,18 +96,18 @@ fn many_long_transfers_are_sent_in_frames_within_the_limit() {
     let mut desk = Desk::new();
     desk.stocked("gw", 1);
     let lines: Vec<Line> = (0..600).map(longest_line).collect();
-    desk.central("in", CentralRequest::Receive { order_id: None, lines: lines.clone() })
+    desk.decide("in", CentralRequest::Receive { order_id: None, lines: lines.clone() })
         .unwrap()
-        .0
+        .outcome
         .unwrap();
     let names: Vec<String> = (0..8).map(|n| format!("{n:0>ID_BYTES_MAX$}")).collect();
     for (n, name) in names.iter().enumerate() {
         let (gateway, lines) = (gateway_id(), lines.clone());
-        let act = match n {
+        let request = match n {
             0 => CentralRequest::Grant { gateway, lines },
             _ => CentralRequest::Recall { gateway, lines },
         };
-        desk.central(name, act).unwrap().0.unwrap();
+        desk.decide(name, request).unwrap().outcome.unwrap();
     }
 
     let mut arrived: Vec<Transfer> = Vec::new();

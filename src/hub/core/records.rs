@@ -1,0 +1,227 @@
+//! What the books hold. All quantities are in units.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::judge::Cursor;
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Checks, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
+
+/// The books of one database of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Book {
+    /// Higher for newer databases. The highest id of a gateway is in force.
+    pub id: i64,
+    /// The gateway that the database belongs to.
+    pub gateway: GatewayId,
+    /// How far the ledger is in the books.
+    pub cursor: Cursor,
+    /// How far the ledger is known to go; at least the cursor's position.
+    pub known_seq: Seq,
+    /// The number of the last transfer that was issued to the database; 0 for none.
+    pub issued: u64,
+    /// What the gateway has taken of what the hub sent, as far as the ledger in the books shows it.
+    pub taken: Taken,
+    /// How far the ledger's grants and recalls have been matched with the issued transfers.
+    pub match_position: MatchPosition,
+    /// An operator has said that the database never comes back.
+    pub retired: bool,
+    /// What is wrong with the database, for an operator.
+    pub problem: Option<String>,
+    /// The stock differs from the books though the ledger does not, and the SKUs are being
+    /// searched for.
+    pub searching: bool,
+    /// The SKUs whose stock differs, once they have been found.
+    pub differing: Vec<Sku>,
+    /// How many late entries are kept aside.
+    pub aside: u64,
+    /// When the gateway last sent anything, in milliseconds since 1970.
+    pub last_seen_ms: i64,
+    /// Whether the gateway is connected to the broker, as far as the hub knows.
+    pub online: bool,
+}
+
+impl Book {
+    /// Empty books for a database that has just greeted. The books database gives them their id.
+    pub fn new(gateway: &GatewayId, epoch: Uuid, now_ms: i64) -> Self {
+        let cursor = Cursor { epoch, acked_seq: 0, checks: Checks::default(), fenced: None };
+        Self {
+            id: 0,
+            gateway: gateway.clone(),
+            cursor,
+            known_seq: 0,
+            issued: 0,
+            taken: Taken::default(),
+            match_position: MatchPosition::default(),
+            retired: false,
+            problem: None,
+            searching: false,
+            differing: Vec::new(),
+            aside: 0,
+            last_seen_ms: now_ms,
+            online: true,
+        }
+    }
+
+    /// Whether entries are booked from the database and transfers sent to it.
+    pub fn is_open(&self) -> bool {
+        self.cursor.fenced.is_none()
+    }
+}
+
+/// The line of an issued transfer that the next grant or recall in the ledger must match.
+///
+/// A gateway takes transfers in the order of their numbers. Each line of a grant becomes an entry;
+/// a line of a recall becomes one if any units were available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchPosition {
+    /// The transfer's number, from 1 on.
+    pub transfer: u64,
+    /// The index of the line in the transfer, from 0 on.
+    pub line: u32,
+}
+
+impl Default for MatchPosition {
+    fn default() -> Self {
+        Self { transfer: 1, line: 0 }
+    }
+}
+
+/// One SKU at one database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allotment {
+    /// The sum of the database's entries.
+    pub on_hand: i64,
+    /// The part of it that is promised to open reservations.
+    pub reserved: i64,
+    /// Granted to the database, with the entry not in the books yet.
+    pub in_transit: i64,
+}
+
+impl Allotment {
+    /// What will be available once the grants in transit have arrived.
+    pub fn expected(&self) -> i64 {
+        self.on_hand - self.reserved + self.in_transit
+    }
+
+    /// On hand and reserved, as the digest takes them.
+    pub fn figures(&self) -> (i64, i64) {
+        (self.on_hand, self.reserved)
+    }
+}
+
+/// One SKU over all gateways and the hub's own pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Received in all, at the hub and at gateways.
+    pub received: i64,
+    /// The sum of what cycle counts found or missed.
+    pub adjusted: i64,
+    /// Deducted in all, at the hub and at gateways, less rollbacks.
+    pub deducted: i64,
+    /// In the pool: in no database's allotment.
+    pub unallotted: i64,
+    /// Granted, with the entry in no gateway's books yet.
+    pub in_transit: i64,
+}
+
+/// When the hub grants a SKU by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// A gateway with less than this available is granted more …
+    pub low_water: i64,
+    /// … up to this.
+    pub target: i64,
+}
+
+/// A transfer as the hub has issued it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedTransfer {
+    /// What the gateway is sent.
+    pub transfer: Transfer,
+    /// For each line of a recall, the units that came back; zeros for a grant.
+    pub returned: Vec<i64>,
+    /// Whether the gateway has taken the transfer and all its entries are in the books.
+    pub closed: bool,
+}
+
+impl IssuedTransfer {
+    /// A transfer that the gateway has not taken yet.
+    pub fn new(transfer: Transfer) -> Self {
+        let returned = vec![0; transfer.lines.len()];
+        Self { transfer, returned, closed: false }
+    }
+
+    /// The line at an index from 0 on.
+    pub(super) fn line(&self, index: u32) -> Option<&Line> {
+        self.transfer.lines.get(usize::try_from(index).ok()?)
+    }
+}
+
+/// What the books have of one SKU when a frame of entries is booked; zeros for an unknown SKU.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SkuAccount {
+    /// At the database that sent the frame.
+    pub allotment: Allotment,
+    /// Over all.
+    pub pool: Pool,
+    /// Whether the SKU has a policy.
+    pub has_policy: bool,
+}
+
+/// Whether and how a SKU is known to the hub.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SkuRecord {
+    /// Its units; `None` if it never had any.
+    pub pool: Option<Pool>,
+    /// Whether it is in the catalogue, or was.
+    pub listed: bool,
+}
+
+impl SkuRecord {
+    /// Whether the SKU has ever had units or a listing.
+    pub fn is_known(&self) -> bool {
+        self.pool.is_some() || self.listed
+    }
+}
+
+/// A central request and its outcome, as they are stored for replays. The order of the fields is
+/// that of the stored bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedRequest {
+    /// A hash of the request; another hash under the same request id is a conflict.
+    pub fingerprint: u64,
+    /// The name of the operation, for error messages.
+    pub operation: String,
+    /// Applied or refused.
+    pub outcome: Result<AppliedRequest, Refusal>,
+}
+
+/// What a central request has led to. The order of the fields is that of the stored bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedRequest {
+    /// The number of the request among all central requests, from 1 on.
+    pub seq: u64,
+    /// The pool after the request, for each line of it.
+    pub lines: Vec<PoolLine>,
+}
+
+/// A line of a central request and the pool of its SKU after the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolLine {
+    /// The SKU.
+    pub sku: Sku,
+    /// The units that were asked for.
+    pub quantity: u64,
+    /// The units left in the pool.
+    pub unallotted: i64,
+    /// The units in transit to gateways.
+    pub in_transit: i64,
+}
+
+/// Names a request that the hub makes by itself. The form makes a collision with a client's
+/// request id practically impossible.
+pub(super) fn hub_request_id(purpose: &str, book: &Book) -> RequestId {
+    let (epoch, number) = (book.cursor.epoch.simple(), book.issued + 1);
+    RequestId::parse(&format!("{purpose}:{epoch}:{number}")).expect("short and plain")
+}

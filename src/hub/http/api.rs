@@ -1,0 +1,66 @@
+//! What every handler uses: the reader, and the way to the hub's writer.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::problems::unreadable;
+use crate::hub::db::sql::Executor;
+use crate::hub::db::{BooksError, BooksTransaction};
+use crate::hub::jobs::HubJob;
+use crate::hub::metrics::HubMetrics;
+use crate::hub::reader::BooksReader;
+use crate::problem::{Code, Problem};
+use crate::protocol::topic::GatewayId;
+
+/// The handlers of all routes.
+#[derive(Clone, Debug)]
+pub(in crate::hub) struct HubApi {
+    reader: BooksReader,
+    jobs: mpsc::Sender<HubJob>,
+    metrics: Arc<HubMetrics>,
+}
+
+impl HubApi {
+    pub(in crate::hub) fn new(
+        reader: BooksReader,
+        jobs: mpsc::Sender<HubJob>,
+        metrics: Arc<HubMetrics>,
+    ) -> Self {
+        Self { reader, jobs, metrics }
+    }
+
+    pub(super) fn metrics_page(&self) -> String {
+        self.metrics.page()
+    }
+
+    /// Reads the books in one snapshot.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.reader.read(query).await.map_err(|error| unreadable(&error))
+    }
+
+    /// Changes the books within the writer's next batch, and returns the result after the commit.
+    /// `change` adds the gateways that may have to be sent something.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<T, BooksError>
+        + Send
+        + 'static,
+    ) -> Result<T, Problem> {
+        let (sender, committed) = oneshot::channel();
+        let job = HubJob::Change(Box::new(move |books, gateways| {
+            let result = change(books, gateways)?;
+            Ok(Box::new(move || drop(sender.send(result))))
+        }));
+        self.jobs.try_send(job).map_err(|_| {
+            Problem::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
+        })?;
+        committed.await.map_err(|_| {
+            let message = "the books cannot be written; nothing was applied, send it again later";
+            Problem::new(Code::StorageUnavailable, message)
+        })
+    }
+}

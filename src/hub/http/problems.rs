@@ -1,0 +1,55 @@
+//! The hub's own problems, as clients are told them.
+
+use crate::hub::core::{NoSuchEpoch, Rejection};
+use crate::hub::db::BooksError;
+use crate::limits::STOCK_MAX;
+use crate::problem::{Code, Problem};
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Refusal, RequestId};
+
+pub(super) fn unknown_gateway(gateway: &GatewayId) -> Problem {
+    Problem::new(Code::NotFound, format!("no gateway {gateway} has ever sent"))
+}
+
+pub(super) fn no_such_database(gateway: &GatewayId, error: &NoSuchEpoch) -> Problem {
+    match error.known.as_slice() {
+        [] => unknown_gateway(gateway),
+        known => Problem::new(
+            Code::NotFound,
+            format!("{gateway} has no such database; it has {known:?}"),
+        ),
+    }
+}
+
+pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::Conflict(operation) => Problem::new(
+            Code::IdempotencyConflict,
+            format!(
+                "request id {request_id} belongs to an earlier {operation} with another body; take a new request id"
+            ),
+        ),
+        Rejection::TooLarge(sku) => {
+            Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
+        }
+        Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
+        Rejection::Closed(gateway, why) => Problem::new(
+            Code::GatewayClosed,
+            format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),
+        ),
+    }
+}
+
+/// A refusal by the hub. An unknown SKU has another remedy here than at a gateway.
+pub(super) fn refused(refusal: &Refusal, replayed: bool) -> Problem {
+    let problem = Problem::refused(refusal, replayed);
+    let Refusal::UnknownSku { sku } = refusal else {
+        return problem;
+    };
+    let message = format!("SKU {sku} is not in the books; receive it first");
+    Problem { message, ..problem }
+}
+
+pub(super) fn unreadable(error: &BooksError) -> Problem {
+    Problem::new(Code::StorageUnavailable, format!("the books cannot be read: {error}"))
+}

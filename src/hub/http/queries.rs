@@ -1,0 +1,96 @@
+//! The routes that read the books.
+
+use uuid::Uuid;
+
+use super::api::HubApi;
+use super::json::{Items, RecallJson};
+use super::problems::unknown_gateway;
+use crate::hub::reader::{self, LedgerQuery};
+use crate::hub::request::gateway_id;
+use crate::net::http::{number, page_size, parameter};
+use crate::net::json::json;
+use crate::problem::{Code, Problem};
+use crate::protocol::topic::GatewayId;
+use crate::stock::RequestId;
+
+impl HubApi {
+    /// Ready means that the books can be read.
+    pub(super) async fn readiness(&self) -> Result<&'static str, Problem> {
+        self.read(reader::gateways).await?;
+        Ok("ready\n")
+    }
+
+    pub(super) async fn gateways(&self) -> Result<String, Problem> {
+        let items = self.read(reader::gateways).await?;
+        Ok(json(&Items { items }))
+    }
+
+    pub(super) async fn databases(&self, site: &str, gateway: &str) -> Result<String, Problem> {
+        let gateway = gateway_id(site, gateway)?;
+        let unknown = unknown_gateway(&gateway);
+        let items = self.read(move |db| reader::databases(db, &gateway)).await?;
+        if items.is_empty() { Err(unknown) } else { Ok(json(&Items { items })) }
+    }
+
+    pub(super) async fn stock_list(&self, query: Option<&str>) -> Result<String, Problem> {
+        let after = parameter(query, "after").unwrap_or_default();
+        let limit = limit(query)?;
+        let page = self.read(move |db| reader::stock_list(db, &after, limit)).await?;
+        Ok(json(&page))
+    }
+
+    pub(super) async fn stock(&self, sku: String) -> Result<String, Problem> {
+        let wanted = sku.clone();
+        let found = self.read(move |db| reader::stock(db, &wanted)).await?;
+        let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is not in the books"));
+        Ok(json(&found.ok_or_else(unknown)?))
+    }
+
+    pub(super) async fn ledger(&self, query: Option<&str>) -> Result<String, Problem> {
+        let ledger = ledger_query(query)?;
+        let unknown = unknown_gateway(&ledger.gateway);
+        let page = self.read(move |db| reader::ledger(db, &ledger)).await?;
+        page.ok_or(unknown)
+    }
+
+    pub(super) async fn reconcile(&self, query: Option<&str>) -> Result<String, Problem> {
+        let all = is_true(query, "all");
+        let after = parameter(query, "after").unwrap_or_default();
+        let limit = limit(query)?;
+        let result = self.read(move |db| reader::reconcile(db, all, &after, limit)).await?;
+        Ok(json(&result))
+    }
+
+    pub(super) async fn recall(&self, request_id: &str) -> Result<String, Problem> {
+        let request_id = RequestId::parse(request_id)
+            .map_err(|error| Problem::bad_request(format!("request_id: {error}")))?;
+        let wanted = request_id.clone();
+        let found = self.read(move |db| reader::recall(db, &wanted)).await?;
+        let unknown =
+            || Problem::new(Code::UnknownRequest, format!("there is no recall {request_id}"));
+        Ok(json(&RecallJson::new(&request_id, &found.ok_or_else(unknown)?, None)))
+    }
+}
+
+fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {
+    let named = |name: &str| {
+        parameter(query, name).ok_or_else(|| Problem::bad_request(format!("{name}: is missing")))
+    };
+    let gateway = GatewayId { site: named("site")?, gateway: named("gateway")? };
+    let epoch = parameter(query, "epoch").map(|epoch| epoch.parse::<Uuid>()).transpose();
+    Ok(LedgerQuery {
+        gateway,
+        epoch: epoch.map_err(|error| Problem::bad_request(format!("epoch: {error}")))?,
+        aside: is_true(query, "aside"),
+        after: number(query, "after")?.unwrap_or(0),
+        limit: limit(query)?,
+    })
+}
+
+fn is_true(query: Option<&str>, name: &str) -> bool {
+    parameter(query, name).is_some_and(|value| value == "true" || value == "1")
+}
+
+fn limit(query: Option<&str>) -> Result<usize, Problem> {
+    Ok(page_size(number(query, "limit")?))
+}

@@ -1,0 +1,61 @@
+//! The ledgers of gateways, as far as they are in the books.
+
+use uuid::Uuid;
+
+use crate::hub::db::sql::{ColumnReader, Executor, SqlValue};
+use crate::hub::db::{BooksError, entries_sql, read_entry};
+use crate::net::json::ledger_json;
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Origin, Seq};
+
+/// Which entries of a gateway's ledger to read.
+#[derive(Debug)]
+pub(in crate::hub) struct LedgerQuery {
+    pub(in crate::hub) gateway: GatewayId,
+    /// The database; without it, the one in force.
+    pub(in crate::hub) epoch: Option<Uuid>,
+    /// Read the late entries that were kept aside, instead of the ledger.
+    pub(in crate::hub) aside: bool,
+    pub(in crate::hub) after: Seq,
+    pub(in crate::hub) limit: usize,
+}
+
+/// A book whose ledger is read.
+struct FoundBook {
+    id: i64,
+    epoch: Uuid,
+    /// The last position that a page may lead to.
+    last_seq: Seq,
+}
+
+/// A page of a gateway's ledger as JSON; `None` for an unknown gateway or database.
+pub(in crate::hub) fn ledger(
+    db: &mut dyn Executor,
+    query: &LedgerQuery,
+) -> Result<Option<String>, BooksError> {
+    let Some(FoundBook { id, epoch, last_seq }) = find_book(db, query)? else {
+        return Ok(None);
+    };
+    let after = i64::try_from(query.after).unwrap_or(i64::MAX);
+    let limit = i64::try_from(query.limit).unwrap_or(0);
+    let rows = db.query(&entries_sql(query.aside), &[id, after, limit].map(SqlValue::Int))?;
+    let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
+    let GatewayId { site, gateway } = query.gateway.clone();
+    Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, last_seq)))
+}
+
+fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundBook>, BooksError> {
+    let sql = "SELECT id, epoch, acked_seq, known_seq FROM book WHERE site = $1 AND gateway = $2
+               ORDER BY id DESC";
+    let GatewayId { site, gateway } = &query.gateway;
+    for row in db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])? {
+        let mut row = ColumnReader::of(row);
+        let (id, epoch) = (row.int()?, row.epoch()?);
+        let (acked_seq, known_seq) = (row.number()?, row.number()?);
+        if query.epoch.is_none_or(|wanted| wanted == epoch) {
+            let last_seq = if query.aside { known_seq } else { acked_seq };
+            return Ok(Some(FoundBook { id, epoch, last_seq }));
+        }
+    }
+    Ok(None)
+}
