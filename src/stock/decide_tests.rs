@@ -153,6 +153,32 @@ fn a_rollback_is_entered_under_its_own_name_and_the_order_it_undoes() {
 }
 
 #[test]
+fn the_end_of_a_reservation_is_entered_under_its_order() {
+    let mut shop = Shop::default();
+    let order_id = || OrderId::parse("536365").ok();
+    let command = |name, action| Command { request_id: id(name), chosen: true, action };
+    let held = |name| {
+        let lines = one("A", 1);
+        command(name, Action::Reserve { order_id: order_id(), lines, ttl_s: Some(10) })
+    };
+    shop.decide(&[restock("in", "A", 9), held("h1"), held("h2"), held("h3")]);
+    let release = Action::Release { reservation: id("h2") };
+    shop.decide(&[commit("committed", "h1"), command("released", release)]);
+    shop.now.running_ms = 10_000;
+    shop.decide(&[]);
+    let ends = shop.ledger[4..].iter().map(|posted| &posted.entry);
+    let ends: Vec<_> = ends.map(|e| (e.kind, e.request_id.as_str(), e.order_id.clone())).collect();
+    assert_eq!(
+        ends,
+        [
+            (Kind::Commit, "committed", order_id()),
+            (Kind::Release, "released", order_id()),
+            (Kind::Expire, "h3", order_id()),
+        ]
+    );
+}
+
+#[test]
 fn stock_never_grows_beyond_what_json_holds_exactly() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 1)]);
