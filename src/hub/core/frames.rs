@@ -229,13 +229,15 @@ fn set_aside<B: Books>(books: &mut B, all: Vec<Book>, frame: &Frame) -> Result<(
     let Some(mut book) = all.into_iter().find(|book| book.cursor.epoch == epoch) else {
         return Ok(());
     };
-    let late: Vec<Entry> =
-        entries.iter().filter(|entry| entry.seq > book.cursor.acked_seq).cloned().collect();
-    if late.is_empty() || book.aside >= ASIDE_MAX {
+    let late = entries.iter().filter(|entry| entry.seq > book.cursor.acked_seq);
+    let room = ASIDE_MAX.saturating_sub(book.aside);
+    let kept: Vec<Entry> =
+        late.take(usize::try_from(room).unwrap_or(usize::MAX)).cloned().collect();
+    let Some(last) = kept.last() else {
         return Ok(());
-    }
-    book.aside = books.set_aside(book.id, &late)?;
-    book.known_seq = book.known_seq.max(late.last().map_or(0, |last| last.seq));
+    };
+    book.known_seq = book.known_seq.max(last.seq);
+    book.aside = books.set_aside(book.id, &kept)?;
     books.save(&book)
 }
 

@@ -1,3 +1,4 @@
+mod aside;
 pub(in crate::hub) mod desk;
 mod policies;
 mod retired;
