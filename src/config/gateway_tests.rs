@@ -61,7 +61,7 @@ fn a_wrong_variable_is_named() {
 }
 
 #[test]
-fn settings_that_do_not_go_together_are_named() {
+fn conflicting_settings_are_named() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("pem"), "x").unwrap();
     for (text, part) in [
@@ -79,7 +79,7 @@ fn settings_that_do_not_go_together_are_named() {
 }
 
 #[test]
-fn two_tokens_of_one_name_are_refused_wherever_they_stand() {
+fn two_tokens_of_one_name_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let read = |names: &[&str]| {
         let token = |(n, name): (usize, &&str)| {

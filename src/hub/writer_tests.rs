@@ -51,7 +51,7 @@ fn a_greeting_and_an_announcement_in_one_batch_are_answered_under_the_greeting_s
 }
 
 #[test]
-fn an_announcement_tells_every_gateway_where_the_books_stand_but_those_that_are_fenced() {
+fn an_announcement_names_the_position_to_every_gateway_that_is_not_fenced() {
     let mut desk = Desk::new();
     let [mut a, mut b, mut c] = [("a", 1), ("b", 2), ("c", 3)].map(|(name, n)| Ledger::at(name, n));
     for (name, ledger, entries) in [("a", &mut a, 1), ("b", &mut b, 2), ("c", &mut c, 2)] {

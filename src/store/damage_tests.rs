@@ -64,7 +64,7 @@ fn a_reservation_whose_row_is_damaged_is_named_at_the_start() {
 }
 
 #[test]
-fn a_reservation_whose_row_is_damaged_keeps_the_old_from_being_forgotten_and_no_more() {
+fn a_damaged_reservation_only_stops_pruning() {
     let mut shop = Shop::new();
     shop.restock("in", 10);
     shop.reserve("held", 5);

@@ -25,7 +25,7 @@ fn a_request_id_comes_back_spelled_as_it_was_sent() {
 }
 
 #[test]
-fn a_deduction_that_is_undone_after_a_restart_is_still_its_orders() {
+fn a_rollback_after_a_restart_keeps_the_order_id_of_the_deduction() {
     let mut shop = Shop::new();
     shop.restock("in", 5);
     let order_id = OrderId::parse("536365").ok();

@@ -3,7 +3,7 @@ use crate::stock::{Action, Command, Direction, Kind, Stock, Taken, Undecided};
 use crate::store::{DATABASE_FILE, Progress, Store, StoreError, read_ledger};
 
 #[test]
-fn what_was_committed_is_there_after_reopening() {
+fn committed_changes_are_kept_after_reopening() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.reserve("r2", 3);
@@ -14,7 +14,7 @@ fn what_was_committed_is_there_after_reopening() {
 }
 
 #[test]
-fn the_running_clock_and_the_hubs_position_go_on() {
+fn running_time_and_the_hubs_position_continue() {
     let mut shop = Shop::new();
     let progress = Progress { acked_seq: 1, running_ms: 77_000 };
     let changes = shop.restock_changes("r1", 5);
@@ -25,7 +25,7 @@ fn the_running_clock_and_the_hubs_position_go_on() {
 
 /// A gateway that has nothing to save for days still knows how long its oldest entry has waited.
 #[test]
-fn the_running_clock_goes_on_from_the_last_mark_after_a_kill() {
+fn running_time_continues_from_the_last_mark_after_a_kill() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     for hours in 0..4 {
@@ -53,7 +53,7 @@ fn another_gateways_database_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_database_of_ours_is_left_untouched() {
+fn a_foreign_file_is_left_untouched() {
     for sql in ["CREATE TABLE t (x)", "PRAGMA user_version = 3; PRAGMA application_id = 7"] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(DATABASE_FILE);
@@ -101,7 +101,7 @@ fn a_failed_commit_changes_nothing() {
 }
 
 #[test]
-fn only_what_is_old_and_confirmed_is_forgotten_and_the_sums_stay() {
+fn only_old_confirmed_entries_are_pruned_and_the_sums_stay() {
     let mut shop = Shop::new();
     shop.store.record_retention_mark(0).unwrap();
     for n in 0..40 {
@@ -126,7 +126,7 @@ fn only_what_is_old_and_confirmed_is_forgotten_and_the_sums_stay() {
 
 /// A number given twice would be as old as the first request that had it, and forgotten at once.
 #[test]
-fn outcomes_are_remembered_though_older_ones_were_forgotten_before_a_restart() {
+fn outcomes_are_kept_though_older_ones_were_pruned_before_a_restart() {
     let mut shop = Shop::new();
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
@@ -141,7 +141,7 @@ fn outcomes_are_remembered_though_older_ones_were_forgotten_before_a_restart() {
 }
 
 #[test]
-fn a_reservation_that_has_just_been_closed_is_remembered_however_old_it_is() {
+fn a_closed_reservation_keeps_its_record_however_old_it_is() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.reserve("r2", 3);
@@ -186,7 +186,7 @@ fn reservations_that_do_not_add_up_are_found_at_the_start() {
 }
 
 #[test]
-fn what_was_taken_of_the_hub_is_there_after_reopening_with_its_entries() {
+fn applied_transfers_are_kept_after_reopening_with_their_entries() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.take(&transfer(1, Direction::Grant, 7));
@@ -203,7 +203,7 @@ fn what_was_taken_of_the_hub_is_there_after_reopening_with_its_entries() {
 }
 
 #[test]
-fn a_recall_of_nothing_is_there_after_reopening() {
+fn a_recall_that_returned_nothing_is_kept_after_reopening() {
     let mut shop = Shop::new();
     shop.take(&transfer(1, Direction::Recall, 2));
     shop.reopen();
@@ -212,7 +212,7 @@ fn a_recall_of_nothing_is_there_after_reopening() {
 }
 
 #[test]
-fn a_transfer_whose_commit_failed_is_not_taken() {
+fn a_transfer_whose_commit_failed_is_not_confirmed() {
     let mut shop = Shop::new();
     shop.store.db.execute_batch("PRAGMA query_only = on").unwrap();
     let changes = shop.transfer_changes(&transfer(1, Direction::Grant, 7));
@@ -223,7 +223,7 @@ fn a_transfer_whose_commit_failed_is_not_taken() {
 }
 
 #[test]
-fn a_reservation_under_the_name_of_a_transfer_is_remembered() {
+fn a_reservation_with_the_id_of_a_transfer_keeps_its_record() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     let mut draft = shop.empty_draft();
@@ -240,7 +240,7 @@ fn a_reservation_under_the_name_of_a_transfer_is_remembered() {
 }
 
 #[test]
-fn what_is_listed_is_known_named_and_found_by_its_codes() {
+fn listed_skus_are_known_named_and_found_by_their_codes() {
     let mut shop = Shop::new();
     shop.update(0, 2, &[("A", Some("Nail"), "401 402"), ("B", Some("Hammer"), "403")]);
     assert_eq!(shop.listed("A"), Some(named("A", "Nail", &["401", "402"])));
@@ -258,7 +258,7 @@ fn what_is_listed_is_known_named_and_found_by_its_codes() {
 }
 
 #[test]
-fn what_is_listed_no_longer_has_no_name_and_no_code_and_is_still_known() {
+fn skus_removed_from_the_catalogue_lose_name_and_codes_and_stay_known() {
     let mut shop = Shop::new();
     shop.update(0, 1, &[("A", Some("Nail"), "401 402")]);
     shop.update(1, 2, &[("B", Some("Hammer"), "402")]);
@@ -306,7 +306,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
 }
 
 #[test]
-fn what_a_newer_database_was_before_is_named() {
+fn the_copy_from_before_an_upgrade_is_named() {
     let Shop { directory, store, .. } = Shop::new();
     drop(store);
     let path = directory.path().join(DATABASE_FILE);
@@ -321,7 +321,7 @@ fn what_a_newer_database_was_before_is_named() {
 }
 
 #[test]
-fn a_damaged_chunk_leaves_only_those_requests_undecided_that_it_remembers() {
+fn a_damaged_chunk_leaves_only_its_own_requests_undecided() {
     let mut shop = Shop::new();
     shop.restock("damaged", 5);
     shop.reserve("held", 2);
@@ -344,7 +344,7 @@ fn a_damaged_chunk_leaves_only_those_requests_undecided_that_it_remembers() {
 }
 
 #[test]
-fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
+fn a_missing_or_truncated_database_is_not_started() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.store.save_high_water_mark(1);
@@ -365,7 +365,7 @@ fn a_database_that_is_gone_or_was_cut_is_not_started_from() {
 
 /// What keeps the log from being taken in leaves it there, with what is in it alone.
 #[test]
-fn a_database_whose_log_stays_is_not_said_to_be_closed() {
+fn a_stop_that_leaves_the_log_does_not_mark_the_database_as_closed() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     let Shop { directory, store, .. } = shop;

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn one_line_may_be_written_at_the_top() {
+fn a_single_line_may_be_given_as_top_level_fields() {
     let short = read(r#"{"request_id":"r","sku":"A","quantity":2}"#, Mutation::Deduct).unwrap();
     let long = r#"{"request_id":"r","lines":[{"sku":"A","quantity":1},{"sku":"A","quantity":1}]}"#;
     assert_eq!(short, read(long, Mutation::Deduct).unwrap());
@@ -43,7 +43,7 @@ fn a_wrong_value_is_named_with_its_field() {
 }
 
 #[test]
-fn commits_and_releases_have_default_names() {
+fn commits_and_releases_have_default_request_ids() {
     let commit = read(r#"{"reservation":"r"}"#, Mutation::Commit).unwrap();
     assert_eq!((commit.request_id.as_str(), commit.chosen), ("commit:r", false));
     let release = read(r#"{"reservation":"r","request_id":"x"}"#, Mutation::Release).unwrap();

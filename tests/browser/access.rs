@@ -82,7 +82,7 @@ fn a_token_lasts_as_long_as_was_chosen() {
 }
 
 #[test]
-fn a_viewer_sees_the_stock_and_is_told_that_this_is_all() {
+fn a_viewer_sees_the_stock_and_is_told_its_role() {
     let gateway = guarded();
     let page = locked(&gateway);
     page.press(&format!("viewer-secret{ENTER}"));
@@ -97,7 +97,7 @@ fn a_viewer_sees_the_stock_and_is_told_that_this_is_all() {
 }
 
 #[test]
-fn what_waits_is_not_sent_under_a_token_that_may_not() {
+fn waiting_requests_are_not_sent_with_a_token_that_lacks_the_role() {
     let mut gateway = guarded();
     let page = locked(&gateway);
     page.press(&format!("operator-secret{ENTER}"));
@@ -143,7 +143,7 @@ const DEDUCT: &str = "
     }";
 
 #[test]
-fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
+fn a_page_of_a_foreign_origin_gets_nothing() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     let browser = elsewhere();
     assert_gets_nothing(&browser, &gateway, &Value::Null);
@@ -155,7 +155,7 @@ fn a_page_from_elsewhere_gets_nothing_of_the_gateway() {
 }
 
 #[test]
-fn a_page_from_elsewhere_gets_nothing_with_a_token_of_any_role() {
+fn a_page_of_a_foreign_origin_gets_nothing_with_any_token() {
     let gateway = guarded();
     let browser = elsewhere();
     for token in ["viewer-secret", "operator-secret", "admin-secret"] {

@@ -33,7 +33,7 @@ fn a_scan_goes_to_the_item_whatever_has_the_focus() {
 }
 
 #[test]
-fn a_code_is_whole_whatever_a_scanner_holds_down_for_it() {
+fn a_code_is_read_whole_with_any_modifier_keys_of_a_scanner() {
     let gateway = Gateway::stocked(&[("85123A", 10), ("aB-12Cd_9Z", 10), (GTIN, 30)]);
     let page = Page::open(&gateway);
 
@@ -82,7 +82,7 @@ fn a_separator_can_be_typed() {
 }
 
 #[test]
-fn what_a_hand_types_is_no_scan_however_late_the_page_looks() {
+fn typed_keys_are_not_a_scan_however_late_they_are_handled() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
     page.scan_item("A-1");
@@ -93,7 +93,7 @@ fn what_a_hand_types_is_no_scan_however_late_the_page_looks() {
 }
 
 #[test]
-fn a_second_scan_is_one_more_and_a_second_enter_nothing() {
+fn a_second_scan_adds_one_and_a_second_enter_nothing() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
 
@@ -149,7 +149,7 @@ fn each_of_two_quick_scans_is_deducted_in_their_order() {
 }
 
 #[test]
-fn a_quick_scan_that_cannot_be_deducted_comes_back_to_be_seen() {
+fn a_quick_scan_that_is_refused_is_shown_again() {
     let gateway = Gateway::stocked(&[("B-2", 20)]);
     let page = Page::open(&gateway);
     page.scan_item("B-2");
@@ -166,7 +166,7 @@ fn a_quick_scan_that_cannot_be_deducted_comes_back_to_be_seen() {
 }
 
 #[test]
-fn an_unknown_code_can_only_be_brought_in() {
+fn an_unknown_code_can_only_be_restocked() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
 
@@ -182,7 +182,7 @@ fn an_unknown_code_can_only_be_brought_in() {
 }
 
 #[test]
-fn a_misread_code_cannot_be_brought_in() {
+fn a_misread_code_cannot_be_restocked() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
 
@@ -197,7 +197,7 @@ fn a_misread_code_cannot_be_brought_in() {
 }
 
 #[test]
-fn a_code_that_cannot_be_looked_up_now_is_not_unknown() {
+fn a_code_that_cannot_be_looked_up_now_is_not_called_unknown() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
 
@@ -211,7 +211,7 @@ fn a_code_that_cannot_be_looked_up_now_is_not_unknown() {
 }
 
 #[test]
-fn a_code_of_the_catalogue_brings_its_item_and_quantity() {
+fn a_catalogue_code_resolves_to_its_item_and_quantity() {
     let pair = Pair::stocked(&[("LAMP", 20)]);
     let catalogue = "sku,name,barcodes\nLAMP,Lamp,4006381333931\n";
     let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", catalogue.as_bytes());

@@ -23,7 +23,7 @@ const LANGUAGES: [(&str, &str, [&str; 4]); 3] = [
 ];
 
 #[test]
-fn each_language_is_spoken_throughout() {
+fn each_language_is_used_throughout() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     let page = Page::of(Browser::start(), &gateway.url());
     for (language, tag, words) in LANGUAGES {
@@ -35,7 +35,7 @@ fn each_language_is_spoken_throughout() {
 }
 
 #[test]
-fn the_browser_says_which_one_unless_the_terminal_has_its_own() {
+fn the_language_is_the_browsers_unless_the_terminal_has_its_own() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     for (preferred, tag) in [("de-AT,en", "de"), ("zh-CN,zh", "zh-Hans"), ("fr-FR,de", "de")] {
         let page = Page::of(Browser::speaking(preferred), &gateway.url());

@@ -6,7 +6,7 @@ use crate::pair::Pair;
 use crate::support::gateway::Gateway;
 
 #[test]
-fn a_plain_sentence_says_that_the_broker_is_gone_and_that_work_goes_on() {
+fn the_banner_says_that_the_broker_is_gone_and_that_work_goes_on() {
     let mut pair = Pair::stocked(&[("A-1", 100)]);
     let page = Page::open(&pair.gateway);
     page.until_text("#sentence", "Online. The hub has confirmed everything.");
@@ -29,7 +29,7 @@ fn a_plain_sentence_says_that_the_broker_is_gone_and_that_work_goes_on() {
 }
 
 #[test]
-fn without_a_hub_it_says_so() {
+fn without_a_hub_the_banner_says_so() {
     let gateway = Gateway::stocked(&[("A-1", 100)]);
     let page = Page::open(&gateway);
 

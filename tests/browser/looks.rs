@@ -33,7 +33,7 @@ const SCREENS: [(&str, u32, u32, u32, bool); 4] = [
 ];
 
 #[test]
-fn screens_for_a_person_to_look_at() {
+fn screenshots_for_a_person() {
     let mut pair = Pair::stocked(&STOCK);
     pair.gateway.http().ok("deduct", one("gone", "POST", 1));
     let page = Page::open(&pair.gateway);

@@ -33,7 +33,7 @@ fn a_reload_before_the_answer_deducts_once() {
 }
 
 #[test]
-fn a_gateway_that_cannot_take_it_is_asked_again_under_the_same_id() {
+fn an_unavailable_gateway_is_asked_again_with_the_same_request_id() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     for (code, words) in [("overloaded", "busy"), ("storage_unavailable", "cannot save")] {
         let page = Page::open(&gateway);
@@ -50,7 +50,7 @@ fn a_gateway_that_cannot_take_it_is_asked_again_under_the_same_id() {
 }
 
 #[test]
-fn what_is_entered_without_a_gateway_waits_for_it() {
+fn entries_made_without_a_gateway_wait_for_it() {
     let mut gateway = Gateway::stocked(&[("A-1", 12)]);
     let page = Page::open(&gateway);
     page.scan_item("A-1");
@@ -79,7 +79,7 @@ fn what_is_entered_without_a_gateway_waits_for_it() {
 }
 
 #[test]
-fn what_another_window_has_discarded_is_not_sent() {
+fn a_request_discarded_in_another_window_is_not_sent() {
     let mut gateway = Gateway::stocked(&[("A-1", 12)]);
     let page = Page::open(&gateway);
     page.scan_item("A-1");
@@ -128,7 +128,7 @@ fn a_terminal_that_was_asleep_catches_up() {
 }
 
 #[test]
-fn a_subscription_that_is_refused_is_asked_for_again() {
+fn a_refused_subscription_is_requested_again() {
     let mut gateway = Gateway::stocked(&[("A-1", 12)]);
     let page = Page::open(&gateway);
     page.scan_item("A-1");
@@ -142,7 +142,7 @@ fn a_subscription_that_is_refused_is_asked_for_again() {
 }
 
 #[test]
-fn another_database_is_met_with_an_empty_page() {
+fn a_page_forgets_its_entries_for_another_database() {
     let mut gateway = Gateway::stocked(&[("A-1", 3), ("B-2", 3), ("C-3", 3)]);
     let page = Page::open(&gateway);
     page.until_text("#low", "C-3");

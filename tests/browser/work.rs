@@ -9,7 +9,7 @@ use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
 #[test]
-fn what_is_scanned_and_deducted_is_confirmed_by_the_hub() {
+fn a_scanned_deduction_is_confirmed_by_the_hub() {
     let pair = Pair::stocked(&[("85123A", 100)]);
     let page = Page::open(&pair.gateway);
     page.until_text("#sentence", "Online. The hub has confirmed everything.");
@@ -127,7 +127,7 @@ fn a_reservation_is_released_and_a_deduction_is_undone_by_touch() {
 }
 
 #[test]
-fn only_the_newest_operation_is_undone_as_the_last() {
+fn only_the_newest_operation_can_be_undone_as_the_last_one() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let page = Page::open(&gateway);
     let is_offered = || page.attribute("#undo", "aria-disabled") == "false";
@@ -148,7 +148,7 @@ fn only_the_newest_operation_is_undone_as_the_last() {
 }
 
 #[test]
-fn a_reservation_of_another_terminal_is_committed_by_its_number() {
+fn a_reservation_of_another_terminal_is_committed_by_its_id() {
     let gateway = Gateway::stocked(&[("A-1", 20)]);
     let mut http = gateway.http();
     http.ok("reserve", one("order-536365", "A-1", 4));
@@ -179,7 +179,7 @@ fn two_pages_see_what_the_other_does() {
 }
 
 #[test]
-fn what_is_low_follows_a_threshold_that_this_terminal_keeps() {
+fn the_low_stock_list_follows_a_threshold_kept_by_the_terminal() {
     let stock = [("EMPTY", 1), ("LOW", 8), ("SOME", 40), ("MUCH", 400)];
     let gateway = Gateway::stocked(&stock);
     gateway.http().ok("deduct", one("d", "EMPTY", 1));
@@ -196,7 +196,7 @@ fn what_is_low_follows_a_threshold_that_this_terminal_keeps() {
 }
 
 #[test]
-fn a_page_under_a_name_that_is_not_the_gateways_says_so() {
+fn a_page_under_a_foreign_host_name_says_so() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
     let rebound = Browser::start_with("en", &["--host-resolver-rules=MAP rebound.test 127.0.0.1"]);
 

@@ -69,7 +69,7 @@ fn a_request_that_was_forbidden_leaves_no_trace() {
 }
 
 #[test]
-fn without_a_good_token_the_api_is_closed() {
+fn without_a_valid_token_the_api_is_closed() {
     let gateway = guarded();
     let plain = gateway.http();
     let clients = [
@@ -159,7 +159,7 @@ fn without_tokens_a_local_terminal_may_do_everything() {
 }
 
 #[test]
-fn a_foreign_origin_is_turned_away() {
+fn a_foreign_origin_is_forbidden() {
     let gateway =
         Gateway::stocked_with(r#"allowed_origins = ["https://wms.example"]"#, &[("A", 10)]);
     let other_port = format!("http://127.0.0.1:{}", gateway.port() - 1);
@@ -175,7 +175,7 @@ fn a_foreign_origin_is_turned_away() {
 }
 
 #[test]
-fn the_own_and_a_configured_origin_are_let_in() {
+fn the_same_origin_and_a_configured_one_are_allowed() {
     let gateway =
         Gateway::stocked_with(r#"allowed_origins = ["https://wms.example"]"#, &[("A", 10)]);
     for origin in [gateway.url().as_str(), "https://wms.example"] {
@@ -187,7 +187,7 @@ fn the_own_and_a_configured_origin_are_let_in() {
 }
 
 #[test]
-fn a_page_opened_as_localhost_has_the_own_origin() {
+fn a_page_opened_as_localhost_is_of_the_same_origin() {
     let gateway = Gateway::start();
     let host = format!("localhost:{}", gateway.port());
     let origin = format!("http://{host}");
@@ -198,7 +198,7 @@ fn a_page_opened_as_localhost_has_the_own_origin() {
 }
 
 #[test]
-fn the_line_feed_that_ends_a_token_file_is_not_part_of_the_token() {
+fn a_trailing_line_feed_is_not_part_of_a_token() {
     let mut gateway = Gateway::prepare(&token_in("line-3.token"));
     for text in ["file-secret", "file-secret\n"] {
         gateway.write("line-3.token", text);
@@ -209,7 +209,7 @@ fn the_line_feed_that_ends_a_token_file_is_not_part_of_the_token() {
 }
 
 #[test]
-fn a_token_file_is_looked_for_in_the_credentials_directory_first() {
+fn a_token_file_is_read_from_the_credentials_directory_first() {
     let mut gateway = Gateway::prepare(&token_in("line-3.token"));
     gateway.write("line-3.token", "beside the configuration\n");
     let credentials = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ fn a_code_that_is_a_sku_is_that_sku() {
 }
 
 #[test]
-fn a_sku_that_is_a_gtin_is_found_however_it_is_written() {
+fn a_sku_that_is_a_gtin_is_found_in_every_form() {
     on_both_ports(&[("036000291452", 1), ("96385074", 2)], |terminal| {
         for (code, format, sku) in [
             ("036000291452", "upca", "036000291452"),
@@ -54,7 +54,7 @@ fn an_element_string_says_more_than_its_sku() {
 }
 
 #[test]
-fn a_code_that_stands_for_nothing_is_an_unknown_sku() {
+fn a_code_without_a_listing_is_an_unknown_sku() {
     on_both_ports(&[("A", 1)], |terminal| {
         for (code, words) in [
             ("nothing", "\"nothing\""),
@@ -89,7 +89,7 @@ fn a_known_sku_needs_no_check_digit() {
 }
 
 #[test]
-fn what_is_no_code_at_all_is_a_bad_request() {
+fn an_invalid_code_is_a_bad_request() {
     let gateway = Gateway::start();
     let mut ws = gateway.ws();
     for body in
@@ -124,7 +124,7 @@ fn resolving_needs_the_role_of_a_viewer() {
 }
 
 #[test]
-fn a_code_is_resolved_after_what_was_sent_before_it() {
+fn a_code_is_resolved_after_the_requests_sent_before_it() {
     let gateway = Gateway::start();
     let mut ws = gateway.ws();
     let restock = ws.send("restock", one("r1", "A", 5));

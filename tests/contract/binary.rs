@@ -129,7 +129,7 @@ fn every_query_is_answered() {
 }
 
 #[test]
-fn every_mutation_is_done() {
+fn every_mutation_is_applied() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut terminal = Packed::connect(&gateway);
     let lines = || vec![Line { sku: "A", quantity: 2 }];

@@ -22,7 +22,7 @@ const BURST: usize = 10;
 const GUESSES: usize = 100;
 
 #[test]
-fn a_token_with_a_limit_is_told_when_to_come_again_and_nothing_is_applied() {
+fn a_token_over_its_limit_is_told_when_to_retry_and_nothing_is_applied() {
     let gateway = Gateway::start_with(LIMITED);
     let slow = gateway.http().with_token("slow-secret");
     let fast = gateway.http().with_token("fast-secret");
@@ -45,7 +45,7 @@ fn a_token_with_a_limit_is_told_when_to_come_again_and_nothing_is_applied() {
 }
 
 #[test]
-fn without_a_place_one_is_told_so_and_those_who_have_one_go_on() {
+fn connections_over_the_limit_are_told_so_and_the_others_go_on() {
     const FILES: usize = 100;
     const PLACES: usize = FILES - 64;
     const TOLD: usize = 16;
@@ -103,14 +103,14 @@ fn a_limit_holds_for_all_sessions_of_a_token_together() {
 }
 
 #[test]
-fn without_a_limit_nobody_is_held_up() {
+fn without_a_limit_no_request_is_delayed() {
     let gateway = Gateway::stocked(&[("A", 5_000)]);
     let bodies = (0..5_000).map(|n| one(&format!("d{n}"), "A", 1));
     assert!(gateway.ws().pipelined("deduct", bodies).iter().all(Result::is_ok));
 }
 
 #[test]
-fn whoever_guesses_tokens_is_not_listened_to_for_a_while() {
+fn a_client_that_guesses_tokens_is_throttled() {
     let gateway = Gateway::start_with(LIMITED);
     let mut open = gateway.ws();
     open.ok("auth", json!({"token": "fast-secret"}));
@@ -152,7 +152,7 @@ fn a_head_that_is_too_long_or_has_too_many_headers_is_refused() {
 
 /// One test, so that the waits run side by side.
 #[test]
-fn whoever_is_slow_or_silent_is_closed_in_time() {
+fn slow_and_silent_clients_are_closed_in_time() {
     let gateway = Gateway::start_with(LIMITED);
     let connect = || TcpStream::connect(gateway.address()).unwrap();
     let say = |mut stream: TcpStream, text: &str| {

@@ -34,7 +34,7 @@ fn stock_prints_a_table_or_an_item_a_line() {
 }
 
 #[test]
-fn an_unknown_sku_is_said_and_the_exit_code_is_1() {
+fn an_unknown_sku_is_reported_with_exit_code_1() {
     let gateway = Gateway::start();
     let ended = ask(&gateway, &["stock", "NOPE"]);
     assert_eq!(ended.code, Some(1));
@@ -42,7 +42,7 @@ fn an_unknown_sku_is_said_and_the_exit_code_is_1() {
 }
 
 #[test]
-fn a_gateway_that_is_not_there_is_named() {
+fn an_unreachable_gateway_is_named() {
     let mut gateway = Gateway::start();
     gateway.terminate();
     for command in ["stock", "ledger", "status", "watch"] {
@@ -53,7 +53,7 @@ fn a_gateway_that_is_not_there_is_named() {
 }
 
 #[test]
-fn ledger_prints_every_entry_and_can_begin_behind_one() {
+fn ledger_prints_every_entry_after_a_position() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);
     let entries = json_lines(&ask(&gateway, &["ledger", "--json"]));
     assert_eq!(entries.iter().map(|entry| &entry["seq"]).collect::<Vec<_>>(), [1, 2]);
@@ -63,7 +63,7 @@ fn ledger_prints_every_entry_and_can_begin_behind_one() {
 }
 
 #[test]
-fn ledger_and_watch_follow_what_happens() {
+fn ledger_and_watch_follow_changes() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     for command in [&["ledger", "--follow", "--json"][..], &["watch", "--json"]] {
         let output = gateway.dir().join(command[0]);
@@ -80,7 +80,7 @@ fn ledger_and_watch_follow_what_happens() {
 }
 
 #[test]
-fn status_says_how_the_gateway_is() {
+fn status_shows_the_state_of_the_gateway() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     let text = ask(&gateway, &["status"]).stdout;
     for part in ["wh-01/gw-01", "ledger at 1", "1 SKUs", "disabled"] {
@@ -148,7 +148,7 @@ fn replay_names_a_missing_column_and_a_quantity_that_is_no_number() {
 }
 
 #[test]
-fn a_backup_taken_at_work_is_whole_and_never_overwrites() {
+fn a_backup_of_a_running_gateway_is_whole_and_never_overwrites() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     let copy = gateway.dir().join("copy");
     fs::create_dir(&copy).unwrap();
@@ -167,7 +167,7 @@ fn a_backup_taken_at_work_is_whole_and_never_overwrites() {
 
 /// Killed within the copy, as by a power cut: what bears the name of a backup is whole.
 #[test]
-fn a_backup_that_was_broken_off_is_none_and_stands_in_nobodys_way() {
+fn an_interrupted_backup_leaves_no_file_in_the_way() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     let copy = gateway.dir().join("copy");
     fs::create_dir(&copy).unwrap();

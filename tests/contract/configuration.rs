@@ -18,7 +18,7 @@ use crate::support::terminal::Terminal;
 const LINES_BEFORE: usize = 72;
 
 #[test]
-fn check_config_says_ok_to_a_good_file() {
+fn check_config_accepts_a_valid_file() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("line-3.token"), "secret\n").unwrap();
     let everything = r#"
@@ -45,7 +45,7 @@ fn check_config_says_ok_to_a_good_file() {
 }
 
 #[test]
-fn check_config_says_ok_to_an_empty_file() {
+fn check_config_accepts_an_empty_file() {
     let dir = tempfile::tempdir().unwrap();
 
     assert_eq!(check(dir.path(), "").code, Some(0));
@@ -89,7 +89,7 @@ fn a_problem_is_named_with_its_file_line_and_key() {
 }
 
 #[test]
-fn a_token_without_a_good_role_or_a_secret_is_a_problem() {
+fn a_token_without_a_valid_role_or_secret_is_a_problem() {
     for (fields, key) in [
         ("name = \"x\"\nrole = \"king\"\ntoken = \"t\"", "role"),
         ("name = \"x\"\ntoken = \"t\"", "role"),
@@ -126,7 +126,7 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_named_with_the_line() {
+fn invalid_toml_in_a_file_is_named_with_the_line() {
     let dir = tempfile::tempdir().unwrap();
     let text = format!("{}[gateway\n", "# a comment\n".repeat(LINES_BEFORE));
 
@@ -139,7 +139,7 @@ fn a_file_that_is_no_toml_is_named_with_the_line() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     for command in ["check-config", "run"] {
         let mut program = stockgate();
         program.args([command, "--config", "no-such-file.toml"]);
@@ -192,7 +192,7 @@ fn a_bad_value_in_the_environment_is_named() {
 }
 
 #[test]
-fn without_a_file_the_data_goes_where_the_defaults_say() {
+fn without_a_file_the_default_data_directory_is_used() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     fs::create_dir(&state).unwrap();
@@ -236,7 +236,7 @@ fn a_port_that_is_taken_is_an_error_that_names_it() {
 }
 
 #[test]
-fn sigterm_ends_the_gateway_in_good_order() {
+fn sigterm_stops_the_gateway_cleanly() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let mut open = gateway.ws();
 

@@ -33,7 +33,7 @@ fn findings(visit: &Finished, check: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_healthy_gateway_is_said_to_be_so_in_every_respect() {
+fn every_check_of_a_healthy_gateway_passes() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     let visit = visit(&gateway, &["--json"]);
     assert_eq!(visit.code, Some(0), "{visit:?}");
@@ -61,7 +61,7 @@ fn a_healthy_gateway_is_said_to_be_so_in_every_respect() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_to_do() {
+fn problems_are_reported_with_the_next_step() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let db = rusqlite::Connection::open(gateway.database()).unwrap();
@@ -78,7 +78,7 @@ fn what_is_wrong_is_told_with_what_to_do() {
 }
 
 #[test]
-fn without_the_gateway_the_database_is_looked_at_all_the_same() {
+fn the_database_is_checked_without_a_running_gateway() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let visit = visit(&gateway, &["--json"]);
@@ -91,7 +91,7 @@ fn without_the_gateway_the_database_is_looked_at_all_the_same() {
 
 /// What the gateway refuses to start for, the doctor finds too.
 #[test]
-fn a_log_that_was_lost_or_cut_is_told_with_the_command_that_helps() {
+fn a_lost_or_truncated_log_is_reported_with_the_command_that_helps() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.restart();
     for n in 0..30 {
@@ -116,7 +116,7 @@ fn a_log_that_was_lost_or_cut_is_told_with_the_command_that_helps() {
 }
 
 #[test]
-fn a_database_that_is_gone_is_told_as_the_gateway_does() {
+fn the_doctor_reports_a_missing_database_as_the_gateway_does() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     fs::remove_file(gateway.database()).unwrap();
@@ -128,7 +128,7 @@ fn a_database_that_is_gone_is_told_as_the_gateway_does() {
 }
 
 #[test]
-fn another_gateways_database_is_told() {
+fn another_gateways_database_is_reported() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let config = fs::read_to_string(gateway.config_path()).unwrap();
@@ -154,7 +154,7 @@ fn every_problem_of_the_configuration_is_told() {
 }
 
 #[test]
-fn a_database_of_a_newer_program_is_told_as_such() {
+fn a_database_of_a_newer_program_is_reported() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let db = rusqlite::Connection::open(gateway.database()).unwrap();
@@ -170,7 +170,7 @@ fn a_database_of_a_newer_program_is_told_as_such() {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs faketime: scripts/test")]
-fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
+fn a_clock_in_1970_and_one_before_the_newest_entry_are_reported() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let at = |moment: &str| {
@@ -188,7 +188,7 @@ fn a_clock_in_1970_and_one_behind_the_ledger_are_told() {
 }
 
 #[test]
-fn files_that_others_can_read_are_told() {
+fn files_that_others_can_read_are_reported() {
     let gateway = Gateway::prepare(TOKENS);
     for name in ["b.token", "mqtt.password"] {
         fs::set_permissions(gateway.write(name, "x"), Permissions::from_mode(0o600)).unwrap();
@@ -205,7 +205,7 @@ fn files_that_others_can_read_are_told() {
 }
 
 #[test]
-fn a_bundle_tells_much_and_no_secret() {
+fn a_bundle_contains_no_secret() {
     let mut gateway = Gateway::prepare(TOKENS);
     gateway.write("b.token", SECRETS[1]);
     gateway.write("mqtt.password", SECRETS[2]);
@@ -241,7 +241,7 @@ fn a_bundle_tells_much_and_no_secret() {
 }
 
 #[test]
-fn a_bundle_of_a_gateway_at_work_has_its_status_metrics_and_ledger() {
+fn a_bundle_of_a_running_gateway_has_its_status_metrics_and_ledger() {
     let mut gateway = Gateway::prepare(TOKENS);
     gateway.write("b.token", SECRETS[1]);
     gateway.write("mqtt.password", SECRETS[2]);

@@ -43,7 +43,7 @@ fn refusals_by_the_stock_change_nothing() {
 }
 
 #[test]
-fn queries_for_what_is_not_there_are_refused() {
+fn queries_for_unknown_things_are_refused() {
     on_both_ports(&[("A", 1)], |terminal| {
         terminal.refused("get", json!({"sku": "NOPE"}), "unknown_sku");
         for sku in bad_names().filter(|name| name.as_str().is_some_and(|name| !name.is_empty())) {
@@ -88,7 +88,7 @@ fn a_body_over_64_kib_is_too_large() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_is_a_bad_request() {
+fn a_body_that_is_not_a_json_object_is_a_bad_request() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut http = gateway.http();
     for path in ["/api/stock/deduct", "/api/stock/count", "/api/reservations"] {
@@ -113,14 +113,14 @@ fn a_bad_idempotency_key_is_a_bad_request() {
 }
 
 #[test]
-fn a_path_that_is_no_utf8_is_a_bad_request() {
+fn a_path_that_is_not_utf8_is_a_bad_request() {
     let gateway = Gateway::start();
 
     gateway.http().get("/api/stock/%FF").refused("bad_request");
 }
 
 #[test]
-fn a_websocket_request_without_what_the_path_would_say_is_a_bad_request() {
+fn a_websocket_request_without_its_reservation_is_a_bad_request() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut ws = gateway.ws();
     for (op, body) in [

@@ -30,7 +30,7 @@ fn a_repeated_mutation_answers_its_first_outcome_and_changes_nothing() {
 }
 
 #[test]
-fn a_repeat_over_the_other_port_is_the_same_request() {
+fn a_retry_over_the_other_port_is_the_same_request() {
     let gateway = Gateway::stocked(&[("A", 100), ("B", 100)]);
     let (mut http, mut ws) = (gateway.http(), gateway.ws());
     for (op, body) in one_of_each_mutation() {
@@ -41,7 +41,7 @@ fn a_repeat_over_the_other_port_is_the_same_request() {
 }
 
 #[test]
-fn a_repeat_with_its_fields_in_another_order_is_a_replay() {
+fn a_retry_with_its_fields_in_another_order_is_a_replay() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let post = |text: &str| gateway.http().send_raw("POST", "/api/stock/deduct", text.as_bytes());
 
@@ -53,7 +53,7 @@ fn a_repeat_with_its_fields_in_another_order_is_a_replay() {
 }
 
 #[test]
-fn the_same_uuid_in_other_letters_is_another_request() {
+fn the_same_uuid_in_another_case_is_another_request() {
     let lower = "936da01f-9abd-4d9d-80c7-02af85c822a8";
     let upper = lower.to_uppercase();
     let mut gateway = Gateway::stocked(&[("A", 10)]);
@@ -105,7 +105,7 @@ fn a_refused_request_id_with_another_body_is_a_conflict_too() {
 }
 
 #[test]
-fn a_refusal_stays_when_the_stock_has_come() {
+fn a_refusal_stays_when_the_stock_arrives_later() {
     on_both_ports(&[("A", 1)], |terminal| {
         let first = terminal.refused("deduct", one("r1", "A", 5), "insufficient_stock");
         terminal.ok("restock", one("more", "A", 50));
@@ -178,7 +178,7 @@ fn a_header_and_a_body_that_name_different_requests_are_refused() {
 }
 
 #[test]
-fn outcomes_outlive_a_crash_and_a_restart() {
+fn outcomes_survive_a_crash_and_a_restart() {
     let mut gateway = Gateway::stocked(&[("A", 100), ("B", 100)]);
     let mut ws = gateway.ws();
     let applied: Vec<_> = one_of_each_mutation()
@@ -204,7 +204,7 @@ fn outcomes_outlive_a_crash_and_a_restart() {
 }
 
 #[test]
-fn a_request_sent_by_many_at_once_is_applied_once() {
+fn a_request_sent_by_many_terminals_at_once_is_applied_once() {
     let gateway = Gateway::stocked(&[("A", 100)]);
 
     let answers = on_threads(16, |_| gateway.http().ok("deduct", one("r1", "A", 3)));

@@ -36,7 +36,7 @@ fn where_stderr_is_the_journal_each_line_begins_with_its_priority() {
 }
 
 #[test]
-fn another_stderr_than_the_journal_gets_time_and_level() {
+fn a_stderr_other_than_the_journal_gets_time_and_level() {
     let mut gateway = Gateway::prepare("");
     gateway.set_env("JOURNAL_STREAM", "1:2");
     gateway.launch();
@@ -71,7 +71,7 @@ const AS_BEFORE_THE_CATALOGUE: &str = "
 ";
 
 #[test]
-fn a_configuration_that_is_wrong_is_an_error_for_the_journal_too() {
+fn an_invalid_configuration_is_an_error_in_the_journal() {
     let mut gateway = Gateway::prepare("colour = 1\nshape = 2");
     let path = gateway.dir().join("journal");
     let journal = File::create(&path).unwrap();
@@ -115,7 +115,7 @@ fn assert_secrets_stay_out(levels: &str) {
 }
 
 #[test]
-fn a_secret_is_not_in_what_is_said_of_a_configuration_either() {
+fn a_secret_is_never_in_a_message_about_the_configuration() {
     let wrong = format!(
         "[[terminals.tokens]]\nname = \"a\"\nrole = \"none\"\ntoken = {:?}\n\
          [mqtt]\nurl = \"mqtt://gw:{}@127.0.0.1\"\n",

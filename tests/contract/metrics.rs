@@ -101,7 +101,7 @@ fn decisions_and_commits_are_timed() {
 }
 
 #[test]
-fn terminals_are_counted_as_long_as_they_are_there() {
+fn connected_terminals_are_counted() {
     let gateway = Gateway::start();
     let connected = || gateway.http().metric("stockgate_terminals_connected");
     let terminals = [gateway.ws(), gateway.ws()];
@@ -111,7 +111,7 @@ fn terminals_are_counted_as_long_as_they_are_there() {
 }
 
 #[test]
-fn the_skus_of_which_the_least_is_left_are_named_and_no_more() {
+fn the_metrics_name_only_the_skus_with_the_least_stock() {
     let stock: Vec<(String, u64)> = (1..=50).map(|n| (format!("S{n:02}"), n)).collect();
     let stock: Vec<(&str, u64)> = stock.iter().map(|(sku, n)| (sku.as_str(), *n)).collect();
     let gateway = Gateway::stocked(&stock);
@@ -130,7 +130,7 @@ fn the_skus_of_which_the_least_is_left_are_named_and_no_more() {
 }
 
 #[test]
-fn what_waits_for_the_hub_and_since_when_it_is_gone_is_told() {
+fn pending_entries_and_the_offline_time_are_measured() {
     let gateway = Gateway::stocked_with(LINK, &[("A", 1), ("B", 1)]);
     let http = gateway.http();
     assert_eq!(http.metric("stockgate_sync_pending_entries"), 2);
@@ -146,7 +146,7 @@ fn what_waits_for_the_hub_and_since_when_it_is_gone_is_told() {
 
 /// Everything that the dashboard and the alerts ask for, of a gateway and of a hub.
 #[test]
-fn dashboard_and_alerts_ask_for_metrics_that_there_are() {
+fn dashboard_and_alerts_use_existing_metrics() {
     let gateway = Gateway::stocked_with(LINK, &[("A", 1)]);
     let hub = Hub::start_with("");
     let pages = [gateway.http().get("/metrics").text, hub.http().get("/metrics").text];

@@ -125,7 +125,7 @@ fn lines_of_the_same_sku_count_as_their_sum() {
 }
 
 #[test]
-fn sku_and_quantity_at_the_top_are_short_for_one_line() {
+fn top_level_sku_and_quantity_are_one_line() {
     on_both_ports(&[("A", 10)], |terminal| {
         for (op, left) in [("deduct", 6), ("restock", 10), ("reserve", 10)] {
             terminal.ok(op, json!({"request_id": op, "sku": "A", "quantity": 4}));
@@ -196,7 +196,7 @@ fn the_version_of_a_sku_is_the_seq_of_its_last_change() {
 }
 
 #[test]
-fn the_order_id_goes_into_the_ledger() {
+fn the_order_id_is_in_the_ledger() {
     on_both_ports(&[("A", 10)], |terminal| {
         for op in ["deduct", "restock", "reserve"] {
             terminal.ok(op, with(one(op, "A", 1), "order_id", "536365"));
@@ -207,7 +207,7 @@ fn the_order_id_goes_into_the_ledger() {
 }
 
 #[test]
-fn the_largest_quantities_are_taken() {
+fn the_largest_quantities_are_accepted() {
     on_both_ports(&[("A", LINE_MAX)], |terminal| {
         terminal.ok("deduct", one("r1", "A", LINE_MAX));
         assert_eq!(terminal.figures("A"), (0, 0));
@@ -258,7 +258,7 @@ fn names_may_be_any_utf8_of_up_to_64_bytes() {
 }
 
 #[test]
-fn a_reservation_may_have_any_name() {
+fn a_reservation_may_have_any_id() {
     on_both_ports(&[("A", 100)], |terminal| {
         for id in ["a/b", "commit", "x/commit", "50%", "箱 1"] {
             terminal.ok("reserve", one(id, "A", 2));

@@ -73,7 +73,7 @@ fn the_page_may_run_its_own_files_only() {
 }
 
 #[test]
-fn there_is_nothing_else_beside_it() {
+fn nothing_else_is_served_beside_the_page() {
     let gateway = Gateway::start();
     for path in ["/page/", "/page/index.html", "/page/..%2Fpage.rs", "/page/nothing.js"] {
         gateway.http().get(path).refused("not_found");

@@ -48,7 +48,7 @@ fn an_empty_gateway_lists_nothing() {
 }
 
 #[test]
-fn list_goes_on_where_its_page_ended() {
+fn list_continues_after_the_last_page() {
     on_both_ports(&[("A", 1), ("B", 1), ("C", 1), ("D", 1), ("E", 1)], |terminal| {
         let first = terminal.ok("list", json!({"limit": 2}));
         let second = terminal.ok("list", json!({"limit": 2, "after": first["next"]}));
@@ -61,7 +61,7 @@ fn list_goes_on_where_its_page_ended() {
 }
 
 #[test]
-fn list_takes_only_what_begins_with_the_prefix() {
+fn list_filters_by_prefix() {
     on_both_ports(
         &[("50%", 1), ("50%x", 1), ("500", 1), ("5", 1), ("a_1", 1), ("ab1", 1)],
         |terminal| {
@@ -104,7 +104,7 @@ fn a_limit_over_the_maximum_is_the_maximum() {
 }
 
 #[test]
-fn the_ledger_tells_every_change_in_order() {
+fn the_ledger_lists_every_change_in_order() {
     on_both_ports(&[("A", 100)], |terminal| {
         terminal.ok("deduct", with(one("d1", "A", 6), "order_id", "536365"));
         terminal.ok("count", count("c1", "A", 90));
@@ -153,7 +153,7 @@ fn a_ledger_entry_has_its_fields_in_the_agreed_shape() {
 }
 
 #[test]
-fn the_ledger_goes_on_after_a_seq() {
+fn the_ledger_continues_after_a_position() {
     on_both_ports(&[("A", 1), ("B", 1), ("C", 1), ("D", 1), ("E", 1)], |terminal| {
         let all = terminal.ledger();
         let paged = terminal.every_page("ledger", json!({"limit": 2}), "entries");
@@ -169,7 +169,7 @@ fn the_ledger_goes_on_after_a_seq() {
 }
 
 #[test]
-fn the_ledger_stays_as_it_was_over_a_restart() {
+fn the_ledger_is_unchanged_after_a_restart() {
     let mut gateway = Gateway::stocked(&[("A", 10), ("B", 10)]);
     gateway.http().ok("deduct", many("d1", &[("A", 1), ("B", 1)]));
     let before = gateway.http().ledger();
@@ -182,7 +182,7 @@ fn the_ledger_stays_as_it_was_over_a_restart() {
 }
 
 #[test]
-fn status_says_who_the_gateway_is_and_where_it_stands() {
+fn status_names_the_gateway_and_its_position() {
     on_both_ports(&[("A", 1), ("B", 1)], |terminal| {
         let last = terminal.ok("deduct", one("d1", "A", 1));
 
@@ -201,7 +201,7 @@ fn status_says_who_the_gateway_is_and_where_it_stands() {
 }
 
 #[test]
-fn without_a_broker_in_reach_the_sync_is_offline_for_a_reason() {
+fn without_a_reachable_broker_the_sync_is_offline_with_a_reason() {
     let mqtt = format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{}\"\n", free_port());
     on_both_ports_with(&mqtt, &[("A", 1), ("B", 1)], |terminal| {
         let sync = offline_with_a_reason(terminal);

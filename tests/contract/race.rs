@@ -24,7 +24,7 @@ const UNITS: u64 = 20;
 type Changes = BTreeMap<String, (String, i64)>;
 
 #[test]
-fn terminals_that_fight_for_the_last_units_never_get_more_than_there_is() {
+fn terminals_that_compete_for_the_last_units_never_oversell() {
     let skus: Vec<String> = (0..SKUS).map(|n| format!("S{n:02}")).collect();
     let stock: Vec<(&str, u64)> = skus.iter().map(|sku| (sku.as_str(), UNITS)).collect();
     let gateway = Gateway::stocked(&stock);
@@ -45,7 +45,7 @@ fn terminals_that_fight_for_the_last_units_never_get_more_than_there_is() {
 
 /// More requests are under way than the intake takes, all from terminals that never wait.
 #[test]
-fn terminals_that_ask_for_much_do_not_starve_those_that_ask_for_little() {
+fn busy_terminals_do_not_starve_modest_ones() {
     const GREEDY: usize = 32;
     let gateway = Gateway::stocked(&[("A", 10_000_000), ("B", 1_000)]);
     let (modest_is_served, refused) = (AtomicBool::new(false), AtomicUsize::new(0));

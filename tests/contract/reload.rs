@@ -31,7 +31,7 @@ fn tokens_are_added_and_revoked_without_a_restart() {
 }
 
 #[test]
-fn an_open_session_follows_its_token_s_role_and_keeps_its_subscription() {
+fn an_open_session_follows_the_role_of_its_token_and_keeps_its_subscription() {
     let mut gateway = Gateway::start_with(&tokens(&[("t", "viewer"), ("op", "operator")]));
     let mut session = authorized(&gateway, "t");
     session.refused("restock", one("r1", "A", 1), "forbidden");
@@ -47,7 +47,7 @@ fn an_open_session_follows_its_token_s_role_and_keeps_its_subscription() {
 }
 
 #[test]
-fn a_token_file_is_read_anew() {
+fn a_reload_reads_token_files_again() {
     let token = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken_file = \"t.token\"\n";
     let mut gateway = Gateway::prepare(token);
     gateway.write("t.token", "first\n");
@@ -66,7 +66,7 @@ fn a_token_file_is_read_anew() {
 }
 
 #[test]
-fn first_tokens_end_what_was_open_to_all_and_no_tokens_open_it() {
+fn the_first_token_closes_open_access_and_removing_all_opens_it() {
     let mut gateway = Gateway::start();
     let mut session = gateway.ws();
     session.ok("restock", one("r1", "A", 1));
@@ -80,7 +80,7 @@ fn first_tokens_end_what_was_open_to_all_and_no_tokens_open_it() {
 }
 
 #[test]
-fn origins_lives_of_reservations_and_the_level_of_the_log_count_at_once() {
+fn origins_reservation_lifetime_and_log_level_take_effect_at_once() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let shop = gateway.http().with_header("Origin", "https://shop.example");
     shop.get("/api/status").refused("forbidden");
@@ -110,7 +110,7 @@ fn origins_lives_of_reservations_and_the_level_of_the_log_count_at_once() {
 }
 
 #[test]
-fn rust_log_goes_before_a_new_level() {
+fn rust_log_takes_precedence_over_a_new_level() {
     let mut gateway = Gateway::prepare("");
     gateway.set_env("RUST_LOG", "info");
     gateway.launch();
@@ -121,7 +121,7 @@ fn rust_log_goes_before_a_new_level() {
 }
 
 #[test]
-fn what_needs_a_restart_is_named_and_stays() {
+fn settings_that_need_a_restart_are_named_and_unchanged() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let text = format!(
         "[gateway]\nsite = \"other\"\nid = \"gw-01\"\ndata_dir = \"elsewhere\"\n[terminals]\n\
@@ -145,7 +145,7 @@ fn what_needs_a_restart_is_named_and_stays() {
 }
 
 #[test]
-fn of_a_wrong_configuration_nothing_is_taken_and_everything_is_said() {
+fn an_invalid_new_configuration_is_reported_whole_and_not_applied() {
     let mut gateway = Gateway::start_with(&tokens(&[("t", "operator")]));
     let mut session = authorized(&gateway, "t");
     let wrong = format!(
@@ -168,7 +168,7 @@ fn of_a_wrong_configuration_nothing_is_taken_and_everything_is_said() {
 }
 
 #[test]
-fn tokens_do_not_go_while_the_gateway_listens_beyond_loopback() {
+fn the_last_token_cannot_be_removed_while_the_gateway_listens_beyond_loopback() {
     let mut gateway = Gateway::prepare("");
     gateway.configure(&format!("0.0.0.0:{}", gateway.port()), &tokens(&[("t", "operator")]));
     gateway.launch();
@@ -198,7 +198,7 @@ fn reloading_under_load_loses_no_answer() {
 }
 
 #[test]
-fn a_gateway_that_is_still_starting_reads_it_anew_afterwards() {
+fn a_reload_during_the_start_takes_effect_after_it() {
     let mut gateway = Gateway::prepare("");
     let file = gateway.config_path();
     let text = gateway.write("text.toml", &std::fs::read_to_string(&file).unwrap());

@@ -27,7 +27,7 @@ fn reserve_holds_the_quantity_under_its_request_id() {
 }
 
 #[test]
-fn what_is_reserved_cannot_be_deducted_or_reserved_again() {
+fn reserved_units_cannot_be_deducted_or_reserved_again() {
     on_both_ports(&[("A", 10)], |terminal| {
         terminal.ok("reserve", one("r1", "A", 7));
 
@@ -112,7 +112,7 @@ fn release_gives_the_quantity_back() {
 }
 
 #[test]
-fn an_end_repeated_under_its_default_id_is_a_replay() {
+fn a_commit_or_release_repeated_with_its_default_id_is_a_replay() {
     on_both_ports(&[("A", 10)], |terminal| {
         for op in ["commit", "release"] {
             terminal.ok("reserve", one(op, "A", 2));
@@ -130,7 +130,7 @@ fn an_end_repeated_under_its_default_id_is_a_replay() {
 }
 
 #[test]
-fn an_end_repeated_without_an_id_replays_the_one_that_had_an_id() {
+fn a_commit_or_release_repeated_without_an_id_replays_the_one_that_had_an_id() {
     on_both_ports(&[("A", 10)], |terminal| {
         for op in ["commit", "release"] {
             terminal.ok("reserve", one(op, "A", 2));
@@ -148,7 +148,7 @@ fn an_end_repeated_without_an_id_replays_the_one_that_had_an_id() {
 }
 
 #[test]
-fn a_closed_reservation_refuses_another_end() {
+fn a_closed_reservation_cannot_be_closed_again() {
     on_both_ports(&[("A", 10)], |terminal| {
         terminal.ok("reserve", one("committed", "A", 2));
         terminal.ok("commit", reservation("committed"));
@@ -195,7 +195,7 @@ fn a_reservation_expires_by_itself() {
 }
 
 #[test]
-fn the_default_life_of_a_reservation_comes_from_the_configuration() {
+fn the_default_lifetime_of_a_reservation_comes_from_the_configuration() {
     on_both_ports_with("[stock]\nreservation_ttl_s = 1\n", &[("A", 10)], |terminal| {
         let answer = terminal.ok("reserve", one("r1", "A", 4));
         terminal.ok("reserve", with(one("r2", "A", 1), "ttl_s", 60));
@@ -206,7 +206,7 @@ fn the_default_life_of_a_reservation_comes_from_the_configuration() {
 }
 
 #[test]
-fn without_a_configuration_a_reservation_lives_for_a_quarter_of_an_hour() {
+fn the_default_lifetime_of_a_reservation_is_15_minutes() {
     on_both_ports(&[("A", 10)], |terminal| {
         let answer = terminal.ok("reserve", one("r1", "A", 4));
 
@@ -215,7 +215,7 @@ fn without_a_configuration_a_reservation_lives_for_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn reservations_outlive_a_crash_and_still_end() {
+fn reservations_survive_a_crash_and_still_expire() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let mut http = gateway.http();
     http.ok("reserve", with(one("short", "A", 4), "ttl_s", 8));

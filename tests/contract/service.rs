@@ -26,7 +26,7 @@ fn watched_by(manager: &Manager, interval: Duration) -> Gateway {
 }
 
 #[test]
-fn a_service_manager_hears_of_readiness_progress_and_the_stop() {
+fn a_service_manager_is_told_of_readiness_progress_and_the_stop() {
     let directory = tempfile::tempdir().unwrap();
     let name = format!("stockgate-contract-{}", std::process::id());
     for manager in [Manager::in_directory(directory.path()), Manager::abstract_named(&name)] {
@@ -45,7 +45,7 @@ fn a_service_manager_hears_of_readiness_progress_and_the_stop() {
 }
 
 #[test]
-fn the_status_says_in_a_sentence_how_things_stand() {
+fn the_service_status_is_a_sentence() {
     let directory = tempfile::tempdir().unwrap();
     let manager = Manager::in_directory(directory.path());
     let mut gateway = watched_by(&manager, Duration::from_secs(4));
@@ -62,7 +62,7 @@ fn the_status_says_in_a_sentence_how_things_stand() {
 
 /// For as long as the file is wrong; the exit code of a reload cannot say it.
 #[test]
-fn the_status_says_that_a_new_configuration_is_wrong() {
+fn the_service_status_reports_an_invalid_new_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let manager = Manager::in_directory(directory.path());
     let mut gateway = watched_by(&manager, Duration::from_secs(4));
@@ -93,7 +93,7 @@ fn a_gateway_that_cannot_open_its_port_never_says_that_it_is_ready() {
 }
 
 #[test]
-fn a_watchdog_that_is_meant_for_another_process_is_not_fed() {
+fn a_watchdog_of_another_process_is_not_fed() {
     let directory = tempfile::tempdir().unwrap();
     let manager = Manager::in_directory(directory.path());
     let mut gateway = watched_by(&manager, Duration::from_secs(1));

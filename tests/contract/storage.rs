@@ -22,7 +22,7 @@ const QUERY_LIMIT: Duration = Duration::from_secs(2);
 const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
-fn while_nothing_can_be_written_mutations_are_refused_and_queries_work() {
+fn while_the_database_is_locked_mutations_are_refused_and_queries_work() {
     let gateway = Gateway::stocked(&[("A", 100)]);
     let lock = hold_the_database(&gateway);
 
@@ -70,7 +70,7 @@ fn a_request_writes_one_page_and_a_half_at_most_while_reservations_are_open() {
 
 /// A start reads no more than the last few thousand requests, so that this is found while it runs.
 #[test]
-fn damage_in_what_is_old_keeps_nobody_from_deciding_what_is_new() {
+fn damage_in_old_entries_stops_no_new_decision() {
     let one_day = "[stock]\nledger_retention_days = 1\n";
     let mut gateway = Gateway::stocked_with(one_day, &[("A", 1_000_000)]);
     for round in 0..30 {

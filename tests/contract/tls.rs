@@ -21,7 +21,7 @@ const READY: &[&str] = &["the gateway is ready"];
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
-fn commands_come_over_https_and_wss_and_look_at_the_certificate() {
+fn commands_use_https_and_wss_and_verify_the_certificate() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1,DNS:localhost"));
     let orders = gateway.write("orders.csv", "order_id,sku,quantity\nA1,85123A,6\n");
@@ -49,7 +49,7 @@ fn commands_come_over_https_and_wss_and_look_at_the_certificate() {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
-fn without_tls_nobody_is_served_and_the_own_pages_are_at_https() {
+fn with_certificates_only_tls_is_served_and_pages_are_of_https_origins() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
     assert!(gateway.http().try_send("GET", "/healthz", None).is_err());
@@ -95,7 +95,7 @@ fn a_new_certificate_is_taken_by_a_reload_and_sessions_go_on() {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
-fn what_is_wrong_with_certificate_or_key_is_said_with_file_and_reason() {
+fn an_invalid_certificate_or_key_is_named_with_file_and_reason() {
     let authority = Authority::new();
     let (one, other) =
         (authority.sign("one", "IP:127.0.0.1"), authority.sign("two", "IP:127.0.0.1"));
@@ -123,7 +123,7 @@ fn what_is_wrong_with_certificate_or_key_is_said_with_file_and_reason() {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
-fn whoever_does_not_agree_on_tls_is_closed_in_time_and_holds_up_nobody() {
+fn a_client_without_a_tls_handshake_is_closed_in_time_and_delays_no_other() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gw", "IP:127.0.0.1"));
     let began = Instant::now();
@@ -147,7 +147,7 @@ fn assert_ends(stream: &mut TcpStream, began: Instant, within_s: u64) {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs openssl: scripts/test")]
-fn the_doctor_says_that_it_cannot_ask_and_what_can() {
+fn the_doctor_says_that_it_cannot_query_and_what_can() {
     let authority = Authority::new();
     let gateway = encrypted(&authority.sign("gateway", "IP:127.0.0.1"));
     let config = fs::read_to_string(gateway.config_path()).unwrap();

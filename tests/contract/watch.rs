@@ -59,7 +59,7 @@ fn watching(gateway: &Gateway, more: &[&str]) -> Command {
 }
 
 #[test]
-fn it_prints_a_line_an_event_and_comes_back_after_the_gateway_was_away() {
+fn watch_prints_one_line_an_event_and_reconnects() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     let watch = Watch::start(&gateway, &[]);
     watch.until_it_shows("-- wh-01/gw-01: no hub is configured");
@@ -78,7 +78,7 @@ fn it_prints_a_line_an_event_and_comes_back_after_the_gateway_was_away() {
 }
 
 #[test]
-fn json_is_the_gateway_s_own_events_and_its_absence() {
+fn watch_json_prints_the_gateways_events_and_lost_connections() {
     let mut gateway = Gateway::stocked(&[("A1", 5), ("B", 7)]);
     let watch = Watch::start(&gateway, &["--json", "--prefix", "A"]);
     watch.until_it_shows("\"A1\"");
@@ -97,7 +97,7 @@ fn json_is_the_gateway_s_own_events_and_its_absence() {
 }
 
 #[test]
-fn it_ends_quietly_when_nobody_reads_it_any_more() {
+fn watch_ends_quietly_when_its_output_is_closed() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     for more in [&["--json"][..], &[]] {
         let mut child = watching(&gateway, more).stdout(Stdio::piped()).spawn().unwrap();
@@ -112,7 +112,7 @@ fn it_ends_quietly_when_nobody_reads_it_any_more() {
 
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs script and pgrep: scripts/test")]
-fn on_a_terminal_it_draws_in_place_and_leaves_the_terminal_as_it_was() {
+fn watch_on_a_terminal_draws_in_place_and_restores_the_terminal() {
     let gateway = Gateway::stocked(&[("PLENTY", 500), ("FEW", 3)]);
     let stockgate = stockgate();
     let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());

@@ -22,7 +22,7 @@ const SLEPT: Duration = Duration::from_secs(50);
 const QUIET: Duration = Duration::from_millis(400);
 
 #[test]
-fn the_server_says_hello_first() {
+fn the_server_sends_hello_first() {
     let gateway = Gateway::start();
 
     let hello = gateway.ws().hello().clone();
@@ -113,7 +113,7 @@ fn a_message_over_64_kib_closes_the_connection() {
 }
 
 #[test]
-fn one_far_too_large_is_told_so_while_it_is_still_being_sent() {
+fn a_far_too_large_body_is_refused_while_it_is_still_being_sent() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let message = json!({"id": 1, "op": "deduct", "request_id": "r1", "sku": "A", "quantity": 1});
     let mut ws = gateway.ws();
@@ -235,7 +235,7 @@ fn updates_may_skip_versions_but_end_with_the_newest_and_never_go_back() {
 }
 
 #[test]
-fn hundreds_who_come_and_go_while_the_stock_changes_all_end_with_the_newest() {
+fn hundreds_of_subscribers_that_come_and_go_all_end_with_the_newest_stock() {
     const CHANGES: u64 = 500;
     let gateway = Gateway::stocked(&[("A", CHANGES), ("B", CHANGES)]);
     let kinds: [(Value, &[&str]); 3] = [
@@ -319,7 +319,7 @@ fn a_subscriber_is_told_the_state_of_the_sync() {
 }
 
 #[test]
-fn a_terminal_that_does_not_read_slows_nobody_and_is_closed_after_half_a_minute() {
+fn a_terminal_that_does_not_read_delays_no_other_and_is_closed_after_30_s() {
     let names: Vec<String> = (0..1_000).map(|n| format!("S{n:04}")).collect();
     let lines: Vec<(&str, u64)> = names.iter().map(|sku| (sku.as_str(), 1)).collect();
     let gateway = Gateway::stocked(&lines);
@@ -345,7 +345,7 @@ fn a_terminal_that_does_not_read_slows_nobody_and_is_closed_after_half_a_minute(
 
 /// Where nothing changes, it is the answers to pings that are missed.
 #[test]
-fn a_terminal_that_sleeps_is_closed_though_there_is_nothing_to_send() {
+fn a_silent_terminal_is_closed_though_there_is_nothing_to_send() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut asleep = gateway.ws();
     asleep.ok("subscribe", json!({"all": true}));

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(4);
 
 /// As on some flash filesystems.
 #[test]
-fn room_is_held_back_by_writing_where_it_cannot_be_allocated() {
+fn the_reserve_is_written_where_it_cannot_be_allocated() {
     let (mut gateway, disk) = SmallDisk::without_extents(DISK);
     gateway.launch();
     assert!(disk.has_whole_reserve(), "a file with a hole holds nothing back");
@@ -53,7 +53,7 @@ fn a_filesystem_that_breaks_loses_nothing_that_was_answered() {
 
 /// The service manager must not be told that all is well.
 #[test]
-fn a_disk_that_hangs_is_no_progress_until_it_goes_on() {
+fn a_hanging_disk_stops_the_watchdog_until_it_recovers() {
     let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
     let manager = Manager::in_directory(gateway.dir());
     gateway.set_env("NOTIFY_SOCKET", &manager.address);

@@ -7,7 +7,7 @@ const DISK: u64 = 64 << 20;
 const LEFT: u64 = 6 << 20;
 
 #[test]
-fn a_full_disk_loses_nothing_answers_queries_and_works_again_when_it_has_room() {
+fn a_full_disk_loses_nothing_answers_queries_and_recovers() {
     let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
     gateway.launch();
     disk.fill(LEFT);

@@ -20,7 +20,7 @@ fn a_start_on_a_full_disk_uses_the_reserve() {
 }
 
 #[test]
-fn a_start_without_room_for_the_reserve_answers_queries() {
+fn a_start_without_space_for_the_reserve_answers_queries() {
     let (gateway, disk, told) = stopped();
     disk.drop_reserve();
     disk.fill(START);
@@ -28,7 +28,7 @@ fn a_start_without_room_for_the_reserve_answers_queries() {
 }
 
 #[test]
-fn a_start_makes_a_reserve_whole_that_was_left_half_made() {
+fn a_start_completes_a_partial_reserve() {
     let (mut gateway, disk, _) = stopped();
     disk.halve_reserve();
     disk.fill(RESERVE);
@@ -38,7 +38,7 @@ fn a_start_makes_a_reserve_whole_that_was_left_half_made() {
 }
 
 #[test]
-fn a_start_without_any_room_says_where_to_free_some() {
+fn a_start_without_free_space_says_where_to_free_some() {
     let (mut gateway, disk, _) = stopped();
     disk.drop_reserve();
     disk.fill(0);

@@ -32,7 +32,7 @@ const DATABASE: &str = "DISK_TEST_DATABASE";
 const POSITION: &str = "DISK_TEST_POSITION";
 
 #[test]
-fn on_a_full_disk_the_hub_is_heard_and_what_is_old_makes_room() {
+fn on_a_full_disk_acknowledgements_are_saved_and_pruning_frees_space() {
     let (broker, retention) = (Broker::start(), "[stock]\nledger_retention_days = 1\n");
     let hub = Hub::start(&broker);
     let (mut gateway, disk) =

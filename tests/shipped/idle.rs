@@ -16,12 +16,12 @@ const WATCHED: Duration = Duration::from_secs(4);
 const SYSTEM_CALLS_MAX: usize = 400;
 
 #[test]
-fn the_armv7_file_sleeps_while_nothing_happens() {
+fn the_armv7_file_is_idle_without_work() {
     assert_sleeps(&ARMV7);
 }
 
 #[test]
-fn the_x86_64_file_sleeps_while_nothing_happens() {
+fn the_x86_64_file_is_idle_without_work() {
     assert_sleeps(&X86_64);
 }
 

@@ -32,12 +32,12 @@ fn the_x86_64_file_works_in_2039() {
 }
 
 #[test]
-fn the_armv7_file_goes_on_beyond_the_end_of_32_bits() {
+fn the_armv7_file_runs_past_the_end_of_32_bit_time() {
     goes_on_beyond_the_end(&ARMV7);
 }
 
 #[test]
-fn the_x86_64_file_goes_on_beyond_the_end_of_32_bits() {
+fn the_x86_64_file_runs_past_the_end_of_32_bit_time() {
     goes_on_beyond_the_end(&X86_64);
 }
 

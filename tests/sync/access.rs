@@ -23,7 +23,7 @@ use crate::support::terminal::{Terminal, number};
 const QUIET: Duration = Duration::from_secs(1);
 
 #[test]
-fn gateway_and_hub_pass_with_their_passwords_under_a_rule_each() {
+fn gateway_and_hub_log_in_with_passwords_under_access_rules() {
     let guard = Guard::new();
     let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
 
@@ -46,7 +46,7 @@ fn a_wrong_password_is_the_reason_why_the_link_is_offline() {
 }
 
 #[test]
-fn a_user_that_the_broker_does_not_know_is_refused() {
+fn a_user_unknown_to_the_broker_is_refused() {
     let guard = Guard::new();
 
     let gateway = Gateway::start_with(&guard.broker.section());
@@ -55,7 +55,7 @@ fn a_user_that_the_broker_does_not_know_is_refused() {
 }
 
 #[test]
-fn a_password_that_was_put_right_counts_from_the_next_start() {
+fn a_corrected_password_takes_effect_at_the_next_start() {
     let guard = Guard::new();
     let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
     let mut gateway = stocked(&guard.section("gw-01", "wrong"));
@@ -69,7 +69,7 @@ fn a_password_that_was_put_right_counts_from_the_next_start() {
 }
 
 #[test]
-fn under_the_rules_of_the_broker_one_gateway_cannot_speak_for_another() {
+fn access_rules_of_the_broker_stop_a_gateway_from_publishing_for_another() {
     let guard = Guard::new();
     let hub = Hub::start_with(&guard.section("hub", "hub-secret"));
     let gateway = stocked(&guard.section("gw-01", "gw-secret"));
@@ -87,7 +87,7 @@ fn under_the_rules_of_the_broker_one_gateway_cannot_speak_for_another() {
 }
 
 #[test]
-fn a_gateway_that_the_rules_keep_out_stays_offline_and_keeps_its_entries() {
+fn a_gateway_denied_by_the_brokers_rules_stays_offline_and_keeps_its_entries() {
     let guard = Guard::new();
     let _hub = Hub::start_with(&guard.section("hub", "hub-secret"));
 
@@ -101,7 +101,7 @@ fn a_gateway_that_the_rules_keep_out_stays_offline_and_keeps_its_entries() {
 }
 
 #[test]
-fn gateway_and_hub_meet_over_tls() {
+fn gateway_and_hub_work_over_tls() {
     let authority = Authority::new();
     let broker = tls_broker(&authority, "allow_anonymous true\n");
     let section = tls_section(&broker, &authority, None);
@@ -113,7 +113,7 @@ fn gateway_and_hub_meet_over_tls() {
 }
 
 #[test]
-fn gateway_and_hub_meet_over_tls_with_certificates_of_their_own() {
+fn gateway_and_hub_work_over_mutual_tls() {
     let authority = Authority::new();
     let broker = mutual_tls_broker(&authority);
     let (hers, his) = (authority.sign("hub", "DNS:hub"), authority.sign("gw-01", "DNS:gw-01"));
@@ -125,7 +125,7 @@ fn gateway_and_hub_meet_over_tls_with_certificates_of_their_own() {
 }
 
 #[test]
-fn a_broker_that_another_authority_vouches_for_is_not_trusted() {
+fn a_broker_certified_by_another_authority_is_not_trusted() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let broker = tls_broker(&authority, "allow_anonymous true\n");
 
@@ -136,7 +136,7 @@ fn a_broker_that_another_authority_vouches_for_is_not_trusted() {
 }
 
 #[test]
-fn a_broker_of_another_name_is_not_trusted() {
+fn a_broker_with_another_name_in_its_certificate_is_not_trusted() {
     let authority = Authority::new();
     let elsewhere = authority.sign("broker", "DNS:elsewhere.example");
     let broker = Broker::start_with(&tls_lines(&authority, &elsewhere, "allow_anonymous true\n"));
@@ -148,7 +148,7 @@ fn a_broker_of_another_name_is_not_trusted() {
 }
 
 #[test]
-fn a_certificate_that_the_broker_asks_for_and_does_not_get_is_the_reason() {
+fn a_missing_client_certificate_is_named_as_the_reason() {
     let authority = Authority::new();
     let broker = mutual_tls_broker(&authority);
 
@@ -158,7 +158,7 @@ fn a_certificate_that_the_broker_asks_for_and_does_not_get_is_the_reason() {
 }
 
 #[test]
-fn a_broker_that_does_not_speak_tls_is_the_reason() {
+fn a_broker_without_tls_is_named_as_the_reason() {
     let authority = Authority::new();
     let broker = Broker::start();
 

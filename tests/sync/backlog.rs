@@ -13,7 +13,7 @@ use crate::support::terminal::{Terminal, number};
 
 /// Ages are whole seconds, so the entries lie further apart than a query takes.
 #[test]
-fn the_oldest_entry_that_waits_is_the_same_after_commits_acknowledgements_and_restarts() {
+fn the_oldest_pending_entry_survives_commits_acknowledgements_and_restarts() {
     let broker = Broker::start();
     let mut gateway = Gateway::stocked_with(&broker.section(), &[("A", 10)]);
     sleep(Duration::from_secs(2));

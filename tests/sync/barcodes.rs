@@ -16,7 +16,7 @@ const CATALOGUE: &str = "sku,name,barcodes\n\
     JAR,Jar,01234565\n";
 
 #[test]
-fn what_only_the_catalogue_names_is_among_what_a_subscriber_is_sent() {
+fn a_subscriber_is_sent_skus_known_only_from_the_catalogue() {
     let pair = listed();
     pair.gateway.http().ok("restock", one("in", "LAMP", 3));
     for (filter, expected) in [
@@ -66,7 +66,7 @@ fn a_scanned_code_is_the_sku_of_the_catalogue() {
 }
 
 #[test]
-fn a_code_that_is_listed_no_longer_stands_for_nothing() {
+fn a_code_that_was_removed_from_the_catalogue_is_unknown() {
     let pair = listed();
     let mut http = pair.gateway.http();
 
@@ -79,7 +79,7 @@ fn a_code_that_is_listed_no_longer_stands_for_nothing() {
 }
 
 #[test]
-fn one_number_in_two_spellings_stands_for_one_sku() {
+fn two_forms_of_one_gtin_resolve_to_one_sku() {
     let pair = Pair::start();
     let twice = "sku,name,barcodes\nA,a,036000291452\nB,b,0036000291452\n";
     let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", twice.as_bytes());

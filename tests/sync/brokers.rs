@@ -10,7 +10,7 @@ use crate::support::patience::until;
 use crate::support::terminal::{Terminal, number};
 
 #[test]
-fn gateway_and_hub_meet_at_a_nats_server() {
+fn gateway_and_hub_work_with_a_nats_server() {
     let broker = Broker::nats();
     let hub = Hub::start(&broker);
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);

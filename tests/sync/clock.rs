@@ -78,7 +78,7 @@ fn pair_with(wall: &Wall) -> Pair {
 }
 
 #[test]
-fn a_start_in_1970_is_told_and_the_late_right_time_disturbs_nothing() {
+fn a_start_in_1970_is_reported_and_a_late_correction_disturbs_nothing() {
     let wall = Wall::showing("-56y");
     let mut pair = pair_with(&wall);
     let mut http = pair.gateway.http();
@@ -125,7 +125,7 @@ fn reservations_end_by_running_time_however_the_clock_jumps() {
 }
 
 #[test]
-fn a_reservation_lives_on_over_a_restart_without_a_clock() {
+fn a_reservation_survives_a_restart_without_a_clock() {
     let wall = Wall::showing("+0");
     let mut pair = pair_with(&wall);
     let mut http = pair.gateway.http();

@@ -38,7 +38,7 @@ fn a_damaged_header_is_found_at_the_start() {
 
 /// The log of a gateway that was killed holds what was answered since the last checkpoint.
 #[test]
-fn a_log_that_was_lost_or_cut_is_found_at_the_start() {
+fn a_lost_or_truncated_log_is_detected_at_the_start() {
     for cut_to in [None, Some(0), Some(5_000)] {
         let mut gateway = Gateway::stocked(&[("A", 100)]);
         for n in 0..30 {
@@ -64,7 +64,7 @@ fn a_log_that_was_lost_or_cut_is_found_at_the_start() {
 
 /// Without the high-water mark, it is the hub that notices: see also `epochs`.
 #[test]
-fn a_log_that_was_lost_is_found_by_the_hub_where_nothing_else_tells() {
+fn a_lost_log_is_detected_by_the_hub() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     pair.gateway.restart();
     for n in 0..5 {
@@ -79,7 +79,7 @@ fn a_log_that_was_lost_is_found_by_the_hub_where_nothing_else_tells() {
 }
 
 #[test]
-fn damage_within_the_memory_of_requests_leaves_all_others_decided() {
+fn damage_in_one_request_record_leaves_the_others_decided() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.http().ok("deduct", one("first", "A", 1));
     for n in 0..5_000 {
@@ -115,7 +115,7 @@ fn a_data_directory_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_newer_database_is_refused_in_plain_words_and_left_alone() {
+fn a_newer_database_is_refused_and_left_untouched() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.terminate();
     let db = Connection::open(gateway.database()).unwrap();

@@ -19,7 +19,7 @@ fn every_golden_frame_is_printed() {
 }
 
 #[test]
-fn a_decoder_made_by_the_protocols_description_prints_the_same() {
+fn a_decoder_written_from_the_protocol_document_prints_the_same() {
     let files = golden_files("");
     let finished = run_to_end(python().args(&files));
 
@@ -35,7 +35,7 @@ fn a_decoder_made_by_the_protocols_description_prints_the_same() {
 }
 
 #[test]
-fn bad_frames_are_refused_by_both() {
+fn bad_frames_are_refused_by_both_decoders() {
     for file in golden_files("bad") {
         for finished in [decode(&golden_bytes(&file)), run_to_end(python().arg(&file))] {
             assert_eq!(finished.code, Some(1), "{}: {finished:?}", file.display());
@@ -68,7 +68,7 @@ fn a_damaged_frame_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_failure_with_its_name() {
+fn a_missing_file_is_a_failure_with_its_name() {
     let finished = run_to_end(stockgate_hub().args(["decode", "no-such-frame.bin"]));
 
     assert_eq!(finished.code, Some(1));

@@ -293,7 +293,7 @@ fn the_websocket_is_as_described() {
 }
 
 #[test]
-fn what_goes_over_mqtt_is_as_described() {
+fn the_mqtt_messages_are_as_described() {
     let mut pair = Pair::stocked(&[("A", 5)]);
     let mut bystander = Bystander::hearing(&pair.broker, "#");
     pair.gateway.restart();

@@ -27,7 +27,7 @@ fn says(finding: &Value, verdict: &str, message: &str, next: &str) {
 }
 
 #[test]
-fn broker_and_hub_that_answer_are_said_to_and_go_on_undisturbed() {
+fn reachable_broker_and_hub_are_reported_and_not_disturbed() {
     let pair = Pair::stocked(&[("A", 5)]);
     let losses = || pair.gateway.http().metric("stockgate_link_losses_total");
     let before = losses();
@@ -39,7 +39,7 @@ fn broker_and_hub_that_answer_are_said_to_and_go_on_undisturbed() {
 }
 
 #[test]
-fn a_broker_that_is_gone_is_told_with_what_to_do() {
+fn an_unreachable_broker_is_reported_with_the_next_step() {
     let mut pair = Pair::stocked(&[("A", 5)]);
     pair.broker.kill9();
     until_state(&pair.gateway, "offline");
@@ -55,7 +55,7 @@ fn a_broker_that_is_gone_is_told_with_what_to_do() {
 }
 
 #[test]
-fn a_hub_that_is_gone_behind_a_broker_that_is_not_is_told_apart() {
+fn a_missing_hub_is_distinguished_from_a_missing_broker() {
     let broker = Broker::start();
     let gateway = Gateway::start_with(&broker.section());
     let is_told =
@@ -71,7 +71,7 @@ fn a_hub_that_is_gone_behind_a_broker_that_is_not_is_told_apart() {
 }
 
 #[test]
-fn why_tls_fails_is_told_with_what_to_do() {
+fn a_tls_failure_is_reported_with_the_next_step() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let identity = authority.sign("broker", "IP:127.0.0.1");
     let elsewhere = authority.sign("elsewhere", "IP:127.0.0.2");

@@ -21,7 +21,7 @@ use crate::support::terminal::{Terminal, number};
 const QUIET: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_copy_put_back_without_movements_since_goes_on() {
+fn a_restored_copy_without_movements_since_goes_on() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let copy = pair.gateway.backup();
 
@@ -33,7 +33,7 @@ fn a_copy_put_back_without_movements_since_goes_on() {
 }
 
 #[test]
-fn an_older_copy_put_back_is_reported_and_the_books_stay() {
+fn a_restored_older_copy_is_reported_and_the_books_stay() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let copy = pair.gateway.backup();
     deduct(&pair.gateway, "before", 10, 1);
@@ -154,7 +154,7 @@ fn a_wiped_gateway_is_reported_and_goes_on_under_a_new_epoch() {
 }
 
 #[test]
-fn the_ids_of_events_are_other_ones_under_a_new_epoch() {
+fn event_ids_differ_under_a_new_epoch() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let before = pair.hub.ledger(SITE, ID);
 
@@ -201,7 +201,7 @@ fn two_gateways_on_copies_of_one_database_are_reported() {
 }
 
 #[test]
-fn a_hub_with_an_older_copy_of_its_books_is_brought_up_again() {
+fn a_hub_with_restored_books_receives_the_missing_entries_again() {
     let mut pair = Pair::stocked(&[("A", 1_000)]);
     let copy = pair.hub.backup("older.db");
     deduct(&pair.gateway, "before", 10, 1);

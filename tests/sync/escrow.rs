@@ -13,7 +13,7 @@ use crate::support::postgres::Postgres;
 use crate::support::terminal::Terminal;
 
 #[test]
-fn goods_are_received_once_and_sold_in_the_centre_once() {
+fn receipts_and_central_sales_count_once() {
     on_each_store(|pair| {
         let hub = pair.hub.http();
         let receipt = json!({"request_id": "in-1", "lines": [line("A", 10), line("B", 4)]});
@@ -129,7 +129,7 @@ fn the_catalogue_makes_skus_known_at_every_gateway() {
 }
 
 #[test]
-fn a_database_that_is_lost_is_brought_back_from_the_books() {
+fn the_stock_of_a_lost_database_is_brought_back_from_the_books() {
     on_each_store(|pair| {
         pair.gateway.http().ok("restock", json!({"request_id": "r", "sku": "A", "quantity": 10}));
         pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A", "quantity": 3}));
@@ -172,7 +172,7 @@ fn a_stock_that_differs_is_reported_with_its_skus_and_repaired() {
 }
 
 #[test]
-fn a_page_of_another_origin_cannot_change_the_books() {
+fn a_page_of_a_foreign_origin_cannot_change_the_books() {
     let hub = Hub::start(&Broker::start());
     let receipt = json!({"request_id": "in", "sku": "A", "quantity": 1});
     let foreign = hub.http().with_header("Origin", "http://elsewhere.example");

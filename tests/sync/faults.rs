@@ -177,7 +177,7 @@ fn until_landed(hub: &Hub) {
 }
 
 #[test]
-fn movements_made_before_there_was_a_hub_arrive_when_it_comes() {
+fn movements_made_before_the_hub_existed_arrive_later() {
     let mut broker = Broker::prepare();
     let mut gateway = Gateway::stocked_with(&broker.section(), &SKUS.map(|sku| (sku, UNITS)));
     make_movements(&gateway, "first", 300);
@@ -198,7 +198,7 @@ fn movements_made_before_there_was_a_hub_arrive_when_it_comes() {
 }
 
 #[test]
-fn a_gateway_that_runs_all_the_time_without_a_hub_brings_everything() {
+fn a_gateway_that_ran_without_a_hub_sends_everything_later() {
     let broker = Broker::start();
     let gateway = Gateway::stocked_with(&broker.section(), &SKUS.map(|sku| (sku, UNITS)));
     make_movements(&gateway, "early", 1_500);
@@ -254,7 +254,7 @@ fn gateways_with_the_longest_names_do_not_mix() {
 }
 
 #[test]
-fn a_gateway_that_dies_does_not_hold_up_another() {
+fn a_gateway_that_dies_does_not_delay_another() {
     let broker = Broker::start();
     let hub = Hub::start(&broker);
     let stock = SKUS.map(|sku| (sku, UNITS));

@@ -71,7 +71,7 @@ fn entries_of_another_epoch_are_counted_and_change_nothing() {
 }
 
 #[test]
-fn words_for_another_epoch_are_counted_and_change_nothing() {
+fn frames_for_another_epoch_are_counted_and_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let mut bystander = Bystander::at(&pair.broker);
     let position = Position { epoch: Uuid::from_u128(7).into(), acked_seq: 9 };
@@ -86,7 +86,7 @@ fn words_for_another_epoch_are_counted_and_change_nothing() {
 }
 
 #[test]
-fn frames_that_go_the_wrong_way_change_nothing() {
+fn frames_in_the_wrong_direction_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let mut bystander = Bystander::at(&pair.broker);
     let epoch = epoch_of(&pair);
@@ -101,7 +101,7 @@ fn frames_that_go_the_wrong_way_change_nothing() {
 }
 
 #[test]
-fn entries_behind_a_gap_change_nothing() {
+fn entries_after_a_gap_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
 
     Bystander::at(&pair.broker).publish(UP, &restocks(epoch_of(&pair), 7, &[("A", 5)]).encode());
@@ -189,22 +189,22 @@ fn a_forged_acknowledgement_beyond_the_ledger_confirms_nothing_on_a_link_in_use(
 }
 
 #[test]
-fn sums_without_bounds_of_one_gateway_do_not_hold_up_another() {
+fn unbounded_sums_of_one_gateway_do_not_stop_another() {
     assert_another_goes_on_beside(&[&[i64::MAX, i64::MAX]]);
 }
 
 #[test]
-fn quantities_without_bounds_of_one_gateway_do_not_hold_up_another() {
+fn unbounded_quantities_of_one_gateway_do_not_stop_another() {
     assert_another_goes_on_beside(&[&[i64::MAX]]);
 }
 
 #[test]
-fn quantities_below_zero_of_one_gateway_do_not_hold_up_another() {
+fn negative_quantities_of_one_gateway_do_not_stop_another() {
     assert_another_goes_on_beside(&[&[i64::MIN]]);
 }
 
 #[test]
-fn sums_over_gateways_that_reach_the_bound_do_not_hold_up_another() {
+fn sums_over_gateways_at_the_bound_do_not_stop_another() {
     let most = (1 << 53) - 1;
     let rest = [&[most; 24][..], &[1_023]].concat();
     assert_eq!(rest.iter().sum::<i64>() + 1_000 * most, i64::MAX);
@@ -213,7 +213,7 @@ fn sums_over_gateways_that_reach_the_bound_do_not_hold_up_another() {
 }
 
 #[test]
-fn messages_on_topics_of_nobody_change_nothing() {
+fn messages_on_unknown_topics_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let mut bystander = Bystander::at(&pair.broker);
     let greeting = hello(Uuid::from_u128(7).into(), 0).encode();
@@ -232,7 +232,7 @@ fn messages_on_topics_of_nobody_change_nothing() {
 }
 
 #[test]
-fn a_refusal_that_nobody_means_does_not_last() {
+fn a_forged_refusal_does_not_last() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let refused = Refused { epoch: epoch_of(&pair), reason: "forged".into() };
     Bystander::at(&pair.broker).publish(DOWN, &Frame::Refused(refused).encode());

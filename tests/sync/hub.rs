@@ -50,7 +50,7 @@ fn every_kind_of_movement_arrives_and_leads_to_the_same_stock() {
 }
 
 #[test]
-fn ids_arrive_spelled_as_they_were_sent() {
+fn ids_arrive_at_the_hub_spelled_as_they_were_sent() {
     let pair = Pair::stocked(&[("A", 10)]);
     let id = |n: u32| format!("936da01f-9abd-4d9d-80c7-02af85c822{n:02x}");
     let ids = [id(1), id(2).to_uppercase(), id(3).to_uppercase(), id(4), id(4).to_uppercase()];
@@ -153,7 +153,7 @@ fn a_ledger_is_paged_by_position() {
 }
 
 #[test]
-fn a_ledger_is_asked_for_by_the_name_of_its_gateway() {
+fn a_ledger_query_names_its_gateway() {
     let pair = Pair::stocked(&[("A", 1)]);
     let hub = pair.hub.http();
 
@@ -168,7 +168,7 @@ fn a_ledger_is_asked_for_by_the_name_of_its_gateway() {
 }
 
 #[test]
-fn reconcile_shows_where_units_came_from_and_went_to() {
+fn reconcile_shows_the_origin_and_place_of_units() {
     let pair = Pair::stocked(&[("A", 100), ("B", 50)]);
     let mut http = pair.gateway.http();
     http.ok("deduct", one("out", "A", 10));
@@ -195,7 +195,7 @@ fn reconcile_shows_where_units_came_from_and_went_to() {
 }
 
 #[test]
-fn the_hub_says_that_it_lives_and_what_it_counted() {
+fn the_hub_reports_health_and_metrics() {
     let pair = Pair::stocked(&[("A", 1), ("B", 2), ("C", 3)]);
     let hub = pair.hub.http();
 
@@ -209,7 +209,7 @@ fn the_hub_says_that_it_lives_and_what_it_counted() {
 }
 
 #[test]
-fn the_hub_refuses_what_it_does_not_have_in_the_shape_of_the_terminals() {
+fn the_hub_refuses_with_the_error_format_of_the_gateway() {
     let pair = Pair::stocked(&[("A", 1)]);
     let hub = pair.hub.http();
 
@@ -232,7 +232,7 @@ fn a_hub_without_gateways_has_empty_books_that_balance() {
 }
 
 #[test]
-fn the_books_outlive_the_hub() {
+fn the_books_survive_a_restart_of_the_hub() {
     let mut pair = Pair::stocked(&[("A", 9)]);
     let before = pair.hub.ledger(SITE, ID);
 

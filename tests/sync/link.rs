@@ -33,7 +33,7 @@ fn without_a_broker_configured_sync_is_disabled() {
 }
 
 #[test]
-fn without_a_broker_in_reach_the_link_is_offline_and_deductions_go_on() {
+fn without_a_reachable_broker_the_link_is_offline_and_deductions_go_on() {
     let broker = Broker::prepare();
     let mut gateway = Gateway::stocked_with(&broker.section(), &[("A", 10)]);
 
@@ -77,7 +77,7 @@ fn a_broker_without_a_hub_does_not_make_the_link_online() {
 }
 
 #[test]
-fn a_hub_that_does_not_answer_any_more_takes_the_link_offline() {
+fn a_hub_that_stops_answering_takes_the_link_offline() {
     let mut pair = Pair::stocked(&[("A", 10)]);
     pair.hub.kill9();
     pair.gateway.http().ok("deduct", one("r1", "A", 4));
@@ -91,7 +91,7 @@ fn a_hub_that_does_not_answer_any_more_takes_the_link_offline() {
 }
 
 #[test]
-fn a_hub_that_hangs_takes_the_link_offline_until_it_goes_on() {
+fn a_hanging_hub_takes_the_link_offline_until_it_recovers() {
     let pair = Pair::stocked(&[("A", 10)]);
     pair.hub.pause();
     pair.gateway.http().ok("deduct", one("r1", "A", 4));
@@ -103,7 +103,7 @@ fn a_hub_that_hangs_takes_the_link_offline_until_it_goes_on() {
 }
 
 #[test]
-fn a_broker_that_goes_takes_the_link_offline_and_brings_it_back() {
+fn a_broker_that_stops_takes_the_link_offline_until_it_returns() {
     let mut pair = Pair::stocked(&[("A", 10)]);
     pair.broker.kill9();
 
@@ -217,7 +217,7 @@ fn a_hub_that_is_killed_has_on_its_disk_what_it_confirmed() {
 }
 
 #[test]
-fn what_was_confirmed_stays_confirmed_when_the_gateway_restarts_offline() {
+fn confirmed_entries_stay_confirmed_after_an_offline_restart() {
     let mut pair = Pair::stocked(&[("A", 5), ("B", 6)]);
     pair.broker.kill9();
     until_state(&pair.gateway, "offline");
@@ -232,7 +232,7 @@ fn what_was_confirmed_stays_confirmed_when_the_gateway_restarts_offline() {
 }
 
 #[test]
-fn the_state_of_a_gateway_is_there_for_every_dashboard() {
+fn the_state_of_a_gateway_is_retained_for_subscribers() {
     let pair = Pair::stocked(&[("A", 1)]);
 
     let message = Bystander::hearing(&pair.broker, "stockgate/1/+/+/state").next();
@@ -259,7 +259,7 @@ fn the_state_of_a_gateway_that_dies_is_its_last_will() {
 }
 
 #[test]
-fn a_gateway_that_is_asked_to_end_says_so_itself() {
+fn a_stopping_gateway_publishes_its_offline_state() {
     let mut pair = Pair::stocked(&[("A", 1)]);
     let mut bystander = Bystander::hearing(&pair.broker, STATE);
     assert_eq!(state_in(&bystander.next())["online"], true);
@@ -270,7 +270,7 @@ fn a_gateway_that_is_asked_to_end_says_so_itself() {
 }
 
 #[test]
-fn a_hub_that_starts_learns_who_is_there() {
+fn a_starting_hub_learns_which_gateways_are_online() {
     let mut pair = Pair::stocked(&[("A", 1)]);
     pair.hub.terminate();
     pair.hub.launch();
@@ -283,7 +283,7 @@ fn a_hub_that_starts_learns_who_is_there() {
 }
 
 #[test]
-fn a_hub_that_was_cut_off_tells_every_gateway_where_it_stands_when_it_is_back() {
+fn a_reconnected_hub_announces_its_position_to_every_gateway() {
     let broker = Broker::start();
     let cable = Cable::to(broker.port());
     let hub = Hub::start_with(&cable.section());
@@ -324,7 +324,7 @@ fn a_gateway_that_is_lost_together_with_the_broker_does_not_stay_online() {
 }
 
 #[test]
-fn requests_of_terminals_are_answered_while_the_link_hangs() {
+fn terminals_are_answered_while_the_link_hangs() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     pair.hub.kill9();
     let lines: Vec<(String, u64)> = (0..500).map(|n| (format!("S{n}"), 1)).collect();

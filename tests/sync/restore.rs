@@ -17,7 +17,7 @@ use crate::support::program::stockgate;
 use crate::support::terminal::{Terminal, number};
 
 #[test]
-fn a_backup_put_in_place_of_a_lost_disk_sells_only_what_the_hub_gives_back() {
+fn a_restored_backup_sells_only_what_the_hub_brings_back() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let mut http = pair.gateway.http();
     let known = http.ok("deduct", one("known", "A", 1));
@@ -59,7 +59,7 @@ fn a_backup_put_in_place_of_a_lost_disk_sells_only_what_the_hub_gives_back() {
 }
 
 #[test]
-fn what_can_be_read_of_a_damaged_ledger_is_taken_over_and_the_rest_is_named() {
+fn the_readable_part_of_a_damaged_ledger_is_restored_and_the_rest_is_named() {
     let mut pair = Pair::stocked(&[("A", 100_000)]);
     let mut ws = pair.gateway.ws();
     for n in 0..3_000 {
@@ -101,7 +101,7 @@ fn what_can_be_read_of_a_damaged_ledger_is_taken_over_and_the_rest_is_named() {
 }
 
 #[test]
-fn an_empty_start_is_one_that_somebody_asked_for() {
+fn an_empty_database_is_created_only_on_request() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let lost = pair.known()["epoch"].clone();
     pair.gateway.terminate();
@@ -144,7 +144,7 @@ fn a_database_that_runs_or_a_backup_that_is_damaged_changes_nothing() {
 
 /// What a power cut leaves between the steps of a restore, made by hand.
 #[test]
-fn a_restore_that_was_broken_off_is_gone_on_with() {
+fn an_interrupted_restore_is_resumed() {
     for moved in [&["", "-wal", "-shm"][..], &[""]] {
         let mut gateway = Gateway::stocked(&[("A", 100)]);
         gateway.http().ok("deduct", one("known", "A", 1));
@@ -176,7 +176,7 @@ fn a_restore_that_was_broken_off_is_gone_on_with() {
 }
 
 #[test]
-fn a_database_that_was_put_aside_earlier_is_not_taken_for_the_one_that_is_gone() {
+fn a_database_moved_aside_earlier_is_not_restored() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.terminate();
     restored(&gateway, &["--empty"]);
@@ -191,7 +191,7 @@ fn a_database_that_was_put_aside_earlier_is_not_taken_for_the_one_that_is_gone()
 }
 
 #[test]
-fn what_is_missing_at_both_ends_of_a_ledger_is_counted_too() {
+fn entries_missing_at_both_ends_of_a_ledger_are_counted() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     for n in 2..=11 {
         gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
@@ -215,7 +215,7 @@ fn what_is_missing_at_both_ends_of_a_ledger_is_counted_too() {
 }
 
 #[test]
-fn what_a_backup_does_not_have_is_counted_where_it_is_known() {
+fn entries_missing_in_a_backup_are_counted_if_known() {
     let gateway = Gateway::stocked(&[("A", 100)]);
     let backup = gateway.backup();
     let mut gateway = gateway;
@@ -227,7 +227,7 @@ fn what_a_backup_does_not_have_is_counted_where_it_is_known() {
 }
 
 #[test]
-fn a_file_of_which_nothing_can_be_read_is_named_with_the_way_on() {
+fn an_unreadable_database_is_named_with_the_next_step() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.terminate();
     let file = fs::File::options().write(true).open(gateway.database()).unwrap();

@@ -9,7 +9,7 @@ use crate::support::process::free_port;
 use crate::support::program::stockgate_hub;
 
 #[test]
-fn a_service_manager_hears_of_readiness_progress_and_the_stop() {
+fn a_service_manager_is_told_of_readiness_progress_and_the_stop() {
     let directory = tempfile::tempdir().unwrap();
     let manager = Manager::in_directory(directory.path());
     let config = directory.path().join("stockgate-hub.toml");

@@ -40,7 +40,7 @@ fn a_grant_is_on_hand_and_in_the_ledger() {
 }
 
 #[test]
-fn a_transfer_that_arrives_again_changes_nothing_and_is_told_again() {
+fn a_repeated_transfer_changes_nothing_and_is_confirmed_again() {
     let mut by_hand = ByHand::start();
     let transfers = [grant(1, "g1", &[("A", 5)]), recall(2, "r2", &[("A", 2)])];
     by_hand.send(&transfers);
@@ -59,7 +59,7 @@ fn a_transfer_that_arrives_again_changes_nothing_and_is_told_again() {
 }
 
 #[test]
-fn a_transfer_behind_a_gap_waits_for_the_one_before_it() {
+fn a_transfer_after_a_gap_waits_for_the_one_before_it() {
     let mut by_hand = ByHand::start();
     let [first, second] = [grant(1, "g1", &[("A", 5)]), grant(2, "g2", &[("A", 1)])];
 
@@ -92,7 +92,7 @@ fn a_recall_returns_what_is_available() {
 }
 
 #[test]
-fn a_recall_of_nothing_is_told_without_an_entry() {
+fn a_recall_that_returns_nothing_is_confirmed_without_an_entry() {
     let mut by_hand = ByHand::start();
 
     by_hand.send(&[recall(1, "r1", &[("A", 5)])]);
@@ -102,7 +102,7 @@ fn a_recall_of_nothing_is_told_without_an_entry() {
 }
 
 #[test]
-fn a_request_under_the_name_of_a_transfer_is_another_one() {
+fn a_request_with_the_id_of_a_transfer_is_another_one() {
     let mut by_hand = ByHand::start();
     by_hand.send(&[grant(1, "same", &[("A", 5)])]);
     by_hand.until_taken(1);
@@ -115,7 +115,7 @@ fn a_request_under_the_name_of_a_transfer_is_another_one() {
 }
 
 #[test]
-fn what_is_listed_becomes_known_without_stock() {
+fn listed_skus_become_known_without_stock() {
     let mut by_hand = ByHand::start();
     by_hand.gateway.http().refused("deduct", one("r1", "A", 1), "unknown_sku");
 
@@ -130,7 +130,7 @@ fn what_is_listed_becomes_known_without_stock() {
 }
 
 #[test]
-fn a_catalogue_behind_a_gap_or_beyond_all_numbers_changes_nothing() {
+fn a_catalogue_after_a_gap_or_with_impossible_numbers_changes_nothing() {
     let mut by_hand = ByHand::start();
     for (after, up_to) in [(1, 2), (0, u64::MAX), (5, 3)] {
         by_hand.say(&by_hand.catalogue(after, up_to, &["A"]));
@@ -143,7 +143,7 @@ fn a_catalogue_behind_a_gap_or_beyond_all_numbers_changes_nothing() {
 }
 
 #[test]
-fn what_is_taken_outlives_a_crash() {
+fn applied_transfers_survive_a_crash() {
     let mut by_hand = ByHand::start();
     by_hand.say(&by_hand.catalogue(0, 2, &["A", "B"]));
     by_hand.send(&[grant(1, "g1", &[("A", 10)]), recall(2, "r2", &[("A", 4)])]);
@@ -168,7 +168,7 @@ fn what_is_taken_outlives_a_crash() {
 }
 
 #[test]
-fn nothing_is_taken_from_a_hub_that_does_not_know_this_database() {
+fn transfers_of_a_hub_that_does_not_know_the_database_are_ignored() {
     let broker = Broker::start();
     let mut bystander = Bystander::hearing(&broker, UP);
     let gateway = Gateway::start_with(&broker.section());
@@ -193,7 +193,7 @@ fn nothing_is_taken_from_a_hub_that_does_not_know_this_database() {
 }
 
 #[test]
-fn a_question_is_answered_with_the_stock_at_a_position_behind_its_entries() {
+fn a_probe_is_answered_with_the_stock_at_a_position_after_its_entries() {
     let mut by_hand = ByHand::start();
     let http = by_hand.gateway.http();
     let busy = std::thread::spawn(move || {

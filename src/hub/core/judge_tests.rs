@@ -7,7 +7,7 @@ const OLD: Uuid = Uuid::from_u128(2);
 const NEW: Uuid = Uuid::from_u128(3);
 
 #[test]
-fn entries_are_judged_by_where_the_books_stand() {
+fn entries_are_judged_by_the_position_of_the_books() {
     let books = cursor(10);
     for (first, last, verdict) in [
         (11, 15, Verdict::Apply { skip: 0 }),
@@ -81,7 +81,7 @@ fn a_replaced_database_never_comes_back() {
 }
 
 #[test]
-fn the_hubs_own_words_are_not_for_the_hub() {
+fn the_hubs_own_frames_are_ignored_by_the_hub() {
     let position = Position { epoch: OURS.into(), acked_seq: 1 };
     assert_eq!(judge(Some(&cursor(10)), &[], &Frame::Ack(position)), Verdict::Ignore);
 }

@@ -24,7 +24,7 @@ fn entries_their_stock_and_the_position_move_together() {
 }
 
 #[test]
-fn a_frame_that_comes_again_changes_nothing() {
+fn a_repeated_frame_changes_nothing() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -72,7 +72,7 @@ fn a_copy_that_went_on_differently_is_fenced_though_its_stock_is_the_same() {
 }
 
 #[test]
-fn a_copy_that_is_behind_is_fenced() {
+fn a_copy_whose_ledger_ends_before_the_books_is_fenced() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -102,7 +102,7 @@ fn a_new_database_gets_books_of_its_own_and_the_old_one_is_refused() {
 }
 
 #[test]
-fn stock_that_cannot_be_is_fenced() {
+fn impossible_stock_is_fenced() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -125,7 +125,7 @@ fn every_kind_keeps_the_books_balanced() {
 }
 
 #[test]
-fn the_books_are_there_after_reopening_and_others_are_left_untouched() {
+fn the_books_are_kept_after_reopening_and_foreign_files_left_untouched() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -142,7 +142,7 @@ fn the_books_are_there_after_reopening_and_others_are_left_untouched() {
 }
 
 #[test]
-fn a_granted_unit_is_in_one_place_all_the_way() {
+fn a_granted_unit_is_in_one_place_at_every_step() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -220,7 +220,7 @@ fn a_recall_that_returns_twice_is_not_booked_twice() {
 }
 
 #[test]
-fn a_recall_of_nothing_is_closed_all_the_same() {
+fn a_recall_that_returns_nothing_is_closed() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());
@@ -233,7 +233,7 @@ fn a_recall_of_nothing_is_closed_all_the_same() {
 }
 
 #[test]
-fn a_gateway_that_has_taken_what_older_books_do_not_know_is_told_so() {
+fn a_gateway_ahead_of_restored_books_is_told_so() {
     let mut desk = Desk::new();
     let mut gateway = desk.stocked("gw", 5);
     gateway.taken = Taken { transfer: 1, at_seq: 1, catalogue: 0 };
@@ -246,7 +246,7 @@ fn a_gateway_that_has_taken_what_older_books_do_not_know_is_told_so() {
 }
 
 #[test]
-fn a_grant_that_is_not_in_the_ledger_is_not_closed_by_a_word() {
+fn a_grant_is_not_closed_by_a_confirmation_without_its_entries() {
     let mut desk = Desk::new();
     let mut gateway = desk.stocked("gw", 5);
     desk.receive("in", 10);
@@ -295,7 +295,7 @@ fn a_stock_that_differs_is_found_and_repaired_from_the_ledger() {
 }
 
 #[test]
-fn a_gateway_that_greets_with_another_stock_is_asked_and_not_shut_out() {
+fn a_gateway_that_greets_with_another_stock_is_probed_and_not_fenced() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::new(1);
     desk.take(&gateway.hello());

@@ -118,7 +118,7 @@ async fn admitted<H, F>(
     match admission {
         Admission::Served(permit) => connection(stream, peer, permit, handler, stop).await,
         Admission::Refused(permit) => {
-            let refuse = |_, _| std::future::ready(too_many_connections());
+            let refuse = |_, _| std::future::ready(connections_over_the_limit_are_refused());
             connection(stream, peer, permit, refuse, stop).await;
         }
     }
@@ -159,7 +159,7 @@ async fn connection<H, F>(
     }
 }
 
-fn too_many_connections() -> HttpResponse {
+fn connections_over_the_limit_are_refused() -> HttpResponse {
     let message = "all connections are taken; close some, or try again later";
     let mut response = problem(&Problem::new(Code::Overloaded, message));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

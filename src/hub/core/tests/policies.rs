@@ -76,7 +76,7 @@ fn a_new_policy_serves_the_gateways_that_are_low_in_the_order_of_their_names() {
 }
 
 #[test]
-fn units_that_a_gateway_gives_back_go_to_the_one_that_waits() {
+fn units_that_a_gateway_returns_go_to_the_one_that_waits() {
     let mut desk = Desk::new();
     desk.follow(5, 12);
     let [mut a, mut b] = ["a", "b"].map(|name| desk.stocked(name, 20));
@@ -89,7 +89,7 @@ fn units_that_a_gateway_gives_back_go_to_the_one_that_waits() {
 }
 
 #[test]
-fn a_database_that_waits_and_is_closed_makes_way_for_the_next_one() {
+fn a_waiting_database_that_is_closed_loses_its_turn() {
     for closing in CLOSINGS {
         let mut desk = Desk::new();
         desk.follow(5, 12);
@@ -127,7 +127,7 @@ fn a_policy_grants_nothing_to_a_database_that_is_closed() {
 }
 
 #[test]
-fn a_new_database_is_filled_up_once_it_has_what_was_brought_back() {
+fn a_new_database_is_replenished_after_its_stock_was_brought_back() {
     let mut desk = Desk::new();
     desk.follow(5, 12);
     let mut old = desk.stocked("gw", 5);

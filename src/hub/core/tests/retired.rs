@@ -55,7 +55,7 @@ fn a_database_that_is_fenced_or_retired_is_granted_nothing() {
 }
 
 #[test]
-fn the_units_of_a_database_that_was_retired_in_force_wait_for_the_next_one() {
+fn the_units_of_a_database_retired_in_force_wait_for_the_next_one() {
     let mut desk = Desk::new();
     let old = desk.stocked("gw", 10);
     desk.receive("in", 3);

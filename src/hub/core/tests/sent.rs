@@ -35,7 +35,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
 }
 
 #[test]
-fn what_a_gateway_has_not_taken_is_sent_again() {
+fn unconfirmed_transfers_are_sent_again() {
     let mut desk = Desk::new();
     let gateway = Ledger::new(1);
     desk.take(&gateway.hello());
