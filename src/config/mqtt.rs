@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::document::Section;
 use super::{path_of, secret};
+use crate::net::mqtt::BrokerSettings;
 
 /// The `[mqtt]` section.
 #[derive(Clone)]
@@ -23,6 +24,13 @@ pub struct MqttConfig {
 }
 
 impl MqttConfig {
+    /// What a connection needs.
+    pub fn broker_settings(&self) -> BrokerSettings {
+        let BrokerUrl { host, port, .. } = self.url.clone();
+        let (username, password) = (self.username.clone(), self.password.clone());
+        BrokerSettings { host, port, username, password, tls: self.tls.clone() }
+    }
+
     /// The keys in which another one differs.
     pub fn differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
         let keys = [

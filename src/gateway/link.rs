@@ -1,26 +1,24 @@
-//! The gateway's link to the hub: the shell around [`Uplink`].
+//! The gateway's link to the hub: does the IO for [`Uplink`], which decides what to send.
 //!
-//! It connects, drives the conversation, and when the connection is lost waits and connects
-//! anew. It never holds an entry longer than it takes to send it: whatever is lost on the way is
-//! read from the ledger again.
+//! The link connects to the broker and, when the connection is lost, waits and connects again. It
+//! keeps no entries: what is lost on the way is read from the ledger again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, QoS};
+use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::clock::{rfc3339, wall_ms};
-use crate::config::MqttConfig;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::engine::sync_status::LinkState;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::net::json::json;
-use crate::net::mqtt::{Backoff, Broker, Connection, Event, Will};
+use crate::net::mqtt::{Backoff, Broker, BrokerSettings, Connection, Event, Will};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
@@ -30,14 +28,14 @@ use crate::protocol::uplink::{Heard, Range, Step, Uplink};
 use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
 
-/// The time for a farewell to the broker.
+/// The time that the last message may take when the gateway stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The link of one gateway.
+/// The link of one gateway. It runs even if no hub ever answers.
 #[derive(Debug)]
 pub struct HubLink {
     broker: Broker,
-    topic: GatewayId,
+    gateway: GatewayId,
     state: Arc<CommittedState>,
     metrics: Arc<Metrics>,
     intake: Intake,
@@ -46,7 +44,7 @@ pub struct HubLink {
     committed: watch::Receiver<Seq>,
     backoff: Backoff,
     lost: LogThrottle,
-    unreadable: LogThrottle,
+    rejected: LogThrottle,
 }
 
 /// Why a conversation ended.
@@ -58,21 +56,22 @@ enum End {
 impl HubLink {
     /// Prepares the link.
     pub fn new(
-        config: &MqttConfig,
+        settings: &BrokerSettings,
         state: Arc<CommittedState>,
         metrics: Arc<Metrics>,
         intake: Intake,
         ledger: LedgerReader,
     ) -> Self {
         let origin = &state.origin;
-        let topic = GatewayId { site: origin.site.clone(), gateway: origin.gateway.clone() };
-        let will = Will { topic: topic.topic(Channel::State), payload: state_json(origin, false) };
-        let broker = Broker::new(config, &client_id(&topic), Some(will));
+        let gateway = GatewayId { site: origin.site.clone(), gateway: origin.gateway.clone() };
+        let will =
+            Will { topic: gateway.topic(Channel::State), payload: state_json(origin, false) };
+        let broker = Broker::new(settings, &client_id(&gateway), Some(will));
         let committed = state.committed();
         let uplink = Uplink::new(origin.epoch, *committed.borrow());
         Self {
             broker,
-            topic,
+            gateway,
             state,
             metrics,
             intake,
@@ -81,7 +80,7 @@ impl HubLink {
             committed,
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
-            unreadable: LogThrottle::default(),
+            rejected: LogThrottle::default(),
         }
     }
 
@@ -106,7 +105,7 @@ impl HubLink {
 
     async fn converse(&mut self, connection: &mut Connection, stop: &mut Stop) -> End {
         loop {
-            self.look();
+            self.note_committed();
             if let Err(reason) = self.take_steps(&connection.client).await {
                 return End::Lost(last_word(connection).unwrap_or(reason));
             }
@@ -126,8 +125,8 @@ impl HubLink {
         }
     }
 
-    /// Takes note of what is committed by now.
-    fn look(&mut self) {
+    /// Tells the uplink what is committed by now.
+    fn note_committed(&mut self) {
         let (seq, taken) = {
             let stock = self.state.stock();
             (stock.seq(), stock.taken())
@@ -137,7 +136,7 @@ impl HubLink {
 
     async fn handle(&mut self, event: Event, client: &AsyncClient) -> Result<(), String> {
         match event {
-            Event::Connected => self.greet_broker(client).map_err(|error| error.to_string()),
+            Event::Connected => self.connected(client).map_err(|error| error.to_string()),
             Event::Received { payload, .. } => {
                 self.receive(&payload).await;
                 Ok(())
@@ -146,10 +145,10 @@ impl HubLink {
         }
     }
 
-    fn greet_broker(&mut self, client: &AsyncClient) -> Result<(), rumqttc::ClientError> {
-        client.try_subscribe(self.topic.topic(Channel::Down), QoS::AtLeastOnce)?;
+    fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
+        client.try_subscribe(self.gateway.topic(Channel::Down), QoS::AtLeastOnce)?;
         let state = state_json(&self.state.origin, true);
-        client.try_publish(self.topic.topic(Channel::State), QoS::AtLeastOnce, true, state)?;
+        client.try_publish(self.gateway.topic(Channel::State), QoS::AtLeastOnce, true, state)?;
         self.uplink.handle_connected(self.now_ms());
         if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");
@@ -161,48 +160,48 @@ impl HubLink {
         let now_ms = self.now_ms();
         match Frame::decode(payload) {
             Ok(frame) if frame.epoch() != self.state.origin.epoch => {
-                self.note_unreadable("it is for another database", now_ms);
+                self.note_rejected("it is for another database", now_ms);
             }
             Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
                 Heard::Acked(seq) => self.intake.acked(seq),
                 Heard::Transfers(transfers) => self.intake.transfers(transfers),
                 Heard::Update(update) => self.intake.update(update),
-                Heard::Probe(part) => self.look_into(part).await,
+                Heard::Probe(part) => self.answer_probe(part).await,
                 Heard::Nothing => {}
             },
-            Err(error) => self.note_unreadable(&error.to_string(), now_ms),
+            Err(error) => self.note_rejected(&error.to_string(), now_ms),
         }
     }
 
-    /// Answers with a part of the stock, all of it at one position. That is a look at every SKU;
-    /// it is asked for only when the books differ.
-    async fn look_into(&mut self, part: Part) {
+    /// Answers a probe with a part of the stock at one position. This reads every SKU; the hub asks
+    /// for it only when its books differ.
+    async fn answer_probe(&mut self, part: Part) {
         let state = Arc::clone(&self.state);
-        let look = move || {
+        let read = move || {
             let stock = state.stock();
             let figures = stock.items_after("", None);
             let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
             (stock.seq(), part.content(figures))
         };
-        let looked = tokio::task::spawn_blocking(look).await;
-        let (seq, content) = looked.expect("looking does not panic");
+        let read = tokio::task::spawn_blocking(read).await;
+        let (seq, content) = read.expect("reading does not panic");
         self.uplink.answer(seq, content);
     }
 
-    fn note_unreadable(&mut self, reason: &str, now_ms: u64) {
+    fn note_rejected(&mut self, reason: &str, now_ms: u64) {
         self.metrics.frames_bad.inc();
-        if self.unreadable.is_due(now_ms) {
+        if self.rejected.is_due(now_ms) {
             tracing::warn!(reason, "a frame from the hub was left aside");
         }
     }
 
-    /// Does what the conversation asks for, until it asks for nothing.
+    /// Takes the steps that the uplink decides on, until there are none.
     async fn take_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
                 Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
                 Step::ReportShorterLedger { hub_seq } => {
-                    self.send(client, self.behind(hub_seq).encode())
+                    self.send(client, self.shorter_ledger(hub_seq).encode())
                 }
                 Step::SendEntries(range) => self.send_entries(client, range).await?,
                 Step::Tell(taken) => self.send(client, self.taken(taken).encode()),
@@ -217,19 +216,20 @@ impl HubLink {
         &mut self,
         client: &AsyncClient,
         Range { after, up_to, taken }: Range,
-    ) -> Result<Result<(), rumqttc::ClientError>, String> {
+    ) -> Result<Result<(), ClientError>, String> {
         let most = usize::try_from(up_to - after).unwrap_or(usize::MAX).min(FRAME_ENTRIES_MAX);
         let read = self.ledger.read(after, most).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
         if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
             let reason = format!(
-                "the hub asks for entries behind {after}, which this gateway has forgotten: its books are older than what it had confirmed"
+                "the hub asks for entries after {after}, which this gateway has forgotten: its books are older than what it had confirmed"
             );
             self.uplink.refuse(&reason, self.now_ms());
             return Ok(Ok(()));
         }
         let epoch = self.state.origin.epoch;
-        // Milliseconds of work, eight times in a row when a backlog drains: not for the runtime.
+        // Encoding takes milliseconds, many times in a row when a backlog is sent, so it must not
+        // block the runtime.
         let pack = move || {
             let (bytes, packed) = frame::pack(epoch, &posted, taken);
             (bytes, posted[packed - 1].entry.seq)
@@ -241,9 +241,9 @@ impl HubLink {
         Ok(sent)
     }
 
-    fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), rumqttc::ClientError> {
+    fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), ClientError> {
         self.metrics.frames_sent.inc();
-        client.try_publish(self.topic.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
+        client.try_publish(self.gateway.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
     fn hello(&self, nonce: u64) -> Frame {
@@ -270,7 +270,7 @@ impl HubLink {
         }
     }
 
-    fn behind(&self, hub_seq: Seq) -> Frame {
+    fn shorter_ledger(&self, hub_seq: Seq) -> Frame {
         let position = Position { epoch: self.state.origin.epoch.into(), acked_seq: hub_seq };
         Frame::Behind(Behind { position, ledger_seq: self.state.stock().seq() })
     }
@@ -306,10 +306,10 @@ impl HubLink {
         self.state.set_link(LinkState::Offline(reason));
     }
 
-    /// Says that the gateway is going, so that nobody has to wait for the last will.
+    /// Publishes that the gateway goes offline, so that subscribers need not wait for the last will.
     async fn farewell(&self, mut connection: Connection) {
         let state = state_json(&self.state.origin, false);
-        let topic = self.topic.topic(Channel::State);
+        let topic = self.gateway.topic(Channel::State);
         let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
         let _ = connection.client.try_disconnect();
         let ended = async { while connection.events.recv().await.is_some() {} };
@@ -317,7 +317,7 @@ impl HubLink {
     }
 }
 
-/// The client's own reason for a loss, which says more than that it takes nothing more.
+/// The client's reason for a loss; it says more than that the client takes no more messages.
 fn last_word(connection: &mut Connection) -> Option<String> {
     std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
         Event::Lost(reason) => Some(reason),
@@ -325,7 +325,7 @@ fn last_word(connection: &mut Connection) -> Option<String> {
     })
 }
 
-/// The retained message that any MQTT dashboard can read.
+/// The retained message about the gateway's state, which any MQTT dashboard can show.
 fn state_json(origin: &Origin, online: bool) -> String {
     #[derive(serde::Serialize)]
     struct State {
@@ -338,11 +338,12 @@ fn state_json(origin: &Origin, online: bool) -> String {
     json(&State { online, version, epoch, since: rfc3339(wall_ms()) })
 }
 
-/// Unique for the gateway, readable in the broker's log, and of a length brokers take.
-fn client_id(topic: &GatewayId) -> String {
-    let hash = xxh3_64(topic.to_string().as_bytes());
+/// A client id that is unique to the gateway, readable in the broker's log, and short enough for
+/// any broker.
+fn client_id(gateway: &GatewayId) -> String {
+    let hash = xxh3_64(gateway.to_string().as_bytes());
     let suffix = format!("-{:08x}", hash & 0xffff_ffff);
-    let mut id = format!("{}.{}", topic.site, topic.gateway);
+    let mut id = format!("{}.{}", gateway.site, gateway.gateway);
     id.truncate(ID_BYTES_MAX - suffix.len());
     id + &suffix
 }

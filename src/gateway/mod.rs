@@ -1,58 +1,28 @@
-//! The gateway, put together: every part, every channel, and the order in which they end.
+//! The gateway: assembles all parts, connects them with channels, and stops them in order.
+//!
+//! This folder owns the running gateway, its link to the hub and the reload of its configuration.
+//! Decisions are made in [`engine`](crate::engine), requests are read in
+//! [`terminal`](crate::terminal), and the store is opened here but written by the writer only.
 
+mod changes;
 pub mod link;
 mod reload;
+mod running;
 mod status_sentence;
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-
-use anyhow::Context as _;
-use rustls::ServerConfig;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-
-use self::status_sentence::status_sentence;
-use crate::clock;
-use crate::config::GatewayConfig;
-use crate::engine::intake::{Intake, WriterRules};
-use crate::engine::state::CommittedState;
-use crate::engine::sync_status::LinkState;
-use crate::engine::writer::Writer;
-use crate::gateway::link::HubLink;
-use crate::limits::{STOP_GRACE, STOP_TIDY};
-use crate::metrics::Metrics;
-use crate::process::service::Manager;
-use crate::process::stop::{self, Stop, Stopper};
-use crate::store::{LedgerReader, Opened, Store, StoreError};
-use crate::terminal::{self, Access, AccessRules, Backend};
 
 pub use self::reload::Reloading;
+pub use self::running::{Database, Gateway};
+use self::status_sentence::status_sentence;
+use crate::config::GatewayConfig;
+use crate::process::service::Manager;
+use crate::process::stop::Stop;
+use crate::store::{Store, StoreError};
 
-/// A running gateway.
-#[derive(Debug)]
-pub struct Gateway {
-    /// What it publishes.
-    pub state: Arc<CommittedState>,
-    /// Where terminals reach it.
-    pub address: SocketAddr,
-    /// What holds now; a new one may be taken while it runs.
-    config: GatewayConfig,
-    access: watch::Sender<Arc<Access>>,
-    certificates: Option<watch::Sender<Arc<ServerConfig>>>,
-    intake: Intake,
-    stopper: Stopper,
-    tasks: JoinSet<()>,
-    writer: JoinHandle<()>,
-}
-
-/// A gateway's database, and what it held when it was opened.
-pub type Database = (Store, Opened);
-
-/// Opens the database. Best done before the runtime starts: as long as a process has one thread,
-/// memory is had without locks, and a start takes much of it.
+/// Opens the database. This is best done before the runtime starts: a start allocates much memory,
+/// and as long as the process has one thread, the allocator needs no locks.
 ///
 /// # Errors
 /// If the database or the data directory cannot be used.
@@ -60,10 +30,10 @@ pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
     Store::open(&config.data_dir, &config.site, &config.id)
 }
 
-/// Runs a gateway until a stop is requested, and takes a new configuration on SIGHUP.
+/// Runs a gateway until a stop is requested; reads the configuration again on SIGHUP.
 ///
 /// # Errors
-/// If it cannot start: database, data directory or address.
+/// If the gateway cannot start: see [`Gateway::start`].
 pub async fn run(
     config: GatewayConfig,
     opened: Database,
@@ -92,107 +62,4 @@ pub async fn run(
     }
     gateway.stop().await;
     Ok(())
-}
-
-impl Gateway {
-    /// Starts everything on a database; returns when terminals can connect.
-    ///
-    /// # Errors
-    /// If the database, the data directory or the address cannot be used.
-    ///
-    /// # Panics
-    /// Outside a runtime, and if the configuration was made in code and opens stock to everybody.
-    pub fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
-        // The configuration has been checked; this guards against one made in code.
-        assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
-        let ledger = LedgerReader::open(&config.data_dir)?;
-        let listener = crate::net::http::listen(config.listen)
-            .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
-        let address = listener.local_addr()?;
-
-        let oldest_pending = store.decided_at_ms(opened.progress.acked_seq + 1)?;
-        let link = match config.mqtt {
-            Some(_) => LinkState::Offline("not connected to the broker yet".into()),
-            None => LinkState::Disabled,
-        };
-        let saved = opened.progress;
-        let state = Arc::new(CommittedState::new(opened, oldest_pending, link));
-        let metrics = Arc::<Metrics>::default();
-        let (writer, intake) =
-            Writer::new(store, Arc::clone(&state), Arc::clone(&metrics), rules(&config), saved);
-        let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
-
-        let (stopper, stop) = stop::channel();
-        let mut tasks = JoinSet::new();
-        let access = watch::Sender::new(Arc::new(access(&config)));
-        let certificates =
-            config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
-        tasks.spawn(terminal::serve(
-            listener,
-            Backend {
-                state: Arc::clone(&state),
-                metrics: Arc::clone(&metrics),
-                intake: intake.clone(),
-                ledger: ledger.clone(),
-            },
-            access.subscribe(),
-            certificates.as_ref().map(watch::Sender::subscribe),
-            stop.clone(),
-        ));
-        if let Some(mqtt) = &config.mqtt {
-            let link = HubLink::new(mqtt, Arc::clone(&state), metrics, intake.clone(), ledger);
-            tasks.spawn(link.run(stop));
-        }
-        let gateway =
-            Self { state, address, config, access, certificates, intake, stopper, tasks, writer };
-        gateway.announce();
-        Ok(gateway)
-    }
-
-    fn announce(&self) {
-        let scheme = if self.certificates.is_some() { "https" } else { "http" };
-        let origin = &self.state.origin;
-        let (seq, skus) = {
-            let stock = self.state.stock();
-            (stock.seq(), stock.sku_count())
-        };
-        tracing::info!(
-            site = origin.site, gateway = origin.gateway, epoch = %origin.epoch,
-            ledger_seq = seq, skus, address = %self.address,
-            "the gateway is ready, terminals at {scheme}://{}/", self.address,
-        );
-    }
-
-    /// Ends in the reverse order: no new requests, then the link, then what waits for the writer.
-    pub async fn stop(mut self) {
-        let tidy_until = clock::instant() + STOP_TIDY;
-        self.stopper.stop();
-        let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
-            tracing::warn!("some connections did not end in time and are cut");
-            self.tasks.shutdown().await;
-        }
-        while !self.intake.stop(tidy_until) {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        let writer = self.writer;
-        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
-        tracing::info!("the gateway has stopped");
-    }
-}
-
-fn rules(config: &GatewayConfig) -> WriterRules {
-    WriterRules {
-        reservation_ttl_s: config.reservation_ttl_s,
-        retention_ms: config.ledger_retention_days * 24 * 3_600_000,
-    }
-}
-
-fn access(config: &GatewayConfig) -> Access {
-    Access::new(AccessRules {
-        tokens: config.tokens.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-        requests_per_s: config.requests_per_s,
-        is_tls: config.tls.is_some(),
-    })
 }

@@ -1,22 +1,23 @@
-//! A new configuration for a gateway that runs: taken where that is safe, named where it needs a
-//! restart, and left alone as a whole if anything in it is wrong.
+//! Reloads the configuration of a running gateway. If anything in the new one is wrong, all of the
+//! old one stays in force. Otherwise what can change while the gateway runs changes, and the log
+//! names what needs a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Gateway, access, rules};
+use super::changes::{Changes, merged};
+use super::running::{Gateway, access, writer_rules};
 use crate::config::{ConfigError, GatewayConfig};
-use crate::terminal::Token;
 
-/// Where a new configuration comes from, and what else of the program follows it.
+/// What a reload needs from the program that runs the gateway.
 pub struct Reloading {
-    /// SIGHUP; had before anything else, because without a handler it would end the program.
+    /// SIGHUP. The handler must be installed first of all: without one, the signal ends the process.
     pub asked: Signal,
-    /// Reads the configuration anew.
+    /// Reads the configuration again.
     pub load: Box<dyn Fn() -> Result<GatewayConfig, ConfigError> + Send + Sync>,
-    /// Logs at this level from now on; returns whether it does.
+    /// Sets the log level; returns false if it is fixed by `RUST_LOG`.
     pub set_log_level: fn(&str) -> bool,
 }
 
@@ -27,11 +28,11 @@ impl std::fmt::Debug for Reloading {
 }
 
 impl Reloading {
-    /// Follows SIGHUP from now on, also where no runtime runs yet: what comes before one does, is
-    /// seen then.
+    /// Installs the handler for SIGHUP, also before a runtime starts: a signal that arrives before
+    /// is seen then.
     ///
     /// # Errors
-    /// If the signal cannot be followed.
+    /// If the handler cannot be installed.
     pub fn asked() -> std::io::Result<Signal> {
         let briefly = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let _entered = briefly.enter();
@@ -40,17 +41,18 @@ impl Reloading {
 }
 
 impl Gateway {
-    /// Reads the configuration anew and takes what can be taken; the log says what came of it.
+    /// Reads the configuration again and applies what can change while the gateway runs. The log says
+    /// what has changed.
     ///
     /// # Errors
-    /// If it is wrong: a sentence that says why.
+    /// If the configuration is wrong: a sentence for the service manager that says why.
     pub(super) async fn reload(&mut self, reloading: &Reloading) -> Result<(), String> {
         match (reloading.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
             let changes = Changes::between(&self.config, &new);
             merged(&self.config, new).map(|config| (config, changes)).map_err(|why| vec![why])
         }) {
             Ok((config, changes)) => {
-                self.take(config, changes, reloading.set_log_level).await;
+                self.apply(config, changes, reloading.set_log_level).await;
                 Ok(())
             }
             Err(problems) => {
@@ -64,12 +66,12 @@ impl Gateway {
         }
     }
 
-    async fn take(&mut self, new: GatewayConfig, changes: Changes, log: fn(&str) -> bool) {
+    async fn apply(&mut self, new: GatewayConfig, changes: Changes, log: fn(&str) -> bool) {
         self.access.send_replace(Arc::new(access(&new)));
         if let (Some(newest), Some(tls)) = (&self.certificates, &new.tls) {
             newest.send_replace(Arc::clone(&tls.config));
         }
-        while !self.intake.set_rules(rules(&new)) {
+        while !self.intake.set_rules(writer_rules(&new)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let Changes { at_once, at_restart } = changes;
@@ -79,138 +81,10 @@ impl Gateway {
         for key in at_restart {
             tracing::warn!("{key}: is as it was; the new value needs a restart");
         }
-        // Last, so that the lines above are logged as the lines before them.
+        // Last, so that the lines above are still logged at the old level.
         if new.log_level != self.config.log_level && !log(&new.log_level) {
             tracing::warn!("log.level: is as it was; RUST_LOG goes before it");
         }
         self.config = new;
-    }
-}
-
-const LOG_LEVEL: &str = "log.level";
-
-/// What a new configuration changes, by key.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Changes {
-    at_once: Vec<String>,
-    at_restart: Vec<&'static str>,
-}
-
-impl Changes {
-    fn between(now: &GatewayConfig, new: &GatewayConfig) -> Self {
-        let mut at_once = token_changes(&now.tokens, &new.tokens);
-        let others = [
-            ("terminals.allowed_origins", now.allowed_origins != new.allowed_origins),
-            ("terminals.requests_per_s", now.requests_per_s != new.requests_per_s),
-            ("terminals.cert_file, key_file", has_new_certificate(now, new)),
-            ("stock.reservation_ttl_s", now.reservation_ttl_s != new.reservation_ttl_s),
-            ("stock.ledger_retention_days", now.ledger_retention_days != new.ledger_retention_days),
-            (LOG_LEVEL, now.log_level != new.log_level),
-        ];
-        at_once.extend(others.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).into()));
-        let others = [
-            ("gateway.site", now.site != new.site),
-            ("gateway.id", now.id != new.id),
-            ("gateway.data_dir", now.data_dir != new.data_dir),
-            ("terminals.listen", now.listen != new.listen),
-            ("terminals.cert_file, key_file", now.tls.is_some() != new.tls.is_some()),
-            ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
-        ];
-        let mut at_restart: Vec<_> =
-            others.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
-            at_restart.extend(now.differences(new));
-        }
-        Self { at_once, at_restart }
-    }
-}
-
-fn has_new_certificate(now: &GatewayConfig, new: &GatewayConfig) -> bool {
-    matches!((&now.tls, &new.tls), (Some(now), Some(new)) if now != new)
-}
-
-fn token_changes(now: &[Token], new: &[Token]) -> Vec<String> {
-    let in_list = |list: &[Token], name: &str| list.iter().any(|token| token.name == name);
-    let revoked = now.iter().filter(|token| !in_list(new, &token.name));
-    let revoked = revoked.map(|token| format!("token {} revoked", token.name));
-    let others = new.iter().filter(|token| !now.contains(token)).map(|token| {
-        let what = if in_list(now, &token.name) { "changed" } else { "added" };
-        format!("token {} {what}", token.name)
-    });
-    revoked.chain(others).collect()
-}
-
-/// What holds from now on: the new values where they count at once, else the old ones.
-///
-/// # Errors
-/// If these do not go together.
-fn merged(now: &GatewayConfig, new: GatewayConfig) -> Result<GatewayConfig, String> {
-    let tls = now.tls.as_ref().and_then(|now| new.tls.or_else(|| Some(now.clone())));
-    let merged = GatewayConfig {
-        allowed_origins: new.allowed_origins,
-        tokens: new.tokens,
-        requests_per_s: new.requests_per_s,
-        tls,
-        reservation_ttl_s: new.reservation_ttl_s,
-        ledger_retention_days: new.ledger_retention_days,
-        log_level: new.log_level,
-        ..now.clone()
-    };
-    if merged.is_guarded() {
-        return Ok(merged);
-    }
-    Err(format!(
-        "terminals.tokens: without any, the gateway must listen on loopback, and until a restart it listens on {}",
-        merged.listen
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{BrokerUrl, MqttConfig};
-    use crate::terminal::Role;
-
-    fn token(name: &str, role: Role) -> Token {
-        Token { name: name.into(), role, secret: "s".into(), requests_per_s: None }
-    }
-
-    fn mqtt(url: &str) -> Option<MqttConfig> {
-        let url = BrokerUrl::parse(url).unwrap();
-        Some(MqttConfig { url, username: None, password: None, tls: None, tls_files: 0 })
-    }
-
-    #[test]
-    fn every_change_is_named_and_counts_where_it_may() {
-        let tokens = vec![token("a", Role::Viewer), token("b", Role::Viewer)];
-        let now = GatewayConfig { tokens, mqtt: mqtt("mqtt://one"), ..GatewayConfig::default() };
-        let new = GatewayConfig {
-            tokens: vec![token("b", Role::Admin), token("c", Role::Viewer)],
-            mqtt: mqtt("mqtt://two"),
-            listen: ([127, 0, 0, 1], 1).into(),
-            site: "other".into(),
-            reservation_ttl_s: 5,
-            log_level: "warn".into(),
-            ..GatewayConfig::default()
-        };
-        let Changes { at_once, at_restart } = Changes::between(&now, &new);
-        let expected = ["token a revoked", "token b changed", "token c added"];
-        assert_eq!(at_once[..3], expected);
-        assert_eq!(at_once[3..], ["stock.reservation_ttl_s", "log.level"]);
-        assert_eq!(at_restart, ["gateway.site", "terminals.listen", "mqtt.url"]);
-        let merged = merged(&now, new).unwrap();
-        assert_eq!((merged.site.as_str(), merged.listen), ("wh-01", now.listen));
-        assert_eq!((merged.reservation_ttl_s, merged.tokens.len()), (5, 2));
-        assert_eq!(merged.mqtt.unwrap().url.host, "one");
-        assert_eq!(Changes::between(&now, &now.clone()), Changes::default());
-    }
-
-    #[test]
-    fn a_gateway_that_listens_beyond_loopback_keeps_its_tokens() {
-        let listen = ([0, 0, 0, 0], 8080).into();
-        let tokens = vec![token("a", Role::Viewer)];
-        let now = GatewayConfig { listen, tokens, ..GatewayConfig::default() };
-        let why = merged(&now, GatewayConfig::default()).unwrap_err();
-        assert!(why.contains("terminals.tokens") && why.contains("0.0.0.0:8080"), "{why}");
     }
 }

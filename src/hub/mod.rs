@@ -159,7 +159,7 @@ fn broker(config: &HubConfig) -> Option<Broker> {
     if config.mqtt.is_none() {
         tracing::warn!("no [mqtt] section: the books are served, nothing is taken in");
     }
-    config.mqtt.as_ref().map(|mqtt| Broker::new(mqtt, &config.worker, None))
+    config.mqtt.as_ref().map(|mqtt| Broker::new(&mqtt.broker_settings(), &config.worker, None))
 }
 
 /// How often the writer looks for what is to be sent again. Several workers on the same books tick

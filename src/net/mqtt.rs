@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::clock::{rfc3339, wall_ms};
-use crate::config::MqttConfig;
 use crate::limits::{
     MQTT_PACKET_BYTES_MAX, MQTT_REQUESTS_MAX, RECONNECT_FLAPPING_MS_MAX, RECONNECT_MS_MAX,
     RECONNECT_MS_MIN, RECONNECT_STEADY_MS,
@@ -53,6 +52,21 @@ pub struct Will {
     pub payload: String,
 }
 
+/// Where a broker is, and how to log in to it.
+#[derive(Clone)]
+pub struct BrokerSettings {
+    /// Name or address of the host.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The username, if the broker wants one.
+    pub username: Option<String>,
+    /// The password; without a username it is not used.
+    pub password: Option<String>,
+    /// Certificates and key for TLS; `None` for a plain connection.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+}
+
 /// Makes connections to one broker.
 #[derive(Clone, Debug)]
 pub struct Broker {
@@ -73,24 +87,24 @@ pub struct Connection {
 
 impl Broker {
     /// Prepares connections under this client id.
-    pub fn new(config: &MqttConfig, client_id: &str, will: Option<Will>) -> Self {
-        let url = &config.url;
-        let mut options = MqttOptions::new(client_id, url.host.clone(), url.port);
+    pub fn new(settings: &BrokerSettings, client_id: &str, will: Option<Will>) -> Self {
+        let BrokerSettings { host, port, username, password, tls } = settings;
+        let mut options = MqttOptions::new(client_id, host.clone(), *port);
         options.set_clean_session(true);
         options.set_keep_alive(KEEP_ALIVE);
         options.set_max_packet_size(MQTT_PACKET_BYTES_MAX, MQTT_PACKET_BYTES_MAX);
         options.set_inflight(u16::try_from(MQTT_REQUESTS_MAX).expect("a small number"));
-        if let Some(username) = &config.username {
-            options.set_credentials(username, config.password.clone().unwrap_or_default());
+        if let Some(username) = username {
+            options.set_credentials(username, password.clone().unwrap_or_default());
         }
         if let Some(Will { topic, payload }) = will {
             options.set_last_will(LastWill::new(topic, payload, QoS::AtLeastOnce, true));
         }
-        if let Some(tls) = &config.tls {
+        if let Some(tls) = tls {
             let tls = TlsConfiguration::Rustls(Arc::clone(tls));
             options.set_transport(Transport::tls_with_config(tls));
         }
-        Self { options, name: format!("{}:{}", url.host, url.port) }
+        Self { options, name: format!("{host}:{port}") }
     }
 
     /// Starts to connect.

@@ -112,7 +112,7 @@ fn own_address(listen: SocketAddr) -> SocketAddr {
 /// Connects to the broker once, with a client id of its own: the gateway's connection stays.
 pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
-    let broker = Broker::new(mqtt, &id, None);
+    let broker = Broker::new(&mqtt.broker_settings(), &id, None);
     let mut connection = broker.connect();
     match timeout(PATIENCE, connection.events.recv()).await {
         Ok(Some(Event::Connected)) => {

@@ -1,0 +1,159 @@
+//! A running gateway: its parts, and how they start and stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use rustls::ServerConfig;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::link::HubLink;
+use crate::clock;
+use crate::config::GatewayConfig;
+use crate::engine::intake::{Intake, WriterRules};
+use crate::engine::state::CommittedState;
+use crate::engine::sync_status::LinkState;
+use crate::engine::writer::Writer;
+use crate::limits::{STOP_GRACE, STOP_TIDY};
+use crate::metrics::Metrics;
+use crate::process::stop::{self, Stopper};
+use crate::store::{LedgerReader, Opened, Store};
+use crate::terminal::{self, Access, AccessRules, Backend};
+
+/// A gateway's database, and what was read from it when it was opened.
+pub type Database = (Store, Opened);
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The committed state, which all readers use.
+    pub state: Arc<CommittedState>,
+    /// The address of the terminal port, with the port that is in use.
+    pub address: SocketAddr,
+    /// The configuration in force; a reload replaces it.
+    pub(super) config: GatewayConfig,
+    pub(super) access: watch::Sender<Arc<Access>>,
+    pub(super) certificates: Option<watch::Sender<Arc<ServerConfig>>>,
+    pub(super) intake: Intake,
+    stopper: Stopper,
+    tasks: JoinSet<()>,
+    writer: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts all parts on a database. When it returns, terminals can connect.
+    ///
+    /// # Errors
+    /// If the database, the data directory or the address cannot be used.
+    ///
+    /// # Panics
+    /// Outside a runtime, and if the configuration lets clients from outside use the gateway without
+    /// a token.
+    pub fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
+        // A configuration from a file has been checked; one that was made in code has not.
+        assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
+        let ledger = LedgerReader::open(&config.data_dir)?;
+        let listener = crate::net::http::listen(config.listen)
+            .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
+        let address = listener.local_addr()?;
+
+        let oldest_pending = store.decided_at_ms(opened.progress.acked_seq + 1)?;
+        let link = match config.mqtt {
+            Some(_) => LinkState::Offline("not connected to the broker yet".into()),
+            None => LinkState::Disabled,
+        };
+        let saved = opened.progress;
+        let state = Arc::new(CommittedState::new(opened, oldest_pending, link));
+        let metrics = Arc::<Metrics>::default();
+        let (writer, intake) = Writer::new(
+            store,
+            Arc::clone(&state),
+            Arc::clone(&metrics),
+            writer_rules(&config),
+            saved,
+        );
+        let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
+
+        let (stopper, stop) = stop::channel();
+        let mut tasks = JoinSet::new();
+        let access = watch::Sender::new(Arc::new(access(&config)));
+        let certificates =
+            config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
+        tasks.spawn(terminal::serve(
+            listener,
+            Backend {
+                state: Arc::clone(&state),
+                metrics: Arc::clone(&metrics),
+                intake: intake.clone(),
+                ledger: ledger.clone(),
+            },
+            access.subscribe(),
+            certificates.as_ref().map(watch::Sender::subscribe),
+            stop.clone(),
+        ));
+        if let Some(mqtt) = &config.mqtt {
+            let link = HubLink::new(
+                &mqtt.broker_settings(),
+                Arc::clone(&state),
+                metrics,
+                intake.clone(),
+                ledger,
+            );
+            tasks.spawn(link.run(stop));
+        }
+        let gateway =
+            Self { state, address, config, access, certificates, intake, stopper, tasks, writer };
+        gateway.announce();
+        Ok(gateway)
+    }
+
+    fn announce(&self) {
+        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        let origin = &self.state.origin;
+        let (seq, skus) = {
+            let stock = self.state.stock();
+            (stock.seq(), stock.sku_count())
+        };
+        tracing::info!(
+            site = origin.site, gateway = origin.gateway, epoch = %origin.epoch,
+            ledger_seq = seq, skus, address = %self.address,
+            "the gateway is ready, terminals at {scheme}://{}/", self.address,
+        );
+    }
+
+    /// Stops: first connections and link, then the writer, once it has decided the commands that
+    /// wait.
+    pub async fn stop(mut self) {
+        let tidy_until = clock::instant() + STOP_TIDY;
+        self.stopper.stop();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut");
+            self.tasks.shutdown().await;
+        }
+        while !self.intake.stop(tidy_until) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let writer = self.writer;
+        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        tracing::info!("the gateway has stopped");
+    }
+}
+
+pub(super) fn writer_rules(config: &GatewayConfig) -> WriterRules {
+    WriterRules {
+        reservation_ttl_s: config.reservation_ttl_s,
+        retention_ms: config.ledger_retention_days * 24 * 3_600_000,
+    }
+}
+
+pub(super) fn access(config: &GatewayConfig) -> Access {
+    Access::new(AccessRules {
+        tokens: config.tokens.clone(),
+        allowed_origins: config.allowed_origins.clone(),
+        requests_per_s: config.requests_per_s,
+        is_tls: config.tls.is_some(),
+    })
+}
