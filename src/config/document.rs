@@ -1,7 +1,7 @@
-//! A TOML file with environment overrides, read key by key, with every problem collected.
+//! A TOML file with environment overrides, which is read key by key and collects every problem.
 //!
-//! serde would stop at the first mistake and could not say on which line a value is impossible;
-//! an operator wants the whole list. Whatever no one has taken at the end is an unknown key.
+//! serde would stop at the first mistake, and could not name the line of a value that is out of
+//! range. An operator wants the whole list. Keys that are left over at the end are unknown keys.
 
 pub(super) mod redact;
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The prefix of environment variables; two underscores stand between levels.
+/// The prefix of environment variables. Two underscores separate section and key.
 pub(super) const PREFIX: &str = "STOCKGATE_";
 
 /// Everything that is wrong with a configuration.
@@ -24,7 +24,7 @@ impl ConfigError {
         Self(vec![problem])
     }
 
-    /// One by one, each with its place and key.
+    /// The problems, each with the place of the value and its key.
     pub fn problems(&self) -> &[String] {
         &self.0
     }
@@ -55,12 +55,12 @@ enum Value {
     Integer(i64),
     List(Vec<Node>),
     Table(BTreeMap<String, Node>),
-    /// From the environment: text until somebody wants something else.
+    /// From the environment: a text that is parsed as the type that is asked for.
     Raw(String),
     Other(&'static str),
 }
 
-/// A configuration being read.
+/// A configuration that is being read.
 #[derive(Debug)]
 pub(super) struct Document {
     file: Option<PathBuf>,
@@ -68,21 +68,21 @@ pub(super) struct Document {
     problems: Vec<String>,
 }
 
-/// One table of it. What has not been taken from it at the end is unknown.
+/// A table of a document. Keys that have not been taken from it at the end are unknown.
 #[derive(Debug)]
 pub(super) struct Section<'a> {
     document: &'a mut Document,
     name: String,
     nodes: BTreeMap<String, Node>,
     place: Place,
-    /// Where the keys stood that have been taken.
+    /// The places of the keys that have been taken.
     taken: BTreeMap<String, Place>,
 }
 
 impl Document {
-    /// Reads a file, or nothing, and puts the environment's overrides over it.
+    /// Reads a file, if one is named, and lets environment variables override its values.
     ///
-    /// `foreign` names the sections of the sibling program, whose variables are not ours.
+    /// `foreign` are the sections of the other program, whose variables are ignored.
     pub(super) fn read(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -98,7 +98,7 @@ impl Document {
         Ok(document)
     }
 
-    /// Takes what stands in a file.
+    /// Parses the text of a file.
     pub(super) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         let table = DeTable::parse(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
@@ -114,7 +114,7 @@ impl Document {
             return;
         };
         let path = path.to_ascii_lowercase();
-        let (section, key) = path.split_once("__").expect("filtered for it");
+        let (section, key) = path.split_once("__").expect("the filter above requires it");
         if foreign.contains(&section) {
             return;
         }
@@ -128,13 +128,13 @@ impl Document {
         }
     }
 
-    /// The directory of the file, to which relative paths in it belong.
+    /// The directory of the file. Relative paths in the configuration start there.
     pub(super) fn directory(&self) -> PathBuf {
         let parent = self.file.as_deref().and_then(Path::parent);
         parent.map(Path::to_owned).unwrap_or_default()
     }
 
-    /// A table; `None` if it is absent.
+    /// Takes a section; `None` if it is absent.
     pub(super) fn section(&mut self, name: &str) -> Option<Section<'_>> {
         let node = self.root.remove(name)?;
         let Value::Table(nodes) = node.value else {
@@ -154,10 +154,10 @@ impl Document {
         self.problems.push(format!("{place}: {key}: {message}"));
     }
 
-    /// Ends the reading.
+    /// Finishes the reading.
     ///
     /// # Errors
-    /// Lists every problem met, and every key that nobody took.
+    /// If there was any problem, or a section is left over.
     pub(super) fn finish(mut self) -> Result<(), ConfigError> {
         for (name, node) in std::mem::take(&mut self.root) {
             self.problem(&node.place, &name, "unknown section");
@@ -176,14 +176,14 @@ impl<'a> Section<'a> {
         Self { document, name, nodes, place, taken: BTreeMap::new() }
     }
 
-    /// Takes a key, and remembers where it stood.
+    /// Takes a key, and keeps its place for messages.
     fn take(&mut self, key: &str) -> Option<Node> {
         let node = self.nodes.remove(key)?;
         self.taken.insert(key.into(), node.place.clone());
         Some(node)
     }
 
-    /// Takes a text and parses it. `None` if it is absent or a problem was noted.
+    /// Takes a text and parses it; `None` if it is absent, or wrong and noted as a problem.
     pub(super) fn text<T, E: fmt::Display>(
         &mut self,
         key: &str,
@@ -263,19 +263,19 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// Notes that a value is impossible together with others.
+    /// Notes a problem with a value that other values show.
     pub(super) fn problem(&mut self, key: &str, message: impl fmt::Display) {
         let place = self.taken.get(key).unwrap_or(&self.place).clone();
         let key = format!("{}.{key}", self.name);
         self.document.problem(&place, &key, message);
     }
 
-    /// Notes that a key must be there.
+    /// Notes that a required key is missing.
     pub(super) fn missing(&mut self, key: &str) {
         self.problem(key, "is missing");
     }
 
-    /// Whether the key is there and has not been taken.
+    /// Whether the section has the key and it has not been taken.
     pub(super) fn has(&self, key: &str) -> bool {
         self.nodes.contains_key(key)
     }
@@ -285,7 +285,7 @@ impl<'a> Section<'a> {
         parsed.map_err(|message| self.document.problem(place, &key, message)).ok()
     }
 
-    /// Ends the section: what nobody took is unknown.
+    /// Finishes the section: keys that are left over are unknown.
     pub(super) fn finish(self) {
         for (key, node) in self.nodes {
             let key = format!("{}.{key}", self.name);
@@ -350,7 +350,7 @@ fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
     Node { place: Place::Line(line_of(text, spanned.span().start)), value }
 }
 
-/// Reads a variable's text as a TOML list; every part of it stands where the variable does.
+/// Parses the text of a variable as a TOML list. Its parts have the place of the variable.
 fn list_of(text: &str, place: &Place) -> Option<Vec<Node>> {
     let text = format!("list = {text}");
     let table = DeTable::parse(&text).ok()?;

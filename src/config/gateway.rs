@@ -1,4 +1,4 @@
-//! `stockgate.toml`.
+//! The gateway's configuration, `stockgate.toml`. config/stockgate.toml explains every key.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,32 +10,32 @@ use super::{address, log_level, name, secret};
 use crate::limits::{REQUESTS_PER_S_MAX, RESERVATION_TTL_S_MAX};
 use crate::terminal::{Role, Token};
 
-/// The configuration of a gateway; [`GatewayConfig::default`] is what holds without a file.
+/// The configuration of a gateway. [`GatewayConfig::default`] has the values without a file.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// `gateway.site`: the warehouse.
     pub site: String,
     /// `gateway.id`: this gateway within it.
     pub id: String,
-    /// `gateway.data_dir`: where the database lives.
+    /// `gateway.data_dir`: the directory of the database.
     pub data_dir: PathBuf,
-    /// `terminals.listen`.
+    /// `terminals.listen`: the address of the terminal port.
     pub listen: SocketAddr,
-    /// `terminals.allowed_origins`: pages from elsewhere that may use this gateway.
+    /// `terminals.allowed_origins`: the origins of other pages that may use this gateway.
     pub allowed_origins: Vec<String>,
-    /// `terminals.tokens`.
+    /// `terminals.tokens`: who may use the terminal port, and for what.
     pub tokens: Vec<Token>,
-    /// `terminals.requests_per_s`: of each token that names no other number; 0 for any number.
+    /// `terminals.requests_per_s`: the limit of each token that has none of its own; 0 for no limit.
     pub requests_per_s: u32,
-    /// `terminals.cert_file` and `terminals.key_file`: absent, terminals come without TLS.
+    /// `terminals.cert_file` and `terminals.key_file`: without them, the terminal port speaks no TLS.
     pub tls: Option<ServerTls>,
-    /// `mqtt`: absent, there is no sync.
+    /// `mqtt`: the broker. Without it, the gateway has no hub.
     pub mqtt: Option<MqttConfig>,
-    /// `stock.reservation_ttl_s`: life of a reservation that names none.
+    /// `stock.reservation_ttl_s`: the life of a reservation whose request names none.
     pub reservation_ttl_s: u64,
-    /// `stock.ledger_retention_days`: age at which confirmed entries are forgotten.
+    /// `stock.ledger_retention_days`: the age from which acknowledged entries are pruned.
     pub ledger_retention_days: u64,
-    /// `log.level`.
+    /// `log.level`: of all modules, unless `RUST_LOG` is set.
     pub log_level: String,
 }
 
@@ -60,10 +60,10 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// Reads a file, if there is one, with the process's environment over it.
+    /// Reads the file, if one is named, and the environment variables that override it.
     ///
     /// # Errors
-    /// Lists everything that is wrong.
+    /// A list of everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         Self::read(file, super::variables()?)
     }
@@ -130,7 +130,7 @@ impl GatewayConfig {
         section.finish();
     }
 
-    /// Whether only loopback or a token leads to the stock.
+    /// Whether the terminal port can be used from this machine only, or with a token.
     pub fn is_guarded(&self) -> bool {
         self.listen.ip().is_loopback() || !self.tokens.is_empty()
     }
@@ -191,9 +191,10 @@ fn read_tls(section: &mut Section<'_>, directory: &Path) -> Option<ServerTls> {
     None
 }
 
-pub(super) fn set<T>(place: &mut T, value: Option<T>) {
+/// Replaces a default, if the configuration has a value.
+pub(super) fn set<T>(setting: &mut T, value: Option<T>) {
     if let Some(value) = value {
-        *place = value;
+        *setting = value;
     }
 }
 

@@ -1,4 +1,5 @@
-//! `stockgate-hub.toml`.
+//! The hub's configuration, `stockgate-hub.toml`. The keys are explained in
+//! config/stockgate-hub.toml.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,26 +13,26 @@ use super::{address, log_level, name};
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
-    /// `hub.store`.
+    /// `hub.store`: where the books are.
     pub store: BookStore,
-    /// `hub.listen`.
+    /// `hub.listen`: the address of the HTTP interface.
     pub listen: SocketAddr,
-    /// `hub.worker`: names this process to the broker.
+    /// `hub.worker`: the client id of this process at the broker.
     pub worker: String,
-    /// `hub.subscription`: the frames are shared with the other workers on the same books.
+    /// `hub.subscription`: whether several workers on the same books share the frames.
     pub shared: bool,
-    /// `mqtt`: absent, the hub serves its books and takes nothing in.
+    /// `mqtt`: the broker. Without it, the hub serves its books and receives no frames.
     pub mqtt: Option<MqttConfig>,
-    /// `log.level`.
+    /// `log.level`: of all modules, unless `RUST_LOG` is set.
     pub log_level: String,
 }
 
-/// Where the books are kept.
+/// The books database.
 #[derive(Clone)]
 pub enum BookStore {
-    /// In this file.
+    /// SQLite in this file.
     Sqlite(PathBuf),
-    /// In the database of this address, which may hold a password.
+    /// PostgreSQL at this URL, which may contain a password.
     Postgres(String),
 }
 
@@ -67,10 +68,10 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
-    /// Reads a file, if there is one, with the process's environment over it.
+    /// Reads the file, if one is named, and the environment variables that override it.
     ///
     /// # Errors
-    /// Lists everything that is wrong.
+    /// A list of everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let foreign = ["gateway", "terminals", "stock"];
         Self::from_document(Document::read(file, super::variables()?, &foreign)?)
@@ -110,7 +111,7 @@ fn store(text: &str) -> Result<BookStore, String> {
     match text.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Ok(BookStore::Sqlite(path.into())),
         Some(("postgres" | "postgresql", _)) => Ok(BookStore::Postgres(text.into())),
-        // It may hold a password, so it is not repeated.
+        // The text may contain a password, so the message does not repeat it.
         Some(_) | None => Err("must be sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
     }
 }

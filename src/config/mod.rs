@@ -1,6 +1,9 @@
-//! Configuration: a TOML file, environment variables over it, defaults below it.
+//! Configuration: a TOML file, overridden by environment variables, with defaults for what is
+//! absent.
 //!
-//! What comes out of here is typed and possible; nothing starts half-configured.
+//! This folder reads and checks both configurations and the files that they name. A configuration
+//! is complete and possible, or an error that lists everything that is wrong. Nothing here starts a
+//! connection or a part of the program.
 
 mod document;
 mod gateway;
@@ -19,7 +22,7 @@ pub use self::mqtt::{BrokerUrl, MqttConfig};
 pub use self::tls::ServerTls;
 pub(crate) use self::tls::client as client_tls;
 
-/// The level of the logs; finer filters are `RUST_LOG`'s.
+/// The log level. Filters by module can be set with `RUST_LOG` only.
 fn log_level(text: &str) -> Result<String, String> {
     match text {
         "off" | "error" | "warn" | "info" | "debug" | "trace" => Ok(text.into()),
@@ -27,8 +30,8 @@ fn log_level(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a site, a gateway or a worker: 1 to 64 of `[A-Za-z0-9._-]`, as MQTT topics and
-/// broker rules need it.
+/// The name of a site, a gateway, a worker or a token: 1 to 64 of `[A-Za-z0-9._-]`, which have no
+/// meaning in MQTT topics and access rules.
 fn name(text: &str) -> Result<String, String> {
     if crate::stock::is_name(text) {
         return Ok(text.into());
@@ -36,7 +39,7 @@ fn name(text: &str) -> Result<String, String> {
     Err(format!("must be 1 to 64 of A-Z a-z 0-9 . _ -, is {text:?}"))
 }
 
-/// Reads a text as the configuration of either program.
+/// Reads a text as the configuration of each program.
 #[cfg(all(any(test, fuzzing), feature = "hub"))]
 pub(crate) fn read_as_either(file: &std::path::Path, text: &str) -> [Result<(), ConfigError>; 2] {
     let document = || document::Document::parse(file, text);
@@ -44,12 +47,13 @@ pub(crate) fn read_as_either(file: &std::path::Path, text: &str) -> [Result<(), 
     [gateway, document().and_then(HubConfig::from_document).map(drop)]
 }
 
-/// A gateway's configuration, a value a line, without comments and secrets: for other people.
+/// A gateway's configuration with one value a line, without comments and secrets, to be passed on.
 pub fn listing(file: Option<&std::path::Path>) -> String {
     document::redact::listing(of_gateway(file))
 }
 
-/// Every secret of a gateway's configuration, sound or not; `None` if it cannot be read.
+/// Every secret in a gateway's configuration, even if the configuration is wrong; `None` if it
+/// cannot be read.
 pub fn secrets(file: &std::path::Path) -> Option<Vec<String>> {
     let document = of_gateway(Some(file)).ok()?;
     let directory = document.directory();
@@ -58,8 +62,8 @@ pub fn secrets(file: &std::path::Path) -> Option<Vec<String>> {
     Some(document.hidden().into_iter().chain(in_files).collect())
 }
 
-/// The files of a gateway's configuration that nobody else should read, as far as they are there:
-/// those that it names, and itself if a secret stands in it.
+/// The files that hold secrets of a gateway: those that its configuration names, and the
+/// configuration itself if it contains a secret.
 pub fn secret_files(file: &std::path::Path) -> Vec<std::path::PathBuf> {
     let Ok(document) = of_gateway(Some(file)) else { return Vec::new() };
     let directory = document.directory();
@@ -72,7 +76,7 @@ fn of_gateway(file: Option<&std::path::Path>) -> Result<document::Document, Conf
     document::Document::read(file, variables()?, &["hub"])
 }
 
-/// The environment variables that are ours.
+/// The environment variables with our prefix.
 fn variables() -> Result<Vec<(String, String)>, ConfigError> {
     let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX));
     ours.map(|(name, value)| match (name.into_string(), value.into_string()) {
@@ -92,8 +96,8 @@ fn address(text: &str) -> Result<std::net::SocketAddr, String> {
         .map_err(|_| format!("must be an IP address and port, such as 127.0.0.1:8080, is {text:?}"))
 }
 
-/// Reads a secret from a file: in `$CREDENTIALS_DIRECTORY` if it is there, else beside the
-/// configuration. A last line feed is not part of it.
+/// Reads a secret from a file in `$CREDENTIALS_DIRECTORY`, or else in the configuration's directory.
+/// A line break at the end is not part of the secret.
 fn secret(file: &str, directory: &std::path::Path) -> Result<String, String> {
     if file.is_empty() {
         return Err("must name a file".into());
@@ -109,6 +113,7 @@ fn secret(file: &str, directory: &std::path::Path) -> Result<String, String> {
     Ok(secret.into())
 }
 
+/// The path of a file that the configuration names.
 fn path_of(file: &str, directory: &std::path::Path) -> std::path::PathBuf {
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
         .map(|credentials| std::path::Path::new(&credentials).join(file))

@@ -1,4 +1,4 @@
-//! The way to the broker, the same for gateway and hub.
+//! The `[mqtt]` section, which gateway and hub have in common.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,19 +7,19 @@ use super::document::Section;
 use super::{path_of, secret};
 use crate::net::mqtt::BrokerSettings;
 
-/// The `[mqtt]` section.
+/// The broker to connect to.
 #[derive(Clone)]
 pub struct MqttConfig {
-    /// Where the broker is.
+    /// `mqtt.url`.
     pub url: BrokerUrl,
-    /// For brokers that want one.
+    /// `mqtt.username`, for brokers that want one.
     pub username: Option<String>,
-    /// Goes with the username.
+    /// The content of `mqtt.password_file`; only with a username.
     pub password: Option<String>,
-    /// For `mqtts://`: the authorities that may vouch for the broker, and our own certificate
-    /// and key.
+    /// For `mqtts://`: the trusted certificate authorities, and our own certificate and key if the
+    /// broker asks for them.
     pub tls: Option<Arc<rustls::ClientConfig>>,
-    /// What the files for TLS hold, as a digest.
+    /// A hash of the TLS files' contents, which tells whether they have changed.
     pub tls_files: u64,
 }
 
@@ -31,7 +31,7 @@ impl MqttConfig {
         BrokerSettings { host, port, username, password, tls: self.tls.clone() }
     }
 
-    /// The keys in which another one differs.
+    /// The keys whose values differ.
     pub fn differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
         let keys = [
             ("mqtt.url", self.url != other.url),
@@ -44,7 +44,7 @@ impl MqttConfig {
 }
 
 impl std::fmt::Debug for MqttConfig {
-    /// Leaves the password out, so that it never gets into a log.
+    /// Leaves out the password, so that it never gets into a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "MqttConfig({:?})", self.url)
     }
@@ -53,21 +53,21 @@ impl std::fmt::Debug for MqttConfig {
 /// `mqtt://host[:port]`, or `mqtts://` for TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerUrl {
-    /// Whether the connection is encrypted.
+    /// Whether the scheme is `mqtts://`.
     pub tls: bool,
-    /// Name or address.
+    /// A host name or an IP address, without brackets.
     pub host: String,
-    /// By default 1883, with TLS 8883.
+    /// The port; 1883 by default, with TLS 8883.
     pub port: u16,
 }
 
 impl BrokerUrl {
-    /// Takes a broker's address.
+    /// Parses a broker's URL.
     ///
     /// # Errors
-    /// Says what an address looks like.
+    /// A message that says what a URL looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // Whatever stands before an @ may be a password.
+        // The text before an @ may contain a password, so the message leaves it out.
         let shown = text.rsplit('@').next().unwrap_or_default();
         let wrong = || {
             format!(
@@ -132,6 +132,7 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
     Some(MqttConfig { url: url?, username, password, tls, tls_files })
 }
 
+/// The path of a file that must be readable; `None` for an empty name.
 pub(super) fn existing(file: &str, directory: &Path) -> Result<Option<PathBuf>, String> {
     if file.is_empty() {
         return Ok(None);
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broker_addresses_have_a_scheme_a_host_and_perhaps_a_port() {
+    fn a_broker_url_has_a_scheme_a_host_and_an_optional_port() {
         let url = |text: &str| BrokerUrl::parse(text).map(|url| (url.tls, url.host, url.port));
         assert_eq!(url("mqtt://127.0.0.1:1884"), Ok((false, "127.0.0.1".into(), 1884)));
         assert_eq!(url("mqtts://hub.example"), Ok((true, "hub.example".into(), 8883)));

@@ -1,4 +1,4 @@
-//! TLS to the broker and for terminals: rustls with ring, from PEM files.
+//! Reads the PEM files for TLS, to the broker and at the terminal port. The provider is ring.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xxhash_rust::xxh3::Xxh3;
 
-/// Where most systems keep the authorities they trust.
+/// The bundle of trusted certificate authorities on most systems.
 const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// What is wrong, and with which key.
+/// The key that is wrong, and a message.
 pub(crate) type TlsProblem = (&'static str, String);
 
-/// The certificate and key with which the terminal port answers.
+/// The certificate and key of the terminal port.
 #[derive(Clone)]
 pub struct ServerTls {
-    /// Ready for use.
+    /// For rustls; shared by all connections.
     pub config: Arc<ServerConfig>,
     files: u64,
 }
 
 impl PartialEq for ServerTls {
-    /// Whether both come from the same files' contents.
+    /// Whether both were read from the same files with the same contents.
     fn eq(&self, other: &Self) -> bool {
         self.files == other.files
     }
 }
 
 impl std::fmt::Debug for ServerTls {
-    /// Leaves the key out, so that it never gets into a log.
+    /// Leaves out the key, so that it never gets into a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ServerTls")
     }
 }
 
-/// Reads the certificate chain and key for terminals.
+/// Reads the certificate chain and the key of the terminal port.
 pub(super) fn server(cert_file: &Path, key_file: &Path) -> Result<ServerTls, TlsProblem> {
     let (chain, key) = identity(cert_file, key_file)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -51,8 +51,8 @@ pub(super) fn server(cert_file: &Path, key_file: &Path) -> Result<ServerTls, Tls
     Ok(ServerTls { config: Arc::new(config), files })
 }
 
-/// A number that changes when the contents of files do, or which files they are. One that cannot
-/// be read counts as empty: whoever uses it says so.
+/// A hash of the names and contents of files. A file that cannot be read counts as empty here; the
+/// code that uses the file reports it.
 pub(super) fn fingerprint<'a>(files: impl Iterator<Item = &'a PathBuf>) -> u64 {
     let mut hasher = Xxh3::new();
     for file in files {
@@ -72,8 +72,8 @@ fn identity(
     Ok((chain, key))
 }
 
-/// Reads the authorities that may vouch for the broker, and our own certificate and key if there
-/// are any.
+/// Reads the trusted certificate authorities for connections to the broker, and our own certificate
+/// and key if they are configured.
 pub(crate) fn client(
     ca_file: Option<&Path>,
     identity: Option<(&Path, &Path)>,
@@ -94,7 +94,7 @@ pub(crate) fn client(
 
 fn roots(ca_file: &Path) -> Result<RootCertStore, TlsProblem> {
     let mut roots = RootCertStore::empty();
-    // A system's bundle may hold odd ones; what matters is that some can be used.
+    // A system's bundle may contain certificates that rustls does not accept; the others suffice.
     roots.add_parsable_certificates(certificates(ca_file).map_err(|why| ("ca_file", why))?);
     if roots.is_empty() {
         return Err(("ca_file", format!("{} holds no usable certificate", ca_file.display())));

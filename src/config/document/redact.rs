@@ -1,11 +1,11 @@
-//! A configuration as somebody else may see it.
+//! A configuration without its secrets, to be passed on.
 
 use super::{ConfigError, Document, Node, Place, Value};
 
-/// What stands in the place of a secret.
+/// Shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Texts under these keys are no secrets; all others are hidden.
+/// The keys whose texts are shown. All other texts are hidden, also under unknown keys.
 const SHOWN: [&str; 16] = [
     "site",
     "id",
@@ -26,7 +26,7 @@ const SHOWN: [&str; 16] = [
 ];
 
 impl Document {
-    /// Every value on a line, with where it comes from; comments and secrets are left out.
+    /// One line for each value, with its place. Comments and secrets are left out.
     pub(in crate::config) fn listing(&self) -> String {
         let mut lines = Vec::new();
         for (section, node) in &self.root {
@@ -35,21 +35,21 @@ impl Document {
         lines.concat()
     }
 
-    /// The files that are named by these keys, wherever they stand.
+    /// The files that these keys name, in any section.
     pub(in crate::config) fn files(&self, keys: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
         self.root.iter().for_each(|(key, node)| gather(key, node, keys, &mut found));
         found
     }
 
-    /// Every text that is hidden.
+    /// Every text that the listing hides.
     pub(in crate::config) fn hidden(&self) -> Vec<String> {
         let mut found = Vec::new();
         self.root.iter().for_each(|(key, node)| gather_hidden(key, node, &mut found));
         found
     }
 
-    /// Whether a text stands in the file itself that nobody else should see.
+    /// Whether the file itself, rather than a variable, contains a secret.
     pub(in crate::config) fn holds_secrets(&self) -> bool {
         self.listing().lines().any(|line| line.contains(HIDDEN) && !line.contains("environment"))
     }
@@ -78,7 +78,7 @@ fn list(path: &str, key: &str, node: &Node, lines: &mut Vec<String>) {
     lines.push(format!("{path} = {shown}    # {place}\n"));
 }
 
-/// Before an @ there may be a password, whatever the key is.
+/// A text with an @ may contain a password, whatever its key is.
 fn shown(key: &str, text: &str) -> String {
     if is_shown(key, text) { format!("{text:?}") } else { HIDDEN.into() }
 }
@@ -97,7 +97,7 @@ fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
         Value::Text(text) => found.push(text.clone()),
         Value::Raw(text) => {
             found.push(text.clone());
-            // A variable may hold a list of tables.
+            // A variable may contain a list of tables.
             let list = super::list_of(text, &node.place).unwrap_or_default();
             list.iter().for_each(|node| gather_hidden(key, node, found));
         }
@@ -114,7 +114,7 @@ fn gather(key: &str, node: &Node, keys: &[&str], found: &mut Vec<String>) {
     }
 }
 
-/// The listing of a file with the environment over it, or why there is none.
+/// The listing of a document, or the reason why it cannot be read.
 pub(in crate::config) fn listing(document: Result<Document, ConfigError>) -> String {
     match document {
         Ok(document) => document.listing(),
@@ -128,7 +128,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn whatever_is_not_known_to_be_harmless_is_hidden() {
+    fn a_text_is_hidden_unless_its_key_is_known_to_be_harmless() {
         let text = "# a comment with hunter2\n\
             [terminals]\nlisten = \"127.0.0.1:8080\"\ntoken = \"hunter2\"\n\
             [[terminals.tokens]]\nname = \"a\"\ntoken = \"hunter2\"\n\
