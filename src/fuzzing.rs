@@ -21,9 +21,9 @@ use crate::protocol::columns as columns_of_entries;
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::Catalogue;
 use crate::protocol::topic::parse_topic;
-use crate::stock::{Action, Chain, Sku};
-use crate::terminal::Fields;
-use crate::terminal::message::{Mutation, id_of};
+use crate::stock::{Action, Chain, Command, Sku};
+use crate::terminal::request::{Mutation, Request};
+use crate::terminal::wire::{RequestMessage, json, postcard};
 
 /// A frame: as it is, and with a header that fits what is behind it.
 pub fn frame(bytes: &[u8]) {
@@ -109,7 +109,7 @@ pub fn columns(bytes: &[u8]) {
     }
 }
 
-/// A terminal's message, behind a byte that says which operation it is.
+/// A terminal's message or a request of the hub, after a byte that says which.
 pub fn terminal(bytes: &[u8]) {
     const MUTATIONS: [Mutation; 7] = [
         Mutation::Deduct,
@@ -120,22 +120,19 @@ pub fn terminal(bytes: &[u8]) {
         Mutation::Commit,
         Mutation::Release,
     ];
-    let Some((&which, json)) = bytes.split_first() else {
+    let Some((&which, body)) = bytes.split_first() else {
         return;
     };
-    if let Ok(text) = str::from_utf8(json) {
-        let _ = id_of(text);
+    if let Ok(text) = str::from_utf8(body) {
+        check_message(&json::read_message(text));
     }
-    let Ok(fields) = Fields::read(json) else {
-        return;
-    };
+    check_message(&postcard::read_message(body));
     match MUTATIONS.get(usize::from(which % 9)) {
         Some(&mutation) => {
-            if let Ok(command) = fields.command(mutation)
-                && let Action::Deduct { lines, .. } | Action::Restock { lines, .. } =
-                    &command.action
+            let has_path = matches!(mutation, Mutation::Commit | Mutation::Release);
+            if let Ok(command) = json::read_mutation(mutation, body, None, has_path.then_some("r"))
             {
-                assert!((1..=LINES_MAX).contains(&lines.len()), "{} lines", lines.len());
+                check_lines(&command);
             }
         }
         None => {
@@ -143,8 +140,23 @@ pub fn terminal(bytes: &[u8]) {
                 true => CentralOperation::Grant,
                 false => CentralOperation::Deduct,
             };
-            let _ = IdentifiedRequest::read(operation, &HeaderMap::new(), json);
+            let _ = IdentifiedRequest::read(operation, &HeaderMap::new(), body);
         }
+    }
+}
+
+fn check_message(message: &RequestMessage) {
+    match message {
+        RequestMessage::Decoded { request: Ok(Request::Mutate(command)), .. } => {
+            check_lines(command);
+        }
+        RequestMessage::Decoded { .. } | RequestMessage::Malformed { .. } => {}
+    }
+}
+
+fn check_lines(command: &Command) {
+    if let Action::Deduct { lines, .. } | Action::Restock { lines, .. } = &command.action {
+        assert!((1..=LINES_MAX).contains(&lines.len()), "{} lines", lines.len());
     }
 }
 

@@ -102,13 +102,13 @@ pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Headers in a request head.
 pub const HEADERS_MAX: usize = 64;
-/// Wrong tokens from one address that are looked at, at once; then one every so often. Behind one
-/// address may be many terminals, so neither is small.
-pub const GUESSES: u32 = 100;
-/// See [`GUESSES`].
-pub const GUESS_EVERY: Duration = Duration::from_secs(1);
-/// Addresses whose wrong tokens are counted each by itself; the others are counted together.
-pub const GUESSERS_MAX: usize = 1_024;
+/// Wrong tokens from one address before it has to wait. Many terminals may share one address, so
+/// neither this nor the rate is small.
+pub const WRONG_TOKENS_MAX: u32 = 100;
+/// After [`WRONG_TOKENS_MAX`], an address may try one more token per interval of this length.
+pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(1);
+/// Addresses whose wrong tokens are counted separately; all others are counted together.
+pub const LOGIN_THROTTLE_ADDRESSES_MAX: usize = 1_024;
 /// Requests a second that a token may be limited to.
 pub const REQUESTS_PER_S_MAX: u64 = 1_000_000;
 /// Time whose requests a token with a limit may send at once.
@@ -142,16 +142,16 @@ pub const MESSAGE_ID_BYTES_MAX: usize = 256;
 /// Items in one stock event; a large stock arrives in several. Whoever gathers them holds the stock
 /// meanwhile, so this is small.
 pub const EVENT_ITEMS_MAX: usize = 50;
-/// Bulletins that a terminal may have missed before it looks for itself what changed.
-pub const BULLETINS_MAX: usize = 32;
-/// Boards on which bulletins are posted.
-pub const BOARDS: usize = 32;
-/// Terminals before one board, as long as there is another: sending to them takes a millisecond or
-/// two.
-pub const BOARD_LISTENERS: usize = 128;
-/// Pause behind a bulletin for each terminal before the board: somewhat more than it takes to send
-/// it, so that the processor is left some time.
-pub const LISTENER_PACE: Duration = Duration::from_micros(18);
+/// Change batches that one feed keeps. A terminal that has missed more searches the stock itself.
+pub const FEED_BATCHES_MAX: usize = 32;
+/// Feeds over which the subscribed terminals are spread.
+pub const FEEDS: usize = 32;
+/// Terminals on one feed, as long as another has room: sending to them takes one or two
+/// milliseconds.
+pub const FEED_SUBSCRIBERS_MAX: usize = 128;
+/// Pause after a change batch, for each terminal on its feed: somewhat more than it takes to send
+/// the batch, so that the processor has time for other work.
+pub const FEED_PACE_PER_SUBSCRIBER: Duration = Duration::from_micros(18);
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

@@ -1,6 +1,6 @@
 //! What the hub counts, and the `/metrics` page that shows it.
 
-use crate::metrics::{Counter, Histogram, Page};
+use crate::metrics::{Counter, Histogram, MetricsText};
 
 /// The counters of one hub process. All start at 0 with the process.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ pub(super) struct HubMetrics {
 impl HubMetrics {
     /// The page in Prometheus's text format.
     pub(super) fn page(&self) -> String {
-        let mut page = Page::default();
-        page.counters(&[
+        let mut text = MetricsText::default();
+        text.counters(&[
             ("hub_frames_applied_total", "Frames whose entries were taken.", &self.frames_applied),
             (
                 "hub_frames_known_total",
@@ -49,7 +49,7 @@ impl HubMetrics {
             ),
         ]);
         let help = "A batch, until it was in the books.";
-        page.histogram("hub_commit_duration_seconds", help, &self.commits);
-        page.text()
+        text.histogram("hub_commit_duration_seconds", help, &self.commits);
+        text.finish()
     }
 }

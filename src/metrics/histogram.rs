@@ -1,10 +1,10 @@
-//! How long something took, counted in fixed buckets: no memory is had to count.
+//! Durations in fixed buckets, so that counting allocates nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The upper bounds of the buckets, in microseconds, and as Prometheus names them; the last
-/// bucket has none.
+/// The inclusive upper bounds of the buckets, in microseconds and as Prometheus writes them, in
+/// seconds. One more bucket, without a bound, follows.
 pub(super) const BOUNDS: [(u64, &str); 14] = [
     (500, "0.0005"),
     (1_000, "0.001"),
@@ -22,7 +22,7 @@ pub(super) const BOUNDS: [(u64, &str); 14] = [
     (10_000_000, "10"),
 ];
 
-/// Durations by bucket.
+/// A histogram of durations.
 #[derive(Debug, Default)]
 pub struct Histogram {
     buckets: [AtomicU64; BOUNDS.len() + 1],
@@ -30,7 +30,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts some durations; each number is touched once, however many they are.
+    /// Counts durations. Each atomic number is changed at most once, however many they are.
     pub fn observe(&self, took: impl IntoIterator<Item = Duration>) {
         let mut counts = [0; BOUNDS.len() + 1];
         let mut sum_us = 0;
@@ -45,8 +45,8 @@ impl Histogram {
         self.sum_us.fetch_add(sum_us, Ordering::Relaxed);
     }
 
-    /// The number of durations up to each bound, and in the end of all.
-    pub(super) fn cumulated(&self) -> [u64; BOUNDS.len() + 1] {
+    /// The number of durations up to each bound, and the number of all in the end.
+    pub(super) fn cumulative(&self) -> [u64; BOUNDS.len() + 1] {
         let mut sum = 0;
         self.buckets.each_ref().map(|bucket| {
             sum += bucket.load(Ordering::Relaxed);
@@ -64,18 +64,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_belongs_to_the_first_bucket_that_is_not_below_it() {
+    fn a_duration_belongs_to_the_first_bucket_whose_bound_is_not_below_it() {
         let histogram = Histogram::default();
         let took = [0, 500, 501, 10_000_000, 10_000_001];
         histogram.observe(took.map(Duration::from_micros));
-        let cumulated = histogram.cumulated();
-        assert_eq!(cumulated[..3], [2, 3, 3]);
-        assert_eq!(cumulated[12..], [3, 4, 5]);
+        let cumulative = histogram.cumulative();
+        assert_eq!(cumulative[..3], [2, 3, 3]);
+        assert_eq!(cumulative[12..], [3, 4, 5]);
         assert_eq!(histogram.sum_us(), 20_001_002);
     }
 
     #[test]
-    fn the_bounds_rise_and_are_named_as_they_are() {
+    fn the_bounds_rise_and_their_names_match() {
         assert!(BOUNDS.is_sorted());
         for (us, name) in BOUNDS {
             let seconds: f64 = name.parse().unwrap();

@@ -1,5 +1,5 @@
-//! The page for people with a scanner: plain files inside the program, which load nothing from
-//! elsewhere. They need no token; what the page then asks for does.
+//! The page for people with a scanner: files inside the program, which load nothing from other
+//! hosts. The files need no token; the requests that the page sends do.
 
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::net::http::{self, HttpResponse};
 
-/// What the page may do: run and show its own files, and talk to its own gateway.
+/// The page may run and show its own files, and connect to its own gateway.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
@@ -38,7 +38,7 @@ macro_rules! files {
     };
 }
 
-/// The first is what `/` answers; all are at `/page/`.
+/// The first file is served at `/`, the others at `/page/`.
 const FILES: [File; 13] = files! {
     "index.html" HTML,
     "style.css" STYLE,
@@ -55,25 +55,26 @@ const FILES: [File; 13] = files! {
     "work.js" SCRIPT,
 };
 
-/// The page itself.
+/// The page at `/`.
 pub(super) const INDEX: File = FILES[0];
 
-/// What the page consists of beside itself.
+/// A file that the page loads, by name.
 pub(super) fn file(name: &str) -> Option<File> {
     FILES[1..].iter().find(|file| file.name == name).copied()
 }
 
 impl File {
-    /// The file, or word that the browser has it already: after a new program it has not.
-    pub(super) fn reply(self, asked: &HeaderMap) -> HttpResponse {
+    /// The file, or `304 Not Modified` if the browser has this version. A new program has a new
+    /// entity tag for each file that has changed.
+    pub(super) fn response(self, request: &HeaderMap) -> HttpResponse {
         let tag = format!("\"{:016x}\"", xxh3_64(self.bytes));
-        let known = asked.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
-        let mut reply = if known {
+        let known = request.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
+        let mut response = if known {
             http::response(StatusCode::NOT_MODIFIED, self.content_type, "")
         } else {
             http::response(StatusCode::OK, self.content_type, self.bytes)
         };
-        let headers = reply.headers_mut();
+        let headers = response.headers_mut();
         headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
@@ -82,7 +83,7 @@ impl File {
         for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(SAME_ORIGIN));
         }
-        reply
+        response
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_loads_nothing_from_elsewhere_and_names_only_files_that_are_there() {
+    fn the_page_loads_nothing_from_other_hosts_and_only_files_that_exist() {
         for from in FILES {
             let quoted = text(from).split(['"', '\'']);
             for name in
@@ -115,14 +116,14 @@ mod tests {
         }
     }
 
-    /// Whether two slashes have something behind them, which in a comment is a space.
+    /// Whether two slashes are followed by a host; in a comment they are followed by a space.
     fn names_a_host(text: &str) -> bool {
         let text = text.replace("\"http://www.w3.org/2000/svg\"", "");
         text.split("//").skip(1).any(|rest| !rest.starts_with(char::is_whitespace))
     }
 
     #[test]
-    fn every_host_counts_as_elsewhere_but_a_namespace() {
+    fn a_host_is_found_in_any_url_but_a_namespace() {
         for text in ["'http://elsewhere/x'", "url(//cdn.test/a)", "wss://h", "'//' + host"] {
             assert!(names_a_host(text), "{text}");
         }
@@ -131,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_has_a_file_is_not_sent_it_again() {
-        let first = INDEX.reply(&HeaderMap::new());
+    fn a_browser_that_has_a_file_gets_not_modified() {
+        let first = INDEX.response(&HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         let known = HeaderMap::from_iter([(IF_NONE_MATCH, first.headers()[ETAG].clone())]);
-        assert_eq!(INDEX.reply(&known).status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(file("app.js").unwrap().reply(&known).status(), StatusCode::OK);
+        assert_eq!(INDEX.response(&known).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(file("app.js").unwrap().response(&known).status(), StatusCode::OK);
     }
 }

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::json;
-use stockgate::terminal::binary::{Item, Line, Op, Outcome, PROTOCOL, Reply, Request, Wanted};
+use stockgate::terminal::wire::postcard::{
+    PROTOCOL, WireFilter, WireItem, WireLine, WireOperation, WireOutcome, WireReply, WireRequest,
+};
 use tungstenite::{ClientRequestBuilder, Message, WebSocket, client};
 
 use crate::support::bodies::one;
@@ -24,9 +26,9 @@ fn a_deduction_is_applied_and_told() {
     terminal.ask(7, deduct("r1", "85123A", 6));
 
     terminal.hear(|reply| {
-        let Reply::Done {
+        let WireReply::Done {
             id: 7,
-            result: Outcome::Applied { request_id, seq, replayed, lines, expires_at_ms },
+            result: WireOutcome::Applied { request_id, seq, replayed, lines, expires_at_ms },
         } = reply
         else {
             panic!("{reply:?}");
@@ -48,7 +50,7 @@ fn a_refusal_says_why() {
     terminal.ask(1, deduct("r1", "A", 6));
 
     terminal.hear(|reply| {
-        let Reply::Failed { id, code, sku, requested, available, replayed, .. } = reply else {
+        let WireReply::Failed { id, code, sku, requested, available, replayed, .. } = reply else {
             panic!("{reply:?}");
         };
         assert_eq!((id, code, sku), (Some(1), "insufficient_stock", Some("A")));
@@ -61,25 +63,25 @@ fn a_subscriber_gets_the_items_and_every_change() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
     let mut terminal = Packed::connect(&gateway);
 
-    terminal.ask(1, Op::Subscribe { to: Wanted::Prefix("A"), since: None });
+    terminal.ask(1, WireOperation::Subscribe { to: WireFilter::Prefix("A"), since: None });
 
-    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Matched(1)));
-    let item = |on_hand, version| Item { sku: "A", on_hand, reserved: 0, version };
+    terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Matched(1)));
+    let item = |on_hand, version| WireItem { sku: "A", on_hand, reserved: 0, version };
     terminal.hear_stock(|seq, items| assert_eq!((seq, items), (2, vec![item(5, 1)])));
     gateway.http().ok("deduct", one("r1", "B", 1));
     gateway.http().ok("deduct", one("r2", "A", 1));
     terminal.hear_stock(|seq, items| assert_eq!((seq, items), (4, vec![item(4, 4)])));
 
-    terminal.ask(2, Op::Unsubscribe);
-    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Unsubscribed));
+    terminal.ask(2, WireOperation::Unsubscribe);
+    terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Unsubscribed));
 }
 
 #[test]
 fn terminals_of_both_kinds_see_the_same() {
     let gateway = Gateway::stocked(&[("A", 5)]);
     let mut packed = Packed::connect(&gateway);
-    packed.ask(1, Op::Subscribe { to: Wanted::All, since: Some(1) });
-    packed.hear(|reply| assert_eq!(done(reply), Outcome::Matched(1)));
+    packed.ask(1, WireOperation::Subscribe { to: WireFilter::All, since: Some(1) });
+    packed.hear(|reply| assert_eq!(done(reply), WireOutcome::Matched(1)));
     let mut plain = gateway.ws();
     plain.ok("subscribe", json!({"all": true, "since": 1}));
 
@@ -96,34 +98,36 @@ fn terminals_of_both_kinds_see_the_same() {
 fn every_query_is_answered() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
     let mut terminal = Packed::connect(&gateway);
-    terminal.ask(1, Op::Get { sku: "A" });
-    let item = Item { sku: "A", on_hand: 5, reserved: 0, version: 1 };
-    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Item(item.clone())));
-    terminal.ask(2, Op::List { prefix: "", after: None, limit: Some(1) });
+    terminal.ask(1, WireOperation::Get { sku: "A" });
+    let item = WireItem { sku: "A", on_hand: 5, reserved: 0, version: 1 };
+    terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Item(item.clone())));
+    terminal.ask(2, WireOperation::List { prefix: "", after: None, limit: Some(1) });
     terminal.hear(|reply| {
-        let items = Outcome::Items { items: vec![item.clone()], next: Some("A") };
+        let items = WireOutcome::Items { items: vec![item.clone()], next: Some("A") };
         assert_eq!(done(reply), items);
     });
-    terminal.ask(3, Op::Ledger { after: 1, limit: None });
+    terminal.ask(3, WireOperation::Ledger { after: 1, limit: None });
     let entry = gateway.http().ledger()[1].clone();
     terminal.hear(|reply| {
-        let Outcome::Ledger { entries, next: None } = done(reply) else { panic!("no ledger") };
+        let WireOutcome::Ledger { entries, next: None } = done(reply) else { panic!("no ledger") };
         assert_eq!((entries.len(), entries[0].seq, entries[0].kind), (1, 2, "restock"));
         let id = uuid::Uuid::from_bytes(entries[0].event_id);
         assert_eq!(entry["event_id"], id.to_string());
     });
-    terminal.ask(4, Op::Status);
+    terminal.ask(4, WireOperation::Status);
     terminal.hear(|reply| {
-        let Outcome::Status { skus, ledger_seq, sync, problem, .. } = done(reply) else {
+        let WireOutcome::Status { skus, ledger_seq, sync, problem, .. } = done(reply) else {
             panic!("no status");
         };
         assert_eq!((skus, ledger_seq, sync.state, problem), (2, 2, "disabled", None));
     });
-    terminal.ask(5, Op::Resolve { code: "(01)00036000291452(37)2" });
-    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "unknown_sku", .. })));
-    terminal.ask(6, Op::Resolve { code: "A" });
+    terminal.ask(5, WireOperation::Resolve { code: "(01)00036000291452(37)2" });
+    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unknown_sku", .. })));
+    terminal.ask(6, WireOperation::Resolve { code: "A" });
     terminal.hear(|reply| {
-        let Outcome::Resolved { format, gtin, item, .. } = done(reply) else { panic!("nothing") };
+        let WireOutcome::Resolved { format, gtin, item, .. } = done(reply) else {
+            panic!("nothing")
+        };
         assert_eq!((format, gtin, item.sku), ("text", None, "A"));
     });
 }
@@ -132,22 +136,32 @@ fn every_query_is_answered() {
 fn every_mutation_is_applied() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let mut terminal = Packed::connect(&gateway);
-    let lines = || vec![Line { sku: "A", quantity: 2 }];
+    let lines = || vec![WireLine { sku: "A", quantity: 2 }];
     let ops = [
-        Op::Restock { request_id: "in", order_id: Some("o"), lines: lines() },
-        Op::Count { request_id: "count", sku: "A", counted: 20 },
-        Op::Deduct { request_id: "out", order_id: None, lines: lines() },
-        Op::Rollback { request_id: "back", of: "out", lines: None },
-        Op::Reserve { request_id: "held", order_id: None, lines: lines(), ttl_s: Some(60) },
-        Op::Commit { request_id: None, reservation: "held", lines: None },
-        Op::Reserve { request_id: "held-2", order_id: None, lines: lines(), ttl_s: None },
-        Op::Release { request_id: Some("given"), reservation: "held-2" },
+        WireOperation::Restock { request_id: "in", order_id: Some("o"), lines: lines() },
+        WireOperation::Count { request_id: "count", sku: "A", counted: 20 },
+        WireOperation::Deduct { request_id: "out", order_id: None, lines: lines() },
+        WireOperation::Rollback { request_id: "back", of: "out", lines: None },
+        WireOperation::Reserve {
+            request_id: "held",
+            order_id: None,
+            lines: lines(),
+            ttl_s: Some(60),
+        },
+        WireOperation::Commit { request_id: None, reservation: "held", lines: None },
+        WireOperation::Reserve {
+            request_id: "held-2",
+            order_id: None,
+            lines: lines(),
+            ttl_s: None,
+        },
+        WireOperation::Release { request_id: Some("given"), reservation: "held-2" },
     ];
     for (op, id) in ops.into_iter().zip(0..) {
-        let reserves = matches!(op, Op::Reserve { .. });
+        let reserves = matches!(op, WireOperation::Reserve { .. });
         terminal.ask(id, op);
         terminal.hear(|reply| {
-            let Outcome::Applied { expires_at_ms, replayed: false, .. } = done(reply) else {
+            let WireOutcome::Applied { expires_at_ms, replayed: false, .. } = done(reply) else {
                 panic!("not applied");
             };
             assert_eq!(expires_at_ms.is_some(), reserves);
@@ -176,16 +190,18 @@ fn a_malformed_message_is_answered_and_the_connection_stays_open() {
     ] {
         terminal.send(Message::binary(bytes.to_vec()));
         terminal.hear(|reply| {
-            let Reply::Failed { id: named, code, message, .. } = reply else { panic!("{reply:?}") };
+            let WireReply::Failed { id: named, code, message, .. } = reply else {
+                panic!("{reply:?}")
+            };
             assert_eq!((named, code), (id, "bad_request"), "{bytes:?}");
             assert!(!message.is_empty());
         });
     }
     terminal.send(Message::text("{\"id\":1,\"op\":\"status\"}"));
-    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "bad_request", .. })));
+    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "bad_request", .. })));
     // A list that announces more than there is takes no memory.
     terminal.send(Message::binary([&[1, 12, 2][..], &[0xff; 4], &[0x0f]].concat()));
-    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { .. })));
+    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { .. })));
 
     terminal.send(Message::binary(sound));
     terminal.hear(|reply| drop(done(reply)));
@@ -211,11 +227,11 @@ fn a_message_over_64_kib_closes_the_connection() {
 fn a_token_is_shown_first() {
     let gateway = Gateway::start_with(TOKENS);
     let mut terminal = Packed::connect(&gateway);
-    terminal.ask(1, Op::Status);
-    terminal.hear(|reply| assert!(matches!(reply, Reply::Failed { code: "unauthorized", .. })));
-    terminal.ask(2, Op::Auth { token: "secret" });
-    terminal.hear(|reply| assert_eq!(done(reply), Outcome::Role(1)));
-    terminal.ask(3, Op::Status);
+    terminal.ask(1, WireOperation::Status);
+    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unauthorized", .. })));
+    terminal.ask(2, WireOperation::Auth { token: "secret" });
+    terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Role(1)));
+    terminal.ask(3, WireOperation::Status);
     terminal.hear(|reply| drop(done(reply)));
 }
 
@@ -249,13 +265,15 @@ impl Packed {
         assert_eq!(response.headers()["sec-websocket-protocol"], PROTOCOL);
         let mut terminal = Self { socket };
         terminal.hear(|reply| {
-            let Reply::Hello { gateway, site, protocol, .. } = reply else { panic!("{reply:?}") };
+            let WireReply::Hello { gateway, site, protocol, .. } = reply else {
+                panic!("{reply:?}")
+            };
             assert_eq!((gateway, site, protocol), ("gw-01", "wh-01", 1));
         });
         terminal
     }
 
-    fn ask(&mut self, id: u64, op: Op<'_>) {
+    fn ask(&mut self, id: u64, op: WireOperation<'_>) {
         self.send(Message::binary(packed(id, op)));
     }
 
@@ -264,20 +282,20 @@ impl Packed {
     }
 
     /// The next message that is no `sync` event.
-    fn hear<T>(&mut self, take: impl FnOnce(Reply<'_>) -> T) -> T {
+    fn hear<T>(&mut self, take: impl FnOnce(WireReply<'_>) -> T) -> T {
         loop {
             let Message::Binary(bytes) = self.socket.read().unwrap() else { continue };
             let reply = postcard::from_bytes(&bytes).expect("messages are postcard");
-            if !matches!(reply, Reply::Sync(_)) {
+            if !matches!(reply, WireReply::Sync(_)) {
                 return take(reply);
             }
         }
     }
 
     /// The next stock event.
-    fn hear_stock(&mut self, take: impl Fn(u64, Vec<Item<'_>>)) {
-        let is_it = |reply: Reply<'_>| {
-            let Reply::Stock { seq, items } = reply else { return false };
+    fn hear_stock(&mut self, take: impl Fn(u64, Vec<WireItem<'_>>)) {
+        let is_it = |reply: WireReply<'_>| {
+            let WireReply::Stock { seq, items } = reply else { return false };
             take(seq, items);
             true
         };
@@ -285,15 +303,15 @@ impl Packed {
     }
 }
 
-fn packed(id: u64, op: Op<'_>) -> Vec<u8> {
-    postcard::to_stdvec(&Request { id, op }).unwrap()
+fn packed(id: u64, op: WireOperation<'_>) -> Vec<u8> {
+    postcard::to_stdvec(&WireRequest { id, op }).unwrap()
 }
 
-fn deduct<'a>(request_id: &'a str, sku: &'a str, quantity: u64) -> Op<'a> {
-    Op::Deduct { request_id, order_id: None, lines: vec![Line { sku, quantity }] }
+fn deduct<'a>(request_id: &'a str, sku: &'a str, quantity: u64) -> WireOperation<'a> {
+    WireOperation::Deduct { request_id, order_id: None, lines: vec![WireLine { sku, quantity }] }
 }
 
-fn done(reply: Reply<'_>) -> Outcome<'_> {
-    let Reply::Done { result, .. } = reply else { panic!("{reply:?}") };
+fn done(reply: WireReply<'_>) -> WireOutcome<'_> {
+    let WireReply::Done { result, .. } = reply else { panic!("{reply:?}") };
     result
 }

@@ -19,7 +19,7 @@ const LIMITED: &str = "requests_per_s = 5\n\
     requests_per_s = 0\n";
 /// As many as come at once, at five a second.
 const BURST: usize = 10;
-const GUESSES: usize = 100;
+const WRONG_TOKENS_MAX: usize = 100;
 
 #[test]
 fn a_token_over_its_limit_is_told_when_to_retry_and_nothing_is_applied() {
@@ -121,9 +121,9 @@ fn a_client_that_guesses_tokens_is_throttled() {
         == "unauthorized"
     {
         tried += 1;
-        assert!(tried < 2 * GUESSES, "nobody minds");
+        assert!(tried < 2 * WRONG_TOKENS_MAX, "nobody minds");
     }
-    assert!(tried >= GUESSES, "{tried}");
+    assert!(tried >= WRONG_TOKENS_MAX, "{tried}");
 
     let answer = gateway.http().with_token("fast-secret").get("/api/status");
     if began.elapsed() < Duration::from_secs(1) {

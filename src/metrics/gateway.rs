@@ -1,0 +1,52 @@
+//! The counters of a gateway.
+
+use super::counter::{Counter, Gauge};
+use super::histogram::Histogram;
+use crate::problem::Code;
+
+/// What a gateway counts and times.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Mutations that were applied.
+    pub applied: Counter,
+    /// Mutations that the stock rules refused.
+    pub refused: Counter,
+    /// Mutations that were answered with the outcome of an earlier request of the same id.
+    pub replayed: Counter,
+    /// Mutations that were turned away because the intake was full.
+    pub overloaded: Counter,
+    /// Mutations that were not decided because the storage failed.
+    pub unavailable: Counter,
+    /// The time from the intake of a mutation until its answer was sent.
+    pub decisions: Histogram,
+    /// The time of a transaction until it was on the disk. The number of samples is the number of
+    /// commits.
+    pub commits: Histogram,
+    /// Grants and recalls of the hub that were applied.
+    pub transfers_taken: Counter,
+    /// Frames that were sent to the hub.
+    pub frames_sent: Counter,
+    /// Frames from the hub that could not be decoded.
+    pub frames_bad: Counter,
+    /// Frames that wait for the hub's acknowledgement.
+    pub frames_under_way: Gauge,
+    /// Connections to the broker that were lost or failed.
+    pub link_losses: Counter,
+    /// Open WebSocket sessions.
+    pub terminals: Gauge,
+    refusals: [Counter; Code::ALL.len()],
+}
+
+impl Metrics {
+    /// Counts an answer with this error.
+    pub fn count_refusal(&self, code: Code) {
+        if let Some(counter) = self.refusals.get(code as usize) {
+            counter.inc();
+        }
+    }
+
+    /// The number of answers with each error.
+    pub fn refusals(&self) -> impl Iterator<Item = (Code, u64)> {
+        Code::ALL.into_iter().zip(self.refusals.iter().map(Counter::get))
+    }
+}

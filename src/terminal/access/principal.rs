@@ -1,0 +1,61 @@
+//! Who a connection acts as.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::rate::{Rate, RateLimiter};
+use super::token::{Role, Token};
+use crate::problem::Problem;
+
+/// Who a connection acts as: a token, or anyone where no tokens are configured. All connections
+/// that show the same token share one principal, and with it its rate limit.
+#[derive(Debug)]
+pub struct Principal {
+    role: Role,
+    token: Option<Token>,
+    rate: Option<Rate>,
+    limiter: Mutex<RateLimiter>,
+}
+
+impl Principal {
+    /// The principal of a token; `default_per_s` holds if the token names no limit of its own.
+    pub(super) fn of_token(token: Token, default_per_s: u32) -> Arc<Self> {
+        let requests_per_s = token.requests_per_s.unwrap_or(default_per_s);
+        Self::new(token.role, Some(token), requests_per_s)
+    }
+
+    /// The principal of every connection where no tokens are configured.
+    pub(super) fn anonymous(requests_per_s: u32) -> Arc<Self> {
+        Self::new(Role::Admin, None, requests_per_s)
+    }
+
+    fn new(role: Role, token: Option<Token>, requests_per_s: u32) -> Arc<Self> {
+        let rate = Rate::per_second(requests_per_s);
+        Arc::new(Self { role, token, rate, limiter: Mutex::default() })
+    }
+
+    /// The role it has.
+    pub(in crate::terminal) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The token it has shown; `None` where no tokens are configured.
+    pub(super) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// Counts one request against the rate limit. `now_us` must never go back.
+    ///
+    /// # Errors
+    /// `overloaded` if the limit is reached.
+    pub(in crate::terminal) fn count_request(&self, now_us: u64) -> Result<(), Problem> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        limiter.acquire(rate, now_us).map_err(|wait| {
+            let name = self.token.as_ref().map_or("nobody", |token| token.name.as_str());
+            let message = format!(
+                "the token {name} has sent more requests than it may; retry, nothing was applied"
+            );
+            Problem::overloaded_for(wait, message)
+        })
+    }
+}

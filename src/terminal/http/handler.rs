@@ -1,0 +1,159 @@
+//! Answers HTTP requests.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Request};
+
+use super::routes::{ROUTES, Target};
+use crate::net::http::{self, HttpResponse, RouteError, number, page_size, parameter};
+use crate::problem::{Code, Problem};
+use crate::stock::Sku;
+use crate::terminal::access::{Role, authorize};
+use crate::terminal::context::TerminalContext;
+use crate::terminal::metrics::render_metrics;
+use crate::terminal::request::{Mutation, Query};
+use crate::terminal::wire::json::result_json;
+use crate::terminal::{page, query};
+
+impl TerminalContext {
+    /// Answers a request. An error is counted by its code.
+    pub(in crate::terminal) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> HttpResponse {
+        match http::route(&ROUTES, request.method(), request.uri().path()) {
+            Ok(target) => match self.respond(target, request, peer.ip()).await {
+                Ok(response) => response,
+                Err(problem) => {
+                    self.metrics.count_refusal(problem.code);
+                    http::problem(&problem)
+                }
+            },
+            Err(error) => {
+                self.count_route_error(&error);
+                error.response()
+            }
+        }
+    }
+
+    fn count_route_error(&self, error: &RouteError) {
+        match error {
+            RouteError::Malformed => self.metrics.count_refusal(Code::BadRequest),
+            RouteError::NotFound(_) => self.metrics.count_refusal(Code::NotFound),
+            RouteError::OtherMethod(_) => {}
+        }
+    }
+
+    async fn respond(
+        &self,
+        target: Target,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<HttpResponse, Problem> {
+        match target {
+            Target::Page => Ok(page::INDEX.response(request.headers())),
+            Target::PageFile(name) => page_file(&name, &request),
+            Target::Healthz => Ok(http::text("ok\n")),
+            Target::Readyz => self.readiness(),
+            Target::Metrics => self.metrics_page(request.headers(), peer).await,
+            Target::WebSocket => self.upgrade(request, peer),
+            Target::Status => self.query(&request, peer, |_| Ok(Query::Status)).await,
+            Target::Ledger => self.query(&request, peer, ledger_query).await,
+            Target::List => self.query(&request, peer, list_query).await,
+            Target::Item(sku) => self.query(&request, peer, |_| item_query(&sku)).await,
+            Target::Barcode(code) => {
+                self.query(&request, peer, |_| Ok(Query::Resolve { code })).await
+            }
+            Target::Deduct => self.mutate(request, peer, Mutation::Deduct, None).await,
+            Target::Restock => self.mutate(request, peer, Mutation::Restock, None).await,
+            Target::Count => self.mutate(request, peer, Mutation::Count, None).await,
+            Target::Rollback => self.mutate(request, peer, Mutation::Rollback, None).await,
+            Target::Reserve => self.mutate(request, peer, Mutation::Reserve, None).await,
+            Target::Release(id) => self.mutate(request, peer, Mutation::Release, Some(&id)).await,
+            Target::Commit(id) => self.mutate(request, peer, Mutation::Commit, Some(&id)).await,
+        }
+    }
+
+    /// Admits a request if its origin is allowed, its token has the role, and its principal has
+    /// not reached its rate limit.
+    pub(super) fn admit(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        needed: Role,
+    ) -> Result<(), Problem> {
+        self.access().check_origin(headers)?;
+        let principal = self.principal_of(headers, peer)?;
+        authorize(principal.as_ref().map(|principal| principal.role()), needed)?;
+        principal.map_or(Ok(()), |principal| principal.count_request(self.now_us()))
+    }
+
+    fn readiness(&self) -> Result<HttpResponse, Problem> {
+        match self.state.problem() {
+            None => Ok(http::text("ready\n")),
+            Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
+        }
+    }
+
+    /// The metrics, without a token for a scraper on the same machine. Rendering them reads files
+    /// and looks at every SKU, so it runs outside the event loop.
+    async fn metrics_page(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+    ) -> Result<HttpResponse, Problem> {
+        if !peer.to_canonical().is_loopback() {
+            self.admit(headers, peer, Role::Viewer)?;
+        }
+        let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
+        let (intake, ledger) = (self.intake.clone(), self.ledger.clone());
+        let scarce = Arc::clone(&self.scarce);
+        let render =
+            move || render_metrics(&state, &metrics, &scarce, intake.depth(), &ledger.sizes());
+        let text = tokio::task::spawn_blocking(render).await.expect("rendering does not panic");
+        Ok(http::text(text))
+    }
+
+    async fn query(
+        &self,
+        request: &Request<Incoming>,
+        peer: IpAddr,
+        query: impl FnOnce(Option<&str>) -> Result<Query, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        self.admit(request.headers(), peer, Role::Viewer)?;
+        let query = query(request.uri().query())?;
+        let result = query::answer(query, &self.state, &self.ledger).await?;
+        Ok(http::json(result_json(&result, &self.state.origin)))
+    }
+}
+
+fn page_file(name: &str, request: &Request<Incoming>) -> Result<HttpResponse, Problem> {
+    let file = page::file(name).ok_or_else(|| {
+        let path = request.uri().path();
+        Problem::new(Code::NotFound, format!("there is nothing at {path}"))
+    })?;
+    Ok(file.response(request.headers()))
+}
+
+fn item_query(sku: &str) -> Result<Query, Problem> {
+    let sku = Sku::parse(sku).map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
+    Ok(Query::Item(sku))
+}
+
+fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
+    Ok(Query::List {
+        prefix: parameter(parameters, "prefix").unwrap_or_default(),
+        after: parameter(parameters, "after"),
+        limit: page_size(number(parameters, "limit")?),
+    })
+}
+
+fn ledger_query(parameters: Option<&str>) -> Result<Query, Problem> {
+    Ok(Query::Ledger {
+        after: number(parameters, "after")?.unwrap_or(0),
+        limit: page_size(number(parameters, "limit")?),
+    })
+}

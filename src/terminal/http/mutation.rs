@@ -1,0 +1,53 @@
+//! Mutations over HTTP: one request, one command, one answer.
+
+use std::net::IpAddr;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use tokio::sync::mpsc;
+
+use crate::engine::intake::ReplyTo;
+use crate::net::http::{self, HttpResponse};
+use crate::net::request::idempotency_key;
+use crate::problem::{Code, Problem};
+use crate::stock::{Command, Decided};
+use crate::terminal::access::Role;
+use crate::terminal::context::TerminalContext;
+use crate::terminal::request::Mutation;
+use crate::terminal::response::AppliedMutation;
+use crate::terminal::wire::json::{applied_json, read_mutation};
+
+impl TerminalContext {
+    /// Reads a mutation from the body, and from the path the id of the reservation that it is
+    /// about, and has it decided.
+    pub(super) async fn mutate(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        mutation: Mutation,
+        reservation: Option<&str>,
+    ) -> Result<HttpResponse, Problem> {
+        self.admit(request.headers(), peer, Role::Operator)?;
+        let key = idempotency_key(request.headers())?;
+        let body = http::body(request.into_body()).await?;
+        let decided = self.decide(read_mutation(mutation, &body, key, reservation)?).await?;
+        let mut response = http::json(applied_json(&AppliedMutation::of(&decided)?));
+        if mutation == Mutation::Reserve && !decided.replayed {
+            *response.status_mut() = StatusCode::CREATED;
+        }
+        Ok(response)
+    }
+
+    async fn decide(&self, command: Command) -> Result<Decided, Problem> {
+        let (answers, mut replies) = mpsc::channel(1);
+        let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers }, 0);
+        submitted.inspect_err(|_| self.metrics.overloaded.inc())?;
+        let reply = replies.recv().await.and_then(|mut replies| replies.pop());
+        Ok(reply.ok_or_else(stopping)?.answer??)
+    }
+}
+
+fn stopping() -> Problem {
+    let message = "the gateway is stopping; send it again later";
+    Problem::new(Code::StorageUnavailable, message)
+}

@@ -1,0 +1,139 @@
+//! Renders the gateway's metrics in the Prometheus text format.
+
+use super::scarce::{ScarceReport, ScarceSkus};
+use crate::clock::{is_trusted, wall_ms};
+use crate::engine::intake::IntakeDepth;
+use crate::engine::state::CommittedState;
+use crate::metrics::{MetricKind, Metrics, MetricsText};
+use crate::process::VERSION;
+use crate::store::DatabaseSizes;
+
+/// Renders all metrics. This reads files and looks at every SKU, so it must not run on the event
+/// loop.
+pub(in crate::terminal) fn render_metrics(
+    state: &CommittedState,
+    metrics: &Metrics,
+    scarce: &ScarceSkus,
+    depth: IntakeDepth,
+    sizes: &DatabaseSizes,
+) -> String {
+    let mut text = MetricsText::default();
+    add_requests(&mut text, metrics);
+    add_queues(&mut text, metrics, depth);
+    add_stock(&mut text, state, &scarce.report(state));
+    add_sync(&mut text, state, metrics);
+    add_storage(&mut text, state, sizes);
+    add_process(&mut text, state);
+    text.finish()
+}
+
+fn add_requests(text: &mut MetricsText, metrics: &Metrics) {
+    text.counters(&[
+        ("mutations_applied_total", "Mutations applied.", &metrics.applied),
+        ("mutations_refused_total", "Mutations refused by the stock.", &metrics.refused),
+        ("mutations_replayed_total", "Mutations answered as decided before.", &metrics.replayed),
+        ("mutations_overloaded_total", "Mutations not taken, intake full.", &metrics.overloaded),
+        (
+            "mutations_unavailable_total",
+            "Mutations not decided, storage failing.",
+            &metrics.unavailable,
+        ),
+    ]);
+    let help = "Errors that clients were answered with, by code.";
+    let refusals = metrics.refusals().map(|(code, count)| (code.as_str(), count));
+    text.labelled(MetricKind::Counter, ("refusals_total", help), "code", refusals);
+    let help = "From when a mutation was taken in until its answer was on its way.";
+    text.histogram("decision_duration_seconds", help, &metrics.decisions);
+    let help = "A transaction, until it was on the disk.";
+    text.histogram("commit_duration_seconds", help, &metrics.commits);
+}
+
+fn add_queues(text: &mut MetricsText, metrics: &Metrics, depth: IntakeDepth) {
+    text.gauges(&[
+        ("terminals_connected", "Terminals at a WebSocket.", metrics.terminals.get()),
+        ("intake_waiting_requests", "Mutations that wait for the writer.", depth.requests),
+        ("intake_waiting_frames", "Frames of the hub that wait for the writer.", depth.frames),
+        (
+            "sync_frames_under_way",
+            "Frames that wait for the hub's acknowledgement.",
+            metrics.frames_under_way.get(),
+        ),
+    ]);
+}
+
+fn add_stock(text: &mut MetricsText, state: &CommittedState, scarce: &ScarceReport) {
+    let (seq, skus, holds) = {
+        let stock = state.stock();
+        (stock.seq(), stock.sku_count() as u64, stock.hold_count() as u64)
+    };
+    text.gauges(&[
+        ("ledger_seq", "Position of the last ledger entry.", seq),
+        ("skus", "Known SKUs.", skus),
+        ("skus_sold_out", "SKUs that had stock and have nothing available.", scarce.sold_out),
+        ("reservations_open", "Open reservations.", holds),
+    ]);
+    let help = "What is left of the SKUs that sold out last, and of those that have the least.";
+    let least = scarce.least.iter().map(|(sku, units)| (sku, *units));
+    text.labelled(MetricKind::Gauge, ("sku_available_units", help), "sku", least);
+}
+
+fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &Metrics) {
+    let sync = state.sync_status();
+    text.counters(&[
+        ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
+        ("frames_sent_total", "Frames sent to the hub.", &metrics.frames_sent),
+        ("frames_bad_total", "Frames from the hub that could not be read.", &metrics.frames_bad),
+        ("link_losses_total", "Broker connections lost or failed.", &metrics.link_losses),
+    ]);
+    text.gauges(&[
+        ("sync_online", "1 if the hub answers.", u64::from(sync.state == "online")),
+        ("sync_offline_seconds", "Time without the hub's answer.", state.offline_ms() / 1_000),
+        ("sync_acked_seq", "Position committed by the hub.", sync.acked_seq),
+        ("sync_pending_entries", "Entries the hub has not committed.", sync.pending),
+        ("sync_oldest_pending_seconds", "Age of the oldest of them.", sync.oldest_pending_s),
+    ]);
+}
+
+fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseSizes) {
+    let is_ready = state.problem().is_none();
+    text.gauges(&[
+        ("ready", "1 if mutations are accepted and decided.", u64::from(is_ready)),
+        ("database_bytes", "Size of the database file.", sizes.database),
+        ("wal_bytes", "Size of the database's log.", sizes.wal),
+    ]);
+    if let Some(free) = sizes.free {
+        let help = "Free on the filesystem of the data directory.";
+        text.metric(MetricKind::Gauge, "disk_free_bytes", help, free);
+    }
+    if let Some(bytes) = disk_written_bytes() {
+        let help = "Bytes this process has had written to the disk.";
+        text.metric(MetricKind::Counter, "disk_written_bytes_total", help, bytes);
+    }
+}
+
+fn add_process(text: &mut MetricsText, state: &CommittedState) {
+    text.labelled(MetricKind::Gauge, ("build_info", "What runs here."), "version", [(VERSION, 1)]);
+    let uptime_s = state.clock.since_start_ms() / 1_000;
+    text.gauges(&[
+        ("uptime_seconds", "Time since the start.", uptime_s),
+        ("clock_trusted", "1 if the times of new entries are trusted.", u64::from(is_trusted())),
+    ]);
+    let help = "The wall clock; compare it with the scraper's own time.";
+    text.metric(MetricKind::Gauge, "clock_seconds", help, wall_ms() / 1_000);
+    if let Some(bytes) = resident_bytes() {
+        text.metric(MetricKind::Gauge, "resident_memory_bytes", "Memory in use.", bytes);
+    }
+}
+
+/// The bytes written to the disk, which wear out flash, as the kernel counts them: whole pages,
+/// when they become dirty. `None` if the kernel is built without this counter.
+fn disk_written_bytes() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/self/io").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("write_bytes: "))?.parse().ok()
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kb = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(kb.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1_024)
+}

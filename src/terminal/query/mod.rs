@@ -1,0 +1,76 @@
+//! Queries: what a terminal may read.
+//!
+//! They are answered from the committed state in memory, except for the ledger and the catalogue,
+//! so most of them continue to work when the disk fails. This folder must not change anything.
+
+mod resolve;
+
+use super::request::Query;
+use super::response::{GatewayStatus, RequestResult};
+use crate::engine::state::CommittedState;
+use crate::problem::{Code, Problem};
+use crate::stock::{Seq, Sku};
+use crate::store::LedgerReader;
+
+/// Answers a query.
+///
+/// # Errors
+/// `unknown_sku` for a SKU or code that is not known, `storage_unavailable` if the disk fails.
+pub(super) async fn answer(
+    query: Query,
+    state: &CommittedState,
+    ledger: &LedgerReader,
+) -> Result<RequestResult, Problem> {
+    match query {
+        Query::Item(sku) => item(state, sku),
+        Query::List { prefix, after, limit } => Ok(list(state, &prefix, after.as_deref(), limit)),
+        Query::Ledger { after, limit } => ledger_page(state, ledger, after, limit).await,
+        Query::Status => Ok(RequestResult::Status(status(state))),
+        Query::Resolve { code } => {
+            resolve::resolve(state, ledger, code).await.map(RequestResult::Resolved)
+        }
+    }
+}
+
+fn item(state: &CommittedState, sku: Sku) -> Result<RequestResult, Problem> {
+    match state.stock().item(sku.as_str()) {
+        Some(item) => Ok(RequestResult::Item(sku, item)),
+        None => Err(Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here"))),
+    }
+}
+
+fn list(state: &CommittedState, prefix: &str, after: Option<&str>, limit: usize) -> RequestResult {
+    let stock = state.stock();
+    let mut found = stock.items_after(prefix, after).map(|(sku, item)| (sku.clone(), *item));
+    let items: Vec<_> = found.by_ref().take(limit).collect();
+    let more = found.next().is_some();
+    let next = items.last().filter(|_| more).map(|(sku, _)| sku.clone());
+    RequestResult::Items { items, next }
+}
+
+async fn ledger_page(
+    state: &CommittedState,
+    ledger: &LedgerReader,
+    after: Seq,
+    limit: usize,
+) -> Result<RequestResult, Problem> {
+    let last_seq = state.stock().seq();
+    let posted = ledger.read(after, limit).await.map_err(|error| {
+        Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
+    })?;
+    let entries = posted.into_iter().map(|posted| posted.entry).collect();
+    Ok(RequestResult::Ledger { entries, last_seq })
+}
+
+fn status(state: &CommittedState) -> GatewayStatus {
+    let (sync, problem) = (state.sync_status(), state.problem());
+    let stock = state.stock();
+    GatewayStatus {
+        uptime_s: state.clock.since_start_ms() / 1_000,
+        skus: stock.sku_count(),
+        reservations: stock.hold_count(),
+        ledger_seq: stock.seq(),
+        problem,
+        sync,
+    }
+}

@@ -1,0 +1,242 @@
+//! What a terminal asks for, after it has been read. The readers of JSON, of postcard and of HTTP
+//! paths all produce these types, so everything after them works the same for all.
+//!
+//! This file holds types and the bounds of their values. It must not touch a wire format.
+
+use std::collections::HashSet;
+
+use super::access::Role;
+use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
+use crate::net::request::missing;
+use crate::problem::Problem;
+use crate::stock::{Action, Command, RequestId, Seq, Sku};
+
+/// A request that is valid in itself.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Goes to the writer, which answers later.
+    Mutate(Command),
+    /// Is answered by the session itself.
+    Session(SessionRequest),
+}
+
+/// A request that does not change stock.
+#[derive(Debug)]
+pub(crate) enum SessionRequest {
+    Query(Query),
+    Subscribe(SubscribeRequest),
+    Unsubscribe,
+    Auth { token: String },
+}
+
+/// A request that reads.
+#[derive(Debug)]
+pub(crate) enum Query {
+    /// One SKU.
+    Item(Sku),
+    /// A page of SKUs with a prefix, in order, after a SKU.
+    List {
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    },
+    /// A page of the ledger, after a position.
+    Ledger {
+        after: Seq,
+        limit: usize,
+    },
+    Status,
+    /// The SKU for a scanned code.
+    Resolve {
+        code: String,
+    },
+}
+
+/// A subscription to the stock of some SKUs.
+#[derive(Debug)]
+pub(crate) struct SubscribeRequest {
+    pub(crate) filter: SkuFilter,
+    /// The position up to which the terminal knows the stock already.
+    pub(crate) since: Option<Seq>,
+}
+
+/// The SKUs of a subscription.
+#[derive(Debug)]
+pub(crate) enum SkuFilter {
+    All,
+    Prefix(String),
+    Skus(HashSet<Sku>),
+}
+
+impl SkuFilter {
+    /// A filter for named SKUs.
+    ///
+    /// # Errors
+    /// If they are more than [`SUBSCRIPTION_SKUS_MAX`].
+    pub(super) fn of_skus(skus: Vec<Sku>) -> Result<Self, Problem> {
+        if skus.len() > SUBSCRIPTION_SKUS_MAX {
+            let message =
+                format!("skus: name at most {SUBSCRIPTION_SKUS_MAX}, or subscribe to all");
+            return Err(Problem::bad_request(message));
+        }
+        Ok(Self::Skus(skus.into_iter().collect()))
+    }
+
+    /// Whether the subscription is to this SKU.
+    pub(super) fn matches(&self, sku: &Sku) -> bool {
+        match self {
+            Self::All => true,
+            Self::Prefix(prefix) => sku.as_str().starts_with(prefix.as_str()),
+            Self::Skus(skus) => skus.contains(sku),
+        }
+    }
+}
+
+/// Every operation of a session; docs/asyncapi.json describes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Mutate(Mutation),
+    Get,
+    List,
+    Ledger,
+    Status,
+    Resolve,
+    Subscribe,
+    Unsubscribe,
+    Auth,
+}
+
+/// The operations that change stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    Deduct,
+    Restock,
+    Count,
+    Rollback,
+    Reserve,
+    Commit,
+    Release,
+}
+
+/// The operations by their names in JSON.
+static OPERATIONS: [(&str, Operation); 15] = [
+    ("deduct", Operation::Mutate(Mutation::Deduct)),
+    ("restock", Operation::Mutate(Mutation::Restock)),
+    ("count", Operation::Mutate(Mutation::Count)),
+    ("rollback", Operation::Mutate(Mutation::Rollback)),
+    ("reserve", Operation::Mutate(Mutation::Reserve)),
+    ("commit", Operation::Mutate(Mutation::Commit)),
+    ("release", Operation::Mutate(Mutation::Release)),
+    ("get", Operation::Get),
+    ("list", Operation::List),
+    ("ledger", Operation::Ledger),
+    ("status", Operation::Status),
+    ("resolve", Operation::Resolve),
+    ("subscribe", Operation::Subscribe),
+    ("unsubscribe", Operation::Unsubscribe),
+    ("auth", Operation::Auth),
+];
+
+impl Operation {
+    /// The operation of this name.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        OPERATIONS.iter().find(|(known, _)| *known == name).map(|(_, operation)| *operation)
+    }
+}
+
+/// A request that was read and is not valid: its fields do not make a request of its operation,
+/// or there is no such operation. The role is checked before the problem is told, so that a client
+/// without it learns nothing else.
+#[derive(Debug)]
+pub(crate) struct InvalidRequest {
+    /// `None` if there is no such operation.
+    pub(super) operation: Option<Operation>,
+    pub(super) problem: Problem,
+}
+
+impl InvalidRequest {
+    pub(super) fn is_mutation(&self) -> bool {
+        matches!(self.operation, Some(Operation::Mutate(_)))
+    }
+
+    /// The role that a client needs to be told the problem; `None` if every client is told.
+    pub(super) fn needed_role(&self) -> Option<Role> {
+        match self.operation {
+            Some(Operation::Mutate(_)) => Some(Role::Operator),
+            Some(Operation::Auth) => None,
+            Some(
+                Operation::Get
+                | Operation::List
+                | Operation::Ledger
+                | Operation::Status
+                | Operation::Resolve
+                | Operation::Subscribe
+                | Operation::Unsubscribe,
+            )
+            | None => Some(Role::Viewer),
+        }
+    }
+}
+
+/// Names a command: by the id that the client chose, or else by one derived from the reservation.
+///
+/// # Errors
+/// If the client chose none and the action has no reservation.
+pub(super) fn named_command(chosen: Option<RequestId>, action: Action) -> Result<Command, Problem> {
+    let derived = || match &action {
+        Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
+        Action::Release { reservation } => Some(RequestId::release_of(reservation)),
+        Action::Deduct { .. }
+        | Action::Restock { .. }
+        | Action::Count { .. }
+        | Action::Rollback { .. }
+        | Action::Reserve { .. } => None,
+    };
+    let is_chosen = chosen.is_some();
+    match chosen.or_else(derived) {
+        Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action }),
+        None => Err(missing("request_id")),
+    }
+}
+
+/// Checks the units that a cycle count found.
+///
+/// # Errors
+/// If they are below 0 or over [`STOCK_MAX`].
+pub(super) fn checked_count(counted: i64) -> Result<i64, Problem> {
+    if (0..=STOCK_MAX).contains(&counted) {
+        return Ok(counted);
+    }
+    Err(Problem::bad_request(format!("counted: must be from 0 to {STOCK_MAX}, is {counted}")))
+}
+
+/// Checks the life of a reservation.
+///
+/// # Errors
+/// If it is 0 or over [`RESERVATION_TTL_S_MAX`].
+pub(super) fn checked_ttl(ttl_s: Option<u64>) -> Result<Option<u64>, Problem> {
+    match ttl_s {
+        Some(ttl_s) if !(1..=RESERVATION_TTL_S_MAX).contains(&ttl_s) => {
+            let message = format!("ttl_s: must be from 1 to {RESERVATION_TTL_S_MAX}");
+            Err(Problem::bad_request(message))
+        }
+        ttl_s => Ok(ttl_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_described_and_nothing_else() {
+        let description = include_str!("../../docs/asyncapi.json");
+        let description: serde_json::Value = serde_json::from_str(description).unwrap();
+        let messages = description["channels"]["terminal"]["messages"].as_object().unwrap();
+        let described = messages.keys().filter_map(|name| name.strip_prefix("ask_"));
+        let served = OPERATIONS.iter().map(|(name, _)| *name);
+        assert_eq!(described.collect::<BTreeSet<_>>(), served.collect());
+    }
+}

@@ -1,0 +1,68 @@
+//! Puts the terminal port together and serves it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use super::access::Access;
+use super::context::TerminalContext;
+use super::feed::{Feeds, sync_events};
+use crate::engine::intake::Intake;
+use crate::engine::state::CommittedState;
+use crate::metrics::Metrics;
+use crate::net::stream::Certificates;
+use crate::process::stop::Stop;
+use crate::store::LedgerReader;
+
+/// The parts of the gateway that terminals use.
+#[derive(Debug)]
+pub struct Backend {
+    /// Answers queries and feeds subscriptions.
+    pub state: Arc<CommittedState>,
+    /// Counts what terminals do, and is shown at `/metrics`.
+    pub metrics: Arc<Metrics>,
+    /// Takes mutations.
+    pub intake: Intake,
+    /// Reads pages of the ledger, and the catalogue.
+    pub ledger: LedgerReader,
+}
+
+/// Serves terminals until a stop is requested; returns when the last session has ended.
+pub async fn serve(
+    listener: TcpListener,
+    backend: Backend,
+    access: watch::Receiver<Arc<Access>>,
+    certificates: Option<Certificates>,
+    stop: Stop,
+) {
+    let Backend { state, metrics, intake, ledger } = backend;
+    let (sync_events, sync_task) = sync_events(Arc::clone(&state), stop.clone());
+    let feeds = Feeds::default();
+    let feed_task = feeds.clone().run(Arc::clone(&state), stop.clone());
+    let (alive, mut sessions) = mpsc::channel(1);
+    let context = TerminalContext {
+        state,
+        metrics,
+        scarce: Arc::default(),
+        intake,
+        ledger,
+        access,
+        login_throttle: Arc::default(),
+        sync_events,
+        feeds,
+        stop: stop.clone(),
+        _alive: alive,
+    };
+    let handler = move |request: Request<Incoming>, peer: SocketAddr| {
+        let context = context.clone();
+        async move { context.handle(request, peer).await }
+    };
+    let server = crate::net::http::serve(listener, certificates, stop, handler);
+    tokio::join!(server, sync_task, feed_task);
+    // The server has dropped the handler; only sessions that say good-bye hold a context now.
+    let _ = sessions.recv().await;
+}

@@ -1,0 +1,189 @@
+//! WebSocket frames as they go over the connection. An event is encoded once for all terminals and
+//! sent as it is: it is neither framed nor copied for each of them.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::AsyncWrite;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as WsFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::format::WireFormat;
+
+/// Frames in one vectored write.
+const FRAMES_PER_WRITE: usize = 16;
+/// The longest head of a frame.
+const HEAD_BYTES_MAX: usize = 10;
+
+/// A whole WebSocket message in one frame, encoded.
+pub(in crate::terminal) type Frame = Bytes;
+
+/// Encodes a message as one frame.
+pub(in crate::terminal) fn encode_frame(message: Message) -> Frame {
+    let data = if message.is_text() { Data::Text } else { Data::Binary };
+    let payload = message.into_data();
+    let mut bytes = Vec::with_capacity(HEAD_BYTES_MAX + payload.len());
+    let encoded = WsFrame::message(payload, OpCode::Data(data), true).format(&mut bytes);
+    encoded.expect("writing to memory does not fail");
+    bytes.into()
+}
+
+/// A frame for many terminals, encoded at most once per wire format.
+#[derive(Debug, Default)]
+pub(in crate::terminal) struct SharedFrame([OnceLock<Frame>; 2]);
+
+impl SharedFrame {
+    /// The frame in a wire format; the first call for a format encodes it.
+    pub(in crate::terminal) fn get_or_encode(
+        &self,
+        format: WireFormat,
+        message: impl FnOnce(WireFormat) -> Message,
+    ) -> Frame {
+        self.0[format as usize].get_or_init(|| encode_frame(message(format))).clone()
+    }
+}
+
+/// Frames on their way to a terminal.
+#[derive(Debug, Default)]
+pub(in crate::terminal) struct SendQueue {
+    frames: VecDeque<Frame>,
+    /// Whether a part of the first frame has been sent.
+    is_partly_sent: bool,
+}
+
+impl SendQueue {
+    pub(in crate::terminal) fn push(&mut self, frame: Frame) {
+        self.frames.push_back(frame);
+    }
+
+    /// Drops all frames but the one that is partly sent.
+    pub(in crate::terminal) fn drop_unsent(&mut self) {
+        self.frames.truncate(self.is_partly_sent.into());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Sends all frames. A frame that is partly sent has to be completed before anything else goes
+    /// over the connection.
+    pub(in crate::terminal) fn poll_send<S: AsyncWrite + Unpin>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut stream: &mut S,
+    ) -> Poll<Result<(), Error>> {
+        while !self.is_empty() {
+            let mut parts = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+            let count = self.frames.len().min(FRAMES_PER_WRITE);
+            for (part, frame) in parts.iter_mut().zip(&self.frames) {
+                *part = IoSlice::new(frame);
+            }
+            match ready!(Pin::new(&mut stream).poll_write_vectored(context, &parts[..count]))? {
+                0 => return Poll::Ready(Err(Error::ConnectionClosed)),
+                sent => self.advance(sent),
+            }
+        }
+        Pin::new(stream).poll_flush(context).map_err(Error::from)
+    }
+
+    fn advance(&mut self, mut bytes: usize) {
+        while let Some(frame) = self.frames.front_mut().filter(|_| bytes > 0) {
+            let sent = bytes.min(frame.len());
+            frame.advance(sent);
+            bytes -= sent;
+            self.is_partly_sent = !frame.is_empty();
+            if !self.is_partly_sent {
+                self.frames.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A stream that accepts a bounded number of bytes per write, and none on every other one.
+    struct SlowStream {
+        written: Vec<u8>,
+        bytes_per_write: usize,
+        is_full: bool,
+    }
+
+    impl AsyncWrite for SlowStream {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.is_full = !self.is_full;
+            if self.is_full {
+                return Poll::Pending;
+            }
+            let count = bytes.len().min(self.bytes_per_write);
+            self.written.extend_from_slice(&bytes[..count]);
+            Poll::Ready(Ok(count))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            parts: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+            self.poll_write(context, &all)
+        }
+    }
+
+    #[test]
+    fn a_message_is_encoded_as_one_frame() {
+        assert_eq!(encode_frame(Message::text("ab")).as_ref(), b"\x81\x02ab");
+        assert_eq!(encode_frame(Message::binary(vec![7; 200]))[..5], [0x82, 126, 0, 200, 7]);
+    }
+
+    #[test]
+    fn only_a_partly_sent_frame_is_kept_when_a_session_ends() {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        for (bytes_per_write, left) in [(0, ""), (4, ""), (5, "\x02b2"), (8, "")] {
+            let mut queue = SendQueue::default();
+            ["a1", "b2", "c3"]
+                .iter()
+                .for_each(|text| queue.push(encode_frame(Message::text(*text))));
+            let mut slow =
+                SlowStream { written: Vec::new(), bytes_per_write, is_full: bytes_per_write > 0 };
+            let _ = queue.poll_send(&mut context, &mut slow);
+            queue.drop_unsent();
+            assert_eq!(queue.frames.iter().flatten().copied().collect::<Vec<_>>(), left.as_bytes());
+        }
+    }
+
+    #[test]
+    fn frames_arrive_whole_and_in_order_however_little_a_write_takes() {
+        for bytes_per_write in [1, 3, 7, 1_000] {
+            let mut queue = SendQueue::default();
+            let frames: Vec<_> =
+                (0..40).map(|n| encode_frame(Message::text("x".repeat(n)))).collect();
+            frames.iter().for_each(|frame| queue.push(frame.clone()));
+            let mut slow = SlowStream { written: Vec::new(), bytes_per_write, is_full: false };
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            while queue.poll_send(&mut context, &mut slow).is_pending() {}
+            assert!(queue.is_empty());
+            assert_eq!(slow.written, frames.concat());
+        }
+    }
+}

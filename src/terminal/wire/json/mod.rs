@@ -1,0 +1,10 @@
+//! JSON, in WebSocket text messages and in HTTP bodies.
+
+mod request;
+mod response;
+
+pub(crate) use self::request::read_message;
+pub(crate) use self::request::read_mutation;
+pub(in crate::terminal) use self::response::{
+    applied, applied_json, error, hello, result, result_json, stock_event, sync_event,
+};

@@ -1,0 +1,238 @@
+//! Reads requests in JSON.
+//!
+//! One set of fields holds the object of any request, because the fields of an operation may
+//! stand before `op`. An operation then takes its own fields; a mutation refuses what is left.
+
+use serde::Deserialize;
+use serde::de::Deserializer;
+use smol_str::SmolStr;
+
+use crate::net::http::page_size;
+use crate::net::request::{
+    ClientRequestId, LineJson, QuantityJson, json_fields, lines, missing, null_lines, request_id,
+};
+use crate::problem::Problem;
+use crate::stock::{Action, Command, IdText, Line, OrderId, RequestId, Seq, Sku};
+use crate::terminal::request::{
+    InvalidRequest, Mutation, Operation, Query, Request, SessionRequest, SkuFilter,
+    SubscribeRequest, checked_count, checked_ttl, named_command,
+};
+use crate::terminal::wire::message::{MessageId, RequestMessage};
+
+json_fields! {
+    struct RequestFields {
+        id: MessageId,
+        op: SmolStr,
+        request_id: ClientRequestId,
+        order_id: OrderId,
+        lines: Vec<LineJson>,
+        sku: Sku,
+        quantity: QuantityJson,
+        counted: i64,
+        of: DeductionId,
+        reservation: ClientRequestId,
+        ttl_s: u64,
+        skus: Vec<Sku>,
+        prefix: String,
+        all: bool,
+        since: Seq,
+        after: Cursor,
+        limit: u64,
+        code: String,
+        token: String,
+    }
+}
+
+/// The id of a deduction or commit, which a rollback names.
+#[derive(Debug)]
+struct DeductionId(RequestId);
+
+impl<'de> Deserialize<'de> for DeductionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(IdText(RequestId::of_deduction)).map(Self)
+    }
+}
+
+/// What a page begins after: a position of the ledger, or a SKU in a list.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Cursor {
+    Seq(Seq),
+    Sku(String),
+}
+
+/// Reads a message of a session.
+pub(crate) fn read_message(text: &str) -> RequestMessage {
+    match RequestFields::read(text.as_bytes()) {
+        Ok(mut fields) => {
+            RequestMessage::Decoded { id: fields.id.take(), request: fields.request() }
+        }
+        Err(problem) => RequestMessage::Malformed { id: id_of(text), problem },
+    }
+}
+
+/// Reads the body of an HTTP request for a mutation. `key` is the `Idempotency-Key`, and
+/// `reservation` the id in the path of a commit or release, which needs no body.
+///
+/// # Errors
+/// Names the field that is missing, wrong or not of this operation.
+pub(crate) fn read_mutation(
+    mutation: Mutation,
+    body: &[u8],
+    key: Option<ClientRequestId>,
+    reservation: Option<&str>,
+) -> Result<Command, Problem> {
+    let mut fields = match reservation {
+        Some(_) if body.is_empty() => RequestFields::default(),
+        Some(_) | None => RequestFields::read(body)?,
+    };
+    if fields.reservation.is_some() {
+        return Err(Problem::bad_request("reservation: over HTTP it stands in the path"));
+    }
+    fields.request_id = request_id(fields.request_id.take(), key)?;
+    fields.reservation =
+        reservation.map(|id| ClientRequestId::parse("reservation", id)).transpose()?;
+    fields.command(mutation)
+}
+
+/// The `id` of a malformed message, if it can be found.
+fn id_of(json: &str) -> Option<MessageId> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: MessageId,
+    }
+    serde_json::from_str(json).ok().map(|OnlyId { id }| id)
+}
+
+impl RequestFields {
+    fn request(mut self) -> Result<Request, InvalidRequest> {
+        let name = self.op.take().unwrap_or_default();
+        let operation = Operation::from_name(&name);
+        let request = match operation {
+            Some(Operation::Mutate(mutation)) => self.command(mutation).map(Request::Mutate),
+            Some(Operation::Get) => self.item().map(query),
+            Some(Operation::List) => self.list().map(query),
+            Some(Operation::Ledger) => self.ledger().map(query),
+            Some(Operation::Status) => Ok(query(Query::Status)),
+            Some(Operation::Resolve) => self.code().map(query),
+            Some(Operation::Subscribe) => self.subscription().map(Request::Session),
+            Some(Operation::Unsubscribe) => Ok(Request::Session(SessionRequest::Unsubscribe)),
+            Some(Operation::Auth) => self.auth().map(Request::Session),
+            None => Err(unknown_operation(&name)),
+        };
+        request.map_err(|problem| InvalidRequest { operation, problem })
+    }
+
+    fn command(mut self, mutation: Mutation) -> Result<Command, Problem> {
+        let action = self.take_action(mutation)?;
+        let chosen = self.request_id.take().map(|ClientRequestId(id)| id);
+        self.expect_empty()?;
+        named_command(chosen, action)
+    }
+
+    fn take_action(&mut self, mutation: Mutation) -> Result<Action, Problem> {
+        Ok(match mutation {
+            Mutation::Deduct => {
+                Action::Deduct { order_id: self.order_id.take(), lines: self.take_lines()? }
+            }
+            Mutation::Restock => {
+                Action::Restock { order_id: self.order_id.take(), lines: self.take_lines()? }
+            }
+            Mutation::Count => Action::Count {
+                sku: self.sku.take().ok_or_else(|| missing("sku"))?,
+                counted: checked_count(self.counted.take().ok_or_else(|| missing("counted"))?)?,
+            },
+            Mutation::Rollback => Action::Rollback {
+                of: self.of.take().map(|DeductionId(id)| id).ok_or_else(|| missing("of"))?,
+                lines: self.take_optional_lines()?,
+            },
+            Mutation::Reserve => Action::Reserve {
+                order_id: self.order_id.take(),
+                lines: self.take_lines()?,
+                ttl_s: checked_ttl(self.ttl_s.take())?,
+            },
+            Mutation::Commit => Action::Commit {
+                reservation: self.take_reservation()?,
+                lines: self.take_optional_lines()?,
+            },
+            Mutation::Release => Action::Release { reservation: self.take_reservation()? },
+        })
+    }
+
+    fn take_lines(&mut self) -> Result<Vec<Line>, Problem> {
+        self.take_optional_lines()?.ok_or_else(|| missing("lines"))
+    }
+
+    fn take_optional_lines(&mut self) -> Result<Option<Vec<Line>>, Problem> {
+        match lines(self.lines.take(), self.sku.take(), self.quantity.take())? {
+            None if self.lines_are_null => Err(null_lines()),
+            lines => Ok(lines),
+        }
+    }
+
+    fn take_reservation(&mut self) -> Result<RequestId, Problem> {
+        let reservation = self.reservation.take().map(|ClientRequestId(id)| id);
+        reservation.ok_or_else(|| missing("reservation"))
+    }
+
+    fn item(self) -> Result<Query, Problem> {
+        self.sku.map(Query::Item).ok_or_else(|| missing("sku"))
+    }
+
+    fn code(self) -> Result<Query, Problem> {
+        self.code.map(|code| Query::Resolve { code }).ok_or_else(|| missing("code"))
+    }
+
+    fn auth(self) -> Result<SessionRequest, Problem> {
+        self.token.map(|token| SessionRequest::Auth { token }).ok_or_else(|| missing("token"))
+    }
+
+    fn list(self) -> Result<Query, Problem> {
+        let after = match self.after {
+            None => None,
+            Some(Cursor::Sku(sku)) => Some(sku),
+            Some(Cursor::Seq(_)) => return Err(Problem::bad_request("after: is a SKU here")),
+        };
+        let (prefix, limit) = (self.prefix.unwrap_or_default(), page_size(self.limit));
+        Ok(Query::List { prefix, after, limit })
+    }
+
+    fn ledger(self) -> Result<Query, Problem> {
+        let after = match self.after {
+            None => 0,
+            Some(Cursor::Seq(seq)) => seq,
+            Some(Cursor::Sku(_)) => {
+                return Err(Problem::bad_request("after: is a ledger position here"));
+            }
+        };
+        Ok(Query::Ledger { after, limit: page_size(self.limit) })
+    }
+
+    fn subscription(self) -> Result<SessionRequest, Problem> {
+        let filter = match (self.skus, self.prefix, self.all) {
+            (Some(skus), None, None) => SkuFilter::of_skus(skus)?,
+            (None, Some(prefix), None) => SkuFilter::Prefix(prefix),
+            (None, None, Some(true)) => SkuFilter::All,
+            (None, None, None | Some(false)) => return Err(missing("skus, prefix or all")),
+            (Some(_), _, _) | (_, Some(_), _) => {
+                return Err(Problem::bad_request("subscribe: give one of skus, prefix and all"));
+            }
+        };
+        Ok(SessionRequest::Subscribe(SubscribeRequest { filter, since: self.since }))
+    }
+}
+
+fn query(query: Query) -> Request {
+    Request::Session(SessionRequest::Query(query))
+}
+
+fn unknown_operation(name: &str) -> Problem {
+    match name {
+        "" => missing("op"),
+        _ => Problem::bad_request(format!("op: there is no operation {name:?}")),
+    }
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

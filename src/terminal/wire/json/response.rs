@@ -1,0 +1,260 @@
+//! Writes answers and events in JSON, in the shapes of the contract.
+
+use std::fmt::Write as _;
+
+use serde::{Serialize, Serializer};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::clock::rfc3339;
+use crate::engine::sync_status::SyncStatus;
+use crate::net::json::{json, ledger_json};
+use crate::problem::Problem;
+use crate::process::VERSION;
+use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
+use crate::terminal::access::Role;
+use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::terminal::wire::message::MessageId;
+
+/// The version of the protocol, which `hello` tells.
+const PROTOCOL: u32 = 1;
+/// The length of an item in JSON whose SKU has an ordinary length.
+const ITEM_JSON_BYTES: usize = 96;
+
+/// The first message of a session.
+pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
+    let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
+    Message::text(format!(
+        r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":{PROTOCOL}}}"#,
+        json(&gateway),
+        json(&site),
+        json(&VERSION),
+    ))
+}
+
+/// The answer to a request other than a mutation.
+pub(in crate::terminal) fn result(
+    id: &MessageId,
+    result: &RequestResult,
+    origin: &Origin,
+) -> Message {
+    let (id, result) = (json(id), result_json(result, origin));
+    Message::text(format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#))
+}
+
+/// The answer to a mutation that was applied.
+pub(in crate::terminal) fn applied(
+    id: Option<&MessageId>,
+    mutation: &AppliedMutation<'_>,
+) -> Message {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        id: Option<&'a MessageId>,
+        ok: bool,
+        result: AppliedJson<'a>,
+    }
+    Message::text(json(&Answer { id, ok: true, result: AppliedJson::new(mutation) }))
+}
+
+/// The answer to a message that came to an error.
+pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> Message {
+    let (id, error) = (json(&id), json(problem));
+    Message::text(format!(r#"{{"id":{id},"ok":false,"error":{error}}}"#))
+}
+
+/// The event that tells items as they are at a position.
+pub(in crate::terminal) fn stock_event<'a>(
+    seq: Seq,
+    items: impl IntoIterator<Item = &'a (Sku, Item)>,
+) -> Message {
+    let items = items.into_iter().map(|(sku, item)| ItemJson::new(sku, item));
+    let items: Vec<_> = items.collect();
+    // Allocated once, and not as it grows: a terminal that connects reads all of the stock.
+    let mut event = String::with_capacity((1 + items.len()) * ITEM_JSON_BYTES);
+    let _ = write!(event, r#"{{"event":"stock","seq":{seq},"items":"#);
+    let mut event = event.into_bytes();
+    serde_json::to_writer(&mut event, &items).expect("plain data always serializes");
+    event.push(b'}');
+    Message::Text(event.try_into().expect("JSON is UTF-8"))
+}
+
+/// The event that tells the state of the hub link.
+pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Message {
+    Message::text(format!(r#"{{"event":"sync","sync":{}}}"#, json(status)))
+}
+
+/// The `result` of a mutation that was applied.
+pub(in crate::terminal) fn applied_json(mutation: &AppliedMutation<'_>) -> String {
+    json(&AppliedJson::new(mutation))
+}
+
+/// The `result` of a request other than a mutation.
+pub(in crate::terminal) fn result_json(result: &RequestResult, origin: &Origin) -> String {
+    match result {
+        RequestResult::Item(sku, item) => json(&ItemJson::new(sku, item)),
+        RequestResult::Items { items, next } => json(&ItemsJson::new(items, next.as_ref())),
+        RequestResult::Ledger { entries, last_seq } => ledger_json(origin, entries, *last_seq),
+        RequestResult::Status(status) => json(&StatusJson::new(status, origin)),
+        RequestResult::Resolved(resolved) => json(&ResolvedJson::new(resolved)),
+        RequestResult::Role(role) => format!(r#"{{"role":"{}"}}"#, role_name(*role)),
+        RequestResult::Matched(count) => format!(r#"{{"matched":{count}}}"#),
+        RequestResult::Unsubscribed => "{}".into(),
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+        Role::Admin => "admin",
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ItemJson<'a> {
+    sku: &'a str,
+    on_hand: i64,
+    reserved: i64,
+    available: i64,
+    version: Seq,
+}
+
+impl<'a> ItemJson<'a> {
+    fn new(sku: &'a Sku, item: &Item) -> Self {
+        let Item { on_hand, reserved, version } = *item;
+        Self { sku: sku.as_str(), on_hand, reserved, available: item.available(), version }
+    }
+}
+
+#[derive(Serialize)]
+struct ItemsJson<'a> {
+    items: Vec<ItemJson<'a>>,
+    next: Option<&'a Sku>,
+}
+
+impl<'a> ItemsJson<'a> {
+    fn new(items: &'a [(Sku, Item)], next: Option<&'a Sku>) -> Self {
+        let items = items.iter().map(|(sku, item)| ItemJson::new(sku, item)).collect();
+        Self { items, next }
+    }
+}
+
+#[derive(Serialize)]
+struct AppliedJson<'a> {
+    request_id: &'a str,
+    seq: Seq,
+    replayed: bool,
+    lines: AppliedLines<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+impl<'a> AppliedJson<'a> {
+    fn new(mutation: &AppliedMutation<'a>) -> Self {
+        let request_id = mutation.request_id.as_str();
+        let expires_at_ms = mutation.applied.expires_at_ms;
+        Self {
+            request_id,
+            seq: mutation.applied.seq,
+            replayed: mutation.replayed,
+            lines: AppliedLines(&mutation.applied.lines),
+            reservation: expires_at_ms.map(|_| request_id),
+            expires_at: expires_at_ms.map(rfc3339),
+        }
+    }
+}
+
+/// Written line by line, without a list of what is written.
+struct AppliedLines<'a>(&'a [AppliedLine]);
+
+impl Serialize for AppliedLines<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(AppliedLineJson::new))
+    }
+}
+
+#[derive(Serialize)]
+struct AppliedLineJson<'a> {
+    sku: &'a str,
+    quantity: u64,
+    on_hand: i64,
+    reserved: i64,
+    available: i64,
+    version: Seq,
+}
+
+impl<'a> AppliedLineJson<'a> {
+    fn new(line: &'a AppliedLine) -> Self {
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
+        let available = on_hand - reserved;
+        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version }
+    }
+}
+
+#[derive(Serialize)]
+struct StatusJson<'a> {
+    gateway: &'a str,
+    site: &'a str,
+    epoch: String,
+    version: &'a str,
+    uptime_s: u64,
+    skus: usize,
+    reservations: usize,
+    ledger_seq: Seq,
+    ready: bool,
+    problem: Option<&'a str>,
+    sync: &'a SyncStatus,
+}
+
+impl<'a> StatusJson<'a> {
+    fn new(status: &'a GatewayStatus, origin: &'a Origin) -> Self {
+        Self {
+            gateway: &origin.gateway,
+            site: &origin.site,
+            epoch: origin.epoch.to_string(),
+            version: VERSION,
+            uptime_s: status.uptime_s,
+            skus: status.skus,
+            reservations: status.reservations,
+            ledger_seq: status.ledger_seq,
+            ready: status.problem.is_none(),
+            problem: status.problem.as_deref(),
+            sync: &status.sync,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ResolvedJson<'a> {
+    code: &'a str,
+    format: &'static str,
+    gtin: Option<String>,
+    sku: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<&'a str>,
+    item: ItemJson<'a>,
+}
+
+impl<'a> ResolvedJson<'a> {
+    fn new(resolved: &'a ResolvedCode) -> Self {
+        let ResolvedCode { code, reading, sku, item } = resolved;
+        Self {
+            code,
+            format: reading.format.as_str(),
+            gtin: reading.gtin.map(|gtin| gtin.to_string()),
+            sku: sku.as_str(),
+            quantity: reading.quantity,
+            batch: reading.batch.as_deref(),
+            expiry: reading.expiry.map(|date| date.to_string()),
+            serial: reading.serial.as_deref(),
+            item: ItemJson::new(sku, item),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Wire formats: how a session's messages are written, as JSON in text frames or as postcard in
+//! binary ones.
+//!
+//! This folder turns bytes into requests and results into bytes. It must not touch the committed
+//! state, the intake or sockets.
+
+mod format;
+mod frames;
+pub(crate) mod json;
+mod message;
+pub mod postcard;
+
+pub(super) use self::format::WireFormat;
+pub(super) use self::frames::{Frame, SendQueue, SharedFrame, encode_frame};
+pub(super) use self::message::MessageId;
+pub(crate) use self::message::RequestMessage;

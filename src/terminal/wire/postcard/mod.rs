@@ -1,0 +1,15 @@
+//! The subprotocol `stockgate.v1.postcard`, for terminals on which JSON is a burden: the same
+//! messages as in JSON, encoded as postcard in binary frames. docs/TERMINALS.md describes it.
+
+mod messages;
+mod request;
+mod response;
+
+pub use self::messages::{
+    PROTOCOL, WireAppliedLine, WireEntry, WireFilter, WireItem, WireLine, WireOperation,
+    WireOutcome, WireReply, WireRequest, WireSync,
+};
+pub(crate) use self::request::read_message;
+pub(in crate::terminal) use self::response::{
+    applied, error, hello, result, stock_event, sync_event,
+};

@@ -1,0 +1,186 @@
+//! Writes answers and events in postcard.
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::messages::{WireAppliedLine, WireEntry, WireItem, WireOutcome, WireReply, WireSync};
+use crate::engine::sync_status::SyncStatus;
+use crate::problem::Problem;
+use crate::process::VERSION;
+use crate::stock::{AppliedLine, Entry, Item, OrderId, Origin, Seq, Sku};
+use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::terminal::wire::message::MessageId;
+
+/// The version of the protocol, which `hello` tells.
+const PROTOCOL_VERSION: u32 = 1;
+
+/// The first message of a session.
+pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
+    let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
+    let protocol = PROTOCOL_VERSION;
+    message(&WireReply::Hello { gateway, site, version: VERSION, protocol })
+}
+
+/// The answer to a request other than a mutation.
+pub(in crate::terminal) fn result(
+    id: &MessageId,
+    result: &RequestResult,
+    origin: &Origin,
+) -> Message {
+    match result {
+        RequestResult::Item(sku, item) => done(id, WireOutcome::Item(WireItem::new(sku, item))),
+        RequestResult::Items { items, next } => done(id, items_outcome(items, next.as_ref())),
+        RequestResult::Ledger { entries, last_seq } => {
+            done(id, ledger_outcome(entries, *last_seq, origin))
+        }
+        RequestResult::Status(status) => done(id, status_outcome(status, origin)),
+        RequestResult::Resolved(resolved) => {
+            let expiry = resolved.reading.expiry.map(|date| date.to_string());
+            done(id, resolved_outcome(resolved, expiry.as_deref()))
+        }
+        RequestResult::Role(role) => done(id, WireOutcome::Role(*role as u8)),
+        RequestResult::Matched(count) => done(id, WireOutcome::Matched(*count as u64)),
+        RequestResult::Unsubscribed => done(id, WireOutcome::Unsubscribed),
+    }
+}
+
+/// The answer to a mutation that was applied.
+pub(in crate::terminal) fn applied(
+    id: Option<&MessageId>,
+    mutation: &AppliedMutation<'_>,
+) -> Message {
+    let AppliedMutation { request_id, replayed, applied } = *mutation;
+    let result = WireOutcome::Applied {
+        request_id: request_id.as_str(),
+        seq: applied.seq,
+        replayed,
+        lines: applied.lines.iter().map(WireAppliedLine::new).collect(),
+        expires_at_ms: applied.expires_at_ms,
+    };
+    message(&WireReply::Done { id: id.and_then(number).unwrap_or_default(), result })
+}
+
+/// The answer to a message that came to an error.
+pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> Message {
+    message(&WireReply::Failed {
+        id: id.and_then(number),
+        code: problem.code.as_str(),
+        message: &problem.message,
+        sku: problem.sku.as_deref(),
+        requested: problem.requested,
+        available: problem.available,
+        replayed: problem.replayed,
+        retry_after_s: problem.retry_after_s,
+    })
+}
+
+/// The event that tells items as they are at a position.
+pub(in crate::terminal) fn stock_event<'a>(
+    seq: Seq,
+    items: impl IntoIterator<Item = &'a (Sku, Item)>,
+) -> Message {
+    let items = items.into_iter().map(|(sku, item)| WireItem::new(sku, item)).collect();
+    message(&WireReply::Stock { seq, items })
+}
+
+/// The event that tells the state of the hub link.
+pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Message {
+    message(&WireReply::Sync(WireSync::new(status)))
+}
+
+fn message(reply: &WireReply<'_>) -> Message {
+    Message::binary(postcard::to_stdvec(reply).expect("plain data always serializes"))
+}
+
+fn done(id: &MessageId, result: WireOutcome<'_>) -> Message {
+    message(&WireReply::Done { id: number(id).unwrap_or_default(), result })
+}
+
+/// The id as a number; in postcard every id is one.
+fn number(id: &MessageId) -> Option<u64> {
+    match id {
+        MessageId::Number(number) => number.as_u64(),
+        MessageId::Text(_) => None,
+    }
+}
+
+fn items_outcome<'a>(items: &'a [(Sku, Item)], next: Option<&'a Sku>) -> WireOutcome<'a> {
+    let items = items.iter().map(|(sku, item)| WireItem::new(sku, item)).collect();
+    WireOutcome::Items { items, next: next.map(Sku::as_str) }
+}
+
+fn ledger_outcome<'a>(entries: &'a [Entry], last_seq: Seq, origin: &Origin) -> WireOutcome<'a> {
+    let next = entries.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
+    let entries = entries.iter().map(|entry| WireEntry::new(entry, origin)).collect();
+    WireOutcome::Ledger { entries, next }
+}
+
+fn status_outcome<'a>(status: &'a GatewayStatus, origin: &'a Origin) -> WireOutcome<'a> {
+    WireOutcome::Status {
+        gateway: &origin.gateway,
+        site: &origin.site,
+        version: VERSION,
+        uptime_s: status.uptime_s,
+        skus: status.skus as u64,
+        reservations: status.reservations as u64,
+        ledger_seq: status.ledger_seq,
+        problem: status.problem.as_deref(),
+        sync: WireSync::new(&status.sync),
+    }
+}
+
+fn resolved_outcome<'a>(resolved: &'a ResolvedCode, expiry: Option<&'a str>) -> WireOutcome<'a> {
+    let reading = &resolved.reading;
+    WireOutcome::Resolved {
+        format: reading.format.as_str(),
+        gtin: reading.gtin.map(Into::into),
+        quantity: reading.quantity,
+        batch: reading.batch.as_deref(),
+        expiry,
+        serial: reading.serial.as_deref(),
+        item: WireItem::new(&resolved.sku, &resolved.item),
+    }
+}
+
+impl<'a> WireItem<'a> {
+    fn new(sku: &'a Sku, item: &Item) -> Self {
+        let Item { on_hand, reserved, version } = *item;
+        Self { sku: sku.as_str(), on_hand, reserved, version }
+    }
+}
+
+impl<'a> WireAppliedLine<'a> {
+    fn new(line: &'a AppliedLine) -> Self {
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
+        Self { sku: sku.as_str(), quantity, on_hand, reserved, version }
+    }
+}
+
+impl<'a> WireSync<'a> {
+    fn new(status: &'a SyncStatus) -> Self {
+        let SyncStatus { state, reason, acked_seq, pending, oldest_pending_s } = status;
+        Self {
+            state,
+            reason: reason.as_deref(),
+            acked_seq: *acked_seq,
+            pending: *pending,
+            oldest_pending_s: *oldest_pending_s,
+        }
+    }
+}
+
+impl<'a> WireEntry<'a> {
+    fn new(entry: &'a Entry, origin: &Origin) -> Self {
+        Self {
+            seq: entry.seq,
+            event_id: origin.event_id(entry.seq).into_bytes(),
+            kind: entry.kind.as_str(),
+            sku: entry.sku.as_str(),
+            change: entry.change,
+            reserved_change: entry.reserved_change,
+            order_id: entry.order_id.as_ref().map(OrderId::as_str),
+            request_id: entry.request_id.as_str(),
+            at_ms: entry.at_ms,
+            clock_trusted: entry.clock_trusted,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The WebSocket handshake.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use hyper::{HeaderMap, Request};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use super::session::{Session, SessionClient};
+use crate::net::http::{ConnectionPermit, HttpResponse};
+use crate::problem::Problem;
+use crate::terminal::context::TerminalContext;
+use crate::terminal::wire::{WireFormat, postcard};
+
+impl TerminalContext {
+    /// Accepts a WebSocket handshake and starts the session.
+    pub(in crate::terminal) fn upgrade(
+        &self,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Result<HttpResponse, Problem> {
+        self.access().check_origin(request.headers())?;
+        let principal = self.principal_of(request.headers(), peer)?;
+        let mut response = create_response_with_body(&request, Full::<Bytes>::default)
+            .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
+        let format = wire_format(request.headers());
+        if format == WireFormat::Postcard {
+            let protocol = HeaderValue::from_static(postcard::PROTOCOL);
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        self.spawn_session(&mut request, SessionClient { principal, peer, format });
+        Ok(response)
+    }
+
+    fn spawn_session(&self, request: &mut Request<Incoming>, client: SessionClient) {
+        let permit = request.extensions().get::<ConnectionPermit>().cloned();
+        let upgrade = hyper::upgrade::on(request);
+        let context = self.clone();
+        tokio::spawn(async move {
+            let (_permit, metrics) = (permit, Arc::clone(&context.metrics));
+            let _counted = metrics.terminals.enter();
+            match upgrade.await {
+                Ok(upgraded) => Session::start(context, upgraded, client).await,
+                Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
+            }
+        });
+    }
+}
+
+/// The wire format of a session: JSON unless the client offers the postcard subprotocol.
+fn wire_format(headers: &HeaderMap) -> WireFormat {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    let offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','));
+    match offered.map(str::trim).any(|name| name == postcard::PROTOCOL) {
+        true => WireFormat::Postcard,
+        false => WireFormat::Json,
+    }
+}

@@ -1,0 +1,67 @@
+//! What a session reads from its terminal.
+
+use futures_util::{FutureExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::end::{GONE, MALFORMED, SessionEnd, TOO_LARGE};
+use super::session::Session;
+use crate::clock;
+use crate::limits::{
+    BODY_BYTES_DISCARDED_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, TERMINAL_READ_BYTES,
+};
+
+impl Session {
+    /// Whether the session may read: another mutation may be in flight.
+    pub(super) fn may_read(&self) -> bool {
+        self.in_flight.len() < CONNECTION_IN_FLIGHT_MAX
+    }
+
+    /// Receives messages that arrived together with the last one.
+    pub(super) async fn receive_burst(&mut self) -> Result<(), SessionEnd> {
+        for _ in 0..CONNECTION_BURST_MAX {
+            if !self.may_read() {
+                break;
+            }
+            match self.socket.next().now_or_never() {
+                Some(Some(message)) => self.receive(message).await?,
+                Some(None) => return Err(GONE),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives a message.
+    pub(super) async fn receive(
+        &mut self,
+        message: Result<Message, Error>,
+    ) -> Result<(), SessionEnd> {
+        (self.heard_at, self.is_pinged) = (clock::instant(), false);
+        match message {
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                let message = self.client.format.read(&message);
+                self.handle_message(message).await
+            }
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
+            Ok(Message::Close(_)) => Err(GONE),
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Err(TOO_LARGE),
+            Err(Error::Protocol(_) | Error::Utf8(_)) => Err(MALFORMED),
+            Err(_) => Err(GONE),
+        }
+    }
+
+    /// Reads and discards until the terminal closes the connection, within limits. A connection
+    /// that is closed with unread input is reset, and the terminal might not see the close frame.
+    pub(super) async fn discard_input(&mut self) {
+        let mut left = BODY_BYTES_DISCARDED_MAX;
+        let mut bytes = vec![0; TERMINAL_READ_BYTES];
+        while let Ok(count @ 1..) = self.socket.get_mut().read(&mut bytes).await {
+            left = left.saturating_sub(count);
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a session writes to its terminal.
+
+use std::future::poll_fn;
+
+use futures_util::{FutureExt, SinkExt};
+use hyper::body::Bytes;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::end::{GONE, SILENT, STALLED, SessionEnd};
+use super::session::{Session, next_answers};
+use crate::engine::intake::{StorageUnavailable, WriterReply};
+use crate::limits::{TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX};
+use crate::problem::Problem;
+use crate::stock::CommandAnswer;
+use crate::terminal::response::AppliedMutation;
+use crate::terminal::wire::{Frame, MessageId};
+
+impl Session {
+    /// Sends an error, and counts it by its code.
+    pub(super) async fn send_error(
+        &mut self,
+        id: Option<&MessageId>,
+        problem: &Problem,
+    ) -> Result<(), SessionEnd> {
+        let message = self.error(id, problem);
+        self.send(message).await
+    }
+
+    fn error(&self, id: Option<&MessageId>, problem: &Problem) -> Message {
+        self.context.metrics.count_refusal(problem.code);
+        self.client.format.error(id, problem)
+    }
+
+    /// Waits until no mutation is in flight, and sends the answers.
+    pub(super) async fn await_in_flight(&mut self) -> Result<(), SessionEnd> {
+        while !self.in_flight.is_empty() {
+            let replies = next_answers(&mut self.answers).await;
+            self.send_answers(replies).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the writer's answers: all that are ready, in one write.
+    pub(super) async fn send_answers(&mut self, first: Vec<WriterReply>) -> Result<(), SessionEnd> {
+        let mut next = Some(first);
+        while let Some(replies) = next {
+            for WriterReply { tag, answer } in replies {
+                let id = self.in_flight.remove(&tag);
+                let message = self.answer(id.as_ref(), answer);
+                self.feed(message).await?;
+            }
+            next = self.answers.as_mut().and_then(|(_, replies)| replies.try_recv().ok());
+        }
+        self.flush().await
+    }
+
+    fn answer(
+        &self,
+        id: Option<&MessageId>,
+        answer: Result<CommandAnswer, StorageUnavailable>,
+    ) -> Message {
+        let problem = match answer {
+            Ok(Ok(decided)) => match AppliedMutation::of(&decided) {
+                Ok(applied) => return self.client.format.applied(id, &applied),
+                Err(problem) => problem,
+            },
+            Ok(Err(undecided)) => undecided.into(),
+            Err(unavailable) => unavailable.into(),
+        };
+        self.error(id, &problem)
+    }
+
+    /// Sends the next event that the subscription finds by searching the stock.
+    pub(super) async fn search_stock(&mut self) -> Result<(), SessionEnd> {
+        let Some(subscription) = &mut self.subscription else {
+            return Ok(());
+        };
+        let event;
+        (event, self.has_to_search) =
+            subscription.search_event(&self.context.state, self.client.format);
+        match event {
+            Some(event) => self.send_events([event]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the events on the feed. If the feed does not reach back to the terminal's position,
+    /// the stock is searched next.
+    pub(super) async fn send_feed_events(&mut self) -> Result<(), SessionEnd> {
+        let format = self.client.format;
+        let events = self.subscription.as_mut().and_then(|terminal| terminal.feed_events(format));
+        self.has_to_search = events.is_none();
+        self.send_events(events.into_iter().flatten()).await
+    }
+
+    /// Sends the newest sync event.
+    pub(super) async fn send_sync_event(&mut self) -> Result<(), SessionEnd> {
+        let event = self.sync_events.borrow_and_update().frame(self.client.format);
+        self.send_events([event]).await
+    }
+
+    /// Sends a ping, unless one waits for its pong: a terminal that wakes up after its connection
+    /// was closed would answer all of them, fail at that, and not see the close frame.
+    pub(super) async fn ping(&mut self) -> Result<(), SessionEnd> {
+        if self.heard_at.elapsed() > TERMINAL_SILENT_MAX {
+            return Err(SILENT);
+        }
+        if std::mem::replace(&mut self.is_pinged, true) {
+            return Ok(());
+        }
+        let ping = self.socket.send(Message::Ping(Bytes::new()));
+        session_result(timeout(TERMINAL_STALLED_MAX, ping).await)
+    }
+
+    /// Closes the connection, after the event that is partly sent.
+    pub(super) async fn close(&mut self, end: SessionEnd) -> Result<(), Error> {
+        self.send_queue.drop_unsent();
+        poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut())).await?;
+        let SessionEnd { code, reason } = end;
+        let reason = Utf8Bytes::from_static(reason);
+        self.socket.close(Some(CloseFrame { code, reason })).await
+    }
+
+    /// Sends one message.
+    pub(super) async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    async fn feed(&mut self, message: Message) -> Result<(), SessionEnd> {
+        within_stall_limit(poll_fn(|context| self.socket.poll_ready_unpin(context))).await?;
+        self.socket.start_send_unpin(message).map_err(|_| GONE)
+    }
+
+    async fn flush(&mut self) -> Result<(), SessionEnd> {
+        within_stall_limit(self.socket.flush()).await
+    }
+
+    /// Sends events directly to the stream, because the WebSocket library would copy them. The
+    /// library's own buffer is flushed first.
+    async fn send_events(
+        &mut self,
+        events: impl IntoIterator<Item = Frame>,
+    ) -> Result<(), SessionEnd> {
+        self.flush().await?;
+        events.into_iter().for_each(|event| self.send_queue.push(event));
+        let send = poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut()));
+        within_stall_limit(send).await
+    }
+}
+
+/// Waits for the terminal to read, for a bounded time. A timer is set only if it does not read
+/// at once.
+async fn within_stall_limit(
+    mut send: impl Future<Output = Result<(), Error>> + Unpin,
+) -> Result<(), SessionEnd> {
+    match (&mut send).now_or_never() {
+        Some(result) => session_result(Ok(result)),
+        None => session_result(timeout(TERMINAL_STALLED_MAX, send).await),
+    }
+}
+
+fn session_result(result: Result<Result<(), Error>, Elapsed>) -> Result<(), SessionEnd> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(GONE),
+        Err(_) => Err(STALLED),
+    }
+}
