@@ -9,16 +9,12 @@ mod query;
 mod response;
 mod router;
 mod server;
-mod table;
 
 pub use self::body::{BodyError, body, body_within};
 pub use self::connection_limit::ConnectionPermit;
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};
-#[cfg(test)]
-pub(crate) use self::router::operations;
 pub use self::router::{Route, RouteError, route};
-pub use self::server::{listen, serve};
 #[cfg(test)]
-pub(crate) use self::table::described;
-pub use self::table::{Found, Line, find, other_method, segments};
+pub(crate) use self::router::{described, operations};
+pub use self::server::{listen, serve};

@@ -156,6 +156,19 @@ pub(crate) fn operations<T>(routes: &[Route<T>]) -> std::collections::BTreeSet<S
     routes.iter().map(operation).collect()
 }
 
+/// The operations of an OpenAPI description, as `METHOD /path`.
+#[cfg(test)]
+pub(crate) fn described(openapi: &str) -> std::collections::BTreeSet<String> {
+    let description: serde_json::Value = serde_json::from_str(openapi).expect("JSON");
+    let paths = description["paths"].as_object().expect("paths").iter();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().expect("a path holds methods").keys();
+        let methods = methods.filter(|key| *key != "parameters");
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    operations.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
