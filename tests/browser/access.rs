@@ -123,17 +123,17 @@ fn waiting_requests_are_not_sent_with_a_token_that_lacks_the_role() {
     assert_eq!(operator.figures("A-1"), (7, 0));
 }
 
-/// Opens a socket at an address, as nothing keeps any page from trying.
+/// Opens a WebSocket to an address, as any page may try.
 const SOCKET: &str = "return new Promise((done) => {
     const socket = new WebSocket(`ws://${arguments[0]}/ws`);
     socket.onopen = () => done('opened');
     socket.onerror = () => done('refused');
 })";
-/// Asks for a SKU with a token, if there is one.
+/// Queries a SKU, with a token if given.
 const READ: &str = "
     const headers = arguments[1] ? { Authorization: `Bearer ${arguments[1]}` } : {};
     return (await fetch(`http://${arguments[0]}/api/stock/A-1`, { headers })).text()";
-/// Deducts, first as a page may without asking, then with a token.
+/// Deducts, first as a simple request of a page, then with a token.
 const DEDUCT: &str = "
     const headers = arguments[1] ? { Authorization: `Bearer ${arguments[1]}` } : {};
     const body = JSON.stringify({request_id: 'x', sku: 'A-1', quantity: 1});
@@ -164,7 +164,7 @@ fn a_page_of_a_foreign_origin_gets_nothing_with_any_token() {
     let mut viewer = gateway.http().with_token("viewer-secret");
     assert_eq!(viewer.figures("A-1"), (12, 0));
 
-    // The same from the gateway's own page is answered, to each as it may.
+    // The same from the gateway's own page is answered, according to the role.
     browser.1.go(&format!("{}/healthz", gateway.url()));
     for (token, on_hand) in [("viewer-secret", 12), ("operator-secret", 11)] {
         let arguments = [json!(gateway.address()), json!(token)];
@@ -175,7 +175,7 @@ fn a_page_of_a_foreign_origin_gets_nothing_with_any_token() {
     }
 }
 
-/// A page of another origin, with its gateway.
+/// A page of another origin, and the gateway.
 fn elsewhere() -> (Gateway, Browser) {
     let (elsewhere, browser) = (Gateway::start(), Browser::start());
     browser.go(&format!("{}/healthz", elsewhere.url()));

@@ -1,4 +1,4 @@
-//! Codes: which keys are one, and what it stands for.
+//! Codes: which keys are part of one, and what it resolves to.
 
 use serde_json::json;
 
@@ -47,7 +47,7 @@ fn a_code_is_read_whole_with_any_modifier_keys_of_a_scanner() {
             page.scan(code);
             page.until_item(sku);
             page.until_text("#confirm", button);
-            // The next one is not one more of the same.
+            // The next scan must not add to the last one.
             page.press(ESCAPE);
             page.until_text("#sku", "Ready to scan");
         }
@@ -132,7 +132,7 @@ fn each_of_two_quick_scans_is_deducted_in_their_order() {
     page.scan_item("B-2");
     page.click("#at-once");
 
-    // The first has to be asked for, in another spelling, and the answer takes its time.
+    // The first code has to be resolved, in another form, and the answer takes its time.
     gateway.signal("STOP");
     page.scan("0036000291452");
     page.scan("B-2");

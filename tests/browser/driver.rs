@@ -1,4 +1,4 @@
-//! A browser of its own for a test: Chromium without a window, driven over WebDriver.
+//! A browser for a test: headless Chromium, driven over WebDriver.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::support::daemon::Daemon;
 use crate::support::patience::{patience, until};
 use crate::support::process::free_port;
 
-/// How WebDriver names an element.
+/// The key with which WebDriver identifies an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 const SHIFT: char = '\u{e008}';
@@ -27,7 +27,7 @@ pub(super) const F9: &str = "\u{e039}";
 pub(super) struct Browser {
     agent: Agent,
     session: String,
-    /// Ends after the session, which ends Chromium.
+    /// Dropped after the session, which ends Chromium.
     _driver: Daemon,
     _dir: TempDir,
 }
@@ -79,12 +79,12 @@ impl Browser {
         self.post("refresh", &json!({}));
     }
 
-    /// What a script returns.
+    /// The result of a script.
     pub(super) fn script(&self, text: &str, arguments: &[Value]) -> Value {
         self.post("execute/sync", &json!({"script": text, "args": arguments}))
     }
 
-    /// What a script's promise becomes.
+    /// The result of a script's promise.
     pub(super) fn promise(&self, text: &str, arguments: &[Value]) -> Value {
         let text = format!(
             "const done = arguments[arguments.length - 1];
@@ -98,19 +98,19 @@ impl Browser {
         self.post(&format!("element/{element}/click"), &json!({}));
     }
 
-    /// Types into an element, which gets the focus.
+    /// Focuses an element and types into it.
     pub(super) fn type_into(&self, css: &str, text: &str) {
         let element = self.find(css);
         self.post(&format!("element/{element}/value"), &json!({"text": text}));
     }
 
-    /// Presses keys, wherever the focus is, as fast as a scanner does.
+    /// Presses keys at the current focus, as fast as a scanner.
     pub(super) fn press(&self, keys: &str) {
         self.press_with_pauses(keys, 0);
     }
 
-    /// The same with the modifiers that a scanner sends: Shift for a capital, Control and ] for
-    /// the separator of GS1 codes.
+    /// The same with the modifiers that a scanner sends: Shift for a capital letter, Control and ]
+    /// for the separator of GS1 codes.
     pub(super) fn press_as_scanner(&self, keys: &str) {
         let steps = keys.chars().flat_map(|key| match key {
             '\u{1d}' => held(CONTROL, ']'),
@@ -137,7 +137,7 @@ impl Browser {
         self.post("actions", &actions);
     }
 
-    /// The text of the first element that is meant, as a person sees it.
+    /// The visible text of the first element that matches.
     pub(super) fn text(&self, css: &str) -> String {
         let text = "return document.querySelector(arguments[0])?.innerText ?? ''";
         self.script(text, &[json!(css)]).as_str().unwrap().replace('\u{a0}', " ")
@@ -153,7 +153,7 @@ impl Browser {
         self.script(text, &[json!(css)]) == true
     }
 
-    /// The id of the element that has the focus.
+    /// The id of the focused element.
     pub(super) fn focused(&self) -> String {
         self.script("return document.activeElement?.id ?? ''", &[]).as_str().unwrap().to_owned()
     }
@@ -172,7 +172,7 @@ impl Browser {
         }
     }
 
-    /// A screen of this size, with so many dots to a pixel.
+    /// Emulates a screen of this size and pixel ratio.
     pub(super) fn resize(&self, width: u32, height: u32, scale: u32, mobile: bool) {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile,
@@ -186,7 +186,7 @@ impl Browser {
         self.command("Emulation.setEmulatedMedia", &json!({"features": features}));
     }
 
-    /// Leaves a picture of the whole page for a person to look at.
+    /// Saves a picture of the whole page.
     pub(super) fn photograph(&self, name: &str) {
         self.script("scrollTo(0, 0)", &[]);
         let picture = json!({"format": "png", "captureBeyondViewport": true});
@@ -196,7 +196,7 @@ impl Browser {
         std::fs::write(dir.join(format!("{name}.png")), decode(data.as_str().unwrap())).unwrap();
     }
 
-    /// A command of Chromium's own.
+    /// Sends a command of Chromium's own protocol.
     fn command(&self, name: &str, parameters: &Value) -> Value {
         self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
     }
@@ -213,7 +213,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Without this Chromium would outlive its driver.
+        // Without this Chromium would survive its driver.
         let _ = self.agent.delete(&self.session).call();
     }
 }
@@ -227,7 +227,7 @@ fn held(modifier: char, key: char) -> Vec<Value> {
     [&[down][..], &pressed(key), &[up]].concat()
 }
 
-/// Where cargo builds.
+/// The build directory of cargo.
 pub(super) fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
 }
@@ -268,7 +268,7 @@ fn send(agent: &Agent, url: &str, body: &Value) -> Value {
     answer["value"].take()
 }
 
-/// Base64, as screenshots come.
+/// Decodes base64, the encoding of screenshots.
 fn decode(text: &str) -> Vec<u8> {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);

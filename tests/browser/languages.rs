@@ -1,11 +1,11 @@
-//! English, German and Chinese, picked from the browser.
+//! English, German and Chinese, selected by the browser's preference.
 
 use super::driver::{Browser, ENTER};
 use super::page::Page;
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 
-/// The language, what `lang` is then, and words: of a label, of the sentence on the link, of a
+/// The language, the value of `lang`, and words: of a label, of the sentence about the link, of a
 /// button, of an outcome.
 const LANGUAGES: [(&str, &str, [&str; 4]); 3] = [
     ("en", "en", ["Scan or type a code", "No hub is set up", "Deduct 1", "Refused: only "]),

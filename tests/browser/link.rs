@@ -1,4 +1,4 @@
-//! What the page says of the link to the hub.
+//! What the page shows about the link to the hub.
 
 use super::driver::ENTER;
 use super::page::{NEWEST, Page};

@@ -1,4 +1,4 @@
-//! How the page looks, for a person to see, and whether everybody can use it, by axe-core.
+//! Screenshots of the page for a person, and accessibility checks with axe-core.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ const STOCK: [(&str, u64); 9] = [
     ("REGENCY-CAKESTAND-3-TIER", 10),
 ];
 
-/// Name, width, height, dots to a pixel, and whether it is held in a hand.
+/// Name, width, height, pixel ratio, and whether it is a mobile device.
 const SCREENS: [(&str, u32, u32, u32, bool); 4] = [
     ("desktop", 1366, 768, 1, false),
     ("tablet", 1024, 768, 1, true),

@@ -1,8 +1,8 @@
-//! The terminal page in a real Chromium, driven over WebDriver. One module a theme.
+//! The terminal page in a real Chromium, driven over WebDriver. One module for each subject.
 //!
-//! Debian's packages `chromium` and `chromium-driver` bring browser and driver, `scripts/fetch-axe`
-//! the accessibility checker. Screenshots for a person to look at are left in `target/screenshots`;
-//! the Chinese one needs a font, as Debian's `fonts-wqy-microhei`.
+//! Debian's packages `chromium` and `chromium-driver` provide browser and driver,
+//! `scripts/fetch-axe` the accessibility checker. Screenshots for a person are left in
+//! `target/screenshots`; the Chinese one needs a font such as Debian's `fonts-wqy-microhei`.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests watch other processes, whose time is the real one"

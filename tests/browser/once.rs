@@ -1,4 +1,4 @@
-//! Nothing is deducted twice, and nothing is lost, whatever happens to page and gateway.
+//! Nothing is deducted twice and nothing is lost, whatever happens to page and gateway.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn a_reload_before_the_answer_deducts_once() {
     let page = Page::open(&gateway);
     page.scan_item("A-1");
 
-    // The request is sent, and the page is gone before it is answered.
+    // The request is sent, and the page closes before it is answered.
     gateway.signal("STOP");
     page.type_slowly(&format!("5{ENTER}"));
     page.until_newest("sent");
@@ -91,7 +91,7 @@ fn a_request_discarded_in_another_window_is_not_sent() {
     page.type_slowly(&format!("2{ENTER}"));
     until("both are kept", || page.kept() == 2);
 
-    // All windows share what is kept; discarding is taking it away.
+    // All windows share the stored requests; discarding one removes it.
     let discard = "const [kept] = Object.keys(localStorage)
         .filter((key) => localStorage[key].includes('\"quantity\":5'));
         localStorage.removeItem(kept)";

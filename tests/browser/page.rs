@@ -1,4 +1,4 @@
-//! The terminal page as its users know it.
+//! The terminal page as its users operate it.
 
 use std::ops::Deref;
 use std::thread::sleep;
@@ -13,9 +13,9 @@ use crate::support::patience::until;
 /// The newest of the last operations.
 pub(super) const NEWEST: &str = "#operations li:first-child";
 
-/// Presses keys so many milliseconds apart, with the modifiers that a keyboard has for them, and
-/// does with those that nobody takes what a browser does. All of them are there before the page
-/// gets to anything else, as on a slow terminal.
+/// Presses keys this many milliseconds apart, with the modifiers of a keyboard, and applies the
+/// default action of keys that the page does not handle. All key events are queued before the page
+/// handles the first one, as on a slow terminal.
 const KEYS: &str = "
     const [text, end, gap] = arguments;
     let at = performance.now();
@@ -39,8 +39,8 @@ const KEYS: &str = "
             press(key, { shiftKey });
         }
     }";
-/// Answers the next request of a kind with an error in the gateway's stead, before it is sent.
-/// `window.asked` has the request ids of all that came then.
+/// Answers the next request of a kind with an error instead of sending it. `window.asked` collects
+/// the ids of all requests of that kind.
 pub(super) const ANSWER_ONCE: &str = "
     const [kind, code] = arguments;
     const send = window.send ??= WebSocket.prototype.send;
@@ -52,7 +52,7 @@ pub(super) const ANSWER_ONCE: &str = "
         const data = JSON.stringify({ id, ok: false, error: { code, message: 'later', replayed: false } });
         setTimeout(() => this.onmessage(new MessageEvent('message', { data })), 0);
     }";
-/// A hand is not as quick with the next Enter, which the page would take for the scanner's.
+/// Longer than a scanner takes between the code and its Enter.
 const ECHO: Duration = Duration::from_millis(350);
 
 pub(super) struct Page {
@@ -68,7 +68,7 @@ impl Deref for Page {
 }
 
 impl Page {
-    /// The page of a gateway, connected.
+    /// The connected page of a gateway.
     pub(super) fn open(gateway: &Gateway) -> Self {
         let page = Self::of(Browser::start(), &format!("{}/", gateway.url()));
         page.until_connected();
@@ -91,8 +91,8 @@ impl Page {
         });
     }
 
-    /// What a scanner does. On a busy machine the browser's own keys come as slowly as a hand's, so
-    /// these are made in the page, a millisecond apart by their own account.
+    /// Scans a code. On a busy machine the browser's own key events are as slow as a person's, so
+    /// these are made in the page with timestamps one millisecond apart.
     pub(super) fn scan(&self, code: &str) {
         self.scan_ended_by("Enter", code);
     }
@@ -103,12 +103,12 @@ impl Page {
         sleep(ECHO);
     }
 
-    /// What a person types, and Enter, while the page is too busy to look.
+    /// Types like a person, then Enter, while the page is too busy to handle the keys.
     pub(super) fn type_unseen(&self, keys: &str) {
         self.script(KEYS, &[json!(keys), json!("Enter"), json!(120)]);
     }
 
-    /// The same with the browser's own keys.
+    /// The same with the browser's own key events.
     pub(super) fn scan_with_keys(&self, code: &str) {
         self.press_as_scanner(&format!("{code}{ENTER}"));
         sleep(ECHO);
@@ -142,19 +142,19 @@ impl Page {
         self.attribute(NEWEST, "data-request-id")
     }
 
-    /// What this browser keeps of operations that are decided, the newest first.
+    /// The decided operations that this browser has stored, newest first.
     pub(super) fn history(&self) -> Value {
         let text = "return JSON.parse(localStorage.getItem('stockgate.history') ?? '[]')";
         self.script(text, &[])
     }
 
-    /// How many requests this browser keeps until they are answered.
+    /// The number of requests that this browser stores until they are answered.
     pub(super) fn kept(&self) -> usize {
         let text = "return Object.keys(localStorage).filter((key) => key.startsWith('stockgate.request.'))";
         self.script(text, &[]).as_array().unwrap().len()
     }
 
-    /// Presses the button of the newest operation that says this.
+    /// Presses the button with this text of the newest operation.
     pub(super) fn press_button(&self, label: &str) {
         let text = "const [row, label] = arguments;
             const buttons = [...document.querySelectorAll(`${row} button`)];

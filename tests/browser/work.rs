@@ -1,4 +1,4 @@
-//! What an operator does all day.
+//! The daily work of an operator.
 
 use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4, F8, F9, TAB};
 use super::page::{NEWEST, Page};
@@ -49,7 +49,7 @@ fn every_operation_is_done_with_the_keyboard_alone() {
     let page = Page::open(&gateway);
     let mut http = gateway.http();
 
-    // Codes are typed anywhere; behind them digits are a quantity.
+    // Codes may be typed anywhere; digits after one are a quantity.
     page.type_slowly("A-1");
     assert_eq!(page.focused(), "code");
     page.press(ENTER);
@@ -86,7 +86,7 @@ fn every_operation_is_done_with_the_keyboard_alone() {
     page.until_text("#sku", "Ready to scan");
 }
 
-/// Moves the focus on until a button of this name has it.
+/// Moves the focus until a button with this name has it.
 fn tab_to(page: &Page, name: &str) {
     for _ in 0..60 {
         page.press(TAB);

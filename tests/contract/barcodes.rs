@@ -1,4 +1,4 @@
-//! Which SKU a scanned code stands for, without a catalogue. tests/sync has one.
+//! Resolving scanned codes without a catalogue. `tests/sync` resolves with one.
 
 use serde_json::{Value, json};
 

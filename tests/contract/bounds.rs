@@ -1,4 +1,4 @@
-//! What a client may ask for, how often, and how slowly.
+//! Limits on what a client may ask for, how often, and how slowly.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ const LIMITED: &str = "requests_per_s = 5\n\
     [[terminals.tokens]]\nname = \"slow\"\nrole = \"operator\"\ntoken = \"slow-secret\"\n\
     [[terminals.tokens]]\nname = \"fast\"\nrole = \"operator\"\ntoken = \"fast-secret\"\n\
     requests_per_s = 0\n";
-/// As many as come at once, at five a second.
+/// The burst that a limit of five a second allows.
 const BURST: usize = 10;
 const WRONG_TOKENS_MAX: usize = 100;
 
@@ -54,7 +54,7 @@ fn connections_over_the_limit_are_told_so_and_the_others_go_on() {
     gateway.launch();
     let mut first = gateway.ws();
     let mut others: Vec<_> = (2..PLACES).map(|_| connect(&gateway)).collect();
-    // Whoever ends gives its place back a little later.
+    // A closed connection gives its permit back a little later.
     until("all places are taken", || {
         others.push(connect(&gateway));
         gateway.http().get("/healthz").status == 429
@@ -150,7 +150,7 @@ fn a_head_that_is_too_long_or_has_too_many_headers_is_refused() {
     assert!(said_to(&gateway, &head(&few)).starts_with("HTTP/1.1 200"));
 }
 
-/// One test, so that the waits run side by side.
+/// One test, so that the waits overlap.
 #[test]
 fn slow_and_silent_clients_are_closed_in_time() {
     let gateway = Gateway::start_with(LIMITED);
@@ -190,7 +190,7 @@ fn said_to(gateway: &Gateway, text: &str) -> String {
     String::from_utf8_lossy(&answer[..bytes]).into_owned()
 }
 
-/// Reads until the gateway ends the connection, which it does within these seconds since `began`.
+/// Reads until the gateway closes the connection, which it must do this many seconds after `began`.
 fn wait_for_end(mut stream: &TcpStream, began: Instant, seconds: std::ops::Range<u64>) -> String {
     let deadline = Duration::from_secs(seconds.end).saturating_sub(began.elapsed());
     stream.set_read_timeout(Some(deadline.max(Duration::from_millis(100)))).unwrap();

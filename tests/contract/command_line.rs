@@ -1,4 +1,4 @@
-//! Looking at a gateway, replaying orders into it, copying and checking its database.
+//! The commands that inspect, replay, copy and check.
 
 use std::fs;
 use std::io::Write as _;
@@ -165,7 +165,7 @@ fn a_backup_of_a_running_gateway_is_whole_and_never_overwrites() {
     assert!(again.stderr.contains("exists"), "{again:?}");
 }
 
-/// Killed within the copy, as by a power cut: what bears the name of a backup is whole.
+/// A process killed while it copies, as by a power cut: a file with the name of a backup is whole.
 #[test]
 fn an_interrupted_backup_leaves_no_file_in_the_way() {
     let gateway = Gateway::stocked(&[("A", 5)]);
@@ -174,7 +174,7 @@ fn an_interrupted_backup_leaves_no_file_in_the_way() {
     let file = copy.join("stockgate.db");
     let mut whole = stockgate();
     whole.arg("backup").arg("--data-dir").arg(gateway.data_dir()).arg("--to").arg(&file);
-    // Beyond a file of so many blocks the kernel kills it.
+    // The kernel kills a process that writes more than this many blocks.
     let mut cut = Command::new("sh");
     cut.args(["-c", "ulimit -f 8; exec \"$@\"", "sh"]).arg(whole.get_program());
     let ended = run_to_end(cut.args(whole.get_args()));

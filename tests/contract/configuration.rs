@@ -1,4 +1,4 @@
-//! The command line, the configuration file and what overrides it.
+//! The command line, the configuration file and the environment variables that override it.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::support::process::{Finished, free_port, run_to_end, run_until};
 use crate::support::program::{is_emulated, stockgate};
 use crate::support::terminal::Terminal;
 
-/// Lines of comment before a faulty line, so that its number stands out in a message.
+/// The number of comment lines before a faulty line, so that its number stands out in a message.
 const LINES_BEFORE: usize = 72;
 
 #[test]
@@ -266,14 +266,14 @@ fn a_wrong_command_line_ends_with_exit_code_2() {
     }
 }
 
-/// Runs `check-config` on a file of this text.
+/// Runs `check-config` on a file with this text.
 fn check(dir: &Path, text: &str) -> Finished {
     let file = dir.join("stockgate.toml");
     fs::write(&file, text).unwrap();
     run_to_end(stockgate().arg("check-config").arg("--config").arg(file))
 }
 
-/// Whether one of the numbers in the text is that of one of these lines.
+/// Whether a number in the text is the number of one of these lines.
 fn names_a_line(text: &str, lines: RangeInclusive<usize>) -> bool {
     let mut numbers = text.split(|letter: char| !letter.is_ascii_digit());
     numbers.any(|number| number.parse().is_ok_and(|number| lines.contains(&number)))

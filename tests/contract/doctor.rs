@@ -1,4 +1,4 @@
-//! The doctor: what it says of database, machine and configuration, and what it packs for others.
+//! The doctor: its findings about database, machine and configuration, and its bundle.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,7 +24,7 @@ fn visit(gateway: &Gateway, more: &[&str]) -> Finished {
     run_to_end(command.arg("doctor").arg("--config").arg(gateway.config_path()).args(more))
 }
 
-/// The findings of one kind.
+/// The findings of one check.
 fn findings(visit: &Finished, check: &str) -> Vec<Value> {
     let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
     assert_eq!(report["healthy"] == true, visit.code == Some(0), "{visit:?}");
@@ -89,7 +89,7 @@ fn the_database_is_checked_without_a_running_gateway() {
     assert!(asked["next"].as_str().unwrap().contains("systemctl start"), "{asked}");
 }
 
-/// What the gateway refuses to start for, the doctor finds too.
+/// The doctor finds every problem for which the gateway refuses to start.
 #[test]
 fn a_lost_or_truncated_log_is_reported_with_the_command_that_helps() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);

@@ -1,4 +1,4 @@
-//! Every error, over both ports, and that a request which was not decided leaves no trace.
+//! Every error, over both ports, and that an undecided request leaves no trace.
 
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ fn a_websocket_request_without_its_reservation_is_a_bad_request() {
     ws.ok("deduct", one("r1", "A", 1));
 }
 
-/// The stock and the requests that the rows of `decided_refusals` are refused by.
+/// The stock and the requests that cause the refusals in `decided_refusals`.
 pub(crate) fn prepare_for_refusals(terminal: &mut dyn Terminal) {
     terminal.ok("reserve", one("held", "A", 10));
     terminal.ok("reserve", one("closed", "A", 2));
@@ -148,7 +148,7 @@ pub(crate) fn prepare_for_refusals(terminal: &mut dyn Terminal) {
     terminal.ok("deduct", one("sold", "A", 5));
 }
 
-/// Requests that the stock refuses: every one of them is an outcome.
+/// Requests that the stock refuses. Each refusal is an outcome.
 pub(crate) fn decided_refusals() -> Vec<Refusal> {
     let ending = |id: &str, request_id: &str| with(reservation(id), "request_id", request_id);
     let part = |body: Value, lines: &[(&str, u64)]| with(body, "lines", to_lines(lines));
@@ -174,7 +174,7 @@ pub(crate) fn decided_refusals() -> Vec<Refusal> {
     ]
 }
 
-/// Requests that are not decided, all under the request id `r1` where they have a good one.
+/// Requests that are not decided, all with the request id `r1` where it is valid.
 fn undecided_refusals() -> Vec<Refusal> {
     let mut refusals = bad_requests();
     refusals.push(("deduct", one("held", "A", 6), "idempotency_conflict"));
@@ -202,7 +202,7 @@ fn bad_requests() -> Vec<Refusal> {
     bodies.into_iter().map(|(op, body)| (op, body, "bad_request")).collect()
 }
 
-/// A good body with its request id spoilt, or with a field that no mutation has.
+/// A valid body with an invalid request id, or with an unknown field.
 fn bad_envelopes(good: &Value) -> impl Iterator<Item = Value> {
     let spoilt: Vec<Value> =
         bad_names().map(|name| with(good.clone(), "request_id", name)).collect();
@@ -238,7 +238,7 @@ fn bad_quantities() -> impl Iterator<Item = Value> {
     numbers.into_iter().chain(others)
 }
 
-/// What is no SKU, no order id and no request id.
+/// Texts that are not valid ids.
 fn bad_names() -> impl Iterator<Item = Value> {
     let texts = ["", &"x".repeat(65), &"é".repeat(33), "A\0", "A\nB", "\tA", "A\u{7f}"];
     let texts: Vec<Value> = texts.iter().map(|text| json!(text)).collect();

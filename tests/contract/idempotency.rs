@@ -1,4 +1,4 @@
-//! Replays, conflicts and sticky refusals, through crashes and restarts.
+//! Replays, conflicts and repeated refusals, through crashes and restarts.
 
 use std::thread;
 use std::time::Duration;
@@ -241,7 +241,7 @@ fn requests_resent_after_a_crash_are_applied_exactly_once() {
             let again = ws.ok("deduct", numbered(terminal, n));
             assert_eq!(again, with(first.clone(), "replayed", true));
         }
-        // The one in flight at the crash may or may not have been applied before.
+        // The one in flight at the crash may or may not have been applied.
         ws.ok("deduct", numbered(terminal, answers.len()));
     }
     let sent: usize = answered.iter().map(|answers| answers.len() + 1).sum();
@@ -270,7 +270,7 @@ fn terminate(gateway: &mut Gateway) {
     gateway.terminate();
 }
 
-/// The answers to the requests of one terminal, up to the end of its connection.
+/// The answers to the requests of one terminal, until its connection ends.
 fn deduct_until_closed(address: &str, terminal: usize, requests: usize) -> Vec<Value> {
     let mut ws = Ws::connect(address);
     let outcomes = (0..requests).map_while(|n| ws.try_call("deduct", numbered(terminal, n)).ok());

@@ -1,4 +1,4 @@
-//! What stands in the log: for the journal as it likes it, and never a secret.
+//! The log: its format for the journal, and that it never contains a secret.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -83,7 +83,7 @@ fn an_invalid_configuration_is_an_error_in_the_journal() {
     assert_eq!(said.lines().filter(|line| line.starts_with("<3>stockgate: ")).count(), 2, "{said}");
 }
 
-/// On the finest level of everything, and of just what would show it.
+/// At the finest level of everything, and of only what would show it.
 #[test]
 fn a_secret_is_never_in_the_log() {
     let talkative = ["tungstenite::protocol", "tungstenite::handshake", "hyper::proto", "rumqttc"];
@@ -127,7 +127,7 @@ fn a_secret_is_never_in_a_message_about_the_configuration() {
     assert_silent(&ended.output());
 }
 
-/// A file as systemd names it.
+/// A file as systemd identifies it.
 fn stream(file: &File) -> String {
     let file = file.metadata().unwrap();
     format!("{}:{}", file.dev(), file.ino())

@@ -1,4 +1,5 @@
-//! The contract of the gateway, tried on a running gateway from outside. One module a theme.
+//! The contract of the gateway, tested on a running gateway from outside. One module for each
+//! subject.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests watch another process, whose time is the real one"

@@ -1,4 +1,4 @@
-//! The metrics, and the dashboard and alerts that are made of them.
+//! The metrics, and the dashboard and alerts that use them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::support::hub::Hub;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal as _;
 
-/// A broker that is not there.
+/// An address without a broker.
 const LINK: &str = "[mqtt]\nurl = \"mqtt://127.0.0.1:9\"\n";
 
-/// The value of a sample with its labels, as it stands on the page.
+/// The value of a sample with its labels.
 fn sample(gateway: &Gateway, name: &str) -> Option<f64> {
     let page = gateway.http().get("/metrics").text;
     let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
@@ -46,7 +46,7 @@ fn every_sample_belongs_to_a_metric_with_help_type_and_a_name_by_the_conventions
     assert_eq!(names.len(), metrics.len(), "each is described once");
 }
 
-/// Prometheus's own opinion of a page, where its tool is.
+/// Checks a page with Prometheus's own tool, where it is installed.
 fn lint(page: &str) {
     let tool = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
     let Ok(mut tool) = tool else { return eprintln!("left out: promtool is not here") };
@@ -54,7 +54,7 @@ fn lint(page: &str) {
     assert!(tool.wait().unwrap().success(), "promtool has found something");
 }
 
-/// Name and type of every metric on a page, each with its help before it.
+/// Name and type of every metric on a page; each must have its help before it.
 fn metrics_of(page: &str) -> Vec<(String, String)> {
     let mut helped = "";
     let mut found = Vec::new();
@@ -144,7 +144,7 @@ fn pending_entries_and_the_offline_time_are_measured() {
     assert!(http.metric("stockgate_disk_free_bytes") > 0);
 }
 
-/// Everything that the dashboard and the alerts ask for, of a gateway and of a hub.
+/// Every metric that the dashboard and the alerts use, of gateway and hub.
 #[test]
 fn dashboard_and_alerts_use_existing_metrics() {
     let gateway = Gateway::stocked_with(LINK, &[("A", 1)]);
@@ -160,7 +160,7 @@ fn dashboard_and_alerts_use_existing_metrics() {
     }
 }
 
-/// What looks like a metric's name.
+/// The words of a text that look like names of metrics.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = text.split(move |c| !of_name(c));

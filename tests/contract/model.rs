@@ -1,5 +1,5 @@
-//! A small reference model of the stock: what every mutation has to answer, without time, disk
-//! or network.
+//! A small reference model of the stock: the outcome of every mutation, without time, disk or
+//! network.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ pub(crate) type Expected = Result<BTreeMap<String, (u64, u64)>, &'static str>;
 pub(crate) struct Model {
     pub(crate) stock: BTreeMap<String, (u64, u64)>,
     outcomes: BTreeMap<String, (String, Expected)>,
-    /// Deduction or commit → what of it can still be rolled back.
+    /// Deduction or commit → the part of it that can still be rolled back.
     deductions: BTreeMap<String, Lines>,
     reservations: BTreeMap<String, Reservation>,
 }
 
 struct Reservation {
     lines: Lines,
-    /// The operation that ended it.
+    /// The operation that closed it.
     ended_by: Option<String>,
 }
 
@@ -120,14 +120,14 @@ impl Model {
         self.change(held, |stock, quantity| stock.1 -= quantity)
     }
 
-    /// What an open reservation holds.
+    /// The lines of an open reservation.
     fn open(&self, body: &Value) -> Result<Lines, &'static str> {
         let held = self.reservations.get(&text(body, "reservation"));
         let held = held.ok_or("unknown_reservation")?;
         if held.ended_by.is_some() { Err("reservation_closed") } else { Ok(held.lines.clone()) }
     }
 
-    /// The lines of a request, if every one of them is available.
+    /// The lines of a request, if all of them are available.
     fn available(&self, body: &Value) -> Result<Lines, &'static str> {
         let lines = summed(body);
         for (sku, quantity) in &lines {
@@ -166,7 +166,7 @@ fn summed(body: &Value) -> Lines {
     lines
 }
 
-/// Takes what is asked for out of what is left; nothing asked for is too much as well.
+/// Subtracts the requested units from what is left; asking for nothing is an error too.
 fn take(left: &mut Lines, asked: &Lines) -> Result<(), &'static str> {
     let is_left = |(sku, quantity): (&String, &u64)| left.get(sku).is_some_and(|q| q >= quantity);
     if asked.is_empty() || !asked.iter().all(is_left) {

@@ -1,4 +1,4 @@
-//! What deduct, restock and count do to the stock, and what they answer.
+//! What deduct, restock and count change, and what they answer.
 
 use serde_json::{Value, json};
 

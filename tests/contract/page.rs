@@ -1,4 +1,4 @@
-//! The terminal page as it is served; `tests/browser` tries what it does.
+//! The terminal page as it is served. `tests/browser` tests its behaviour.
 
 use crate::support::gateway::Gateway;
 use crate::support::http::Answer;

@@ -1,4 +1,4 @@
-//! Long random sequences of mutations, each outcome compared with that of a reference model.
+//! Long random sequences of mutations, each outcome compared with a reference model.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,10 +11,10 @@ use crate::support::gateway::Gateway;
 use crate::support::terminal::{Terminal, figures_of};
 
 const MUTATIONS: usize = 4_000;
-/// The gateway is killed after as many mutations.
+/// The number of mutations after which the gateway is killed.
 const MUTATIONS_PER_LIFE: usize = 1_000;
 const SKUS: [&str; 8] = ["A", "B", "C", "D", "E", "F", "G", "H"];
-/// Shares, in percent, of requests sent a second time and of request ids used a second time.
+/// Percentages of requests that are repeated and of request ids that are reused.
 const REPEATED: u8 = 10;
 const REUSED: u8 = 3;
 
@@ -70,7 +70,7 @@ fn assert_outcome(
     }
 }
 
-/// The stock is that of the model, and the sum of the ledger is the stock.
+/// The stock equals the model's, and the sum of the ledger equals the stock.
 fn assert_books(terminal: &mut dyn Terminal, model: &Model) {
     let items = terminal.every_page("list", json!({}), "items");
     let stock: BTreeMap<String, (u64, u64)> = items
@@ -89,7 +89,7 @@ fn assert_books(terminal: &mut dyn Terminal, model: &Model) {
     assert_eq!(sums.collect::<BTreeMap<_, _>>(), stock);
 }
 
-/// Where the requests of a sequence come from.
+/// The generator of requests.
 struct Orders {
     rng: fastrand::Rng,
     sent: Vec<(&'static str, Value)>,
@@ -166,13 +166,13 @@ impl Orders {
         if let Some(id) = self.open_reservation_for_a_default_id(model) {
             return ("release", reservation(&id));
         }
-        // Whether a second release under another id is closed or a replay is left open.
+        // Whether a second release with another id is closed or a replay is left open.
         let others = self.reservations.iter().filter(|id| !model.is_released(id));
         let id = self.rng.choice(others.collect::<Vec<_>>()).unwrap();
         ("release", with(reservation(id), "request_id", request_id))
     }
 
-    /// Every other time a reservation that is open, so that its end needs no request id.
+    /// Every other time an open reservation, so that closing it needs no request id.
     fn open_reservation_for_a_default_id(&mut self, model: &Model) -> Option<String> {
         let open = model.open_reservations();
         if self.rng.bool() { self.rng.choice(open) } else { None }

@@ -1,5 +1,5 @@
-//! Many terminals fight for the last units: nobody gets what is not there, and the ledger says
-//! exactly what was answered.
+//! Many terminals compete for the last units: none are oversold, and the ledger matches the
+//! answers.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -20,7 +20,7 @@ const TERMINALS: usize = 64;
 const SKUS: usize = 50;
 const UNITS: u64 = 20;
 
-/// Request id → what it did to the stock of its SKU.
+/// Request id → the change that it made to the stock of its SKU.
 type Changes = BTreeMap<String, (String, i64)>;
 
 #[test]
@@ -43,7 +43,7 @@ fn terminals_that_compete_for_the_last_units_never_oversell() {
     }
 }
 
-/// More requests are under way than the intake takes, all from terminals that never wait.
+/// More requests are in flight than the intake takes, all from terminals that never wait.
 #[test]
 fn busy_terminals_do_not_starve_modest_ones() {
     const GREEDY: usize = 32;
@@ -70,7 +70,7 @@ fn ask_for_little(gateway: &Gateway, terminal: usize) {
     }
 }
 
-/// Sends as fast as it can; counts how often there was no room.
+/// Sends as fast as possible; counts how often the intake was full.
 fn flood(gateway: &Gateway, terminal: usize, refused: &AtomicUsize, stop: &AtomicBool) {
     let mut ws = gateway.ws();
     for round in 0.. {
@@ -88,7 +88,7 @@ fn duration() -> Duration {
     Duration::from_secs(seconds.map_or(3, |seconds| seconds.parse().expect("whole seconds")))
 }
 
-/// One terminal that mostly deducts, sometimes gives back, and seldom brings new stock.
+/// A terminal that mostly deducts, sometimes rolls back, and seldom restocks.
 struct Fighter {
     ws: Ws,
     rng: fastrand::Rng,

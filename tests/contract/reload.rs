@@ -1,4 +1,4 @@
-//! A new configuration for a gateway that runs, by SIGHUP.
+//! Reloading the configuration of a running gateway with SIGHUP.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -207,7 +207,7 @@ fn a_reload_during_the_start_takes_effect_after_it() {
     assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
 
     gateway.spawn();
-    // The pipe opens when the gateway has come to read it.
+    // Opening the pipe blocks until the gateway reads it.
     let pid = gateway.pid();
     shell(&format!("exec 3> '{file}'; kill -HUP {pid}; cat '{text}' >&3"));
     gateway.wait_until_ready();
@@ -230,7 +230,7 @@ fn tokens(of: &[(&str, &str)]) -> String {
     of.iter().map(token).collect()
 }
 
-/// Lets the gateway take another configuration at its own address.
+/// Makes the gateway load another configuration that keeps its address.
 fn configured(gateway: &mut Gateway, extra: &str) -> String {
     gateway.configure(&format!("127.0.0.1:{}", gateway.port()), extra);
     gateway.reload()

@@ -10,7 +10,7 @@ use crate::support::gateway::{Gateway, on_both_ports, on_both_ports_with};
 use crate::support::patience::stretched;
 use crate::support::terminal::{Terminal, figures_of};
 
-/// Longer than what is reserved for a short time is held, on a busy machine.
+/// Longer than a short reservation lasts, on a busy machine.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
@@ -288,7 +288,7 @@ fn assert_changes(
     assert_entries(&entries, changes);
 }
 
-/// Compares entries, in whatever order, with SKU, change and reserved change.
+/// Compares entries in any order by SKU, change and reserved change.
 fn assert_entries(entries: &[Value], changes: &[(&str, i64, i64)]) {
     let mut found: Vec<_> = entries
         .iter()

@@ -1,4 +1,4 @@
-//! Undoing deductions, never more of them than there was.
+//! Rolling back deductions, never more than was deducted.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a service manager hears, and a stop in good order.
+//! Messages to the service manager, and a clean stop.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::support::process::run_to_end;
 use crate::support::terminal::{Port, Terminal as _, number};
 use crate::support::ws::Ws;
 
-/// The contract of the unit: nothing takes longer to stop.
+/// The limit in the unit: a stop never takes longer.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 fn watched_by(manager: &Manager, interval: Duration) -> Gateway {
@@ -60,7 +60,7 @@ fn the_service_status_is_a_sentence() {
     assert!(said.contains("0 entries wait for the hub: the broker 127.0.0.1:9 cannot"), "{said}");
 }
 
-/// For as long as the file is wrong; the exit code of a reload cannot say it.
+/// As long as the file is invalid: the exit code of a reload cannot report it.
 #[test]
 fn the_service_status_reports_an_invalid_new_configuration() {
     let directory = tempfile::tempdir().unwrap();
@@ -103,8 +103,8 @@ fn a_watchdog_of_another_process_is_not_fed() {
     assert_eq!(manager.count_so_far("WATCHDOG=1"), 0);
 }
 
-/// Terminals in the middle of their work, one that does not read, one that only holds its
-/// connection, and a request that never comes to its end.
+/// Terminals at work, one that does not read, one that only keeps its connection open, and a
+/// request that is never complete.
 #[test]
 fn a_stop_takes_at_most_5_seconds_and_loses_nothing_that_was_answered() {
     let mut gateway = Gateway::stocked(&[("A", 1)]);

@@ -1,4 +1,4 @@
-//! What happens while the database cannot be written: another program holds its write lock.
+//! Storage that cannot be written, because another process holds the database's write lock.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -1,4 +1,4 @@
-//! `stockgate watch`, and the shapes that scripts read.
+//! `stockgate watch`, and the output formats that scripts read.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -19,7 +19,7 @@ use crate::support::terminal::Terminal;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A watch with its output in a file.
+/// A running watch with its output in a file.
 struct Watch {
     child: Child,
     output: PathBuf,
@@ -104,7 +104,7 @@ fn watch_ends_quietly_when_its_output_is_closed() {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut String::new()).unwrap();
         drop(output);
-        // Nothing happens at the gateway: it is the closed pipe that ends it.
+        // Nothing happens at the gateway: only the closed pipe ends it.
         let ended = wait(&mut child, LIMIT).expect("it ends");
         assert_eq!((ended.code(), ended.signal()), (Some(0), None), "{more:?}");
     }
@@ -117,7 +117,7 @@ fn watch_on_a_terminal_draws_in_place_and_restores_the_terminal() {
     let stockgate = stockgate();
     let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());
     let program: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    // Without `exec` some shells stay in between, and take the signal.
+    // Without `exec` some shells stay in between and receive the signal.
     let watch = format!("exec {} watch --url {}", program.join(" "), gateway.url());
     let mut command = Command::new("script");
     command.env("SHELL", "/bin/sh");

@@ -1,4 +1,4 @@
-//! The WebSocket port: greeting, order of answers, subscriptions, and messages that are no good.
+//! The WebSocket port: greeting, order of answers, subscriptions and invalid messages.
 
 use std::collections::BTreeMap;
 use std::thread::{self, sleep};
@@ -14,11 +14,11 @@ use crate::support::ws::{Closed, Ws};
 
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 const EVENT_LIMIT: Duration = Duration::from_secs(30);
-/// Half a minute, and what it takes before a terminal that does not read is noticed.
+/// The limit of 30 s, and the time to notice a terminal that does not read.
 const DEAF_FOR: Duration = Duration::from_secs(42);
-/// Longer than nothing may be heard of a terminal, and a ping more.
+/// The limit for silent terminals, and one more ping.
 const SLEPT: Duration = Duration::from_secs(50);
-/// Long enough for an event that should not come to have come.
+/// Long enough that an event that should not come would have come.
 const QUIET: Duration = Duration::from_millis(400);
 
 #[test]
@@ -334,7 +334,7 @@ fn a_terminal_that_does_not_read_delays_no_other_and_is_closed_after_30_s() {
         busy.ok("restock", many(&format!("r{restocks}"), &lines));
         assert!(before.elapsed() < Duration::from_secs(5), "the deaf terminal slows others");
         restocks += 1;
-        // The first updates come fast, to fill what the connection buffers.
+        // The first updates come fast, to fill the buffers of the connection.
         sleep(Duration::from_millis(if restocks < 100 { 5 } else { 200 }));
     }
 
@@ -343,7 +343,7 @@ fn a_terminal_that_does_not_read_delays_no_other_and_is_closed_after_30_s() {
     assert_eq!(gateway.http().figures("S0000"), (1 + restocks, 0));
 }
 
-/// Where nothing changes, it is the answers to pings that are missed.
+/// Where nothing changes, the missing answers to pings are what counts.
 #[test]
 fn a_silent_terminal_is_closed_though_there_is_nothing_to_send() {
     let gateway = Gateway::stocked(&[("A", 10)]);
@@ -353,7 +353,7 @@ fn a_silent_terminal_is_closed_though_there_is_nothing_to_send() {
     assert_eq!(asleep.wait_closed(EVENT_LIMIT), Some(Closed { code: Some(1013) }));
 }
 
-/// What a subscriber has been told so far.
+/// The stock that a subscriber has been sent so far.
 #[derive(Default)]
 struct Seen {
     items: BTreeMap<String, Value>,
@@ -361,7 +361,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Reads stock events until the condition holds; no event may lead back.
+    /// Reads stock events until the condition holds; no event may go back in version.
     fn read_until(&mut self, ws: &mut Ws, done: impl Fn(&Self) -> bool) {
         while !done(self) {
             let event = ws.next_event("stock", EVENT_LIMIT);

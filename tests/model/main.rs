@@ -23,8 +23,8 @@
 //!   and a crash ([`models::escrow`]); two messages each way add late and duplicated orders
 //!   ([`models::reordered_escrow`]). There gateways do not greet, because a greeting brings nothing
 //!   that the timer and the other messages do not bring too.
-//! - Two gateways interact in the pool only ([`models::two_gateways`]): the conversation of one does
-//!   not depend on the others.
+//! - Two gateways interact in the pool only ([`models::two_gateways`]): the conversation of one
+//!   does not depend on the others.
 //!
 //! [`faults`] shows that the properties can fail: each [`bug::Bug`] is found.
 

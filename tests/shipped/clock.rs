@@ -8,14 +8,14 @@ use humantime::parse_rfc3339;
 
 use crate::support::process::run_to_end;
 
-/// Goes as the real clock does, and so many seconds ahead of it. The monotonic clock is the
-/// real one, as on a controller whose wall clock was set.
+/// A clock that runs like the real one, ahead by a fixed time. The monotonic clock is the real one,
+/// as on a controller whose wall clock was set.
 pub(super) struct Clock {
     ahead_s: u64,
 }
 
 impl Clock {
-    /// A clock that shows this moment now, to the second.
+    /// A clock that shows this time now, to the second.
     pub(super) fn showing(moment: SystemTime) -> Self {
         let ahead = moment.duration_since(SystemTime::now()).expect("the moment is to come");
         Self { ahead_s: ahead.as_secs() }
@@ -25,7 +25,7 @@ impl Clock {
         SystemTime::now() + Duration::from_secs(self.ahead_s)
     }
 
-    /// What is put before a program to make it read this clock.
+    /// The runner that makes a program read this clock.
     pub(super) fn runner(&self) -> String {
         let ahead_s = self.ahead_s;
         let library = library();
@@ -34,8 +34,8 @@ impl Clock {
 }
 
 impl Drop for Clock {
-    /// Where a process ends without its destructors, libfaketime leaves files behind that make
-    /// the next process of this id fail at its start.
+    /// Removes files that libfaketime leaves behind where a process ends without its destructors.
+    /// They would make the next process with this id fail at its start.
     fn drop(&mut self) {
         for file in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
             let name = file.file_name().to_string_lossy().into_owned();
@@ -51,17 +51,17 @@ impl Drop for Clock {
     }
 }
 
-/// A moment as the programs write it.
+/// A time in the format of the programs.
 pub(super) fn moment(text: &str) -> SystemTime {
     parse_rfc3339(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// The first moment that a signed number of 32 bits cannot hold.
+/// The first second that a signed 32-bit number cannot hold.
 pub(super) fn end_of_32_bits() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1 << 31)
 }
 
-/// Where libfaketime is, as its own command says.
+/// The path of libfaketime, as its own command prints it.
 fn library() -> String {
     let mut command = Command::new("faketime");
     let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::support::program::Program;
 
-/// One machine and its file.
+/// A target and its file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
     pub(super) program: &'static str,
     pub(super) target: &'static str,
-    /// What an ELF header calls the machine.
+    /// The machine number in the ELF header.
     pub(super) machine: u64,
     pub(super) is_64: bool,
     pub(super) bytes_max: u64,
@@ -63,8 +63,8 @@ impl Edge {
         file
     }
 
-    /// The file under its emulator: this machine's own, too, because what fakes the clock and
-    /// what counts system calls reaches a static file only through the emulator.
+    /// Runs the file under its emulator, even for this machine, because the fake clock and the
+    /// counting of system calls reach a static file only through the emulator.
     pub(super) fn emulated(&self, options: &str) -> Program {
         Program::at(&self.file()).run_by(&format!("{} {options}", self.emulator))
     }

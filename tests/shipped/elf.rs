@@ -1,4 +1,4 @@
-//! The few fields of an ELF file that say what it needs of the machine it runs on.
+//! The few fields of an ELF file that say what it needs of the machine.
 
 use std::fs;
 use std::ops::Range;
@@ -9,13 +9,13 @@ const PT_DYNAMIC: u64 = 2;
 const DT_NEEDED: u64 = 1;
 const SHT_SYMTAB: u64 = 2;
 
-/// A little-endian file of either class.
+/// A little-endian ELF file of either class.
 pub(super) struct Elf {
     bytes: Vec<u8>,
     pub(super) is_64: bool,
 }
 
-/// Where a field stands, and how many bytes it has.
+/// The offset and the size of a field.
 type Field = (usize, usize);
 
 impl Elf {
@@ -39,7 +39,7 @@ impl Elf {
         self.table(header).any(|section| self.number(section, (4, 4)) == SHT_SYMTAB)
     }
 
-    /// How many libraries the loader would have to find.
+    /// The number of shared libraries that the loader would have to find.
     pub(super) fn libraries_needed(&self) -> usize {
         let word = self.of_class(4, 8);
         let tags = self.dynamic().step_by(2 * word).map(|at| self.number(at, (0, word)));
@@ -59,7 +59,8 @@ impl Elf {
         self.table(self.of_class(((28, 4), (42, 2), (44, 2)), ((32, 8), (54, 2), (56, 2))))
     }
 
-    /// Where each entry of a table begins, whose place, entry size and length stand in the header.
+    /// The offsets of the entries of a table, whose offset, entry size and length are in the
+    /// header.
     fn table(&self, (place, size, length): (Field, Field, Field)) -> impl Iterator<Item = usize> {
         let (place, size) = (self.index(0, place), self.index(0, size));
         (0..self.index(0, length)).map(move |entry| place + entry * size)

@@ -1,4 +1,4 @@
-//! What the files are: for the right machine, in need of nothing else, and small.
+//! The properties of the files: the right machine, no other file needed, and the size.
 
 use std::fs;
 use std::path::Path;

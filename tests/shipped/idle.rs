@@ -1,4 +1,4 @@
-//! A gateway that nobody asks anything sleeps, but for a look at its clocks once a second.
+//! An idle gateway sleeps, except for its housekeeping once a second.
 
 use std::fs;
 use std::thread::sleep;
@@ -11,7 +11,7 @@ use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 
 const WATCHED: Duration = Duration::from_secs(4);
-/// It takes about thirty a second. A wait that ends too soon and is taken up again makes
+/// It makes about thirty system calls a second. A wait that ends too early and is repeated makes
 /// thousands.
 const SYSTEM_CALLS_MAX: usize = 400;
 
@@ -28,7 +28,7 @@ fn the_x86_64_file_is_idle_without_work() {
 fn assert_sleeps(edge: &Edge) {
     let dir = TempDir::new().unwrap();
     let log = dir.path().join("calls");
-    // The emulator writes a line for each system call.
+    // The emulator writes one line for each system call.
     let calls = || fs::read_to_string(&log).unwrap().lines().count();
     let program = edge.emulated(&format!("-strace -D {}", log.display()));
     let mut gateway = Gateway::prepare_with(program, "");

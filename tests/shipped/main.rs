@@ -1,5 +1,5 @@
-//! The static files that ship, tried from outside: what they are, that they sleep while nothing
-//! happens, and that they go on in 2038. One module a theme.
+//! The static files that ship, tested from outside: their properties, that they are idle without
+//! work, and that they run past 2038. One module for each subject.
 //!
 //! `scripts/build-static` makes the files; `STOCKGATE_STATIC_ARMV7` and `STOCKGATE_STATIC_X86_64`
 //! name others. Debian's packages `qemu-user` and `faketime` run them.

@@ -1,7 +1,7 @@
-//! The gateway on the oldest kernel that is promised: every newer system call is missing.
+//! The gateway on the oldest supported kernel: every newer system call is missing.
 //!
-//! Of the ARM file this shows less: the emulator makes calls of its own for those of 64-bit time
-//! (`clock_gettime64`, `futex_time64`), and only the others are found missing.
+//! For the ARM file this shows less: the emulator itself makes calls for those of 64-bit time
+//! (`clock_gettime64`, `futex_time64`), so only the others are missing.
 
 use std::process::Command;
 
@@ -25,7 +25,7 @@ fn the_armv7_file_works_on_linux_4_9() {
     works(on_linux_4_9(ARMV7.emulated("")));
 }
 
-/// What the other tests stand on: a call that 4.9 does not have is really missing.
+/// Checks the method: a call that 4.9 does not have is really missing.
 #[test]
 fn a_newer_call_is_missing() {
     let asks = "import ctypes; c = ctypes.CDLL(None, use_errno=True); \

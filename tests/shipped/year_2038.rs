@@ -1,5 +1,5 @@
-//! Past the last second that 32 bits can count, 2038-01-19T03:14:07Z: gateway and hub with a
-//! clock set ahead, and the real broker between them.
+//! Past the last second of 32-bit time, 2038-01-19T03:14:07Z: gateway and hub with a clock that is
+//! set ahead, and the real broker between them.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,9 +16,9 @@ use crate::support::patience::until;
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
-/// From the start to the end of 32 bits: enough for all that must happen before.
+/// The time from the start to the end of 32-bit time: enough for all that must happen before.
 const LEAD: Duration = Duration::from_secs(30);
-/// The programs write milliseconds and leave out the rest.
+/// The programs write milliseconds and truncate the rest.
 const ROUNDING: Duration = Duration::from_millis(1);
 
 #[test]
@@ -95,7 +95,7 @@ fn pair_with(edge: &Edge, clock: &Clock) -> Pair {
     Pair { gateway, hub, broker }
 }
 
-/// When the hub heard of the gateway, by the hub's clock.
+/// When the hub last heard of the gateway, by the hub's clock.
 fn last_seen(pair: &Pair) -> SystemTime {
     moment(pair.known()["last_seen"].as_str().unwrap())
 }

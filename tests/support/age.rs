@@ -1,7 +1,7 @@
-//! Days that pass in a moment, so that there is something to forget.
+//! Makes entries old in a moment, so that there is something to prune.
 //!
-//! Retention is counted in whole days of running time. So between two lives of the gateway its
-//! database is told that two days have passed, and that the hub has what was there before.
+//! Retention is counted in days of running time. So while the gateway is stopped, its database is
+//! told that two days have passed, and that the hub has confirmed the entries before.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use rusqlite::{Connection, params};
 
 const TWO_DAYS_MS: i64 = 2 * 24 * 3_600_000;
 
-/// Lets everything before this position become old.
+/// Makes all entries up to this position old.
 pub fn grow_older(database: &Path, seq: u64) {
     let db = Connection::open(database).unwrap();
-    // The log stays as the kill has left it.
+    // The log stays as the kill left it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
     db.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
     let seq = i64::try_from(seq).unwrap();

@@ -18,7 +18,7 @@ pub fn rollback(request_id: &str, of: &str) -> Value {
     json!({"request_id": request_id, "of": of})
 }
 
-/// The body of a commit or a release under its default request id.
+/// The body of a commit or a release with its default request id.
 pub fn reservation(id: &str) -> Value {
     json!({"reservation": id})
 }
@@ -27,7 +27,7 @@ pub fn to_lines(lines: &[(&str, u64)]) -> Value {
     lines.iter().map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity})).collect()
 }
 
-/// The body with one field set, or added.
+/// The body with one field set or added.
 pub fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     body[field] = value.into();
     body

@@ -1,5 +1,5 @@
-//! Eclipse Mosquitto, as Debian packages it, on a free port with a configuration of its own. A
-//! NATS server, which speaks MQTT too, for those who have one.
+//! Eclipse Mosquitto from Debian's package, on a free port with its own configuration; and a NATS
+//! server, which also speaks MQTT.
 
 use std::fs;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use super::daemon::Daemon;
 use super::process::free_port;
 
 pub struct Broker {
-    /// Before the directory: it shows its log when it goes.
+    /// Dropped before the directory, because it prints its log then.
     daemon: Daemon,
     dir: TempDir,
     port: u16,
@@ -38,14 +38,14 @@ impl Broker {
         Self::start_with("allow_anonymous true\n")
     }
 
-    /// Starts with these lines of configuration behind the listener's.
+    /// Starts with these lines of configuration after the listener's.
     pub fn start_with(extra: &str) -> Self {
         let mut broker = Self::prepare_with(extra);
         broker.launch();
         broker
     }
 
-    /// A broker that anybody may use, not yet running.
+    /// A broker without access control, not yet running.
     pub fn prepare() -> Self {
         Self::prepare_with("allow_anonymous true\n")
     }
@@ -53,7 +53,7 @@ impl Broker {
     fn prepare_with(extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
-        // Started by root, it would become a user that cannot read the files of this test.
+        // As root it would switch to a user that cannot read the files of this test.
         let configuration =
             format!("user root\nlistener {port} 127.0.0.1\npersistence false\n{extra}");
         fs::write(dir.path().join("mosquitto.conf"), configuration).unwrap();
@@ -84,13 +84,13 @@ impl Broker {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
-    /// The section of a gateway's or hub's configuration that leads here.
+    /// The `[mqtt]` section for this broker.
     pub fn section(&self) -> String {
         section(&self.url(), &[])
     }
 }
 
-/// An `[mqtt]` section with more keys beside the address.
+/// An `[mqtt]` section with more keys than the address.
 pub fn section(url: &str, keys: &[(&str, &str)]) -> String {
     let more = keys.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
     format!("\n[mqtt]\nurl = {url:?}\n{}", more.collect::<String>())

@@ -1,4 +1,4 @@
-//! A cable between a client and a server on one machine, which breaks when it is told to.
+//! A relay between a client and a server that can be made to fail.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -19,11 +19,11 @@ pub struct Cable {
 
 #[derive(Default)]
 struct Shared {
-    /// How many bytes pass before a connection breaks, either way.
+    /// The number of bytes, in both directions, after which a connection breaks.
     strength: Mutex<Option<Range<usize>>>,
-    /// How many milliseconds a piece takes on its way.
+    /// The delay of each chunk in milliseconds.
     delay_ms: Mutex<Option<Range<u64>>>,
-    /// Nothing passes, and nobody is told.
+    /// Nothing is forwarded, and no connection is closed.
     is_stalled: AtomicBool,
     cuts: AtomicUsize,
     is_gone: AtomicBool,
@@ -39,17 +39,17 @@ impl Cable {
         Self { port: from, shared }
     }
 
-    /// Breaks every connection, the open ones too, after so many more bytes.
+    /// Breaks every connection, open ones too, after this many more bytes.
     pub fn cut_after(&self, bytes: Range<usize>) {
         *self.shared.strength.lock().unwrap() = Some(bytes);
     }
 
-    /// Lets every piece take its time.
+    /// Delays every chunk.
     pub fn delay(&self, milliseconds: Range<u64>) {
         *self.shared.delay_ms.lock().unwrap() = Some(milliseconds);
     }
 
-    /// Lets nothing pass, without closing anything, until it is told otherwise.
+    /// Forwards nothing, without closing anything, until told otherwise.
     pub fn stall(&self, is_stalled: bool) {
         self.shared.is_stalled.store(is_stalled, Ordering::Relaxed);
     }
@@ -64,7 +64,7 @@ impl Cable {
         self.shared.cuts.load(Ordering::Relaxed)
     }
 
-    /// The section of a configuration that leads through this cable.
+    /// The `[mqtt]` section that goes through this relay.
     pub fn section(&self) -> String {
         section(&format!("mqtt://127.0.0.1:{}", self.port), &[])
     }
@@ -73,13 +73,13 @@ impl Cable {
 impl Drop for Cable {
     fn drop(&mut self) {
         self.shared.is_gone.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
 
 impl Shared {
-    /// Waits as long as the cable makes a piece wait.
+    /// Sleeps for the delay of a chunk.
     fn hold_up(&self) {
         let delay_ms = self.delay_ms.lock().unwrap().clone();
         thread::sleep(Duration::from_millis(delay_ms.map_or(0, fastrand::u64)));
@@ -105,7 +105,7 @@ fn accept(listener: &TcpListener, port: u16, shared: &Arc<Shared>) {
     }
 }
 
-/// Passes bytes on until an end closes or the cable breaks.
+/// Forwards bytes until one end closes or the relay breaks the connection.
 fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut left: Option<usize> = None;
     let mut buffer = [0; 4_096];

@@ -1,4 +1,4 @@
-//! Certificates for TLS, made by the `openssl` command for one test.
+//! TLS certificates, made by the `openssl` command for one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::process::run_to_end;
 
-/// An authority, and the directory of everything it has signed.
+/// A certificate authority, and the directory of everything that it has signed.
 pub struct Authority {
     dir: TempDir,
 }
@@ -28,12 +28,13 @@ impl Authority {
         Self { dir }
     }
 
-    /// Where its own certificate is.
+    /// The file of its own certificate.
     pub fn file(&self) -> PathBuf {
         self.dir.path().join("authority.pem")
     }
 
-    /// Signs for a name; `place` is where the name may be found, as `IP:127.0.0.1`.
+    /// Signs a certificate for a name; `place` is a subject alternative name such as
+    /// `IP:127.0.0.1`.
     pub fn sign(&self, name: &str, place: &str) -> Identity {
         let dir = self.dir.path();
         let (request, certificate) = (format!("{name}.csr"), format!("{name}.pem"));

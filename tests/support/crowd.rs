@@ -2,7 +2,7 @@
 
 use std::thread;
 
-/// Does the same work on several threads and answers what each of them found.
+/// Runs the same work on several threads and returns their results.
 pub fn on_threads<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let work = &work;

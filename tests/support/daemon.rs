@@ -1,5 +1,5 @@
-//! A process that goes on until it is stopped: started with its log in a file, ended by its
-//! process id, and never left behind.
+//! A process that runs until it is stopped: its log goes to a file, it is stopped by its process
+//! id, and it is never left behind.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ impl Daemon {
         Self { name: name.into(), log_path, child: None }
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts the process and waits until it is ready.
     pub fn launch(&mut self, command: Command, is_ready: impl Fn() -> bool) {
         self.spawn(command);
         self.wait_until(is_ready);
     }
 
-    /// Starts it and waits for nothing.
+    /// Starts the process without waiting.
     pub fn spawn(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "{} runs already", self.name);
         let log = File::options().create(true).append(true).open(&self.log_path).unwrap();
@@ -65,14 +65,14 @@ impl Daemon {
         child.wait().unwrap();
     }
 
-    /// Sends a signal by its name, as `STOP`.
+    /// Sends a signal by name, such as `STOP`.
     pub fn signal(&self, name: &str) {
         let arguments = [format!("-{name}"), self.pid().to_string()];
         let sent = Command::new("kill").args(arguments).status().unwrap();
         assert!(sent.success(), "{} was gone before it was sent {name}", self.name);
     }
 
-    /// Asks it to end and answers its exit code.
+    /// Asks the process to stop and returns its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM");
         let status = wait(self.child.as_mut().expect("it runs"), stretched(STOP_LIMIT));

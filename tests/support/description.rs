@@ -1,8 +1,7 @@
-//! An interface description (OpenAPI or AsyncAPI, as JSON), and whether something is as it says.
+//! An interface description (OpenAPI or AsyncAPI, as JSON), and a check of values against it.
 //!
-//! It is read more strictly than by a client: an object has the fields that are described and no
-//! others, so that what is new has to be described too; and a keyword that is not looked at here
-//! may not be used.
+//! It is stricter than a client: an object has the described fields and no others, so that a new
+//! field has to be described, and keywords that are not checked here must not be used.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +13,13 @@ pub struct Description {
 }
 
 impl Description {
-    /// One of those in `docs`.
+    /// A description in `docs`.
     pub fn read(name: &str) -> Self {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
         Self { root: serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap() }
     }
 
-    /// A part of it, by its JSON pointer.
+    /// A part of it, by JSON pointer.
     pub fn at(&self, pointer: &str) -> &Value {
         let found = self.root.pointer(pointer);
         self.resolved(found.unwrap_or_else(|| panic!("{pointer} is not described")))
@@ -119,7 +118,7 @@ fn count(value: &Value) -> u64 {
     value.as_array().map_or(0, |list| list.len() as u64)
 }
 
-/// There is one pattern, that of names.
+/// The only pattern is that of names.
 fn is_name(value: &Value, pattern: &Value) -> bool {
     assert_eq!(pattern, "^[A-Za-z0-9._-]{1,64}$", "another pattern is not looked at");
     let text = value.as_str().unwrap_or_default();

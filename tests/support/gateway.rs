@@ -1,5 +1,4 @@
-//! One gateway, run as a process of its own on a free loopback port and a data directory that
-//! goes away with it.
+//! A gateway process on a free loopback port, with a data directory that is removed afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use super::terminal::{Port, Terminal};
 use super::ws::Ws;
 
 pub struct Gateway {
-    /// Before the directory: it shows its log when it goes.
+    /// Dropped before the directory, because it prints its log then.
     daemon: Daemon,
     dir: TempDir,
     program: Program,
@@ -30,7 +29,7 @@ impl Gateway {
         Self::start_with("")
     }
 
-    /// A running gateway that holds the given stock, from one restock called `seed`.
+    /// A running gateway with this stock, from one restock with the id `seed`.
     pub fn stocked(stock: &[(&str, u64)]) -> Self {
         Self::stocked_with("", stock)
     }
@@ -47,7 +46,7 @@ impl Gateway {
         gateway
     }
 
-    /// A running gateway of another name.
+    /// A running gateway with another id.
     pub fn named(site: &str, id: &str, extra: &str) -> Self {
         let mut gateway = Self::prepare(extra);
         gateway.set_env("STOCKGATE_GATEWAY__SITE", site);
@@ -56,8 +55,8 @@ impl Gateway {
         gateway
     }
 
-    /// A gateway with its configuration written, not yet running. The extra TOML goes on where
-    /// the table `[terminals]` ends, so it may begin with keys of that table.
+    /// A configured gateway that is not running yet. The extra TOML follows the keys of the table
+    /// `[terminals]`, so it may begin with more of them.
     pub fn prepare(extra: &str) -> Self {
         Self::prepare_with(Program::gateway(), extra)
     }
@@ -72,7 +71,7 @@ impl Gateway {
         gateway
     }
 
-    /// Writes the configuration anew; it counts from the next launch on.
+    /// Rewrites the configuration, for the next start or reload.
     pub fn configure(&self, listen: &str, extra: &str) {
         self.write("stockgate.toml", &configuration(&self.data_dir(), listen, extra));
     }
@@ -84,7 +83,7 @@ impl Gateway {
         path
     }
 
-    /// An environment variable for the launches to come.
+    /// Sets an environment variable for later starts.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
@@ -94,7 +93,7 @@ impl Gateway {
         self.wait_until_ready();
     }
 
-    /// Starts the gateway and waits for nothing.
+    /// Starts the gateway without waiting.
     pub fn spawn(&mut self) {
         self.daemon.spawn(self.command());
     }
@@ -103,7 +102,7 @@ impl Gateway {
         self.wait_until_it_answers("/readyz");
     }
 
-    /// Waits until queries are answered, whether mutations are accepted or not.
+    /// Waits until queries are answered, even if mutations are refused.
     pub fn wait_until_alive(&mut self) {
         self.wait_until_it_answers("/healthz");
     }
@@ -115,7 +114,7 @@ impl Gateway {
         });
     }
 
-    /// The command line that launches this gateway.
+    /// The command line that starts this gateway.
     pub fn command(&self) -> Command {
         let mut command = self.program.command();
         command.arg("run").arg("--config").arg(self.config_path());
@@ -127,28 +126,28 @@ impl Gateway {
         self.daemon.kill9();
     }
 
-    /// Sends a signal by its name, as `TERM`.
+    /// Sends a signal by name, such as `TERM`.
     pub fn signal(&self, name: &str) {
         self.daemon.signal(name);
     }
 
-    /// Lets it read its configuration anew, and answers what it logs of that.
+    /// Makes it reload its configuration, and returns what it logs about that.
     pub fn reload(&mut self) -> String {
         let before = self.log().len();
         self.signal("HUP");
         self.wait_until_logged(before, &["read anew", "all of the old one stays"]);
-        // What needs a restart comes behind.
+        // The settings that need a restart are logged last.
         std::thread::sleep(std::time::Duration::from_millis(50));
         self.log()[before..].to_owned()
     }
 
-    /// The same for a gateway that logs nothing of it.
+    /// The same for a gateway that does not log it.
     pub fn reload_quietly(&self) {
         self.signal("HUP");
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
 
-    /// Waits until it has logged one of these behind a place in its log.
+    /// Waits until it has logged one of these texts after a place in its log.
     pub fn wait_until_logged(&mut self, from: usize, parts: &[&str]) {
         let log_path = self.dir().join("stderr.log");
         self.daemon.wait_until(|| {
@@ -157,12 +156,12 @@ impl Gateway {
         });
     }
 
-    /// Asks the gateway to end and answers its exit code.
+    /// Asks the gateway to stop and returns its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.daemon.terminate()
     }
 
-    /// Ends the gateway if it runs and starts it on the same data and the same port.
+    /// Stops the gateway if it runs and starts it with the same data and port.
     pub fn restart(&mut self) {
         if self.daemon.is_running() {
             self.terminate();
@@ -178,7 +177,7 @@ impl Gateway {
         Ws::connect(&self.address())
     }
 
-    /// The `sync` of its status.
+    /// The `sync` object of its status.
     pub fn sync(&self) -> Value {
         self.http().ok("status", json!({}))["sync"].take()
     }
@@ -228,7 +227,7 @@ impl Gateway {
         copy
     }
 
-    /// Ends the gateway if it runs and takes its data away.
+    /// Stops the gateway if it runs and removes its data.
     pub fn wipe(&mut self) {
         if self.daemon.is_running() {
             self.terminate();
@@ -238,7 +237,7 @@ impl Gateway {
         }
     }
 
-    /// Puts a database in the place of the gateway's own, which does not run afterwards.
+    /// Replaces the gateway's database; the gateway does not run afterwards.
     pub fn put_back(&mut self, copy: &Path) {
         self.wipe();
         fs::create_dir(self.data_dir()).unwrap();
@@ -262,7 +261,7 @@ pub fn configuration(data_dir: &Path, listen: &str, extra: &str) -> String {
     )
 }
 
-/// Runs a test over HTTP and over WebSocket, on a gateway of its own each.
+/// Runs a test over HTTP and over WebSocket, each on a gateway of its own.
 pub fn on_both_ports(stock: &[(&str, u64)], test: impl Fn(&mut dyn Terminal)) {
     on_both_ports_with("", stock, test);
 }

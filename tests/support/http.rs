@@ -12,7 +12,7 @@ use super::terminal::{Outcome, Terminal};
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The HTTP status that belongs to each error code.
+/// The HTTP status of each error code.
 const STATUSES: &[(&str, u16)] = &[
     ("bad_request", 400),
     ("unauthorized", 401),
@@ -52,7 +52,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
-    /// The answer as an error in the shape of RFC 9457.
+    /// The answer as an error in the form of RFC 9457.
     pub fn problem(&self) -> Value {
         let problem = self.json();
         assert_eq!(self.content_type, "application/problem+json", "{problem}");
@@ -84,14 +84,14 @@ impl Http {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(ANSWER_LIMIT))
-            // A connection kept from before a restart would fail the first request after it.
+            // A connection from before a restart would fail the first request after it.
             .max_idle_connections(0)
             .proxy(None)
             .build();
         Self { agent: config.new_agent(), base: base.to_owned(), headers: Vec::new() }
     }
 
-    /// The same client, sending one header more.
+    /// The same client with one more header.
     pub fn with_header(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.push((name.to_owned(), value.to_owned()));
@@ -160,7 +160,7 @@ impl Terminal for Http {
 }
 
 impl Http {
-    /// As `call`; a connection that ends before the answer is an error.
+    /// Like `call`; a connection that ends before the answer is an error.
     pub fn try_call(&self, op: &str, body: Value) -> Result<Outcome, ureq::Error> {
         let answer = match route(op, body) {
             Route::Query(path) => self.try_send("GET", &path, None)?,
@@ -190,7 +190,7 @@ fn to_outcome(op: &str, answer: &Answer) -> Outcome {
 enum Route {
     Query(String),
     Mutation(String, Value),
-    /// The path and, since a DELETE has no body, the request id for the header.
+    /// The path and, because a DELETE has no body, the request id for the header.
     Release(String, Option<String>),
 }
 
@@ -215,7 +215,7 @@ fn route(op: &str, mut body: Value) -> Route {
     }
 }
 
-/// Removes a field from the body and answers it encoded for a path.
+/// Removes a field from the body and returns it encoded for a path.
 fn take(body: &mut Value, field: &str) -> Option<String> {
     let value = body.as_object_mut()?.remove(field)?;
     Some(encode(value.as_str()?))

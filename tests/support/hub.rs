@@ -1,4 +1,4 @@
-//! One hub, run as a process of its own on a free loopback port and books that go away with it.
+//! A hub process on a free loopback port, with books that are removed afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::program::Program;
 use super::terminal::Terminal;
 
 pub struct Hub {
-    /// Before the directory: it shows its log when it goes.
+    /// Dropped before the directory, because it prints its log then.
     daemon: Daemon,
     dir: TempDir,
     program: Program,
@@ -23,7 +23,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A running hub at a broker.
+    /// A running hub connected to a broker.
     pub fn start(broker: &Broker) -> Self {
         Self::start_with(&broker.section())
     }
@@ -38,7 +38,7 @@ impl Hub {
         Self::start_at(program, None, section)
     }
 
-    /// A running hub that keeps its books at this address.
+    /// A running hub with its books at this address.
     pub fn start_on(store: &str, section: &str) -> Self {
         Self::start_at(Program::hub(), Some(store), section)
     }
@@ -70,7 +70,7 @@ impl Hub {
         self.daemon.kill9();
     }
 
-    /// Lets it hang: it keeps its connections and answers nothing.
+    /// Stops the process without ending it: its connections stay open, and it answers nothing.
     pub fn pause(&self) {
         self.daemon.signal("STOP");
     }
@@ -83,7 +83,7 @@ impl Hub {
         self.daemon.terminate()
     }
 
-    /// Ends the hub if it runs and starts it on the same books and the same port.
+    /// Stops the hub if it runs and starts it with the same books and port.
     pub fn restart(&mut self) {
         if self.daemon.is_running() {
             self.terminate();
@@ -95,7 +95,7 @@ impl Hub {
         self.dir.path().join("hub.db")
     }
 
-    /// Copies the books, while the hub runs or not, as OPERATIONS.md says.
+    /// Copies the books, running or not, as docs/OPERATIONS.md describes.
     pub fn backup(&self, name: &str) -> PathBuf {
         let copy = self.dir.path().join(name);
         let books = Connection::open(self.database()).unwrap();
@@ -103,7 +103,7 @@ impl Hub {
         copy
     }
 
-    /// Puts a copy in the place of the hub's books, which does not run afterwards.
+    /// Replaces the hub's books with a copy; the hub does not run afterwards.
     pub fn put_back(&mut self, copy: &Path) {
         if self.daemon.is_running() {
             self.terminate();
@@ -119,7 +119,7 @@ impl Hub {
         Http::new(&format!("http://127.0.0.1:{}", self.port))
     }
 
-    /// The first gateway that the hub knows, if there is one.
+    /// The first gateway that the hub knows, if any.
     pub fn gateway(&self) -> Option<Value> {
         self.gateways().first().cloned()
     }
@@ -128,19 +128,19 @@ impl Hub {
         self.http().get("/api/gateways").json()["items"].as_array().unwrap().clone()
     }
 
-    /// What the hub says of one gateway.
+    /// The hub's record of one gateway.
     pub fn gateway_at(&self, site: &str, gateway: &str) -> Value {
         let is_it = |item: &Value| item["site"] == site && item["gateway"] == gateway;
         self.gateways().into_iter().find(is_it).unwrap_or_else(|| panic!("no {site}/{gateway}"))
     }
 
-    /// All entries that the hub has of a gateway.
+    /// All entries of a gateway in the books.
     pub fn ledger(&self, site: &str, gateway: &str) -> Vec<Value> {
         let query = json!({"site": site, "gateway": gateway});
         self.http().every_page("ledger", query, "entries")
     }
 
-    /// Whether the books balance, and what drifts.
+    /// The result of reconciliation.
     pub fn reconcile(&self) -> Value {
         self.http().get("/api/reconcile").json()
     }
@@ -149,7 +149,7 @@ impl Hub {
         self.daemon.log()
     }
 
-    /// What the hub says of one SKU.
+    /// The books of one SKU.
     pub fn stock(&self, sku: &str) -> Value {
         self.http().get(&format!("/api/stock/{}", encode(sku))).json()
     }

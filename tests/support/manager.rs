@@ -1,4 +1,4 @@
-//! A service manager, as far as a daemon can tell: a socket on which it listens.
+//! A service manager as a daemon sees it: a socket that receives messages.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -9,26 +9,26 @@ use super::patience::{patience, uninterrupted};
 
 pub struct Manager {
     socket: UnixDatagram,
-    /// For `NOTIFY_SOCKET`.
+    /// The value of `NOTIFY_SOCKET`.
     pub address: String,
 }
 
 impl Manager {
-    /// Listens on a file in this directory.
+    /// Receives on a file in this directory.
     pub fn in_directory(directory: &Path) -> Self {
         let path = directory.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
         Self { socket, address: path.to_str().unwrap().to_owned() }
     }
 
-    /// Listens on a name that is in no directory.
+    /// Receives on an abstract name.
     pub fn abstract_named(name: &str) -> Self {
         let address = SocketAddr::from_abstract_name(name).unwrap();
         let socket = UnixDatagram::bind_addr(&address).unwrap();
         Self { socket, address: format!("@{name}") }
     }
 
-    /// What is heard within a time: the lines of one message.
+    /// The lines of the next message within a time.
     pub fn hear(&self, limit: Duration) -> Option<Vec<String>> {
         let mut bytes = [0; 4096];
         self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1)))).unwrap();
@@ -37,7 +37,7 @@ impl Manager {
         Some(text.lines().map(str::to_owned).collect())
     }
 
-    /// Listens until a line is heard, and says which.
+    /// Waits for one of these lines, and returns it.
     pub fn hear_of(&self, what: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + patience();
         while let Some(lines) = self.hear(deadline.saturating_duration_since(Instant::now())) {
@@ -48,7 +48,7 @@ impl Manager {
         panic!("it was not heard of in time");
     }
 
-    /// Forgets what was said up to now, and says how often it was this.
+    /// Discards the messages so far, and returns how many had this line.
     pub fn count_so_far(&self, line: &str) -> usize {
         let heard = std::iter::from_fn(|| self.hear(Duration::ZERO));
         heard.flatten().filter(|said| said == line).count()

@@ -1,5 +1,5 @@
-//! What the black-box tests share: a gateway as a process of its own, the clients that talk to
-//! its two ports, and the bodies they send.
+//! What the black-box tests share: processes under test, clients of their ports, and request
+//! bodies.
 #![allow(
     dead_code,
     unreachable_pub,

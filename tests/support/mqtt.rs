@@ -1,4 +1,4 @@
-//! Somebody else at the broker, who listens to topics and publishes to them.
+//! Another client of the broker, which subscribes and publishes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,12 +24,12 @@ impl Bystander {
         Self::connect(broker, None)
     }
 
-    /// At a broker that asks who it is.
+    /// A client of a broker with user names.
     pub fn with_password(broker: &Broker, username: &str, password: &str) -> Self {
         Self::connect(broker, Some((username, password)))
     }
 
-    /// At a broker, listening to a topic from now on.
+    /// Connects to a broker and subscribes to a topic.
     pub fn hearing(broker: &Broker, filter: &str) -> Self {
         let mut bystander = Self::at(broker);
         bystander.hear(filter);
@@ -41,13 +41,13 @@ impl Bystander {
         self.wait_for("a subscription", |packet| matches!(packet, Packet::SubAck(_)));
     }
 
-    /// Publishes and waits until the broker has taken it.
+    /// Publishes and waits until the broker has acknowledged it.
     pub fn publish(&mut self, topic: &str, payload: &[u8]) {
         self.client.publish(topic, QoS::AtLeastOnce, false, payload).unwrap();
         self.wait_for("a publication", |packet| matches!(packet, Packet::PubAck(_)));
     }
 
-    /// The next message on the topics that it hears.
+    /// The next message on its topics.
     pub fn next(&mut self) -> Publish {
         self.next_within(patience()).expect("a message comes")
     }
@@ -62,7 +62,7 @@ impl Bystander {
         self.heard.pop_front()
     }
 
-    /// Everything that has come so far and was not taken yet.
+    /// All messages that have arrived and were not read yet.
     pub fn all(&mut self) -> Vec<Publish> {
         while let Ok(packet) = self.packets.try_recv() {
             self.keep(packet);
@@ -111,7 +111,7 @@ impl Drop for Bystander {
     }
 }
 
-/// Ends with the connection, or with whoever listens.
+/// Ends with the connection, or when the receiver is dropped.
 fn pass_on(mut connection: Connection, packets: &mpsc::Sender<Packet>) {
     for event in connection.iter() {
         let sent = match event {

@@ -1,4 +1,4 @@
-//! Waiting for what another process is about to do.
+//! Waiting for another process, with limits.
 
 use std::io;
 use std::thread::sleep;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::program::is_emulated;
 
 const PATIENCE: Duration = Duration::from_secs(40);
-/// How many times as long everything may take under an emulator.
+/// The factor on every limit under an emulator.
 const EMULATED: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -16,12 +16,12 @@ pub fn patience() -> Duration {
     stretched(PATIENCE)
 }
 
-/// What becomes of a limit where something is put before the programs.
+/// The limit, extended where a runner slows the programs down.
 pub fn stretched(limit: Duration) -> Duration {
     if is_emulated() { EMULATED * limit } else { limit }
 }
 
-/// Probes until there is an answer, and fails when none comes in time.
+/// Calls a probe until it returns something; fails when it does not in time.
 pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience();
     loop {
@@ -33,12 +33,12 @@ pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Probes until a condition holds.
+/// Calls a probe until it is true.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     eventually(what, || condition().then_some(()));
 }
 
-/// Checks again and again for a while that a condition still holds.
+/// Checks repeatedly for a while that a condition still holds.
 pub fn throughout(duration: Duration, mut check: impl FnMut()) {
     let deadline = Instant::now() + duration;
     while Instant::now() < deadline {
@@ -47,8 +47,7 @@ pub fn throughout(duration: Duration, mut check: impl FnMut()) {
     }
 }
 
-/// Tries again what a signal has interrupted: a read with a timeout is, by whatever stops the
-/// process for a moment.
+/// Retries what a signal has interrupted, such as a read with a timeout.
 pub fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match attempt() {

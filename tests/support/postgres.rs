@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, from Debian's package, on a free loopback port.
+//! A PostgreSQL server from Debian's package, on a free loopback port.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -37,7 +37,7 @@ impl Postgres {
         postgres
     }
 
-    /// The address of its database.
+    /// The connection string of its database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
@@ -56,7 +56,7 @@ impl Drop for Postgres {
     }
 }
 
-/// The server refuses to be root.
+/// The server refuses to run as root.
 fn account() -> Option<(u32, u32)> {
     let am_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let accounts = fs::read_to_string("/etc/passwd").unwrap();
@@ -80,7 +80,7 @@ fn command(program: &str) -> Command {
     command
 }
 
-/// Debian keeps the server's programs beside each other by version, and not on the path.
+/// Debian installs the server's programs by version, outside the path.
 fn installed(program: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql");
     let versions = versions.expect("PostgreSQL is missing: apt-get install postgresql");

@@ -1,4 +1,4 @@
-//! Processes that are run to their end, and free ports.
+//! Processes that run to their end, and free ports.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -14,7 +14,7 @@ const PORTS_FIRST: u32 = 10_000;
 const PORTS_COUNT: u32 = 20_000;
 const RUN_LIMIT: Duration = Duration::from_secs(20);
 
-/// How a command ended, with everything that it wrote to stdout and stderr.
+/// The exit status of a command, with everything that it wrote.
 #[derive(Debug)]
 pub struct Finished {
     pub code: Option<i32>,
@@ -28,7 +28,7 @@ impl Finished {
     }
 }
 
-/// Runs a command that is expected to end by itself.
+/// Runs a command that ends by itself.
 pub fn run_to_end(command: &mut Command) -> Finished {
     let mut stdout = tempfile::tempfile().unwrap();
     let mut stderr = tempfile::tempfile().unwrap();
@@ -40,7 +40,7 @@ pub fn run_to_end(command: &mut Command) -> Finished {
     Finished { code: status.code(), stdout, stderr }
 }
 
-/// Runs a command that would not end by itself until a condition holds.
+/// Runs a command until a condition holds, then ends it.
 pub fn run_until(command: &mut Command, condition: impl Fn() -> bool) {
     let mut log = tempfile::tempfile().unwrap();
     command.stdout(log.try_clone().unwrap()).stderr(log.try_clone().unwrap());
@@ -55,7 +55,7 @@ pub fn run_until(command: &mut Command, condition: impl Fn() -> bool) {
     assert!(held, "{command:?} did not do what it should:\n{}", from_the_start(&mut log));
 }
 
-/// Waits for the end of a process; kills it and answers `None` when it takes too long.
+/// Waits for the end of a process; kills it and returns `None` when it takes too long.
 pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline {
@@ -69,8 +69,8 @@ pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     None
 }
 
-/// A free port below those that the kernel hands out to clients: no connection of another test
-/// can take it while a gateway restarts.
+/// A free port below the range that the kernel gives to clients, so that no connection of another
+/// test takes it while a gateway restarts.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {

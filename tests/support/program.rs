@@ -1,16 +1,16 @@
-//! The programs under test: where they are, and what runs them.
+//! The programs under test: their files and their runners.
 //!
-//! `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN` name other files than the ones that cargo has built.
-//! `STOCKGATE_RUNNER` and `STOCKGATE_HUB_RUNNER` are put before them, as `qemu-arm` to try what
-//! was built for another machine. They are split at blanks, and what they name must become the
-//! program's process, as `env` and emulators do: processes are stopped by their id.
+//! `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN` name other files than those that cargo has built.
+//! `STOCKGATE_RUNNER` and `STOCKGATE_HUB_RUNNER` are prefixed, such as `qemu-arm` for a file of
+//! another machine. They are split at blanks, and must replace themselves with the program's
+//! process, as `env` and emulators do, because processes are stopped by their id.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a service manager tells the programs that it starts, and what else would change them.
+/// Variables that a service manager sets, and others that would change the programs.
 const OF_THE_SURROUNDINGS: [&str; 7] = [
     "RUST_LOG",
     "STATE_DIRECTORY",
@@ -44,13 +44,13 @@ impl Program {
         Self { words: vec![file.into()] }
     }
 
-    /// The same with this command line before it.
+    /// The same with this runner before it.
     pub fn run_by(mut self, runner: &str) -> Self {
         self.words.splice(..0, runner.split_whitespace().map(OsString::from));
         self
     }
 
-    /// Starts it with nothing of the surrounding environment that would configure it.
+    /// A command without any variable of the environment that would configure the program.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]);
@@ -72,7 +72,7 @@ impl Program {
     }
 }
 
-/// Whether something is put before the programs, which makes them slow.
+/// Whether a runner slows the programs down.
 pub fn is_emulated() -> bool {
     ["STOCKGATE_RUNNER", "STOCKGATE_HUB_RUNNER"].iter().any(|name| env::var_os(name).is_some())
 }

@@ -1,7 +1,7 @@
-//! A small filesystem of its own, which one gateway sees as its data directory.
+//! A small filesystem, mounted as the data directory of one gateway.
 //!
-//! As root it is ext4 in a file; otherwise a tmpfs of limited size, in a user namespace. Either
-//! lives in a mount namespace of a process that only holds it, and goes away with it.
+//! As root it is ext4 in a file, otherwise a tmpfs of limited size in a user namespace. It is
+//! mounted in the mount namespace of a helper process, and disappears with it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -22,24 +22,24 @@ const RESERVE: &str = "reserve";
 const RESERVE_BYTES: u64 = 8 << 20;
 /// Longer than any test lasts.
 const HELD_S: &str = "900";
-/// How the ballast is written: at first quickly, in the end exactly.
+/// The block sizes of the ballast: large ones first, small ones to finish exactly.
 const BLOCKS: [usize; 3] = [1 << 20, 64 << 10, 4 << 10];
 
 pub struct SmallDisk {
     holder: Child,
-    /// Whether the namespace has a user namespace around it.
+    /// Whether the mount namespace is inside a user namespace.
     is_users: bool,
     mount_point: PathBuf,
     image: TempDir,
 }
 
 impl SmallDisk {
-    /// A gateway that is not yet running and has its data on a disk of so many bytes.
+    /// A gateway, not yet running, with its data on a disk of this many bytes.
     pub fn with_gateway(bytes: u64, extra: &str) -> (Gateway, Self) {
         Self::with(bytes, extra, &[])
     }
 
-    /// The same on an ext4 that cannot allocate what is not written.
+    /// The same on an ext4 without preallocation.
     pub fn without_extents(bytes: u64) -> (Gateway, Self) {
         Self::with(bytes, "", &["-O", "^extents,^64bit"])
     }
@@ -53,7 +53,7 @@ impl SmallDisk {
         (gateway, disk)
     }
 
-    /// Where the test finds the data directory.
+    /// The path of the data directory from outside the namespace.
     pub fn data_dir(&self) -> PathBuf {
         let within = self.mount_point.strip_prefix("/").unwrap();
         PathBuf::from(format!("/proc/{}/root", self.holder.id())).join(within)
@@ -64,7 +64,7 @@ impl SmallDisk {
         filesystem.f_bavail * filesystem.f_frsize
     }
 
-    /// Writes a file that leaves at most so many bytes free, as far as that is possible.
+    /// Writes a file that leaves at most this many bytes free, as far as possible.
     pub fn fill(&self, left: u64) {
         let path = self.data_dir().join(BALLAST);
         let mut ballast = File::options().create(true).append(true).open(path).unwrap();
@@ -80,7 +80,7 @@ impl SmallDisk {
         ballast.sync_all().unwrap();
     }
 
-    /// Whether the gateway holds room back.
+    /// Whether the gateway holds its reserve.
     pub fn has_reserve(&self) -> bool {
         self.data_dir().join(RESERVE).exists()
     }
@@ -90,13 +90,13 @@ impl SmallDisk {
         reserve.is_ok_and(|reserve| reserve.blocks() * 512 >= RESERVE_BYTES)
     }
 
-    /// Leaves of the reserve what a power cut might.
+    /// Truncates the reserve as a power cut might.
     pub fn halve_reserve(&self) {
         let reserve = File::options().write(true).open(self.data_dir().join(RESERVE)).unwrap();
         reserve.set_len(RESERVE_BYTES / 2).unwrap();
     }
 
-    /// Takes what the gateway holds back, as somebody might who tidies up.
+    /// Deletes the reserve, as somebody might who tidies up.
     pub fn drop_reserve(&self) {
         fs::remove_file(self.data_dir().join(RESERVE)).unwrap();
     }
@@ -105,19 +105,18 @@ impl SmallDisk {
         fs::remove_file(self.data_dir().join(BALLAST)).unwrap();
     }
 
-    /// Runs `stockgate doctor` on what is there.
+    /// Runs `stockgate doctor` in the namespace.
     pub fn doctor(&self) -> Finished {
         let mut command = Program::gateway().run_by(&self.runner()).command();
         run_to_end(command.arg("doctor").arg("--data-dir").arg(&self.mount_point))
     }
 
-    /// A program, run where the disk is.
+    /// A program that runs in the namespace.
     pub fn program(&self, file: &Path) -> Command {
         Program::at(file).run_by(&self.runner()).command()
     }
 
-    /// Lets ext4 find an error in itself: from now on it can only be read, as after a fault of
-    /// the flash.
+    /// Makes ext4 detect an error: from now on it is read-only, as after a fault of the flash.
     pub fn break_down(&self) {
         let source = self.run("findmnt", &["-n", "-o", "SOURCE"], &[&self.mount_point]);
         let device = source.stdout.trim().rsplit('/').next().unwrap();
@@ -127,14 +126,14 @@ impl SmallDisk {
         });
     }
 
-    /// Lets nothing more be written until the end of what is returned: whoever writes waits, as
-    /// for flash that does not answer.
+    /// Freezes the filesystem until the returned value is dropped: writers wait, as for flash that
+    /// does not answer.
     pub fn hang(&self) -> Hanging<'_> {
         self.run("fsfreeze", &["--freeze"], &[&self.mount_point]);
         Hanging(self)
     }
 
-    /// Repairs the filesystem, which nobody uses any more, and mounts it anew.
+    /// Repairs the unused filesystem and mounts it again.
     pub fn repair(&self) {
         self.run("umount", &[], &[&self.mount_point]);
         let mut check = Command::new(tool("e2fsck"));
@@ -167,7 +166,7 @@ impl SmallDisk {
         });
     }
 
-    /// What runs a program where the disk is.
+    /// The command that runs a program in the namespace.
     fn runner(&self) -> String {
         let pid = self.holder.id();
         let user = format!("--preserve-credentials --user=/proc/{pid}/ns/user ");
@@ -183,7 +182,7 @@ impl SmallDisk {
         }
         File::create(self.image_file()).unwrap().set_len(bytes).unwrap();
         let mut format = Command::new(tool("mkfs.ext4"));
-        // No blocks kept for root: the gateway of the test is root.
+        // No blocks reserved for root: the gateway under test is root.
         format.args(["-q", "-m", "0", "-b", "4096"]).args(features);
         let made = run_to_end(format.arg(self.image_file()));
         assert_eq!(made.code, Some(0), "{made:?}");
@@ -214,19 +213,19 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Whoever owns this process.
+/// The user of this process.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Administrators' programs are not always on the path.
+/// Administration programs are not always on the path.
 fn tool(name: &str) -> PathBuf {
     let places =
         ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(|place| Path::new(place).join(name));
     places.into_iter().find(|place| place.exists()).unwrap_or_else(|| panic!("{name} is missing"))
 }
 
-/// A disk that hangs.
+/// A frozen disk.
 pub struct Hanging<'a>(&'a SmallDisk);
 
 impl Drop for Hanging<'_> {

@@ -1,4 +1,4 @@
-//! What both ports have in common: an operation with a body, answered with a result or an error.
+//! What both ports have in common: an operation with a body, and a result or an error.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ pub enum Port {
 }
 
 pub trait Terminal: Send {
-    /// Sends one operation and waits for its outcome. The operations, and where a body names a
-    /// reservation, are those of the WebSocket port.
+    /// Performs one operation and waits for its outcome. The names of operations, and of the
+    /// reservation in a body, are those of the WebSocket port.
     fn call(&mut self, op: &str, body: Value) -> Outcome;
 
     fn ok(&mut self, op: &str, body: Value) -> Value {
@@ -48,7 +48,7 @@ pub trait Terminal: Send {
         self.every_page("ledger", json!({}), "entries")
     }
 
-    /// The ledger entries that carry a request id.
+    /// The ledger entries with a request id.
     fn entries_of(&mut self, request_id: &str) -> Vec<Value> {
         self.ledger().into_iter().filter(|entry| entry["request_id"] == request_id).collect()
     }
@@ -69,7 +69,7 @@ pub trait Terminal: Send {
     }
 }
 
-/// `on_hand` and `reserved` of an item or of an answered line.
+/// `on_hand` and `reserved` of an item or of a line in an answer.
 pub fn figures_of(item: &Value) -> (u64, u64) {
     (number(item, "on_hand"), number(item, "reserved"))
 }

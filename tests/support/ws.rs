@@ -1,4 +1,4 @@
-//! A client of the WebSocket port, synchronous and with a limit on every wait.
+//! A synchronous client of the WebSocket port, with a limit on every wait.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,14 +13,14 @@ use super::terminal::{Outcome, Terminal};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// The server ended the connection, with a close code if it said one.
+/// The server closed the connection, perhaps with a close code.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Closed {
     pub code: Option<u16>,
 }
 
-/// A socket with a read timeout answers "interrupted" when its thread is woken by anything else,
-/// and the WebSocket library would take that for the end of the connection.
+/// A socket with a read timeout returns "interrupted" when its thread is woken by anything else,
+/// which the WebSocket library would take for the end of the connection.
 pub struct Steady(pub TcpStream);
 
 pub struct Ws {
@@ -37,12 +37,12 @@ impl Ws {
         Self::connect_with(address, &[]).unwrap_or_else(|status| panic!("handshake: {status}"))
     }
 
-    /// Connects with more headers; a handshake that is not accepted is its HTTP status.
+    /// Connects with extra headers; returns the HTTP status of a refused handshake.
     pub fn connect_with(address: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         Self::connect_as(address, address, headers)
     }
 
-    /// Connects to an address under another host name.
+    /// Connects to an address with another host name.
     pub fn connect_as(host: &str, address: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let stream = TcpStream::connect(address).expect("the gateway listens");
         stream.set_nodelay(true).unwrap();
@@ -58,12 +58,12 @@ impl Ws {
         }
     }
 
-    /// Connects to a gateway that may be gone before it has greeted; then there is none.
+    /// Connects to a gateway that may stop before its greeting; `None` then.
     pub fn try_connect(address: &str) -> Option<Self> {
         Self::try_connect_with(address, &[])
     }
 
-    /// The same with more headers.
+    /// The same with extra headers.
     pub fn try_connect_with(address: &str, headers: &[(&str, &str)]) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_nodelay(true).ok()?;
@@ -84,12 +84,12 @@ impl Ws {
         &self.hello
     }
 
-    /// Sends one request without waiting and answers the id that it was given.
+    /// Sends one request without waiting and returns its message id.
     pub fn send(&mut self, op: &str, body: Value) -> Value {
         self.try_send(op, body).expect("the connection is open")
     }
 
-    /// Waits for the answer to a request that was sent.
+    /// Waits for the answer to a request.
     pub fn outcome(&mut self, id: &Value) -> Outcome {
         self.try_outcome(id).expect("the connection is open")
     }
@@ -100,7 +100,7 @@ impl Ws {
         ids.iter().map(|id| self.outcome(id)).collect()
     }
 
-    /// As `call`; a connection that ends before the answer is an error.
+    /// Like `call`; a connection that ends before the answer is an error.
     pub fn try_call(&mut self, op: &str, body: Value) -> Result<Outcome, Closed> {
         let id = self.try_send(op, body)?;
         self.try_outcome(&id)
@@ -110,7 +110,7 @@ impl Ws {
         self.socket.send(Message::text(text)).expect("the connection is open");
     }
 
-    /// The next answer, to whatever request.
+    /// The next answer to any request.
     pub fn next_answer(&mut self) -> Value {
         let deadline = Instant::now() + ANSWER_LIMIT;
         while self.answers.is_empty() {
@@ -119,14 +119,14 @@ impl Ws {
         self.answers.pop_front().unwrap()
     }
 
-    /// The next event of whatever kind, or `None` when none comes in time.
+    /// The next event of any kind, or `None` when none comes in time.
     pub fn any_event(&mut self, limit: Duration) -> Option<Value> {
         let deadline = Instant::now() + limit;
         while self.events.is_empty() && self.receive(deadline).expect("the connection is open") {}
         self.events.pop_front()
     }
 
-    /// The next event of a kind, or `None` when none comes in time. Others are left out.
+    /// The next event of a kind, or `None` when none comes in time. Others are skipped.
     pub fn next_event(&mut self, kind: &str, limit: Duration) -> Option<Value> {
         let deadline = Instant::now() + limit;
         loop {
@@ -165,7 +165,7 @@ impl Ws {
         Self { socket, hello, last_id, answers, events, closed: None }
     }
 
-    /// As `send`; a connection that has ended is an error.
+    /// Like `send`; a closed connection is an error.
     pub fn try_send(&mut self, op: &str, mut body: Value) -> Result<Value, Closed> {
         self.last_id += 1;
         body["id"] = json!(self.last_id);
@@ -175,7 +175,7 @@ impl Ws {
         Ok(body["id"].take())
     }
 
-    /// As `outcome`; a connection that ends before the answer is an error.
+    /// Like `outcome`; a connection that ends before the answer is an error.
     pub fn try_outcome(&mut self, id: &Value) -> Result<Outcome, Closed> {
         let deadline = Instant::now() + ANSWER_LIMIT;
         loop {
@@ -186,7 +186,7 @@ impl Ws {
         }
     }
 
-    /// Takes in one message; `false` when none came before the deadline.
+    /// Reads one message; `false` when none came before the deadline.
     fn receive(&mut self, deadline: Instant) -> Result<bool, Closed> {
         loop {
             if let Some(closed) = self.closed {

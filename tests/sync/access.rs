@@ -1,4 +1,4 @@
-//! The way to a broker that asks who comes: passwords, rules, TLS.
+//! Brokers with access control: passwords, access rules, TLS.
 
 use std::fs;
 use std::path::Path;
@@ -167,7 +167,7 @@ fn a_broker_without_tls_is_named_as_the_reason() {
     until_reason(&gateway, "TLS");
 }
 
-/// A broker with three users and one rule for each.
+/// A broker with three users and one access rule for each.
 struct Guard {
     broker: Broker,
     dir: TempDir,
@@ -195,7 +195,7 @@ impl Guard {
         Self { broker, dir }
     }
 
-    /// The way here for a user, with the password in a file that ends in a line feed.
+    /// The `[mqtt]` section of a user, with the password in a file that ends with a line feed.
     fn section(&self, user: &str, password: &str) -> String {
         let file = self.dir.path().join(format!("{user}.{password}"));
         fs::write(&file, format!("{password}\n")).unwrap();

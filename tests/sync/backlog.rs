@@ -1,4 +1,4 @@
-//! What the gateway says of the entries that wait for the hub.
+//! What the gateway reports about the entries that wait for the hub.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::support::mqtt::Bystander;
 use crate::support::patience::until;
 use crate::support::terminal::{Terminal, number};
 
-/// Ages are whole seconds, so the entries lie further apart than a query takes.
+/// Ages are whole seconds, so the entries are further apart than a query takes.
 #[test]
 fn the_oldest_pending_entry_survives_commits_acknowledgements_and_restarts() {
     let broker = Broker::start();
@@ -33,7 +33,7 @@ fn the_oldest_pending_entry_survives_commits_acknowledgements_and_restarts() {
     second.assert_oldest(&gateway);
 }
 
-/// When something was done, as far as this process knows.
+/// When something happened, as far as this process knows.
 struct Moment {
     from: Instant,
     to: Instant,
@@ -50,7 +50,7 @@ impl Moment {
         self.from.elapsed().as_secs()
     }
 
-    /// The oldest entry that waits is from this moment.
+    /// The oldest pending entry was decided at this moment.
     fn assert_oldest(&self, gateway: &Gateway) {
         let at_least = self.to.elapsed().as_secs();
         let oldest = number(&gateway.sync(), "oldest_pending_s");

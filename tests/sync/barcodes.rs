@@ -87,7 +87,7 @@ fn two_forms_of_one_gtin_resolve_to_one_sku() {
     assert!(problem["message"].as_str().unwrap().contains("line 3"), "{problem}");
 }
 
-/// A gateway that has taken the catalogue.
+/// A gateway that has applied the catalogue.
 fn listed() -> Pair {
     let pair = Pair::start();
     publish(&pair, CATALOGUE);

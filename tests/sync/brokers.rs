@@ -1,4 +1,4 @@
-//! Brokers beside Mosquitto: the protocol asks for no more than MQTT 3.1.1.
+//! Brokers other than Mosquitto: the protocol needs only MQTT 3.1.1.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! Clocks that are wrong, and that jump: what is decided by them (nothing), and what is said of
-//! them. By libfaketime, on the program as cargo has built it.
+//! Wall clocks that are wrong or jump: nothing is decided by them, and they are reported. They are
+//! simulated with libfaketime, on the program as cargo has built it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ use crate::support::process::{free_port, run_to_end};
 use crate::support::program::Program;
 use crate::support::terminal::{Terminal, number};
 
-/// A wall clock that can be set while a program runs; the monotonic one is the real one.
+/// A wall clock that can be set while a program runs. The monotonic clock is the real one.
 struct Wall {
     dir: TempDir,
 }
 
 impl Wall {
-    /// `offset` as libfaketime has it: `-56y`.
+    /// `offset` in the notation of libfaketime, such as `-56y`.
     fn showing(offset: &str) -> Self {
         let wall = Self { dir: TempDir::new().unwrap() };
         wall.set(offset);
@@ -33,7 +33,7 @@ impl Wall {
     }
 
     fn set(&self, offset: &str) {
-        // Replaced at once: the program must not read half of it.
+        // Replaced in one step: the program must not read half of it.
         let new = self.dir.path().join("new");
         fs::write(&new, format!("{offset}\n")).unwrap();
         fs::rename(new, self.file()).unwrap();
@@ -55,7 +55,7 @@ impl Wall {
     }
 }
 
-/// Where libfaketime is, as its own command says.
+/// The path of libfaketime, as its own command prints it.
 fn library() -> String {
     let mut command = Command::new("faketime");
     let said = run_to_end(command.args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]));
@@ -63,7 +63,7 @@ fn library() -> String {
     said.stdout.trim().to_owned()
 }
 
-/// The static files take no library.
+/// The static files cannot load a library.
 fn program() -> Program {
     Program::at(Path::new(env!("CARGO_BIN_EXE_stockgate")))
 }

@@ -1,5 +1,5 @@
-//! Bad storage: found, said plainly with the next step, kept, and never begun anew in silence.
-//! (A full disk and one that breaks while in use have tests of their own in `tests/disk`.)
+//! Damaged storage: detected, reported with the next step, kept, and never replaced silently. (A
+//! full or failing disk in use is tested in `tests/disk`.)
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -20,7 +20,7 @@ const PAGE: u64 = 4_096;
 fn a_damaged_page_is_found_at_the_start_and_nothing_is_changed() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.terminate();
-    // The pages behind the header: tables, whatever they are.
+    // The pages after the header hold tables.
     overwrite(&gateway, PAGE, usize::try_from(PAGE * 4).unwrap());
     let before = fs::read(gateway.database()).unwrap();
 
@@ -36,7 +36,7 @@ fn a_damaged_header_is_found_at_the_start() {
     assert_refuses_to_start(&gateway, &["is damaged", "stockgate restore"]);
 }
 
-/// The log of a gateway that was killed holds what was answered since the last checkpoint.
+/// The log of a killed gateway holds the answers since the last checkpoint.
 #[test]
 fn a_lost_or_truncated_log_is_detected_at_the_start() {
     for cut_to in [None, Some(0), Some(5_000)] {
@@ -62,7 +62,7 @@ fn a_lost_or_truncated_log_is_detected_at_the_start() {
     }
 }
 
-/// Without the high-water mark, it is the hub that notices: see also `epochs`.
+/// Without the high-water mark it is the hub that detects it; see also `epochs`.
 #[test]
 fn a_lost_log_is_detected_by_the_hub() {
     let mut pair = Pair::stocked(&[("A", 100)]);
@@ -83,7 +83,7 @@ fn damage_in_one_request_record_leaves_the_others_decided() {
     let mut gateway = Gateway::stocked(&[("A", 100)]);
     gateway.http().ok("deduct", one("first", "A", 1));
     for n in 0..5_000 {
-        // So many that the first ones are found by the table of hashes.
+        // Enough requests that the first ones are found through the stored hashes.
         let outcome = gateway.http().call("deduct", one(&format!("r{n}"), "A", 1_000));
         outcome.unwrap_err();
     }
@@ -150,7 +150,7 @@ fn log_of(gateway: &Gateway) -> PathBuf {
     gateway.data_dir().join("stockgate.db-wal")
 }
 
-/// The position that the file beside the database holds.
+/// The position in the high-water mark.
 pub(super) fn high_water_mark(gateway: &Gateway) -> u64 {
     let mark = fs::read_to_string(gateway.data_dir().join("position")).unwrap_or_default();
     mark.split_whitespace().nth(1).and_then(|seq| seq.parse().ok()).unwrap_or(0)

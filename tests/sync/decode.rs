@@ -1,5 +1,5 @@
-//! `stockgate-hub decode`: a captured frame as JSON, and the same by `tests/golden/decode.py`, which
-//! knows nothing but docs/PROTOCOL.md.
+//! `stockgate-hub decode` prints a captured frame as JSON, and so does `tests/golden/decode.py`,
+//! which is written from docs/PROTOCOL.md alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ fn kept_json(file: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(file.with_extension("json")).unwrap()).unwrap()
 }
 
-/// The bytes that a file names in hexadecimal digits.
+/// The bytes of a file of hexadecimal digits.
 fn golden_bytes(file: &Path) -> Vec<u8> {
     let text = fs::read_to_string(file).unwrap();
     let digits = text.trim().as_bytes();

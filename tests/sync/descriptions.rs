@@ -1,5 +1,5 @@
-//! The interface descriptions in `docs` against running programs: everything that they describe
-//! is asked for, and every answer is as they say.
+//! The interface descriptions in `docs` against running programs: every described operation is
+//! performed, and every answer is as described.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::support::mqtt::Bystander;
 use crate::support::patience::until;
 use crate::support::ws::Ws;
 
-/// A program's HTTP port beside its description.
+/// A program's HTTP port and its description.
 struct Described {
     description: Description,
     http: Http,
-    /// The operations that have succeeded, and with which status.
+    /// The operations that have been performed, and their status.
     seen: BTreeSet<(String, u16)>,
 }
 
@@ -28,8 +28,8 @@ impl Described {
         Self { description: Description::read(file), http, seen: BTreeSet::new() }
     }
 
-    /// Asks for an operation; `open` takes the place of what its path leaves open, and what
-    /// follows a path's `?` is the query.
+    /// Performs an operation; `open` fills the open part of its path, and the query follows `?` in
+    /// the path.
     fn ask(&mut self, method: &str, path: &str, open: &[&str], body: Value, status: u16) -> Value {
         let (template, query) = path.split_once('?').unwrap_or((path, ""));
         let operation = format!("/paths/{}/{}", escaped(template), method.to_lowercase());
@@ -89,7 +89,7 @@ impl Described {
         answer.json()
     }
 
-    /// That every operation was seen to succeed in every way that is described.
+    /// Checks that every operation was seen with every described success.
     fn assert_all_seen(&self) {
         let paths = self.description.at("/paths").as_object().unwrap();
         let mut described = BTreeSet::new();
@@ -150,7 +150,7 @@ fn the_gateway_over_http_is_as_described() {
     ask("GET", "/api/stock?limit=some", &[], NONE, 400);
     assert_eq!(ask("GET", "/api/ledger?after=1&limit=2", &[], NONE, 200)["next"], 3);
     ask("GET", "/api/ledger", &[], NONE, 200);
-    // The test client cannot switch protocols, but the next test does.
+    // The test client cannot switch protocols; the next test does.
     http.seen.insert(("GET /ws".into(), 101));
     http.assert_all_seen();
 }
@@ -196,7 +196,7 @@ fn the_hub_over_http_is_as_described() {
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
     ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\nA,Apple,4006381333931\n".into(), 200);
-    // The restock, the grant, and what was recalled.
+    // The restock, the grant, and the recalled units.
     until("all has arrived", || pair.gateway.http().get("/api/status").json()["ledger_seq"] == 3);
     pair.assert_in_step();
     ask("GET", "/api/gateways/{site}/{gateway}", &[SITE, ID], NONE, 200);
@@ -213,7 +213,7 @@ fn the_hub_over_http_is_as_described() {
     http.assert_all_seen();
 }
 
-/// A session beside the description of what is said in it.
+/// A WebSocket session and its description.
 struct Session {
     description: Description,
     ws: Ws,

@@ -1,4 +1,4 @@
-//! What the doctor says of broker and hub, and that it disturbs neither them nor the gateway.
+//! The doctor's checks of broker and hub, which disturb neither them nor the gateway.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::support::gateway::Gateway;
 use crate::support::process::run_to_end;
 use crate::support::program::stockgate;
 
-/// The first finding of a kind, and the exit code.
+/// The first finding of a check, and the exit code.
 fn found(gateway: &Gateway, check: &str) -> (Value, Option<i32>) {
     let mut command = stockgate();
     let visit =

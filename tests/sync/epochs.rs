@@ -1,5 +1,5 @@
-//! The identity of a database: a copy that was put back, or a new one, is noticed and never
-//! silently merged.
+//! The identity of a database: a restored copy, or a new database, is detected and never merged
+//! silently.
 
 use std::fs;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::gateway::Gateway;
 use crate::support::patience::{throughout, until};
 use crate::support::terminal::{Terminal, number};
 
-/// Long enough for a merge that should not happen to have happened.
+/// Long enough that a wrong merge would have happened.
 const QUIET: Duration = Duration::from_secs(1);
 
 #[test]
@@ -87,7 +87,7 @@ fn a_copy_that_grew_exactly_as_far_as_the_hub_is_reported() {
     books.assert_untouched(&pair);
 }
 
-/// Orders of one unit are the usual ones: other movements often lead to the same stock.
+/// Orders of one unit, because other movements may lead to the same stock by chance.
 #[test]
 fn a_copy_that_went_on_differently_to_the_same_stock_is_reported() {
     let mut pair = Pair::stocked(&[("A", 1_000)]);
@@ -263,7 +263,7 @@ fn a_hub_that_lost_its_books_gets_them_again() {
     pair.assert_in_step();
 }
 
-/// What the hub has of the gateway at one moment.
+/// The hub's data about the gateway at one moment.
 struct Books {
     epoch: Value,
     acked_seq: u64,
@@ -296,7 +296,7 @@ impl Books {
         assert_eq!(pair.hub.stock("A"), self.stock);
     }
 
-    /// For books that are no longer those in force.
+    /// For books that are no longer in force.
     fn assert_untouched_on_disk(&self, pair: &Pair) {
         let now = entries_on_disk(pair);
         assert_eq!(self.on_disk, now[..self.on_disk.len()]);

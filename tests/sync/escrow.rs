@@ -1,5 +1,5 @@
-//! Units between the hub's pool and the gateways: granted, recalled, sold in the centre, brought
-//! back. Each with the books in SQLite and in PostgreSQL.
+//! Units between the hub's pool and the gateways: granted, recalled, sold centrally, brought back.
+//! Each test runs with the books in SQLite and in PostgreSQL.
 
 use rusqlite::Connection;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Everything dies under load and comes back: nothing is lost, nothing doubled.
+//! Every process dies under load and is started again: nothing is lost or doubled.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ const SKUS: [&str; 4] = ["A", "B", "C", "D"];
 const UNITS: u64 = 1_000_000;
 const TERMINALS: usize = 3;
 const ROUNDS: usize = 3;
-/// Movements that each terminal makes at least.
+/// The minimum number of movements of each terminal.
 const MOVEMENTS: u64 = 500;
 const LET_IT_WORK: Duration = Duration::from_millis(700);
 
@@ -83,7 +83,7 @@ fn nothing_is_lost_or_doubled_on_a_cable_that_breaks_in_the_middle_of_frames() {
     let hub = Hub::start_with(&hub_cable.section());
     let gateway = Gateway::stocked_with(&gateway_cable.section(), &SKUS.map(|sku| (sku, UNITS)));
     until_confirmed(&gateway);
-    // Few bytes carry many entries.
+    // A few bytes hold many entries.
     gateway_cable.cut_after(1_000..5_000);
     hub_cable.cut_after(2_000..10_000);
 
@@ -121,8 +121,8 @@ fn nothing_is_lost_or_doubled_on_cables_that_cut_stall_and_delay_at_random() {
     assert_eq!(number(&pair.hub.stock("A"), "total"), UNITS + granted - units);
 }
 
-/// Treats both cables badly, each in its own way, while units are granted and called back;
-/// answers how many were received.
+/// Disturbs both cables, each in its own way, while units are granted and recalled; returns the
+/// number of receipts.
 fn storm(cables: &[Cable; 2], hub: &Hub, seconds: u64) -> u64 {
     let end = std::time::Instant::now() + Duration::from_secs(seconds);
     let mut received = 0;
@@ -131,7 +131,7 @@ fn storm(cables: &[Cable; 2], hub: &Hub, seconds: u64) -> u64 {
             return received;
         }
         received += transfer(hub, round);
-        // Each breaks at least once; the rest is chance.
+        // Each cable breaks at least once; the rest is random.
         let (cable, what) = match usize::try_from(round) {
             Ok(first @ ..2) => (&cables[first], 0),
             _ => (&cables[fastrand::usize(..2)], fastrand::u8(..4)),
@@ -276,10 +276,10 @@ fn a_gateway_that_dies_does_not_delay_another() {
     assert_balanced(&hub);
 }
 
-/// SKU → how many deductions, and units.
+/// SKU → the number of deductions, and their units.
 type Deducted = BTreeMap<&'static str, (u64, u64)>;
 
-/// Lets terminals deduct while something happens; answers what was applied.
+/// Lets terminals deduct while something happens; returns what was applied.
 fn under_load(http: &Http, happening: impl FnOnce()) -> Deducted {
     let is_over = AtomicBool::new(false);
     let deducted = scope(|scope| {
@@ -317,7 +317,7 @@ fn deduct_until(http: &Http, terminal: usize, is_over: &AtomicBool) -> Deducted 
     deducted
 }
 
-/// Sends a deduction until it is answered, as a terminal does whose gateway is away.
+/// Repeats a deduction until it is answered, as a terminal does whose gateway is unreachable.
 fn deduct_once(http: &Http, body: &Value) {
     let body = body.to_string();
     let answer = eventually("a deduction is answered", || {

@@ -1,4 +1,4 @@
-//! Sound frames that no gateway, or no hub, has sent.
+//! Well-formed frames that no gateway, or no hub, has sent.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     })
 }
 
-/// Answers the next greeting as a hub that has the ledger up to this position.
+/// Answers the next greeting like a hub that has the ledger up to this position.
 pub(super) fn resume(hub: &mut Bystander, acked_seq: u64) {
     hub.hear(UP);
     let greeting = loop {
@@ -33,7 +33,7 @@ pub(super) fn resume(hub: &mut Bystander, acked_seq: u64) {
     hub.publish(DOWN, &Frame::Resume(Resume { position, nonce: greeting.nonce }).encode());
 }
 
-/// Restocks from a position on, with the checks that they lead to on an empty stock.
+/// Restocks from a position on, with the checks that result on an empty stock.
 pub(super) fn restocks(epoch: Epoch, first_seq: u64, lines: &[(&str, i64)]) -> Frame {
     let mut checks = Checks::default();
     let mut stock: BTreeMap<&str, i64> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Frames that nobody should have sent: damaged, foreign, forged, or sent once more.
+//! Frames that should not exist: damaged, foreign, forged, or repeated.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::support::terminal::{Terminal, number};
 
 const BAD_AT_HUB: &str = "stockgate_hub_frames_bad_total";
 const BAD_AT_GATEWAY: &str = "stockgate_frames_bad_total";
-/// Long enough for a frame that should change nothing to have changed something.
+/// Long enough that a wrong frame would have changed something.
 const QUIET: Duration = Duration::from_secs(1);
 
 #[test]
@@ -244,7 +244,7 @@ fn a_forged_refusal_does_not_last() {
     pair.assert_in_step();
 }
 
-/// Whoever may publish as one gateway can spoil the books of that one, and of no other.
+/// A client that may publish as one gateway can spoil the books of that gateway only.
 fn assert_another_goes_on_beside(others: &[&[i64]]) {
     let pair = Pair::stocked(&[("A", 100)]);
     let mut bystander = Bystander::at(&pair.broker);
@@ -264,7 +264,7 @@ fn assert_another_goes_on_beside(others: &[&[i64]]) {
     assert_eq!(pair.hub.http().get("/api/reconcile?all=true").status, 200);
 }
 
-/// One more movement makes its way, and nothing but the gateway's own movements ever did.
+/// One more movement arrives, and nothing but the gateway's own movements ever did.
 fn assert_sync_goes_on(pair: &Pair) {
     pair.gateway.http().ok("deduct", one("one-more", "A", 1));
     pair.assert_in_step();
@@ -273,7 +273,7 @@ fn assert_sync_goes_on(pair: &Pair) {
     pair.assert_in_step();
 }
 
-/// Frames with one thing wrong each.
+/// Frames with one fault each.
 fn unreadable() -> Vec<Vec<u8>> {
     let sound = restocks(Uuid::from_u128(7).into(), 2, &[("A", 5)]).encode();
     let last = sound.len() - 1;
@@ -304,7 +304,7 @@ fn unreadable() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Puts the checksum right for what the frame has become.
+/// Corrects the checksum of a changed frame.
 fn reseal(frame: &mut [u8]) {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[2..8]);
@@ -317,7 +317,7 @@ fn epoch_of(pair: &Pair) -> Epoch {
     Uuid::parse_str(known["epoch"].as_str().unwrap()).unwrap().into()
 }
 
-/// The frames with entries that were heard so far.
+/// The frames with entries received so far.
 fn entries_in(bystander: &mut Bystander) -> Vec<Bytes> {
     let heard = bystander.all().into_iter().map(|message| message.payload);
     heard.filter(|payload| matches!(Frame::decode(payload), Ok(Frame::Entries(_)))).collect()

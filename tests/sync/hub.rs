@@ -1,5 +1,4 @@
-//! The hub's books over HTTP: their shapes, their pages, and that every kind of movement
-//! arrives in them.
+//! The hub's books over HTTP: their format, their pages, and every kind of movement in them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What the gateway says of its link, and when an entry counts as confirmed.
+//! The gateway's link status, and when an entry counts as confirmed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
@@ -154,7 +154,7 @@ fn a_backlog_that_changes_all_the_time_makes_one_event_a_second() {
         }
     }
 
-    // The first one tells how things are; the clock of the events is not that of this test.
+    // The first event is the current state; the gateway's clock is not that of this test.
     let most = begun.elapsed().as_secs() + 2;
     assert!((2..=most).contains(&events), "{events} events, at most {most} were due");
 }
@@ -205,7 +205,7 @@ fn a_hub_that_is_killed_has_on_its_disk_what_it_confirmed() {
         let mut ws = pair.gateway.ws();
         ws.pipelined("deduct", (0..200).map(|n| one(&format!("{round}-{n}"), "A", 1)));
         pair.hub.kill9();
-        // An acknowledgement may still be on its way through the broker.
+        // An acknowledgement may still be in transit at the broker.
         sleep(Duration::from_millis(200));
 
         let acked_seq = number(&pair.gateway.sync(), "acked_seq");
@@ -222,7 +222,7 @@ fn confirmed_entries_stay_confirmed_after_an_offline_restart() {
     pair.broker.kill9();
     until_state(&pair.gateway, "offline");
     pair.gateway.http().ok("deduct", one("r1", "A", 1));
-    // Positions go to disk with the next commit at the latest.
+    // Positions are saved with the next commit at the latest.
     pair.gateway.kill9();
     pair.gateway.launch();
 
@@ -311,7 +311,7 @@ fn a_reconnected_hub_announces_its_position_to_every_gateway() {
     assert_eq!(told, epochs.map(|epoch| (epoch, 2, Some(0))), "which no greeting has asked for");
 }
 
-/// A broker that keeps nothing on disk has neither the retained state nor the last will.
+/// A broker without persistence has neither the retained state nor the last will after a restart.
 #[test]
 fn a_gateway_that_is_lost_together_with_the_broker_does_not_stay_online() {
     let mut pair = Pair::stocked(&[("A", 1)]);
@@ -348,7 +348,7 @@ fn state_in(message: &rumqttc::Publish) -> Value {
     serde_json::from_slice(&message.payload).expect("a state is JSON")
 }
 
-/// The next `sync` event that shows this state.
+/// The next `sync` event with this state.
 fn next_sync(ws: &mut Ws, state: &str) -> Value {
     loop {
         let mut event = ws.next_event("sync", patience()).expect("the state changes");
@@ -367,7 +367,7 @@ fn assert_farewell(bystander: &mut Bystander, pair: &Pair) {
     until("the hub knows that it is gone", || pair.known()["online"] == false);
 }
 
-/// The position that the hub names, and the nonce of the greeting that it answers, if it does.
+/// The position that the hub names, and the nonce of the greeting that it answers, if any.
 fn said(message: &rumqttc::Publish) -> (Epoch, u64, Option<u64>) {
     match Frame::decode(&message.payload) {
         Ok(Frame::Resume(Resume { position, nonce })) => {
@@ -384,7 +384,7 @@ fn assert_hub_has(hub: &Hub, seq: u64) {
     assert_eq!(page["entries"][0]["seq"], seq, "confirmed, and not in the hub's books");
 }
 
-/// How far a hub that does not run has committed.
+/// The position committed by a hub that does not run.
 fn committed_on_disk(hub: &Hub) -> u64 {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let books = Connection::open_with_flags(hub.database(), flags).unwrap();

@@ -1,4 +1,4 @@
-//! The sync between gateway and hub, tried from outside on a real broker. One module a theme.
+//! Gateway and hub, tested from outside over a real broker. One module for each subject.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests watch other processes, whose time is the real one"

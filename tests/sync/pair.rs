@@ -28,17 +28,17 @@ impl Pair {
         Self { gateway, hub, broker }
     }
 
-    /// Waits until the hub has heard of the gateway.
+    /// Waits until the hub has received a greeting of the gateway.
     pub(super) fn wait_until_met(&self) {
         until("the hub knows the gateway", || self.hub.gateway().is_some());
     }
 
-    /// A gateway that holds the given stock, from one restock called `seed`; the hub knows it.
+    /// A gateway with this stock, from one restock with the id `seed`, which the hub has booked.
     pub(super) fn stocked(stock: &[(&str, u64)]) -> Self {
         Self::stocked_with("", stock)
     }
 
-    /// The same with a gateway that may forget what is older than a day.
+    /// The same with a gateway that prunes entries older than a day.
     pub(super) fn forgetful(stock: &[(&str, u64)]) -> Self {
         Self::stocked_with("[stock]\nledger_retention_days = 1\n", stock)
     }
@@ -59,20 +59,20 @@ impl Pair {
         assert_balanced(&self.hub);
     }
 
-    /// What the hub says of the gateway.
+    /// The hub's record of the gateway.
     pub(super) fn known(&self) -> Value {
         self.hub.gateway_at(SITE, ID)
     }
 }
 
-/// Waits for a state of the link and answers the whole `sync`.
+/// Waits for a state of the link and returns the whole `sync` object.
 pub(super) fn until_state(gateway: &Gateway, state: &str) -> Value {
     eventually(&format!("a link that is {state}"), || {
         Some(gateway.sync()).filter(|sync| sync["state"] == state)
     })
 }
 
-/// Waits until the link is offline for a reason that holds these words.
+/// Waits until the link is offline with a reason that contains these words.
 pub(super) fn until_reason(gateway: &Gateway, words: &str) -> String {
     eventually(&format!("a link that is offline for {words:?}"), || {
         let sync = until_state(gateway, "offline");
@@ -81,7 +81,7 @@ pub(super) fn until_reason(gateway: &Gateway, words: &str) -> String {
     })
 }
 
-/// Waits until the hub has confirmed everything that the gateway has.
+/// Waits until the hub has confirmed the whole ledger.
 pub(super) fn until_confirmed(gateway: &Gateway) {
     let mut last = Value::Null;
     let is_confirmed = || {
@@ -93,13 +93,13 @@ pub(super) fn until_confirmed(gateway: &Gateway) {
     assert_eq!(last["acked_seq"], ledger_seq, "{last}");
 }
 
-/// Waits until the hub reports that a gateway's books do not go on; answers what it says.
+/// Waits until the hub reports a problem of a gateway; returns the report.
 pub(super) fn until_drift(hub: &Hub) -> Value {
     let drifting = || hub.gateway().filter(|gateway| gateway["drift"] == true);
     eventually("the hub reports a drift", drifting)
 }
 
-/// The hub has the gateway's ledger in every field, and the stock that it leads to.
+/// The hub has the gateway's ledger in every field, and the resulting stock.
 pub(super) fn assert_same_books(gateway: &Gateway, hub: &Hub, site: &str, id: &str) {
     let (here, there) = (gateway.http().ledger(), hub.ledger(site, id));
     assert_same_entries(&here, &there);
@@ -129,7 +129,7 @@ pub(super) fn assert_balanced(hub: &Hub) {
     );
 }
 
-/// The hub takes nothing from the gateway, says so in words, and holds the books unbalanced.
+/// The hub accepts nothing from the gateway, says why, and reports the books as unbalanced.
 pub(super) fn assert_drift_is_reported(hub: &Hub, words: &str) {
     let known = until_drift(hub);
     let problem = known["problem"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A disk that is lost, and a database that is damaged: what comes back, and what must not.
+//! A lost disk, and a damaged database: what is brought back, and what must not be.
 
 use std::fs;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, chown};
@@ -69,7 +69,7 @@ fn the_readable_part_of_a_damaged_ledger_is_restored_and_the_rest_is_named() {
     let lost = pair.known()["epoch"].clone();
     pair.gateway.terminate();
     damage_ledger(&pair.gateway);
-    // As root does it to a service's; nobody else can give a directory away.
+    // As root does with a service's directory; nobody else can change its owner.
     let _ = chown(pair.gateway.data_dir(), Some(65_534), Some(65_534));
 
     let doctor = doctor(&pair.gateway);
@@ -80,7 +80,7 @@ fn the_readable_part_of_a_damaged_ledger_is_restored_and_the_rest_is_named() {
     let owner =
         |path: &Path| (fs::metadata(path).unwrap().uid(), fs::metadata(path).unwrap().gid());
     assert_eq!(owner(&pair.gateway.database()), owner(&pair.gateway.data_dir()));
-    // The gateway of this test runs as the test does.
+    // The gateway of this test runs as the user of the test.
     let (data_dir, us) = (pair.gateway.data_dir(), owner(Path::new("/proc/self")));
     let files = fs::read_dir(&data_dir).unwrap().map(|entry| entry.unwrap().path());
     for path in files.chain([data_dir]) {
@@ -142,7 +142,7 @@ fn a_database_that_runs_or_a_backup_that_is_damaged_changes_nothing() {
     assert_eq!(gateway.http().figures("A"), (100, 0));
 }
 
-/// What a power cut leaves between the steps of a restore, made by hand.
+/// The states that a power cut leaves between the steps of a restore, made by hand.
 #[test]
 fn an_interrupted_restore_is_resumed() {
     for moved in [&["", "-wal", "-shm"][..], &[""]] {
@@ -240,7 +240,7 @@ fn an_unreadable_database_is_named_with_the_next_step() {
     assert_eq!(kept(&gateway), [""; 0], "it is where it was");
 }
 
-/// Makes a page of the ledger's middle unreadable.
+/// Damages a page in the middle of the ledger.
 fn damage_ledger(gateway: &Gateway) {
     let file = fs::File::options().read(true).write(true).open(gateway.database()).unwrap();
     let pages = file.metadata().unwrap().len() / 4_096;
@@ -248,7 +248,7 @@ fn damage_ledger(gateway: &Gateway) {
         let mut bytes = [0; 4_096];
         file.read_exact_at(&mut bytes, page * 4_096).unwrap();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        // A leaf of a table.
+        // The page is a leaf of a table.
         bytes[0] == 13 && text.contains("r1500")
     };
     let page = (1..pages).find(|page| holds(*page)).expect("a page holds the request");
@@ -267,7 +267,7 @@ fn restored(gateway: &Gateway, source: &[&str]) -> String {
     finished.stdout
 }
 
-/// The directories with what was put aside.
+/// The directories with files that were moved aside.
 fn kept(gateway: &Gateway) -> Vec<String> {
     let names = fs::read_dir(gateway.data_dir()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -1,4 +1,4 @@
-//! What a service manager hears of the hub.
+//! The hub's messages to the service manager.
 
 use std::fs;
 

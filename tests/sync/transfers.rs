@@ -1,5 +1,5 @@
-//! What a gateway makes of what the hub sends: transfers, the catalogue and questions. The hub is
-//! played by hand, frame by frame.
+//! How the gateway handles what the hub sends: transfers, the catalogue and probes. The test plays
+//! the hub, frame by frame.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a hub listens to one kind of frame at a time")]
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::support::patience::{throughout, until};
 use crate::support::program::stockgate;
 use crate::support::terminal::{Terminal, number};
 
-/// Long enough for a frame that should change nothing to have changed something.
+/// Long enough that a wrong frame would have changed something.
 const QUIET: Duration = Duration::from_secs(1);
 
 #[test]
@@ -242,9 +242,9 @@ struct ByHand {
     bystander: Bystander,
     _broker: Broker,
     epoch: Epoch,
-    /// Every entry received, each of which is acknowledged.
+    /// Every entry received; each is acknowledged.
     entries: Vec<Entry>,
-    /// Or not yet.
+    /// Whether entries are acknowledged.
     is_slow: bool,
 }
 
@@ -261,7 +261,7 @@ impl ByHand {
         by_hand
     }
 
-    /// Goes on with the conversation until a frame is what is waited for.
+    /// Continues the conversation until a frame satisfies the condition.
     fn until<T>(&mut self, is_it: impl Fn(&Frame) -> Option<T>) -> T {
         loop {
             let frame = Frame::decode(&self.bystander.next().payload).unwrap();
@@ -272,7 +272,7 @@ impl ByHand {
         }
     }
 
-    /// As a hub does: it says where it stands, and acknowledges what it takes.
+    /// Acts like a hub: names its position, and acknowledges entries.
     fn reply(&mut self, frame: &Frame) {
         match frame {
             Frame::Hello(hello) => {
@@ -305,8 +305,8 @@ impl ByHand {
         self.say(&Frame::Transfers(transfers));
     }
 
-    /// Waits until the gateway has taken this transfer, whichever frame says so, and its entries
-    /// are here.
+    /// Waits until the gateway has confirmed this transfer, in any frame, and its entries have
+    /// arrived.
     fn until_taken(&mut self, transfer: u64) -> Taken {
         let taken = self.until(|frame| taken_in(frame).filter(|taken| taken.transfer == transfer));
         while self.acked_seq() < taken.at_seq {
@@ -315,7 +315,7 @@ impl ByHand {
         taken
     }
 
-    /// Waits for a frame that tells only what is taken.
+    /// Waits for a frame that only confirms.
     fn until_told(&mut self) -> Taken {
         self.until(|frame| match frame {
             Frame::Taken(told) => Some(told.taken),
@@ -341,7 +341,7 @@ impl ByHand {
         Position { epoch: self.epoch, acked_seq: self.acked_seq() }
     }
 
-    /// What the entries add up to.
+    /// The sum of the entries.
     fn figures(&self) -> Vec<(Sku, i64, i64)> {
         let mut held = std::collections::BTreeMap::new();
         for entry in &self.entries {

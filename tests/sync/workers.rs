@@ -1,4 +1,4 @@
-//! Several workers on the same books, with a subscription that the broker shares out.
+//! Several workers on the same books, with a shared subscription at the broker.
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ fn workers_share_the_frames_and_the_books() {
     assert_balanced(&one);
 }
 
-/// Each gateway makes many small movements, so that many frames are under way at once.
+/// Each gateway makes many small movements, so that many frames are in flight at once.
 fn trade(gateways: &[Gateway], name: &str) {
     for gateway in gateways {
         let restock = json!({"request_id": format!("{name}:in"), "sku": "A", "quantity": 1_000});
