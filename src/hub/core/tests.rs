@@ -209,6 +209,16 @@ fn a_recall_that_returns_more_than_was_asked_is_not_booked() {
 }
 
 #[test]
+fn units_that_come_back_under_another_name_than_the_recall_s_are_not_booked() {
+    let mut desk = Desk::new();
+    let mut gateway = desk.stocked("gw", 20);
+    desk.recall("back", 8).unwrap().outcome.unwrap();
+    let answer = desk.take(&gateway.post_as("another", "recall", -3));
+    assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
+    assert_eq!(desk.places(), (0, 0, 20));
+}
+
+#[test]
 fn a_recall_that_returns_twice_is_not_booked_twice() {
     let mut desk = Desk::new();
     let mut gateway = desk.stocked("gw", 20);

@@ -239,6 +239,7 @@ pub(in crate::hub) struct Ledger {
     pub(in crate::hub) epoch: Uuid,
     pub(in crate::hub) entries: Vec<Entry>,
     on_hand: i64,
+    reserved: i64,
     pub(in crate::hub) checks: Checks,
     pub(in crate::hub) requests: u64,
     pub(in crate::hub) taken: Taken,
@@ -256,6 +257,7 @@ impl Ledger {
             epoch: Uuid::from_u128(epoch),
             entries: Vec::new(),
             on_hand: 0,
+            reserved: 0,
             checks: Checks::default(),
             requests: 0,
             taken: Taken::default(),
@@ -325,15 +327,17 @@ impl Ledger {
 
     pub(in crate::hub) fn enter_as(&mut self, request_id: RequestId, kind: &str, change: i64) {
         let sku = sku();
-        let before = (self.on_hand, 0);
-        self.on_hand += change;
-        self.checks.digest = self.checks.digest.moved(&sku, before, (self.on_hand, 0));
+        // A reservation promises units, and moves none.
+        let (change, reserved_change) = if kind == "reserve" { (0, change) } else { (change, 0) };
+        let before = (self.on_hand, self.reserved);
+        (self.on_hand, self.reserved) = (before.0 + change, before.1 + reserved_change);
+        self.checks.digest = self.checks.digest.moved(&sku, before, (self.on_hand, self.reserved));
         let entry = Entry {
             seq: self.entries.len() as u64 + 1,
             kind: Kind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap(),
             sku,
             change,
-            reserved_change: 0,
+            reserved_change,
             order_id: None,
             request_id,
             at_ms: 0,

@@ -47,15 +47,30 @@ fn gateways_that_run_low_are_served_in_the_order_in_which_they_asked() {
 fn a_gateway_that_is_low_no_longer_loses_its_turn() {
     let mut desk = Desk::new();
     desk.follow(5, 12);
-    let [mut a, mut b] = ["a", "b"].map(|name| desk.stocked(name, 5));
-    desk.sell(&mut a, 5);
-    desk.sell(&mut b, 5);
+    let [mut a, mut b, mut c] = ["a", "b", "c"].map(|name| desk.stocked(name, 5));
+    for ledger in [&mut b, &mut a, &mut c] {
+        desk.sell(ledger, 5);
+    }
     let supply = a.post(&[("restock", 6)]);
     desk.hear(&a.gateway, &supply);
     desk.sell(&mut a, 6);
 
-    assert_eq!(desk.receive("in", 12), ["b"]);
-    assert_eq!(desk.receive("more", 12), ["a"]);
+    assert_eq!(desk.receive("in-1", 12), ["b"]);
+    assert_eq!(desk.receive("in-2", 12), ["c"]);
+    assert_eq!(desk.receive("in-3", 12), ["a"]);
+}
+
+#[test]
+fn a_gateway_whose_units_are_reserved_is_low() {
+    let mut desk = Desk::new();
+    desk.follow(5, 12);
+    let mut gateway = desk.stocked("gw", 10);
+    desk.receive("in", 20);
+    let reserved = gateway.post(&[("reserve", 6)]);
+
+    assert_eq!(desk.hear(&gateway.gateway, &reserved).granted, [gateway_id()]);
+
+    assert_eq!(desk.allotment_of(&gateway), (10, 8), "4 were available");
 }
 
 #[test]

@@ -36,28 +36,33 @@ fn a_database_that_is_fenced_or_retired_is_granted_nothing() {
     for closing in [Closing::Fenced, Closing::Retired] {
         let mut desk = Desk::new();
         let old = desk.stocked("gw", 5);
-        desk.receive("in", 10);
+        desk.receive("in", 12);
+        desk.grant("under way", 2).unwrap().outcome.unwrap();
         closing.close(&mut desk, &old);
 
         for refused in [desk.grant("g", 4), desk.recall("r", 4)] {
             assert!(matches!(refused, Err(Rejection::Closed(..))), "{closing:?}: {refused:?}");
         }
-        assert_eq!(desk.places(), (10, 0, 5), "{closing:?}");
-        assert_eq!(desk.sent(1), [], "{closing:?}");
+        assert_eq!(desk.places(), (10, 2, 5), "{closing:?}");
+        assert_eq!(desk.sent(1), [], "nor sent what is under way: {closing:?}");
 
         let new = Ledger::new(77);
         desk.meet(&new);
         desk.grant("g", 4).unwrap().outcome.unwrap();
-        let brought_back = if closing == Closing::Retired { 5 } else { 0 };
+        let (left, brought_back) = match closing {
+            Closing::Retired => ((0, 0), 7),
+            Closing::Fenced | Closing::Replaced => ((5, 2), 0),
+        };
+        assert_eq!(desk.allotment_of(&old), left, "{closing:?}");
         assert_eq!(desk.allotment_of(&new), (0, 4 + brought_back), "{closing:?}");
-        assert_eq!(desk.allotment_of(&old), (5 - brought_back, 0), "{closing:?}");
     }
 }
 
 #[test]
 fn the_units_of_a_database_retired_in_force_wait_for_the_next_one() {
     let mut desk = Desk::new();
-    let old = desk.stocked("gw", 10);
+    let mut old = desk.stocked("gw", 10);
+    desk.take(&old.post(&[("reserve", 6)]));
     desk.receive("in", 3);
     desk.grant("g", 3).unwrap().outcome.unwrap();
 
