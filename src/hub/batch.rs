@@ -166,6 +166,7 @@ impl<'a, 'db> Batch<'a, 'db> {
     fn announce(&mut self) -> Result<(), BooksError> {
         for book in self.books.open_books()? {
             let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+            let answer = answer.joined_to(self.outcome.answers.get(&book.gateway));
             self.outcome.answers.insert(book.gateway, answer);
         }
         Ok(())
