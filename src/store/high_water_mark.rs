@@ -15,7 +15,7 @@ use super::restore::newest_aside;
 use crate::stock::{Origin, Seq};
 
 /// The file's name within the data directory.
-pub(super) const HIGH_WATER_MARK_FILE: &str = "position";
+pub const HIGH_WATER_MARK_FILE: &str = "position";
 
 /// The note of one data directory.
 #[derive(Debug)]

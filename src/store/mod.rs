@@ -31,7 +31,7 @@ pub use self::catalogue::{listing, sku_of_barcode};
 use self::checkpoint::Checkpoint;
 pub use self::chunk::LedgerChunk;
 pub use self::error::StoreError;
-pub use self::high_water_mark::HighWaterMark;
+pub use self::high_water_mark::{HIGH_WATER_MARK_FILE, HighWaterMark};
 use self::ledger::row_from;
 pub use self::ledger::{DatabaseSizes, LedgerReader, for_each_chunk, read_last_seq, read_ledger};
 use self::request_index::RequestIndex;

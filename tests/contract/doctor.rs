@@ -19,13 +19,13 @@ const TOKENS: &str = "[[terminals.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoke
     [[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken_file = \"b.token\"\n\
     [mqtt]\nurl = \"mqtt://127.0.0.1:9\"\nusername = \"gw\"\npassword_file = \"mqtt.password\"\n";
 
-fn visit(gateway: &Gateway, more: &[&str]) -> Finished {
+pub(crate) fn visit(gateway: &Gateway, more: &[&str]) -> Finished {
     let mut command = stockgate();
     run_to_end(command.arg("doctor").arg("--config").arg(gateway.config_path()).args(more))
 }
 
 /// The findings of one check.
-fn findings(visit: &Finished, check: &str) -> Vec<Value> {
+pub(crate) fn findings(visit: &Finished, check: &str) -> Vec<Value> {
     let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
     assert_eq!(report["healthy"] == true, visit.code == Some(0), "{visit:?}");
     let all = report["findings"].as_array().unwrap();

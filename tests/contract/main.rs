@@ -16,6 +16,7 @@ mod bounds;
 mod command_line;
 mod configuration;
 mod doctor;
+mod doctor_files;
 mod errors;
 mod idempotency;
 mod logs;

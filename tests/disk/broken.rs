@@ -51,6 +51,35 @@ fn a_filesystem_that_breaks_loses_nothing_that_was_answered() {
     assert_healthy(&disk);
 }
 
+/// File modes do not restrict root. A read-only filesystem and an immutable file do.
+#[test]
+fn the_doctor_finds_what_even_root_cannot_write() {
+    let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
+    gateway.launch();
+    gateway.http().ok("restock", one("in", "A", 1));
+    assert_eq!(gateway.terminate(), Some(0));
+
+    for name in [".", "stockgate.db", "reserve", "lock", "position"] {
+        disk.change_attributes(name, "+i");
+        assert_found(&disk, "is marked immutable", "chattr -i");
+        disk.change_attributes(name, "-i");
+    }
+    disk.remount("ro");
+    assert_found(&disk, "a filesystem that is mounted read-only", "remount,rw");
+    disk.remount("rw");
+    assert_healthy(&disk);
+}
+
+fn assert_found(disk: &SmallDisk, fault: &str, next: &str) {
+    let visit = disk.doctor();
+    let lines: Vec<&str> = visit.stdout.lines().collect();
+    let at = lines.iter().position(|line| line.starts_with("WRONG") && line.contains(fault));
+    let at = at.unwrap_or_else(|| panic!("the doctor does not say {fault:?}: {visit:?}"));
+    assert!(lines[at + 1].contains(next), "{visit:?}");
+    assert!(!visit.stdout.contains("restore"), "nothing is damaged: {visit:?}");
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+}
+
 /// The service manager must not be told that all is well.
 #[test]
 fn a_hanging_disk_stops_the_watchdog_until_it_recovers() {

@@ -126,6 +126,17 @@ impl SmallDisk {
         });
     }
 
+    /// Remounts the filesystem with other options, such as `ro`.
+    pub fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        self.run("mount", &["-o", &options], &[&self.mount_point]);
+    }
+
+    /// Changes the attributes of a file, such as `+i`. Needs ext4 and root.
+    pub fn change_attributes(&self, name: &str, change: &str) {
+        self.run("chattr", &[change], &[&self.mount_point.join(name)]);
+    }
+
     /// Freezes the filesystem until the returned value is dropped: writers wait, as for flash that
     /// does not answer.
     pub fn hang(&self) -> Hanging<'_> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::report::{Check, Report};
 use crate::config::GatewayConfig;
@@ -14,6 +14,8 @@ use crate::store::{
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
+
+const OUT_OF_REACH: &str = "nothing says that it is damaged: let the gateway's account read and write its files and their directory, and run the doctor as that account or as root";
 
 /// Checks a gateway's database: also whether it is the one that was there before, and whether it
 /// belongs to the configuration, if one is given.
@@ -35,9 +37,19 @@ fn tell(report: &mut Report, examined: Result<(), StoreError>) {
     if let Err(error) = examined {
         // Other errors say themselves what to do.
         let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
-        let next = if is_damage { KEEP } else { "" };
+        let next = match is_damage {
+            true if is_out_of_reach(&error) => OUT_OF_REACH,
+            true => KEEP,
+            false => "",
+        };
         report.wrong(Check::Database, error, next);
     }
+}
+
+/// Whether the files could not be opened. SQLite creates files beside a database even to read it.
+fn is_out_of_reach(error: &StoreError) -> bool {
+    let StoreError::Sqlite(source) = error else { return false };
+    matches!(source.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 /// What to compare a database with, and where to report it.

@@ -1,15 +1,19 @@
 //! The doctor's checks of the machine: free space, file permissions and the clock.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::iter;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::report::{Check, Report};
 use crate::clock::{rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::store::{
-    DATABASE_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes, last_decided_at_ms,
-    open_read_only,
+    DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes,
+    last_decided_at_ms, open_read_only,
 };
 
 /// Free space below this is reported as low.
@@ -43,31 +47,56 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
 /// The files of a gateway. Other files in the directory are ignored.
 fn files_of_gateway(data_dir: &Path) -> Vec<PathBuf> {
     let logs = ["", "-wal", "-shm"].map(|suffix| format!("{DATABASE_FILE}{suffix}"));
-    let names = logs.into_iter().chain([LOCK_FILE, RESERVE_FILE].map(String::from));
+    let names =
+        logs.into_iter().chain([LOCK_FILE, RESERVE_FILE, HIGH_WATER_MARK_FILE].map(String::from));
     names.map(|name| data_dir.join(name)).filter(|file| file.exists()).collect()
 }
 
-/// Checks that the files belong to the owner of the directory, who can write them.
+/// Checks that the gateway can write its files: they belong to the owner of the directory, who may
+/// write them, and neither the filesystem nor a file attribute forbids it.
 pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
+    let (shown, check) = (data_dir.display(), Check::Permissions);
     let Ok(directory) = fs::metadata(data_dir) else { return };
+    if let Err(error) = fs::read_dir(data_dir) {
+        let message = format!("the files in {shown} cannot be looked at: {error}");
+        return report.skipped(
+            check,
+            message,
+            "run the doctor as the gateway's account, or as root",
+        );
+    }
     let files = files_of_gateway(data_dir);
-    let is_strange =
-        |data: fs::Metadata| data.uid() != directory.uid() || data.mode() & 0o600 != 0o600;
-    match files.iter().find(|file| fs::metadata(file).is_ok_and(is_strange)) {
-        Some(file) => report.wrong(
-            Check::Permissions,
-            format!("{} is not the gateway's own to read and write", file.display()),
-            "chown it to the owner of the directory, chmod u+rw",
-        ),
-        None => report.ok(
-            Check::Permissions,
-            format!("the files in {} are the gateway's own", data_dir.display()),
-        ),
+    let paths = || iter::once(data_dir).chain(files.iter().map(PathBuf::as_path));
+    match paths().find_map(|path| obstacle(path, &directory)) {
+        Some((message, next)) => report.wrong(check, message, next),
+        None => report.ok(check, format!("the files in {shown} are the gateway's own")),
     }
     if directory.mode() & 0o005 != 0 && files.iter().any(is_open) {
         let message = format!("everybody here can read {}", data_dir.display());
         report.note(Check::Permissions, message, "chmod 700, as the unit does");
     }
+}
+
+/// What keeps the gateway from writing a file or its directory, and what to do.
+fn obstacle(path: &Path, directory: &Metadata) -> Option<(String, &'static str)> {
+    let shown = path.display();
+    // The kernel answers like this to root, too.
+    match access(path, Access::WRITE_OK) {
+        Err(Errno::ROFS) => {
+            let next = "`dmesg` may say why; make it writable again: mount -o remount,rw";
+            return Some((format!("{shown} is on a filesystem that is mounted read-only"), next));
+        }
+        Err(Errno::PERM) => {
+            return Some((format!("{shown} is marked immutable"), "chattr -i on it"));
+        }
+        // The doctor's own rights do not matter.
+        Ok(()) | Err(_) => {}
+    }
+    let file = fs::metadata(path).ok()?;
+    let needed = if file.is_dir() { 0o700 } else { 0o600 };
+    let is_its_own = file.uid() == directory.uid() && file.mode() & needed == needed;
+    let next = "chown it to the owner of the directory, chmod u+rw (a directory u+rwx)";
+    (!is_its_own).then(|| (format!("{shown} is not the gateway's own to read and write"), next))
 }
 
 /// Checks that nobody else can read files that hold secrets.

@@ -1,0 +1,71 @@
+//! What the doctor reports of files that the gateway or the doctor cannot use.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+
+use crate::doctor::{findings, visit};
+use crate::support::gateway::Gateway;
+use crate::support::process::run_to_end;
+use crate::support::program::Program;
+
+#[test]
+fn a_file_that_the_gateway_cannot_write_is_reported() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let data_dir = gateway.data_dir();
+    let mut paths: Vec<_> = ["stockgate.db", "lock", "reserve", "position"]
+        .map(|name| data_dir.join(name))
+        .into_iter()
+        .filter(|path| path.exists())
+        .collect();
+    assert!(paths.len() >= 3, "{paths:?}");
+    paths.push(data_dir.clone());
+    for path in paths {
+        let assert_reported = |of: &str| {
+            let visit = visit(&gateway, &["--json"]);
+            // Reading the database created them, with its mode.
+            let _ = ["-wal", "-shm"]
+                .map(|log| fs::remove_file(data_dir.join(format!("stockgate.db{log}"))));
+            let told = findings(&visit, "permissions").remove(0);
+            assert_eq!(told["verdict"], "wrong", "{of} of {}: {visit:?}", path.display());
+            assert!(told["message"].as_str().unwrap().contains(path.to_str().unwrap()), "{told}");
+            assert!(told["next"].as_str().unwrap().contains("chown"), "{told}");
+        };
+        let metadata = fs::metadata(&path).unwrap();
+        let mode = Permissions::from_mode(metadata.permissions().mode() & !0o200);
+        fs::set_permissions(&path, mode).unwrap();
+        assert_reported("the mode");
+        fs::set_permissions(&path, metadata.permissions()).unwrap();
+        // Only root can give a file away. The owner of the directory is the gateway's account.
+        if path != data_dir && chown(&path, Some(65_534), None).is_ok() {
+            assert_reported("the owner");
+            chown(&path, Some(metadata.uid()), None).unwrap();
+        }
+    }
+    let found = findings(&visit(&gateway, &["--json"]), "permissions");
+    assert_eq!(found[0]["verdict"], "ok", "{found:?}");
+}
+
+/// Root without the capability to read everything is like any other account.
+#[test]
+fn files_that_the_doctor_cannot_read_are_not_reported_as_sound() {
+    let mut gateway = Gateway::stocked(&[("A", 5)]);
+    gateway.terminate();
+    let data_dir = gateway.data_dir();
+    fs::set_permissions(&data_dir, Permissions::from_mode(0o700)).unwrap();
+    let is_root = chown(&data_dir, Some(65_534), None).is_ok();
+    if !is_root {
+        fs::set_permissions(&data_dir, Permissions::from_mode(0)).unwrap();
+    }
+    let without = "setpriv --bounding-set=-dac_override,-dac_read_search";
+    let runner = if is_root { without } else { "" };
+    let mut command = Program::gateway().run_by(runner).command();
+    let visit = run_to_end(command.args(["doctor", "--json", "--data-dir"]).arg(&data_dir));
+    assert_eq!(visit.code, Some(1), "{visit:?}");
+    let told = &findings(&visit, "permissions")[0];
+    assert_eq!(told["verdict"], "skipped", "{told}");
+    assert!(told["next"].as_str().unwrap().contains("as root"), "{told}");
+    let told = &findings(&visit, "database")[0];
+    assert!(!told["next"].as_str().unwrap_or_default().contains("restore"), "{told}");
+    fs::set_permissions(&data_dir, Permissions::from_mode(0o700)).unwrap();
+}
