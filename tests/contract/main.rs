@@ -24,6 +24,7 @@ mod metrics;
 mod model;
 mod mutations;
 mod page;
+mod positions;
 mod properties;
 mod queries;
 mod race;
