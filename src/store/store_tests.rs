@@ -13,6 +13,17 @@ fn committed_changes_are_kept_after_reopening() {
     assert!(shop.find("r1") && shop.find("r2") && !shop.find("r3"));
 }
 
+/// FULL syncs every commit; NORMAL only at checkpoints, and no killed process shows the difference.
+#[test]
+fn every_commit_is_synced() {
+    let mut shop = Shop::new();
+    shop.reopen();
+    let db = &shop.store.db;
+    let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!((level, mode.as_str()), (2, "wal"));
+}
+
 #[test]
 fn running_time_and_the_hubs_position_continue() {
     let mut shop = Shop::new();

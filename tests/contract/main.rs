@@ -17,6 +17,7 @@ mod command_line;
 mod configuration;
 mod doctor;
 mod doctor_files;
+mod durability;
 mod errors;
 mod idempotency;
 mod logs;

@@ -122,3 +122,20 @@ impl From<ValueRef<'_>> for SqlValue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gateway may forget what the hub has acknowledged: a power cut must not take it back.
+    #[test]
+    fn every_commit_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hub.db");
+        open(&path).unwrap();
+        let db = open(&path).unwrap();
+        let level: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!((level, mode.as_str()), (2, "wal"));
+    }
+}
