@@ -27,6 +27,22 @@ fn gtin_formats_are_distinguished_by_their_length() {
 }
 
 #[test]
+fn only_a_bracket_letter_and_variant_before_a_text_are_a_symbology_identifier() {
+    for (code, text) in [
+        ("]E0123", "123"),
+        ("]d2X", "X"),
+        ("]E0", "]E0"),
+        ("AE0123", "AE0123"),
+        ("]00123", "]00123"),
+        ("]E-123", "]E-123"),
+        ("BOX-12", "BOX-12"),
+        ("]€1", "]€1"),
+    ] {
+        assert_eq!(content(code), text, "{code}");
+    }
+}
+
+#[test]
 fn upc_e_stands_for_twelve_digits() {
     for (short, long) in [
         ("01234565", "012345000065"),

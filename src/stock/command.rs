@@ -132,6 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn an_action_counts_as_many_lines_as_it_may_change_skus() {
+        let lines = vec![line("A", 1), line("B", 2)];
+        let id = || RequestId::parse("r").unwrap();
+        let deduct = Action::Deduct { order_id: None, lines: lines.clone() };
+        let part = Action::Commit { reservation: id(), lines: Some(lines) };
+        let whole = Action::Commit { reservation: id(), lines: None };
+        let release = Action::Release { reservation: id() };
+        let counts = [deduct, part, whole, release].map(|action| action.line_count());
+        assert_eq!(counts, [2, 2, 1, 1]);
+    }
+
+    #[test]
     fn the_operation_is_part_of_the_fingerprint() {
         let deduct = Action::Deduct { order_id: None, lines: vec![line("A", 1)] };
         let restock = Action::Restock { order_id: None, lines: vec![line("A", 1)] };

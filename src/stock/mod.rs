@@ -204,3 +204,7 @@ impl Stock {
         self.deadlines.first().map(|(deadline_ms, _)| *deadline_ms)
     }
 }
+
+#[cfg(test)]
+#[path = "stock_tests.rs"]
+mod tests;

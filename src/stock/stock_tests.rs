@@ -1,0 +1,61 @@
+use super::*;
+use crate::stock::Digest;
+
+#[test]
+fn a_loaded_stock_has_the_checks_positions_and_deadlines_of_what_was_saved() {
+    let taken = Taken { transfer: 3, at_seq: 5, catalogue: 2 };
+    let items: Items = [item("A", 5, 2, 4), item("B", 7, 0, 3)].into_iter().collect();
+    let holds = [hold("r1", 900, &[("A", 1)]), hold("r2", 800, &[("A", 1)])];
+    let stock = Stock::load(items, holds, 9, Chain(77), taken);
+
+    let digest = Digest::default();
+    let digest = digest.moved(&sku("A"), (0, 0), (5, 2)).moved(&sku("B"), (0, 0), (7, 0));
+    assert_eq!(stock.checks(), Checks { digest, chain: Chain(77) });
+    assert_eq!((stock.seq(), stock.taken()), (9, taken));
+    assert_eq!((stock.hold_count(), stock.next_deadline_ms()), (2, Some(800)));
+    assert_eq!(stock.sku_with_wrong_holds(), None);
+}
+
+#[test]
+fn reserved_units_without_their_reservation_and_the_reverse_are_found() {
+    for (reserved, held, wrong) in [
+        (2, &[("A", 2)][..], None),
+        (2, &[("A", 1)], Some("A")),
+        (2, &[], Some("A")),
+        (0, &[("A", 1)], Some("A")),
+        (2, &[("A", 2), ("unknown", 1)], Some("unknown")),
+    ] {
+        let items = [item("A", 5, reserved, 1), item("B", 1, 0, 2)].into_iter().collect();
+        let holds = [hold("r", 1, held)];
+        let stock = Stock::load(items, holds, 2, Chain::default(), Taken::default());
+        assert_eq!(stock.sku_with_wrong_holds().map(Sku::as_str), wrong, "{reserved} {held:?}");
+    }
+}
+
+#[test]
+fn a_sku_that_the_catalogue_names_is_unmoved_until_its_first_change() {
+    let stock = |items: Vec<(Sku, Item)>| {
+        let items = items.into_iter().collect();
+        Stock::load(items, [], 1, Chain::default(), Taken::default())
+    };
+    assert!(!stock(vec![]).has_unmoved());
+    assert!(!stock(vec![item("A", 1, 0, 1)]).has_unmoved());
+    assert!(stock(vec![item("A", 1, 0, 1), item("B", 0, 0, 0)]).has_unmoved());
+}
+
+fn item(name: &str, on_hand: i64, reserved: i64, version: Seq) -> (Sku, Item) {
+    (sku(name), Item { on_hand, reserved, version })
+}
+
+fn hold(id: &str, deadline_ms: u64, lines: &[(&str, u64)]) -> (RequestId, Hold) {
+    let line = |(name, units): &(&str, u64)| Line {
+        sku: sku(name),
+        quantity: Quantity::of_line(*units).unwrap(),
+    };
+    let lines = lines.iter().map(line).collect();
+    (RequestId::parse(id).unwrap(), Hold { order_id: None, lines, deadline_ms })
+}
+
+fn sku(name: &str) -> Sku {
+    Sku::parse(name).unwrap()
+}
