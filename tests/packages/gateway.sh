@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2154 # names that are not set here are those of who sources it
-# Sourced by whoever installs the gateway in a root: what must hold of it, however it got there.
+# shellcheck shell=bash disable=SC2154 # names that are not set here are set by the script that sources it
+# Sourced by scripts that install the gateway in a root: what must hold of it, however it got there.
 
 # Everything there is but for dpkg's own books, with what the administration of accounts
 # keeps for itself, and a sum of what stands in /etc. The account itself may stay.

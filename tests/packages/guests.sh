@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # whoever sources it sets `work`
+# shellcheck shell=bash disable=SC2154 # the script that sources it sets `work`
 # Sourced where clean Debian roots and ARM programs are needed, in the project's directory. Roots
 # stay in target/packages-root for the next time; remove it to have new ones.
 
