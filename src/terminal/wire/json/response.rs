@@ -9,7 +9,6 @@ use crate::clock::rfc3339;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::json::{json, ledger_json};
 use crate::problem::Problem;
-use crate::process::VERSION;
 use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
 use crate::terminal::access::Role;
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
@@ -17,6 +16,8 @@ use crate::terminal::wire::message::MessageId;
 
 /// The version of the protocol, which `hello` tells.
 const PROTOCOL: u32 = 1;
+/// The version of the program, without the commit it was built from.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The length of an item in JSON whose SKU has an ordinary length.
 const ITEM_JSON_BYTES: usize = 96;
 
@@ -50,9 +51,9 @@ pub(in crate::terminal) fn applied(
     struct Answer<'a> {
         id: Option<&'a MessageId>,
         ok: bool,
-        result: AppliedJson<'a>,
+        result: AppliedMutationJson<'a>,
     }
-    Message::text(json(&Answer { id, ok: true, result: AppliedJson::new(mutation) }))
+    Message::text(json(&Answer { id, ok: true, result: AppliedMutationJson::new(mutation) }))
 }
 
 /// The answer to a message that came to an error.
@@ -84,7 +85,7 @@ pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Message {
 
 /// The `result` of a mutation that was applied.
 pub(in crate::terminal) fn applied_json(mutation: &AppliedMutation<'_>) -> String {
-    json(&AppliedJson::new(mutation))
+    json(&AppliedMutationJson::new(mutation))
 }
 
 /// The `result` of a request other than a mutation.
@@ -139,7 +140,7 @@ impl<'a> ItemsJson<'a> {
 }
 
 #[derive(Serialize)]
-struct AppliedJson<'a> {
+struct AppliedMutationJson<'a> {
     request_id: &'a str,
     seq: Seq,
     replayed: bool,
@@ -150,7 +151,7 @@ struct AppliedJson<'a> {
     expires_at: Option<String>,
 }
 
-impl<'a> AppliedJson<'a> {
+impl<'a> AppliedMutationJson<'a> {
     fn new(mutation: &AppliedMutation<'a>) -> Self {
         let request_id = mutation.request_id.as_str();
         let expires_at_ms = mutation.applied.expires_at_ms;

@@ -5,13 +5,14 @@ use tokio_tungstenite::tungstenite::Message;
 use super::messages::{WireAppliedLine, WireEntry, WireItem, WireOutcome, WireReply, WireSync};
 use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
-use crate::process::VERSION;
 use crate::stock::{AppliedLine, Entry, Item, OrderId, Origin, Seq, Sku};
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
 use crate::terminal::wire::message::MessageId;
 
 /// The version of the protocol, which `hello` tells.
 const PROTOCOL_VERSION: u32 = 1;
+/// The version of the program, without the commit it was built from.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first message of a session.
 pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
