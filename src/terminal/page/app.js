@@ -1,4 +1,4 @@
-/** The terminal page: what belongs to whom, and when it is drawn. */
+/** The terminal page: connects the parts, and says when each is drawn. */
 
 import { $, joined, make, say } from './dom.js';
 import { Link, backoff } from './link.js';
@@ -14,12 +14,12 @@ const THRESHOLD_KEY = 'stockgate.threshold';
 const THRESHOLD = 10;
 const OFFLINE_KEY = 'stockgate.offlineSince';
 const LOW_ROWS = 10;
-/** How often times on the page go on. */
+/** How often the ages on the page are updated. */
 const TICK_MS = 1_000;
-/** The list of what is low may follow a busy stock at leisure. */
+/** The list of low stock may lag a busy stock by this long. */
 const LOW_MS = 300;
 
-/** Storage can be switched off or full; the page then works without it. */
+/** Local storage can be off or full; the page then works without it. */
 function tryStorage(use, otherwise = null) {
   try { return use() ?? otherwise; } catch { return otherwise; }
 }
@@ -36,7 +36,7 @@ const link = new Link({
     drawLow();
     outbox.meet(news.epoch);
     takeStatus(news);
-    // What was missed meanwhile, or everything the first time.
+    // The changes since the last connection; the first time, all of the stock.
     subscribe();
     outbox.resume();
   },
@@ -56,9 +56,9 @@ const work = new Work(link, outbox, stock);
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, (operation) => work.follow(operation), mayChange);
 
-// ---- News ----
+// ---- Events from the gateway ----
 
-/** Asks again if the gateway is busy; `ready` begins anew. */
+/** Repeats the request if the gateway is busy; `ready` starts from the beginning. */
 async function subscribe(attempt = 0) {
   clearTimeout(subscribing);
   const { ok, lost } = await link.ask({ op: 'subscribe', all: true, since: stock.seq });
@@ -85,7 +85,7 @@ function takeSync(news) {
   draw();
 }
 
-/** For how long at least: since this page saw it first, or since the oldest movement waits. */
+/** How long at least: since this page first saw it, or since the oldest movement has waited. */
 function offlineMs() {
   const since = Number(tryStorage(() => sessionStorage.getItem(OFFLINE_KEY), Date.now()));
   return Math.max(Date.now() - since, (sync.oldest_pending_s ?? 0) * 1000);
@@ -108,7 +108,7 @@ function drawLink() {
   const problem = status?.problem ?? null;
   const [state, text] = linkSentence({ link, sync, waiting, problem, offlineMs: offlineMs() });
   const banner = $('banner');
-  // Said aloud when the state changes, not with every figure.
+  // Announced to screen readers when the state changes, not with every figure.
   if (banner.dataset.state !== state) say($('announcement'), text);
   banner.dataset.state = state;
   say($('sentence'), text);
@@ -126,7 +126,7 @@ function drawAccess() {
 
 function drawAbout() {
   say($('about'), status ? `Stockgate ${status.version}` : 'Stockgate');
-  // For whoever is called: the gateway's own words.
+  // For the support staff: the gateway's own words.
   say($('details'), [status?.problem, sync.state === 'offline' && sync.reason].filter(Boolean).join(' · '));
 }
 
@@ -149,7 +149,7 @@ function listLow() {
   say($('low-note'), more > 0 ? t.lowMore(number(more)) : items.length ? '' : t.lowNone);
 }
 
-// ---- What this terminal has chosen ----
+// ---- The choices of this terminal ----
 
 function choose(chosen) {
   setLanguage(chosen);

@@ -1,8 +1,8 @@
-/** The little that the page needs of the document. */
+/** Helpers for the document. */
 
 export const $ = (id) => document.getElementById(id);
 
-/** Leaves equal text alone, so that a screen reader does not say it twice. */
+/** Sets a text if it differs, so that a screen reader does not say the same text twice. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -14,7 +14,7 @@ export function make(tag, className, text = '') {
   return element;
 }
 
-/** Joins all that is asked for within one frame, or a longer time, into one call. */
+/** Joins all calls within one frame, or within a longer time, into one. */
 export function joined(draw, pause = 0) {
   let asked = false;
   const run = () => { asked = false; draw(); };
@@ -22,13 +22,13 @@ export function joined(draw, pause = 0) {
     if (asked) return;
     asked = true;
     if (pause) setTimeout(run, pause);
-    // A page in the background has no frames.
+    // A page in the background gets no frames.
     else if (document.hidden) setTimeout(run, 250);
     else requestAnimationFrame(run);
   };
 }
 
-/** A button that says "not now" keeps the focus and its place among the keys. */
+/** Disables a button in a way that keeps its focus and its place in the tab order. */
 export function setEnabled(button, enabled) {
   button.setAttribute('aria-disabled', String(!enabled));
 }

@@ -1,6 +1,6 @@
 /**
- * The one WebSocket to the gateway. It comes back by itself, proves again and again that it lives,
- * and says what it is: `connecting`, `ready`, `lost`, or `locked` while a token is needed.
+ * The WebSocket to the gateway. It reconnects by itself, checks regularly that the gateway answers,
+ * and has a state: `connecting`, `ready`, `lost`, or `locked` while a token is needed.
  */
 
 const BEAT_MS = 10_000;
@@ -10,7 +10,7 @@ const BACKOFF_MAX_MS = 15_000;
 const STEADY_MS = 5_000;
 const TOKEN_KEY = 'stockgate.token';
 
-/** Waits longer after each failure, and never in step with other terminals. */
+/** A wait that grows with each failure, and is random so that terminals do not reconnect together. */
 export function backoff(attempt) {
   const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** attempt);
   return longest / 2 + Math.random() * longest / 2;
@@ -18,11 +18,11 @@ export function backoff(attempt) {
 
 export class Link {
   state = 'connecting';
-  /** When it was lost. */
+  /** When the connection was lost. */
   lostAt = 0;
   /** Whether the last token was refused. */
   rejected = false;
-  /** What the token allows; `null` where none is needed. */
+  /** The role of the token; `null` where none is needed. */
   role = null;
   /** Whether the gateway refuses pages from this address. */
   foreign = false;
@@ -54,7 +54,7 @@ export class Link {
     address.search = '';
     address.hash = '';
     const socket = new WebSocket(address);
-    // A socket that was given up may still report; only the current one counts.
+    // An abandoned socket may still send events; only the current one counts.
     const ifCurrent = (handle) => (event) => { if (socket === this.#socket) handle(event); };
     socket.onopen = ifCurrent(() => this.#enter());
     socket.onmessage = ifCurrent((event) => this.#hear(event.data));
@@ -63,7 +63,7 @@ export class Link {
     this.#expectWord(BEAT_MS);
   }
 
-  /** Sends a request; answers `{ok, result, error}`, or `{lost: true}` if no answer can come any more. */
+  /** Sends a request; resolves to `{ok, result, error}`, or to `{lost: true}` if no answer can come. */
   ask(body) {
     return new Promise((resolve) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) return resolve({ lost: true });
@@ -73,7 +73,7 @@ export class Link {
     });
   }
 
-  /** Tries a token; it is kept for this visit or on this terminal, and goes nowhere but into `auth`. */
+  /** Tries a token. It is kept for this visit or on this terminal, and is sent in `auth` only. */
   unlock(token, onTerminal) {
     keep(sessionStorage, token);
     keep(localStorage, onTerminal ? token : '');
@@ -113,7 +113,7 @@ export class Link {
     this.#answers.delete(message.id);
   }
 
-  /** A dead wireless link reports nothing by itself: silence after a question is the end of it. */
+  /** A dead wireless link reports no error, so a connection without an answer counts as lost. */
   #expectWord(ms) {
     clearTimeout(this.#beat);
     this.#heard = false;
@@ -131,7 +131,7 @@ export class Link {
     else if (answer.error?.code === 'unauthorized') this.#lock(true);
   }
 
-  /** The page was asleep: what it believes of the connection may be old. */
+  /** The page was suspended, so its view of the connection may be out of date. */
   #wake() {
     if (this.state === 'lost') {
       this.#attempt = 0;
@@ -163,7 +163,7 @@ export class Link {
     this.#set('lost');
   }
 
-  /** A terminal without a good token holds no connection. */
+  /** A terminal without a valid token holds no connection. */
   #lock(rejected) {
     this.#close();
     keep(sessionStorage, '');
@@ -173,7 +173,7 @@ export class Link {
     this.#set('locked');
   }
 
-  /** A refused handshake tells a page nothing; a plain request does. */
+  /** A refused handshake gives a page no reason, so a plain request asks for it. */
   async #lookForReason() {
     const token = this.#token();
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -197,7 +197,7 @@ export class Link {
   }
 }
 
-/** Storage can be switched off; then a token lasts as long as the page. */
+/** Local storage can be off; a token then lasts as long as the page. */
 const memory = new Map();
 
 function kept(storage) {

@@ -1,4 +1,4 @@
-/** The last operations, each with its state and what can still be done about it. */
+/** The last operations, each with its state and the actions that are still possible. */
 
 import { $, isEnabled, make, say, setEnabled } from './dom.js';
 import { t } from './texts.js';
@@ -13,7 +13,7 @@ export class Operations {
   #mayChange;
   #rows = new Map();
 
-  /** `follow(operation)` shows the outcome of what is begun here, `mayChange()` says whether the token allows it. */
+  /** `follow(operation)` shows the outcome of an operation started here; `mayChange()` says whether the token allows one. */
   constructor(outbox, follow, mayChange) {
     this.#outbox = outbox;
     this.#follow = follow;
@@ -29,7 +29,7 @@ export class Operations {
     for (const operation of shown) this.#fill(rows.get(operation.id), operation, sync);
     const list = $('operations');
     const elements = Array.from(rows.values(), ({ element }) => element);
-    // Only what is new is put in: a button in use keeps the focus.
+    // Only new elements are inserted, so that a button in use keeps the focus.
     for (const [id, { element }] of this.#rows) if (!rows.has(id)) element.remove();
     elements.forEach((element, at) => { if (list.children[at] !== element) list.insertBefore(element, list.children[at] ?? null); });
     this.#rows = rows;
@@ -37,7 +37,7 @@ export class Operations {
     setEnabled($('undo'), this.#mayChange() && Boolean(this.#outbox.undoable));
   }
 
-  /** The newest, and older ones that are not finished. */
+  /** The newest operations, and older ones that are not finished. */
   #shown() {
     const { operations } = this.#outbox;
     const waiting = this.#outbox.waiting.slice(-WAITING_ROWS);

@@ -1,9 +1,9 @@
 /**
- * Operations from the press of a button to their answer.
+ * Operations, from the press of a button to their answer.
  *
- * Each is put into local storage under its request id before it is sent, and stays there until the
+ * Each is written to local storage under its request id before it is sent, and stays there until the
  * gateway has decided it. A lost connection or a reload sends it again under the same id, so it is
- * decided once. They go one after the other, so what was entered first is decided first.
+ * decided once. They are sent one after the other, so the one entered first is decided first.
  *
  * An operation: `{id, op, body, at, nth, sent, kept, state, result, error}` with the states `waiting`,
  * `done` and `refused`; `trouble` says why it has to wait.
@@ -14,13 +14,13 @@ import { backoff } from './link.js';
 const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
 const HISTORY_MAX = 40;
-/** Answers after which the same request is sent again: nothing was decided this time. */
+/** Errors after which the same request is sent again, because nothing was decided. */
 const UNDECIDED = ['overloaded', 'storage_unavailable', 'unauthorized', 'forbidden'];
 
 export class Outbox {
   /** Newest first. */
   operations = [];
-  /** Whether this browser keeps what is waiting. */
+  /** Whether this browser can store operations. */
   keeps = true;
 
   #link;
@@ -31,21 +31,21 @@ export class Outbox {
   #epoch = '';
   #nth = 0;
 
-  /** `changed(operation)` is told of every step. */
+  /** `changed(operation)` is called after every step. */
   constructor(link, changed) {
     this.#link = link;
     this.#changed = changed;
     this.operations = [...read(isHistory), ...read(isWaiting)].sort(newestFirst).filter(firstOfItsId);
-    // Another window of this browser shares what is kept.
+    // Other windows of this browser share the storage.
     addEventListener('storage', (event) => { if (event.key === HISTORY) this.#takeHistory(); });
   }
 
   get waiting() { return this.operations.filter((operation) => operation.state === 'waiting'); }
 
-  /** The newest operation, if it can be taken back: never an older one, which nobody has in mind. */
+  /** The newest operation, if it can be undone. An older one cannot: the operator has moved on. */
   get undoable() { return this.operations.slice(0, 1).find((operation) => this.canUndo(operation) || this.canClose(operation)); }
 
-  /** Whether it is a deduction that stands. */
+  /** Whether it is a deduction that was applied and not undone. */
   canUndo({ id, op, state, undone }) {
     return state === 'done' && !undone && (op === 'deduct' || op === 'commit') && !this.#isUnderWay('of', id);
   }
@@ -60,7 +60,7 @@ export class Outbox {
     return state === 'waiting' && !sent && !parse(get(WAITING + id))?.sent;
   }
 
-  /** Takes an operation; it is kept before it is sent. */
+  /** Adds an operation, and stores it before it is sent. */
   add(op, body) {
     const operation = { id: newId(), op, body, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
     this.#keep(operation);
@@ -70,7 +70,7 @@ export class Outbox {
     return operation;
   }
 
-  /** Takes back the deduction, or gives the reservation back. */
+  /** Rolls the deduction back, or releases the reservation. */
   undo(operation) {
     if (this.canUndo(operation)) return this.add('rollback', { of: operation.id });
     if (this.canClose(operation)) return this.add('release', { reservation: operation.id });
@@ -83,13 +83,13 @@ export class Outbox {
     this.#forget(operation);
   }
 
-  /** The database that answers now; positions of another one's ledger say nothing here. */
+  /** The database that answers now. Positions in the ledger of another one do not apply. */
   meet(epoch) { this.#epoch = epoch; }
 
-  /** Whether a position in the ledger of the database that answers now is meant. */
+  /** Whether a position belongs to the ledger of the database that answers now. */
   isOfThisLedger(operation) { return operation.epoch === this.#epoch; }
 
-  /** Sends what waits, the oldest first, as long as there is a way. */
+  /** Sends the waiting operations, the oldest first, as long as there is a connection. */
   async pump() {
     if (this.#busy) return;
     this.#busy = true;
@@ -104,7 +104,7 @@ export class Outbox {
     }
   }
 
-  /** Tries again at once, after a new connection; also what another window has left behind. */
+  /** Tries again at once after a new connection, including operations that another window left. */
   resume() {
     this.operations = [...this.operations, ...read(isWaiting)].filter(firstOfItsId).sort(newestFirst);
     clearTimeout(this.#timer);
@@ -113,7 +113,7 @@ export class Outbox {
     this.pump();
   }
 
-  /** Whether to go on with the next. */
+  /** Whether to continue with the next operation. */
   async #send(operation) {
     if (!operation.sent) {
       // Another window has discarded or settled it.
@@ -131,7 +131,7 @@ export class Outbox {
     return true;
   }
 
-  /** Too many reservations stand in the way of reservations only; all else stops everything. */
+  /** Too many open reservations stop only reservations; any other trouble stops all operations. */
   #wait(operation, error) {
     const pause = backoff(this.#attempt + 1);
     this.#attempt += 1;
@@ -161,7 +161,7 @@ export class Outbox {
     this.keeps = operation.kept = keep(operation);
   }
 
-  /** Always true: the next one may be sent. */
+  /** Always true: the next operation may be sent. */
   #forget(operation) {
     this.operations = this.operations.filter((each) => each !== operation);
     this.#takeHistory();
@@ -199,7 +199,7 @@ const newestFirst = (a, b) => b.at - a.at || b.nth - a.nth;
 const isDue = ({ notBefore }) => (notBefore ?? 0) <= Date.now();
 const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id === id) === index;
 
-// ---- Local storage, which can be switched off, full, or hold what somebody else wrote ----
+// ---- Local storage, which can be off or full, or hold foreign data ----
 
 const isHistory = (key) => key === HISTORY;
 const isWaiting = (key) => key.startsWith(WAITING);

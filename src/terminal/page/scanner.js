@@ -1,17 +1,17 @@
 /**
- * Keys without a field to go to. A scanner types fast and ends with Enter or Tab, whatever has the
- * focus; a person types slowly and is led to a field.
+ * Key presses outside any field. A scanner types fast and ends with Enter or Tab, whatever has the
+ * focus; the keys of a person, who types slowly, are directed to a field.
  */
 
 /** Keys closer together than this come from a scanner. */
 const GAP_MS = 80;
-/** The same on average where a person may be typing a number, who can be quick. */
+/** The average limit where a person may be typing a number, which can be quick. */
 const FIELD_GAP_MS = 50;
 /** FNC1, which ends an element of a GS1 code. */
 const SEPARATOR = '\u001d';
 const SCAN_KEYS_MIN = 2;
 const FIELD_KEYS_MIN = 4;
-/** What a scanner holds down for the next character, which says all that matters of it. */
+/** Modifier keys, which a scanner presses before a character; the character contains their effect. */
 const MODIFIERS = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock'];
 /** A scanner may send a second Enter. */
 const ECHO_MS = 300;
@@ -20,7 +20,7 @@ const isField = (element) => element.matches?.('input:not([type=radio], [type=ch
 
 /**
  * The handler has `scan(code)`, `typed(text)` and `enter()`; `codes` is the field for codes, `numbers`
- * are fields that no code belongs into.
+ * are fields that take no codes.
  */
 export function listen(handler, codes, numbers) {
   let burst = '';
@@ -38,7 +38,7 @@ export function listen(handler, codes, numbers) {
     handler.scan(code);
   }
 
-  /** It was a hand. */
+  /** The keys came from a person. */
   function flush() {
     clearTimeout(timer);
     const text = burst;
@@ -54,7 +54,7 @@ export function listen(handler, codes, numbers) {
     timer = setTimeout(flush, GAP_MS);
   }
 
-  /** Keeps what a field gets in quick succession; answers whether that is a scan, which then has left the field. */
+  /** Collects what a field gets in quick succession; returns whether it was a scan, which is then removed from the field. */
   function leftField(event, keysMin) {
     const { target: field, timeStamp: at } = event;
     if (inField.field !== field || at - inField.at > GAP_MS) Object.assign(inField, { field, keys: '', from: at, before: field.value });
@@ -71,7 +71,7 @@ export function listen(handler, codes, numbers) {
     if (leftField(event, SCAN_KEYS_MIN)) return;
     inField.keys = character ? inField.keys + character : '';
     if (character !== SEPARATOR) return;
-    // No browser writes it.
+    // No browser inserts this character.
     event.preventDefault();
     codes.setRangeText(SEPARATOR, codes.selectionStart, codes.selectionEnd, 'end');
   }
@@ -80,7 +80,7 @@ export function listen(handler, codes, numbers) {
     if (leftField(event, FIELD_KEYS_MIN)) return;
     const field = event.target;
     if (character && !/\d/.test(character)) {
-      // No number: what came so fast before it belongs to it.
+      // No digit: what came fast before it belongs to the same code.
       if (inField.keys) field.value = inField.before;
       const code = inField.keys + character;
       inField.keys = '';
@@ -92,7 +92,7 @@ export function listen(handler, codes, numbers) {
 
   function onKey(event) {
     if (event.isComposing || MODIFIERS.includes(event.key)) return undefined;
-    // The timer may be late: the keys say themselves when they were pressed.
+    // The timer may be late, so the timestamps of the key events count.
     if (burst && event.timeStamp - burstAt > GAP_MS) flush();
     const character = characterOf(event);
     if (isEnd(event) && event.timeStamp - scannedAt < ECHO_MS && !burst) return event.preventDefault();
@@ -116,7 +116,7 @@ export function listen(handler, codes, numbers) {
 
 const isEnd = ({ key }) => key === 'Enter' || key === 'Tab';
 
-/** What a key writes; scanners press Ctrl and ] for the separator. */
+/** The character of a key press; scanners send the separator as Ctrl and ]. */
 function characterOf({ key, ctrlKey, altKey, metaKey }) {
   if (ctrlKey && key === ']' && !altKey) return SEPARATOR;
   const writes = key.length === 1 && !metaKey && ctrlKey === altKey;

@@ -1,9 +1,9 @@
-/** The stock as the gateway tells it, and what of it is low. */
+/** The stock as the gateway reports it, and the items that are low. */
 
 export class Stock {
   /** SKU → newest item. */
   items = new Map();
-  /** The ledger position up to which `items` is complete: a returning terminal goes on from here. */
+  /** The ledger position up to which `items` is complete; a returning terminal continues from here. */
   seq = 0;
   threshold;
 
@@ -12,7 +12,7 @@ export class Stock {
 
   constructor(threshold) { this.threshold = threshold; }
 
-  /** Another database's stock is another stock. */
+  /** Forgets the stock if another database answers. */
   meet(epoch) {
     if (this.#epoch && this.#epoch !== epoch) {
       this.items.clear();
@@ -22,7 +22,7 @@ export class Stock {
     this.#epoch = epoch;
   }
 
-  /** Takes news; answers whether it concerns what is low. */
+  /** Takes over an event; returns whether it changes the list of low stock. */
   take({ items, seq }) {
     let isLow = false;
     for (const item of items) {

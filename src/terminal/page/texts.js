@@ -382,14 +382,14 @@ const TAGS = { en: 'en', de: 'de', zh: 'zh-Hans' };
 const HOURS = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
 const KEY = 'stockgate.language';
 
-/** The words of the chosen language; an import of `t` follows a change. */
+/** The texts of the chosen language; an import of `t` follows a change. */
 export let t = en;
 export let language = 'en';
 
 let figures = new Intl.NumberFormat('en');
 let clock = new Intl.DateTimeFormat('en', HOURS);
 
-/** The address says it, or this terminal's choice, or the first of the browser's languages that is here. */
+/** The language in the address, else this terminal's choice, else the first of the browser's languages that the page has. */
 export function pickLanguage(address, kept, preferred) {
   const asked = [new URL(address).searchParams.get('lang'), kept, ...preferred];
   const known = asked.map((tag) => (tag ?? '').slice(0, 2).toLowerCase()).find((tag) => Object.hasOwn(LANGUAGES, tag));
@@ -404,7 +404,7 @@ export function keepLanguage(chosen) {
   try { localStorage.setItem(KEY, chosen); } catch { /* it holds for this visit */ }
 }
 
-/** Puts the page into a language. */
+/** Switches the page to a language. */
 export function setLanguage(chosen) {
   language = chosen;
   t = LANGUAGES[chosen];

@@ -2,7 +2,7 @@
 
 import { duration, number, plainError, plainReason, t, time } from './texts.js';
 
-/** Where an operation stands: waiting, sent, local, done, confirmed or refused. */
+/** The progress of an operation: waiting, sent, local, done, confirmed or refused. */
 export function stateOf(operation, outbox, sync) {
   const { state, sent, result } = operation;
   if (state === 'refused') return 'refused';
@@ -22,7 +22,7 @@ export function stateText(operation, outbox, sync) {
   return t[stateOf(operation, outbox, sync)];
 }
 
-/** What was asked for, in short: the sign says which way the stock goes. */
+/** A short form of the request; the sign says which way the stock changes. */
 export function figureOf({ op, body, result }) {
   const quantity = number(body.quantity ?? body.counted ?? result?.lines?.[0]?.quantity ?? 0);
   switch (op) {
@@ -39,13 +39,13 @@ export function verbOf(op) {
   return op === 'rollback' ? t.undo : t[op];
 }
 
-/** What it was about. */
+/** The subject of an operation. */
 export function subjectOf({ body, result, error }, outbox) {
   const aim = outbox.operations.find(({ id }) => id === (body.of ?? body.reservation));
   return body.sku ?? result?.lines?.[0]?.sku ?? aim?.body.sku ?? error?.sku ?? body.reservation ?? body.of;
 }
 
-/** What else is worth knowing. */
+/** Further details of an operation. */
 export function remarksOf({ at, body, result, undone, closed }) {
   const ends = closed && { commit: t.committed, release: t.released, expire: t.expired }[closed];
   const remarks = [
@@ -58,7 +58,7 @@ export function remarksOf({ at, body, result, undone, closed }) {
   return remarks.filter(Boolean).join(' · ');
 }
 
-/** What came of it, for the person who did it. */
+/** The outcome, for the operator. */
 export function outcomeText({ op, body, result }) {
   const line = result.lines[0];
   const quantity = number(body.quantity ?? body.counted ?? line?.quantity ?? 0);
@@ -74,7 +74,7 @@ export function outcomeText({ op, body, result }) {
   return line ? `${did} · ${t.left(number(line.available))}` : did;
 }
 
-/** The link in a plain sentence, and its state for the colour. */
+/** The state of the link as a sentence, and as a class for the colour. */
 export function linkSentence({ link, sync, waiting, problem, offlineMs }) {
   if (link.state === 'locked') return ['locked', t.locked];
   if (link.state === 'connecting') return ['connecting', t.connecting];

@@ -1,4 +1,4 @@
-/** The item in front of the operator, and what is done with it. */
+/** The item in front of the operator, and the operation on it. */
 
 import { $, say, setEnabled } from './dom.js';
 import { number, t } from './texts.js';
@@ -21,12 +21,12 @@ export class Work {
   #stock;
   /** The item in front: `{code, state, sku, item}`; the state is `searching`, `known`, `unknown`, `misread`, `unusable` or `unreachable`. */
   #shown = null;
-  /** What the scan before is found to be: the next one's turn comes then. */
+  /** Resolves when the previous scan has been looked up, so that scans are handled in order. */
   #turn = Promise.resolve();
-  /** The operation whose outcome is shown, or words. */
+  /** The operation whose outcome is shown, or a text. */
   #last = null;
   #mode = 'deduct';
-  /** What the number was when it was drawn. */
+  /** The number that was drawn last. */
   #drawn = { sku: '', available: 0 };
 
   constructor(link, outbox, stock) {
@@ -49,13 +49,13 @@ export class Work {
     this.#setMode('deduct');
   }
 
-  // ---- What the scanner and the keys do ----
+  // ---- Input from the scanner and the keys ----
 
   scan(code) {
     if (!this.#link.needsToken) this.#find(code, $('at-once').checked && this.#mode === 'deduct');
   }
 
-  /** Leads what a person types to its field: digits are a quantity while one is asked for. */
+  /** Directs what a person types to a field: digits are a quantity while one is expected. */
   typed(text) {
     if (this.#link.needsToken) return;
     const field = /^\d+$/.test(text) && this.#shown && !this.#isSpent() ? $('quantity') : $('code');
@@ -65,12 +65,12 @@ export class Work {
     } else {
       field.value += text;
     }
-    // Typing goes on behind it.
+    // Typing continues after it.
     field.setSelectionRange(field.value.length, field.value.length);
     this.#changed();
   }
 
-  /** Enter outside any field; whether it was used. */
+  /** Handles Enter outside any field; returns whether it was used. */
   enter() {
     if (this.#link.needsToken) return false;
     if ($('code').value.trim()) this.#findTyped();
@@ -82,7 +82,7 @@ export class Work {
     this.#find(sku, false);
   }
 
-  // ---- Finding ----
+  // ---- Lookup ----
 
   #findTyped() {
     const code = $('code').value.trim();
@@ -104,13 +104,13 @@ export class Work {
     else if (this.#shown === shown) this.#put(shown, again);
   }
 
-  /** What is deducted at once is deducted in the order of the scans, whatever is found first. */
+  /** Immediate deductions happen in the order of the scans, whichever lookup ends first. */
   #inTurn(looking) {
     this.#turn = this.#turn.then(() => looking);
     return this.#turn;
   }
 
-  /** Also if another code came meanwhile; what cannot be deducted then comes back to be seen. */
+  /** Deducts even if another code has come since; what cannot be deducted is shown again. */
   #deductAtOnce(shown, again) {
     const isInFront = this.#shown === shown;
     const isKnown = shown.state === 'known';
@@ -131,13 +131,13 @@ export class Work {
       const { sku, quantity, item } = resolved.result;
       return { state: 'known', sku, quantity, item };
     }
-    // Only what certainly stands for nothing may be created.
+    // Only a code that is certainly unknown may be created.
     const unknown = isId(code) ? 'unknown' : 'unusable';
     const states = { unknown_sku: unknown, bad_request: 'misread' };
     return { state: states[resolved.error?.code] ?? 'unreachable' };
   }
 
-  /** The quantity for an item just found: one more for each scan of the same, none yet for a count. */
+  /** The quantity for an item just found: one more for each scan of the same item, none yet for a count. */
   #fill(quantity, again) {
     if (this.#mode === 'count') {
       if (!again) $('quantity').value = '';
@@ -146,7 +146,7 @@ export class Work {
     }
   }
 
-  // ---- Doing ----
+  // ---- Operations ----
 
   #setMode(mode) {
     if ((mode === 'count') !== (this.#mode === 'count')) {
@@ -184,7 +184,7 @@ export class Work {
   #step(change) {
     const [least, most] = this.#bounds(this.#mode);
     const quantity = this.#quantity();
-    // The first press of either begins at the least.
+    // The first press of either button starts from the minimum.
     const next = Number.isNaN(quantity) ? least : quantity + change;
     $('quantity').value = String(Math.min(most, Math.max(least, next)));
     this.#changed();
@@ -203,7 +203,7 @@ export class Work {
     return $('quantity').value.trim() === '' && this.#mode !== 'count';
   }
 
-  /** What stands in the way of doing it, in words; empty if nothing does. */
+  /** Why the operation cannot be done, as a text; empty if it can. */
   #obstacle(shown, mode, quantity) {
     const [least, most] = this.#bounds(mode);
     if (shown?.state !== 'known' && shown?.state !== 'unknown') return t.scanFirst;
@@ -216,7 +216,7 @@ export class Work {
     return isId($('order').value.trim()) ? '' : t.badOrder;
   }
 
-  /** Does what the button says. The quantity is then spent, so that a bounced key does nothing more. */
+  /** Does what the button says, and clears the quantity, so that a bounced key does nothing more. */
   confirm() {
     this.#carryOut(this.#shown, this.#mode, this.#quantity());
   }
@@ -237,7 +237,7 @@ export class Work {
     return orderId ? { sku, quantity, order_id: orderId } : { sku, quantity };
   }
 
-  /** Shows the outcome of an operation that was not begun here. */
+  /** Shows the outcome of an operation that was not started here. */
   follow(operation) {
     this.#last = operation;
     this.draw();
@@ -262,7 +262,7 @@ export class Work {
 
   #drawItem() {
     const item = this.#item();
-    // What was unknown may have been created meanwhile.
+    // An unknown item may have been created since.
     if (item && this.#shown.state === 'unknown') this.#shown.state = 'known';
     const state = item ? this.#levelOf(item) : this.#shown?.state ?? 'none';
     const panel = $('item');
@@ -276,7 +276,7 @@ export class Work {
     say($('reserved'), item ? number(item.reserved) : '');
     $('figures').hidden = !item;
     say($('note'), item ? '' : notes[state] ?? '');
-    // A long number is drawn smaller, never cut.
+    // A long number is drawn smaller; it is never cut off.
     panel.dataset.digits = item ? String(Math.min(16, figure.textContent.length)) : '';
     this.#flash(item, figure);
   }
@@ -286,7 +286,7 @@ export class Work {
     return item.available <= this.#stock.threshold ? 'low' : 'known';
   }
 
-  /** A figure that changes before the operator's eyes says so. */
+  /** Highlights a figure that changes while it is shown. */
   #flash(item, figure) {
     const { sku, available } = this.#drawn;
     this.#drawn = { sku: item?.sku ?? '', available: item?.available ?? 0 };
@@ -316,7 +316,7 @@ export class Work {
       return;
     }
     result.dataset.state = last.state;
-    // A refusal interrupts, the rest waits its turn.
+    // A refusal interrupts a screen reader; everything else waits its turn.
     result.setAttribute('aria-live', last.state === 'refused' ? 'assertive' : 'polite');
     const sync = { state: 'disabled' };
     say(result, last.state === 'done' ? outcomeText(last) : stateText(last, this.#outbox, sync));
