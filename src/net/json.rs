@@ -1,11 +1,11 @@
-//! JSON that gateway and hub write alike.
+//! JSON that gateway and hub write in the same shape.
 
 use serde::Serialize;
 
 use crate::clock::rfc3339;
 use crate::stock::{Entry, OrderId, Origin, Seq};
 
-/// A ledger entry as JSON, at the gateway and at the hub alike.
+/// A ledger entry as JSON.
 #[derive(Debug, Serialize)]
 pub struct EntryJson<'a> {
     seq: Seq,
@@ -24,7 +24,7 @@ pub struct EntryJson<'a> {
 }
 
 impl<'a> EntryJson<'a> {
-    /// The contract's ledger entry.
+    /// The entry of a ledger with this origin.
     pub fn new(origin: &Origin, entry: &'a Entry) -> Self {
         Self {
             seq: entry.seq,
@@ -46,7 +46,8 @@ fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
-/// One page of ledger entries and the position to go on from.
+/// A page of ledger entries, and the position after which the next page begins; `null` on the last
+/// one.
 pub fn ledger_json(origin: &Origin, entries: &[Entry], last_seq: Seq) -> String {
     #[derive(Serialize)]
     struct Page<'a> {
@@ -60,7 +61,7 @@ pub fn ledger_json(origin: &Origin, entries: &[Entry], last_seq: Seq) -> String 
     })
 }
 
-/// Plain data as JSON.
+/// Writes plain data as JSON.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data always serializes")
 }

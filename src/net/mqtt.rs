@@ -1,9 +1,9 @@
 //! A connection to the broker, for gateway and hub alike.
 //!
-//! Every connection has a client and event loop of its own, with a clean session: what an old
-//! one had pending is forgotten on purpose, because the ledger is the only queue. One task does
-//! nothing but poll; what it reads goes through a bounded channel, so that a slow reader slows
-//! the broker and not our memory.
+//! Every connection has its own client and event loop, with a clean session: what was pending on an
+//! earlier connection is dropped on purpose, because the ledger is the only queue. One task only
+//! polls. What it reads goes through a bounded channel, so that a slow reader slows the broker down
+//! instead of filling the memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,33 +22,29 @@ use crate::limits::{
 };
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Covers connecting and also every flush: generous, for slow cellular links.
+/// The limit for connecting and for every flush; generous, for slow cellular links.
 const NETWORK_TIMEOUT_S: u64 = 30;
 
-/// What happens on a connection.
+/// Something that happened on a connection.
 #[derive(Debug)]
 pub enum Event {
-    /// The broker has accepted us.
+    /// The broker has accepted the connection.
     Connected,
-    /// Somebody published.
+    /// A message arrived on a subscribed topic.
     Received {
-        /// Where.
         topic: String,
-        /// What.
         payload: bytes::Bytes,
-        /// Kept by the broker from before we subscribed.
+        /// Whether the broker had kept the message from before the subscription.
         retained: bool,
     },
-    /// The connection is over, for this reason.
+    /// The connection has ended, for this reason.
     Lost(String),
 }
 
-/// A retained message that the broker publishes when we are gone.
+/// A retained message that the broker publishes when the connection breaks.
 #[derive(Clone, Debug)]
 pub struct Will {
-    /// Where.
     pub topic: String,
-    /// What.
     pub payload: String,
 }
 
@@ -71,22 +67,22 @@ pub struct BrokerSettings {
 #[derive(Clone, Debug)]
 pub struct Broker {
     options: MqttOptions,
-    /// As people know it.
+    /// Host and port, for logs and reasons.
     pub name: String,
 }
 
-/// A connection. Dropping it ends it.
+/// A connection to a broker. Dropping it closes it.
 #[derive(Debug)]
 pub struct Connection {
-    /// For publishing and subscribing, with the `try_` methods only.
+    /// Publishes and subscribes. Use the `try_` methods only, which do not wait.
     pub client: AsyncClient,
-    /// What happens; the last one is [`Event::Lost`].
+    /// The events; the last one is [`Event::Lost`].
     pub events: mpsc::Receiver<Event>,
     poller: JoinHandle<()>,
 }
 
 impl Broker {
-    /// Prepares connections under this client id.
+    /// Prepares connections with this client id.
     pub fn new(settings: &BrokerSettings, client_id: &str, will: Option<Will>) -> Self {
         let BrokerSettings { host, port, username, password, tls } = settings;
         let mut options = MqttOptions::new(client_id, host.clone(), *port);
@@ -107,7 +103,7 @@ impl Broker {
         Self { options, name: format!("{host}:{port}") }
     }
 
-    /// Starts to connect.
+    /// Starts a connection.
     pub fn connect(&self) -> Connection {
         let (client, mut event_loop) = AsyncClient::new(self.options.clone(), MQTT_REQUESTS_MAX);
         let mut network = NetworkOptions::new();
@@ -145,7 +141,7 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Event>, broker: St
     }
 }
 
-/// Why a connection is over, for an operator.
+/// Why a connection has ended, in words for an operator.
 fn reason(broker: &str, error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(
@@ -170,7 +166,7 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
     }
 }
 
-/// What to say beside a TLS error that comes from a clock.
+/// A hint for a TLS error that a wrong clock may have caused.
 fn clock_hint(error: &str, wall_ms: i64) -> String {
     let says = rfc3339(wall_ms);
     if error.contains("not valid yet") || error.contains("NotValidYet") {
@@ -186,12 +182,12 @@ fn clock_hint(error: &str, wall_ms: i64) -> String {
     String::new()
 }
 
-/// Waits between attempts: random up to a bound that doubles, so that a site full of gateways
-/// does not come back in one wave.
+/// The waits between attempts to connect: random up to a bound that doubles, so that the gateways
+/// of a site do not all connect at the same moment.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound_ms: u64,
-    /// The bound after the next loss of a connection that has been answered on.
+    /// The bound after the next loss of a connection on which the other side has answered.
     first_ms: u64,
     answered_ms: Option<u64>,
     random: fastrand::Rng,
@@ -205,7 +201,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after a loss, at this running time.
+    /// The wait after a loss at this running time.
     pub fn next_wait(&mut self, now_ms: u64) -> Duration {
         if let Some(answered_ms) = self.answered_ms.take() {
             self.start_over(now_ms.saturating_sub(answered_ms));
@@ -215,13 +211,13 @@ impl Backoff {
         Duration::from_millis(wait_ms)
     }
 
-    /// The other side answers, and has from this running time on if it did not before.
+    /// Notes that the other side answers at this running time.
     pub fn answered(&mut self, now_ms: u64) {
         self.answered_ms.get_or_insert(now_ms);
     }
 
-    /// From the shortest wait; but where connections are lost soon again and again, as two under
-    /// one name throw each other out, from a longer one each time.
+    /// Starts again with a short wait. Where each connection is lost soon after an answer, as when
+    /// two clients with one id displace each other, it starts with a longer wait each time.
     fn start_over(&mut self, lasted_ms: u64) {
         if lasted_ms >= RECONNECT_STEADY_MS {
             self.first_ms = RECONNECT_MS_MIN;

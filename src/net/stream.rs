@@ -1,5 +1,5 @@
-//! A connection, plain or over TLS, of either side. One type for both, so that whatever speaks
-//! over it is built once.
+//! A connection, plain or over TLS, of a server or a client. Both are one type, so that the code
+//! that uses it is compiled once.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,20 +21,18 @@ use crate::limits::{TLS_TIMEOUT, WRITE_STALLED_MAX};
 /// The newest certificate and key of a port that speaks TLS.
 pub type Certificates = watch::Receiver<Arc<ServerConfig>>;
 
-/// A peer that does not take our bytes is cut.
+/// A connection that is closed if the peer does not read for [`WRITE_STALLED_MAX`].
 type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// A connection.
 #[derive(Debug)]
 pub enum Stream {
-    /// As it is.
     Plain(Timed),
-    /// Encrypted.
     Tls(Box<TlsStream<Timed>>),
 }
 
 fn timed(stream: TcpStream) -> Timed {
-    // Answers are small and awaited: never hold one back to fill a packet.
+    // Answers are small, and a client waits for them, so none is held back to fill a packet.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_STALLED_MAX));
@@ -42,10 +40,10 @@ fn timed(stream: TcpStream) -> Timed {
 }
 
 impl Stream {
-    /// Takes a connection from a client, over TLS if there is a certificate.
+    /// Accepts a connection from a client, over TLS if there is a certificate.
     ///
     /// # Errors
-    /// If the client cannot agree on TLS, or takes too long for it.
+    /// If the TLS handshake fails or takes too long.
     pub async fn accept(stream: TcpStream, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let stream = timed(stream);
         let Some(config) = tls else { return Ok(Self::Plain(stream)) };
@@ -53,10 +51,11 @@ impl Stream {
         Ok(Self::Tls(Box::new(agreed.into())))
     }
 
-    /// Takes a connection to a server, over TLS if there is a configuration for it.
+    /// Sets up a connection to a server, over TLS if there is a configuration for it.
     ///
     /// # Errors
-    /// If the server's certificate is not good for `host`, or TLS cannot be agreed on in time.
+    /// If the server's certificate is not valid for `host`, or the TLS handshake fails or takes too
+    /// long.
     pub async fn connect(
         stream: TcpStream,
         tls: Option<Arc<ClientConfig>>,
@@ -72,14 +71,14 @@ impl Stream {
 }
 
 impl Stream {
-    /// Lets the kernel hold so many bytes more or less for the peer; with room for what is still
-    /// to be said, that arrives although the peer does not read now.
+    /// Sets the size of the kernel's send buffer. With enough room, what is written last arrives
+    /// even if the peer does not read at the moment.
     pub fn set_send_buffer(&self, bytes: usize) {
         let timed = match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
         };
-        // Without it things are as they were.
+        // A failure leaves the size as it was.
         let _ = SockRef::from(timed.as_ref().get_ref().get_ref()).set_send_buffer_size(bytes);
     }
 }
