@@ -3,7 +3,7 @@
 use crate::engine::state::CommittedState;
 use crate::limits::EVENT_ITEMS_MAX;
 use crate::stock::{Item, Seq, Sku};
-use crate::terminal::wire::{Frame, SharedFrame, WireFormat};
+use crate::terminal::wire::{EncodedFrame, SharedFrame, WireFormat};
 
 /// The stock that changed between two positions.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl ChangeBatch {
     }
 
     /// The event with all items, encoded once for all terminals of a wire format.
-    pub(super) fn event(&self, format: WireFormat) -> Frame {
+    pub(super) fn event(&self, format: WireFormat) -> EncodedFrame {
         self.event.get_or_encode(format, |format| format.stock_event(self.to, &self.items))
     }
 }

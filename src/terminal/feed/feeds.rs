@@ -76,7 +76,7 @@ impl Feeds {
     pub(in crate::terminal) async fn run(self, state: Arc<CommittedState>, mut stop: Stop) {
         let mut committed = state.committed();
         let mut sent = [state.stock().seq(); FEEDS];
-        let mut pace = Pace(Instant::now());
+        let mut pace = FeedPace(Instant::now());
         loop {
             tokio::select! {
                 () = stop.requested() => return,
@@ -101,9 +101,9 @@ impl Feeds {
 }
 
 /// The moment at which the next batch is due.
-struct Pace(Instant);
+struct FeedPace(Instant);
 
-impl Pace {
+impl FeedPace {
     /// Pauses this long on average. The timer counts milliseconds and is late, so a shorter pause
     /// is added to the next one, and what was too long is subtracted from it.
     async fn pause(&mut self, pause: Duration) {

@@ -13,7 +13,7 @@ use crate::engine::state::CommittedState;
 use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::terminal::request::{SkuFilter, SubscribeRequest};
-use crate::terminal::wire::{Frame, WireFormat, encode_frame};
+use crate::terminal::wire::{EncodedFrame, WireFormat, encode_frame};
 
 /// The subscription of one terminal.
 #[derive(Debug)]
@@ -63,12 +63,15 @@ impl Subscription {
     }
 
     /// The events from the feed; `None` if it does not reach back to the terminal's position.
-    pub(in crate::terminal) fn feed_events(&mut self, format: WireFormat) -> Option<Vec<Frame>> {
+    pub(in crate::terminal) fn feed_events(
+        &mut self,
+        format: WireFormat,
+    ) -> Option<Vec<EncodedFrame>> {
         let new = self.feed.borrow_and_update().after(self.sent_seq)?;
         Some(new.iter().filter_map(|batch| self.event_of(batch, format)).collect())
     }
 
-    fn event_of(&mut self, batch: &ChangeBatch, format: WireFormat) -> Option<Frame> {
+    fn event_of(&mut self, batch: &ChangeBatch, format: WireFormat) -> Option<EncodedFrame> {
         let sent_seq = std::mem::replace(&mut self.sent_seq, batch.to);
         let is_new =
             |(sku, item): &&(Sku, Item)| item.version > sent_seq && self.filter.matches(sku);
@@ -89,7 +92,7 @@ impl Subscription {
         &mut self,
         state: &CommittedState,
         format: WireFormat,
-    ) -> (Option<Frame>, bool) {
+    ) -> (Option<EncodedFrame>, bool) {
         let (items, more) = match self.unmoved.take() {
             Some(after) => (self.search_unmoved(&state.stock(), after), true),
             None => self.search_changed(&state.stock()),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::engine::state::CommittedState;
 use crate::engine::sync_status::SyncStatus;
 use crate::process::stop::Stop;
-use crate::terminal::wire::{Frame, SharedFrame, WireFormat};
+use crate::terminal::wire::{EncodedFrame, SharedFrame, WireFormat};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -56,7 +56,7 @@ impl SyncEvent {
     }
 
     /// The event, encoded once for all terminals of a wire format.
-    pub(in crate::terminal) fn frame(&self, format: WireFormat) -> Frame {
+    pub(in crate::terminal) fn frame(&self, format: WireFormat) -> EncodedFrame {
         self.event.get_or_encode(format, |format| format.sync_event(&self.status))
     }
 }

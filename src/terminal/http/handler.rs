@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::{HeaderMap, Request};
 
-use super::routes::{ROUTES, Target};
+use super::routes::{ROUTES, TerminalTarget};
 use crate::net::http::{self, HttpResponse, RouteError, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
@@ -49,31 +49,35 @@ impl TerminalContext {
 
     async fn respond(
         &self,
-        target: Target,
+        target: TerminalTarget,
         request: Request<Incoming>,
         peer: IpAddr,
     ) -> Result<HttpResponse, Problem> {
         match target {
-            Target::Page => Ok(page::INDEX.response(request.headers())),
-            Target::PageFile(name) => page_file(&name, &request),
-            Target::Healthz => Ok(http::text("ok\n")),
-            Target::Readyz => self.readiness(),
-            Target::Metrics => self.metrics_page(request.headers(), peer).await,
-            Target::WebSocket => self.upgrade(request, peer),
-            Target::Status => self.query(&request, peer, |_| Ok(Query::Status)).await,
-            Target::Ledger => self.query(&request, peer, ledger_query).await,
-            Target::List => self.query(&request, peer, list_query).await,
-            Target::Item(sku) => self.query(&request, peer, |_| item_query(&sku)).await,
-            Target::Barcode(code) => {
+            TerminalTarget::Page => Ok(page::INDEX.response(request.headers())),
+            TerminalTarget::PageFile(name) => page_file(&name, &request),
+            TerminalTarget::Healthz => Ok(http::text("ok\n")),
+            TerminalTarget::Readyz => self.readiness(),
+            TerminalTarget::Metrics => self.metrics_page(request.headers(), peer).await,
+            TerminalTarget::WebSocket => self.upgrade(request, peer),
+            TerminalTarget::Status => self.query(&request, peer, |_| Ok(Query::Status)).await,
+            TerminalTarget::Ledger => self.query(&request, peer, ledger_query).await,
+            TerminalTarget::List => self.query(&request, peer, list_query).await,
+            TerminalTarget::Item(sku) => self.query(&request, peer, |_| item_query(&sku)).await,
+            TerminalTarget::Barcode(code) => {
                 self.query(&request, peer, |_| Ok(Query::Resolve { code })).await
             }
-            Target::Deduct => self.mutate(request, peer, Mutation::Deduct, None).await,
-            Target::Restock => self.mutate(request, peer, Mutation::Restock, None).await,
-            Target::Count => self.mutate(request, peer, Mutation::Count, None).await,
-            Target::Rollback => self.mutate(request, peer, Mutation::Rollback, None).await,
-            Target::Reserve => self.mutate(request, peer, Mutation::Reserve, None).await,
-            Target::Release(id) => self.mutate(request, peer, Mutation::Release, Some(&id)).await,
-            Target::Commit(id) => self.mutate(request, peer, Mutation::Commit, Some(&id)).await,
+            TerminalTarget::Deduct => self.mutate(request, peer, Mutation::Deduct, None).await,
+            TerminalTarget::Restock => self.mutate(request, peer, Mutation::Restock, None).await,
+            TerminalTarget::Count => self.mutate(request, peer, Mutation::Count, None).await,
+            TerminalTarget::Rollback => self.mutate(request, peer, Mutation::Rollback, None).await,
+            TerminalTarget::Reserve => self.mutate(request, peer, Mutation::Reserve, None).await,
+            TerminalTarget::Release(id) => {
+                self.mutate(request, peer, Mutation::Release, Some(&id)).await
+            }
+            TerminalTarget::Commit(id) => {
+                self.mutate(request, peer, Mutation::Commit, Some(&id)).await
+            }
         }
     }
 

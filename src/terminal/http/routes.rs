@@ -6,7 +6,7 @@ use crate::net::http::Route;
 
 /// The target of a route, with the open segments of its path.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
+pub(super) enum TerminalTarget {
     Page,
     /// A file of the page, by name.
     PageFile(String),
@@ -32,26 +32,26 @@ pub(super) enum Target {
     Commit(String),
 }
 
-pub(super) static ROUTES: [Route<Target>; 19] = [
-    Route::fixed(Method::GET, "/", Target::Page),
-    Route::one(Method::GET, "/page/{name}", Target::PageFile),
-    Route::fixed(Method::GET, "/healthz", Target::Healthz),
-    Route::fixed(Method::GET, "/readyz", Target::Readyz),
-    Route::fixed(Method::GET, "/metrics", Target::Metrics),
-    Route::fixed(Method::GET, "/ws", Target::WebSocket),
-    Route::fixed(Method::GET, "/api/status", Target::Status),
-    Route::fixed(Method::GET, "/api/ledger", Target::Ledger),
-    Route::fixed(Method::GET, "/api/stock", Target::List),
-    Route::one(Method::GET, "/api/stock/{sku}", Target::Item),
-    Route::one(Method::GET, "/api/barcodes/{code}", Target::Barcode),
-    Route::fixed(Method::POST, "/api/stock/deduct", Target::Deduct),
-    Route::fixed(Method::PUT, "/api/stock/restock", Target::Restock),
-    Route::fixed(Method::POST, "/api/stock/restock", Target::Restock),
-    Route::fixed(Method::POST, "/api/stock/count", Target::Count),
-    Route::fixed(Method::POST, "/api/stock/rollback", Target::Rollback),
-    Route::fixed(Method::POST, "/api/reservations", Target::Reserve),
-    Route::one(Method::DELETE, "/api/reservations/{id}", Target::Release),
-    Route::one(Method::POST, "/api/reservations/{id}/commit", Target::Commit),
+pub(super) static ROUTES: [Route<TerminalTarget>; 19] = [
+    Route::fixed(Method::GET, "/", TerminalTarget::Page),
+    Route::one(Method::GET, "/page/{name}", TerminalTarget::PageFile),
+    Route::fixed(Method::GET, "/healthz", TerminalTarget::Healthz),
+    Route::fixed(Method::GET, "/readyz", TerminalTarget::Readyz),
+    Route::fixed(Method::GET, "/metrics", TerminalTarget::Metrics),
+    Route::fixed(Method::GET, "/ws", TerminalTarget::WebSocket),
+    Route::fixed(Method::GET, "/api/status", TerminalTarget::Status),
+    Route::fixed(Method::GET, "/api/ledger", TerminalTarget::Ledger),
+    Route::fixed(Method::GET, "/api/stock", TerminalTarget::List),
+    Route::one(Method::GET, "/api/stock/{sku}", TerminalTarget::Item),
+    Route::one(Method::GET, "/api/barcodes/{code}", TerminalTarget::Barcode),
+    Route::fixed(Method::POST, "/api/stock/deduct", TerminalTarget::Deduct),
+    Route::fixed(Method::PUT, "/api/stock/restock", TerminalTarget::Restock),
+    Route::fixed(Method::POST, "/api/stock/restock", TerminalTarget::Restock),
+    Route::fixed(Method::POST, "/api/stock/count", TerminalTarget::Count),
+    Route::fixed(Method::POST, "/api/stock/rollback", TerminalTarget::Rollback),
+    Route::fixed(Method::POST, "/api/reservations", TerminalTarget::Reserve),
+    Route::one(Method::DELETE, "/api/reservations/{id}", TerminalTarget::Release),
+    Route::one(Method::POST, "/api/reservations/{id}/commit", TerminalTarget::Commit),
 ];
 
 #[cfg(test)]

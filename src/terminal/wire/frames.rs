@@ -21,10 +21,10 @@ const FRAMES_PER_WRITE: usize = 16;
 const HEAD_BYTES_MAX: usize = 10;
 
 /// A whole WebSocket message in one frame, encoded.
-pub(in crate::terminal) type Frame = Bytes;
+pub(in crate::terminal) type EncodedFrame = Bytes;
 
 /// Encodes a message as one frame.
-pub(in crate::terminal) fn encode_frame(message: Message) -> Frame {
+pub(in crate::terminal) fn encode_frame(message: Message) -> EncodedFrame {
     let data = if message.is_text() { Data::Text } else { Data::Binary };
     let payload = message.into_data();
     let mut bytes = Vec::with_capacity(HEAD_BYTES_MAX + payload.len());
@@ -35,7 +35,7 @@ pub(in crate::terminal) fn encode_frame(message: Message) -> Frame {
 
 /// A frame for many terminals, encoded at most once per wire format.
 #[derive(Debug, Default)]
-pub(in crate::terminal) struct SharedFrame([OnceLock<Frame>; 2]);
+pub(in crate::terminal) struct SharedFrame([OnceLock<EncodedFrame>; 2]);
 
 impl SharedFrame {
     /// The frame in a wire format; the first call for a format encodes it.
@@ -43,7 +43,7 @@ impl SharedFrame {
         &self,
         format: WireFormat,
         message: impl FnOnce(WireFormat) -> Message,
-    ) -> Frame {
+    ) -> EncodedFrame {
         self.0[format as usize].get_or_init(|| encode_frame(message(format))).clone()
     }
 }
@@ -51,13 +51,13 @@ impl SharedFrame {
 /// Frames on their way to a terminal.
 #[derive(Debug, Default)]
 pub(in crate::terminal) struct SendQueue {
-    frames: VecDeque<Frame>,
+    frames: VecDeque<EncodedFrame>,
     /// Whether a part of the first frame has been sent.
     is_partly_sent: bool,
 }
 
 impl SendQueue {
-    pub(in crate::terminal) fn push(&mut self, frame: Frame) {
+    pub(in crate::terminal) fn push(&mut self, frame: EncodedFrame) {
         self.frames.push_back(frame);
     }
 

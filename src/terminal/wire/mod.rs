@@ -11,6 +11,6 @@ mod message;
 pub mod postcard;
 
 pub(super) use self::format::WireFormat;
-pub(super) use self::frames::{Frame, SendQueue, SharedFrame, encode_frame};
+pub(super) use self::frames::{EncodedFrame, SendQueue, SharedFrame, encode_frame};
 pub(super) use self::message::MessageId;
 pub(crate) use self::message::RequestMessage;

@@ -16,7 +16,7 @@ use crate::limits::{TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX};
 use crate::problem::Problem;
 use crate::stock::CommandAnswer;
 use crate::terminal::response::AppliedMutation;
-use crate::terminal::wire::{Frame, MessageId};
+use crate::terminal::wire::{EncodedFrame, MessageId};
 
 impl Session {
     /// Sends an error, and counts it by its code.
@@ -143,7 +143,7 @@ impl Session {
     /// library's own buffer is flushed first.
     async fn send_events(
         &mut self,
-        events: impl IntoIterator<Item = Frame>,
+        events: impl IntoIterator<Item = EncodedFrame>,
     ) -> Result<(), SessionEnd> {
         self.flush().await?;
         events.into_iter().for_each(|event| self.send_queue.push(event));

@@ -36,7 +36,7 @@ json_fields! {
         prefix: String,
         all: bool,
         since: Seq,
-        after: Cursor,
+        after: PageCursor,
         limit: u64,
         code: String,
         token: String,
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for DeductionId {
 /// What a page begins after: a position of the ledger, or a SKU in a list.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Cursor {
+enum PageCursor {
     Seq(Seq),
     Sku(String),
 }
@@ -190,8 +190,8 @@ impl RequestFields {
     fn list(self) -> Result<Query, Problem> {
         let after = match self.after {
             None => None,
-            Some(Cursor::Sku(sku)) => Some(sku),
-            Some(Cursor::Seq(_)) => return Err(Problem::bad_request("after: is a SKU here")),
+            Some(PageCursor::Sku(sku)) => Some(sku),
+            Some(PageCursor::Seq(_)) => return Err(Problem::bad_request("after: is a SKU here")),
         };
         let (prefix, limit) = (self.prefix.unwrap_or_default(), page_size(self.limit));
         Ok(Query::List { prefix, after, limit })
@@ -200,8 +200,8 @@ impl RequestFields {
     fn ledger(self) -> Result<Query, Problem> {
         let after = match self.after {
             None => 0,
-            Some(Cursor::Seq(seq)) => seq,
-            Some(Cursor::Sku(_)) => {
+            Some(PageCursor::Seq(seq)) => seq,
+            Some(PageCursor::Sku(_)) => {
                 return Err(Problem::bad_request("after: is a ledger position here"));
             }
         };
