@@ -18,7 +18,7 @@ fn a_kill_between_any_two_commits_loses_no_change_of_thousands_of_skus() {
     for round in 0..110 {
         let changes = some_restocks(&shop, round, &mut rng);
         if round % 5 == 0 {
-            fail_at_the_end_of(&mut shop, &changes);
+            shop.fail_to_commit(&changes);
         }
         shop.commit(&changes);
         checkpoints.push(shop.store.checkpoint.seq);
@@ -67,15 +67,6 @@ fn pruning_waits_until_the_stock_table_has_what_it_deletes() {
 fn assert_survives_a_kill(shop: &Shop) {
     let found = shop.killed().expect("the stock table and the ledger match");
     assert!(found.stock == shop.stock, "the stock after a kill at entry {}", shop.stock.seq());
-}
-
-/// The transaction has written everything when it is refused.
-fn fail_at_the_end_of(shop: &mut Shop, changes: &Changes) {
-    let refuse = "CREATE TABLE refused (x REFERENCES gateway DEFERRABLE INITIALLY DEFERRED);
-        CREATE TRIGGER refuse AFTER INSERT ON ledger BEGIN INSERT INTO refused VALUES (2); END";
-    shop.store.db.execute_batch(refuse).unwrap();
-    shop.store.commit(changes, None, &shop.stock).unwrap_err();
-    shop.store.db.execute_batch("DROP TRIGGER refuse; DROP TABLE refused").unwrap();
 }
 
 fn stocked(skus: usize) -> Shop {

@@ -40,3 +40,21 @@ fn a_rollback_after_a_restart_keeps_the_order_id_of_the_deduction() {
         shop.reopen();
     }
 }
+
+/// Hashes of request ids are written some thousands at a time: with the commit that fails, and with
+/// the last one.
+#[test]
+fn a_commit_that_failed_at_its_end_takes_no_request_from_those_that_are_remembered() {
+    let mut shop = Shop::new();
+    let restock = |_| Action::Restock { order_id: None, lines: lines(1) };
+    for first in (0..11_000).step_by(1_000) {
+        let changes = shop.draft_thousand("r", first, restock);
+        if first == 5_000 {
+            shop.fail_to_commit(&changes);
+        }
+        shop.commit(&changes);
+    }
+    shop.reopen();
+    let forgotten = (0..11_000).step_by(100).filter(|n| !shop.find(&format!("r{n}"))).count();
+    assert_eq!(forgotten, 0);
+}

@@ -115,6 +115,31 @@ impl Shop {
         self.stock.apply(changes);
     }
 
+    /// A commit that fails when it has written everything.
+    pub(super) fn fail_to_commit(&mut self, changes: &Changes) {
+        let refuse = "CREATE TABLE refused (x REFERENCES gateway DEFERRABLE INITIALLY DEFERRED);
+            CREATE TRIGGER refuse AFTER INSERT ON ledger BEGIN INSERT INTO refused VALUES (2); END";
+        self.store.db.execute_batch(refuse).unwrap();
+        self.store.commit(changes, None, &self.stock).unwrap_err();
+        self.store.db.execute_batch("DROP TRIGGER refuse; DROP TABLE refused").unwrap();
+    }
+
+    /// A batch of a thousand requests, which are numbered from `first` on.
+    pub(super) fn draft_thousand(
+        &self,
+        name: &str,
+        first: u64,
+        action: impl Fn(u64) -> Action,
+    ) -> Changes {
+        let mut draft = self.empty_draft();
+        for n in first..first + 1_000 {
+            let request_id = id(&format!("{name}{n}"));
+            let command = Command { request_id, chosen: true, action: action(n) };
+            assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
+        }
+        draft.finish()
+    }
+
     /// One step of forgetting what is older than two hours.
     pub(super) fn prune(&mut self, running_ms: u64, acked_seq: Seq) -> bool {
         let progress = Progress { acked_seq, running_ms };

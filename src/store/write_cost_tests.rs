@@ -2,7 +2,7 @@
 //! what there is already.
 
 use super::shop::{Shop, id, lines};
-use crate::stock::{Action, Command};
+use crate::stock::Action;
 
 /// A page and its header in the log. A request is at the end of the ledger's last page, and now and
 /// then begins another one.
@@ -57,13 +57,7 @@ fn bytes_a_commit(shop: &mut Shop, decide: impl Fn(&Shop, u64) -> crate::stock::
 /// Decides so many requests, a thousand in a batch.
 fn decide_many(shop: &mut Shop, name: &str, count: u64, action: impl Fn(u64) -> Action) {
     for first in (0..count).step_by(1_000) {
-        let mut draft = shop.empty_draft();
-        for n in first..first + 1_000 {
-            let request_id = id(&format!("{name}{n}"));
-            let command = Command { request_id, chosen: true, action: action(n) };
-            assert!(draft.decide(&command, &shop.store).unwrap().unwrap().outcome.is_ok());
-        }
-        let changes = draft.finish();
+        let changes = shop.draft_thousand(name, first, &action);
         shop.commit(&changes);
     }
 }
