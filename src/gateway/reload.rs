@@ -77,7 +77,7 @@ impl Gateway {
         let Changes { at_once, at_restart } = changes;
         let at_once =
             if at_once.is_empty() { "nothing else than before".into() } else { at_once.join(", ") };
-        tracing::info!("the configuration was read anew; from now on: {at_once}");
+        tracing::info!("the configuration was read again; from now on: {at_once}");
         for key in at_restart {
             tracing::warn!("{key}: is as it was; the new value needs a restart");
         }

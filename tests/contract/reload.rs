@@ -213,7 +213,7 @@ fn a_reload_during_the_start_takes_effect_after_it() {
     gateway.wait_until_ready();
     shell(&format!("cat '{text}' > '{file}'"));
 
-    until(|| gateway.log().contains("the configuration was read anew"));
+    until(|| gateway.log().contains("the configuration was read again"));
 }
 
 fn shell(script: &str) {
