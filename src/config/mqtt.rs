@@ -94,6 +94,7 @@ impl BrokerUrl {
     }
 }
 
+/// Reads the `[mqtt]` section; `None` if it has no usable URL.
 pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
     let has_url = section.has("url");
     let url = section.text("url", BrokerUrl::parse);
@@ -107,15 +108,26 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
         file => secret(file, directory).map(Some),
     };
     let password = section.text("password_file", password_file).flatten();
-    let mut file = |key: &str| section.text(key, |file| existing(file, directory)).flatten();
-    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
     if password.is_some() && username.is_none() {
         section.problem("password_file", "needs a username beside it");
     }
+    let (tls, tls_files) = read_tls(&mut section, directory, url.as_ref());
+    section.finish();
+    Some(MqttConfig { url: url?, username, password, tls, tls_files })
+}
+
+/// Reads the TLS files; returns the hash of their contents as well.
+fn read_tls(
+    section: &mut Section<'_>,
+    directory: &Path,
+    url: Option<&BrokerUrl>,
+) -> (Option<Arc<rustls::ClientConfig>>, u64) {
+    let mut file = |key: &str| section.text(key, |file| existing(file, directory)).flatten();
+    let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
     if cert_file.is_some() != key_file.is_some() {
         section.problem("cert_file", "cert_file and key_file go together");
     }
-    let is_tls = url.as_ref().is_some_and(|url| url.tls);
+    let is_tls = url.is_some_and(|url| url.tls);
     let plain = url.is_some() && !is_tls;
     if plain && (ca_file.is_some() || cert_file.is_some()) {
         section.problem("url", "certificates need mqtts://, this is mqtt://");
@@ -128,8 +140,7 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
         section.problem(key, why);
         None
     });
-    section.finish();
-    Some(MqttConfig { url: url?, username, password, tls, tls_files })
+    (tls, tls_files)
 }
 
 /// The path of a file that must be readable; `None` for an empty name.

@@ -51,7 +51,7 @@ impl Gateway {
     /// # Panics
     /// Outside a runtime, and if the configuration lets clients from outside use the gateway without
     /// a token.
-    pub fn start(config: GatewayConfig, (store, opened): Database) -> anyhow::Result<Self> {
+    pub fn start(config: GatewayConfig, database: Database) -> anyhow::Result<Self> {
         // A configuration from a file has been checked; one that was made in code has not.
         assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
         let ledger = LedgerReader::open(&config.data_dir)?;
@@ -59,23 +59,14 @@ impl Gateway {
             .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 
-        let oldest_pending = store.decided_at_ms(opened.progress.acked_seq + 1)?;
-        let link = match config.mqtt {
-            Some(_) => LinkState::Offline("not connected to the broker yet".into()),
-            None => LinkState::Disabled,
-        };
-        let saved = opened.progress;
-        let state = Arc::new(CommittedState::new(opened, oldest_pending, link));
         let metrics = Arc::<Metrics>::default();
-        let (writer, intake) = Writer::new(
-            store,
-            Arc::clone(&state),
-            Arc::clone(&metrics),
-            writer_rules(&config),
-            saved,
-        );
-        let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
-
+        let (state, intake, writer) = start_writer(&config, database, &metrics)?;
+        let backend = Backend {
+            state: Arc::clone(&state),
+            metrics: Arc::clone(&metrics),
+            intake: intake.clone(),
+            ledger: ledger.clone(),
+        };
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
         let access = watch::Sender::new(Arc::new(access(&config)));
@@ -83,24 +74,14 @@ impl Gateway {
             config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
         tasks.spawn(terminal::serve(
             listener,
-            Backend {
-                state: Arc::clone(&state),
-                metrics: Arc::clone(&metrics),
-                intake: intake.clone(),
-                ledger: ledger.clone(),
-            },
+            backend,
             access.subscribe(),
             certificates.as_ref().map(watch::Sender::subscribe),
             stop.clone(),
         ));
         if let Some(mqtt) = &config.mqtt {
-            let link = HubLink::new(
-                &mqtt.broker_settings(),
-                Arc::clone(&state),
-                metrics,
-                intake.clone(),
-                ledger,
-            );
+            let (state, intake) = (Arc::clone(&state), intake.clone());
+            let link = HubLink::new(&mqtt.broker_settings(), state, metrics, intake, ledger);
             tasks.spawn(link.run(stop));
         }
         let gateway =
@@ -140,6 +121,25 @@ impl Gateway {
         let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         tracing::info!("the gateway has stopped");
     }
+}
+
+/// Starts the thread that writes, on the state that the database was left in.
+fn start_writer(
+    config: &GatewayConfig,
+    (store, opened): Database,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<(Arc<CommittedState>, Intake, JoinHandle<()>)> {
+    let saved = opened.progress;
+    let oldest_pending = store.decided_at_ms(saved.acked_seq + 1)?;
+    let link = match config.mqtt {
+        Some(_) => LinkState::Offline("not connected to the broker yet".into()),
+        None => LinkState::Disabled,
+    };
+    let state = Arc::new(CommittedState::new(opened, oldest_pending, link));
+    let (rules, metrics) = (writer_rules(config), Arc::clone(metrics));
+    let (writer, intake) = Writer::new(store, Arc::clone(&state), metrics, rules, saved);
+    let writer = std::thread::Builder::new().name("writer".into()).spawn(|| writer.run())?;
+    Ok((state, intake, writer))
 }
 
 pub(super) fn writer_rules(config: &GatewayConfig) -> WriterRules {

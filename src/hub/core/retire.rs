@@ -58,19 +58,28 @@ pub fn retire<B: Books>(
         close(&mut book);
         books.save(&book)?;
     }
-    let mut moved_to = None;
-    if newest.id != book.id && newest.is_open() {
-        let mut newest = newest.clone();
-        bring_back(books, &mut newest)?;
-        let left = all.iter().filter(|other| other.id != book.id && other.id != newest.id);
-        if left.clone().all(|other| other.retired) && newest.differing.is_empty() {
-            newest.problem = None;
-        }
-        books.save(&newest)?;
-        moved_to = Some(newest.cursor.epoch);
-    }
+    let can_move = newest.id != book.id && newest.is_open();
+    let moved_to = if can_move { Some(move_to(books, newest, &all, book.id)?) } else { None };
     let (epoch, acked_seq, known_seq) = (book.cursor.epoch, book.cursor.acked_seq, book.known_seq);
     Ok(Ok(Retired { epoch, acked_seq, known_seq, moved_to }))
+}
+
+/// Grants the allotments of retired databases to the newest one; returns its epoch. The newest one
+/// has no problem any more if `retired` was the last database that was replaced and not retired.
+fn move_to<B: Books>(
+    books: &mut B,
+    newest: &Book,
+    all: &[Book],
+    retired: i64,
+) -> Result<Uuid, B::Error> {
+    let mut newest = newest.clone();
+    bring_back(books, &mut newest)?;
+    let mut left = all.iter().filter(|other| other.id != retired && other.id != newest.id);
+    if left.all(|other| other.retired) && newest.differing.is_empty() {
+        newest.problem = None;
+    }
+    books.save(&newest)?;
+    Ok(newest.cursor.epoch)
 }
 
 fn close(book: &mut Book) {
