@@ -12,7 +12,7 @@ fn the_sample_shows_every_default() {
 }
 
 #[test]
-fn the_sample_s_commented_sections_can_be_used() {
+fn the_commented_sections_of_the_sample_can_be_used() {
     let directory = tempfile::tempdir().unwrap();
     let sample = include_str!("../../config/stockgate.toml");
     let used: Vec<&str> = sample.lines().map(|line| uncomment(line).unwrap_or(line)).collect();
@@ -106,7 +106,7 @@ fn broken_toml_is_named_with_its_line() {
     assert!(error.contains("stockgate.toml:2"), "{error}");
 }
 
-/// A commented key or section, such as `#url = …`; prose has a space behind the sign.
+/// A commented key or section, such as `#url = …`; prose has a space after the sign.
 fn uncomment(line: &str) -> Option<&str> {
     line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '))
 }

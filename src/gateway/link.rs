@@ -47,7 +47,7 @@ pub struct HubLink {
     rejected: LogThrottle,
 }
 
-/// Why a conversation ended.
+/// How a connection ended.
 enum End {
     Lost(String),
     Stop,

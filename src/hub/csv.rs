@@ -1,14 +1,13 @@
-//! The catalogue as it is published: CSV with the columns `sku,name,barcodes`.
+//! Reads a catalogue from CSV with the columns `sku,name,barcodes`.
 
 use std::collections::BTreeMap;
 
 use crate::barcode::canonical;
 use crate::limits::{CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::problem::Problem;
-use crate::stock::Listing;
-use crate::stock::Sku;
+use crate::stock::{Listing, Sku};
 
-/// Reads a whole catalogue.
+/// Reads a whole catalogue; the problem names the first line that is wrong.
 pub(crate) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader =
@@ -59,11 +58,11 @@ fn listing(row: &csv::StringRecord) -> Result<Listing, String> {
     Ok(Listing { sku, name: Some(name.into()), barcodes })
 }
 
-/// Where each SKU and barcode was seen: none may stand for two things.
+/// The lines of all SKUs and barcodes, to find repetitions: a barcode must stand for one SKU.
 #[derive(Default)]
 struct Places {
     skus: BTreeMap<Sku, u64>,
-    /// By their canonical names: the same number may be written with zeros in front.
+    /// By their canonical form, because one number can be written with leading zeros.
     barcodes: BTreeMap<String, u64>,
 }
 
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_catalogue_is_read_line_by_line() {
+    fn a_catalogue_is_read_with_names_and_barcodes() {
         let text = "sku,name,barcodes\n85123A,\"Lamp, white\",4006381333931 036000291452\nB,,\n";
         let read = read_catalogue(text.as_bytes()).unwrap();
         assert_eq!(read[0].name.as_deref(), Some("Lamp, white"));
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn a_problem_names_its_line() {
         let wrong = [
             ("sku,barcodes\n", "first line"),
             ("sku,name,barcodes\nA,a,1\nA,b,2\n", "line 3: SKU A is in line 2"),

@@ -1,4 +1,4 @@
-//! A captured frame as JSON, for people.
+//! Shows a captured frame as JSON, for `stockgate-hub decode`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,10 +9,10 @@ use crate::protocol::envelope::FrameError;
 use crate::protocol::frame::{Behind, Catalogue, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers};
 use crate::stock::{Entry, Taken};
 
-/// Reads a frame and writes it as JSON.
+/// Decodes a frame to JSON.
 ///
 /// # Errors
-/// If it is no whole, undamaged frame.
+/// If the bytes are not a whole, undamaged frame of a known kind.
 pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
     Ok(match Frame::decode(bytes)? {
         Frame::Hello(hello) => json!({

@@ -9,6 +9,7 @@ use crate::limits::HUB_GATEWAYS_MAX;
 use crate::process::log_throttle::LogThrottle;
 use crate::protocol::topic::GatewayId;
 
+/// The frames that link and writer reject. Each has its own, so a gateway may be logged twice.
 #[derive(Debug)]
 pub(super) struct RejectedFrames {
     metrics: Arc<HubMetrics>,
@@ -21,6 +22,7 @@ impl RejectedFrames {
         Self { metrics, clock: Clock::starting_at(0), logged: HashMap::new() }
     }
 
+    /// Counts a rejected frame, and logs it if its gateway's throttle allows.
     pub(super) fn record(&mut self, gateway: &GatewayId, reason: &str) {
         self.metrics.frames_bad.inc();
         if self.logged.len() >= HUB_GATEWAYS_MAX {

@@ -13,7 +13,7 @@ use crate::protocol::topic::GatewayId;
 const NONCE: u64 = 5;
 
 #[test]
-fn a_greeting_and_entries_in_one_batch_are_answered_together_under_the_greeting_s_nonce() {
+fn a_greeting_and_entries_in_one_batch_are_answered_together_under_the_nonce_of_the_greeting() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::at("a", 1);
     let (hello, entries) = (gateway.hello(), gateway.post(&[("restock", 10), ("deduct", -1)]));
@@ -28,7 +28,7 @@ fn a_greeting_and_entries_in_one_batch_are_answered_together_under_the_greeting_
 }
 
 #[test]
-fn a_greeting_and_entries_after_a_gap_in_one_batch_are_answered_under_the_greeting_s_nonce() {
+fn a_greeting_and_entries_after_a_gap_in_one_batch_are_answered_under_the_nonce_of_the_greeting() {
     let mut desk = Desk::new();
     let mut gateway = Ledger::at("a", 1);
     let hello = gateway.hello();
@@ -41,7 +41,7 @@ fn a_greeting_and_entries_after_a_gap_in_one_batch_are_answered_under_the_greeti
 }
 
 #[test]
-fn a_greeting_and_an_announcement_in_one_batch_are_answered_under_the_greeting_s_nonce() {
+fn a_greeting_and_an_announcement_in_one_batch_are_answered_under_the_nonce_of_the_greeting() {
     let mut desk = Desk::new();
     let gateway = Ledger::at("a", 1);
 
