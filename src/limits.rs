@@ -1,5 +1,5 @@
-//! Every bound of the program, in one place. Whoever reaches a bound gets an answer that says so,
-//! and nothing grows without limit.
+//! Every bound of the program, in one place. A request over a bound gets an answer that says so, and
+//! nothing grows without limit.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 /// Connections on the terminal port, WebSocket sessions included.
 pub const CONNECTIONS_MAX: usize = 12_000;
 /// Connections over that limit that are told so before they are closed.
-pub const CONNECTIONS_TOLD_MAX: usize = 16;
+pub const CONNECTIONS_REFUSED_MAX: usize = 16;
 /// Open files other than connections: the database, its readers and copies, the broker.
 pub const FILES_RESERVED: usize = 64;
 /// Time for a client to send a request head, from the moment the connection is idle.
@@ -119,7 +119,7 @@ pub const TERMINAL_READ_BYTES: usize = 1024;
 pub const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 /// The same for a terminal that is closed because it does not read: the rest of the current message
 /// and the close frame fit into it.
-pub const LAST_WORDS_BUFFER_BYTES: usize = 192 * 1024;
+pub const CLOSE_BUFFER_BYTES: usize = 192 * 1024;
 /// Connections that may wait to be accepted.
 pub const BACKLOG: u32 = 1_024;
 /// Time between pings to a terminal.
@@ -127,7 +127,7 @@ pub const PING_EVERY: Duration = Duration::from_secs(10);
 /// A terminal that is silent for this long, answers to pings included, is closed (1013).
 pub const TERMINAL_SILENT_MAX: Duration = Duration::from_secs(35);
 /// Time for a terminal to receive the reason for being closed.
-pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A terminal that does not read for this long is closed (1013).
 pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
 /// A terminal that has not authenticated after this long is closed.
@@ -135,7 +135,7 @@ pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(30);
 /// A client that accepts no bytes for this long is disconnected. Terminals are closed earlier.
 pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
 /// SKUs examined while the stock's lock is held once, when searching for a subscription.
-pub const SCAN_MAX: usize = 500;
+pub const STOCK_SCAN_MAX: usize = 500;
 /// Bytes in the id of a WebSocket message.
 pub const MESSAGE_ID_BYTES_MAX: usize = 256;
 /// Items in one stock event; a large stock is sent in several. The stock's lock is held while the
@@ -215,7 +215,7 @@ pub const HUB_GATEWAYS_MAX: usize = 10_000;
 /// SKUs named in the metrics: this many that sold out last, and this many with the least stock.
 pub const SCARCE_MAX: usize = 10;
 /// The shortest interval between searches for them.
-pub const SCARCE_LOOK_MS: u64 = 10_000;
+pub const SCARCE_REPORT_MS: u64 = 10_000;
 /// The interval at which the service manager is told a changed status.
 pub const SERVICE_STATUS_EVERY: Duration = Duration::from_secs(5);
 /// Time for the service manager to accept a message.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Clock;
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_TOLD_MAX, FILES_RESERVED};
+use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_REFUSED_MAX, FILES_RESERVED};
 use crate::process::log_throttle::LogThrottle;
 
 /// Permission for one open connection. Every request carries it as an extension; a WebSocket
@@ -48,7 +48,7 @@ impl ConnectionLimit {
             );
         }
         let [permits, refusal_permits] =
-            [permits_max, CONNECTIONS_TOLD_MAX].map(|n| Arc::new(Semaphore::new(n)));
+            [permits_max, CONNECTIONS_REFUSED_MAX].map(|n| Arc::new(Semaphore::new(n)));
         let (clock, log_throttle) = (Clock::starting_at(0), LogThrottle::default());
         Self { permits, refusal_permits, permits_max, clock, log_throttle }
     }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::change_batch::ChangeBatch;
 use super::feeds::Feed;
 use crate::engine::state::CommittedState;
-use crate::limits::{EVENT_ITEMS_MAX, SCAN_MAX};
+use crate::limits::{EVENT_ITEMS_MAX, STOCK_SCAN_MAX};
 use crate::stock::{Item, Seq, Sku, Stock};
 use crate::terminal::request::{SkuFilter, SubscribeRequest};
 use crate::terminal::wire::{EncodedFrame, WireFormat, encode_frame};
@@ -109,7 +109,7 @@ impl Subscription {
         let mut items = Vec::new();
         let after = after.as_ref().map(Sku::as_str);
         for (looked_at, (sku, item)) in stock.items_after("", after).enumerate() {
-            if looked_at == SCAN_MAX || items.len() == EVENT_ITEMS_MAX {
+            if looked_at == STOCK_SCAN_MAX || items.len() == EVENT_ITEMS_MAX {
                 break;
             }
             self.unmoved = Some(Some(sku.clone()));
@@ -124,7 +124,7 @@ impl Subscription {
         let mut items = Vec::new();
         let mut looked_at = 0;
         let mut complete_to = self.sent_seq;
-        for (sku, item) in stock.changed_after(self.sent_seq).take(SCAN_MAX) {
+        for (sku, item) in stock.changed_after(self.sent_seq).take(STOCK_SCAN_MAX) {
             looked_at += 1;
             complete_to = item.version;
             if self.filter.matches(sku) {
@@ -134,7 +134,7 @@ impl Subscription {
                 break;
             }
         }
-        let more = looked_at == SCAN_MAX || items.len() == EVENT_ITEMS_MAX;
+        let more = looked_at == STOCK_SCAN_MAX || items.len() == EVENT_ITEMS_MAX;
         self.sent_seq = if more { complete_to } else { stock.seq() };
         (items, more)
     }
@@ -149,9 +149,9 @@ fn count_prefix(state: &CommittedState, prefix: &str) -> usize {
         let stock = state.stock();
         let after_sku = after.as_ref().map(Sku::as_str);
         let step: Vec<&Sku> =
-            stock.items_after(prefix, after_sku).map(|(sku, _)| sku).take(SCAN_MAX).collect();
+            stock.items_after(prefix, after_sku).map(|(sku, _)| sku).take(STOCK_SCAN_MAX).collect();
         count += step.len();
-        if step.len() < SCAN_MAX {
+        if step.len() < STOCK_SCAN_MAX {
             return count;
         }
         after = step.last().map(|&sku| sku.clone());

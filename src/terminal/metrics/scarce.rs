@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::state::CommittedState;
-use crate::limits::{SCAN_MAX, SCARCE_LOOK_MS, SCARCE_MAX};
+use crate::limits::{SCARCE_MAX, SCARCE_REPORT_MS, STOCK_SCAN_MAX};
 use crate::stock::{Item, Seq, Sku};
 
-/// The scarce SKUs. The last report is kept for [`SCARCE_LOOK_MS`], however often it is scraped.
+/// The scarce SKUs. The last report is kept for [`SCARCE_REPORT_MS`], however often it is scraped.
 #[derive(Debug, Default)]
 pub(in crate::terminal) struct ScarceSkus(Mutex<Option<CachedReport>>);
 
@@ -36,7 +36,7 @@ impl ScarceSkus {
         let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = state.clock.since_start_ms();
         if let Some(CachedReport { made_ms, report }) = &*cached
-            && now_ms < made_ms + SCARCE_LOOK_MS
+            && now_ms < made_ms + SCARCE_REPORT_MS
         {
             return report.clone();
         }
@@ -51,7 +51,7 @@ fn search(state: &CommittedState) -> ScarceSearch {
     let mut after = None::<Sku>;
     loop {
         let stock = state.stock();
-        let part = stock.items_after("", after.as_ref().map(Sku::as_str)).take(SCAN_MAX);
+        let part = stock.items_after("", after.as_ref().map(Sku::as_str)).take(STOCK_SCAN_MAX);
         match part.inspect(|(sku, item)| search.add(sku, item)).last() {
             Some((sku, _)) => after = Some(sku.clone()),
             None => return search,

@@ -24,8 +24,8 @@ use super::end::{GONE, REVOKED, STOPPING, SessionEnd, UNKNOWN};
 use crate::clock;
 use crate::engine::intake::WriterReply;
 use crate::limits::{
-    BODY_BYTES_MAX, LAST_WORDS_BUFFER_BYTES, LAST_WORDS_TIMEOUT, PING_EVERY, STOP_GRACE,
-    TERMINAL_READ_BYTES, TERMINAL_UNKNOWN_MAX,
+    BODY_BYTES_MAX, CLOSE_BUFFER_BYTES, CLOSE_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
+    TERMINAL_UNKNOWN_MAX,
 };
 use crate::net::stream::Stream;
 use crate::terminal::access::{Access, Principal, Role};
@@ -107,11 +107,11 @@ impl Session {
         let SessionEnd { code, reason } = end;
         tracing::debug!(%code, why = reason, "a terminal's session ends");
         if code == CloseCode::Again {
-            self.socket.get_ref().set_send_buffer(LAST_WORDS_BUFFER_BYTES);
+            self.socket.get_ref().set_send_buffer(CLOSE_BUFFER_BYTES);
         }
-        let _ = timeout(LAST_WORDS_TIMEOUT, self.close(end)).await;
+        let _ = timeout(CLOSE_TIMEOUT, self.close(end)).await;
         if ![GONE.code, STOPPING.code].contains(&code) {
-            let _ = timeout(LAST_WORDS_TIMEOUT, self.discard_input()).await;
+            let _ = timeout(CLOSE_TIMEOUT, self.discard_input()).await;
         }
     }
 
