@@ -96,7 +96,6 @@ pub struct Problem {
     pub code: Code,
     /// What went wrong, where, and what to do next, for people.
     pub message: String,
-    /// The SKU concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
     /// Units the request asked for.

@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds one.
     pub fn inc(&self) {
         self.add(1);
     }
 
-    /// Adds `n`.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
@@ -34,12 +32,10 @@ impl Gauge {
         GaugeGuard(self)
     }
 
-    /// Replaces the number.
     pub fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);
     }
 
-    /// The number at the moment.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -22,7 +22,6 @@ pub(super) const BOUNDS: [(u64, &str); 14] = [
     (10_000_000, "10"),
 ];
 
-/// A histogram of durations.
 #[derive(Debug, Default)]
 pub struct Histogram {
     buckets: [AtomicU64; BOUNDS.len() + 1],

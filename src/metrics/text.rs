@@ -85,7 +85,6 @@ impl MetricsText {
         let _ = writeln!(self.0, "stockgate_{name}{labels} {value}");
     }
 
-    /// The finished text.
     pub fn finish(self) -> String {
         self.0
     }

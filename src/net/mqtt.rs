@@ -53,7 +53,6 @@ pub struct Will {
 pub struct BrokerSettings {
     /// Name or address of the host.
     pub host: String,
-    /// The TCP port.
     pub port: u16,
     /// The username, if the broker wants one.
     pub username: Option<String>,
@@ -103,7 +102,6 @@ impl Broker {
         Self { options, name: format!("{host}:{port}") }
     }
 
-    /// Starts a connection.
     pub fn connect(&self) -> Connection {
         let (client, mut event_loop) = AsyncClient::new(self.options.clone(), MQTT_REQUESTS_MAX);
         let mut network = NetworkOptions::new();

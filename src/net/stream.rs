@@ -24,7 +24,6 @@ pub type Certificates = watch::Receiver<Arc<ServerConfig>>;
 /// A connection that is closed if the peer does not read for [`WRITE_STALLED_MAX`].
 type Timed = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// A connection.
 #[derive(Debug)]
 pub enum Stream {
     Plain(Timed),

@@ -28,7 +28,6 @@ pub(super) struct TerminalContext {
     /// The access rules in force.
     pub(super) access: watch::Receiver<Arc<Access>>,
     pub(super) login_throttle: Arc<Mutex<LoginThrottle>>,
-    /// The newest sync event.
     pub(super) sync_events: watch::Receiver<SyncEvent>,
     pub(super) feeds: Feeds,
     pub(super) stop: Stop,

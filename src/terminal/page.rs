@@ -55,7 +55,6 @@ const FILES: [File; 13] = files! {
     "work.js" SCRIPT,
 };
 
-/// The page at `/`.
 pub(super) const INDEX: File = FILES[0];
 
 /// A file that the page loads, by name.

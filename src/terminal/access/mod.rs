@@ -1,4 +1,4 @@
-//! Who may do what on the terminal port: tokens, the principals behind them, browsers' origins
+//! Who may do what on the terminal port: tokens, principals, browsers' origins
 //! and the limits on requests and wrong tokens.
 //!
 //! This folder reads request headers and nothing else. It must not touch stock, the network or

@@ -40,8 +40,8 @@ impl OriginPolicy {
         ))
     }
 
-    /// The host of a page that may be the gateway's own. A gateway without TLS may stand behind
-    /// a proxy that has it, so both schemes count there.
+    /// The host of a page that may be the gateway's own. A gateway without TLS may be reached
+    /// through a proxy that has it, so both schemes count there.
     fn host_of<'a>(&self, origin: &'a str) -> Option<&'a str> {
         let plain = origin.strip_prefix("http://").filter(|_| !self.is_tls);
         plain.or(origin.strip_prefix("https://"))

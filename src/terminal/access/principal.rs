@@ -33,7 +33,6 @@ impl Principal {
         Arc::new(Self { role, token, rate, limiter: Mutex::default() })
     }
 
-    /// The role it has.
     pub(in crate::terminal) fn role(&self) -> Role {
         self.role
     }

@@ -19,7 +19,6 @@ pub enum Role {
     Admin,
 }
 
-/// A token as configured.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     /// The name under which logs and error messages mention the token.

@@ -17,7 +17,6 @@ pub(in crate::terminal) enum WireFormat {
 }
 
 impl WireFormat {
-    /// Reads a message.
     pub(in crate::terminal) fn read(self, message: &Message) -> RequestMessage {
         match (self, message) {
             (Self::Json, Message::Text(text)) => json::read_message(text),

@@ -33,7 +33,6 @@ impl Session {
         Ok(())
     }
 
-    /// Receives a message.
     pub(super) async fn receive(
         &mut self,
         message: Result<Message, Error>,

@@ -124,7 +124,6 @@ impl Session {
         self.socket.close(Some(CloseFrame { code, reason })).await
     }
 
-    /// Sends one message.
     pub(super) async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
         self.feed(message).await?;
         self.flush().await

@@ -205,7 +205,6 @@ pub enum WireOutcome<'a> {
         batch: Option<&'a str>,
         /// A date such as `2026-01-31`.
         expiry: Option<&'a str>,
-        /// The serial number.
         serial: Option<&'a str>,
         /// The item that the code stands for.
         item: WireItem<'a>,
@@ -239,7 +238,6 @@ pub struct WireAppliedLine<'a> {
     pub version: u64,
 }
 
-/// A ledger entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the contract's fields")]
 pub struct WireEntry<'a> {
