@@ -13,7 +13,6 @@ use crate::stock::{Refusal, Undecided};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the contract's codes")]
 pub enum Code {
     BadRequest,
     Unauthorized,

@@ -19,7 +19,6 @@ pub struct WireRequest<'a> {
 
 /// The operations, with the fields of the JSON messages of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the contract's operations and fields")]
 pub enum WireOperation<'a> {
     Auth {
         token: &'a str,
@@ -219,7 +218,6 @@ pub enum WireOutcome<'a> {
 
 /// The stock of one SKU. Available is on hand less reserved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the contract's fields")]
 pub struct WireItem<'a> {
     pub sku: &'a str,
     pub on_hand: i64,
@@ -229,7 +227,6 @@ pub struct WireItem<'a> {
 
 /// A line of a mutation, with the stock after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the contract's fields")]
 pub struct WireAppliedLine<'a> {
     pub sku: &'a str,
     pub quantity: u64,
@@ -239,7 +236,6 @@ pub struct WireAppliedLine<'a> {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the contract's fields")]
 pub struct WireEntry<'a> {
     pub seq: u64,
     pub event_id: [u8; 16],
@@ -255,7 +251,6 @@ pub struct WireEntry<'a> {
 
 /// The state of the hub link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the contract's fields")]
 pub struct WireSync<'a> {
     pub state: &'a str,
     pub reason: Option<&'a str>,
