@@ -11,7 +11,6 @@ mod support;
 
 mod access;
 mod barcodes;
-mod binary;
 mod bounds;
 mod command_line;
 mod configuration;
@@ -26,6 +25,7 @@ mod model;
 mod mutations;
 mod page;
 mod positions;
+mod postcard;
 mod properties;
 mod queries;
 mod race;

@@ -21,7 +21,7 @@ const TOKENS: &str =
 #[test]
 fn a_deduction_is_applied_and_told() {
     let gateway = Gateway::stocked(&[("85123A", 100)]);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
 
     terminal.ask(7, deduct("r1", "85123A", 6));
 
@@ -45,7 +45,7 @@ fn a_deduction_is_applied_and_told() {
 #[test]
 fn a_refusal_says_why() {
     let gateway = Gateway::stocked(&[("A", 2)]);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
 
     terminal.ask(1, deduct("r1", "A", 6));
 
@@ -61,7 +61,7 @@ fn a_refusal_says_why() {
 #[test]
 fn a_subscriber_gets_the_items_and_every_change() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
 
     terminal.ask(1, WireOperation::Subscribe { to: WireFilter::Prefix("A"), since: None });
 
@@ -79,17 +79,17 @@ fn a_subscriber_gets_the_items_and_every_change() {
 #[test]
 fn terminals_of_both_kinds_see_the_same() {
     let gateway = Gateway::stocked(&[("A", 5)]);
-    let mut packed = Packed::connect(&gateway);
-    packed.ask(1, WireOperation::Subscribe { to: WireFilter::All, since: Some(1) });
-    packed.hear(|reply| assert_eq!(done(reply), WireOutcome::Matched(1)));
+    let mut postcard = PostcardTerminal::connect(&gateway);
+    postcard.ask(1, WireOperation::Subscribe { to: WireFilter::All, since: Some(1) });
+    postcard.hear(|reply| assert_eq!(done(reply), WireOutcome::Matched(1)));
     let mut plain = gateway.ws();
     plain.ok("subscribe", json!({"all": true, "since": 1}));
 
-    packed.ask(2, deduct("r1", "A", 2));
+    postcard.ask(2, deduct("r1", "A", 2));
 
     let event = plain.next_event("stock", Duration::from_secs(10)).unwrap();
     assert_eq!(event["items"][0]["on_hand"], 3, "{event}");
-    packed.hear_stock(|seq, items| {
+    postcard.hear_stock(|seq, items| {
         assert_eq!((seq, items[0].on_hand, items[0].version), (2, 3, 2));
     });
 }
@@ -97,7 +97,7 @@ fn terminals_of_both_kinds_see_the_same() {
 #[test]
 fn every_query_is_answered() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 6)]);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
     terminal.ask(1, WireOperation::Get { sku: "A" });
     let item = WireItem { sku: "A", on_hand: 5, reserved: 0, version: 1 };
     terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Item(item.clone())));
@@ -135,7 +135,7 @@ fn every_query_is_answered() {
 #[test]
 fn every_mutation_is_applied() {
     let gateway = Gateway::stocked(&[("A", 10)]);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
     let lines = || vec![WireLine { sku: "A", quantity: 2 }];
     let ops = [
         WireOperation::Restock { request_id: "in", order_id: Some("o"), lines: lines() },
@@ -173,8 +173,8 @@ fn every_mutation_is_applied() {
 #[test]
 fn a_malformed_message_is_answered_and_the_connection_stays_open() {
     let gateway = Gateway::stocked(&[("A", 5)]);
-    let mut terminal = Packed::connect(&gateway);
-    let sound = packed(9, deduct("r1", "A", 1));
+    let mut terminal = PostcardTerminal::connect(&gateway);
+    let sound = encoded(9, deduct("r1", "A", 1));
     let with_more = [sound.as_slice(), &[0]].concat();
     for (bytes, id) in [
         (&[][..], None),
@@ -184,9 +184,9 @@ fn a_malformed_message_is_answered_and_the_connection_stays_open() {
         (&[5, 1, 2, b'r', 0xff], Some(5)),
         (&sound[..sound.len() - 1], Some(9)),
         (&with_more, Some(9)),
-        (&packed(3, deduct("", "A", 1)), Some(3)),
-        (&packed(3, deduct("r1", "A", 0)), Some(3)),
-        (&packed(3, deduct("r1", "a\u{7}", 1)), Some(3)),
+        (&encoded(3, deduct("", "A", 1)), Some(3)),
+        (&encoded(3, deduct("r1", "A", 0)), Some(3)),
+        (&encoded(3, deduct("r1", "a\u{7}", 1)), Some(3)),
     ] {
         terminal.send(Message::binary(bytes.to_vec()));
         terminal.hear(|reply| {
@@ -211,7 +211,7 @@ fn a_malformed_message_is_answered_and_the_connection_stays_open() {
 #[test]
 fn a_message_over_64_kib_closes_the_connection() {
     let gateway = Gateway::start();
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
     terminal.send(Message::binary(vec![0; 65 * 1024]));
     let closed = loop {
         match terminal.socket.read() {
@@ -226,7 +226,7 @@ fn a_message_over_64_kib_closes_the_connection() {
 #[test]
 fn a_token_is_shown_first() {
     let gateway = Gateway::start_with(TOKENS);
-    let mut terminal = Packed::connect(&gateway);
+    let mut terminal = PostcardTerminal::connect(&gateway);
     terminal.ask(1, WireOperation::Status);
     terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unauthorized", .. })));
     terminal.ask(2, WireOperation::Auth { token: "secret" });
@@ -249,11 +249,11 @@ fn other_subprotocols_are_not_chosen() {
     assert_eq!(Ws::connect(&address).hello()["protocol"], 1);
 }
 
-struct Packed {
+struct PostcardTerminal {
     socket: WebSocket<Steady>,
 }
 
-impl Packed {
+impl PostcardTerminal {
     /// Connects, offering another subprotocol too, and is greeted.
     fn connect(gateway: &Gateway) -> Self {
         let address = gateway.address();
@@ -274,7 +274,7 @@ impl Packed {
     }
 
     fn ask(&mut self, id: u64, op: WireOperation<'_>) {
-        self.send(Message::binary(packed(id, op)));
+        self.send(Message::binary(encoded(id, op)));
     }
 
     fn send(&mut self, message: Message) {
@@ -303,7 +303,7 @@ impl Packed {
     }
 }
 
-fn packed(id: u64, op: WireOperation<'_>) -> Vec<u8> {
+fn encoded(id: u64, op: WireOperation<'_>) -> Vec<u8> {
     postcard::to_stdvec(&WireRequest { id, op }).unwrap()
 }
 
