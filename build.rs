@@ -18,7 +18,7 @@ fn main() {
     }
     println!("cargo::rerun-if-env-changed=RUST_LIBC_UNSTABLE_MUSL_V1_2_3");
     println!("cargo::rerun-if-changed={FUTEX}");
-    // A source tree without a repository has no such file, and would be built anew each time.
+    // A source tree without a repository has no such file, and would be rebuilt each time.
     for file in [".git/HEAD", ".git/logs/HEAD"].into_iter().filter(|file| Path::new(file).exists())
     {
         println!("cargo::rerun-if-changed={file}");

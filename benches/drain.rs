@@ -1,14 +1,14 @@
-//! A million entries that wait for the hub, and what it is like to deduct while they drain.
+//! A million entries that wait for the hub, and the latency of deductions while they are sent.
 //!
 //! ```text
 //! cargo bench --bench drain                 # 1,000,000 entries
 //! cargo bench --bench drain -- 100000       # another number
 //! ```
 //!
-//! Gateway, Mosquitto, hub and a terminal that deducts one at a time share the processors. In
-//! turns the hub is stopped and goes on; the same terminal deducts all the time, and the median of
-//! the ratios of two rounds side by side is what draining costs it. The hub keeps its SQLite books
-//! in memory (`/dev/shm`), as its disk would be another. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN`
+//! Gateway, Mosquitto, hub and a terminal that deducts one at a time share the processors. The hub
+//! is stopped and continued in turns while the terminal deducts; the median of the ratios of two
+//! neighbouring rounds is the cost of draining. The hub keeps its SQLite books in memory
+//! (`/dev/shm`), because its disk would be another one. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN`
 //! name other programs.
 #![allow(
     clippy::print_stdout,
@@ -104,7 +104,7 @@ fn hub(dir: &Path, broker: u16) -> Served {
     Served::start(Command::new(program).args(["run", "--config"]).arg(config), port)
 }
 
-/// How far the hub has confirmed the gateway's ledger.
+/// The position that the hub has confirmed.
 fn acked(gateway: &Gateway) -> u64 {
     let mut socket = TcpStream::connect(("127.0.0.1", gateway.served.port)).unwrap();
     socket
@@ -116,7 +116,7 @@ fn acked(gateway: &Gateway) -> u64 {
     behind.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// Counts the bytes between gateway and broker, both ways.
+/// Counts the bytes between gateway and broker in both directions.
 struct Meter {
     port: u16,
     bytes: Arc<AtomicU64>,

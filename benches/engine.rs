@@ -1,5 +1,5 @@
-//! The engine alone, without network: deductions a second by the size of a commit and the kind
-//! of request id.
+//! The engine alone, without network: deductions a second by the size of a commit and the kind of
+//! request id.
 //!
 //! ```text
 //! cargo bench --bench engine                  # on an empty database

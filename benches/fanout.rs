@@ -1,16 +1,15 @@
-//! What terminals that listen cost, and how soon they see a change.
+//! The cost of subscribed terminals, and how soon they see a change.
 //!
 //! ```text
 //! cargo bench --bench fanout                 # 3 rounds of 10 seconds of each
 //! cargo bench --bench fanout -- 5 20         # other numbers of rounds and seconds
 //! ```
 //!
-//! One more connection deducts 1,000 times a second, one at a time, from 4,000 SKUs. A latency is
-//! counted from the moment that the ledger gives a deduction, which is when it was decided, until a
-//! terminal has read of it, for each deduction and terminal: so the commit is in it. What was there
-//! before has been read by then. Terminals, in one thread, and gateway share the machine; `stolen` is
-//! the share of it, in percent, that others on the same host had meanwhile.
-//! `STOCKGATE_BIN` names another program.
+//! Another connection deducts 1,000 times a second, one at a time, from 4,000 SKUs. A latency is
+//! the time from the decision, which the ledger records, until a terminal has read of it, for each
+//! deduction and terminal; so it includes the commit. The initial stock has been read before.
+//! Terminals, in one thread, and gateway share the machine; `stolen` is the percentage of it that
+//! other guests of the same host had meanwhile. `STOCKGATE_BIN` names another program.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -44,7 +43,7 @@ const TERMINALS: usize = 2_000;
 const IDLE: usize = 10_000;
 const FEW: usize = 200;
 const PER_SECOND: u64 = 1_000;
-/// What a terminal that does not read takes in all the same.
+/// The bytes that a terminal accepts although it does not read.
 const DEAF_BUFFER: u32 = 4_096;
 
 fn main() {
@@ -74,7 +73,7 @@ fn main() {
     }
 }
 
-/// Terminals that have connected and say nothing, with and without a subscription.
+/// Connected terminals that are idle, with and without a subscription.
 fn idle(prefilled: &Prefilled) {
     let gateway = prefilled.start();
     let before = gateway.served.resident_kb();
@@ -85,7 +84,7 @@ fn idle(prefilled: &Prefilled) {
         }
         let connected = gateway.served.resident_kb();
         println!("{IDLE} idle terminals: resident {before} kB before, {connected} kB with them");
-        // They have seen what there is.
+        // They have read the initial stock.
         let since = ledger(gateway.served.port, 0).len();
         for terminal in &mut terminals {
             subscribe(terminal, since).await;
@@ -95,10 +94,10 @@ fn idle(prefilled: &Prefilled) {
     });
 }
 
-/// Some terminals for some time.
+/// A number of terminals for some time.
 struct Round {
     readers: usize,
-    /// Terminals that are subscribed and do not read.
+    /// Subscribed terminals that do not read.
     deaf: usize,
     time: Duration,
     skus: Arc<Zipf>,
@@ -163,7 +162,7 @@ impl Figures {
     }
 }
 
-/// Waits until the terminals have read the stock that was there before them.
+/// Waits until the terminals have read the initial stock.
 async fn all_read(seen: &RefCell<Seen>) {
     let mut known = 0;
     while known == 0 || seen.borrow().read > known {
@@ -172,20 +171,20 @@ async fn all_read(seen: &RefCell<Seen>) {
     }
 }
 
-/// Which terminal read of which positions when.
+/// Which terminal read up to which position, and when.
 #[derive(Default)]
 struct Seen {
     /// The position before the first deduction.
     base: u64,
-    /// From which position, up to which one, when.
+    /// First position, last position, and time.
     events: Vec<(u64, u64, SystemTime)>,
     is_counting: bool,
-    /// Events read in all.
+    /// The number of events read.
     read: u64,
 }
 
 impl Seen {
-    /// A terminal that knew `known` has read an event up to `seq`.
+    /// A terminal at position `known` has read an event up to `seq`.
     fn note(&mut self, known: u64, seq: u64) {
         self.read += 1;
         if self.is_counting {
@@ -193,7 +192,7 @@ impl Seen {
         }
     }
 
-    /// How often it took so many tenths of a millisecond, by the times of the ledger.
+    /// A histogram of latencies in tenths of a millisecond, by the times of the ledger.
     fn latencies(&self, ledger: &[SystemTime]) -> Vec<u64> {
         let mut latencies = Vec::new();
         let at = |seq: u64| usize::try_from(seq.saturating_sub(self.base)).unwrap();
@@ -221,7 +220,7 @@ fn quantile_ms(latencies: &[u64], share: f64) -> f64 {
     found.unwrap_or_default() as f64 / 10.0
 }
 
-/// When what was decided, behind a position.
+/// The times of the entries after a position.
 fn ledger(port: u16, mut after: u64) -> Vec<SystemTime> {
     let mut times = Vec::new();
     loop {
@@ -243,7 +242,7 @@ struct Deductions {
 }
 
 impl Deductions {
-    /// Connects, and learns with one deduction where the ledger is.
+    /// Connects, and finds the end of the ledger with one deduction.
     async fn start(port: u16, skus: &Arc<Zipf>, seen: &Rc<RefCell<Seen>>) -> Self {
         let mut socket = connect(port, None).await;
         let mut requests = Requests::new(skus, Ids::Uuid);
@@ -260,7 +259,7 @@ impl Deductions {
         Self { socket, requests, seen: Rc::clone(seen) }
     }
 
-    /// Deducts for this long, behind a second of warming up.
+    /// Deducts for this long, after a second of warm-up.
     async fn run(self, gateway: &Gateway, time: Duration) -> Figures {
         let (mut reader, mut writer) = self.socket.into_split();
         let drain = async move {
@@ -286,7 +285,7 @@ impl Deductions {
             let mut out = Vec::new();
             while sent < due {
                 let request = requests.next().unwrap();
-                // A repetition would change nothing.
+                // A retry would change nothing.
                 if !asked.insert(request.id_bytes().to_vec()) {
                     continue;
                 }
@@ -316,7 +315,7 @@ impl Deductions {
     }
 }
 
-/// What the machine's processors have done since it started, in ticks.
+/// The processor times of the machine since its boot, in ticks.
 #[derive(Default)]
 struct Machine {
     all: u64,
@@ -332,7 +331,7 @@ impl Machine {
         Self { all: ticks.iter().sum(), idle: ticks[3] + ticks[4], stolen: ticks[7] }
     }
 
-    /// How much of it nobody had, and how much others had, in percent.
+    /// The shares that were idle and that others had, in percent.
     fn since(&self, before: &Self) -> (f64, f64) {
         let all = (self.all - before.all).max(1) as f64;
         let share = |now: u64, before: u64| (now - before) as f64 * 100.0 / all;
@@ -340,7 +339,7 @@ impl Machine {
     }
 }
 
-/// A terminal that reads as long as there is something to read.
+/// A terminal that reads while there is something to read.
 async fn read(mut socket: TcpStream, seen: Rc<RefCell<Seen>>) {
     let mut frames = Frames::default();
     let mut known = 0;
@@ -360,18 +359,18 @@ async fn read(mut socket: TcpStream, seen: Rc<RefCell<Seen>>) {
     }
 }
 
-/// What has arrived of a stream of frames.
+/// The bytes of a stream of frames that have arrived.
 #[derive(Default)]
 struct Frames(Vec<u8>);
 
 impl Frames {
-    /// Reads what is there; `false` at the end.
+    /// Reads what has arrived; `false` at the end.
     async fn read(&mut self, socket: &mut TcpStream) -> bool {
         self.0.reserve(4_096);
         socket.read_buf(&mut self.0).await.is_ok_and(|read| read > 0)
     }
 
-    /// Takes the frames that are whole.
+    /// Takes the complete frames.
     fn each(&mut self, mut take: impl FnMut(&[u8])) {
         let mut done = 0;
         loop {
@@ -397,13 +396,13 @@ async fn connect(port: u16, buffer: Option<u32>) -> TcpStream {
     let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
     stream.set_nodelay(true).unwrap();
     WebSocket.greet(&mut stream).await;
-    // An acknowledgement for two events, not for each: over loopback the gateway's processor would
-    // pay for the terminal's.
+    // An acknowledgement for two events instead of one each: over loopback the gateway's processor
+    // would pay for the terminal's.
     stream.set_quickack(false).unwrap();
     stream
 }
 
-/// Listens to everything behind a position.
+/// Subscribes to everything after a position.
 async fn subscribe(socket: &mut TcpStream, since: usize) {
     let text = format!(r#"{{"id":1,"op":"subscribe","all":true,"since":{since}}}"#);
     let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
@@ -421,7 +420,7 @@ fn number_at(text: &[u8]) -> u64 {
     digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-/// As many files as may be had: a connection is one.
+/// Raises the limit of open files as far as possible, because each connection is one.
 fn raise_file_limit() {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();

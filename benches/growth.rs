@@ -1,14 +1,15 @@
 //! Whether a gateway slows down as it fills: throughput, latency, memory and time to ready, by the
-//! number of SKUs and of requests in the ledger, beside a gateway that has decided none.
+//! number of SKUs and of requests in the ledger, beside an empty gateway.
 //!
 //! ```text
 //! cargo bench --bench growth              # some minutes, and 4 GB of disk
 //! cargo bench --bench growth -- 3 2       # rounds, and seconds of each row in a round
 //! ```
 //!
-//! The databases are filled by the engine, without network. In every round a gateway is started
-//! on each of them, every second round backwards, so that a full one is never measured minutes
-//! after the empty one. Printed are medians of the rounds; the ratio is to the empty one.
+//! The databases are filled by the engine, without network. In every round a gateway is started on
+//! each of them, in every second round in reverse order, so that a full one is never measured
+//! minutes after the empty one. The figures are medians of the rounds; the ratio is to the empty
+//! gateway.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod load;
@@ -23,7 +24,7 @@ use load::requests::Ids;
 use load::websocket::WebSocket;
 use load::zipf::Zipf;
 
-/// SKUs and requests in the ledger; the first is the empty one.
+/// SKUs and requests in the ledger; the first is the empty database.
 const SIZES: [(usize, usize); 7] = [
     (10_000, 0),
     (10_000, 100_000),
@@ -59,12 +60,12 @@ fn main() {
     }
 }
 
-/// A database of one size, and what was measured on copies of it.
+/// A database of one size, and the figures of copies of it.
 struct Size {
     skus: Arc<Zipf>,
     requests: usize,
     prefilled: Prefilled,
-    /// By depth, then by round.
+    /// By the number of requests in flight, then by round.
     figures: [Vec<Figures>; DEPTHS.len()],
     ready_ms: Vec<f64>,
     resident_mb: Vec<f64>,

@@ -1,14 +1,14 @@
-//! Deductions served over WebSocket and HTTP: throughput, latency and bytes written, by clients
-//! and depth.
+//! Deductions over WebSocket and HTTP: throughput, latency and bytes written, by the number of
+//! clients and of requests in flight.
 //!
 //! ```text
 //! cargo bench --bench served                      # the usual rows
 //! cargo bench --bench served -- 50 32 10 uuid     # clients, requests under way each, seconds, ids
 //! ```
 //!
-//! Client and gateway share the machine, and one thread is all clients. 4,000 SKUs, drawn by
-//! Zipf's law (0.99); 100,000 requests are remembered beforehand. `STOCKGATE_BIN` names another
-//! program to serve.
+//! Client and gateway share the machine, and one thread drives all clients. SKUs are drawn from
+//! 4,000 by Zipf's law (0.99); 100,000 requests have been decided before. `STOCKGATE_BIN` names
+//! another program.
 #![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod load;

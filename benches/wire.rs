@@ -1,16 +1,16 @@
-//! Bytes on the way to the hub: what a ledger entry costs, by how it is coded, on real orders.
+//! Bytes on the wire to the hub: the cost of a ledger entry by its encoding, on real orders.
 //!
 //! ```text
 //! cargo bench --bench wire
 //! STOCKGATE_DATA=directory cargo bench --bench wire
 //! ```
 //!
-//! Every line of the file is an entry, in three shapes: one mutation an order, one a line with
-//! request ids as `stockgate replay` makes them, and one an order with random UUIDs. The file's
-//! times are whole minutes: each order begins at a millisecond of its own, and where a line is a
-//! mutation, lines follow at 0.5 to 4 s, as a picker scans. Binary codings have with them what a
-//! frame needs besides: header, name of the database, position and checks. Times are medians, for
-//! 1,000 entries. What the columns hold is decoded and compared.
+//! Every line of the file is an entry, in three shapes: one mutation an order, one a line with the
+//! request ids of `stockgate replay`, and one an order with random UUIDs. The file's times are
+//! whole minutes, so each order begins at a millisecond of its own, and where a line is a mutation,
+//! lines follow after 0.5 to 4 s, as a picker scans. Binary encodings include what a frame needs
+//! besides: header, epoch, position and checks. Times are medians, for 1,000 entries. The columns
+//! are decoded and compared.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 use std::fs::File;
@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 const NAME: &str = "online-retail-2010-2011-lines.csv.zst";
 const BATCHES: [usize; 2] = [1_000, 50];
-/// Header, name of the database, two checks, first position and number of entries.
+/// Header, epoch, two checks, first position and number of entries.
 const FRAME_BYTES: usize = 12 + 16 + 16 + 8;
 
 fn main() -> ExitCode {
@@ -94,7 +94,7 @@ fn line(record: &csv::StringRecord) -> Result<Line, String> {
     })
 }
 
-/// How a gateway was asked for these orders.
+/// The shape of the requests that the gateway got for these orders.
 #[derive(Clone, Copy)]
 enum Shape {
     Orders,
@@ -150,16 +150,16 @@ fn entry(seq: Seq, line: &Line, request_id: &str, at_ms: i64) -> Entry {
     }
 }
 
-/// Decodes so many entries, of which the first is at this position.
+/// Decodes this many entries, the first at this position.
 type Decode = fn(&[u8], Seq, usize) -> Vec<Entry>;
 
-/// A way to write a batch.
+/// An encoding of a batch.
 struct Coding {
     name: &'static str,
     frame_bytes: usize,
     timed: bool,
     encode: fn(&[Entry]) -> Vec<u8>,
-    /// If the benchmark can.
+    /// The decoder, if the benchmark has one.
     decode: Option<Decode>,
 }
 
@@ -271,7 +271,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("a vector takes all")
 }
 
-/// An entry as version 1 of the frames had it.
+/// An entry as in version 1 of the frames.
 #[derive(Serialize)]
 struct Row<'a> {
     kind: u8,
@@ -299,7 +299,7 @@ fn rows(entries: &[Entry]) -> Vec<u8> {
     entries.iter().flat_map(row).collect()
 }
 
-/// So many bytes as the columns have before they are deflated, which their first number says.
+/// The length of the columns before deflate, which their first number holds.
 fn plain_size(entries: &[Entry]) -> Vec<u8> {
     let encoded = columns::encode(entries);
     match postcard::take_from_bytes::<u64>(&encoded) {

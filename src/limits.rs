@@ -1,5 +1,5 @@
-//! Every bound of the program, in one place. A request over a bound gets an answer that says so, and
-//! nothing grows without limit.
+//! Every bound of the program, in one place. A client that reaches a bound gets an answer that says
+//! so, and nothing grows without limit.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use super::figures::Figures;
 use super::requests::{Request, Requests};
 use super::served::bytes_written;
 
-/// Hands over batches of requests until the time is up. The latencies are those of batches.
+/// Submits batches of requests until the time is up. The latencies are those of batches.
 pub fn run(
     mut requests: Requests,
     size: usize,

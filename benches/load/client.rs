@@ -1,5 +1,5 @@
-//! One lean client for every protocol: a single thread drives all connections, so that client
-//! and server can share two cores, and nobody's client is slower than another's.
+//! One small client for every protocol: a single thread drives all connections, so that client and
+//! server can share two cores, and no server is measured with a slower client.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::protocol::{Protocol, answers, block_on};
 use super::requests::{Ids, Requests};
 use super::zipf::Zipf;
 
-/// Bytes a client reads at once.
+/// Bytes that a client reads at once.
 const READ: usize = 64 * 1024;
 
-/// How much is asked at once.
+/// The load of a client.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// Connections.
     pub clients: usize,
-    /// Requests under way on each.
+    /// Requests in flight on each connection.
     pub depth: usize,
-    /// For how long new ones are made.
+    /// How long new requests are sent.
     pub time: Duration,
     /// How they are named.
     pub ids: Ids,
@@ -32,7 +32,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Asks a server; `written` says what it has written so far.
+    /// Loads a server; `written` returns the bytes that it has written so far.
     pub fn run<P: Protocol>(&self, port: u16, protocol: &P, written: impl Fn() -> u64) -> Figures {
         block_on(async {
             let mut clients = Vec::new();
@@ -52,7 +52,7 @@ impl Load {
     }
 }
 
-/// One connection that keeps so many requests under way.
+/// A connection that keeps a number of requests in flight.
 struct Client<P> {
     socket: TcpStream,
     protocol: P,
@@ -93,7 +93,7 @@ impl<P: Protocol> Client<P> {
         self.latencies
     }
 
-    /// Asks so many at once.
+    /// Sends this many requests at once.
     async fn ask(&mut self, count: usize) {
         for request in self.requests.by_ref().take(count) {
             self.protocol.ask(&request, &mut self.out);
@@ -103,7 +103,7 @@ impl<P: Protocol> Client<P> {
         self.out.clear();
     }
 
-    /// Reads what is there; returns how many requests it answers. Answers come in order.
+    /// Reads what has arrived; returns the number of answers, which come in order.
     async fn hear(&mut self) -> usize {
         let read = self.socket.read_buf(&mut self.arrived).await.unwrap();
         assert!(read > 0, "the server has closed the connection");

@@ -1,4 +1,4 @@
-//! The engine by itself: decide a batch, put it on disk, take it over. No network, no threads.
+//! The engine alone: decides a batch, commits it, and applies it. No network, no threads.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use stockgate::store::Store;
 use super::requests::{Request, Requests, sku_name};
 use super::zipf::Zipf;
 
-/// Units of every SKU: more than any benchmark takes.
+/// Units of every SKU: more than any benchmark deducts.
 const UNITS: u64 = 1_000_000_000;
-/// As many as a gateway decides in one commit.
+/// The size of a commit, as in the gateway.
 pub const BATCH: usize = 1_024;
-/// Larger when nobody waits for an answer.
+/// The size of a commit while a database is filled.
 const FILL: usize = 4 * BATCH;
 const RESTOCK_LINES: usize = 1_000;
 
-/// A stock, and the database it is kept in.
+/// A stock with its database.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
@@ -26,14 +26,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the database of a gateway with the default names, or makes one.
+    /// Opens or creates the database of a gateway with the default names.
     pub fn open(data_dir: &Path) -> Self {
         let (store, opened) = Store::open(data_dir, "wh-01", "gw-01").unwrap();
         let clock = Clock::starting_at(opened.progress.running_ms);
         Self { store, stock: opened.stock, clock }
     }
 
-    /// Makes the database of a gateway that has stock of all these SKUs, and has decided so many
+    /// Creates the database of a gateway that has stock of all these SKUs and has decided this many
     /// requests.
     pub fn prefill(data_dir: &Path, skus: &Zipf, requests: Requests, count: usize) -> Self {
         let mut engine = Self::open(data_dir);

@@ -1,27 +1,27 @@
-//! What was measured, and medians of it.
+//! The figures of a round, and their medians.
 
 use std::time::Duration;
 
-/// What one round has shown.
+/// The figures of one round.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Figures {
     /// Requests answered in a second.
     pub per_second: f64,
-    /// Half of the requests were answered within so many milliseconds.
+    /// The median latency.
     pub p50_ms: f64,
-    /// 99 of 100.
+    /// The 99th percentile of latency.
     pub p99_ms: f64,
-    /// 999 of 1,000.
+    /// The 99.9th percentile of latency.
     pub p999_ms: f64,
-    /// What the server's processes gave the kernel to write, for each request.
+    /// Bytes written by the server's processes, for each request.
     pub bytes: f64,
 }
 
-/// What the columns of [`Figures::row`] say.
+/// The headings of [`Figures::row`].
 pub const COLUMNS: &str = "   per s   p50 ms   p99 ms p99.9 ms  bytes/request";
 
 impl Figures {
-    /// Takes the latency of every request in microseconds, and the bytes written for all.
+    /// From the latency of every request in microseconds, and the bytes written for all of them.
     pub fn new(mut latencies: Vec<u32>, elapsed: Duration, bytes: u64) -> Self {
         latencies.sort_unstable();
         let count = latencies.len();
@@ -35,7 +35,7 @@ impl Figures {
         }
     }
 
-    /// The median of each figure by itself.
+    /// The median of each figure.
     pub fn medians(rounds: &[Self]) -> Self {
         let of = |figure: fn(&Self) -> f64| median(rounds.iter().map(figure));
         Self {

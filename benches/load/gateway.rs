@@ -14,7 +14,7 @@ use super::requests::{Ids, Requests};
 use super::served::{Served, free_port};
 use super::zipf::Zipf;
 
-/// Bytes of a database that is copied.
+/// The size up to which a database is copied.
 const COPIED_MAX: u64 = 256 << 20;
 
 /// A directory on the disk that is measured.
@@ -29,15 +29,16 @@ pub struct Prefilled {
 }
 
 impl Prefilled {
-    /// A database with stock of all these SKUs that remembers so many requests.
+    /// A database with stock of all these SKUs and this many decided requests.
     pub fn new(skus: &Arc<Zipf>, ids: Ids, requests: usize) -> Self {
         let dir = temp_dir();
         drop(Engine::prefill(dir.path(), skus, Requests::new(skus, ids), requests));
         Self { dir }
     }
 
-    /// A gateway on a copy of this database, so that the next one finds it as it is. One too
-    /// large to notice what is added is not copied: the disk would be busy with it for long.
+    /// A gateway on a copy of this database, so that the next one finds it unchanged. A database
+    /// that is large compared with what is added is not copied: the disk would be busy with it for
+    /// long.
     pub fn start(&self) -> Gateway {
         self.start_with("")
     }
@@ -60,7 +61,7 @@ impl Prefilled {
     }
 }
 
-/// Copies a file and waits for the disk, so that what follows does not.
+/// Copies a file and syncs it, so that the disk is idle afterwards.
 fn copy_synced(file: &Path, to: &Path) {
     let copy = to.join(file.file_name().unwrap());
     std::fs::copy(file, &copy).unwrap();
@@ -88,7 +89,7 @@ impl Gateway {
         Self { served: Served::start(&mut command, port), _dir: dir }
     }
 
-    /// Asks it.
+    /// Sends it requests.
     pub fn run(&self, load: &Load, protocol: &impl Protocol) -> Figures {
         load.run(self.served.port, protocol, || self.served.bytes_written())
     }

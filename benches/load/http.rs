@@ -1,4 +1,4 @@
-//! Deductions over HTTP, one connection kept for all of a client's.
+//! Deductions over HTTP, with one connection for all requests of a client.
 
 use std::io::Write;
 

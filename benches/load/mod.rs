@@ -1,7 +1,7 @@
-//! What the benchmarks share: the work, one lean client for every protocol, and what is measured.
+//! What the benchmarks share: the work, one small client for every protocol, and the figures.
 //!
-//! The work is always the same: SKUs drawn by Zipf's law, stock that never runs out, random
-//! UUIDs as request ids unless said otherwise, and every hundredth request an exact repetition.
+//! The work is always the same: SKUs drawn by Zipf's law, stock that never runs out, random UUIDs
+//! as request ids unless stated otherwise, and every hundredth request an exact retry.
 #![allow(
     dead_code,
     unreachable_pub,

@@ -1,4 +1,4 @@
-//! What the client has to know of a server's language.
+//! What the client has to know about a server's protocol.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -6,25 +6,25 @@ use tokio::task::LocalSet;
 
 use super::requests::Request;
 
-/// Requests under way when a store is filled.
+/// Requests in flight while a store is filled.
 const FILL: usize = 512;
 
-/// How a server is asked, and how its answers are told apart.
+/// How requests are written, and how answers are delimited.
 pub trait Protocol: Clone + 'static {
-    /// Opens a conversation on a new connection.
+    /// The first bytes on a new connection.
     fn greet(&self, socket: &mut TcpStream) -> impl Future<Output = ()>;
 
     /// Appends a request.
     fn ask(&self, request: &Request, out: &mut Vec<u8>);
 
-    /// The message at the front of what has arrived; `None` while it is not all there.
+    /// The message at the front of what has arrived; `None` while it is incomplete.
     ///
     /// # Panics
-    /// If the server says no: nothing that is measured here may be refused.
+    /// If the server refuses a request: nothing that is measured here may be refused.
     fn message(&self, arrived: &[u8]) -> Option<Message>;
 }
 
-/// What a server has said.
+/// A message of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Its length.
@@ -39,7 +39,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     LocalSet::new().block_on(&runtime, work)
 }
 
-/// Asks a server for all of these, many at once: the quick way to fill its store.
+/// Sends all of these with many in flight, to fill a store quickly.
 pub fn ask_all<P: Protocol>(port: u16, protocol: &P, requests: impl Iterator<Item = Request>) {
     let mut requests = requests.peekable();
     block_on(async {
@@ -55,7 +55,7 @@ pub fn ask_all<P: Protocol>(port: u16, protocol: &P, requests: impl Iterator<Ite
     });
 }
 
-/// Reads so many answers.
+/// Reads this many answers.
 async fn hear(socket: &mut TcpStream, protocol: &impl Protocol, mut waiting: usize) {
     let mut arrived = Vec::new();
     while waiting > 0 {
@@ -64,7 +64,7 @@ async fn hear(socket: &mut TcpStream, protocol: &impl Protocol, mut waiting: usi
     }
 }
 
-/// Takes what is whole out of what has arrived; returns how many requests it answers.
+/// Removes complete messages from what has arrived; returns how many are answers.
 pub fn answers(protocol: &impl Protocol, arrived: &mut Vec<u8>) -> usize {
     let (mut done, mut answers) = (0, 0);
     while let Some(message) = protocol.message(&arrived[done..]) {

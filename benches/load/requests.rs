@@ -1,4 +1,4 @@
-//! The requests of one client: ids, SKUs and repetitions.
+//! The requests of one client: ids, SKUs and retries.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::zipf::Zipf;
 
-/// Bytes of the longest id.
+/// The length of the longest id.
 const ID_BYTES: usize = 36;
 const SEQUENTIAL_ID_BYTES: usize = 18;
 const SKU_BYTES: usize = 8;
 const REPEAT_EVERY: usize = 100;
-/// How far back a repeated request lies, at most: what is repeated has been answered.
+/// A retry repeats one of this many last requests, which has been answered.
 const REPEAT_BEHIND: usize = 4_096;
 
-/// Tells the ids of all clients of a process apart.
+/// Keeps the ids of all clients of a process distinct.
 static CLIENTS: AtomicU64 = AtomicU64::new(1);
 
-/// How requests are named.
+/// The kind of request ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ids {
     /// By random UUIDs.
     Uuid,
-    /// By the client and a counter of its own.
+    /// The client and a counter.
     Sequential,
 }
 
 impl Ids {
-    /// By its name on the command line.
+    /// The kind with this name on the command line.
     pub fn named(name: &str) -> Self {
         if name == "uuid" { Self::Uuid } else { Self::Sequential }
     }
@@ -42,7 +42,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Its name.
+    /// The request id.
     pub fn id(&self) -> &str {
         std::str::from_utf8(self.id_bytes()).unwrap()
     }
@@ -58,7 +58,7 @@ impl Request {
     }
 }
 
-/// The name of a SKU: an `S` and seven digits. Done by hand, since every request needs one.
+/// The text of a SKU: an `S` and seven digits. Formatted by hand, because every request needs one.
 fn sku_bytes(mut number: u32) -> [u8; SKU_BYTES] {
     let mut name = *b"S0000000";
     for digit in name[1..].iter_mut().rev() {
@@ -73,7 +73,7 @@ pub fn sku_name(number: usize) -> String {
     String::from_utf8(sku_bytes(number as u32).into()).unwrap()
 }
 
-/// An endless row of requests that no other client of this process makes.
+/// An endless sequence of requests with ids that no other client of this process uses.
 #[derive(Debug)]
 pub struct Requests {
     skus: Arc<Zipf>,
@@ -82,7 +82,7 @@ pub struct Requests {
     random: fastrand::Rng,
     place: usize,
     asked: usize,
-    /// The newest of them, to be repeated, and where the oldest of these is.
+    /// The newest ones, for retries, and the index of the oldest of them.
     newest: Vec<Request>,
     oldest: usize,
 }

@@ -1,4 +1,4 @@
-//! A server started for the benchmark: a process, its port, and what the kernel counts of it.
+//! A server process started for a benchmark: its port, and its use of resources.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running server; it is stopped with this.
+/// A running server, stopped when this is dropped.
 #[derive(Debug)]
 pub struct Served {
     process: Child,
-    /// Where it listens, on loopback.
+    /// Its address on loopback.
     pub port: u16,
-    /// How long it took until it did.
+    /// The time from its start until it listened.
     pub ready: Duration,
 }
 
-/// A port that nobody listens on.
+/// A port on which nothing listens.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -37,7 +37,7 @@ impl Served {
         served
     }
 
-    /// What the kernel has been given to write by the server's processes.
+    /// The bytes that the server's processes have written, as the kernel counts them.
     pub fn bytes_written(&self) -> u64 {
         let root = self.process.id();
         children(root).chain([root]).filter_map(bytes_written).sum()
@@ -51,7 +51,7 @@ impl Served {
     /// Processor time that it has used, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        // Behind the name, which may have spaces; clock ticks, of which a second has 100.
+        // After the name, which may contain spaces; in clock ticks of 1/100 s.
         let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
         fields.skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
@@ -65,7 +65,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // PostgreSQL takes this for a quick stop, the others for a stop.
+        // PostgreSQL takes this for a fast shutdown, the others for a stop.
         self.signal("INT");
         let began = Instant::now();
         while let Ok(None) = self.process.try_wait() {
@@ -77,7 +77,7 @@ impl Drop for Served {
     }
 }
 
-/// What the kernel has been given to write by one process, and by its children that have ended.
+/// The bytes written by one process and by its children that have ended.
 pub fn bytes_written(process: u32) -> Option<u64> {
     number_in(&format!("/proc/{process}/io"), "write_bytes:")
 }

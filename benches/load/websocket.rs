@@ -29,7 +29,7 @@ impl Protocol for WebSocket {
 
     fn ask(&self, request: &Request, out: &mut Vec<u8>) {
         let start = out.len();
-        // The length comes when it is known; a mask of zeros leaves the text as it is.
+        // The length is filled in later; a mask of zeros leaves the text as it is.
         out.extend([TEXT, 0, 0, 0, 0, 0]);
         out.extend(br#"{"id":1,"op":"deduct","request_id":""#);
         out.extend(request.id_bytes());

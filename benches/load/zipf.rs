@@ -1,11 +1,11 @@
-//! Which SKUs are asked for, drawn by Zipf's law before anything is measured.
+//! SKUs drawn by Zipf's law before anything is measured.
 
 const EXPONENT: f64 = 0.99;
 const DRAWN: usize = 1 << 20;
-/// Prime, so that it scatters the SKUs asked for most over the whole stock.
+/// A prime, so that it scatters the most frequent SKUs over the whole stock.
 const STEP: usize = 7_919;
 
-/// A long row of SKUs, the same in every run.
+/// A long sequence of SKUs, the same in every run.
 #[derive(Debug)]
 pub struct Zipf {
     /// How many SKUs there are.
@@ -29,7 +29,7 @@ impl Zipf {
         Self { skus, drawn }
     }
 
-    /// The SKU at a place of the row, which begins again at its end.
+    /// The SKU at a place in the sequence, which is repeated endlessly.
     pub fn at(&self, place: usize) -> u32 {
         self.drawn[place % DRAWN]
     }

@@ -26,13 +26,13 @@ const ANSWERED: usize = 203;
 /// A thread that appends, syncs and echoes.
 pub(crate) struct Bare {
     port: u16,
-    /// How many bytes the gateway writes for a request.
+    /// The bytes that the gateway writes for a request.
     measured: Rc<Cell<usize>>,
     appended: Arc<AtomicUsize>,
 }
 
 impl Bare {
-    /// Starts it; it appends as much as was measured of the gateway before.
+    /// Starts it; it appends as many bytes as were measured for the gateway before.
     pub(crate) fn start(measured: Rc<Cell<usize>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -46,7 +46,7 @@ impl Bare {
         Self { port, measured, appended }
     }
 
-    /// Asks it.
+    /// Sends it requests.
     pub(crate) fn run(&self, load: &Load) -> Figures {
         self.appended.store(self.measured.get().max(1), Ordering::Relaxed);
         let figures = load.run(self.port, &Echo, || 0);
@@ -66,7 +66,7 @@ fn echo(mut socket: TcpStream, bytes: usize) {
     }
 }
 
-/// One page appended and synced, again and again: what the disk allows.
+/// One page appended and synced, repeatedly: the limit of the disk.
 pub(crate) fn fdatasync(time: Duration) -> impl FnMut() -> Figures {
     let skus = Arc::new(Zipf::new(1));
     move || {

@@ -1,4 +1,4 @@
-//! Who takes part, and with how many clients.
+//! The contenders, with their numbers of clients.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use crate::sqlite::Sqlite;
 
 const SKUS: usize = 4_000;
 const REMEMBERED: usize = 1_000_000;
-/// How many requests are remembered where kinds of ids are compared.
+/// The numbers of decided requests for which kinds of ids are compared.
 pub(crate) const FEW_AND_MANY: [usize; 2] = [100_000, 5_000_000];
 
 /// What all have in common.
@@ -31,7 +31,7 @@ struct Work {
     time: Duration,
 }
 
-/// Starts everybody.
+/// Starts all contenders.
 pub(crate) fn all(time: Duration) -> Contest {
     let work = Work { skus: Arc::new(Zipf::new(SKUS)), time };
     let mut contest = Contest::default();
@@ -66,7 +66,7 @@ impl Work {
         }
     }
 
-    /// One client, and what the machine allows it: as many bytes, written without a gateway.
+    /// One client, and the limit of the machine: as many bytes, written without a gateway.
     fn add_alone(&self, contest: &mut Contest, gateway: Rc<Gateway>) {
         let (load, bytes) = (self.load(1, 1), Rc::new(Cell::new(0)));
         let bare = Bare::start(Rc::clone(&bytes));
@@ -132,7 +132,7 @@ impl Work {
         );
     }
 
-    /// Gateways that are started anew for each round, so that few stay few.
+    /// Gateways that are started again for each round, so that small databases stay small.
     fn add_ids(&self, contest: &mut Contest) {
         for remembered in FEW_AND_MANY {
             for ids in [Ids::Uuid, Ids::Sequential] {
@@ -153,7 +153,7 @@ fn group(clients: usize, depth: usize) -> Group {
     }
 }
 
-/// The name of a contender that remembers so many requests under such ids.
+/// The name of a contender with this many decided requests under such ids.
 pub(crate) fn ids_name(ids: Ids, remembered: usize) -> String {
     format!("stockgate 50x32 {ids:?} behind {remembered}")
 }

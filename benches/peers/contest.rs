@@ -4,17 +4,17 @@ use std::process::Command;
 
 use crate::load::figures::{COLUMNS, Figures};
 
-/// What a contender does in its turn.
+/// The work of a contender in its turn.
 type Turn = Box<dyn FnMut() -> Figures>;
 
-/// Contenders that are compared with each other, and so have their turns one after another.
+/// Contenders that are compared with each other have their turns one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
-    /// One client with one request under way.
+    /// One client with one request in flight.
     Alone,
-    /// Many clients with one request under way each.
+    /// Many clients with one request in flight each.
     Shallow,
-    /// Many requests under way, or in one transaction.
+    /// Many requests in flight, or in one transaction.
     Deep,
     /// Kinds of request ids.
     Ids,
@@ -34,7 +34,7 @@ struct Contender {
 }
 
 impl Contest {
-    /// Adds one; names tell them apart.
+    /// Adds a contender with a unique name.
     pub(crate) fn add(
         &mut self,
         group: Group,
@@ -46,7 +46,7 @@ impl Contest {
         self.contenders.sort_by_key(|contender| contender.group);
     }
 
-    /// Goes so many rounds, every second one backwards.
+    /// Runs this many rounds, every second one in reverse order.
     pub(crate) fn run(mut self, rounds: usize) -> Self {
         for round in 0..rounds {
             eprintln!("round {} of {rounds}", round + 1);
@@ -72,8 +72,8 @@ impl Contest {
         self.find(name).medians()
     }
 
-    /// How one figure of two contenders compares round by round: the median, the least and the
-    /// most. Neighbours on the machine that come and go disturb both sides of a round.
+    /// The ratio of one figure of two contenders, round by round: the median, the minimum and the
+    /// maximum. Other loads on the machine disturb both sides of a round.
     pub(crate) fn ratio(&self, one: &str, other: &str, of: fn(&Figures) -> f64) -> [f64; 3] {
         let rounds = self.find(one).rounds.iter().zip(&self.find(other).rounds);
         let mut ratios: Vec<f64> = rounds.map(|(one, other)| of(one) / of(other)).collect();
@@ -88,7 +88,7 @@ impl Contest {
 
 impl Contender {
     fn take_turn(&mut self) {
-        // What the one before has left to write is not for this one to wait for.
+        // Waits until the disk has written what the contender before has left.
         let _ = Command::new("sync").status();
         let figures = (self.turn)();
         eprintln!("  {:<44} {}", self.name, figures.row());

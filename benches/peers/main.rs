@@ -1,13 +1,13 @@
-//! The gateway beside what one would take instead, on this machine and in the same run.
+//! The gateway beside its alternatives, on this machine and in one run.
 //!
 //! ```text
 //! scripts/bench-peers                # installs Redis and PostgreSQL if they are missing
 //! scripts/bench-peers 3 2            # rounds, and seconds of each contender in a round
 //! ```
 //!
-//! Every contender does the same work with the same client (see `load`), remembers a million
-//! requests beforehand, and is asked in alternating rounds, of which the medians count: absolute
-//! figures say more about the machine, and about its neighbours, than about any of them.
+//! Every contender does the same work with the same client (see `load`), has a million decided
+//! requests beforehand, and is loaded in alternating rounds, of which the medians count. Absolute
+//! figures say more about the machine than about any contender.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

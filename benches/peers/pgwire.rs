@@ -1,4 +1,4 @@
-//! The language of PostgreSQL.
+//! The protocol of PostgreSQL.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,14 +69,14 @@ pub(crate) async fn say_hello(socket: &mut TcpStream) {
     say(socket, &out).await;
 }
 
-/// Has a statement carried out.
+/// Executes a statement.
 pub(crate) async fn query(socket: &mut TcpStream, sql: &str) {
     let mut out = Vec::new();
     message(&mut out, Some(b'Q'), |body| text(body, sql));
     say(socket, &out).await;
 }
 
-/// Says something and waits until the server is ready for more.
+/// Sends a message and waits until the server is ready for more.
 async fn say(socket: &mut TcpStream, out: &[u8]) {
     socket.write_all(out).await.unwrap();
     let mut arrived = Vec::new();

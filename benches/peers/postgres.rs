@@ -1,4 +1,4 @@
-//! PostgreSQL with one prepared call of a function a deduction, committed by itself.
+//! PostgreSQL with one prepared call of a function a deduction, committed separately.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -17,7 +17,7 @@ use crate::load::served::{Served, free_port};
 use crate::pgwire::{Prepared, query, say_hello};
 
 const SCHEMA: &str = include_str!("deduct.sql");
-/// Room for all of it, and no checkpoint by the clock in others' rounds.
+/// Memory for all data, and no timed checkpoint in the rounds of others.
 const SETTINGS: [&str; 5] = [
     "shared_buffers=1GB",
     "max_wal_size=4GB",
@@ -33,7 +33,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one that has stock of all SKUs and remembers so many requests.
+    /// Starts a server with stock of all SKUs and this many decided requests.
     pub(crate) fn start(skus: usize, remembered: usize) -> Self {
         let (dir, port) = (temp_dir(), free_port());
         let data = new_cluster(dir.path());
@@ -46,7 +46,7 @@ impl Postgres {
         Self { served, _dir: dir }
     }
 
-    /// Asks it.
+    /// Sends it requests.
     pub(crate) fn run(&self, load: &Load) -> Figures {
         load.run(self.served.port, &Prepared, || self.served.bytes_written())
     }
@@ -64,7 +64,7 @@ fn new_cluster(dir: &Path) -> PathBuf {
     data
 }
 
-/// It listens before it answers.
+/// It listens before it accepts sessions.
 fn wait_until_ready(port: u16) {
     let mut ask = Command::new(installed("pg_isready"));
     ask.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
@@ -89,7 +89,7 @@ async fn fill(port: u16, skus: usize, remembered: usize) {
     }
 }
 
-/// Who the server runs as: it refuses to be root.
+/// The account of the server, which refuses to run as root.
 struct Account {
     ids: Option<(u32, u32)>,
 }
@@ -119,7 +119,7 @@ impl Account {
     }
 }
 
-/// Debian keeps the server's programs beside each other by version, and not on the path.
+/// Debian installs the server's programs by version, outside the path.
 fn installed(program: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").unwrap();
     let programs = versions.map(|version| version.unwrap().path().join("bin").join(program));

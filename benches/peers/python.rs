@@ -1,4 +1,4 @@
-//! What is put together in an afternoon: a small server, one transaction a request.
+//! A small server that can be written in an afternoon: one transaction a request.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// Starts one that has stock of all SKUs and remembers so many requests.
+    /// Starts a server with stock of all SKUs and this many decided requests.
     pub(crate) fn start(skus: usize, remembered: usize) -> Self {
         let (dir, port) = (temp_dir(), free_port());
         let mut command = Command::new("python3");
@@ -27,7 +27,7 @@ impl Python {
         Self { served: Served::start(&mut command, port), _dir: dir }
     }
 
-    /// Asks it.
+    /// Sends it requests.
     pub(crate) fn run(&self, load: &Load) -> Figures {
         load.run(self.served.port, &Http, || self.served.bytes_written())
     }

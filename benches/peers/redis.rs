@@ -1,4 +1,4 @@
-//! Redis with one script a deduction, its append-only file synced.
+//! Redis with one script a deduction and a synced append-only file.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -37,7 +37,7 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Starts one that has stock of all SKUs and has decided these requests.
+    /// Starts a server with stock of all SKUs and these decided requests.
     pub(crate) fn start(
         appendfsync: &str,
         skus: usize,
@@ -55,7 +55,7 @@ impl Redis {
         Self { served, protocol, _dir: dir }
     }
 
-    /// Asks it.
+    /// Sends it requests.
     pub(crate) fn run(&self, load: &Load) -> Figures {
         load.run(self.served.port, &self.protocol, || self.served.bytes_written())
     }
@@ -64,13 +64,13 @@ impl Redis {
 fn command(dir: &Path, port: u16) -> Command {
     let mut command = Command::new("redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(dir);
-    // Rewrites of its file would come in the middle of others' rounds; it is spared them.
+    // Rewrites of its file are off, because they would disturb the rounds of others.
     let rewrites = ["--save", "", "--auto-aof-rewrite-percentage", "0"];
     command.args(["--appendonly", "yes"]).args(rewrites);
     command
 }
 
-/// A connection for what is done once.
+/// A connection for set-up.
 struct Admin {
     socket: BufReader<TcpStream>,
 }
@@ -80,7 +80,7 @@ impl Admin {
         Self { socket: BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()) }
     }
 
-    /// Says something and reads the first line of the reply.
+    /// Sends a command and reads the first line of the reply.
     fn say(&mut self, words: &[&str]) {
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! The language of Redis.
+//! The protocol of Redis.
 
 use std::io::Write;
 use std::rc::Rc;
@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use crate::load::protocol::{Message, Protocol};
 use crate::load::requests::Request;
 
-/// Deductions by a script that Redis knows.
+/// Deductions by a loaded script.
 #[derive(Clone)]
 pub(crate) struct Resp {
-    /// The name it gave the script.
+    /// The hash that names the script.
     pub(crate) script: Rc<str>,
 }
 

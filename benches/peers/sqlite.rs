@@ -20,7 +20,7 @@ const SCHEMA: &str = "
         on_hand    INTEGER NOT NULL,
         at         INTEGER NOT NULL
     ) STRICT;";
-/// Everything is remembered, and from now on synced.
+/// The store is filled; from now on every commit is synced.
 const FILLED: &str = "
     CREATE UNIQUE INDEX by_request ON ledger (request_id);
     PRAGMA synchronous = FULL;";
@@ -36,7 +36,7 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// A database that has stock of all SKUs and remembers these requests, but for repetitions.
+    /// A database with stock of all SKUs and these decided requests, without the retries.
     pub(crate) fn filled(skus: usize, before: impl Iterator<Item = Request>) -> Self {
         let dir = temp_dir();
         let mut db = Connection::open(dir.path().join("stock.db")).unwrap();

@@ -1,4 +1,4 @@
-//! What the gateway is meant to reach, beside what it did.
+//! The targets of the gateway beside its figures.
 
 use crate::contenders::{FEW_AND_MANY, ids_name};
 use crate::contest::Contest;

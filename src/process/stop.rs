@@ -8,7 +8,7 @@ pub fn channel() -> (Stopper, Stop) {
     (Stopper(sender), Stop(receiver))
 }
 
-/// Whoever drops this, or calls [`Stopper::stop`], ends all that waits on its [`Stop`].
+/// Requests the stop: when this is dropped or [`Stopper::stop`] is called, every [`Stop`] returns.
 #[derive(Debug)]
 pub struct Stopper(watch::Sender<bool>);
 

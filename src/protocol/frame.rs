@@ -1,7 +1,7 @@
 //! Frames: the messages between gateway and hub. The bytes of each kind are in an [`envelope`].
 //!
-//! A frame that cannot be decoded changes nothing, whoever sent it. Kinds are append-only, and a
-//! reader skips the kinds that it does not know.
+//! A frame that cannot be decoded changes nothing. Kinds are append-only, and a reader skips the
+//! kinds that it does not know.
 //!
 //! [`envelope`]: super::envelope
 
