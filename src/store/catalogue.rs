@@ -1,22 +1,24 @@
-//! What goods are called: kept beside the stock, read by people and scanners.
+//! The catalogue: the names and barcodes of SKUs, as the hub sent them.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::{StoreError, stored};
+use super::error::StoreError;
+use super::sql_values::stored;
 use crate::stock::{Listing, Sku};
 
-/// Takes over what is new; of a SKU that is listed no longer, nothing is left here.
+/// Saves new listings. A listing without a name deletes its SKU from the catalogue.
 pub(super) fn save(db: &Transaction<'_>, listings: &[Listing]) -> Result<(), StoreError> {
     for listing in listings {
-        withdraw(db, &listing.sku)?;
+        delete(db, &listing.sku)?;
         if let Some(name) = &listing.name {
-            enter(db, &listing.sku, name, &listing.barcodes.join(" "))?;
+            insert(db, &listing.sku, name, &listing.barcodes.join(" "))?;
         }
     }
     Ok(())
 }
 
-fn withdraw(db: &Transaction<'_>, sku: &Sku) -> Result<(), StoreError> {
+/// Deletes the listing of a SKU with those of its barcodes that still stand for it.
+fn delete(db: &Transaction<'_>, sku: &Sku) -> Result<(), StoreError> {
     let Some(before) = listing(db, sku)? else {
         return Ok(());
     };
@@ -28,21 +30,21 @@ fn withdraw(db: &Transaction<'_>, sku: &Sku) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn enter(db: &Transaction<'_>, sku: &Sku, name: &str, barcodes: &str) -> Result<(), StoreError> {
+fn insert(db: &Transaction<'_>, sku: &Sku, name: &str, barcodes: &str) -> Result<(), StoreError> {
     db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3)")?.execute([
         sku.as_str(),
         name,
         barcodes,
     ])?;
-    // A code stands for one SKU: the one that named it last.
-    let mut claim = db.prepare_cached("INSERT OR REPLACE INTO barcode VALUES (?1, ?2)")?;
+    // A barcode stands for one SKU: the one that was listed with it last.
+    let mut replace = db.prepare_cached("INSERT OR REPLACE INTO barcode VALUES (?1, ?2)")?;
     for code in barcodes.split_whitespace() {
-        claim.execute([code, sku.as_str()])?;
+        replace.execute([code, sku.as_str()])?;
     }
     Ok(())
 }
 
-/// What the catalogue says of a SKU, if it is listed.
+/// Reads the listing of a SKU; `None` if the catalogue has none.
 ///
 /// # Errors
 /// If the database cannot be read.
@@ -55,7 +57,7 @@ pub fn listing(db: &Connection, sku: &Sku) -> Result<Option<Listing>, StoreError
     Ok(found.optional()?)
 }
 
-/// The SKU that a barcode stands for, if it stands for any.
+/// The SKU that a barcode stands for; `None` if it is in no listing.
 ///
 /// # Errors
 /// If the database cannot be read.

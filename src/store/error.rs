@@ -1,4 +1,4 @@
-//! What can go wrong with the database, in words that say what to do.
+//! The errors of the store. Their texts say what to do.
 
 use std::path::{Path, PathBuf};
 
@@ -6,53 +6,43 @@ use rusqlite::{ErrorCode, ffi};
 
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 
-/// What can go wrong with the database.
+/// An error of a database, or of its data directory.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The data directory cannot be used.
     #[error("data directory {path}: {source}; it must exist or be creatable, and be writable")]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Another gateway runs on this data directory.
+    Directory { path: PathBuf, source: std::io::Error },
+    /// Another process has locked this data directory.
     #[error(
         "data directory {0} is in use by another stockgate; stop that one, or set another gateway.data_dir"
     )]
     InUse(PathBuf),
-    /// There is no database here.
+    /// There is no database at this path.
     #[error("no stockgate database at {0}; name the data directory of a gateway that has run")]
     Missing(PathBuf),
-    /// The file is something else.
+    /// The file is not a gateway's database.
     #[error(
         "the file is not a stockgate database; it is left untouched, choose another data directory"
     )]
     NotOurs,
-    /// The database comes from a newer program.
+    /// A newer program wrote the database.
     #[error(
         "the database {path} has version {found}, this program knows up to {known}; install a stockgate at least as new as the one that wrote it{}",
         OlderCopy(path, copy.as_deref())
     )]
     Newer {
-        /// The file.
         path: PathBuf,
-        /// Version of the file.
         found: i32,
-        /// Newest version known.
+        /// The newest version that this program knows.
         known: i32,
-        /// What is kept of a version that is known, if anything is.
+        /// A copy from before an upgrade, of a version that this program knows.
         copy: Option<PathBuf>,
     },
     /// The database comes from before the first release.
     #[error(
         "the database has version {found}, of a program before the first release; keep it aside and choose another data directory"
     )]
-    Older {
-        /// Version of the file.
-        found: i32,
-    },
+    Older { found: i32 },
     /// The database belongs to another gateway.
     #[error(
         "the database belongs to gateway {found}, the configuration says {configured}; put gateway.site and gateway.id right, or choose another data directory"
@@ -63,46 +53,34 @@ pub enum StoreError {
         /// `site/gateway` of the configuration.
         configured: String,
     },
-    /// What is stored contradicts itself.
+    /// What is stored cannot be read, or contradicts itself.
     #[error("the database is damaged: {0}")]
     Damaged(String),
-    /// The same, with where and what to do.
+    /// As [`StoreError::Damaged`], with the place and what to do.
     #[error(
         "the database {path} is damaged: {why}; keep it, stop the gateway, and bring it back with `stockgate restore --from-damaged --data-dir {}`, or with --from and a backup",
         directory(path)
     )]
-    Broken {
-        /// The database.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// There was a database here.
+    Broken { path: PathBuf, why: String },
+    /// The high-water mark says that there was a database, and there is none.
     #[error(
         "the database {path} is gone: here was epoch {epoch}, with entries up to {seq}; nothing was made in its place. {}Put it back, or bring back a backup with `stockgate restore --from FILE --data-dir {}`, or begin with an empty one on purpose with --empty",
         KeptAside(aside.as_deref()), directory(path)
     )]
     Gone {
-        /// Where it should be.
         path: PathBuf,
-        /// Which it was.
         epoch: uuid::Uuid,
-        /// How far its ledger went, at least.
+        /// The position that its ledger had reached at least.
         seq: u64,
-        /// Where a restore has put one, if there is any.
+        /// The directory of a database that a restore has moved aside.
         aside: Option<PathBuf>,
     },
-    /// Nothing of a database can be taken over.
+    /// The source of a restore cannot be read.
     #[error(
         "nothing can be taken over of {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"
     )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
-    /// A new database is not on disk as a whole.
+    Unreadable { path: PathBuf, why: String },
+    /// The target of a restore cannot be closed, so it is not one whole file.
     #[error(
         "the new database {0} cannot be closed: its log is not empty; nothing was put in place, see that there is room and that nobody else reads it, and try again"
     )]
@@ -114,41 +92,39 @@ pub enum StoreError {
     Failing {
         /// The data directory.
         path: PathBuf,
-        /// What SQLite says.
         source: rusqlite::Error,
     },
     /// The disk is full.
-    #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", Told(*.free))]
+    #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", BytesOrUnknown(*.free))]
     Full {
         /// The data directory.
         path: PathBuf,
-        /// Bytes that are free there, if that is known.
+        /// Bytes that are free there; `None` if that cannot be determined.
         free: Option<u64>,
-        /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// The disk has been full, and housekeeping must not be left without room.
+    /// Mutations are refused until there is space for housekeeping again.
     #[error(
         "no room is held back for housekeeping; free space on the filesystem of {path}: {} bytes are free, {needed} are needed",
-        Told(*.free), needed = RESERVE_BYTES + RESERVE_SPARE_BYTES
+        BytesOrUnknown(*.free), needed = RESERVE_BYTES + RESERVE_SPARE_BYTES
     )]
     NoRoom {
         /// The data directory.
         path: PathBuf,
-        /// Bytes that are free there, if that is known.
+        /// Bytes that are free there; `None` if that cannot be determined.
         free: Option<u64>,
     },
-    /// SQLite or the disk says no.
+    /// SQLite reports an error.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Where a database is, as commands are told it.
+/// The data directory of a database, as an option of a command.
 fn directory(database: &Path) -> std::path::Display<'_> {
     database.parent().unwrap_or(database).display()
 }
 
-/// What to do with a database that was put aside.
+/// What to do with a database that was moved aside.
 struct KeptAside<'a>(Option<&'a Path>);
 
 impl std::fmt::Display for KeptAside<'_> {
@@ -163,8 +139,8 @@ impl std::fmt::Display for KeptAside<'_> {
     }
 }
 
-/// How to go back to what is kept of an older version. What was sold since must not be sold again,
-/// so it is a backup like any other.
+/// How to go back to the copy from before an upgrade. What was deducted since must not be deducted
+/// again, so the copy is restored as any backup is.
 struct OlderCopy<'a>(&'a Path, Option<&'a Path>);
 
 impl std::fmt::Display for OlderCopy<'_> {
@@ -178,10 +154,10 @@ impl std::fmt::Display for OlderCopy<'_> {
     }
 }
 
-/// A number, or that it is not known.
-struct Told(Option<u64>);
+/// A number of bytes that may be unknown.
+struct BytesOrUnknown(Option<u64>);
 
-impl std::fmt::Display for Told {
+impl std::fmt::Display for BytesOrUnknown {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Some(number) => number.fmt(to),
@@ -191,53 +167,55 @@ impl std::fmt::Display for Told {
 }
 
 impl StoreError {
-    /// Whether the disk is full, rather than failing.
+    /// Whether the disk is full, as opposed to failing.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
             || matches!(self, Self::Sqlite(source) if says_full(source))
     }
-}
 
-impl StoreError {
-    /// Whether what is stored is damaged, rather than out of reach.
+    /// Whether the stored data is damaged, as opposed to out of reach.
     pub fn is_damage(&self) -> bool {
-        let says_damaged = |error: &rusqlite::Error| {
-            let code = error.sqlite_error_code();
-            matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-                || says_unreadable(error)
-        };
         matches!(self, Self::Damaged(_) | Self::Broken { .. })
-            || matches!(self, Self::Sqlite(error) if says_damaged(error))
+            || matches!(self, Self::Sqlite(source) if says_damaged(source))
     }
-}
 
-impl StoreError {
-    /// What is wrong with a file that something was to be taken over of.
+    /// The error of a restore whose source cannot be read.
     pub(super) fn unreadable(path: &Path, error: Self) -> Self {
         let path = path.into();
-        if let Self::Damaged(why) = error {
-            return Self::Unreadable { path, why };
+        match error.damage() {
+            Ok(why) => Self::Unreadable { path, why },
+            Err(error) => error,
         }
-        if let Self::Sqlite(source) = error {
-            return Self::Unreadable { path, why: source.to_string() };
-        }
-        error
     }
 
-    /// A damage, with the database that has it.
+    /// Adds to a damage the database that has it.
     pub(super) fn at(self, path: PathBuf) -> Self {
+        match self.damage() {
+            Ok(why) => Self::Broken { path, why },
+            Err(error) => error,
+        }
+    }
+
+    /// What is damaged, or the error itself if it says so already.
+    fn damage(self) -> Result<String, Self> {
         if let Self::Damaged(why) = self {
-            return Self::Broken { path, why };
+            return Ok(why);
         }
         if let Self::Sqlite(source) = self {
-            return Self::Broken { path, why: source.to_string() };
+            return Ok(source.to_string());
         }
-        self
+        Err(self)
     }
 }
 
-/// Whether a value was stored that no gateway stores.
-fn says_unreadable(error: &rusqlite::Error) -> bool {
+fn says_damaged(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || is_foreign_value(error)
+}
+
+/// Whether a value was read that no gateway stores.
+fn is_foreign_value(error: &rusqlite::Error) -> bool {
     matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)
@@ -246,7 +224,7 @@ fn says_unreadable(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether it is the disk that fails.
+/// Whether the disk fails, or can only be read.
 pub(super) fn says_failing(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -254,9 +232,9 @@ pub(super) fn says_failing(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether it is the room that is missing.
+/// Whether the disk is full.
 pub(super) fn says_full(error: &rusqlite::Error) -> bool {
-    // The second is what a start says that finds no room for the log's index.
+    // The second code is what a start reports that has no space for the WAL's index.
     error.sqlite_error().is_some_and(|error| {
         error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
     })

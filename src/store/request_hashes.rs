@@ -1,45 +1,46 @@
-//! Where a request may be remembered: a hash of its id for each, in memory.
+//! The hash table of the request index: the hash of each request id, and the number of its record.
 //!
-//! A new request must cost nothing but this look: a table of ids on disk would dirty a page of
-//! its own for nearly every one. Eight bytes a request, and about two more for room: in which shard
-//! it lies and 28 bits more are its hash, the rest is the number of its fact. What is found here is
-//! then read from the ledger and compared in full, so a collision costs a look and nothing else.
+//! For a new request this lookup is all that it costs to know that it is new. A table of ids on
+//! disk would dirty a page of its own for nearly every request. An entry takes eight bytes, and
+//! about two more for gaps: 12 bits of the hash choose the shard, 28 more are in the entry, and
+//! the rest of the entry is the record's number. What is found is then read from the ledger and
+//! compared in full, so a collision costs a read and nothing else.
 //!
-//! Of ten million requests nothing is in a cache, so what counts is how many places in memory a
-//! look touches: one. Entries stand in their order, each where its hash says or right behind the
-//! smaller ones that stand there already, with gaps between.
+//! With ten million requests nothing is in the processor's cache, so a lookup should touch one
+//! place in memory. The entries of a shard are sorted, and each is where its hash says, or right
+//! after the smaller ones that are there already. Gaps lie between them.
 
-/// 2^12 shards: a small database has little to allocate, and of ten million requests a shard holds
-/// some 2,400, which are quickly laid out anew when it grows.
+/// 2^12 shards. A small database has little to allocate, and with ten million requests a shard
+/// holds some 2,400, which are quickly laid out again when it grows.
 const SHARD_BITS: u32 = 12;
-/// Bits of a fact's number: decades at a thousand requests a second.
+/// Bits of a record's number: enough for decades at a thousand requests a second.
 const NUMBER_BITS: u32 = 36;
 const KEY_BITS: u32 = 64 - NUMBER_BITS;
 
-/// A hash that is never stored: the fact has nothing to remember.
+/// The hash of a record that remembers no request. It is never stored.
 pub(super) const NO_REQUEST: u64 = 0;
 
-/// Numbers of facts by the hash of their request.
+/// Numbers of records by the hash of their request id.
 #[derive(Debug)]
 pub(super) struct RequestHashes {
     shards: Vec<Shard>,
-    /// Facts before this one are forgotten; what is left of them goes when its shard grows.
+    /// Records before this one are removed. Their entries go when their shard is laid out again.
     floor: u64,
 }
 
-/// Slots behind the homes that there is room for at once.
-const BEYOND: usize = 4;
-/// What stands in a gap: no fact has the number 0.
+/// Slots after the homes that are allocated at once.
+const OVERFLOW: usize = 4;
+/// An empty slot: no record has the number 0.
 const GAP: u64 = 0;
 
-/// Entries with the key in the upper bits and the number in the lower, in their order.
+/// Sorted entries, each with its key in the upper bits and the record's number in the lower ones.
 #[derive(Clone, Debug, Default)]
 struct Shard {
-    /// Entries and gaps; there is no gap between an entry and its home.
+    /// Entries and gaps. There is no gap between an entry and its home.
     slots: Vec<u64>,
-    /// Slots in which keys are at home; behind them is only what was pushed beyond.
+    /// How many of the slots are homes. The slots after them hold entries that were pushed out.
     homes: usize,
-    /// Entries to come until the gaps are too few.
+    /// How many entries may be inserted before there are too few gaps.
     left: usize,
 }
 
@@ -48,27 +49,27 @@ impl RequestHashes {
         Self { shards: vec![Shard::default(); 1 << SHARD_BITS], floor }
     }
 
-    /// Makes room for so many.
+    /// Allocates for `count` entries.
     pub(super) fn reserve(&mut self, count: usize) {
         let each = count / self.shards.len();
-        // A little more than the mean suits nearly all shards.
-        let slots = if each == 0 { 0 } else { homes_for(each + each / 16) + BEYOND };
+        // A little more than the mean is enough for nearly all shards.
+        let slots = if each == 0 { 0 } else { homes_for(each + each / 16) + OVERFLOW };
         self.shards.iter_mut().for_each(|shard| shard.slots.reserve_exact(slots));
     }
 
-    /// Adds many in the order of their numbers, beginning with `first`. They are found when all are
-    /// [`RequestHashes::loaded`].
+    /// Adds the hashes of consecutive records from `first` on. Nothing is found until
+    /// [`RequestHashes::finish_load`].
     pub(super) fn load(&mut self, first: u64, hashes: impl Iterator<Item = u64>) {
         for (number, hash) in (first..).zip(hashes) {
             if hash != NO_REQUEST {
-                let (shard, key) = place(hash);
+                let (shard, key) = split(hash);
                 self.shards[shard].slots.push(key | number);
             }
         }
     }
 
-    /// Puts in order what was loaded.
-    pub(super) fn loaded(&mut self) {
+    /// Sorts and lays out what was loaded.
+    pub(super) fn finish_load(&mut self) {
         let mut entries = Vec::new();
         for shard in self.shards.iter_mut().filter(|shard| !shard.slots.is_empty()) {
             entries.clone_from(&shard.slots);
@@ -77,20 +78,20 @@ impl RequestHashes {
         }
     }
 
-    /// Adds one with a number above all before it.
+    /// Adds one hash. The record's number must be greater than all before.
     pub(super) fn insert(&mut self, hash: u64, number: u64) {
-        let (shard, key) = place(hash);
+        let (shard, key) = split(hash);
         self.shards[shard].insert(key | number, self.floor);
     }
 
-    /// The facts that may be of a request with this hash, the newest first.
+    /// The records that may be of a request with this hash, the newest first.
     pub(super) fn candidates(&self, hash: u64) -> impl Iterator<Item = u64> {
-        let (shard, key) = place(hash);
+        let (shard, key) = split(hash);
         self.shards[shard].of_key(key).map(number_of).take_while(|n| *n >= self.floor)
     }
 
-    /// Forgets what comes before this fact.
-    pub(super) fn forget_before(&mut self, floor: u64) {
+    /// Removes every record before this one.
+    pub(super) fn remove_before(&mut self, floor: u64) {
         self.floor = self.floor.max(floor);
     }
 }
@@ -103,8 +104,8 @@ impl Shard {
         }
         self.left -= 1;
         let at = self.first_from(entry);
-        let gap = self.slots[at..].iter().position(|slot| *slot == GAP);
-        let gap = gap.map_or(self.slots.len(), |behind| at + behind);
+        let distance = self.slots[at..].iter().position(|slot| *slot == GAP);
+        let gap = distance.map_or(self.slots.len(), |distance| at + distance);
         if gap == self.slots.len() {
             self.push(GAP);
         }
@@ -112,37 +113,37 @@ impl Shard {
         self.slots[at] = entry;
     }
 
-    /// Adds a slot at the end, and room for a few more: a vector by itself would take twice as much.
+    /// Adds a slot at the end, and allocates a few more. A vector would double its size.
     fn push(&mut self, slot: u64) {
         if self.slots.len() == self.slots.capacity() {
-            self.slots.reserve_exact(BEYOND);
+            self.slots.reserve_exact(OVERFLOW);
         }
         self.slots.push(slot);
     }
 
-    /// Where the first stands that is not smaller, or would stand.
+    /// Where the first entry is, or would be, that is not smaller.
     fn first_from(&self, entry: u64) -> usize {
         let home = home(entry, self.homes);
-        let is_before = |slot: &&u64| **slot != GAP && **slot < entry;
-        home + self.slots[home..].iter().take_while(is_before).count()
+        let is_smaller = |slot: &&u64| **slot != GAP && **slot < entry;
+        home + self.slots[home..].iter().take_while(is_smaller).count()
     }
 
     /// The entries with this key, the newest first.
     fn of_key(&self, key: u64) -> impl Iterator<Item = u64> {
         let found = &self.slots[self.first_from(key)..];
-        let is_it = |slot: &&u64| **slot != GAP && **slot >> NUMBER_BITS == key >> NUMBER_BITS;
-        found[..found.iter().take_while(is_it).count()].iter().rev().copied()
+        let has_key = |slot: &&u64| **slot != GAP && **slot >> NUMBER_BITS == key >> NUMBER_BITS;
+        found[..found.iter().take_while(has_key).count()].iter().rev().copied()
     }
 
-    /// Takes what stands here in its order, with gaps anew, and leaves out what is forgotten.
+    /// Takes the sorted entries of `slots` without those below the floor, with new gaps.
     fn lay_out(&mut self, slots: &[u64], floor: u64) {
-        let is_known = |slot: &u64| *slot != GAP && number_of(*slot) >= floor;
-        let entries = || slots.iter().copied().filter(is_known);
+        let is_kept = |slot: &u64| *slot != GAP && number_of(*slot) >= floor;
+        let entries = || slots.iter().copied().filter(is_kept);
         let count = entries().count();
         self.homes = homes_for(count);
-        self.left = most_in(self.homes) - count;
+        self.left = entries_max(self.homes) - count;
         self.slots.clear();
-        self.slots.reserve_exact(self.homes + BEYOND);
+        self.slots.reserve_exact(self.homes + OVERFLOW);
         self.slots.resize(self.homes, GAP);
         let mut next = 0;
         for entry in entries() {
@@ -156,22 +157,23 @@ impl Shard {
     }
 }
 
-/// A fifth are gaps when a shard has been laid out …
+/// A fifth of the homes are gaps when a shard was laid out.
 fn homes_for(count: usize) -> usize {
     count + count / 4 + 4
 }
 
-/// … and an eighth when it is laid out anew: fewer, and entries stand far from home.
-fn most_in(homes: usize) -> usize {
+/// A shard is laid out again when an eighth are gaps. With fewer, entries lie far from home.
+fn entries_max(homes: usize) -> usize {
     homes - homes / 8
 }
 
-/// Where an entry stands if it finds the place free: hashes are spread evenly.
+/// The slot of an entry in an empty shard. Hashes are spread evenly, so homes are, too.
 fn home(entry: u64, homes: usize) -> usize {
     (((entry >> NUMBER_BITS) * homes as u64) >> KEY_BITS) as usize
 }
 
-fn place(hash: u64) -> (usize, u64) {
+/// The shard of a hash, and its key in the upper bits of an entry.
+fn split(hash: u64) -> (usize, u64) {
     let shard = usize::try_from(hash >> (64 - SHARD_BITS)).expect("12 bits fit");
     (shard, (hash << SHARD_BITS) >> (64 - KEY_BITS) << NUMBER_BITS)
 }
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_every_number_of_a_hash_the_newest_first_and_nothing_else() {
+    fn a_hash_finds_all_its_records_newest_first_and_no_others() {
         let mut hashes = RequestHashes::new(1);
         for number in 1..=50_000_u64 {
             hashes.insert(hash(number % 40_000), number);
@@ -198,7 +200,7 @@ mod tests {
 
     /// Shards of every size, with keys that are spread evenly, crowded together, and all the same.
     #[test]
-    fn a_shard_finds_what_a_look_at_all_finds() {
+    fn a_shard_finds_what_a_full_scan_finds() {
         for (count, bits) in [(0, 28), (1, 28), (190, 28), (1_500, 28), (1_000, 8), (400, 0)] {
             for crowd in [0, u64::MAX >> 4, u64::MAX << 60] {
                 let keys: Vec<u64> = (0..2 * count + 9).map(|n| crowded(n, bits, crowd)).collect();
@@ -223,10 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_loaded_is_what_was_inserted() {
+    fn loading_and_inserting_make_the_same_table() {
         let (mut loaded, mut inserted) = (RequestHashes::new(1), RequestHashes::new(1));
         loaded.load(1, (1..=10_000).map(hash));
-        loaded.loaded();
+        loaded.finish_load();
         (1..=10_000).for_each(|number| inserted.insert(hash(number), number));
         assert_eq!(loaded.entries(), inserted.entries());
         (10_001..=30_000).for_each(|number| loaded.insert(hash(number), number));
@@ -234,10 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_is_not_found_and_makes_room() {
+    fn removed_records_are_not_found_and_free_their_slots() {
         let mut hashes = RequestHashes::new(1);
         for number in 1..=400_000_u64 {
-            hashes.forget_before(number.saturating_sub(10_000));
+            hashes.remove_before(number.saturating_sub(10_000));
             hashes.insert(hash(number), number);
         }
         assert_eq!(hashes.candidates(hash(300_000)).count(), 0);

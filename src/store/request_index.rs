@@ -1,58 +1,43 @@
-//! What is remembered of requests: found by [`RequestHashes`], read from the ledger.
+//! The request index: where the record of a request is in the ledger.
+//!
+//! [`RequestHashes`] says, in memory, which records may be a request's; the record itself is read
+//! from the ledger. The table `seen` holds the hashes of all records but the newest, so that a
+//! start need not read the whole ledger.
 
 use rusqlite::{Connection, Transaction, params};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::ledger::{each_row, last_row, row_from};
+use super::error::StoreError;
+use super::ledger::{for_each_row, last_row, row_from};
 use super::request_hashes::{NO_REQUEST, RequestHashes};
-use super::{Store, StoreError, to_i64};
+use super::sql_values::to_i64;
 use crate::limits::REQUEST_HASHES_PER_ROW;
-use crate::stock::{LedgerRecord, RequestId, RequestRecord, RequestRecords};
+use crate::stock::{LedgerRecord, RequestId, RequestRecord};
 
-/// The memory of requests: all in [`RequestHashes`], the newest not yet in the table `hashes`.
+/// The request index of an open database.
 #[derive(Debug)]
 pub(super) struct RequestIndex {
+    /// Makes the hashes this database's own.
     seed: u64,
     hashes: RequestHashes,
-    /// Hashes of the newest facts, up to the one before `next`.
-    newest: Vec<u64>,
-    /// The number of the next fact.
-    pub(super) next: i64,
-}
-
-impl RequestRecords for Store {
-    type Error = StoreError;
-
-    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreError> {
-        for n in self.request_index.hashes.candidates(self.request_index.hash(id)) {
-            let Some(row) = row_from(&self.db, to_i64(n))? else {
-                continue;
-            };
-            let mine = |fact: &LedgerRecord| fact.request_id == *id && fact.record.is_some();
-            if let Some(fact) = row.chunk.ledger_records.into_iter().rfind(mine) {
-                return Ok(fact.record);
-            }
-        }
-        Ok(None)
-    }
-
-    fn is_lost(error: &StoreError) -> Option<String> {
-        error.is_damage().then(|| error.to_string())
-    }
+    /// The hashes of the records before `next` that the table does not hold yet.
+    unsaved: Vec<u64>,
+    /// The number of the next record.
+    next: i64,
 }
 
 impl RequestIndex {
-    /// Reads where every request is remembered.
+    /// Reads the index from the table, and from the ledger after that.
     pub(super) fn load(db: &Connection, seed: u64) -> Result<Self, StoreError> {
-        let floor = row_from(db, 0)?.map_or(1, |row| row.first());
-        let hashes = RequestHashes::new(to_u64(floor));
-        let mut request_index = Self { seed, hashes, newest: Vec::new(), next: floor };
+        let first = row_from(db, 0)?.map_or(1, |row| row.first());
+        let hashes = RequestHashes::new(to_u64(first));
+        let mut index = Self { seed, hashes, unsaved: Vec::new(), next: first };
         let last = last_row(db)?.map_or(0, |row| row.n);
-        request_index.hashes.reserve(usize::try_from(last - floor + 1).unwrap_or(0));
-        request_index.load_table(db)?;
-        request_index.load_ledger(db)?;
-        request_index.hashes.loaded();
-        Ok(request_index)
+        index.hashes.reserve(usize::try_from(last - first + 1).unwrap_or(0));
+        index.load_table(db)?;
+        index.load_ledger(db)?;
+        index.hashes.finish_load();
+        Ok(index)
     }
 
     fn load_table(&mut self, db: &Connection) -> Result<(), StoreError> {
@@ -72,67 +57,90 @@ impl RequestIndex {
 
     fn load_ledger(&mut self, db: &Connection) -> Result<(), StoreError> {
         let from = self.next;
-        let mut newest = Vec::new();
+        let mut unsaved = Vec::new();
         let mut next = from;
-        each_row(db, from, |row| {
+        for_each_row(db, from, |row| {
             let first = row.first();
-            // Pruning may have taken what is between.
-            newest.extend((next..first).map(|_| NO_REQUEST));
+            // Pruning may have deleted records before this row.
+            unsaved.extend((next..first).map(|_| NO_REQUEST));
             let known = usize::try_from(next - first).unwrap_or(0);
-            newest
-                .extend(row.chunk.ledger_records.iter().skip(known).map(|fact| self.hash_of(fact)));
+            let new = row.chunk.ledger_records.iter().skip(known);
+            unsaved.extend(new.map(|record| self.hash_of(record)));
             next = row.n + 1;
             true
         })?;
-        self.hashes.load(to_u64(from), newest.iter().copied());
-        (self.newest, self.next) = (newest, next);
+        self.hashes.load(to_u64(from), unsaved.iter().copied());
+        (self.unsaved, self.next) = (unsaved, next);
         Ok(())
     }
 
+    /// The number that the next record gets.
+    pub(super) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Finds the newest record of a request. Two ids may have one hash, so the ids are compared.
+    pub(super) fn find(
+        &self,
+        db: &Connection,
+        id: &RequestId,
+    ) -> Result<Option<RequestRecord>, StoreError> {
+        for n in self.hashes.candidates(self.hash(id)) {
+            let Some(row) = row_from(db, to_i64(n))? else {
+                continue;
+            };
+            let is_its =
+                |record: &LedgerRecord| record.request_id == *id && record.record.is_some();
+            if let Some(record) = row.chunk.ledger_records.into_iter().rfind(is_its) {
+                return Ok(record.record);
+            }
+        }
+        Ok(None)
+    }
+
     fn hash(&self, id: &RequestId) -> u64 {
-        // The one hash that means nothing becomes another one.
+        // The hash that stands for no request is avoided.
         xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NO_REQUEST + 1)
     }
 
-    fn hash_of(&self, fact: &LedgerRecord) -> u64 {
-        fact.record.as_ref().map_or(NO_REQUEST, |_| self.hash(&fact.request_id))
+    fn hash_of(&self, record: &LedgerRecord) -> u64 {
+        record.record.as_ref().map_or(NO_REQUEST, |_| self.hash(&record.request_id))
     }
 
-    /// Takes over facts that are on disk.
-    pub(super) fn remember(&mut self, ledger_records: &[LedgerRecord]) {
-        for fact in ledger_records {
-            let hash = self.hash_of(fact);
+    /// Adds records that are on disk.
+    pub(super) fn add(&mut self, records: &[LedgerRecord]) {
+        for record in records {
+            let hash = self.hash_of(record);
             if hash != NO_REQUEST {
                 self.hashes.insert(hash, to_u64(self.next));
             }
-            self.newest.push(hash);
+            self.unsaved.push(hash);
             self.next += 1;
         }
     }
 
-    /// Writes the newest hashes when there are enough of them; [`RequestIndex::saved`] when that is on
-    /// disk.
+    /// Writes the unsaved hashes if there are enough of them. Returns whether it did; the caller
+    /// reports the commit with [`RequestIndex::saved`].
     pub(super) fn save(&self, db: &Transaction<'_>) -> Result<bool, StoreError> {
-        if self.newest.len() < REQUEST_HASHES_PER_ROW {
+        if self.unsaved.len() < REQUEST_HASHES_PER_ROW {
             return Ok(false);
         }
-        let bytes: Vec<u8> = self.newest.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        let bytes: Vec<u8> = self.unsaved.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         db.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?
             .execute(params![self.next - 1, bytes])?;
         Ok(true)
     }
 
-    /// The newest hashes are on disk.
     pub(super) fn saved(&mut self) {
-        self.newest.clear();
+        self.unsaved.clear();
     }
 
-    /// Forgets every fact before this one.
-    pub(super) fn forget_before(&mut self, first: i64) {
-        self.hashes.forget_before(to_u64(first));
+    /// Removes every record before this one.
+    pub(super) fn remove_before(&mut self, first: i64) {
+        self.hashes.remove_before(to_u64(first));
     }
 }
 
 fn to_u64(n: i64) -> u64 {
-    u64::try_from(n).expect("ledger_records are counted up from 1")
+    u64::try_from(n).expect("records are numbered from 1")
 }

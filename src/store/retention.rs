@@ -1,19 +1,23 @@
-//! Forgetting what is old enough, in steps that nobody feels.
+//! Pruning: deletion of old records, in small steps.
 //!
-//! Age is running time: a controller whose clock jumps from 1970 to today must not forget
-//! everything at once. A row of the ledger goes only when the hub has committed its entries and
-//! the table of stock holds them; the last row stays for its digest.
+//! Age is running time: a controller whose clock jumps from 1970 to today must not delete
+//! everything at once. A row of the ledger is deleted only when the hub has committed its entries
+//! and the stock table holds them. The last row stays for its checks.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::chunk::ChunkEncoder;
+use super::database::Store;
+use super::error::StoreError;
+use super::gateway_row::{Progress, save_progress};
 use super::ledger::last_row;
-use super::{Progress, Store, StoreError, save_progress, to_i64};
+use super::sql_values::{stored, to_i64};
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
 use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
 impl Store {
-    /// Notes how far the ledger has come, once an hour.
+    /// Records, once an hour, which ledger record is the last one at this running time. Pruning
+    /// reads ages from these marks.
     ///
     /// # Errors
     /// If the database cannot be written.
@@ -22,17 +26,17 @@ impl Store {
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
-            let row = params![to_i64(running_ms), self.request_index.next - 1];
+            let row = params![to_i64(running_ms), self.request_index.next() - 1];
             self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2)", row)?;
         }
         Ok(())
     }
 
-    /// Deletes a few of the facts that are older than `retention_ms`; returns whether there was
-    /// anything to delete.
+    /// Deletes a few of the records that are older than `retention_ms`, or brings the stock table
+    /// further so that they can be deleted. Returns whether there was anything to do.
     ///
     /// # Errors
-    /// If the database cannot be written; then nothing was deleted.
+    /// If the database cannot be written. Then nothing was deleted.
     pub fn prune(
         &mut self,
         progress: Progress,
@@ -42,26 +46,28 @@ impl Store {
         let Some(old_ms) = progress.running_ms.checked_sub(retention_ms) else {
             return Ok(false);
         };
-        let Some(old_n) = marked(&self.db, old_ms)? else {
+        let Some(old_n) = last_record_at(&self.db, old_ms)? else {
             return Ok(false);
         };
-        if prunable(&self.db, old_n, progress.acked_seq)?.is_none() {
-            self.forget_marks(old_ms)?;
+        if last_prunable(&self.db, old_n, progress.acked_seq)?.is_none() {
+            self.delete_old_marks(old_ms)?;
             return Ok(false);
         }
-        match prunable(&self.db, old_n, progress.acked_seq.min(self.checkpoint.seq))? {
-            Some(covered_n) => self.forget_up_to(covered_n, progress)?,
+        let covered_seq = progress.acked_seq.min(self.checkpoint.seq);
+        match last_prunable(&self.db, old_n, covered_seq)? {
+            Some(last_n) => self.delete_up_to(last_n, progress)?,
             None => self.checkpoint_step(stock, CHECKPOINT_STEP)?,
         }
         Ok(true)
     }
 
-    fn forget_up_to(&mut self, last_n: i64, progress: Progress) -> Result<(), StoreError> {
-        let kept = self.held_before(last_n)?;
+    fn delete_up_to(&mut self, last_n: i64, progress: Progress) -> Result<(), StoreError> {
+        let kept = self.open_reservations_up_to(last_n)?;
         let transaction = self.db.transaction()?;
-        // What the hub has must be known for as long as what it had before it is gone.
+        // The acknowledged position is saved with it: that the hub has the deleted entries must
+        // be known to every later start.
         save_progress(&transaction, progress)?;
-        carry_forward(&transaction, &kept, self.request_index.next)?;
+        carry_forward(&transaction, &kept, self.request_index.next())?;
         transaction.execute(
             "UPDATE gateway SET pruned_seq = (SELECT seq FROM ledger WHERE n = ?1)",
             [last_n],
@@ -69,27 +75,27 @@ impl Store {
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.commit()?;
-        self.request_index.remember(&kept);
-        self.request_index.forget_before(last_n + 1);
+        self.request_index.add(&kept);
+        self.request_index.remove_before(last_n + 1);
         Ok(())
     }
 
-    /// The mark that told what is old enough is needed until a newer one does.
-    fn forget_marks(&self, old_ms: u64) -> Result<(), StoreError> {
+    /// Keeps the newest of the old marks: it says what is old until a newer one is old, too.
+    fn delete_old_marks(&self, old_ms: u64) -> Result<(), StoreError> {
         let newest_old = "SELECT max(running_ms) FROM mark WHERE running_ms <= ?1";
         let sql = format!("DELETE FROM mark WHERE running_ms < ({newest_old})");
         self.db.execute(&sql, [to_i64(old_ms)])?;
         Ok(())
     }
 
-    /// The requests of open reservations among the facts up to this one: a record says how its
-    /// reservation may still end, so it stays however old it is.
-    fn held_before(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
+    /// The records of open reservations up to record `n`. A reservation may still be committed or
+    /// released, so its record stays however old it is.
+    fn open_reservations_up_to(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
         let mut statement = self.db.prepare_cached("SELECT id FROM hold WHERE n <= ?1")?;
         let ids = statement.query_map([n], |row| row.get::<_, String>(0))?;
         let mut kept = Vec::new();
         for id in ids {
-            let request_id = super::stored(0, RequestId::parse(&id?))?;
+            let request_id = stored(0, RequestId::parse(&id?))?;
             if let Some(record) = self.find(&request_id)? {
                 kept.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
             }
@@ -98,40 +104,42 @@ impl Store {
     }
 }
 
-/// The last fact that was there at some running time.
-fn marked(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
+/// The number of the last record that existed at this running time.
+fn last_record_at(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT n FROM mark WHERE running_ms <= ?1 ORDER BY running_ms DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([to_i64(running_ms)], |row| row.get(0)).optional()?)
 }
 
-/// The last of the next few rows that may go: old, at the hub, in the table of stock, and not
-/// the last one.
-fn prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
+/// Of the first few rows, the last one up to record `old_n` and position `seq`. Never the last row
+/// of the ledger.
+fn last_prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT max(n) FROM (SELECT n, seq FROM ledger ORDER BY n LIMIT ?3)
                WHERE n <= ?1 AND seq <= ?2 AND n < (SELECT max(n) FROM ledger)";
-    let step = to_i64(PRUNE_ROWS_PER_STEP);
-    Ok(db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), step], |row| row.get(0))?)
+    let rows = to_i64(PRUNE_ROWS_PER_STEP);
+    Ok(db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), rows], |row| row.get(0))?)
 }
 
-/// Writes facts once more at the ledger's end, from where they will be found from now on.
+/// Appends records to the ledger once more, where they are found from now on. `next` is the number
+/// of the first of them.
 fn carry_forward(
     db: &Transaction<'_>,
-    ledger_records: &[LedgerRecord],
+    records: &[LedgerRecord],
     next: i64,
 ) -> Result<(), StoreError> {
-    let Some(last) = last_row(db)?.filter(|_| !ledger_records.is_empty()) else {
+    let Some(last) = last_row(db)?.filter(|_| !records.is_empty()) else {
         return Ok(());
     };
-    for (fact, n) in ledger_records.iter().zip(next..) {
-        let mut encoder = ChunkEncoder::new(last.chunk.last(), 0);
-        encoder.add(fact, &[], &[]);
+    let base = last.chunk.last();
+    for (record, n) in records.iter().zip(next..) {
+        let mut chunk = ChunkEncoder::new(base, 0);
+        chunk.add(record, &[], &[]);
         db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(params![
             n,
-            to_i64(last.chunk.last().0),
-            encoder.finish()
+            to_i64(base.0),
+            chunk.finish()
         ])?;
         db.prepare_cached("UPDATE hold SET n = ?2 WHERE id = ?1")?
-            .execute(params![fact.request_id.as_str(), n])?;
+            .execute(params![record.request_id.as_str(), n])?;
     }
     Ok(())
 }

@@ -283,7 +283,7 @@ fn skus_removed_from_the_catalogue_lose_name_and_codes_and_stay_known() {
 fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
     let mut db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
-    super::schema::make_version_2(&mut db);
+    super::migrate::make_version_2(&mut db);
     let sql = "INSERT INTO gateway VALUES (1, 'site', 'gateway', ?1, 1, 77, 0, 0, 5)";
     db.execute(sql, [[7_u8; 16]]).unwrap();
     let (empty, elsewhere) = (Stock::default(), Shop::new());
@@ -302,7 +302,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     assert!(shop.find("r1"));
     let copy = shop.directory.path().join("stockgate.db.version-2");
     let old = rusqlite::Connection::open(&copy).unwrap();
-    assert_eq!(super::schema::check_ours(&old, super::schema::newest()).unwrap(), 2);
+    assert_eq!(super::migrate::check_ours(&old).unwrap(), 2);
     assert_eq!(super::load_stock(&old).unwrap().seq(), 1, "the copy holds what was there");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.update(0, 2, &[("A", Some("Nail"), "401")]);

@@ -197,7 +197,7 @@ fn doctor_says_what_is_wrong_with_a_database() {
     gateway.terminate();
     for (damage, part) in [
         ("UPDATE stock SET on_hand = on_hand + 1", "does not match the ledger"),
-        ("DELETE FROM ledger WHERE n = 1", "begins behind entry 1"),
+        ("DELETE FROM ledger WHERE n = 1", "begins after entry 1"),
         ("UPDATE ledger SET chunk = zeroblob(20) WHERE n = 1", "row 1 of the ledger"),
         // The same stock in the end, but not by these entries.
         (

@@ -10,7 +10,7 @@ use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
     HighWaterMark, LedgerChunk, StoreError, check_owner, for_each_chunk, load_stock,
-    open_file_read_only, open_with_high_water_mark, read_identity, version,
+    open_file_read_only, open_with_high_water_mark, read_identity, schema_version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -69,7 +69,7 @@ impl Examination<'_> {
         if let Some((origin, progress)) = &identity {
             self.whose(origin, progress.acked_seq);
         }
-        let (found, newest) = version(&snapshot)?;
+        let (found, newest) = schema_version(&snapshot)?;
         let known = format!("schema version {found}, this program knows up to {newest}");
         self.report.ok(Check::Schema, known);
         let findings = integrity(&snapshot)?;

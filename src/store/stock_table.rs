@@ -1,13 +1,15 @@
 //! The rows of stock and of open reservations.
 //!
-//! The table of stock follows the ledger at a distance: a change is on disk when its fact is,
-//! and its SKU's row is written some time later, once for many changes. A row says of which
-//! change it is, so it does not matter which of the later changes it already has.
+//! The stock table lags the ledger: a change is on disk with its ledger record, and the row of its
+//! SKU is written later, once for many changes (see [`super::checkpoint`]). A row holds the
+//! version of its SKU, which is the position of the last change in it, so a start knows for each
+//! SKU which entries of the ledger are newer.
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{StoreError, get_u64, stored, to_i64};
-use crate::stock::{Hold, Item, Items, RequestId, Sku};
+use super::error::StoreError;
+use super::sql_values::{get_blob, get_u64, stored, to_i64};
+use crate::stock::{Hold, Item, Items, LedgerRecord, RequestId, Sku};
 
 pub(super) fn save_items<'a>(
     db: &Transaction<'_>,
@@ -21,8 +23,24 @@ pub(super) fn save_items<'a>(
     Ok(())
 }
 
-/// Saves a reservation whose request is fact `n`, or removes it.
-pub(super) fn save_hold(
+/// Saves the reservations that a batch opened (`Some`) and closed (`None`). Each row holds the
+/// number of the ledger record of its request; `first` is the number of the batch's first record.
+pub(super) fn save_holds(
+    db: &Transaction<'_>,
+    holds: &[(RequestId, Option<Hold>)],
+    records: &[LedgerRecord],
+    first: i64,
+) -> Result<(), StoreError> {
+    for (id, hold) in holds {
+        let is_its = |record: &LedgerRecord| record.request_id == *id && record.record.is_some();
+        let numbered = records.iter().zip(first..);
+        let n = numbered.filter(|(record, _)| is_its(record)).map(|(_, n)| n).last();
+        save_hold(db, id, hold.as_ref(), n.unwrap_or(first))?;
+    }
+    Ok(())
+}
+
+fn save_hold(
     db: &Transaction<'_>,
     id: &RequestId,
     hold: Option<&Hold>,
@@ -41,7 +59,7 @@ pub(super) fn save_hold(
     Ok(())
 }
 
-pub(super) fn items(db: &Connection) -> Result<Items, StoreError> {
+pub(super) fn read_items(db: &Connection) -> Result<Items, StoreError> {
     let sql = "SELECT sku, on_hand, reserved, version FROM stock ORDER BY sku";
     let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([], |row| {
@@ -52,11 +70,11 @@ pub(super) fn items(db: &Connection) -> Result<Items, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn holds(db: &Connection) -> Result<Vec<(RequestId, Hold)>, StoreError> {
+pub(super) fn read_holds(db: &Connection) -> Result<Vec<(RequestId, Hold)>, StoreError> {
     let mut statement = db.prepare("SELECT id, hold FROM hold")?;
     let rows = statement.query_map([], |row| {
         let id = stored(0, RequestId::parse(row.get_ref(0)?.as_str()?))?;
-        Ok((id, stored(1, postcard::from_bytes(row.get_ref(1)?.as_blob()?))?))
+        Ok((id, stored(1, postcard::from_bytes(get_blob(row, 1)?))?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

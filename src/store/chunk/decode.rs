@@ -1,0 +1,194 @@
+//! Decoding of a chunk, in full or only what it made of the stock.
+
+use super::format::{EncodedEntries, EncodedLine, EncodedRecord, Header, VERSION};
+use crate::stock::{
+    Applied, AppliedLine, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OrderId, Posted,
+    RequestId, RequestRecord, Seq, Sku,
+};
+use crate::store::error::StoreError;
+
+/// What a chunk holds, decoded.
+#[derive(Debug)]
+pub struct LedgerChunk {
+    /// The ledger records, in order.
+    pub ledger_records: Vec<LedgerRecord>,
+    /// The entries of all records, in order.
+    pub entries: Vec<Posted>,
+    /// On hand and reserved after each entry.
+    pub figures: Vec<(i64, i64)>,
+    /// Position and checks before the first entry.
+    pub base: (Seq, Checks),
+}
+
+impl LedgerChunk {
+    /// Decodes the blob of row `n`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the CRC or the version is wrong, or the blob does not decode.
+    pub(in crate::store) fn decode(n: i64, blob: &[u8]) -> Result<Self, StoreError> {
+        body(blob).and_then(Self::decode_body).ok_or_else(|| damaged(n))
+    }
+
+    /// Calls `visit` with the position, the SKU, and on hand and reserved after it, of each entry.
+    /// A start goes through many chunks and needs nothing else of them.
+    ///
+    /// # Errors
+    /// As [`LedgerChunk::decode`].
+    pub(in crate::store) fn visit_stock(
+        n: i64,
+        blob: &[u8],
+        mut visit: impl FnMut(Seq, &str, (i64, i64)),
+    ) -> Result<(), StoreError> {
+        let visited = body(blob).and_then(|body| {
+            let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
+            let mut seq = header.base_seq;
+            while !rest.is_empty() {
+                let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
+                rest = after;
+                for line in record.entries().map_or(&[][..], |entries| &entries.lines) {
+                    seq += 1;
+                    visit(seq, line.sku, (line.on_hand, line.reserved));
+                }
+            }
+            Some(())
+        });
+        visited.ok_or_else(|| damaged(n))
+    }
+
+    fn decode_body(body: &[u8]) -> Option<Self> {
+        let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
+        let mut decoder = ChunkDecoder::new(header);
+        while !rest.is_empty() {
+            let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
+            decoder.add(record)?;
+            rest = after;
+        }
+        Some(decoder.chunk)
+    }
+
+    /// Position and checks after the last entry, or those before the chunk if it has none.
+    pub fn last(&self) -> (Seq, Checks) {
+        self.entries.last().map_or(self.base, |posted| (posted.entry.seq, posted.checks))
+    }
+}
+
+/// What lies between the version and the CRC, if both are right.
+fn body(blob: &[u8]) -> Option<&[u8]> {
+    let (checked, crc) = blob.split_last_chunk::<4>()?;
+    let (version, body) = checked.split_first()?;
+    let is_right = *version == VERSION && crc32fast::hash(checked) == u32::from_le_bytes(*crc);
+    is_right.then_some(body)
+}
+
+fn damaged(n: i64) -> StoreError {
+    StoreError::Damaged(format!("row {n} of the ledger cannot be read"))
+}
+
+/// A chunk while it is decoded, and the position and checks after its last entry so far.
+struct ChunkDecoder {
+    chunk: LedgerChunk,
+    seq: Seq,
+    checks: Checks,
+    base_ms: i64,
+}
+
+/// What the entries of one record have in common.
+struct Decision<'a> {
+    kind: Kind,
+    clock_trusted: bool,
+    order_id: Option<OrderId>,
+    request_id: &'a RequestId,
+    at_ms: i64,
+}
+
+impl ChunkDecoder {
+    fn new(header: Header) -> Self {
+        let digest = Digest(u64::from_le_bytes(header.digest));
+        let chain = Chain(u64::from_le_bytes(header.chain));
+        let checks = Checks { digest, chain };
+        let base = (header.base_seq, checks);
+        let chunk = LedgerChunk {
+            ledger_records: Vec::new(),
+            entries: Vec::new(),
+            figures: Vec::new(),
+            base,
+        };
+        Self { chunk, seq: header.base_seq, checks, base_ms: header.base_ms }
+    }
+
+    fn add(&mut self, encoded: EncodedRecord<'_>) -> Option<()> {
+        let (request_id, record, entries) = match encoded {
+            EncodedRecord::Applied { request_id, fingerprint, expires_at_ms, entries } => {
+                let (kind, _) = Entry::from_code(entries.kind)?;
+                let request_id = request_id.decode().ok()?;
+                let lines = self.add_entries(&request_id, &entries)?;
+                let count = lines.len();
+                let applied = Applied { seq: self.seq, lines, expires_at_ms };
+                let record = RequestRecord {
+                    fingerprint,
+                    kind,
+                    order_id: order_id(&entries)?,
+                    outcome: Ok(applied),
+                    undone: Vec::new(),
+                    closed: None,
+                };
+                (request_id, Some(record), count)
+            }
+            EncodedRecord::Unasked { request_id, entries } => {
+                let request_id = request_id.decode().ok()?;
+                let count = self.add_entries(&request_id, &entries)?.len();
+                (request_id, None, count)
+            }
+            EncodedRecord::Remembered { request_id, record } => {
+                (request_id.decode().ok()?, Some(record), 0)
+            }
+        };
+        self.chunk.ledger_records.push(LedgerRecord { request_id, record, entries });
+        Some(())
+    }
+
+    /// Adds the entries of one record. Returns the stock after each, as lines of an outcome.
+    fn add_entries(
+        &mut self,
+        request_id: &RequestId,
+        encoded: &EncodedEntries<'_>,
+    ) -> Option<Vec<AppliedLine>> {
+        let (kind, clock_trusted) = Entry::from_code(encoded.kind)?;
+        let at_ms = self.base_ms.wrapping_add(encoded.after_base_ms);
+        let order_id = order_id(encoded)?;
+        let decision = Decision { kind, clock_trusted, order_id, request_id, at_ms };
+        encoded.lines.iter().map(|line| self.add_entry(&decision, line)).collect()
+    }
+
+    fn add_entry(
+        &mut self,
+        decision: &Decision<'_>,
+        line: &EncodedLine<'_>,
+    ) -> Option<AppliedLine> {
+        self.seq += 1;
+        let sku = Sku::parse(line.sku).ok()?;
+        let EncodedLine { change, reserved_change, on_hand, reserved, quantity, .. } = *line;
+        let before = (on_hand.checked_sub(change)?, reserved.checked_sub(reserved_change)?);
+        let entry = Entry {
+            seq: self.seq,
+            kind: decision.kind,
+            sku: sku.clone(),
+            change,
+            reserved_change,
+            order_id: decision.order_id.clone(),
+            request_id: decision.request_id.clone(),
+            at_ms: decision.at_ms,
+            clock_trusted: decision.clock_trusted,
+        };
+        self.checks.digest = self.checks.digest.moved(&sku, before, (on_hand, reserved));
+        self.checks.chain = self.checks.chain.with(&entry);
+        self.chunk.entries.push(Posted { entry, checks: self.checks });
+        self.chunk.figures.push((on_hand, reserved));
+        Some(AppliedLine { sku, quantity, on_hand, reserved, version: self.seq })
+    }
+}
+
+/// The order of a record: `None` if its id does not parse, `Some(None)` if it has none.
+fn order_id(entries: &EncodedEntries<'_>) -> Option<Option<OrderId>> {
+    entries.order_id.map(|id| OrderId::parse(id).ok()).map_or(Some(None), |id| id.map(Some))
+}

@@ -1,0 +1,102 @@
+//! Encoding of ledger records into a chunk.
+
+use serde::Serialize;
+
+use super::format::{EncodedEntries, EncodedId, EncodedLine, EncodedRecord, Header, VERSION};
+use crate::stock::{AppliedLine, Checks, LedgerRecord, OrderId, Posted, RequestRecord, Seq};
+
+/// Encodes records one by one. The caller decides when the chunk is full.
+pub(in crate::store) struct ChunkEncoder {
+    bytes: Vec<u8>,
+    base_ms: i64,
+}
+
+impl ChunkEncoder {
+    /// Begins a chunk after the position and checks of `base`. The times of entries are encoded
+    /// relative to `base_ms`.
+    pub(in crate::store) fn new((base_seq, checks): (Seq, Checks), base_ms: i64) -> Self {
+        let digest = checks.digest.0.to_le_bytes();
+        let chain = checks.chain.0.to_le_bytes();
+        let header = Header { base_seq, digest, chain, base_ms };
+        Self { bytes: append(vec![VERSION], &header), base_ms }
+    }
+
+    /// Adds a record with its entries, and with on hand and reserved after each of them.
+    pub(in crate::store) fn add(
+        &mut self,
+        record: &LedgerRecord,
+        entries: &[Posted],
+        figures: &[(i64, i64)],
+    ) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = append(bytes, &encode(record, entries, figures, self.base_ms));
+    }
+
+    /// The size of the chunk so far, in bytes.
+    pub(in crate::store) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Completes the blob.
+    pub(in crate::store) fn finish(mut self) -> Vec<u8> {
+        let crc = crc32fast::hash(&self.bytes);
+        self.bytes.extend(crc.to_le_bytes());
+        self.bytes
+    }
+}
+
+fn append(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(value, bytes).expect("plain data always serializes")
+}
+
+fn encode<'a>(
+    record: &'a LedgerRecord,
+    entries: &'a [Posted],
+    figures: &[(i64, i64)],
+    base_ms: i64,
+) -> EncodedRecord<'a> {
+    let request_id = EncodedId::of(&record.request_id);
+    let encoded = |lines: &[AppliedLine]| encode_entries(entries, lines, figures, base_ms);
+    match (&record.record, entries) {
+        (Some(record), []) => EncodedRecord::Remembered { request_id, record: record.clone() },
+        (Some(RequestRecord { outcome: Ok(applied), fingerprint, .. }), _) => {
+            EncodedRecord::Applied {
+                request_id,
+                fingerprint: *fingerprint,
+                expires_at_ms: applied.expires_at_ms,
+                entries: encoded(&applied.lines),
+            }
+        }
+        (None, _) => EncodedRecord::Unasked { request_id, entries: encoded(&[]) },
+        (Some(RequestRecord { outcome: Err(_), .. }), _) => {
+            unreachable!("a refusal makes no entries")
+        }
+    }
+}
+
+/// Encodes the entries of one decision. `lines` are those of the outcome, if it has any.
+fn encode_entries<'a>(
+    entries: &'a [Posted],
+    lines: &[AppliedLine],
+    figures: &[(i64, i64)],
+    base_ms: i64,
+) -> EncodedEntries<'a> {
+    let encoded = entries.iter().zip(figures).enumerate().map(|(index, (posted, figures))| {
+        let (on_hand, reserved) = *figures;
+        EncodedLine {
+            sku: posted.entry.sku.as_str(),
+            quantity: lines.get(index).map_or(0, |line| line.quantity),
+            change: posted.entry.change,
+            reserved_change: posted.entry.reserved_change,
+            on_hand,
+            reserved,
+        }
+    });
+    let first = &entries.first().expect("a record without entries is encoded otherwise").entry;
+    EncodedEntries {
+        kind: first.code(),
+        order_id: first.order_id.as_ref().map(OrderId::as_str),
+        after_base_ms: first.at_ms.wrapping_sub(base_ms),
+        lines: encoded.collect(),
+    }
+}

@@ -1,0 +1,120 @@
+//! The layout of a chunk: a version byte, a header, the records in postcard, a CRC-32.
+//!
+//! Everything here is on disk: fields and variants are appended, never reordered.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use crate::stock::{Fingerprint, IdError, RequestId, RequestRecord, Seq};
+
+/// The first byte of each chunk, so that its layout can change.
+pub(super) const VERSION: u8 = 1;
+
+/// What the records of a chunk are encoded relative to.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Header {
+    /// The position before the first entry.
+    pub(super) base_seq: Seq,
+    /// The digest of the stock at `base_seq`, little-endian.
+    pub(super) digest: [u8; 8],
+    /// The chain of the ledger at `base_seq`, little-endian.
+    pub(super) chain: [u8; 8],
+    /// The time that the times of entries are relative to, in milliseconds since 1970.
+    pub(super) base_ms: i64,
+}
+
+/// One ledger record.
+#[derive(Serialize, Deserialize)]
+pub(super) enum EncodedRecord<'a> {
+    /// A mutation that was applied.
+    Applied {
+        #[serde(borrow)]
+        request_id: EncodedId<'a>,
+        fingerprint: Fingerprint,
+        expires_at_ms: Option<i64>,
+        entries: EncodedEntries<'a>,
+    },
+    /// Entries that no terminal asked for: an expired reservation, under its request id, or a
+    /// transfer, under the hub's.
+    Unasked {
+        #[serde(borrow)]
+        request_id: EncodedId<'a>,
+        entries: EncodedEntries<'a>,
+    },
+    /// A record without entries: a refusal, or what happened to an earlier request since.
+    Remembered {
+        #[serde(borrow)]
+        request_id: EncodedId<'a>,
+        record: RequestRecord,
+    },
+}
+
+/// A request id. Most clients choose random UUIDs, which take 16 bytes instead of 37.
+#[derive(Serialize, Deserialize)]
+pub(super) enum EncodedId<'a> {
+    /// A hyphenated UUID in lower case.
+    Uuid([u8; 16]),
+    Text(&'a str),
+}
+
+/// The entries of one decision.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EncodedEntries<'a> {
+    /// See [`crate::stock::Entry::code`].
+    pub(super) kind: u8,
+    #[serde(borrow)]
+    pub(super) order_id: Option<&'a str>,
+    /// Milliseconds after [`Header::base_ms`].
+    pub(super) after_base_ms: i64,
+    pub(super) lines: Vec<EncodedLine<'a>>,
+}
+
+/// One entry.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EncodedLine<'a> {
+    pub(super) sku: &'a str,
+    /// The quantity of the outcome's line; 0 if the outcome has none.
+    pub(super) quantity: u64,
+    pub(super) change: i64,
+    pub(super) reserved_change: i64,
+    /// On hand after the entry.
+    pub(super) on_hand: i64,
+    /// Reserved after the entry.
+    pub(super) reserved: i64,
+}
+
+impl<'a> EncodedRecord<'a> {
+    pub(super) fn entries(&self) -> Option<&EncodedEntries<'a>> {
+        match self {
+            Self::Applied { entries, .. } | Self::Unasked { entries, .. } => Some(entries),
+            Self::Remembered { .. } => None,
+        }
+    }
+}
+
+impl<'a> EncodedId<'a> {
+    pub(super) fn of(id: &'a RequestId) -> Self {
+        let text = id.as_str();
+        let uuid = if text.len() == Hyphenated::LENGTH { Uuid::try_parse(text).ok() } else { None };
+        match uuid {
+            // A UUID in upper case is another request id, so it must come back as it was.
+            Some(uuid) if is_spelled_as(&uuid, text) => Self::Uuid(*uuid.as_bytes()),
+            Some(_) | None => Self::Text(text),
+        }
+    }
+
+    pub(super) fn decode(&self) -> Result<RequestId, IdError> {
+        match self {
+            Self::Uuid(bytes) => {
+                let mut buffer = Uuid::encode_buffer();
+                RequestId::parse(Uuid::from_bytes(*bytes).hyphenated().encode_lower(&mut buffer))
+            }
+            Self::Text(text) => RequestId::parse(text),
+        }
+    }
+}
+
+fn is_spelled_as(uuid: &Uuid, text: &str) -> bool {
+    uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text
+}

@@ -1,0 +1,173 @@
+//! The writer's side of the database: one connection, one transaction per batch.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::error::StoreError;
+use super::gateway_row::{Progress, save_checkpoint_seq, save_progress, save_taken};
+use super::high_water_mark::HighWaterMark;
+use super::request_index::RequestIndex;
+use super::reserve::DiskReserve;
+use super::upgrade_copies::UpgradeCopies;
+use super::{catalogue, ledger, stock_table};
+use crate::limits::CHECKPOINT_STEP_AT_STOP;
+use crate::stock::{Changes, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock};
+
+/// The database of a gateway, open for writing.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) db: Connection,
+    pub(super) request_index: RequestIndex,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) reserve: DiskReserve,
+    pub(super) high_water_mark: HighWaterMark,
+    pub(super) copies: UpgradeCopies,
+    pub(super) epoch: Uuid,
+    /// Keeps the data directory locked as long as the store lives.
+    pub(super) _lock: File,
+}
+
+/// What a database holds when it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The site, the gateway and the epoch of the database.
+    pub origin: Origin,
+    /// The stock, with open reservations.
+    pub stock: Stock,
+    /// How far the hub and the running clock had come.
+    pub progress: Progress,
+}
+
+impl Store {
+    /// Commits the changes of a batch that was decided on `stock`. When this returns, they survive
+    /// a power cut.
+    ///
+    /// # Errors
+    /// If the disk is full or failing, or the database is locked. Then nothing was changed.
+    pub fn commit(
+        &mut self,
+        changes: &Changes,
+        progress: Option<Progress>,
+        stock: &Stock,
+    ) -> Result<(), StoreError> {
+        let mut checkpoint = self.checkpoint.clone();
+        let first = self.request_index.next();
+        let transaction = self.db.transaction()?;
+        ledger::append(&transaction, changes, stock.checks(), first)?;
+        stock_table::save_items(&transaction, checkpoint.step(stock, changes.entries.len()))?;
+        let records = &changes.ledger_records;
+        stock_table::save_holds(&transaction, &changes.holds, records, first)?;
+        save_from_hub(&transaction, changes)?;
+        let index_saved = self.request_index.save(&transaction)?;
+        if let Some(progress) = progress {
+            save_progress(&transaction, progress)?;
+        }
+        if checkpoint.seq != self.checkpoint.seq {
+            save_checkpoint_seq(&transaction, checkpoint.seq)?;
+        }
+        transaction.commit()?;
+        self.checkpoint = checkpoint;
+        if index_saved {
+            self.request_index.saved();
+        }
+        self.request_index.add(records);
+        Ok(())
+    }
+
+    /// Lets the checkpoint visit so many more SKUs.
+    pub(super) fn checkpoint_step(
+        &mut self,
+        stock: &Stock,
+        count: usize,
+    ) -> Result<(), StoreError> {
+        let mut checkpoint = self.checkpoint.clone();
+        let transaction = self.db.transaction()?;
+        stock_table::save_items(&transaction, checkpoint.visit(stock, count))?;
+        save_checkpoint_seq(&transaction, checkpoint.seq)?;
+        transaction.commit()?;
+        self.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    /// Brings the stock table up to the end of the ledger, so that the next start has less to
+    /// read. `go_on` is asked before each step.
+    ///
+    /// # Errors
+    /// If the database cannot be written. Then the next start reads more of the ledger.
+    pub fn finish_checkpoint(
+        &mut self,
+        stock: &Stock,
+        go_on: impl Fn() -> bool,
+    ) -> Result<(), StoreError> {
+        self.checkpoint = Checkpoint::new(self.checkpoint.seq, stock.seq());
+        while self.checkpoint.seq < stock.seq() && go_on() {
+            self.checkpoint_step(stock, CHECKPOINT_STEP_AT_STOP)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the WAL into the database, which is one file then, and closes it. SQLite does so at
+    /// any close, but does not report when it fails: the WAL stays then, with committed changes.
+    ///
+    /// # Errors
+    /// If the disk is full or failing, or another process reads the database.
+    pub(super) fn close(self) -> Result<(), StoreError> {
+        let Self { db, reserve, .. } = self;
+        let explained = |error| reserve.explain(StoreError::Sqlite(error));
+        let path = PathBuf::from(db.path().unwrap_or_default());
+        let wal = PathBuf::from(format!("{}-wal", path.display()));
+        let busy: i64 = db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(explained)?;
+        db.close().map_err(|(_, error)| explained(error))?;
+        if busy != 0 || std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
+            return Err(StoreError::NotClosed(path));
+        }
+        Ok(())
+    }
+
+    /// Sets how long to wait for a database that another process has locked.
+    ///
+    /// # Errors
+    /// Never in practice: SQLite only stores the number.
+    pub fn set_busy_timeout(&self, wait: Duration) -> Result<(), StoreError> {
+        Ok(self.db.busy_timeout(wait)?)
+    }
+
+    /// When the entry at this position was decided, in milliseconds since 1970; `None` if the
+    /// ledger does not hold it.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn decided_at_ms(&self, seq: Seq) -> Result<Option<i64>, StoreError> {
+        ledger::decided_at_ms(&self.db, seq)
+    }
+}
+
+impl RequestRecords for Store {
+    type Error = StoreError;
+
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreError> {
+        self.request_index.find(&self.db, id)
+    }
+
+    fn is_lost(error: &StoreError) -> Option<String> {
+        error.is_damage().then(|| error.to_string())
+    }
+}
+
+/// Saves what was applied of what the hub sent. A SKU that only became known is in no entry of the
+/// ledger, so its row is written at once and not by a checkpoint.
+fn save_from_hub(db: &Transaction<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let Some(taken) = changes.taken else {
+        return Ok(());
+    };
+    save_taken(db, taken)?;
+    stock_table::save_items(db, changes.items.iter().filter(|(_, item)| item.version == 0))?;
+    catalogue::save(db, &changes.listings)
+}

@@ -1,0 +1,56 @@
+//! What the writer does for the files of a database beside its commits.
+
+use super::database::Store;
+use super::error::StoreError;
+use super::reserve::free_pages_bytes;
+use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::stock::Seq;
+
+impl Store {
+    /// Writes the high-water mark: the position that the ledger has reached.
+    pub fn save_high_water_mark(&mut self, seq: Seq) {
+        self.high_water_mark.write(self.epoch, seq);
+    }
+
+    /// Deletes the copies from before an upgrade, once the new version has served long enough.
+    pub fn remove_upgrade_copies(&mut self, running_ms: u64) {
+        self.copies.remove_when_due(running_ms);
+    }
+
+    /// Creates the disk reserve if it is not there and the disk has room for it again.
+    pub fn restore_reserve(&mut self) {
+        self.reserve.create();
+    }
+
+    /// Checks that housekeeping would have space if the disk were full now. If it would not,
+    /// mutations must be refused. With `resuming`, more must be free, or they would be refused
+    /// again at once.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`] if it would not.
+    pub fn check_space(&self, resuming: bool) -> Result<(), StoreError> {
+        let enough = RESERVE_BYTES + if resuming { RESERVE_SPARE_BYTES } else { 0 };
+        if self.reserve.exists() || free_pages_bytes(&self.db)? >= enough {
+            return Ok(());
+        }
+        Err(self.reserve.no_room())
+    }
+
+    /// Makes space on a full disk: deletes the reserve, and moves the WAL into the database so that
+    /// the WAL's own space can be used again.
+    pub fn release_reserve(&mut self) {
+        if self.reserve.release() {
+            tracing::warn!(
+                bytes = RESERVE_BYTES,
+                "the disk is full: the space held back for housekeeping is used now"
+            );
+        }
+        // Whether it succeeded shows in the commit that follows.
+        let _ = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
+    /// Adds to an error the file or the filesystem that it concerns, and what to do about it.
+    pub fn explain(&self, error: StoreError) -> StoreError {
+        self.reserve.explain(error)
+    }
+}
