@@ -53,12 +53,12 @@ pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
 /// Bytes in a row of the ledger after which the next ledger record starts a new row: a few rows fit
 /// a page, and little has to be decoded to read one record.
 pub const LEDGER_CHUNK_BYTES: usize = 900;
-/// Entries after which a checkpoint of the stock table is due. It is complete after twice as many
-/// entries at the latest, unless there are more than twice as many SKUs.
+/// Entries that a checkpoint of the stock table spreads over, unless there are more than twice as
+/// many SKUs. A change is in the table after twice as many entries at the latest.
 pub const CHECKPOINT_ENTRIES_MIN: u64 = 16_384;
-/// SKUs that one step of a checkpoint writes, at least.
+/// SKUs that one step of a checkpoint visits, at least.
 pub const CHECKPOINT_STEP: usize = 64;
-/// SKUs that one step writes at a stop.
+/// SKUs that one step of the checkpoint at a stop visits.
 pub const CHECKPOINT_STEP_AT_STOP: usize = 4_096;
 /// Time for the checkpoint at a stop, which makes the next start faster.
 pub const CHECKPOINT_AT_STOP_MAX: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-//! Damage that is found while requests are decided stops only those that it concerns.
+//! Damage that is detected while requests are decided stops only the requests that it concerns.
 
 use super::shop::{HOUR_MS, Shop, id, lines};
 use crate::stock::{Action, Command, Draft, Undecided};
@@ -82,7 +82,7 @@ fn a_damaged_reservation_only_stops_pruning() {
     assert!(is_applied(&mut draft, &shop, &deduct("next", 10)));
 }
 
-/// Ten units, of which five are reserved; what is remembered of the reservation cannot be read.
+/// Ten units on hand, five of them reserved. The record of the reservation cannot be read.
 fn with_damaged_reservation() -> Shop {
     let mut shop = Shop::new();
     shop.restock("in", 10);

@@ -1,4 +1,4 @@
-//! What is remembered of a request is what was sent.
+//! The record of a request holds what was sent.
 
 use super::shop::{Shop, id, lines};
 use crate::stock::{Action, OrderId};

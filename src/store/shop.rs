@@ -11,7 +11,7 @@ use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, listing, 
 
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
-/// A store, and the stock that its writer would have.
+/// A store with the stock that its writer would hold.
 pub(super) struct Shop {
     pub(super) directory: TempDir,
     pub(super) store: Store,
@@ -33,7 +33,7 @@ impl Shop {
         (self.store, self.stock) = (store, opened.stock);
     }
 
-    /// What a start finds after the process was killed at this moment.
+    /// What the next start finds if the process is killed now.
     pub(super) fn killed(&self) -> Result<Opened, StoreError> {
         let copy = tempfile::tempdir().unwrap();
         for file in [DATABASE_FILE, "stockgate.db-wal"] {
@@ -68,7 +68,7 @@ impl Shop {
         draft.finish()
     }
 
-    /// Takes listings of SKU, name and codes.
+    /// Commits listings, each of SKU, name and barcodes.
     pub(super) fn update(
         &mut self,
         after: u64,
@@ -140,7 +140,7 @@ impl Shop {
         draft.finish()
     }
 
-    /// One step of forgetting what is older than two hours.
+    /// One step of pruning what is older than two hours.
     pub(super) fn prune(&mut self, running_ms: u64, acked_seq: Seq) -> bool {
         let progress = Progress { acked_seq, running_ms };
         self.store.prune(progress, 2 * HOUR_MS, &self.stock).unwrap()

@@ -13,7 +13,7 @@ fn committed_changes_are_kept_after_reopening() {
     assert!(shop.find("r1") && shop.find("r2") && !shop.find("r3"));
 }
 
-/// FULL syncs every commit; NORMAL only at checkpoints, and no killed process shows the difference.
+/// FULL syncs every commit; NORMAL only at WAL checkpoints, and no killed process shows the difference.
 #[test]
 fn every_commit_is_synced() {
     let mut shop = Shop::new();
@@ -72,7 +72,7 @@ fn a_foreign_file_is_left_untouched() {
         assert!(matches!(open(&directory), Err(StoreError::NotOurs)), "{sql}");
     }
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join(DATABASE_FILE), "not SQLite at all, by far").unwrap();
+    std::fs::write(directory.path().join(DATABASE_FILE), "not an SQLite file at all").unwrap();
     assert!(matches!(open(&directory), Err(StoreError::Broken { .. })));
 }
 
@@ -135,7 +135,7 @@ fn only_old_confirmed_entries_are_pruned_and_the_sums_stay() {
     shop.reopen();
 }
 
-/// A number given twice would be as old as the first request that had it, and forgotten at once.
+/// A record that got the number of an older one would count as old, and would be pruned at once.
 #[test]
 fn outcomes_are_kept_though_older_ones_were_pruned_before_a_restart() {
     let mut shop = Shop::new();
@@ -144,7 +144,7 @@ fn outcomes_are_kept_though_older_ones_were_pruned_before_a_restart() {
     }
     shop.store.record_retention_mark(HOUR_MS).unwrap();
     while shop.prune(9 * HOUR_MS, 40) {}
-    assert!(!shop.find("old38"), "the last row alone stays");
+    assert!(!shop.find("old38"), "only the last row stays");
     shop.reopen();
     shop.restock("new", 1);
     while shop.prune(9 * HOUR_MS, 40) {}
@@ -164,7 +164,7 @@ fn a_closed_reservation_keeps_its_record_however_old_it_is() {
     assert!(!shop.find("r1") && shop.find("r2") && shop.find("r3"));
 }
 
-/// The last row too, whose chain no later row tells.
+/// This holds for the last row, too, whose checks no later row repeats.
 #[test]
 fn every_flipped_bit_of_the_ledger_is_found() {
     let mut shop = Shop::new();
@@ -210,7 +210,7 @@ fn applied_transfers_are_kept_after_reopening_with_their_entries() {
     let moved: Vec<_> =
         entries.iter().map(|posted| (posted.entry.kind, posted.entry.change)).collect();
     assert_eq!(moved, [(Kind::Grant, 7), (Kind::Recall, -2)]);
-    assert!(!shop.find("t1"), "nobody has asked for it here");
+    assert!(!shop.find("t1"), "no client has asked for it");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn skus_removed_from_the_catalogue_lose_name_and_codes_and_stay_known() {
     shop.update(1, 2, &[("B", Some("Hammer"), "402")]);
     shop.update(2, 3, &[("A", None, "")]);
     assert_eq!((shop.listed("A"), shop.coded("401")), (None, None));
-    assert_eq!(shop.coded("402"), Some("B".into()), "it has been another's since");
+    assert_eq!(shop.coded("402"), Some("B".into()), "it stands for another SKU since");
     assert!(shop.stock.item("A").is_some());
 }
 
@@ -291,7 +291,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     let transaction = db.transaction().unwrap();
     super::ledger::append(&transaction, &changes, empty.checks(), 1).unwrap();
     transaction.commit().unwrap();
-    assert_eq!(super::load_stock(&db).unwrap().seq(), 1, "it can be looked at as it is");
+    assert_eq!(super::load_stock(&db).unwrap().seq(), 1, "it can be read without an upgrade");
     drop(db);
 
     let (store, opened) = open(&directory).unwrap();
@@ -311,7 +311,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     assert_eq!(shop.stock.taken(), Taken { transfer: 1, at_seq: 2, catalogue: 2 });
     shop.store.remove_upgrade_copies(77 + 599_999);
     shop.reopen();
-    assert!(copy.exists(), "to be opened again and again proves nothing");
+    assert!(copy.exists(), "repeated starts prove nothing");
     shop.store.remove_upgrade_copies(77 + 600_000);
     assert!(!copy.exists(), "the new version has served for ten minutes");
 }
@@ -350,12 +350,12 @@ fn a_damaged_chunk_leaves_only_its_own_requests_undecided() {
     assert!(draft.decide(&deduct("new"), &shop.store).unwrap().unwrap().outcome.is_ok());
     assert!(draft.decide(&deduct("sound"), &shop.store).unwrap().is_err(), "a conflict, as before");
     let changes = draft.finish();
-    assert_eq!(changes.ledger_records.len(), 1, "what was left undecided has no trace");
+    assert_eq!(changes.ledger_records.len(), 1, "an undecided request leaves no record");
     shop.commit(&changes);
 }
 
 #[test]
-fn a_missing_or_truncated_database_is_not_started() {
+fn a_missing_or_truncated_database_is_refused() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.store.save_high_water_mark(1);
@@ -366,17 +366,23 @@ fn a_missing_or_truncated_database_is_not_started() {
     std::fs::rename(&database, &away).unwrap();
     assert!(matches!(open(&directory), Err(StoreError::Gone { seq: 1, .. })));
     std::fs::write(&database, "").unwrap();
-    assert!(matches!(open(&directory), Err(StoreError::Gone { .. })), "an empty file is none");
+    assert!(
+        matches!(open(&directory), Err(StoreError::Gone { .. })),
+        "an empty file is no database"
+    );
     std::fs::rename(&away, &database).unwrap();
     let (mut store, _) = open(&directory).unwrap();
     store.save_high_water_mark(2);
     drop(store);
-    assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "it had come further");
+    assert!(
+        matches!(open(&directory), Err(StoreError::Broken { .. })),
+        "its ledger had reached entry 2"
+    );
 }
 
-/// What keeps the log from being taken in leaves it there, with what is in it alone.
+/// A reader keeps SQLite from emptying the WAL, which then holds committed changes.
 #[test]
-fn a_stop_that_leaves_the_log_does_not_mark_the_database_as_closed() {
+fn closing_fails_while_the_wal_cannot_be_emptied() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     let Shop { directory, store, .. } = shop;
@@ -390,5 +396,5 @@ fn a_stop_that_leaves_the_log_does_not_mark_the_database_as_closed() {
     drop(reader);
 
     open(&directory).unwrap().0.close().unwrap();
-    assert!(!directory.path().join("stockgate.db-wal").exists(), "it is one file");
+    assert!(!directory.path().join("stockgate.db-wal").exists(), "the database is one file");
 }

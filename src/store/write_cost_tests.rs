@@ -1,11 +1,11 @@
-//! What a commit of one request writes. Flash in the field wears out by it, so it must not grow with
-//! what there is already.
+//! How much a commit of one request writes. Writes wear out the flash of a gateway, so they must not
+//! grow with the database.
 
 use super::shop::{Shop, id, lines};
 use crate::stock::Action;
 
-/// A page and its header in the log. A request is at the end of the ledger's last page, and now and
-/// then begins another one.
+/// A page and its header in the WAL. A request changes the last page of the ledger, and sometimes
+/// begins another one.
 const LOG_PAGE: u64 = 4_096 + 24;
 const COMMITS: u64 = 100;
 
@@ -34,7 +34,7 @@ fn a_request_writes_no_more_because_reservations_are_open() {
     assert_writes_little(&mut shop, "new");
     let release = |n| Action::Release { reservation: id(&format!("held{n}")) };
     let released = bytes_a_commit(&mut shop, |shop, n| shop.draft(&format!("back{n}"), release(n)));
-    // Its own row of the table, and what the record says of its end.
+    // The row of the reservation, and the record of its end.
     assert!(released <= LOG_PAGE * 7 / 2, "{released} bytes for a release");
 }
 
@@ -43,7 +43,7 @@ fn assert_writes_little(shop: &mut Shop, name: &str) {
     assert!(written <= LOG_PAGE * 3 / 2, "{written} bytes for a request");
 }
 
-/// Bytes that a commit adds to the log, on average.
+/// Bytes that a commit adds to the WAL, on average.
 fn bytes_a_commit(shop: &mut Shop, decide: impl Fn(&Shop, u64) -> crate::stock::Changes) -> u64 {
     let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
     shop.store.db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
@@ -54,7 +54,7 @@ fn bytes_a_commit(shop: &mut Shop, decide: impl Fn(&Shop, u64) -> crate::stock::
     std::fs::metadata(shop.directory.path().join("stockgate.db-wal")).unwrap().len() / COMMITS
 }
 
-/// Decides so many requests, a thousand in a batch.
+/// Decides `count` requests, a thousand in a batch.
 fn decide_many(shop: &mut Shop, name: &str, count: u64, action: impl Fn(u64) -> Action) {
     for first in (0..count).step_by(1_000) {
         let changes = shop.draft_thousand(name, first, &action);
