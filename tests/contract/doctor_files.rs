@@ -55,7 +55,7 @@ fn files_that_the_doctor_cannot_read_are_not_reported_as_sound() {
     fs::set_permissions(&data_dir, Permissions::from_mode(0o700)).unwrap();
     let is_root = chown(&data_dir, Some(65_534), None).is_ok();
     if !is_root {
-        fs::set_permissions(&data_dir, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&data_dir, Permissions::from_mode(0o0)).unwrap();
     }
     let without = "setpriv --bounding-set=-dac_override,-dac_read_search";
     let runner = if is_root { without } else { "" };
