@@ -315,3 +315,7 @@ fn applied_line(movement: &Movement, item: Item) -> AppliedLine {
         version: item.version,
     }
 }
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

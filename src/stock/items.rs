@@ -196,14 +196,17 @@ mod tests {
                 items.set_all(&changes);
             }
             prop_assert!(items.from(Bound::Unbounded).eq(&model));
-            prop_assert!(items.from(Bound::Excluded("m")).eq(model.range::<str, _>((
-                Bound::Excluded("m"), Bound::Unbounded))));
+            for start in [Bound::Included("m"), Bound::Excluded("m")] {
+                let range = model.range::<str, _>((start, Bound::Unbounded));
+                prop_assert!(items.from(start).eq(range));
+            }
             let mut changed: Vec<_> = model.iter().filter(|(_, item)| item.version > 7).collect();
             changed.sort_by_key(|(_, item)| item.version);
             prop_assert!(items.changed_after(7).eq(changed));
             let ever_changed = model.values().filter(|item| item.version > 0).count();
             prop_assert_eq!(items.changed_after(0).count(), ever_changed);
             prop_assert_eq!(&items, &model.clone().into_iter().collect::<Items>());
+            prop_assert_eq!(&items, &model.clone().into_iter().rev().collect::<Items>());
             for (sku, item) in &model {
                 prop_assert_eq!(items.get(sku.as_str()), Some(*item));
             }
