@@ -153,6 +153,25 @@ fn a_rollback_is_entered_under_its_own_name_and_the_order_it_undoes() {
 }
 
 #[test]
+fn a_deduction_is_rolled_back_once_and_in_parts_that_do_not_exceed_it() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("in", "A", 9), deduct("sold", "A", 5)]);
+    let rollback = |name: &str, lines: Option<Vec<Line>>| {
+        let action = Action::Rollback { of: id("sold"), lines };
+        Command { request_id: id(name), chosen: true, action }
+    };
+    let exceeds = |refused: &Refusal| matches!(refused, Refusal::ExceedsDeduction { .. });
+    shop.decide(&[rollback("part", Some(one("A", 2)))]);
+    assert_eq!(shop.stock.item("A").unwrap().on_hand, 6);
+    let refused = refusal(&mut shop, rollback("more", Some(one("A", 4))));
+    assert!(exceeds(&refused), "{refused:?}");
+    shop.decide(&[rollback("rest", None)]);
+    let refused = refusal(&mut shop, rollback("again", None));
+    assert!(exceeds(&refused), "{refused:?}");
+    assert_eq!(shop.stock.item("A").unwrap().on_hand, 9);
+}
+
+#[test]
 fn the_end_of_a_reservation_is_entered_under_its_order() {
     let mut shop = Shop::default();
     let order_id = || OrderId::parse("536365").ok();
