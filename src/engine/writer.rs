@@ -21,7 +21,7 @@ use crate::limits::{
     CHECKPOINT_AT_STOP_MAX, DATABASE_WAIT, DATABASE_WAIT_FAILING, RUNNING_CLOCK_SAVE_MS,
     WRITER_IDLE,
 };
-use crate::metrics::Metrics;
+use crate::metrics::GatewayMetrics;
 use crate::process::log_throttle::LogThrottle;
 use crate::stock::{Changes, CommandAnswer, Draft, Seq, Sku, Taken};
 use crate::store::{Progress, Store, StoreError};
@@ -39,7 +39,7 @@ pub struct Writer {
     /// Whether the wall clock was unset at the last housekeeping.
     pub(super) clock_is_unset: bool,
     pub(super) prune_failures: LogThrottle,
-    metrics: Arc<Metrics>,
+    metrics: Arc<GatewayMetrics>,
     jobs: JobQueue,
     storage_failures: LogThrottle,
     waiting_grants: LogThrottle,
@@ -57,7 +57,7 @@ impl Writer {
     pub fn new(
         store: Store,
         state: Arc<CommittedState>,
-        metrics: Arc<Metrics>,
+        metrics: Arc<GatewayMetrics>,
         rules: WriterRules,
         saved: Progress,
     ) -> (Self, Intake) {

@@ -16,7 +16,7 @@ use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::engine::sync_status::LinkState;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
-use crate::metrics::Metrics;
+use crate::metrics::GatewayMetrics;
 use crate::net::json::json;
 use crate::net::mqtt::{Backoff, Broker, BrokerSettings, Connection, Event, Will};
 use crate::process::log_throttle::LogThrottle;
@@ -37,7 +37,7 @@ pub struct HubLink {
     broker: Broker,
     gateway: GatewayId,
     state: Arc<CommittedState>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<GatewayMetrics>,
     intake: Intake,
     ledger: LedgerReader,
     uplink: Uplink,
@@ -58,7 +58,7 @@ impl HubLink {
     pub fn new(
         settings: &BrokerSettings,
         state: Arc<CommittedState>,
-        metrics: Arc<Metrics>,
+        metrics: Arc<GatewayMetrics>,
         intake: Intake,
         ledger: LedgerReader,
     ) -> Self {

@@ -17,7 +17,7 @@ use crate::engine::state::CommittedState;
 use crate::engine::sync_status::LinkState;
 use crate::engine::writer::Writer;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
-use crate::metrics::Metrics;
+use crate::metrics::GatewayMetrics;
 use crate::process::stop::{self, Stopper};
 use crate::store::{LedgerReader, Opened, Store};
 use crate::terminal::{self, Access, AccessRules, Backend};
@@ -59,7 +59,7 @@ impl Gateway {
             .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 
-        let metrics = Arc::<Metrics>::default();
+        let metrics = Arc::<GatewayMetrics>::default();
         let (state, intake, writer) = start_writer(&config, database, &metrics)?;
         let backend = Backend {
             state: Arc::clone(&state),
@@ -127,7 +127,7 @@ impl Gateway {
 fn start_writer(
     config: &GatewayConfig,
     (store, opened): Database,
-    metrics: &Arc<Metrics>,
+    metrics: &Arc<GatewayMetrics>,
 ) -> anyhow::Result<(Arc<CommittedState>, Intake, JoinHandle<()>)> {
     let saved = opened.progress;
     let oldest_pending = store.decided_at_ms(saved.acked_seq + 1)?;

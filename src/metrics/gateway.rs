@@ -6,7 +6,7 @@ use crate::problem::Code;
 
 /// What a gateway counts and times.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub struct GatewayMetrics {
     /// Mutations that were applied.
     pub applied: Counter,
     /// Mutations that the stock rules refused.
@@ -37,7 +37,7 @@ pub struct Metrics {
     refusals: [Counter; Code::ALL.len()],
 }
 
-impl Metrics {
+impl GatewayMetrics {
     /// Counts an answer with this error.
     pub fn count_refusal(&self, code: Code) {
         if let Some(counter) = self.refusals.get(code as usize) {

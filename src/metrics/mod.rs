@@ -9,6 +9,6 @@ mod histogram;
 mod text;
 
 pub use self::counter::{Counter, Gauge, GaugeGuard};
-pub use self::gateway::Metrics;
+pub use self::gateway::GatewayMetrics;
 pub use self::histogram::Histogram;
 pub use self::text::{MetricKind, MetricsText};

@@ -12,7 +12,7 @@ use super::feed::{Feeds, SyncEvent};
 use super::metrics::ScarceSkus;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
-use crate::metrics::Metrics;
+use crate::metrics::GatewayMetrics;
 use crate::problem::Problem;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -21,7 +21,7 @@ use crate::store::LedgerReader;
 #[derive(Clone, Debug)]
 pub(super) struct TerminalContext {
     pub(super) state: Arc<CommittedState>,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<GatewayMetrics>,
     pub(super) scarce: Arc<ScarceSkus>,
     pub(super) intake: Intake,
     pub(super) ledger: LedgerReader,

@@ -13,7 +13,7 @@ use super::context::TerminalContext;
 use super::feed::{Feeds, sync_events};
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
-use crate::metrics::Metrics;
+use crate::metrics::GatewayMetrics;
 use crate::net::stream::Certificates;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -24,7 +24,7 @@ pub struct Backend {
     /// Answers queries and feeds subscriptions.
     pub state: Arc<CommittedState>,
     /// Counts what terminals do, and is shown at `/metrics`.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<GatewayMetrics>,
     /// Takes mutations.
     pub intake: Intake,
     /// Reads pages of the ledger, and the catalogue.

@@ -4,7 +4,7 @@ use super::scarce::{ScarceReport, ScarceSkus};
 use crate::clock::{is_trusted, wall_ms};
 use crate::engine::intake::IntakeDepth;
 use crate::engine::state::CommittedState;
-use crate::metrics::{MetricKind, Metrics, MetricsText};
+use crate::metrics::{GatewayMetrics, MetricKind, MetricsText};
 use crate::process::VERSION;
 use crate::store::DatabaseSizes;
 
@@ -12,7 +12,7 @@ use crate::store::DatabaseSizes;
 /// loop.
 pub(in crate::terminal) fn render_metrics(
     state: &CommittedState,
-    metrics: &Metrics,
+    metrics: &GatewayMetrics,
     scarce: &ScarceSkus,
     depth: IntakeDepth,
     sizes: &DatabaseSizes,
@@ -27,7 +27,7 @@ pub(in crate::terminal) fn render_metrics(
     text.finish()
 }
 
-fn add_requests(text: &mut MetricsText, metrics: &Metrics) {
+fn add_requests(text: &mut MetricsText, metrics: &GatewayMetrics) {
     text.counters(&[
         ("mutations_applied_total", "Mutations applied.", &metrics.applied),
         ("mutations_refused_total", "Mutations refused by the stock.", &metrics.refused),
@@ -48,7 +48,7 @@ fn add_requests(text: &mut MetricsText, metrics: &Metrics) {
     text.histogram("commit_duration_seconds", help, &metrics.commits);
 }
 
-fn add_queues(text: &mut MetricsText, metrics: &Metrics, depth: IntakeDepth) {
+fn add_queues(text: &mut MetricsText, metrics: &GatewayMetrics, depth: IntakeDepth) {
     text.gauges(&[
         ("terminals_connected", "Terminals at a WebSocket.", metrics.terminals.get()),
         ("intake_waiting_requests", "Mutations that wait for the writer.", depth.requests),
@@ -77,7 +77,7 @@ fn add_stock(text: &mut MetricsText, state: &CommittedState, scarce: &ScarceRepo
     text.labelled(MetricKind::Gauge, ("sku_available_units", help), "sku", least);
 }
 
-fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &Metrics) {
+fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMetrics) {
     let sync = state.sync_status();
     text.counters(&[
         ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
