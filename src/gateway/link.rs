@@ -18,7 +18,7 @@ use crate::engine::sync_status::LinkState;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::GatewayMetrics;
 use crate::net::json::json;
-use crate::net::mqtt::{Backoff, Broker, BrokerSettings, Connection, Event, Will};
+use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, Will};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
@@ -103,7 +103,7 @@ impl HubLink {
         }
     }
 
-    async fn converse(&mut self, connection: &mut Connection, stop: &mut Stop) -> End {
+    async fn converse(&mut self, connection: &mut BrokerConnection, stop: &mut Stop) -> End {
         loop {
             self.note_committed();
             if let Err(reason) = self.take_steps(&connection.client).await {
@@ -113,7 +113,7 @@ impl HubLink {
             let deadline = self.until_deadline();
             tokio::select! {
                 event = connection.events.recv() => {
-                    let event = event.unwrap_or_else(|| Event::Lost("the client ended".into()));
+                    let event = event.unwrap_or_else(|| BrokerEvent::Lost("the client ended".into()));
                     if let Err(reason) = self.handle(event, &connection.client).await {
                         return End::Lost(reason);
                     }
@@ -134,14 +134,14 @@ impl HubLink {
         self.uplink.handle_committed(seq, taken);
     }
 
-    async fn handle(&mut self, event: Event, client: &AsyncClient) -> Result<(), String> {
+    async fn handle(&mut self, event: BrokerEvent, client: &AsyncClient) -> Result<(), String> {
         match event {
-            Event::Connected => self.connected(client).map_err(|error| error.to_string()),
-            Event::Received { payload, .. } => {
+            BrokerEvent::Connected => self.connected(client).map_err(|error| error.to_string()),
+            BrokerEvent::Received { payload, .. } => {
                 self.receive(&payload).await;
                 Ok(())
             }
-            Event::Lost(reason) => Err(reason),
+            BrokerEvent::Lost(reason) => Err(reason),
         }
     }
 
@@ -307,7 +307,7 @@ impl HubLink {
     }
 
     /// Publishes that the gateway goes offline, so that subscribers need not wait for the last will.
-    async fn farewell(&self, mut connection: Connection) {
+    async fn farewell(&self, mut connection: BrokerConnection) {
         let state = state_json(&self.state.origin, false);
         let topic = self.gateway.topic(Channel::State);
         let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
@@ -318,10 +318,10 @@ impl HubLink {
 }
 
 /// The client's reason for a loss; it says more than that the client takes no more messages.
-fn last_word(connection: &mut Connection) -> Option<String> {
+fn last_word(connection: &mut BrokerConnection) -> Option<String> {
     std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
-        Event::Lost(reason) => Some(reason),
-        Event::Connected | Event::Received { .. } => None,
+        BrokerEvent::Lost(reason) => Some(reason),
+        BrokerEvent::Connected | BrokerEvent::Received { .. } => None,
     })
 }
 

@@ -11,7 +11,7 @@ use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use crate::clock::Clock;
-use crate::net::mqtt::{Backoff, Broker, Connection, Event};
+use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
@@ -73,21 +73,21 @@ impl BrokerLink {
     }
 
     /// Handles events until the connection is lost; returns the reason.
-    async fn converse(&mut self, connection: &mut Connection) -> String {
+    async fn converse(&mut self, connection: &mut BrokerConnection) -> String {
         while let Some(event) = connection.events.recv().await {
             match event {
-                Event::Connected => {
+                BrokerEvent::Connected => {
                     if let Err(error) = self.connected(&connection.client).await {
                         return error.to_string();
                     }
                 }
-                Event::Received { topic, payload, retained } => {
+                BrokerEvent::Received { topic, payload, retained } => {
                     if let Some(job) = self.job(&topic, &payload, retained) {
                         // Waiting for the writer slows the broker down, as it should.
                         let _ = self.jobs.send(job).await;
                     }
                 }
-                Event::Lost(reason) => return reason,
+                BrokerEvent::Lost(reason) => return reason,
             }
         }
         "the client ended".into()

@@ -27,7 +27,7 @@ const NETWORK_TIMEOUT_S: u64 = 30;
 
 /// Something that happened on a connection.
 #[derive(Debug)]
-pub enum Event {
+pub enum BrokerEvent {
     /// The broker has accepted the connection.
     Connected,
     /// A message arrived on a subscribed topic.
@@ -72,11 +72,11 @@ pub struct Broker {
 
 /// A connection to a broker. Dropping it closes it.
 #[derive(Debug)]
-pub struct Connection {
+pub struct BrokerConnection {
     /// Publishes and subscribes. Use the `try_` methods only, which do not wait.
     pub client: AsyncClient,
-    /// The events; the last one is [`Event::Lost`].
-    pub events: mpsc::Receiver<Event>,
+    /// The events; the last one is [`BrokerEvent::Lost`].
+    pub events: mpsc::Receiver<BrokerEvent>,
     poller: JoinHandle<()>,
 }
 
@@ -102,7 +102,7 @@ impl Broker {
         Self { options, name: format!("{host}:{port}") }
     }
 
-    pub fn connect(&self) -> Connection {
+    pub fn connect(&self) -> BrokerConnection {
         let (client, mut event_loop) = AsyncClient::new(self.options.clone(), MQTT_REQUESTS_MAX);
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(NETWORK_TIMEOUT_S);
@@ -110,29 +110,29 @@ impl Broker {
         event_loop.set_network_options(network);
         let (sender, events) = mpsc::channel(MQTT_REQUESTS_MAX);
         let poller = tokio::spawn(poll(event_loop, sender, self.name.clone()));
-        Connection { client, events, poller }
+        BrokerConnection { client, events, poller }
     }
 }
 
-impl Drop for Connection {
+impl Drop for BrokerConnection {
     fn drop(&mut self) {
         self.poller.abort();
     }
 }
 
-async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Event>, broker: String) {
+async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<BrokerEvent>, broker: String) {
     loop {
         let event = match event_loop.poll().await {
-            Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => Event::Connected,
-            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => Event::Received {
+            Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => BrokerEvent::Connected,
+            Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => BrokerEvent::Received {
                 topic: publish.topic,
                 payload: publish.payload,
                 retained: publish.retain,
             },
             Ok(ClientEvent::Incoming(_) | ClientEvent::Outgoing(_)) => continue,
-            Err(error) => Event::Lost(reason(&broker, &error)),
+            Err(error) => BrokerEvent::Lost(reason(&broker, &error)),
         };
-        let over = matches!(event, Event::Lost(_));
+        let over = matches!(event, BrokerEvent::Lost(_));
         if events.send(event).await.is_err() || over {
             return;
         }

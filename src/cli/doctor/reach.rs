@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::report::{Check, Report};
 use crate::cli::GatewayArguments;
 use crate::config::{GatewayConfig, MqttConfig};
-use crate::net::mqtt::{Broker, Event};
+use crate::net::mqtt::{Broker, BrokerEvent};
 
 /// The time limit for each of them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -115,13 +115,15 @@ pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     let broker = Broker::new(&mqtt.broker_settings(), &id, None);
     let mut connection = broker.connect();
     match timeout(PATIENCE, connection.events.recv()).await {
-        Ok(Some(Event::Connected)) => {
+        Ok(Some(BrokerEvent::Connected)) => {
             let how = if mqtt.url.tls { ", over TLS" } else { "" };
             report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
             let _ = connection.client.try_disconnect();
         }
-        Ok(Some(Event::Lost(reason))) => report.wrong(Check::Broker, &reason, next_step(&reason)),
-        Ok(Some(Event::Received { .. }) | None) | Err(_) => {
+        Ok(Some(BrokerEvent::Lost(reason))) => {
+            report.wrong(Check::Broker, &reason, next_step(&reason))
+        }
+        Ok(Some(BrokerEvent::Received { .. }) | None) | Err(_) => {
             let reason = format!("the broker {} does not answer in time", broker.name);
             report.wrong(Check::Broker, &reason, next_step(&reason));
         }
