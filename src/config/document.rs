@@ -38,19 +38,19 @@ impl fmt::Display for ConfigError {
 
 /// Where a value comes from.
 #[derive(Clone, Debug)]
-enum Place {
+enum ValuePlace {
     Line(usize),
     Variable(String),
 }
 
 #[derive(Debug)]
 struct Node {
-    place: Place,
-    value: Value,
+    place: ValuePlace,
+    value: ConfigValue,
 }
 
 #[derive(Debug)]
-enum Value {
+enum ConfigValue {
     Text(String),
     Integer(i64),
     List(Vec<Node>),
@@ -74,9 +74,9 @@ pub(super) struct Section<'a> {
     document: &'a mut Document,
     name: String,
     nodes: BTreeMap<String, Node>,
-    place: Place,
+    place: ValuePlace,
     /// The places of the keys that have been taken.
-    taken: BTreeMap<String, Place>,
+    taken: BTreeMap<String, ValuePlace>,
 }
 
 impl Document {
@@ -118,13 +118,13 @@ impl Document {
         if foreign.contains(&section) {
             return;
         }
-        let place = Place::Variable(variable.clone());
-        let table = self
-            .root
-            .entry(section.into())
-            .or_insert_with(|| Node { place: place.clone(), value: Value::Table(BTreeMap::new()) });
-        if let Value::Table(table) = &mut table.value {
-            table.insert(key.into(), Node { place, value: Value::Raw(value) });
+        let place = ValuePlace::Variable(variable.clone());
+        let table = self.root.entry(section.into()).or_insert_with(|| Node {
+            place: place.clone(),
+            value: ConfigValue::Table(BTreeMap::new()),
+        });
+        if let ConfigValue::Table(table) = &mut table.value {
+            table.insert(key.into(), Node { place, value: ConfigValue::Raw(value) });
         }
     }
 
@@ -137,19 +137,19 @@ impl Document {
     /// Takes a section; `None` if it is absent.
     pub(super) fn section(&mut self, name: &str) -> Option<Section<'_>> {
         let node = self.root.remove(name)?;
-        let Value::Table(nodes) = node.value else {
+        let ConfigValue::Table(nodes) = node.value else {
             self.problem(&node.place, name, "must be a section");
             return None;
         };
         Some(Section::new(self, name.into(), nodes, node.place))
     }
 
-    fn problem(&mut self, place: &Place, key: &str, message: impl fmt::Display) {
+    fn problem(&mut self, place: &ValuePlace, key: &str, message: impl fmt::Display) {
         let file = self.file.as_ref().map(|file| file.display().to_string());
         let place = match (place, file) {
-            (Place::Variable(variable), _) => format!("environment variable {variable}"),
-            (Place::Line(line), Some(file)) => format!("{file}:{line}"),
-            (Place::Line(_), None) => unreachable!("a line is a line of a file"),
+            (ValuePlace::Variable(variable), _) => format!("environment variable {variable}"),
+            (ValuePlace::Line(line), Some(file)) => format!("{file}:{line}"),
+            (ValuePlace::Line(_), None) => unreachable!("a line is a line of a file"),
         };
         self.problems.push(format!("{place}: {key}: {message}"));
     }
@@ -171,7 +171,7 @@ impl<'a> Section<'a> {
         document: &'a mut Document,
         name: String,
         nodes: BTreeMap<String, Node>,
-        place: Place,
+        place: ValuePlace,
     ) -> Self {
         Self { document, name, nodes, place, taken: BTreeMap::new() }
     }
@@ -216,19 +216,19 @@ impl<'a> Section<'a> {
     /// Takes a list of texts.
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let node = self.take(key)?;
-        if let Value::Raw(text) = &node.value {
+        if let ConfigValue::Raw(text) = &node.value {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             return Some(parts.map(str::to_owned).collect());
         }
         let texts = match &node.value {
-            Value::List(list) => {
+            ConfigValue::List(list) => {
                 list.iter().map(|node| node.value.as_text().map(str::to_owned)).collect()
             }
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Table(_)
-            | Value::Raw(_)
-            | Value::Other(_) => None,
+            ConfigValue::Text(_)
+            | ConfigValue::Integer(_)
+            | ConfigValue::Table(_)
+            | ConfigValue::Raw(_)
+            | ConfigValue::Other(_) => None,
         };
         self.noted(&node.place, key, texts.ok_or_else(|| "must be a list of texts".into()))
     }
@@ -242,9 +242,12 @@ impl<'a> Section<'a> {
         let Some(node) = self.take(key) else { return Vec::new() };
         let name = format!("{}.{key}", self.name);
         let list = match node.value {
-            Value::List(list) => Some(list),
-            Value::Raw(text) => list_of(&text, &node.place),
-            Value::Text(_) | Value::Integer(_) | Value::Table(_) | Value::Other(_) => None,
+            ConfigValue::List(list) => Some(list),
+            ConfigValue::Raw(text) => list_of(&text, &node.place),
+            ConfigValue::Text(_)
+            | ConfigValue::Integer(_)
+            | ConfigValue::Table(_)
+            | ConfigValue::Other(_) => None,
         };
         let Some(list) = list else {
             self.document.problem(&node.place, &name, "must be a list of sections");
@@ -252,7 +255,7 @@ impl<'a> Section<'a> {
         };
         let mut found = Vec::new();
         for Node { place, value } in list {
-            let Value::Table(nodes) = value else {
+            let ConfigValue::Table(nodes) = value else {
                 self.document.problem(&place, &name, "must be a list of sections");
                 continue;
             };
@@ -280,7 +283,7 @@ impl<'a> Section<'a> {
         self.nodes.contains_key(key)
     }
 
-    fn noted<T>(&mut self, place: &Place, key: &str, parsed: Result<T, String>) -> Option<T> {
+    fn noted<T>(&mut self, place: &ValuePlace, key: &str, parsed: Result<T, String>) -> Option<T> {
         let key = format!("{}.{key}", self.name);
         parsed.map_err(|message| self.document.problem(place, &key, message)).ok()
     }
@@ -294,7 +297,7 @@ impl<'a> Section<'a> {
     }
 }
 
-impl Value {
+impl ConfigValue {
     fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Raw(text) => Some(text),
@@ -338,31 +341,37 @@ fn nodes(text: &str, table: &DeTable<'_>) -> BTreeMap<String, Node> {
 
 fn node(text: &str, spanned: &Spanned<DeValue<'_>>) -> Node {
     let value = match spanned.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::String(text) => ConfigValue::Text(text.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Value::Other("a number that is too large"), Value::Integer),
-        DeValue::Array(list) => Value::List(list.iter().map(|item| node(text, item)).collect()),
-        DeValue::Table(table) => Value::Table(nodes(text, table)),
-        DeValue::Float(_) => Value::Other("a fractional number"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
-        DeValue::Datetime(_) => Value::Other("a date"),
+            .map_or(ConfigValue::Other("a number that is too large"), ConfigValue::Integer),
+        DeValue::Array(list) => {
+            ConfigValue::List(list.iter().map(|item| node(text, item)).collect())
+        }
+        DeValue::Table(table) => ConfigValue::Table(nodes(text, table)),
+        DeValue::Float(_) => ConfigValue::Other("a fractional number"),
+        DeValue::Boolean(_) => ConfigValue::Other("true or false"),
+        DeValue::Datetime(_) => ConfigValue::Other("a date"),
     };
-    Node { place: Place::Line(line_of(text, spanned.span().start)), value }
+    Node { place: ValuePlace::Line(line_of(text, spanned.span().start)), value }
 }
 
 /// Parses the text of a variable as a TOML list. Its parts have the place of the variable.
-fn list_of(text: &str, place: &Place) -> Option<Vec<Node>> {
+fn list_of(text: &str, place: &ValuePlace) -> Option<Vec<Node>> {
     let text = format!("list = {text}");
     let table = DeTable::parse(&text).ok()?;
     let mut list = match nodes(&text, table.get_ref()).remove("list")?.value {
-        Value::List(list) => list,
-        Value::Text(_) | Value::Integer(_) | Value::Table(_) | Value::Raw(_) | Value::Other(_) => {
+        ConfigValue::List(list) => list,
+        ConfigValue::Text(_)
+        | ConfigValue::Integer(_)
+        | ConfigValue::Table(_)
+        | ConfigValue::Raw(_)
+        | ConfigValue::Other(_) => {
             return None;
         }
     };
     for node in &mut list {
         node.place = place.clone();
-        if let Value::Table(nodes) = &mut node.value {
+        if let ConfigValue::Table(nodes) = &mut node.value {
             nodes.values_mut().for_each(|node| node.place = place.clone());
         }
     }

@@ -7,14 +7,14 @@ const LOG_LEVEL: &str = "log.level";
 
 /// What a new configuration changes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
+pub(super) struct ConfigChanges {
     /// In words: keys, and tokens by name.
     pub(super) at_once: Vec<String>,
     /// The keys whose new values need a restart.
     pub(super) at_restart: Vec<&'static str>,
 }
 
-impl Changes {
+impl ConfigChanges {
     pub(super) fn between(now: &GatewayConfig, new: &GatewayConfig) -> Self {
         let mut at_once = token_changes(&now.tokens, &new.tokens);
         let others = [
@@ -112,7 +112,7 @@ mod tests {
             log_level: "warn".into(),
             ..GatewayConfig::default()
         };
-        let Changes { at_once, at_restart } = Changes::between(&now, &new);
+        let ConfigChanges { at_once, at_restart } = ConfigChanges::between(&now, &new);
         let expected = ["token a revoked", "token b changed", "token c added"];
         assert_eq!(at_once[..3], expected);
         assert_eq!(at_once[3..], ["stock.reservation_ttl_s", "log.level"]);
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!((merged.site.as_str(), merged.listen), ("wh-01", now.listen));
         assert_eq!((merged.reservation_ttl_s, merged.tokens.len()), (5, 2));
         assert_eq!(merged.mqtt.unwrap().url.host, "one");
-        assert_eq!(Changes::between(&now, &now.clone()), Changes::default());
+        assert_eq!(ConfigChanges::between(&now, &now.clone()), ConfigChanges::default());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::changes::{Changes, merged};
+use super::changes::{ConfigChanges, merged};
 use super::running::{Gateway, access, writer_rules};
 use crate::config::{ConfigError, GatewayConfig};
 
@@ -48,7 +48,7 @@ impl Gateway {
     /// If the configuration is wrong: a sentence for the service manager that says why.
     pub(super) async fn reload(&mut self, reloading: &Reloading) -> Result<(), String> {
         match (reloading.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
-            let changes = Changes::between(&self.config, &new);
+            let changes = ConfigChanges::between(&self.config, &new);
             merged(&self.config, new).map(|config| (config, changes)).map_err(|why| vec![why])
         }) {
             Ok((config, changes)) => {
@@ -66,7 +66,7 @@ impl Gateway {
         }
     }
 
-    async fn apply(&mut self, new: GatewayConfig, changes: Changes, log: fn(&str) -> bool) {
+    async fn apply(&mut self, new: GatewayConfig, changes: ConfigChanges, log: fn(&str) -> bool) {
         self.access.send_replace(Arc::new(access(&new)));
         if let (Some(newest), Some(tls)) = (&self.certificates, &new.tls) {
             newest.send_replace(Arc::clone(&tls.config));
@@ -74,7 +74,7 @@ impl Gateway {
         while !self.intake.set_rules(writer_rules(&new)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let Changes { at_once, at_restart } = changes;
+        let ConfigChanges { at_once, at_restart } = changes;
         let at_once =
             if at_once.is_empty() { "nothing else than before".into() } else { at_once.join(", ") };
         tracing::info!("the configuration was read again; from now on: {at_once}");

@@ -34,7 +34,7 @@ pub(super) struct EarlyFrame {
 
 /// What a batch leads to. Nothing of it may become known before the commit.
 #[derive(Default)]
-pub(super) struct BatchOutcome {
+pub(super) struct HubBatchOutcome {
     /// The last answer to each gateway.
     pub(super) answers: BTreeMap<GatewayId, FrameAnswer>,
     /// Transfers, catalogue changes and probes to send.
@@ -47,22 +47,22 @@ pub(super) struct BatchOutcome {
 }
 
 /// A batch whose transaction is open.
-pub(super) struct Batch<'a, 'db> {
+pub(super) struct HubBatch<'a, 'db> {
     books: &'a mut BooksTransaction<'db>,
     downlink: &'a mut Downlink,
     time: BatchTime,
     /// Gateways that may have to be sent something.
     due: BTreeSet<GatewayId>,
-    outcome: BatchOutcome,
+    outcome: HubBatchOutcome,
 }
 
-impl<'a, 'db> Batch<'a, 'db> {
+impl<'a, 'db> HubBatch<'a, 'db> {
     pub(super) fn new(
         books: &'a mut BooksTransaction<'db>,
         downlink: &'a mut Downlink,
         time: BatchTime,
     ) -> Self {
-        let (due, outcome) = (BTreeSet::new(), BatchOutcome::default());
+        let (due, outcome) = (BTreeSet::new(), HubBatchOutcome::default());
         Self { books, downlink, time, due, outcome }
     }
 
@@ -173,7 +173,7 @@ impl<'a, 'db> Batch<'a, 'db> {
     }
 
     /// Adds what is to be sent to the gateways that this batch concerns.
-    pub(super) fn finish(mut self) -> Result<BatchOutcome, BooksError> {
+    pub(super) fn finish(mut self) -> Result<HubBatchOutcome, BooksError> {
         for gateway in self.due {
             let frames = self.downlink.next(self.books, &gateway, self.time.running_ms)?;
             let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::batch::{Batch, BatchOutcome, BatchTime, EarlyFrame};
+use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome};
 use super::core::{Downlink, FrameAnswer, FrameOutcome};
 use super::db::{BooksDatabase, BooksError};
 use super::jobs::HubJob;
@@ -86,12 +86,12 @@ impl HubWriter {
     }
 
     /// Handles jobs in one transaction. On an error, nothing has changed.
-    fn write(&mut self, jobs: Vec<HubJob>) -> Result<BatchOutcome, BooksError> {
+    fn write(&mut self, jobs: Vec<HubJob>) -> Result<HubBatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let early = std::mem::take(&mut self.early);
         self.database.change(|books| {
-            let mut batch = Batch::new(books, downlink, time);
+            let mut batch = HubBatch::new(books, downlink, time);
             batch.retry(early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;
@@ -101,7 +101,7 @@ impl HubWriter {
     }
 
     /// Makes known what is committed.
-    fn publish(&mut self, outcome: BatchOutcome) {
+    fn publish(&mut self, outcome: HubBatchOutcome) {
         self.early = outcome.early;
         for (gateway, handled) in &outcome.handled {
             self.count(handled);

@@ -1,6 +1,6 @@
 //! A configuration without its secrets, to be passed on.
 
-use super::{ConfigError, Document, Node, Place, Value};
+use super::{ConfigError, ConfigValue, Document, Node, ValuePlace};
 
 /// Shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
@@ -57,23 +57,23 @@ impl Document {
 
 fn list(path: &str, key: &str, node: &Node, lines: &mut Vec<String>) {
     let shown = match &node.value {
-        Value::Table(nodes) => {
+        ConfigValue::Table(nodes) => {
             return nodes
                 .iter()
                 .for_each(|(key, node)| list(&format!("{path}.{key}"), key, node, lines));
         }
-        Value::List(nodes) => {
+        ConfigValue::List(nodes) => {
             let numbered = nodes.iter().enumerate();
             return numbered
                 .for_each(|(at, node)| list(&format!("{path}[{at}]"), key, node, lines));
         }
-        Value::Text(text) | Value::Raw(text) => shown(key, text),
-        Value::Integer(number) => number.to_string(),
-        Value::Other(kind) => (*kind).into(),
+        ConfigValue::Text(text) | ConfigValue::Raw(text) => shown(key, text),
+        ConfigValue::Integer(number) => number.to_string(),
+        ConfigValue::Other(kind) => (*kind).into(),
     };
     let place = match &node.place {
-        Place::Line(line) => format!("line {line}"),
-        Place::Variable(name) => format!("environment variable {name}"),
+        ValuePlace::Line(line) => format!("line {line}"),
+        ValuePlace::Variable(name) => format!("environment variable {name}"),
     };
     lines.push(format!("{path} = {shown}    # {place}\n"));
 }
@@ -89,28 +89,36 @@ fn is_shown(key: &str, text: &str) -> bool {
 
 fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
     match &node.value {
-        Value::Table(nodes) => {
+        ConfigValue::Table(nodes) => {
             nodes.iter().for_each(|(key, node)| gather_hidden(key, node, found));
         }
-        Value::List(nodes) => nodes.iter().for_each(|node| gather_hidden(key, node, found)),
-        Value::Text(text) | Value::Raw(text) if is_shown(key, text) || text.is_empty() => {}
-        Value::Text(text) => found.push(text.clone()),
-        Value::Raw(text) => {
+        ConfigValue::List(nodes) => nodes.iter().for_each(|node| gather_hidden(key, node, found)),
+        ConfigValue::Text(text) | ConfigValue::Raw(text)
+            if is_shown(key, text) || text.is_empty() => {}
+        ConfigValue::Text(text) => found.push(text.clone()),
+        ConfigValue::Raw(text) => {
             found.push(text.clone());
             // A variable may contain a list of tables.
             let list = super::list_of(text, &node.place).unwrap_or_default();
             list.iter().for_each(|node| gather_hidden(key, node, found));
         }
-        Value::Integer(_) | Value::Other(_) => {}
+        ConfigValue::Integer(_) | ConfigValue::Other(_) => {}
     }
 }
 
 fn gather(key: &str, node: &Node, keys: &[&str], found: &mut Vec<String>) {
     match &node.value {
-        Value::Table(nodes) => nodes.iter().for_each(|(key, node)| gather(key, node, keys, found)),
-        Value::List(nodes) => nodes.iter().for_each(|node| gather(key, node, keys, found)),
-        Value::Text(text) | Value::Raw(text) if keys.contains(&key) => found.push(text.clone()),
-        Value::Text(_) | Value::Raw(_) | Value::Integer(_) | Value::Other(_) => {}
+        ConfigValue::Table(nodes) => {
+            nodes.iter().for_each(|(key, node)| gather(key, node, keys, found))
+        }
+        ConfigValue::List(nodes) => nodes.iter().for_each(|node| gather(key, node, keys, found)),
+        ConfigValue::Text(text) | ConfigValue::Raw(text) if keys.contains(&key) => {
+            found.push(text.clone())
+        }
+        ConfigValue::Text(_)
+        | ConfigValue::Raw(_)
+        | ConfigValue::Integer(_)
+        | ConfigValue::Other(_) => {}
     }
 }
 

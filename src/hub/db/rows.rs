@@ -1,7 +1,7 @@
 //! Converts between rows of the books and what they stand for.
 
 use super::error::BooksError;
-use super::sql::{ColumnReader, SqlRow, SqlValue, to_postcard};
+use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, IssuedTransfer};
 use crate::protocol::topic::GatewayId;
@@ -24,7 +24,7 @@ pub(in crate::hub) fn entries_sql(aside: bool) -> String {
 }
 
 pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     let seq = row.number()?;
     let code = row.int()?;
     let known = u8::try_from(code).ok().and_then(Entry::from_code);
@@ -64,7 +64,7 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
 }
 
 pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     Ok(Book {
         id: row.int()?,
         gateway: GatewayId { site: row.text()?, gateway: row.text()? },
@@ -113,7 +113,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
 }
 
 pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
     let (direction, lines): (Direction, Vec<_>) = row.postcard()?;

@@ -51,11 +51,11 @@ impl SqlValue {
 }
 
 /// Reads the columns of a row from left to right. A column of another type is damage.
-pub(in crate::hub) struct ColumnReader {
+pub(in crate::hub) struct RowReader {
     values: std::vec::IntoIter<SqlValue>,
 }
 
-impl ColumnReader {
+impl RowReader {
     pub(in crate::hub) fn of(row: SqlRow) -> Self {
         Self { values: row.into_iter() }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::BooksError;
 use super::rows::{BOOK_COLUMNS, book_row, entry_row, issued_row, read_book, read_issued};
-use super::sql::{ColumnReader, Executor, SqlRow, SqlValue, to_postcard};
+use super::sql::{Executor, RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::{
     Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
 };
@@ -39,8 +39,8 @@ impl<'a> BooksTransaction<'a> {
         self.db.query(sql, &[])?.into_iter().map(read_book).collect()
     }
 
-    fn one(&mut self, sql: &str, values: &[SqlValue]) -> Result<Option<ColumnReader>, BooksError> {
-        Ok(self.db.query(sql, values)?.pop().map(ColumnReader::of))
+    fn one(&mut self, sql: &str, values: &[SqlValue]) -> Result<Option<RowReader>, BooksError> {
+        Ok(self.db.query(sql, values)?.pop().map(RowReader::of))
     }
 
     /// Inserts rows of `N` columns, many at a time. `tail` says what to do with rows that exist.
@@ -68,7 +68,7 @@ impl<'a> BooksTransaction<'a> {
         sql: &str,
         first: &[SqlValue],
         skus: &[Sku],
-    ) -> Result<BTreeMap<String, ColumnReader>, BooksError> {
+    ) -> Result<BTreeMap<String, RowReader>, BooksError> {
         let mut found = BTreeMap::new();
         for chunk in skus.chunks(ROWS) {
             // One of two widths, so that only two statements are prepared.
@@ -78,7 +78,7 @@ impl<'a> BooksTransaction<'a> {
             let values: Vec<SqlValue> = first.iter().cloned().chain(texts).collect();
             let list = places(first.len() + 1, width);
             for row in self.db.query(&sql.replace("{skus}", &list), &values)? {
-                let mut row = ColumnReader::of(row);
+                let mut row = RowReader::of(row);
                 found.insert(row.text()?, row);
             }
         }
@@ -151,7 +151,7 @@ impl Books for BooksTransaction<'_> {
                    FROM entry WHERE book = $1 GROUP BY sku ORDER BY sku";
         let rows = self.db.query(&sql.replace("{int}", "BIGINT"), &[SqlValue::Int(book)])?;
         let read = |row: SqlRow| {
-            let mut row = ColumnReader::of(row);
+            let mut row = RowReader::of(row);
             Ok((row.id(Sku::parse)?, row.int()?, row.int()?))
         };
         rows.into_iter().map(read).collect()
@@ -197,7 +197,7 @@ impl Books for BooksTransaction<'_> {
         let sql = "SELECT sku, on_hand, reserved, in_transit FROM held WHERE book = $1
                    ORDER BY sku";
         let read = |row: SqlRow| {
-            let mut row = ColumnReader::of(row);
+            let mut row = RowReader::of(row);
             Ok((row.id(Sku::parse)?, read_allotment(row)?))
         };
         self.db.query(sql, &[SqlValue::Int(book)])?.into_iter().map(read).collect()
@@ -207,7 +207,7 @@ impl Books for BooksTransaction<'_> {
         let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1
                    ORDER BY book";
         let read = |row: SqlRow| {
-            let mut row = ColumnReader::of(row);
+            let mut row = RowReader::of(row);
             Ok((row.int()?, read_allotment(row)?))
         };
         self.db.query(sql, &[SqlValue::text(sku.as_str())])?.into_iter().map(read).collect()
@@ -311,7 +311,7 @@ impl Books for BooksTransaction<'_> {
             "SELECT book FROM ask WHERE sku = $1 ORDER BY n",
             &[SqlValue::text(sku.as_str())],
         )?;
-        rows.into_iter().map(|row| ColumnReader::of(row).int()).collect()
+        rows.into_iter().map(|row| RowReader::of(row).int()).collect()
     }
 
     fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
@@ -361,11 +361,11 @@ impl Books for BooksTransaction<'_> {
     }
 }
 
-fn read_allotment(mut row: ColumnReader) -> Result<Allotment, BooksError> {
+fn read_allotment(mut row: RowReader) -> Result<Allotment, BooksError> {
     Ok(Allotment { on_hand: row.int()?, reserved: row.int()?, in_transit: row.int()? })
 }
 
-fn read_pool(mut row: ColumnReader) -> Result<Pool, BooksError> {
+fn read_pool(mut row: RowReader) -> Result<Pool, BooksError> {
     Ok(Pool {
         received: row.int()?,
         adjusted: row.int()?,
@@ -376,7 +376,7 @@ fn read_pool(mut row: ColumnReader) -> Result<Pool, BooksError> {
 }
 
 fn read_listing(row: SqlRow) -> Result<(u64, Listing), BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     let number = row.number()?;
     let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
     let barcodes = barcodes.split_whitespace().map(Into::into).collect();

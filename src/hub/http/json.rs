@@ -9,7 +9,7 @@ use crate::stock::{RequestId, Sku};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
-pub(super) struct Items<T> {
+pub(super) struct ItemsJson<T> {
     pub(super) items: Vec<T>,
 }
 

@@ -16,7 +16,7 @@ use hyper::header::{HOST, HeaderMap, ORIGIN};
 use tokio::net::TcpListener;
 
 pub(super) use self::api::HubApi;
-use self::routes::{ROUTES, Target};
+use self::routes::{HubTarget, ROUTES};
 use crate::net::http::{self, HttpResponse};
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
@@ -39,21 +39,21 @@ async fn respond(api: &HubApi, request: Request<Incoming>) -> Result<HttpRespons
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
     let json = match target {
-        Target::Healthz => return Ok(http::text("ok\n")),
-        Target::Readyz => return api.readiness().await.map(http::text),
-        Target::Metrics => return Ok(http::text(api.metrics_page())),
-        Target::Gateways => api.gateways().await,
-        Target::Databases(site, gateway) => api.databases(&site, &gateway).await,
-        Target::StockList => api.stock_list(query).await,
-        Target::Stock(sku) => api.stock(sku).await,
-        Target::Ledger => api.ledger(query).await,
-        Target::Reconcile => api.reconcile(query).await,
-        Target::Recall(request_id) => api.recall(&request_id).await,
-        Target::Central(operation) => api.decide(operation, request).await,
-        Target::SetPolicy(sku) => api.set_policy(&sku, request).await,
-        Target::Publish => api.publish(request).await,
-        Target::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
-        Target::Repair(site, gateway) => api.repair(&site, &gateway).await,
+        HubTarget::Healthz => return Ok(http::text("ok\n")),
+        HubTarget::Readyz => return api.readiness().await.map(http::text),
+        HubTarget::Metrics => return Ok(http::text(api.metrics_page())),
+        HubTarget::Gateways => api.gateways().await,
+        HubTarget::Databases(site, gateway) => api.databases(&site, &gateway).await,
+        HubTarget::StockList => api.stock_list(query).await,
+        HubTarget::Stock(sku) => api.stock(sku).await,
+        HubTarget::Ledger => api.ledger(query).await,
+        HubTarget::Reconcile => api.reconcile(query).await,
+        HubTarget::Recall(request_id) => api.recall(&request_id).await,
+        HubTarget::Central(operation) => api.decide(operation, request).await,
+        HubTarget::SetPolicy(sku) => api.set_policy(&sku, request).await,
+        HubTarget::Publish => api.publish(request).await,
+        HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
+        HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
     };
     json.map(http::json)
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::api::HubApi;
-use super::json::{Items, RecallJson};
+use super::json::{ItemsJson, RecallJson};
 use super::problems::unknown_gateway;
 use crate::hub::reader::{self, LedgerQuery};
 use crate::hub::request::gateway_id;
@@ -22,14 +22,14 @@ impl HubApi {
 
     pub(super) async fn gateways(&self) -> Result<String, Problem> {
         let items = self.read(reader::gateways).await?;
-        Ok(json(&Items { items }))
+        Ok(json(&ItemsJson { items }))
     }
 
     pub(super) async fn databases(&self, site: &str, gateway: &str) -> Result<String, Problem> {
         let gateway = gateway_id(site, gateway)?;
         let unknown = unknown_gateway(&gateway);
         let items = self.read(move |db| reader::databases(db, &gateway)).await?;
-        if items.is_empty() { Err(unknown) } else { Ok(json(&Items { items })) }
+        if items.is_empty() { Err(unknown) } else { Ok(json(&ItemsJson { items })) }
     }
 
     pub(super) async fn stock_list(&self, query: Option<&str>) -> Result<String, Problem> {

@@ -7,7 +7,7 @@ use crate::net::http::Route;
 
 /// What a request is for, with the open segments of its path.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
+pub(super) enum HubTarget {
     Healthz,
     Readyz,
     Metrics,
@@ -33,25 +33,25 @@ pub(super) enum Target {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<Target>; 18] = [
-    Route::fixed(Method::GET, "/healthz", Target::Healthz),
-    Route::fixed(Method::GET, "/readyz", Target::Readyz),
-    Route::fixed(Method::GET, "/metrics", Target::Metrics),
-    Route::fixed(Method::GET, "/api/gateways", Target::Gateways),
-    Route::two(Method::GET, "/api/gateways/{site}/{gateway}", Target::Databases),
-    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/retire", Target::Retire),
-    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", Target::Repair),
-    Route::fixed(Method::GET, "/api/stock", Target::StockList),
-    Route::one(Method::GET, "/api/stock/{sku}", Target::Stock),
-    Route::fixed(Method::GET, "/api/ledger", Target::Ledger),
-    Route::fixed(Method::GET, "/api/reconcile", Target::Reconcile),
-    Route::fixed(Method::POST, "/api/receipts", Target::Central(CentralOperation::Receipt)),
-    Route::fixed(Method::POST, "/api/deduct", Target::Central(CentralOperation::Deduct)),
-    Route::fixed(Method::POST, "/api/grants", Target::Central(CentralOperation::Grant)),
-    Route::fixed(Method::POST, "/api/recalls", Target::Central(CentralOperation::Recall)),
-    Route::one(Method::GET, "/api/recalls/{request_id}", Target::Recall),
-    Route::one(Method::PUT, "/api/policies/{sku}", Target::SetPolicy),
-    Route::fixed(Method::PUT, "/api/catalogue", Target::Publish),
+pub(super) static ROUTES: [Route<HubTarget>; 18] = [
+    Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
+    Route::fixed(Method::GET, "/readyz", HubTarget::Readyz),
+    Route::fixed(Method::GET, "/metrics", HubTarget::Metrics),
+    Route::fixed(Method::GET, "/api/gateways", HubTarget::Gateways),
+    Route::two(Method::GET, "/api/gateways/{site}/{gateway}", HubTarget::Databases),
+    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/retire", HubTarget::Retire),
+    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", HubTarget::Repair),
+    Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
+    Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),
+    Route::fixed(Method::GET, "/api/ledger", HubTarget::Ledger),
+    Route::fixed(Method::GET, "/api/reconcile", HubTarget::Reconcile),
+    Route::fixed(Method::POST, "/api/receipts", HubTarget::Central(CentralOperation::Receipt)),
+    Route::fixed(Method::POST, "/api/deduct", HubTarget::Central(CentralOperation::Deduct)),
+    Route::fixed(Method::POST, "/api/grants", HubTarget::Central(CentralOperation::Grant)),
+    Route::fixed(Method::POST, "/api/recalls", HubTarget::Central(CentralOperation::Recall)),
+    Route::one(Method::GET, "/api/recalls/{request_id}", HubTarget::Recall),
+    Route::one(Method::PUT, "/api/policies/{sku}", HubTarget::SetPolicy),
+    Route::fixed(Method::PUT, "/api/catalogue", HubTarget::Publish),
 ];
 
 #[cfg(test)]

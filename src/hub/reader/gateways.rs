@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::hub::db::sql::{ColumnReader, Executor, SqlRow, SqlValue};
+use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{BooksError, IN_FORCE};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Seq;
@@ -43,7 +43,7 @@ pub(in crate::hub) fn gateways(db: &mut dyn Executor) -> Result<Vec<GatewayJson>
          WHERE {IN_FORCE} ORDER BY site, gateway"
     );
     let read = |row: SqlRow| {
-        let mut row = ColumnReader::of(row);
+        let mut row = RowReader::of(row);
         let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
         let (epoch, acked_seq) = (row.epoch()?.to_string(), row.number()?);
         let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
@@ -66,7 +66,7 @@ pub(in crate::hub) fn databases(
 }
 
 fn read_database(in_force: bool, row: SqlRow) -> Result<EpochJson, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     let epoch = row.epoch()?.to_string();
     let state = match (row.bool()?, in_force, row.text_or_null()?) {
         (true, _, _) => "retired",

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::hub::db::sql::{ColumnReader, Executor, SqlValue};
+use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::hub::db::{BooksError, entries_sql, read_entry};
 use crate::net::json::ledger_json;
 use crate::protocol::topic::GatewayId;
@@ -49,7 +49,7 @@ fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundB
                ORDER BY id DESC";
     let GatewayId { site, gateway } = &query.gateway;
     for row in db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])? {
-        let mut row = ColumnReader::of(row);
+        let mut row = RowReader::of(row);
         let (id, epoch) = (row.int()?, row.epoch()?);
         let (acked_seq, known_seq) = (row.number()?, row.number()?);
         if query.epoch.is_none_or(|wanted| wanted == epoch) {

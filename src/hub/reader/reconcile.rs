@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::page::BooksPage;
-use crate::hub::db::sql::{ColumnReader, Executor, SqlRow, SqlValue};
+use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{BooksError, IN_FORCE};
 use crate::stock::Sku;
 
@@ -71,11 +71,11 @@ pub(in crate::hub) fn reconcile(
 
 fn unbalanced_count(db: &mut dyn Executor) -> Result<i64, BooksError> {
     let sql = format!("SELECT count(*) FROM ({BALANCE}) AS balance WHERE difference <> 0");
-    db.query(&sql, &[])?.pop().map_or(Ok(0), |row| ColumnReader::of(row).int())
+    db.query(&sql, &[])?.pop().map_or(Ok(0), |row| RowReader::of(row).int())
 }
 
 fn read_balance(row: SqlRow) -> Result<BalanceJson, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     Ok(BalanceJson {
         sku: row.text()?,
         received: row.int()?,
@@ -94,7 +94,7 @@ fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
          WHERE {IN_FORCE} AND problem IS NOT NULL ORDER BY site, gateway"
     );
     let read = |row: SqlRow| {
-        let mut row = ColumnReader::of(row);
+        let mut row = RowReader::of(row);
         let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
         Ok(DriftJson { site, gateway, problem, skus: row.postcard()? })
     };

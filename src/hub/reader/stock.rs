@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::page::BooksPage;
-use crate::hub::db::sql::{ColumnReader, Executor, SqlRow, SqlValue};
+use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{BooksError, IN_FORCE};
 
 /// One SKU over all gateways, in units.
@@ -50,7 +50,7 @@ pub(in crate::hub) fn stock(
     let of = [SqlValue::text(sku)];
     let pool = db.query("SELECT unallotted, in_transit FROM pool WHERE sku = $1", &of)?.pop();
     let units = match pool {
-        Some(row) => read_units(&mut ColumnReader::of(row))?,
+        Some(row) => read_units(&mut RowReader::of(row))?,
         None if db.query("SELECT n FROM listing WHERE sku = $1", &of)?.is_empty() => {
             return Ok(None);
         }
@@ -69,14 +69,14 @@ pub(in crate::hub) fn stock_list(
     let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
-        let mut row = ColumnReader::of(row);
+        let mut row = RowReader::of(row);
         let (sku, units) = (row.text()?, read_units(&mut row)?);
         items.push(with_gateways(db, sku, units)?);
     }
     Ok(BooksPage::new(items, limit, |item| &item.sku))
 }
 
-fn read_units(row: &mut ColumnReader) -> Result<PoolUnits, BooksError> {
+fn read_units(row: &mut RowReader) -> Result<PoolUnits, BooksError> {
     Ok(PoolUnits { unallotted: row.int()?, in_transit: row.int()? })
 }
 
@@ -100,7 +100,7 @@ fn with_gateways(
 }
 
 fn read_gateway(row: SqlRow) -> Result<GatewayStockJson, BooksError> {
-    let mut row = ColumnReader::of(row);
+    let mut row = RowReader::of(row);
     let (site, gateway) = (row.text()?, row.text()?);
     let (on_hand, reserved) = (row.int()?, row.int()?);
     let epoch = row.epoch()?;
