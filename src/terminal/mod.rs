@@ -1,6 +1,6 @@
 //! The terminal port: HTTP and WebSocket on one listener, with the same rules for both.
 //!
-//! A request is read into a [`request::Request`], whatever its wire format. A mutation goes to the
+//! A request is read into a `request::Request`, whatever its wire format. A mutation goes to the
 //! writer's intake; a query is answered from the committed state. Events reach subscribed
 //! terminals over feeds.
 //!
