@@ -1,7 +1,7 @@
 //! The intake: the bounded queue in front of the writer.
 //!
-//! Nobody waits to get in. A terminal's command that finds the queue full is answered so; what the
-//! hub sends is dropped then, because the hub sends again what is not confirmed. A part of the
+//! The intake never blocks. A command that finds the queue full is refused, and a frame of the hub
+//! is dropped then, because the hub sends again what is not confirmed. A part of the
 //! queue is kept for the gateway's own jobs, so that terminals cannot starve the sync.
 
 use std::sync::Arc;

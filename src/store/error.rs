@@ -77,12 +77,12 @@ pub enum StoreError {
     },
     /// The source of a restore cannot be read.
     #[error(
-        "nothing can be taken over of {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"
+        "nothing can be restored from {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"
     )]
     Unreadable { path: PathBuf, why: String },
     /// The target of a restore cannot be closed, so it is not one whole file.
     #[error(
-        "the new database {0} cannot be closed: its log is not empty; nothing was put in place, see that there is room and that nobody else reads it, and try again"
+        "the new database {0} cannot be closed: its log is not empty; nothing was put in place, make sure that there is space and that no other process reads it, and try again"
     )]
     NotClosed(PathBuf),
     /// The disk fails, or can only be read.
