@@ -50,7 +50,7 @@ fn a_stop_that_has_no_time_for_the_whole_checkpoint_claims_only_what_it_wrote() 
 
 #[test]
 fn pruning_waits_until_the_stock_table_has_what_it_deletes() {
-    let mut shop = Shop::new();
+    let mut shop = Shop::unsynced();
     for n in 0..130 {
         let changes = restock(&shop, &format!("r{n}"), [n]);
         shop.commit(&changes);
@@ -76,7 +76,7 @@ fn assert_survives_a_kill(shop: &Shop) {
 }
 
 fn stocked(skus: usize) -> Shop {
-    let mut shop = Shop::new();
+    let mut shop = Shop::unsynced();
     for first in (0..skus).step_by(1_000) {
         let changes = restock(&shop, &format!("seed-{first}"), first..first + 1_000);
         shop.commit(&changes);

@@ -11,13 +11,13 @@ const COMMITS: u64 = 100;
 
 #[test]
 fn a_request_writes_one_page_and_a_half_at_most() {
-    let mut shop = Shop::new();
+    let mut shop = Shop::unsynced();
     assert_writes_little(&mut shop, "first");
 }
 
 #[test]
 fn a_request_writes_no_more_because_thousands_came_before() {
-    let mut shop = Shop::new();
+    let mut shop = Shop::unsynced();
     decide_many(&mut shop, "old", 5_000, |_| restock());
     assert_writes_little(&mut shop, "new");
     shop.reopen();
@@ -27,7 +27,7 @@ fn a_request_writes_no_more_because_thousands_came_before() {
 
 #[test]
 fn a_request_writes_no_more_because_reservations_are_open() {
-    let mut shop = Shop::new();
+    let mut shop = Shop::unsynced();
     shop.restock("in", 10_000);
     let reserve = |_| Action::Reserve { order_id: None, lines: lines(1), ttl_s: None };
     decide_many(&mut shop, "held", 2_000, reserve);
