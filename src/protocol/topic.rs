@@ -83,6 +83,8 @@ mod tests {
         for channel in [Channel::Up, Channel::Down, Channel::State] {
             assert_eq!(parse_topic(&gateway.topic(channel)), Some((gateway.clone(), channel)));
         }
+        assert_eq!(gateway.topic(Channel::Down), "stockgate/1/wh-01/gw.1/down");
+        assert_eq!(topic_filter(Channel::Up), "stockgate/1/+/+/up");
     }
 
     #[test]

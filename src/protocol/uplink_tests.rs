@@ -180,6 +180,16 @@ fn an_answer_on_an_idle_link_is_sent_at_once() {
 }
 
 #[test]
+fn an_answer_at_the_hub_s_position_outlives_a_greeting() {
+    let mut uplink = online(10);
+    uplink.sent(10, 0);
+    uplink.answer(10, content(1));
+    let nonce = greeted(uplink.poll(HUB_ANSWER_MS));
+    uplink.handle_frame(resume(10, nonce), HUB_ANSWER_MS);
+    assert_eq!(uplink.poll(HUB_ANSWER_MS), Some(Step::Answer(10, content(1))));
+}
+
+#[test]
 fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
     let mut uplink = online(10);
     uplink.answer(10, content(1));
@@ -187,6 +197,7 @@ fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
     uplink.answer(10, content(1));
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));
+    uplink.answer(10, content(1));
     uplink.handle_frame(resume(10, nonce), 0);
     assert_eq!(uplink.poll(0), None);
     uplink.handle_committed(11, Taken::default());
@@ -275,6 +286,9 @@ fn frames_for_another_database_are_ignored() {
     assert_eq!(uplink.handle_frame(resume, 0), Heard::Nothing);
     assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), Heard::Nothing);
     assert_eq!(uplink.poll(0), Some(send(0, 10)));
+    uplink.sent(5, 0);
+    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(ack(5), 0), Heard::Acked(5));
 }
 
 #[test]
