@@ -112,8 +112,8 @@ fn acked(gateway: &Gateway) -> u64 {
         .unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
-    let (_, behind) = answer.split_once("\"acked_seq\":").unwrap();
-    behind.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    let (_, after) = answer.split_once("\"acked_seq\":").unwrap();
+    after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
 /// Counts the bytes between gateway and broker in both directions.

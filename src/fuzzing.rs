@@ -25,7 +25,7 @@ use crate::stock::{Action, Chain, Command, Sku};
 use crate::terminal::request::{Mutation, Request};
 use crate::terminal::wire::{RequestMessage, json, postcard};
 
-/// A frame: as it is, and with a header that fits what is behind it.
+/// A frame: as it is, and with a header that fits the rest.
 pub fn frame(bytes: &[u8]) {
     read_frame(bytes);
     if let Some(sealed) = sealed(bytes) {
@@ -96,7 +96,7 @@ fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-/// The columns of entries, behind two bytes that say how many they are.
+/// The columns of entries, after two bytes with their number.
 pub fn columns(bytes: &[u8]) {
     let Some(([low, high], bytes)) = bytes.split_first_chunk() else {
         return;
@@ -204,7 +204,7 @@ pub fn barcode(bytes: &[u8]) {
     }
 }
 
-/// A file of orders, behind a byte that says how it is packed.
+/// A file of orders, after a byte that names its compression.
 pub fn orders(bytes: &[u8]) {
     const UNPACKED_MAX: u64 = 256 * 1024;
     let Some((&packed, bytes)) = bytes.split_first() else {

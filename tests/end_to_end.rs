@@ -255,7 +255,7 @@ fn compare_ledgers(gateway: &Http, hub: &Http, file: &OrderFile) {
         let page = format!("after={seq}&limit={PAGE}");
         let entries = gateway.get(&format!("/api/ledger?{page}")).json()["entries"].take();
         let at_hub = hub.get(&format!("/api/ledger?site=wh-01&gateway=gw-01&{page}")).json();
-        assert_eq!(entries, at_hub["entries"], "behind {seq}");
+        assert_eq!(entries, at_hub["entries"], "after {seq}");
         let entries = entries.as_array().unwrap().clone();
         for entry in &entries {
             seq += 1;

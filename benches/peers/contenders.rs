@@ -155,5 +155,5 @@ fn group(clients: usize, depth: usize) -> Group {
 
 /// The name of a contender with this many decided requests under such ids.
 pub(crate) fn ids_name(ids: Ids, remembered: usize) -> String {
-    format!("stockgate 50x32 {ids:?} behind {remembered}")
+    format!("stockgate 50x32 {ids:?} after {remembered}")
 }

@@ -56,7 +56,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l token-file
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l json -d 'Print JSON, an item a line'
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -s h -l help -d 'Print help'
-complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l after -d 'Begin behind this position' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l after -d 'Begin after this position' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F

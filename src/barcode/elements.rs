@@ -68,10 +68,10 @@ pub fn elements(text: &str) -> Result<Vec<Element<'_>>, CodeError> {
     let next = if is_printed { next_printed } else { next_sent };
     let mut rest = text.trim_start_matches(FNC1);
     while !rest.is_empty() {
-        let (element, value, behind) =
+        let (element, value, after) =
             next(rest).ok_or_else(|| CodeError::NoElement(rest.to_owned()))?;
         found.push(element.check(value)?);
-        rest = behind;
+        rest = after;
     }
     match found.is_empty() {
         true => Err(CodeError::NoElement(text.to_owned())),
@@ -84,31 +84,31 @@ type Next<'a> = (Element<'a>, Value, &'a str);
 
 fn next_sent(text: &str) -> Option<Next<'_>> {
     let row = row_of(text)?;
-    let (ai, behind) = text.split_at_checked(row.digits)?;
-    let to_separator = behind.find(FNC1).unwrap_or(behind.len());
+    let (ai, after) = text.split_at_checked(row.digits)?;
+    let to_separator = after.find(FNC1).unwrap_or(after.len());
     let length = match row.value {
         Value::Digits(digits) | Value::Checked(digits) => digits.min(to_separator),
         Value::Date => 6.min(to_separator),
         Value::Number(_) | Value::Text(_) => to_separator,
     };
-    let (value, behind) = behind.split_at_checked(length)?;
-    are_digits(ai).then_some((Element { ai, value }, row.value, behind.trim_start_matches(FNC1)))
+    let (value, after) = after.split_at_checked(length)?;
+    are_digits(ai).then_some((Element { ai, value }, row.value, after.trim_start_matches(FNC1)))
 }
 
 fn next_printed(text: &str) -> Option<Next<'_>> {
-    let (ai, value, behind) = printed_ai(text)?;
+    let (ai, value, after) = printed_ai(text)?;
     // The value itself may contain parentheses.
-    let ends = behind.match_indices('(').map(|(at, _)| at);
-    let end = ends.into_iter().find(|&at| printed_ai(&behind[at..]).is_some());
-    let (text, behind) = behind.split_at(end.unwrap_or(behind.len()));
-    Some((Element { ai, value: text }, value, behind))
+    let ends = after.match_indices('(').map(|(at, _)| at);
+    let end = ends.into_iter().find(|&at| printed_ai(&after[at..]).is_some());
+    let (text, after) = after.split_at(end.unwrap_or(after.len()));
+    Some((Element { ai, value: text }, value, after))
 }
 
 /// Splits off `(01)`; returns the row of the identifier and the rest.
 fn printed_ai(text: &str) -> Option<(&str, Value, &str)> {
     let inside = text.strip_prefix('(')?;
     let row = row_of(inside)?;
-    let (ai, behind) = inside.split_at_checked(row.digits)?;
-    let behind = behind.strip_prefix(')')?;
-    are_digits(ai).then_some((ai, row.value, behind))
+    let (ai, after) = inside.split_at_checked(row.digits)?;
+    let after = after.strip_prefix(')')?;
+    are_digits(ai).then_some((ai, row.value, after))
 }

@@ -279,7 +279,7 @@ fn element() -> impl Strategy<Value = (String, String)> {
     ]
 }
 
-/// As an encoder does: a separator behind each value that has no predefined length.
+/// As an encoder does: a separator after each value that has no predefined length.
 fn sent(elements: &[(String, String)]) -> String {
     let mut code = String::new();
     for (ai, value) in elements {

@@ -85,7 +85,7 @@ enum Command {
         /// Go on as it grows
         #[arg(long)]
         follow: bool,
-        /// Begin behind this position
+        /// Begin after this position
         #[arg(long, default_value_t = 0)]
         after: u64,
         #[command(flatten)]

@@ -162,7 +162,7 @@ fn frame(entries: Vec<Entry>) -> Entries {
     Entries { epoch: epoch(), checks, taken: taken(), entries }
 }
 
-/// The checks behind entries that begin with an empty stock and ledger.
+/// The checks after entries that begin with an empty stock and ledger.
 fn reached(entries: &[Entry]) -> Checks {
     let (mut checks, mut stock) = (Checks::default(), BTreeMap::<Sku, (i64, i64)>::new());
     for entry in entries {
@@ -241,7 +241,7 @@ fn odd() -> Vec<Entry> {
     entries
 }
 
-/// Ids that are UUIDs, behind a word and without one, and some that only look like it.
+/// Ids that are UUIDs, after a word and without one, and some that only look like it.
 fn uuids() -> Vec<Entry> {
     let mut random = Random(7);
     let mut entries = Vec::new();

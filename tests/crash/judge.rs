@@ -73,7 +73,7 @@ impl Judge {
     fn reread(&self, http: &Http, mut after: u64) {
         while after < self.seq() {
             let page = page(http, after);
-            assert!(!page.is_empty(), "entries behind {after} are lost, of {}", self.seq());
+            assert!(!page.is_empty(), "entries after {after} are lost, of {}", self.seq());
             for entry in page {
                 after = number(&entry, "seq");
                 let known = self.ledger.get(usize::try_from(after).unwrap() - 1);

@@ -223,7 +223,7 @@ def decode(frame):
                 "figures": r.list(lambda: [r.sku(), r.signed(), r.signed()])}
     else:
         raise ValueError(f"frames of kind {kind} are not known here")
-    return body  # What a newer program puts behind the last field is left alone.
+    return body  # Fields appended by a newer program are ignored.
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ fn parse(bytes: &[u8]) -> Vec<Write<'_>> {
     };
     assert!([0, MAGIC].contains(&number(head, 0)), "this is no log of writes");
     let mut writes = Vec::new();
-    while let Some((head, behind)) = rest.split_at_checked(SECTOR) {
+    while let Some((head, after)) = rest.split_at_checked(SECTOR) {
         let [sector, sectors, flags] = [0, 1, 2].map(|index| number(head, index));
         if (sectors, flags) == (0, 0) {
             // The cut interrupted the emulator's own log; the missing request was never answered.
@@ -86,9 +86,9 @@ fn parse(bytes: &[u8]) -> Vec<Write<'_>> {
         }
         let is_data = flags & DISCARD == 0;
         let length = if is_data { usize::try_from(sectors).unwrap() * SECTOR } else { 0 };
-        let Some((data, behind)) = behind.split_at_checked(length) else { break };
+        let Some((data, after)) = after.split_at_checked(length) else { break };
         writes.push(Write { sector, flags, data });
-        rest = behind;
+        rest = after;
     }
     writes
 }

@@ -113,8 +113,8 @@ impl Database {
     /// The entries after a position, if none of them is pruned.
     pub(crate) fn read(&self, after: Seq, most: usize) -> &[Posted] {
         let from = self.ledger.partition_point(|posted| posted.entry.seq <= after);
-        let behind = &self.ledger[from..];
-        &behind[..behind.len().min(most)]
+        let after = &self.ledger[from..];
+        &after[..after.len().min(most)]
     }
 
     pub(crate) fn prune(&mut self, up_to: Seq) {

@@ -200,8 +200,8 @@ impl Books for HubDatabase {
         number: u64,
         limit: usize,
     ) -> Kept<Vec<IssuedTransfer>> {
-        let behind = self.transfers.range((book, number + 1)..=(book, u64::MAX));
-        Ok(behind.map(|(_, issued)| issued.clone()).take(limit).collect())
+        let after = self.transfers.range((book, number + 1)..=(book, u64::MAX));
+        Ok(after.map(|(_, issued)| issued.clone()).take(limit).collect())
     }
 
     fn transfers_of(&mut self, request_id: &RequestId) -> Kept<Vec<IssuedTransfer>> {
@@ -267,10 +267,10 @@ impl Books for HubDatabase {
     }
 
     fn listings_after(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {
-        let mut behind: Vec<_> =
+        let mut after: Vec<_> =
             self.listings.values().filter(|(n, _)| *n > number).cloned().collect();
-        behind.sort_by_key(|(n, _)| *n);
-        behind.truncate(limit);
-        Ok(behind)
+        after.sort_by_key(|(n, _)| *n);
+        after.truncate(limit);
+        Ok(after)
     }
 }

@@ -142,11 +142,11 @@ fn a_ledger_is_paged_by_position() {
 
     let middle = hub.ok("ledger", of(1, 2));
     let last = hub.ok("ledger", of(3, 2));
-    let behind = hub.ok("ledger", of(5, 2));
+    let after = hub.ok("ledger", of(5, 2));
 
     assert_eq!(middle, pair.gateway.http().ok("ledger", json!({"after": 1, "limit": 2})));
     assert_eq!((&middle["next"], &last["next"]), (&json!(3), &Value::Null));
-    assert_eq!(behind, json!({"entries": [], "next": null}));
+    assert_eq!(after, json!({"entries": [], "next": null}));
     let paged = hub.every_page("ledger", of(0, 1), "entries");
     assert_same_entries(&pair.gateway.http().ledger(), &paged);
 }

@@ -91,7 +91,7 @@ fn the_readable_part_of_a_damaged_ledger_is_restored_and_the_rest_is_named() {
     let mut http = pair.gateway.http();
     let decided = |n: u32| one(&format!("r{n}"), "A", 1);
     assert_eq!(http.ok("deduct", decided(0))["replayed"], true, "before the damage");
-    assert_eq!(http.ok("deduct", decided(2_999))["replayed"], true, "behind the damage");
+    assert_eq!(http.ok("deduct", decided(2_999))["replayed"], true, "after the damage");
     retire(&pair, &lost, 3_001);
     until("the units are back", || {
         http.call("get", json!({"sku": "A"})).is_ok_and(|it| it["on_hand"] == 97_000)
@@ -207,7 +207,7 @@ fn entries_missing_at_both_ends_of_a_ledger_are_counted() {
     for words in [
         "3 entries up to 8 could not be read",
         "had come to entry 11 at least",
-        "3 entries behind 8",
+        "3 entries after 8",
         "below 11, count the stock",
     ] {
         assert!(told.contains(words), "{words:?} in {told}");
@@ -223,7 +223,7 @@ fn entries_missing_in_a_backup_are_counted_if_known() {
     until("the high-water mark is written", || high_water_mark(&gateway) == 2);
     gateway.terminate();
     let told = restored(&gateway, &["--from", backup.to_str().unwrap()]);
-    assert!(told.contains("had come to entry 2 at least: 1 entries behind 1"), "{told}");
+    assert!(told.contains("had come to entry 2 at least: 1 entries after 1"), "{told}");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn a_probe_is_answered_with_the_stock_at_a_position_after_its_entries() {
             Frame::Figures(answer) => Some((answer.seq, answer.content.figures.clone())),
             _ => None,
         });
-        assert_eq!(seq, by_hand.entries.len() as u64, "entries up to there, and none behind");
+        assert_eq!(seq, by_hand.entries.len() as u64, "entries up to there, and none after");
         assert_eq!(figures, by_hand.figures());
     }
     busy.join().unwrap();

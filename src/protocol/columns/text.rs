@@ -93,8 +93,8 @@ impl<'a> Iterator for Parts<'a> {
         let first = digit(*self.0.as_bytes().first()?);
         let end = self.0.bytes().position(|byte| digit(byte) != first).unwrap_or(self.0.len());
         let end = if first { end.min(DIGITS_MAX) } else { end };
-        let (part, behind) = self.0.split_at(end);
-        self.0 = behind;
+        let (part, after) = self.0.split_at(end);
+        self.0 = after;
         Some(match part.parse() {
             Ok(number) if first => Part::Number(number, end),
             _ => Part::Plain(part),
