@@ -16,7 +16,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let listing = |sku: &str, name: &str| Listing {
         sku: Sku::parse(sku).unwrap(),
         name: Some(name.into()),
-        barcodes: vec![],
+        barcodes: vec!["4006381333931".into()],
     };
     let publish = |desk: &mut Desk, listings| desk.change(|books| publish(books, listings));
     assert_eq!(publish(&mut desk, vec![listing("A", "a"), listing("B", "b")]), 2);
@@ -24,6 +24,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let sent = desk.sent(1);
     let [Frame::Catalogue(first)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((first.after, first.up_to, first.listings.len()), (0, 2, 2));
+    assert_eq!(first.listings[0].barcodes, ["4006381333931"]);
     assert_eq!(desk.sent(2), [], "once is enough for a while");
     gateway.taken.catalogue = 2;
     desk.take(&gateway.told());
@@ -31,7 +32,8 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let sent = desk.sent(3);
     let [Frame::Catalogue(second)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((second.after, second.up_to), (2, 4));
-    assert_eq!(second.listings[0].name, None);
+    let removed = Listing { name: None, barcodes: vec![], ..listing("B", "") };
+    assert_eq!(second.listings[0], removed, "its codes are free for another SKU");
 }
 
 #[test]
