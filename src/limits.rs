@@ -182,7 +182,7 @@ pub const MQTT_REQUESTS_MAX: usize = 64;
 /// as offline.
 pub const HUB_ANSWER_MS: u64 = 5_000;
 /// The shortest time between two greetings.
-pub const HUB_ASK_MS_MIN: u64 = 1_000;
+pub const HUB_GREETING_MS_MIN: u64 = 1_000;
 /// Time between greetings on an idle link, which show that the hub still answers.
 pub const HUB_GREETING_MS: u64 = 60_000;
 /// The shortest wait before reconnecting.

@@ -32,7 +32,7 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "replay" -d 'Rep
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "stock" -d 'Show the stock of some SKUs, or of all'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Show the ledger'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "watch" -d 'Show changes of stock and sync as they happen'
-complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "status" -d 'Show how the gateway is'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "status" -d 'Show the status of the gateway'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "backup" -d 'Copy the database while the gateway runs'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restore" -d 'Put a new database in the place of one that is lost or damaged'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "doctor" -d 'Say what is wrong with database, machine and links, and what to do'

@@ -111,7 +111,7 @@ fn sync_row(sync: &Value) -> String {
 
 /// The sync state as a sentence.
 pub(super) fn sync_words(sync: &Value) -> String {
-    let reason = sync["reason"].as_str().unwrap_or("nobody knows why");
+    let reason = sync["reason"].as_str().unwrap_or("no reason is known");
     match (sync["state"].as_str(), sync["pending"].as_u64().unwrap_or(0)) {
         (Some("online"), 0) => "online: the hub has everything".into(),
         (Some("online"), n) => format!("online: {n} entries on their way{}", waited(sync)),

@@ -97,7 +97,7 @@ enum Command {
     /// Show changes of stock and sync as they happen
     #[command(after_help = examples::WATCH)]
     Watch(watch::WatchArguments),
-    /// Show how the gateway is
+    /// Show the status of the gateway
     #[command(after_help = examples::STATUS)]
     Status {
         #[command(flatten)]

@@ -220,7 +220,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         self.drain_to(0).await
     }
 
-    /// Waits until at most `missing` answers are outstanding.
+    /// Waits until at most `left` answers are outstanding.
     async fn drain_to(&mut self, left: usize) -> anyhow::Result<()> {
         while self.waiting.len() > left {
             if self.unsent > 0 {

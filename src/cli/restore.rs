@@ -76,7 +76,7 @@ fn tell(restored: &Restored) {
     }
     if known_seq > last_seq {
         say(format!(
-            "the old database had come to entry {known_seq} at least: {} entries after {last_seq} are not in the copy, and their requests are forgotten. If the hub's answer says an acked_seq below {known_seq}, count the stock before it is sold from: which SKUs they moved is not known",
+            "the old database had come to entry {known_seq} at least: {} entries after {last_seq} are not in the copy, and their requests are forgotten. If the acked_seq in the hub's answer is below {known_seq}, count the stock before it is sold from: which SKUs they moved is not known",
             known_seq - last_seq
         ));
     }

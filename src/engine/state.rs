@@ -158,7 +158,7 @@ impl CommittedState {
         self.storage_problem().or_else(|| self.stall())
     }
 
-    /// Why the writer does not go on, if its heartbeat says so. The text holds no duration, so
+    /// Why the writer is stuck, if its heartbeat says so. The text holds no duration, so
     /// that a reader who reports changes of the text does not report it again every second.
     pub fn stall(&self) -> Option<String> {
         (self.heartbeat.silence() > WRITER_SILENT_MAX).then(|| {

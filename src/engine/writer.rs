@@ -247,7 +247,7 @@ impl Writer {
     }
 
     fn log_waiting_grant(&mut self, sku: &Sku, now: Now) {
-        if self.waiting_grants.is_due(now.running_ms) {
+        if self.waiting_grants.should_log(now.running_ms) {
             tracing::warn!(%sku, "a grant waits: with it, more units than can be counted would be on hand");
         }
     }
@@ -277,7 +277,7 @@ impl Writer {
     /// Refuses mutations from now on, and logs why. Returns what to answer.
     pub(super) fn storage_failed(&mut self, error: StoreError) -> StorageUnavailable {
         let error = self.store.explain(error);
-        if self.storage_failures.is_due(self.state.clock.now().running_ms) {
+        if self.storage_failures.should_log(self.state.clock.now().running_ms) {
             tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
         }
         self.state.set_storage_problem(Some(error.to_string()));

@@ -29,7 +29,7 @@ use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
 
 /// The time that the last message may take when the gateway stops.
-const FAREWELL: Duration = Duration::from_secs(1);
+const OFFLINE_MESSAGE_WAIT: Duration = Duration::from_secs(1);
 
 /// The link of one gateway. It runs even if no hub ever answers.
 #[derive(Debug)]
@@ -88,11 +88,11 @@ impl HubLink {
     pub async fn run(mut self, mut stop: Stop) {
         loop {
             let mut connection = self.broker.connect();
-            let end = self.converse(&mut connection, &mut stop).await;
+            let end = self.run_connection(&mut connection, &mut stop).await;
             self.uplink.handle_disconnected();
             match end {
-                End::Stop => return self.farewell(connection).await,
-                End::Lost(reason) => self.note_loss(reason),
+                End::Stop => return self.announce_offline(connection).await,
+                End::Lost(reason) => self.record_loss(reason),
             }
             drop(connection);
             let wait = self.backoff.next_wait(self.now_ms());
@@ -103,11 +103,11 @@ impl HubLink {
         }
     }
 
-    async fn converse(&mut self, connection: &mut BrokerConnection, stop: &mut Stop) -> End {
+    async fn run_connection(&mut self, connection: &mut BrokerConnection, stop: &mut Stop) -> End {
         loop {
-            self.note_committed();
-            if let Err(reason) = self.take_steps(&connection.client).await {
-                return End::Lost(last_word(connection).unwrap_or(reason));
+            self.report_committed();
+            if let Err(reason) = self.run_steps(&connection.client).await {
+                return End::Lost(loss_reason(connection).unwrap_or(reason));
             }
             self.publish_state();
             let deadline = self.until_deadline();
@@ -126,7 +126,7 @@ impl HubLink {
     }
 
     /// Tells the uplink what is committed by now.
-    fn note_committed(&mut self) {
+    fn report_committed(&mut self) {
         let (seq, taken) = {
             let stock = self.state.stock();
             (stock.seq(), stock.taken())
@@ -160,7 +160,7 @@ impl HubLink {
         let now_ms = self.now_ms();
         match Frame::decode(payload) {
             Ok(frame) if frame.epoch() != self.state.origin.epoch => {
-                self.note_rejected("it is for another database", now_ms);
+                self.record_rejected("it is for another database", now_ms);
             }
             Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
                 Heard::Acked(seq) => self.intake.acked(seq),
@@ -169,7 +169,7 @@ impl HubLink {
                 Heard::Probe(part) => self.answer_probe(part).await,
                 Heard::Nothing => {}
             },
-            Err(error) => self.note_rejected(&error.to_string(), now_ms),
+            Err(error) => self.record_rejected(&error.to_string(), now_ms),
         }
     }
 
@@ -188,15 +188,15 @@ impl HubLink {
         self.uplink.answer(seq, content);
     }
 
-    fn note_rejected(&mut self, reason: &str, now_ms: u64) {
+    fn record_rejected(&mut self, reason: &str, now_ms: u64) {
         self.metrics.frames_bad.inc();
-        if self.rejected.is_due(now_ms) {
-            tracing::warn!(reason, "a frame from the hub was left aside");
+        if self.rejected.should_log(now_ms) {
+            tracing::warn!(reason, "a frame from the hub was rejected");
         }
     }
 
     /// Takes the steps that the uplink decides on, until there are none.
-    async fn take_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
+    async fn run_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
                 Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
@@ -204,7 +204,7 @@ impl HubLink {
                     self.send(client, self.shorter_ledger(hub_seq).encode())
                 }
                 Step::SendEntries(range) => self.send_entries(client, range).await?,
-                Step::Tell(taken) => self.send(client, self.taken(taken).encode()),
+                Step::ReportTaken(taken) => self.send(client, self.taken(taken).encode()),
                 Step::Answer(seq, content) => self.send(client, self.answer(seq, content).encode()),
             };
             sent.map_err(|error| format!("the MQTT client takes nothing more: {error}"))?;
@@ -295,9 +295,9 @@ impl HubLink {
         }
     }
 
-    fn note_loss(&mut self, reason: String) {
+    fn record_loss(&mut self, reason: String) {
         self.metrics.link_losses.inc();
-        if self.lost.is_due(self.now_ms()) {
+        if self.lost.should_log(self.now_ms()) {
             tracing::warn!(
                 reason,
                 "the link is down; deductions go on, entries wait in the ledger"
@@ -307,18 +307,18 @@ impl HubLink {
     }
 
     /// Publishes that the gateway goes offline, so that subscribers need not wait for the last will.
-    async fn farewell(&self, mut connection: BrokerConnection) {
+    async fn announce_offline(&self, mut connection: BrokerConnection) {
         let state = state_json(&self.state.origin, false);
         let topic = self.gateway.topic(Channel::State);
         let _ = connection.client.try_publish(topic, QoS::AtLeastOnce, true, state);
         let _ = connection.client.try_disconnect();
         let ended = async { while connection.events.recv().await.is_some() {} };
-        let _ = tokio::time::timeout(FAREWELL, ended).await;
+        let _ = tokio::time::timeout(OFFLINE_MESSAGE_WAIT, ended).await;
     }
 }
 
 /// The client's reason for a loss; it says more than that the client takes no more messages.
-fn last_word(connection: &mut BrokerConnection) -> Option<String> {
+fn loss_reason(connection: &mut BrokerConnection) -> Option<String> {
     std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
         BrokerEvent::Lost(reason) => Some(reason),
         BrokerEvent::Connected | BrokerEvent::Received { .. } => None,

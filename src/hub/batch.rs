@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, note_online};
+use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, record_online};
 use super::db::{BooksError, BooksTransaction};
 use super::jobs::{BooksChange, Completion, HubJob};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
@@ -147,7 +147,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         fresh: bool,
     ) -> Result<(), BooksError> {
         let seen = online && fresh;
-        let known = note_online(self.books, &gateway, online, seen, self.time.wall_ms)?;
+        let known = record_online(self.books, &gateway, online, seen, self.time.wall_ms)?;
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
         // does so by itself.
         if let Some(epoch) = epoch.filter(|_| online && !known) {

@@ -58,7 +58,7 @@ impl BrokerLink {
         loop {
             let mut connection = self.broker.connect();
             let reason = tokio::select! {
-                reason = self.converse(&mut connection) => reason,
+                reason = self.run_connection(&mut connection) => reason,
                 () = stop.requested() => return self.publisher.disconnect(),
             };
             self.publisher.disconnect();
@@ -73,7 +73,7 @@ impl BrokerLink {
     }
 
     /// Handles events until the connection is lost; returns the reason.
-    async fn converse(&mut self, connection: &mut BrokerConnection) -> String {
+    async fn run_connection(&mut self, connection: &mut BrokerConnection) -> String {
         while let Some(event) = connection.events.recv().await {
             match event {
                 BrokerEvent::Connected => {
@@ -131,7 +131,7 @@ impl BrokerLink {
     async fn report_loss(&mut self, reason: &str) {
         self.metrics.link_losses.inc();
         let _ = self.jobs.send(HubJob::Lost).await;
-        if self.lost.is_due(self.clock.since_start_ms()) {
+        if self.lost.should_log(self.clock.since_start_ms()) {
             tracing::warn!(reason, "the broker is out of reach; the gateways keep what they have");
         }
     }

@@ -36,7 +36,7 @@ impl HubMetrics {
             ),
             (
                 "hub_frames_bad_total",
-                "Frames left aside: unreadable, or of another database.",
+                "Rejected frames: unreadable, or of another database.",
                 &self.frames_bad,
             ),
             ("hub_frames_refused_total", "Frames from fenced databases.", &self.frames_refused),

@@ -76,7 +76,7 @@ pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
     tokio::spawn(ignore_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
-    manager.keep_told(&hub.heartbeat, || hub.status(), &mut stop).await;
+    manager.report_until_stopped(&hub.heartbeat, || hub.status(), &mut stop).await;
     hub.stop().await;
     Ok(())
 }
@@ -157,7 +157,7 @@ async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), Bo
 
 fn broker(config: &HubConfig) -> Option<Broker> {
     if config.mqtt.is_none() {
-        tracing::warn!("no [mqtt] section: the books are served, nothing is taken in");
+        tracing::warn!("no [mqtt] section: the books are served, no frames are received");
     }
     config.mqtt.as_ref().map(|mqtt| Broker::new(&mqtt.broker_settings(), &config.worker, None))
 }

@@ -29,8 +29,8 @@ impl RejectedFrames {
             self.logged.clear();
         }
         let now_ms = self.clock.since_start_ms();
-        if self.logged.entry(gateway.clone()).or_default().is_due(now_ms) {
-            tracing::warn!(%gateway, reason, "a frame was left aside, nothing was changed by it");
+        if self.logged.entry(gateway.clone()).or_default().should_log(now_ms) {
+            tracing::warn!(%gateway, reason, "a frame was rejected and changed nothing");
         }
     }
 }

@@ -127,7 +127,7 @@ impl HubWriter {
 
     fn log_failure(&mut self, error: &BooksError) {
         self.metrics.commits_failed.inc();
-        if self.failures.is_due(self.clock.since_start_ms()) {
+        if self.failures.should_log(self.clock.since_start_ms()) {
             tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");
         }
     }

@@ -26,7 +26,7 @@ pub struct GatewayMetrics {
     pub transfers_taken: Counter,
     /// Frames that were sent to the hub.
     pub frames_sent: Counter,
-    /// Frames from the hub that could not be decoded.
+    /// Rejected frames: unreadable, or for another database.
     pub frames_bad: Counter,
     /// Frames that wait for the hub's acknowledgement.
     pub frames_under_way: Gauge,

@@ -13,7 +13,7 @@ pub struct LogThrottle {
 
 impl LogThrottle {
     /// Counts one event, and returns whether to log it at this running time.
-    pub fn is_due(&mut self, running_ms: u64) -> bool {
+    pub fn should_log(&mut self, running_ms: u64) -> bool {
         self.count += 1;
         let due = self.logged_ms.is_none_or(|logged_ms| running_ms >= logged_ms + LOG_REPEAT_MS);
         if due {
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_repeated_event_is_logged_once_a_minute() {
         let mut throttle = LogThrottle::default();
-        let due: Vec<bool> = [0, 1, 59_999, 60_000].map(|ms| throttle.is_due(ms)).into();
+        let due: Vec<bool> = [0, 1, 59_999, 60_000].map(|ms| throttle.should_log(ms)).into();
         assert_eq!(due, [true, false, false, true]);
         assert_eq!(throttle.end(), Some(4));
     }
@@ -51,7 +51,7 @@ mod tests {
         let mut throttle = LogThrottle::default();
         assert_eq!(throttle.end(), Some(0), "before the first event");
         let logged: Vec<_> = [0, 1_000, 59_999, 60_000, 200_000]
-            .map(|ms| (throttle.is_due(ms), throttle.end()))
+            .map(|ms| (throttle.should_log(ms), throttle.end()))
             .into();
         let nothing = (false, None);
         assert_eq!(logged, [(true, Some(1)), nothing, nothing, (true, Some(3)), (true, Some(1))]);

@@ -58,17 +58,17 @@ fn asked() -> Option<String> {
 
 /// Libraries that log whole messages at debug or trace, which may contain tokens and what terminals
 /// send.
-const TALKATIVE: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
+const VERBOSE_LIBRARIES: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
 
 /// The filter without the fine levels of those libraries and of their modules.
 fn capped(filter: Targets) -> Targets {
     let default = filter.default_level().unwrap_or(LevelFilter::OFF);
-    let talkative = TALKATIVE.map(|name| (name.to_owned(), default.min(LevelFilter::INFO)));
+    let verbose = VERBOSE_LIBRARIES.map(|name| (name.to_owned(), default.min(LevelFilter::INFO)));
     let asked = filter.into_iter().map(|(target, level)| {
-        let is_talkative = TALKATIVE.iter().any(|name| target.starts_with(name));
+        let is_talkative = VERBOSE_LIBRARIES.iter().any(|name| target.starts_with(name));
         (target, if is_talkative { level.min(LevelFilter::INFO) } else { level })
     });
-    Targets::new().with_default(default).with_targets(talkative).with_targets(asked)
+    Targets::new().with_default(default).with_targets(verbose).with_targets(asked)
 }
 
 /// Writes to stderr why a program cannot continue.

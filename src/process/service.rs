@@ -31,7 +31,7 @@ impl Manager {
         };
         let socket = open(&address).inspect_err(|error| {
             let socket = address.display();
-            tracing::warn!(%error, %socket, "the service manager cannot be told anything");
+            tracing::warn!(%error, %socket, "the service manager's socket cannot be used");
         });
         let watchdog = watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
         Self { socket: socket.ok(), watchdog }
@@ -50,7 +50,7 @@ impl Manager {
     ///
     /// It runs as a task of the event loop, so a blocked event loop stops feeding the watchdog. So
     /// does a writer thread without a heartbeat.
-    pub async fn keep_told(
+    pub async fn report_until_stopped(
         &self,
         heartbeat: &Heartbeat,
         sentence: impl Fn() -> String,
@@ -70,7 +70,7 @@ impl Manager {
                 () = stop.requested() => break,
             }
         }
-        self.tell("STOPPING=1\nSTATUS=Stopping: what was taken is decided and answered first.");
+        self.tell("STOPPING=1\nSTATUS=Stopping: accepted requests are decided and answered first.");
     }
 
     fn report(&self, heartbeat: &Heartbeat, sentence: String, told: &mut String) {

@@ -55,14 +55,14 @@ pub enum Content {
 
 impl Sums {
     /// Whether a search can ask for this part.
-    pub fn can_be(&self) -> bool {
-        self.part.can_be() && self.part.bits < BITS_MAX && self.sums.len() == PARTS
+    pub fn is_valid(&self) -> bool {
+        self.part.is_valid() && self.part.bits < BITS_MAX && self.sums.len() == PARTS
     }
 }
 
 impl Part {
     /// Whether a search can ask for this part.
-    pub fn can_be(&self) -> bool {
+    pub fn is_valid(&self) -> bool {
         self.bits <= BITS_MAX
             && self.bits.is_multiple_of(STEP_BITS)
             && self.prefix >> self.bits == 0

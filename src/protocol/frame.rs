@@ -283,15 +283,19 @@ impl Frame {
             REFUSED => Self::Refused(body(bytes)?),
             BEHIND => Self::Behind(body(bytes)?),
             TAKEN => Self::Taken(body(bytes)?),
-            TRANSFERS => Self::Transfers(checked(body(bytes)?)?),
+            TRANSFERS => Self::Transfers(checked_transfers(body(bytes)?)?),
             CATALOGUE => Self::Catalogue(body(bytes)?),
-            PROBE => Self::Probe(possible(body(bytes)?, |probe: &Probe| probe.part.can_be())?),
-            SUMS => Self::Sums(possible(body(bytes)?, |sums: &ProbeAnswer<Sums>| {
-                sums.content.can_be()
+            PROBE => {
+                Self::Probe(checked_part(body(bytes)?, |probe: &Probe| probe.part.is_valid())?)
+            }
+            SUMS => Self::Sums(checked_part(body(bytes)?, |sums: &ProbeAnswer<Sums>| {
+                sums.content.is_valid()
             })?),
-            FIGURES => Self::Figures(possible(body(bytes)?, |figures: &ProbeAnswer<Figures>| {
-                figures.content.part.can_be()
-            })?),
+            FIGURES => {
+                Self::Figures(checked_part(body(bytes)?, |figures: &ProbeAnswer<Figures>| {
+                    figures.content.part.is_valid()
+                })?)
+            }
             unknown => return Err(FrameError::Kind(unknown)),
         })
     }
@@ -339,14 +343,14 @@ fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
     Ok(Entries { epoch, checks, taken, entries })
 }
 
-/// Whether a search can ask for this part.
-fn possible<T>(value: T, can_be: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
-    let can_be = can_be(&value);
-    can_be.then_some(value).ok_or(FrameError::Body("there is no such part of a stock"))
+/// Returns the value if a search can ask for its part.
+fn checked_part<T>(value: T, is_valid: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
+    let is_valid = is_valid(&value);
+    is_valid.then_some(value).ok_or(FrameError::Body("there is no such part of a stock"))
 }
 
-/// Whether the numbers start at 1 or later and are contiguous, as a gateway expects them.
-fn checked(transfers: Transfers) -> Result<Transfers, FrameError> {
+/// Returns the transfers if their numbers have no gap and all quantities are possible.
+fn checked_transfers(transfers: Transfers) -> Result<Transfers, FrameError> {
     let list = &transfers.transfers;
     if !(1..=FRAME_TRANSFERS_MAX).contains(&list.len()) {
         return Err(FrameError::Body("the number of transfers is out of range"));

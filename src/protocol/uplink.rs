@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::drift::{Content, Part};
 use super::frame::{Catalogue, Frame, Refused, Resume, Transfers};
 use crate::limits::{
-    FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_ASK_MS_MIN, HUB_GREETING_MS, WINDOW_FRAMES,
+    FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN, WINDOW_FRAMES,
 };
 use crate::stock::{CatalogueUpdate, Seq, Taken, Transfer};
 
@@ -23,10 +23,10 @@ pub struct Uplink {
     ledger_seq: Seq,
     /// How far what the hub sent is applied.
     taken: Taken,
-    /// How far of that the hub has been told since it last named its position. The frame that told
-    /// it followed the entries concerned.
+    /// The part of `taken` that was reported since the hub last named its position, in a frame after
+    /// the entries concerned.
     told: Option<Taken>,
-    /// How far of that the newest greeting told.
+    /// The `taken` that the newest greeting reported.
     greeted: Taken,
     /// All entries up to here have been sent since the hub last named its position.
     sent_seq: Seq,
@@ -71,7 +71,7 @@ pub enum Step {
     /// Read the ledger, send what fits into one frame, and report it with [`Uplink::sent`].
     SendEntries(Range),
     /// Tell how far what the hub sent is applied.
-    Tell(Taken),
+    ReportTaken(Taken),
     /// Send the content of a part at this position. All entries up to it have been sent.
     Answer(Seq, Content),
 }
@@ -174,7 +174,7 @@ impl Uplink {
 
     fn transfers(&mut self, Transfers { transfers, .. }: Transfers) -> Heard {
         if transfers.iter().all(|transfer| transfer.number <= self.taken.transfer) {
-            return self.tell_again();
+            return self.report_again();
         }
         Heard::Transfers(transfers)
     }
@@ -182,13 +182,13 @@ impl Uplink {
     fn catalogue(&mut self, catalogue: Catalogue) -> Heard {
         let Catalogue { after, up_to, listings, .. } = catalogue;
         if up_to <= self.taken.catalogue {
-            return self.tell_again();
+            return self.report_again();
         }
         Heard::Update(CatalogueUpdate { after, up_to, listings })
     }
 
     /// The hub repeats what is applied already, so it missed the message that told it.
-    fn tell_again(&mut self) -> Heard {
+    fn report_again(&mut self) -> Heard {
         self.told = None;
         Heard::Nothing
     }
@@ -206,10 +206,10 @@ impl Uplink {
 
     fn resume(&mut self, resume: &Resume, now_ms: u64) -> Option<Seq> {
         if self.unanswered == 0 || resume.nonce != self.nonce {
-            // The hub answers no greeting, or an old one: it has restarted, or misses entries.
-            // Greet.
+            // This answers no greeting, or an old one: the hub has restarted or misses entries, so
+            // it is greeted.
             self.greet_at_ms =
-                self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_ASK_MS_MIN));
+                self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_GREETING_MS_MIN));
             return None;
         }
         let acked_seq = resume.position.acked_seq;
@@ -254,7 +254,7 @@ impl Uplink {
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
     }
 
-    /// The next thing to do now, if any.
+    /// The next step, if there is one now. The caller takes it before it polls again.
     pub fn poll(&mut self, now_ms: u64) -> Option<Step> {
         if self.phase == Phase::Disconnected {
             return None;
@@ -288,7 +288,7 @@ impl Uplink {
     /// All entries are sent, but something was applied since that made no entry.
     fn tell(&mut self) -> Option<Step> {
         let is_news = self.told.replace(self.taken) != Some(self.taken);
-        is_news.then_some(Step::Tell(self.taken))
+        is_news.then_some(Step::ReportTaken(self.taken))
     }
 
     fn greet(&mut self, now_ms: u64) -> Step {

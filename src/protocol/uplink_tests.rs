@@ -68,11 +68,11 @@ fn a_transfer_without_entries_is_confirmed_once_by_a_frame_of_its_own() {
     let mut uplink = online(5);
     uplink.sent(5, 0);
     uplink.handle_committed(5, transfer_taken(1, 5));
-    assert_eq!(uplink.poll(0), Some(Step::Tell(transfer_taken(1, 5))));
+    assert_eq!(uplink.poll(0), Some(Step::ReportTaken(transfer_taken(1, 5))));
     assert_eq!(uplink.poll(0), None);
     let listed = Taken { catalogue: 3, ..transfer_taken(1, 5) };
     uplink.handle_committed(5, listed);
-    assert_eq!(uplink.poll(0), Some(Step::Tell(listed)));
+    assert_eq!(uplink.poll(0), Some(Step::ReportTaken(listed)));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn what_is_applied_after_a_greeting_is_confirmed_after_its_answer() {
     uplink.handle_committed(0, taken);
     assert_eq!(uplink.poll(0), None, "the hub has not said where it stands");
     uplink.handle_frame(resume(0, nonce), 0);
-    assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+    assert_eq!(uplink.poll(0), Some(Step::ReportTaken(taken)));
 }
 
 #[test]
@@ -116,10 +116,10 @@ fn a_hub_that_repeats_an_applied_transfer_is_told_again() {
     let mut uplink = online(0);
     let taken = Taken { catalogue: 7, ..transfer_taken(2, 0) };
     uplink.handle_committed(0, taken);
-    assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+    assert_eq!(uplink.poll(0), Some(Step::ReportTaken(taken)));
     for frame in [transfers(1..=2), catalogue(0, 7)] {
         assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
-        assert_eq!(uplink.poll(0), Some(Step::Tell(taken)));
+        assert_eq!(uplink.poll(0), Some(Step::ReportTaken(taken)));
         assert_eq!(uplink.poll(0), None);
     }
 }
@@ -430,7 +430,7 @@ impl World {
                     self.uplink.sent(last, self.now_ms);
                     entries(after + 1, last, taken)
                 }
-                Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch: EPOCH.into(), taken }),
+                Step::ReportTaken(taken) => Frame::Taken(TakenUpTo { epoch: EPOCH.into(), taken }),
                 Step::Answer(..) => panic!("the hub has asked nothing"),
             };
             self.up.push(frame);

@@ -22,7 +22,7 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
         // Nothing is changed before all records are read, except those that `close` can do without.
-        self.decide_by(command, records).or_else(|error| match R::is_lost(&error) {
+        self.decide_by(command, records).or_else(|error| match R::lost_reason(&error) {
             Some(why) => Ok(Err(Undecided::RecordLost { why })),
             None => Err(error),
         })

@@ -132,7 +132,7 @@ impl<'a> Draft<'a> {
         };
         let movements = hold.lines.iter().map(Movement::expire).collect();
         let entries = self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements).len();
-        self.note_unasked(id, entries);
+        self.record_without_request(id, entries);
         self.close(id, Closed::Expired, records)
     }
 
@@ -192,7 +192,7 @@ impl<'a> Draft<'a> {
                 self.remember(id.clone(), record, 0);
             }
             Ok(None) => {}
-            Err(error) if R::is_lost(&error).is_some() => {}
+            Err(error) if R::lost_reason(&error).is_some() => {}
             Err(error) => return Err(error),
         }
         self.holds_opened -= 1;
@@ -202,13 +202,18 @@ impl<'a> Draft<'a> {
 
     /// Enters movements that no client asked for. Their request id gets no record here, so a
     /// client may use the same one.
-    pub(super) fn enter_unasked(&mut self, kind: Kind, id: &RequestId, movements: Vec<Movement>) {
+    pub(super) fn enter_without_request(
+        &mut self,
+        kind: Kind,
+        id: &RequestId,
+        movements: Vec<Movement>,
+    ) {
         let entries = self.enter(kind, id, None, movements).len();
-        self.note_unasked(id, entries);
+        self.record_without_request(id, entries);
     }
 
     /// A ledger record without entries and without a request record would say nothing.
-    fn note_unasked(&mut self, id: &RequestId, entries: usize) {
+    fn record_without_request(&mut self, id: &RequestId, entries: usize) {
         if entries > 0 {
             self.changes.ledger_records.push(LedgerRecord {
                 request_id: id.clone(),

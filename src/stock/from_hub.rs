@@ -37,7 +37,7 @@ impl Draft<'_> {
             },
             Direction::Recall => (Kind::Recall, self.given_up(&lines)),
         };
-        self.enter_unasked(kind, &transfer.request_id, movements);
+        self.enter_without_request(kind, &transfer.request_id, movements);
         self.set_taken(Taken { transfer: transfer.number, at_seq: self.seq(), ..taken });
         TransferOutcome::Applied
     }

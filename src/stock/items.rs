@@ -109,10 +109,10 @@ impl Items {
     fn set(&mut self, slot: usize, item: Item) {
         let before = std::mem::replace(&mut self.slots[slot].1, item);
         self.by_version.remove(&before.version);
-        self.note_version(item.version, slot_number(slot));
+        self.index_version(item.version, slot_number(slot));
     }
 
-    fn note_version(&mut self, version: Seq, slot: u32) {
+    fn index_version(&mut self, version: Seq, slot: u32) {
         if version > 0 {
             self.by_version.insert(version, slot);
         }
@@ -126,7 +126,7 @@ impl Items {
         let (slots, hasher) = (&self.slots, &self.hasher);
         let hash_of = |slot: &u32| hasher.hash_one(slots[*slot as usize].0.as_str());
         self.by_hash.insert_unique(hash, slot, hash_of);
-        self.note_version(item.version, slot);
+        self.index_version(item.version, slot);
     }
 
     /// Inserts the slots from `first` on into the order of SKUs. Each slot is moved once, and only

@@ -111,7 +111,7 @@ pub trait RequestRecords {
 
     /// Whether only what is remembered of this one request is damaged; in words, why. Other
     /// requests can then be decided.
-    fn is_lost(_error: &Self::Error) -> Option<String> {
+    fn lost_reason(_error: &Self::Error) -> Option<String> {
         None
     }
 }

@@ -156,7 +156,7 @@ impl RequestRecords for Store {
         self.request_index.find(&self.db, id)
     }
 
-    fn is_lost(error: &StoreError) -> Option<String> {
+    fn lost_reason(error: &StoreError) -> Option<String> {
         error.is_damage().then(|| error.to_string())
     }
 }

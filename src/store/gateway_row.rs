@@ -25,7 +25,7 @@ pub(super) fn read_or_create(
     site: &str,
     gateway: &str,
 ) -> Result<(Origin, Progress), StoreError> {
-    let Some((origin, progress)) = read_identity(db)? else {
+    let Some((origin, mut progress)) = read_identity(db)? else {
         let epoch = Uuid::new_v4();
         db.execute(
             "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4, 0, 0, 0)",
@@ -35,7 +35,20 @@ pub(super) fn read_or_create(
         return Ok((origin, Progress::default()));
     };
     check_owner(&origin, site, gateway)?;
+    progress.running_ms = progress.running_ms.max(last_mark_ms(db)?);
     Ok((origin, progress))
+}
+
+/// The running time of the last retention mark, which is set every hour; the running clock in the
+/// `gateway` row is saved with other changes only. Damaged marks count as none: they must not keep
+/// the gateway from starting.
+fn last_mark_ms(db: &Connection) -> Result<u64, StoreError> {
+    let read =
+        db.query_row("SELECT coalesce(max(running_ms), 0) FROM mark", [], |row| get_u64(row, 0));
+    match read.map_err(StoreError::from) {
+        Err(error) if error.is_damage() => Ok(0),
+        read => read,
+    }
 }
 
 /// Checks that a database belongs to this gateway.
@@ -57,9 +70,7 @@ pub fn check_owner(origin: &Origin, site: &str, gateway: &str) -> Result<(), Sto
 /// # Errors
 /// If the row cannot be read.
 pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Progress)>, StoreError> {
-    // The running clock is saved with other news only; a retention mark is set every hour.
-    let sql = "SELECT site, gateway, epoch, acked_seq,
-               max(running_ms, coalesce((SELECT max(running_ms) FROM mark), 0)) FROM gateway";
+    let sql = "SELECT site, gateway, epoch, acked_seq, running_ms FROM gateway";
     let row = db.query_row(sql, [], |row| {
         let origin = Origin {
             site: row.get(0)?,

@@ -1,6 +1,6 @@
 use super::shop::{HOUR_MS, Shop, id, lines, named, open, transfer};
 use crate::stock::{Action, Command, Direction, Kind, Stock, Taken, Undecided};
-use crate::store::{DATABASE_FILE, Progress, Store, StoreError, read_ledger};
+use crate::store::{DATABASE_FILE, Progress, Store, StoreError, read_identity, read_ledger};
 
 #[test]
 fn committed_changes_are_kept_after_reopening() {
@@ -47,6 +47,19 @@ fn running_time_continues_from_the_last_mark_after_a_kill() {
     let changes = shop.restock_changes("r2", 5);
     shop.store.commit(&changes, Some(progress), &shop.stock).unwrap();
     assert_eq!(shop.killed().unwrap().progress, progress);
+}
+
+#[test]
+fn damaged_retention_marks_do_not_stop_a_start() {
+    let mut shop = Shop::new();
+    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    let progress = Progress { acked_seq: 0, running_ms: 7 };
+    let changes = shop.restock_changes("r1", 5);
+    shop.store.commit(&changes, Some(progress), &shop.stock).unwrap();
+    shop.store.db.execute("UPDATE mark SET running_ms = -1", []).unwrap();
+    assert_eq!(shop.killed().unwrap().progress, progress);
+    let (_, restored) = read_identity(&shop.store.db).unwrap().expect("it was used");
+    assert_eq!(restored, progress, "a restore reads it too");
 }
 
 #[test]

@@ -70,12 +70,12 @@ impl TerminalContext {
         })?;
         access.principal_of(secret).inspect_err(|_| {
             if !secret.is_empty() && throttle.record_failure(peer, now_us) {
-                tracing::warn!(%peer, "many wrong tokens come from there; it is made to wait");
+                tracing::warn!(%peer, "too many wrong tokens from this address; it has to wait");
             }
         })
     }
 
-    /// Running time in microseconds, which never goes back.
+    /// Microseconds since the start of the process, which never go back.
     pub(super) fn now_us(&self) -> u64 {
         self.state.clock.since_start_ms() * 1_000
     }

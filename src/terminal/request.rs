@@ -145,7 +145,7 @@ impl Operation {
 }
 
 /// A request that was read and is not valid: its fields do not make a request of its operation,
-/// or there is no such operation. The role is checked before the problem is told, so that a client
+/// or there is no such operation. The role is checked before the problem is sent, so that a client
 /// without it learns nothing else.
 #[derive(Debug)]
 pub(crate) struct InvalidRequest {
@@ -159,7 +159,7 @@ impl InvalidRequest {
         matches!(self.operation, Some(Operation::Mutate(_)))
     }
 
-    /// The role that a client needs to be told the problem; `None` if every client is told.
+    /// The role that a client needs to see the problem; `None` if every client may see it.
     pub(super) fn needed_role(&self) -> Option<Role> {
         match self.operation {
             Some(Operation::Mutate(_)) => Some(Role::Operator),

@@ -63,6 +63,6 @@ pub async fn serve(
     };
     let server = crate::net::http::serve(listener, certificates, stop, handler);
     tokio::join!(server, sync_task, feed_task);
-    // The server has dropped the handler; only sessions that say good-bye hold a context now.
+    // The server has dropped the handler; only sessions that are closing hold a context now.
     let _ = sessions.recv().await;
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
     CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection,
-    Retired, decide, handle_frame, note_online, publish, retire, set_policy,
+    Retired, decide, handle_frame, publish, record_online, retire, set_policy,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -109,7 +109,7 @@ impl Worker {
         match job {
             Job::Frame(gateway, frame) => self.take(books, gateway, frame, outcome, now_ms)?,
             Job::Online(gateway, online, epoch) => {
-                let known = note_online(books, &gateway, online, online, now_ms)?;
+                let known = record_online(books, &gateway, online, online, now_ms)?;
                 if online && !known {
                     outcome.answers.insert(gateway, FrameAnswer::Resume(epoch, 0, 0));
                 }

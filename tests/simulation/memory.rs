@@ -225,7 +225,7 @@ impl Memory {
                 ledger_seq: self.stock.seq(),
             }),
             Step::SendEntries(range) => return self.entries(database, range, running_ms),
-            Step::Tell(taken) => Frame::Taken(TakenUpTo { epoch, taken }),
+            Step::ReportTaken(taken) => Frame::Taken(TakenUpTo { epoch, taken }),
             Step::Answer(seq, Content::Sums(content)) => {
                 Frame::Sums(ProbeAnswer { epoch, seq, content })
             }

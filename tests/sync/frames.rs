@@ -39,7 +39,7 @@ fn frames_that_the_hub_cannot_read_are_counted_and_change_nothing() {
     until("all are counted", || http.metric(BAD_AT_HUB) == unreadable.len() as u64);
     assert_sync_goes_on(&pair);
     assert_eq!(http.metric(BAD_AT_HUB), unreadable.len() as u64);
-    let complaints = pair.hub.log().matches("a frame was left aside").count();
+    let complaints = pair.hub.log().matches("a frame was rejected").count();
     assert_eq!(complaints, 1, "once a minute: {}", pair.hub.log());
 }
 

@@ -19,14 +19,18 @@ use crate::store::{
 /// Free space below this is reported as low.
 const SOON_FULL_BYTES: u64 = 64 << 20;
 /// How far the clock may be before the newest entry, which it has labelled.
-const BEHIND_MS: i64 = 60_000;
+const CLOCK_LAG_MAX_MS: i64 = 60_000;
 /// No clock is right that is before the first release of this program.
 const BUILT_MS: i64 = 1_767_225_600_000;
 
 pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let shown = data_dir.display();
     let Some(free) = free_bytes(data_dir) else {
-        return report.skipped(Check::Space, format!("{shown}: free space is not told"), "");
+        return report.skipped(
+            Check::Space,
+            format!("{shown}: free space cannot be determined"),
+            "",
+        );
     };
     // For housekeeping, either of the two is enough.
     let within = open_read_only(data_dir).and_then(|db| free_pages_bytes(&db)).unwrap_or_default();
@@ -122,7 +126,7 @@ pub(super) fn clock(report: &mut Report, data_dir: &Path) {
         _ if now_ms < BUILT_MS => {
             report.wrong(Check::Clock, format!("{message}, before this program was built"), next);
         }
-        Some(newest_ms) if now_ms + BEHIND_MS < newest_ms => {
+        Some(newest_ms) if now_ms + CLOCK_LAG_MAX_MS < newest_ms => {
             let newest = rfc3339(newest_ms);
             let message = format!("{message}, but the newest entry was made at {newest}");
             report.note(Check::Clock, message, next);

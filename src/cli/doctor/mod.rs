@@ -45,7 +45,7 @@ struct Visit {
     data_dir: Option<PathBuf>,
     /// The configuration, if one was given and it is valid.
     config: Option<GatewayConfig>,
-    /// The metrics of the gateway, if it runs.
+    /// The status of the gateway, or why there is none.
     status: Result<Value, Silence>,
     metrics: Result<String, String>,
 }

@@ -49,7 +49,7 @@ pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Resu
                 Some(problem) => report.wrong(
                     Check::Gateway,
                     format!("the gateway at {address} refuses mutations: {problem}"),
-                    "mend that; it goes on by itself",
+                    "fix that; the gateway then continues by itself",
                 ),
                 None => {
                     report.ok(Check::Gateway, format!("the gateway at {address} accepts mutations"))
@@ -153,7 +153,7 @@ fn next_step(reason: &str) -> &'static str {
     } else if says(&["refused (os error"]) {
         "nobody listens there: start the broker, or put the port in mqtt.url right"
     } else {
-        "look at cable, modem, routes and firewall; the gateway goes on without"
+        "look at cable, modem, routes and firewall; the gateway keeps working without the hub"
     }
 }
 
@@ -187,7 +187,7 @@ fn hub_step(reason: &str) -> &'static str {
     } else if reason.contains("the hub does not") {
         "look at the hub: systemctl status stockgate-hub, and whether its mqtt.url is the same broker"
     } else {
-        "put right what is said of the broker; the gateway goes on without"
+        "fix the problem reported for the broker; the gateway keeps working without the hub"
     }
 }
 

@@ -12,7 +12,7 @@ pub enum FrameAnswer {
     Resume(Uuid, Seq, u64),
     /// Everything up to this position is committed.
     Ack(Uuid, Seq),
-    /// The database is fenced or replaced, for this reason.
+    /// The hub books nothing from this database, for this reason.
     Refused(Uuid, String),
 }
 

@@ -130,7 +130,7 @@ fn record<B: Books>(
     if let Some(reason) = &refused {
         close(&mut book, reason);
     }
-    note_seen(&mut book, now_ms);
+    record_seen(&mut book, now_ms);
     books.save(&book)?;
     Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
 }
@@ -152,7 +152,7 @@ fn lower_taken(book: &mut Book, taken: Taken) {
 ///
 /// # Errors
 /// If the books database fails.
-pub fn note_online<B: Books>(
+pub fn record_online<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     online: bool,
@@ -168,7 +168,7 @@ pub fn note_online<B: Books>(
     Ok(true)
 }
 
-fn note_seen(book: &mut Book, now_ms: i64) {
+fn record_seen(book: &mut Book, now_ms: i64) {
     book.last_seen_ms = now_ms;
     book.online = true;
 }
@@ -269,7 +269,7 @@ fn apply<B: Books>(
     if let Some(reason) = &refused {
         close(&mut book, reason);
     }
-    note_seen(&mut book, now_ms);
+    record_seen(&mut book, now_ms);
     books.save(&book)?;
     let granted = policy::replenish(books, &book, &update)?;
     let epoch = book.cursor.epoch;

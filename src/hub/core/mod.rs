@@ -25,7 +25,7 @@ pub use self::catalogue::publish;
 pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
-pub use self::frames::{FrameOutcome, handle_frame, note_online};
+pub use self::frames::{FrameOutcome, handle_frame, record_online};
 pub use self::policy::set_policy;
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{

@@ -9,8 +9,8 @@ use crate::problem::{Code, Problem};
 /// Why a request's body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
-    /// It is over the limit.
-    TooLarge,
+    /// It is over this many bytes.
+    TooLarge(usize),
     /// The connection broke, or the client was too slow.
     Broken,
 }
@@ -18,10 +18,13 @@ pub enum BodyError {
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::TooLarge => Self::new(
+            BodyError::TooLarge(BODY_BYTES_MAX) => Self::new(
                 Code::TooLarge,
                 format!("the body is over {BODY_BYTES_MAX} bytes; split the request"),
             ),
+            BodyError::TooLarge(bytes_max) => {
+                Self::new(Code::TooLarge, format!("the body is over {bytes_max} bytes"))
+            }
             BodyError::Broken => Self::bad_request("the body did not arrive whole"),
         }
     }
@@ -41,10 +44,10 @@ pub async fn body(request: Incoming) -> Result<Bytes, BodyError> {
 /// If it is too large, too slow or broken off.
 pub async fn body_within(mut request: Incoming, bytes_max: usize) -> Result<Bytes, BodyError> {
     match tokio::time::timeout(BODY_TIMEOUT, read(&mut request, bytes_max)).await {
-        Ok(Err(BodyError::TooLarge)) => {
+        Ok(Err(too_large @ BodyError::TooLarge(_))) => {
             // A client that is still sending would not see the response: let it finish first.
             let _ = tokio::time::timeout(BODY_TIMEOUT, discard(&mut request)).await;
-            Err(BodyError::TooLarge)
+            Err(too_large)
         }
         Ok(read) => read,
         Err(_) => Err(BodyError::Broken),
@@ -55,7 +58,7 @@ async fn read(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyError>
     let limited = Limited::new(body, bytes_max);
     match limited.collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge(bytes_max)),
         Err(_) => Err(BodyError::Broken),
     }
 }

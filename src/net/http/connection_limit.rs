@@ -58,7 +58,7 @@ impl ConnectionLimit {
         if let Some(permit) = try_acquire(&self.permits) {
             return Some(Admission::Served(permit));
         }
-        if self.log_throttle.is_due(self.clock.since_start_ms()) {
+        if self.log_throttle.should_log(self.clock.since_start_ms()) {
             tracing::warn!(
                 "all {} connections are taken, others are turned away; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}",
                 self.permits_max,

@@ -94,7 +94,7 @@ impl Acceptor {
             match self.listener.accept().await {
                 Ok(accepted) => return accepted,
                 Err(error) => {
-                    if self.log_throttle.is_due(self.clock.since_start_ms()) {
+                    if self.log_throttle.should_log(self.clock.since_start_ms()) {
                         tracing::warn!(%error, "a connection could not be accepted");
                     }
                     // The machine is out of files or memory: let some connections end.
@@ -118,7 +118,7 @@ async fn admitted<H, F>(
     match admission {
         Admission::Served(permit) => connection(stream, peer, permit, handler, stop).await,
         Admission::Refused(permit) => {
-            let refuse = |_, _| std::future::ready(connections_over_the_limit_are_refused());
+            let refuse = |_, _| std::future::ready(over_limit_response());
             connection(stream, peer, permit, refuse, stop).await;
         }
     }
@@ -159,7 +159,7 @@ async fn connection<H, F>(
     }
 }
 
-fn connections_over_the_limit_are_refused() -> HttpResponse {
+fn over_limit_response() -> HttpResponse {
     let message = "all connections are taken; close some, or try again later";
     let mut response = problem(&Problem::new(Code::Overloaded, message));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -82,7 +82,11 @@ fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMet
     text.counters(&[
         ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
         ("frames_sent_total", "Frames sent to the hub.", &metrics.frames_sent),
-        ("frames_bad_total", "Frames from the hub that could not be read.", &metrics.frames_bad),
+        (
+            "frames_bad_total",
+            "Rejected frames of the hub: unreadable, or for another database.",
+            &metrics.frames_bad,
+        ),
         ("link_losses_total", "Broker connections lost or failed.", &metrics.link_losses),
     ]);
     text.gauges(&[

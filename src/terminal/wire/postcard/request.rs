@@ -41,7 +41,7 @@ fn decode(bytes: &[u8]) -> Result<WireRequest<'_>, ReadError> {
 }
 
 fn malformed(why: &dyn std::fmt::Display) -> ReadError {
-    let message = format!("the message is no Request of {PROTOCOL}: {why}");
+    let message = format!("the message is not a request of {PROTOCOL}: {why}");
     ReadError::Malformed(Problem::bad_request(message))
 }
 
