@@ -19,6 +19,7 @@ use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::GatewayMetrics;
 use crate::net::json::json;
 use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, Will};
+use crate::process::RELEASE;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
@@ -253,7 +254,7 @@ impl HubLink {
             ledger_seq: stock.seq(),
             checks: stock.checks(),
             nonce,
-            software: env!("CARGO_PKG_VERSION").into(),
+            software: RELEASE.into(),
             taken: stock.taken(),
         })
     }
@@ -334,7 +335,7 @@ fn state_json(origin: &Origin, online: bool) -> String {
         epoch: Uuid,
         since: String,
     }
-    let (version, epoch) = (env!("CARGO_PKG_VERSION"), origin.epoch);
+    let (version, epoch) = (RELEASE, origin.epoch);
     json(&State { online, version, epoch, since: rfc3339(wall_ms()) })
 }
 

@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
 use super::report::{Check, Report};
-use crate::clock::{rfc3339, wall_ms};
+use crate::clock::{is_believable, is_unset, rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::store::{
     DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes,
@@ -20,8 +20,6 @@ use crate::store::{
 const SOON_FULL_BYTES: u64 = 64 << 20;
 /// How far the clock may be before the newest entry, which it has labelled.
 const CLOCK_LAG_MAX_MS: i64 = 60_000;
-/// No clock is right that is before the first release of this program.
-const BUILT_MS: i64 = 1_767_225_600_000;
 
 pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let shown = data_dir.display();
@@ -123,7 +121,7 @@ pub(super) fn clock(report: &mut Report, data_dir: &Path) {
     let next =
         "set the clock, or let NTP do it; entries are labelled by it, and TLS fails without it";
     match newest_ms {
-        _ if now_ms < BUILT_MS => {
+        _ if !is_believable(now_ms) => {
             report.wrong(Check::Clock, format!("{message}, before this program was built"), next);
         }
         Some(newest_ms) if now_ms + CLOCK_LAG_MAX_MS < newest_ms => {
@@ -134,9 +132,7 @@ pub(super) fn clock(report: &mut Report, data_dir: &Path) {
         Some(_) | None => report.ok(Check::Clock, message),
     }
     // systemd-timesyncd leaves a file; without one, nothing is known.
-    if Path::new("/run/systemd/timesync").exists()
-        && !Path::new("/run/systemd/timesync/synchronized").exists()
-    {
+    if is_unset() {
         report.note(
             Check::Clock,
             "the clock has not been set by NTP since the start",

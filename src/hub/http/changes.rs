@@ -4,7 +4,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 
 use super::api::HubApi;
-use super::json::{AppliedJson, PolicyJson, RecallJson, RetireJson, read_json};
+use super::json::{AppliedJson, PolicyJson, RecallJson, RetireJson};
 use super::problems::{no_such_database, refused, rejected, unknown_gateway};
 use crate::hub::core::{Policy, decide, publish, recall_status, repair, retire, set_policy};
 use crate::hub::csv::read_catalogue;
@@ -12,6 +12,7 @@ use crate::hub::request::{CentralOperation, IdentifiedRequest, gateway_id};
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::net::http;
 use crate::net::json::json;
+use crate::net::request::read_json;
 use crate::problem::Problem;
 use crate::stock::Sku;
 

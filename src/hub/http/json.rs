@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::hub::core::{AppliedRequest, PoolLine, RecallLine, RecallStatus};
-use crate::problem::Problem;
 use crate::stock::{RequestId, Sku};
 
 /// A list that has no further pages.
@@ -84,9 +83,4 @@ pub(super) struct PolicyJson {
 #[serde(deny_unknown_fields)]
 pub(super) struct RetireJson {
     pub(super) epoch: Option<Uuid>,
-}
-
-pub(super) fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request(format!("the JSON cannot be used: {error}")))
 }

@@ -6,10 +6,10 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use tokio::sync::mpsc;
 
-use crate::engine::intake::ReplyTo;
+use crate::engine::intake::{ReplyTo, SubmitError};
 use crate::net::http::{self, HttpResponse};
 use crate::net::request::idempotency_key;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::stock::{Command, Decided};
 use crate::terminal::access::Role;
 use crate::terminal::context::TerminalContext;
@@ -43,11 +43,6 @@ impl TerminalContext {
         let submitted = self.intake.submit(command, ReplyTo { tag: 0, answers }, 0);
         submitted.inspect_err(|_| self.metrics.overloaded.inc())?;
         let reply = replies.recv().await.and_then(|mut replies| replies.pop());
-        Ok(reply.ok_or_else(stopping)?.answer??)
+        Ok(reply.ok_or(SubmitError::Stopping)?.answer??)
     }
-}
-
-fn stopping() -> Problem {
-    let message = "the gateway is stopping; send it again later";
-    Problem::new(Code::StorageUnavailable, message)
 }

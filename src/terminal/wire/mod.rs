@@ -10,6 +10,9 @@ pub(crate) mod json;
 mod message;
 pub mod postcard;
 
+/// The version of the session protocol, which `hello` reports in either format.
+const SESSION_PROTOCOL: u32 = 1;
+
 pub(super) use self::format::WireFormat;
 pub(super) use self::frames::{EncodedFrame, SendQueue, SharedFrame, encode_frame};
 pub(super) use self::message::MessageId;

@@ -9,15 +9,13 @@ use crate::clock::rfc3339;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::json::{json, ledger_json};
 use crate::problem::Problem;
+use crate::process::RELEASE;
 use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
 use crate::terminal::access::Role;
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
 
-/// The version of the protocol, which `hello` tells.
-const PROTOCOL: u32 = 1;
-/// The version of the program, without the commit it was built from.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The length of an item in JSON whose SKU has an ordinary length.
 const ITEM_JSON_BYTES: usize = 96;
 
@@ -25,10 +23,10 @@ const ITEM_JSON_BYTES: usize = 96;
 pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
     let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
     Message::text(format!(
-        r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":{PROTOCOL}}}"#,
+        r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":{SESSION_PROTOCOL}}}"#,
         json(&gateway),
         json(&site),
-        json(&VERSION),
+        json(&RELEASE),
     ))
 }
 
@@ -214,7 +212,7 @@ impl<'a> StatusJson<'a> {
             gateway: &origin.gateway,
             site: &origin.site,
             epoch: origin.epoch.to_string(),
-            version: VERSION,
+            version: RELEASE,
             uptime_s: status.uptime_s,
             skus: status.skus,
             reservations: status.reservations,

@@ -5,20 +5,17 @@ use tokio_tungstenite::tungstenite::Message;
 use super::messages::{WireAppliedLine, WireEntry, WireItem, WireOutcome, WireReply, WireSync};
 use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
+use crate::process::RELEASE;
 use crate::stock::{AppliedLine, Entry, Item, OrderId, Origin, Seq, Sku};
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
-
-/// The version of the protocol, which `hello` tells.
-const PROTOCOL_VERSION: u32 = 1;
-/// The version of the program, without the commit it was built from.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first message of a session.
 pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
     let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
-    let protocol = PROTOCOL_VERSION;
-    message(&WireReply::Hello { gateway, site, version: VERSION, protocol })
+    let protocol = SESSION_PROTOCOL;
+    message(&WireReply::Hello { gateway, site, version: RELEASE, protocol })
 }
 
 /// The answer to a request other than a mutation.
@@ -119,7 +116,7 @@ fn status_outcome<'a>(status: &'a GatewayStatus, origin: &'a Origin) -> WireOutc
     WireOutcome::Status {
         gateway: &origin.gateway,
         site: &origin.site,
-        version: VERSION,
+        version: RELEASE,
         uptime_s: status.uptime_s,
         skus: status.skus as u64,
         reservations: status.reservations as u64,
