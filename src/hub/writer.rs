@@ -78,6 +78,9 @@ impl HubWriter {
                 Ok(outcome) => {
                     self.metrics.commits.observe([began.elapsed()]);
                     self.publish(outcome);
+                    if let Some(failures) = self.failures.end().filter(|failures| *failures > 0) {
+                        tracing::info!(failures, "the books can be written again");
+                    }
                 }
                 Err(error) => self.log_failure(&error),
             }

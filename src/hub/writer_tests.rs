@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::core::tests::desk::{Ledger, named};
+use crate::hub::core::tests::test_hub::{Ledger, named};
 use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
 use crate::protocol::topic::GatewayId;
@@ -14,55 +14,55 @@ const NONCE: u64 = 5;
 
 #[test]
 fn a_greeting_and_entries_in_one_batch_are_answered_together_under_the_nonce_of_the_greeting() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let mut gateway = Ledger::at("a", 1);
     let (hello, entries) = (gateway.hello(), gateway.post(&[("restock", 10), ("deduct", -1)]));
 
-    let answers = desk.write(vec![frame("a", &hello), frame("a", &entries)]);
+    let answers = hub.write(vec![frame("a", &hello), frame("a", &entries)]);
 
     assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 2, NONCE))]);
     assert_eq!(
-        desk.write(vec![frame("a", &entries)]),
+        hub.write(vec![frame("a", &entries)]),
         [(named("a"), FrameAnswer::Ack(gateway.epoch, 2))]
     );
 }
 
 #[test]
 fn a_greeting_and_entries_after_a_gap_in_one_batch_are_answered_under_the_nonce_of_the_greeting() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let mut gateway = Ledger::at("a", 1);
     let hello = gateway.hello();
     gateway.post(&[("restock", 10)]);
     let later = gateway.post(&[("deduct", -1)]);
 
-    let answers = desk.write(vec![frame("a", &hello), frame("a", &later)]);
+    let answers = hub.write(vec![frame("a", &hello), frame("a", &later)]);
 
     assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 0, NONCE))]);
 }
 
 #[test]
 fn a_greeting_and_an_announcement_in_one_batch_are_answered_under_the_nonce_of_the_greeting() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let gateway = Ledger::at("a", 1);
 
-    let answers = desk.write(vec![frame("a", &gateway.hello()), HubJob::Lost, HubJob::Announce]);
+    let answers = hub.write(vec![frame("a", &gateway.hello()), HubJob::Lost, HubJob::Announce]);
 
     assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 0, NONCE))]);
 }
 
 #[test]
 fn an_announcement_names_the_position_to_every_gateway_that_is_not_fenced() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let [mut a, mut b, mut c] = [("a", 1), ("b", 2), ("c", 3)].map(|(name, n)| Ledger::at(name, n));
     for (name, ledger, entries) in [("a", &mut a, 1), ("b", &mut b, 2), ("c", &mut c, 2)] {
         let hello = ledger.hello();
         let entries = ledger.post(&[("restock", 1)].repeat(entries));
-        desk.write(vec![frame(name, &hello), frame(name, &entries)]);
+        hub.write(vec![frame(name, &hello), frame(name, &entries)]);
     }
     let position = Position { epoch: c.epoch.into(), acked_seq: 2 };
-    desk.write(vec![frame("c", &Frame::Behind(Behind { position, ledger_seq: 1 }))]);
+    hub.write(vec![frame("c", &Frame::Behind(Behind { position, ledger_seq: 1 }))]);
 
-    let answers = desk.write(vec![HubJob::Announce]);
+    let answers = hub.write(vec![HubJob::Announce]);
 
     let [a, b] = [FrameAnswer::Resume(a.epoch, 1, 0), FrameAnswer::Resume(b.epoch, 2, 0)];
     assert_eq!(answers, [(named("a"), a), (named("b"), b)]);
@@ -70,23 +70,23 @@ fn an_announcement_names_the_position_to_every_gateway_that_is_not_fenced() {
 
 #[test]
 fn a_gateway_without_books_is_asked_to_greet_when_it_comes_online() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let epoch = Uuid::from_u128(1);
     let state =
         |online| HubJob::Online { gateway: named("a"), online, epoch: Some(epoch), fresh: true };
 
-    assert_eq!(desk.write(vec![state(false)]), []);
-    assert_eq!(desk.write(vec![state(true)]), [(named("a"), FrameAnswer::Resume(epoch, 0, 0))]);
-    desk.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
-    assert_eq!(desk.write(vec![state(true)]), [], "it has books now");
+    assert_eq!(hub.write(vec![state(false)]), []);
+    assert_eq!(hub.write(vec![state(true)]), [(named("a"), FrameAnswer::Resume(epoch, 0, 0))]);
+    hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
+    assert_eq!(hub.write(vec![state(true)]), [], "it has books now");
 }
 
-struct Desk {
+struct TestHub {
     writer: HubWriter,
     _directory: TempDir,
 }
 
-impl Desk {
+impl TestHub {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database =

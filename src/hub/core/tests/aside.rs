@@ -1,6 +1,6 @@
 //! Entries that come from a database when nothing is taken from it any more.
 
-use super::desk::{CLOSINGS, Closing, Desk, Ledger};
+use super::test_hub::{CLOSINGS, Closing, Ledger, TestHub};
 use crate::hub::core::*;
 use crate::hub::db::sql::SqlValue;
 use crate::limits::ASIDE_MAX;
@@ -10,65 +10,65 @@ use crate::stock::Seq;
 #[test]
 fn entries_that_are_not_in_the_books_are_kept_aside_each_once() {
     for closing in CLOSINGS {
-        let (mut desk, mut old) = closed(closing);
-        let known = desk.entries();
+        let (mut hub, mut old) = closed(closing);
+        let known = hub.entries();
         let with_known_ones = old.resend(0, &[("deduct", -1), ("deduct", -2)]);
         for _ in 0..2 {
-            assert_refused(&mut desk, &with_known_ones);
+            assert_refused(&mut hub, &with_known_ones);
         }
-        assert_eq!(kept(&mut desk), [3, 4], "{closing:?}");
-        assert_refused(&mut desk, &old.resend(3, &[("deduct", -3)]));
-        assert_eq!(kept(&mut desk), [3, 4, 5], "{closing:?}");
-        assert_eq!(told(&mut desk), (3, 5), "{closing:?}");
-        assert_eq!(desk.entries(), known, "{closing:?}: nothing is booked");
+        assert_eq!(kept(&mut hub), [3, 4], "{closing:?}");
+        assert_refused(&mut hub, &old.resend(3, &[("deduct", -3)]));
+        assert_eq!(kept(&mut hub), [3, 4, 5], "{closing:?}");
+        assert_eq!(told(&mut hub), (3, 5), "{closing:?}");
+        assert_eq!(hub.entries(), known, "{closing:?}: nothing is booked");
     }
 }
 
 #[test]
 fn known_entries_that_come_again_are_not_kept_aside() {
     for closing in CLOSINGS {
-        let (mut desk, old) = closed(closing);
-        assert_refused(&mut desk, &old.frame(0));
-        assert_eq!((kept(&mut desk), told(&mut desk)), (vec![], (0, 2)), "{closing:?}");
+        let (mut hub, old) = closed(closing);
+        assert_refused(&mut hub, &old.frame(0));
+        assert_eq!((kept(&mut hub), told(&mut hub)), (vec![], (0, 2)), "{closing:?}");
     }
 }
 
 #[test]
 fn what_is_kept_aside_of_one_database_has_a_bound() {
-    let (mut desk, mut old) = closed(Closing::Fenced);
-    assert_refused(&mut desk, &old.post(&[("deduct", -1)]));
+    let (mut hub, mut old) = closed(Closing::Fenced);
+    assert_refused(&mut hub, &old.post(&[("deduct", -1)]));
     let many = ASIDE_MAX - 3;
-    desk.db(&format!(
+    hub.db(&format!(
         "WITH RECURSIVE n (seq) AS (SELECT 1000000 UNION ALL SELECT seq + 1 FROM n LIMIT {many})
          INSERT INTO aside SELECT 1, seq, 0, 'A', 0, 0, NULL, 'r', 0 FROM n"
     ));
     for changes in [1, 5, 1] {
-        assert_refused(&mut desk, &old.post(&vec![("deduct", -1); changes]));
+        assert_refused(&mut hub, &old.post(&vec![("deduct", -1); changes]));
     }
-    let kept = kept(&mut desk);
+    let kept = kept(&mut hub);
     assert_eq!((&kept[..3], kept.len() as u64), (&[3, 4, 5][..], ASIDE_MAX));
-    assert_eq!(told(&mut desk), (ASIDE_MAX, 5));
-    assert!(desk.balanced());
+    assert_eq!(told(&mut hub), (ASIDE_MAX, 5));
+    assert!(hub.balanced());
 }
 
 /// Books that end at entry 2.
-fn closed(closing: Closing) -> (Desk, Ledger) {
-    let mut desk = Desk::new();
+fn closed(closing: Closing) -> (TestHub, Ledger) {
+    let mut hub = TestHub::new();
     let mut ledger = Ledger::new(1);
     ledger.post(&[("restock", 90), ("deduct", -1)]);
-    desk.meet(&ledger);
-    closing.close(&mut desk, &ledger);
-    (desk, ledger)
+    hub.greet_and_send(&ledger);
+    closing.close(&mut hub, &ledger);
+    (hub, ledger)
 }
 
-fn assert_refused(desk: &mut Desk, frame: &Frame) {
-    let answer = desk.take(frame);
+fn assert_refused(hub: &mut TestHub, frame: &Frame) {
+    let answer = hub.answer_to(frame);
     assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
 }
 
 /// The positions of what is kept aside.
-fn kept(desk: &mut Desk) -> Vec<Seq> {
-    let rows = desk.database.read(|db| db.query("SELECT seq FROM aside ORDER BY seq", &[]));
+fn kept(hub: &mut TestHub) -> Vec<Seq> {
+    let rows = hub.database.read(|db| db.query("SELECT seq FROM aside ORDER BY seq", &[]));
     let seq = |row: Vec<SqlValue>| match row[..] {
         [SqlValue::Int(seq)] => seq.unsigned_abs(),
         _ => panic!("{row:?}"),
@@ -78,8 +78,8 @@ fn kept(desk: &mut Desk) -> Vec<Seq> {
 
 /// How much is kept aside of the first database, and how far its ledger is known to go, as its
 /// books say.
-fn told(desk: &mut Desk) -> (u64, Seq) {
+fn told(hub: &mut TestHub) -> (u64, Seq) {
     let [aside, known_seq] = ["aside", "known_seq"]
-        .map(|column| desk.number(&format!("SELECT {column} FROM book WHERE id = 1")));
+        .map(|column| hub.number(&format!("SELECT {column} FROM book WHERE id = 1")));
     (aside.unsigned_abs(), known_seq.unsigned_abs())
 }

@@ -1,6 +1,6 @@
 //! What a gateway is sent: transfers, the catalogue, and how much of them at once.
 
-use super::desk::{Desk, Ledger, gateway_id, sku};
+use super::test_hub::{Ledger, TestHub, gateway_id, sku};
 use crate::hub::core::*;
 use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, FRAME_BYTES_MAX, ID_BYTES_MAX,
@@ -10,26 +10,26 @@ use crate::stock::{Line, Listing, Quantity, Sku, Taken, Transfer};
 
 #[test]
 fn a_catalogue_is_sent_in_numbered_changes() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let mut gateway = Ledger::new(1);
-    desk.take(&gateway.hello());
+    hub.answer_to(&gateway.hello());
     let listing = |sku: &str, name: &str| Listing {
         sku: Sku::parse(sku).unwrap(),
         name: Some(name.into()),
         barcodes: vec!["4006381333931".into()],
     };
-    let publish = |desk: &mut Desk, listings| desk.change(|books| publish(books, listings));
-    assert_eq!(publish(&mut desk, vec![listing("A", "a"), listing("B", "b")]), 2);
-    assert_eq!(publish(&mut desk, vec![listing("A", "a"), listing("B", "b")]), 0);
-    let sent = desk.sent(1);
+    let publish = |hub: &mut TestHub, listings| hub.change(|books| publish(books, listings));
+    assert_eq!(publish(&mut hub, vec![listing("A", "a"), listing("B", "b")]), 2);
+    assert_eq!(publish(&mut hub, vec![listing("A", "a"), listing("B", "b")]), 0);
+    let sent = hub.sent(1);
     let [Frame::Catalogue(first)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((first.after, first.up_to, first.listings.len()), (0, 2, 2));
     assert_eq!(first.listings[0].barcodes, ["4006381333931"]);
-    assert_eq!(desk.sent(2), [], "once is enough for a while");
+    assert_eq!(hub.sent(2), [], "once is enough for a while");
     gateway.taken.catalogue = 2;
-    desk.take(&gateway.told());
-    assert_eq!(publish(&mut desk, vec![listing("A", "new")]), 2, "one changed, one gone");
-    let sent = desk.sent(3);
+    hub.answer_to(&gateway.told());
+    assert_eq!(publish(&mut hub, vec![listing("A", "new")]), 2, "one changed, one gone");
+    let sent = hub.sent(3);
     let [Frame::Catalogue(second)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((second.after, second.up_to), (2, 4));
     let removed = Listing { name: None, barcodes: vec![], ..listing("B", "") };
@@ -38,67 +38,67 @@ fn a_catalogue_is_sent_in_numbered_changes() {
 
 #[test]
 fn unconfirmed_transfers_are_sent_again() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let gateway = Ledger::new(1);
-    desk.take(&gateway.hello());
-    desk.receive("in", 10);
-    desk.grant("g", 4).unwrap().outcome.unwrap();
-    assert_eq!(desk.sent(1).len(), 1);
-    assert_eq!(desk.sent(2), []);
-    assert_eq!(desk.sent(6_000).len(), 1);
-    desk.downlink.greeted(&gateway_id());
-    assert_eq!(desk.sent(6_001).len(), 1, "and at once to one that greets");
+    hub.answer_to(&gateway.hello());
+    hub.receive("in", 10);
+    hub.grant("g", 4).unwrap().outcome.unwrap();
+    assert_eq!(hub.sent(1).len(), 1);
+    assert_eq!(hub.sent(2), []);
+    assert_eq!(hub.sent(6_000).len(), 1);
+    hub.downlink.greeted(&gateway_id());
+    assert_eq!(hub.sent(6_001).len(), 1, "and at once to one that greets");
 }
 
 #[test]
 fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
-    let mut desk = Desk::new();
+    let mut hub = TestHub::new();
     let mut gateway = Ledger::new(1);
-    desk.take(&gateway.hello());
-    desk.receive("in", 1);
-    desk.recall("back", 8).unwrap().outcome.unwrap();
+    hub.answer_to(&gateway.hello());
+    hub.receive("in", 1);
+    hub.recall("back", 8).unwrap().outcome.unwrap();
     let copy = gateway.clone();
     let listing = Listing { sku: sku(), name: Some("a".into()), barcodes: vec![] };
-    desk.change(|books| publish(books, vec![listing]));
-    assert_eq!(desk.sent(1).len(), 2);
+    hub.change(|books| publish(books, vec![listing]));
+    assert_eq!(hub.sent(1).len(), 2);
     gateway.taken = Taken { transfer: 1, at_seq: 0, catalogue: 1 };
-    desk.take(&gateway.told());
-    assert_eq!(desk.sent(2), []);
-    desk.take(&copy.hello());
-    desk.downlink.greeted(&gateway_id());
-    assert_eq!(desk.sent(3).len(), 2, "though another has taken it: a recall of nothing");
-    desk.take(&gateway.told());
-    assert_eq!((desk.recalled("back"), desk.sent(100_000)), ((true, 0), vec![]));
+    hub.answer_to(&gateway.told());
+    assert_eq!(hub.sent(2), []);
+    hub.answer_to(&copy.hello());
+    hub.downlink.greeted(&gateway_id());
+    assert_eq!(hub.sent(3).len(), 2, "though another has taken it: a recall of nothing");
+    hub.answer_to(&gateway.told());
+    assert_eq!((hub.recalled("back"), hub.sent(100_000)), ((true, 0), vec![]));
 }
 
 #[test]
 fn a_catalogue_of_the_longest_listings_arrives_in_frames_within_the_limit() {
-    let mut desk = Desk::new();
-    let mut gateway = desk.stocked("gw", 1);
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 1);
     let listings: Vec<Listing> = (0..600).map(longest_listing).collect();
-    desk.change(|books| publish(books, listings.clone()));
+    hub.change(|books| publish(books, listings.clone()));
 
     let mut arrived = Vec::new();
     while gateway.taken.catalogue < 600 {
-        let frames = desk.sent(1);
+        let frames = hub.sent(1);
         let [Frame::Catalogue(part)] = &frames[..] else { panic!("{frames:?}") };
         assert_fits(&frames[0]);
         assert_eq!(part.after, gateway.taken.catalogue);
         arrived.extend(part.listings.iter().cloned());
         gateway.taken.catalogue = part.up_to;
-        desk.take(&gateway.told());
+        hub.answer_to(&gateway.told());
     }
 
     assert_eq!(arrived, listings);
-    assert_eq!(desk.sent(1), []);
+    assert_eq!(hub.sent(1), []);
 }
 
 #[test]
 fn many_long_transfers_are_sent_in_frames_within_the_limit() {
-    let mut desk = Desk::new();
-    desk.stocked("gw", 1);
+    let mut hub = TestHub::new();
+    hub.stocked("gw", 1);
     let lines: Vec<Line> = (0..600).map(longest_line).collect();
-    desk.decide("in", CentralRequest::Receive { order_id: None, lines: lines.clone() })
+    hub.decide("in", CentralRequest::Receive { order_id: None, lines: lines.clone() })
         .unwrap()
         .outcome
         .unwrap();
@@ -109,11 +109,11 @@ fn many_long_transfers_are_sent_in_frames_within_the_limit() {
             0 => CentralRequest::Grant { gateway, lines },
             _ => CentralRequest::Recall { gateway, lines },
         };
-        desk.decide(name, request).unwrap().outcome.unwrap();
+        hub.decide(name, request).unwrap().outcome.unwrap();
     }
 
     let mut arrived: Vec<Transfer> = Vec::new();
-    while let [Frame::Transfers(sent)] = &desk.sent(1)[..] {
+    while let [Frame::Transfers(sent)] = &hub.sent(1)[..] {
         assert_fits(&Frame::Transfers(sent.clone()));
         arrived.extend(sent.transfers.iter().cloned());
     }

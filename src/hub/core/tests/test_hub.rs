@@ -1,4 +1,4 @@
-//! The hub's books on a disk of their own, and gateways whose ledgers are made up.
+//! A hub with real books and without network, and gateways whose ledgers are written by hand.
 
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -22,13 +22,13 @@ pub(in crate::hub) fn named(gateway: &str) -> GatewayId {
     GatewayId { site: "wh".into(), gateway: gateway.into() }
 }
 
-pub(in crate::hub) struct Desk {
+pub(in crate::hub) struct TestHub {
     pub(in crate::hub) directory: TempDir,
     pub(in crate::hub) database: BooksDatabase,
     pub(in crate::hub) downlink: Downlink,
 }
 
-impl Desk {
+impl TestHub {
     pub(in crate::hub) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hub.db");
@@ -45,39 +45,39 @@ impl Desk {
         changed
     }
 
-    pub(in crate::hub) fn take(&mut self, frame: &Frame) -> Option<FrameAnswer> {
+    pub(in crate::hub) fn answer_to(&mut self, frame: &Frame) -> Option<FrameAnswer> {
         self.database.change(|books| handle_frame(books, &gateway_id(), frame, 0)).unwrap().answer
     }
 
-    /// Takes a frame of any gateway, and answers what became of it. The books balance afterwards.
-    pub(in crate::hub) fn hear(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
+    /// Handles a frame of any gateway and returns the outcome. The books must balance afterwards.
+    pub(in crate::hub) fn handle(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
         self.change(|books| handle_frame(books, gateway, frame, 0))
     }
 
-    /// Takes a gateway's greeting, and then all of its ledger.
-    pub(in crate::hub) fn meet(&mut self, ledger: &Ledger) {
-        self.hear(&ledger.gateway, &ledger.hello());
+    /// Handles a gateway's greeting, and then all of its ledger.
+    pub(in crate::hub) fn greet_and_send(&mut self, ledger: &Ledger) {
+        self.handle(&ledger.gateway, &ledger.hello());
         if !ledger.entries.is_empty() {
-            self.hear(&ledger.gateway, &ledger.frame(0));
+            self.handle(&ledger.gateway, &ledger.frame(0));
         }
     }
 
-    /// A gateway that the hub knows, with so many units.
+    /// A gateway that the hub knows, with this many units.
     pub(in crate::hub) fn stocked(&mut self, gateway: &str, units: i64) -> Ledger {
         let books = self.number("SELECT count(*) FROM book");
         let mut ledger = Ledger::at(gateway, books.unsigned_abs().into());
         ledger.post(&[("restock", units)]);
-        self.meet(&ledger);
+        self.greet_and_send(&ledger);
         ledger
     }
 
-    /// Sells units at a gateway; answers the gateways that were granted something by that.
+    /// Sells units at a gateway; returns the gateways that are granted units because of it.
     pub(in crate::hub) fn sell(&mut self, ledger: &mut Ledger, units: i64) -> Vec<String> {
         let frame = ledger.post(&[("deduct", -units)]);
-        names(self.hear(&ledger.gateway, &frame).granted)
+        names(self.handle(&ledger.gateway, &frame).granted)
     }
 
-    /// Lets a gateway take what it has been granted and asked for.
+    /// Delivers the waiting transfers to a gateway, which applies them.
     pub(in crate::hub) fn deliver(&mut self, ledger: &mut Ledger) -> FrameOutcome {
         let before = ledger.entries.len() as Seq;
         let gateway = ledger.gateway.clone();
@@ -88,10 +88,10 @@ impl Desk {
             let Frame::Transfers(sent) = frame else { panic!("{frame:?}") };
             sent.transfers.iter().for_each(|transfer| ledger.take(transfer));
         }
-        self.hear(&gateway, &ledger.frame(before))
+        self.handle(&gateway, &ledger.frame(before))
     }
 
-    /// What one database has on hand, and what is on the way to it.
+    /// On hand and in transit of one database.
     pub(in crate::hub) fn allotment_of(&mut self, ledger: &Ledger) -> (i64, i64) {
         let books = self.database.change(|books| books.books(&ledger.gateway)).unwrap();
         let book = books.into_iter().find(|book| book.cursor.epoch == ledger.epoch).unwrap();
@@ -99,7 +99,7 @@ impl Desk {
         (allotment.on_hand, allotment.in_transit)
     }
 
-    /// What the gateway is sent, at some time.
+    /// The frames for the gateway at a time.
     pub(in crate::hub) fn sent(&mut self, now_ms: u64) -> Vec<Frame> {
         let downlink = &mut self.downlink;
         self.database.change(|books| downlink.next(books, &gateway_id(), now_ms)).unwrap()
@@ -114,7 +114,7 @@ impl Desk {
         self.change(|books| decide(books, &id, &request))
     }
 
-    /// Goods into the pool; answers the gateways that were granted something of them.
+    /// Adds goods to the pool; returns the gateways that are granted some of them.
     pub(in crate::hub) fn receive(&mut self, id: &str, units: u64) -> Vec<String> {
         let request = CentralRequest::Receive { order_id: None, lines: lines(units) };
         let CentralDecision { outcome, gateways, .. } = self.decide(id, request).unwrap();
@@ -122,8 +122,8 @@ impl Desk {
         names(gateways)
     }
 
-    /// Sets the SKU's policy; answers the gateways that were granted something at once.
-    pub(in crate::hub) fn follow(&mut self, low_water: i64, target: i64) -> Vec<String> {
+    /// Sets the policy of the SKU; returns the gateways that are granted units at once.
+    pub(in crate::hub) fn set_policy(&mut self, low_water: i64, target: i64) -> Vec<String> {
         let policy = Policy { low_water, target };
         names(self.change(|books| set_policy(books, &sku(), policy)))
     }
@@ -370,14 +370,14 @@ pub(in crate::hub) const CLOSINGS: [Closing; 3] =
     [Closing::Fenced, Closing::Replaced, Closing::Retired];
 
 impl Closing {
-    pub(in crate::hub) fn close(self, desk: &mut Desk, ledger: &Ledger) {
+    pub(in crate::hub) fn close(self, hub: &mut TestHub, ledger: &Ledger) {
         let acked_seq = ledger.entries.len() as Seq;
         let position = Position { epoch: ledger.epoch.into(), acked_seq };
         let went_back = Frame::Behind(Behind { position, ledger_seq: acked_seq - 1 });
         match self {
-            Self::Fenced => drop(desk.hear(&ledger.gateway, &went_back)),
-            Self::Replaced => desk.meet(&Ledger::at(&ledger.gateway.gateway, 99)),
-            Self::Retired => drop(desk.retire(ledger)),
+            Self::Fenced => drop(hub.handle(&ledger.gateway, &went_back)),
+            Self::Replaced => hub.greet_and_send(&Ledger::at(&ledger.gateway.gateway, 99)),
+            Self::Retired => drop(hub.retire(ledger)),
         }
     }
 }
