@@ -1,15 +1,19 @@
 //! The command line of `stockgate-hub`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use super::{examples, on_signal, usage, with_runtime};
+use super::program::{Program, on_signal};
+use super::{examples, say};
 use crate::config::HubConfig;
 use crate::hub;
 use crate::process::{VERSION, stop};
+
+/// The program of this command line.
+const STOCKGATE_HUB: Program = Program("stockgate-hub");
 
 #[derive(Debug, Parser)]
 #[command(name = "stockgate-hub", version = VERSION, about = "The central books of all gateways")]
@@ -47,43 +51,33 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => match HubConfig::load(config.as_deref()) {
-            Ok(_) => say("ok"),
-            Err(error) => usage(&error),
+            Ok(_) => {
+                say("ok");
+                ExitCode::SUCCESS
+            }
+            Err(error) => STOCKGATE_HUB.usage(&error),
         },
-        Command::Decode { file } => decode(&file),
+        Command::Decode { file } => STOCKGATE_HUB.ended(decode(&file)),
     }
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
     let config = match HubConfig::load(config.as_deref()) {
         Ok(config) => config,
-        Err(error) => return usage(&error),
+        Err(error) => return STOCKGATE_HUB.usage(&error),
     };
     let level = config.log_level.clone();
-    with_runtime(&level, async {
+    STOCKGATE_HUB.with_runtime(&level, async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         hub::run(config, stop).await
     })
 }
 
-fn decode(file: &std::path::Path) -> ExitCode {
-    let bytes = match std::fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(error) => return failed(&format!("{} cannot be read: {error}", file.display())),
-    };
-    match hub::frame_json(&bytes) {
-        Ok(json) => say(&format!("{json:#}")),
-        Err(error) => failed(&format!("{}: {error}", file.display())),
-    }
-}
-
-fn say(line: &str) -> ExitCode {
-    let _ = writeln!(std::io::stdout(), "{line}");
-    ExitCode::SUCCESS
-}
-
-fn failed(why: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "stockgate-hub: {why}");
-    ExitCode::FAILURE
+fn decode(file: &std::path::Path) -> anyhow::Result<()> {
+    let shown = file.display();
+    let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
+    let json = hub::frame_json(&bytes).with_context(|| shown.to_string())?;
+    say(format!("{json:#}"));
+    Ok(())
 }

@@ -10,6 +10,7 @@ mod examples;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod inspect;
+mod program;
 pub(crate) mod replay;
 mod restore;
 mod watch;
@@ -26,14 +27,15 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
+use self::program::{Program, on_signal};
 use crate::config::GatewayConfig;
 use crate::gateway::Reloading;
 use crate::process::service::Manager;
 use crate::process::stop;
 use crate::process::{VERSION, logs};
 
-/// Bad usage or configuration.
-pub const EXIT_USAGE: u8 = 2;
+/// The program of this command line.
+const STOCKGATE: Program = Program("stockgate");
 
 #[derive(Debug, Parser)]
 #[command(name = "stockgate", version = VERSION, about = "Edge stock gateway")]
@@ -136,18 +138,20 @@ pub fn main() -> ExitCode {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => check_config(config),
         #[cfg(feature = "demo")]
-        Command::Demo(arguments) => with_runtime("stockgate=error", demo::run(arguments)),
-        Command::Replay(arguments) => with_runtime("warn", replay::run(arguments)),
+        Command::Demo(arguments) => STOCKGATE.with_runtime("stockgate=error", demo::run(arguments)),
+        Command::Replay(arguments) => STOCKGATE.with_runtime("warn", replay::run(arguments)),
         Command::Stock { skus, prefix, gateway, json } => {
-            with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
+            STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
         }
         Command::Ledger { follow, after, gateway, json } => {
-            with_runtime("warn", inspect::ledger(gateway, after, follow, json))
+            STOCKGATE.with_runtime("warn", inspect::ledger(gateway, after, follow, json))
         }
-        Command::Watch(arguments) => with_runtime("warn", watch::run(arguments)),
-        Command::Status { gateway, json } => with_runtime("warn", inspect::status(gateway, json)),
-        Command::Backup { data_dir, to } => ended(backup::run(&data_dir, &to)),
-        Command::Restore { source, data_dir } => ended(restore::run(&data_dir, &source)),
+        Command::Watch(arguments) => STOCKGATE.with_runtime("warn", watch::run(arguments)),
+        Command::Status { gateway, json } => {
+            STOCKGATE.with_runtime("warn", inspect::status(gateway, json))
+        }
+        Command::Backup { data_dir, to } => STOCKGATE.ended(backup::run(&data_dir, &to)),
+        Command::Restore { source, data_dir } => STOCKGATE.ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
     }
 }
@@ -155,21 +159,21 @@ pub fn main() -> ExitCode {
 fn run(config: Option<PathBuf>) -> ExitCode {
     let asked = match Reloading::asked() {
         Ok(asked) => asked,
-        Err(error) => return ended(Err(error.into())),
+        Err(error) => return STOCKGATE.ended(Err(error.into())),
     };
     let file = config;
     let config = match GatewayConfig::load(file.as_deref()) {
         Ok(config) => config,
-        Err(error) => return usage(&error),
+        Err(error) => return STOCKGATE.usage(&error),
     };
     logs::start(&config.log_level);
     let manager = Manager::from_environment();
     manager.tell("STATUS=Opening the database.");
     let opened = match crate::gateway::open(&config) {
         Ok(opened) => opened,
-        Err(error) => return ended(Err(error.into())),
+        Err(error) => return STOCKGATE.ended(Err(error.into())),
     };
-    on_runtime(async {
+    STOCKGATE.on_runtime(async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load = Box::new(move || GatewayConfig::load(file.as_deref()));
@@ -184,66 +188,8 @@ fn check_config(config: Option<PathBuf>) -> ExitCode {
             say("ok");
             ExitCode::SUCCESS
         }
-        Err(error) => usage(&error),
+        Err(error) => STOCKGATE.usage(&error),
     }
-}
-
-/// Reports bad usage or configuration.
-pub fn usage(error: &dyn std::fmt::Display) -> ExitCode {
-    report(error);
-    ExitCode::from(EXIT_USAGE)
-}
-
-/// Runs a future on a small runtime, with logs on stderr.
-pub fn with_runtime(level: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    logs::start(level);
-    on_runtime(work)
-}
-
-fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(8)
-        .enable_all()
-        .build();
-    match runtime {
-        Ok(runtime) => {
-            let result = runtime.block_on(work);
-            runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-            ended(result)
-        }
-        Err(error) => ended(Err(error.into())),
-    }
-}
-
-/// Turns the result of a run into an exit code, and reports an error.
-fn ended(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Requests a stop on SIGTERM and SIGINT.
-pub fn on_signal(stopper: stop::Stopper) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let handlers = signal(SignalKind::terminate())
-        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
-    let Ok((mut terminate, mut interrupt)) = handlers else {
-        tracing::warn!("signals cannot be handled; the program ends without a clean stop");
-        std::mem::forget(stopper);
-        return;
-    };
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stopper.stop();
-        // A second signal ends the program at once, in case the clean stop hangs.
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        std::process::exit(1);
-    });
 }
 
 /// Prints a line to stdout; a closed pipe ends the program quietly.
@@ -252,8 +198,4 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
-}
-
-fn report(error: &dyn std::fmt::Display) {
-    logs::report("stockgate", error);
 }

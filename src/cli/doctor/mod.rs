@@ -59,7 +59,7 @@ pub(super) fn faults(file: &Path) -> Option<String> {
 
 pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     let mut healthy = false;
-    let ended = super::with_runtime("error", async {
+    let ended = super::STOCKGATE.with_runtime("error", async {
         let visit = visit(arguments).await;
         healthy = visit.report.is_healthy();
         match arguments.json {
