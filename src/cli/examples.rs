@@ -52,8 +52,8 @@ Examples:
 
 pub(super) const DOCTOR: &str = "\
 Examples:
-  stockgate doctor --config /etc/stockgate/stockgate.toml
-  stockgate doctor --config /etc/stockgate/stockgate.toml --bundle report.tar.gz";
+  stockgate doctor --config /etc/stockgate/stockgate.toml --data-dir /var/lib/stockgate
+  stockgate doctor --config /etc/stockgate/stockgate.toml --data-dir /var/lib/stockgate --bundle report.tar.gz";
 
 #[cfg(feature = "hub")]
 pub(super) const HUB_RUN: &str = "\
