@@ -34,7 +34,7 @@ pub(super) const X86_64: Edge = Edge {
     target: "x86_64-unknown-linux-musl",
     machine: 62,
     is_64: true,
-    bytes_max: 5_000_000,
+    bytes_max: 5_200_000,
     variable: "STOCKGATE_STATIC_X86_64",
     emulator: "qemu-x86_64",
 };
