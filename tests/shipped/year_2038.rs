@@ -6,14 +6,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::clock::{Clock, end_of_32_bits, moment};
-use super::edge::{ARMV7, Edge, X86_64};
+use super::edge::{ARMV7, Edge, HUB, X86_64};
 use crate::pair::Pair;
 use crate::support::bodies::{many, one, with};
 use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::until;
-use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
 /// The time from the start to the end of 32-bit time: enough for all that must happen before.
@@ -88,7 +87,7 @@ fn goes_on_beyond_the_end(edge: &Edge) {
 /// A gateway from this file, and a hub, both with this clock.
 fn pair_with(edge: &Edge, clock: &Clock) -> Pair {
     let broker = Broker::start();
-    let hub = Hub::start_as(Program::hub().run_by(&clock.runner()), &broker.section());
+    let hub = Hub::start_as(HUB.emulated("").run_by(&clock.runner()), &broker.section());
     let program = edge.emulated("").run_by(&clock.runner());
     let mut gateway = Gateway::prepare_with(program, &broker.section());
     gateway.launch();
