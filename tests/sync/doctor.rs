@@ -50,7 +50,7 @@ fn an_unreachable_broker_is_reported_with_the_next_step() {
         &found(&pair.gateway, "hub").0,
         "wrong",
         "the hub does not answer: ",
-        "the gateway goes on",
+        "the gateway keeps working",
     );
 }
 
