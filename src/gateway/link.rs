@@ -25,7 +25,7 @@ use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
 use crate::protocol::frame::{self, Behind, Frame, Hello, Position, ProbeAnswer, TakenUpTo};
 use crate::protocol::topic::{Channel, GatewayId};
-use crate::protocol::uplink::{Heard, Range, Step, Uplink};
+use crate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
 
@@ -164,11 +164,11 @@ impl HubLink {
                 self.record_rejected("it is for another database", now_ms);
             }
             Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
-                Heard::Acked(seq) => self.intake.acked(seq),
-                Heard::Transfers(transfers) => self.intake.transfers(transfers),
-                Heard::Update(update) => self.intake.update(update),
-                Heard::Probe(part) => self.answer_probe(part).await,
-                Heard::Nothing => {}
+                Some(UplinkEvent::Acked(seq)) => self.intake.acked(seq),
+                Some(UplinkEvent::Transfers(transfers)) => self.intake.transfers(transfers),
+                Some(UplinkEvent::Update(update)) => self.intake.update(update),
+                Some(UplinkEvent::Probe(part)) => self.answer_probe(part).await,
+                None => {}
             },
             Err(error) => self.record_rejected(&error.to_string(), now_ms),
         }

@@ -87,9 +87,9 @@ pub struct Range {
     pub taken: Taken,
 }
 
-/// What a frame of the hub means for the rest of the gateway.
+/// What the rest of the gateway has to do because of a frame from the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum UplinkEvent {
     /// The hub has committed the ledger up to this position.
     Acked(Seq),
     /// Grants and recalls are to be applied.
@@ -98,8 +98,6 @@ pub enum Heard {
     Update(CatalogueUpdate),
     /// The hub asks for the content of a part; see [`Uplink::answer`].
     Probe(Part),
-    /// Nothing that the gateway has to do.
-    Nothing,
 }
 
 impl Uplink {
@@ -149,48 +147,49 @@ impl Uplink {
 
     /// Handles a frame from the hub. Transfers, listings and probes count only after the hub has
     /// acknowledged the state of this database: a restored copy never applies a transfer twice.
-    pub fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Heard {
-        let acked = |seq: Option<Seq>| seq.map_or(Heard::Nothing, Heard::Acked);
+    pub fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Option<UplinkEvent> {
         match frame {
-            _ if !self.is_ours(frame.epoch()) => Heard::Nothing,
-            Frame::Resume(resume) => acked(self.resume(&resume, now_ms)),
-            Frame::Ack(position) => acked(self.acknowledge(position.acked_seq, now_ms)),
+            _ if !self.is_ours(frame.epoch()) => None,
+            Frame::Resume(resume) => self.resume(&resume, now_ms).map(UplinkEvent::Acked),
+            Frame::Ack(position) => {
+                self.acknowledge(position.acked_seq, now_ms).map(UplinkEvent::Acked)
+            }
             Frame::Refused(Refused { reason, .. }) => {
                 self.refuse(&reason, now_ms);
-                Heard::Nothing
+                None
             }
-            _ if self.phase != Phase::Streaming => Heard::Nothing,
+            _ if self.phase != Phase::Streaming => None,
             Frame::Transfers(transfers) => self.transfers(transfers),
             Frame::Catalogue(catalogue) => self.catalogue(catalogue),
-            Frame::Probe(probe) => Heard::Probe(probe.part),
+            Frame::Probe(probe) => Some(UplinkEvent::Probe(probe.part)),
             Frame::Hello(_)
             | Frame::Entries(_)
             | Frame::Behind(_)
             | Frame::Taken(_)
             | Frame::Sums(_)
-            | Frame::Figures(_) => Heard::Nothing,
+            | Frame::Figures(_) => None,
         }
     }
 
-    fn transfers(&mut self, Transfers { transfers, .. }: Transfers) -> Heard {
+    fn transfers(&mut self, Transfers { transfers, .. }: Transfers) -> Option<UplinkEvent> {
         if transfers.iter().all(|transfer| transfer.number <= self.taken.transfer) {
             return self.report_again();
         }
-        Heard::Transfers(transfers)
+        Some(UplinkEvent::Transfers(transfers))
     }
 
-    fn catalogue(&mut self, catalogue: Catalogue) -> Heard {
+    fn catalogue(&mut self, catalogue: Catalogue) -> Option<UplinkEvent> {
         let Catalogue { after, up_to, listings, .. } = catalogue;
         if up_to <= self.taken.catalogue {
             return self.report_again();
         }
-        Heard::Update(CatalogueUpdate { after, up_to, listings })
+        Some(UplinkEvent::Update(CatalogueUpdate { after, up_to, listings }))
     }
 
     /// The hub repeats what is applied already, so it missed the message that told it.
-    fn report_again(&mut self) -> Heard {
+    fn report_again(&mut self) -> Option<UplinkEvent> {
         self.told = None;
-        Heard::Nothing
+        None
     }
 
     /// Answers the hub's newest probe with the content of the part at a position.

@@ -14,7 +14,7 @@ fn nothing_is_sent_before_the_hub_has_named_its_position() {
     let nonce = greeted(uplink.poll(0));
     assert_eq!(uplink.poll(1), None);
     assert!(!uplink.is_online());
-    assert_eq!(uplink.handle_frame(resume(4, nonce), 2), Heard::Acked(4));
+    assert_eq!(uplink.handle_frame(resume(4, nonce), 2), Some(UplinkEvent::Acked(4)));
     assert!(uplink.is_online());
     assert_eq!(uplink.poll(2), Some(send(4, 10)));
 }
@@ -118,7 +118,7 @@ fn a_hub_that_repeats_an_applied_transfer_is_told_again() {
     uplink.handle_committed(0, taken);
     assert_eq!(uplink.poll(0), Some(Step::ReportTaken(taken)));
     for frame in [transfers(1..=2), catalogue(0, 7)] {
-        assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
+        assert_eq!(uplink.handle_frame(frame, 0), None);
         assert_eq!(uplink.poll(0), Some(Step::ReportTaken(taken)));
         assert_eq!(uplink.poll(0), None);
     }
@@ -128,14 +128,14 @@ fn a_hub_that_repeats_an_applied_transfer_is_told_again() {
 fn new_transfers_and_listings_are_passed_on() {
     let mut uplink = online(0);
     uplink.handle_committed(0, transfer_taken(2, 0));
-    let Heard::Transfers(heard) = uplink.handle_frame(transfers(2..=3), 0) else {
+    let Some(UplinkEvent::Transfers(passed_on)) = uplink.handle_frame(transfers(2..=3), 0) else {
         panic!("the third is new");
     };
-    assert_eq!(heard.len(), 2);
-    let heard = uplink.handle_frame(catalogue(0, 7), 0);
+    assert_eq!(passed_on.len(), 2);
+    let event = uplink.handle_frame(catalogue(0, 7), 0);
     let update = CatalogueUpdate { after: 0, up_to: 7, listings: vec![listing()] };
-    assert_eq!(heard, Heard::Update(update));
-    assert_eq!(uplink.handle_frame(probe(), 0), Heard::Probe(Part::default()));
+    assert_eq!(event, Some(UplinkEvent::Update(update)));
+    assert_eq!(uplink.handle_frame(probe(), 0), Some(UplinkEvent::Probe(Part::default())));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn transfers_are_ignored_until_the_hub_has_named_its_position() {
     uplink.handle_connected(0);
     let moves_nothing = |uplink: &mut Uplink| {
         for frame in [transfers(1..=1), catalogue(0, 1), probe()] {
-            assert_eq!(uplink.handle_frame(frame, 0), Heard::Nothing);
+            assert_eq!(uplink.handle_frame(frame, 0), None);
         }
     };
     moves_nothing(&mut uplink);
@@ -237,10 +237,10 @@ fn a_slow_link_is_not_filled_with_repetitions() {
     uplink.sent(50, 0);
     uplink.sent(100, 0);
     let nonce = greeted(uplink.poll(HUB_ANSWER_MS));
-    assert_eq!(uplink.handle_frame(ack(50), 9_000), Heard::Acked(50));
+    assert_eq!(uplink.handle_frame(ack(50), 9_000), Some(UplinkEvent::Acked(50)));
     assert_eq!(uplink.poll(9_001), None, "the rest is on its way, and so is the question");
-    assert_eq!(uplink.handle_frame(ack(100), 12_000), Heard::Acked(100));
-    assert_eq!(uplink.handle_frame(resume(100, nonce), 13_000), Heard::Acked(100));
+    assert_eq!(uplink.handle_frame(ack(100), 12_000), Some(UplinkEvent::Acked(100)));
+    assert_eq!(uplink.handle_frame(resume(100, nonce), 13_000), Some(UplinkEvent::Acked(100)));
     assert_eq!(uplink.poll(13_000), None);
     assert!(uplink.is_online());
 }
@@ -251,8 +251,8 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
     uplink.sent(100, 0);
     let first = greeted(uplink.poll(HUB_ANSWER_MS));
     let second = greeted(uplink.poll(2 * HUB_ANSWER_MS));
-    assert_eq!(uplink.handle_frame(resume(0, first), 10_100), Heard::Nothing);
-    assert_eq!(uplink.handle_frame(resume(100, second), 10_200), Heard::Acked(100));
+    assert_eq!(uplink.handle_frame(resume(0, first), 10_100), None);
+    assert_eq!(uplink.handle_frame(resume(100, second), 10_200), Some(UplinkEvent::Acked(100)));
     assert_eq!(uplink.poll(10_200), None);
 }
 
@@ -260,11 +260,11 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
 fn a_hub_that_restarted_is_greeted_at_once() {
     let mut uplink = online(10);
     uplink.sent(10, 2_000);
-    assert_eq!(uplink.handle_frame(resume(0, 0), 2_500), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(resume(0, 0), 2_500), None);
     let nonce = greeted(uplink.poll(2_500));
-    assert_eq!(uplink.handle_frame(resume(0, 0), 2_600), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(resume(0, 0), 2_600), None);
     assert_eq!(uplink.poll(2_600), None, "asked already");
-    assert_eq!(uplink.handle_frame(resume(3, nonce), 2_700), Heard::Acked(3));
+    assert_eq!(uplink.handle_frame(resume(3, nonce), 2_700), Some(UplinkEvent::Acked(3)));
     assert_eq!(uplink.poll(2_700), Some(send(3, 10)));
 }
 
@@ -283,21 +283,21 @@ fn frames_for_another_database_are_ignored() {
     let mut uplink = online(10);
     let other = Position { epoch: Uuid::from_u128(9).into(), acked_seq: 5 };
     let resume = Frame::Resume(Resume { position: other, nonce: 0 });
-    assert_eq!(uplink.handle_frame(resume, 0), Heard::Nothing);
-    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(resume, 0), None);
+    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), None);
     assert_eq!(uplink.poll(0), Some(send(0, 10)));
     uplink.sent(5, 0);
-    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), Heard::Nothing);
-    assert_eq!(uplink.handle_frame(ack(5), 0), Heard::Acked(5));
+    assert_eq!(uplink.handle_frame(Frame::Ack(other), 0), None);
+    assert_eq!(uplink.handle_frame(ack(5), 0), Some(UplinkEvent::Acked(5)));
 }
 
 #[test]
 fn an_acknowledgement_of_unsent_entries_is_ignored() {
     let mut uplink = online(10);
     uplink.sent(3, 0);
-    assert_eq!(uplink.handle_frame(ack(4), 0), Heard::Nothing);
-    assert_eq!(uplink.handle_frame(ack(3), 0), Heard::Acked(3));
-    assert_eq!(uplink.handle_frame(ack(3), 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(ack(4), 0), None);
+    assert_eq!(uplink.handle_frame(ack(3), 0), Some(UplinkEvent::Acked(3)));
+    assert_eq!(uplink.handle_frame(ack(3), 0), None);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn a_hub_position_beyond_the_ledger_is_reported_to_the_operator() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
     let nonce = greeted(uplink.poll(0));
-    assert_eq!(uplink.handle_frame(resume(11, nonce), 0), Heard::Nothing);
+    assert_eq!(uplink.handle_frame(resume(11, nonce), 0), None);
     assert!(!uplink.is_online());
     assert!(uplink.reason().contains("older copy"), "{}", uplink.reason());
     assert_eq!(uplink.poll(0), Some(Step::ReportShorterLedger { hub_seq: 11 }));
@@ -383,9 +383,9 @@ impl World {
         if let Some(frame) = take_one(&mut self.up, &mut self.random, faults) {
             self.hub_takes(&frame);
         }
-        let heard = take_one(&mut self.down, &mut self.random, faults);
-        let heard = heard.map(|frame| self.uplink.handle_frame(frame, self.now_ms));
-        if let Some(Heard::Acked(acked)) = heard {
+        let event = take_one(&mut self.down, &mut self.random, faults);
+        let event = event.map(|frame| self.uplink.handle_frame(frame, self.now_ms));
+        if let Some(Some(UplinkEvent::Acked(acked))) = event {
             assert!(acked <= self.hub.len() as u64, "confirmed before it was committed");
             self.confirmed = self.confirmed.max(acked);
         }

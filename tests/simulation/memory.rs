@@ -8,7 +8,7 @@ use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::{
     Behind, Frame, Hello, Position as At, ProbeAnswer, Resume, TakenUpTo, pack,
 };
-use stockgate::protocol::uplink::{Heard, Range, Step, Uplink};
+use stockgate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use stockgate::stock::{
     CatalogueUpdate, Changes, Command, CommandAnswer as Told, Direction, Draft, Seq, Stock, Taken,
     Transfer,
@@ -283,16 +283,16 @@ impl Memory {
             self.ask(Job::Transfers(transfers.transfers.clone()));
         }
         match self.uplink.handle_frame(self.misheard(frame), running_ms) {
-            Heard::Acked(seq) => self.ask(Job::Acked(seq)),
-            Heard::Transfers(transfers) => self.ask(Job::Transfers(transfers)),
-            Heard::Update(update) => self.ask(Job::Update(update)),
-            Heard::Probe(part) => {
+            Some(UplinkEvent::Acked(seq)) => self.ask(Job::Acked(seq)),
+            Some(UplinkEvent::Transfers(transfers)) => self.ask(Job::Transfers(transfers)),
+            Some(UplinkEvent::Update(update)) => self.ask(Job::Update(update)),
+            Some(UplinkEvent::Probe(part)) => {
                 let figures = self.stock.items_after("", None);
                 let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
                 let content = part.content(figures);
                 self.uplink.answer(self.stock.seq(), content);
             }
-            Heard::Nothing => {}
+            None => {}
         }
     }
 
