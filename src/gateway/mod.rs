@@ -48,10 +48,10 @@ pub async fn run(
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.iter().cloned().chain([status_sentence(&state)]).collect::<Vec<_>>().join(" ")
     };
-    let mut told = pin!(manager.report_until_stopped(&state.heartbeat, sentence, &mut stop));
+    let mut reporting = pin!(manager.report_until_stopped(&state.heartbeat, sentence, &mut stop));
     loop {
         tokio::select! {
-            () = &mut told => break,
+            () = &mut reporting => break,
             _ = reloading.asked.recv() => {
                 manager.tell("RELOADING=1");
                 let outcome = gateway.reload(&reloading).await;

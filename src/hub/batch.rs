@@ -113,7 +113,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
     fn handle_frame(&mut self, gateway: GatewayId, frame: Frame) -> Result<(), BooksError> {
         let mut outcome = handle_frame(self.books, &gateway, &frame, self.time.wall_ms)?;
         if outcome.greeted {
-            self.downlink.greeted(&gateway);
+            self.downlink.handle_greeting(&gateway);
         }
         if outcome.accepted {
             self.handle_probe_answer(&gateway, frame)?;

@@ -91,7 +91,7 @@ fn taken_json(taken: &Taken) -> Value {
 }
 
 fn entry_json(entry: &Entry) -> Value {
-    let mut told = json!({
+    let mut json = json!({
         "seq": entry.seq,
         "kind": entry.kind.as_str(),
         "sku": entry.sku.as_str(),
@@ -102,7 +102,7 @@ fn entry_json(entry: &Entry) -> Value {
         "at": rfc3339(entry.at_ms),
     });
     if !entry.clock_trusted {
-        told["clock"] = "untrusted".into();
+        json["clock"] = "untrusted".into();
     }
-    told
+    json
 }

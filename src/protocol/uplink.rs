@@ -23,11 +23,11 @@ pub struct Uplink {
     ledger_seq: Seq,
     /// How far what the hub sent is applied.
     taken: Taken,
-    /// The part of `taken` that was reported since the hub last named its position, in a frame after
-    /// the entries concerned.
-    told: Option<Taken>,
-    /// The `taken` that the newest greeting reported.
-    greeted: Taken,
+    /// What was last reported of `taken` since the hub named its position, in a frame after the
+    /// entries concerned.
+    reported: Option<Taken>,
+    /// The `taken` that the newest greeting contained.
+    taken_in_greeting: Taken,
     /// All entries up to here have been sent since the hub last named its position.
     sent_seq: Seq,
     /// The last position of each frame that waits for an acknowledgement, oldest first.
@@ -42,7 +42,7 @@ pub struct Uplink {
     /// is on the way when the hub answers, and a slow link is not filled with repetitions.
     unanswered: u32,
     refusal: Option<String>,
-    /// The hub's position, if it is beyond the ledger and the hub has not been told.
+    /// The hub's position, if it is beyond the ledger and this has not been reported.
     behind: Option<Seq>,
     /// The answer to the hub's probe: the content of a part at a position.
     answer: Option<(Seq, Content)>,
@@ -66,17 +66,17 @@ pub enum Step {
         /// Returned in the answer.
         nonce: u64,
     },
-    /// Tell the hub that its position is beyond the end of the ledger.
+    /// Report that the hub's position is beyond the end of the ledger.
     ReportShorterLedger { hub_seq: Seq },
     /// Read the ledger, send what fits into one frame, and report it with [`Uplink::sent`].
     SendEntries(Range),
-    /// Tell how far what the hub sent is applied.
+    /// Report how far what the hub sent is applied.
     ReportTaken(Taken),
     /// Send the content of a part at this position. All entries up to it have been sent.
     Answer(Seq, Content),
 }
 
-/// A range of entries to send, and what to tell with them.
+/// A range of entries to send, and what to report with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// After this position …
@@ -108,8 +108,8 @@ impl Uplink {
             phase: Phase::Disconnected,
             ledger_seq,
             taken: Taken::default(),
-            told: None,
-            greeted: Taken::default(),
+            reported: None,
+            taken_in_greeting: Taken::default(),
             sent_seq: 0,
             window: VecDeque::new(),
             greet_at_ms: 0,
@@ -186,9 +186,9 @@ impl Uplink {
         Some(UplinkEvent::Update(CatalogueUpdate { after, up_to, listings }))
     }
 
-    /// The hub repeats what is applied already, so it missed the message that told it.
+    /// The hub repeats what is applied already, so it missed the report.
     fn report_again(&mut self) -> Option<UplinkEvent> {
-        self.told = None;
+        self.reported = None;
         None
     }
 
@@ -227,7 +227,8 @@ impl Uplink {
         self.sent_seq = acked_seq;
         self.window.clear();
         self.answer.take_if(|(seq, _)| *seq < acked_seq);
-        self.told = (acked_seq >= self.greeted.at_seq).then_some(self.greeted);
+        self.reported =
+            (acked_seq >= self.taken_in_greeting.at_seq).then_some(self.taken_in_greeting);
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
         Some(acked_seq)
     }
@@ -272,7 +273,7 @@ impl Uplink {
         }
         let up_to =
             self.answer.as_ref().map_or(self.ledger_seq, |(seq, _)| self.ledger_seq.min(*seq));
-        if self.sent_seq < up_to { self.send(up_to) } else { self.tell() }
+        if self.sent_seq < up_to { self.send(up_to) } else { self.report_taken() }
     }
 
     /// New entries wait for the acknowledgement of those under way, unless they fill a whole frame.
@@ -285,8 +286,8 @@ impl Uplink {
     }
 
     /// All entries are sent, but something was applied since that made no entry.
-    fn tell(&mut self) -> Option<Step> {
-        let is_news = self.told.replace(self.taken) != Some(self.taken);
+    fn report_taken(&mut self) -> Option<Step> {
+        let is_news = self.reported.replace(self.taken) != Some(self.taken);
         is_news.then_some(Step::ReportTaken(self.taken))
     }
 
@@ -301,7 +302,7 @@ impl Uplink {
         self.greeted_at_ms = now_ms;
         self.unanswered += 1;
         self.nonce = now_ms.max(self.nonce + 1);
-        self.greeted = self.taken;
+        self.taken_in_greeting = self.taken;
         Step::Greet { nonce: self.nonce }
     }
 
@@ -313,7 +314,7 @@ impl Uplink {
         self.sent_seq = last_seq;
         self.window.push_back(last_seq);
         if last_seq >= self.taken.at_seq {
-            self.told = Some(self.taken);
+            self.reported = Some(self.taken);
         }
     }
 

@@ -11,7 +11,7 @@ fn nothing_is_sent_before_the_hub_has_named_its_position() {
     let mut uplink = Uplink::new(EPOCH, 10);
     assert_eq!(uplink.poll(0), None);
     uplink.handle_connected(0);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     assert_eq!(uplink.poll(1), None);
     assert!(!uplink.is_online());
     assert_eq!(uplink.handle_frame(resume(4, nonce), 2), Some(UplinkEvent::Acked(4)));
@@ -92,7 +92,7 @@ fn a_greeting_confirms_what_is_applied_to_a_hub_that_has_the_entries() {
         let (mut uplink, taken) = (Uplink::new(EPOCH, 10), transfer_taken(1, 10));
         uplink.handle_committed(10, taken);
         uplink.handle_connected(0);
-        let nonce = greeted(uplink.poll(0));
+        let nonce = greeting_nonce(uplink.poll(0));
         uplink.handle_frame(resume(acked_seq, nonce), 0);
         let step = step.map(|after| Step::SendEntries(Range { after, up_to: 10, taken }));
         assert_eq!(uplink.poll(0), step, "a hub at {acked_seq}");
@@ -103,7 +103,7 @@ fn a_greeting_confirms_what_is_applied_to_a_hub_that_has_the_entries() {
 fn what_is_applied_after_a_greeting_is_confirmed_after_its_answer() {
     let mut uplink = Uplink::new(EPOCH, 0);
     uplink.handle_connected(0);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     let taken = Taken { catalogue: 1, ..Taken::default() };
     uplink.handle_committed(0, taken);
     assert_eq!(uplink.poll(0), None, "the hub has not said where it stands");
@@ -148,7 +148,7 @@ fn transfers_are_ignored_until_the_hub_has_named_its_position() {
         }
     };
     moves_nothing(&mut uplink);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     uplink.handle_frame(resume(11, nonce), 0);
     moves_nothing(&mut uplink);
 }
@@ -184,7 +184,7 @@ fn an_answer_at_the_hub_s_position_outlives_a_greeting() {
     let mut uplink = online(10);
     uplink.sent(10, 0);
     uplink.answer(10, content(1));
-    let nonce = greeted(uplink.poll(HUB_ANSWER_MS));
+    let nonce = greeting_nonce(uplink.poll(HUB_ANSWER_MS));
     uplink.handle_frame(resume(10, nonce), HUB_ANSWER_MS);
     assert_eq!(uplink.poll(HUB_ANSWER_MS), Some(Step::Answer(10, content(1))));
 }
@@ -196,7 +196,7 @@ fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
     uplink.handle_disconnected();
     uplink.answer(10, content(1));
     uplink.handle_connected(0);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     uplink.answer(10, content(1));
     uplink.handle_frame(resume(10, nonce), 0);
     assert_eq!(uplink.poll(0), None);
@@ -204,9 +204,9 @@ fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
     uplink.answer(11, content(1));
     uplink.sent(11, 0);
     for times in [1, 2] {
-        greeted(uplink.poll(times * HUB_ANSWER_MS));
+        greeting_nonce(uplink.poll(times * HUB_ANSWER_MS));
     }
-    let nonce = greeted(uplink.poll(4 * HUB_ANSWER_MS));
+    let nonce = greeting_nonce(uplink.poll(4 * HUB_ANSWER_MS));
     uplink.handle_frame(resume(11, nonce), 0);
     assert_eq!(uplink.poll(0), None);
 }
@@ -216,13 +216,13 @@ fn an_unanswered_hub_is_greeted_and_then_counts_as_offline() {
     let mut uplink = online(10);
     uplink.sent(10, 0);
     assert_eq!(uplink.poll(HUB_ANSWER_MS - 1), None);
-    greeted(uplink.poll(HUB_ANSWER_MS));
+    greeting_nonce(uplink.poll(HUB_ANSWER_MS));
     assert!(uplink.is_online(), "the link may only be slow");
     let mut asked_at = HUB_ANSWER_MS;
     for wait_ms in [1, 2, 4, 8].map(|times| times * HUB_ANSWER_MS) {
         asked_at += wait_ms;
         assert_eq!(uplink.deadline_ms(), Some(asked_at));
-        let nonce = greeted(uplink.poll(asked_at));
+        let nonce = greeting_nonce(uplink.poll(asked_at));
         assert!(!uplink.is_online());
         if wait_ms == 8 * HUB_ANSWER_MS {
             uplink.handle_frame(resume(7, nonce), asked_at);
@@ -236,7 +236,7 @@ fn a_slow_link_is_not_filled_with_repetitions() {
     let mut uplink = online(100);
     uplink.sent(50, 0);
     uplink.sent(100, 0);
-    let nonce = greeted(uplink.poll(HUB_ANSWER_MS));
+    let nonce = greeting_nonce(uplink.poll(HUB_ANSWER_MS));
     assert_eq!(uplink.handle_frame(ack(50), 9_000), Some(UplinkEvent::Acked(50)));
     assert_eq!(uplink.poll(9_001), None, "the rest is on its way, and so is the question");
     assert_eq!(uplink.handle_frame(ack(100), 12_000), Some(UplinkEvent::Acked(100)));
@@ -249,8 +249,8 @@ fn a_slow_link_is_not_filled_with_repetitions() {
 fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
     let mut uplink = online(100);
     uplink.sent(100, 0);
-    let first = greeted(uplink.poll(HUB_ANSWER_MS));
-    let second = greeted(uplink.poll(2 * HUB_ANSWER_MS));
+    let first = greeting_nonce(uplink.poll(HUB_ANSWER_MS));
+    let second = greeting_nonce(uplink.poll(2 * HUB_ANSWER_MS));
     assert_eq!(uplink.handle_frame(resume(0, first), 10_100), None);
     assert_eq!(uplink.handle_frame(resume(100, second), 10_200), Some(UplinkEvent::Acked(100)));
     assert_eq!(uplink.poll(10_200), None);
@@ -261,7 +261,7 @@ fn a_hub_that_restarted_is_greeted_at_once() {
     let mut uplink = online(10);
     uplink.sent(10, 2_000);
     assert_eq!(uplink.handle_frame(resume(0, 0), 2_500), None);
-    let nonce = greeted(uplink.poll(2_500));
+    let nonce = greeting_nonce(uplink.poll(2_500));
     assert_eq!(uplink.handle_frame(resume(0, 0), 2_600), None);
     assert_eq!(uplink.poll(2_600), None, "asked already");
     assert_eq!(uplink.handle_frame(resume(3, nonce), 2_700), Some(UplinkEvent::Acked(3)));
@@ -272,9 +272,9 @@ fn a_hub_that_restarted_is_greeted_at_once() {
 fn an_idle_link_is_greeted_once_a_minute() {
     let mut uplink = online(0);
     assert_eq!(uplink.poll(HUB_GREETING_MS - 1), None);
-    greeted(uplink.poll(HUB_GREETING_MS));
+    greeting_nonce(uplink.poll(HUB_GREETING_MS));
     assert!(uplink.is_online(), "it is only a question");
-    greeted(uplink.poll(HUB_GREETING_MS + HUB_ANSWER_MS));
+    greeting_nonce(uplink.poll(HUB_GREETING_MS + HUB_ANSWER_MS));
     assert!(!uplink.is_online(), "and there was no answer");
 }
 
@@ -304,7 +304,7 @@ fn an_acknowledgement_of_unsent_entries_is_ignored() {
 fn a_hub_position_beyond_the_ledger_is_reported_to_the_operator() {
     let mut uplink = Uplink::new(EPOCH, 10);
     uplink.handle_connected(0);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     assert_eq!(uplink.handle_frame(resume(11, nonce), 0), None);
     assert!(!uplink.is_online());
     assert!(uplink.reason().contains("older copy"), "{}", uplink.reason());
@@ -500,12 +500,12 @@ const EPOCH: Uuid = Uuid::from_u128(7);
 fn online(ledger_seq: Seq) -> Uplink {
     let mut uplink = Uplink::new(EPOCH, ledger_seq);
     uplink.handle_connected(0);
-    let nonce = greeted(uplink.poll(0));
+    let nonce = greeting_nonce(uplink.poll(0));
     uplink.handle_frame(resume(0, nonce), 0);
     uplink
 }
 
-fn greeted(step: Option<Step>) -> u64 {
+fn greeting_nonce(step: Option<Step>) -> u64 {
     match step {
         Some(Step::Greet { nonce }) => nonce,
         other => panic!("{other:?} is no greeting"),

@@ -163,7 +163,7 @@ impl Worker {
         let mut frame_outcome = handle_frame(books, &gateway, &frame, now_ms)?;
         self.overrule(&frame, &mut frame_outcome);
         if frame_outcome.greeted {
-            self.downlink.greeted(&gateway);
+            self.downlink.handle_greeting(&gateway);
         }
         if frame_outcome.accepted {
             self.take_answer(books, &gateway, frame)?;

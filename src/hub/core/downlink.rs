@@ -46,8 +46,8 @@ struct SentRange {
 }
 
 impl Downlink {
-    /// A gateway has greeted: what was sent to it before may be lost, and is sent again.
-    pub fn greeted(&mut self, gateway: &GatewayId) {
+    /// Handles a greeting: what was sent to the gateway before may be lost, and is sent again.
+    pub fn handle_greeting(&mut self, gateway: &GatewayId) {
         if let Some(conversation) = self.conversations.get_mut(gateway) {
             (conversation.transfers, conversation.catalogue, conversation.probed_ms) =
                 Default::default();

@@ -188,7 +188,7 @@ fn a_recall_takes_back_what_the_gateway_gave_up() {
     assert_eq!((hub.recalled("back"), hub.places()), ((false, 0), (0, 0, 5)));
     let transfer = hub.transfer();
     gateway.take(&transfer);
-    hub.answer_to(&gateway.told());
+    hub.answer_to(&gateway.taken_report());
     assert_eq!(hub.recalled("back"), (false, 0), "not before its entry is here");
     hub.answer_to(&gateway.frame(1));
     assert_eq!((hub.recalled("back"), hub.places()), ((true, 5), (5, 0, 0)));
@@ -238,7 +238,7 @@ fn a_recall_that_returns_nothing_is_closed() {
     hub.recall("back", 8).unwrap().outcome.unwrap();
     let transfer = hub.transfer();
     gateway.take(&transfer);
-    hub.answer_to(&gateway.told());
+    hub.answer_to(&gateway.taken_report());
     assert_eq!(hub.recalled("back"), (true, 0));
 }
 
@@ -247,10 +247,13 @@ fn a_gateway_ahead_of_restored_books_is_told_so() {
     let mut hub = TestHub::new();
     let mut gateway = hub.stocked("gw", 5);
     gateway.taken = Taken { transfer: 1, at_seq: 1, catalogue: 0 };
-    for frame in [gateway.told(), gateway.hello()] {
+    for frame in [gateway.taken_report(), gateway.hello()] {
         let refused = hub.answer_to(&frame);
-        let told = |reason: &str| reason.contains("older books were put back");
-        assert!(matches!(&refused, Some(FrameAnswer::Refused(_, why)) if told(why)), "{refused:?}");
+        let says_so = |reason: &str| reason.contains("older books were put back");
+        assert!(
+            matches!(&refused, Some(FrameAnswer::Refused(_, why)) if says_so(why)),
+            "{refused:?}"
+        );
     }
     assert_eq!(hub.places(), (0, 0, 5));
 }
@@ -262,9 +265,9 @@ fn a_grant_is_not_closed_by_a_confirmation_without_its_entries() {
     hub.receive("in", 10);
     hub.grant("g", 4).unwrap().outcome.unwrap();
     gateway.taken = Taken { transfer: 1, at_seq: 1, catalogue: 0 };
-    let refused = hub.answer_to(&gateway.told());
-    let told = |reason: &str| reason.contains("transfer 1 is not in its ledger");
-    assert!(matches!(&refused, Some(FrameAnswer::Refused(_, why)) if told(why)), "{refused:?}");
+    let refused = hub.answer_to(&gateway.taken_report());
+    let says_so = |reason: &str| reason.contains("transfer 1 is not in its ledger");
+    assert!(matches!(&refused, Some(FrameAnswer::Refused(_, why)) if says_so(why)), "{refused:?}");
     assert_eq!(hub.places(), (6, 4, 5));
 }
 

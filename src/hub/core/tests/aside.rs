@@ -19,7 +19,7 @@ fn entries_that_are_not_in_the_books_are_kept_aside_each_once() {
         assert_eq!(kept(&mut hub), [3, 4], "{closing:?}");
         assert_refused(&mut hub, &old.resend(3, &[("deduct", -3)]));
         assert_eq!(kept(&mut hub), [3, 4, 5], "{closing:?}");
-        assert_eq!(told(&mut hub), (3, 5), "{closing:?}");
+        assert_eq!(aside_count_and_known_seq(&mut hub), (3, 5), "{closing:?}");
         assert_eq!(hub.entries(), known, "{closing:?}: nothing is booked");
     }
 }
@@ -29,7 +29,11 @@ fn known_entries_that_come_again_are_not_kept_aside() {
     for closing in CLOSINGS {
         let (mut hub, old) = closed(closing);
         assert_refused(&mut hub, &old.frame(0));
-        assert_eq!((kept(&mut hub), told(&mut hub)), (vec![], (0, 2)), "{closing:?}");
+        assert_eq!(
+            (kept(&mut hub), aside_count_and_known_seq(&mut hub)),
+            (vec![], (0, 2)),
+            "{closing:?}"
+        );
     }
 }
 
@@ -47,7 +51,7 @@ fn what_is_kept_aside_of_one_database_has_a_bound() {
     }
     let kept = kept(&mut hub);
     assert_eq!((&kept[..3], kept.len() as u64), (&[3, 4, 5][..], ASIDE_MAX));
-    assert_eq!(told(&mut hub), (ASIDE_MAX, 5));
+    assert_eq!(aside_count_and_known_seq(&mut hub), (ASIDE_MAX, 5));
     assert!(hub.balanced());
 }
 
@@ -78,7 +82,7 @@ fn kept(hub: &mut TestHub) -> Vec<Seq> {
 
 /// How much is kept aside of the first database, and how far its ledger is known to go, as its
 /// books say.
-fn told(hub: &mut TestHub) -> (u64, Seq) {
+fn aside_count_and_known_seq(hub: &mut TestHub) -> (u64, Seq) {
     let [aside, known_seq] = ["aside", "known_seq"]
         .map(|column| hub.number(&format!("SELECT {column} FROM book WHERE id = 1")));
     (aside.unsigned_abs(), known_seq.unsigned_abs())

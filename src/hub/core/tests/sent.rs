@@ -27,7 +27,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     assert_eq!(first.listings[0].barcodes, ["4006381333931"]);
     assert_eq!(hub.sent(2), [], "once is enough for a while");
     gateway.taken.catalogue = 2;
-    hub.answer_to(&gateway.told());
+    hub.answer_to(&gateway.taken_report());
     assert_eq!(publish(&mut hub, vec![listing("A", "new")]), 2, "one changed, one gone");
     let sent = hub.sent(3);
     let [Frame::Catalogue(second)] = &sent[..] else { panic!("{sent:?}") };
@@ -46,7 +46,7 @@ fn unconfirmed_transfers_are_sent_again() {
     assert_eq!(hub.sent(1).len(), 1);
     assert_eq!(hub.sent(2), []);
     assert_eq!(hub.sent(6_000).len(), 1);
-    hub.downlink.greeted(&gateway_id());
+    hub.downlink.handle_greeting(&gateway_id());
     assert_eq!(hub.sent(6_001).len(), 1, "and at once to one that greets");
 }
 
@@ -62,12 +62,12 @@ fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
     hub.change(|books| publish(books, vec![listing]));
     assert_eq!(hub.sent(1).len(), 2);
     gateway.taken = Taken { transfer: 1, at_seq: 0, catalogue: 1 };
-    hub.answer_to(&gateway.told());
+    hub.answer_to(&gateway.taken_report());
     assert_eq!(hub.sent(2), []);
     hub.answer_to(&copy.hello());
-    hub.downlink.greeted(&gateway_id());
+    hub.downlink.handle_greeting(&gateway_id());
     assert_eq!(hub.sent(3).len(), 2, "though another has taken it: a recall of nothing");
-    hub.answer_to(&gateway.told());
+    hub.answer_to(&gateway.taken_report());
     assert_eq!((hub.recalled("back"), hub.sent(100_000)), ((true, 0), vec![]));
 }
 
@@ -86,7 +86,7 @@ fn a_catalogue_of_the_longest_listings_arrives_in_frames_within_the_limit() {
         assert_eq!(part.after, gateway.taken.catalogue);
         arrived.extend(part.listings.iter().cloned());
         gateway.taken.catalogue = part.up_to;
-        hub.answer_to(&gateway.told());
+        hub.answer_to(&gateway.taken_report());
     }
 
     assert_eq!(arrived, listings);

@@ -81,7 +81,7 @@ impl TestHub {
     pub(in crate::hub) fn deliver(&mut self, ledger: &mut Ledger) -> FrameOutcome {
         let before = ledger.entries.len() as Seq;
         let gateway = ledger.gateway.clone();
-        self.downlink.greeted(&gateway);
+        self.downlink.handle_greeting(&gateway);
         let downlink = &mut self.downlink;
         let frames = self.database.change(|books| downlink.next(books, &gateway, 1)).unwrap();
         for frame in frames {
@@ -315,7 +315,7 @@ impl Ledger {
         self.taken = Taken { transfer: transfer.number, at_seq, ..self.taken };
     }
 
-    pub(in crate::hub) fn told(&self) -> Frame {
+    pub(in crate::hub) fn taken_report(&self) -> Frame {
         Frame::Taken(TakenUpTo { epoch: self.epoch.into(), taken: self.taken })
     }
 
