@@ -29,7 +29,7 @@ pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use self::program::{Program, on_signal};
 use crate::config::GatewayConfig;
-use crate::gateway::Reloading;
+use crate::gateway::ReloadContext;
 use crate::process::service::Manager;
 use crate::process::stop;
 use crate::process::{VERSION, logs};
@@ -157,8 +157,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
-    let asked = match Reloading::asked() {
-        Ok(asked) => asked,
+    let hangups = match ReloadContext::install_signal_handler() {
+        Ok(hangups) => hangups,
         Err(error) => return STOCKGATE.ended(Err(error.into())),
     };
     let file = config;
@@ -177,8 +177,8 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load = Box::new(move || GatewayConfig::load(file.as_deref()));
-        let reloading = Reloading { asked, load, set_log_level: logs::set_level };
-        crate::gateway::run(config, opened, &manager, stop, reloading).await
+        let reload_context = ReloadContext { hangups, load, set_log_level: logs::set_level };
+        crate::gateway::run(config, opened, &manager, stop, reload_context).await
     })
 }
 

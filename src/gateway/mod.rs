@@ -13,7 +13,7 @@ mod status_sentence;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use self::reload::Reloading;
+pub use self::reload::ReloadContext;
 pub use self::running::{Database, Gateway};
 use self::status_sentence::status_sentence;
 use crate::config::GatewayConfig;
@@ -39,7 +39,7 @@ pub async fn run(
     opened: Database,
     manager: &Manager,
     mut stop: Stop,
-    mut reloading: Reloading,
+    mut reload_context: ReloadContext,
 ) -> anyhow::Result<()> {
     let mut gateway = Gateway::start(config, opened)?;
     let state = Arc::clone(&gateway.state);
@@ -52,9 +52,9 @@ pub async fn run(
     loop {
         tokio::select! {
             () = &mut reporting => break,
-            _ = reloading.asked.recv() => {
+            _ = reload_context.hangups.recv() => {
                 manager.tell("RELOADING=1");
-                let outcome = gateway.reload(&reloading).await;
+                let outcome = gateway.reload(&reload_context).await;
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
                 manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }

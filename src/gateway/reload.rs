@@ -12,28 +12,28 @@ use super::running::{Gateway, access, writer_rules};
 use crate::config::{ConfigError, GatewayConfig};
 
 /// What a reload needs from the program that runs the gateway.
-pub struct Reloading {
+pub struct ReloadContext {
     /// SIGHUP. The handler must be installed first of all: without one, the signal ends the process.
-    pub asked: Signal,
+    pub hangups: Signal,
     /// Reads the configuration again.
     pub load: Box<dyn Fn() -> Result<GatewayConfig, ConfigError> + Send + Sync>,
     /// Sets the log level; returns false if it is fixed by `RUST_LOG`.
     pub set_log_level: fn(&str) -> bool,
 }
 
-impl std::fmt::Debug for Reloading {
+impl std::fmt::Debug for ReloadContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reloading")
+        f.write_str("ReloadContext")
     }
 }
 
-impl Reloading {
-    /// Installs the handler for SIGHUP, also before a runtime starts: a signal that arrives before
-    /// is seen then.
+impl ReloadContext {
+    /// Installs the handler for SIGHUP, also before a runtime starts: a signal that arrives
+    /// earlier is seen then.
     ///
     /// # Errors
     /// If the handler cannot be installed.
-    pub fn asked() -> std::io::Result<Signal> {
+    pub fn install_signal_handler() -> std::io::Result<Signal> {
         let briefly = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let _entered = briefly.enter();
         signal(SignalKind::hangup())
@@ -46,13 +46,13 @@ impl Gateway {
     ///
     /// # Errors
     /// If the configuration is wrong: a sentence for the service manager that says why.
-    pub(super) async fn reload(&mut self, reloading: &Reloading) -> Result<(), String> {
-        match (reloading.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
+    pub(super) async fn reload(&mut self, context: &ReloadContext) -> Result<(), String> {
+        match (context.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
             let changes = ConfigChanges::between(&self.config, &new);
             merged(&self.config, new).map(|config| (config, changes)).map_err(|why| vec![why])
         }) {
             Ok((config, changes)) => {
-                self.apply(config, changes, reloading.set_log_level).await;
+                self.apply(config, changes, context.set_log_level).await;
                 Ok(())
             }
             Err(problems) => {
