@@ -95,7 +95,7 @@ pub enum Rejection {
     /// The gateway has never greeted.
     UnknownGateway(GatewayId),
     /// The database in force is fenced, for this reason.
-    Closed(GatewayId, String),
+    Fenced(GatewayId, String),
 }
 
 /// Decides a central request, or returns its outcome again.
@@ -230,7 +230,7 @@ impl<B: Books> Pools<'_, B> {
         };
         match &book.cursor.fenced {
             Some(reason) => {
-                let rejection = Rejection::Closed(gateway.clone(), reason.clone());
+                let rejection = Rejection::Fenced(gateway.clone(), reason.clone());
                 Err(NotApplied::Rejected(rejection))
             }
             None => Ok(book),

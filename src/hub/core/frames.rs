@@ -55,7 +55,7 @@ pub fn handle_frame<B: Books>(
             all.extend(newest);
             open_book(books, gateway, &all, (epoch, nonce), now_ms)?
         }
-        (Verdict::Fence(reason), Some(book)) => fence(books, book, reason, now_ms)?,
+        (Verdict::Fence(reason), Some(book)) => fence_and_refuse(books, book, reason, now_ms)?,
         (Verdict::Refuse(reason), newest) => {
             all.extend(newest);
             set_aside(books, all, frame)?;
@@ -128,7 +128,7 @@ fn record<B: Books>(
         None => None,
     };
     if let Some(reason) = &refused {
-        close(&mut book, reason);
+        fence(&mut book, reason);
     }
     record_seen(&mut book, now_ms);
     books.save(&book)?;
@@ -173,18 +173,18 @@ fn record_seen(book: &mut Book, now_ms: i64) {
     book.online = true;
 }
 
-fn close(book: &mut Book, reason: &str) {
+fn fence(book: &mut Book, reason: &str) {
     book.cursor.fenced = Some(reason.into());
     book.problem = Some(reason.into());
 }
 
-fn fence<B: Books>(
+fn fence_and_refuse<B: Books>(
     books: &mut B,
     mut book: Book,
     reason: String,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
-    close(&mut book, &reason);
+    fence(&mut book, &reason);
     book.last_seen_ms = now_ms;
     books.save(&book)?;
     Ok(FrameOutcome::answered(FrameAnswer::Refused(book.cursor.epoch, reason)))
@@ -256,7 +256,7 @@ fn apply<B: Books>(
     let before = book.clone();
     let update = match book_entries(books, &mut book, entries, checks.chain)? {
         Ok(update) => update,
-        Err(reason) => return fence(books, before, reason, now_ms),
+        Err(reason) => return fence_and_refuse(books, before, reason, now_ms),
     };
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
     if update.reached.digest != checks.digest {
@@ -267,7 +267,7 @@ fn apply<B: Books>(
     book.known_seq = book.known_seq.max(last_seq);
     let refused = count_taken(books, &mut book, *taken)?;
     if let Some(reason) = &refused {
-        close(&mut book, reason);
+        fence(&mut book, reason);
     }
     record_seen(&mut book, now_ms);
     books.save(&book)?;

@@ -55,7 +55,7 @@ pub fn retire<B: Books>(
     };
     let mut book = book.clone();
     if !book.retired {
-        close(&mut book);
+        mark_retired(&mut book);
         books.save(&book)?;
     }
     let can_move = newest.id != book.id && newest.is_open();
@@ -82,7 +82,7 @@ fn move_to<B: Books>(
     Ok(newest.cursor.epoch)
 }
 
-fn close(book: &mut Book) {
+fn mark_retired(book: &mut Book) {
     let (acked_seq, known_seq) = (book.cursor.acked_seq, book.known_seq);
     let lost = match known_seq > acked_seq {
         true => format!("entries {} to {known_seq} never arrived", acked_seq + 1),

@@ -33,7 +33,7 @@ pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem 
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
         }
         Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
-        Rejection::Closed(gateway, why) => Problem::new(
+        Rejection::Fenced(gateway, why) => Problem::new(
             Code::GatewayClosed,
             format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),
         ),

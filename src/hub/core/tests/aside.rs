@@ -1,6 +1,6 @@
 //! Entries that come from a database when nothing is taken from it any more.
 
-use super::test_hub::{CLOSINGS, Closing, Ledger, TestHub};
+use super::test_hub::{ENDINGS, Ending, Ledger, TestHub};
 use crate::hub::core::*;
 use crate::hub::db::sql::SqlValue;
 use crate::limits::ASIDE_MAX;
@@ -9,37 +9,37 @@ use crate::stock::Seq;
 
 #[test]
 fn entries_that_are_not_in_the_books_are_kept_aside_each_once() {
-    for closing in CLOSINGS {
-        let (mut hub, mut old) = closed(closing);
+    for ending in ENDINGS {
+        let (mut hub, mut old) = ended(ending);
         let known = hub.entries();
         let with_known_ones = old.resend(0, &[("deduct", -1), ("deduct", -2)]);
         for _ in 0..2 {
             assert_refused(&mut hub, &with_known_ones);
         }
-        assert_eq!(kept(&mut hub), [3, 4], "{closing:?}");
+        assert_eq!(kept(&mut hub), [3, 4], "{ending:?}");
         assert_refused(&mut hub, &old.resend(3, &[("deduct", -3)]));
-        assert_eq!(kept(&mut hub), [3, 4, 5], "{closing:?}");
-        assert_eq!(aside_count_and_known_seq(&mut hub), (3, 5), "{closing:?}");
-        assert_eq!(hub.entries(), known, "{closing:?}: nothing is booked");
+        assert_eq!(kept(&mut hub), [3, 4, 5], "{ending:?}");
+        assert_eq!(aside_count_and_known_seq(&mut hub), (3, 5), "{ending:?}");
+        assert_eq!(hub.entries(), known, "{ending:?}: nothing is booked");
     }
 }
 
 #[test]
 fn known_entries_that_come_again_are_not_kept_aside() {
-    for closing in CLOSINGS {
-        let (mut hub, old) = closed(closing);
+    for ending in ENDINGS {
+        let (mut hub, old) = ended(ending);
         assert_refused(&mut hub, &old.frame(0));
         assert_eq!(
             (kept(&mut hub), aside_count_and_known_seq(&mut hub)),
             (vec![], (0, 2)),
-            "{closing:?}"
+            "{ending:?}"
         );
     }
 }
 
 #[test]
 fn what_is_kept_aside_of_one_database_has_a_bound() {
-    let (mut hub, mut old) = closed(Closing::Fenced);
+    let (mut hub, mut old) = ended(Ending::Fenced);
     assert_refused(&mut hub, &old.post(&[("deduct", -1)]));
     let many = ASIDE_MAX - 3;
     hub.db(&format!(
@@ -56,12 +56,12 @@ fn what_is_kept_aside_of_one_database_has_a_bound() {
 }
 
 /// Books that end at entry 2.
-fn closed(closing: Closing) -> (TestHub, Ledger) {
+fn ended(ending: Ending) -> (TestHub, Ledger) {
     let mut hub = TestHub::new();
     let mut ledger = Ledger::new(1);
     ledger.post(&[("restock", 90), ("deduct", -1)]);
     hub.greet_and_send(&ledger);
-    closing.close(&mut hub, &ledger);
+    ending.end(&mut hub, &ledger);
     (hub, ledger)
 }
 

@@ -1,6 +1,6 @@
 //! Replenishment: who is granted more, when, and in which order.
 
-use super::test_hub::{CLOSINGS, Ledger, TestHub, gateway_id};
+use super::test_hub::{ENDINGS, Ledger, TestHub, gateway_id};
 
 /// Nobody was granted anything.
 const NOBODY: [&str; 0] = [];
@@ -101,39 +101,39 @@ fn units_that_a_gateway_returns_go_to_the_one_that_waits() {
 }
 
 #[test]
-fn a_waiting_database_that_is_closed_loses_its_turn() {
-    for closing in CLOSINGS {
+fn a_waiting_database_that_ends_loses_its_turn() {
+    for ending in ENDINGS {
         let mut hub = TestHub::new();
         hub.set_policy(5, 12);
         let [mut a, mut b] = ["a", "b"].map(|name| hub.stocked(name, 5));
         hub.sell(&mut a, 5);
         hub.sell(&mut b, 5);
-        closing.close(&mut hub, &a);
+        ending.end(&mut hub, &a);
 
-        assert_eq!(hub.receive("in", 20), ["b"], "{closing:?}");
+        assert_eq!(hub.receive("in", 20), ["b"], "{ending:?}");
 
         assert_eq!(
             [&a, &b].map(|ledger| hub.allotment_of(ledger)),
             [(0, 0), (0, 12)],
-            "{closing:?}"
+            "{ending:?}"
         );
     }
 }
 
 #[test]
-fn a_policy_grants_nothing_to_a_database_that_is_closed() {
-    for closing in CLOSINGS {
+fn a_policy_grants_nothing_to_a_database_that_has_ended() {
+    for ending in ENDINGS {
         let mut hub = TestHub::new();
         let [a, b] = ["a", "b"].map(|name| hub.stocked(name, 1));
         hub.receive("in", 20);
-        closing.close(&mut hub, &a);
+        ending.end(&mut hub, &a);
 
-        assert_eq!(hub.set_policy(5, 12), ["b"], "{closing:?}");
+        assert_eq!(hub.set_policy(5, 12), ["b"], "{ending:?}");
 
         assert_eq!(
             [&a, &b].map(|ledger| hub.allotment_of(ledger)),
             [(1, 0), (1, 11)],
-            "{closing:?}"
+            "{ending:?}"
         );
     }
 }

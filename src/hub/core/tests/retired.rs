@@ -1,6 +1,6 @@
 //! Replaced, fenced and retired databases, and what they held.
 
-use super::test_hub::{Closing, Ledger, TestHub, gateway_id, sku};
+use super::test_hub::{Ending, Ledger, TestHub, gateway_id, sku};
 use crate::hub::core::*;
 use crate::hub::db::BooksTransaction;
 use crate::protocol::frame::Frame;
@@ -33,28 +33,28 @@ fn a_retired_database_is_brought_back_to_the_next_one() {
 
 #[test]
 fn a_database_that_is_fenced_or_retired_is_granted_nothing() {
-    for closing in [Closing::Fenced, Closing::Retired] {
+    for ending in [Ending::Fenced, Ending::Retired] {
         let mut hub = TestHub::new();
         let old = hub.stocked("gw", 5);
         hub.receive("in", 12);
         hub.grant("under way", 2).unwrap().outcome.unwrap();
-        closing.close(&mut hub, &old);
+        ending.end(&mut hub, &old);
 
         for refused in [hub.grant("g", 4), hub.recall("r", 4)] {
-            assert!(matches!(refused, Err(Rejection::Closed(..))), "{closing:?}: {refused:?}");
+            assert!(matches!(refused, Err(Rejection::Fenced(..))), "{ending:?}: {refused:?}");
         }
-        assert_eq!(hub.places(), (10, 2, 5), "{closing:?}");
-        assert_eq!(hub.sent(1), [], "nor sent what is under way: {closing:?}");
+        assert_eq!(hub.places(), (10, 2, 5), "{ending:?}");
+        assert_eq!(hub.sent(1), [], "nor sent what is under way: {ending:?}");
 
         let new = Ledger::new(77);
         hub.greet_and_send(&new);
         hub.grant("g", 4).unwrap().outcome.unwrap();
-        let (left, brought_back) = match closing {
-            Closing::Retired => ((0, 0), 7),
-            Closing::Fenced | Closing::Replaced => ((5, 2), 0),
+        let (left, brought_back) = match ending {
+            Ending::Retired => ((0, 0), 7),
+            Ending::Fenced | Ending::Replaced => ((5, 2), 0),
         };
-        assert_eq!(hub.allotment_of(&old), left, "{closing:?}");
-        assert_eq!(hub.allotment_of(&new), (0, 4 + brought_back), "{closing:?}");
+        assert_eq!(hub.allotment_of(&old), left, "{ending:?}");
+        assert_eq!(hub.allotment_of(&new), (0, 4 + brought_back), "{ending:?}");
     }
 }
 
@@ -137,7 +137,7 @@ fn a_fenced_database_is_not_given_what_a_retired_one_held() {
     let mut hub = TestHub::new();
     let first = hub.stocked("gw", 10);
     let second = hub.stocked("gw", 4);
-    Closing::Fenced.close(&mut hub, &second);
+    Ending::Fenced.end(&mut hub, &second);
 
     assert_eq!(hub.retire(&first).moved_to, None);
 

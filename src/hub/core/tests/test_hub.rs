@@ -360,17 +360,16 @@ impl Ledger {
 
 /// A way in which a database ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::hub) enum Closing {
+pub(in crate::hub) enum Ending {
     Fenced,
     Replaced,
     Retired,
 }
 
-pub(in crate::hub) const CLOSINGS: [Closing; 3] =
-    [Closing::Fenced, Closing::Replaced, Closing::Retired];
+pub(in crate::hub) const ENDINGS: [Ending; 3] = [Ending::Fenced, Ending::Replaced, Ending::Retired];
 
-impl Closing {
-    pub(in crate::hub) fn close(self, hub: &mut TestHub, ledger: &Ledger) {
+impl Ending {
+    pub(in crate::hub) fn end(self, hub: &mut TestHub, ledger: &Ledger) {
         let acked_seq = ledger.entries.len() as Seq;
         let position = Position { epoch: ledger.epoch.into(), acked_seq };
         let went_back = Frame::Behind(Behind { position, ledger_seq: acked_seq - 1 });
