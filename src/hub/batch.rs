@@ -151,7 +151,9 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
         // does so by itself.
         if let Some(epoch) = epoch.filter(|_| online && !known) {
-            self.outcome.answers.insert(gateway, FrameAnswer::Resume(epoch, 0, 0));
+            self.outcome
+                .answers
+                .insert(gateway, FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
         }
         Ok(())
     }
@@ -165,7 +167,11 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     fn announce(&mut self) -> Result<(), BooksError> {
         for book in self.books.open_books()? {
-            let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+            let answer = FrameAnswer::Resume {
+                epoch: book.cursor.epoch,
+                acked_seq: book.cursor.acked_seq,
+                nonce: 0,
+            };
             let answer = answer.joined_to(self.outcome.answers.get(&book.gateway));
             self.outcome.answers.insert(book.gateway, answer);
         }

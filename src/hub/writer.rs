@@ -121,10 +121,12 @@ impl HubWriter {
     fn count(&self, outcome: &FrameOutcome) {
         self.metrics.entries.add(outcome.entries);
         match &outcome.answer {
-            Some(FrameAnswer::Ack(..)) if outcome.entries > 0 => self.metrics.frames_applied.inc(),
-            Some(FrameAnswer::Ack(..)) => self.metrics.frames_known.inc(),
-            Some(FrameAnswer::Refused(..)) => self.metrics.frames_refused.inc(),
-            Some(FrameAnswer::Resume(..)) | None => {}
+            Some(FrameAnswer::Ack { .. }) if outcome.entries > 0 => {
+                self.metrics.frames_applied.inc()
+            }
+            Some(FrameAnswer::Ack { .. }) => self.metrics.frames_known.inc(),
+            Some(FrameAnswer::Refused { .. }) => self.metrics.frames_refused.inc(),
+            Some(FrameAnswer::Resume { .. }) | None => {}
         }
     }
 

@@ -20,10 +20,13 @@ fn a_greeting_and_entries_in_one_batch_are_answered_together_under_the_nonce_of_
 
     let answers = hub.write(vec![frame("a", &hello), frame("a", &entries)]);
 
-    assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 2, NONCE))]);
+    assert_eq!(
+        answers,
+        [(named("a"), FrameAnswer::Resume { epoch: gateway.epoch, acked_seq: 2, nonce: NONCE })]
+    );
     assert_eq!(
         hub.write(vec![frame("a", &entries)]),
-        [(named("a"), FrameAnswer::Ack(gateway.epoch, 2))]
+        [(named("a"), FrameAnswer::Ack { epoch: gateway.epoch, acked_seq: 2 })]
     );
 }
 
@@ -37,7 +40,10 @@ fn a_greeting_and_entries_after_a_gap_in_one_batch_are_answered_under_the_nonce_
 
     let answers = hub.write(vec![frame("a", &hello), frame("a", &later)]);
 
-    assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 0, NONCE))]);
+    assert_eq!(
+        answers,
+        [(named("a"), FrameAnswer::Resume { epoch: gateway.epoch, acked_seq: 0, nonce: NONCE })]
+    );
 }
 
 #[test]
@@ -47,7 +53,10 @@ fn a_greeting_and_an_announcement_in_one_batch_are_answered_under_the_nonce_of_t
 
     let answers = hub.write(vec![frame("a", &gateway.hello()), HubJob::Lost, HubJob::Announce]);
 
-    assert_eq!(answers, [(named("a"), FrameAnswer::Resume(gateway.epoch, 0, NONCE))]);
+    assert_eq!(
+        answers,
+        [(named("a"), FrameAnswer::Resume { epoch: gateway.epoch, acked_seq: 0, nonce: NONCE })]
+    );
 }
 
 #[test]
@@ -64,7 +73,8 @@ fn an_announcement_names_the_position_to_every_gateway_that_is_not_fenced() {
 
     let answers = hub.write(vec![HubJob::Announce]);
 
-    let [a, b] = [FrameAnswer::Resume(a.epoch, 1, 0), FrameAnswer::Resume(b.epoch, 2, 0)];
+    let a = FrameAnswer::Resume { epoch: a.epoch, acked_seq: 1, nonce: 0 };
+    let b = FrameAnswer::Resume { epoch: b.epoch, acked_seq: 2, nonce: 0 };
     assert_eq!(answers, [(named("a"), a), (named("b"), b)]);
 }
 
@@ -76,7 +86,10 @@ fn a_gateway_without_books_is_asked_to_greet_when_it_comes_online() {
         |online| HubJob::Online { gateway: named("a"), online, epoch: Some(epoch), fresh: true };
 
     assert_eq!(hub.write(vec![state(false)]), []);
-    assert_eq!(hub.write(vec![state(true)]), [(named("a"), FrameAnswer::Resume(epoch, 0, 0))]);
+    assert_eq!(
+        hub.write(vec![state(true)]),
+        [(named("a"), FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 })]
+    );
     hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
     assert_eq!(hub.write(vec![state(true)]), [], "it has books now");
 }

@@ -111,7 +111,9 @@ impl Worker {
             Job::Online(gateway, online, epoch) => {
                 let known = record_online(books, &gateway, online, online, now_ms)?;
                 if online && !known {
-                    outcome.answers.insert(gateway, FrameAnswer::Resume(epoch, 0, 0));
+                    outcome
+                        .answers
+                        .insert(gateway, FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
                 }
             }
             Job::Central(id, request) => {
@@ -136,7 +138,11 @@ impl Worker {
             Job::Lost => books.set_all_offline(),
             Job::Announce => {
                 for book in books.open_books() {
-                    let answer = FrameAnswer::Resume(book.cursor.epoch, book.cursor.acked_seq, 0);
+                    let answer = FrameAnswer::Resume {
+                        epoch: book.cursor.epoch,
+                        acked_seq: book.cursor.acked_seq,
+                        nonce: 0,
+                    };
                     outcome.answers.insert(book.gateway, answer);
                 }
             }
@@ -216,7 +222,7 @@ impl Worker {
     fn overrule(&self, frame: &Frame, frame_outcome: &mut FrameOutcome) {
         if let (Some(Bug::AckOfWhatIsReceived), Frame::Entries(entries)) = (self.bug, frame) {
             let last = entries.entries.last().map_or(0, |entry| entry.seq);
-            frame_outcome.answer = Some(FrameAnswer::Ack(frame.epoch(), last));
+            frame_outcome.answer = Some(FrameAnswer::Ack { epoch: frame.epoch(), acked_seq: last });
         }
     }
 

@@ -59,14 +59,13 @@ pub fn handle_frame<B: Books>(
         (Verdict::Refuse(reason), newest) => {
             all.extend(newest);
             set_aside(books, all, frame)?;
-            FrameOutcome::answered(FrameAnswer::Refused(frame.epoch(), reason))
+            FrameOutcome::answered(FrameAnswer::Refused { epoch: frame.epoch(), reason })
         }
         (Verdict::Apply { skip }, Some(book)) => apply(books, book, frame, skip, now_ms)?,
-        (Verdict::Known, Some(book)) => {
-            record(books, book, frame, now_ms)?.or_answer(FrameAnswer::Ack)
-        }
+        (Verdict::Known, Some(book)) => record(books, book, frame, now_ms)?
+            .or_answer(|epoch, acked_seq| FrameAnswer::Ack { epoch, acked_seq }),
         (Verdict::Resume, Some(book)) => record(books, book, frame, now_ms)?
-            .or_answer(|epoch, seq| FrameAnswer::Resume(epoch, seq, nonce)),
+            .or_answer(|epoch, acked_seq| FrameAnswer::Resume { epoch, acked_seq, nonce }),
         (Verdict::Record, Some(book)) => record(books, book, frame, now_ms)?.without_answer(),
         // A rejected frame; or a verdict that needs books where there are none, which the judge
         // does not give.
@@ -100,13 +99,15 @@ struct Recorded {
 impl Recorded {
     fn or_answer(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
         match self.refused {
-            Some(reason) => FrameOutcome::answered(FrameAnswer::Refused(self.epoch, reason)),
+            Some(reason) => {
+                FrameOutcome::answered(FrameAnswer::Refused { epoch: self.epoch, reason })
+            }
             None => FrameOutcome::answered(answer(self.epoch, self.acked_seq)),
         }
     }
 
     fn without_answer(self) -> FrameOutcome {
-        let answer = self.refused.map(|reason| FrameAnswer::Refused(self.epoch, reason));
+        let answer = self.refused.map(|reason| FrameAnswer::Refused { epoch: self.epoch, reason });
         FrameOutcome { answer, accepted: true, ..FrameOutcome::default() }
     }
 }
@@ -187,7 +188,7 @@ fn fence_and_refuse<B: Books>(
     fence(&mut book, &reason);
     book.last_seen_ms = now_ms;
     books.save(&book)?;
-    Ok(FrameOutcome::answered(FrameAnswer::Refused(book.cursor.epoch, reason)))
+    Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch: book.cursor.epoch, reason }))
 }
 
 /// Opens books for a new database. An older one that is not retired is reported as replaced.
@@ -200,7 +201,7 @@ fn open_book<B: Books>(
 ) -> Result<FrameOutcome, B::Error> {
     if books.book_count()? >= HUB_GATEWAYS_MAX {
         let reason = format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, that is all");
-        return Ok(FrameOutcome::answered(FrameAnswer::Refused(epoch, reason)));
+        return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
     let mut book = Book::new(gateway, epoch, now_ms);
     if let Some(newest) = older.last() {
@@ -210,7 +211,7 @@ fn open_book<B: Books>(
     book.problem = replaced.map(|old| replaced_problem(old, epoch));
     books.open(&mut book)?;
     retire::bring_back(books, &mut book)?;
-    Ok(FrameOutcome::answered(FrameAnswer::Resume(epoch, 0, nonce)))
+    Ok(FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce }))
 }
 
 fn replaced_problem(old: &Book, epoch: Uuid) -> String {
@@ -273,8 +274,10 @@ fn apply<B: Books>(
     books.save(&book)?;
     let granted = policy::replenish(books, &book, &update)?;
     let epoch = book.cursor.epoch;
-    let answer =
-        refused.map_or(FrameAnswer::Ack(epoch, last_seq), |why| FrameAnswer::Refused(epoch, why));
+    let answer = match refused {
+        Some(reason) => FrameAnswer::Refused { epoch, reason },
+        None => FrameAnswer::Ack { epoch, acked_seq: last_seq },
+    };
     let entries = entries.len() as u64;
     Ok(FrameOutcome { entries, granted, ..FrameOutcome::answered(answer) })
 }

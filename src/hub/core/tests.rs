@@ -16,9 +16,15 @@ use crate::stock::Taken;
 fn entries_their_stock_and_the_position_move_together() {
     let mut hub = TestHub::new();
     let mut gateway = Ledger::new(1);
-    assert_eq!(hub.answer_to(&gateway.hello()), Some(FrameAnswer::Resume(gateway.epoch, 0, 5)));
+    assert_eq!(
+        hub.answer_to(&gateway.hello()),
+        Some(FrameAnswer::Resume { epoch: gateway.epoch, acked_seq: 0, nonce: 5 })
+    );
     let frame = gateway.post(&[("restock", 10), ("deduct", -3)]);
-    assert_eq!(hub.answer_to(&frame), Some(FrameAnswer::Ack(gateway.epoch, 2)));
+    assert_eq!(
+        hub.answer_to(&frame),
+        Some(FrameAnswer::Ack { epoch: gateway.epoch, acked_seq: 2 })
+    );
     assert_eq!((hub.on_hand(), hub.entries()), (7, 2));
     assert!(hub.balanced());
 }
@@ -30,12 +36,15 @@ fn a_repeated_frame_changes_nothing() {
     hub.answer_to(&gateway.hello());
     let frame = gateway.post(&[("restock", 10), ("deduct", -3)]);
     for _ in 0..3 {
-        assert_eq!(hub.answer_to(&frame), Some(FrameAnswer::Ack(gateway.epoch, 2)));
+        assert_eq!(
+            hub.answer_to(&frame),
+            Some(FrameAnswer::Ack { epoch: gateway.epoch, acked_seq: 2 })
+        );
     }
     let longer = gateway.resend(1, &[("deduct", -1)]);
     assert_eq!(
         hub.answer_to(&longer),
-        Some(FrameAnswer::Ack(gateway.epoch, 3)),
+        Some(FrameAnswer::Ack { epoch: gateway.epoch, acked_seq: 3 }),
         "of it only what is new"
     );
     assert_eq!((hub.on_hand(), hub.entries()), (6, 3));
@@ -48,7 +57,10 @@ fn a_gap_is_not_taken() {
     hub.answer_to(&gateway.hello());
     gateway.post(&[("restock", 10)]);
     let later = gateway.post(&[("deduct", -3)]);
-    assert_eq!(hub.answer_to(&later), Some(FrameAnswer::Resume(gateway.epoch, 0, 0)));
+    assert_eq!(
+        hub.answer_to(&later),
+        Some(FrameAnswer::Resume { epoch: gateway.epoch, acked_seq: 0, nonce: 0 })
+    );
     assert_eq!(hub.entries(), 0);
 }
 
@@ -64,11 +76,14 @@ fn a_copy_that_went_on_differently_is_fenced_though_its_stock_is_the_same() {
     copy.post(&[("deduct", -1)]);
     let frame = copy.post(&[("deduct", -1)]);
     let refused = hub.answer_to(&frame);
-    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused { .. })), "{refused:?}");
     assert_eq!((hub.on_hand(), hub.entries()), (9, 2), "what was committed stays as it is");
     assert!(hub.problem().is_some_and(|problem| problem.contains("differently")));
     let again = hub.answer_to(&gateway.hello());
-    assert!(matches!(again, Some(FrameAnswer::Refused(..))), "until somebody decides: {again:?}");
+    assert!(
+        matches!(again, Some(FrameAnswer::Refused { .. })),
+        "until somebody decides: {again:?}"
+    );
 }
 
 #[test]
@@ -79,7 +94,7 @@ fn a_copy_whose_ledger_ends_before_the_books_is_fenced() {
     hub.answer_to(&gateway.post(&[("restock", 10), ("deduct", -1)]));
     let position = Position { epoch: gateway.epoch.into(), acked_seq: 2 };
     let refused = hub.answer_to(&Frame::Behind(Behind { position, ledger_seq: 1 }));
-    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused { .. })), "{refused:?}");
     assert!(hub.problem().is_some_and(|problem| problem.contains("older copy")));
 }
 
@@ -89,13 +104,19 @@ fn a_new_database_gets_books_of_its_own_and_the_old_one_is_refused() {
     let (mut old, mut new) = (Ledger::new(1), Ledger::new(2));
     hub.answer_to(&old.hello());
     hub.answer_to(&old.post(&[("restock", 10)]));
-    assert_eq!(hub.answer_to(&new.hello()), Some(FrameAnswer::Resume(new.epoch, 0, 5)));
-    assert_eq!(hub.answer_to(&new.post(&[("restock", 4)])), Some(FrameAnswer::Ack(new.epoch, 1)));
+    assert_eq!(
+        hub.answer_to(&new.hello()),
+        Some(FrameAnswer::Resume { epoch: new.epoch, acked_seq: 0, nonce: 5 })
+    );
+    assert_eq!(
+        hub.answer_to(&new.post(&[("restock", 4)])),
+        Some(FrameAnswer::Ack { epoch: new.epoch, acked_seq: 1 })
+    );
     let problem = hub.problem();
     assert!(problem.as_ref().is_some_and(|problem| problem.contains("replaced")), "{problem:?}");
     let refused = hub.answer_to(&old.post(&[("deduct", -1)]));
     assert!(
-        matches!(refused, Some(FrameAnswer::Refused(epoch, _)) if epoch == old.epoch),
+        matches!(refused, Some(FrameAnswer::Refused { epoch, .. }) if epoch == old.epoch),
         "{refused:?}"
     );
     assert_eq!((hub.entries(), hub.problem()), (2, problem), "and changes nothing");
@@ -107,7 +128,7 @@ fn impossible_stock_is_fenced() {
     let mut gateway = Ledger::new(1);
     hub.answer_to(&gateway.hello());
     let refused = hub.answer_to(&gateway.post(&[("deduct", -1)]));
-    assert!(matches!(refused, Some(FrameAnswer::Refused(..))), "{refused:?}");
+    assert!(matches!(refused, Some(FrameAnswer::Refused { .. })), "{refused:?}");
     assert_eq!(hub.entries(), 0);
 }
 
@@ -201,7 +222,7 @@ fn a_recall_that_returns_more_than_was_asked_is_not_booked() {
         let mut gateway = hub.stocked("gw", 20);
         hub.recall("back", 8).unwrap().outcome.unwrap();
         let answer = hub.answer_to(&gateway.post_as("back", "recall", -given));
-        let is_refused = matches!(answer, Some(FrameAnswer::Refused(..)));
+        let is_refused = matches!(answer, Some(FrameAnswer::Refused { .. }));
         assert_eq!(is_refused, !is_booked, "{given} units: {answer:?}");
         let places = if is_booked { (8, 0, 12) } else { (0, 0, 20) };
         assert_eq!(hub.places(), places, "{given} units");
@@ -214,7 +235,7 @@ fn units_that_come_back_under_another_name_than_the_recall_s_are_not_booked() {
     let mut gateway = hub.stocked("gw", 20);
     hub.recall("back", 8).unwrap().outcome.unwrap();
     let answer = hub.answer_to(&gateway.post_as("another", "recall", -3));
-    assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
+    assert!(matches!(answer, Some(FrameAnswer::Refused { .. })), "{answer:?}");
     assert_eq!(hub.places(), (0, 0, 20));
 }
 
@@ -225,7 +246,7 @@ fn a_recall_that_returns_twice_is_not_booked_twice() {
     hub.recall("back", 8).unwrap().outcome.unwrap();
     hub.answer_to(&gateway.post_as("back", "recall", -3));
     let answer = hub.answer_to(&gateway.post_as("back", "recall", -5));
-    assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
+    assert!(matches!(answer, Some(FrameAnswer::Refused { .. })), "{answer:?}");
     assert_eq!(hub.places(), (3, 0, 17));
 }
 
@@ -251,7 +272,7 @@ fn a_gateway_ahead_of_restored_books_is_told_so() {
         let refused = hub.answer_to(&frame);
         let says_so = |reason: &str| reason.contains("older books were put back");
         assert!(
-            matches!(&refused, Some(FrameAnswer::Refused(_, why)) if says_so(why)),
+            matches!(&refused, Some(FrameAnswer::Refused { reason, .. }) if says_so(reason)),
             "{refused:?}"
         );
     }
@@ -267,7 +288,10 @@ fn a_grant_is_not_closed_by_a_confirmation_without_its_entries() {
     gateway.taken = Taken { transfer: 1, at_seq: 1, catalogue: 0 };
     let refused = hub.answer_to(&gateway.taken_report());
     let says_so = |reason: &str| reason.contains("transfer 1 is not in its ledger");
-    assert!(matches!(&refused, Some(FrameAnswer::Refused(_, why)) if says_so(why)), "{refused:?}");
+    assert!(
+        matches!(&refused, Some(FrameAnswer::Refused { reason, .. }) if says_so(reason)),
+        "{refused:?}"
+    );
     assert_eq!(hub.places(), (6, 4, 5));
 }
 
@@ -281,7 +305,7 @@ fn units_that_the_hub_has_not_granted_are_not_booked() {
         hub.grant("r2", 4).unwrap().outcome.unwrap();
         hub.answer_to(&gateway.post(&[("restock", 9)]));
         let answer = hub.answer_to(&gateway.post(&[(kind, change)]));
-        assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{kind}: {answer:?}");
+        assert!(matches!(answer, Some(FrameAnswer::Refused { .. })), "{kind}: {answer:?}");
         assert_eq!(hub.places(), (6, 4, 9));
     }
 }
@@ -315,7 +339,7 @@ fn a_gateway_that_greets_with_another_stock_is_probed_and_not_fenced() {
     hub.answer_to(&gateway.post(&[("restock", 10)]));
     let sound = gateway.checks.digest;
     gateway.checks.digest = sound.moved(&sku(), (10, 0), (11, 0));
-    assert!(matches!(hub.answer_to(&gateway.hello()), Some(FrameAnswer::Resume(..))));
+    assert!(matches!(hub.answer_to(&gateway.hello()), Some(FrameAnswer::Resume { .. })));
     assert!(hub.problem().is_some_and(|problem| problem.contains("differ")));
     assert!(matches!(hub.sent(1)[..], [Frame::Probe(_)]));
     gateway.checks.digest = sound;

@@ -67,7 +67,7 @@ fn ended(ending: Ending) -> (TestHub, Ledger) {
 
 fn assert_refused(hub: &mut TestHub, frame: &Frame) {
     let answer = hub.answer_to(frame);
-    assert!(matches!(answer, Some(FrameAnswer::Refused(..))), "{answer:?}");
+    assert!(matches!(answer, Some(FrameAnswer::Refused { .. })), "{answer:?}");
 }
 
 /// The positions of what is kept aside.
