@@ -18,14 +18,14 @@ pub(crate) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {
             "the first line must be sku,name,barcodes (barcodes are separated by spaces)",
         ));
     }
-    let mut places = Places::default();
+    let mut first_lines = FirstLines::default();
     let mut listings = Vec::new();
     for row in reader.records() {
         let row = row.map_err(|error| unusable(&error))?;
         let line = row.position().map_or(0, csv::Position::line);
         let listing =
             listing(&row).map_err(|why| Problem::bad_request(format!("line {line}: {why}")))?;
-        places.note(&listing, line)?;
+        first_lines.insert(&listing, line)?;
         listings.push(listing);
     }
     Ok(listings)
@@ -58,16 +58,17 @@ fn listing(row: &csv::StringRecord) -> Result<Listing, String> {
     Ok(Listing { sku, name: Some(name.into()), barcodes })
 }
 
-/// The lines of all SKUs and barcodes, to find repetitions: a barcode must stand for one SKU.
+/// The line where each SKU and barcode was found, to reject a second one: a barcode must stand for
+/// one SKU.
 #[derive(Default)]
-struct Places {
+struct FirstLines {
     skus: BTreeMap<Sku, u64>,
     /// By their canonical form, because one number can be written with leading zeros.
     barcodes: BTreeMap<String, u64>,
 }
 
-impl Places {
-    fn note(&mut self, listing: &Listing, line: u64) -> Result<(), Problem> {
+impl FirstLines {
+    fn insert(&mut self, listing: &Listing, line: u64) -> Result<(), Problem> {
         let twice = |what: &str, earlier: u64| {
             Err(Problem::bad_request(format!("line {line}: {what} is in line {earlier} already")))
         };
