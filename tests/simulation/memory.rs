@@ -6,12 +6,11 @@ use stockgate::clock::Now;
 use stockgate::limits::FRAME_ENTRIES_MAX;
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::{
-    Behind, Frame, Hello, Position as At, ProbeAnswer, Resume, TakenUpTo, pack,
+    self, Behind, Frame, Hello, ProbeAnswer, Resume, TakenUpTo, pack,
 };
 use stockgate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use stockgate::stock::{
-    CatalogueUpdate, Changes, Command, CommandAnswer as Told, Direction, Draft, Seq, Stock, Taken,
-    Transfer,
+    CatalogueUpdate, Changes, Command, CommandAnswer, Direction, Draft, Seq, Stock, Taken, Transfer,
 };
 
 use super::bug::Bug;
@@ -59,7 +58,7 @@ pub(crate) enum Stage {
 pub(crate) struct Batch {
     pub(crate) changes: Changes,
     pub(crate) position: Position,
-    answers: Vec<(Command, Told)>,
+    answers: Vec<(Command, CommandAnswer)>,
 }
 
 impl Memory {
@@ -100,8 +99,8 @@ impl Memory {
             Stage::Idle => self.decide(database, now, dice),
             Stage::Decided(batch) => {
                 if self.bug == Some(Bug::AnswerBeforeSync) {
-                    batch.answers.iter().for_each(|(command, told)| {
-                        database.lineage.tell(command, told);
+                    batch.answers.iter().for_each(|(command, answer)| {
+                        database.lineage.tell(command, answer);
                     });
                 }
                 // The disk fails: the draft is dropped, and the requests may be sent again.
@@ -143,7 +142,7 @@ impl Memory {
         jobs: &[Job],
         database: &Database,
         now: Now,
-    ) -> (Changes, Vec<(Command, Told)>) {
+    ) -> (Changes, Vec<(Command, CommandAnswer)>) {
         let mut draft = Draft::new(&self.stock, now, RESERVATION_TTL_S);
         let Ok(()) = draft.expire_due(database);
         for job in jobs {
@@ -173,8 +172,8 @@ impl Memory {
             self.stock.apply(&batch.changes);
         }
         if self.bug != Some(Bug::AnswerBeforeSync) {
-            for (command, told) in &batch.answers {
-                database.lineage.tell(command, told);
+            for (command, answer) in &batch.answers {
+                database.lineage.tell(command, answer);
             }
         }
     }
@@ -221,7 +220,7 @@ impl Memory {
         let frame = match step {
             Step::Greet { nonce } => self.hello(database, nonce),
             Step::ReportShorterLedger { hub_seq } => Frame::Behind(Behind {
-                position: At { epoch, acked_seq: hub_seq },
+                position: frame::Position { epoch, acked_seq: hub_seq },
                 ledger_seq: self.stock.seq(),
             }),
             Step::SendEntries(range) => return self.entries(database, range, running_ms),
@@ -301,7 +300,10 @@ impl Memory {
         match frame {
             Frame::Resume(resume) if self.bug == Some(Bug::SentPositionKept) => {
                 let acked_seq = resume.position.acked_seq.max(self.sent_seq);
-                Frame::Resume(Resume { position: At { acked_seq, ..resume.position }, ..resume })
+                Frame::Resume(Resume {
+                    position: frame::Position { acked_seq, ..resume.position },
+                    ..resume
+                })
             }
             frame => frame,
         }
