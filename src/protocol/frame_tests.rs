@@ -92,8 +92,9 @@ fn a_long_backlog_is_packed_into_frames_within_the_limit() {
         assert!(taken > 0 && frame.len() <= FRAME_BYTES_MAX);
         let Ok(Frame::Entries(entries)) = Frame::decode(&frame) else { panic!("it was packed") };
         assert_eq!(entries.checks, rest[taken - 1].checks);
-        let facts: Vec<Entry> = rest[..taken].iter().map(|posted| posted.entry.clone()).collect();
-        assert_eq!(entries.entries, facts);
+        let taken_entries: Vec<Entry> =
+            rest[..taken].iter().map(|posted| posted.entry.clone()).collect();
+        assert_eq!(entries.entries, taken_entries);
         rest = &rest[taken..];
     }
     let short: Vec<Posted> =

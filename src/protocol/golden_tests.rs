@@ -176,7 +176,7 @@ fn reached(entries: &[Entry]) -> Checks {
     checks
 }
 
-fn fact(seq: Seq, kind: Kind, sku: &str, changes: (i64, i64), ids: (&str, &str)) -> Entry {
+fn entry_of(seq: Seq, kind: Kind, sku: &str, changes: (i64, i64), ids: (&str, &str)) -> Entry {
     let (order, request) = ids;
     Entry {
         kind,
@@ -192,16 +192,16 @@ fn fact(seq: Seq, kind: Kind, sku: &str, changes: (i64, i64), ids: (&str, &str))
 /// One of each kind, as a gateway makes them.
 fn kinds() -> Vec<Entry> {
     vec![
-        fact(1, Kind::Restock, "85123A", (100, 0), ("po-7", "in-1")),
-        fact(2, Kind::Count, "85123A", (-3, 0), ("", "count-1")),
-        fact(3, Kind::Deduct, "85123A", (-6, 0), ("536365", "536365:1")),
-        fact(4, Kind::Rollback, "85123A", (2, 0), ("536365", "back-1")),
-        fact(5, Kind::Reserve, "85123A", (0, 10), ("536366", "hold-1")),
-        fact(6, Kind::Commit, "85123A", (-4, -4), ("536366", "commit:hold-1")),
-        fact(7, Kind::Release, "85123A", (0, -3), ("536366", "release:hold-1")),
-        fact(8, Kind::Expire, "85123A", (0, -3), ("536366", "hold-1")),
-        fact(9, Kind::Grant, "Grün", (24, 0), ("", "po-8")),
-        fact(10, Kind::Recall, "Grün", (-4, 0), ("", "recall-1")),
+        entry_of(1, Kind::Restock, "85123A", (100, 0), ("po-7", "in-1")),
+        entry_of(2, Kind::Count, "85123A", (-3, 0), ("", "count-1")),
+        entry_of(3, Kind::Deduct, "85123A", (-6, 0), ("536365", "536365:1")),
+        entry_of(4, Kind::Rollback, "85123A", (2, 0), ("536365", "back-1")),
+        entry_of(5, Kind::Reserve, "85123A", (0, 10), ("536366", "hold-1")),
+        entry_of(6, Kind::Commit, "85123A", (-4, -4), ("536366", "commit:hold-1")),
+        entry_of(7, Kind::Release, "85123A", (0, -3), ("536366", "release:hold-1")),
+        entry_of(8, Kind::Expire, "85123A", (0, -3), ("536366", "hold-1")),
+        entry_of(9, Kind::Grant, "Grün", (24, 0), ("", "po-8")),
+        entry_of(10, Kind::Recall, "Grün", (-4, 0), ("", "recall-1")),
     ]
 }
 
@@ -210,30 +210,30 @@ fn one() -> Vec<Entry> {
     vec![Entry {
         seq: i64::MAX.unsigned_abs(),
         at_ms: 0,
-        ..fact(1, Kind::Restock, "x", (1, 0), ("", "r"))
+        ..entry_of(1, Kind::Restock, "x", (1, 0), ("", "r"))
     }]
 }
 
 /// From a start in 1970, then with a clock that was put right.
 fn without_clock() -> Vec<Entry> {
-    let first = fact(1, Kind::Restock, "A", (5, 0), ("", "in-1"));
+    let first = entry_of(1, Kind::Restock, "A", (5, 0), ("", "in-1"));
     let early = Entry { at_ms: 61_000, clock_trusted: false, ..first };
-    vec![early, fact(2, Kind::Deduct, "A", (-2, 0), ("o-1", "r-1"))]
+    vec![early, entry_of(2, Kind::Deduct, "A", (-2, 0), ("o-1", "r-1"))]
 }
 
 /// Amounts that no gateway makes, at the ends of what can be read, and times likewise.
 fn odd() -> Vec<Entry> {
     let most = crate::limits::STOCK_MAX;
     let mut entries = vec![
-        fact(1, Kind::Commit, "A", (-5, -3), ("", "r1")),
-        fact(2, Kind::Restock, "A", (7, 1), ("", "r2")),
-        fact(3, Kind::Reserve, "A", (most, -most), ("", "r3")),
-        fact(4, Kind::Deduct, "A", (-most, 0), ("", "r4")),
-        fact(5, Kind::Deduct, "A", (2, 0), ("", "r5")),
-        fact(6, Kind::Expire, "A", (0, 0), ("", "r6")),
-        fact(6, Kind::Expire, "B", (1, 0), ("", "r6")),
-        fact(8, Kind::Count, "A", (0, 0), ("", "r8")),
-        fact(9, Kind::Count, "A", (-most, 0), ("", "r9")),
+        entry_of(1, Kind::Commit, "A", (-5, -3), ("", "r1")),
+        entry_of(2, Kind::Restock, "A", (7, 1), ("", "r2")),
+        entry_of(3, Kind::Reserve, "A", (most, -most), ("", "r3")),
+        entry_of(4, Kind::Deduct, "A", (-most, 0), ("", "r4")),
+        entry_of(5, Kind::Deduct, "A", (2, 0), ("", "r5")),
+        entry_of(6, Kind::Expire, "A", (0, 0), ("", "r6")),
+        entry_of(6, Kind::Expire, "B", (1, 0), ("", "r6")),
+        entry_of(8, Kind::Count, "A", (0, 0), ("", "r8")),
+        entry_of(9, Kind::Count, "A", (-most, 0), ("", "r9")),
     ];
     entries[6].seq = 7;
     entries[7].at_ms = i64::MIN;
@@ -253,7 +253,7 @@ fn uuids() -> Vec<Entry> {
             2 => (order.to_string(), format!("commit:{request}")),
             _ => (order.to_string().to_uppercase(), request.simple().to_string()),
         };
-        entries.push(fact(seq, Kind::Deduct, "A", (-1, 0), (&ids.0, &ids.1)));
+        entries.push(entry_of(seq, Kind::Deduct, "A", (-1, 0), (&ids.0, &ids.1)));
     }
     entries
 }
@@ -277,7 +277,7 @@ fn steps() -> Vec<Entry> {
         ("0000000000000000000000", "x00000000000000000000"),
     ];
     let entry = |(seq, ids): (Seq, &(&str, &str))| {
-        fact(seq, Kind::Deduct, &format!("SKU-{:03}", seq * 7 % 5), (-1, 0), *ids)
+        entry_of(seq, Kind::Deduct, &format!("SKU-{:03}", seq * 7 % 5), (-1, 0), *ids)
     };
     (1..).zip(&ids).map(entry).collect()
 }
@@ -286,12 +286,12 @@ fn steps() -> Vec<Entry> {
 fn texts() -> Vec<Entry> {
     let (long, longest) = ("ä".repeat(32), format!("release:{}", "z".repeat(64)));
     vec![
-        fact(1, Kind::Restock, "é", (1, 0), ("Grün", "Grün")),
-        fact(2, Kind::Restock, "è", (1, 0), ("Grüße", "Grün 2")),
-        fact(3, Kind::Restock, "😀", (1, 0), ("Grüße 😀", "Grüße 😀")),
-        fact(4, Kind::Restock, "😁", (1, 0), ("٣", "٣")),
-        fact(5, Kind::Restock, &long, (1, 0), (&long, &longest)),
-        fact(6, Kind::Restock, "a b\"c\\d", (1, 0), (" ", "\u{feff}\u{a0}")),
+        entry_of(1, Kind::Restock, "é", (1, 0), ("Grün", "Grün")),
+        entry_of(2, Kind::Restock, "è", (1, 0), ("Grüße", "Grün 2")),
+        entry_of(3, Kind::Restock, "😀", (1, 0), ("Grüße 😀", "Grüße 😀")),
+        entry_of(4, Kind::Restock, "😁", (1, 0), ("٣", "٣")),
+        entry_of(5, Kind::Restock, &long, (1, 0), (&long, &longest)),
+        entry_of(6, Kind::Restock, "a b\"c\\d", (1, 0), (" ", "\u{feff}\u{a0}")),
     ]
 }
 
@@ -302,7 +302,7 @@ fn lines() -> Vec<Entry> {
         let (first, quantity) = (seq - seq % 4, i64::try_from(seq).unwrap() * 75);
         let order = if first == 4 { "o-2" } else { "" };
         let ids = format!("r-{first}");
-        Entry { seq, ..fact(first, Kind::Deduct, sku, (-quantity, 0), (order, &ids)) }
+        Entry { seq, ..entry_of(first, Kind::Deduct, sku, (-quantity, 0), (order, &ids)) }
     };
     (1..).zip(&skus).map(line).collect()
 }
@@ -313,7 +313,7 @@ fn deflated() -> Vec<Entry> {
         let (sku, request) = (format!("{:05}", 22_000 + seq), format!("in-{seq}"));
         Entry {
             at_ms: 1_291_191_960_000,
-            ..fact(seq, Kind::Restock, &sku, (12, 0), ("po-7", &request))
+            ..entry_of(seq, Kind::Restock, &sku, (12, 0), ("po-7", &request))
         }
     };
     (1..=24).map(line).collect()
@@ -334,7 +334,7 @@ fn many(count: Seq) -> Vec<Entry> {
         let quantity = 1 + i64::try_from(random.below(24)).unwrap();
         let order = order.to_string();
         let request = if seq < 100 { format!("{order}:{line}") } else { order.clone() };
-        Entry { at_ms, ..fact(seq, Kind::Deduct, &sku, (-quantity, 0), (&order, &request)) }
+        Entry { at_ms, ..entry_of(seq, Kind::Deduct, &sku, (-quantity, 0), (&order, &request)) }
     };
     (1..=count).map(one).collect()
 }

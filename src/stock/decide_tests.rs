@@ -285,7 +285,7 @@ impl Shop {
         let known = changes
             .ledger_records
             .into_iter()
-            .filter_map(|fact| Some((fact.request_id, fact.record?)));
+            .filter_map(|decision| Some((decision.request_id, decision.record?)));
         self.records.0.borrow_mut().extend(known);
         self.ledger.extend(changes.entries);
         answers

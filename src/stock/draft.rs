@@ -143,7 +143,7 @@ impl<'a> Draft<'a> {
         records: &R,
     ) -> Result<Option<RequestRecord>, R::Error> {
         match self.changes.records.get(id) {
-            Some(&fact) => Ok(self.changes.ledger_records[fact].record.clone()),
+            Some(&index) => Ok(self.changes.ledger_records[index].record.clone()),
             None => records.find(id),
         }
     }

@@ -97,7 +97,7 @@ fn a_sku_in_two_lines_of_a_transfer_becomes_one_line() {
 fn a_client_may_use_the_request_id_of_a_transfer() {
     let mut shop = Shop::default();
     let changes = shop.decide(|draft| drop(draft.apply_transfer(&grant(1, &[("A", 5)]))));
-    assert!(changes.ledger_records.iter().all(|fact| fact.record.is_none()));
+    assert!(changes.ledger_records.iter().all(|decision| decision.record.is_none()));
     let action = Action::Restock { order_id: None, lines: vec![line("A", 1)] };
     shop.command("g1", action);
     assert_eq!(shop.item("A"), (6, 0));

@@ -66,9 +66,9 @@ impl Database {
                 None => drop(self.holds.remove(id)),
             }
         }
-        for fact in &changes.ledger_records {
-            if let Some(record) = &fact.record {
-                self.records.insert(fact.request_id.clone(), record.clone());
+        for decision in &changes.ledger_records {
+            if let Some(record) = &decision.record {
+                self.records.insert(decision.request_id.clone(), record.clone());
             }
         }
         for listing in &changes.listings {
