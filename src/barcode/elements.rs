@@ -19,12 +19,12 @@ pub struct Element<'a> {
 
 impl Element<'_> {
     pub(super) fn date(&self, current_year: u16) -> Result<Date, CodeError> {
-        Date::read(self.value, current_year).ok_or_else(|| self.wrong("is no date"))
+        Date::read(self.value, current_year).ok_or_else(|| self.wrong("is not a date"))
     }
 
     pub(super) fn count(&self) -> Result<u64, CodeError> {
         let count = self.value.parse().ok().filter(|&count| count > 0);
-        count.ok_or_else(|| self.wrong("is no count"))
+        count.ok_or_else(|| self.wrong("is not a count"))
     }
 
     fn wrong(&self, why: &'static str) -> CodeError {
@@ -39,7 +39,7 @@ impl Element<'_> {
             Value::Digits(digits) | Value::Checked(digits) if length != digits => {
                 return Err(self.wrong("is too short or too long"));
             }
-            Value::Date if length != 6 => return Err(self.wrong("is no date")),
+            Value::Date if length != 6 => return Err(self.wrong("is not a date")),
             Value::Number(most) | Value::Text(most) if length == 0 || length > most => {
                 return Err(self.wrong("is empty or too long"));
             }

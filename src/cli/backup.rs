@@ -13,7 +13,8 @@ use crate::store::open_read_only;
 pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
     let shown = to.display();
     ensure_free(to)?;
-    // A partial copy is no backup: the copy gets its name when it is complete and on disk.
+    // A partial copy must not look like a backup: the copy gets its name when it is complete and
+    // on disk.
     let unfinished = to.with_added_extension("unfinished");
     let claimed = claim(&unfinished)?;
     if let Err(error) = copy(data_dir, &unfinished).and_then(|()| name(&unfinished, to)) {

@@ -69,7 +69,7 @@ impl GatewayArguments {
         let (hello, events) = (Value::Null, VecDeque::new());
         let mut client = Client { socket, hello, next_id: 0, events };
         client.hello = client.receive().await?;
-        ensure!(client.hello["event"] == "hello", "{} is no stockgate gateway", self.url);
+        ensure!(client.hello["event"] == "hello", "{} is not a stockgate gateway", self.url);
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file)
                 .with_context(|| format!("the token file {} cannot be read", file.display()))?;
@@ -197,9 +197,10 @@ impl Address {
         };
         let authority = rest.split('/').next().unwrap_or_default();
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().with_context(|| format!("--url {url}: {port:?} is no port"))?)
-            }
+            Some((host, port)) if !port.ends_with(']') => (
+                host,
+                port.parse().with_context(|| format!("--url {url}: {port:?} is not a port"))?,
+            ),
             Some(_) | None => (authority, if is_tls { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');

@@ -82,7 +82,7 @@ pub(crate) fn rows_of<R: Read>(
     columns: &Columns,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<R>> {
     let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-    let headers = csv.headers().with_context(|| format!("{shown} is no CSV"))?.clone();
+    let headers = csv.headers().with_context(|| format!("{shown} is not a CSV file"))?.clone();
     let place = |name: &str| headers.iter().position(|header| header == name);
     let needed = |name: &str| match place(name) {
         Some(place) => Ok(place),

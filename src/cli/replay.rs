@@ -88,7 +88,10 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
         print(&summary);
     }
     if summary.unreadable > 0 {
-        bail!("{} rows could not be read: their quantity is no whole number", summary.unreadable);
+        bail!(
+            "{} rows could not be read: their quantity is not a whole number",
+            summary.unreadable
+        );
     }
     Ok(())
 }

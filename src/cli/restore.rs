@@ -49,7 +49,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     match doctor::faults(file) {
         None => Ok(()),
         Some(faults) => bail!(
-            "{} is no backup that can be used: {faults}; nothing was changed, use another one",
+            "{} cannot be restored: {faults}; nothing was changed, use another backup",
             file.display()
         ),
     }

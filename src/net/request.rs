@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for ClientRequestId {
 /// The id in the `Idempotency-Key` header; `None` without such a header.
 ///
 /// # Errors
-/// `bad_request` if it is no request id.
+/// `bad_request` if it is not a request id.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientRequestId>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);

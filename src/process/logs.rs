@@ -20,7 +20,10 @@ use tracing_subscriber::{Registry, reload};
 pub fn start(level: &str) {
     let asked = asked();
     let filter = asked.as_deref().unwrap_or(level).parse().unwrap_or_else(|error: ParseError| {
-        report("stockgate", &format!("RUST_LOG is no list of levels ({error}); logging at info"));
+        report(
+            "stockgate",
+            &format!("RUST_LOG is not a list of levels ({error}); logging at info"),
+        );
         Targets::new().with_default(Level::INFO)
     });
     let (filter, handle) = reload::Layer::new(capped(filter));

@@ -232,7 +232,9 @@ fn read_columns(
     for group in groups {
         for place in places.by_ref().take(group.size) {
             let sku = usize::try_from(place).ok().and_then(|place| skus.get(place));
-            let sku = sku.ok_or(FrameError::Body("an entry has none of the SKUs"))?.clone();
+            let sku = sku
+                .ok_or(FrameError::Body("an entry has a SKU that the frame does not list"))?
+                .clone();
             let seq = first_seq + entries.len() as u64;
             entries.push(group.entry(seq, sku, &mut reader)?);
         }
@@ -274,7 +276,7 @@ impl ColumnReader<'_> {
         let number = self.size(count)?;
         let sizes = self.many(number, |reader| reader.size(count))?;
         if sizes.contains(&0) || sizes.iter().sum::<usize>() != count {
-            return Err(FrameError::Body("the groups have not as many entries as the frame"));
+            return Err(FrameError::Body("the groups do not add up to the number of entries"));
         }
         let flags = self.bytes(number)?;
         let times = self.differences(number)?;
@@ -318,7 +320,7 @@ impl ColumnReader<'_> {
         let mut texts = Vec::with_capacity(ways.len());
         for (way, order) in ways.iter().zip(orders) {
             text = text::read(self, *way, &text, order)?;
-            texts.push(parse(&text).map_err(|_| FrameError::Body("a text is no id"))?);
+            texts.push(parse(&text).map_err(|_| FrameError::Body("an id is not valid"))?);
         }
         Ok(texts)
     }

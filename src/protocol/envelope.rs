@@ -27,13 +27,13 @@ pub(super) const HEADER_BYTES: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The bytes are shorter than a header, or not as long as the header says.
-    #[error("the frame is cut or has bytes too many")]
+    #[error("the frame is truncated or has bytes after its end")]
     Length,
     /// The frame is longer than [`FRAME_BYTES_MAX`].
     #[error("the frame is over {FRAME_BYTES_MAX} bytes")]
     TooLarge,
     /// The bytes do not begin with the magic of a frame.
-    #[error("this is no stockgate frame")]
+    #[error("not a stockgate frame")]
     Magic,
     /// The frame was written by a newer or unknown program.
     #[error("the frame has version {0}, this program reads version {VERSION}")]

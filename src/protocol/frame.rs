@@ -346,7 +346,7 @@ fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
 /// Returns the value if a search can ask for its part.
 fn checked_part<T>(value: T, is_valid: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
     let is_valid = is_valid(&value);
-    is_valid.then_some(value).ok_or(FrameError::Body("there is no such part of a stock"))
+    is_valid.then_some(value).ok_or(FrameError::Body("the part of the stock does not exist"))
 }
 
 /// Returns the transfers if their numbers have no gap and all quantities are possible.

@@ -508,7 +508,7 @@ fn online(ledger_seq: Seq) -> Uplink {
 fn greeting_nonce(step: Option<Step>) -> u64 {
     match step {
         Some(Step::Greet { nonce }) => nonce,
-        other => panic!("{other:?} is no greeting"),
+        other => panic!("{other:?} is not a greeting"),
     }
 }
 

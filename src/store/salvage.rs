@@ -10,7 +10,7 @@ use super::sql_values::get_blob;
 /// page, and from the first readable page after it. A row whose CRC is wrong is skipped.
 ///
 /// # Errors
-/// The first error of `visit`. Damage is no error.
+/// The first error of `visit`. Damage is not an error.
 pub(super) fn for_each_readable_chunk(
     db: &Connection,
     mut visit: impl FnMut(LedgerChunk) -> Result<(), StoreError>,

@@ -381,7 +381,7 @@ fn a_missing_or_truncated_database_is_refused() {
     std::fs::write(&database, "").unwrap();
     assert!(
         matches!(open(&directory), Err(StoreError::Gone { .. })),
-        "an empty file is no database"
+        "an empty file is not a database"
     );
     std::fs::rename(&away, &database).unwrap();
     let (mut store, _) = open(&directory).unwrap();

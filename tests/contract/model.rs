@@ -65,7 +65,7 @@ impl Model {
             "reserve" => self.reserve(request_id, body),
             "commit" => self.commit(request_id, body),
             "release" => self.release(body),
-            _ => unreachable!("{op} is no mutation"),
+            _ => unreachable!("{op} is not a mutation"),
         }
     }
 

@@ -281,7 +281,7 @@ impl PostcardTerminal {
         self.socket.send(message).unwrap();
     }
 
-    /// The next message that is no `sync` event.
+    /// The next message that is not a `sync` event.
     fn hear<T>(&mut self, take: impl FnOnce(WireReply<'_>) -> T) -> T {
         loop {
             let Message::Binary(bytes) = self.socket.read().unwrap() else { continue };

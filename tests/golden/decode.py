@@ -162,7 +162,7 @@ def columns(data, first, count):
     for size, flag, time, order, request in zip(sizes, flags, times, orders, requests):
         for _ in range(size):
             place, amount = next(places), reader.signed()
-            check(0 <= place < len(skus), "an entry has none of the SKUs")
+            check(0 <= place < len(skus), "an entry has a SKU that the frame does not list")
             changes = ((amount, reader.signed()) if flag & 32
                        else tuple(amount * sign for sign in SIGNS[flag & 15]))
             check(all(abs(change) <= STOCK_MAX for change in changes), "a change is out of range")
@@ -179,7 +179,7 @@ def columns(data, first, count):
 def decode(frame):
     check(12 <= len(frame) <= 32 * 1024, "too short or too long")
     magic, version, kind, length, crc = struct.unpack("<2sBBII", frame[:12])
-    check(magic == b"SG", "no stockgate frame")
+    check(magic == b"SG", "not a stockgate frame")
     check(version == 1, "another version")
     check(length == len(frame) - 12, "cut or lengthened")
     check(crc == zlib.crc32(frame[2:8] + frame[12:]), "the checksum is wrong")

@@ -75,7 +75,7 @@ fn parse(bytes: &[u8]) -> Vec<Write<'_>> {
     let Some((head, mut rest)) = bytes.split_at_checked(SECTOR) else {
         return Vec::new();
     };
-    assert!([0, MAGIC].contains(&number(head, 0)), "this is no log of writes");
+    assert!([0, MAGIC].contains(&number(head, 0)), "this is not a log of writes");
     let mut writes = Vec::new();
     while let Some((head, after)) = rest.split_at_checked(SECTOR) {
         let [sector, sectors, flags] = [0, 1, 2].map(|index| number(head, index));

@@ -21,7 +21,7 @@ type Field = (usize, usize);
 impl Elf {
     pub(super) fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
-        assert!(bytes.starts_with(b"\x7fELF"), "{} is no ELF file", path.display());
+        assert!(bytes.starts_with(b"\x7fELF"), "{} is not an ELF file", path.display());
         assert_eq!(bytes[5], 1, "{} is not little-endian", path.display());
         Self { is_64: bytes[4] == 2, bytes }
     }

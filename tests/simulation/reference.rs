@@ -92,7 +92,7 @@ impl Reference {
                     self.abandoned.iter().chain(databases.iter().copied()).any(|database| {
                         database.epoch == epoch && database.lineage.begins_with(entries)
                     });
-                assert!(known, "the books of {epoch} are no ledger's beginning: {new:?}");
+                assert!(known, "the books of {epoch} are not the beginning of a ledger: {new:?}");
                 followed.take(new);
             }
             followed.retired = book.retired;

@@ -74,13 +74,14 @@ impl Description {
     }
 
     fn each_matches(&self, value: &Value, schema: &Value, place: &str) -> Result<(), String> {
-        let list = value.as_array().ok_or_else(|| format!("{place}: {value} is no list"))?;
+        let list = value.as_array().ok_or_else(|| format!("{place}: {value} is not a list"))?;
         let mut numbered = list.iter().enumerate();
         numbered.try_for_each(|(at, item)| self.matches(item, schema, &format!("{place}/{at}")))
     }
 
     fn fields_match(&self, value: &Value, schema: &Value, place: &str) -> Result<(), String> {
-        let fields = value.as_object().ok_or_else(|| format!("{place}: {value} is no object"))?;
+        let fields =
+            value.as_object().ok_or_else(|| format!("{place}: {value} is not an object"))?;
         let described = schema["properties"].as_object().unwrap();
         for required in schema["required"].as_array().into_iter().flatten() {
             let name = required.as_str().unwrap();

@@ -75,5 +75,5 @@ pub fn figures_of(item: &Value) -> (u64, u64) {
 }
 
 pub fn number(value: &Value, field: &str) -> u64 {
-    value[field].as_u64().unwrap_or_else(|| panic!("{field} is no whole number in {value}"))
+    value[field].as_u64().unwrap_or_else(|| panic!("{field} is not a whole number in {value}"))
 }

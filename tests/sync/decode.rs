@@ -56,9 +56,9 @@ fn a_damaged_frame_is_refused_with_a_reason() {
     for (bytes, word) in [
         (with(40, !sound[40]), "checksum"),
         (with(2, 9), "version"),
-        (with(0, b'X'), "no stockgate frame"),
-        (sound[..sound.len() - 1].to_vec(), "cut"),
-        (Vec::new(), "cut"),
+        (with(0, b'X'), "not a stockgate frame"),
+        (sound[..sound.len() - 1].to_vec(), "truncated"),
+        (Vec::new(), "truncated"),
     ] {
         let finished = decode(&bytes);
         assert_eq!(finished.code, Some(1), "{finished:?}");

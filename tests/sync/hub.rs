@@ -254,7 +254,7 @@ fn skus(page: &Value) -> Vec<&str> {
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or_else(|| panic!("{field} is no text in {value}"))
+    value[field].as_str().unwrap_or_else(|| panic!("{field} is not a text in {value}"))
 }
 
 fn assert_is_prometheus_text(http: &Http) {

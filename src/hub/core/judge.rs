@@ -74,7 +74,7 @@ pub fn judge(cursor: Option<&Cursor>, replaced: &[Uuid], frame: &Frame) -> Verdi
 
 /// A greeting with a ledger shorter than the books may only be late; if the ledger really went back,
 /// the gateway reports it. The chain at a position never changes, so another chain means another
-/// ledger. Another digest with the same chain is drift: it is searched for, and is no reason to
+/// ledger. Another digest with the same chain is drift: it is searched for, and not a reason to
 /// fence the database.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
     if hello.ledger_seq == cursor.acked_seq && hello.checks.chain != cursor.checks.chain {

@@ -129,7 +129,7 @@ fn is_open(part: &str) -> bool {
     part.starts_with('{')
 }
 
-/// The segments of a path, percent-decoded; `None` if one is not UTF-8 or it is no path.
+/// The segments of a path, percent-decoded; `None` if one is not UTF-8 or it is not a path.
 fn segments(path: &str) -> Option<Vec<String>> {
     path.strip_prefix('/')?
         .split('/')

@@ -4,7 +4,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 use crate::protocol::envelope::FrameError;
 
-const CUT: FrameError = FrameError::Body("the columns are cut");
+const TRUNCATED: FrameError = FrameError::Body("the columns are truncated");
 
 pub(super) fn put_differences(out: &mut Vec<u8>, numbers: impl Iterator<Item = i64>) {
     let mut before = 0;
@@ -71,7 +71,7 @@ impl<'a> ColumnReader<'a> {
     }
 
     pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], FrameError> {
-        self.0.split_off(..count).ok_or(CUT)
+        self.0.split_off(..count).ok_or(TRUNCATED)
     }
 
     pub(super) fn size(&mut self, max: usize) -> Result<usize, FrameError> {
@@ -87,7 +87,7 @@ impl<'a> ColumnReader<'a> {
     pub(super) fn varint(&mut self) -> Result<u64, FrameError> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
-            let byte = *self.0.split_off_first().ok_or(CUT)?;
+            let byte = *self.0.split_off_first().ok_or(TRUNCATED)?;
             if shift == 63 && byte > 1 {
                 break;
             }

@@ -122,9 +122,9 @@ pub(super) fn read(
             let kept = kept(reader, before)?;
             let length = reader.size(reader.0.len())?;
             let rest = str::from_utf8(reader.bytes(length)?);
-            Ok(format!("{kept}{}", rest.map_err(|_| FrameError::Body("a text is no text"))?))
+            Ok(format!("{kept}{}", rest.map_err(|_| FrameError::Body("a text is not UTF-8"))?))
         }
-        _ => Err(FrameError::Body("a text follows in an unknown way")),
+        _ => Err(FrameError::Body("a text has an unknown encoding")),
     }
 }
 
@@ -146,5 +146,5 @@ fn step(reader: &mut ColumnReader<'_>, before: &str) -> Result<String, FrameErro
 
 fn kept<'b>(reader: &mut ColumnReader<'_>, before: &'b str) -> Result<&'b str, FrameError> {
     let kept = reader.size(before.len())?;
-    before.get(..kept).ok_or(FrameError::Body("a text is cut within a letter"))
+    before.get(..kept).ok_or(FrameError::Body("a text is cut within a character"))
 }

@@ -69,7 +69,7 @@ fn unknown(code: &str, reading: &Reading) -> Problem {
         None => format!("code {code:?}"),
     };
     let message = format!(
-        "{what} is in no listing of the catalogue and is no SKU here; add it to the catalogue at the hub, or type the SKU"
+        "{what} is not a barcode in the catalogue and not a SKU here; add it to the catalogue at the hub, or type the SKU"
     );
     Problem::new(Code::UnknownSku, message)
 }

@@ -127,7 +127,7 @@ fn many_long_transfers_are_sent_in_frames_within_the_limit() {
     }
 }
 
-/// As a gateway reads it: a frame beyond the limit is no frame.
+/// As a gateway reads it: a frame beyond the limit is not read.
 fn assert_fits(frame: &Frame) {
     let bytes = frame.encode();
     assert!(bytes.len() <= FRAME_BYTES_MAX, "{} bytes", bytes.len());

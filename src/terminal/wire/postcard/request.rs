@@ -15,7 +15,7 @@ use crate::terminal::request::{
 };
 use crate::terminal::wire::message::{MessageId, RequestMessage};
 
-/// Why a message is no request.
+/// Why a message is not a request.
 enum ReadError {
     Malformed(Problem),
     Invalid(InvalidRequest),
