@@ -92,7 +92,7 @@ fn a_viewer_sees_the_stock_and_is_told_its_role() {
     page.until_available("12");
     page.press(ENTER);
 
-    page.until_text("#result", "This token may look, but not change anything.");
+    page.until_text("#result", "This token is read-only.");
     assert_eq!(page.kept(), 0);
 }
 

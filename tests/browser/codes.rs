@@ -204,7 +204,7 @@ fn a_code_that_cannot_be_looked_up_now_is_not_called_unknown() {
     for code in ["overloaded", "storage_unavailable", "unauthorized"] {
         page.script(ANSWER_ONCE, &[json!("resolve"), json!(code)]);
         page.scan_item("NEW-7");
-        page.until_text("#note", "the gateway cannot be asked now");
+        page.until_text("#note", "the gateway cannot be reached now");
     }
     page.scan_item("NEW-7");
     page.until_text("#available", "Not known here");
