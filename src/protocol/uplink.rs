@@ -336,9 +336,9 @@ impl Uplink {
     /// The reason for not being online, as far as it concerns the hub.
     pub fn reason(&self) -> String {
         match &self.refusal {
-            Some(refusal) => format!("the hub takes nothing: {refusal}"),
+            Some(refusal) => format!("the hub refuses this database: {refusal}"),
             None if self.unanswered > 1 => "the broker answers, the hub does not".into(),
-            None => "asking the hub where it stands".into(),
+            None => "waiting for the hub's first answer".into(),
         }
     }
 }

@@ -49,7 +49,7 @@ fn an_unreachable_broker_is_reported_with_the_next_step() {
     says(
         &found(&pair.gateway, "hub").0,
         "wrong",
-        "the hub does not answer: ",
+        "the hub link is offline: ",
         "the gateway keeps working",
     );
 }

@@ -177,12 +177,12 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
         return report.ok(Check::Hub, message);
     }
     let reason = sync["reason"].as_str().unwrap_or("no reason is known");
-    let message = format!("the hub does not answer: {reason}; {pending} entries wait");
+    let message = format!("the hub link is offline: {reason}; {pending} entries wait");
     report.wrong(Check::Hub, message, hub_step(reason));
 }
 
 fn hub_step(reason: &str) -> &'static str {
-    if reason.starts_with("the hub takes nothing") {
+    if reason.starts_with("the hub refuses") {
         "GET /api/gateways at the hub says more; retire the old database there if it is gone for good"
     } else if reason.contains("the hub does not") {
         "look at the hub: systemctl status stockgate-hub, and whether its mqtt.url is the same broker"
