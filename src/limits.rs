@@ -162,6 +162,8 @@ pub const FRAME_ENTRIES_MAX: usize = 1_000;
 pub const FRAME_TRANSFERS_MAX: usize = 500;
 /// Lines in one transfer: that many fit a frame, and a longer request becomes several transfers.
 pub const TRANSFER_LINES_MAX: usize = 250;
+/// Bytes of the name and version of a gateway's program in its greeting.
+pub const SOFTWARE_BYTES_MAX: usize = 256;
 /// Listings in one frame.
 pub const CATALOGUE_LISTINGS_MAX: usize = 500;
 /// Bytes in a name in the catalogue.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns;
 use super::drift::{Figures, Part, Sums};
 use super::envelope::{FrameError, HEADER_BYTES, body, open, plain, seal};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_TRANSFERS_MAX, TRANSFER_LINES_MAX};
+use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::stock::{Checks, Entry, Listing, Posted, Seq, Taken, Transfer};
 
 const HELLO: u8 = 1;
@@ -272,10 +272,10 @@ impl Frame {
     /// Decodes a frame.
     ///
     /// # Errors
-    /// If the bytes are not one whole, undamaged frame of a known kind.
+    /// If the bytes are not one whole, undamaged frame of a known kind with numbers in their ranges.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         let (kind, bytes) = open(bytes)?;
-        Ok(match kind {
+        let frame = match kind {
             HELLO => Self::Hello(body(bytes)?),
             ENTRIES => Self::Entries(decode_entries(bytes)?),
             RESUME => Self::Resume(body(bytes)?),
@@ -283,21 +283,15 @@ impl Frame {
             REFUSED => Self::Refused(body(bytes)?),
             BEHIND => Self::Behind(body(bytes)?),
             TAKEN => Self::Taken(body(bytes)?),
-            TRANSFERS => Self::Transfers(checked_transfers(body(bytes)?)?),
+            TRANSFERS => Self::Transfers(body(bytes)?),
             CATALOGUE => Self::Catalogue(body(bytes)?),
-            PROBE => {
-                Self::Probe(checked_part(body(bytes)?, |probe: &Probe| probe.part.is_valid())?)
-            }
-            SUMS => Self::Sums(checked_part(body(bytes)?, |sums: &ProbeAnswer<Sums>| {
-                sums.content.is_valid()
-            })?),
-            FIGURES => {
-                Self::Figures(checked_part(body(bytes)?, |figures: &ProbeAnswer<Figures>| {
-                    figures.content.part.is_valid()
-                })?)
-            }
+            PROBE => Self::Probe(body(bytes)?),
+            SUMS => Self::Sums(body(bytes)?),
+            FIGURES => Self::Figures(body(bytes)?),
             unknown => return Err(FrameError::Kind(unknown)),
-        })
+        };
+        frame.check_ranges().map_err(FrameError::Body)?;
+        Ok(frame)
     }
 }
 
@@ -341,27 +335,6 @@ fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
     }
     let entries = columns::decode(columns, first_seq, entries)?;
     Ok(Entries { epoch, checks, taken, entries })
-}
-
-/// Returns the value if a search can ask for its part.
-fn checked_part<T>(value: T, is_valid: impl FnOnce(&T) -> bool) -> Result<T, FrameError> {
-    let is_valid = is_valid(&value);
-    is_valid.then_some(value).ok_or(FrameError::Body("the part of the stock does not exist"))
-}
-
-/// Returns the transfers if their numbers have no gap and all quantities are possible.
-fn checked_transfers(transfers: Transfers) -> Result<Transfers, FrameError> {
-    let list = &transfers.transfers;
-    if !(1..=FRAME_TRANSFERS_MAX).contains(&list.len()) {
-        return Err(FrameError::Body("the number of transfers is out of range"));
-    }
-    if list.iter().any(|transfer| !(1..=TRANSFER_LINES_MAX).contains(&transfer.lines.len())) {
-        return Err(FrameError::Body("a transfer's number of lines is out of range"));
-    }
-    if list.windows(2).any(|pair| pair[0].number.checked_add(1) != Some(pair[1].number)) {
-        return Err(FrameError::Body("there is a gap between transfers"));
-    }
-    Ok(transfers)
 }
 
 #[cfg(test)]

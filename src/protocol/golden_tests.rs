@@ -423,11 +423,43 @@ fn bad() -> Vec<(&'static str, Vec<u8>)> {
         ("no-transfers", transfers(Vec::new())),
         ("transfers-gap", transfers(vec![grant, after_gap])),
         ("transfer-without-lines", transfers(vec![nothing])),
+        ("hello-beyond", hello(|hello| hello.ledger_seq = BEYOND)),
+        ("hello-taken-beyond", hello(|hello| hello.taken.transfer = BEYOND)),
+        ("hello-software", hello(|hello| hello.software = "x".repeat(257))),
+        ("ack-beyond", seal(ACK, &plain(&Position { epoch: epoch(), acked_seq: BEYOND }))),
+        (
+            "transfer-0",
+            transfers(vec![Transfer { number: 0, ..transfer(4, "po-7", Direction::Grant) }]),
+        ),
+        ("catalogue-nothing", catalogue(7, 7)),
+        ("catalogue-beyond", catalogue(7, BEYOND)),
+        ("figures-beyond", figures(crate::limits::STOCK_MAX + 1)),
         (
             "part",
             seal(PROBE, &plain(&Probe { epoch: epoch(), part: Part { bits: 64, prefix: 0 } })),
         ),
     ]
+}
+
+/// The first number that is neither a position nor the number of a transfer or a change.
+const BEYOND: u64 = 1 << 63;
+
+fn hello(change: impl FnOnce(&mut Hello)) -> Vec<u8> {
+    let (epoch, checks, taken) = (epoch(), checks(7), taken());
+    let software = "0.1.0".into();
+    let mut hello = Hello { epoch, ledger_seq: 300, checks, nonce: 86_400_000, software, taken };
+    change(&mut hello);
+    seal(HELLO, &plain(&hello))
+}
+
+fn catalogue(after: u64, up_to: u64) -> Vec<u8> {
+    seal(CATALOGUE, &plain(&Catalogue { epoch: epoch(), after, up_to, listings: Vec::new() }))
+}
+
+fn figures(on_hand: i64) -> Vec<u8> {
+    let figures = vec![(Sku::parse("85123A").unwrap(), on_hand, 0)];
+    let content = Figures { part: Part::default(), figures };
+    seal(FIGURES, &plain(&ProbeAnswer { epoch: epoch(), seq: 300, content }))
 }
 
 /// Numbers by chance, the same ones for ever.

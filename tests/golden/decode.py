@@ -45,6 +45,11 @@ class Reader:
         number = self.varint()
         return number >> 1 if number % 2 == 0 else -(number >> 1) - 1
 
+    def number(self, least=0):
+        number = self.varint()
+        check(least <= number < 2**63, "a number is out of range")
+        return number
+
     def size(self, most):
         size = self.varint()
         check(size <= most, "a size is out of range")
@@ -72,7 +77,7 @@ class Reader:
         return "%016x" % self.varint()
 
     def taken(self):
-        return {key: self.varint() for key in ("transfer", "at_seq", "catalogue")}
+        return {key: self.number() for key in ("transfer", "at_seq", "catalogue")}
 
     def part(self, longest=60):
         bits, prefix = self.take(1)[0], self.varint()
@@ -85,7 +90,7 @@ class Reader:
         return {"sku": sku, "quantity": quantity}
 
     def transfer(self):
-        number, request = self.varint(), ident(self.text(), 72)
+        number, request = self.number(1), ident(self.text(), 72)
         direction, lines = self.varint(32), None
         check(direction < 2, "an unknown direction")
         lines = self.list(self.line)
@@ -185,8 +190,9 @@ def decode(frame):
     check(crc == zlib.crc32(frame[2:8] + frame[12:]), "the checksum is wrong")
     r = Reader(frame[12:])
     if kind == 1:
-        body = {"kind": "hello", "epoch": r.epoch(), "ledger_seq": r.varint(), "digest": r.hash(),
+        body = {"kind": "hello", "epoch": r.epoch(), "ledger_seq": r.number(), "digest": r.hash(),
                 "chain": r.hash(), "nonce": r.varint(), "software": r.text(), "taken": r.taken()}
+        check(len(body["software"].encode()) <= 256, "the software's name is too long")
     elif kind == 2:
         body = {"kind": "entries", "epoch": r.epoch()}
         first, body["digest"], body["chain"] = r.varint(), r.hash(), r.hash()
@@ -194,14 +200,14 @@ def decode(frame):
         check(1 <= count <= 1000 and 1 <= first <= 2**63 - count, "a position is out of range")
         body["entries"] = columns(r.take(r.varint()), first, count)
     elif kind == 3:
-        body = {"kind": "resume", "epoch": r.epoch(), "acked_seq": r.varint(), "nonce": r.varint()}
+        body = {"kind": "resume", "epoch": r.epoch(), "acked_seq": r.number(), "nonce": r.varint()}
     elif kind == 4:
-        body = {"kind": "ack", "epoch": r.epoch(), "acked_seq": r.varint()}
+        body = {"kind": "ack", "epoch": r.epoch(), "acked_seq": r.number()}
     elif kind == 5:
         body = {"kind": "refused", "epoch": r.epoch(), "reason": r.text()}
     elif kind == 6:
-        body = {"kind": "behind", "epoch": r.epoch(), "acked_seq": r.varint(),
-                "ledger_seq": r.varint()}
+        body = {"kind": "behind", "epoch": r.epoch(), "acked_seq": r.number(),
+                "ledger_seq": r.number()}
     elif kind == 7:
         body = {"kind": "taken", "epoch": r.epoch(), "taken": r.taken()}
     elif kind == 8:
@@ -210,17 +216,22 @@ def decode(frame):
         whole = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
         check(whole and len(numbers) <= 500, "a gap, too many transfers, or none")
     elif kind == 9:
-        body = {"kind": "catalogue", "epoch": r.epoch(), "after": r.varint(), "up_to": r.varint(),
+        body = {"kind": "catalogue", "epoch": r.epoch(), "after": r.number(), "up_to": r.number(),
                 "listings": r.list(r.listing)}
+        check(body["after"] < body["up_to"], "no change of the catalogue")
+        check(len(body["listings"]) <= 500, "too many listings")
     elif kind == 10:
         body = {"kind": "probe", "epoch": r.epoch(), "part": r.part()}
     elif kind == 11:
-        body = {"kind": "sums", "epoch": r.epoch(), "seq": r.varint(), "part": r.part(56),
+        body = {"kind": "sums", "epoch": r.epoch(), "seq": r.number(), "part": r.part(56),
                 "sums": r.list(r.hash)}
         check(len(body["sums"]) == 16, "not sixteen sums")
     elif kind == 12:
-        body = {"kind": "figures", "epoch": r.epoch(), "seq": r.varint(), "part": r.part(),
+        body = {"kind": "figures", "epoch": r.epoch(), "seq": r.number(), "part": r.part(),
                 "figures": r.list(lambda: [r.sku(), r.signed(), r.signed()])}
+        check(len(body["figures"]) <= 250, "too many figures")
+        check(all(abs(n) <= STOCK_MAX for _, *stock in body["figures"] for n in stock),
+              "a stock is out of range")
     else:
         raise ValueError(f"frames of kind {kind} are not known here")
     return body  # Fields appended by a newer program are ignored.

@@ -1,4 +1,5 @@
 mod aside;
+mod forged;
 mod policies;
 mod retired;
 mod sent;
@@ -137,8 +138,9 @@ fn every_kind_keeps_the_books_balanced() {
     let mut hub = TestHub::new();
     let mut gateway = Ledger::new(1);
     hub.answer_to(&gateway.hello());
-    let changes = [("restock", 50), ("deduct", -7), ("count", -2), ("rollback", 3), ("commit", -4)];
+    let changes = [("restock", 50), ("deduct", -7), ("count", -2), ("rollback", 3)];
     hub.answer_to(&gateway.post(&changes));
+    hub.answer_to(&gateway.post(&[("reserve", 6), ("commit", -4), ("release", -2)]));
     assert_eq!(hub.on_hand(), 40);
     assert!(hub.balanced());
     hub.db("UPDATE held SET on_hand = on_hand + 1");

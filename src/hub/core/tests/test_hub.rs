@@ -327,8 +327,12 @@ impl Ledger {
 
     pub(in crate::hub) fn enter_as(&mut self, request_id: RequestId, kind: &str, change: i64) {
         let sku = sku();
-        // A reservation promises units, and moves none.
-        let (change, reserved_change) = if kind == "reserve" { (0, change) } else { (change, 0) };
+        let (change, reserved_change) = match kind {
+            // A reservation promises units, and moves none.
+            "reserve" | "release" | "expire" => (0, change),
+            "commit" => (change, change),
+            _ => (change, 0),
+        };
         let before = (self.on_hand, self.reserved);
         (self.on_hand, self.reserved) = (before.0 + change, before.1 + reserved_change);
         self.checks.digest = self.checks.digest.moved(&sku, before, (self.on_hand, self.reserved));

@@ -1,0 +1,116 @@
+//! Frames that no sound gateway sends. They harm at most the books of the gateway that sent them.
+
+use super::test_hub::{Ledger, TestHub, named, sku};
+use crate::hub::core::*;
+use crate::limits::STOCK_MAX;
+use crate::protocol::drift::{Figures, Part, Sums};
+use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, ProbeAnswer, TakenUpTo};
+use crate::stock::{Digest, Seq, Taken};
+
+const NUMBERS: [u64; 8] =
+    [0, 1, 3, STOCK_MAX.unsigned_abs(), 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX];
+
+#[test]
+fn every_frame_that_decodes_leaves_the_hub_and_other_gateways_as_they_were() {
+    let mut tried = 0;
+    for (case, frame) in forged(&Ledger::at("forged", 2)).into_iter().enumerate() {
+        let Ok(frame) = Frame::decode(&frame.encode()) else { continue };
+        let mut hub = TestHub::new();
+        let mut honest = hub.stocked("honest", 7);
+        let mut forger = Ledger::at("forged", 2);
+        forger.post(&[("restock", 10), ("deduct", -1)]);
+        hub.greet_and_send(&forger);
+        for _ in 0..2 {
+            hub.handle(&named("forged"), &frame);
+            sent_to(&mut hub, "forged");
+        }
+        hub.sell(&mut honest, 2);
+        assert_eq!(hub.allotment_of(&honest), (5, 0), "case {case}: {frame:?}");
+        tried += 1;
+    }
+    assert!(tried > 150, "{tried} frames decode");
+}
+
+/// What the hub sends after a frame is computed from what the frame said.
+fn sent_to(hub: &mut TestHub, gateway: &str) {
+    let TestHub { database, downlink, .. } = hub;
+    for now_ms in [1, 100_000, u64::MAX / 4] {
+        database.change(|books| downlink.next(books, &named(gateway), now_ms)).unwrap();
+    }
+}
+
+/// Every kind of frame that a gateway sends, with every number at its bounds.
+fn forged(ledger: &Ledger) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for a in NUMBERS {
+        for b in [0, 3, (1 << 63) - 1, u64::MAX] {
+            frames
+                .extend([2, (1 << 63) - 1].into_iter().flat_map(|c| with_numbers(ledger, a, b, c)));
+        }
+    }
+    frames.extend(with_entries(ledger));
+    frames
+}
+
+fn with_numbers(ledger: &Ledger, a: u64, b: u64, c: u64) -> Vec<Frame> {
+    let (epoch, checks) = (ledger.epoch.into(), ledger.checks);
+    let taken = Taken { transfer: a, at_seq: b, catalogue: c };
+    let position = Position { epoch, acked_seq: a };
+    let part = Part { bits: 4, prefix: a & 15 };
+    let figures = vec![(sku(), a.cast_signed(), b.cast_signed())];
+    vec![
+        Frame::Hello(Hello {
+            epoch,
+            ledger_seq: a,
+            checks,
+            nonce: b,
+            software: "forged".into(),
+            taken: Taken { transfer: b, at_seq: c, catalogue: a },
+        }),
+        Frame::Taken(TakenUpTo { epoch, taken }),
+        Frame::Behind(Behind { position, ledger_seq: b }),
+        Frame::Figures(ProbeAnswer { epoch, seq: c, content: Figures { part, figures } }),
+        Frame::Sums(ProbeAnswer {
+            epoch,
+            seq: a,
+            content: Sums { part, sums: vec![Digest(b); 16] },
+        }),
+    ]
+}
+
+/// Entries with amounts at their bounds, at and after the books' position. Their chain is right, so
+/// only the amounts are judged.
+fn with_entries(ledger: &Ledger) -> Vec<Frame> {
+    let kinds = ["deduct", "restock", "count", "rollback", "reserve", "commit", "release"];
+    let more = ["expire", "grant", "recall"];
+    let mut frames = Vec::new();
+    for kind in kinds.into_iter().chain(more) {
+        for amount in [-STOCK_MAX, -1, 0, 1, STOCK_MAX] {
+            let mut ledger = ledger.clone();
+            ledger.post(&[("restock", 10), ("deduct", -1)]);
+            frames.push(ledger.post(&[(kind, amount)]));
+            let Some(Frame::Entries(late)) = frames.last().cloned() else { continue };
+            frames.push(Frame::Entries(at_position(late, (1 << 63) - 2)));
+        }
+    }
+    frames
+}
+
+fn at_position(mut frame: Entries, seq: Seq) -> Entries {
+    frame.entries.iter_mut().for_each(|entry| entry.seq = seq);
+    frame.taken = Taken { transfer: seq, at_seq: seq, catalogue: seq };
+    frame
+}
+
+#[test]
+fn an_entry_against_the_direction_of_its_kind_fences_the_database_that_sent_it() {
+    for (kind, change) in [("deduct", 500), ("restock", -1), ("grant", -1), ("recall", 1)] {
+        let mut hub = TestHub::new();
+        let mut gateway = hub.stocked("gw", 10);
+        let frame = gateway.post(&[(kind, change)]);
+        let answer = hub.handle(&named("gw"), &frame).answer;
+        let Some(FrameAnswer::Refused { reason, .. }) = answer else { panic!("{answer:?}") };
+        assert!(reason.starts_with(&format!("entry 2, a {kind} of SKU A, changes")), "{reason}");
+        assert_eq!((hub.on_hand(), hub.entries()), (10, 1));
+    }
+}
