@@ -107,6 +107,22 @@ impl Entry {
         kind.code() + if clock_trusted { 0 } else { UNTRUSTED }
     }
 
+    /// Whether the entry changes what its kind changes, and in that direction. Every entry that a
+    /// gateway writes does; one that does not was damaged or made up.
+    pub fn fits_kind(&self) -> bool {
+        let (change, reserved) = (self.change, self.reserved_change);
+        match self.kind {
+            Kind::Deduct | Kind::Recall => change < 0 && reserved == 0,
+            Kind::Restock | Kind::Grant => change > 0 && reserved == 0,
+            Kind::Count => reserved == 0,
+            Kind::Rollback => change != 0 && reserved == 0,
+            Kind::Reserve => change == 0 && reserved > 0,
+            // What is not taken of a reservation is released with it.
+            Kind::Commit => change <= 0 && reserved < 0 && reserved <= change,
+            Kind::Release | Kind::Expire => change == 0 && reserved < 0,
+        }
+    }
+
     /// The kind of a code, and whether the clock was trusted.
     pub fn from_code(code: u8) -> Option<(Kind, bool)> {
         Some((Kind::from_code(code & !UNTRUSTED)?, code & UNTRUSTED == 0))
@@ -145,6 +161,56 @@ mod tests {
             assert_eq!(Kind::from_code(kind.code()), Some(kind));
         }
         assert_eq!(Kind::from_code(10), None);
+    }
+
+    #[test]
+    fn each_kind_changes_on_hand_and_reserved_in_its_own_direction() {
+        let fitting = |kind| {
+            let mut fitting = Vec::new();
+            for (change, reserved_change) in CHANGES {
+                let entry = Entry { kind, change, reserved_change, ..entry() };
+                fitting.extend(entry.fits_kind().then_some((change, reserved_change)));
+            }
+            fitting
+        };
+        assert_eq!(fitting(Kind::Deduct), [(-2, 0)]);
+        assert_eq!(fitting(Kind::Restock), [(2, 0)]);
+        assert_eq!(fitting(Kind::Count), [(-2, 0), (0, 0), (2, 0)]);
+        assert_eq!(fitting(Kind::Rollback), [(-2, 0), (2, 0)]);
+        assert_eq!(fitting(Kind::Reserve), [(0, 2)]);
+        assert_eq!(fitting(Kind::Commit), [(-2, -2), (-1, -2), (0, -2)]);
+        assert_eq!(fitting(Kind::Release), [(0, -2)]);
+        assert_eq!(fitting(Kind::Expire), [(0, -2)]);
+        assert_eq!(fitting(Kind::Grant), [(2, 0)]);
+        assert_eq!(fitting(Kind::Recall), [(-2, 0)]);
+    }
+
+    const CHANGES: [(i64, i64); 11] = [
+        (-2, -2),
+        (-2, -1),
+        (-1, -2),
+        (-2, 0),
+        (-2, 2),
+        (0, -2),
+        (0, 0),
+        (0, 2),
+        (2, -2),
+        (2, 0),
+        (2, 2),
+    ];
+
+    fn entry() -> Entry {
+        Entry {
+            seq: 1,
+            kind: Kind::Deduct,
+            sku: Sku::parse("A").unwrap(),
+            change: -1,
+            reserved_change: 0,
+            order_id: None,
+            request_id: RequestId::parse("r").unwrap(),
+            at_ms: 0,
+            clock_trusted: true,
+        }
     }
 
     #[test]

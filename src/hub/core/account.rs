@@ -38,6 +38,9 @@ impl AccountUpdate {
         entry: &Entry,
         matcher: &mut TransferMatcher<'_, B>,
     ) -> Result<bool, B::Error> {
+        if !entry.fits_kind() {
+            return Ok(false);
+        }
         if matches!(entry.kind, Kind::Grant | Kind::Recall) && !matcher.match_entry(entry)? {
             return Ok(false);
         }

@@ -308,6 +308,13 @@ fn book_entries<B: Books>(
 }
 
 fn unbookable(entry: &Entry) -> String {
+    if !entry.fits_kind() {
+        let Entry { seq, change, reserved_change, sku, .. } = entry;
+        return format!(
+            "entry {seq}, a {} of SKU {sku}, changes on hand by {change} and reserved by {reserved_change}, which no {0} does",
+            entry.kind.as_str()
+        );
+    }
     if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
         return diverged(entry.seq);
     }
