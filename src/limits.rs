@@ -102,6 +102,8 @@ pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Headers in a request head.
 pub const HEADERS_MAX: usize = 64;
+/// Characters of a token: as many random ones cannot be guessed at any rate.
+pub const TOKEN_CHARS_MIN: usize = 16;
 /// Wrong tokens from one address before it has to wait. Many terminals may share one address, so
 /// neither this nor the rate is small.
 pub const WRONG_TOKENS_MAX: u32 = 100;

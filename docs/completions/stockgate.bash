@@ -43,6 +43,9 @@ _stockgate() {
             stockgate,stock)
                 cmd="stockgate__subcmd__stock"
                 ;;
+            stockgate,token)
+                cmd="stockgate__subcmd__token"
+                ;;
             stockgate,watch)
                 cmd="stockgate__subcmd__watch"
                 ;;
@@ -53,7 +56,7 @@ _stockgate() {
 
     case "${cmd}" in
         stockgate)
-            opts="-h -V --help --version run check-config replay stock ledger watch status backup restore doctor"
+            opts="-h -V --help --version run check-config token replay stock ledger watch status backup restore doctor"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,6 +297,24 @@ _stockgate() {
                     return 0
                     ;;
                 --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__token)
+            opts="-h --file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -28,6 +28,7 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -s h -l help -d 'Print
 complete -c stockgate -n "__fish_stockgate_needs_command" -s V -l version -d 'Print version'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "run" -d 'Run the gateway'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "check-config" -d 'Say what is wrong with a configuration'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "token" -d 'Make the secret of a token'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "replay" -d 'Replay a CSV file of order lines'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "stock" -d 'Show the stock of some SKUs, or of all'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Show the ledger'
@@ -40,6 +41,8 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand run" -l config -d 'T
 complete -c stockgate -n "__fish_stockgate_using_subcommand run" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand check-config" -l config -d 'The configuration' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand token" -l file -d 'Write it to this file, which must not exist, instead of printing it' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand token" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F

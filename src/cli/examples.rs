@@ -9,6 +9,11 @@ pub(super) const CHECK_CONFIG: &str = "\
 Examples:
   stockgate check-config --config /etc/stockgate/stockgate.toml";
 
+pub(super) const TOKEN: &str = "\
+Examples:
+  stockgate token
+  stockgate token --file /etc/stockgate/line-3.token";
+
 #[cfg(feature = "demo")]
 pub(super) const DEMO: &str = "\
 Examples:

@@ -13,6 +13,7 @@ mod inspect;
 mod program;
 pub(crate) mod replay;
 mod restore;
+mod token;
 mod watch;
 
 #[cfg(test)]
@@ -59,6 +60,13 @@ enum Command {
         /// The configuration
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Make the secret of a token
+    #[command(after_help = examples::TOKEN)]
+    Token {
+        /// Write it to this file, which must not exist, instead of printing it
+        #[arg(long)]
+        file: Option<PathBuf>,
     },
     /// Show gateway, hub and broker at work in one process
     #[cfg(feature = "demo")]
@@ -137,6 +145,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(config),
         Command::CheckConfig { config } => check_config(config),
+        Command::Token { file } => STOCKGATE.ended(token::run(file.as_deref())),
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => STOCKGATE.with_runtime("stockgate=error", demo::run(arguments)),
         Command::Replay(arguments) => STOCKGATE.with_runtime("warn", replay::run(arguments)),

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig, existing};
 use super::tls::{self, ServerTls};
-use super::{address, log_level, name, secret};
-use crate::limits::{REQUESTS_PER_S_MAX, RESERVATION_TTL_S_MAX};
-use crate::terminal::{Role, Token};
+use super::{address, log_level, name, tokens};
+use crate::limits::RESERVATION_TTL_S_MAX;
+use crate::terminal::Token;
 
 /// The configuration of a gateway. [`GatewayConfig::default`] has the values without a file.
 #[derive(Clone, Debug)]
@@ -112,20 +112,15 @@ impl GatewayConfig {
     fn read_terminals(&mut self, mut section: Section<'_>, directory: &Path) {
         set(&mut self.listen, section.text("listen", address));
         set(&mut self.allowed_origins, section.texts("allowed_origins"));
-        set(&mut self.requests_per_s, requests_per_s(&mut section));
+        set(&mut self.requests_per_s, tokens::requests_per_s(&mut section));
         self.tls = read_tls(&mut section, directory);
-        self.tokens = section.tables("tokens", |token| read_token(token, directory));
+        self.tokens = tokens::read(&mut section, directory);
         if !self.is_guarded() {
             let message = format!(
                 "{} can be reached from outside, and no tokens are configured; add [[terminals.tokens]] or listen on 127.0.0.1",
                 self.listen
             );
             section.problem("listen", message);
-        }
-        for (at, token) in self.tokens.iter().enumerate() {
-            if self.tokens[..at].iter().any(|other| other.name == token.name) {
-                section.problem("tokens", format!("two tokens have the name {:?}", token.name));
-            }
         }
         section.finish();
     }
@@ -141,39 +136,6 @@ impl GatewayConfig {
         set(&mut self.ledger_retention_days, section.number("ledger_retention_days", 1..=36_500));
         section.finish();
     }
-}
-
-fn read_token(section: &mut Section<'_>, directory: &Path) -> Option<Token> {
-    for key in ["name", "role"] {
-        if !section.has(key) {
-            section.missing(key);
-        }
-    }
-    let token_name = section.text("name", name);
-    let role = section.text("role", |text| match text {
-        "viewer" => Ok(Role::Viewer),
-        "operator" => Ok(Role::Operator),
-        "admin" => Ok(Role::Admin),
-        other => Err(format!("must be viewer, operator or admin, is {other:?}")),
-    });
-    let secrets = (section.has("token"), section.has("token_file"));
-    let literal = section.text("token", |text| match text {
-        "" => Err("must not be empty"),
-        token => Ok(token.to_owned()),
-    });
-    let from_file = section.text("token_file", |file| secret(file, directory));
-    match secrets {
-        (true, true) => section.problem("token", "give either token or token_file"),
-        (false, false) => section.missing("token_file"),
-        (true, false) | (false, true) => {}
-    }
-    let requests_per_s = requests_per_s(section);
-    Some(Token { name: token_name?, role: role?, secret: literal.or(from_file)?, requests_per_s })
-}
-
-fn requests_per_s(section: &mut Section<'_>) -> Option<u32> {
-    let number = section.number("requests_per_s", 0..=REQUESTS_PER_S_MAX)?;
-    u32::try_from(number).ok()
 }
 
 fn read_tls(section: &mut Section<'_>, directory: &Path) -> Option<ServerTls> {

@@ -17,9 +17,9 @@ fn the_commented_sections_of_the_sample_can_be_used() {
     let sample = include_str!("../../config/stockgate.toml");
     let used: Vec<&str> = sample.lines().map(|line| uncomment(line).unwrap_or(line)).collect();
     let file = write(&directory, &used.join("\n"));
-    std::fs::write(directory.path().join("line-3.token"), "secret\n").unwrap();
+    std::fs::write(directory.path().join("line-3.token"), "secret-0123456789\n").unwrap();
     let config = GatewayConfig::read(Some(&file), []).unwrap();
-    assert_eq!(config.tokens[0].secret, "secret");
+    assert_eq!(config.tokens[0].secret, "secret-0123456789");
     assert_eq!(config.mqtt.unwrap().url, BrokerUrl::parse("mqtt://127.0.0.1:1883").unwrap());
 }
 
@@ -84,7 +84,7 @@ fn two_tokens_of_one_name_are_refused() {
     let read = |names: &[&str]| {
         let token = |(n, name): (usize, &&str)| {
             format!(
-                "[[terminals.tokens]]\nname = {name:?}\nrole = \"viewer\"\ntoken = \"secret-{n}\"\n"
+                "[[terminals.tokens]]\nname = {name:?}\nrole = \"viewer\"\ntoken = \"secret-0123456789-{n}\"\n"
             )
         };
         let text: String = names.iter().enumerate().map(token).collect();
@@ -93,7 +93,7 @@ fn two_tokens_of_one_name_are_refused() {
     assert_eq!(read(&["line-1", "line-2", "Line-1"]).unwrap().tokens.len(), 3);
     for names in [["same", "same", "other"], ["other", "same", "same"], ["same", "other", "same"]] {
         let error = read(&names).unwrap_err().to_string();
-        assert!(error.contains("terminals.tokens") && error.contains("\"same\""), "{error}");
+        assert!(error.contains("terminals.tokens.name: ") && error.contains("\"same\""), "{error}");
         assert!(!error.contains("other"), "{error}");
     }
 }

@@ -11,6 +11,7 @@ mod gateway;
 mod hub;
 mod mqtt;
 mod tls;
+mod tokens;
 
 pub use self::document::ConfigError;
 use self::document::PREFIX;

@@ -1,5 +1,7 @@
 //! What differs between the configuration in force and a new one, and when it applies.
 
+use std::path::Path;
+
 use crate::config::GatewayConfig;
 use crate::terminal::Token;
 
@@ -27,9 +29,6 @@ impl ConfigChanges {
         ];
         at_once.extend(others.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).into()));
         let others = [
-            ("gateway.site", now.site != new.site),
-            ("gateway.id", now.id != new.id),
-            ("gateway.data_dir", now.data_dir != new.data_dir),
             ("terminals.listen", now.listen != new.listen),
             ("terminals.cert_file, key_file", now.tls.is_some() != new.tls.is_some()),
             ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
@@ -62,10 +61,18 @@ fn token_changes(now: &[Token], new: &[Token]) -> Vec<String> {
 /// elsewhere.
 ///
 /// # Errors
-/// If these do not go together.
-pub(super) fn merged(now: &GatewayConfig, new: GatewayConfig) -> Result<GatewayConfig, String> {
+/// Everything that shows that the new configuration is not one for this gateway, or that would
+/// leave the terminal port without tokens.
+pub(super) fn merged(
+    now: &GatewayConfig,
+    new: GatewayConfig,
+) -> Result<GatewayConfig, Vec<String>> {
+    let why = refusals(now, &new);
+    if !why.is_empty() {
+        return Err(why);
+    }
     let tls = now.tls.as_ref().and_then(|now| new.tls.or_else(|| Some(now.clone())));
-    let merged = GatewayConfig {
+    Ok(GatewayConfig {
         allowed_origins: new.allowed_origins,
         tokens: new.tokens,
         requests_per_s: new.requests_per_s,
@@ -74,14 +81,34 @@ pub(super) fn merged(now: &GatewayConfig, new: GatewayConfig) -> Result<GatewayC
         ledger_retention_days: new.ledger_retention_days,
         log_level: new.log_level,
         ..now.clone()
-    };
-    if merged.is_guarded() {
-        return Ok(merged);
+    })
+}
+
+/// A file that is empty, half written or of another gateway is refused as a whole: none of what it
+/// says, or leaves out, can be meant for this gateway.
+fn refusals(now: &GatewayConfig, new: &GatewayConfig) -> Vec<String> {
+    let mut why = Vec::new();
+    for (key, now, new) in [("site", &now.site, &new.site), ("id", &now.id, &new.id)] {
+        if now != new {
+            why.push(format!("gateway.{key}: is {new:?}, and this gateway's is {now:?}"));
+        }
     }
-    Err(format!(
-        "terminals.tokens: without any, the gateway must listen on loopback, and until a restart it listens on {}",
-        merged.listen
-    ))
+    if !is_same_directory(&now.data_dir, &new.data_dir) {
+        let [now, new] = [&now.data_dir, &new.data_dir].map(|directory| directory.display());
+        why.push(format!("gateway.data_dir: is {new}, and this gateway's is {now}"));
+    }
+    if new.tokens.is_empty() && !now.tokens.is_empty() {
+        why.push(format!(
+            "terminals.tokens: has none, and a reload does not take the last ones from a gateway, which listens on {}; to run without tokens, restart it",
+            now.listen
+        ));
+    }
+    why
+}
+
+fn is_same_directory(one: &Path, other: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
 }
 
 #[cfg(test)]
@@ -107,7 +134,6 @@ mod tests {
             tokens: vec![token("b", Role::Admin), token("c", Role::Viewer)],
             mqtt: mqtt("mqtt://two"),
             listen: ([127, 0, 0, 1], 1).into(),
-            site: "other".into(),
             reservation_ttl_s: 5,
             log_level: "warn".into(),
             ..GatewayConfig::default()
@@ -116,20 +142,48 @@ mod tests {
         let expected = ["token a revoked", "token b changed", "token c added"];
         assert_eq!(at_once[..3], expected);
         assert_eq!(at_once[3..], ["stock.reservation_ttl_s", "log.level"]);
-        assert_eq!(at_restart, ["gateway.site", "terminals.listen", "mqtt.url"]);
+        assert_eq!(at_restart, ["terminals.listen", "mqtt.url"]);
         let merged = merged(&now, new).unwrap();
-        assert_eq!((merged.site.as_str(), merged.listen), ("wh-01", now.listen));
+        assert_eq!(merged.listen, now.listen);
         assert_eq!((merged.reservation_ttl_s, merged.tokens.len()), (5, 2));
         assert_eq!(merged.mqtt.unwrap().url.host, "one");
         assert_eq!(ConfigChanges::between(&now, &now.clone()), ConfigChanges::default());
     }
 
     #[test]
-    fn a_gateway_that_listens_beyond_loopback_keeps_its_tokens() {
-        let listen = ([0, 0, 0, 0], 8080).into();
-        let tokens = vec![token("a", Role::Viewer)];
-        let now = GatewayConfig { listen, tokens, ..GatewayConfig::default() };
-        let why = merged(&now, GatewayConfig::default()).unwrap_err();
-        assert!(why.contains("terminals.tokens") && why.contains("0.0.0.0:8080"), "{why}");
+    fn the_last_token_is_not_taken_away() {
+        let with = |tokens: &[Token]| GatewayConfig {
+            tokens: tokens.to_vec(),
+            ..GatewayConfig::default()
+        };
+        let (none, one) = (with(&[]), with(&[token("a", Role::Viewer)]));
+        let why = merged(&one, none.clone()).unwrap_err().concat();
+        assert!(why.contains("terminals.tokens"), "{why}");
+        assert!(merged(&none, none.clone()).is_ok() && merged(&none, one).is_ok());
+    }
+
+    #[test]
+    fn the_configuration_of_another_gateway_is_refused_with_every_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = GatewayConfig { data_dir: directory.path().into(), ..GatewayConfig::default() };
+        let new = GatewayConfig {
+            site: "other-site".into(),
+            id: "other-id".into(),
+            data_dir: directory.path().join("other-dir"),
+            reservation_ttl_s: 5,
+            ..now.clone()
+        };
+        let why = merged(&now, new).unwrap_err();
+        let expected = [("site", "other-site"), ("id", "other-id"), ("data_dir", "other-dir")];
+        assert_eq!(why.len(), expected.len(), "{why:?}");
+        for (why, (key, value)) in why.iter().zip(expected) {
+            assert!(
+                why.starts_with(&format!("gateway.{key}: is ")) && why.contains(value),
+                "{why}"
+            );
+        }
+        let same = directory.path().join(".").join("x").join("..");
+        std::fs::create_dir(directory.path().join("x")).unwrap();
+        assert!(merged(&now, GatewayConfig { data_dir: same, ..now.clone() }).is_ok());
     }
 }

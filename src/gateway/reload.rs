@@ -49,7 +49,7 @@ impl Gateway {
     pub(super) async fn reload(&mut self, context: &ReloadContext) -> Result<(), String> {
         match (context.load)().map_err(|error| error.problems().to_vec()).and_then(|new| {
             let changes = ConfigChanges::between(&self.config, &new);
-            merged(&self.config, new).map(|config| (config, changes)).map_err(|why| vec![why])
+            merged(&self.config, new).map(|config| (config, changes))
         }) {
             Ok((config, changes)) => {
                 self.apply(config, changes, context.set_log_level).await;

@@ -13,20 +13,20 @@ const TOKENS: &str = r#"
 [[terminals.tokens]]
 name = "screen"
 role = "viewer"
-token = "viewer-secret"
+token = "the-viewer-secret"
 [[terminals.tokens]]
 name = "line-3"
 role = "operator"
-token = "operator-secret"
+token = "the-operator-secret"
 [[terminals.tokens]]
 name = "office"
 role = "admin"
-token = "admin-secret"
+token = "the-admin-secret"
 "#;
 
 fn guarded() -> Gateway {
     let gateway = Gateway::start_with(TOKENS);
-    let mut operator = gateway.http().with_token("operator-secret");
+    let mut operator = gateway.http().with_token("the-operator-secret");
     operator.ok("restock", many("seed", &[("A-1", 12)]));
     gateway
 }
@@ -46,7 +46,7 @@ fn a_token_unlocks_the_page_and_leaves_no_trace_in_address_or_log() {
 
     page.press(&format!("wrong-secret{ENTER}"));
     page.until_text("#access-note", "The gateway does not know this token.");
-    page.press(&format!("operator-secret{ENTER}"));
+    page.press(&format!("the-operator-secret{ENTER}"));
     page.until_connected();
     page.scan_item("A-1");
     page.press(ENTER);
@@ -63,7 +63,7 @@ fn a_token_unlocks_the_page_and_leaves_no_trace_in_address_or_log() {
 fn a_token_lasts_as_long_as_was_chosen() {
     let gateway = guarded();
     let page = locked(&gateway);
-    page.press(&format!("operator-secret{ENTER}"));
+    page.press(&format!("the-operator-secret{ENTER}"));
     page.until_connected();
 
     page.reload();
@@ -74,7 +74,7 @@ fn a_token_lasts_as_long_as_was_chosen() {
     page.until_link(&["locked"]);
 
     page.click("#keep");
-    page.type_into("#token", &format!("operator-secret{ENTER}"));
+    page.type_into("#token", &format!("the-operator-secret{ENTER}"));
     page.until_connected();
     page.script("sessionStorage.clear()", &[]);
     page.reload();
@@ -85,7 +85,7 @@ fn a_token_lasts_as_long_as_was_chosen() {
 fn a_viewer_sees_the_stock_and_is_told_its_role() {
     let gateway = guarded();
     let page = locked(&gateway);
-    page.press(&format!("viewer-secret{ENTER}"));
+    page.press(&format!("the-viewer-secret{ENTER}"));
     page.until_connected();
 
     page.scan_item("A-1");
@@ -100,7 +100,7 @@ fn a_viewer_sees_the_stock_and_is_told_its_role() {
 fn waiting_requests_are_not_sent_with_a_token_that_lacks_the_role() {
     let mut gateway = guarded();
     let page = locked(&gateway);
-    page.press(&format!("operator-secret{ENTER}"));
+    page.press(&format!("the-operator-secret{ENTER}"));
     page.until_connected();
     page.scan_item("A-1");
     gateway.kill9();
@@ -110,16 +110,16 @@ fn waiting_requests_are_not_sent_with_a_token_that_lacks_the_role() {
     page.click("#leave");
     gateway.launch();
 
-    page.type_into("#token", &format!("viewer-secret{ENTER}"));
+    page.type_into("#token", &format!("the-viewer-secret{ENTER}"));
     page.until_connected();
     page.until_newest("waiting");
     assert_eq!(page.kept(), 1);
     page.click("#leave");
     page.until_link(&["locked"]);
-    page.type_into("#token", &format!("operator-secret{ENTER}"));
+    page.type_into("#token", &format!("the-operator-secret{ENTER}"));
 
     page.until_newest("done");
-    let mut operator = gateway.http().with_token("operator-secret");
+    let mut operator = gateway.http().with_token("the-operator-secret");
     assert_eq!(operator.figures("A-1"), (7, 0));
 }
 
@@ -158,15 +158,15 @@ fn a_page_of_a_foreign_origin_gets_nothing() {
 fn a_page_of_a_foreign_origin_gets_nothing_with_any_token() {
     let gateway = guarded();
     let browser = elsewhere();
-    for token in ["viewer-secret", "operator-secret", "admin-secret"] {
+    for token in ["the-viewer-secret", "the-operator-secret", "the-admin-secret"] {
         assert_gets_nothing(&browser, &gateway, &json!(token));
     }
-    let mut viewer = gateway.http().with_token("viewer-secret");
+    let mut viewer = gateway.http().with_token("the-viewer-secret");
     assert_eq!(viewer.figures("A-1"), (12, 0));
 
     // The same from the gateway's own page is answered, according to the role.
     browser.1.go(&format!("{}/healthz", gateway.url()));
-    for (token, on_hand) in [("viewer-secret", 12), ("operator-secret", 11)] {
+    for (token, on_hand) in [("the-viewer-secret", 12), ("the-operator-secret", 11)] {
         let arguments = [json!(gateway.address()), json!(token)];
         browser.1.promise(DEDUCT, &arguments);
         let read = browser.1.promise(READ, &arguments);

@@ -118,7 +118,8 @@ fn axe_finds_no_barrier_in_any_state() {
 
 #[test]
 fn axe_finds_no_barrier_in_the_login() {
-    let token = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+    let token =
+        "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
     let gateway = Gateway::start_with(token);
     let page = Page::of(Browser::start(), &gateway.url());
     page.until_link(&["locked"]);

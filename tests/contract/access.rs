@@ -13,15 +13,15 @@ const TOKENS: &str = r#"
 [[terminals.tokens]]
 name = "screen"
 role = "viewer"
-token = "viewer-secret"
+token = "the-viewer-secret"
 [[terminals.tokens]]
 name = "line-3"
 role = "operator"
-token = "operator-secret"
+token = "the-operator-secret"
 [[terminals.tokens]]
 name = "office"
 role = "admin"
-token = "admin-secret"
+token = "the-admin-secret"
 "#;
 
 const PORTS: [Port; 2] = [Port::Http, Port::WebSocket];
@@ -30,7 +30,7 @@ const PORTS: [Port; 2] = [Port::Http, Port::WebSocket];
 fn a_viewer_may_query_but_not_change_anything() {
     let gateway = guarded();
     for port in PORTS {
-        let mut viewer = authorized(&gateway, port, "viewer-secret");
+        let mut viewer = authorized(&gateway, port, "the-viewer-secret");
         for (op, body) in queries() {
             viewer.ok(op, body);
         }
@@ -42,7 +42,7 @@ fn a_viewer_may_query_but_not_change_anything() {
 
 #[test]
 fn operators_and_admins_may_change_the_stock() {
-    for token in ["operator-secret", "admin-secret"] {
+    for token in ["the-operator-secret", "the-admin-secret"] {
         for port in PORTS {
             let gateway = guarded();
             let mut terminal = authorized(&gateway, port, token);
@@ -58,10 +58,10 @@ fn a_request_that_was_forbidden_leaves_no_trace() {
     let gateway = guarded();
     for port in PORTS {
         let request_id = format!("over {port:?}");
-        let mut viewer = authorized(&gateway, port, "viewer-secret");
+        let mut viewer = authorized(&gateway, port, "the-viewer-secret");
         viewer.refused("restock", one(&request_id, "A", 1), "forbidden");
 
-        let mut operator = authorized(&gateway, port, "operator-secret");
+        let mut operator = authorized(&gateway, port, "the-operator-secret");
         let answer = operator.ok("restock", one(&request_id, "A", 2));
 
         assert_eq!(answer["replayed"], false, "{request_id}");
@@ -75,11 +75,11 @@ fn without_a_valid_token_the_api_is_closed() {
     let clients = [
         plain.clone(),
         plain.with_token("wrong"),
-        plain.with_token("operator-secret-and-more"),
-        plain.with_token("operator-secre"),
+        plain.with_token("the-operator-secret-and-more"),
+        plain.with_token("the-operator-secre"),
         plain.with_token(""),
-        plain.with_header("Authorization", "Basic operator-secret"),
-        plain.with_header("Authorization", "operator-secret"),
+        plain.with_header("Authorization", "Basic the-operator-secret"),
+        plain.with_header("Authorization", "the-operator-secret"),
     ];
     for mut client in clients {
         for (op, body) in queries().into_iter().chain(mutations()) {
@@ -110,7 +110,7 @@ fn before_auth_everything_else_over_websocket_is_unauthorized() {
     }
     ws.refused("status", json!({}), "unauthorized");
 
-    ws.ok("auth", json!({"token": "operator-secret"}));
+    ws.ok("auth", json!({"token": "the-operator-secret"}));
     for (op, body) in mutations() {
         ws.ok(op, body);
     }
@@ -120,7 +120,7 @@ fn before_auth_everything_else_over_websocket_is_unauthorized() {
 fn a_viewer_may_subscribe() {
     let gateway = guarded();
     let mut ws = gateway.ws();
-    ws.ok("auth", json!({"token": "viewer-secret"}));
+    ws.ok("auth", json!({"token": "the-viewer-secret"}));
 
     assert_eq!(ws.ok("subscribe", json!({"all": true}))["matched"], 1);
     ws.ok("unsubscribe", json!({}));
@@ -129,7 +129,7 @@ fn a_viewer_may_subscribe() {
 #[test]
 fn the_authorization_header_of_the_handshake_is_enough() {
     let gateway = guarded();
-    let header = [("Authorization", "Bearer operator-secret")];
+    let header = [("Authorization", "Bearer the-operator-secret")];
 
     let mut ws = Ws::connect_with(&gateway.address(), &header).unwrap();
 
@@ -200,11 +200,11 @@ fn a_page_opened_as_localhost_is_of_the_same_origin() {
 #[test]
 fn a_trailing_line_feed_is_not_part_of_a_token() {
     let mut gateway = Gateway::prepare(&token_in("line-3.token"));
-    for text in ["file-secret", "file-secret\n"] {
+    for text in ["file-secret-0123456789", "file-secret-0123456789\n"] {
         gateway.write("line-3.token", text);
         gateway.restart();
 
-        gateway.http().with_token("file-secret").ok("status", json!({}));
+        gateway.http().with_token("file-secret-0123456789").ok("status", json!({}));
     }
 }
 
@@ -242,7 +242,7 @@ fn with_tokens_the_gateway_listens_on_every_address() {
 
     gateway.launch();
 
-    gateway.http().with_token("viewer-secret").ok("status", json!({}));
+    gateway.http().with_token("the-viewer-secret").ok("status", json!({}));
 }
 
 #[test]
@@ -252,9 +252,9 @@ fn tokens_are_never_logged() {
     gateway.launch();
     let http = gateway.http();
 
-    http.with_token("viewer-secret").ok("status", json!({}));
+    http.with_token("the-viewer-secret").ok("status", json!({}));
     http.with_token("wrong-secret").get("/api/status").refused("unauthorized");
-    gateway.ws().ok("auth", json!({"token": "operator-secret"}));
+    gateway.ws().ok("auth", json!({"token": "the-operator-secret"}));
     gateway.terminate();
 
     assert!(!gateway.log().contains("-secret"), "{}", gateway.log());
@@ -268,7 +268,7 @@ fn guarded() -> Gateway {
 }
 
 fn operator(gateway: &Gateway) -> Http {
-    gateway.http().with_token("operator-secret")
+    gateway.http().with_token("the-operator-secret")
 }
 
 fn authorized(gateway: &Gateway, port: Port, token: &str) -> Box<dyn Terminal> {

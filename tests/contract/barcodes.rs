@@ -113,13 +113,13 @@ fn codes_are_percent_encoded_in_the_path() {
 
 #[test]
 fn resolving_needs_the_role_of_a_viewer() {
-    let tokens = "[[terminals.tokens]]\nname = \"screen\"\nrole = \"viewer\"\ntoken = \"look\"\n";
+    let tokens = "[[terminals.tokens]]\nname = \"screen\"\nrole = \"viewer\"\ntoken = \"look-0123456789a\"\n";
     let gateway = Gateway::start_with(tokens);
     gateway.http().get("/api/barcodes/x").refused("unauthorized");
-    gateway.http().with_token("look").get("/api/barcodes/x").refused("unknown_sku");
+    gateway.http().with_token("look-0123456789a").get("/api/barcodes/x").refused("unknown_sku");
     let mut ws = gateway.ws();
     ws.refused("resolve", json!({"code": "x"}), "unauthorized");
-    ws.ok("auth", json!({"token": "look"}));
+    ws.ok("auth", json!({"token": "look-0123456789a"}));
     ws.refused("resolve", json!({"code": "x"}), "unknown_sku");
 }
 

@@ -14,8 +14,8 @@ use crate::support::program::Program;
 use crate::support::terminal::Terminal;
 
 const LIMITED: &str = "requests_per_s = 5\n\
-    [[terminals.tokens]]\nname = \"slow\"\nrole = \"operator\"\ntoken = \"slow-secret\"\n\
-    [[terminals.tokens]]\nname = \"fast\"\nrole = \"operator\"\ntoken = \"fast-secret\"\n\
+    [[terminals.tokens]]\nname = \"slow\"\nrole = \"operator\"\ntoken = \"slow-secret-01234\"\n\
+    [[terminals.tokens]]\nname = \"fast\"\nrole = \"operator\"\ntoken = \"fast-secret-01234\"\n\
     requests_per_s = 0\n";
 /// The burst that a limit of five a second allows.
 const BURST: usize = 10;
@@ -24,8 +24,8 @@ const WRONG_TOKENS_MAX: usize = 100;
 #[test]
 fn a_token_over_its_limit_is_told_when_to_retry_and_nothing_is_applied() {
     let gateway = Gateway::start_with(LIMITED);
-    let slow = gateway.http().with_token("slow-secret");
-    let fast = gateway.http().with_token("fast-secret");
+    let slow = gateway.http().with_token("slow-secret-01234");
+    let fast = gateway.http().with_token("fast-secret-01234");
     let tries = 4 * BURST;
     let applied = (0..tries)
         .map(|n| slow.put("/api/stock/restock", &one(&format!("r{n}"), "A", 1)))
@@ -84,7 +84,7 @@ fn a_limit_holds_for_all_sessions_of_a_token_together() {
     let gateway = Gateway::start_with(LIMITED);
     let mut sessions = [gateway.ws(), gateway.ws()];
     for session in &mut sessions {
-        session.ok("auth", json!({"token": "slow-secret"}));
+        session.ok("auth", json!({"token": "slow-secret-01234"}));
     }
     let mut refused = 0;
     for n in 0..4 * BURST {
@@ -113,7 +113,7 @@ fn without_a_limit_no_request_is_delayed() {
 fn a_client_that_guesses_tokens_is_throttled() {
     let gateway = Gateway::start_with(LIMITED);
     let mut open = gateway.ws();
-    open.ok("auth", json!({"token": "fast-secret"}));
+    open.ok("auth", json!({"token": "fast-secret-01234"}));
     let mut guesser = gateway.ws();
     let began = Instant::now();
     let mut tried = 0;
@@ -125,7 +125,7 @@ fn a_client_that_guesses_tokens_is_throttled() {
     }
     assert!(tried >= WRONG_TOKENS_MAX, "{tried}");
 
-    let answer = gateway.http().with_token("fast-secret").get("/api/status");
+    let answer = gateway.http().with_token("fast-secret-01234").get("/api/status");
     if began.elapsed() < Duration::from_secs(1) {
         answer.refused("overloaded");
         assert!(answer.header("retry-after").is_some());
@@ -133,7 +133,7 @@ fn a_client_that_guesses_tokens_is_throttled() {
     open.ok("restock", one("r1", "A", 1));
     assert_eq!(gateway.http().get("/healthz").status, 200);
     sleep(Duration::from_millis(1_100));
-    gateway.http().with_token("fast-secret").item("A");
+    gateway.http().with_token("fast-secret-01234").item("A");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn slow_and_silent_clients_are_closed_in_time() {
     let began = Instant::now();
     let mut stranger = gateway.ws();
     let body = "POST /api/stock/deduct HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\
-                Authorization: Bearer fast-secret\r\n\r\n{";
+                Authorization: Bearer fast-secret-01234\r\n\r\n{";
     let body = say(connect(), body);
     let silent = connect();
     let trickling = say(connect(), "GET / HTTP/1.1\r\n");

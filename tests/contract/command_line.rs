@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -92,9 +93,10 @@ fn status_shows_the_state_of_the_gateway() {
 
 #[test]
 fn a_token_is_read_from_a_file() {
-    let token = "[[terminals.tokens]]\nname = \"eye\"\nrole = \"viewer\"\ntoken = \"s3cret\"\n";
+    let token =
+        "[[terminals.tokens]]\nname = \"eye\"\nrole = \"viewer\"\ntoken = \"s3cret-0123456789\"\n";
     let gateway = Gateway::start_with(token);
-    let file = gateway.write("eye.token", "s3cret\n");
+    let file = gateway.write("eye.token", "s3cret-0123456789\n");
     let file = file.to_str().unwrap();
     assert_eq!(ask(&gateway, &["status", "--token-file", file]).code, Some(0));
     let without = ask(&gateway, &["status"]);
@@ -262,4 +264,31 @@ fn wait_for(condition: impl Fn() -> bool) -> bool {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     condition()
+}
+
+#[test]
+fn a_token_is_made_for_the_configuration_and_never_overwrites_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, other] = [(); 2].map(|()| run_to_end(stockgate().arg("token")));
+    assert_eq!((one.code, one.stdout.trim().len()), (Some(0), 64), "{one:?}");
+    assert_ne!(one.stdout, other.stdout);
+
+    let file = dir.path().join("line-3.token");
+    let to_file = || run_to_end(stockgate().arg("token").arg("--file").arg(&file));
+    let made = to_file();
+    assert_eq!((made.code, made.output().as_str()), (Some(0), ""), "{made:?}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    let written = fs::read_to_string(&file).unwrap();
+    let again = to_file();
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert!(again.stderr.contains("line-3.token"), "{again:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), written);
+
+    let text =
+        "[[terminals.tokens]]\nname = \"a\"\nrole = \"viewer\"\ntoken_file = \"line-3.token\"\n";
+    let mut gateway = Gateway::prepare(text);
+    gateway.write("line-3.token", &written);
+    gateway.launch();
+    gateway.http().with_token(written.trim()).ok("status", json!({}));
 }

@@ -20,7 +20,7 @@ const LINES_BEFORE: usize = 72;
 #[test]
 fn check_config_accepts_a_valid_file() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("line-3.token"), "secret\n").unwrap();
+    fs::write(dir.path().join("line-3.token"), "secret-0123456789\n").unwrap();
     let everything = r#"
         allowed_origins = ["https://wms.example"]
         [[terminals.tokens]]
@@ -105,6 +105,40 @@ fn a_token_without_a_valid_role_or_secret_is_a_problem() {
         assert_eq!(finished.code, Some(2), "{fields}: {finished:?}");
         assert!(finished.output().contains(key), "{fields}: {finished:?}");
     }
+}
+
+#[test]
+fn a_token_that_is_short_or_not_unique_is_named_with_its_line_and_never_shown() {
+    const SECRET: &str = "0123456789abcdef";
+    let dir = tempfile::tempdir().unwrap();
+    for (file, text) in
+        [("same", SECRET), ("same-lf", "0123456789abcdef\n"), ("short", "hunter2-hunter2\n")]
+    {
+        fs::write(dir.path().join(file), text).unwrap();
+    }
+    let first =
+        format!("[[terminals.tokens]]\nname = \"a\"\nrole = \"viewer\"\ntoken = {SECRET:?}\n");
+    for (name, secret, key, line) in [
+        ("a", "token = \"fedcba9876543210\"", "terminals.tokens.name: ", 6),
+        ("b", "token = \"0123456789abcdef\"", "terminals.tokens.token: ", 8),
+        ("b", "token_file = \"same\"", "terminals.tokens.token_file: ", 8),
+        ("b", "token_file = \"same-lf\"", "terminals.tokens.token_file: ", 8),
+        ("b", "token = \"hunter2-hunter2\"", "terminals.tokens.token: ", 8),
+        ("b", "token_file = \"short\"", "terminals.tokens.token_file: ", 8),
+    ] {
+        let second =
+            format!("[[terminals.tokens]]\nname = {name:?}\nrole = \"viewer\"\n{secret}\n");
+
+        let finished = check(dir.path(), &format!("{first}{second}"));
+
+        let output = finished.output();
+        assert_eq!(finished.code, Some(2), "{secret}: {output}");
+        assert!(output.contains(&format!("stockgate.toml:{line}: {key}")), "{secret}: {output}");
+        assert!(!output.contains(SECRET) && !output.contains("hunter2"), "{output}");
+    }
+    let long =
+        "[[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken = \"ähnlich-wie-die-1\"\n";
+    assert_eq!(check(dir.path(), &format!("{first}{long}")).code, Some(0));
 }
 
 #[test]

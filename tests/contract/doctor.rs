@@ -14,8 +14,9 @@ use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate;
 use crate::support::terminal::Terminal as _;
 
-const SECRETS: [&str; 4] = ["inline-token-1", "file-token-2", "mqtt-secret-3", "variable-token-4"];
-const TOKENS: &str = "[[terminals.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoken = \"inline-token-1\" # inline-token-1\n\
+const SECRETS: [&str; 4] =
+    ["inline-token-00001", "file-token-0000002", "mqtt-secret-3", "variable-token-0004"];
+const TOKENS: &str = "[[terminals.tokens]]\nname = \"a\"\nrole = \"admin\"\ntoken = \"inline-token-00001\" # inline-token-00001\n\
     [[terminals.tokens]]\nname = \"b\"\nrole = \"viewer\"\ntoken_file = \"b.token\"\n\
     [mqtt]\nurl = \"mqtt://127.0.0.1:9\"\nusername = \"gw\"\npassword_file = \"mqtt.password\"\n";
 

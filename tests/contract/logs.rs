@@ -15,7 +15,7 @@ use crate::support::process::{run_to_end, wait};
 use crate::support::terminal::Terminal as _;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const SECRETS: [&str; 3] = ["open-sesame-7", "mqtt-secret-8", "a-wrong-token-9"];
+const SECRETS: [&str; 3] = ["open-sesame-7-and-8", "mqtt-secret-8", "a-wrong-token-9"];
 
 #[test]
 fn where_stderr_is_the_journal_each_line_begins_with_its_priority() {

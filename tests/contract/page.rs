@@ -3,7 +3,8 @@
 use crate::support::gateway::Gateway;
 use crate::support::http::Answer;
 
-const TOKEN: &str = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+const TOKEN: &str =
+    "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 150_000;
 const NAMES: [&str; 12] = [
     "style.css",

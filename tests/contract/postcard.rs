@@ -16,7 +16,7 @@ use crate::support::terminal::Terminal;
 use crate::support::ws::{Steady, Ws};
 
 const TOKENS: &str =
-    "[[terminals.tokens]]\nname = \"l\"\nrole = \"operator\"\ntoken = \"secret\"\n";
+    "[[terminals.tokens]]\nname = \"l\"\nrole = \"operator\"\ntoken = \"secret-0123456789\"\n";
 
 #[test]
 fn a_deduction_is_applied_and_told() {
@@ -229,7 +229,7 @@ fn a_token_is_shown_first() {
     let mut terminal = PostcardTerminal::connect(&gateway);
     terminal.ask(1, WireOperation::Status);
     terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unauthorized", .. })));
-    terminal.ask(2, WireOperation::Auth { token: "secret" });
+    terminal.ask(2, WireOperation::Auth { token: "secret-0123456789" });
     terminal.hear(|reply| assert_eq!(done(reply), WireOutcome::Role(1)));
     terminal.ask(3, WireOperation::Status);
     terminal.hear(|reply| drop(done(reply)));

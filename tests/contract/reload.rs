@@ -24,10 +24,10 @@ fn tokens_are_added_and_revoked_without_a_restart() {
 
     assert!(log.contains("token old revoked, token new added"), "{log}");
     assert_eq!(session.wait_closed(LIMIT), REVOKED);
-    stays.ok("auth", json!({"token": "new-secret"}));
+    stays.ok("auth", json!({"token": "new-secret-0123456789"}));
     stays.ok("restock", one("r1", "A", 1));
-    gateway.http().with_token("new-secret").item("A");
-    gateway.http().with_token("old-secret").get("/api/status").refused("unauthorized");
+    gateway.http().with_token("new-secret-0123456789").item("A");
+    gateway.http().with_token("old-secret-0123456789").get("/api/status").refused("unauthorized");
 }
 
 #[test]
@@ -50,23 +50,23 @@ fn an_open_session_follows_the_role_of_its_token_and_keeps_its_subscription() {
 fn a_reload_reads_token_files_again() {
     let token = "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken_file = \"t.token\"\n";
     let mut gateway = Gateway::prepare(token);
-    gateway.write("t.token", "first\n");
+    gateway.write("t.token", "the-first-secret\n");
     gateway.launch();
     let mut session = gateway.ws();
-    session.ok("auth", json!({"token": "first"}));
+    session.ok("auth", json!({"token": "the-first-secret"}));
 
-    gateway.write("t.token", "second\n");
+    gateway.write("t.token", "the-second-secret\n");
     let log = gateway.reload();
 
     assert!(log.contains("token t changed"), "{log}");
     assert_eq!(session.wait_closed(LIMIT), REVOKED);
-    gateway.http().with_token("second").ok("status", json!({}));
-    gateway.http().with_token("first").get("/api/status").refused("unauthorized");
-    assert!(!gateway.log().contains("second"), "{}", gateway.log());
+    gateway.http().with_token("the-second-secret").ok("status", json!({}));
+    gateway.http().with_token("the-first-secret").get("/api/status").refused("unauthorized");
+    assert!(!gateway.log().contains("the-second-secret"), "{}", gateway.log());
 }
 
 #[test]
-fn the_first_token_closes_open_access_and_removing_all_opens_it() {
+fn the_first_token_closes_open_access() {
     let mut gateway = Gateway::start();
     let mut session = gateway.ws();
     session.ok("restock", one("r1", "A", 1));
@@ -74,9 +74,55 @@ fn the_first_token_closes_open_access_and_removing_all_opens_it() {
     configured(&mut gateway, &tokens(&[("t", "viewer")]));
     assert_eq!(session.wait_closed(LIMIT), REVOKED);
     gateway.http().get("/api/status").refused("unauthorized");
+}
 
-    configured(&mut gateway, "");
-    gateway.http().item("A");
+/// Empty, half written, or in good order without a token.
+#[test]
+fn a_reload_never_leaves_a_gateway_without_tokens() {
+    let mut gateway = Gateway::start_with(&tokens(&[("t", "operator")]));
+    let mut session = authorized(&gateway, "t");
+    let whole = std::fs::read_to_string(gateway.config_path()).unwrap();
+    let half = whole.split_once("[[terminals.tokens]]").unwrap().0;
+    for text in ["", half, &format!("{half}tokens = []\n[stock]\nreservation_ttl_s = 1\n")] {
+        gateway.write("stockgate.toml", text);
+        let log = gateway.reload();
+
+        assert!(log.contains("terminals.tokens") && log.contains("old one stays"), "{log}");
+        gateway.http().get("/api/status").refused("unauthorized");
+        session.ok("status", json!({}));
+    }
+    assert!(!gateway.log().contains("reservation_ttl_s"), "{}", gateway.log());
+
+    gateway.write("stockgate.toml", &whole);
+    let log = gateway.reload();
+    assert!(log.contains("was read again"), "{log}");
+}
+
+#[test]
+fn the_configuration_of_another_gateway_is_refused_whole() {
+    let mut gateway = Gateway::start_with(&tokens(&[("t", "operator")]));
+    let whole = std::fs::read_to_string(gateway.config_path()).unwrap();
+    let directory = format!("data_dir = \"{}\"", gateway.data_dir().display());
+    let extra = tokens(&[("other", "admin")]);
+    for (key, from, to) in [
+        ("gateway.site", "site = \"wh-01\"", "site = \"other\""),
+        ("gateway.id", "id = \"gw-01\"", "id = \"other\""),
+        ("gateway.data_dir", directory.as_str(), "data_dir = \"elsewhere\""),
+    ] {
+        let other = whole.replacen(from, to, 1);
+        assert_ne!(other, whole, "{key}");
+        gateway.write("stockgate.toml", &format!("{other}{extra}"));
+
+        let log = gateway.reload();
+
+        assert!(log.contains(&format!("{key}: is ")) && log.contains("old one stays"), "{log}");
+        gateway
+            .http()
+            .with_token("other-secret-0123456789")
+            .get("/api/status")
+            .refused("unauthorized");
+    }
+    authorized(&gateway, "t").ok("status", json!({}));
 }
 
 #[test]
@@ -124,22 +170,23 @@ fn rust_log_takes_precedence_over_a_new_level() {
 fn settings_that_need_a_restart_are_named_and_unchanged() {
     let mut gateway = Gateway::stocked(&[("A", 10)]);
     let text = format!(
-        "[gateway]\nsite = \"other\"\nid = \"gw-01\"\ndata_dir = \"elsewhere\"\n[terminals]\n\
+        "[gateway]\ndata_dir = \"{}\"\n[terminals]\n\
          listen = \"127.0.0.1:{}\"\nallowed_origins = [\"https://shop.example\"]\n\
          [mqtt]\nurl = \"mqtt://127.0.0.1:1\"\n",
+        gateway.data_dir().display(),
         free_port()
     );
     gateway.write("stockgate.toml", &text);
 
     let log = gateway.reload();
 
-    for key in ["gateway.site", "gateway.data_dir", "terminals.listen", "mqtt"] {
+    for key in ["terminals.listen", "mqtt"] {
         let line = log.lines().find(|line| line.contains(&format!(" {key}: ")));
         assert!(line.is_some_and(|line| line.contains("needs a restart")), "{key}: {log}");
     }
     assert!(log.contains("from now on: terminals.allowed_origins"), "{log}");
     let status = gateway.http().ok("status", json!({}));
-    assert_eq!((&status["site"], &status["sync"]["state"]), (&json!("wh-01"), &json!("disabled")));
+    assert_eq!(status["sync"]["state"], "disabled");
     let again = gateway.reload();
     assert!(again.contains("terminals.listen: is as it was"), "said as long as it is so: {again}");
 }
@@ -159,7 +206,7 @@ fn an_invalid_new_configuration_is_reported_whole_and_not_applied() {
         assert!(log.contains(part), "{part}: {log}");
     }
     session.ok("restock", one("r1", "A", 1));
-    gateway.http().with_token("other-secret").get("/api/status").refused("unauthorized");
+    gateway.http().with_token("other-secret-0123456789").get("/api/status").refused("unauthorized");
 
     std::fs::remove_file(gateway.config_path()).unwrap();
     let log = gateway.reload();
@@ -177,7 +224,7 @@ fn the_last_token_cannot_be_removed_while_the_gateway_listens_beyond_loopback() 
 
     assert!(log.contains("terminals.tokens") && log.contains("0.0.0.0"), "{log}");
     gateway.http().get("/api/status").refused("unauthorized");
-    gateway.http().with_token("t-secret").ok("status", json!({}));
+    gateway.http().with_token("t-secret-0123456789").ok("status", json!({}));
 }
 
 #[test]
@@ -224,7 +271,7 @@ fn shell(script: &str) {
 fn tokens(of: &[(&str, &str)]) -> String {
     let token = |(name, role): &(&str, &str)| {
         format!(
-            "[[terminals.tokens]]\nname = \"{name}\"\nrole = \"{role}\"\ntoken = \"{name}-secret\"\n"
+            "[[terminals.tokens]]\nname = \"{name}\"\nrole = \"{role}\"\ntoken = \"{name}-secret-0123456789\"\n"
         )
     };
     of.iter().map(token).collect()
@@ -238,7 +285,7 @@ fn configured(gateway: &mut Gateway, extra: &str) -> String {
 
 fn authorized(gateway: &Gateway, token: &str) -> Ws {
     let mut ws = gateway.ws();
-    ws.ok("auth", json!({"token": format!("{token}-secret")}));
+    ws.ok("auth", json!({"token": format!("{token}-secret-0123456789")}));
     ws
 }
 

@@ -113,11 +113,11 @@ takes_credentials() {
     expect "with LoadCredential it starts" restart
     expect "and can read them" eventually 10 ready
     expect "it asks for the token" answers 401 refused_status
-    expect "and takes it" client /api/stock --header 'Authorization: Bearer open-sesame'
+    expect "and takes it" client /api/stock --header 'Authorization: Bearer open-sesame-open-sesame'
     sed --in-place 's/^reservation_ttl_s = .*/reservation_ttl_s = 60/' "$root$configuration"
     expect "it is reloaded with them" inside systemctl reload stockgate.service
     expect "and takes the new configuration" eventually 10 answers 'from now on: stock.reservation_ttl_s' log
-    expect "and still the token" client /api/stock --header 'Authorization: Bearer open-sesame'
+    expect "and still the token" client /api/stock --header 'Authorization: Bearer open-sesame-open-sesame'
     rm -r "${drop_in%/*}" "$root/etc/stockgate/line-3.token"
     install -m 644 "$work/configuration" "$root$configuration"
     restart
@@ -125,7 +125,7 @@ takes_credentials() {
 
 configure_token() {
     install -m 644 "$root$configuration" "$work/configuration"
-    install -m 600 <(echo open-sesame) "$root/etc/stockgate/line-3.token"
+    install -m 600 <(echo open-sesame-open-sesame) "$root/etc/stockgate/line-3.token"
     printf '\n[[terminals.tokens]]\nname = "line-3"\nrole = "operator"\ntoken_file = "line-3.token"\n' \
         >> "$root$configuration"
 }

@@ -158,15 +158,16 @@ fn the_gateway_over_http_is_as_described() {
 #[test]
 fn refusals_by_access_are_as_described() {
     let token = "requests_per_s = 1\n\
-        [[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret\"\n";
+        [[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
     let gateway = Gateway::start_with(token);
     let ask = |http: Http, status: u16| {
         let mut http = Described::new("gateway.openapi.json", http);
         http.ask("POST", "/api/stock/deduct", &[], one("r", "A", 1), status);
     };
     ask(gateway.http(), 401);
-    ask(gateway.http().with_token("secret"), 403);
-    let mut http = Described::new("gateway.openapi.json", gateway.http().with_token("secret"));
+    ask(gateway.http().with_token("secret-0123456789"), 403);
+    let mut http =
+        Described::new("gateway.openapi.json", gateway.http().with_token("secret-0123456789"));
     until("the token has asked for too much", || http.http.get("/api/status").status == 429);
     http.ask("GET", "/api/status", &[], NONE, 429);
 }

@@ -1,0 +1,71 @@
+//! The tokens of a port: a list of sections, each with a name, a role and a secret.
+
+use std::path::Path;
+
+use super::document::Section;
+use super::{name, secret};
+use crate::limits::{REQUESTS_PER_S_MAX, TOKEN_CHARS_MIN};
+use crate::terminal::{Role, Token};
+
+/// Takes the list `tokens`. Each problem is named with the line of the token that has it, and never
+/// with a secret.
+pub(super) fn read(section: &mut Section<'_>, directory: &Path) -> Vec<Token> {
+    let mut earlier = Vec::<Token>::new();
+    section.tables("tokens", |section| {
+        let (token, secret_key) = token(section, directory)?;
+        if earlier.iter().any(|other| other.name == token.name) {
+            section.problem("name", format!("two tokens have the name {:?}", token.name));
+        }
+        if let Some(other) = earlier.iter().find(|other| other.secret == token.secret) {
+            let message = format!("is the secret of the token {:?} too; make one each", other.name);
+            section.problem(secret_key, message);
+        }
+        earlier.push(token.clone());
+        Some(token)
+    })
+}
+
+/// One token, and the key that its secret stands under.
+fn token(section: &mut Section<'_>, directory: &Path) -> Option<(Token, &'static str)> {
+    for key in ["name", "role"] {
+        if !section.has(key) {
+            section.missing(key);
+        }
+    }
+    let token_name = section.text("name", name);
+    let role = section.text("role", |text| match text {
+        "viewer" => Ok(Role::Viewer),
+        "operator" => Ok(Role::Operator),
+        "admin" => Ok(Role::Admin),
+        other => Err(format!("must be viewer, operator or admin, is {other:?}")),
+    });
+    let secrets = (section.has("token"), section.has("token_file"));
+    let literal = section.text("token", |text| long_enough(text.into(), "it"));
+    let from_file = section.text("token_file", |file| long_enough(secret(file, directory)?, file));
+    match secrets {
+        (true, true) => section.problem("token", "give either token or token_file"),
+        (false, false) => section.missing("token_file"),
+        (true, false) | (false, true) => {}
+    }
+    let requests_per_s = requests_per_s(section);
+    let secret_key = if literal.is_some() { "token" } else { "token_file" };
+    let secret = literal.or(from_file)?;
+    Some((Token { name: token_name?, role: role?, secret, requests_per_s }, secret_key))
+}
+
+/// Takes the limit on requests per second of a token, or of each token that has none of its own.
+pub(super) fn requests_per_s(section: &mut Section<'_>) -> Option<u32> {
+    let number = section.number("requests_per_s", 0..=REQUESTS_PER_S_MAX)?;
+    u32::try_from(number).ok()
+}
+
+/// A token that can be guessed protects nothing: wrong ones are not slowed down much, because a
+/// known one is never refused.
+fn long_enough(secret: String, place: &str) -> Result<String, String> {
+    match secret.chars().count() {
+        TOKEN_CHARS_MIN.. => Ok(secret),
+        chars => Err(format!(
+            "must have at least {TOKEN_CHARS_MIN} characters, {place} has {chars}; `stockgate token` makes one"
+        )),
+    }
+}
