@@ -180,8 +180,7 @@ impl HubLink {
         let state = Arc::clone(&self.state);
         let read = move || {
             let stock = state.stock();
-            let figures = stock.items_after("", None);
-            let figures = figures.map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
+            let figures = stock.items().map(|(sku, item)| (sku, (item.on_hand, item.reserved)));
             (stock.seq(), part.content(figures))
         };
         let read = tokio::task::spawn_blocking(read).await;

@@ -79,28 +79,28 @@ impl Items {
         self.by_version.range(after).map(|(_, slot)| self.at(*slot))
     }
 
-    /// The SKUs from a bound on, in ascending order.
-    pub fn from<'a>(
+    /// The SKUs with a prefix that follow `after`, in ascending order. Their number is known
+    /// without a walk.
+    pub fn with_prefix<'a>(
         &'a self,
-        start: Bound<&str>,
-    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> + use<'a> {
-        let first = self.by_sku.partition_point(|slot| {
-            let sku = self.at(*slot).0.as_str();
-            match start {
-                Bound::Included(start) => sku < start,
-                Bound::Excluded(start) => sku <= start,
-                Bound::Unbounded => false,
-            }
-        });
-        self.by_sku[first..].iter().map(|slot| self.at(*slot))
+        prefix: &str,
+        after: Option<&str>,
+    ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item)> + use<'a> {
+        let sku = |slot: &u32| self.at(*slot).0.as_str();
+        let is_before = |sku: &str| sku < prefix || after.is_some_and(|after| sku <= after);
+        let from = &self.by_sku[self.by_sku.partition_point(|slot| is_before(sku(slot)))..];
+        let count = from.partition_point(|slot| sku(slot).starts_with(prefix));
+        from[..count].iter().map(|slot| self.at(*slot))
     }
 
     fn at(&self, slot: u32) -> (&Sku, &Item) {
+        visits::count();
         let (sku, item) = &self.slots[slot as usize];
         (sku, item)
     }
 
     fn slot(&self, sku: &str) -> Option<usize> {
+        visits::count();
         let hash = self.hasher.hash_one(sku);
         let is_it = |slot: &u32| self.slots[*slot as usize].0.as_str() == sku;
         self.by_hash.find(hash, is_it).map(|slot| *slot as usize)
@@ -149,7 +149,7 @@ impl Items {
 
 impl PartialEq for Items {
     fn eq(&self, other: &Self) -> bool {
-        self.from(Bound::Unbounded).eq(other.from(Bound::Unbounded))
+        self.with_prefix("", None).eq(other.with_prefix("", None))
     }
 }
 
@@ -163,6 +163,26 @@ impl FromIterator<(Sku, Item)> for Items {
             slots = BTreeMap::from_iter(slots).into_iter().collect();
         }
         Self::from_ordered(slots)
+    }
+}
+
+/// Counts, for tests, how many SKUs this thread has looked at.
+pub(crate) mod visits {
+    #[cfg(not(test))]
+    pub(super) fn count() {}
+
+    #[cfg(test)]
+    thread_local! { static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) } }
+
+    #[cfg(test)]
+    pub(super) fn count() {
+        VISITS.set(VISITS.get() + 1);
+    }
+
+    /// The number since the last call.
+    #[cfg(test)]
+    pub(crate) fn take() -> usize {
+        VISITS.take()
     }
 }
 
@@ -195,10 +215,14 @@ mod tests {
                 model.extend(changes.clone());
                 items.set_all(&changes);
             }
-            prop_assert!(items.from(Bound::Unbounded).eq(&model));
-            for start in [Bound::Included("m"), Bound::Excluded("m")] {
-                let range = model.range::<str, _>((start, Bound::Unbounded));
-                prop_assert!(items.from(start).eq(range));
+            prop_assert!(items.with_prefix("", None).eq(&model));
+            for (prefix, after) in [("m", None), ("", Some("m")), ("a", Some("b")), ("b", Some("a"))] {
+                let follows = |sku: &str| after.is_none_or(|after| sku > after);
+                let range = model.iter().filter(|(sku, _)| {
+                    sku.as_str().starts_with(prefix) && follows(sku.as_str())
+                });
+                prop_assert_eq!(items.with_prefix(prefix, after).len(), range.clone().count());
+                prop_assert!(items.with_prefix(prefix, after).eq(range));
             }
             let mut changed: Vec<_> = model.iter().filter(|(_, item)| item.version > 7).collect();
             changed.sort_by_key(|(_, item)| item.version);

@@ -24,7 +24,6 @@ mod transfer;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +34,8 @@ pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin};
 pub use self::from_hub::TransferOutcome;
 pub use self::items::Items;
+#[cfg(test)]
+pub(crate) use self::items::visits;
 pub use self::listing::{CatalogueUpdate, Listing};
 pub use self::record::{
     Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
@@ -161,17 +162,19 @@ impl Stock {
         self.items.get(sku)
     }
 
-    /// The SKUs that begin with `prefix` and follow `after`, in ascending order.
+    /// All SKUs, in no particular order: the quickest walk through all.
+    pub fn items(&self) -> impl Iterator<Item = (&Sku, &Item)> {
+        self.items.iter()
+    }
+
+    /// The SKUs that begin with `prefix` and follow `after`, in ascending order. Their number is
+    /// known without a walk.
     pub fn items_after<'a>(
         &'a self,
-        prefix: &'a str,
+        prefix: &str,
         after: Option<&str>,
-    ) -> impl Iterator<Item = (&'a Sku, &'a Item)> + use<'a> {
-        let start = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            Some(_) | None => Bound::Included(prefix),
-        };
-        self.items.from(start).take_while(move |(sku, _)| sku.as_str().starts_with(prefix))
+    ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item)> + use<'a> {
+        self.items.with_prefix(prefix, after)
     }
 
     /// Whether there are SKUs that have never changed. [`Stock::changed_after`] does not return

@@ -82,6 +82,14 @@ impl SkuFilter {
         Ok(Self::Skus(skus.into_iter().collect()))
     }
 
+    /// The number of SKUs that the filter names.
+    pub(super) fn named_count(&self) -> usize {
+        match self {
+            Self::All | Self::Prefix(_) => 0,
+            Self::Skus(skus) => skus.len(),
+        }
+    }
+
     /// Whether the subscription is to this SKU.
     pub(super) fn matches(&self, sku: &Sku) -> bool {
         match self {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::change_batch::ChangeBatch;
@@ -91,7 +92,8 @@ impl Feeds {
                     clear(feed);
                     continue;
                 }
-                pace.pause(FEED_PACE_PER_SUBSCRIBER * push_new(&state, feed, sent)).await;
+                let subscribers = push_new(&state, feed, sent).await;
+                pace.pause(FEED_PACE_PER_SUBSCRIBER * subscribers).await;
                 if stop.is_requested() {
                     return;
                 }
@@ -124,7 +126,7 @@ fn clear(feed: &watch::Sender<Feed>) {
 }
 
 /// Puts all changes after `sent` on a feed, and returns the number of its subscribers.
-fn push_new(state: &CommittedState, feed: &watch::Sender<Feed>, sent: &mut Seq) -> u32 {
+async fn push_new(state: &CommittedState, feed: &watch::Sender<Feed>, sent: &mut Seq) -> u32 {
     loop {
         let (batch, more) = ChangeBatch::after(*sent, state);
         *sent = batch.to;
@@ -134,6 +136,7 @@ fn push_new(state: &CommittedState, feed: &watch::Sender<Feed>, sent: &mut Seq) 
         if !more {
             return u32::try_from(feed.receiver_count()).unwrap_or(u32::MAX);
         }
+        yield_now().await;
     }
 }
 

@@ -9,3 +9,4 @@ mod input;
 mod output;
 mod requests;
 mod session;
+mod walk_credit;

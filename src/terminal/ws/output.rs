@@ -78,10 +78,10 @@ impl Session {
         let Some(subscription) = &mut self.subscription else {
             return Ok(());
         };
-        let event;
-        (event, self.has_to_search) =
-            subscription.search_event(&self.context.state, self.client.format);
-        match event {
+        let searched = subscription.search(&self.context.state, self.client.format);
+        self.has_to_search = searched.more;
+        self.walk_credit.spend(searched.visited);
+        match searched.event {
             Some(event) => self.send_events([event]).await,
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ use crate::stock::Command;
 use crate::terminal::access::{Role, authorize};
 use crate::terminal::feed::Subscription;
 use crate::terminal::query;
-use crate::terminal::request::{InvalidRequest, Request, SessionRequest, SubscribeRequest};
+use crate::terminal::request::{InvalidRequest, Query, Request, SessionRequest, SubscribeRequest};
 use crate::terminal::response::RequestResult;
 use crate::terminal::wire::{MessageId, RequestMessage};
 
@@ -119,10 +119,13 @@ impl Session {
             SessionRequest::Auth { token } => self.authenticate(&token),
             SessionRequest::Query(query) => {
                 may_read?;
+                self.walk_credit.ready().await;
+                self.walk_credit.spend(visits_of(&query));
                 query::answer(query, &self.context.state, &self.context.ledger).await
             }
             SessionRequest::Subscribe(request) => {
                 may_read?;
+                self.walk_credit.ready().await;
                 Ok(self.subscribe(request))
             }
             SessionRequest::Unsubscribe => {
@@ -148,9 +151,18 @@ impl Session {
         let state = &self.context.state;
         // The feed has every change from here on; what changed before is searched for.
         let feed = self.context.feeds.subscribe();
+        self.walk_credit.spend(request.filter.named_count() + 1);
         let subscription = Subscription::new(request, state.stock().seq(), feed);
         let matched = subscription.matched(state);
         self.subscription = Some(subscription);
         RequestResult::Matched(matched)
+    }
+}
+
+/// How many SKUs or entries a query looks at, at most.
+fn visits_of(query: &Query) -> usize {
+    match query {
+        Query::List { limit, .. } | Query::Ledger { limit, .. } => *limit,
+        Query::Item(_) | Query::Status | Query::Resolve { .. } => 1,
     }
 }

@@ -1,0 +1,176 @@
+//! The search of the stock for what a terminal does not know yet.
+//!
+//! A search costs what it concerns: named SKUs are looked up, a prefix walks its range or what has
+//! changed, whichever is less, and only a subscription to all walks everything. It goes in steps,
+//! each of which looks at a bounded number of SKUs, because the writer waits for readers of the
+//! stock.
+
+use crate::limits::{EVENT_ITEMS_MAX, STOCK_SCAN_MAX};
+use crate::stock::{Item, Seq, Sku, Stock};
+use crate::terminal::request::SkuFilter;
+
+/// How far the search for one subscription has come.
+#[derive(Debug)]
+pub(super) struct StockSearch {
+    /// Everything up to here has been found.
+    pub(super) seq: Seq,
+    /// SKUs that the catalogue names and that no entry has changed yet have no position. A
+    /// terminal that starts from position 0 gets them first. `Some` until all are found; inside it
+    /// the last one.
+    unmoved: Option<Option<Sku>>,
+    walk: Option<RangeWalk>,
+}
+
+/// A walk through the SKUs with a prefix. It does not meet them in the order of their changes, so
+/// the position of the terminal does not move before its end.
+#[derive(Debug)]
+struct RangeWalk {
+    /// Later changes are searched for afterwards.
+    up_to: Seq,
+    /// The last SKU that was visited.
+    after: Option<Sku>,
+    found: Vec<(Sku, Item)>,
+}
+
+/// What one step has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct SearchStep {
+    pub(super) items: Vec<(Sku, Item)>,
+    /// Whether there may be more.
+    pub(super) more: bool,
+    /// How many SKUs were looked at.
+    pub(super) visited: usize,
+}
+
+impl StockSearch {
+    /// A search for what changed after a position.
+    pub(super) fn after(seq: Seq) -> Self {
+        Self { seq, unmoved: (seq == 0).then_some(None), walk: None }
+    }
+
+    /// Takes the next step. What it finds is complete up to [`StockSearch::seq`].
+    pub(super) fn step(&mut self, filter: &SkuFilter, stock: &Stock) -> SearchStep {
+        match filter {
+            SkuFilter::Skus(skus) => {
+                let find = |sku: &Sku| Some((sku.clone(), stock.item(sku.as_str())?));
+                self.among(skus.iter().filter_map(find).collect(), skus.len(), stock)
+            }
+            SkuFilter::Prefix(prefix) => self.with_prefix(prefix, stock),
+            SkuFilter::All => match self.unmoved.take() {
+                Some(after) if stock.has_unmoved() => self.all_unmoved(after, stock),
+                Some(_) | None => self.changed("", stock),
+            },
+        }
+    }
+
+    fn with_prefix(&mut self, prefix: &str, stock: &Stock) -> SearchStep {
+        if let Some(walk) = self.walk.take() {
+            return self.walked(walk, prefix, stock);
+        }
+        let range = stock.items_after(prefix, None);
+        let count = range.len();
+        if count <= STOCK_SCAN_MAX {
+            let items = range.map(|(sku, item)| (sku.clone(), *item)).collect();
+            return self.among(items, count, stock);
+        }
+        let changes_max = stock.seq().saturating_sub(self.seq);
+        if self.seq > 0 && changes_max <= count as u64 {
+            return self.changed(prefix, stock);
+        }
+        let walk = RangeWalk { up_to: stock.seq(), after: None, found: Vec::new() };
+        self.walked(walk, prefix, stock)
+    }
+
+    /// The next of a few SKUs, which are all looked at in one step.
+    fn among(&mut self, mut items: Vec<(Sku, Item)>, visited: usize, stock: &Stock) -> SearchStep {
+        if let Some(after) = self.unmoved.take() {
+            let mut unmoved: Vec<_> =
+                items.iter().filter(|(_, item)| item.version == 0).cloned().collect();
+            unmoved.retain(|(sku, _)| after.as_ref().is_none_or(|after| sku > after));
+            unmoved.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            unmoved.truncate(EVENT_ITEMS_MAX);
+            if let Some((last, _)) = unmoved.last() {
+                self.unmoved = Some(Some(last.clone()));
+                return SearchStep { items: unmoved, more: true, visited };
+            }
+        }
+        items.retain(|(_, item)| item.version > self.seq);
+        items.sort_unstable_by_key(|(_, item)| item.version);
+        let more = items.len() > EVENT_ITEMS_MAX;
+        items.truncate(EVENT_ITEMS_MAX);
+        self.seq = match items.last() {
+            Some((_, item)) if more => item.version,
+            Some(_) | None => stock.seq(),
+        };
+        SearchStep { items, more, visited }
+    }
+
+    fn all_unmoved(&mut self, after: Option<Sku>, stock: &Stock) -> SearchStep {
+        let mut step = SearchStep { more: true, ..SearchStep::default() };
+        for (sku, item) in stock.items_after("", after.as_ref().map(Sku::as_str)) {
+            if step.visited == STOCK_SCAN_MAX || step.items.len() == EVENT_ITEMS_MAX {
+                break;
+            }
+            step.visited += 1;
+            self.unmoved = Some(Some(sku.clone()));
+            if item.version == 0 {
+                step.items.push((sku.clone(), *item));
+            }
+        }
+        step
+    }
+
+    /// What changed after the position, oldest change first.
+    fn changed(&mut self, prefix: &str, stock: &Stock) -> SearchStep {
+        let mut step = SearchStep::default();
+        let mut complete_to = self.seq;
+        for (sku, item) in stock.changed_after(self.seq).take(STOCK_SCAN_MAX) {
+            step.visited += 1;
+            complete_to = item.version;
+            if sku.as_str().starts_with(prefix) {
+                step.items.push((sku.clone(), *item));
+            }
+            if step.items.len() == EVENT_ITEMS_MAX {
+                break;
+            }
+        }
+        step.more = step.visited == STOCK_SCAN_MAX || step.items.len() == EVENT_ITEMS_MAX;
+        self.seq = if step.more { complete_to } else { stock.seq() };
+        step
+    }
+
+    /// The next step of a walk. The last items found are kept until it ends: the event with them
+    /// tells the terminal the position.
+    fn walked(&mut self, mut walk: RangeWalk, prefix: &str, stock: &Stock) -> SearchStep {
+        let range = stock.items_after(prefix, walk.after.as_ref().map(Sku::as_str));
+        let (left, full) = (range.len(), EVENT_ITEMS_MAX);
+        let mut visited = 0;
+        for (sku, item) in range.take(STOCK_SCAN_MAX) {
+            if walk.found.len() == 2 * full {
+                break;
+            }
+            visited += 1;
+            walk.after = Some(sku.clone());
+            let is_new = item.version > self.seq || (item.version == 0 && self.unmoved.is_some());
+            if is_new && item.version <= walk.up_to {
+                walk.found.push((sku.clone(), *item));
+            }
+        }
+        let is_done = visited == left && walk.found.len() <= full;
+        let items = match is_done {
+            true => std::mem::take(&mut walk.found),
+            false if walk.found.len() > full => walk.found.drain(..full).collect(),
+            false => Vec::new(),
+        };
+        if is_done {
+            (self.seq, self.unmoved) = (walk.up_to, None);
+        } else {
+            self.walk = Some(walk);
+        }
+        SearchStep { items, more: true, visited }
+    }
+}
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::stock::{Chain, Taken, visits};
+
+/// A binary search looks at these many SKUs besides those that are found.
+const LOOKUP: usize = 64;
+
+/// The SKUs `00000` to `09999`, or so many of them, changed in this order, without the last
+/// `unmoved`.
+fn stock(count: u64, unmoved: u64) -> Stock {
+    let item = |n| {
+        let version = if n < count - unmoved { n + 1 } else { 0 };
+        (sku(n), Item { on_hand: 1, reserved: 0, version })
+    };
+    let items = (0..count).map(item).collect();
+    Stock::load(items, [], count, Chain::default(), Taken::default())
+}
+
+fn sku(n: u64) -> Sku {
+    Sku::parse(&format!("{n:05}")).unwrap()
+}
+
+fn named(numbers: &[u64]) -> SkuFilter {
+    SkuFilter::of_skus(numbers.iter().map(|n| sku(*n)).collect()).unwrap()
+}
+
+fn prefix(text: &str) -> SkuFilter {
+    SkuFilter::Prefix(text.into())
+}
+
+/// Searches to the end. Returns what was found, how many SKUs were looked at, and the most in one
+/// step.
+fn search(filter: &SkuFilter, since: Seq, stock: &Stock) -> (BTreeMap<Sku, Item>, usize, usize) {
+    let (mut found, mut visited, mut longest) = (BTreeMap::new(), 0, 0);
+    let mut search = StockSearch::after(since);
+    visits::take();
+    loop {
+        let SearchStep { items, more, visited: said } = search.step(filter, stock);
+        let looked_at = visits::take();
+        assert!(looked_at <= said + LOOKUP, "{looked_at} looked at, and {said} told");
+        (visited, longest) = (visited + looked_at, longest.max(looked_at));
+        for (sku, item) in items {
+            assert!(found.insert(sku, item).is_none(), "no version is sent twice");
+        }
+        if !more {
+            assert_eq!(search.seq, stock.seq());
+            return (found, visited, longest);
+        }
+    }
+}
+
+#[test]
+fn a_search_looks_at_no_more_than_it_concerns() {
+    for unmoved in [0, 5_000, 10_000] {
+        let stock = stock(10_000, unmoved);
+        let range = prefix("004");
+        for (filter, since, count, limit) in [
+            (named(&[7_000]), 0, 1, 2),
+            (named(&[7_000]), 9_999, 0, 1),
+            (named(&[3, 4_711, 9_999]), 0, 3, 12),
+            (prefix("0471"), 0, 10, 40),
+            (range, 0, 100, 400),
+            (prefix("04"), 0, 1_000, 1_000 + 60 * LOOKUP),
+            (prefix("x"), 0, 0, LOOKUP),
+            (prefix("00"), 9_990, 0, LOOKUP + 10),
+            (SkuFilter::All, 0, 10_000, 20_000 + 450 * LOOKUP),
+        ] {
+            let (found, visited, longest) = search(&filter, since, &stock);
+            assert_eq!(found.len(), count, "{filter:?} since {since}");
+            let limit = limit + 2 * LOOKUP;
+            assert!(visited <= limit, "{filter:?} since {since}: {visited} were looked at");
+            assert!(longest <= STOCK_SCAN_MAX + LOOKUP, "{longest} under one lock");
+        }
+    }
+    let (found, visited, _) = search(&SkuFilter::All, 9_950, &stock(10_000, 0));
+    assert_eq!(found.len(), 50);
+    assert!(visited <= 60, "{visited} for 50 changes");
+}
+
+/// A terminal that loses its connection within a search starts again at the position of the last
+/// event it got. What changes meanwhile is found, too.
+#[test]
+fn nothing_is_missed_whenever_the_search_is_broken_off_and_whatever_changes_meanwhile() {
+    let filters =
+        [named(&[1, 200, 1_900]), prefix("0"), prefix("00"), prefix("019"), SkuFilter::All];
+    for filter in filters {
+        for broken_off in [0, 1, 3, 10] {
+            let mut items: BTreeMap<_, _> = stock(2_000, 500)
+                .items_after("", None)
+                .map(|(sku, item)| (sku.clone(), *item))
+                .collect();
+            let (mut seq, mut known) = (2_000, BTreeMap::new());
+            let (mut search, mut steps, mut left) = (StockSearch::after(0), 0, 20);
+            loop {
+                let stock = loaded(&items, seq);
+                let step = search.step(&filter, &stock);
+                for (sku, item) in step.items {
+                    let before = known.insert(sku, item);
+                    assert!(before.is_none_or(|before: Item| before.version <= item.version));
+                }
+                steps += 1;
+                if steps == broken_off {
+                    search = StockSearch::after(search.seq);
+                }
+                if left > 0 {
+                    left -= 1;
+                    seq += 1;
+                    let changed = [1, 471, 1_471, 1_900, 1_999][left % 5];
+                    items.insert(sku(changed), Item { on_hand: 9, reserved: 0, version: seq });
+                } else if !step.more {
+                    break;
+                }
+            }
+            items.retain(|sku, _| filter.matches(sku));
+            assert!(known == items, "{filter:?}, broken off at {broken_off}");
+        }
+    }
+}
+
+fn loaded(items: &BTreeMap<Sku, Item>, seq: Seq) -> Stock {
+    Stock::load(items.clone().into_iter().collect(), [], seq, Chain::default(), Taken::default())
+}
