@@ -152,6 +152,11 @@ impl Stock {
         self.items.count()
     }
 
+    /// An open reservation.
+    pub fn hold(&self, id: &RequestId) -> Option<&Hold> {
+        self.holds.get(id)
+    }
+
     /// The number of open reservations.
     pub fn hold_count(&self) -> usize {
         self.holds.len()

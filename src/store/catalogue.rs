@@ -3,43 +3,60 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::error::StoreError;
+use super::gateway_row::RowCounts;
+use super::row_check::{text, write_row};
 use super::sql_values::stored;
 use crate::stock::{Listing, Sku};
 
-/// Saves new listings. A listing without a name deletes its SKU from the catalogue.
-pub(super) fn save(db: &Transaction<'_>, listings: &[Listing]) -> Result<(), StoreError> {
+/// Saves new listings. A listing without a name deletes its SKU from the catalogue. `rows` is how
+/// many rows the tables have.
+pub(super) fn save(
+    db: &Transaction<'_>,
+    listings: &[Listing],
+    rows: &mut RowCounts,
+) -> Result<(), StoreError> {
     for listing in listings {
-        delete(db, &listing.sku)?;
+        delete(db, &listing.sku, rows)?;
         if let Some(name) = &listing.name {
-            insert(db, &listing.sku, name, &listing.barcodes.join(" "))?;
+            insert(db, &listing.sku, name, &listing.barcodes.join(" "), rows)?;
         }
     }
     Ok(())
 }
 
 /// Deletes the listing of a SKU with those of its barcodes that still stand for it.
-fn delete(db: &Transaction<'_>, sku: &Sku) -> Result<(), StoreError> {
+fn delete(db: &Transaction<'_>, sku: &Sku, rows: &mut RowCounts) -> Result<(), StoreError> {
     let Some(before) = listing(db, sku)? else {
         return Ok(());
     };
     let mut delete = db.prepare_cached("DELETE FROM barcode WHERE code = ?1 AND sku = ?2")?;
     for code in before.barcodes {
-        delete.execute([code.as_str(), sku.as_str()])?;
+        rows.barcodes -= delete.execute([code.as_str(), sku.as_str()])? as u64;
     }
-    db.prepare_cached("DELETE FROM listing WHERE sku = ?1")?.execute([sku.as_str()])?;
+    let mut delete = db.prepare_cached("DELETE FROM listing WHERE sku = ?1")?;
+    rows.listings -= delete.execute([sku.as_str()])? as u64;
     Ok(())
 }
 
-fn insert(db: &Transaction<'_>, sku: &Sku, name: &str, barcodes: &str) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3)")?.execute([
-        sku.as_str(),
-        name,
-        barcodes,
-    ])?;
+fn insert(
+    db: &Transaction<'_>,
+    sku: &Sku,
+    name: &str,
+    barcodes: &str,
+    rows: &mut RowCounts,
+) -> Result<(), StoreError> {
+    let mut insert = db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3, ?4)")?;
+    write_row(&mut insert, "listing", &[text(sku.as_str()), text(name), text(barcodes)])?;
+    rows.listings += 1;
     // A barcode stands for one SKU: the one that was listed with it last.
-    let mut replace = db.prepare_cached("INSERT OR REPLACE INTO barcode VALUES (?1, ?2)")?;
+    let mut update = db.prepare_cached("UPDATE barcode SET sku = ?2, crc = ?3 WHERE code = ?1")?;
+    let mut insert = db.prepare_cached("INSERT INTO barcode VALUES (?1, ?2, ?3)")?;
     for code in barcodes.split_whitespace() {
-        replace.execute([code, sku.as_str()])?;
+        let values = [text(code), text(sku.as_str())];
+        if write_row(&mut update, "barcode", &values)? == 0 {
+            write_row(&mut insert, "barcode", &values)?;
+            rows.barcodes += 1;
+        }
     }
     Ok(())
 }

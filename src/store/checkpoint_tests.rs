@@ -59,15 +59,9 @@ fn pruning_waits_until_the_stock_table_has_what_it_deletes() {
     assert_eq!(shop.store.checkpoint.seq, 0, "the ledger alone has the changes");
     while shop.prune(9 * HOUR_MS, 130) {
         assert_survives_a_kill(&shop);
-        assert!(
-            super::gateway_row::pruned_seq(&shop.store.db).unwrap() <= shop.store.checkpoint.seq
-        );
+        assert!(shop.store.positions.pruned_seq <= shop.store.checkpoint.seq);
     }
-    assert_eq!(
-        super::gateway_row::pruned_seq(&shop.store.db).unwrap(),
-        129,
-        "all but the last row is deleted"
-    );
+    assert_eq!(shop.store.positions.pruned_seq, 129, "all but the last row is deleted");
 }
 
 fn assert_survives_a_kill(shop: &Shop) {

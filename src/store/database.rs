@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
-use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::error::StoreError;
-use super::gateway_row::{Progress, save_checkpoint_seq, save_progress, save_taken};
+use super::gateway_row::{self, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
 use super::request_index::RequestIndex;
 use super::reserve::DiskReserve;
@@ -27,7 +26,9 @@ pub struct Store {
     pub(super) reserve: DiskReserve,
     pub(super) high_water_mark: HighWaterMark,
     pub(super) copies: UpgradeCopies,
-    pub(super) epoch: Uuid,
+    pub(super) identity: Identity,
+    /// The positions that the database holds.
+    pub(super) positions: Positions,
     /// Keeps the data directory locked as long as the store lives.
     pub(super) _lock: File,
 }
@@ -55,23 +56,23 @@ impl Store {
         progress: Option<Progress>,
         stock: &Stock,
     ) -> Result<(), StoreError> {
-        let mut checkpoint = self.checkpoint.clone();
+        let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
         let first = self.request_index.next();
         let transaction = self.db.transaction()?;
         ledger::append(&transaction, changes, stock.checks(), first)?;
-        stock_table::save_items(&transaction, checkpoint.step(stock, changes.entries.len()))?;
+        let visited = checkpoint.step(stock, changes.entries.len());
+        positions.rows.stock += stock_table::save_items(&transaction, visited)?;
         let records = &changes.ledger_records;
         stock_table::save_holds(&transaction, &changes.holds, records, first)?;
-        save_from_hub(&transaction, changes)?;
+        save_from_hub(&transaction, changes, &mut positions)?;
         let index_saved = self.request_index.save(&transaction)?;
-        if let Some(progress) = progress {
-            save_progress(&transaction, progress)?;
-        }
-        if checkpoint.seq != self.checkpoint.seq {
-            save_checkpoint_seq(&transaction, checkpoint.seq)?;
+        positions.progress = progress.unwrap_or(positions.progress);
+        positions.checkpoint_seq = checkpoint.seq;
+        if positions != self.positions {
+            gateway_row::save(&transaction, &self.identity, &positions)?;
         }
         transaction.commit()?;
-        self.checkpoint = checkpoint;
+        (self.checkpoint, self.positions) = (checkpoint, positions);
         if index_saved {
             self.request_index.saved();
         }
@@ -85,12 +86,14 @@ impl Store {
         stock: &Stock,
         count: usize,
     ) -> Result<(), StoreError> {
-        let mut checkpoint = self.checkpoint.clone();
+        let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
         let transaction = self.db.transaction()?;
-        stock_table::save_items(&transaction, checkpoint.visit(stock, count))?;
-        save_checkpoint_seq(&transaction, checkpoint.seq)?;
+        let visited = checkpoint.visit(stock, count);
+        positions.rows.stock += stock_table::save_items(&transaction, visited)?;
+        positions.checkpoint_seq = checkpoint.seq;
+        gateway_row::save(&transaction, &self.identity, &positions)?;
         transaction.commit()?;
-        self.checkpoint = checkpoint;
+        (self.checkpoint, self.positions) = (checkpoint, positions);
         Ok(())
     }
 
@@ -163,11 +166,16 @@ impl RequestRecords for Store {
 
 /// Saves what was applied of what the hub sent. A SKU that only became known is in no entry of the
 /// ledger, so its row is written at once and not by a checkpoint.
-fn save_from_hub(db: &Transaction<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn save_from_hub(
+    db: &Transaction<'_>,
+    changes: &Changes,
+    positions: &mut Positions,
+) -> Result<(), StoreError> {
     let Some(taken) = changes.taken else {
         return Ok(());
     };
-    save_taken(db, taken)?;
-    stock_table::save_items(db, changes.items.iter().filter(|(_, item)| item.version == 0))?;
-    catalogue::save(db, &changes.listings)
+    positions.taken = taken;
+    let unmoved = changes.items.iter().filter(|(_, item)| item.version == 0);
+    positions.rows.stock += stock_table::save_items(db, unmoved)?;
+    catalogue::save(db, &changes.listings, &mut positions.rows)
 }

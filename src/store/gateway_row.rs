@@ -1,12 +1,18 @@
-//! The one row of the table `gateway`: whose database this is, and the positions that are not in
-//! the ledger.
+//! The row of the table `gateway`: whose database this is, and the positions that are not in the
+//! ledger.
+//!
+//! Nothing else says what is in it, so the table holds it twice. Both copies lie in one page and are
+//! written together. One that is damaged is rewritten from the other.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::migrate::has_catalogue;
+use super::row_check::{RowChecks, text, write_row};
+use super::schema::{CATALOGUE, CHECKSUMS};
 use super::sql_values::{get_u64, to_i64};
+use super::version::check_ours;
 use crate::stock::{Origin, Seq, Taken};
 
 /// How far the hub and the running clock have come. It is saved with a commit when it matters, not
@@ -19,36 +25,190 @@ pub struct Progress {
     pub running_ms: u64,
 }
 
-/// Reads whose database this is; makes a new one the configured gateway's, under a new epoch.
+/// What never changes in the row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) origin: Origin,
+    /// The seed of this database's hashes of request ids.
+    pub(super) seed: u64,
+}
+
+/// What changes in the row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Positions {
+    pub(super) progress: Progress,
+    /// The position up to which the stock table holds every change: see [`super::checkpoint`].
+    pub(super) checkpoint_seq: Seq,
+    /// The position up to which the ledger was pruned.
+    pub(super) pruned_seq: Seq,
+    /// What was applied of what the hub sent.
+    pub(super) taken: Taken,
+    pub(super) rows: RowCounts,
+}
+
+/// How many rows a table has whose missing rows nothing else would show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RowCounts {
+    pub(super) stock: u64,
+    pub(super) listings: u64,
+    pub(super) barcodes: u64,
+}
+
+/// The row, as it was read.
+#[derive(Debug)]
+pub(super) struct GatewayRow {
+    pub(super) identity: Identity,
+    pub(super) positions: Positions,
+    /// Whether both copies are sound.
+    pub(super) is_whole: bool,
+}
+
+const COPIES: [i64; 2] = [1, 2];
+
+impl GatewayRow {
+    /// Reads the row; `None` if the database was created but never used.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or no copy of the row is sound.
+    pub(super) fn read(db: &Connection) -> Result<Option<Self>, StoreError> {
+        let checks = RowChecks::of(db)?;
+        let mut statement = db.prepare(columns(check_ours(db)?))?;
+        let mut rows = statement.query([])?;
+        let (mut found, mut read) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            read += 1;
+            if checks.pass("gateway", row) {
+                found.push(parse(row)?);
+            }
+        }
+        let is_whole = found.len() == COPIES.len() || !checks.exist();
+        let differ = found.iter().any(|copy| *copy != found[0]);
+        match found.into_iter().next() {
+            Some(_) if differ => Err(damaged("the copies of the gateway's row differ")),
+            Some((identity, positions)) => Ok(Some(Self { identity, positions, is_whole })),
+            None if read > 0 => Err(damaged("neither copy of the gateway's row can be read")),
+            None if is_used(db)? => Err(damaged("the gateway's row is missing")),
+            None => Ok(None),
+        }
+    }
+}
+
+fn damaged(why: &str) -> StoreError {
+    StoreError::Damaged(format!(
+        "{why}, which says whose database this is and how far the hub has confirmed it"
+    ))
+}
+
+/// Whether there is anything in a database without a gateway's row.
+fn is_used(db: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM ledger) OR EXISTS (SELECT 1 FROM stock)
+        OR EXISTS (SELECT 1 FROM seen) OR EXISTS (SELECT 1 FROM mark)";
+    Ok(db.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// The columns of the newest version, as a database of this version has them.
+fn columns(version: i32) -> &'static str {
+    match version {
+        CHECKSUMS.. => "SELECT * FROM gateway ORDER BY copy",
+        CATALOGUE => {
+            "SELECT one, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
+                taken_transfer, taken_at_seq, taken_catalogue, 0, 0, 0, NULL FROM gateway"
+        }
+        _ => {
+            "SELECT one, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
+                0, 0, 0, 0, 0, 0, NULL FROM gateway"
+        }
+    }
+}
+
+fn parse(row: &Row<'_>) -> rusqlite::Result<(Identity, Positions)> {
+    let epoch = Uuid::from_bytes(row.get(3)?);
+    let origin = Origin { site: row.get(1)?, gateway: row.get(2)?, epoch };
+    let identity = Identity { origin, seed: row.get::<_, i64>(8)?.cast_unsigned() };
+    let positions = Positions {
+        progress: Progress { acked_seq: get_u64(row, 4)?, running_ms: get_u64(row, 5)? },
+        checkpoint_seq: get_u64(row, 6)?,
+        pruned_seq: get_u64(row, 7)?,
+        taken: Taken {
+            transfer: get_u64(row, 9)?,
+            at_seq: get_u64(row, 10)?,
+            catalogue: get_u64(row, 11)?,
+        },
+        rows: RowCounts {
+            stock: get_u64(row, 12)?,
+            listings: get_u64(row, 13)?,
+            barcodes: get_u64(row, 14)?,
+        },
+    };
+    Ok((identity, positions))
+}
+
+/// Writes both copies of the row.
+pub(super) fn save(
+    db: &Connection,
+    identity: &Identity,
+    positions: &Positions,
+) -> Result<(), StoreError> {
+    let Identity { origin, seed } = identity;
+    let Positions { progress, checkpoint_seq, pruned_seq, taken, rows } = positions;
+    let number = |number: u64| ValueRef::Integer(to_i64(number));
+    let sql = "INSERT OR REPLACE INTO gateway
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    let mut statement = db.prepare_cached(sql)?;
+    for copy in COPIES {
+        let values = [
+            ValueRef::Integer(copy),
+            text(&origin.site),
+            text(&origin.gateway),
+            ValueRef::Blob(origin.epoch.as_bytes()),
+            number(progress.acked_seq),
+            number(progress.running_ms),
+            number(*checkpoint_seq),
+            number(*pruned_seq),
+            ValueRef::Integer(seed.cast_signed()),
+            number(taken.transfer),
+            number(taken.at_seq),
+            number(taken.catalogue),
+            number(rows.stock),
+            number(rows.listings),
+            number(rows.barcodes),
+        ];
+        write_row(&mut statement, "gateway", &values)?;
+    }
+    Ok(())
+}
+
+/// Reads the row; makes a new database the configured gateway's, under a new epoch.
 pub(super) fn read_or_create(
     db: &Connection,
     site: &str,
     gateway: &str,
-) -> Result<(Origin, Progress), StoreError> {
-    let Some((origin, mut progress)) = read_identity(db)? else {
-        let epoch = Uuid::new_v4();
-        db.execute(
-            "INSERT INTO gateway VALUES (1, ?1, ?2, ?3, 0, 0, 0, 0, ?4, 0, 0, 0)",
-            params![site, gateway, epoch.as_bytes(), fastrand::i64(..)],
-        )?;
-        let origin = Origin { site: site.into(), gateway: gateway.into(), epoch };
-        return Ok((origin, Progress::default()));
-    };
-    check_owner(&origin, site, gateway)?;
-    progress.running_ms = progress.running_ms.max(last_mark_ms(db)?);
-    Ok((origin, progress))
+) -> Result<GatewayRow, StoreError> {
+    if let Some(row) = GatewayRow::read(db)? {
+        check_owner(&row.identity.origin, site, gateway)?;
+        if !row.is_whole {
+            in_transaction(db, &row.identity, &row.positions)?;
+            tracing::warn!(
+                "a copy of the gateway's row was damaged; it was rewritten from the other copy"
+            );
+        }
+        return Ok(row);
+    }
+    let origin = Origin { site: site.into(), gateway: gateway.into(), epoch: Uuid::new_v4() };
+    let identity = Identity { origin, seed: fastrand::u64(..) };
+    let positions = Positions::default();
+    in_transaction(db, &identity, &positions)?;
+    Ok(GatewayRow { identity, positions, is_whole: true })
 }
 
-/// The running time of the last retention mark, which is set every hour; the running clock in the
-/// `gateway` row is saved with other changes only. Damaged marks count as none: they must not keep
-/// the gateway from starting.
-fn last_mark_ms(db: &Connection) -> Result<u64, StoreError> {
-    let read =
-        db.query_row("SELECT coalesce(max(running_ms), 0) FROM mark", [], |row| get_u64(row, 0));
-    match read.map_err(StoreError::from) {
-        Err(error) if error.is_damage() => Ok(0),
-        read => read,
-    }
+fn in_transaction(
+    db: &Connection,
+    identity: &Identity,
+    positions: &Positions,
+) -> Result<(), StoreError> {
+    let transaction = db.unchecked_transaction()?;
+    save(&transaction, identity, positions)?;
+    Ok(transaction.commit()?)
 }
 
 /// Checks that a database belongs to this gateway.
@@ -70,62 +230,6 @@ pub fn check_owner(origin: &Origin, site: &str, gateway: &str) -> Result<(), Sto
 /// # Errors
 /// If the row cannot be read.
 pub fn read_identity(db: &Connection) -> Result<Option<(Origin, Progress)>, StoreError> {
-    let sql = "SELECT site, gateway, epoch, acked_seq, running_ms FROM gateway";
-    let row = db.query_row(sql, [], |row| {
-        let origin = Origin {
-            site: row.get(0)?,
-            gateway: row.get(1)?,
-            epoch: Uuid::from_bytes(row.get(2)?),
-        };
-        let progress = Progress { acked_seq: get_u64(row, 3)?, running_ms: get_u64(row, 4)? };
-        Ok((origin, progress))
-    });
-    Ok(row.optional()?)
-}
-
-pub(super) fn save_progress(db: &Connection, progress: Progress) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE gateway SET acked_seq = ?1, running_ms = ?2")?
-        .execute([to_i64(progress.acked_seq), to_i64(progress.running_ms)])?;
-    Ok(())
-}
-
-/// The position up to which the ledger was pruned.
-pub(super) fn pruned_seq(db: &Connection) -> Result<Seq, StoreError> {
-    let sql = "SELECT pruned_seq FROM gateway";
-    Ok(db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0))
-}
-
-/// The position up to which the stock table holds every change: see [`super::checkpoint`].
-pub(super) fn checkpoint_seq(db: &Connection) -> Result<Seq, StoreError> {
-    let sql = "SELECT stocked_seq FROM gateway";
-    Ok(db.query_row(sql, [], |row| get_u64(row, 0)).optional()?.unwrap_or(0))
-}
-
-pub(super) fn save_checkpoint_seq(db: &Connection, seq: Seq) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE gateway SET stocked_seq = ?1")?.execute([to_i64(seq)])?;
-    Ok(())
-}
-
-/// What was applied of what the hub sent; nothing in a database of a version before that.
-pub(super) fn taken(db: &Connection) -> Result<Taken, StoreError> {
-    if !has_catalogue(db)? {
-        return Ok(Taken::default());
-    }
-    let sql = "SELECT taken_transfer, taken_at_seq, taken_catalogue FROM gateway";
-    let taken = db.query_row(sql, [], |row| {
-        let (transfer, at_seq) = (get_u64(row, 0)?, get_u64(row, 1)?);
-        Ok(Taken { transfer, at_seq, catalogue: get_u64(row, 2)? })
-    });
-    Ok(taken.optional()?.unwrap_or_default())
-}
-
-pub(super) fn save_taken(db: &Transaction<'_>, taken: Taken) -> Result<(), StoreError> {
-    let sql = "UPDATE gateway SET taken_transfer = ?1, taken_at_seq = ?2, taken_catalogue = ?3";
-    db.prepare_cached(sql)?.execute([taken.transfer, taken.at_seq, taken.catalogue].map(to_i64))?;
-    Ok(())
-}
-
-/// The seed of this database's hashes of request ids.
-pub(super) fn hash_seed(db: &Connection) -> Result<u64, StoreError> {
-    Ok(db.query_row("SELECT seed FROM gateway", [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    let row = GatewayRow::read(db)?;
+    Ok(row.map(|row| (row.identity.origin, row.positions.progress)))
 }

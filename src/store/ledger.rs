@@ -4,9 +4,9 @@
 //! with a binary search over the numbers, because both only grow. A second index would cost
 //! another page in every commit.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
-use super::chunk::{ChunkEncoder, LedgerChunk};
+use super::chunk::{ChunkEncoder, ChunkKey, LedgerChunk};
 use super::error::StoreError;
 use super::sql_values::{get_blob, get_u64, to_i64};
 use crate::limits::LEDGER_CHUNK_BYTES;
@@ -19,7 +19,6 @@ pub(super) fn append(
     before: Checks,
     mut next: i64,
 ) -> Result<(), StoreError> {
-    let mut insert = db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?;
     let mut batch = BatchEncoder { changes, encoded: 0, seq: changes.base_seq, checks: before };
     let mut records = changes.ledger_records.iter().peekable();
     while records.peek().is_some() {
@@ -28,8 +27,21 @@ pub(super) fn append(
             batch.add(record, &mut chunk);
             next += 1;
         }
-        insert.execute(params![next - 1, to_i64(batch.seq), chunk.finish()])?;
+        append_chunk(db, next - 1, batch.seq, chunk)?;
     }
+    Ok(())
+}
+
+/// Appends one row: a chunk under the number of its last record and the position of its last entry.
+pub(super) fn append_chunk(
+    db: &Transaction<'_>,
+    n: i64,
+    seq: Seq,
+    chunk: ChunkEncoder,
+) -> Result<(), StoreError> {
+    let key = ChunkKey { n, seq: to_i64(seq) };
+    let row = params![key.n, key.seq, chunk.finish(key)];
+    db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(row)?;
     Ok(())
 }
 
@@ -66,38 +78,83 @@ pub(super) struct LedgerRow {
 }
 
 impl LedgerRow {
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        let (key, blob) = key_and_blob(row)?;
+        Ok(Self { n: key.n, chunk: LedgerChunk::decode(key, blob)? })
+    }
+
     /// The number of the first record.
     pub(super) fn first(&self) -> i64 {
-        let count = i64::try_from(self.chunk.ledger_records.len()).expect("a chunk is small");
-        self.n + 1 - count
+        self.n + 1 - i64::try_from(self.chunk.ledger_records.len()).unwrap_or(self.n)
+    }
+
+    /// What the next row must follow.
+    fn end(&self) -> RowEnd {
+        RowEnd { n: self.n, last: self.chunk.last() }
     }
 }
 
-/// The row that holds record `n`, or the next row if that one was pruned.
-pub(super) fn row_from(db: &Connection, n: i64) -> Result<Option<LedgerRow>, StoreError> {
-    let sql = "SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n LIMIT 1";
-    one_row(db, sql, n)
+/// The end of a row.
+#[derive(Clone, Copy)]
+struct RowEnd {
+    n: i64,
+    /// Position and checks after the last entry.
+    last: (Seq, Checks),
 }
 
-/// The last row. Pruning never deletes it.
+impl RowEnd {
+    /// Checks that a row follows this one without a gap.
+    fn check_followed_by(&self, row: &LedgerRow) -> Result<(), StoreError> {
+        if row.first() == self.n + 1 && row.chunk.base == self.last {
+            return Ok(());
+        }
+        let (n, seq) = (row.n, self.last.0);
+        Err(StoreError::Damaged(format!(
+            "row {n} of the ledger does not follow from the entries up to {seq}"
+        )))
+    }
+}
+
+const ROW_COLUMNS: &str = "SELECT n, seq, chunk FROM ledger";
+
+/// Reads the columns of [`ROW_COLUMNS`].
+pub(super) fn key_and_blob<'a>(row: &'a Row<'_>) -> rusqlite::Result<(ChunkKey, &'a [u8])> {
+    Ok((ChunkKey { n: row.get(0)?, seq: row.get(1)? }, get_blob(row, 2)?))
+}
+
+/// The row that holds record `n`, or the next row if that one is missing.
+pub(super) fn row_from(db: &Connection, n: i64) -> Result<Option<LedgerRow>, StoreError> {
+    one_row(db, &format!("{ROW_COLUMNS} WHERE n >= ?1 ORDER BY n LIMIT 1"), n)
+}
+
+/// The row before record `n`.
+fn row_before(db: &Connection, n: i64) -> Result<Option<LedgerRow>, StoreError> {
+    one_row(db, &format!("{ROW_COLUMNS} WHERE n < ?1 ORDER BY n DESC LIMIT 1"), n)
+}
+
+/// The last row, which must follow the one before it. Pruning never deletes it.
 pub(super) fn last_row(db: &Connection) -> Result<Option<LedgerRow>, StoreError> {
-    one_row(db, "SELECT n, chunk FROM ledger WHERE n <= ?1 ORDER BY n DESC LIMIT 1", i64::MAX)
+    let last =
+        one_row(db, &format!("{ROW_COLUMNS} WHERE n <= ?1 ORDER BY n DESC LIMIT 1"), i64::MAX)?;
+    if let Some(last) = &last
+        && let Some(before) = row_before(db, last.n)?
+    {
+        before.end().check_followed_by(last)?;
+    }
+    Ok(last)
 }
 
 fn one_row(db: &Connection, sql: &str, n: i64) -> Result<Option<LedgerRow>, StoreError> {
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([n])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let n = row.get(0)?;
-    Ok(Some(LedgerRow { n, chunk: LedgerChunk::decode(n, get_blob(row, 1)?)? }))
+    rows.next()?.map(LedgerRow::read).transpose()
 }
 
 /// Two index lookups. `SELECT min(n), max(n)` would read the whole table.
 const ENDS: &str = "SELECT (SELECT min(n) FROM ledger), (SELECT max(n) FROM ledger)";
 
-/// The number of the first row with an entry after this position; `None` if there is none.
+/// The number of the first row with an entry after this position; `None` if there is none. If the
+/// row is not the one that holds the next entry, the ledger before it was pruned.
 pub(super) fn first_row_after(db: &Connection, seq: Seq) -> Result<Option<i64>, StoreError> {
     let ends = db.prepare_cached(ENDS)?.query_row([], |row| {
         Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
@@ -112,7 +169,8 @@ pub(super) fn first_row_after(db: &Connection, seq: Seq) -> Result<Option<i64>, 
         statement.query_row([n], |row| Ok((row.get::<_, i64>(0)?, get_u64(row, 1)? > seq)))
     };
     if !reaches(high)?.1 {
-        return Ok(None);
+        let last = row_from(db, high)?.map_or(0, |row| row.chunk.last().0);
+        return if last <= seq { Ok(None) } else { Err(misplaced(high)) };
     }
     while low < high {
         let middle = low + (high - low) / 2;
@@ -121,29 +179,59 @@ pub(super) fn first_row_after(db: &Connection, seq: Seq) -> Result<Option<i64>, 
             (n, false) => low = n + 1,
         }
     }
-    Ok(Some(reaches(low)?.0))
+    check_reaches_back(db, low, seq)
+}
+
+/// Checks that the row which holds record `n` begins at or before a position, or is the first one.
+/// The search trusts columns of rows that it does not read.
+fn check_reaches_back(db: &Connection, n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
+    let Some(row) = row_from(db, n)? else { return Err(misplaced(n)) };
+    if row.chunk.last().0 <= seq {
+        return Err(misplaced(row.n));
+    }
+    if row.chunk.base.0 > seq
+        && let Some(before) = row_before(db, row.n)?
+    {
+        before.end().check_followed_by(&row)?;
+        return Err(misplaced(before.n));
+    }
+    Ok(Some(row.n))
+}
+
+fn misplaced(n: i64) -> StoreError {
+    StoreError::Damaged(format!("row {n} of the ledger is not in its place"))
 }
 
 /// Calls `visit` with each row from record `n` on, until it returns `false`.
+///
+/// # Errors
+/// If a row cannot be read, or does not follow the one before it.
 pub(super) fn for_each_row(
     db: &Connection,
     n: i64,
     mut visit: impl FnMut(LedgerRow) -> bool,
 ) -> Result<(), StoreError> {
-    for_each_blob(db, n, |n, blob| Ok(visit(LedgerRow { n, chunk: LedgerChunk::decode(n, blob)? })))
+    let mut before: Option<RowEnd> = None;
+    for_each_blob(db, n, |key, blob| {
+        let row = LedgerRow { n: key.n, chunk: LedgerChunk::decode(key, blob)? };
+        before.map_or(Ok(()), |before| before.check_followed_by(&row))?;
+        before = Some(row.end());
+        Ok(visit(row))
+    })
 }
 
-/// As [`for_each_row`], with the number and the blob of each row.
+/// Calls `visit` with the key and the blob of each row from record `n` on, until it returns
+/// `false`.
 pub(super) fn for_each_blob(
     db: &Connection,
     n: i64,
-    mut visit: impl FnMut(i64, &[u8]) -> Result<bool, StoreError>,
+    mut visit: impl FnMut(ChunkKey, &[u8]) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut statement =
-        db.prepare_cached("SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n")?;
+    let mut statement = db.prepare_cached(&format!("{ROW_COLUMNS} WHERE n >= ?1 ORDER BY n"))?;
     let mut rows = statement.query([n])?;
     while let Some(row) = rows.next()? {
-        if !visit(row.get(0)?, get_blob(row, 1)?)? {
+        let (key, blob) = key_and_blob(row)?;
+        if !visit(key, blob)? {
             break;
         }
     }

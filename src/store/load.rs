@@ -4,28 +4,31 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::chunk::LedgerChunk;
+use super::chunk::{ChunkKey, ChunkSpan, LedgerChunk};
 use super::error::StoreError;
-use super::gateway_row::{checkpoint_seq, pruned_seq, taken};
+use super::gateway_row::{GatewayRow, Positions};
 use super::ledger::{first_row_after, for_each_blob, last_row, row_from};
 use super::stock_table;
-use crate::stock::{Item, Sku, Stock};
+use crate::stock::{Item, Seq, Sku, Stock};
 
 /// Loads the stock with its open reservations, and checks it against the last entry of the ledger.
 ///
 /// # Errors
 /// If the database cannot be read, or the stock does not match the ledger.
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
-    check_beginning(db)?;
+    let row = GatewayRow::read(db)?;
+    let Positions { checkpoint_seq, pruned_seq, taken, .. } =
+        row.map(|row| row.positions).unwrap_or_default();
+    check_beginning(db, pruned_seq)?;
     let mut items = stock_table::read_items(db)?;
-    let mut newer = read_after_checkpoint(db)?;
+    let mut newer = read_after(db, checkpoint_seq)?;
     newer.retain(|sku, item| {
         items.get(sku.as_str()).is_none_or(|known| known.version < item.version)
     });
     items.set_all(&newer);
     let (seq, checks) = last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
     let holds = stock_table::read_holds(db)?;
-    let stock = Stock::load(items, holds, seq, checks.chain, taken(db)?);
+    let stock = Stock::load(items, holds, seq, checks.chain, taken);
     if stock.checks() != checks {
         return Err(StoreError::Damaged(format!(
             "the stock does not match the ledger at entry {seq}"
@@ -40,8 +43,7 @@ pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
 }
 
 /// Checks that the ledger begins where pruning has left it.
-fn check_beginning(db: &Connection) -> Result<(), StoreError> {
-    let pruned_seq = pruned_seq(db)?;
+fn check_beginning(db: &Connection, pruned_seq: Seq) -> Result<(), StoreError> {
     match row_from(db, 0)?.map_or(pruned_seq, |row| row.chunk.base.0) {
         begins if begins == pruned_seq => Ok(()),
         begins => Err(StoreError::Damaged(format!(
@@ -52,11 +54,21 @@ fn check_beginning(db: &Connection) -> Result<(), StoreError> {
 
 /// The stock that the entries after the checkpoint made. A row may begin before the checkpoint, so
 /// the stock table may hold a newer version of some of these SKUs.
-fn read_after_checkpoint(db: &Connection) -> Result<BTreeMap<Sku, Item>, StoreError> {
+fn read_after(db: &Connection, checkpoint_seq: Seq) -> Result<BTreeMap<Sku, Item>, StoreError> {
     let mut items = BTreeMap::new();
-    if let Some(n) = first_row_after(db, checkpoint_seq(db)?)? {
-        for_each_blob(db, n, |n, blob| {
-            add_stock(&mut items, n, blob)?;
+    let mut before: Option<ChunkKey> = None;
+    if let Some(n) = first_row_after(db, checkpoint_seq)? {
+        for_each_blob(db, n, |key, blob| {
+            let ChunkSpan { first, base_seq } = add_stock(&mut items, key, blob)?;
+            let follows = |before: ChunkKey| {
+                (before.n + 1, before.seq) == (first, i64::try_from(base_seq).unwrap_or(-1))
+            };
+            if !before.is_none_or(follows) {
+                let n = key.n;
+                let why = format!("row {n} of the ledger does not follow from the row before it");
+                return Err(StoreError::Damaged(why));
+            }
+            before = Some(key);
             Ok(true)
         })?;
     }
@@ -64,9 +76,13 @@ fn read_after_checkpoint(db: &Connection) -> Result<BTreeMap<Sku, Item>, StoreEr
 }
 
 /// Adds the stock after each entry of a chunk; the last one of a SKU stays.
-fn add_stock(items: &mut BTreeMap<Sku, Item>, n: i64, blob: &[u8]) -> Result<(), StoreError> {
-    let mut parsed = Ok(());
-    LedgerChunk::visit_stock(n, blob, |version, sku, (on_hand, reserved)| {
+fn add_stock(
+    items: &mut BTreeMap<Sku, Item>,
+    key: ChunkKey,
+    blob: &[u8],
+) -> Result<ChunkSpan, StoreError> {
+    let (n, mut parsed) = (key.n, Ok(()));
+    let span = LedgerChunk::visit_stock(key, blob, |version, sku, (on_hand, reserved)| {
         let item = Item { on_hand, reserved, version };
         match items.get_mut(sku) {
             Some(older) => *older = item,
@@ -76,5 +92,5 @@ fn add_stock(items: &mut BTreeMap<Sku, Item>, n: i64, blob: &[u8]) -> Result<(),
             },
         }
     })?;
-    parsed
+    parsed.map(|()| span)
 }

@@ -9,7 +9,7 @@ use crate::stock::Seq;
 impl Store {
     /// Writes the high-water mark: the position that the ledger has reached.
     pub fn save_high_water_mark(&mut self, seq: Seq) {
-        self.high_water_mark.write(self.epoch, seq);
+        self.high_water_mark.write(self.identity.origin.epoch, seq);
     }
 
     /// Deletes the copies from before an upgrade, once the new version has served long enough.

@@ -1,12 +1,14 @@
-//! The version of a database file, and its upgrade to the newest one.
+//! The upgrade of a database to the newest version.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::schema::{APPLICATION_ID, CATALOGUE, MIGRATIONS, OLDEST, newest};
+use super::row_check::add_row_crc_function;
+use super::schema::{APPLICATION_ID, MIGRATIONS, OLDEST, newest};
 use super::upgrade_copies;
+use super::version::check_ours;
 
 /// Brings a database to the newest version, each migration in a transaction of its own. A database
 /// of an older version is copied before: see [`upgrade_copies`]. Returns whether it was older.
@@ -22,6 +24,7 @@ pub(super) fn migrate(db: &mut Connection, data_dir: &Path) -> Result<bool, Stor
 
 fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     let version = check_ours(db)?.max(OLDEST);
+    add_row_crc_function(db)?;
     let done = usize::try_from(version - OLDEST).expect("not below the oldest");
     for (number, migration) in (version..).zip(&migrations[done..]) {
         let transaction = db.transaction()?;
@@ -31,40 +34,6 @@ fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
         transaction.commit()?;
     }
     Ok(())
-}
-
-/// The version of a database; 0 for an empty file.
-///
-/// # Errors
-/// If the file is not a gateway's database, or its version is too old or too new.
-pub(super) fn check_ours(db: &Connection) -> Result<i32, StoreError> {
-    let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if version == 0 && tables == 0 {
-        return Ok(0);
-    }
-    if application != APPLICATION_ID || version < 0 {
-        return Err(StoreError::NotOurs);
-    }
-    if version <= OLDEST {
-        return Err(StoreError::Older { found: version });
-    }
-    if version > newest() {
-        return Err(newer(db, version));
-    }
-    Ok(version)
-}
-
-fn newer(db: &Connection, found: i32) -> StoreError {
-    let path = PathBuf::from(db.path().unwrap_or_default());
-    let copy = upgrade_copies::newest(&path);
-    StoreError::Newer { path, found, known: newest(), copy }
-}
-
-/// Whether a database, which may be open for reading only and not upgraded, has the catalogue.
-pub(super) fn has_catalogue(db: &Connection) -> Result<bool, StoreError> {
-    Ok(check_ours(db)? >= CATALOGUE)
 }
 
 /// Creates a database of version 2.

@@ -27,11 +27,13 @@ mod request_index;
 mod reserve;
 mod restore;
 mod retention;
+mod row_check;
 mod salvage;
 mod schema;
 mod sql_values;
 mod stock_table;
 mod upgrade_copies;
+mod version;
 
 pub use self::catalogue::{listing, sku_of_barcode};
 pub use self::chunk::LedgerChunk;
@@ -49,6 +51,7 @@ pub use self::read_only::{
 };
 pub use self::reserve::{free_bytes, free_pages_bytes};
 pub use self::restore::{RestoreSource, Restored, move_database_aside, restore};
+pub use self::row_check::add_row_crc_function;
 
 #[cfg(test)]
 mod checkpoint_tests;

@@ -9,14 +9,16 @@ use super::checkpoint::Checkpoint;
 use super::database::{Opened, Store};
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, LOCK_FILE};
-use super::gateway_row::{checkpoint_seq, hash_seed, read_or_create};
+use super::gateway_row::{GatewayRow, read_or_create};
 use super::high_water_mark::HighWaterMark;
 use super::load::load_stock;
-use super::migrate::{check_ours, migrate};
+use super::migrate::migrate;
 use super::request_index::RequestIndex;
 use super::reserve::DiskReserve;
+use super::retention::last_mark_ms;
 
 use super::upgrade_copies::UpgradeCopies;
+use super::version::check_ours;
 use crate::limits::DATABASE_WAIT;
 
 impl Store {
@@ -31,17 +33,20 @@ impl Store {
         let high_water_mark = HighWaterMark::read(data_dir);
         let db = prepare_with_reserve(data_dir, &high_water_mark, &mut reserve);
         let loaded = db.and_then(|(db, is_upgraded)| {
-            let (origin, progress) = read_or_create(&db, site, gateway)?;
+            let GatewayRow { identity, positions, .. } = read_or_create(&db, site, gateway)?;
             let stock = load_stock(&db)?;
+            let origin = identity.origin.clone();
             high_water_mark.check_reached(&origin, stock.seq())?;
-            let request_index = RequestIndex::load(&db, hash_seed(&db)?)?;
-            let checkpoint = Checkpoint::new(checkpoint_seq(&db)?, stock.seq());
+            let mut progress = positions.progress;
+            progress.running_ms = progress.running_ms.max(last_mark_ms(&db)?);
+            let request_index = RequestIndex::load(&db, identity.seed)?;
+            let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
             let copies = UpgradeCopies::new(data_dir, progress.running_ms, is_upgraded);
-            Ok((db, request_index, checkpoint, copies, Opened { origin, stock, progress }))
+            let opened = Opened { origin, stock, progress };
+            Ok((db, identity, positions, request_index, checkpoint, copies, opened))
         });
-        let (db, request_index, checkpoint, copies, opened) =
+        let (db, identity, positions, request_index, checkpoint, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
-        let epoch = opened.origin.epoch;
         let mut store = Self {
             db,
             request_index,
@@ -49,7 +54,8 @@ impl Store {
             reserve,
             high_water_mark,
             copies,
-            epoch,
+            identity,
+            positions,
             _lock: lock,
         };
         store.save_high_water_mark(opened.stock.seq());

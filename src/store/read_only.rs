@@ -8,7 +8,8 @@ use super::error::StoreError;
 use super::files::DATABASE_FILE;
 use super::high_water_mark::HighWaterMark;
 use super::ledger::{read_last_seq, read_ledger};
-use super::{migrate, schema};
+use super::schema;
+use super::version::check_ours;
 use crate::limits::DATABASE_WAIT;
 
 /// Opens the database in this directory, beside a running gateway or without one.
@@ -49,7 +50,7 @@ pub fn open_file_read_only(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(DATABASE_WAIT)?;
-    match migrate::check_ours(&db)? {
+    match check_ours(&db)? {
         0 => Err(StoreError::Missing(path.into())),
         _ => Ok(db),
     }
@@ -60,7 +61,7 @@ pub fn open_file_read_only(path: &Path) -> Result<Connection, StoreError> {
 /// # Errors
 /// If the database is not a gateway's.
 pub fn schema_version(db: &Connection) -> Result<(i32, i32), StoreError> {
-    Ok((migrate::check_ours(db)?, schema::newest()))
+    Ok((check_ours(db)?, schema::newest()))
 }
 
 /// When the last entry of the database in this directory was decided, in milliseconds since 1970.

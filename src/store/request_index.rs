@@ -4,12 +4,14 @@
 //! from the ledger. The table `seen` holds the hashes of all records but the newest, so that a
 //! start need not read the whole ledger.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Transaction};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::error::StoreError;
 use super::ledger::{for_each_row, last_row, row_from};
 use super::request_hashes::{NO_REQUEST, RequestHashes};
+use super::row_check::write_row;
 use super::sql_values::to_i64;
 use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{LedgerRecord, RequestId, RequestRecord};
@@ -126,8 +128,9 @@ impl RequestIndex {
             return Ok(false);
         }
         let bytes: Vec<u8> = self.unsaved.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        db.prepare_cached("INSERT INTO seen VALUES (?1, ?2)")?
-            .execute(params![self.next - 1, bytes])?;
+        let values = [ValueRef::Integer(self.next - 1), ValueRef::Blob(&bytes)];
+        let mut insert = db.prepare_cached("INSERT INTO seen VALUES (?1, ?2, ?3)")?;
+        write_row(&mut insert, "seen", &values)?;
         Ok(true)
     }
 

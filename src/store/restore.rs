@@ -18,7 +18,7 @@ use super::chunk::LedgerChunk;
 use super::database::Store;
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE};
-use super::gateway_row::{Progress, pruned_seq, read_identity};
+use super::gateway_row::{GatewayRow, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
 use super::ledger::row_from;
 use super::open::lock;
@@ -135,11 +135,12 @@ impl SourceDatabase {
     fn open(file: &Path, data_dir: &Path) -> Result<Self, StoreError> {
         let unreadable = |error| StoreError::unreadable(file, error);
         let db = open_file_read_only(file).map_err(unreadable)?;
-        let Some((origin, progress)) = read_identity(&db).map_err(unreadable)? else {
+        let Some(row) = GatewayRow::read(&db).map_err(unreadable)? else {
             return Err(unreadable(StoreError::Damaged("it does not say whose it is".into())));
         };
+        let Identity { origin, .. } = row.identity;
+        let Positions { progress, pruned_seq, .. } = row.positions;
         let marked_seq = HighWaterMark::read(data_dir).seq_of(origin.epoch).unwrap_or(0);
-        let pruned_seq = pruned_seq(&db).unwrap_or(0);
         Ok(Self { db, origin, progress, pruned_seq, marked_seq })
     }
 

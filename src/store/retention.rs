@@ -4,14 +4,17 @@
 //! everything at once. A row of the ledger is deleted only when the hub has committed its entries
 //! and the stock table holds them. The last row stays for its checks.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::chunk::ChunkEncoder;
 use super::database::Store;
 use super::error::StoreError;
-use super::gateway_row::{Progress, save_progress};
-use super::ledger::last_row;
-use super::sql_values::{stored, to_i64};
+use super::gateway_row::{self, Positions, Progress};
+use super::ledger::{append_chunk, last_row, row_from};
+use super::row_check::write_row;
+use super::sql_values::{get_u64, stored, to_i64};
+use super::stock_table::save_hold;
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
 use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
 
@@ -26,8 +29,9 @@ impl Store {
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
-            let row = params![to_i64(running_ms), self.request_index.next() - 1];
-            self.db.execute("INSERT OR REPLACE INTO mark VALUES (?1, ?2)", row)?;
+            let values = [to_i64(running_ms), self.request_index.next() - 1];
+            let sql = "INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3)";
+            write_row(&mut self.db.prepare(sql)?, "mark", &values.map(ValueRef::Integer))?;
         }
         Ok(())
     }
@@ -55,26 +59,29 @@ impl Store {
         }
         let covered_seq = progress.acked_seq.min(self.checkpoint.seq);
         match last_prunable(&self.db, old_n, covered_seq)? {
-            Some(last_n) => self.delete_up_to(last_n, progress)?,
+            Some(last) => self.delete_up_to(last, progress, stock)?,
             None => self.checkpoint_step(stock, CHECKPOINT_STEP)?,
         }
         Ok(true)
     }
 
-    fn delete_up_to(&mut self, last_n: i64, progress: Progress) -> Result<(), StoreError> {
+    fn delete_up_to(
+        &mut self,
+        (last_n, last_seq): (i64, Seq),
+        progress: Progress,
+        stock: &Stock,
+    ) -> Result<(), StoreError> {
         let kept = self.open_reservations_up_to(last_n)?;
-        let transaction = self.db.transaction()?;
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
-        save_progress(&transaction, progress)?;
-        carry_forward(&transaction, &kept, self.request_index.next())?;
-        transaction.execute(
-            "UPDATE gateway SET pruned_seq = (SELECT seq FROM ledger WHERE n = ?1)",
-            [last_n],
-        )?;
+        let positions = Positions { progress, pruned_seq: last_seq, ..self.positions };
+        let transaction = self.db.transaction()?;
+        gateway_row::save(&transaction, &self.identity, &positions)?;
+        carry_forward(&transaction, &kept, stock, self.request_index.next())?;
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.commit()?;
+        self.positions = positions;
         self.request_index.add(&kept);
         self.request_index.remove_before(last_n + 1);
         Ok(())
@@ -104,26 +111,42 @@ impl Store {
     }
 }
 
+/// The running time of the last retention mark, which is set every hour; the running clock in the
+/// gateway's row is saved with other changes only. Damaged marks count as none: they must not keep
+/// the gateway from starting.
+pub(super) fn last_mark_ms(db: &Connection) -> Result<u64, StoreError> {
+    let read =
+        db.query_row("SELECT coalesce(max(running_ms), 0) FROM mark", [], |row| get_u64(row, 0));
+    match read.map_err(StoreError::from) {
+        Err(error) if error.is_damage() => Ok(0),
+        read => read,
+    }
+}
+
 /// The number of the last record that existed at this running time.
 fn last_record_at(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT n FROM mark WHERE running_ms <= ?1 ORDER BY running_ms DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([to_i64(running_ms)], |row| row.get(0)).optional()?)
 }
 
-/// Of the first few rows, the last one up to record `old_n` and position `seq`. Never the last row
-/// of the ledger.
-fn last_prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<i64>, StoreError> {
+/// Of the first few rows, the last one up to record `old_n` and position `seq`: the numbers of its
+/// last record and its last entry. Never the last row of the ledger.
+fn last_prunable(db: &Connection, old_n: i64, seq: Seq) -> Result<Option<(i64, Seq)>, StoreError> {
     let sql = "SELECT max(n) FROM (SELECT n, seq FROM ledger ORDER BY n LIMIT ?3)
                WHERE n <= ?1 AND seq <= ?2 AND n < (SELECT max(n) FROM ledger)";
     let rows = to_i64(PRUNE_ROWS_PER_STEP);
-    Ok(db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), rows], |row| row.get(0))?)
+    let last: Option<i64> =
+        db.prepare_cached(sql)?.query_row([old_n, to_i64(seq), rows], |row| row.get(0))?;
+    let row = last.map_or(Ok(None), |n| row_from(db, n))?;
+    Ok(row.map(|row| (row.n, row.chunk.last().0)))
 }
 
-/// Appends records to the ledger once more, where they are found from now on. `next` is the number
-/// of the first of them.
+/// Appends the records of open reservations to the ledger once more, where they are found from now
+/// on. `next` is the number of the first of them.
 fn carry_forward(
     db: &Transaction<'_>,
     records: &[LedgerRecord],
+    stock: &Stock,
     next: i64,
 ) -> Result<(), StoreError> {
     let Some(last) = last_row(db)?.filter(|_| !records.is_empty()) else {
@@ -133,13 +156,10 @@ fn carry_forward(
     for (record, n) in records.iter().zip(next..) {
         let mut chunk = ChunkEncoder::new(base, 0);
         chunk.add(record, &[], &[]);
-        db.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3)")?.execute(params![
-            n,
-            to_i64(base.0),
-            chunk.finish()
-        ])?;
-        db.prepare_cached("UPDATE hold SET n = ?2 WHERE id = ?1")?
-            .execute(params![record.request_id.as_str(), n])?;
+        append_chunk(db, n, base.0, chunk)?;
+        if let Some(hold) = stock.hold(&record.request_id) {
+            save_hold(db, &record.request_id, Some(hold), n)?;
+        }
     }
     Ok(())
 }

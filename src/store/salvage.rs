@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::chunk::LedgerChunk;
+use super::chunk::{ChunkKey, LedgerChunk};
 use super::error::StoreError;
-use super::sql_values::get_blob;
+use super::ledger::key_and_blob;
 
 /// Calls `visit` with each chunk that can be read, in order: from the beginning up to a damaged
 /// page, and from the first readable page after it. A row whose CRC is wrong is skipped.
@@ -18,9 +18,9 @@ pub(super) fn for_each_readable_chunk(
     let (mut from, mut last) = (0, 0);
     let mut visited = Ok(());
     loop {
-        let read = for_each_blob(db, from, |n, blob| {
-            last = n;
-            visited = LedgerChunk::decode(n, blob).map_or(Ok(()), &mut visit);
+        let read = for_each_blob(db, from, |key, blob| {
+            last = key.n;
+            visited = LedgerChunk::decode(key, blob).map_or(Ok(()), &mut visit);
             visited.is_ok()
         });
         match first_after_damage(db, last) {
@@ -33,12 +33,13 @@ pub(super) fn for_each_readable_chunk(
 fn for_each_blob(
     db: &Connection,
     from: i64,
-    mut visit: impl FnMut(i64, &[u8]) -> bool,
+    mut visit: impl FnMut(ChunkKey, &[u8]) -> bool,
 ) -> rusqlite::Result<()> {
-    let mut statement = db.prepare("SELECT n, chunk FROM ledger WHERE n >= ?1 ORDER BY n")?;
+    let mut statement = db.prepare("SELECT n, seq, chunk FROM ledger WHERE n >= ?1 ORDER BY n")?;
     let mut rows = statement.query([from])?;
     while let Some(row) = rows.next()? {
-        if !visit(row.get(0)?, get_blob(row, 1)?) {
+        let (key, blob) = key_and_blob(row)?;
+        if !visit(key, blob) {
             break;
         }
     }

@@ -10,6 +10,9 @@ pub(super) const OLDEST: i32 = 1;
 /// The version that knows transfers and the catalogue.
 pub(super) const CATALOGUE: i32 = 3;
 
+/// The version whose rows have checksums.
+pub(super) const CHECKSUMS: i32 = 4;
+
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(MIGRATIONS.len()).expect("a handful of migrations")
@@ -17,7 +20,7 @@ pub(super) fn newest() -> i32 {
 
 /// Migration `n` brings a database of version `OLDEST + n` to the next one. One that was released
 /// is never edited, comments included: SQLite stores them.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
@@ -90,5 +93,56 @@ pub(super) const MIGRATIONS: [&str; 2] = [
         code TEXT PRIMARY KEY,
         sku  TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- Every row has a checksum over its table, its key and its values, and the number of rows is
+    -- kept where nothing else would show that one is missing. The row of the gateway cannot be
+    -- derived from anything, so it is there twice, with the same values.
+    CREATE TABLE gateway_twice (
+        copy            INTEGER PRIMARY KEY CHECK (copy IN (1, 2)),
+        site            TEXT    NOT NULL,
+        gateway         TEXT    NOT NULL,
+        epoch           BLOB    NOT NULL,
+        acked_seq       INTEGER NOT NULL,
+        running_ms      INTEGER NOT NULL,
+        -- Up to here every change is in the table stock; what comes after is in the ledger alone.
+        stocked_seq     INTEGER NOT NULL,
+        -- Up to here the ledger has been deleted on purpose.
+        pruned_seq      INTEGER NOT NULL,
+        -- Makes the hashes of request ids this database's own.
+        seed            INTEGER NOT NULL,
+        taken_transfer  INTEGER NOT NULL,
+        taken_at_seq    INTEGER NOT NULL,
+        taken_catalogue INTEGER NOT NULL,
+        -- How many rows these tables have.
+        stock_rows      INTEGER NOT NULL,
+        listing_rows    INTEGER NOT NULL,
+        barcode_rows    INTEGER NOT NULL,
+        crc             INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO gateway_twice
+        SELECT copy, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
+            taken_transfer, taken_at_seq, taken_catalogue,
+            (SELECT count(*) FROM stock), (SELECT count(*) FROM listing),
+            (SELECT count(*) FROM barcode), 0
+        FROM gateway, (SELECT 1 AS copy UNION SELECT 2);
+    DROP TABLE gateway;
+    ALTER TABLE gateway_twice RENAME TO gateway;
+    UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq, running_ms,
+        stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq, taken_catalogue, stock_rows,
+        listing_rows, barcode_rows);
+
+    ALTER TABLE seen ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE seen SET crc = row_crc('seen', n, hashes);
+    ALTER TABLE stock ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE stock SET crc = row_crc('stock', sku, on_hand, reserved, version);
+    ALTER TABLE hold ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE hold SET crc = row_crc('hold', id, n, hold);
+    ALTER TABLE mark ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE mark SET crc = row_crc('mark', running_ms, n);
+    ALTER TABLE listing ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE listing SET crc = row_crc('listing', sku, name, barcodes);
+    ALTER TABLE barcode ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+    UPDATE barcode SET crc = row_crc('barcode', code, sku);
 ",
 ];

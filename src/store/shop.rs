@@ -125,7 +125,7 @@ impl Shop {
     /// A commit that fails when it has written everything.
     pub(super) fn fail_to_commit(&mut self, changes: &Changes) {
         let refuse = "CREATE TABLE refused (x REFERENCES gateway DEFERRABLE INITIALLY DEFERRED);
-            CREATE TRIGGER refuse AFTER INSERT ON ledger BEGIN INSERT INTO refused VALUES (2); END";
+            CREATE TRIGGER refuse AFTER INSERT ON ledger BEGIN INSERT INTO refused VALUES (3); END";
         self.store.db.execute_batch(refuse).unwrap();
         self.store.commit(changes, None, &self.stock).unwrap_err();
         self.store.db.execute_batch("DROP TRIGGER refuse; DROP TABLE refused").unwrap();

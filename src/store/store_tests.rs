@@ -106,7 +106,9 @@ fn stock_that_does_not_match_the_ledger_is_not_served() {
     let Shop { directory, store, .. } = shop;
     drop(store);
     let db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
-    db.execute("INSERT OR REPLACE INTO stock VALUES ('A', 6, 0, 2)", []).unwrap();
+    super::add_row_crc_function(&db).unwrap();
+    let sql = "INSERT OR REPLACE INTO stock VALUES ('A', 6, 0, 2, row_crc('stock', 'A', 6, 0, 2))";
+    db.execute(sql, []).unwrap();
     drop(db);
     assert!(matches!(open(&directory), Err(StoreError::Broken { .. })));
 }
@@ -315,7 +317,7 @@ fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     assert!(shop.find("r1"));
     let copy = shop.directory.path().join("stockgate.db.version-2");
     let old = rusqlite::Connection::open(&copy).unwrap();
-    assert_eq!(super::migrate::check_ours(&old).unwrap(), 2);
+    assert_eq!(super::version::check_ours(&old).unwrap(), 2);
     assert_eq!(super::load_stock(&old).unwrap().seq(), 1, "the copy holds what was there");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.update(0, 2, &[("A", Some("Nail"), "401")]);

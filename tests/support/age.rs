@@ -17,10 +17,16 @@ pub fn grow_older(database: &Path, seq: u64) {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
     db.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
     let seq = i64::try_from(seq).unwrap();
+    stockgate::store::add_row_crc_function(&db).unwrap();
     let mark = "INSERT OR REPLACE INTO mark
-                SELECT running_ms, (SELECT max(n) FROM ledger WHERE seq < ?1) FROM gateway
-                WHERE EXISTS (SELECT 1 FROM ledger WHERE seq < ?1)";
+                SELECT running_ms, (SELECT max(n) FROM ledger WHERE seq < ?1), 0 FROM gateway
+                WHERE copy = 1 AND EXISTS (SELECT 1 FROM ledger WHERE seq < ?1)";
     db.execute(mark, [seq]).unwrap();
+    db.execute("UPDATE mark SET crc = row_crc('mark', running_ms, n)", []).unwrap();
     let pass = "UPDATE gateway SET acked_seq = max(acked_seq, ?1), running_ms = running_ms + ?2";
     db.execute(pass, params![seq, TWO_DAYS_MS]).unwrap();
+    let sealed = "UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch,
+        acked_seq, running_ms, stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq,
+        taken_catalogue, stock_rows, listing_rows, barcode_rows)";
+    db.execute(sealed, []).unwrap();
 }

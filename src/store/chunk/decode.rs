@@ -1,6 +1,9 @@
 //! Decoding of a chunk, in full or only what it made of the stock.
 
-use super::format::{EncodedEntries, EncodedLine, EncodedRecord, Header, VERSION};
+use super::format::{
+    ChunkKey, EncodedEntries, EncodedLine, EncodedRecord, Header, VERSION, VERSION_WITHOUT_KEY, crc,
+};
+use crate::limits::RECORD_NUMBER_MAX;
 use crate::stock::{
     Applied, AppliedLine, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OrderId, Posted,
     RequestId, RequestRecord, Seq, Sku,
@@ -21,12 +24,18 @@ pub struct LedgerChunk {
 }
 
 impl LedgerChunk {
-    /// Decodes the blob of row `n`.
+    /// Decodes the blob of a row.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if the CRC or the version is wrong, or the blob does not decode.
-    pub(in crate::store) fn decode(n: i64, blob: &[u8]) -> Result<Self, StoreError> {
-        body(blob).and_then(Self::decode_body).ok_or_else(|| damaged(n))
+    /// [`StoreError::Damaged`] if the CRC or the version is wrong, the blob does not decode, or it
+    /// cannot be in this place.
+    pub(in crate::store) fn decode(key: ChunkKey, blob: &[u8]) -> Result<Self, StoreError> {
+        let chunk = body(key, blob).and_then(Self::decode_body);
+        let chunk = chunk.filter(|chunk| {
+            let (records, seq) = (chunk.ledger_records.len(), chunk.last().0);
+            ChunkSpan::new(key, records, chunk.base.0, seq).is_some()
+        });
+        chunk.ok_or_else(|| damaged(key))
     }
 
     /// Calls `visit` with the position, the SKU, and on hand and reserved after it, of each entry.
@@ -35,24 +44,25 @@ impl LedgerChunk {
     /// # Errors
     /// As [`LedgerChunk::decode`].
     pub(in crate::store) fn visit_stock(
-        n: i64,
+        key: ChunkKey,
         blob: &[u8],
         mut visit: impl FnMut(Seq, &str, (i64, i64)),
-    ) -> Result<(), StoreError> {
-        let visited = body(blob).and_then(|body| {
+    ) -> Result<ChunkSpan, StoreError> {
+        let visited = body(key, blob).and_then(|body| {
             let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
-            let mut seq = header.base_seq;
+            let (mut seq, mut records) = (header.base_seq, 0);
             while !rest.is_empty() {
                 let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
                 rest = after;
+                records += 1;
                 for line in record.entries().map_or(&[][..], |entries| &entries.lines) {
                     seq += 1;
                     visit(seq, line.sku, (line.on_hand, line.reserved));
                 }
             }
-            Some(())
+            ChunkSpan::new(key, records, header.base_seq, seq)
         });
-        visited.ok_or_else(|| damaged(n))
+        visited.ok_or_else(|| damaged(key))
     }
 
     fn decode_body(body: &[u8]) -> Option<Self> {
@@ -72,15 +82,33 @@ impl LedgerChunk {
     }
 }
 
-/// What lies between the version and the CRC, if both are right.
-fn body(blob: &[u8]) -> Option<&[u8]> {
-    let (checked, crc) = blob.split_last_chunk::<4>()?;
-    let (version, body) = checked.split_first()?;
-    let is_right = *version == VERSION && crc32fast::hash(checked) == u32::from_le_bytes(*crc);
-    is_right.then_some(body)
+/// The place of a chunk in the ledger.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct ChunkSpan {
+    /// The number of its first record.
+    pub(in crate::store) first: i64,
+    /// The position before its first entry.
+    pub(in crate::store) base_seq: Seq,
 }
 
-fn damaged(n: i64) -> StoreError {
+impl ChunkSpan {
+    /// The place of a chunk with this content; `None` if it contradicts the key.
+    fn new(key: ChunkKey, records: usize, base_seq: Seq, seq: Seq) -> Option<Self> {
+        let first = key.n.checked_sub(i64::try_from(records).ok()?)? + 1;
+        let fits = records > 0 && first > 0 && key.n <= RECORD_NUMBER_MAX;
+        (fits && u64::try_from(key.seq) == Ok(seq)).then_some(Self { first, base_seq })
+    }
+}
+
+/// What lies between the version and the CRC, if both are right.
+fn body(key: ChunkKey, blob: &[u8]) -> Option<&[u8]> {
+    let (checked, found) = blob.split_last_chunk::<4>()?;
+    let (version, body) = checked.split_first()?;
+    let is_known = [VERSION, VERSION_WITHOUT_KEY].contains(version);
+    (is_known && crc(checked, key) == u32::from_le_bytes(*found)).then_some(body)
+}
+
+fn damaged(ChunkKey { n, .. }: ChunkKey) -> StoreError {
     StoreError::Damaged(format!("row {n} of the ledger cannot be read"))
 }
 

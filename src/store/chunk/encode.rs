@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::format::{EncodedEntries, EncodedId, EncodedLine, EncodedRecord, Header, VERSION};
+use super::format::{
+    ChunkKey, EncodedEntries, EncodedId, EncodedLine, EncodedRecord, Header, VERSION, crc,
+};
 use crate::stock::{AppliedLine, Checks, LedgerRecord, OrderId, Posted, RequestRecord, Seq};
 
 /// Encodes records one by one. The caller decides when the chunk is full.
@@ -37,9 +39,9 @@ impl ChunkEncoder {
         self.bytes.len()
     }
 
-    /// Completes the blob.
-    pub(in crate::store) fn finish(mut self) -> Vec<u8> {
-        let crc = crc32fast::hash(&self.bytes);
+    /// Completes the blob, which gets this place.
+    pub(in crate::store) fn finish(mut self, key: ChunkKey) -> Vec<u8> {
+        let crc = crc(&self.bytes, key);
         self.bytes.extend(crc.to_le_bytes());
         self.bytes
     }

@@ -9,7 +9,30 @@ use uuid::fmt::Hyphenated;
 use crate::stock::{Fingerprint, IdError, RequestId, RequestRecord, Seq};
 
 /// The first byte of each chunk, so that its layout can change.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
+/// The version whose CRC does not cover the columns beside the chunk. Such rows are still read;
+/// whether they are in their place shows only in their neighbours.
+pub(super) const VERSION_WITHOUT_KEY: u8 = 1;
+
+/// What the row of a chunk holds beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct ChunkKey {
+    /// The number of its last record.
+    pub(in crate::store) n: i64,
+    /// The position of the last entry up to there.
+    pub(in crate::store) seq: i64,
+}
+
+/// The CRC at the end of a chunk, over its version, its body and its key.
+pub(super) fn crc(checked: &[u8], key: ChunkKey) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(checked);
+    if checked.first() != Some(&VERSION_WITHOUT_KEY) {
+        crc.update(&key.n.to_le_bytes());
+        crc.update(&key.seq.to_le_bytes());
+    }
+    crc.finalize()
+}
 
 /// What the records of a chunk are encoded relative to.
 #[derive(Clone, Copy, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 //! so a deduction is written once and in one place. Rows are appended and never changed: a commit
 //! dirties the end of one table, whatever its requests are called. Digest and chain are stored
 //! once, before the first record; those after each entry follow from it. A CRC at the end finds
-//! what a bad disk does to the blob.
+//! what a bad disk does to the blob or to the columns beside it.
 //!
 //! This folder owns the format. It reads and writes bytes, not the database.
 
@@ -12,5 +12,7 @@ mod decode;
 mod encode;
 mod format;
 
+pub(super) use self::decode::ChunkSpan;
 pub use self::decode::LedgerChunk;
 pub(super) use self::encode::ChunkEncoder;
+pub(super) use self::format::ChunkKey;
