@@ -112,6 +112,11 @@ pub const TOKEN_CHARS_MIN: usize = 16;
 pub const WRONG_TOKENS_MAX: u32 = 100;
 /// After [`WRONG_TOKENS_MAX`], an address may try one more token per interval of this length.
 pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(1);
+/// Times that the same wrong token may be shown before it has to wait. Then, too, one more is allowed
+/// per [`WRONG_TOKEN_EVERY`].
+pub const SAME_WRONG_TOKEN_MAX: u32 = 10;
+/// Wrong tokens that are told apart; all others count as different ones.
+pub const LOGIN_THROTTLE_TOKENS_MAX: usize = 1_024;
 /// Addresses whose wrong tokens are counted separately; all others are counted together.
 pub const LOGIN_THROTTLE_ADDRESSES_MAX: usize = 1_024;
 /// Requests a second to which a token may be limited.

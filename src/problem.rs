@@ -31,12 +31,14 @@ pub enum Code {
     GatewayClosed,
     IdempotencyConflict,
     Overloaded,
+    Throttled,
+    UnsupportedMediaType,
     StorageUnavailable,
 }
 
 impl Code {
     /// All codes, each at the index that is its number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -54,6 +56,8 @@ impl Code {
         Self::GatewayClosed,
         Self::IdempotencyConflict,
         Self::Overloaded,
+        Self::Throttled,
+        Self::UnsupportedMediaType,
         Self::StorageUnavailable,
     ];
 
@@ -77,6 +81,8 @@ impl Code {
             Self::GatewayClosed => "gateway_closed",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::Overloaded => "overloaded",
+            Self::Throttled => "throttled",
+            Self::UnsupportedMediaType => "unsupported_media_type",
             Self::StorageUnavailable => "storage_unavailable",
         }
     }
@@ -131,8 +137,17 @@ impl Problem {
 
     /// `overloaded`: the client has to wait this long.
     pub fn overloaded_for(wait: Duration, message: impl Into<String>) -> Self {
-        let retry_after_s = Some(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(1));
-        Self { retry_after_s, ..Self::new(Code::Overloaded, message) }
+        Self::new(Code::Overloaded, message).retry_after(wait)
+    }
+
+    /// `throttled`: too many wrong tokens; another one may be shown after this long.
+    pub fn throttled_for(wait: Duration, message: impl Into<String>) -> Self {
+        Self::new(Code::Throttled, message).retry_after(wait)
+    }
+
+    fn retry_after(self, wait: Duration) -> Self {
+        let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(1);
+        Self { retry_after_s: Some(seconds.max(1)), ..self }
     }
 
     /// A refusal by the stock rules, or its replay.

@@ -8,7 +8,7 @@ use super::mqtt::{self, MqttConfig, existing};
 use super::tls::{self, ServerTls};
 use super::{address, log_level, name, tokens};
 use crate::limits::RESERVATION_TTL_S_MAX;
-use crate::terminal::Token;
+use crate::net::access::Token;
 
 /// The configuration of a gateway. [`GatewayConfig::default`] has the values without a file.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::document::Section;
 use super::{name, secret};
 use crate::limits::{REQUESTS_PER_S_MAX, TOKEN_CHARS_MIN};
-use crate::terminal::{Role, Token};
+use crate::net::access::{Role, Token};
 
 /// Takes the list `tokens`. Each problem is named with the line of the token that has it, and never
 /// with a secret.

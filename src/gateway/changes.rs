@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::GatewayConfig;
-use crate::terminal::Token;
+use crate::net::access::Token;
 
 const LOG_LEVEL: &str = "log.level";
 
@@ -115,7 +115,7 @@ fn is_same_directory(one: &Path, other: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::config::{BrokerUrl, MqttConfig};
-    use crate::terminal::Role;
+    use crate::net::access::Role;
 
     fn token(name: &str, role: Role) -> Token {
         Token { name: name.into(), role, secret: "s".into(), requests_per_s: None }

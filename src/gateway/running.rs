@@ -18,9 +18,10 @@ use crate::engine::sync_status::LinkState;
 use crate::engine::writer::Writer;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::metrics::GatewayMetrics;
+use crate::net::access::{Access, AccessRules};
 use crate::process::stop::{self, Stopper};
 use crate::store::{LedgerReader, Opened, Store};
-use crate::terminal::{self, Access, AccessRules, Backend};
+use crate::terminal::{self, Backend};
 
 /// A gateway's database, and what was read from it when it was opened.
 pub type Database = (Store, Opened);

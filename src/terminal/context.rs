@@ -2,17 +2,17 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use hyper::HeaderMap;
 use tokio::sync::{mpsc, watch};
 
-use super::access::{Access, LoginThrottle, Principal, bearer_token};
 use super::feed::{Feeds, SyncEvent};
 use super::metrics::ScarceSkus;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
+use crate::net::access::{self, Access, LoginThrottle, Principal, bearer_token};
 use crate::problem::Problem;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -44,7 +44,7 @@ impl TerminalContext {
     /// The principal of a request; `None` if it shows no token where one is needed.
     ///
     /// # Errors
-    /// `unauthorized` for a wrong token, `overloaded` after too many of them.
+    /// `unauthorized` for a wrong token, `throttled` after too many of them.
     pub(super) fn principal_of(
         &self,
         headers: &HeaderMap,
@@ -61,18 +61,7 @@ impl TerminalContext {
     /// # Errors
     /// As [`TerminalContext::principal_of`].
     pub(super) fn log_in(&self, secret: &str, peer: IpAddr) -> Result<Arc<Principal>, Problem> {
-        let (access, now_us) = (self.access(), self.now_us());
-        // Held while the token is compared, so that concurrent attempts are not more attempts.
-        let mut throttle = self.login_throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        throttle.check(peer, now_us).map_err(|wait| {
-            let message = format!("too many wrong tokens came from {peer}; try again later");
-            Problem::overloaded_for(wait, message)
-        })?;
-        access.principal_of(secret).inspect_err(|_| {
-            if !secret.is_empty() && throttle.record_failure(peer, now_us) {
-                tracing::warn!(%peer, "too many wrong tokens from this address; it has to wait");
-            }
-        })
+        access::log_in(&self.access(), &self.login_throttle, secret, peer, self.now_us())
     }
 
     /// Microseconds since the start of the process, which never go back.

@@ -7,7 +7,6 @@
 //! This folder must not change stock, and it must not touch the database except through the
 //! ledger reader. It does not know the configuration or the hub.
 
-mod access;
 mod context;
 mod feed;
 mod http;
@@ -20,5 +19,4 @@ mod server;
 pub mod wire;
 mod ws;
 
-pub use self::access::{Access, AccessRules, Principal, Role, Token};
 pub use self::server::{Backend, serve};

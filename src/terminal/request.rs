@@ -5,8 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::access::Role;
 use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
+use crate::net::access::Role;
 use crate::net::request::missing;
 use crate::problem::Problem;
 use crate::stock::{Action, Command, RequestId, Seq, Sku};

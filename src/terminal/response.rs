@@ -1,8 +1,8 @@
 //! What a request came to, before it is encoded. The wire formats turn these types into messages.
 
-use super::access::Role;
 use crate::barcode::Reading;
 use crate::engine::sync_status::SyncStatus;
+use crate::net::access::Role;
 use crate::problem::Problem;
 use crate::stock::{Applied, Decided, Entry, Item, RequestId, Seq, Sku};
 

@@ -8,12 +8,12 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use super::access::Access;
 use super::context::TerminalContext;
 use super::feed::{Feeds, sync_events};
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
+use crate::net::access::Access;
 use crate::net::stream::Certificates;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;

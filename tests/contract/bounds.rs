@@ -110,30 +110,51 @@ fn without_a_limit_no_request_is_delayed() {
 }
 
 #[test]
-fn a_client_that_guesses_tokens_is_throttled() {
+fn a_client_that_guesses_tokens_is_throttled_and_a_known_token_is_not() {
     let gateway = Gateway::start_with(LIMITED);
     let mut open = gateway.ws();
     open.ok("auth", json!({"token": "fast-secret-01234"}));
     let mut guesser = gateway.ws();
-    let began = Instant::now();
     let mut tried = 0;
-    while guesser.call("auth", json!({"token": format!("guess-{tried}")})).unwrap_err()["code"]
-        == "unauthorized"
-    {
+    let refusal = loop {
+        let guess = json!({"token": format!("guess-{tried}")});
+        let refusal = guesser.call("auth", guess).unwrap_err();
+        if refusal["code"] != "unauthorized" {
+            break refusal;
+        }
         tried += 1;
-        assert!(tried < 2 * WRONG_TOKENS_MAX, "nobody minds");
-    }
+        assert!(tried < 2 * WRONG_TOKENS_MAX, "guesses are not limited");
+    };
     assert!(tried >= WRONG_TOKENS_MAX, "{tried}");
+    assert_eq!((&refusal["code"], &refusal["retry_after_s"]), (&json!("throttled"), &json!(1)));
+    let over_http = |n: u32| gateway.http().with_token(&format!("other-{n}")).get("/api/status");
+    let answer = (0..10).map(over_http).find(|answer| answer.status == 429).unwrap();
+    answer.refused("throttled");
+    assert_eq!(answer.header("retry-after"), Some("1"));
 
-    let answer = gateway.http().with_token("fast-secret-01234").get("/api/status");
-    if began.elapsed() < Duration::from_secs(1) {
-        answer.refused("overloaded");
-        assert!(answer.header("retry-after").is_some());
-    }
+    gateway.http().with_token("fast-secret-01234").ok("status", json!({}));
+    gateway.ws().ok("auth", json!({"token": "fast-secret-01234"}));
     open.ok("restock", one("r1", "A", 1));
     assert_eq!(gateway.http().get("/healthz").status, 200);
-    sleep(Duration::from_millis(1_100));
-    gateway.http().with_token("fast-secret-01234").item("A");
+}
+
+/// A device that was not given the new token, at the address of others.
+#[test]
+fn a_device_with_an_old_token_throttles_nothing_but_itself() {
+    let gateway = Gateway::start_with(LIMITED);
+    let old = gateway.http().with_token("an-old-token-of-before");
+    let good = gateway.http().with_token("fast-secret-01234");
+    let codes: Vec<_> = (0..3 * WRONG_TOKENS_MAX)
+        .map(|n| {
+            good.clone().ok("restock", one(&format!("r{n}"), "A", 1));
+            old.get("/api/status").problem()["code"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let refused = |code: &str| codes.iter().filter(|found| *found == code).count();
+    assert!((10..WRONG_TOKENS_MAX).contains(&refused("unauthorized")), "{codes:?}");
+    assert!(refused("throttled") > WRONG_TOKENS_MAX, "{codes:?}");
+    let other = gateway.http().with_token("another-wrong-token").get("/api/status");
+    other.refused("unauthorized");
 }
 
 #[test]

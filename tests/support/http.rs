@@ -30,7 +30,9 @@ const STATUSES: &[(&str, u16)] = &[
     ("gateway_closed", 409),
     ("too_large", 413),
     ("idempotency_conflict", 422),
+    ("unsupported_media_type", 415),
     ("overloaded", 429),
+    ("throttled", 429),
     ("storage_unavailable", 503),
 ];
 

@@ -33,11 +33,11 @@ pub fn response(
     response
 }
 
-/// A problem as `application/problem+json`; `overloaded` carries `Retry-After`.
+/// A problem as `application/problem+json`; `overloaded` and `throttled` carry `Retry-After`.
 pub fn problem(problem: &Problem) -> HttpResponse {
     let status = status(problem.code);
     let mut response = response(status, "application/problem+json", body(problem, status));
-    if problem.code == Code::Overloaded {
+    if matches!(problem.code, Code::Overloaded | Code::Throttled) {
         let seconds = HeaderValue::from(problem.retry_after_s.unwrap_or(1));
         response.headers_mut().insert(RETRY_AFTER, seconds);
     }
@@ -81,7 +81,8 @@ fn status(code: Code) -> StatusCode {
         | Code::GatewayClosed => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        Code::Overloaded | Code::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -7,10 +7,10 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, Request};
 
 use super::routes::{ROUTES, TerminalTarget};
+use crate::net::access::{Role, authorize};
 use crate::net::http::{self, HttpResponse, RouteError, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
-use crate::terminal::access::{Role, authorize};
 use crate::terminal::context::TerminalContext;
 use crate::terminal::metrics::render_metrics;
 use crate::terminal::request::{Mutation, Query};

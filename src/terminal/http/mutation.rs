@@ -7,11 +7,11 @@ use hyper::{Request, StatusCode};
 use tokio::sync::mpsc;
 
 use crate::engine::intake::{ReplyTo, SubmitError};
+use crate::net::access::Role;
 use crate::net::http::{self, HttpResponse};
 use crate::net::request::idempotency_key;
 use crate::problem::Problem;
 use crate::stock::{Command, Decided};
-use crate::terminal::access::Role;
 use crate::terminal::context::TerminalContext;
 use crate::terminal::request::Mutation;
 use crate::terminal::response::AppliedMutation;

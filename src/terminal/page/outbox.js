@@ -15,7 +15,7 @@ const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
 const HISTORY_MAX = 40;
 /** Errors after which the same request is sent again, because nothing was decided. */
-const UNDECIDED = ['overloaded', 'storage_unavailable', 'unauthorized', 'forbidden'];
+const UNDECIDED = ['overloaded', 'throttled', 'storage_unavailable', 'unauthorized', 'forbidden'];
 
 export class Outbox {
   /** Newest first. */

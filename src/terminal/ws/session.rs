@@ -28,8 +28,8 @@ use crate::limits::{
     BODY_BYTES_MAX, CLOSE_BUFFER_BYTES, CLOSE_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
     TERMINAL_UNKNOWN_MAX,
 };
+use crate::net::access::{Access, Principal, Role};
 use crate::net::stream::Stream;
-use crate::terminal::access::{Access, Principal, Role};
 use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::{Subscription, SyncEvent};
 use crate::terminal::wire::{MessageId, SendQueue, WireFormat};

@@ -7,11 +7,11 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::clock::rfc3339;
 use crate::engine::sync_status::SyncStatus;
+use crate::net::access::Role;
 use crate::net::json::{json, ledger_json};
 use crate::problem::Problem;
 use crate::process::RELEASE;
 use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
-use crate::terminal::access::Role;
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
 use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;

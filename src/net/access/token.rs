@@ -2,6 +2,7 @@
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
@@ -38,23 +39,32 @@ impl std::fmt::Debug for Token {
     }
 }
 
-impl Token {
-    /// Compares the secret with a text in a time that depends on the secret alone.
-    pub(super) fn matches(&self, shown: &str) -> bool {
-        let (secret, shown) = (self.secret.as_bytes(), shown.as_bytes());
-        let mut same = secret.len().ct_eq(&shown.len());
-        for (at, byte) in secret.iter().enumerate() {
-            same &= byte.ct_eq(shown.get(at).unwrap_or(&0));
-        }
-        same.into()
+/// The hash of a secret. Hashes have one length, and are compared in a time that does not depend on
+/// where they differ.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct SecretHash([u8; SHA256_OUTPUT_LEN]);
+
+impl SecretHash {
+    pub(super) fn of(secret: &str) -> Self {
+        let mut hash = [0; SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        Self(hash)
     }
 }
+
+impl PartialEq for SecretHash {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SecretHash {}
 
 /// The token in a request's `Authorization` header; `None` without such a header.
 ///
 /// # Errors
 /// `unauthorized` if the header holds anything but a bearer token.
-pub(in crate::terminal) fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else {
         return Ok(None);
     };
@@ -69,7 +79,7 @@ pub(in crate::terminal) fn bearer_token(headers: &HeaderMap) -> Result<Option<&s
 ///
 /// # Errors
 /// `unauthorized` without a role, `forbidden` if the role is too low.
-pub(in crate::terminal) fn authorize(role: Option<Role>, needed: Role) -> Result<(), Problem> {
+pub fn authorize(role: Option<Role>, needed: Role) -> Result<(), Problem> {
     match role {
         Some(role) if role >= needed => Ok(()),
         Some(role) => Err(Problem::new(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rate::{Rate, RateLimiter};
-use super::token::{Role, Token};
+use super::token::{Role, SecretHash, Token};
 use crate::problem::Problem;
 
 /// Who a connection acts as: a token, or anyone where no tokens are configured. All connections
@@ -11,16 +11,24 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct Principal {
     role: Role,
-    token: Option<Token>,
+    token: Option<NamedHash>,
     rate: Option<Rate>,
     limiter: Mutex<RateLimiter>,
+}
+
+/// A token without its secret.
+#[derive(Debug)]
+struct NamedHash {
+    name: String,
+    hash: SecretHash,
 }
 
 impl Principal {
     /// The principal of a token; `default_per_s` holds if the token names no limit of its own.
     pub(super) fn of_token(token: Token, default_per_s: u32) -> Arc<Self> {
         let requests_per_s = token.requests_per_s.unwrap_or(default_per_s);
-        Self::new(token.role, Some(token), requests_per_s)
+        let hash = SecretHash::of(&token.secret);
+        Self::new(token.role, Some(NamedHash { name: token.name, hash }), requests_per_s)
     }
 
     /// The principal of every connection where no tokens are configured.
@@ -28,29 +36,33 @@ impl Principal {
         Self::new(Role::Admin, None, requests_per_s)
     }
 
-    fn new(role: Role, token: Option<Token>, requests_per_s: u32) -> Arc<Self> {
+    fn new(role: Role, token: Option<NamedHash>, requests_per_s: u32) -> Arc<Self> {
         let rate = Rate::per_second(requests_per_s);
         Arc::new(Self { role, token, rate, limiter: Mutex::default() })
     }
 
-    pub(in crate::terminal) fn role(&self) -> Role {
+    pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The token it has shown; `None` where no tokens are configured.
-    pub(super) fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    /// The name of the token it has shown; `None` where no tokens are configured.
+    pub fn name(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.name.as_str())
+    }
+
+    pub(super) fn hash(&self) -> Option<&SecretHash> {
+        self.token.as_ref().map(|token| &token.hash)
     }
 
     /// Counts one request against the rate limit. `now_us` must never go back.
     ///
     /// # Errors
     /// `overloaded` if the limit is reached.
-    pub(in crate::terminal) fn count_request(&self, now_us: u64) -> Result<(), Problem> {
+    pub fn count_request(&self, now_us: u64) -> Result<(), Problem> {
         let Some(rate) = &self.rate else { return Ok(()) };
         let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
         limiter.acquire(rate, now_us).map_err(|wait| {
-            let name = self.token.as_ref().map_or("nobody", |token| token.name.as_str());
+            let name = self.name().unwrap_or("nobody");
             let message = format!(
                 "the token {name} has sent more requests than it may; retry, nothing was applied"
             );

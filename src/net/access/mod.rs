@@ -1,0 +1,19 @@
+//! Who may do what on a port: tokens, principals, browsers' origins, and the limits on requests and
+//! wrong tokens. The terminal port uses it, and the hub's may.
+//!
+//! This folder reads request headers and nothing else. It must not touch stock, connections or the
+//! clock: the time is an argument.
+
+mod login;
+mod login_throttle;
+mod origin;
+mod principal;
+mod rate;
+mod rules;
+mod token;
+
+pub use self::login::log_in;
+pub use self::login_throttle::LoginThrottle;
+pub use self::principal::Principal;
+pub use self::rules::{Access, AccessRules};
+pub use self::token::{Role, Token, authorize, bearer_token};
