@@ -27,7 +27,7 @@ end
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s V -l version -d 'Print version'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "run" -d 'Run the hub'
-complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Say what is wrong with a configuration'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Check a configuration'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "decode" -d 'Print a captured frame as JSON'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -l config -d 'The configuration; without it, the built-in defaults' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -s h -l help -d 'Print help'

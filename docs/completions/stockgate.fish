@@ -27,7 +27,7 @@ end
 complete -c stockgate -n "__fish_stockgate_needs_command" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_needs_command" -s V -l version -d 'Print version'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "run" -d 'Run the gateway'
-complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "check-config" -d 'Say what is wrong with a configuration'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "check-config" -d 'Check a configuration'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "token" -d 'Make the secret of a token'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "replay" -d 'Replay a CSV file of order lines'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "stock" -d 'Show the stock of some SKUs, or of all'
@@ -35,8 +35,8 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Sho
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "watch" -d 'Show changes of stock and sync as they happen'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "status" -d 'Show the status of the gateway'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "backup" -d 'Copy the database while the gateway runs'
-complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restore" -d 'Put a new database in the place of one that is lost or damaged'
-complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "doctor" -d 'Say what is wrong with database, machine and links, and what to do'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restore" -d 'Replace a lost or damaged database with a new one'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "doctor" -d 'Check database, machine and links, and say what to do'
 complete -c stockgate -n "__fish_stockgate_using_subcommand run" -l config -d 'The configuration; without it, the built-in defaults' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand run" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand check-config" -l config -d 'The configuration' -r -F
@@ -47,13 +47,13 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l url -d 'T
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l columns -d 'Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME' -r
-complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l concurrency -d 'Requests that may wait for their answer' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l concurrency -d 'Requests in flight at most' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l limit -d 'Replay only this many rows' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l speed -d 'Follow the file\'s times, this many times faster; by default as fast as the gateway answers' -r
-complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l seed-stock -d 'Restock each SKU first with what the file deducts'
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l seed-stock -d 'First restock each SKU with the units that the file deducts'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l json -d 'Print the summary as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -s h -l help -d 'Print help'
-complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin like this' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin with this text' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
@@ -63,7 +63,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l after -d 
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l follow -d 'Go on as it grows'
+complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l follow -d 'Continue with new entries as they arrive'
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -l json -d 'Print JSON, an entry a line'
 complete -c stockgate -n "__fish_stockgate_using_subcommand ledger" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l prefix -d 'Only SKUs that begin with this text' -r
@@ -71,7 +71,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l low -d 'On
 complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l json -d 'Print JSON, one event a line: the gateway\'s, and `lost` when the connection breaks'
+complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -l json -d 'Print JSON, one event a line: the gateway\'s, and `lost` when the connection is lost'
 complete -c stockgate -n "__fish_stockgate_using_subcommand watch" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand status" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand status" -l token-file -d 'A file that holds the token' -r -F
@@ -81,14 +81,14 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand status" -s h -l help
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -l data-dir -d 'The gateway\'s data directory' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -l to -d 'The copy, which must not exist' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -s h -l help -d 'Print help'
-complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from -d 'A backup' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from -d 'Restore this backup' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l data-dir -d 'The gateway\'s data directory; the gateway must not run' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from-damaged -d 'What can still be read of the damaged database in the data directory'
-complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l empty -d 'Nothing: the next start makes an empty database'
+complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from-damaged -d 'Restore what can still be read of the damaged database in the data directory'
+complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l empty -d 'Restore nothing: the next start creates an empty database'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -s h -l help -d 'Print help'
-complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l data-dir -d 'The gateway\'s data directory; by default the configuration\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l data-dir -d 'The gateway\'s data directory; by default the one in the configuration' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l config -d 'The gateway\'s configuration: checks it too, and the broker and the hub' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l bundle -d 'Write the findings and what helps to understand them to a new file, a .tar.gz without secrets' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l log -d 'A file with the gateway\'s log, for the bundle; by default the journal\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l log -d 'A file with the gateway\'s log, for the bundle; by default the log in the journal' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -s h -l help -d 'Print help'

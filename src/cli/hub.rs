@@ -31,7 +31,7 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Say what is wrong with a configuration
+    /// Check a configuration
     #[command(after_help = examples::HUB_CHECK_CONFIG)]
     CheckConfig {
         /// The configuration

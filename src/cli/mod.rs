@@ -54,7 +54,7 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Say what is wrong with a configuration
+    /// Check a configuration
     #[command(after_help = examples::CHECK_CONFIG)]
     CheckConfig {
         /// The configuration
@@ -78,9 +78,9 @@ enum Command {
     /// Show the stock of some SKUs, or of all
     #[command(after_help = examples::STOCK)]
     Stock {
-        /// SKUs; none means all
+        /// The SKUs; all if none is given
         skus: Vec<String>,
-        /// Only SKUs that begin like this
+        /// Only SKUs that begin with this text
         #[arg(long)]
         prefix: Option<String>,
         #[command(flatten)]
@@ -92,7 +92,7 @@ enum Command {
     /// Show the ledger
     #[command(after_help = examples::LEDGER)]
     Ledger {
-        /// Go on as it grows
+        /// Continue with new entries as they arrive
         #[arg(long)]
         follow: bool,
         /// Begin after this position
@@ -126,7 +126,7 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
-    /// Put a new database in the place of one that is lost or damaged
+    /// Replace a lost or damaged database with a new one
     #[command(after_help = examples::RESTORE)]
     Restore {
         #[command(flatten)]
@@ -135,7 +135,7 @@ enum Command {
         #[arg(long)]
         data_dir: PathBuf,
     },
-    /// Say what is wrong with database, machine and links, and what to do
+    /// Check database, machine and links, and say what to do
     #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::DoctorArguments),
 }

@@ -39,13 +39,13 @@ pub(crate) struct ReplayArguments {
     /// Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME
     #[arg(long, default_value = "order=order_id,sku=sku,quantity=quantity,at=timestamp")]
     columns: Columns,
-    /// Requests that may wait for their answer
+    /// Requests in flight at most
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
     /// Replay only this many rows
     #[arg(long)]
     limit: Option<u64>,
-    /// Restock each SKU first with what the file deducts
+    /// First restock each SKU with the units that the file deducts
     #[arg(long)]
     seed_stock: bool,
     /// Follow the file's times, this many times faster; by default as fast as the gateway answers

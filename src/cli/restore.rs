@@ -13,13 +13,13 @@ use crate::store::{RestoreSource, Restored, move_database_aside, restore};
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct RestoreArgs {
-    /// A backup
+    /// Restore this backup
     #[arg(long)]
     from: Option<PathBuf>,
-    /// What can still be read of the damaged database in the data directory
+    /// Restore what can still be read of the damaged database in the data directory
     #[arg(long)]
     from_damaged: bool,
-    /// Nothing: the next start makes an empty database
+    /// Restore nothing: the next start creates an empty database
     #[arg(long)]
     empty: bool,
 }

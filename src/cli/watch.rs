@@ -31,7 +31,7 @@ pub(super) struct WatchArguments {
     low: i64,
     #[command(flatten)]
     gateway: GatewayArguments,
-    /// Print JSON, one event a line: the gateway's, and `lost` when the connection breaks
+    /// Print JSON, one event a line: the gateway's, and `lost` when the connection is lost
     #[arg(long)]
     json: bool,
 }

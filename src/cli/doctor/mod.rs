@@ -21,7 +21,7 @@ use crate::config::{self, GatewayConfig};
 /// What to look at.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DoctorArguments {
-    /// The gateway's data directory; by default the configuration's
+    /// The gateway's data directory; by default the one in the configuration
     #[arg(long)]
     data_dir: Option<PathBuf>,
     /// The gateway's configuration: checks it too, and the broker and the hub
@@ -34,7 +34,7 @@ pub(super) struct DoctorArguments {
     /// secrets
     #[arg(long)]
     bundle: Option<PathBuf>,
-    /// A file with the gateway's log, for the bundle; by default the journal's
+    /// A file with the gateway's log, for the bundle; by default the log in the journal
     #[arg(long, requires = "bundle")]
     log: Option<PathBuf>,
 }
