@@ -80,7 +80,7 @@ pub enum CodeError {
     #[error("the code is empty; scan it again")]
     Empty,
     /// The code is longer than [`CODE_BYTES_MAX`].
-    #[error("the code has {0} bytes, at most {CODE_BYTES_MAX} are taken")]
+    #[error("the code has {0} bytes, at most {CODE_BYTES_MAX} are allowed")]
     TooLong(usize),
     /// The check digit is wrong: the code was misread or misprinted.
     #[error(
@@ -96,7 +96,9 @@ pub enum CodeError {
         found: u8,
     },
     /// The code is marked as a GTIN, but does not have 8, 12, 13 or 14 digits.
-    #[error("{0:?} has not the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU")]
+    #[error(
+        "{0:?} does not have the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU"
+    )]
     NoGtin(String),
     /// No application identifier begins where an element should begin.
     #[error("no GS1 application identifier begins at {0:?}; scan it again or type the SKU")]

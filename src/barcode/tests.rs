@@ -147,7 +147,7 @@ fn an_invalid_element_is_named() {
         ("10X\u{1d}", ""),
         ("]d2", ""),
         ("]E0", ""),
-        ("]E01234", "has not the 8"),
+        ("]E01234", "does not have the 8"),
         ("]C1310", "begins at"),
         ("]C131030", "(3103)0: is too short"),
         ("\u{1d}", "begins at"),

@@ -163,7 +163,7 @@ impl Client {
     pub(crate) async fn receive(&mut self) -> anyhow::Result<Value> {
         loop {
             let message = self.socket.next().await.context("the gateway closed the connection")?;
-            match message.context("the connection to the gateway broke")? {
+            match message.context("the connection to the gateway was lost")? {
                 Message::Text(text) => return Ok(serde_json::from_str(&text)?),
                 Message::Close(Some(frame)) if !frame.reason.is_empty() => {
                     bail!("the gateway closed the connection: {}", frame.reason)

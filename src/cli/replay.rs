@@ -281,7 +281,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         loop {
             if broken_at.elapsed() > PATIENCE {
                 return Err(error)
-                    .context("the gateway stays away; run the same replay again later");
+                    .context("the gateway is still unreachable; run the same replay again later");
             }
             tokio::time::sleep(RECONNECT_EVERY).await;
             match self.reconnect().await {

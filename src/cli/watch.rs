@@ -176,7 +176,7 @@ impl Shown {
     fn lost(&mut self, why: &str) {
         match self {
             Self::Json => say(json!({"event": "lost", "reason": why})),
-            Self::Lines => say(format!("-- the gateway is away, trying again: {why}")),
+            Self::Lines => say(format!("-- the gateway cannot be reached, trying again: {why}")),
             Self::Screen(screen) => screen.board.lose(why),
         }
     }

@@ -95,7 +95,7 @@ impl Writer {
     fn log_prune_failure(&mut self, error: StoreError, now: Now) {
         if self.prune_failures.should_log(now.running_ms) {
             let error = self.store.explain(error);
-            tracing::error!(%error, "what is old cannot be forgotten; requests are decided as before, the database grows: run `stockgate doctor`");
+            tracing::error!(%error, "old entries cannot be pruned; requests are decided as before, but the database grows: run `stockgate doctor`");
         }
     }
 }

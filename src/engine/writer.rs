@@ -278,7 +278,7 @@ impl Writer {
     pub(super) fn storage_failed(&mut self, error: StoreError) -> StorageUnavailable {
         let error = self.store.explain(error);
         if self.storage_failures.should_log(self.state.clock.now().running_ms) {
-            tracing::error!(%error, "storage fails: mutations are refused, queries go on, nothing answered is lost");
+            tracing::error!(%error, "storage fails: mutations are refused, queries are still answered, nothing answered is lost");
         }
         self.state.set_storage_problem(Some(error.to_string()));
         let _ = self.store.set_busy_timeout(DATABASE_WAIT_FAILING);

@@ -207,7 +207,7 @@ impl HubLink {
                 Step::ReportTaken(taken) => self.send(client, self.taken(taken).encode()),
                 Step::Answer(seq, content) => self.send(client, self.answer(seq, content).encode()),
             };
-            sent.map_err(|error| format!("the MQTT client takes nothing more: {error}"))?;
+            sent.map_err(|error| format!("the MQTT client accepts no more messages: {error}"))?;
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ impl HubLink {
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
         if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
             let reason = format!(
-                "the hub asks for entries after {after}, which this gateway has forgotten: its books are older than what it had confirmed"
+                "the hub asks for entries after {after}, which this gateway has pruned: the books are older than what the hub had acknowledged"
             );
             self.uplink.refuse(&reason, self.now_ms());
             return Ok(Ok(()));

@@ -59,9 +59,11 @@ impl Gateway {
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
-                tracing::error!("the new configuration is wrong; all of the old one stays");
+                tracing::error!("the new configuration is not valid; the old one stays in force");
                 let why = problems.join("; ").replace('\n', " ");
-                Err(format!("The new configuration is wrong; all of the old one stays: {why}."))
+                Err(format!(
+                    "The new configuration is not valid; the old one stays in force: {why}."
+                ))
             }
         }
     }
@@ -75,15 +77,14 @@ impl Gateway {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let ConfigChanges { at_once, at_restart } = changes;
-        let at_once =
-            if at_once.is_empty() { "nothing else than before".into() } else { at_once.join(", ") };
+        let at_once = if at_once.is_empty() { "no changes".into() } else { at_once.join(", ") };
         tracing::info!("the configuration was read again; from now on: {at_once}");
         for key in at_restart {
-            tracing::warn!("{key}: is as it was; the new value needs a restart");
+            tracing::warn!("{key}: unchanged; the new value needs a restart");
         }
         // Last, so that the lines above are still logged at the old level.
         if new.log_level != self.config.log_level && !log(&new.log_level) {
-            tracing::warn!("log.level: is as it was; RUST_LOG goes before it");
+            tracing::warn!("log.level: unchanged; RUST_LOG overrides it");
         }
         self.config = new;
     }

@@ -112,7 +112,7 @@ impl Gateway {
         self.stopper.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_GRACE, ended).await.is_err() {
-            tracing::warn!("some connections did not end in time and are cut");
+            tracing::warn!("some connections did not end in time and are closed");
             self.tasks.shutdown().await;
         }
         while !self.intake.stop(tidy_until) {

@@ -12,14 +12,13 @@ pub(super) fn status_sentence(state: &CommittedState) -> String {
     }
     let SyncStatus { state, reason, pending, .. } = state.sync_status();
     match (state, reason) {
-        ("online", _) if pending == 0 => "Decides on the spot; the hub has everything.".into(),
+        ("online", _) if pending == 0 => "Running; the hub has everything.".into(),
         ("online", _) => {
-            format!("Decides on the spot; {pending} entries are on their way to the hub.")
+            format!("Running; {pending} entries are on their way to the hub.")
         }
-        ("disabled", _) => "Decides on the spot; no hub is configured.".into(),
-        (_, reason) => format!(
-            "Decides on the spot; {pending} entries wait for the hub: {}.",
-            reason.unwrap_or_default()
-        ),
+        ("disabled", _) => "Running; no hub is configured.".into(),
+        (_, reason) => {
+            format!("Running; {pending} entries wait for the hub: {}.", reason.unwrap_or_default())
+        }
     }
 }

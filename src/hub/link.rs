@@ -132,7 +132,7 @@ impl BrokerLink {
         self.metrics.link_losses.inc();
         let _ = self.jobs.send(HubJob::Lost).await;
         if self.lost.should_log(self.clock.since_start_ms()) {
-            tracing::warn!(reason, "the broker is out of reach; the gateways keep what they have");
+            tracing::warn!(reason, "the broker cannot be reached; the gateways keep their entries");
         }
     }
 }

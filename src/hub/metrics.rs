@@ -28,7 +28,7 @@ impl HubMetrics {
     pub(super) fn page(&self) -> String {
         let mut text = MetricsText::default();
         text.counters(&[
-            ("hub_frames_applied_total", "Frames whose entries were taken.", &self.frames_applied),
+            ("hub_frames_applied_total", "Frames whose entries were booked.", &self.frames_applied),
             (
                 "hub_frames_known_total",
                 "Frames of which every entry was known.",
@@ -40,15 +40,15 @@ impl HubMetrics {
                 &self.frames_bad,
             ),
             ("hub_frames_refused_total", "Frames from fenced databases.", &self.frames_refused),
-            ("hub_entries_total", "Ledger entries taken into the books.", &self.entries),
+            ("hub_entries_total", "Ledger entries booked.", &self.entries),
             ("hub_link_losses_total", "Broker connections lost or failed.", &self.link_losses),
             (
                 "hub_commits_failed_total",
-                "Batches that could not be brought into the books.",
+                "Batches that could not be committed to the books.",
                 &self.commits_failed,
             ),
         ]);
-        let help = "A batch, until it was in the books.";
+        let help = "Time until a batch was committed to the books.";
         text.histogram("hub_commit_duration_seconds", help, &self.commits);
         text.finish()
     }

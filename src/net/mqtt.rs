@@ -159,7 +159,7 @@ fn reason(broker: &str, error: &ConnectionError) -> String {
         other @ (ConnectionError::MqttState(_)
         | ConnectionError::NotConnAck(_)
         | ConnectionError::RequestsDone) => {
-            format!("the connection to the broker {broker} broke: {other}")
+            format!("the connection to the broker {broker} was lost: {other}")
         }
     }
 }

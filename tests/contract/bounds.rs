@@ -64,7 +64,7 @@ fn connections_over_the_limit_are_told_so_and_the_others_go_on() {
     answer.refused("overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(answer.header("connection"), Some("close"));
-    let said = "all 36 connections are taken, others are turned away";
+    let said = "all 36 connections are in use, others are refused";
     assert_eq!(gateway.log().matches(said).count(), 1, "{}", gateway.log());
     let silent: Vec<_> = (0..2 * TOLD).map(|_| connect(&gateway)).collect();
     first.ok("restock", one("r1", "A", 1));

@@ -84,7 +84,7 @@ fn damage_in_old_entries_stops_no_new_decision() {
     destroy_an_old_page(&gateway.database());
     gateway.launch();
 
-    until("it is told", || gateway.log().contains("what is old cannot be forgotten"));
+    until("it is told", || gateway.log().contains("old entries cannot be pruned"));
     for n in 0..30 {
         assert_eq!(gateway.http().get("/readyz").status, 200);
         gateway.http().ok("deduct", numbered(1_000, n));

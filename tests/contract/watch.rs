@@ -67,7 +67,7 @@ fn watch_prints_one_line_an_event_and_reconnects() {
     watch.until_it_shows("SEEN");
 
     gateway.kill9();
-    watch.until_it_shows("-- the gateway is away, trying again");
+    watch.until_it_shows("-- the gateway cannot be reached, trying again");
     gateway.launch();
     gateway.http().ok("restock", one("r2", "AFTER", 3));
     watch.until_it_shows("AFTER");

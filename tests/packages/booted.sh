@@ -53,18 +53,18 @@ before_upgrade() {
 }
 
 tells_systemd() {
-    expect "it says how things stand" answers 'Decides on the spot' is_now StatusText
+    expect "it says how things stand" answers 'Running' is_now StatusText
     fed=$(is_now WatchdogTimestampMonotonic)
     expect "it feeds the watchdog" eventually 15 is_fed_again
     sed --in-place=.sound 's/^ledger_retention_days = .*/ledger_retention_days = 0/' "$root$configuration"
     expect "a configuration that is wrong can be asked for" inside systemctl reload stockgate.service
     expect "the status says why it stays out" eventually 10 \
-        answers 'all of the old one stays: .*ledger_retention_days: must be from 1' is_now StatusText
+        answers 'the old one stays in force: .*ledger_retention_days: must be from 1' is_now StatusText
     expect "the journal says it too" answers 'ledger_retention_days: must be from 1' log
     expect "and the gateway goes on" says "$pid_before" gateway_pid
     mv "$root$configuration.sound" "$root$configuration"
     expect "it is mended by a reload" inside systemctl reload stockgate.service
-    expect "and the status is as before" eventually 10 answers '^Decides on the spot' is_now StatusText
+    expect "and the status is as before" eventually 10 answers '^Running' is_now StatusText
 }
 
 is_fed_again() { [ "$(is_now WatchdogTimestampMonotonic)" -gt "$fed" ]; }

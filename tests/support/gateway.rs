@@ -135,7 +135,7 @@ impl Gateway {
     pub fn reload(&mut self) -> String {
         let before = self.log().len();
         self.signal("HUP");
-        self.wait_until_logged(before, &["read again", "all of the old one stays"]);
+        self.wait_until_logged(before, &["read again", "the old one stays in force"]);
         // The settings that need a restart are logged last.
         std::thread::sleep(std::time::Duration::from_millis(50));
         self.log()[before..].to_owned()

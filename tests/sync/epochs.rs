@@ -231,7 +231,7 @@ fn a_hub_that_asks_for_what_was_pruned_is_named_and_the_gateway_decides_on() {
     pair.hub.put_back(&older);
     pair.hub.launch();
     for name in ["after", "after-restart"] {
-        until_reason(&pair.gateway, "which this gateway has forgotten");
+        until_reason(&pair.gateway, "which this gateway has pruned");
         deduct(&pair.gateway, name, 10, 1);
         assert_eq!(number(&pair.known(), "acked_seq"), 1, "the books stay as they are");
         pair.gateway.restart();

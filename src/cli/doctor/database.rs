@@ -15,7 +15,7 @@ use crate::store::{
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
 
-const OUT_OF_REACH: &str = "nothing says that it is damaged: let the gateway's account read and write its files and their directory, and run the doctor as that account or as root";
+const OUT_OF_REACH: &str = "it is not known to be damaged: let the gateway's account read and write its files and their directory, and run the doctor as that account or as root";
 
 /// Checks a gateway's database: also whether it is the one that was there before, and whether it
 /// belongs to the configuration, if one is given.

@@ -74,7 +74,7 @@ pub(super) fn permissions(report: &mut Report, data_dir: &Path) {
         None => report.ok(check, format!("the files in {shown} are the gateway's own")),
     }
     if directory.mode() & 0o005 != 0 && files.iter().any(is_open) {
-        let message = format!("everybody here can read {}", data_dir.display());
+        let message = format!("every account on this machine can read {}", data_dir.display());
         report.note(Check::Permissions, message, "chmod 700, as the unit does");
     }
 }
@@ -104,7 +104,10 @@ fn obstacle(path: &Path, directory: &Metadata) -> Option<(String, &'static str)>
 /// Checks that nobody else can read files that hold secrets.
 pub(super) fn secrets(report: &mut Report, files: &[PathBuf]) {
     for file in files.iter().filter(|file| is_open(file)) {
-        let message = format!("{} holds secrets, and everybody here can read it", file.display());
+        let message = format!(
+            "{} holds secrets, and every account on this machine can read it",
+            file.display()
+        );
         report.note(Check::Permissions, message, "chmod o-r");
     }
 }

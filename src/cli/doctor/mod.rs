@@ -132,7 +132,7 @@ fn configuration(report: &mut Report, arguments: &DoctorArguments) -> Option<Gat
                 report.wrong(
                     Check::Configuration,
                     problem,
-                    "put it right; check-config says when it is",
+                    "correct it; check-config says when it is valid",
                 );
             }
             None

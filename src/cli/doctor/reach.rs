@@ -28,7 +28,7 @@ pub(super) enum Silence {
 }
 
 /// The hint for a gateway with TLS.
-const ASK_UNDER_ITS_NAME: &str = "stockgate status --url https://NAME:PORT, with a name that its certificate has, says how it is";
+const ASK_UNDER_ITS_NAME: &str = "stockgate status --url https://NAME:PORT, with a name that its certificate has, gives its state";
 
 /// Reads the gateway's status, if it runs. With TLS, an accepted connection must do: which of this
 /// machine's names the certificate has is not known.
@@ -145,13 +145,13 @@ fn next_step(reason: &str) -> &'static str {
         "certificate required",
         "HandshakeFailure",
     ]) {
-        "put username and password_file, or cert_file and key_file, right with the broker's administrator"
+        "check username and password_file, or cert_file and key_file, with the broker's administrator"
     } else if says(&["TLS with", "corrupt message"]) {
         "mqtts:// needs a port that speaks TLS, mqtt:// one that does not"
     } else if says(&["lookup", "resolve"]) {
-        "the name in mqtt.url cannot be found: put it or the DNS server right, or use an address"
+        "the name in mqtt.url cannot be resolved: correct it or the DNS server, or use an address"
     } else if says(&["refused (os error"]) {
-        "nobody listens there: start the broker, or put the port in mqtt.url right"
+        "nothing listens there: start the broker, or correct the port in mqtt.url"
     } else {
         "look at cable, modem, routes and firewall; the gateway keeps working without the hub"
     }

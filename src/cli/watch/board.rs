@@ -79,7 +79,7 @@ impl Board {
     pub(super) fn lines(&self, now_ms: i64) -> Vec<String> {
         let mut lines = vec![format!("Stockgate  {}  {} SKUs", self.name, self.stock.len())];
         lines.push(match &self.lost {
-            Some(why) => format!("the gateway is away, trying again: {why}"),
+            Some(why) => format!("the gateway cannot be reached, trying again: {why}"),
             None => sync_words(&self.sync),
         });
         lines.push(String::new());

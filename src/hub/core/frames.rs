@@ -200,7 +200,8 @@ fn open_book<B: Books>(
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
     if books.book_count()? >= HUB_GATEWAYS_MAX {
-        let reason = format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, that is all");
+        let reason =
+            format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, which is its limit");
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
     let mut book = Book::new(gateway, epoch, now_ms);
@@ -216,7 +217,7 @@ fn open_book<B: Books>(
 
 fn replaced_problem(old: &Book, epoch: Uuid) -> String {
     format!(
-        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} goes on; retire the old one to move its stock here, then count the stock",
+        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues; retire the old one to move its stock here, then count the stock",
         old.cursor.epoch, old.cursor.acked_seq
     )
 }

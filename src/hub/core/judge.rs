@@ -118,7 +118,7 @@ fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> 
 /// The reason to fence a database whose ledger differs from the books at a position.
 pub fn diverged(seq: Seq) -> String {
     format!(
-        "the gateway's ledger and the books differ at entry {seq}: the database went on differently from what the hub has"
+        "the gateway's ledger and the books differ at entry {seq}: the database continued differently from what the hub has"
     )
 }
 

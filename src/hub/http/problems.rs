@@ -35,7 +35,9 @@ pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem 
         Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
         Rejection::Fenced(gateway, why) => Problem::new(
             Code::GatewayClosed,
-            format!("nothing goes to {gateway}: {why}; retire its database and give it a new one"),
+            format!(
+                "{gateway} gets no transfers: {why}; retire its database and give it a new one"
+            ),
         ),
     }
 }

@@ -64,7 +64,7 @@ impl Principal {
         limiter.acquire(rate, now_us).map_err(|wait| {
             let name = self.name().unwrap_or("nobody");
             let message = format!(
-                "the token {name} has sent more requests than it may; retry, nothing was applied"
+                "the token {name} has sent more requests than its limit allows; retry, nothing was applied"
             );
             Problem::overloaded_for(wait, message)
         })

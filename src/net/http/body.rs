@@ -25,7 +25,7 @@ impl From<BodyError> for Problem {
             BodyError::TooLarge(bytes_max) => {
                 Self::new(Code::TooLarge, format!("the body is over {bytes_max} bytes"))
             }
-            BodyError::Broken => Self::bad_request("the body did not arrive whole"),
+            BodyError::Broken => Self::bad_request("the body did not arrive completely"),
         }
     }
 }

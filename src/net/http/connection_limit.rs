@@ -60,7 +60,7 @@ impl ConnectionLimit {
         }
         if self.log_throttle.should_log(self.clock.since_start_ms()) {
             tracing::warn!(
-                "all {} connections are taken, others are turned away; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}",
+                "all {} connections are in use, others are refused; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}",
                 self.permits_max,
             );
         }

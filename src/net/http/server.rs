@@ -160,7 +160,7 @@ async fn connection<H, F>(
 }
 
 fn over_limit_response() -> HttpResponse {
-    let message = "all connections are taken; close some, or try again later";
+    let message = "all connections are in use; close some, or try again later";
     let mut response = problem(&Problem::new(Code::Overloaded, message));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response

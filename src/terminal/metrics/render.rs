@@ -42,15 +42,15 @@ fn add_requests(text: &mut MetricsText, metrics: &GatewayMetrics) {
     let help = "Errors that clients were answered with, by code.";
     let refusals = metrics.refusals().map(|(code, count)| (code.as_str(), count));
     text.labelled(MetricKind::Counter, ("refusals_total", help), "code", refusals);
-    let help = "From when a mutation was taken in until its answer was on its way.";
+    let help = "Time from the receipt of a mutation until its answer was sent.";
     text.histogram("decision_duration_seconds", help, &metrics.decisions);
-    let help = "A transaction, until it was on the disk.";
+    let help = "Time until a transaction was synced to the disk.";
     text.histogram("commit_duration_seconds", help, &metrics.commits);
 }
 
 fn add_queues(text: &mut MetricsText, metrics: &GatewayMetrics, depth: IntakeDepth) {
     text.gauges(&[
-        ("terminals_connected", "Terminals at a WebSocket.", metrics.terminals.get()),
+        ("terminals_connected", "Terminals connected by WebSocket.", metrics.terminals.get()),
         ("intake_waiting_requests", "Mutations that wait for the writer.", depth.requests),
         ("intake_waiting_frames", "Frames of the hub that wait for the writer.", depth.frames),
         (
@@ -72,7 +72,7 @@ fn add_stock(text: &mut MetricsText, state: &CommittedState, scarce: &ScarceRepo
         ("skus_sold_out", "SKUs that had stock and have nothing available.", scarce.sold_out),
         ("reservations_open", "Open reservations.", holds),
     ]);
-    let help = "What is left of the SKUs that sold out last, and of those that have the least.";
+    let help = "Available units of the SKUs that sold out last and of those with the least stock.";
     let least = scarce.least.iter().map(|(sku, units)| (sku, *units));
     text.labelled(MetricKind::Gauge, ("sku_available_units", help), "sku", least);
 }
@@ -80,7 +80,11 @@ fn add_stock(text: &mut MetricsText, state: &CommittedState, scarce: &ScarceRepo
 fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMetrics) {
     let sync = state.sync_status();
     text.counters(&[
-        ("transfers_taken_total", "Grants and recalls of the hub taken.", &metrics.transfers_taken),
+        (
+            "transfers_taken_total",
+            "Grants and recalls taken from the hub.",
+            &metrics.transfers_taken,
+        ),
         ("frames_sent_total", "Frames sent to the hub.", &metrics.frames_sent),
         (
             "frames_bad_total",
@@ -94,7 +98,11 @@ fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMet
         ("sync_offline_seconds", "Time without the hub's answer.", state.offline_ms() / 1_000),
         ("sync_acked_seq", "Position committed by the hub.", sync.acked_seq),
         ("sync_pending_entries", "Entries the hub has not committed.", sync.pending),
-        ("sync_oldest_pending_seconds", "Age of the oldest of them.", sync.oldest_pending_s),
+        (
+            "sync_oldest_pending_seconds",
+            "Age of the oldest entry the hub has not committed.",
+            sync.oldest_pending_s,
+        ),
     ]);
 }
 
@@ -110,7 +118,7 @@ fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseS
         text.metric(MetricKind::Gauge, "disk_free_bytes", help, free);
     }
     if let Some(bytes) = disk_written_bytes() {
-        let help = "Bytes this process has had written to the disk.";
+        let help = "Bytes this process has written to the disk.";
         text.metric(MetricKind::Counter, "disk_written_bytes_total", help, bytes);
     }
 }

@@ -434,7 +434,7 @@ export function plainReason(reason) {
     [/the hub/, 'hub'],
     [/refuses/, 'denied'],
     [/^TLS/, 'tls'],
-    [/broke:/, 'broke'],
+    [/was lost:/, 'broke'],
     [/broker/, 'broker'],
   ];
   const kind = kinds.find(([words]) => words.test(reason));

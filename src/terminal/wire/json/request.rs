@@ -87,7 +87,7 @@ pub(crate) fn read_mutation(
         Some(_) | None => RequestFields::read(body)?,
     };
     if fields.reservation.is_some() {
-        return Err(Problem::bad_request("reservation: over HTTP it stands in the path"));
+        return Err(Problem::bad_request("reservation: over HTTP it is in the path"));
     }
     fields.request_id = request_id(fields.request_id.take(), key)?;
     fields.reservation =
