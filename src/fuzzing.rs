@@ -47,7 +47,7 @@ fn read_frame(bytes: &[u8]) {
     use_frame(frame);
 }
 
-/// What a receiver calculates with what stands in a frame.
+/// What a receiver calculates from the content of a frame.
 fn use_frame(frame: Frame) {
     let stock: Vec<(Sku, (i64, i64))> =
         ["A", "B", "C"].map(|sku| (Sku::parse(sku).expect("a plain id"), (5, 2))).to_vec();

@@ -91,7 +91,7 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
 /// Connections on the terminal port, WebSocket sessions included.
 pub const CONNECTIONS_MAX: usize = 12_000;
-/// Connections over that limit that are told so before they are closed.
+/// Connections over that limit that get an error before they are closed.
 pub const CONNECTIONS_REFUSED_MAX: usize = 16;
 /// Open files other than connections: the database, its readers and copies, the broker.
 pub const FILES_RESERVED: usize = 64;

@@ -2,7 +2,7 @@
 //!
 //! Reservations that are due expire at once. Once a second the writer also saves the progress and
 //! the high-water mark, restores the disk reserve, and prunes a little. On a full disk it gives up
-//! the reserve and goes on with that: pruning may be the only way out.
+//! the reserve and uses that space: pruning may be the only way out.
 
 use super::batch::Batch;
 use super::writer::Writer;

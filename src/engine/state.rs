@@ -22,7 +22,7 @@ use crate::store::Opened;
 pub struct CommittedState {
     /// The site, the gateway and the epoch of the database.
     pub origin: Origin,
-    /// The wall clock, and the running time that goes on from the database's.
+    /// The wall clock, and the running time, which continues from the database's.
     pub clock: Clock,
     /// The writer beats it once in each round of its loop.
     pub heartbeat: Heartbeat,
@@ -152,8 +152,8 @@ impl CommittedState {
         age_ms.min(self.clock.now().running_ms) / 1_000
     }
 
-    /// Why mutations are not decided at the moment: the storage refuses them, or the writer does
-    /// not go on. `None` if they are decided.
+    /// Why mutations are not decided at the moment: the storage refuses them, or the writer makes
+    /// no progress. `None` if they are decided.
     pub fn problem(&self) -> Option<String> {
         self.storage_problem().or_else(|| self.stall())
     }

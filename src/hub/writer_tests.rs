@@ -109,7 +109,7 @@ impl TestHub {
         Self { writer, _directory: directory }
     }
 
-    /// Brings a batch into the books; answers what each gateway is told of it.
+    /// Commits a batch to the books; returns the answer to each gateway.
     fn write(&mut self, batch: Vec<HubJob>) -> Vec<(GatewayId, FrameAnswer)> {
         self.writer.write(batch).unwrap().answers.into_iter().collect()
     }

@@ -9,5 +9,5 @@ pub mod stop;
 
 /// Version, commit and target, as `--version` prints them.
 pub const VERSION: &str = env!("STOCKGATE_VERSION");
-/// The version alone, as the hub and the terminals are told it.
+/// The version alone, as it is sent to the hub and to terminals.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

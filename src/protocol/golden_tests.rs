@@ -214,7 +214,7 @@ fn one() -> Vec<Entry> {
     }]
 }
 
-/// From a start in 1970, then with a clock that was put right.
+/// From a start in 1970, then with a clock that was set.
 fn without_clock() -> Vec<Entry> {
     let first = entry_of(1, Kind::Restock, "A", (5, 0), ("", "in-1"));
     let early = Entry { at_ms: 61_000, clock_trusted: false, ..first };
@@ -258,7 +258,7 @@ fn uuids() -> Vec<Entry> {
     entries
 }
 
-/// Ids whose numbers go on: over tens, with zeros before them, down, and too long.
+/// Ids whose numbers continue: over tens, with zeros before them, down, and too long.
 fn steps() -> Vec<Entry> {
     let ids = [
         ("9", "r-9"),

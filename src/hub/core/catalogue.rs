@@ -7,7 +7,7 @@ use super::books::Books;
 use crate::stock::{Listing, Sku};
 
 /// Replaces the whole catalogue; returns how many listings changed. A listing that is gone stays as
-/// one without a name, so that gateways are told.
+/// one without a name, so that gateways learn of it.
 ///
 /// # Errors
 /// If the books database fails.

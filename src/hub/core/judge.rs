@@ -95,7 +95,7 @@ fn judge_behind(cursor: &Cursor, behind: &Behind) -> Verdict {
 }
 
 /// Known entries can be compared with the books at the books' position only. Two copies of one
-/// database that both went on are told apart there, or by the entries after it.
+/// database that both continued differ there, or by the entries after it.
 fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> Verdict {
     let (first, last) = match entries.as_slice() {
         [first, .., last] => (first.seq, last.seq),

@@ -1,4 +1,4 @@
-//! The hub's own problems, as clients are told them.
+//! The hub's own problems, as its answers name them.
 
 use crate::hub::core::{NoSuchEpoch, Rejection};
 use crate::hub::db::BooksError;

@@ -21,7 +21,7 @@ pub struct ConnectionPermit(
 pub(super) enum Admission {
     /// The connection is served.
     Served(ConnectionPermit),
-    /// All permits are taken; the client is told so, and the connection ends.
+    /// All permits are in use; the client gets an error, and the connection ends.
     Refused(ConnectionPermit),
 }
 
