@@ -56,6 +56,7 @@ pub mod net;
 pub mod problem;
 pub mod process;
 pub mod protocol;
+pub mod sizes;
 pub mod stock;
 pub mod store;
 pub mod terminal;

@@ -73,6 +73,9 @@ pub const REQUEST_HASHES_PER_ROW: usize = 4_096;
 pub const RESERVE_BYTES: u64 = 8 << 20;
 /// Bytes that must be free in addition, or the disk would be full again at once.
 pub const RESERVE_SPARE_BYTES: u64 = 1 << 20;
+/// Bytes of the write-ahead log from which it counts as growing: twice what it keeps when it starts
+/// over, which it does after 1,000 pages unless a reader prevents it.
+pub const WAL_LARGE_BYTES: u64 = 16 << 20;
 /// The interval at which an idle writer checks reservations, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// Time without progress of the writer after which the gateway is not ready.

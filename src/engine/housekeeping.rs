@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::writer::Writer;
 use crate::clock::{self, Now};
 use crate::limits::PRUNE_STEPS_PER_S_MAX;
+use crate::sizes::Bytes;
 use crate::store::StoreError;
 
 const HOUSEKEEPING_EVERY_MS: u64 = 1_000;
@@ -38,6 +39,21 @@ impl Writer {
         self.store.restore_reserve();
         self.store.save_high_water_mark(self.state.stock().seq());
         self.store.remove_upgrade_copies(now.running_ms);
+        self.watch_log(now);
+    }
+
+    /// Tells who keeps the write-ahead log from starting over: it grows until that ends.
+    fn watch_log(&mut self, now: Now) {
+        let (bytes, readers) = self.store.log_readers();
+        if let Some(reader) = readers.first()
+            && self.log_readers.should_log(now.running_ms)
+        {
+            tracing::warn!(
+                reader = reader.to_string(), log = %Bytes(bytes),
+                "another process reads the database, and its log grows until that ends"
+            );
+        }
+        self.state.set_log_readers(readers);
     }
 
     /// Whether a reservation is due. While the storage fails, the second is soon enough for it.

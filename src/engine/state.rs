@@ -15,7 +15,7 @@ use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
 use crate::stock::{Changes, Origin, Seq, Stock};
-use crate::store::Opened;
+use crate::store::{LockHolder, Opened};
 
 /// The state of a gateway as of its last commit.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub struct CommittedState {
     /// When the link last went from online to offline, in milliseconds since the start.
     offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
+    log_readers: Mutex<Vec<LockHolder>>,
 }
 
 /// How far the hub has committed this gateway's ledger.
@@ -59,6 +60,7 @@ impl CommittedState {
             link: watch::Sender::new(link),
             offline_since_ms: AtomicU64::new(0),
             storage_problem: Mutex::new(None),
+            log_readers: Mutex::default(),
         }
     }
 
@@ -170,6 +172,15 @@ impl CommittedState {
     /// Why the storage refuses mutations at the moment, if it does.
     pub fn storage_problem(&self) -> Option<String> {
         self.storage_problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The processes that keep the database's large write-ahead log from starting over.
+    pub fn log_readers(&self) -> Vec<LockHolder> {
+        self.log_readers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_log_readers(&self, readers: Vec<LockHolder>) {
+        *self.log_readers.lock().unwrap_or_else(PoisonError::into_inner) = readers;
     }
 
     pub(super) fn set_storage_problem(&self, problem: Option<String>) {

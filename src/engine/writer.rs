@@ -39,6 +39,7 @@ pub struct Writer {
     /// Whether the wall clock was unset at the last housekeeping.
     pub(super) clock_is_unset: bool,
     pub(super) prune_failures: LogThrottle,
+    pub(super) log_readers: LogThrottle,
     metrics: Arc<GatewayMetrics>,
     jobs: JobQueue,
     storage_failures: LogThrottle,
@@ -70,6 +71,7 @@ impl Writer {
             housekept_at_ms: 0,
             clock_is_unset: clock::is_unset(),
             prune_failures: LogThrottle::default(),
+            log_readers: LogThrottle::default(),
             metrics,
             jobs,
             storage_failures: LogThrottle::default(),

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
+use super::lock_holders::LockHolder;
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::sizes::Bytes;
 
 /// An error of a database, or of its data directory.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +97,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The disk is full.
-    #[error("database: {source}; free space on the filesystem of {path}: {} bytes are free", BytesOrUnknown(*.free))]
+    #[error("database: {source}; free space on the filesystem of {path}: {} free", BytesOrUnknown(*.free))]
     Full {
         /// The data directory.
         path: PathBuf,
@@ -105,14 +107,25 @@ pub enum StoreError {
     },
     /// Mutations are refused until there is space for housekeeping again.
     #[error(
-        "no room is held back for housekeeping; free space on the filesystem of {path}: {} bytes are free, {needed} are needed",
-        BytesOrUnknown(*.free), needed = RESERVE_BYTES + RESERVE_SPARE_BYTES
+        "no room is held back for housekeeping; free space on the filesystem of {path}: {} free, {needed} are needed",
+        BytesOrUnknown(*.free), needed = Bytes(RESERVE_BYTES + RESERVE_SPARE_BYTES)
     )]
     NoRoom {
         /// The data directory.
         path: PathBuf,
         /// Bytes that are free there; `None` if that cannot be determined.
         free: Option<u64>,
+    },
+    /// Another process has locked the database.
+    #[error(
+        "the database in {path} is locked by {}; the disk is not at fault, and mutations go on as soon as the lock is released",
+        HolderOrUnknown(holder.as_ref())
+    )]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// `None` if the lock was released in the meantime.
+        holder: Option<LockHolder>,
     },
     /// SQLite reports an error.
     #[error("database: {0}")]
@@ -154,14 +167,26 @@ impl std::fmt::Display for OlderCopy<'_> {
     }
 }
 
+/// The holder of a lock that may be unknown.
+struct HolderOrUnknown<'a>(Option<&'a LockHolder>);
+
+impl std::fmt::Display for HolderOrUnknown<'_> {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(holder) => holder.fmt(to),
+            None => "another program, for longer than this one has waited".fmt(to),
+        }
+    }
+}
+
 /// A number of bytes that may be unknown.
 struct BytesOrUnknown(Option<u64>);
 
 impl std::fmt::Display for BytesOrUnknown {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some(number) => number.fmt(to),
-            None => "an unknown number of".fmt(to),
+            Some(bytes) => write!(to, "{} are", Bytes(bytes)),
+            None => "an unknown number of bytes is".fmt(to),
         }
     }
 }
@@ -230,6 +255,11 @@ pub(super) fn says_failing(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
     )
+}
+
+/// Whether another process has locked the database.
+pub(super) fn says_locked(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// Whether the disk is full.

@@ -1,9 +1,14 @@
 //! What the writer does for the files of a database beside its commits.
 
+use std::path::Path;
+
 use super::database::Store;
 use super::error::StoreError;
+use super::files::DATABASE_FILE;
+use super::lock_holders::{self, LockHolder};
 use super::reserve::free_pages_bytes;
-use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES, WAL_LARGE_BYTES};
+use crate::sizes::Bytes;
 use crate::stock::Seq;
 
 impl Store {
@@ -41,7 +46,7 @@ impl Store {
     pub fn release_reserve(&mut self) {
         if self.reserve.release() {
             tracing::warn!(
-                bytes = RESERVE_BYTES,
+                held = %Bytes(RESERVE_BYTES),
                 "the disk is full: the space held back for housekeeping is used now"
             );
         }
@@ -49,8 +54,23 @@ impl Store {
         let _ = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
+    /// The processes that keep a large write-ahead log from starting over, and its size.
+    pub fn log_readers(&self) -> (u64, Vec<LockHolder>) {
+        let data_dir = self.reserve.data_dir();
+        match wal_bytes(data_dir) {
+            bytes @ WAL_LARGE_BYTES.. => (bytes, lock_holders::readers(data_dir)),
+            bytes => (bytes, Vec::new()),
+        }
+    }
+
     /// Adds to an error the file or the filesystem that it concerns, and what to do about it.
     pub fn explain(&self, error: StoreError) -> StoreError {
         self.reserve.explain(error)
     }
+}
+
+/// The size of the write-ahead log in this directory; 0 if there is none.
+pub fn wal_bytes(data_dir: &Path) -> u64 {
+    let file = data_dir.join(format!("{DATABASE_FILE}-wal"));
+    std::fs::metadata(file).map_or(0, |file| file.len())
 }

@@ -18,6 +18,7 @@ mod high_water_mark;
 mod ledger;
 mod ledger_reader;
 mod load;
+pub mod lock_holders;
 mod maintenance;
 mod migrate;
 mod open;
@@ -45,6 +46,8 @@ pub use self::high_water_mark::HighWaterMark;
 pub use self::ledger::{for_each_chunk, read_last_seq, read_ledger};
 pub use self::ledger_reader::{DatabaseSizes, LedgerReader};
 pub use self::load::load_stock;
+pub use self::lock_holders::LockHolder;
+pub use self::maintenance::wal_bytes;
 pub use self::read_only::{
     last_decided_at_ms, open_file_read_only, open_read_only, open_with_high_water_mark,
     schema_version,

@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use super::error::{StoreError, says_failing, says_full};
+use super::error::{StoreError, says_failing, says_full, says_locked};
 use super::files::{DATABASE_FILE, RESERVE_FILE};
+use super::lock_holders;
 use super::sql_values::get_u64;
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 
@@ -83,6 +84,10 @@ impl DiskReserve {
         if says_full(&source) {
             return StoreError::Full { path, free: self.free_bytes(), source };
         }
+        if says_locked(&source) {
+            let holder = lock_holders::writer(&path);
+            return StoreError::Locked { path, holder };
+        }
         if says_failing(&source) {
             return StoreError::Failing { path, source };
         }
@@ -101,6 +106,10 @@ impl DiskReserve {
             }
         }
         file.sync_all()
+    }
+
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.data_dir
     }
 
     fn path(&self) -> PathBuf {

@@ -19,6 +19,7 @@ mod doctor_files;
 mod durability;
 mod errors;
 mod idempotency;
+mod locks;
 mod logs;
 mod metrics;
 mod model;

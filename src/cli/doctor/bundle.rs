@@ -18,6 +18,7 @@ use super::{DoctorArguments, Visit, machine, tar};
 use crate::cli::{VERSION, say};
 use crate::clock::{rfc3339, wall_ms};
 use crate::config;
+use crate::sizes::Bytes;
 use crate::store::{StoreError, open_read_only, read_last_seq, read_ledger};
 
 /// The number of ledger entries included.
@@ -42,7 +43,8 @@ pub(super) fn write(file: &Path, visit: &Visit, arguments: &DoctorArguments) -> 
     if arguments.json {
         return Ok(());
     }
-    say(format!("{shown}: {} bytes, without secrets, order ids and request ids", packed.len()));
+    let size = Bytes(packed.len() as u64);
+    say(format!("{shown}: {size}, without secrets, order ids and request ids"));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::report::{Check, Report};
 use crate::clock::{is_believable, is_unset, rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::sizes::Bytes;
 use crate::store::{
     DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes,
     last_decided_at_ms, open_read_only,
@@ -34,8 +35,11 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let within = open_read_only(data_dir).and_then(|db| free_pages_bytes(&db)).unwrap_or_default();
     let held = fs::metadata(data_dir.join(RESERVE_FILE)).map_or(0, |file| file.blocks() * 512);
     let held = held.max(within);
-    let message =
-        format!("{free} bytes are free on the filesystem of {shown}, {held} are held back");
+    let message = format!(
+        "{} are free on the filesystem of {shown}, {} are held back",
+        Bytes(free),
+        Bytes(held)
+    );
     let next = "free space there, or keep the ledger for fewer days (stock.ledger_retention_days)";
     match free {
         _ if held < RESERVE_BYTES && free < RESERVE_BYTES + RESERVE_SPARE_BYTES => {

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod database;
+mod locks;
 mod machine;
 mod reach;
 mod report;
@@ -82,6 +83,7 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
     if let Some(data_dir) = &data_dir {
         let named = config.as_ref().filter(|_| arguments.config.is_some());
         database::examine(&mut report, data_dir, named);
+        locks::locks(&mut report, data_dir);
         machine::space(&mut report, data_dir);
         machine::permissions(&mut report, data_dir);
         machine::clock(&mut report, data_dir);

@@ -16,6 +16,7 @@ pub(super) enum Check {
     Integrity,
     Ledger,
     Digest,
+    Locks,
     Space,
     Permissions,
     Clock,

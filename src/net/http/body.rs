@@ -20,10 +20,10 @@ impl From<BodyError> for Problem {
         match error {
             BodyError::TooLarge(BODY_BYTES_MAX) => Self::new(
                 Code::TooLarge,
-                format!("the body is over {BODY_BYTES_MAX} bytes; split the request"),
+                format!("the body is over {}; split the request", size(BODY_BYTES_MAX)),
             ),
             BodyError::TooLarge(bytes_max) => {
-                Self::new(Code::TooLarge, format!("the body is over {bytes_max} bytes"))
+                Self::new(Code::TooLarge, format!("the body is over {}", size(bytes_max)))
             }
             BodyError::Broken => Self::bad_request("the body did not arrive completely"),
         }

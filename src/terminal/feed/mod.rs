@@ -10,5 +10,5 @@ mod subscription;
 mod sync_events;
 
 pub(super) use self::feeds::Feeds;
-pub(super) use self::subscription::{Searched, Subscription};
+pub(super) use self::subscription::Subscription;
 pub(super) use self::sync_events::{SyncEvent, channel as sync_events};

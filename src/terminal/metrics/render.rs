@@ -113,6 +113,10 @@ fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseS
         ("database_bytes", "Size of the database file.", sizes.database),
         ("wal_bytes", "Size of the database's log.", sizes.wal),
     ]);
+    let help = "Size of the database's log, which this process keeps from starting over.";
+    let readers = state.log_readers();
+    let readers = readers.iter().map(|reader| (reader.to_string(), sizes.wal));
+    text.labelled(MetricKind::Gauge, ("wal_held_bytes", help), "process", readers);
     if let Some(free) = sizes.free {
         let help = "Free on the filesystem of the data directory.";
         text.metric(MetricKind::Gauge, "disk_free_bytes", help, free);
