@@ -30,6 +30,10 @@ impl From<BodyError> for Problem {
     }
 }
 
+fn size(bytes: usize) -> crate::sizes::Bytes {
+    crate::sizes::Bytes(bytes as u64)
+}
+
 /// Reads a body of at most [`BODY_BYTES_MAX`] bytes.
 ///
 /// # Errors
