@@ -25,6 +25,8 @@ pub const PAGE_DEFAULT: usize = 100;
 pub const RESERVATION_TTL_S_MAX: u64 = 366 * 24 * 3600;
 /// Open reservations, which are held in memory.
 pub const RESERVATIONS_MAX: usize = 100_000;
+/// Lines of all open reservations: each takes 32 bytes of memory.
+pub const RESERVED_LINES_MAX: usize = 1_000_000;
 
 /// Mutations that wait for the writer, over all connections. More are answered `overloaded`.
 pub const INTAKE_MAX: usize = 4_096;
@@ -42,6 +44,9 @@ pub const BATCH_COMMANDS_MAX: usize = 1_024;
 /// Lines in one commit, those of transfers and listings included, after which no more jobs are
 /// added: many large ones together must not delay everybody.
 pub const BATCH_LINES_MAX: usize = 4_096;
+/// Lines that expire in one commit, after which no more reservations do: requests that arrive
+/// during a mass expiry wait for one or two such commits.
+pub const EXPIRED_LINES_MAX: usize = 1_024;
 /// Mutations in flight on one WebSocket connection, after which it is not read.
 pub const CONNECTION_IN_FLIGHT_MAX: usize = 256;
 /// Messages of one connection handled in a row before other connections have their turn.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
+use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 use crate::stock::{Refusal, Undecided};
 
 /// The contract's error codes.
@@ -222,6 +222,12 @@ impl From<Undecided> for Problem {
             Undecided::ReservationsFull => Self::new(
                 Code::Overloaded,
                 format!("{RESERVATIONS_MAX} reservations are open; release some, then retry"),
+            ),
+            Undecided::ReservedLinesFull => Self::new(
+                Code::Overloaded,
+                format!(
+                    "open reservations have {RESERVED_LINES_MAX} lines at most, and these would be more; release some, then retry"
+                ),
             ),
             Undecided::RecordLost { why } => Self::new(
                 Code::StorageUnavailable,

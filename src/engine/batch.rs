@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::intake::{ReplyTo, StorageUnavailable, WriterReply};
-use crate::limits::{BATCH_COMMANDS_MAX, BATCH_LINES_MAX};
+use crate::limits::{BATCH_COMMANDS_MAX, BATCH_LINES_MAX, EXPIRED_LINES_MAX};
 use crate::stock::{
     CatalogueUpdate, Command, CommandAnswer, Draft, RequestRecords, Sku, Transfer, TransferOutcome,
 };
@@ -80,14 +80,14 @@ impl Batch {
         (self.lines, self.frames) = (0, 0);
     }
 
-    /// Decides everything on a draft: reservations that are due expire first, then come the
-    /// transfers, the updates and the commands.
+    /// Decides everything on a draft: a bounded number of reservations that are due expires first,
+    /// then come the transfers, the updates and the commands.
     pub(super) fn decide<R: RequestRecords>(
         &self,
         draft: &mut Draft<'_>,
         records: &R,
     ) -> Result<BatchOutcome, R::Error> {
-        draft.expire_due(records)?;
+        draft.expire_due(records, EXPIRED_LINES_MAX)?;
         let full_sku = self.apply_transfers(draft);
         for update in &self.updates {
             draft.apply_catalogue_update(update);

@@ -1,8 +1,11 @@
 //! Housekeeping: what the writer does when time has passed.
 //!
-//! Reservations that are due expire at once. Once a second the writer also saves the progress and
-//! the high-water mark, restores the disk reserve, and prunes a little. On a full disk it gives up
-//! the reserve and uses that space: pruning may be the only way out.
+//! Reservations that are due expire at once, a bounded number in each round of the writer's loop, so
+//! that requests which arrive during a mass expiry do not wait for the end of it. Once a second the
+//! writer also saves the progress and the high-water mark, restores the disk reserve, and prunes a
+//! little. On a full disk it gives up the reserve and uses that space to save and prune: pruning
+//! may be the only way out. No reservation expires then, just as no request is decided: the entries
+//! of many would use up the reserve. Their units stay reserved until there is space.
 
 use super::batch::Batch;
 use super::writer::Writer;
@@ -21,15 +24,13 @@ impl Writer {
             self.housekept_at_ms = now.running_ms;
             self.update_files(now);
         }
-        if !(is_due || self.has_expired(now)) {
-            return;
+        if self.has_expired(now)
+            && let Err(error) = self.expire()
+        {
+            self.housekeeping_failed(error, now);
         }
-        let mut kept = self.expire_and_save(now, is_due);
-        if let Err(error) = kept {
-            kept = if error.is_full() { self.retry_with_reserve(now, error) } else { Err(error) };
-        }
-        if let Err(error) = kept {
-            self.storage_failed(error);
+        if is_due && let Err(error) = self.save_and_prune(now) {
+            self.housekeeping_failed(error, now);
         }
     }
 
@@ -56,22 +57,27 @@ impl Writer {
         self.state.set_log_readers(readers);
     }
 
-    /// Whether a reservation is due. While the storage fails, the second is soon enough for it.
+    /// Whether a reservation is due and can expire. While the storage fails, none can.
     fn has_expired(&self, now: Now) -> bool {
         self.state.storage_problem().is_none()
             && self.state.stock().next_deadline_ms().is_some_and(|ms| ms <= now.running_ms)
     }
 
-    fn expire_and_save(&mut self, now: Now, save: bool) -> Result<(), StoreError> {
-        self.decide_and_commit(&Batch::default())?;
-        if save { self.save_and_prune(now) } else { Ok(()) }
+    fn expire(&mut self) -> Result<(), StoreError> {
+        self.decide_and_commit(&Batch::default()).map(drop)
     }
 
-    /// Housekeeping on a full disk. From here on mutations are refused.
-    fn retry_with_reserve(&mut self, now: Now, full: StoreError) -> Result<(), StoreError> {
-        self.storage_failed(full);
-        self.store.release_reserve();
-        self.expire_and_save(now, true)
+    /// From here on mutations are refused. On a full disk, what must go on goes on with the
+    /// reserve.
+    fn housekeeping_failed(&mut self, error: StoreError, now: Now) {
+        let is_full = error.is_full();
+        self.storage_failed(error);
+        if is_full {
+            self.store.release_reserve();
+            if let Err(error) = self.save_and_prune(now) {
+                self.storage_failed(error);
+            }
+        }
     }
 
     fn save_and_prune(&mut self, now: Now) -> Result<(), StoreError> {

@@ -7,6 +7,8 @@
 //! [`state::CommittedState`].
 
 mod batch;
+#[cfg(test)]
+mod expiry_tests;
 mod housekeeping;
 pub mod intake;
 pub mod state;

@@ -113,7 +113,8 @@ impl Writer {
         self.store.finish_checkpoint(&stock, || clock::instant() < deadline)
     }
 
-    /// How long to wait for a job: until the next reservation expires, or a second.
+    /// How long to wait for a job: until the next reservation expires, or a second. While
+    /// reservations are due, jobs are taken without waiting for one.
     fn timeout(&self) -> Duration {
         if self.state.storage_problem().is_some() {
             return WRITER_IDLE;
@@ -122,7 +123,7 @@ impl Writer {
             return WRITER_IDLE;
         };
         let left_ms = deadline_ms.saturating_sub(self.state.clock.now().running_ms);
-        WRITER_IDLE.min(Duration::from_millis(left_ms.max(1)))
+        WRITER_IDLE.min(Duration::from_millis(left_ms))
     }
 
     /// Decides `first` and what waits after it, as far as a batch has room. Returns whether to go
@@ -195,7 +196,7 @@ impl Writer {
         }
     }
 
-    /// Decides a batch, lets reservations that are due expire, and commits both in one
+    /// Decides a batch, lets some reservations that are due expire, and commits both in one
     /// transaction.
     pub(super) fn decide_and_commit(
         &mut self,
@@ -213,9 +214,7 @@ impl Writer {
             self.log_waiting_grant(&sku, now);
         }
         if !changes.is_empty() {
-            if !batch.is_empty() {
-                self.check_space()?;
-            }
+            self.check_space()?;
             // Reservations expire by the running clock, so it is saved with them.
             let progress = match changes.holds.is_empty() {
                 true => self.progress_to_save(now),

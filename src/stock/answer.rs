@@ -4,7 +4,7 @@ use super::entry::Kind;
 use super::record::Outcome;
 use super::types::{RequestId, Sku};
 #[cfg(doc)]
-use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
+use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 
 /// What the engine answers to a command.
 pub type CommandAnswer = Result<Decided, Undecided>;
@@ -36,6 +36,8 @@ pub enum Undecided {
     },
     /// [`RESERVATIONS_MAX`] reservations are open.
     ReservationsFull,
+    /// With this reservation, more than [`RESERVED_LINES_MAX`] lines would be reserved.
+    ReservedLinesFull,
     /// The record of this request, or of the request that it names, cannot be read, so it is not
     /// known whether it was decided before.
     RecordLost {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Now;
-use crate::limits::STOCK_MAX;
+use crate::limits::{EXPIRED_LINES_MAX, STOCK_MAX};
 use crate::stock::{Checks, Item, Line, Posted, Quantity, Sku, Stock};
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
@@ -271,7 +271,7 @@ impl Default for Shop {
 impl Shop {
     fn draft(&self, commands: &[Command]) -> (Vec<CommandAnswer>, crate::stock::Changes) {
         let mut draft = Draft::new(&self.stock, self.now, 900);
-        let Ok(()) = draft.expire_due(&self.records);
+        let Ok(()) = draft.expire_due(&self.records, EXPIRED_LINES_MAX);
         let decide = |command| {
             let Ok(answer) = draft.decide(command, &self.records);
             answer

@@ -24,7 +24,8 @@ pub struct Draft<'a> {
     pub(super) reservation_ttl_s: u64,
     changes: Changes,
     holds: BTreeMap<RequestId, Option<Hold>>,
-    holds_opened: isize,
+    /// Reservations opened less those closed, and the same of their lines.
+    opened: (isize, isize),
 }
 
 /// The changes of a batch, to be committed and then applied with [`Stock::apply`].
@@ -72,6 +73,11 @@ impl Changes {
         self.ledger_records.is_empty() && self.taken.is_none()
     }
 
+    /// The index in [`Changes::ledger_records`] of the newest record of a request.
+    pub fn record_index(&self, id: &RequestId) -> Option<usize> {
+        self.records.get(id).copied()
+    }
+
     fn clear(&mut self) {
         self.entries.clear();
         self.figures.clear();
@@ -94,7 +100,7 @@ impl<'a> Draft<'a> {
             reservation_ttl_s,
             changes: Changes::default(),
             holds: BTreeMap::new(),
-            holds_opened: 0,
+            opened: (0, 0),
         };
         draft.reusing(Changes::default())
     }
@@ -108,20 +114,25 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Expires the reservations whose deadline has passed.
+    /// Expires reservations whose deadline has passed, until `lines_max` lines are given back. The
+    /// last reservation may exceed that. Those that remain are due in a later batch, and their
+    /// units count as reserved until then.
     ///
     /// # Errors
     /// If the record of a reservation cannot be read. The draft must then be dropped.
-    pub fn expire_due<R: RequestRecords>(&mut self, records: &R) -> Result<(), R::Error> {
-        let due: Vec<RequestId> = self
-            .stock
-            .deadlines
-            .iter()
-            .take_while(|(deadline_ms, _)| *deadline_ms <= self.now.running_ms)
-            .map(|(_, id)| id.clone())
-            .collect();
-        for id in due {
-            self.expire(&id, records)?;
+    pub fn expire_due<R: RequestRecords>(
+        &mut self,
+        records: &R,
+        lines_max: usize,
+    ) -> Result<(), R::Error> {
+        let (stock, now_ms) = (self.stock, self.now.running_ms);
+        let due = stock.deadlines.iter().take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
+        let entries_max = self.changes.entries.len() + lines_max;
+        for (_, id) in due {
+            if self.changes.entries.len() >= entries_max {
+                break;
+            }
+            self.expire(id, records)?;
         }
         Ok(())
     }
@@ -169,12 +180,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Open reservations, this batch included.
     pub(super) fn hold_count(&self) -> usize {
-        self.stock.hold_count().saturating_add_signed(self.holds_opened)
+        self.stock.hold_count().saturating_add_signed(self.opened.0)
+    }
+
+    /// Lines of open reservations, this batch included.
+    pub(super) fn held_lines(&self) -> usize {
+        self.stock.held_lines.saturating_add_signed(self.opened.1)
     }
 
     pub(super) fn open(&mut self, id: RequestId, hold: Hold) {
-        self.holds_opened += 1;
+        self.opened.0 += 1;
+        self.opened.1 += hold.lines.len().cast_signed();
         self.holds.insert(id, Some(hold));
     }
 
@@ -195,7 +213,9 @@ impl<'a> Draft<'a> {
             Err(error) if R::lost_reason(&error).is_some() => {}
             Err(error) => return Err(error),
         }
-        self.holds_opened -= 1;
+        let lines = self.hold(id).map_or(0, |hold| hold.lines.len());
+        self.opened.0 -= 1;
+        self.opened.1 -= lines.cast_signed();
         self.holds.insert(id.clone(), None);
         Ok(())
     }
@@ -321,6 +341,9 @@ fn applied_line(movement: &Movement, item: Item) -> AppliedLine {
     }
 }
 
+#[cfg(test)]
+#[path = "due_tests.rs"]
+mod due_tests;
 #[cfg(test)]
 #[path = "draft_tests.rs"]
 mod tests;

@@ -56,6 +56,14 @@ impl Items {
         self.slot(sku).map(|slot| self.slots[slot].1)
     }
 
+    /// Replaces the text of a known SKU by the one that is in memory already, so that a long SKU
+    /// takes no more memory however often it is reserved.
+    pub(super) fn share_sku(&self, sku: &mut Sku) {
+        if let Some(slot) = self.slot(sku.as_str()) {
+            *sku = self.slots[slot].0.clone();
+        }
+    }
+
     /// All SKUs, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.slots.iter().map(|(sku, item)| (sku, item))

@@ -25,6 +25,7 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::answer::{CommandAnswer, Decided, Undecided};
@@ -81,6 +82,8 @@ pub struct Stock {
     items: Items,
     holds: BTreeMap<RequestId, Hold>,
     deadlines: BTreeSet<(u64, RequestId)>,
+    /// Lines of all open reservations.
+    held_lines: usize,
     seq: Seq,
     checks: Checks,
     taken: Taken,
@@ -125,9 +128,12 @@ impl Stock {
     fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
         if let Some(before) = self.holds.remove(&id) {
             self.deadlines.remove(&(before.deadline_ms, id.clone()));
+            self.held_lines -= before.lines.len();
         }
-        if let Some(hold) = hold {
+        if let Some(mut hold) = hold {
+            hold.lines.iter_mut().for_each(|line| self.items.share_sku(&mut line.sku));
             self.deadlines.insert((hold.deadline_ms, id.clone()));
+            self.held_lines += hold.lines.len();
             self.holds.insert(id, hold);
         }
     }
@@ -160,6 +166,11 @@ impl Stock {
     /// The number of open reservations.
     pub fn hold_count(&self) -> usize {
         self.holds.len()
+    }
+
+    /// Whether a reservation is open.
+    pub fn is_open(&self, reservation: &RequestId) -> bool {
+        self.holds.contains_key(reservation)
     }
 
     /// The stock of one SKU, if it is known.
@@ -196,7 +207,7 @@ impl Stock {
     /// A SKU whose open reservations do not add up to its reserved units. There is none unless the
     /// database is damaged.
     pub fn sku_with_wrong_holds(&self) -> Option<&Sku> {
-        let mut reserved: BTreeMap<&Sku, i64> = BTreeMap::new();
+        let mut reserved: HashMap<&Sku, i64> = HashMap::new();
         for line in self.holds.values().flat_map(|hold| &hold.lines) {
             *reserved.entry(&line.sku).or_default() += line.quantity.units();
         }

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::entry::Kind;
 use super::record::{AppliedLine, Closed, Refusal, RequestRecord, RequestRecords};
 use super::types::{Line, OrderId, Quantity, RequestId, Sku};
-use crate::limits::{RESERVATIONS_MAX, STOCK_MAX};
+use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 
 /// The reason why a rule returns no decision.
 pub(super) enum NoDecision<E> {
@@ -105,6 +105,9 @@ impl Draft<'_> {
         if self.hold_count() >= RESERVATIONS_MAX {
             return Err(Undecided::ReservationsFull.into());
         }
+        if self.held_lines() + lines.len() > RESERVED_LINES_MAX {
+            return Err(Undecided::ReservedLinesFull.into());
+        }
         let movements = lines.iter().map(|line| Movement::new(line, 0, 1)).collect();
         let ttl_ms = ttl_s.unwrap_or(self.reservation_ttl_s) * 1_000;
         let hold = Hold {
@@ -154,17 +157,21 @@ impl Draft<'_> {
         Ok(Decision { effect, ..Decision::plain(Kind::Release, order_id, movements) })
     }
 
-    /// The reservation that a commit or release names, if it is open.
+    /// The reservation that a commit or release names, if it is open. One that is due has ended,
+    /// although its expiry may not be entered yet.
     fn open_hold<R: RequestRecords>(
         &self,
         command: &Command,
         reservation: &RequestId,
         records: &R,
     ) -> Result<&Hold, NoDecision<R::Error>> {
-        if let Some(hold) = self.hold(reservation) {
-            return Ok(hold);
-        }
+        let hold = self.hold(reservation);
         let reservation = reservation.clone();
+        match hold {
+            Some(hold) if hold.deadline_ms > self.now.running_ms => return Ok(hold),
+            Some(_) => return Err(Refusal::ReservationExpired { reservation }.into()),
+            None => {}
+        }
         let record = self.record(&reservation, records).map_err(NoDecision::RequestRecords)?;
         let closed = record.filter(|record| record.kind == Kind::Reserve).and_then(|r| r.closed);
         match closed {

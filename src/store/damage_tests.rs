@@ -1,6 +1,7 @@
 //! Damage that is detected while requests are decided stops only the requests that it concerns.
 
 use super::shop::{HOUR_MS, Shop, id, lines};
+use crate::limits::EXPIRED_LINES_MAX;
 use crate::stock::{Action, Command, Draft, Undecided};
 use crate::store::Progress;
 
@@ -9,7 +10,7 @@ fn a_damaged_reservation_that_falls_due_ends_and_stops_no_batch() {
     let mut shop = with_damaged_reservation();
     for (batch, name) in ["first", "second"].into_iter().enumerate() {
         let mut draft = shop.draft_at(HOUR_MS);
-        draft.expire_due(&shop.store).unwrap();
+        draft.expire_due(&shop.store, EXPIRED_LINES_MAX).unwrap();
         assert!(is_applied(&mut draft, &shop, &deduct(name, 5)), "batch {batch}");
         let changes = draft.finish();
         shop.commit(&changes);
@@ -78,7 +79,7 @@ fn a_damaged_reservation_only_stops_pruning() {
     let error = shop.store.prune(progress, HOUR_MS, &shop.stock).unwrap_err();
     assert!(error.is_damage(), "the storage works: {error}");
     let mut draft = shop.draft_at(HOUR_MS);
-    draft.expire_due(&shop.store).unwrap();
+    draft.expire_due(&shop.store, EXPIRED_LINES_MAX).unwrap();
     assert!(is_applied(&mut draft, &shop, &deduct("next", 10)));
 }
 

@@ -18,6 +18,9 @@ use super::database::{Database, Position};
 use super::dice::Dice;
 
 const RESERVATION_TTL_S: u64 = 900;
+/// Lines that expire in one commit: so few that several reservations which are due together do not
+/// end together.
+const EXPIRED_LINES: usize = 2;
 
 /// A gateway process on a database.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl Memory {
         now: Now,
     ) -> (Changes, Vec<(Command, CommandAnswer)>) {
         let mut draft = Draft::new(&self.stock, now, RESERVATION_TTL_S);
-        let Ok(()) = draft.expire_due(database);
+        let Ok(()) = draft.expire_due(database, EXPIRED_LINES);
         for job in jobs {
             if let Job::Transfers(transfers) = job {
                 for transfer in transfers {

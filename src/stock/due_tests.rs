@@ -1,0 +1,127 @@
+//! Reservations that are due, but whose expiry is not entered yet; and bounds of what is reserved.
+
+use std::convert::Infallible;
+
+use super::*;
+use crate::limits::RESERVED_LINES_MAX;
+use crate::stock::{
+    Action, Chain, Command, CommandAnswer, Line, Quantity, Refusal, Taken, Undecided,
+};
+
+const NOW: Now = Now { wall_ms: 0, running_ms: 1_000, trusted: true };
+
+#[test]
+fn what_is_due_ends_in_parts_oldest_deadline_first() {
+    let mut stock = with_holds(&[("r1", 900), ("r2", 1_000), ("r3", 800), ("r4", 1_001)]);
+    assert_eq!(expire(&mut stock, 3), ["r3", "r1"], "of two lines each");
+    assert_eq!(reserved(&stock), 2);
+    assert_eq!(expire(&mut stock, 3), ["r2"], "the other one is not due");
+    assert_eq!(expire(&mut stock, 3), [""; 0]);
+    assert_eq!((reserved(&stock), stock.held_lines), (1, 2));
+}
+
+#[test]
+fn what_is_due_stays_reserved_until_it_is_entered() {
+    let stock = with_holds(&[("r1", 1_000)]);
+    let mut draft = Draft::new(&stock, NOW, 900);
+    let deduct = |units| Action::Deduct { order_id: None, lines: lines(&["A"], units) };
+    let refused = decide(&mut draft, "d1", deduct(10)).unwrap().outcome.unwrap_err();
+    assert!(matches!(refused, Refusal::InsufficientStock { available: 9, .. }), "{refused:?}");
+    let Ok(()) = draft.expire_due(&NoRecord, 1);
+    assert!(decide(&mut draft, "d2", deduct(10)).unwrap().outcome.is_ok());
+}
+
+#[test]
+fn what_is_due_can_be_neither_committed_nor_released() {
+    let stock = with_holds(&[("due", 1_000), ("open", 1_001)]);
+    let commit = |id: RequestId| Action::Commit { reservation: id, lines: None };
+    let release = |id: RequestId| Action::Release { reservation: id };
+    let mut draft = Draft::new(&stock, NOW, 900);
+    for (name, action) in [("c1", commit(id("due"))), ("c2", release(id("due")))] {
+        let refused = decide(&mut draft, name, action).unwrap().outcome.unwrap_err();
+        assert_eq!(refused, Refusal::ReservationExpired { reservation: id("due") });
+    }
+    assert!(decide(&mut draft, "c3", release(id("open"))).unwrap().outcome.is_ok());
+}
+
+#[test]
+fn the_lines_of_open_reservations_are_bounded() {
+    let mut stock = with_holds(&[("r1", 5_000)]);
+    stock.held_lines = RESERVED_LINES_MAX - 1;
+    let mut draft = Draft::new(&stock, NOW, 900);
+    let reserve =
+        |skus: &[&str]| Action::Reserve { order_id: None, lines: lines(skus, 1), ttl_s: None };
+    let full = Err(Undecided::ReservedLinesFull);
+    assert_eq!(decide(&mut draft, "one", reserve(&["A", "B"])), full);
+    assert!(decide(&mut draft, "two", reserve(&["A"])).is_ok(), "it is the last");
+    assert_eq!(decide(&mut draft, "three", reserve(&["A"])), full);
+    assert!(decide(&mut draft, "four", Action::Release { reservation: id("r1") }).is_ok());
+    assert!(decide(&mut draft, "five", reserve(&["A", "B"])).is_ok(), "as many as were released");
+    assert_eq!(decide(&mut draft, "six", reserve(&["A"])), full);
+}
+
+#[test]
+fn a_reserved_sku_takes_no_memory_of_its_own() {
+    let long = "x".repeat(64);
+    let items = [(sku(&long), Item { on_hand: 2, reserved: 2, version: 1 })].into_iter().collect();
+    let hold = |name| (id(name), hold(9, &[&long]));
+    let stock = Stock::load(items, [hold("r1"), hold("r2")], 1, Chain::default(), Taken::default());
+    let texts = stock.holds.values().map(|hold| hold.lines[0].sku.as_str().as_ptr());
+    let known = stock.items.iter().next().unwrap().0.as_str().as_ptr();
+    assert!(texts.into_iter().all(|text| text == known));
+}
+
+struct NoRecord;
+
+impl RequestRecords for NoRecord {
+    type Error = Infallible;
+
+    fn find(&self, _: &RequestId) -> Result<Option<RequestRecord>, Infallible> {
+        Ok(None)
+    }
+}
+
+/// Ten units of A and B, of which each reservation holds one.
+fn with_holds(holds: &[(&str, u64)]) -> Stock {
+    let reserved = i64::try_from(holds.len()).unwrap();
+    let item = |(name, version)| (sku(name), Item { on_hand: 10, reserved, version });
+    let items = [("A", 1), ("B", 2)].map(item).into_iter().collect();
+    let hold = |(name, deadline_ms): &(&str, u64)| (id(name), hold(*deadline_ms, &["A", "B"]));
+    Stock::load(items, holds.iter().map(hold), 2, Chain::default(), Taken::default())
+}
+
+/// Expires in one batch; returns the reservations that ended.
+fn expire(stock: &mut Stock, lines_max: usize) -> Vec<String> {
+    let mut draft = Draft::new(stock, NOW, 900);
+    let Ok(()) = draft.expire_due(&NoRecord, lines_max);
+    let changes = draft.finish();
+    stock.apply(&changes);
+    changes.ledger_records.iter().map(|record| record.request_id.to_string()).collect()
+}
+
+fn reserved(stock: &Stock) -> i64 {
+    stock.item("A").unwrap().reserved
+}
+
+fn decide(draft: &mut Draft<'_>, name: &str, action: Action) -> CommandAnswer {
+    let Ok(answer) =
+        draft.decide(&Command { request_id: id(name), chosen: true, action }, &NoRecord);
+    answer
+}
+
+fn hold(deadline_ms: u64, skus: &[&str]) -> Hold {
+    Hold { order_id: None, lines: lines(skus, 1), deadline_ms }
+}
+
+fn lines(skus: &[&str], units: u64) -> Vec<Line> {
+    let quantity = Quantity::of_line(units).unwrap();
+    skus.iter().map(|name| Line { sku: sku(name), quantity }).collect()
+}
+
+fn sku(name: &str) -> Sku {
+    Sku::parse(name).unwrap()
+}
+
+fn id(name: &str) -> RequestId {
+    RequestId::parse(name).unwrap()
+}
