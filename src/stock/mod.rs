@@ -168,11 +168,6 @@ impl Stock {
         self.holds.len()
     }
 
-    /// Whether a reservation is open.
-    pub fn is_open(&self, reservation: &RequestId) -> bool {
-        self.holds.contains_key(reservation)
-    }
-
     /// The stock of one SKU, if it is known.
     pub fn item(&self, sku: &str) -> Option<Item> {
         self.items.get(sku)

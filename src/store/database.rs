@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::gateway_row::{self, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
 use super::request_index::RequestIndex;
+use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::upgrade_copies::UpgradeCopies;
 use super::{catalogue, ledger, stock_table};
@@ -22,6 +23,7 @@ use crate::stock::{Changes, Origin, RequestId, RequestRecord, RequestRecords, Se
 pub struct Store {
     pub(super) db: Connection,
     pub(super) request_index: RequestIndex,
+    pub(super) reservations: ReservationOrder,
     pub(super) checkpoint: Checkpoint,
     pub(super) reserve: DiskReserve,
     pub(super) high_water_mark: HighWaterMark,
@@ -62,8 +64,7 @@ impl Store {
         ledger::append(&transaction, changes, stock.checks(), first)?;
         let visited = checkpoint.step(stock, changes.entries.len());
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
-        let records = &changes.ledger_records;
-        stock_table::save_holds(&transaction, &changes.holds, records, first)?;
+        stock_table::save_holds(&transaction, changes, first)?;
         save_from_hub(&transaction, changes, &mut positions)?;
         let index_saved = self.request_index.save(&transaction)?;
         positions.progress = progress.unwrap_or(positions.progress);
@@ -76,7 +77,8 @@ impl Store {
         if index_saved {
             self.request_index.saved();
         }
-        self.request_index.add(records);
+        self.request_index.add(&changes.ledger_records);
+        self.reservations.add(changes, first, stock);
         Ok(())
     }
 

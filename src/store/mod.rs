@@ -25,6 +25,7 @@ mod open;
 mod read_only;
 mod request_hashes;
 mod request_index;
+mod reservation_order;
 mod reserve;
 mod restore;
 mod retention;
@@ -62,6 +63,8 @@ mod checkpoint_tests;
 mod damage_tests;
 #[cfg(test)]
 mod request_tests;
+#[cfg(test)]
+mod retention_tests;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]

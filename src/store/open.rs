@@ -14,6 +14,7 @@ use super::high_water_mark::HighWaterMark;
 use super::load::load_stock;
 use super::migrate::migrate;
 use super::request_index::RequestIndex;
+use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::retention::last_mark_ms;
 
@@ -40,16 +41,18 @@ impl Store {
             let mut progress = positions.progress;
             progress.running_ms = progress.running_ms.max(last_mark_ms(&db)?);
             let request_index = RequestIndex::load(&db, identity.seed)?;
+            let reservations = ReservationOrder::load(&db)?;
             let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
             let copies = UpgradeCopies::new(data_dir, progress.running_ms, is_upgraded);
             let opened = Opened { origin, stock, progress };
-            Ok((db, identity, positions, request_index, checkpoint, copies, opened))
+            Ok((db, identity, positions, request_index, reservations, checkpoint, copies, opened))
         });
-        let (db, identity, positions, request_index, checkpoint, copies, opened) =
+        let (db, identity, positions, request_index, reservations, checkpoint, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
         let mut store = Self {
             db,
             request_index,
+            reservations,
             checkpoint,
             reserve,
             high_water_mark,

@@ -13,10 +13,10 @@ use super::error::StoreError;
 use super::gateway_row::{self, Positions, Progress};
 use super::ledger::{append_chunk, last_row, row_from};
 use super::row_check::write_row;
-use super::sql_values::{get_u64, stored, to_i64};
-use super::stock_table::save_hold;
+use super::sql_values::{get_u64, to_i64};
+use super::stock_table::renumber_hold;
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
-use crate::stock::{LedgerRecord, RequestId, RequestRecords, Seq, Stock};
+use crate::stock::{LedgerRecord, RequestRecords, Seq, Stock};
 
 impl Store {
     /// Records, once an hour, which ledger record is the last one at this running time. Pruning
@@ -71,19 +71,21 @@ impl Store {
         progress: Progress,
         stock: &Stock,
     ) -> Result<(), StoreError> {
-        let kept = self.open_reservations_up_to(last_n)?;
+        let kept = self.open_reservations_up_to(last_n, stock)?;
+        let next = self.request_index.next();
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
         let positions = Positions { progress, pruned_seq: last_seq, ..self.positions };
         let transaction = self.db.transaction()?;
         gateway_row::save(&transaction, &self.identity, &positions)?;
-        carry_forward(&transaction, &kept, stock, self.request_index.next())?;
+        carry_forward(&transaction, &kept, stock, next)?;
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
         transaction.commit()?;
         self.positions = positions;
         self.request_index.add(&kept);
         self.request_index.remove_before(last_n + 1);
+        self.reservations.carry(last_n, kept.iter().map(|record| &record.request_id), next);
         Ok(())
     }
 
@@ -97,13 +99,15 @@ impl Store {
 
     /// The records of open reservations up to record `n`. A reservation may still be committed or
     /// released, so its record stays however old it is.
-    fn open_reservations_up_to(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
-        let mut statement = self.db.prepare_cached("SELECT id FROM hold WHERE n <= ?1")?;
-        let ids = statement.query_map([n], |row| row.get::<_, String>(0))?;
+    fn open_reservations_up_to(
+        &self,
+        n: i64,
+        stock: &Stock,
+    ) -> Result<Vec<LedgerRecord>, StoreError> {
         let mut kept = Vec::new();
-        for id in ids {
-            let request_id = stored(0, RequestId::parse(&id?))?;
-            if let Some(record) = self.find(&request_id)? {
+        for id in self.reservations.open_up_to(n, stock) {
+            if let Some(record) = self.find(id)? {
+                let request_id = id.clone();
                 kept.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
             }
         }
@@ -157,8 +161,13 @@ fn carry_forward(
         let mut chunk = ChunkEncoder::new(base, 0);
         chunk.add(record, &[], &[]);
         append_chunk(db, n, base.0, chunk)?;
-        if let Some(hold) = stock.hold(&record.request_id) {
-            save_hold(db, &record.request_id, Some(hold), n)?;
+        let id = &record.request_id;
+        let has_row = match stock.hold(id) {
+            Some(hold) => renumber_hold(db, id, hold, n)?,
+            None => false,
+        };
+        if !has_row {
+            return Err(StoreError::Damaged(format!("reservation {id} is not in its table")));
         }
     }
     Ok(())

@@ -9,9 +9,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 
 use super::error::StoreError;
+use super::reservation_order::record_number;
 use super::row_check::{RowChecks, text, write_row};
 use super::sql_values::{get_blob, get_u64, stored, to_i64};
-use crate::stock::{Hold, Item, Items, LedgerRecord, RequestId, Sku};
+use crate::stock::{Changes, Hold, Item, Items, RequestId, Sku};
 
 /// Saves the stock of some SKUs. Returns how many of them had no row.
 pub(super) fn save_items<'a>(
@@ -39,22 +40,19 @@ pub(super) fn save_items<'a>(
 /// number of the ledger record of its request; `first` is the number of the batch's first record.
 pub(super) fn save_holds(
     db: &Transaction<'_>,
-    holds: &[(RequestId, Option<Hold>)],
-    records: &[LedgerRecord],
+    changes: &Changes,
     first: i64,
 ) -> Result<(), StoreError> {
-    for (id, hold) in holds {
-        let is_its = |record: &LedgerRecord| record.request_id == *id && record.record.is_some();
-        let numbered = records.iter().zip(first..);
-        let n = numbered.filter(|(record, _)| is_its(record)).map(|(_, n)| n).last();
-        save_hold(db, id, hold.as_ref(), n.unwrap_or(first))?;
+    for (id, hold) in &changes.holds {
+        let n = record_number(changes, id, first).unwrap_or(first);
+        save_hold(db, id, hold.as_ref(), n)?;
     }
     Ok(())
 }
 
 /// Saves one reservation (`Some`) under the number of the ledger record of its request, or deletes
 /// it (`None`).
-pub(super) fn save_hold(
+fn save_hold(
     db: &Transaction<'_>,
     id: &RequestId,
     hold: Option<&Hold>,
@@ -64,11 +62,31 @@ pub(super) fn save_hold(
         db.prepare_cached("DELETE FROM hold WHERE id = ?1")?.execute([id.as_str()])?;
         return Ok(());
     };
+    write_hold(db, "INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3, ?4)", id, hold, n)?;
+    Ok(())
+}
+
+/// Gives the row of an open reservation another number. Returns whether there was a row.
+pub(super) fn renumber_hold(
+    db: &Transaction<'_>,
+    id: &RequestId,
+    hold: &Hold,
+    n: i64,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE hold SET n = ?2, hold = ?3, crc = ?4 WHERE id = ?1";
+    Ok(write_hold(db, sql, id, hold, n)? == 1)
+}
+
+fn write_hold(
+    db: &Transaction<'_>,
+    sql: &str,
+    id: &RequestId,
+    hold: &Hold,
+    n: i64,
+) -> Result<usize, StoreError> {
     let blob = postcard::to_stdvec(hold).expect("plain data always serializes");
     let values = [text(id.as_str()), ValueRef::Integer(n), ValueRef::Blob(&blob)];
-    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO hold VALUES (?1, ?2, ?3, ?4)")?;
-    write_row(&mut insert, "hold", &values)?;
-    Ok(())
+    Ok(write_row(&mut *db.prepare_cached(sql)?, "hold", &values)?)
 }
 
 pub(super) fn read_items(db: &Connection) -> Result<Items, StoreError> {

@@ -1,0 +1,90 @@
+//! Pruning beside open reservations.
+
+use super::shop::{HOUR_MS, Shop, id, lines};
+use crate::stock::Action;
+use crate::store::Progress;
+
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// A search through all reservations in each step would take longer, the more are open.
+#[test]
+fn a_step_that_deletes_no_reservation_does_not_read_their_table() {
+    let mut shop = with_old_entries(100);
+    settle(&mut shop);
+    shop.reserve("young", 5);
+    shop.store.db.execute_batch("ALTER TABLE hold RENAME TO out_of_sight").unwrap();
+    prune_all(&mut shop);
+    assert!(!shop.find("r0"), "there was something to delete");
+    assert!(shop.find("young"));
+}
+
+#[test]
+fn open_reservations_are_carried_on_again_and_again_and_closed_ones_are_not() {
+    let mut shop = with_old_entries(1);
+    for name in ["open", "ended", "committed"] {
+        shop.reserve(name, 1);
+    }
+    close(&mut shop, "end", Action::Release { reservation: id("ended") });
+    for round in 0..3 {
+        for n in 0..40 {
+            shop.restock(&format!("{round}-{n}"), 1);
+        }
+        settle(&mut shop);
+        prune_all(&mut shop);
+        assert!(shop.find("open") && !shop.find("ended"), "round {round}");
+        if round == 1 {
+            shop.reopen();
+        }
+    }
+    close(&mut shop, "done", Action::Commit { reservation: id("open"), lines: None });
+}
+
+#[test]
+fn the_order_of_reservations_does_not_grow_with_those_that_are_closed() {
+    let mut shop = Shop::unsynced();
+    shop.restock("in", 10_000);
+    for round in 0..5 {
+        let name = format!("held-{round}-");
+        let reserve = |_| Action::Reserve { order_id: None, lines: lines(1), ttl_s: None };
+        let changes = shop.draft_thousand(&name, 0, reserve);
+        shop.commit(&changes);
+        let release = |n| Action::Release { reservation: id(&format!("{name}{n}")) };
+        let changes = shop.draft_thousand(&format!("end-{round}-"), 0, release);
+        shop.commit(&changes);
+    }
+    assert!(shop.store.reservations.len() <= 3_000, "{}", shop.store.reservations.len());
+}
+
+/// Entries that are two days old at [`DAY_MS`] times three.
+fn with_old_entries(count: u64) -> Shop {
+    let mut shop = Shop::unsynced();
+    for n in 0..count {
+        shop.restock(&format!("r{n}"), 10);
+    }
+    shop
+}
+
+/// Everything up to here is old, confirmed and in the stock table; one young entry follows.
+fn settle(shop: &mut Shop) {
+    let running_ms = marks(shop) * DAY_MS;
+    shop.store.record_retention_mark(running_ms).unwrap();
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    shop.restock(&format!("young-{running_ms}"), 1);
+}
+
+fn marks(shop: &Shop) -> u64 {
+    let sql = "SELECT coalesce(max(running_ms), 0) FROM mark";
+    let newest: i64 = shop.store.db.query_row(sql, [], |row| row.get(0)).unwrap();
+    newest.unsigned_abs() / DAY_MS + 1
+}
+
+fn prune_all(shop: &mut Shop) {
+    let running_ms = marks(shop) * DAY_MS;
+    let progress = Progress { acked_seq: shop.stock.seq(), running_ms };
+    while shop.store.prune(progress, HOUR_MS, &shop.stock).unwrap() {}
+}
+
+fn close(shop: &mut Shop, name: &str, action: Action) {
+    let changes = shop.draft(name, action);
+    shop.commit(&changes);
+}
