@@ -13,6 +13,8 @@ pub struct Figures {
     pub p99_ms: f64,
     /// The 99.9th percentile of latency.
     pub p999_ms: f64,
+    /// The longest latency.
+    pub max_ms: f64,
     /// Bytes written by the server's processes, for each request.
     pub bytes: f64,
 }
@@ -31,6 +33,7 @@ impl Figures {
             p50_ms: at(0.5),
             p99_ms: at(0.99),
             p999_ms: at(0.999),
+            max_ms: f64::from(latencies[count - 1]) / 1_000.0,
             bytes: bytes as f64 / count as f64,
         }
     }
@@ -43,6 +46,7 @@ impl Figures {
             p50_ms: of(|round| round.p50_ms),
             p99_ms: of(|round| round.p99_ms),
             p999_ms: of(|round| round.p999_ms),
+            max_ms: of(|round| round.max_ms),
             bytes: of(|round| round.bytes),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::client::Load;
-use super::engine::Engine;
+use super::engine::{Engine, Reservations};
 use super::figures::Figures;
 use super::protocol::Protocol;
 use super::requests::{Ids, Requests};
@@ -33,6 +33,13 @@ impl Prefilled {
     pub fn new(skus: &Arc<Zipf>, ids: Ids, requests: usize) -> Self {
         let dir = temp_dir();
         drop(Engine::prefill(dir.path(), skus, Requests::new(skus, ids), requests));
+        Self { dir }
+    }
+
+    /// A database with stock of all these SKUs and with open reservations.
+    pub fn reserved(skus: &Zipf, reservations: &Reservations) -> Self {
+        let dir = temp_dir();
+        Engine::prefill_reserved(dir.path(), skus, reservations);
         Self { dir }
     }
 
