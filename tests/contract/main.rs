@@ -18,6 +18,7 @@ mod doctor;
 mod doctor_files;
 mod durability;
 mod errors;
+mod expiry;
 mod idempotency;
 mod locks;
 mod logs;
