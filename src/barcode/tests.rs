@@ -106,8 +106,14 @@ fn an_element_string_is_read_however_it_is_sent() {
 
 #[test]
 fn a_parcel_stands_for_the_items_in_it() {
-    let reading = read("]C10034012345000000001702040063813339313748", YEAR).unwrap();
-    assert_eq!((gtin_of(&reading).as_str(), reading.quantity), ("04006381333931", Some(48)));
+    for code in [
+        "]C10034012345000000001702040063813339313748",
+        "(01)90012345678908(02)04006381333931(37)48",
+        "(02)04006381333931(01)90012345678908(37)48",
+    ] {
+        let reading = read(code, YEAR).unwrap();
+        assert_eq!((gtin_of(&reading).as_str(), reading.quantity), ("04006381333931", Some(48)));
+    }
 }
 
 #[test]
@@ -137,7 +143,9 @@ fn an_invalid_element_is_named() {
         ("]C110", "(10): is empty"),
         ("]C110123456789012345678901", "too long"),
         ("]C117261301", "(17)261301: is not a date"),
+        ("]C111261301", "(11)261301: is not a date"),
         ("]C117260231", "(17)260231: is not a date"),
+        ("]C11426", "(14)26: is not a date"),
         ("]C11726", "(17)26: is not a date"),
         ("]C137A", "(37)A: must be digits"),
         ("]C13700", "(37)00: is not a count"),
@@ -151,7 +159,6 @@ fn an_invalid_element_is_named() {
         ("]C1310", "begins at"),
         ("]C131030", "(3103)0: is too short"),
         ("\u{1d}", "begins at"),
-        ("", "empty"),
     ] {
         // A label alone is a text.
         let Err(error) = read(code, YEAR) else {
@@ -160,6 +167,8 @@ fn an_invalid_element_is_named() {
         };
         assert!(error.to_string().contains(why), "{code:?}: {error}");
     }
+    assert_eq!(read("", YEAR), Err(CodeError::Empty));
+    assert_eq!(read(&"1".repeat(256), YEAR), Ok(Reading::text()));
     assert_eq!(read(&"1".repeat(257), YEAR), Err(CodeError::TooLong(257)));
 }
 
@@ -179,6 +188,8 @@ fn a_two_digit_year_is_within_50_years_of_the_current_one() {
         ("760131", 2026, "2076-01-31"),
         ("770131", 2026, "1977-01-31"),
         ("010101", 2080, "2101-01-01"),
+        ("300101", 2080, "2130-01-01"),
+        ("310101", 2080, "2031-01-01"),
         ("280200", 2026, "2028-02-29"),
         ("270200", 2026, "2027-02-28"),
     ] {
