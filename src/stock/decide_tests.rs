@@ -198,12 +198,42 @@ fn the_end_of_a_reservation_is_entered_under_its_order() {
 }
 
 #[test]
+fn a_commit_takes_its_units_from_the_stock_and_releases_the_rest() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("in", "A", 9)]);
+    for (held, committed, left) in [(5, 2, 7), (4, 4, 3)] {
+        let (reservation, name) = (format!("r{held}"), format!("c{held}"));
+        let lines = Some(one("A", committed));
+        let action = Action::Commit { reservation: id(&reservation), lines };
+        shop.decide(&[reserve(&reservation, "A", held, 10)]);
+        shop.decide(&[Command { request_id: id(&name), chosen: true, action }]);
+        assert_eq!(shop.stock.item("A").unwrap().figures(), (left, 0));
+    }
+}
+
+#[test]
+fn a_count_may_find_as_many_units_as_are_reserved_but_no_fewer() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("in", "A", 9), reserve("held", "A", 5, 10)]);
+    let count = |name, counted| {
+        let action = Action::Count { sku: Sku::parse("A").unwrap(), counted };
+        Command { request_id: id(name), chosen: true, action }
+    };
+    let refused = refusal(&mut shop, count("fewer", 4));
+    assert!(matches!(refused, Refusal::BelowReserved { reserved: 5, .. }), "{refused:?}");
+    shop.decide(&[count("as many", 5)]);
+    assert_eq!(shop.stock.item("A").unwrap().figures(), (5, 5));
+}
+
+#[test]
 fn stock_never_grows_beyond_what_json_holds_exactly() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 1)]);
-    let count = Action::Count { sku: Sku::parse("A").unwrap(), counted: STOCK_MAX };
+    let count = Action::Count { sku: Sku::parse("A").unwrap(), counted: STOCK_MAX - 1 };
     shop.decide(&[Command { request_id: id("r2"), chosen: true, action: count }]);
-    let answer = shop.decide(&[restock("r3", "A", 1)]).remove(0);
+    shop.decide(&[restock("r3", "A", 1)]);
+    assert_eq!(shop.stock.item("A").unwrap().on_hand, STOCK_MAX);
+    let answer = shop.decide(&[restock("r4", "A", 1)]).remove(0);
     assert!(matches!(answer, Err(Undecided::StockTooLarge { .. })));
     shop.check();
 }

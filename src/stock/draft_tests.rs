@@ -49,6 +49,17 @@ fn a_movement_that_nobody_asked_for_is_recorded_with_its_entries() {
     assert_eq!(draft.finish().ledger_records, [record]);
 }
 
+#[test]
+fn a_reservation_is_closed_without_its_record_only_if_that_is_lost() {
+    let mut stock = Stock::default();
+    stock.set_hold(id("r"), Some(hold()));
+    let mut draft = Draft::new(&stock, NOW, 900);
+    assert_eq!(draft.close(&id("r"), Closed::Expired, &Unreadable), Err("the disk fails"));
+    assert_eq!(draft.hold_count(), 1);
+    assert_eq!(draft.close(&id("r"), Closed::Expired, &Damaged), Ok(()));
+    assert_eq!(draft.hold_count(), 0);
+}
+
 const NOW: Now = Now { wall_ms: 1_000, running_ms: 0, trusted: true };
 
 struct NoRecord;
@@ -58,6 +69,30 @@ impl RequestRecords for NoRecord {
 
     fn find(&self, _: &RequestId) -> Result<Option<RequestRecord>, Infallible> {
         Ok(None)
+    }
+}
+
+struct Unreadable;
+
+impl RequestRecords for Unreadable {
+    type Error = &'static str;
+
+    fn find(&self, _: &RequestId) -> Result<Option<RequestRecord>, &'static str> {
+        Err("the disk fails")
+    }
+}
+
+struct Damaged;
+
+impl RequestRecords for Damaged {
+    type Error = &'static str;
+
+    fn find(&self, _: &RequestId) -> Result<Option<RequestRecord>, &'static str> {
+        Err("the row is damaged")
+    }
+
+    fn lost_reason(error: &&'static str) -> Option<String> {
+        Some((*error).to_owned())
     }
 }
 

@@ -245,6 +245,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_a_sku_that_comes_twice_the_last_stock_counts() {
+        let item = |on_hand| Item { on_hand, reserved: 0, version: on_hand.unsigned_abs() };
+        let items = [1, 2].map(|on_hand| (Sku::parse("A").unwrap(), item(on_hand)));
+        let items: Items = items.into_iter().collect();
+        assert_eq!((items.count(), items.get("A")), (1, Some(item(2))));
+        assert_ne!(items, Items::default());
+    }
+
+    #[test]
+    fn a_sku_that_is_added_without_stock_is_unmoved_until_its_first_change() {
+        let sku = Sku::parse("A").unwrap();
+        let mut items = Items::default();
+        for (version, unmoved) in [(0, true), (1, false)] {
+            items.set_all([(&sku, &Item { on_hand: 0, reserved: 0, version })]);
+            assert_eq!(items.has_unmoved(), unmoved);
+        }
+    }
+
     fn batch() -> impl Strategy<Value = Vec<(Sku, i64)>> {
         let sku = "[a-z]{1,2}".prop_map(|text| Sku::parse(&text).unwrap());
         prop::collection::vec((sku, prop_oneof![Just(0), 0..1_000_i64]), 0..10)

@@ -43,6 +43,19 @@ fn a_sku_that_the_catalogue_names_is_unmoved_until_its_first_change() {
     assert!(stock(vec![item("A", 1, 0, 1), item("B", 0, 0, 0)]).has_unmoved());
 }
 
+#[test]
+fn a_stock_lists_its_skus_by_name_and_those_that_changed_by_position() {
+    let items = [item("A", 5, 0, 4), item("B", 7, 0, 3), item("C", 0, 0, 0), item("D", 1, 0, 1)];
+    let items = items.into_iter().collect();
+    let stock = Stock::load(items, [], 4, Chain::default(), Taken::default());
+    let names = |skus: &[(&Sku, &Item)]| skus.iter().map(|(sku, _)| sku.to_string()).collect();
+    let by_name: Vec<String> = names(&stock.items_after("", Some("A")).collect::<Vec<_>>());
+    assert_eq!(by_name, ["B", "C", "D"]);
+    let changed: Vec<String> = names(&stock.changed_after(1).collect::<Vec<_>>());
+    assert_eq!(changed, ["B", "A"]);
+    assert_eq!((stock.sku_count(), stock.items().count()), (4, 4));
+}
+
 fn item(name: &str, on_hand: i64, reserved: i64, version: Seq) -> (Sku, Item) {
     (sku(name), Item { on_hand, reserved, version })
 }

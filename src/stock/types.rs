@@ -223,6 +223,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_a_text_is_refused_as_an_id_with_the_reason() {
+        let error = serde_json::from_str::<Sku>("7").unwrap_err().to_string();
+        assert!(error.starts_with("invalid type: integer `7`, expected a text"), "{error}");
+    }
+
+    #[test]
     fn derived_request_ids_may_be_longer_than_chosen_ones() {
         let reservation = RequestId::chosen(&"r".repeat(64)).unwrap();
         let derived = RequestId::release_of(&reservation);
