@@ -92,10 +92,14 @@ pub struct IntakeDepth {
     pub frames: u64,
 }
 
-/// The storage failed. Nothing was applied, and the command may be sent again as it is. The text
-/// says why.
+/// The storage failed, and the command may be sent again as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageUnavailable(pub String);
+pub struct StorageUnavailable {
+    /// Why the storage failed.
+    pub why: String,
+    /// Whether a later start may find the command applied. If not, nothing was applied.
+    pub may_be_applied: bool,
+}
 
 /// Why a command was not queued. Nothing was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,9 +124,12 @@ impl From<SubmitError> for Problem {
 }
 
 impl From<StorageUnavailable> for Problem {
-    fn from(StorageUnavailable(why): StorageUnavailable) -> Self {
-        let message = format!("nothing was applied, send it again later: {why}");
-        Self::new(Code::StorageUnavailable, message)
+    fn from(StorageUnavailable { why, may_be_applied }: StorageUnavailable) -> Self {
+        let known = match may_be_applied {
+            true => "it may have been applied: send it again later as it is, which applies it once",
+            false => "nothing was applied, send it again later",
+        };
+        Self::new(Code::StorageUnavailable, format!("{known}: {why}"))
     }
 }
 

@@ -7,7 +7,9 @@
 //! draft's changes in one transaction with one sync, and only then publishes them and answers. So
 //! a lone request pays for one sync, and a thousand that arrive together share one. If the commit
 //! fails, the draft is dropped: memory stays as the disk is, every request of the batch is
-//! answered with "not decided", and may be sent again as it is.
+//! answered with "not decided", and may be sent again as it is. If it was the sync that failed, the
+//! answer says that the request may have been applied: the log may hold the changes, until the next
+//! commit overwrites them, and a start before that finds them.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -283,7 +285,7 @@ impl Writer {
         }
         self.state.set_storage_problem(Some(error.to_string()));
         let _ = self.store.set_busy_timeout(DATABASE_WAIT_FAILING);
-        StorageUnavailable(error.to_string())
+        StorageUnavailable { why: error.to_string(), may_be_applied: error.may_be_committed() }
     }
 
     /// Accepts mutations again after a commit has succeeded, if there is space enough.

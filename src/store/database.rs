@@ -51,7 +51,8 @@ impl Store {
     /// a power cut.
     ///
     /// # Errors
-    /// If the disk is full or failing, or the database is locked. Then nothing was changed.
+    /// If the disk is full or failing, or the database is locked. Then nothing was changed; after
+    /// [`StoreError::Unconfirmed`], nothing as long as this process lives.
     pub fn commit(
         &mut self,
         changes: &Changes,
@@ -72,7 +73,7 @@ impl Store {
         if positions != self.positions {
             gateway_row::save(&transaction, &self.identity, &positions)?;
         }
-        transaction.commit()?;
+        transaction.commit().map_err(StoreError::of_commit)?;
         (self.checkpoint, self.positions) = (checkpoint, positions);
         if index_saved {
             self.request_index.saved();

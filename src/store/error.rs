@@ -96,6 +96,17 @@ pub enum StoreError {
         path: PathBuf,
         source: rusqlite::Error,
     },
+    /// The disk failed when a commit was to be synced. This process goes on without the changes,
+    /// and the next commit overwrites them; but if it ends before that, the next start may find
+    /// them.
+    #[error(
+        "database: {source}: the disk did not confirm a commit; the filesystem of {path} fails or can only be read: the kernel's log (`dmesg`) says why"
+    )]
+    Unconfirmed {
+        /// The data directory.
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
     /// The disk is full.
     #[error("database: {source}; free space on the filesystem of {path}: {} free", BytesOrUnknown(*.free))]
     Full {
@@ -192,6 +203,20 @@ impl std::fmt::Display for BytesOrUnknown {
 }
 
 impl StoreError {
+    /// The error of a commit at its end. The changes are in the log by then, as far as the disk has
+    /// taken them.
+    pub(super) fn of_commit(source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure) => Self::Unconfirmed { path: PathBuf::new(), source },
+            Some(_) | None => Self::Sqlite(source),
+        }
+    }
+
+    /// Whether the changes of the commit that failed may be found by the next start.
+    pub fn may_be_committed(&self) -> bool {
+        matches!(self, Self::Unconfirmed { .. })
+    }
+
     /// Whether the disk is full, as opposed to failing.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })

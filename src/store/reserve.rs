@@ -80,6 +80,9 @@ impl DiskReserve {
         if error.is_damage() {
             return error.at(path.join(DATABASE_FILE));
         }
+        if let StoreError::Unconfirmed { source, .. } = error {
+            return StoreError::Unconfirmed { path, source };
+        }
         let StoreError::Sqlite(source) = error else { return error };
         if says_full(&source) {
             return StoreError::Full { path, free: self.free_bytes(), source };

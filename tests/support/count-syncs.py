@@ -1,10 +1,11 @@
 """Counts what a program brings to the disk: count-syncs.py FILE PROGRAM…
 
 Every `fsync` and `fdatasync` of the program is let through, and their number so far is in FILE
-before the call is made. Needs no rights, and Linux 5.5. The program takes the place of this
+before the call is made. While FILE.fail exists, the calls fail with EIO instead. Needs no rights, and Linux 5.5. The program takes the place of this
 process; a process beside it counts, and ends with it.
 """
 import ctypes
+import errno
 import fcntl
 import os
 import platform
@@ -48,7 +49,10 @@ def count(listener, file):
             continue  # The program was killed within the call.
         number += 1
         os.pwrite(file, b"%020d" % number, 0)
-        answer = struct.pack(ANSWER_FORMAT, *struct.unpack_from("Q", call), 0, 0, CONTINUE)
+        (call_id,) = struct.unpack_from("Q", call)
+        fails = os.path.exists(sys.argv[1] + ".fail")
+        error, flags = (-errno.EIO, 0) if fails else (0, CONTINUE)
+        answer = struct.pack(ANSWER_FORMAT, call_id, 0, error, flags)
         try:
             fcntl.ioctl(listener, SEND, answer)
         except OSError:
