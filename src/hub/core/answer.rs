@@ -35,7 +35,7 @@ impl FrameAnswer {
             {
                 Self::Resume { epoch, acked_seq, nonce }
             }
-            later => later,
+            later @ (Self::Resume { .. } | Self::Ack { .. } | Self::Refused { .. }) => later,
         }
     }
 
