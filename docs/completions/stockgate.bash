@@ -212,7 +212,7 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__restore)
-            opts="-h --from --from-damaged --empty --data-dir --help"
+            opts="-h --from --from-damaged --empty --accept --data-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

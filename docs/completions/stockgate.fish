@@ -85,6 +85,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from -d 
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l data-dir -d 'The gateway\'s data directory; the gateway must not run' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from-damaged -d 'Restore what can still be read of the damaged database in the data directory'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l empty -d 'Restore nothing: the next start creates an empty database'
+complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l accept -d 'The database in the data directory as it is, if nothing was decided after it'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l data-dir -d 'The gateway\'s data directory; by default the one in the configuration' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l config -d 'The gateway\'s configuration: checks it too, and the broker and the hub' -r -F

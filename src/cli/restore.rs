@@ -1,4 +1,4 @@
-//! `restore`: replaces a database that is lost or damaged.
+//! `restore`: replaces a database that is lost or damaged, or accepts one that was put back.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{doctor, say};
 use crate::clock::wall_ms;
-use crate::store::{RestoreSource, Restored, move_database_aside, restore};
+use crate::store::{RestoreSource, Restored, accept, move_database_aside, restore};
 
 /// The source of the new database.
 #[derive(Debug, Args)]
@@ -22,6 +22,9 @@ pub(super) struct RestoreArgs {
     /// Restore nothing: the next start creates an empty database
     #[arg(long)]
     empty: bool,
+    /// The database in the data directory as it is, if nothing was decided after it
+    #[arg(long)]
+    accept: bool,
 }
 
 pub(super) fn run(data_dir: &Path, source: &RestoreArgs) -> anyhow::Result<()> {
@@ -31,6 +34,17 @@ pub(super) fn run(data_dir: &Path, source: &RestoreArgs) -> anyhow::Result<()> {
         say(
             "the next start makes an empty database; retire the old one at the hub, and its stock comes back",
         );
+        return Ok(());
+    }
+    if source.accept {
+        let (origin, seq) = accept(data_dir).context("nothing was changed")?;
+        say(format!(
+            "the database in {} goes on as it is: gateway {}/{}, epoch {}, with entries up to {seq}",
+            data_dir.display(),
+            origin.site,
+            origin.gateway,
+            origin.epoch
+        ));
         return Ok(());
     }
     let restored = match &source.from {

@@ -6,6 +6,8 @@
 //! little. On a full disk it gives up the reserve and uses that space to save and prune: pruning
 //! may be the only way out. No reservation expires then, just as no request is decided: the entries
 //! of many would use up the reserve. Their units stay reserved until there is space.
+//!
+//! Before all that it checks that the files are where they were. If not, it writes nothing.
 
 use super::batch::Batch;
 use super::writer::Writer;
@@ -22,7 +24,14 @@ impl Writer {
         let is_due = now.running_ms >= self.housekept_at_ms + HOUSEKEEPING_EVERY_MS;
         if is_due {
             self.housekept_at_ms = now.running_ms;
-            self.update_files(now);
+            if let Err(error) = self.store.check_placement() {
+                self.displaced(error);
+            } else {
+                self.update_files(now);
+            }
+        }
+        if self.store.last_check_of_placement().is_err() {
+            return;
         }
         if self.has_expired(now)
             && let Err(error) = self.expire()
@@ -31,6 +40,15 @@ impl Writer {
         }
         if is_due && let Err(error) = self.save_and_prune(now) {
             self.housekeeping_failed(error, now);
+        }
+    }
+
+    /// The process does not end by itself: the files that it has open may be all that is left of
+    /// the database. If they are not, and the database holds everything, starting again helps.
+    fn displaced(&mut self, error: StoreError) {
+        let why = self.storage_failed(error).why;
+        if self.store.save_displaced_log() {
+            self.state.ask_for_restart(why);
         }
     }
 

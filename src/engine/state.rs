@@ -34,6 +34,8 @@ pub struct CommittedState {
     offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
     log_readers: Mutex<Vec<LockHolder>>,
+    /// Why the gateway should start again, once it should.
+    restart: watch::Sender<Option<String>>,
 }
 
 /// How far the hub has committed this gateway's ledger.
@@ -61,6 +63,21 @@ impl CommittedState {
             offline_since_ms: AtomicU64::new(0),
             storage_problem: Mutex::new(None),
             log_readers: Mutex::default(),
+            restart: watch::Sender::new(None),
+        }
+    }
+
+    pub(super) fn ask_for_restart(&self, why: String) {
+        self.restart.send_replace(Some(why));
+    }
+
+    /// Waits until the gateway should start again, and returns why. What was committed is in the
+    /// database then, but this process cannot go on with it.
+    pub async fn restart_asked(&self) -> String {
+        let mut restart = self.restart.subscribe();
+        match restart.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
         }
     }
 

@@ -10,6 +10,9 @@
 //! answered with "not decided", and may be sent again as it is. If it was the sync that failed, the
 //! answer says that the request may have been applied: the log may hold the changes, until the next
 //! commit overwrites them, and a start before that finds them.
+//!
+//! Before it answers, it checks that the files of the database are where they were opened. A commit
+//! into a file without a name is lost when the process ends.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -103,10 +106,13 @@ impl Writer {
         if let Err(error) = self.finish() {
             tracing::warn!(%error, "the last checkpoint could not be written; the next start takes longer");
         }
+        // The last checkpoint takes a while, and closing must leave the files of others alone.
+        let _ = self.store.check_placement();
     }
 
     /// Saves the progress and brings the stock table up to the ledger, as far as there is time.
     fn finish(&mut self) -> Result<(), StoreError> {
+        self.store.check_placement()?;
         let (nothing, now) = (self.no_changes(), self.state.clock.now());
         let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.progress(now)), &stock)?;
@@ -174,13 +180,12 @@ impl Writer {
     }
 
     fn decide_and_reply(&mut self, batch: &mut Batch) {
-        match self.decide_and_commit(batch) {
+        match self.decide_in_place(batch) {
             Ok(answers) => {
                 answers.iter().for_each(|answer| self.count(answer));
                 batch.reply(answers.into_iter().map(Ok));
             }
-            Err(error) => {
-                let unavailable = self.storage_failed(error);
+            Err(unavailable) => {
                 self.metrics.unavailable.add(batch.command_count() as u64);
                 batch.reply(std::iter::repeat_with(|| Err(unavailable.clone())));
             }
@@ -188,6 +193,20 @@ impl Writer {
         let now = clock::instant();
         let took = batch.submitted_at().iter().map(|at| now.saturating_duration_since(*at));
         self.metrics.decisions.observe(took);
+    }
+
+    /// Decides a batch if the database is where it was before and after. The answer to a replay,
+    /// too, must not speak of what lies in a file that is gone.
+    fn decide_in_place(&mut self, batch: &Batch) -> Result<Vec<CommandAnswer>, StorageUnavailable> {
+        let decided = self.store.check_placement().and_then(|()| self.decide_and_commit(batch));
+        let answers = decided.map_err(|error| self.storage_failed(error))?;
+        match self.store.check_placement() {
+            Ok(()) => Ok(answers),
+            // It is committed, and memory holds it: if the files come back, all of it fits.
+            Err(error) => {
+                Err(StorageUnavailable { may_be_applied: true, ..self.storage_failed(error) })
+            }
+        }
     }
 
     fn count(&self, answer: &CommandAnswer) {
@@ -281,7 +300,14 @@ impl Writer {
     pub(super) fn storage_failed(&mut self, error: StoreError) -> StorageUnavailable {
         let error = self.store.explain(error);
         if self.storage_failures.should_log(self.state.clock.now().running_ms) {
-            tracing::error!(%error, "storage fails: mutations are refused, queries are still answered, nothing answered is lost");
+            match error.is_displacement() {
+                true => {
+                    tracing::error!(%error, "mutations are refused, queries are still answered")
+                }
+                false => {
+                    tracing::error!(%error, "storage fails: mutations are refused, queries are still answered, nothing answered is lost");
+                }
+            }
         }
         self.state.set_storage_problem(Some(error.to_string()));
         let _ = self.store.set_busy_timeout(DATABASE_WAIT_FAILING);

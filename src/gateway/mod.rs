@@ -33,7 +33,8 @@ pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
 /// Runs a gateway until a stop is requested; reads the configuration again on SIGHUP.
 ///
 /// # Errors
-/// If the gateway cannot start: see [`Gateway::start`].
+/// If the gateway cannot start: see [`Gateway::start`]; or if it cannot go on with its database, and
+/// the next start can.
 pub async fn run(
     config: GatewayConfig,
     opened: Database,
@@ -49,9 +50,10 @@ pub async fn run(
         refused.iter().cloned().chain([status_sentence(&state)]).collect::<Vec<_>>().join(" ")
     };
     let mut reporting = pin!(manager.report_until_stopped(&state.heartbeat, sentence, &mut stop));
-    loop {
+    let ended = loop {
         tokio::select! {
-            () = &mut reporting => break,
+            () = &mut reporting => break Ok(()),
+            why = state.restart_asked() => break Err(anyhow::Error::msg(why)),
             _ = reload_context.hangups.recv() => {
                 manager.tell("RELOADING=1");
                 let outcome = gateway.reload(&reload_context).await;
@@ -59,7 +61,7 @@ pub async fn run(
                 manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }
         }
-    }
+    };
     gateway.stop().await;
-    Ok(())
+    ended
 }

@@ -2,11 +2,12 @@
 //! kept and never overwritten.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
+use super::directories::{create_directory, sync_directory};
 use super::files::{DATABASE_FILE, database_files};
 use crate::clock::rfc3339;
 
@@ -22,7 +23,7 @@ pub(super) fn move_aside(data_dir: &Path, now_ms: i64) -> io::Result<Option<Path
     let time = rfc3339(now_ms).replace([':', '.'], "-");
     let name = |n: u32| data_dir.join(format!("{PREFIX}{time}-{n}"));
     let aside = (1..).map(name).find(|path| !path.exists()).expect("a number is free");
-    fs::create_dir(&aside)?;
+    create_directory(&aside)?;
     copy_owner(data_dir, &aside)?;
     move_files(data_dir, &aside)?;
     Ok(Some(aside))
@@ -73,9 +74,4 @@ pub(super) fn copy_owner(data_dir: &Path, file: &Path) -> io::Result<()> {
         return Ok(());
     }
     chown(file, Some(owner.uid()), Some(owner.gid()))
-}
-
-/// Makes the renames within a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }

@@ -1,15 +1,18 @@
 //! The writer's side of the database: one connection, one transaction per batch.
 
-use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
 use super::checkpoint::Checkpoint;
+use super::data_dir::DataDir;
+use super::displacement::Displacement;
 use super::error::StoreError;
 use super::gateway_row::{self, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
+use super::placement::Placement;
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
@@ -31,8 +34,12 @@ pub struct Store {
     pub(super) identity: Identity,
     /// The positions that the database holds.
     pub(super) positions: Positions,
+    /// What was not in its place when it was last checked.
+    pub(super) displaced: Option<Displacement>,
+    /// Below `db`, so that it is dropped after it: see [`DataDir::lock_database`].
+    pub(super) placement: Placement,
     /// Keeps the data directory locked as long as the store lives.
-    pub(super) _lock: File,
+    pub(super) data_dir: Arc<DataDir>,
 }
 
 /// What a database holds when it is opened.
@@ -51,8 +58,9 @@ impl Store {
     /// a power cut.
     ///
     /// # Errors
-    /// If the disk is full or failing, or the database is locked. Then nothing was changed; after
-    /// [`StoreError::Unconfirmed`], nothing as long as this process lives.
+    /// If the disk is full or failing, the database is locked, or another program has written to
+    /// it. Then nothing was changed; after [`StoreError::Unconfirmed`], nothing as long as this
+    /// process lives.
     pub fn commit(
         &mut self,
         changes: &Changes,
@@ -61,7 +69,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
         let first = self.request_index.next();
-        let transaction = self.db.transaction()?;
+        let transaction = ledger::begin(&mut self.db, (first - 1, stock.seq()))?;
         ledger::append(&transaction, changes, stock.checks(), first)?;
         let visited = checkpoint.step(stock, changes.entries.len());
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
@@ -90,7 +98,8 @@ impl Store {
         count: usize,
     ) -> Result<(), StoreError> {
         let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
-        let transaction = self.db.transaction()?;
+        let ends = (self.request_index.next() - 1, stock.seq());
+        let transaction = ledger::begin(&mut self.db, ends)?;
         let visited = checkpoint.visit(stock, count);
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
         positions.checkpoint_seq = checkpoint.seq;

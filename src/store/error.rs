@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 
+use super::displacement::{Displacement, Remedy};
 use super::lock_holders::LockHolder;
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
@@ -77,6 +78,41 @@ pub enum StoreError {
         /// The directory of a database that a restore has moved aside.
         aside: Option<PathBuf>,
     },
+    /// The database is another one than the high-water mark says.
+    #[error(
+        "the database {path} is another database than the one that was here: it has epoch {found}; here was epoch {marked}, with entries up to {reached}, says the file position beside it. {}",
+        RestoreOrAccept(path)
+    )]
+    OtherEpoch {
+        path: PathBuf,
+        /// The epoch of the database.
+        found: uuid::Uuid,
+        /// The epoch in the high-water mark.
+        marked: uuid::Uuid,
+        /// The position in it.
+        reached: u64,
+    },
+    /// There is no high-water mark where one must have been.
+    #[error(
+        "nothing says how far the database {path} had come: the file position beside it is missing or cannot be read. {}",
+        RestoreOrAccept(path)
+    )]
+    Unmarked { path: PathBuf },
+    /// A file is no longer where it was opened.
+    #[error("{0}; {remedy}", remedy = Remedy(.0))]
+    Displaced(Displacement),
+    /// The ledger does not end where this process has ended it.
+    #[error(
+        "another program has written to the database {path}: its ledger ends with record {}, entry {}, and this gateway's last one is record {}, entry {}; find that program and end it, then start the gateway again",
+        found.0, found.1, expected.0, expected.1
+    )]
+    WrittenByOther {
+        path: PathBuf,
+        /// Record and entry at which the ledger ends.
+        found: (i64, u64),
+        /// Record and entry at which it should end.
+        expected: (i64, u64),
+    },
     /// The source of a restore cannot be read.
     #[error(
         "nothing can be restored from {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"
@@ -146,6 +182,19 @@ pub enum StoreError {
 /// The data directory of a database, as an option of a command.
 fn directory(database: &Path) -> std::path::Display<'_> {
     database.parent().unwrap_or(database).display()
+}
+
+/// What to do with a database that may be a copy.
+struct RestoreOrAccept<'a>(&'a Path);
+
+impl std::fmt::Display for RestoreOrAccept<'_> {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data_dir = directory(self.0);
+        write!(
+            to,
+            "If it is a copy, units may have been sold since: bring it back with `stockgate restore --from-damaged --data-dir {data_dir}`, or another copy with `stockgate restore --from FILE --data-dir {data_dir}`. If you know that nothing was decided after it, `stockgate restore --accept --data-dir {data_dir}` lets it go on as it is"
+        )
+    }
 }
 
 /// What to do with a database that was moved aside.
@@ -227,6 +276,11 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::Broken { .. })
             || matches!(self, Self::Sqlite(source) if says_damaged(source))
+    }
+
+    /// Whether a file is no longer in its place.
+    pub fn is_displacement(&self) -> bool {
+        matches!(self, Self::Displaced(_))
     }
 
     /// The error of a restore whose source cannot be read.

@@ -8,6 +8,8 @@ pub const LOCK_FILE: &str = "lock";
 pub const RESERVE_FILE: &str = "reserve";
 /// The position that the ledger had reached: see [`super::HighWaterMark`].
 pub const HIGH_WATER_MARK_FILE: &str = "position";
+/// The directory in which a restore builds its target before it is moved into its place.
+pub(super) const UNFINISHED_DIR: &str = "restoring";
 
 /// What SQLite appends to the name of a database: nothing for the database itself, which comes
 /// first, then its WAL and the WAL's index.

@@ -178,27 +178,30 @@ pub(super) fn save(
     Ok(())
 }
 
-/// Reads the row; makes a new database the configured gateway's, under a new epoch.
-pub(super) fn read_or_create(
+/// Makes a new database the configured gateway's, under a new epoch.
+pub(super) fn create(db: &Connection, site: &str, gateway: &str) -> Result<(), StoreError> {
+    let origin = Origin { site: site.into(), gateway: gateway.into(), epoch: Uuid::new_v4() };
+    let identity = Identity { origin, seed: fastrand::u64(..) };
+    save(db, &identity, &Positions::default())
+}
+
+/// Reads the row, which must be the configured gateway's. It was created together with the tables.
+pub(super) fn read_own(
     db: &Connection,
     site: &str,
     gateway: &str,
 ) -> Result<GatewayRow, StoreError> {
-    if let Some(row) = GatewayRow::read(db)? {
-        check_owner(&row.identity.origin, site, gateway)?;
-        if !row.is_whole {
-            in_transaction(db, &row.identity, &row.positions)?;
-            tracing::warn!(
-                "a copy of the gateway's row was damaged; it was rewritten from the other copy"
-            );
-        }
-        return Ok(row);
+    let row = GatewayRow::read(db)?.ok_or_else(|| {
+        StoreError::Damaged("it does not say whose it is: its log was lost or cut".into())
+    })?;
+    check_owner(&row.identity.origin, site, gateway)?;
+    if !row.is_whole {
+        in_transaction(db, &row.identity, &row.positions)?;
+        tracing::warn!(
+            "a copy of the gateway's row was damaged; it was rewritten from the other copy"
+        );
     }
-    let origin = Origin { site: site.into(), gateway: gateway.into(), epoch: Uuid::new_v4() };
-    let identity = Identity { origin, seed: fastrand::u64(..) };
-    let positions = Positions::default();
-    in_transaction(db, &identity, &positions)?;
-    Ok(GatewayRow { identity, positions, is_whole: true })
+    Ok(row)
 }
 
 fn in_transaction(

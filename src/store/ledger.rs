@@ -4,13 +4,39 @@
 //! with a binary search over the numbers, because both only grow. A second index would cost
 //! another page in every commit.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::chunk::{ChunkEncoder, ChunkKey, LedgerChunk};
 use super::error::StoreError;
 use super::sql_values::{get_blob, get_u64, to_i64};
 use crate::limits::LEDGER_CHUNK_BYTES;
 use crate::stock::{Changes, Checks, LedgerRecord, Posted, Seq};
+
+/// Begins a transaction that writes. The ledger must end with this record and this entry: what
+/// another program has appended would be contradicted by what this process appends.
+pub(super) fn begin(
+    db: &mut Connection,
+    expected: (i64, Seq),
+) -> Result<Transaction<'_>, StoreError> {
+    // Immediate: a transaction that reads first cannot wait for another writer.
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = end(&transaction)?;
+    // The ledger of a new database, or of one that was restored without a request, is empty.
+    if found.is_none_or(|found| found == expected) {
+        return Ok(transaction);
+    }
+    let path = PathBuf::from(transaction.path().unwrap_or_default());
+    Err(StoreError::WrittenByOther { path, found: found.unwrap_or_default(), expected })
+}
+
+/// The last record and the last entry; `None` if the ledger is empty.
+fn end(db: &Connection) -> Result<Option<(i64, Seq)>, StoreError> {
+    let sql = "SELECT n, seq FROM ledger ORDER BY n DESC LIMIT 1";
+    let row = db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, get_u64(row, 1)?)));
+    Ok(row.optional()?)
+}
 
 /// Appends a batch. `next` is the number of its first record, `before` the checks before it.
 pub(super) fn append(

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::catalogue::sku_of_barcode;
 use super::error::StoreError;
@@ -38,7 +39,10 @@ impl LedgerReader {
     /// # Errors
     /// If there is no database of a gateway.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        let db = Arc::new(Mutex::new(open_read_only(data_dir)?));
+        let db = open_read_only(data_dir)?;
+        // Only the writer closes the database: see [`super::Store::check_placement`].
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let db = Arc::new(Mutex::new(db));
         Ok(Self { db, data_dir: data_dir.into() })
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
+
 use super::database::Store;
 use super::error::StoreError;
 use super::files::DATABASE_FILE;
@@ -12,9 +14,48 @@ use crate::sizes::Bytes;
 use crate::stock::Seq;
 
 impl Store {
+    /// Checks that every file is where it was when it was opened. Nothing may be answered, nor
+    /// written beside the database, after a check that failed.
+    ///
+    /// # Errors
+    /// [`StoreError::Displaced`] if one is not. It may come back.
+    pub fn check_placement(&mut self) -> Result<(), StoreError> {
+        let found = self.placement.find_displaced(&self.data_dir);
+        if found.is_some() != self.displaced.is_some() {
+            // When SQLite closes a database it removes the WAL by its path, which may be the path
+            // of another database's WAL now. Setting this does not fail.
+            let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.db.set_db_config(setting, found.is_some());
+        }
+        self.displaced = found;
+        self.last_check_of_placement()
+    }
+
+    /// What the last [`Store::check_placement`] has found.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn last_check_of_placement(&self) -> Result<(), StoreError> {
+        self.displaced.clone().map_or(Ok(()), |found| Err(StoreError::Displaced(found)))
+    }
+
+    /// Moves what a displaced WAL holds into the database, if that has its place. Returns whether a
+    /// start now finds everything that was answered.
+    pub fn save_displaced_log(&self) -> bool {
+        let Some(displaced) = self.displaced.as_ref().filter(|it| it.is_of_log()) else {
+            return false;
+        };
+        let moved = self.db.query_row("PRAGMA wal_checkpoint(FULL)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        let is_saved =
+            moved.is_ok_and(|(busy, in_log, in_database)| busy == 0 && in_log == in_database);
+        is_saved && displaced.ends_with_restart()
+    }
+
     /// Writes the high-water mark: the position that the ledger has reached.
     pub fn save_high_water_mark(&mut self, seq: Seq) {
-        self.high_water_mark.write(self.identity.origin.epoch, seq);
+        self.high_water_mark.write(&self.data_dir, self.identity.origin.epoch, seq);
     }
 
     /// Deletes the copies from before an upgrade, once the new version has served long enough.
@@ -24,6 +65,7 @@ impl Store {
 
     /// Creates the disk reserve if it is not there and the disk has room for it again.
     pub fn restore_reserve(&mut self) {
+        self.reserve.notice_loss();
         self.reserve.create();
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::error::StoreError;
 use super::row_check::add_row_crc_function;
@@ -22,6 +22,20 @@ pub(super) fn migrate(db: &mut Connection, data_dir: &Path) -> Result<bool, Stor
     Ok(is_older)
 }
 
+/// Creates a database of the newest version; `fill` adds what it must have from the beginning. All
+/// of it is one transaction, so a database that has tables but not the rest has lost something.
+pub(super) fn create(
+    db: &mut Connection,
+    fill: impl FnOnce(&Transaction<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    add_row_crc_function(db)?;
+    let transaction = db.transaction()?;
+    MIGRATIONS.iter().try_for_each(|migration| transaction.execute_batch(migration))?;
+    set_version(&transaction, newest())?;
+    fill(&transaction)?;
+    Ok(transaction.commit()?)
+}
+
 fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     let version = check_ours(db)?.max(OLDEST);
     add_row_crc_function(db)?;
@@ -29,11 +43,15 @@ fn apply(db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     for (number, migration) in (version..).zip(&migrations[done..]) {
         let transaction = db.transaction()?;
         transaction.execute_batch(migration)?;
-        transaction.pragma_update(None, "user_version", number + 1)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        set_version(&transaction, number + 1)?;
         transaction.commit()?;
     }
     Ok(())
+}
+
+fn set_version(db: &Transaction<'_>, version: i32) -> Result<(), StoreError> {
+    db.pragma_update(None, "user_version", version)?;
+    Ok(db.pragma_update(None, "application_id", APPLICATION_ID)?)
 }
 
 /// Creates a database of version 2.

@@ -10,7 +10,10 @@ mod aside;
 mod catalogue;
 mod checkpoint;
 mod chunk;
+mod data_dir;
 mod database;
+mod directories;
+mod displacement;
 mod error;
 mod files;
 mod gateway_row;
@@ -22,6 +25,7 @@ pub mod lock_holders;
 mod maintenance;
 mod migrate;
 mod open;
+mod placement;
 mod read_only;
 mod request_hashes;
 mod request_index;
@@ -54,7 +58,7 @@ pub use self::read_only::{
     schema_version,
 };
 pub use self::reserve::{free_bytes, free_pages_bytes};
-pub use self::restore::{RestoreSource, Restored, move_database_aside, restore};
+pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;
 
 #[cfg(test)]

@@ -1,23 +1,25 @@
 //! Opening of the database for writing: lock, migrate, load, check.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::checkpoint::Checkpoint;
+use super::data_dir::DataDir;
 use super::database::{Opened, Store};
 use super::error::StoreError;
-use super::files::{DATABASE_FILE, LOCK_FILE};
-use super::gateway_row::{GatewayRow, read_or_create};
+use super::files::{DATABASE_FILE, UNFINISHED_DIR};
+use super::gateway_row::{self, GatewayRow};
 use super::high_water_mark::HighWaterMark;
 use super::load::load_stock;
-use super::migrate::migrate;
+use super::migrate::{create, migrate};
+use super::placement::Placement;
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
 use super::retention::last_mark_ms;
-
 use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::limits::DATABASE_WAIT;
@@ -27,15 +29,19 @@ impl Store {
     ///
     /// # Errors
     /// If the directory is in use or unusable, or the database is damaged, is another gateway's,
-    /// or is gone.
+    /// is not the one that was there, or is gone.
     pub fn open(data_dir: &Path, site: &str, gateway: &str) -> Result<(Self, Opened), StoreError> {
-        let lock = lock(data_dir)?;
-        let mut reserve = DiskReserve::open(data_dir);
-        let high_water_mark = HighWaterMark::read(data_dir);
-        let db = prepare_with_reserve(data_dir, &high_water_mark, &mut reserve);
-        let loaded = db.and_then(|(db, is_upgraded)| {
-            let GatewayRow { identity, positions, .. } = read_or_create(&db, site, gateway)?;
+        let data_dir = Arc::new(DataDir::lock(data_dir)?);
+        let mut reserve = DiskReserve::open(Arc::clone(&data_dir));
+        let mut high_water_mark = HighWaterMark::read_locked(&data_dir);
+        let start = Start { data_dir: &data_dir, high_water_mark: &high_water_mark, site, gateway };
+        let database = start.prepare_with_reserve(&mut reserve);
+        let loaded = database.and_then(|PreparedDatabase { db, file, is_upgraded }| {
+            let GatewayRow { identity, positions, .. } = gateway_row::read_own(&db, site, gateway)?;
             let stock = load_stock(&db)?;
+            if is_upgraded {
+                high_water_mark.expect_none();
+            }
             let origin = identity.origin.clone();
             high_water_mark.check_reached(&origin, stock.seq())?;
             let mut progress = positions.progress;
@@ -43,11 +49,15 @@ impl Store {
             let request_index = RequestIndex::load(&db, identity.seed)?;
             let reservations = ReservationOrder::load(&db)?;
             let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
-            let copies = UpgradeCopies::new(data_dir, progress.running_ms, is_upgraded);
+            let placement = Placement::of(&data_dir, file)
+                .map_err(|source| StoreError::Directory { path: data_dir.path().into(), source })?;
             let opened = Opened { origin, stock, progress };
-            Ok((db, identity, positions, request_index, reservations, checkpoint, copies, opened))
+            let copies =
+                UpgradeCopies::new(Arc::clone(&data_dir), progress.running_ms, is_upgraded);
+            let row = (identity, positions);
+            Ok((db, row, request_index, reservations, checkpoint, placement, copies, opened))
         });
-        let (db, identity, positions, request_index, reservations, checkpoint, copies, opened) =
+        let (db, row, request_index, reservations, checkpoint, placement, copies, opened) =
             loaded.map_err(|error| reserve.explain(error))?;
         let mut store = Self {
             db,
@@ -57,59 +67,85 @@ impl Store {
             reserve,
             high_water_mark,
             copies,
-            identity,
-            positions,
-            _lock: lock,
+            identity: row.0,
+            positions: row.1,
+            displaced: None,
+            placement,
+            data_dir,
         };
         store.save_high_water_mark(opened.stock.seq());
+        if store.high_water_mark.exists() {
+            // What an interrupted restore has left; if it had put this database in its place, the
+            // mark is renewed now.
+            let _ = fs::remove_dir_all(store.data_dir.path().join(UNFINISHED_DIR));
+        }
         store.restore_reserve();
         Ok((store, opened))
     }
 }
 
-/// Locks a data directory, which is created if need be, against every other gateway. The lock
-/// lasts until the file is closed.
-pub(super) fn lock(data_dir: &Path) -> Result<File, StoreError> {
-    let directory = |source| StoreError::Directory { path: data_dir.into(), source };
-    std::fs::create_dir_all(data_dir).map_err(directory)?;
-    let file = File::create(data_dir.join(LOCK_FILE)).map_err(directory)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(data_dir.into())),
-        Err(std::fs::TryLockError::Error(source)) => Err(directory(source)),
+/// What is known before the database is open.
+struct Start<'a> {
+    data_dir: &'a DataDir,
+    high_water_mark: &'a HighWaterMark,
+    site: &'a str,
+    gateway: &'a str,
+}
+
+/// A database that is open, of the newest version, and says whose it is.
+struct PreparedDatabase {
+    db: Connection,
+    /// Closed after the connection: see [`DataDir::lock_database`].
+    file: File,
+    /// Whether it had an older version.
+    is_upgraded: bool,
+}
+
+impl Start<'_> {
+    /// As [`Self::prepare`]. On a full disk it gives up the reserve and tries once more.
+    fn prepare_with_reserve(
+        &self,
+        reserve: &mut DiskReserve,
+    ) -> Result<PreparedDatabase, StoreError> {
+        match self.prepare() {
+            Err(error) if error.is_full() && reserve.release() => self.prepare(),
+            prepared => prepared,
+        }
+    }
+
+    /// Opens the database, configures the connection, and creates or migrates the tables.
+    fn prepare(&self) -> Result<PreparedDatabase, StoreError> {
+        let path = self.data_dir.path().join(DATABASE_FILE);
+        if !self.data_dir.exists(DATABASE_FILE) {
+            self.high_water_mark.check_may_create(&path)?;
+        }
+        let db = Connection::open(&path)?;
+        let file = self.data_dir.lock_database()?;
+        let mut prepared = PreparedDatabase { db, file, is_upgraded: false };
+        let db = &mut prepared.db;
+        // Before anything is written: a file that is not ours, or newer, is left as it is.
+        let is_new = check_ours(db)? == 0;
+        if is_new {
+            self.high_water_mark.check_may_create(&path)?;
+        }
+        configure(db)?;
+        if is_new {
+            create(db, |db| gateway_row::create(db, self.site, self.gateway))?;
+        } else {
+            prepared.is_upgraded = migrate(db, self.data_dir.path())?;
+        }
+        if !self.high_water_mark.exists() {
+            move_log_into_database(db)?;
+        }
+        Ok(prepared)
     }
 }
 
-/// As [`prepare`]. On a full disk it gives up the reserve and tries once more.
-fn prepare_with_reserve(
-    data_dir: &Path,
-    high_water_mark: &HighWaterMark,
-    reserve: &mut DiskReserve,
-) -> Result<(Connection, bool), StoreError> {
-    match prepare(data_dir, high_water_mark) {
-        Err(error) if error.is_full() && reserve.release() => prepare(data_dir, high_water_mark),
-        prepared => prepared,
-    }
-}
-
-/// Opens the database, configures the connection and migrates the schema. Returns whether the
-/// database had an older version.
-fn prepare(
-    data_dir: &Path,
-    high_water_mark: &HighWaterMark,
-) -> Result<(Connection, bool), StoreError> {
-    let path = data_dir.join(DATABASE_FILE);
-    if !path.exists() {
-        high_water_mark.check_may_create(&path)?;
-    }
-    let mut db = Connection::open(&path)?;
-    // Before anything is written: a file that is not ours, or newer, is left as it is.
-    if check_ours(&db)? == 0 {
-        high_water_mark.check_may_create(&path)?;
-    }
-    configure(&db)?;
-    let is_upgraded = migrate(&mut db, data_dir)?;
-    Ok((db, is_upgraded))
+/// Moves the WAL into the database file. As long as all of a database is in its WAL, it looks like
+/// a new one when the WAL is lost.
+fn move_log_into_database(db: &Connection) -> Result<(), StoreError> {
+    // If another process reads it, the WAL stays, and no harm is done.
+    Ok(db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
 }
 
 fn configure(db: &Connection) -> Result<(), StoreError> {

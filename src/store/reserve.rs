@@ -12,14 +12,15 @@
 //! So free pages in there count as much as the reserve. Otherwise a gateway that has filled its
 //! disk could not recover on its own.
 
-use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::fs::{FallocateFlags, OFlags, fallocate, statvfs};
 
+use super::data_dir::DataDir;
 use super::error::{StoreError, says_failing, says_full, says_locked};
 use super::files::{DATABASE_FILE, RESERVE_FILE};
 use super::lock_holders;
@@ -31,25 +32,34 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// The reserve of one data directory.
 #[derive(Debug)]
 pub(super) struct DiskReserve {
-    data_dir: PathBuf,
+    data_dir: Arc<DataDir>,
     exists: bool,
 }
 
 impl DiskReserve {
     /// The reserve as the last gateway has left it. A file that a power cut has left unfinished is
     /// deleted: its space is needed to write it in full.
-    pub(super) fn open(data_dir: &Path) -> Self {
-        let is_whole = |file: fs::Metadata| file.blocks() * 512 >= RESERVE_BYTES;
-        let path = data_dir.join(RESERVE_FILE);
-        let exists = fs::metadata(&path).is_ok_and(is_whole);
+    pub(super) fn open(data_dir: Arc<DataDir>) -> Self {
+        let exists = is_whole(&data_dir);
         if !exists {
-            let _ = fs::remove_file(path);
+            let _ = data_dir.remove(RESERVE_FILE);
         }
-        Self { data_dir: data_dir.into(), exists }
+        Self { data_dir, exists }
     }
 
     pub(super) fn exists(&self) -> bool {
         self.exists
+    }
+
+    /// Notices that the file was removed or truncated.
+    pub(super) fn notice_loss(&mut self) {
+        if self.exists && !is_whole(&self.data_dir) {
+            let _ = self.data_dir.remove(RESERVE_FILE);
+            self.exists = false;
+            tracing::warn!(
+                "the file {RESERVE_FILE} was removed while the gateway ran; it is made again as soon as there is space"
+            );
+        }
     }
 
     /// Writes the file, if it is missing and the disk has room for it and some more.
@@ -60,23 +70,23 @@ impl DiskReserve {
         }
         self.exists = self.write().is_ok();
         if !self.exists {
-            let _ = fs::remove_file(self.path());
+            let _ = self.data_dir.remove(RESERVE_FILE);
         }
     }
 
     /// Deletes the file. Returns whether that freed its space.
     pub(super) fn release(&mut self) -> bool {
-        std::mem::take(&mut self.exists) && fs::remove_file(self.path()).is_ok()
+        std::mem::take(&mut self.exists) && self.data_dir.remove(RESERVE_FILE).is_ok()
     }
 
     /// The error that says that there is no reserve, and how much is free.
     pub(super) fn no_room(&self) -> StoreError {
-        StoreError::NoRoom { path: self.data_dir.clone(), free: self.free_bytes() }
+        StoreError::NoRoom { path: self.data_dir.path().into(), free: self.free_bytes() }
     }
 
     /// See [`super::Store::explain`].
     pub(super) fn explain(&self, error: StoreError) -> StoreError {
-        let path = self.data_dir.clone();
+        let path = self.data_dir.path().to_owned();
         if error.is_damage() {
             return error.at(path.join(DATABASE_FILE));
         }
@@ -99,7 +109,8 @@ impl DiskReserve {
 
     /// Allocates every block: a file with a hole would hold nothing back.
     fn write(&self) -> io::Result<()> {
-        let mut file = File::create(self.path())?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        let mut file = self.data_dir.open(RESERVE_FILE, flags)?;
         if fallocate(&file, FallocateFlags::empty(), 0, RESERVE_BYTES).is_err() {
             // Some filesystems for flash cannot allocate, and some compress what is written.
             let mut noise = vec![0; BLOCK_BYTES];
@@ -112,16 +123,16 @@ impl DiskReserve {
     }
 
     pub(super) fn data_dir(&self) -> &Path {
-        &self.data_dir
-    }
-
-    fn path(&self) -> PathBuf {
-        self.data_dir.join(RESERVE_FILE)
+        self.data_dir.path()
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        free_bytes(&self.data_dir)
+        self.data_dir.free_bytes()
     }
+}
+
+fn is_whole(data_dir: &DataDir) -> bool {
+    data_dir.metadata(RESERVE_FILE).is_ok_and(|file| file.blocks() * 512 >= RESERVE_BYTES)
 }
 
 /// Bytes that the filesystem of a directory has left for this process.

@@ -12,17 +12,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use uuid::Uuid;
 
-use super::aside::{copy_owner, finish_move, move_aside, sync_directory};
+use super::aside::{copy_owner, finish_move, move_aside};
 use super::chunk::LedgerChunk;
+use super::data_dir::DataDir;
 use super::database::Store;
+use super::directories::sync_directory;
 use super::error::StoreError;
-use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE};
-use super::gateway_row::{GatewayRow, Identity, Positions, Progress};
-use super::high_water_mark::HighWaterMark;
-use super::ledger::row_from;
-use super::open::lock;
-use super::read_only::open_file_read_only;
+use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, UNFINISHED_DIR};
+use super::gateway_row::{GatewayRow, Identity, Positions, Progress, read_identity};
+use super::high_water_mark::{self, HighWaterMark};
+use super::ledger::{read_last_seq, row_from};
+use super::read_only::{open_file_read_only, open_read_only};
 use super::salvage::for_each_readable_chunk;
 use super::stock_table;
 use crate::clock::Now;
@@ -30,9 +32,6 @@ use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{
     Closed, Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, Seq, Sku, Stock,
 };
-
-/// The directory in which the target is built before it is moved into its place.
-const UNFINISHED_DIR: &str = "restoring";
 
 /// What a restore reads.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +79,7 @@ pub fn restore(
     source: RestoreSource<'_>,
     now_ms: i64,
 ) -> Result<Restored, StoreError> {
-    let _lock = lock_for_restore(data_dir)?;
+    let lock = RestoreLock::take(data_dir)?;
     let aside = finish_move(data_dir).map_err(at(data_dir))?;
     let source = match source {
         RestoreSource::Backup(file) => SourceDatabase::open(file, data_dir)?,
@@ -90,7 +89,7 @@ pub fn restore(
     remove_directory(&unfinished).map_err(at(&unfinished))?;
     let mut restored = build_target(source, &unfinished)?;
     restored.kept = move_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
-    put_in_place(&unfinished, data_dir).map_err(at(data_dir))?;
+    put_in_place(&unfinished, &lock, restored.origin.epoch).map_err(at(data_dir))?;
     Ok(restored)
 }
 
@@ -100,7 +99,7 @@ pub fn restore(
 /// # Errors
 /// If the gateway runs, or the disk fails.
 pub fn move_database_aside(data_dir: &Path, now_ms: i64) -> Result<Option<PathBuf>, StoreError> {
-    let _lock = lock_for_restore(data_dir)?;
+    let _lock = RestoreLock::take(data_dir)?;
     let aside = finish_move(data_dir).map_err(at(data_dir))?;
     let kept = move_aside(data_dir, now_ms).map_err(at(data_dir))?.or(aside);
     match fs::remove_file(data_dir.join(HIGH_WATER_MARK_FILE)) {
@@ -109,10 +108,44 @@ pub fn move_database_aside(data_dir: &Path, now_ms: i64) -> Result<Option<PathBu
     }
 }
 
-fn lock_for_restore(data_dir: &Path) -> Result<File, StoreError> {
-    let file = lock(data_dir)?;
-    copy_owner(data_dir, &data_dir.join(LOCK_FILE)).map_err(at(data_dir))?;
-    Ok(file)
+/// Takes the database in the data directory as it is: writes the high-water mark that it should
+/// have. Returns whose it is, and the last position of its ledger.
+///
+/// # Errors
+/// If the gateway runs, or the database cannot be read.
+pub fn accept(data_dir: &Path) -> Result<(Origin, Seq), StoreError> {
+    let lock = RestoreLock::take(data_dir)?;
+    let found = open_read_only(data_dir).and_then(|db| {
+        let identity = read_identity(&db)?;
+        let (origin, _) = identity.ok_or_else(|| StoreError::Damaged(NOBODYS.into()))?;
+        Ok((origin, read_last_seq(&db)?))
+    });
+    let (origin, seq) = found.map_err(|error| error.at(data_dir.join(DATABASE_FILE)))?;
+    lock.write_mark(origin.epoch, seq).map_err(at(data_dir))?;
+    Ok((origin, seq))
+}
+
+const NOBODYS: &str = "it does not say whose it is";
+
+/// Keeps a gateway from using a data directory and its database meanwhile.
+struct RestoreLock {
+    data_dir: DataDir,
+    _database: Option<File>,
+}
+
+impl RestoreLock {
+    fn take(path: &Path) -> Result<Self, StoreError> {
+        let data_dir = DataDir::lock(path)?;
+        copy_owner(path, &path.join(LOCK_FILE)).map_err(at(path))?;
+        let database = data_dir.exists(DATABASE_FILE).then(|| data_dir.lock_database());
+        Ok(Self { data_dir, _database: database.transpose()? })
+    }
+
+    fn write_mark(&self, epoch: Uuid, seq: Seq) -> io::Result<()> {
+        high_water_mark::create(&self.data_dir, epoch, seq)?;
+        let path = self.data_dir.path();
+        copy_owner(path, &path.join(HIGH_WATER_MARK_FILE))
+    }
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> StoreError + use<> {
@@ -136,7 +169,7 @@ impl SourceDatabase {
         let unreadable = |error| StoreError::unreadable(file, error);
         let db = open_file_read_only(file).map_err(unreadable)?;
         let Some(row) = GatewayRow::read(&db).map_err(unreadable)? else {
-            return Err(unreadable(StoreError::Damaged("it does not say whose it is".into())));
+            return Err(unreadable(StoreError::Damaged(NOBODYS.into())));
         };
         let Identity { origin, .. } = row.identity;
         let Positions { progress, pruned_seq, .. } = row.positions;
@@ -266,14 +299,17 @@ impl RestoreTarget<'_> {
     }
 }
 
-/// Moves the target, which was closed and so is one file, into its place. Nothing else in its
-/// directory is needed.
-fn put_in_place(unfinished: &Path, data_dir: &Path) -> io::Result<()> {
+/// Moves the target, which was closed and so is one file, into its place, and renews the mark.
+/// Until the mark is renewed, the one in the directory of the target says that the database is the
+/// right one: see [`HighWaterMark::check_reached`].
+fn put_in_place(unfinished: &Path, lock: &RestoreLock, epoch: Uuid) -> io::Result<()> {
     let target = unfinished.join(DATABASE_FILE);
+    let data_dir = lock.data_dir.path();
     File::open(&target)?.sync_all()?;
     copy_owner(data_dir, &target)?;
     fs::rename(target, data_dir.join(DATABASE_FILE))?;
     sync_directory(data_dir)?;
+    lock.write_mark(epoch, 0)?;
     let _ = fs::remove_dir_all(unfinished);
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::chunk::ChunkEncoder;
 use super::database::Store;
 use super::error::StoreError;
 use super::gateway_row::{self, Positions, Progress};
-use super::ledger::{append_chunk, last_row, row_from};
+use super::ledger::{append_chunk, begin, last_row, row_from};
 use super::row_check::write_row;
 use super::sql_values::{get_u64, to_i64};
 use super::stock_table::renumber_hold;
@@ -76,7 +76,7 @@ impl Store {
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
         let positions = Positions { progress, pruned_seq: last_seq, ..self.positions };
-        let transaction = self.db.transaction()?;
+        let transaction = begin(&mut self.db, (next - 1, stock.seq()))?;
         gateway_row::save(&transaction, &self.identity, &positions)?;
         carry_forward(&transaction, &kept, stock, next)?;
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;

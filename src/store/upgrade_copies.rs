@@ -6,9 +6,11 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::data_dir::DataDir;
 use super::error::StoreError;
 use super::schema;
 use crate::limits::UPGRADE_COPY_KEPT_MS;
@@ -19,7 +21,7 @@ const PREFIX: &str = "stockgate.db.version-";
 /// The copies in one data directory.
 #[derive(Debug)]
 pub(super) struct UpgradeCopies {
-    data_dir: PathBuf,
+    data_dir: Arc<DataDir>,
     /// The running time at which they are removed; `None` if this start does not remove them, or
     /// has done so.
     due_ms: Option<u64>,
@@ -27,9 +29,9 @@ pub(super) struct UpgradeCopies {
 
 impl UpgradeCopies {
     /// `started_ms` is the running time of this start.
-    pub(super) fn new(data_dir: &Path, started_ms: u64, is_upgraded: bool) -> Self {
+    pub(super) fn new(data_dir: Arc<DataDir>, started_ms: u64, is_upgraded: bool) -> Self {
         let due_ms = (!is_upgraded).then_some(started_ms + UPGRADE_COPY_KEPT_MS);
-        Self { data_dir: data_dir.into(), due_ms }
+        Self { data_dir, due_ms }
     }
 
     pub(super) fn remove_when_due(&mut self, running_ms: u64) {
@@ -37,9 +39,12 @@ impl UpgradeCopies {
             return;
         }
         for version in schema::OLDEST..schema::newest() {
-            let copy = path(&self.data_dir, version);
-            if fs::remove_file(&copy).is_ok() {
-                tracing::info!(copy = %copy.display(), "the copy of the database's older version is no longer needed");
+            let copy = name(version);
+            if self.data_dir.remove(&copy).is_ok() {
+                tracing::info!(
+                    copy,
+                    "the copy of the database's older version is no longer needed"
+                );
             }
         }
     }
@@ -70,5 +75,9 @@ pub(super) fn newest(database: &Path) -> Option<PathBuf> {
 }
 
 fn path(data_dir: &Path, version: i32) -> PathBuf {
-    data_dir.join(format!("{PREFIX}{version}"))
+    data_dir.join(name(version))
+}
+
+fn name(version: i32) -> String {
+    format!("{PREFIX}{version}")
 }

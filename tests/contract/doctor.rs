@@ -100,7 +100,7 @@ fn a_lost_or_truncated_log_is_reported_with_the_command_that_helps() {
     }
     let mark = gateway.data_dir().join("position");
     until("the high-water mark is written", || {
-        fs::read_to_string(&mark).is_ok_and(|it| it.contains("031"))
+        fs::read_to_string(&mark).is_ok_and(|it| it.contains(" 00000000000000000031 "))
     });
     gateway.kill9();
     fs::remove_file(gateway.data_dir().join("stockgate.db-wal")).unwrap();

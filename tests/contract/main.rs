@@ -26,6 +26,7 @@ mod metrics;
 mod model;
 mod mutations;
 mod page;
+mod placement;
 mod positions;
 mod postcard;
 mod properties;

@@ -80,6 +80,13 @@ impl Daemon {
         status.unwrap_or_else(|| panic!("SIGTERM did not end {}", self.name)).code()
     }
 
+    /// Waits until the process has ended by itself, and returns its exit code.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let status = wait(self.child.as_mut().expect("it runs"), stretched(STOP_LIMIT));
+        self.child = None;
+        status.unwrap_or_else(|| panic!("{} did not end by itself", self.name)).code()
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log_path).unwrap_or_default()
     }

@@ -161,6 +161,11 @@ impl Gateway {
         self.daemon.terminate()
     }
 
+    /// Waits until it has ended by itself, and returns its exit code.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.daemon.exit_code()
+    }
+
     /// Stops the gateway if it runs and starts it with the same data and port.
     pub fn restart(&mut self) {
         if self.daemon.is_running() {

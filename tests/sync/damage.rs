@@ -74,6 +74,8 @@ fn a_lost_log_is_detected_by_the_hub() {
     pair.gateway.kill9();
     fs::remove_file(log_of(&pair.gateway)).unwrap();
     fs::remove_file(pair.gateway.data_dir().join("position")).unwrap();
+    assert_refuses_to_start(&pair.gateway, &["position", "stockgate restore --from"]);
+    accept(&pair.gateway);
     pair.gateway.launch();
     assert_drift_is_reported(&pair.hub, "older copy");
 }
@@ -133,6 +135,14 @@ fn assert_refuses_to_start(gateway: &Gateway, words: &[&str]) -> String {
         assert!(refused.stderr.contains(word), "{word:?} in {}", refused.stderr);
     }
     refused.stderr
+}
+
+/// Lets the gateway go on with its database as it is.
+fn accept(gateway: &Gateway) {
+    let mut command = crate::support::program::stockgate();
+    command.args(["restore", "--accept", "--data-dir"]).arg(gateway.data_dir());
+    let accepted = run_to_end(&mut command);
+    assert_eq!(accepted.code, Some(0), "{}", accepted.output());
 }
 
 fn doctor(gateway: &Gateway) -> (Option<i32>, String) {

@@ -1,0 +1,103 @@
+//! Placement: whether the files that are open are still the ones at their paths.
+//!
+//! A process does not notice when a file that it has open is removed, or another one is put in its
+//! place. It goes on writing into a file without a name, which is gone when the process ends. So
+//! nothing is answered before the paths were compared with the open files.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+
+use rustix::fs::{Stat, fstat, stat};
+
+use super::data_dir::DataDir;
+use super::displacement::{Change, DisplacedKind, Displacement};
+use super::files::{DATABASE_FILE, database_files};
+
+/// What tells one file from every other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, inode: stat.st_ino }
+    }
+}
+
+/// Where a database was when it was opened.
+#[derive(Debug)]
+pub(super) struct Placement {
+    directory: FileId,
+    /// The database, its WAL and the WAL's index.
+    files: [(String, FileId); 3],
+    /// Locked. It must be closed after the database: see [`DataDir::lock_database`].
+    database: File,
+}
+
+impl Placement {
+    /// Remembers where an open database is, whose file was locked.
+    pub(super) fn of(data_dir: &DataDir, database: File) -> io::Result<Self> {
+        let directory = FileId::of(&fstat(data_dir.handle())?);
+        let [db, wal, shm] = database_files();
+        let with_id = |name: String| {
+            let id = FileId::of(&data_dir.stat(&name)?);
+            io::Result::Ok((name, id))
+        };
+        let files = [(db, FileId::of(&fstat(&database)?)), with_id(wal)?, with_id(shm)?];
+        Ok(Self { directory, files, database })
+    }
+
+    /// Finds what is no longer in its place.
+    pub(super) fn find_displaced(&self, data_dir: &DataDir) -> Option<Displacement> {
+        let found = stat(data_dir.path()).map_err(io::Error::from);
+        if let Some(change) = change(&found, self.directory) {
+            return Some(Displacement {
+                path: data_dir.path().into(),
+                kind: DisplacedKind::Directory,
+                change,
+                now_at: name_of(data_dir.handle()),
+            });
+        }
+        self.files.iter().find_map(|(name, id)| {
+            let found = data_dir.stat(name);
+            let change = change(&found, *id)?;
+            let path = data_dir.path().join(name);
+            if name == DATABASE_FILE {
+                let (kind, now_at) = (DisplacedKind::Database, name_of(&self.database));
+                return Some(Displacement { path, kind, change, now_at });
+            }
+            let is_harmless = found.is_ok_and(|new| is_new_log(name, &new));
+            let change = if is_harmless { Change::Gone } else { change };
+            Some(Displacement { path, kind: DisplacedKind::Log, change, now_at: None })
+        })
+    }
+}
+
+/// Whether the file in the place of a log is one that the next start begins with: an empty WAL, or
+/// an index, which is written from the start in any case. Another program that reads the database creates both.
+fn is_new_log(name: &str, found: &Stat) -> bool {
+    found.st_size == 0 || name.ends_with("-shm")
+}
+
+fn change(found: &io::Result<Stat>, expected: FileId) -> Option<Change> {
+    match found {
+        Ok(stat) if FileId::of(stat) == expected => None,
+        Ok(_) => Some(Change::Replaced),
+        Err(error) => {
+            let kind = error.kind();
+            let is_gone = matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+            Some(if is_gone { Change::Gone } else { Change::Unreachable(kind) })
+        }
+    }
+}
+
+/// The path of an open file; `None` if it has none any more.
+fn name_of(file: &File) -> Option<PathBuf> {
+    let name = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    // The kernel says so. Not every filesystem counts the names of a directory.
+    (!name.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(name)
+}
