@@ -245,6 +245,21 @@ pub const SCARCE_REPORT_MS: u64 = 10_000;
 pub const SERVICE_STATUS_EVERY: Duration = Duration::from_secs(5);
 /// Time for the service manager to accept a message.
 pub const SERVICE_MANAGER_WAIT: Duration = Duration::from_millis(500);
+/// The longest time that a transaction on the books takes in PostgreSQL; a request is answered within
+/// five seconds.
+pub const BOOKS_TRANSACTION_MAX: Duration = Duration::from_millis(4_500);
+/// The time to connect to one PostgreSQL server, unless `connect_timeout` in its address names
+/// another.
+pub const BOOKS_CONNECT_MAX: Duration = Duration::from_secs(2);
+/// The number of connections of one hub process to its books: one for the writer, the others for
+/// readers.
+pub const BOOKS_CONNECTIONS_MAX: usize = 1 + BOOKS_READERS_MAX;
+/// The number of queries that read the books at once.
+pub const BOOKS_READERS_MAX: usize = 4;
+/// Time for the hub's writer to end once everything else has: one transaction that fails.
+pub const WRITER_STOP_GRACE: Duration = Duration::from_secs(5);
+/// The longest time that a request waits for the hub's writer.
+pub const BOOKS_ANSWER_MAX: Duration = Duration::from_millis(4_800);
 /// Time after a request to stop for everything but the writer to end.
 pub const STOP_GRACE: Duration = Duration::from_secs(4);
 /// Time after a request to stop at which the writer skips work that only makes the next start

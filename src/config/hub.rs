@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::document::{ConfigError, Document};
 use super::gateway::set;
 use super::mqtt::{self, MqttConfig};
+use super::postgres::PostgresUrl;
 use super::{address, log_level, name};
 
 /// The configuration of a hub.
@@ -32,8 +33,8 @@ pub struct HubConfig {
 pub enum BookStore {
     /// SQLite in this file.
     Sqlite(PathBuf),
-    /// PostgreSQL at this URL, which may contain a password.
-    Postgres(String),
+    /// PostgreSQL at this address.
+    Postgres(Box<PostgresUrl>),
 }
 
 impl fmt::Debug for BookStore {
@@ -81,7 +82,7 @@ impl HubConfig {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {
-            set(&mut config.store, section.text("store", store));
+            set(&mut config.store, section.text("store", |text| store(text, &directory)));
             set(&mut config.listen, section.text("listen", address));
             set(&mut config.worker, section.text("worker", name));
             set(&mut config.shared, section.text("subscription", is_shared));
@@ -107,10 +108,12 @@ fn is_shared(text: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn store(text: &str) -> Result<BookStore, String> {
+fn store(text: &str, directory: &Path) -> Result<BookStore, String> {
     match text.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Ok(BookStore::Sqlite(path.into())),
-        Some(("postgres" | "postgresql", _)) => Ok(BookStore::Postgres(text.into())),
+        Some(("postgres" | "postgresql", _)) => {
+            PostgresUrl::parse(text, directory).map(|url| BookStore::Postgres(Box::new(url)))
+        }
         // The text may contain a password, so the message does not repeat it.
         Some(_) | None => Err("must be sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
     }

@@ -10,8 +10,12 @@ mod gateway;
 #[cfg(feature = "hub")]
 mod hub;
 mod mqtt;
+#[cfg(feature = "hub")]
+mod postgres;
 mod tls;
 mod tokens;
+#[cfg(feature = "hub")]
+mod verifier;
 
 pub use self::document::ConfigError;
 use self::document::PREFIX;
@@ -20,6 +24,8 @@ pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
 pub use self::hub::{BookStore, HubConfig};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
+#[cfg(feature = "hub")]
+pub use self::postgres::{PostgresTls, PostgresUrl};
 pub use self::tls::ServerTls;
 pub(crate) use self::tls::client as client_tls;
 

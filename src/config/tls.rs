@@ -92,6 +92,47 @@ pub(crate) fn client(
     config.map(Arc::new).map_err(|error| ("key_file", unusable(key_file, &error)))
 }
 
+/// How much of a server's certificate is verified.
+#[cfg(feature = "hub")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verify {
+    /// Nothing: the connection is encrypted, to any server that answers.
+    Nothing,
+    /// That a trusted authority has issued it.
+    Issuer,
+    /// The host's name too.
+    Full,
+}
+
+/// The TLS of connections to PostgreSQL.
+#[cfg(feature = "hub")]
+pub(super) fn postgres(
+    ca_file: Option<&Path>,
+    identity: Option<(&Path, &Path)>,
+    verify: Verify,
+) -> Result<Arc<ClientConfig>, TlsProblem> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ("sslmode", error.to_string()))?;
+    let builder = if verify == Verify::Full {
+        builder.with_root_certificates(roots(ca_file.unwrap_or(Path::new(SYSTEM_CA_FILE)))?)
+    } else {
+        let issuers = (verify == Verify::Issuer)
+            .then(|| roots(ca_file.unwrap_or(Path::new(SYSTEM_CA_FILE))))
+            .transpose()?;
+        let verifier = super::verifier::LenientVerifier::new(provider, issuers)
+            .map_err(|error| ("ca_file", error))?;
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    let Some((cert_file, key_file)) = identity else {
+        return Ok(Arc::new(builder.with_no_client_auth()));
+    };
+    let (chain, key) = self::identity(cert_file, key_file)?;
+    let config = builder.with_client_auth_cert(chain, key);
+    config.map(Arc::new).map_err(|error| ("key_file", unusable(key_file, &error)))
+}
+
 fn roots(ca_file: &Path) -> Result<RootCertStore, TlsProblem> {
     let mut roots = RootCertStore::empty();
     // A system's bundle may contain certificates that rustls does not accept; the others suffice.

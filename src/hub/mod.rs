@@ -15,6 +15,7 @@ pub mod core;
 pub(crate) mod csv;
 mod db;
 mod decode;
+mod failures;
 mod http;
 mod jobs;
 mod link;
@@ -38,6 +39,7 @@ use tokio::task::JoinSet;
 
 use self::db::{BooksDatabase, BooksError};
 pub use self::decode::frame_json;
+use self::failures::BooksFailures;
 use self::http::HubApi;
 use self::jobs::HubJob;
 use self::link::BrokerLink;
@@ -46,7 +48,7 @@ use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::writer::HubWriter;
 use crate::config::{BookStore, HubConfig};
-use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE};
+use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::mqtt::Broker;
 use crate::process::heartbeat::Heartbeat;
 use crate::process::service::Manager;
@@ -101,19 +103,22 @@ impl Hub {
             .with_context(|| format!("hub.listen: {} cannot be used", config.listen))?;
         let address = listener.local_addr()?;
 
+        let (stopper, stop) = stop::channel();
         let metrics = Arc::new(HubMetrics::default());
+        let failures = Arc::<BooksFailures>::default();
         let publisher = Publisher::default();
         let heartbeat = Arc::<Heartbeat>::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .sharing(config.shared)
+            .reporting(Arc::clone(&failures))
+            .ending(stop.clone())
             .beating(Arc::clone(&heartbeat));
         let writer =
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
-        let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics));
+        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures);
         tasks.spawn(http::serve(listener, api, stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         if let Some(broker) = broker(&config) {
@@ -140,8 +145,12 @@ impl Hub {
             self.tasks.shutdown().await;
         }
         let writer = self.writer;
-        let _ = tokio::task::spawn_blocking(move || writer.join()).await;
-        tracing::info!("the hub has stopped");
+        let joined = tokio::task::spawn_blocking(move || writer.join());
+        match tokio::time::timeout(WRITER_STOP_GRACE, joined).await {
+            Ok(_) => tracing::info!("the hub has stopped"),
+            // What is not committed was not acknowledged either.
+            Err(_) => tracing::warn!("the books do not answer; the hub stops without them"),
+        }
     }
 }
 
@@ -150,7 +159,8 @@ async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), Bo
         let mut database = BooksDatabase::open(&store)?;
         // A gateway counts as online only after it has reported to this process.
         database.change(|books| books.set_all_offline())?;
-        Ok((database, BooksReader::open(&store)?))
+        let reader = BooksReader::open(&database)?;
+        Ok((database, reader))
     };
     tokio::task::spawn_blocking(open).await.expect("opening does not panic")
 }

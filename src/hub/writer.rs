@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome};
 use super::core::{Downlink, FrameAnswer, FrameOutcome};
 use super::db::{BooksDatabase, BooksError};
+use super::failures::BooksFailures;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
@@ -18,7 +19,11 @@ use super::rejected::RejectedFrames;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::process::heartbeat::Heartbeat;
-use crate::process::log_throttle::LogThrottle;
+use crate::process::stop::Stop;
+
+/// What a batch that fails leads to.
+const NOT_WRITTEN: &str =
+    "the books cannot be written; nothing is acknowledged, the gateways keep it";
 
 pub(super) struct HubWriter {
     database: BooksDatabase,
@@ -28,7 +33,9 @@ pub(super) struct HubWriter {
     metrics: Arc<HubMetrics>,
     rejected: RejectedFrames,
     clock: Clock,
-    failures: LogThrottle,
+    failures: Arc<BooksFailures>,
+    /// Once a stop is requested, jobs that fail are left to those who sent them.
+    stop: Option<Stop>,
     /// Beats after every batch; a tick without other jobs is a batch too.
     heartbeat: Arc<Heartbeat>,
     /// Whether other workers get some of the frames.
@@ -52,7 +59,8 @@ impl HubWriter {
             rejected: RejectedFrames::new(Arc::clone(&metrics)),
             metrics,
             clock: Clock::starting_at(0),
-            failures: LogThrottle::default(),
+            failures: Arc::default(),
+            stop: None,
             heartbeat: Arc::default(),
             shared: false,
             early: Vec::new(),
@@ -64,27 +72,46 @@ impl HubWriter {
         Self { shared, ..self }
     }
 
+    pub(super) fn reporting(self, failures: Arc<BooksFailures>) -> Self {
+        Self { failures, ..self }
+    }
+
+    pub(super) fn ending(self, stop: Stop) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
     pub(super) fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
         Self { heartbeat, ..self }
     }
 
-    /// Runs until all senders of jobs are dropped.
+    /// Runs until all senders of jobs are dropped; or, after a request to stop, until the books
+    /// cannot be written.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let jobs = std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
-            let began = instant();
-            match self.write(jobs) {
-                Ok(outcome) => {
-                    self.metrics.commits.observe([began.elapsed()]);
-                    self.publish(outcome);
-                    if let Some(failures) = self.failures.end().filter(|failures| *failures > 0) {
-                        tracing::info!(failures, "the books can be written again");
-                    }
-                }
-                Err(error) => self.log_failure(&error),
-            }
+            let is_written = self.handle(jobs);
             self.heartbeat.beat();
+            if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
+                return;
+            }
+        }
+    }
+
+    fn handle(&mut self, jobs: Vec<HubJob>) -> bool {
+        let began = instant();
+        match self.write(jobs) {
+            Ok(outcome) => {
+                self.metrics.commits.observe([began.elapsed()]);
+                self.publish(outcome);
+                self.failures.end("the books can be written again");
+                true
+            }
+            Err(error) => {
+                self.metrics.commits_failed.inc();
+                self.failures.record(NOT_WRITTEN, &error);
+                false
+            }
         }
     }
 
@@ -127,13 +154,6 @@ impl HubWriter {
             Some(FrameAnswer::Ack { .. }) => self.metrics.frames_known.inc(),
             Some(FrameAnswer::Refused { .. }) => self.metrics.frames_refused.inc(),
             Some(FrameAnswer::Resume { .. }) | None => {}
-        }
-    }
-
-    fn log_failure(&mut self, error: &BooksError) {
-        self.metrics.commits_failed.inc();
-        if self.failures.should_log(self.clock.since_start_ms()) {
-            tracing::error!(%error, "the books cannot be written; nothing is acknowledged, the gateways keep it");
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod hub;
 pub mod manager;
 pub mod mqtt;
 pub mod patience;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod program;

@@ -25,6 +25,7 @@ mod frames;
 mod hub;
 mod link;
 mod pair;
+mod postgres;
 mod restore;
 mod service;
 mod transfers;

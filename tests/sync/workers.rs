@@ -13,10 +13,16 @@ const GATEWAYS: [&str; 3] = ["gw-01", "gw-02", "gw-03"];
 
 #[test]
 fn workers_share_the_frames_and_the_books() {
-    let (postgres, broker) = (Postgres::start(), Broker::start());
+    let postgres = Postgres::start();
+    assert_workers_share(&postgres.url());
+}
+
+/// Runs two workers on the books at this address, of which one is killed.
+pub(super) fn assert_workers_share(store: &str) {
+    let broker = Broker::start();
     let worker = |name: &str| {
         let keys = format!("worker = \"{name}\"\nsubscription = \"shared\"\n{}", broker.section());
-        Hub::start_on(&postgres.url(), &keys)
+        Hub::start_on(store, &keys)
     };
     let (one, mut other) = (worker("hub-1"), worker("hub-2"));
     let gateways: Vec<Gateway> =

@@ -25,7 +25,7 @@ use crate::config::BookStore;
 #[derive(Debug)]
 pub(super) enum BooksDatabase {
     Sqlite(Connection),
-    Postgres(Box<Postgres>),
+    Postgres(Postgres),
 }
 
 impl BooksDatabase {
@@ -33,15 +33,17 @@ impl BooksDatabase {
     pub(super) fn open(store: &BookStore) -> Result<Self, BooksError> {
         Ok(match store {
             BookStore::Sqlite(path) => Self::Sqlite(sqlite::open(path)?),
-            BookStore::Postgres(url) => Self::Postgres(Box::new(Postgres::open(url)?)),
+            BookStore::Postgres(url) => Self::Postgres(Postgres::open(url)?),
         })
     }
 
-    /// Opens existing books for reading.
-    pub(super) fn open_read_only(store: &BookStore) -> Result<Self, BooksError> {
-        Ok(match store {
-            BookStore::Sqlite(path) => Self::Sqlite(sqlite::open_read_only(path)?),
-            BookStore::Postgres(url) => Self::Postgres(Box::new(Postgres::connect(url)?)),
+    /// Another handle on the same books, for reading.
+    pub(super) fn reader(&self) -> Result<Self, BooksError> {
+        Ok(match self {
+            Self::Postgres(postgres) => Self::Postgres(postgres.clone()),
+            Self::Sqlite(db) => {
+                Self::Sqlite(sqlite::open_read_only(db.path().unwrap_or_default().as_ref())?)
+            }
         })
     }
 

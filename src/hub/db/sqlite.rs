@@ -16,7 +16,7 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGHB");
 /// Opens the books for writing; creates the tables if there are none.
 pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
     if let Some(directory) = path.parent() {
-        let failed = |source| BooksError::Directory { path: directory.into(), source };
+        let failed = |cause| BooksError::Directory { path: directory.into(), cause };
         std::fs::create_dir_all(directory).map_err(failed)?;
     }
     let mut db = Connection::open(path)?;

@@ -7,11 +7,16 @@ use tokio::sync::{mpsc, oneshot};
 use super::problems::unreadable;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction};
+use crate::hub::failures::BooksFailures;
 use crate::hub::jobs::HubJob;
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::BooksReader;
+use crate::limits::BOOKS_ANSWER_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
+
+const NO_ANSWER: &str = "the books do not answer in time; whether it was applied is not known, send it again with the same request id";
+const NOT_APPLIED: &str = "the books cannot be written; nothing was applied, send it again later";
 
 /// The handlers of all routes.
 #[derive(Clone, Debug)]
@@ -19,6 +24,7 @@ pub(in crate::hub) struct HubApi {
     reader: BooksReader,
     jobs: mpsc::Sender<HubJob>,
     metrics: Arc<HubMetrics>,
+    failures: Arc<BooksFailures>,
 }
 
 impl HubApi {
@@ -26,8 +32,9 @@ impl HubApi {
         reader: BooksReader,
         jobs: mpsc::Sender<HubJob>,
         metrics: Arc<HubMetrics>,
+        failures: Arc<BooksFailures>,
     ) -> Self {
-        Self { reader, jobs, metrics }
+        Self { reader, jobs, metrics, failures }
     }
 
     pub(super) fn metrics_page(&self) -> String {
@@ -39,7 +46,10 @@ impl HubApi {
         &self,
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.reader.read(query).await.map_err(|error| unreadable(&error))
+        self.reader.read(query).await.map_err(|error| {
+            self.failures.record("the books cannot be read", &error);
+            unreadable(&error)
+        })
     }
 
     /// Changes the books within the writer's next batch, and returns the result after the commit.
@@ -58,9 +68,8 @@ impl HubApi {
         self.jobs.try_send(job).map_err(|_| {
             Problem::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
         })?;
-        committed.await.map_err(|_| {
-            let message = "the books cannot be written; nothing was applied, send it again later";
-            Problem::new(Code::StorageUnavailable, message)
-        })
+        let answered = tokio::time::timeout(BOOKS_ANSWER_MAX, committed).await;
+        let unavailable = |message| Problem::new(Code::StorageUnavailable, message);
+        answered.map_err(|_| unavailable(NO_ANSWER))?.map_err(|_| unavailable(NOT_APPLIED))
     }
 }

@@ -1,4 +1,5 @@
-//! Reads the books, on a connection of its own, so that queries do not wait for the writer.
+//! Reads the books, on connections of their own, so that queries wait neither for the writer nor
+//! for each other.
 
 mod gateways;
 mod ledger;
@@ -6,7 +7,10 @@ mod page;
 mod reconcile;
 mod stock;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 pub(super) use self::gateways::{databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger};
@@ -18,19 +22,30 @@ pub(super) use self::stock::{stock, stock_list};
 use super::core::{RecallStatus, recall_status};
 use super::db::sql::Executor;
 use super::db::{BooksDatabase, BooksError, BooksTransaction};
-use crate::config::BookStore;
+use crate::limits::{BOOKS_READERS_MAX, BOOKS_TRANSACTION_MAX};
 use crate::stock::RequestId;
 
-/// A connection for reading. Clones share it, and one query runs at a time.
+/// Connections for reading. Clones share them.
 #[derive(Clone, Debug)]
 pub struct BooksReader {
-    database: Arc<Mutex<BooksDatabase>>,
+    connections: Arc<Connections>,
+}
+
+#[derive(Debug)]
+struct Connections {
+    /// Bounds the number of queries that run at once.
+    permits: Semaphore,
+    /// The connections that no query uses at the moment.
+    idle: Mutex<Vec<BooksDatabase>>,
 }
 
 impl BooksReader {
-    pub(super) fn open(store: &BookStore) -> Result<Self, BooksError> {
-        let database = BooksDatabase::open_read_only(store)?;
-        Ok(Self { database: Arc::new(Mutex::new(database)) })
+    /// Reads the books of a database that has been opened.
+    pub(super) fn open(database: &BooksDatabase) -> Result<Self, BooksError> {
+        let connections = (0..BOOKS_READERS_MAX).map(|_| database.reader());
+        let idle = Mutex::new(connections.collect::<Result<Vec<_>, _>>()?);
+        let permits = Semaphore::new(BOOKS_READERS_MAX);
+        Ok(Self { connections: Arc::new(Connections { permits, idle }) })
     }
 
     /// Runs a query on the blocking pool, in one snapshot of the books.
@@ -38,9 +53,12 @@ impl BooksReader {
         &self,
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, BooksError> {
-        let database = Arc::clone(&self.database);
-        let read = move || database.lock().unwrap_or_else(PoisonError::into_inner).read(query);
-        tokio::task::spawn_blocking(read).await.expect("reading does not panic")
+        let acquired = timeout(BOOKS_TRANSACTION_MAX, self.connections.permits.acquire()).await;
+        let permit = acquired.map_err(|_| BooksError::Busy)?.expect("it is never closed");
+        let connections = Arc::clone(&self.connections);
+        let read = tokio::task::spawn_blocking(move || connections.read(query)).await;
+        drop(permit);
+        read.expect("reading does not panic")
     }
 
     /// A page of the stock over all gateways: at most `limit` SKUs after one in their order.
@@ -61,6 +79,22 @@ impl BooksReader {
     /// If the books cannot be read.
     pub async fn reconcile(&self) -> Result<Reconciliation, BooksError> {
         self.read(|db| reconcile(db, false, "", 0)).await
+    }
+}
+
+impl Connections {
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+    ) -> Result<T, BooksError> {
+        let mut database = self.idle().pop().expect("as many as permits");
+        let read = database.read(query);
+        self.idle().push(database);
+        read
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<BooksDatabase>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

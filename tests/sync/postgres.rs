@@ -1,0 +1,221 @@
+//! Books in PostgreSQL: every way in which a server fails, and the ways to reach one.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::pair::assert_balanced;
+use super::workers::assert_workers_share;
+use crate::support::certificates::Authority;
+use crate::support::http::Answer;
+use crate::support::hub::Hub;
+use crate::support::patience::{stretched, until};
+use crate::support::pgbouncer::PgBouncer;
+use crate::support::postgres::Postgres;
+use crate::support::process::{Finished, free_port, run_to_end};
+use crate::support::program::stockgate_hub;
+
+/// Within this time a request is answered, whatever the server does.
+const ANSWERED: Duration = Duration::from_secs(5);
+/// Within this time a hub ends.
+const ENDED: Duration = Duration::from_secs(10);
+
+#[test]
+fn a_server_that_fails_is_named_within_seconds_and_used_again_when_it_is_back() {
+    let mut postgres = Postgres::start();
+    let mut hub = Hub::start_on(&postgres.url(), "");
+    assert_eq!(receive(&hub, "before").status, 200);
+
+    postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+    assert_eq!(hub.http().get("/api/stock").status, 200, "a lost connection is made again");
+    assert_eq!(receive(&hub, "after-loss").status, 200);
+
+    set(&postgres, "default_transaction_read_only = on");
+    until("the server is read-only", || receive(&hub, "read-only").status == 503);
+    assert!(hub.log().contains("read-only transaction"), "{}", hub.log());
+    set(&postgres, "default_transaction_read_only = off");
+    until("it can be written again", || receive(&hub, "read-write").status == 200);
+
+    postgres.pause();
+    unavailable(|| receive(&hub, "hanging"));
+    unavailable(|| hub.http().get("/api/stock"));
+    assert!(hub.log().contains("PostgreSQL does not answer in time"), "{}", hub.log());
+    postgres.resume();
+    until("it answers again", || receive(&hub, "hanging").status == 200);
+
+    postgres.restart();
+    until("the new connections work", || receive(&hub, "restarted").status == 200);
+    assert_eq!(hub.stock("A")["unallotted"], 5, "each receipt once");
+    assert_balanced(&hub);
+
+    postgres.pause();
+    unavailable(|| receive(&hub, "never"));
+    let began = Instant::now();
+    assert_eq!(hub.terminate(), Some(0), "a stop needs no server");
+    assert!(began.elapsed() < stretched(ENDED), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_worker_that_hangs_in_a_transaction_does_not_stop_another() {
+    let postgres = Postgres::start();
+    let hub = Hub::start_on(&postgres.url(), "");
+    receive(&hub, "first");
+    // A worker that locks everything and then hangs, with the limits that a worker sets.
+    let url = postgres.url();
+    let hanging = std::thread::spawn(move || {
+        let mut psql = std::process::Command::new("psql");
+        let sql = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2500; LOCK book, pool, held, request;";
+        psql.args([&url, "-Xqc", sql, "-c", "\\! sleep 6"]);
+        run_to_end(&mut psql)
+    });
+    std::thread::sleep(Duration::from_millis(500));
+
+    until("the locks are released", || receive(&hub, "second").status == 200);
+
+    drop(hanging.join());
+    assert_eq!(hub.stock("A")["unallotted"], 2);
+}
+
+#[test]
+fn servers_are_verified_as_sslmode_says() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let postgres = Postgres::start_with_tls(&authority);
+    let ca = authority.file().display().to_string();
+    let foreign = other.file().display().to_string();
+
+    for parameters in [
+        format!("?sslmode=verify-full&sslrootcert={ca}"),
+        format!("?sslmode=verify-ca&sslrootcert={ca}"),
+        "?sslmode=require".to_owned(),
+    ] {
+        let hub = Hub::start_on(&postgres.url_with(&parameters), "");
+        assert_eq!(receive(&hub, "one").status, 200, "{parameters}");
+        let secure = "SELECT count(*) > 0 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                      WHERE ssl AND application_name = 'stockgate-hub'";
+        assert_eq!(postgres.sql(secure), "t", "{parameters}");
+    }
+
+    for mode in ["verify-full", "verify-ca", "require"] {
+        let url = postgres.url_with(&format!("?sslmode={mode}&sslrootcert={foreign}"));
+        let refused = run_on(&url);
+        assert_eq!(refused.code, Some(1), "{mode}");
+        assert!(refused.stderr.contains("certificate"), "{mode}: {}", refused.stderr);
+    }
+    let elsewhere = postgres.url_with(&format!("?sslmode=verify-full&sslrootcert={ca}"));
+    let refused = run_on(&elsewhere.replace("127.0.0.1", "localhost"));
+    assert!(refused.stderr.contains("not valid for name"), "{}", refused.stderr);
+    let by_issuer = postgres.url_with(&format!("?sslmode=verify-ca&sslrootcert={ca}"));
+    Hub::start_on(&by_issuer.replace("127.0.0.1", "localhost"), "");
+}
+
+#[test]
+fn a_hub_logs_in_with_its_certificate() {
+    let authority = Authority::new();
+    let postgres = Postgres::start_with_tls(&authority);
+    postgres.sql("CREATE ROLE hub LOGIN SUPERUSER");
+    postgres.require_certificates();
+    let identity = authority.sign("hub", "DNS:hub");
+    let ca = authority.file().display().to_string();
+    let url = |parameters: &str| postgres.url_with(parameters).replace("postgres@", "hub@");
+    let verify = format!("?sslmode=verify-full&sslrootcert={ca}");
+
+    let without = run_on(&url(&verify));
+    let (certificate, key) = (identity.certificate.display(), identity.key.display());
+    let hub = Hub::start_on(&url(&format!("{verify}&sslcert={certificate}&sslkey={key}")), "");
+
+    assert!(without.stderr.contains("valid client certificate"), "{}", without.stderr);
+    assert_eq!(receive(&hub, "one").status, 200);
+}
+
+#[test]
+fn the_server_that_can_be_written_is_found_among_several() {
+    let (standby, primary) = (Postgres::start(), Postgres::start());
+    set(&standby, "default_transaction_read_only = on");
+    let url = format!(
+        "postgres://postgres@127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=read-write",
+        free_port(),
+        standby.port(),
+        primary.port()
+    );
+
+    let hub = Hub::start_on(&url, "");
+    assert_eq!(receive(&hub, "one").status, 200);
+
+    // The roles change.
+    set(&standby, "default_transaction_read_only = off");
+    drop(primary);
+    until("the other server is used", || hub.http().get("/api/stock").status != 200);
+}
+
+#[test]
+fn a_pooler_in_transaction_mode_may_stand_between() {
+    let postgres = Postgres::start();
+    let pooler = PgBouncer::before(&postgres);
+
+    assert_workers_share(&pooler.url());
+}
+
+#[test]
+fn a_database_that_cannot_hold_every_name_is_refused() {
+    let postgres = Postgres::start();
+    postgres.sql(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+
+    let refused = run_on(&format!("postgres://postgres@127.0.0.1:{}/latin", postgres.port()));
+
+    assert_eq!(refused.code, Some(1));
+    let message = "has the encoding LATIN1, the books need UTF8";
+    assert!(refused.stderr.contains(message), "{}", refused.stderr);
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_explained_once_and_without_the_password() {
+    let gone = format!("postgres://hub:sesame@127.0.0.1:{}/books", free_port());
+    for (command, url, message) in [
+        ("check-config", "postgres://hub:ses@ame@127.0.0.1/books", "write %40"),
+        ("check-config", "postgres://hub:ses#ame@127.0.0.1/books", "write %23"),
+        ("check-config", "postgres://hub:sesame@127.0.0.1", "names no database"),
+        ("run", &gone, "Connection refused"),
+    ] {
+        let finished = of_store(command, url);
+        let said = finished.output();
+        assert!(finished.code != Some(0) && said.contains(message), "{url}: {said}");
+        assert_eq!(said.matches(message).count(), 1, "{url}: {said}");
+        assert!(!said.contains("ses"), "{url}: {said}");
+    }
+}
+
+fn receive(hub: &Hub, id: &str) -> Answer {
+    let body = json!({"request_id": id, "sku": "A", "quantity": 1});
+    hub.http().post("/api/receipts", &body)
+}
+
+/// Requires that a request is refused in time.
+fn unavailable(request: impl FnOnce() -> Answer) {
+    let began = Instant::now();
+    let answer = request();
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.json()["code"], Value::from("storage_unavailable"));
+    assert!(began.elapsed() < stretched(ANSWERED), "{:?}", began.elapsed());
+}
+
+/// Changes a setting of the server.
+fn set(postgres: &Postgres, setting: &str) {
+    postgres.sql(&format!("ALTER SYSTEM SET {setting}"));
+    postgres.sql("SELECT pg_reload_conf()");
+}
+
+/// Runs a hub that does not get ready.
+fn run_on(url: &str) -> Finished {
+    of_store("run", url)
+}
+
+fn of_store(command: &str, url: &str) -> Finished {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("stockgate-hub.toml");
+    let text = format!("[hub]\nstore = \"{url}\"\nlisten = \"127.0.0.1:{}\"\n", free_port());
+    fs::write(&config, text).unwrap();
+    run_to_end(stockgate_hub().arg(command).arg("--config").arg(&config))
+}
