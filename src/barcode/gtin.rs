@@ -73,7 +73,7 @@ impl Gtin {
     /// The forms with 14, 13, 12 and 8 digits, as far as they exist.
     pub fn spellings(self) -> Vec<String> {
         let digits = self.to_string();
-        let can_be = |length: &usize| self.0 < 10_u64.pow(u32::try_from(*length).expect("small"));
+        let can_be = |length: &usize| digits[..14 - length].bytes().all(|digit| digit == b'0');
         let spelt = [14, 13, 12, 8].into_iter().filter(can_be);
         spelt.map(|length| digits[14 - length..].to_owned()).collect()
     }
