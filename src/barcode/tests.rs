@@ -49,6 +49,7 @@ fn upc_e_stands_for_twelve_digits() {
         ("04963406", "049000006346"),
         ("01234531", "012300000451"),
         ("01264904", "012000006494"),
+        ("01234543", "012340000053"),
         ("04124498", "041244000098"),
     ] {
         let reading = read(short, YEAR).unwrap();
@@ -206,6 +207,8 @@ fn a_gtin_has_every_form_that_its_digits_allow() {
     assert_eq!(spellings("036000291452"), ["00036000291452", "0036000291452", "036000291452"]);
     assert_eq!(spellings("96385074").last().unwrap(), "96385074");
     assert_eq!(spellings("30712345000010"), ["30712345000010"]);
+    let number = read("30712345000010", YEAR).unwrap().gtin.map(u64::from);
+    assert_eq!(number, Some(30_712_345_000_010));
 }
 
 /// Reads what ZXing finds in photographs of real goods, and counts the formats of each symbology.
