@@ -312,6 +312,45 @@ fn a_hub_position_beyond_the_ledger_is_reported_to_the_operator() {
     assert_eq!(uplink.poll(0), None);
 }
 
+#[test]
+fn without_a_connection_nothing_is_sent_or_accepted() {
+    let mut uplink = online(10);
+    uplink.sent(5, 0);
+    assert_eq!((uplink.frames_under_way(), uplink.deadline_ms()), (1, Some(HUB_ANSWER_MS)));
+    uplink.handle_disconnected();
+    assert!(!uplink.is_online());
+    assert_eq!((uplink.frames_under_way(), uplink.deadline_ms()), (0, None));
+    assert_eq!(uplink.handle_frame(ack(5), 0), None);
+    assert_eq!(uplink.poll(HUB_GREETING_MS), None);
+}
+
+#[test]
+fn a_hub_that_refuses_the_database_is_greeted_once_a_minute() {
+    let mut uplink = online(10);
+    uplink.sent(10, 0);
+    let reason = "it is retired".into();
+    let refused = Frame::Refused(Refused { epoch: EPOCH.into(), reason });
+    assert_eq!(uplink.handle_frame(refused, 500), None);
+    assert!(!uplink.is_online());
+    assert_eq!(uplink.reason(), "the hub refuses this database: it is retired");
+    let again_at = 500 + HUB_GREETING_MS;
+    assert_eq!((uplink.poll(again_at - 1), uplink.deadline_ms()), (None, Some(again_at)));
+    let nonce = greeting_nonce(uplink.poll(again_at));
+    assert_eq!(uplink.handle_frame(resume(10, nonce), again_at), Some(UplinkEvent::Acked(10)));
+    assert!(uplink.is_online());
+    assert_eq!(uplink.deadline_ms(), Some(again_at + HUB_GREETING_MS));
+}
+
+#[test]
+fn the_reason_tells_a_first_question_from_a_hub_that_is_silent() {
+    let mut uplink = Uplink::new(EPOCH, 0);
+    uplink.handle_connected(0);
+    greeting_nonce(uplink.poll(0));
+    assert_eq!(uplink.reason(), "waiting for the hub's first answer");
+    greeting_nonce(uplink.poll(HUB_ANSWER_MS));
+    assert_eq!(uplink.reason(), "the broker answers, the hub does not");
+}
+
 /// Gateway and hub over a network that loses, doubles, delays and reorders, while either side
 /// forgets everything that is not on its disk.
 #[test]
