@@ -190,6 +190,18 @@ fn an_answer_at_the_hub_s_position_outlives_a_greeting() {
 }
 
 #[test]
+fn an_answer_from_before_the_hub_s_position_is_dropped_and_a_later_one_waits() {
+    for (answered_at, up_to) in [(7, 10), (9, 9)] {
+        let mut uplink = online(10);
+        uplink.sent(5, 0);
+        uplink.answer(answered_at, content(1));
+        let nonce = greeting_nonce(uplink.poll(HUB_ANSWER_MS));
+        uplink.handle_frame(resume(8, nonce), HUB_ANSWER_MS);
+        assert_eq!(uplink.poll(HUB_ANSWER_MS), Some(send(8, up_to)), "read at {answered_at}");
+    }
+}
+
+#[test]
 fn an_answer_is_forgotten_with_the_connection_and_with_the_hub() {
     let mut uplink = online(10);
     uplink.answer(10, content(1));
@@ -269,6 +281,18 @@ fn a_hub_that_restarted_is_greeted_at_once() {
 }
 
 #[test]
+fn a_hub_that_asks_to_be_greeted_is_greeted_once_a_second_at_most() {
+    let mut uplink = online(0);
+    for greeted_at in [0, HUB_GREETING_MS_MIN] {
+        let again_at = greeted_at + HUB_GREETING_MS_MIN;
+        assert_eq!(uplink.handle_frame(resume(0, 0), greeted_at + 100), None);
+        assert_eq!(uplink.deadline_ms(), Some(again_at));
+        let nonce = greeting_nonce(uplink.poll(again_at));
+        uplink.handle_frame(resume(0, nonce), again_at);
+    }
+}
+
+#[test]
 fn an_idle_link_is_greeted_once_a_minute() {
     let mut uplink = online(0);
     assert_eq!(uplink.poll(HUB_GREETING_MS - 1), None);
@@ -298,6 +322,24 @@ fn an_acknowledgement_of_unsent_entries_is_ignored() {
     assert_eq!(uplink.handle_frame(ack(4), 0), None);
     assert_eq!(uplink.handle_frame(ack(3), 0), Some(UplinkEvent::Acked(3)));
     assert_eq!(uplink.handle_frame(ack(3), 0), None);
+}
+
+#[test]
+fn an_acknowledgement_covers_the_frames_before_it_and_moves_the_next_greeting() {
+    let mut uplink = online(100);
+    for last_seq in [10, 20, 30] {
+        uplink.sent(last_seq, 0);
+    }
+    assert_eq!(uplink.handle_frame(ack(9), 100), None, "it is older than every frame");
+    assert_eq!(uplink.deadline_ms(), Some(HUB_ANSWER_MS));
+    assert_eq!(uplink.handle_frame(ack(20), 100), Some(UplinkEvent::Acked(20)));
+    assert_eq!((uplink.frames_under_way(), uplink.deadline_ms()), (1, Some(100 + HUB_ANSWER_MS)));
+    assert_eq!(uplink.handle_frame(ack(30), 200), Some(UplinkEvent::Acked(30)));
+    assert_eq!((uplink.frames_under_way(), uplink.deadline_ms()), (0, Some(200 + HUB_GREETING_MS)));
+    uplink.sent(40, 300);
+    greeting_nonce(uplink.poll(300 + HUB_ANSWER_MS));
+    assert_eq!(uplink.handle_frame(ack(40), 6_000), Some(UplinkEvent::Acked(40)));
+    assert_eq!(uplink.deadline_ms(), Some(6_000 + HUB_ANSWER_MS), "the greeting has no answer");
 }
 
 #[test]
