@@ -14,6 +14,11 @@ use crate::limits::{
 };
 use crate::stock::{CatalogueUpdate, Seq, Taken, Transfer};
 
+/// How many greetings without an answer show that the hub is slower than the greetings.
+const SLOW_HUB_GREETINGS: usize = 3;
+/// Greetings without an answer that are remembered: those of the last minutes.
+const UNANSWERED_MAX: usize = 8;
+
 /// The state of the conversation with the hub.
 #[derive(Debug)]
 pub struct Uplink {
@@ -38,9 +43,10 @@ pub struct Uplink {
     greeted_at_ms: u64,
     /// The nonce of the newest greeting.
     nonce: u64,
-    /// Greetings in a row without an answer. While there are any, nothing else is sent. So nothing
-    /// is on the way when the hub answers, and a slow link is not filled with repetitions.
-    unanswered: u32,
+    /// The nonces of the last greetings without an answer, oldest first. While there are any,
+    /// nothing else is sent. So nothing is on the way when the hub answers, and a slow link is not
+    /// filled with repetitions.
+    unanswered: VecDeque<u64>,
     refusal: Option<String>,
     /// The hub's position, if it is beyond the ledger and this has not been reported.
     behind: Option<Seq>,
@@ -115,7 +121,7 @@ impl Uplink {
             greet_at_ms: 0,
             greeted_at_ms: 0,
             nonce: 0,
-            unanswered: 0,
+            unanswered: VecDeque::new(),
             refusal: None,
             behind: None,
             answer: None,
@@ -125,7 +131,7 @@ impl Uplink {
     /// The broker is connected.
     pub fn handle_connected(&mut self, now_ms: u64) {
         self.leave(Phase::Greeting);
-        self.unanswered = 0;
+        self.unanswered.clear();
         self.greet_at_ms = now_ms;
     }
 
@@ -204,11 +210,13 @@ impl Uplink {
     }
 
     fn resume(&mut self, resume: &Resume, now_ms: u64) -> Option<Seq> {
-        if self.unanswered == 0 || resume.nonce != self.nonce {
-            // This answers no greeting, or an old one: the hub has restarted or misses entries, so
-            // it is greeted.
+        if resume.nonce == 0 {
+            // The hub has restarted or misses entries, and asks for a greeting.
             self.greet_at_ms =
                 self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_GREETING_MS_MIN));
+            return None;
+        }
+        if !self.is_answer(resume.nonce) {
             return None;
         }
         let acked_seq = resume.position.acked_seq;
@@ -223,7 +231,7 @@ impl Uplink {
         }
         self.phase = Phase::Streaming;
         self.refusal = None;
-        self.unanswered = 0;
+        self.unanswered.clear();
         self.sent_seq = acked_seq;
         self.window.clear();
         self.answer.take_if(|(seq, _)| *seq < acked_seq);
@@ -231,6 +239,15 @@ impl Uplink {
             (acked_seq >= self.taken_in_greeting.at_seq).then_some(self.taken_in_greeting);
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
         Some(acked_seq)
+    }
+
+    /// Whether this nonce answers a greeting that waits for an answer. An earlier one than the newest
+    /// counts only after some greetings: the hub may have booked more since, which would be sent
+    /// again, but a hub that is slower than the greetings would never be heard otherwise.
+    fn is_answer(&self, nonce: u64) -> bool {
+        let is_slow = self.unanswered.len() >= SLOW_HUB_GREETINGS;
+        let Some(newest) = self.unanswered.back() else { return false };
+        nonce == *newest || is_slow && self.unanswered.contains(&nonce)
     }
 
     fn acknowledge(&mut self, acked_seq: Seq, now_ms: u64) -> Option<Seq> {
@@ -241,7 +258,7 @@ impl Uplink {
         while self.window.front().is_some_and(|&last| last <= acked_seq) {
             self.window.pop_front();
         }
-        let is_idle = self.window.is_empty() && self.unanswered == 0;
+        let is_idle = self.window.is_empty() && self.unanswered.is_empty();
         let wait_ms = if is_idle { HUB_GREETING_MS } else { HUB_ANSWER_MS };
         self.greet_at_ms = now_ms + wait_ms;
         Some(acked_seq)
@@ -265,7 +282,7 @@ impl Uplink {
         if now_ms >= self.greet_at_ms {
             return Some(self.greet(now_ms));
         }
-        if self.phase != Phase::Streaming || self.unanswered > 0 {
+        if self.phase != Phase::Streaming || !self.unanswered.is_empty() {
             return None;
         }
         if let Some((seq, content)) = self.answer.take_if(|(seq, _)| *seq == self.sent_seq) {
@@ -292,17 +309,22 @@ impl Uplink {
     }
 
     fn greet(&mut self, now_ms: u64) -> Step {
-        if self.unanswered > 0 {
+        let count = self.unanswered.len();
+        if count > 0 {
             self.phase = Phase::Greeting;
             self.answer = None;
+        } else {
+            self.taken_in_greeting = self.taken;
         }
         // The wait doubles, so a hub that is gone for days costs little.
-        let wait_ms = HUB_ANSWER_MS << self.unanswered.min(4);
+        let wait_ms = HUB_ANSWER_MS << count.min(4);
         self.greet_at_ms = now_ms + wait_ms.min(HUB_GREETING_MS);
         self.greeted_at_ms = now_ms;
-        self.unanswered += 1;
         self.nonce = now_ms.max(self.nonce + 1);
-        self.taken_in_greeting = self.taken;
+        if count == UNANSWERED_MAX {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(self.nonce);
         Step::Greet { nonce: self.nonce }
     }
 
@@ -337,7 +359,7 @@ impl Uplink {
     pub fn reason(&self) -> String {
         match &self.refusal {
             Some(refusal) => format!("the hub refuses this database: {refusal}"),
-            None if self.unanswered > 1 => "the broker answers, the hub does not".into(),
+            None if self.unanswered.len() > 1 => "the broker answers, the hub does not".into(),
             None => "waiting for the hub's first answer".into(),
         }
     }

@@ -271,6 +271,21 @@ fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
 }
 
 #[test]
+fn a_hub_slower_than_the_greetings_is_heard_and_late_answers_cause_no_greetings() {
+    let mut uplink = online(100);
+    uplink.sent(100, 0);
+    let nonces = [1, 3, 7].map(|n| greeting_nonce(uplink.poll(n * HUB_ANSWER_MS)));
+    assert_eq!(uplink.handle_frame(resume(40, 4), 40_000), None, "a nonce that was never sent");
+    assert_eq!(uplink.handle_frame(resume(40, nonces[0]), 40_000), Some(UplinkEvent::Acked(40)));
+    assert_eq!(uplink.poll(40_000), Some(send(40, 100)));
+    uplink.sent(100, 40_000);
+    for late in [nonces[1], nonces[2]] {
+        assert_eq!(uplink.handle_frame(resume(100, late), 41_500), None);
+        assert_eq!(uplink.poll(41_500), None, "no greeting");
+    }
+}
+
+#[test]
 fn a_hub_that_restarted_is_greeted_at_once() {
     let mut uplink = online(10);
     uplink.sent(10, 2_000);
