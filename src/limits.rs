@@ -233,6 +233,11 @@ pub const DOWN_RESEND_MS: u64 = 5_000;
 pub const DOWN_RESEND_MS_MAX: u64 = 60_000;
 /// Bytes in a published catalogue.
 pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Frames for gateways other than answers that wait for the broker's client. They may be as large
+/// as a frame can be, so this bounds memory to some megabytes.
+pub const OUTGOING_BULK_MAX: usize = 256;
+/// Frames of the catalogue that the hub keeps for the next gateways.
+pub const CATALOGUE_FRAMES_MAX: usize = 16;
 /// Frames in one transaction of the hub.
 pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// Databases for which one hub keeps books.

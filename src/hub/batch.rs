@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, record_online};
 use super::db::{BooksError, BooksTransaction};
 use super::jobs::{BooksChange, Completion, HubJob};
+use super::publisher::Room;
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
@@ -39,6 +40,8 @@ pub(super) struct HubBatchOutcome {
     pub(super) answers: BTreeMap<GatewayId, FrameAnswer>,
     /// Transfers, catalogue changes and probes to send.
     pub(super) frames: Vec<(GatewayId, Frame)>,
+    /// Whether some gateways must wait for such frames until there is room for them.
+    pub(super) lacks_room: bool,
     pub(super) completions: Vec<Completion>,
     /// The frames that were handled.
     pub(super) handled: Vec<(GatewayId, FrameOutcome)>,
@@ -51,6 +54,7 @@ pub(super) struct HubBatch<'a, 'db> {
     books: &'a mut BooksTransaction<'db>,
     downlink: &'a mut Downlink,
     time: BatchTime,
+    room: Room,
     /// Gateways that may have to be sent something.
     due: BTreeSet<GatewayId>,
     outcome: HubBatchOutcome,
@@ -61,9 +65,10 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         books: &'a mut BooksTransaction<'db>,
         downlink: &'a mut Downlink,
         time: BatchTime,
+        room: Room,
     ) -> Self {
         let (due, outcome) = (BTreeSet::new(), HubBatchOutcome::default());
-        Self { books, downlink, time, due, outcome }
+        Self { books, downlink, time, room, due, outcome }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
@@ -178,9 +183,15 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         Ok(())
     }
 
-    /// Adds what is to be sent to the gateways that this batch concerns.
+    /// Adds what is to be sent to the gateways that this batch concerns, as far as there is room.
     pub(super) fn finish(mut self) -> Result<HubBatchOutcome, BooksError> {
-        for gateway in self.due {
+        for gateway in self.downlink.in_turn(&self.due) {
+            let is_full = self.outcome.frames.len() >= self.room.frames;
+            self.outcome.lacks_room |= is_full;
+            if is_full || self.room.busy.contains(&gateway) {
+                self.downlink.postpone(gateway);
+                continue;
+            }
             let frames = self.downlink.next(self.books, &gateway, self.time.running_ms)?;
             let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));
             self.outcome.frames.extend(frames);

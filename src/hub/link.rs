@@ -100,7 +100,7 @@ impl BrokerLink {
         };
         client.try_subscribe(frames, QoS::AtLeastOnce)?;
         client.try_subscribe(topic_filter(Channel::State), QoS::AtLeastOnce)?;
-        self.publisher.connect(client.clone());
+        self.publisher.connect(client.clone(), self.jobs.clone());
         self.backoff.answered(self.clock.since_start_ms());
         if let Some(losses) = self.lost.end() {
             tracing::info!(broker = self.broker.name, losses, "connected to the broker");

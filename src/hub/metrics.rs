@@ -1,6 +1,6 @@
 //! What the hub counts, and the `/metrics` page that shows it.
 
-use crate::metrics::{Counter, Histogram, MetricsText};
+use crate::metrics::{Counter, Gauge, Histogram, MetricsText};
 
 /// The counters of one hub process. All start at 0 with the process.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct HubMetrics {
     pub(super) entries: Counter,
     /// Connections to the broker that were lost or failed.
     pub(super) link_losses: Counter,
+    /// Frames that wait for the broker's client.
+    pub(super) outgoing: Gauge,
     /// Batches whose transaction failed.
     pub(super) commits_failed: Counter,
     /// The time from the start of a batch to the end of its commit.
@@ -48,6 +50,8 @@ impl HubMetrics {
                 &self.commits_failed,
             ),
         ]);
+        let help = "Frames that wait until the broker's client takes them.";
+        text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
         let help = "Time until a batch was committed to the books.";
         text.histogram("hub_commit_duration_seconds", help, &self.commits);
         text.finish()

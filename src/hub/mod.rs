@@ -20,6 +20,7 @@ mod http;
 mod jobs;
 mod link;
 mod metrics;
+mod outgoing;
 mod publisher;
 mod reader;
 mod rejected;
@@ -106,7 +107,7 @@ impl Hub {
         let (stopper, stop) = stop::channel();
         let metrics = Arc::new(HubMetrics::default());
         let failures = Arc::<BooksFailures>::default();
-        let publisher = Publisher::default();
+        let publisher = Publisher::new(Arc::clone(&metrics));
         let heartbeat = Arc::<Heartbeat>::default();
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))

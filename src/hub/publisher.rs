@@ -1,49 +1,154 @@
 //! Sends the hub's frames to the broker.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rumqttc::{AsyncClient, QoS};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
+use super::core::FrameAnswer;
+use super::jobs::HubJob;
+use super::metrics::HubMetrics;
+use super::outgoing::Outgoing;
 use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, GatewayId};
 
-/// Publishes on the connection that is up at the moment. The link sets it, the writer uses it.
-#[derive(Clone, Debug, Default)]
+/// Hands frames to the client of the connection that is up at the moment. The link sets it, the
+/// writer uses it.
+#[derive(Clone, Debug)]
 pub(super) struct Publisher {
-    client: Arc<Mutex<Option<AsyncClient>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the task that hands frames over.
+    added: Notify,
+    metrics: Arc<HubMetrics>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outgoing: Outgoing,
+    /// Hands frames to the client; `None` without a connection.
+    task: Option<JoinHandle<()>>,
+    /// The writer left frames unmade because there was no room for them.
+    is_awaited: bool,
+}
+
+/// What may be made of frames other than answers.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// How many.
+    pub(super) frames: usize,
+    /// The gateways for which some wait already.
+    pub(super) busy: BTreeSet<GatewayId>,
 }
 
 impl Publisher {
-    /// Publishes on this connection from now on.
-    pub(super) fn connect(&self, client: AsyncClient) {
-        *self.lock() = Some(client);
+    pub(super) fn new(metrics: Arc<HubMetrics>) -> Self {
+        let (state, added) = (Mutex::default(), Notify::new());
+        Self { shared: Arc::new(Shared { state, added, metrics }) }
     }
 
-    /// Drops frames until there is a connection again.
+    /// Publishes on this connection from now on. The writer gets a tick once there is room again
+    /// for frames that it left unmade. Must be called within the runtime.
+    pub(super) fn connect(&self, client: AsyncClient, jobs: mpsc::Sender<HubJob>) {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(hand_over(shared, client, jobs));
+        let mut state = self.lock();
+        state.end_connection();
+        state.task = Some(task);
+    }
+
+    /// Drops frames until there is a connection again. Then every gateway is told the hub's
+    /// position, and the rest follows.
     pub(super) fn disconnect(&self) {
-        *self.lock() = None;
+        self.lock().end_connection();
+        self.shared.metrics.outgoing.set(0);
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.lock().is_some()
+        self.lock().task.is_some()
     }
 
-    /// Publishes frames without waiting.
-    ///
-    /// A frame that is lost, or for which the client has no room, needs no repetition here: either
-    /// the gateway asks again, or the downlink sends it again.
-    pub(super) fn publish(&self, frames: impl Iterator<Item = (GatewayId, Frame)>) {
-        let client = self.lock();
-        let Some(client) = client.as_ref() else {
+    /// Asks how many frames other than answers may be made now.
+    pub(super) fn room(&self) -> Room {
+        let state = self.lock();
+        let busy = state.outgoing.busy().cloned().collect();
+        Room { frames: state.outgoing.room(), busy }
+    }
+
+    /// Publishes answers and frames without waiting. `is_complete` says that no frame was left
+    /// unmade for want of room.
+    pub(super) fn publish(
+        &self,
+        answers: impl Iterator<Item = (GatewayId, FrameAnswer)>,
+        frames: impl Iterator<Item = (GatewayId, Frame)>,
+        is_complete: bool,
+    ) {
+        let mut state = self.lock();
+        if state.task.is_none() {
             return;
-        };
+        }
+        for (gateway, answer) in answers {
+            state.outgoing.put_answer(gateway, answer);
+        }
         for (gateway, frame) in frames {
-            let topic = gateway.topic(Channel::Down);
-            let _ = client.try_publish(topic, QoS::AtLeastOnce, false, frame.encode());
+            state.outgoing.put_frame(gateway, frame);
+        }
+        state.is_awaited = !is_complete;
+        self.shared.metrics.outgoing.set(state.outgoing.len() as u64);
+        drop(state);
+        self.shared.added.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next frame, and whether the writer is to be told that there is room.
+    fn next(&self) -> Option<(GatewayId, Frame, bool)> {
+        let mut state = self.lock();
+        let (gateway, frame) = state.outgoing.next()?;
+        self.metrics.outgoing.set(state.outgoing.len() as u64);
+        let has_room = state.outgoing.room() >= crate::limits::OUTGOING_BULK_MAX / 2;
+        let is_due = has_room && std::mem::take(&mut state.is_awaited);
+        Some((gateway, frame, is_due))
+    }
+}
+
+impl State {
+    fn end_connection(&mut self) {
+        self.outgoing.clear();
+        self.is_awaited = false;
+        if let Some(task) = self.task.take() {
+            task.abort();
         }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Option<AsyncClient>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+/// Hands frames to the client, as fast as it takes them. Ends when the client has ended.
+async fn hand_over(shared: Arc<Shared>, client: AsyncClient, jobs: mpsc::Sender<HubJob>) {
+    loop {
+        let Some((gateway, frame, is_due)) = shared.next() else {
+            shared.added.notified().await;
+            continue;
+        };
+        let topic = gateway.topic(Channel::Down);
+        if client.publish(topic, QoS::AtLeastOnce, false, frame.encode()).await.is_err() {
+            return;
+        }
+        if is_due {
+            let _ = jobs.try_send(HubJob::Tick);
+        }
     }
 }

@@ -108,6 +108,7 @@ impl HubWriter {
                 true
             }
             Err(error) => {
+                self.downlink.handle_rollback();
                 self.metrics.commits_failed.inc();
                 self.failures.record(NOT_WRITTEN, &error);
                 false
@@ -119,9 +120,10 @@ impl HubWriter {
     fn write(&mut self, jobs: Vec<HubJob>) -> Result<HubBatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
         let (downlink, shared) = (&mut self.downlink, self.shared);
+        let room = self.publisher.room();
         let early = std::mem::take(&mut self.early);
         self.database.change(|books| {
-            let mut batch = HubBatch::new(books, downlink, time);
+            let mut batch = HubBatch::new(books, downlink, time, room);
             batch.retry(early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;
@@ -140,9 +142,8 @@ impl HubWriter {
             }
         }
         outcome.completions.into_iter().for_each(|complete| complete());
-        let answers =
-            outcome.answers.into_iter().map(|(gateway, answer)| (gateway, answer.frame()));
-        self.publisher.publish(answers.chain(outcome.frames));
+        let frames = outcome.frames.into_iter();
+        self.publisher.publish(outcome.answers.into_iter(), frames, !outcome.lacks_room);
     }
 
     fn count(&self, outcome: &FrameOutcome) {

@@ -4,10 +4,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::core::tests::test_hub::{Ledger, named};
+use crate::hub::core::publish;
+use crate::hub::core::tests::test_hub::{Ledger, named, sku};
+use crate::limits::OUTGOING_BULK_MAX;
 use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
 use crate::protocol::topic::GatewayId;
+use crate::stock::Listing;
 
 /// Of every greeting in these tests.
 const NONCE: u64 = 5;
@@ -94,6 +97,30 @@ fn a_gateway_without_books_is_asked_to_greet_when_it_comes_online() {
     assert_eq!(hub.write(vec![state(true)]), [], "it has books now");
 }
 
+#[test]
+fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_turn() {
+    let mut hub = TestHub::new();
+    let count = OUTGOING_BULK_MAX + 44;
+    let names: Vec<String> = (0..count).map(|n| format!("g{n:04}")).collect();
+    let ledgers = names.iter().zip(1..).map(|(name, epoch)| Ledger::at(name, epoch));
+    hub.write(
+        ledgers.map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello())).collect(),
+    );
+    let listing = Listing { sku: sku(), name: Some("GOODS".into()), barcodes: Vec::new() };
+    let all: Vec<GatewayId> = names.iter().map(|name| named(name)).collect();
+    let publish = HubJob::Change(Box::new(move |books, due| {
+        publish(books, vec![listing])?;
+        due.extend(all);
+        Ok(Box::new(|| {}))
+    }));
+
+    let first = hub.writer.write(vec![publish]).unwrap();
+    assert!(first.lacks_room);
+    let second = hub.writer.write(vec![HubJob::Tick]).unwrap();
+    let sent = first.frames.iter().chain(&second.frames).map(|(gateway, _)| &gateway.gateway);
+    assert_eq!(sent.collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+}
+
 struct TestHub {
     writer: HubWriter,
     _directory: TempDir,
@@ -105,7 +132,7 @@ impl TestHub {
         let database =
             BooksDatabase::open(&BookStore::Sqlite(directory.path().join("hub.db"))).unwrap();
         let (_, jobs) = mpsc::channel(1);
-        let writer = HubWriter::new(database, jobs, Publisher::default(), Arc::default());
+        let writer = HubWriter::new(database, jobs, Publisher::new(Arc::default()), Arc::default());
         Self { writer, _directory: directory }
     }
 

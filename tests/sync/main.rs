@@ -20,6 +20,7 @@ mod doctor;
 mod epochs;
 mod escrow;
 mod faults;
+mod fleet;
 mod forged;
 mod frames;
 mod hub;

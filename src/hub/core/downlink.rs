@@ -4,13 +4,15 @@
 //! gateway has reported. The downlink only remembers what was sent recently, so that nothing is
 //! sent twice within a moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use super::books::Books;
 use super::drift;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::{
-    CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX, FRAME_TRANSFERS_MAX,
+    CATALOGUE_FRAMES_MAX, CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX,
+    FRAME_TRANSFERS_MAX,
 };
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
@@ -21,6 +23,17 @@ use crate::stock::{Listing, Transfer};
 #[derive(Debug, Default)]
 pub struct Downlink {
     conversations: BTreeMap<GatewayId, Conversation>,
+    /// The gateway that was served last.
+    served: Option<GatewayId>,
+    catalogue: CatalogueFrames,
+}
+
+/// The newest catalogue frames by their start. All gateways are sent the same ones.
+#[derive(Debug, Default)]
+struct CatalogueFrames {
+    /// The number of the last change when they were read.
+    last: u64,
+    frames: BTreeMap<u64, (Vec<Listing>, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +67,23 @@ impl Downlink {
         }
     }
 
+    /// The gateways that are to be served, those after the one that was served last first.
+    pub fn in_turn(&self, due: &BTreeSet<GatewayId>) -> Vec<GatewayId> {
+        let Some(served) = &self.served else { return due.iter().cloned().collect() };
+        let after = due.range((Excluded(served), Unbounded));
+        after.chain(due.range(..=served)).cloned().collect()
+    }
+
+    /// Handles a transaction that was rolled back: what was read in it may not be in the books.
+    pub fn handle_rollback(&mut self) {
+        self.catalogue = CatalogueFrames::default();
+    }
+
+    /// Lets a gateway wait until there is room for its frames.
+    pub fn postpone(&mut self, gateway: GatewayId) {
+        self.conversations.entry(gateway).or_default();
+    }
+
     /// The gateways for which something may have to be sent again.
     pub fn waiting(&self) -> Vec<GatewayId> {
         self.conversations.keys().cloned().collect()
@@ -74,12 +104,21 @@ impl Downlink {
             self.conversations.remove(gateway);
             return Ok(Vec::new());
         };
+        let last_listing = books.last_listing()?;
         let conversation = self.conversations.entry(gateway.clone()).or_default();
         let mut frames = Vec::new();
         frames.extend(conversation.next_transfers(books, &book, now_ms)?);
-        frames.extend(conversation.next_listings(books, &book, now_ms)?);
+        if let Some(after) = conversation.next_listings(&book, last_listing, now_ms) {
+            let (listings, up_to) = self.catalogue.frame(books, after, last_listing)?;
+            conversation.catalogue.sent(up_to, now_ms);
+            let epoch = book.cursor.epoch.into();
+            frames.push(Frame::Catalogue(Catalogue { epoch, after, up_to, listings }));
+        }
         frames.extend(conversation.next_probe(&book, now_ms));
-        if conversation.is_idle(&book, books.last_listing()?) {
+        if !frames.is_empty() {
+            self.served = Some(gateway.clone());
+        }
+        if conversation.is_idle(&book, last_listing) {
             self.conversations.remove(gateway);
         }
         Ok(frames)
@@ -130,30 +169,15 @@ impl Conversation {
         Ok(Some(Frame::Transfers(Transfers { epoch, transfers })))
     }
 
-    fn next_listings<B: Books>(
-        &mut self,
-        books: &mut B,
-        book: &Book,
-        now_ms: u64,
-    ) -> Result<Option<Frame>, B::Error> {
-        let last = books.last_listing()?;
+    /// The change after which the next frame of the catalogue begins, if one is to be sent.
+    fn next_listings(&mut self, book: &Book, last: u64, now_ms: u64) -> Option<u64> {
         // One frame at a time: a catalogue is long, and not urgent.
         let position = book.taken.catalogue;
         let in_flight = self.catalogue.after == position && self.catalogue.up_to > position;
         if in_flight && !self.catalogue.is_stale(now_ms) {
-            return Ok(None);
+            return None;
         }
-        let Some(after) = self.catalogue.next(position, last, now_ms) else {
-            return Ok(None);
-        };
-        let found = books.listings_after(after, CATALOGUE_LISTINGS_MAX)?;
-        let (listings, up_to) = fitting_listings(found);
-        if listings.is_empty() {
-            return Ok(None);
-        }
-        self.catalogue.sent(up_to, now_ms);
-        let epoch = book.cursor.epoch.into();
-        Ok(Some(Frame::Catalogue(Catalogue { epoch, after, up_to, listings })))
+        self.catalogue.next(position, last, now_ms)
     }
 
     /// Probes until it is known which SKUs differ.
@@ -173,6 +197,27 @@ impl Conversation {
         book.taken.transfer >= book.issued
             && book.taken.catalogue >= last_listing
             && !book.searching
+    }
+}
+
+impl CatalogueFrames {
+    /// The listings that changed after a change, as many as fit in a frame, and the number of the
+    /// last of these changes.
+    fn frame<B: Books>(
+        &mut self,
+        books: &mut B,
+        after: u64,
+        last: u64,
+    ) -> Result<(Vec<Listing>, u64), B::Error> {
+        if self.last != last || self.frames.len() >= CATALOGUE_FRAMES_MAX {
+            *self = Self { last, frames: BTreeMap::new() };
+        }
+        if let Some(frame) = self.frames.get(&after) {
+            return Ok(frame.clone());
+        }
+        let frame = fitting_listings(books.listings_after(after, CATALOGUE_LISTINGS_MAX)?);
+        self.frames.insert(after, frame.clone());
+        Ok(frame)
     }
 }
 
