@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
-use crate::stock::{Refusal, Undecided};
+use crate::stock::{Refusal, Sku, Undecided};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,14 @@ impl Problem {
         }
     }
 
+    /// `storage_unavailable`: the stock of a SKU was lost to damage of the database.
+    pub fn stock_lost(sku: &Sku) -> Self {
+        let message = format!(
+            "nothing was applied: the stock of SKU {sku} was lost to damage of the database, other SKUs are served; run `stockgate doctor`, it says how to bring the database back"
+        );
+        Self::new(Code::StorageUnavailable, message).about(sku, None, None)
+    }
+
     /// `bad_request`: the input is malformed or impossible.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
@@ -229,6 +237,7 @@ impl From<Undecided> for Problem {
                     "open reservations have {RESERVED_LINES_MAX} lines at most, and these would be more; release some, then retry"
                 ),
             ),
+            Undecided::StockLost { sku } => Self::stock_lost(&sku),
             Undecided::RecordLost { why } => Self::new(
                 Code::StorageUnavailable,
                 format!(

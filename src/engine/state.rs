@@ -50,7 +50,7 @@ impl CommittedState {
     /// Publishes a database that was just opened. `oldest_pending_at_ms` is when the first entry
     /// that the hub has not committed was decided.
     pub fn new(opened: Opened, oldest_pending_at_ms: Option<i64>, link: LinkState) -> Self {
-        let Opened { origin, stock, progress } = opened;
+        let Opened { origin, stock, progress, .. } = opened;
         let acked_seq = progress.acked_seq;
         Self {
             origin,

@@ -270,7 +270,7 @@ impl Writer {
 
     fn log_waiting_grant(&mut self, sku: &Sku, now: Now) {
         if self.waiting_grants.should_log(now.running_ms) {
-            tracing::warn!(%sku, "a grant waits: with it, more units than can be counted would be on hand");
+            tracing::warn!(%sku, "a grant waits: with it, more units than can be counted would be on hand, or the stock of its SKU was lost to damage");
         }
     }
 

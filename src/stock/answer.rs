@@ -44,4 +44,9 @@ pub enum Undecided {
         /// Why the record cannot be read.
         why: String,
     },
+    /// The stock of a SKU was lost to damage of the database, or may have been.
+    StockLost {
+        /// The first line that fails.
+        sku: Sku,
+    },
 }

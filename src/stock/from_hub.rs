@@ -16,7 +16,7 @@ pub enum TransferOutcome {
     Applied,
     /// It was applied before, or an earlier one is missing. Nothing changes.
     OutOfTurn,
-    /// It has to wait: on hand of this SKU would exceed [`STOCK_MAX`].
+    /// It has to wait: on hand of this SKU would exceed [`STOCK_MAX`], or was lost to damage.
     NoRoom(Sku),
 }
 
@@ -52,7 +52,7 @@ impl Draft<'_> {
             return false;
         }
         for listing in update.listings.iter().filter(|listing| listing.name.is_some()) {
-            if self.item(&listing.sku).is_none() {
+            if self.item(&listing.sku).is_none() && !self.stock.is_lost(listing.sku.as_str()) {
                 self.set_item(listing.sku.clone(), Item::default());
             }
         }
@@ -65,7 +65,7 @@ impl Draft<'_> {
     fn without_room(&self, lines: &[Line]) -> Option<Sku> {
         let is_full = |line: &&Line| {
             let on_hand = self.item(&line.sku).unwrap_or_default().on_hand;
-            on_hand > STOCK_MAX - line.quantity.units()
+            on_hand > STOCK_MAX - line.quantity.units() || self.stock.is_lost(line.sku.as_str())
         };
         lines.iter().find(is_full).map(|line| line.sku.clone())
     }

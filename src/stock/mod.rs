@@ -18,6 +18,7 @@ mod entry;
 mod from_hub;
 mod items;
 mod listing;
+mod lost;
 mod record;
 mod rules;
 mod transfer;
@@ -38,6 +39,7 @@ pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
 pub use self::listing::{CatalogueUpdate, Listing};
+pub use self::lost::Lost;
 pub use self::record::{
     Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
 };
@@ -87,6 +89,7 @@ pub struct Stock {
     seq: Seq,
     checks: Checks,
     taken: Taken,
+    lost: Lost,
 }
 
 impl Stock {
@@ -108,6 +111,32 @@ impl Stock {
             stock.set_hold(id, Some(hold));
         }
         stock
+    }
+
+    /// The same stock with more open reservations.
+    #[must_use]
+    pub fn with_holds(mut self, holds: impl IntoIterator<Item = (RequestId, Hold)>) -> Self {
+        holds.into_iter().for_each(|(id, hold)| self.set_hold(id, Some(hold)));
+        self
+    }
+
+    /// The same stock, which has taken this much of what the hub sends.
+    #[must_use]
+    pub fn with_taken(mut self, taken: Taken) -> Self {
+        self.taken = taken;
+        self
+    }
+
+    /// The same stock, of which some SKUs were lost. `digest` is that of the last ledger entry,
+    /// which includes them.
+    #[must_use]
+    pub fn without(mut self, lost: Lost, digest: Digest) -> Self {
+        self.checks.digest = digest;
+        self.lost = lost;
+        for (id, hold) in std::mem::take(&mut self.holds) {
+            self.set_hold(id, Some(hold));
+        }
+        self
     }
 
     /// Applies changes that are committed.
@@ -132,10 +161,24 @@ impl Stock {
         }
         if let Some(mut hold) = hold {
             hold.lines.iter_mut().for_each(|line| self.items.share_sku(&mut line.sku));
-            self.deadlines.insert((hold.deadline_ms, id.clone()));
+            // What a lost SKU holds back cannot be given back.
+            if !hold.lines.iter().any(|line| self.is_lost(line.sku.as_str())) {
+                self.deadlines.insert((hold.deadline_ms, id.clone()));
+            }
             self.held_lines += hold.lines.len();
             self.holds.insert(id, hold);
         }
+    }
+
+    /// The SKUs that were lost to damage.
+    pub fn lost(&self) -> &Lost {
+        &self.lost
+    }
+
+    /// Whether the stock of a SKU was lost to damage, or may have been.
+    pub fn is_lost(&self, sku: &str) -> bool {
+        !self.lost.is_empty()
+            && (self.lost.skus.contains(sku) || (self.lost.unnamed && self.item(sku).is_none()))
     }
 
     /// The position of the last ledger entry.
@@ -199,18 +242,21 @@ impl Stock {
         self.items.changed_after(seq)
     }
 
-    /// A SKU whose open reservations do not add up to its reserved units. There is none unless the
-    /// database is damaged.
-    pub fn sku_with_wrong_holds(&self) -> Option<&Sku> {
+    /// The SKUs whose open reservations do not add up to their reserved units. There is none unless
+    /// the database is damaged.
+    pub fn skus_with_wrong_holds(&self) -> Vec<&Sku> {
         let mut reserved: HashMap<&Sku, i64> = HashMap::new();
         for line in self.holds.values().flat_map(|hold| &hold.lines) {
             *reserved.entry(&line.sku).or_default() += line.quantity.units();
         }
-        let wrong = self
-            .items
-            .iter()
-            .find(|(sku, item)| reserved.remove(sku).unwrap_or(0) != item.reserved);
-        wrong.map(|(sku, _)| sku).or_else(|| reserved.into_keys().next())
+        let mut wrong = Vec::new();
+        for (sku, item) in self.items.iter() {
+            if reserved.remove(sku).unwrap_or(0) != item.reserved {
+                wrong.push(sku);
+            }
+        }
+        wrong.extend(reserved.into_keys().filter(|sku| !self.is_lost(sku.as_str())));
+        wrong
     }
 
     /// The earliest deadline of a reservation, in milliseconds of running time.

@@ -79,6 +79,7 @@ impl Draft<'_> {
     }
 
     fn count<E>(&self, sku: &Sku, counted: i64) -> Result<Decision, NoDecision<E>> {
+        self.check_not_lost(sku)?;
         let Some(item) = self.item(sku) else {
             return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
         };
@@ -168,7 +169,10 @@ impl Draft<'_> {
         let hold = self.hold(reservation);
         let reservation = reservation.clone();
         match hold {
-            Some(hold) if hold.deadline_ms > self.now.running_ms => return Ok(hold),
+            Some(hold) if hold.deadline_ms > self.now.running_ms => {
+                hold.lines.iter().try_for_each(|line| self.check_not_lost(&line.sku))?;
+                return Ok(hold);
+            }
             Some(_) => return Err(Refusal::ReservationExpired { reservation }.into()),
             None => {}
         }
@@ -213,6 +217,7 @@ impl Draft<'_> {
 
     fn check_available<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
         for Line { sku, quantity } in lines {
+            self.check_not_lost(sku)?;
             let Some(item) = self.item(sku) else {
                 return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
             };
@@ -225,8 +230,16 @@ impl Draft<'_> {
         Ok(())
     }
 
+    fn check_not_lost<E>(&self, sku: &Sku) -> Result<(), NoDecision<E>> {
+        match self.stock.is_lost(sku.as_str()) {
+            true => Err(Undecided::StockLost { sku: sku.clone() }.into()),
+            false => Ok(()),
+        }
+    }
+
     fn check_room<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
         for Line { sku, quantity } in lines {
+            self.check_not_lost(sku)?;
             let on_hand = self.item(sku).unwrap_or_default().on_hand;
             if on_hand > STOCK_MAX - quantity.units() {
                 return Err(Undecided::StockTooLarge { sku: sku.clone() }.into());

@@ -1,10 +1,10 @@
 //! The catalogue: the names and barcodes of SKUs, as the hub sent them.
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 
 use super::error::StoreError;
 use super::gateway_row::RowCounts;
-use super::row_check::{text, write_row};
+use super::row_check::{RowChecks, text, write_row};
 use super::sql_values::stored;
 use crate::stock::{Listing, Sku};
 
@@ -26,15 +26,23 @@ pub(super) fn save(
 
 /// Deletes the listing of a SKU with those of its barcodes that still stand for it.
 fn delete(db: &Transaction<'_>, sku: &Sku, rows: &mut RowCounts) -> Result<(), StoreError> {
-    let Some(before) = listing(db, sku)? else {
-        return Ok(());
+    let deleted = match listing(db, sku) {
+        Ok(None) => return Ok(()),
+        Ok(Some(before)) => {
+            let sql = "DELETE FROM barcode WHERE code = ?1 AND sku = ?2";
+            let mut delete = db.prepare_cached(sql)?;
+            let codes = before.barcodes.iter();
+            codes.map(|code| delete.execute([code, sku.as_str()])).sum::<Result<usize, _>>()?
+        }
+        // Which barcodes it has cannot be read, so all rows are searched for them.
+        Err(error) if error.is_damage() => {
+            db.execute("DELETE FROM barcode WHERE sku = ?1", [sku.as_str()])?
+        }
+        Err(error) => return Err(error),
     };
-    let mut delete = db.prepare_cached("DELETE FROM barcode WHERE code = ?1 AND sku = ?2")?;
-    for code in before.barcodes {
-        rows.barcodes -= delete.execute([code.as_str(), sku.as_str()])? as u64;
-    }
+    rows.barcodes = rows.barcodes.saturating_sub(deleted as u64);
     let mut delete = db.prepare_cached("DELETE FROM listing WHERE sku = ?1")?;
-    rows.listings -= delete.execute([sku.as_str()])? as u64;
+    rows.listings = rows.listings.saturating_sub(delete.execute([sku.as_str()])? as u64);
     Ok(())
 }
 
@@ -48,15 +56,25 @@ fn insert(
     let mut insert = db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3, ?4)")?;
     write_row(&mut insert, "listing", &[text(sku.as_str()), text(name), text(barcodes)])?;
     rows.listings += 1;
-    // A barcode stands for one SKU: the one that was listed with it last.
-    let mut update = db.prepare_cached("UPDATE barcode SET sku = ?2, crc = ?3 WHERE code = ?1")?;
-    let mut insert = db.prepare_cached("INSERT INTO barcode VALUES (?1, ?2, ?3)")?;
     for code in barcodes.split_whitespace() {
-        let values = [text(code), text(sku.as_str())];
-        if write_row(&mut update, "barcode", &values)? == 0 {
-            write_row(&mut insert, "barcode", &values)?;
-            rows.barcodes += 1;
-        }
+        insert_barcode(db, code, sku, rows)?;
+    }
+    Ok(())
+}
+
+/// A barcode stands for one SKU: the one that was listed with it last.
+pub(super) fn insert_barcode(
+    db: &Transaction<'_>,
+    code: &str,
+    sku: &Sku,
+    rows: &mut RowCounts,
+) -> Result<(), StoreError> {
+    let values = [text(code), text(sku.as_str())];
+    let mut update = db.prepare_cached("UPDATE barcode SET sku = ?2, crc = ?3 WHERE code = ?1")?;
+    if write_row(&mut update, "barcode", &values)? == 0 {
+        let mut insert = db.prepare_cached("INSERT INTO barcode VALUES (?1, ?2, ?3)")?;
+        write_row(&mut insert, "barcode", &values)?;
+        rows.barcodes += 1;
     }
     Ok(())
 }
@@ -64,22 +82,35 @@ fn insert(
 /// Reads the listing of a SKU; `None` if the catalogue has none.
 ///
 /// # Errors
-/// If the database cannot be read.
+/// If the database cannot be read, or the listing is damaged.
 pub fn listing(db: &Connection, sku: &Sku) -> Result<Option<Listing>, StoreError> {
-    let mut select = db.prepare_cached("SELECT name, barcodes FROM listing WHERE sku = ?1")?;
-    let found = select.query_row([sku.as_str()], |row| {
-        let barcodes = row.get_ref(1)?.as_str()?.split_whitespace().map(str::to_owned).collect();
-        Ok(Listing { sku: sku.clone(), name: Some(row.get(0)?), barcodes })
-    });
-    Ok(found.optional()?)
+    let sql = "SELECT sku, name, barcodes, crc FROM listing WHERE sku = ?1";
+    let mut select = db.prepare_cached(sql)?;
+    let mut rows = select.query([sku.as_str()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    check("listing", row)?;
+    let barcodes: String = row.get(2)?;
+    let barcodes = barcodes.split_whitespace().map(str::to_owned).collect();
+    Ok(Some(Listing { sku: sku.clone(), name: Some(row.get(1)?), barcodes }))
 }
 
 /// The SKU that a barcode stands for; `None` if it is in no listing.
 ///
 /// # Errors
-/// If the database cannot be read.
+/// If the database cannot be read, or the barcode is damaged.
 pub fn sku_of_barcode(db: &Connection, code: &str) -> Result<Option<Sku>, StoreError> {
-    let mut select = db.prepare_cached("SELECT sku FROM barcode WHERE code = ?1")?;
-    let found = select.query_row([code], |row| stored(0, Sku::parse(row.get_ref(0)?.as_str()?)));
-    Ok(found.optional()?)
+    let mut select = db.prepare_cached("SELECT code, sku, crc FROM barcode WHERE code = ?1")?;
+    let mut rows = select.query([code])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    check("barcode", row)?;
+    let sku: String = row.get(1)?;
+    Ok(Some(stored(1, Sku::parse(&sku))?))
+}
+
+fn check(table: &str, row: &Row<'_>) -> Result<(), StoreError> {
+    if RowChecks::EXIST.pass(table, row) {
+        return Ok(());
+    }
+    let why = format!("a row of the table {table} is damaged; the next start repairs it");
+    Err(StoreError::Damaged(why))
 }

@@ -53,15 +53,32 @@ fn a_rollback_of_a_damaged_deduction_is_left_undecided_and_the_batch_goes_on() {
 }
 
 #[test]
-fn a_reservation_whose_row_is_damaged_is_named_at_the_start() {
-    for sql in ["UPDATE hold SET hold = x'ff'", "UPDATE hold SET id = ''"] {
+fn a_reservation_whose_row_is_damaged_is_rebuilt_and_named_at_the_start() {
+    for sql in ["UPDATE hold SET hold = x'ff'", "UPDATE hold SET id = ''", "DELETE FROM hold"] {
         let mut shop = Shop::new();
         shop.restock("in", 10);
         shop.reserve("held", 5);
         shop.store.db.execute(sql, []).unwrap();
-        let found = shop.killed().unwrap_err();
-        assert!(matches!(found, super::StoreError::Broken { .. }), "{found}");
+        let found = shop.killed().unwrap();
+        assert!(found.repairs[0].contains("rebuilt from the ledger"), "{sql}: {found:?}");
+        assert!(found.repairs[0].contains("held"), "{sql}: {found:?}");
+        assert_eq!(found.stock, shop.stock, "{sql}");
     }
+}
+
+#[test]
+fn a_reservation_that_the_ledger_has_lost_too_stops_only_its_own_skus() {
+    let mut shop = Shop::new();
+    shop.restock("in", 10);
+    shop.reserve("held", 5);
+    shop.flush_hashes();
+    damage_last_row(&shop);
+    shop.restock("more", 1);
+    shop.store.db.execute("DELETE FROM hold", []).unwrap();
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    let found = shop.killed().unwrap();
+    assert!(found.stock.is_lost("A") && !found.stock.is_lost("B"), "{found:?}");
+    assert!(found.repairs[0].contains("SKU A"), "{found:?}");
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Opened {
     pub stock: Stock,
     /// How far the hub and the running clock had come.
     pub progress: Progress,
+    /// What was damaged and is repaired, in words.
+    pub repairs: Vec<String>,
 }
 
 impl Store {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::repairs::Repairs;
 use super::row_check::{RowChecks, text, write_row};
 use super::schema::{CATALOGUE, CHECKSUMS};
 use super::sql_values::{get_u64, to_i64};
@@ -87,7 +88,6 @@ impl GatewayRow {
             Some(_) if differ => Err(damaged("the copies of the gateway's row differ")),
             Some((identity, positions)) => Ok(Some(Self { identity, positions, is_whole })),
             None if read > 0 => Err(damaged("neither copy of the gateway's row can be read")),
-            None if is_used(db)? => Err(damaged("the gateway's row is missing")),
             None => Ok(None),
         }
     }
@@ -97,13 +97,6 @@ fn damaged(why: &str) -> StoreError {
     StoreError::Damaged(format!(
         "{why}, which says whose database this is and how far the hub has confirmed it"
     ))
-}
-
-/// Whether there is anything in a database without a gateway's row.
-fn is_used(db: &Connection) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM ledger) OR EXISTS (SELECT 1 FROM stock)
-        OR EXISTS (SELECT 1 FROM seen) OR EXISTS (SELECT 1 FROM mark)";
-    Ok(db.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// The columns of the newest version, as a database of this version has them.
@@ -186,32 +179,21 @@ pub(super) fn create(db: &Connection, site: &str, gateway: &str) -> Result<(), S
 }
 
 /// Reads the row, which must be the configured gateway's. It was created together with the tables.
+/// A damaged copy is a repair, which the caller writes.
 pub(super) fn read_own(
     db: &Connection,
     site: &str,
     gateway: &str,
+    repairs: &mut Repairs,
 ) -> Result<GatewayRow, StoreError> {
     let row = GatewayRow::read(db)?.ok_or_else(|| {
         StoreError::Damaged("it does not say whose it is: its log was lost or cut".into())
     })?;
     check_owner(&row.identity.origin, site, gateway)?;
     if !row.is_whole {
-        in_transaction(db, &row.identity, &row.positions)?;
-        tracing::warn!(
-            "a copy of the gateway's row was damaged; it was rewritten from the other copy"
-        );
+        repairs.add("a copy of the gateway's row was rewritten from the other one".into());
     }
     Ok(row)
-}
-
-fn in_transaction(
-    db: &Connection,
-    identity: &Identity,
-    positions: &Positions,
-) -> Result<(), StoreError> {
-    let transaction = db.unchecked_transaction()?;
-    save(&transaction, identity, positions)?;
-    Ok(transaction.commit()?)
 }
 
 /// Checks that a database belongs to this gateway.

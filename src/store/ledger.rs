@@ -158,16 +158,17 @@ fn row_before(db: &Connection, n: i64) -> Result<Option<LedgerRow>, StoreError> 
     one_row(db, &format!("{ROW_COLUMNS} WHERE n < ?1 ORDER BY n DESC LIMIT 1"), n)
 }
 
-/// The last row, which must follow the one before it. Pruning never deletes it.
+/// The last row, which must follow the one before it if that can be read. Pruning never deletes it.
 pub(super) fn last_row(db: &Connection) -> Result<Option<LedgerRow>, StoreError> {
-    let last =
-        one_row(db, &format!("{ROW_COLUMNS} WHERE n <= ?1 ORDER BY n DESC LIMIT 1"), i64::MAX)?;
-    if let Some(last) = &last
-        && let Some(before) = row_before(db, last.n)?
-    {
-        before.end().check_followed_by(last)?;
+    let sql = format!("{ROW_COLUMNS} WHERE n <= ?1 ORDER BY n DESC LIMIT 1");
+    let Some(last) = one_row(db, &sql, i64::MAX)? else { return Ok(None) };
+    match row_before(db, last.n) {
+        Ok(Some(before)) => before.end().check_followed_by(&last)?,
+        Ok(None) => {}
+        Err(error) if error.is_damage() => {}
+        Err(error) => return Err(error),
     }
-    Ok(last)
+    Ok(Some(last))
 }
 
 fn one_row(db: &Connection, sql: &str, n: i64) -> Result<Option<LedgerRow>, StoreError> {

@@ -8,37 +8,57 @@ use super::chunk::{ChunkKey, ChunkSpan, LedgerChunk};
 use super::error::StoreError;
 use super::gateway_row::{GatewayRow, Positions};
 use super::ledger::{first_row_after, for_each_blob, last_row, row_from};
-use super::stock_table;
+use super::stock_repair::StockRepair;
 use crate::stock::{Item, Seq, Sku, Stock};
 
 /// Loads the stock with its open reservations, and checks it against the last entry of the ledger.
+/// Damaged rows of the tables are made up for by the ledger.
 ///
 /// # Errors
 /// If the database cannot be read, or the stock does not match the ledger.
 pub fn load_stock(db: &Connection) -> Result<Stock, StoreError> {
     let row = GatewayRow::read(db)?;
-    let Positions { checkpoint_seq, pruned_seq, taken, .. } =
-        row.map(|row| row.positions).unwrap_or_default();
-    check_beginning(db, pruned_seq)?;
-    let mut items = stock_table::read_items(db)?;
-    let mut newer = read_after(db, checkpoint_seq)?;
+    let positions = row.map(|row| row.positions).unwrap_or_default();
+    Ok(load(db, &positions)?.0)
+}
+
+/// As [`load_stock`], with what must be written so that the tables are sound again.
+pub(super) fn load(
+    db: &Connection,
+    positions: &Positions,
+) -> Result<(Stock, StockRepair), StoreError> {
+    check_beginning(db, positions.pruned_seq)?;
+    let (seq, checks) = last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
+    check_order(positions, seq)?;
+    let (mut items, mut repair) = StockRepair::of_items(db, positions)?;
+    let mut newer = read_after(db, positions.checkpoint_seq)?;
     newer.retain(|sku, item| {
         items.get(sku.as_str()).is_none_or(|known| known.version < item.version)
     });
     items.set_all(&newer);
-    let (seq, checks) = last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
-    let holds = stock_table::read_holds(db)?;
-    let stock = Stock::load(items, holds, seq, checks.chain, taken);
-    if stock.checks() != checks {
+    let stock = Stock::load(items, repair.read_holds(db)?, seq, checks.chain, positions.taken);
+    if stock.checks() != checks && repair.lost.is_empty() {
         return Err(StoreError::Damaged(format!(
             "the stock does not match the ledger at entry {seq}"
         )));
     }
-    match stock.sku_with_wrong_holds() {
-        Some(sku) => Err(StoreError::Damaged(format!(
-            "the open reservations of SKU {sku} do not add up to what is reserved"
+    let stock = repair.settle_holds(db, positions, stock)?;
+    let lost = repair.lost.clone();
+    Ok((if lost.is_empty() { stock } else { stock.without(lost, checks.digest) }, repair))
+}
+
+/// Checks that the positions are in the order in which they advance.
+fn check_order(positions: &Positions, seq: Seq) -> Result<(), StoreError> {
+    let Positions { progress, checkpoint_seq, pruned_seq, taken, .. } = positions;
+    let ahead = [progress.acked_seq, *checkpoint_seq, taken.at_seq].into_iter().max();
+    match ahead.filter(|ahead| *ahead > seq) {
+        Some(ahead) => Err(StoreError::Damaged(format!(
+            "the ledger ends at entry {seq}, but had come to entry {ahead}"
         ))),
-        None => Ok(stock),
+        None if pruned_seq > checkpoint_seq => Err(StoreError::Damaged(format!(
+            "entries up to {pruned_seq} were deleted, but the stock table is complete up to {checkpoint_seq} only"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -82,11 +102,11 @@ fn add_stock(
     blob: &[u8],
 ) -> Result<ChunkSpan, StoreError> {
     let (n, mut parsed) = (key.n, Ok(()));
-    let span = LedgerChunk::visit_stock(key, blob, |version, sku, (on_hand, reserved)| {
-        let item = Item { on_hand, reserved, version };
-        match items.get_mut(sku) {
+    let span = LedgerChunk::visit_stock(key, blob, |version, line| {
+        let item = Item { on_hand: line.on_hand, reserved: line.reserved, version };
+        match items.get_mut(line.sku) {
             Some(older) => *older = item,
-            None => match Sku::parse(sku) {
+            None => match Sku::parse(line.sku) {
                 Ok(sku) => drop(items.insert(sku, item)),
                 Err(error) => parsed = Err(StoreError::Damaged(format!("row {n}: SKU {error}"))),
             },

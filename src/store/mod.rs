@@ -7,7 +7,9 @@
 //! anything about stock, and nothing here knows of terminals, the hub link or the configuration.
 
 mod aside;
+mod bit_flip;
 mod catalogue;
+mod catalogue_repair;
 mod checkpoint;
 mod chunk;
 mod data_dir;
@@ -20,6 +22,7 @@ mod gateway_row;
 mod high_water_mark;
 mod ledger;
 mod ledger_reader;
+mod ledger_scan;
 mod load;
 pub mod lock_holders;
 mod maintenance;
@@ -27,8 +30,10 @@ mod migrate;
 mod open;
 mod placement;
 mod read_only;
+mod repairs;
 mod request_hashes;
 mod request_index;
+mod request_load;
 mod reservation_order;
 mod reserve;
 mod restore;
@@ -37,6 +42,7 @@ mod row_check;
 mod salvage;
 mod schema;
 mod sql_values;
+mod stock_repair;
 mod stock_table;
 mod upgrade_copies;
 mod version;
@@ -62,9 +68,13 @@ pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, re
 pub use self::row_check::add_row_crc_function;
 
 #[cfg(test)]
+mod bit_flip_tests;
+#[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod repair_tests;
 #[cfg(test)]
 mod request_tests;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::catalogue_repair;
 use super::checkpoint::Checkpoint;
 use super::data_dir::DataDir;
 use super::database::{Opened, Store};
@@ -13,16 +14,18 @@ use super::error::StoreError;
 use super::files::{DATABASE_FILE, UNFINISHED_DIR};
 use super::gateway_row::{self, GatewayRow};
 use super::high_water_mark::HighWaterMark;
-use super::load::load_stock;
+use super::load::load;
 use super::migrate::{create, migrate};
 use super::placement::Placement;
+use super::repairs::{MARK, Repairs, keep_sound_rows};
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
-use super::retention::last_mark_ms;
+use super::retention::check_marks;
 use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::limits::DATABASE_WAIT;
+use crate::stock::Stock;
 
 impl Store {
     /// Opens the database of a gateway, or creates it, and loads what it holds.
@@ -37,21 +40,19 @@ impl Store {
         let start = Start { data_dir: &data_dir, high_water_mark: &high_water_mark, site, gateway };
         let database = start.prepare_with_reserve(&mut reserve);
         let loaded = database.and_then(|PreparedDatabase { db, file, is_upgraded }| {
-            let GatewayRow { identity, positions, .. } = gateway_row::read_own(&db, site, gateway)?;
-            let stock = load_stock(&db)?;
+            let (row, stock, request_index, repairs) = load_and_repair(&db, site, gateway)?;
+            let GatewayRow { identity, positions, .. } = row;
             if is_upgraded {
                 high_water_mark.expect_none();
             }
             let origin = identity.origin.clone();
             high_water_mark.check_reached(&origin, stock.seq())?;
-            let mut progress = positions.progress;
-            progress.running_ms = progress.running_ms.max(last_mark_ms(&db)?);
-            let request_index = RequestIndex::load(&db, identity.seed)?;
+            let progress = positions.progress;
             let reservations = ReservationOrder::load(&db)?;
             let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
             let placement = Placement::of(&data_dir, file)
                 .map_err(|source| StoreError::Directory { path: data_dir.path().into(), source })?;
-            let opened = Opened { origin, stock, progress };
+            let opened = Opened { origin, stock, progress, repairs };
             let copies =
                 UpgradeCopies::new(Arc::clone(&data_dir), progress.running_ms, is_upgraded);
             let row = (identity, positions);
@@ -82,6 +83,47 @@ impl Store {
         store.restore_reserve();
         Ok((store, opened))
     }
+}
+
+/// Reads everything that the gateway holds in memory. What is damaged is made up for first in
+/// memory; if the whole is sound then, it is written.
+pub(super) fn load_and_repair(
+    db: &Connection,
+    site: &str,
+    gateway: &str,
+) -> Result<(GatewayRow, Stock, RequestIndex, Vec<String>), StoreError> {
+    let mut repairs = Repairs::default();
+    let mut row = gateway_row::read_own(db, site, gateway, &mut repairs)?;
+    let positions = &mut row.positions;
+    let (last_mark_ms, damaged_marks) = check_marks(db)?;
+    let catalogue = catalogue_repair::check(db, &positions.rows)?;
+    let (mut stock, stock_repair) = load(db, positions)?;
+    let (index, request_repair) = RequestIndex::load(db, row.identity.seed)?;
+
+    let transaction = db.unchecked_transaction()?;
+    if let Some(catalogue) = catalogue {
+        catalogue.write(&transaction, positions)?;
+        catalogue.tell(&mut repairs);
+        stock = stock.with_taken(positions.taken);
+    }
+    if damaged_marks > 0 {
+        keep_sound_rows(&transaction, MARK)?;
+        repairs.add(format!(
+            "{damaged_marks} marks of the ledger's age were dropped; old entries are deleted later"
+        ));
+    }
+    if stock_repair.tell(&mut repairs) {
+        stock_repair.write(&transaction, positions)?;
+    }
+    if request_repair.tell(&mut repairs) {
+        request_repair.write(&transaction, &index)?;
+    }
+    if !repairs.is_empty() {
+        gateway_row::save(&transaction, &row.identity, positions)?;
+        transaction.commit()?;
+    }
+    positions.progress.running_ms = positions.progress.running_ms.max(last_mark_ms);
+    Ok((row, stock, index, repairs.tell()))
 }
 
 /// What is known before the database is open.

@@ -178,6 +178,11 @@ fn split(hash: u64) -> (usize, u64) {
     (shard, (hash << SHARD_BITS) >> (64 - KEY_BITS) << NUMBER_BITS)
 }
 
+/// Whether two hashes look the same in the table.
+pub(super) fn is_alike(one: u64, other: u64) -> bool {
+    one != NO_REQUEST && split(one) == split(other)
+}
+
 fn number_of(entry: u64) -> u64 {
     entry & ((1 << NUMBER_BITS) - 1)
 }

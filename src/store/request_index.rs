@@ -9,8 +9,8 @@ use rusqlite::{Connection, Transaction};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::error::StoreError;
-use super::ledger::{for_each_row, last_row, row_from};
-use super::request_hashes::{NO_REQUEST, RequestHashes};
+use super::ledger::row_from;
+use super::request_hashes::{NO_REQUEST, RequestHashes, is_alike};
 use super::row_check::write_row;
 use super::sql_values::to_i64;
 use crate::limits::REQUEST_HASHES_PER_ROW;
@@ -21,59 +21,22 @@ use crate::stock::{LedgerRecord, RequestId, RequestRecord};
 pub(super) struct RequestIndex {
     /// Makes the hashes this database's own.
     seed: u64,
-    hashes: RequestHashes,
+    pub(super) hashes: RequestHashes,
     /// The hashes of the records before `next` that the table does not hold yet.
-    unsaved: Vec<u64>,
+    pub(super) unsaved: Vec<u64>,
     /// The number of the next record.
-    next: i64,
+    pub(super) next: i64,
 }
 
 impl RequestIndex {
-    /// Reads the index from the table, and from the ledger after that.
-    pub(super) fn load(db: &Connection, seed: u64) -> Result<Self, StoreError> {
-        let first = row_from(db, 0)?.map_or(1, |row| row.first());
+    /// An index of the records from `first` on, which has none yet.
+    pub(super) fn new(seed: u64, first: i64) -> Self {
         let hashes = RequestHashes::new(to_u64(first));
-        let mut index = Self { seed, hashes, unsaved: Vec::new(), next: first };
-        let last = last_row(db)?.map_or(0, |row| row.n);
-        index.hashes.reserve(usize::try_from(last - first + 1).unwrap_or(0));
-        index.load_table(db)?;
-        index.load_ledger(db)?;
-        index.hashes.finish_load();
-        Ok(index)
+        Self { seed, hashes, unsaved: Vec::new(), next: first }
     }
 
-    fn load_table(&mut self, db: &Connection) -> Result<(), StoreError> {
-        let mut statement = db.prepare("SELECT n, hashes FROM seen ORDER BY n")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (n, bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            let (hashes, []) = bytes.as_chunks::<8>() else {
-                return Err(StoreError::Damaged(format!("row {n} of the table seen is cut off")));
-            };
-            let first = n + 1 - i64::try_from(hashes.len()).expect("a row is small");
-            self.hashes.load(to_u64(first), hashes.iter().map(|hash| u64::from_le_bytes(*hash)));
-            self.next = n + 1;
-        }
-        Ok(())
-    }
-
-    fn load_ledger(&mut self, db: &Connection) -> Result<(), StoreError> {
-        let from = self.next;
-        let mut unsaved = Vec::new();
-        let mut next = from;
-        for_each_row(db, from, |row| {
-            let first = row.first();
-            // Pruning may have deleted records before this row.
-            unsaved.extend((next..first).map(|_| NO_REQUEST));
-            let known = usize::try_from(next - first).unwrap_or(0);
-            let new = row.chunk.ledger_records.iter().skip(known);
-            unsaved.extend(new.map(|record| self.hash_of(record)));
-            next = row.n + 1;
-            true
-        })?;
-        self.hashes.load(to_u64(from), unsaved.iter().copied());
-        (self.unsaved, self.next) = (unsaved, next);
-        Ok(())
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The number that the next record gets.
@@ -87,17 +50,27 @@ impl RequestIndex {
         db: &Connection,
         id: &RequestId,
     ) -> Result<Option<RequestRecord>, StoreError> {
-        for n in self.hashes.candidates(self.hash(id)) {
-            let Some(row) = row_from(db, to_i64(n))? else {
-                continue;
-            };
-            let is_its =
-                |record: &LedgerRecord| record.request_id == *id && record.record.is_some();
-            if let Some(record) = row.chunk.ledger_records.into_iter().rfind(is_its) {
+        let hash = self.hash(id);
+        for n in self.hashes.candidates(hash) {
+            let record = self.read(db, to_i64(n), hash)?;
+            if record.request_id == *id {
                 return Ok(record.record);
             }
         }
         Ok(None)
+    }
+
+    /// Reads the record `n`, which must have a hash like this one.
+    fn read(&self, db: &Connection, n: i64, hash: u64) -> Result<LedgerRecord, StoreError> {
+        let row = row_from(db, n)?;
+        let record = row.and_then(|row| {
+            let index = usize::try_from(n.checked_sub(row.first())?).ok()?;
+            row.chunk.ledger_records.into_iter().nth(index)
+        });
+        let has_hash = |record: &LedgerRecord| is_alike(self.hash_of(record), hash);
+        record
+            .filter(has_hash)
+            .ok_or_else(|| StoreError::Damaged(format!("record {n} of the ledger cannot be read")))
     }
 
     fn hash(&self, id: &RequestId) -> u64 {
@@ -105,7 +78,7 @@ impl RequestIndex {
         xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NO_REQUEST + 1)
     }
 
-    fn hash_of(&self, record: &LedgerRecord) -> u64 {
+    pub(super) fn hash_of(&self, record: &LedgerRecord) -> u64 {
         record.record.as_ref().map_or(NO_REQUEST, |_| self.hash(&record.request_id))
     }
 
@@ -127,10 +100,7 @@ impl RequestIndex {
         if self.unsaved.len() < REQUEST_HASHES_PER_ROW {
             return Ok(false);
         }
-        let bytes: Vec<u8> = self.unsaved.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        let values = [ValueRef::Integer(self.next - 1), ValueRef::Blob(&bytes)];
-        let mut insert = db.prepare_cached("INSERT INTO seen VALUES (?1, ?2, ?3)")?;
-        write_row(&mut insert, "seen", &values)?;
+        save_hashes(db, self.next - 1, &self.unsaved)?;
         Ok(true)
     }
 
@@ -144,6 +114,14 @@ impl RequestIndex {
     }
 }
 
-fn to_u64(n: i64) -> u64 {
-    u64::try_from(n).expect("records are numbered from 1")
+/// Writes the hashes of consecutive records, of which `n` is the last.
+pub(super) fn save_hashes(db: &Transaction<'_>, n: i64, hashes: &[u64]) -> Result<(), StoreError> {
+    let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+    let mut insert = db.prepare_cached("INSERT OR REPLACE INTO seen VALUES (?1, ?2, ?3)")?;
+    write_row(&mut insert, "seen", &[ValueRef::Integer(n), ValueRef::Blob(&bytes)])?;
+    Ok(())
+}
+
+pub(super) fn to_u64(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
 }

@@ -242,8 +242,9 @@ impl RestoreTarget<'_> {
     fn fill(&mut self, source: &Connection) -> Result<(), StoreError> {
         for_each_readable_chunk(source, |chunk| self.add_chunk(chunk))?;
         // Reservations that cannot be read are lost, with what is known of their requests.
-        for (id, _) in stock_table::read_holds(source).unwrap_or_default() {
-            self.end_reservation(source, id)?;
+        let read = stock_table::read_holds(source).unwrap_or_default();
+        for (id, _, n) in read.holds.into_iter().chain(read.corrected) {
+            self.end_reservation(source, id, n)?;
         }
         self.commit()
     }
@@ -276,9 +277,12 @@ impl RestoreTarget<'_> {
     }
 
     /// Adds a record of an open reservation's request that says that it has expired.
-    fn end_reservation(&mut self, source: &Connection, id: RequestId) -> Result<(), StoreError> {
-        let sql = "SELECT n FROM hold WHERE id = ?1";
-        let Ok(n) = source.query_row(sql, [id.as_str()], |row| row.get(0)) else { return Ok(()) };
+    fn end_reservation(
+        &mut self,
+        source: &Connection,
+        id: RequestId,
+        n: i64,
+    ) -> Result<(), StoreError> {
         let row = row_from(source, n).ok().flatten();
         let records = row.map_or(Vec::new(), |row| row.chunk.ledger_records);
         let its = records.into_iter().rfind(|record| record.request_id == id);

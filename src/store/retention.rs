@@ -5,14 +5,14 @@
 //! and the stock table holds them. The last row stays for its checks.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, Transaction};
 
 use super::chunk::ChunkEncoder;
 use super::database::Store;
 use super::error::StoreError;
 use super::gateway_row::{self, Positions, Progress};
 use super::ledger::{append_chunk, begin, last_row, row_from};
-use super::row_check::write_row;
+use super::row_check::{RowChecks, write_row};
 use super::sql_values::{get_u64, to_i64};
 use super::stock_table::renumber_hold;
 use crate::limits::{CHECKPOINT_STEP, PRUNE_ROWS_PER_STEP, RETENTION_MARK_MS};
@@ -115,22 +115,34 @@ impl Store {
     }
 }
 
-/// The running time of the last retention mark, which is set every hour; the running clock in the
-/// gateway's row is saved with other changes only. Damaged marks count as none: they must not keep
-/// the gateway from starting.
-pub(super) fn last_mark_ms(db: &Connection) -> Result<u64, StoreError> {
-    let read =
-        db.query_row("SELECT coalesce(max(running_ms), 0) FROM mark", [], |row| get_u64(row, 0));
-    match read.map_err(StoreError::from) {
-        Err(error) if error.is_damage() => Ok(0),
-        read => read,
+/// The running time of the last sound retention mark, and how many marks are damaged. Marks are set
+/// every hour; the running clock in the gateway's row is saved with other changes only.
+pub(super) fn check_marks(db: &Connection) -> Result<(u64, usize), StoreError> {
+    let checks = RowChecks::of(db)?;
+    let sql = format!("SELECT running_ms, n, {} FROM mark", checks.column());
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let (mut last_ms, mut damaged) = (0, 0);
+    while let Some(row) = rows.next()? {
+        match get_u64(row, 0) {
+            Ok(running_ms) if checks.pass("mark", row) => last_ms = running_ms.max(last_ms),
+            Ok(_) | Err(_) => damaged += 1,
+        }
     }
+    Ok((last_ms, damaged))
 }
 
 /// The number of the last record that existed at this running time.
 fn last_record_at(db: &Connection, running_ms: u64) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT n FROM mark WHERE running_ms <= ?1 ORDER BY running_ms DESC LIMIT 1";
-    Ok(db.prepare_cached(sql)?.query_row([to_i64(running_ms)], |row| row.get(0)).optional()?)
+    let sql = "SELECT running_ms, n, crc FROM mark WHERE running_ms <= ?1
+        ORDER BY running_ms DESC LIMIT 1";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([to_i64(running_ms)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    match RowChecks::EXIST.pass("mark", row) {
+        true => Ok(Some(row.get(1)?)),
+        false => Err(StoreError::Damaged("a mark of the ledger's age is damaged".into())),
+    }
 }
 
 /// Of the first few rows, the last one up to record `old_n` and position `seq`: the numbers of its

@@ -3,7 +3,7 @@
 //! Cheap flash flips bits, and SQLite has no checksums of its own. A flipped bit of a key, a value
 //! or the checksum itself is found when the row is read, and so is a row whose values are another
 //! row's. The last column of every table but the ledger holds the checksum; a chunk of the ledger
-//! has one inside. Missing rows are found by other means: by the next row, or by their number.
+//! has one inside. A missing row is found by its neighbours, or because rows are counted.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -21,6 +21,9 @@ pub(super) struct RowChecks {
 }
 
 impl RowChecks {
+    /// Those of a database of the newest version.
+    pub(super) const EXIST: Self = Self { exist: true };
+
     pub(super) fn of(db: &Connection) -> Result<Self, StoreError> {
         Ok(Self { exist: check_ours(db)? >= CHECKSUMS })
     }
@@ -36,11 +39,24 @@ impl RowChecks {
 
     /// Whether a row of `table` is as it was written. It must hold all columns in their order.
     pub(super) fn pass(self, table: &str, row: &Row<'_>) -> bool {
-        let crc = row.as_ref().column_count() - 1;
-        let values = (0..crc).filter_map(|index| row.get_ref(index).ok());
-        let expected = ValueRef::Integer(row_crc(table, values));
-        !self.exist || row.get_ref(crc).is_ok_and(|found| found == expected)
+        !self.exist || crc_of(row) == Some(row_crc(table, values(row)))
     }
+
+    /// Whether at least the key of such a row is as it was written.
+    pub(super) fn key_passes(self, table: &str, row: &Row<'_>) -> bool {
+        let key = row_crc(table, values(row)) >> 32;
+        !self.exist || crc_of(row).is_some_and(|crc| crc >> 32 == key)
+    }
+}
+
+/// All values of a row but its checksum, which is the last one.
+fn values<'a>(row: &'a Row<'_>) -> impl Iterator<Item = ValueRef<'a>> {
+    let count = row.as_ref().column_count() - 1;
+    (0..count).filter_map(|index| row.get_ref(index).ok())
+}
+
+fn crc_of(row: &Row<'_>) -> Option<i64> {
+    row.get(row.as_ref().column_count() - 1).ok()
 }
 
 /// Executes a statement that writes a row of `table`: the parameters are its values in the order of
@@ -73,10 +89,12 @@ pub fn add_row_crc_function(db: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Each value is preceded by its type, and a text or blob by its length, so that no two rows are
-/// encoded alike.
-fn row_crc<'a>(table: &str, values: impl Iterator<Item = ValueRef<'a>>) -> i64 {
+/// The CRC-32 of the row, and above it 16 bits of the CRC-32 of its table and key alone: they tell
+/// whose row is damaged. Each value is preceded by its type, and a text or blob by its length, so
+/// that no two rows are encoded alike.
+pub(super) fn row_crc<'a>(table: &str, values: impl Iterator<Item = ValueRef<'a>>) -> i64 {
     let mut crc = crc32fast::Hasher::new();
+    let mut key = None;
     crc.update(table.as_bytes());
     for value in values {
         match value {
@@ -92,8 +110,9 @@ fn row_crc<'a>(table: &str, values: impl Iterator<Item = ValueRef<'a>>) -> i64 {
             ValueRef::Text(bytes) => update_with_length(&mut crc, *b"t", bytes),
             ValueRef::Blob(bytes) => update_with_length(&mut crc, *b"b", bytes),
         }
+        key.get_or_insert_with(|| crc.clone().finalize());
     }
-    i64::from(crc.finalize())
+    i64::from(key.unwrap_or(0) & 0xffff) << 32 | i64::from(crc.finalize())
 }
 
 fn update_with_length(crc: &mut crc32fast::Hasher, kind: [u8; 1], bytes: &[u8]) {

@@ -7,6 +7,7 @@ use crate::stock::{
     Action, CatalogueUpdate, Changes, Command, Direction, Draft, Line, Listing, Quantity,
     RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
 };
+use crate::store::request_index::save_hashes;
 use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, listing, sku_of_barcode};
 
 pub(super) const HOUR_MS: u64 = 3_600_000;
@@ -47,6 +48,17 @@ impl Shop {
             std::fs::copy(self.directory.path().join(file), copy.path().join(file)).unwrap();
         }
         open(&copy).map(|(_, opened)| opened)
+    }
+
+    /// Writes the hashes that no row holds yet, however few they are.
+    pub(super) fn flush_hashes(&mut self) {
+        let index = &mut self.store.request_index;
+        if !index.unsaved.is_empty() {
+            let transaction = self.store.db.unchecked_transaction().unwrap();
+            save_hashes(&transaction, index.next - 1, &index.unsaved).unwrap();
+            transaction.commit().unwrap();
+            index.unsaved.clear();
+        }
     }
 
     pub(super) fn restock(&mut self, name: &str, units: u64) {

@@ -5,14 +5,17 @@
 //! version of its SKU, which is the position of the last change in it, so a start knows for each
 //! SKU which entries of the ledger are newer.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 
+use super::bit_flip::{Cell, corrected};
 use super::error::StoreError;
 use super::reservation_order::record_number;
 use super::row_check::{RowChecks, text, write_row};
-use super::sql_values::{get_blob, get_u64, stored, to_i64};
-use crate::stock::{Changes, Hold, Item, Items, RequestId, Sku};
+use super::sql_values::{stored, to_i64};
+use crate::stock::{Changes, Hold, Item, Lost, RequestId, Sku};
 
 /// Saves the stock of some SKUs. Returns how many of them had no row.
 pub(super) fn save_items<'a>(
@@ -52,7 +55,7 @@ pub(super) fn save_holds(
 
 /// Saves one reservation (`Some`) under the number of the ledger record of its request, or deletes
 /// it (`None`).
-fn save_hold(
+pub(super) fn save_hold(
     db: &Transaction<'_>,
     id: &RequestId,
     hold: Option<&Hold>,
@@ -89,44 +92,143 @@ fn write_hold(
     Ok(write_row(&mut *db.prepare_cached(sql)?, "hold", &values)?)
 }
 
-pub(super) fn read_items(db: &Connection) -> Result<Items, StoreError> {
+/// The rows of the stock table, as far as they are sound.
+#[derive(Debug, Default)]
+pub(super) struct ReadItems {
+    pub(super) items: Vec<(Sku, Item)>,
+    /// Rows in which one bit had flipped, as they were written.
+    pub(super) corrected: BTreeMap<Sku, Item>,
+    /// Rows that are damaged, but not in their key.
+    pub(super) damaged: Vec<Sku>,
+    /// What an earlier start has found lost, and how many rows say so.
+    pub(super) lost: (Lost, usize),
+    /// How many rows there are whose key is damaged, too.
+    pub(super) unreadable: usize,
+}
+
+/// The version in a row that says that the stock of its SKU was lost. The row of those whose names
+/// were lost, too, has no SKU.
+const LOST: i64 = -1;
+
+pub(super) fn read_items(db: &Connection) -> Result<ReadItems, StoreError> {
     let checks = RowChecks::of(db)?;
     let crc = checks.column();
     let sql = format!("SELECT sku, on_hand, reserved, version, {crc} FROM stock ORDER BY sku");
     let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query([])?;
-    let mut items = Vec::new();
+    let mut read = ReadItems::default();
     while let Some(row) = rows.next()? {
-        if !checks.pass("stock", row) {
-            return Err(StoreError::Damaged("a row of the table stock is damaged".into()));
+        if checks.pass("stock", row) {
+            read.add_sound(row)?;
+        } else {
+            read.add_damaged(row, checks);
         }
-        items.push(parse_item(row)?);
     }
-    Ok(items.into_iter().collect())
+    Ok(read)
 }
 
-fn parse_item(row: &Row<'_>) -> rusqlite::Result<(Sku, Item)> {
-    let sku = stored(0, Sku::parse(row.get_ref(0)?.as_str()?))?;
-    let version = get_u64(row, 3)?;
-    Ok((sku, Item { on_hand: row.get(1)?, reserved: row.get(2)?, version }))
+impl ReadItems {
+    /// How many rows are sound, or were corrected.
+    pub(super) fn sound(&self) -> usize {
+        self.items.len() + self.corrected.len() + self.lost.1
+    }
+
+    fn add_sound(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        if row.get::<_, i64>(3)? == LOST {
+            self.add_lost(row);
+            return Ok(());
+        }
+        let (sku, item) = parse_item([0, 1, 2, 3].map(|index| row.get_ref_unwrap(index)))?;
+        // A damaged page may hold rows twice, or in another order.
+        if self.items.last().is_none_or(|(last, _)| *last < sku) {
+            self.items.push((sku, item));
+        } else {
+            self.corrected.insert(sku, item);
+        }
+        Ok(())
+    }
+
+    fn add_lost(&mut self, row: &Row<'_>) {
+        let (lost, rows) = &mut self.lost;
+        *rows += 1;
+        match parse_sku(row.get_ref_unwrap(0)) {
+            Ok(sku) => drop(lost.skus.insert(sku)),
+            Err(_) => lost.unnamed = true,
+        }
+    }
+
+    fn add_damaged(&mut self, row: &Row<'_>, checks: RowChecks) {
+        let corrected = corrected("stock", row).and_then(|cells| {
+            let [sku, on_hand, reserved, version] = &cells[..] else { return None };
+            parse_item([sku, on_hand, reserved, version].map(Cell::value)).ok()
+        });
+        let named =
+            || parse_sku(row.get_ref_unwrap(0)).ok().filter(|_| checks.key_passes("stock", row));
+        match (corrected, named()) {
+            (Some((sku, item)), _) => drop(self.corrected.insert(sku, item)),
+            (None, Some(sku)) => self.damaged.push(sku),
+            (None, None) => self.unreadable += 1,
+        }
+    }
 }
 
-pub(super) fn read_holds(db: &Connection) -> Result<Vec<(RequestId, Hold)>, StoreError> {
+/// Records that the stock of some SKUs was lost. Returns how many rows that are.
+pub(super) fn save_lost(db: &Transaction<'_>, lost: &Lost) -> Result<u64, StoreError> {
+    let mut insert = db.prepare("INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let unnamed = lost.unnamed.then_some("");
+    let [zero, version] = [0, LOST].map(ValueRef::Integer);
+    for sku in lost.skus.iter().map(Sku::as_str).chain(unnamed) {
+        write_row(&mut insert, "stock", &[text(sku), zero, zero, version])?;
+    }
+    Ok(lost.skus.len() as u64 + u64::from(lost.unnamed))
+}
+
+fn parse_item(values: [ValueRef<'_>; 4]) -> rusqlite::Result<(Sku, Item)> {
+    let [sku, on_hand, reserved, version] = values;
+    let sku = parse_sku(sku)?;
+    let version = u64::try_from(version.as_i64()?).unwrap_or(0);
+    Ok((sku, Item { on_hand: on_hand.as_i64()?, reserved: reserved.as_i64()?, version }))
+}
+
+fn parse_sku(value: ValueRef<'_>) -> rusqlite::Result<Sku> {
+    stored(0, Sku::parse(value.as_str()?))
+}
+
+/// The rows of the open reservations, each with the number of the ledger record of its request, as
+/// far as they are sound.
+#[derive(Debug, Default)]
+pub(super) struct ReadHolds {
+    pub(super) holds: Vec<(RequestId, Hold, i64)>,
+    /// Rows in which one bit had flipped, as they were written.
+    pub(super) corrected: Vec<(RequestId, Hold, i64)>,
+    pub(super) damaged: usize,
+}
+
+pub(super) fn read_holds(db: &Connection) -> Result<ReadHolds, StoreError> {
     let checks = RowChecks::of(db)?;
     let mut statement =
         db.prepare(&format!("SELECT id, n, hold, {} FROM hold", checks.column()))?;
     let mut rows = statement.query([])?;
-    let mut holds = Vec::new();
+    let mut read = ReadHolds::default();
     while let Some(row) = rows.next()? {
-        if !checks.pass("hold", row) {
-            return Err(StoreError::Damaged("a row of the table hold is damaged".into()));
+        if checks.pass("hold", row) {
+            read.holds.push(parse_hold([0, 1, 2].map(|index| row.get_ref_unwrap(index)))?);
+            continue;
         }
-        holds.push(parse_hold(row)?);
+        let corrected = corrected("hold", row).and_then(|cells| {
+            let [id, n, hold] = &cells[..] else { return None };
+            parse_hold([id, n, hold].map(Cell::value)).ok()
+        });
+        match corrected {
+            Some(hold) => read.corrected.push(hold),
+            None => read.damaged += 1,
+        }
     }
-    Ok(holds)
+    Ok(read)
 }
 
-fn parse_hold(row: &Row<'_>) -> rusqlite::Result<(RequestId, Hold)> {
-    let id = stored(0, RequestId::parse(row.get_ref(0)?.as_str()?))?;
-    Ok((id, stored(2, postcard::from_bytes(get_blob(row, 2)?))?))
+fn parse_hold([id, n, hold]: [ValueRef<'_>; 3]) -> rusqlite::Result<(RequestId, Hold, i64)> {
+    let id = stored(0, RequestId::parse(id.as_str()?))?;
+    let hold = stored(2, postcard::from_bytes(hold.as_blob()?))?;
+    Ok((id, hold, n.as_i64()?))
 }

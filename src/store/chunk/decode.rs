@@ -38,7 +38,7 @@ impl LedgerChunk {
         chunk.ok_or_else(|| damaged(key))
     }
 
-    /// Calls `visit` with the position, the SKU, and on hand and reserved after it, of each entry.
+    /// Calls `visit` with the position and the line of each entry.
     /// A start goes through many chunks and needs nothing else of them.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl LedgerChunk {
     pub(in crate::store) fn visit_stock(
         key: ChunkKey,
         blob: &[u8],
-        mut visit: impl FnMut(Seq, &str, (i64, i64)),
+        mut visit: impl FnMut(Seq, &EncodedLine<'_>),
     ) -> Result<ChunkSpan, StoreError> {
         let visited = body(key, blob).and_then(|body| {
             let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
@@ -57,7 +57,7 @@ impl LedgerChunk {
                 records += 1;
                 for line in record.entries().map_or(&[][..], |entries| &entries.lines) {
                     seq += 1;
-                    visit(seq, line.sku, (line.on_hand, line.reserved));
+                    visit(seq, line);
                 }
             }
             ChunkSpan::new(key, records, header.base_seq, seq)

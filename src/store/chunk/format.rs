@@ -95,16 +95,16 @@ pub(super) struct EncodedEntries<'a> {
 
 /// One entry.
 #[derive(Serialize, Deserialize)]
-pub(super) struct EncodedLine<'a> {
-    pub(super) sku: &'a str,
+pub(in crate::store) struct EncodedLine<'a> {
+    pub(in crate::store) sku: &'a str,
     /// The quantity of the outcome's line; 0 if the outcome has none.
-    pub(super) quantity: u64,
-    pub(super) change: i64,
-    pub(super) reserved_change: i64,
+    pub(in crate::store) quantity: u64,
+    pub(in crate::store) change: i64,
+    pub(in crate::store) reserved_change: i64,
     /// On hand after the entry.
-    pub(super) on_hand: i64,
+    pub(in crate::store) on_hand: i64,
     /// Reserved after the entry.
-    pub(super) reserved: i64,
+    pub(in crate::store) reserved: i64,
 }
 
 impl<'a> EncodedRecord<'a> {

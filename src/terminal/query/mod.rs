@@ -33,8 +33,10 @@ pub(super) async fn answer(
 }
 
 fn item(state: &CommittedState, sku: Sku) -> Result<RequestResult, Problem> {
-    match state.stock().item(sku.as_str()) {
+    let stock = state.stock();
+    match stock.item(sku.as_str()) {
         Some(item) => Ok(RequestResult::Item(sku, item)),
+        None if stock.is_lost(sku.as_str()) => Err(Problem::stock_lost(&sku)),
         None => Err(Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here"))),
     }
 }

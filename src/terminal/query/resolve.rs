@@ -21,6 +21,9 @@ pub(super) async fn resolve(
     let read = barcode::read(&code, current_year());
     let names = names(&code, read.as_ref().ok());
     let listed = reader.sku_of_barcode(names.clone()).await.map_err(unreadable)?;
+    if let Some(sku) = listed.as_ref().filter(|sku| state.stock().is_lost(sku.as_str())) {
+        return Err(Problem::stock_lost(sku));
+    }
     match (find_known(state, listed, &names), read) {
         // A code that is known is valid, whatever its check digit says.
         (Some((sku, item)), read) => {

@@ -1,0 +1,109 @@
+//! The check of the catalogue's tables at a start.
+//!
+//! Whatever is damaged or missing in them, the hub sends the whole catalogue again if it is told
+//! that nothing of it was taken. Until then the rows that are sound are used.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Transaction};
+
+use super::catalogue::insert_barcode;
+use super::error::StoreError;
+use super::gateway_row::{Positions, RowCounts};
+use super::repairs::{BARCODE, LISTING, Repairs, keep_sound_rows};
+use super::row_check::RowChecks;
+use crate::stock::Sku;
+
+/// What is wrong with the tables.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CatalogueRepair {
+    damaged: usize,
+    missing: u64,
+}
+
+/// Checks every row of the catalogue, and that there are as many as there should be.
+pub(super) fn check(
+    db: &Connection,
+    rows: &RowCounts,
+) -> Result<Option<CatalogueRepair>, StoreError> {
+    let checks = RowChecks::of(db)?;
+    let (listings, bad_listings) =
+        count_sound(db, checks, "listing", "SELECT * FROM listing ORDER BY sku")?;
+    let (barcodes, bad_barcodes) =
+        count_sound(db, checks, "barcode", "SELECT * FROM barcode ORDER BY code")?;
+    let damaged = bad_listings + bad_barcodes;
+    let missing = rows.listings.abs_diff(listings) + rows.barcodes.abs_diff(barcodes);
+    Ok((damaged > 0 || missing > 0).then_some(CatalogueRepair { damaged, missing }))
+}
+
+/// How many rows of a table are sound, each key counted once, and how many are not.
+fn count_sound(
+    db: &Connection,
+    checks: RowChecks,
+    table: &str,
+    sql: &str,
+) -> Result<(u64, usize), StoreError> {
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let (mut sound, mut bad) = (0, 0);
+    let mut last: Option<Vec<u8>> = None;
+    while let Some(row) = rows.next()? {
+        let key = row.get_ref(0)?.as_bytes().unwrap_or_default();
+        let is_next = last.as_deref().is_none_or(|last| last < key);
+        if is_next && checks.pass(table, row) {
+            sound += 1;
+            let last = last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(key);
+        } else {
+            bad += 1;
+        }
+    }
+    Ok((sound, bad))
+}
+
+impl CatalogueRepair {
+    pub(super) fn tell(self, repairs: &mut Repairs) {
+        let Self { damaged, missing } = self;
+        repairs.add(format!(
+            "{damaged} rows of the catalogue were damaged and {missing} were missing; the hub sends the catalogue again"
+        ));
+    }
+
+    /// Keeps the sound rows, adds the barcodes that just one listing has, and asks the hub for the
+    /// whole catalogue.
+    pub(super) fn write(
+        self,
+        db: &Transaction<'_>,
+        positions: &mut Positions,
+    ) -> Result<(), StoreError> {
+        let rows = &mut positions.rows;
+        rows.listings = keep_sound_rows(db, LISTING)?;
+        rows.barcodes = keep_sound_rows(db, BARCODE)?;
+        for (code, sku) in missing_barcodes(db)? {
+            if let Some(sku) = sku {
+                insert_barcode(db, &code, &sku, rows)?;
+            }
+        }
+        positions.taken.catalogue = 0;
+        Ok(())
+    }
+}
+
+/// The barcodes that are in listings only, each with its SKU if there is just one.
+fn missing_barcodes(db: &Connection) -> Result<BTreeMap<String, Option<Sku>>, StoreError> {
+    let mut found = BTreeMap::new();
+    let mut exists = db.prepare("SELECT EXISTS (SELECT 1 FROM barcode WHERE code = ?1)")?;
+    let mut statement = db.prepare("SELECT sku, barcodes FROM listing")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (sku, barcodes): (String, String) = (row.get(0)?, row.get(1)?);
+        for code in barcodes.split_whitespace() {
+            if !exists.query_row([code], |row| row.get::<_, bool>(0))? {
+                let sku = Sku::parse(&sku).ok().filter(|_| !found.contains_key(code));
+                found.insert(code.to_owned(), sku);
+            }
+        }
+    }
+    Ok(found)
+}

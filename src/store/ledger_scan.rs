@@ -1,0 +1,115 @@
+//! What the whole ledger says of stock and reservations, for a start that finds their tables
+//! damaged.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::chunk::LedgerChunk;
+use super::error::StoreError;
+use super::ledger::for_each_blob;
+use crate::limits::RESERVATION_TTL_S_MAX;
+use crate::stock::{
+    Applied, Hold, Item, Kind, LedgerRecord, Line, Posted, Quantity, RequestId, RequestRecord, Seq,
+    Sku,
+};
+
+/// The stock of a SKU after its last entry in the ledger.
+pub(super) struct LastStock {
+    pub(super) item: Item,
+    /// Whether the stock table must have had a row of it.
+    pub(super) had_row: bool,
+}
+
+/// The stock of each SKU that has entries in the ledger. The stock table is complete up to
+/// `checkpoint_seq`.
+pub(super) fn last_stock(
+    db: &Connection,
+    checkpoint_seq: Seq,
+) -> Result<BTreeMap<Sku, LastStock>, StoreError> {
+    let mut found: BTreeMap<Sku, LastStock> = BTreeMap::new();
+    for_each_blob(db, 0, |key, blob| {
+        let visited = LedgerChunk::visit_stock(key, blob, |version, line| {
+            let item = Item { on_hand: line.on_hand, reserved: line.reserved, version };
+            let had_stock = (line.on_hand, line.reserved) != (line.change, line.reserved_change);
+            match found.get_mut(line.sku) {
+                Some(last) => last.item = item,
+                None => {
+                    let had_row = had_stock || version <= checkpoint_seq;
+                    if let Ok(sku) = Sku::parse(line.sku) {
+                        found.insert(sku, LastStock { item, had_row });
+                    }
+                }
+            }
+        });
+        if visited.is_err() {
+            // What it says of earlier rows may be outdated.
+            found.clear();
+        }
+        Ok(true)
+    })?;
+    Ok(found)
+}
+
+/// A reservation that is open, and the number of the record of its request.
+pub(super) struct OpenReservation {
+    pub(super) n: i64,
+    record: RequestRecord,
+}
+
+impl OpenReservation {
+    /// The reservation. Its deadline is not in the ledger: what was left of its lifetime at the
+    /// last entry, which was decided at `last_ms`, begins at this running time.
+    pub(super) fn hold(&self, last_ms: i64, running_ms: u64) -> Option<Hold> {
+        let Ok(Applied { lines, expires_at_ms, .. }) = &self.record.outcome else { return None };
+        let left_ms = expires_at_ms.unwrap_or(last_ms).saturating_sub(last_ms).max(0);
+        let left_ms = left_ms.unsigned_abs().min(RESERVATION_TTL_S_MAX * 1_000);
+        let line =
+            |sku: &Sku, units| Some(Line { sku: sku.clone(), quantity: Quantity::of_sum(units)? });
+        let lines = lines.iter().map(|applied| line(&applied.sku, applied.quantity));
+        Some(Hold {
+            order_id: self.record.order_id.clone(),
+            lines: lines.collect::<Option<_>>()?,
+            deadline_ms: running_ms + left_ms,
+        })
+    }
+}
+
+/// The reservations that are open by the ledger, and the time of its last entry. Pruning keeps the
+/// records of all.
+pub(super) fn open_reservations(
+    db: &Connection,
+) -> Result<(BTreeMap<RequestId, OpenReservation>, i64), StoreError> {
+    let (mut open, mut last_ms) = (BTreeMap::new(), 0);
+    for_each_blob(db, 0, |key, blob| {
+        let Ok(chunk) = LedgerChunk::decode(key, blob) else { return Ok(true) };
+        let mut entries = chunk.entries.iter();
+        let first = key.n + 1 - i64::try_from(chunk.ledger_records.len()).unwrap_or(0);
+        for (record, n) in chunk.ledger_records.into_iter().zip(first..) {
+            let its: Vec<&Posted> = entries.by_ref().take(record.entries).collect();
+            last_ms = its.last().map_or(last_ms, |posted| posted.entry.at_ms);
+            follow(&mut open, n, record, its.first().map(|posted| posted.entry.kind));
+        }
+        Ok(true)
+    })?;
+    Ok((open, last_ms))
+}
+
+fn follow(
+    open: &mut BTreeMap<RequestId, OpenReservation>,
+    n: i64,
+    LedgerRecord { request_id, record, .. }: LedgerRecord,
+    kind: Option<Kind>,
+) {
+    match record {
+        Some(record) if record.kind == Kind::Reserve && record.outcome.is_ok() => {
+            if record.closed.is_none() {
+                open.insert(request_id, OpenReservation { n, record });
+            } else {
+                open.remove(&request_id);
+            }
+        }
+        None if kind == Some(Kind::Expire) => drop(open.remove(&request_id)),
+        Some(_) | None => {}
+    }
+}

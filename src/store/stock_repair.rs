@@ -1,0 +1,196 @@
+//! Repair of the tables of stock and of open reservations, when rows of them are damaged or
+//! missing.
+//!
+//! A row is corrected if one of its bits has flipped, or rebuilt from the last entry of its SKU, or
+//! from the record of its reservation, if the ledger still has that. What is left then is lost:
+//! nothing is decided about those SKUs any more. The digest in the ledger confirms the rest.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Transaction};
+
+use super::error::StoreError;
+use super::gateway_row::Positions;
+use super::ledger_scan::{LastStock, last_stock, open_reservations};
+use super::repairs::{HOLD, Repairs, STOCK, keep_sound_rows};
+use super::row_check::RowChecks;
+use super::stock_table::{
+    ReadHolds, ReadItems, read_holds, read_items, save_hold, save_items, save_lost,
+};
+use crate::stock::{Hold, Item, Items, Lost, RequestId, Sku, Stock};
+
+/// What must be written so that the tables are sound again.
+#[derive(Debug, Default)]
+pub(super) struct StockRepair {
+    corrected: BTreeMap<Sku, Item>,
+    derived: BTreeMap<Sku, Item>,
+    pub(super) lost: Lost,
+    /// SKUs whose reservations do not add up.
+    wrong: Vec<Sku>,
+    corrected_holds: Vec<(RequestId, Hold, i64)>,
+    derived_holds: Vec<(RequestId, Hold, i64)>,
+    damaged_holds: usize,
+    /// Whether the stock table must be rewritten, and whether the table of reservations.
+    rewrite: (bool, bool),
+}
+
+impl StockRepair {
+    /// Reads the stock table, and makes up for what is damaged or missing in it.
+    pub(super) fn of_items(
+        db: &Connection,
+        positions: &Positions,
+    ) -> Result<(Items, Self), StoreError> {
+        let read = read_items(db)?;
+        let rows = usize::try_from(positions.rows.stock).unwrap_or(usize::MAX);
+        let missing =
+            if RowChecks::of(db)?.exist() { rows.saturating_sub(read.sound()) } else { 0 };
+        let ReadItems { items, corrected, damaged, lost: (lost, _), unreadable } = read;
+        let mut items: Items = items.into_iter().collect();
+        items.set_all(&corrected);
+        let is_damaged = missing > 0 || unreadable > 0 || !damaged.is_empty();
+        let mut repair = Self { lost, ..Self::default() };
+        if is_damaged {
+            let last = last_stock(db, positions.checkpoint_seq)?;
+            repair.derive(last, &items, damaged, missing);
+            items.set_all(&repair.derived);
+        }
+        repair.rewrite.0 = is_damaged || !corrected.is_empty();
+        repair.corrected = corrected;
+        Ok((items, repair))
+    }
+
+    /// Makes up for `missing` rows, of which those of the SKUs `damaged` are there.
+    fn derive(
+        &mut self,
+        last: BTreeMap<Sku, LastStock>,
+        known: &Items,
+        damaged: Vec<Sku>,
+        mut missing: usize,
+    ) {
+        let is_known = |sku: &Sku| known.get(sku.as_str()).is_some();
+        let mut last: BTreeMap<Sku, LastStock> = last
+            .into_iter()
+            .filter(|(sku, _)| !is_known(sku) && !self.lost.skus.contains(sku))
+            .collect();
+        for sku in damaged.into_iter().filter(|sku| !is_known(sku)) {
+            missing = missing.saturating_sub(1);
+            match last.remove(&sku) {
+                Some(last) => drop(self.derived.insert(sku, last.item)),
+                None => drop(self.lost.skus.insert(sku)),
+            }
+        }
+        if missing > 0 {
+            let had_row = last.into_iter().filter(|(_, last)| last.had_row);
+            let found: Vec<(Sku, LastStock)> = had_row.collect();
+            self.lost.unnamed |= missing > found.len();
+            self.derived.extend(found.into_iter().map(|(sku, last)| (sku, last.item)));
+        }
+    }
+
+    /// Reads the open reservations.
+    pub(super) fn read_holds(
+        &mut self,
+        db: &Connection,
+    ) -> Result<Vec<(RequestId, Hold)>, StoreError> {
+        let ReadHolds { holds, corrected, damaged } = read_holds(db)?;
+        self.rewrite.1 = damaged > 0 || !corrected.is_empty();
+        self.damaged_holds = damaged;
+        self.corrected_holds = corrected;
+        let all = holds.into_iter().chain(self.corrected_holds.iter().cloned());
+        Ok(all.map(|(id, hold, _)| (id, hold)).collect())
+    }
+
+    /// Makes up for damaged and missing reservations. If what is reserved of a SKU does not add up
+    /// then, nothing about it is decided.
+    pub(super) fn settle_holds(
+        &mut self,
+        db: &Connection,
+        positions: &Positions,
+        mut stock: Stock,
+    ) -> Result<Stock, StoreError> {
+        if !self.lost.is_empty() {
+            let digest = stock.checks().digest;
+            stock = stock.without(self.lost.clone(), digest);
+        }
+        if self.damaged_holds == 0 && stock.skus_with_wrong_holds().is_empty() {
+            return Ok(stock);
+        }
+        let (open, last_ms) = open_reservations(db)?;
+        for (id, reservation) in open.into_iter().filter(|(id, _)| stock.hold(id).is_none()) {
+            if let Some(hold) = reservation.hold(last_ms, positions.progress.running_ms) {
+                self.derived_holds.push((id, hold, reservation.n));
+            }
+        }
+        let derived = self.derived_holds.iter().map(|(id, hold, _)| (id.clone(), hold.clone()));
+        let stock = stock.with_holds(derived);
+        self.wrong = stock.skus_with_wrong_holds().into_iter().cloned().collect();
+        self.lost.skus.extend(self.wrong.iter().cloned());
+        Ok(stock)
+    }
+
+    /// Writes what was repaired. The stock of SKUs that are wrong by their reservations stays as it
+    /// is: the digest confirms it.
+    pub(super) fn write(
+        &self,
+        db: &Transaction<'_>,
+        positions: &mut Positions,
+    ) -> Result<(), StoreError> {
+        if self.rewrite.0 {
+            let mut rows = keep_sound_rows(db, STOCK)?;
+            rows += save_items(db, self.corrected.iter().chain(&self.derived))?;
+            let mut lost = self.lost.clone();
+            lost.skus.retain(|sku| !self.wrong.contains(sku));
+            rows -= db.execute("DELETE FROM stock WHERE version < 0", [])? as u64;
+            rows += save_lost(db, &lost)?;
+            positions.rows.stock = rows;
+        }
+        if self.rewrite.1 {
+            keep_sound_rows(db, HOLD)?;
+        }
+        for (id, hold, n) in self.corrected_holds.iter().chain(&self.derived_holds) {
+            save_hold(db, id, Some(hold), *n)?;
+        }
+        Ok(())
+    }
+
+    /// Says what was repaired and what is lost. Returns whether anything must be written.
+    pub(super) fn tell(&self, repairs: &mut Repairs) -> bool {
+        let names = |skus: &mut dyn Iterator<Item = &Sku>| -> String {
+            let names: Vec<&str> = skus.map(Sku::as_str).collect();
+            let more = if names.len() > NAMED_MAX { ", …" } else { "" };
+            format!("SKU {}{more}", names[..names.len().min(NAMED_MAX)].join(", "))
+        };
+        let mut tell = |count: usize, what: &str, of: String| {
+            if count > 0 {
+                repairs.add(format!("{count} {what} ({of})"));
+            }
+        };
+        let (corrected, derived) = (&self.corrected, &self.derived);
+        let what = "rows of the stock had a flipped bit, which was put right";
+        tell(corrected.len(), what, names(&mut corrected.keys()));
+        let what = "rows of the stock were rebuilt from the ledger";
+        tell(derived.len(), what, names(&mut derived.keys()));
+        let what = "SKUs are served no more: their stock cannot be derived; run `stockgate doctor`";
+        tell(self.lost.skus.len(), what, names(&mut self.lost.skus.iter()));
+        let ids = |holds: &[(RequestId, Hold, i64)]| -> String {
+            let ids = holds.iter().take(NAMED_MAX).map(|(id, ..)| id.as_str());
+            ids.collect::<Vec<_>>().join(", ")
+        };
+        let (corrected, derived) = (&self.corrected_holds, &self.derived_holds);
+        let what = "open reservations had a flipped bit, which was put right";
+        tell(corrected.len(), what, ids(corrected));
+        let what =
+            "open reservations were rebuilt from the ledger, with deadlines that may be later";
+        tell(derived.len(), what, ids(derived));
+        let dropped = self.damaged_holds.saturating_sub(self.derived_holds.len());
+        let what = "rows of reservations that are not open were dropped";
+        tell(dropped, what, "they cannot be read".into());
+        if self.lost.unnamed {
+            repairs.add("rows of the stock are missing, and it is not known of which SKUs: no SKU that is not known is served; run `stockgate doctor`".into());
+        }
+        self.rewrite.0 || self.rewrite.1 || !self.derived_holds.is_empty()
+    }
+}
+
+/// How many are named in a message.
+const NAMED_MAX: usize = 5;
