@@ -78,6 +78,10 @@ pub const REQUEST_HASHES_PER_ROW: usize = 4_096;
 pub const RESERVE_BYTES: u64 = 8 << 20;
 /// Bytes that must be free in addition, or the disk would be full again at once.
 pub const RESERVE_SPARE_BYTES: u64 = 1 << 20;
+/// How long a query waits for what has to be read from the disk.
+pub const READ_WAIT: Duration = Duration::from_secs(10);
+/// How long the metrics wait for the sizes of files.
+pub const SIZES_WAIT: Duration = Duration::from_secs(1);
 /// Bytes of the write-ahead log from which it counts as growing: twice what it keeps when it starts
 /// over, which it does after 1,000 pages unless a reader prevents it.
 pub const WAL_LARGE_BYTES: u64 = 16 << 20;

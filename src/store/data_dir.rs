@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::directories::create_directory;
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, LOCK_FILE, RESERVE_FILE};
+use super::free_space::FreeSpace;
 
 /// The filesystems on which a lock of a whole file is one of its bytes, and would keep SQLite from
 /// locking them: NFS and two kinds of SMB.
@@ -111,10 +112,9 @@ impl DataDir {
         self.handle.sync_all()
     }
 
-    /// Bytes that its filesystem has left for this process.
-    pub(super) fn free_bytes(&self) -> Option<u64> {
-        let filesystem = fstatvfs(&self.handle).ok()?;
-        Some(filesystem.f_bavail.saturating_mul(filesystem.f_frsize))
+    /// What its filesystem has left for this process.
+    pub(super) fn free_space(&self) -> FreeSpace {
+        fstatvfs(&self.handle).map_or_else(|_| FreeSpace::default(), |left| FreeSpace::new(&left))
     }
 }
 

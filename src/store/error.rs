@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{ErrorCode, ffi};
 
 use super::displacement::{Displacement, Remedy};
+use super::free_space::{FreeSpace, Shortage};
 use super::lock_holders::LockHolder;
-use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
+use crate::limits::{READ_WAIT, RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
 
 /// An error of a database, or of its data directory.
@@ -143,25 +144,31 @@ pub enum StoreError {
         path: PathBuf,
         source: rusqlite::Error,
     },
+    /// The disk has not answered in time.
+    #[error(
+        "the disk has not answered for {} s; the kernel's log (`dmesg`) may say why",
+        READ_WAIT.as_secs()
+    )]
+    NoAnswer,
     /// The disk is full.
-    #[error("database: {source}; free space on the filesystem of {path}: {} free", BytesOrUnknown(*.free))]
+    #[error("database: {source}; {}", Shortage(path, *.free))]
     Full {
         /// The data directory.
         path: PathBuf,
-        /// Bytes that are free there; `None` if that cannot be determined.
-        free: Option<u64>,
+        /// What is left there.
+        free: FreeSpace,
         source: rusqlite::Error,
     },
     /// Mutations are refused until there is space for housekeeping again.
     #[error(
-        "no room is held back for housekeeping; free space on the filesystem of {path}: {} free, {needed} are needed",
-        BytesOrUnknown(*.free), needed = Bytes(RESERVE_BYTES + RESERVE_SPARE_BYTES)
+        "no room is held back for housekeeping; {}, {needed} are needed",
+        Shortage(path, *.free), needed = Bytes(RESERVE_BYTES + RESERVE_SPARE_BYTES)
     )]
     NoRoom {
         /// The data directory.
         path: PathBuf,
-        /// Bytes that are free there; `None` if that cannot be determined.
-        free: Option<u64>,
+        /// What is left there.
+        free: FreeSpace,
     },
     /// Another process has locked the database.
     #[error(
@@ -235,18 +242,6 @@ impl std::fmt::Display for HolderOrUnknown<'_> {
         match self.0 {
             Some(holder) => holder.fmt(to),
             None => "another program, for longer than this one has waited".fmt(to),
-        }
-    }
-}
-
-/// A number of bytes that may be unknown.
-struct BytesOrUnknown(Option<u64>);
-
-impl std::fmt::Display for BytesOrUnknown {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(bytes) => write!(to, "{} are", Bytes(bytes)),
-            None => "an unknown number of bytes is".fmt(to),
         }
     }
 }

@@ -18,6 +18,7 @@ mod directories;
 mod displacement;
 mod error;
 mod files;
+mod free_space;
 mod gateway_row;
 mod high_water_mark;
 mod ledger;
@@ -52,6 +53,7 @@ pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
 pub use self::error::StoreError;
 pub use self::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE};
+pub use self::free_space::FreeSpace;
 pub use self::gateway_row::{Progress, check_owner, read_identity};
 pub use self::high_water_mark::HighWaterMark;
 pub use self::ledger::{for_each_chunk, read_last_seq, read_ledger};
@@ -63,7 +65,7 @@ pub use self::read_only::{
     last_decided_at_ms, open_file_read_only, open_read_only, open_with_high_water_mark,
     schema_version,
 };
-pub use self::reserve::{free_bytes, free_pages_bytes};
+pub use self::reserve::free_pages_bytes;
 pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;
 

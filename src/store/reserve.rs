@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use rustix::fs::{FallocateFlags, OFlags, fallocate, statvfs};
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 
 use super::data_dir::DataDir;
 use super::error::{StoreError, says_failing, says_full, says_locked};
@@ -65,7 +65,7 @@ impl DiskReserve {
     /// Writes the file, if it is missing and the disk has room for it and some more.
     pub(super) fn create(&mut self) {
         let enough = RESERVE_BYTES + RESERVE_SPARE_BYTES;
-        if self.exists || self.free_bytes().is_none_or(|free| free < enough) {
+        if self.exists || self.data_dir.free_space().bytes.is_none_or(|free| free < enough) {
             return;
         }
         self.exists = self.write().is_ok();
@@ -81,7 +81,7 @@ impl DiskReserve {
 
     /// The error that says that there is no reserve, and how much is free.
     pub(super) fn no_room(&self) -> StoreError {
-        StoreError::NoRoom { path: self.data_dir.path().into(), free: self.free_bytes() }
+        StoreError::NoRoom { path: self.data_dir.path().into(), free: self.data_dir.free_space() }
     }
 
     /// See [`super::Store::explain`].
@@ -95,13 +95,18 @@ impl DiskReserve {
         }
         let StoreError::Sqlite(source) = error else { return error };
         if says_full(&source) {
-            return StoreError::Full { path, free: self.free_bytes(), source };
+            return StoreError::Full { path, free: self.data_dir.free_space(), source };
         }
         if says_locked(&source) {
             let holder = lock_holders::writer(&path);
             return StoreError::Locked { path, holder };
         }
         if says_failing(&source) {
+            let free = self.data_dir.free_space();
+            // SQLite cannot make its files then.
+            if free.is_out_of_inodes() {
+                return StoreError::Full { path, free, source };
+            }
             return StoreError::Failing { path, source };
         }
         StoreError::Sqlite(source)
@@ -125,20 +130,10 @@ impl DiskReserve {
     pub(super) fn data_dir(&self) -> &Path {
         self.data_dir.path()
     }
-
-    fn free_bytes(&self) -> Option<u64> {
-        self.data_dir.free_bytes()
-    }
 }
 
 fn is_whole(data_dir: &DataDir) -> bool {
     data_dir.metadata(RESERVE_FILE).is_ok_and(|file| file.blocks() * 512 >= RESERVE_BYTES)
-}
-
-/// Bytes that the filesystem of a directory has left for this process.
-pub fn free_bytes(directory: &Path) -> Option<u64> {
-    let filesystem = statvfs(directory).ok()?;
-    Some(filesystem.f_bavail.saturating_mul(filesystem.f_frsize))
 }
 
 /// Bytes of free pages within the database file.

@@ -2,7 +2,7 @@
 //! that hangs.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -10,8 +10,10 @@ use super::load::{Told, assert_healthy, assert_queries_work, assert_refused};
 use crate::support::bodies::one;
 use crate::support::manager::Manager;
 use crate::support::patience::until;
+use crate::support::process::run_to_end;
 use crate::support::small_disk::SmallDisk;
 use crate::support::terminal::Terminal as _;
+use crate::support::ws::Ws;
 
 const DISK: u64 = 64 << 20;
 const MOVEMENTS: usize = 2_000;
@@ -80,6 +82,26 @@ fn assert_found(disk: &SmallDisk, fault: &str, next: &str) {
     assert_eq!(visit.code, Some(1), "{visit:?}");
 }
 
+/// A clean stop removes the log and its index, and the start cannot make them then.
+#[test]
+fn a_start_without_inodes_says_so_and_not_that_the_disk_fails() {
+    let (mut gateway, disk) = SmallDisk::with_few_inodes(DISK);
+    gateway.launch();
+    gateway.http().ok("restock", one("in", "A", 1));
+    assert_eq!(gateway.terminate(), Some(0));
+    disk.use_up_inodes();
+
+    let start = run_to_end(&mut gateway.command());
+    assert_eq!(start.code, Some(1));
+    assert!(start.stderr.contains("out of inodes, though"), "{}", start.stderr);
+    assert_found(&disk, "0 inodes are free", "df -i");
+
+    disk.free_inodes();
+    gateway.launch();
+    assert_eq!(gateway.terminate(), Some(0));
+    assert_healthy(&disk);
+}
+
 /// The service manager must not be told that all is well.
 #[test]
 fn a_hanging_disk_stops_the_watchdog_until_it_recovers() {
@@ -108,5 +130,37 @@ fn a_hanging_disk_stops_the_watchdog_until_it_recovers() {
     until("it is ready again", || gateway.http().get("/readyz").status == 200);
     manager.hear_of(|line| line == "WATCHDOG=1");
     assert_eq!(terminal.outcome(&waiting).unwrap()["replayed"], false);
+    assert_eq!(gateway.terminate(), Some(0));
+}
+
+/// Queries that wait for the disk must not use up the threads that everything else needs.
+#[test]
+fn queries_that_wait_for_a_hanging_disk_leave_the_rest_alone() {
+    const QUERIES: usize = 40;
+    let (mut gateway, disk) = SmallDisk::with_gateway(DISK, "");
+    gateway.launch();
+    gateway.http().ok("restock", one("in-0", "A", 1));
+
+    let hanging = disk.hang();
+    let mut sessions: Vec<_> = (0..QUERIES).map(|_| gateway.ws()).collect();
+    sessions[0].send("restock", one("in-1", "A", 1));
+    let ledger = |ws: &mut Ws| ws.send("ledger", json!({}));
+    let asked: Vec<_> = sessions.iter_mut().map(ledger).collect();
+    sleep(Duration::from_secs(1));
+    for _ in 0..20 {
+        let began = Instant::now();
+        assert_eq!(gateway.http().get("/metrics").status, 200);
+        assert_eq!(gateway.http().metric("stockgate_ledger_seq"), 1);
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+    // The mutation before it still waits.
+    for (ws, id) in sessions.iter_mut().zip(&asked).skip(1) {
+        if let Err(error) = ws.outcome(id) {
+            assert_eq!(error["code"], "storage_unavailable", "{error}");
+        }
+    }
+    drop(hanging);
+    until("it is ready again", || gateway.http().get("/readyz").status == 200);
+    gateway.http().ok("ledger", json!({}));
     assert_eq!(gateway.terminate(), Some(0));
 }

@@ -44,6 +44,11 @@ impl SmallDisk {
         Self::with(bytes, "", &["-O", "^extents,^64bit"])
     }
 
+    /// The same on an ext4 with few inodes.
+    pub fn with_few_inodes(bytes: u64) -> (Gateway, Self) {
+        Self::with(bytes, "", &["-N", "64"])
+    }
+
     fn with(bytes: u64, extra: &str, features: &[&str]) -> (Gateway, Self) {
         let mut disk = Self::hold();
         let gateway = Gateway::prepare_with(Program::gateway().run_by(&disk.runner()), extra);
@@ -78,6 +83,18 @@ impl SmallDisk {
             }
         }
         ballast.sync_all().unwrap();
+    }
+
+    /// Makes empty files until no more can be made.
+    pub fn use_up_inodes(&self) {
+        fs::create_dir(self.data_dir().join(BALLAST)).unwrap();
+        let made = |n| File::create(self.data_dir().join(BALLAST).join(format!("{n}")));
+        let error = (0..).find_map(|n| made(n).err()).unwrap();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    }
+
+    pub fn free_inodes(&self) {
+        fs::remove_dir_all(self.data_dir().join(BALLAST)).unwrap();
     }
 
     /// Whether the gateway holds its reserve.

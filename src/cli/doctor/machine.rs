@@ -13,18 +13,21 @@ use crate::clock::{is_believable, is_unset, rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
 use crate::store::{
-    DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_bytes, free_pages_bytes,
+    DATABASE_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_pages_bytes,
     last_decided_at_ms, open_read_only,
 };
 
 /// Free space below this is reported as low.
 const SOON_FULL_BYTES: u64 = 64 << 20;
+/// The same for inodes, of which each file takes one.
+const SOON_FULL_INODES: u64 = 64;
 /// How far the clock may be before the newest entry, which it has labelled.
 const CLOCK_LAG_MAX_MS: i64 = 60_000;
 
 pub(super) fn space(report: &mut Report, data_dir: &Path) {
     let shown = data_dir.display();
-    let Some(free) = free_bytes(data_dir) else {
+    let left = FreeSpace::of(data_dir);
+    let Some(free) = left.bytes else {
         return report.skipped(
             Check::Space,
             format!("{shown}: free space cannot be determined"),
@@ -41,6 +44,16 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
         Bytes(held)
     );
     let next = "free space there, or keep the ledger for fewer days (stock.ledger_retention_days)";
+    if let Some(inodes @ ..SOON_FULL_INODES) = left.inodes {
+        let message = format!(
+            "{inodes} inodes are free on the filesystem of {shown}: without any, no file can be made"
+        );
+        let next = "delete files there; `df -i` counts them";
+        match inodes {
+            0 => report.wrong(Check::Space, message, next),
+            _ => report.note(Check::Space, message, next),
+        }
+    }
     match free {
         _ if held < RESERVE_BYTES && free < RESERVE_BYTES + RESERVE_SPARE_BYTES => {
             report.wrong(Check::Space, message, next);

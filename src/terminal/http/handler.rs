@@ -102,8 +102,8 @@ impl TerminalContext {
         }
     }
 
-    /// The metrics, without a token for a scraper on the same machine. Rendering them reads files
-    /// and looks at every SKU, so it runs outside the event loop.
+    /// The metrics, without a token for a scraper on the same machine. Rendering them looks at every
+    /// SKU, so it runs outside the event loop.
     async fn metrics_page(
         &self,
         headers: &HeaderMap,
@@ -113,10 +113,9 @@ impl TerminalContext {
             self.admit(headers, peer, Role::Viewer)?;
         }
         let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
-        let (intake, ledger) = (self.intake.clone(), self.ledger.clone());
-        let scarce = Arc::clone(&self.scarce);
-        let render =
-            move || render_metrics(&state, &metrics, &scarce, intake.depth(), &ledger.sizes());
+        let (scarce, depth) = (Arc::clone(&self.scarce), self.intake.depth());
+        let sizes = self.ledger.sizes().await;
+        let render = move || render_metrics(&state, &metrics, &scarce, depth, sizes.as_ref());
         let text = tokio::task::spawn_blocking(render).await.expect("rendering does not panic");
         Ok(http::text(text))
     }

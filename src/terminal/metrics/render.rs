@@ -8,14 +8,14 @@ use crate::metrics::{GatewayMetrics, MetricKind, MetricsText};
 use crate::process::VERSION;
 use crate::store::DatabaseSizes;
 
-/// Renders all metrics. This reads files and looks at every SKU, so it must not run on the event
-/// loop.
+/// Renders all metrics. This looks at every SKU, so it must not run on the event loop. The sizes are
+/// left out if the disk has not told them.
 pub(in crate::terminal) fn render_metrics(
     state: &CommittedState,
     metrics: &GatewayMetrics,
     scarce: &ScarceSkus,
     depth: IntakeDepth,
-    sizes: &DatabaseSizes,
+    sizes: Option<&DatabaseSizes>,
 ) -> String {
     let mut text = MetricsText::default();
     add_requests(&mut text, metrics);
@@ -106,10 +106,20 @@ fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMet
     ]);
 }
 
-fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseSizes) {
+fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: Option<&DatabaseSizes>) {
     let is_ready = state.problem().is_none();
+    text.gauges(&[("ready", "1 if mutations are accepted and decided.", u64::from(is_ready))]);
+    if let Some(sizes) = sizes {
+        add_sizes(text, state, sizes);
+    }
+    if let Some(bytes) = disk_written_bytes() {
+        let help = "Bytes this process has written to the disk.";
+        text.metric(MetricKind::Counter, "disk_written_bytes_total", help, bytes);
+    }
+}
+
+fn add_sizes(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseSizes) {
     text.gauges(&[
-        ("ready", "1 if mutations are accepted and decided.", u64::from(is_ready)),
         ("database_bytes", "Size of the database file.", sizes.database),
         ("wal_bytes", "Size of the database's log.", sizes.wal),
     ]);
@@ -117,13 +127,13 @@ fn add_storage(text: &mut MetricsText, state: &CommittedState, sizes: &DatabaseS
     let readers = state.log_readers();
     let readers = readers.iter().map(|reader| (reader.to_string(), sizes.wal));
     text.labelled(MetricKind::Gauge, ("wal_held_bytes", help), "process", readers);
-    if let Some(free) = sizes.free {
+    if let Some(bytes) = sizes.free.bytes {
         let help = "Free on the filesystem of the data directory.";
-        text.metric(MetricKind::Gauge, "disk_free_bytes", help, free);
+        text.metric(MetricKind::Gauge, "disk_free_bytes", help, bytes);
     }
-    if let Some(bytes) = disk_written_bytes() {
-        let help = "Bytes this process has written to the disk.";
-        text.metric(MetricKind::Counter, "disk_written_bytes_total", help, bytes);
+    if let Some(inodes) = sizes.free.inodes {
+        let help = "Files that can still be made there.";
+        text.metric(MetricKind::Gauge, "disk_free_inodes", help, inodes);
     }
 }
 
