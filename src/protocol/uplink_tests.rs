@@ -260,6 +260,18 @@ fn a_slow_link_is_not_filled_with_repetitions() {
 }
 
 #[test]
+fn nothing_is_sent_while_a_greeting_has_no_answer() {
+    let mut uplink = online(100);
+    uplink.sent(50, 0);
+    let nonce = greeting_nonce(uplink.poll(HUB_ANSWER_MS));
+    uplink.handle_frame(ack(50), HUB_ANSWER_MS);
+    assert!(uplink.is_online());
+    assert_eq!(uplink.poll(HUB_ANSWER_MS), None);
+    uplink.handle_frame(resume(50, nonce), HUB_ANSWER_MS);
+    assert_eq!(uplink.poll(HUB_ANSWER_MS), Some(send(50, 100)));
+}
+
+#[test]
 fn a_late_answer_to_an_earlier_greeting_does_not_send_everything_again() {
     let mut uplink = online(100);
     uplink.sent(100, 0);
@@ -306,6 +318,15 @@ fn a_hub_that_asks_to_be_greeted_is_greeted_once_a_second_at_most() {
         assert_eq!(uplink.deadline_ms(), Some(again_at));
         let nonce = greeting_nonce(uplink.poll(again_at));
         uplink.handle_frame(resume(0, nonce), again_at);
+    }
+}
+
+#[test]
+fn greetings_of_one_millisecond_have_nonces_of_their_own() {
+    let mut uplink = Uplink::new(EPOCH, 0);
+    for nonce in [1, 2, 3] {
+        uplink.handle_connected(0);
+        assert_eq!(greeting_nonce(uplink.poll(0)), nonce);
     }
 }
 
@@ -386,7 +407,7 @@ fn without_a_connection_nothing_is_sent_or_accepted() {
 #[test]
 fn a_hub_that_refuses_the_database_is_greeted_once_a_minute() {
     let mut uplink = online(10);
-    uplink.sent(10, 0);
+    uplink.sent(5, 0);
     let reason = "it is retired".into();
     let refused = Frame::Refused(Refused { epoch: EPOCH.into(), reason });
     assert_eq!(uplink.handle_frame(refused, 500), None);
@@ -395,9 +416,9 @@ fn a_hub_that_refuses_the_database_is_greeted_once_a_minute() {
     let again_at = 500 + HUB_GREETING_MS;
     assert_eq!((uplink.poll(again_at - 1), uplink.deadline_ms()), (None, Some(again_at)));
     let nonce = greeting_nonce(uplink.poll(again_at));
-    assert_eq!(uplink.handle_frame(resume(10, nonce), again_at), Some(UplinkEvent::Acked(10)));
+    assert_eq!(uplink.handle_frame(resume(5, nonce), again_at), Some(UplinkEvent::Acked(5)));
     assert!(uplink.is_online());
-    assert_eq!(uplink.deadline_ms(), Some(again_at + HUB_GREETING_MS));
+    assert_eq!(uplink.poll(again_at), Some(send(5, 10)));
 }
 
 #[test]
