@@ -102,3 +102,7 @@ fn check_catalogue(catalogue: &Catalogue) -> Result<(), &'static str> {
     check(after < up_to && *up_to <= NUMBER_MAX, "the changes of the catalogue are out of range")?;
     check(listings.len() <= CATALOGUE_LISTINGS_MAX, "the number of listings is out of range")
 }
+
+#[cfg(test)]
+#[path = "ranges_tests.rs"]
+mod tests;
