@@ -55,6 +55,9 @@ pub const CONNECTION_BURST_MAX: usize = 64;
 pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// The same while the storage fails anyway, so that the next answer comes sooner.
 pub const DATABASE_WAIT_FAILING: Duration = Duration::from_millis(100);
+/// How long a check that the files are in their place counts before a batch. After each batch they
+/// are checked again in any case, so this only saves system calls under load.
+pub const PLACEMENT_CHECK_FRESH: Duration = Duration::from_millis(10);
 /// Bytes in a row of the ledger after which the next ledger record starts a new row: a few rows fit
 /// a page, and little has to be decoded to read one record.
 pub const LEDGER_CHUNK_BYTES: usize = 900;

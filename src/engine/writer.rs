@@ -198,7 +198,8 @@ impl Writer {
     /// Decides a batch if the database is where it was before and after. The answer to a replay,
     /// too, must not speak of what lies in a file that is gone.
     fn decide_in_place(&mut self, batch: &Batch) -> Result<Vec<CommandAnswer>, StorageUnavailable> {
-        let decided = self.store.check_placement().and_then(|()| self.decide_and_commit(batch));
+        let decided =
+            self.store.check_placement_if_old().and_then(|()| self.decide_and_commit(batch));
         let answers = decided.map_err(|error| self.storage_failed(error))?;
         match self.store.check_placement() {
             Ok(()) => Ok(answers),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction};
 
@@ -36,6 +36,8 @@ pub struct Store {
     pub(super) positions: Positions,
     /// What was not in its place when it was last checked.
     pub(super) displaced: Option<Displacement>,
+    /// When that was.
+    pub(super) placement_checked_at: Instant,
     /// Below `db`, so that it is dropped after it: see [`DataDir::lock_database`].
     pub(super) placement: Placement,
     /// Keeps the data directory locked as long as the store lives.

@@ -9,7 +9,8 @@ use super::error::StoreError;
 use super::files::DATABASE_FILE;
 use super::lock_holders::{self, LockHolder};
 use super::reserve::free_pages_bytes;
-use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES, WAL_LARGE_BYTES};
+use crate::clock;
+use crate::limits::{PLACEMENT_CHECK_FRESH, RESERVE_BYTES, RESERVE_SPARE_BYTES, WAL_LARGE_BYTES};
 use crate::sizes::Bytes;
 use crate::stock::Seq;
 
@@ -28,7 +29,22 @@ impl Store {
             let _ = self.db.set_db_config(setting, found.is_some());
         }
         self.displaced = found;
+        self.placement_checked_at = clock::instant();
         self.last_check_of_placement()
+    }
+
+    /// As [`Store::check_placement`], but a check that has just passed counts. It is for the time
+    /// before a batch: under load the batch before has just been checked.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_placement_if_old(&mut self) -> Result<(), StoreError> {
+        match self.displaced.is_none()
+            && self.placement_checked_at.elapsed() < PLACEMENT_CHECK_FRESH
+        {
+            true => Ok(()),
+            false => self.check_placement(),
+        }
     }
 
     /// What the last [`Store::check_placement`] has found.

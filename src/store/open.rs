@@ -24,6 +24,7 @@ use super::reserve::DiskReserve;
 use super::retention::check_marks;
 use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
+use crate::clock;
 use crate::limits::DATABASE_WAIT;
 use crate::stock::Stock;
 
@@ -71,6 +72,7 @@ impl Store {
             identity: row.0,
             positions: row.1,
             displaced: None,
+            placement_checked_at: clock::instant(),
             placement,
             data_dir,
         };
