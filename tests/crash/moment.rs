@@ -8,9 +8,11 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::support::gateway::Gateway;
 
 /// How long to wait for a moment that may not come, such as a checkpoint.
-const WAIT_LIMIT: Duration = Duration::from_millis(2_500);
+const WAIT_LIMIT: Duration = Duration::from_millis(5_000);
 const LOAD_MS: u64 = 160;
 const START_US: u64 = 60_000;
+/// Within this time a gateway whose directory is back accepts mutations again.
+const BACK_MS: u64 = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Moment {
@@ -26,6 +28,10 @@ pub(crate) enum Moment {
     Pruning,
     /// While it stops after a signal.
     Stopping,
+    /// When its data directory was moved away for a while, and back.
+    Moved,
+    /// When it has ended by itself because its log was removed.
+    WithoutLog,
 }
 
 impl Moment {
@@ -37,8 +43,10 @@ impl Moment {
             0..15 => Self::Starting,
             15..25 => Self::Ready,
             25..70 => Self::Loaded,
-            70..88 => Self::Checkpoint,
-            _ => Self::Stopping,
+            70..84 => Self::Checkpoint,
+            84..92 => Self::Stopping,
+            92..97 => Self::Moved,
+            _ => Self::WithoutLog,
         }
     }
 
@@ -65,6 +73,21 @@ impl Moment {
                 sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
                 gateway.signal("TERM");
                 sleep(Duration::from_micros(rng.u64(..START_US)));
+            }
+            Self::Moved => {
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                let away = gateway.dir().join("away");
+                fs::rename(gateway.data_dir(), &away).unwrap();
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                fs::rename(away, gateway.data_dir()).unwrap();
+                sleep(Duration::from_millis(rng.u64(..BACK_MS)));
+            }
+            Self::WithoutLog => {
+                sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
+                fs::remove_file(format!("{}-wal", gateway.database().display())).unwrap();
+                // Killed before it has moved the log into the database, it would lose answers.
+                let has_ended = || gateway.http().try_send("GET", "/healthz", None).is_err();
+                assert!(until(has_ended), "it goes on without its log");
             }
         }
         true
