@@ -48,6 +48,9 @@ impl Store {
             }
             let origin = identity.origin.clone();
             high_water_mark.check_reached(&origin, stock.seq())?;
+            if !high_water_mark.exists() && stock.seq() > 0 {
+                warn_of_copy();
+            }
             let progress = positions.progress;
             let reservations = ReservationOrder::load(&db)?;
             let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
@@ -183,6 +186,12 @@ impl Start<'_> {
         }
         Ok(prepared)
     }
+}
+
+fn warn_of_copy() {
+    tracing::warn!(
+        "nothing beside the database says how far it had come; if it is a copy, units may have been sold since: stop the gateway, and bring it back with `stockgate restore --from`"
+    );
 }
 
 /// Moves the WAL into the database file. As long as all of a database is in its WAL, it looks like

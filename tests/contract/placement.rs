@@ -30,7 +30,8 @@ fn a_data_directory_removed_while_the_gateway_runs_stops_every_mutation() {
     for words in ["was removed", gateway.data_dir().to_str().unwrap(), "/proc/"] {
         assert!(error.contains(words), "{words} in {error}");
     }
-    assert_eq!(gateway.http().figures("A").0, 99, "queries go on");
+    let left = if error.contains("may have been applied") { 98 } else { 99 };
+    assert_eq!(gateway.http().figures("A").0, left, "queries go on: {error}");
 
     // What the open files hold can still be copied, and restored.
     let copy = copy_of_open_database(&gateway);
@@ -235,6 +236,40 @@ fn a_database_without_the_mark_that_was_there_starts_only_on_request() {
         assert_eq!(gateway.http().figures("A"), (100, 0), "it is the database that was there");
         gateway.terminate();
     }
+}
+
+/// The state that a power cut leaves when a restore has put the database in its place, and not yet
+/// the mark.
+#[test]
+fn a_restore_that_was_interrupted_before_it_renewed_the_mark_is_finished_by_the_start() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    let backup = gateway.backup();
+    gateway.terminate();
+    let mark = gateway.data_dir().join("position");
+    let old = fs::read(&mark).unwrap();
+    restored(&gateway, &["--from", backup.to_str().unwrap()]);
+    let unfinished = gateway.data_dir().join("restoring");
+    fs::create_dir(&unfinished).unwrap();
+    fs::rename(&mark, unfinished.join("position")).unwrap();
+    fs::write(&mark, old).unwrap();
+
+    gateway.launch();
+    gateway.restart();
+    assert!(!unfinished.exists());
+    assert_eq!(gateway.http().ok("restock", many("seed", &[("A", 100)]))["replayed"], true);
+}
+
+/// Nothing shows that a gateway has run in the directory, so that there must have been a mark.
+#[test]
+fn a_copy_in_a_new_directory_starts_with_a_warning() {
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
+    let copy = gateway.backup();
+    gateway.put_back(&copy);
+    gateway.launch();
+    assert!(gateway.log().contains("stockgate restore --from"), "{}", gateway.log());
+    let warned = gateway.log().len();
+    gateway.restart();
+    assert!(!gateway.log()[warned..].contains("stockgate restore"), "{}", gateway.log());
 }
 
 #[test]
