@@ -37,7 +37,8 @@ impl Checkpoint {
         stock: &'a Stock,
         entries: usize,
     ) -> Vec<(&'a Sku, &'a Item)> {
-        self.credit += (entries * (stock.sku_count() + 1)) as u64;
+        // In 64 bits: a large commit over a million SKUs exceeds 32.
+        self.credit += entries as u64 * (stock.sku_count() as u64 + 1);
         let price = entries_per_checkpoint(stock);
         let visits = usize::try_from(self.credit / price).unwrap_or(usize::MAX);
         if visits < CHECKPOINT_STEP.min(stock.sku_count()) {

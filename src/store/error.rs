@@ -24,6 +24,17 @@ pub enum StoreError {
     /// There is no database at this path.
     #[error("no stockgate database at {0}; name the data directory of a gateway that has run")]
     Missing(PathBuf),
+    /// The database is not this account's to read.
+    #[error(
+        "no permission to read {file}: {closed} belongs to {owner} and has mode {mode:04o}; run this as that account, `sudo -u {owner} stockgate …`, or as root"
+    )]
+    Denied {
+        file: PathBuf,
+        /// The file, or the directory on the way to it, that is not open to this account.
+        closed: PathBuf,
+        owner: String,
+        mode: u32,
+    },
     /// The file is not a gateway's database.
     #[error(
         "the file is not a stockgate database; it is left untouched, choose another data directory"
@@ -265,6 +276,13 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full { .. })
             || matches!(self, Self::Sqlite(source) if says_full(source))
+    }
+
+    /// Whether the files could not be opened or made.
+    pub fn is_out_of_reach(&self) -> bool {
+        let Self::Sqlite(source) = self else { return false };
+        let code = source.sqlite_error_code();
+        matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
     }
 
     /// Whether the stored data is damaged, as opposed to out of reach.

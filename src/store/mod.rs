@@ -29,6 +29,7 @@ pub mod lock_holders;
 mod maintenance;
 mod migrate;
 mod open;
+mod permission;
 mod placement;
 mod read_only;
 mod repairs;

@@ -8,6 +8,7 @@ use super::error::StoreError;
 use super::files::DATABASE_FILE;
 use super::high_water_mark::HighWaterMark;
 use super::ledger::{read_last_seq, read_ledger};
+use super::permission::{closed_directory, missing_permission};
 use super::schema;
 use super::version::check_ours;
 use crate::limits::DATABASE_WAIT;
@@ -44,9 +45,21 @@ pub fn open_with_high_water_mark(
 /// # Errors
 /// As [`open_read_only`].
 pub fn open_file_read_only(path: &Path) -> Result<Connection, StoreError> {
+    if let Some(denied) = missing_permission(path) {
+        return Err(denied);
+    }
     if !path.exists() {
         return Err(StoreError::Missing(path.into()));
     }
+    let opened = open_existing(path);
+    // SQLite makes files beside a database even to read it.
+    opened.map_err(|error| match error.is_out_of_reach() {
+        true => closed_directory(path).unwrap_or(error),
+        false => error,
+    })
+}
+
+fn open_existing(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(DATABASE_WAIT)?;

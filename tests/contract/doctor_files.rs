@@ -67,5 +67,13 @@ fn files_that_the_doctor_cannot_read_are_not_reported_as_sound() {
     assert!(told["next"].as_str().unwrap().contains("as root"), "{told}");
     let told = &findings(&visit, "database")[0];
     assert!(!told["next"].as_str().unwrap_or_default().contains("restore"), "{told}");
+    let said = told["message"].as_str().unwrap();
+    let (owner, mode) = if is_root { ("nobody", "0700") } else { ("", "0000") };
+    for part in ["no permission", data_dir.to_str().unwrap(), mode, &format!("sudo -u {owner}")] {
+        assert!(said.contains(part), "{said}");
+    }
+    for check in ["locks", "space"] {
+        assert_eq!(findings(&visit, check)[0]["verdict"], "skipped", "{visit:?}");
+    }
     fs::set_permissions(&data_dir, Permissions::from_mode(0o700)).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::report::{Check, Report};
 use crate::config::GatewayConfig;
@@ -38,18 +38,12 @@ fn tell(report: &mut Report, examined: Result<(), StoreError>) {
         // Other errors say themselves what to do.
         let is_damage = matches!(error, StoreError::Damaged(_) | StoreError::Sqlite(_));
         let next = match is_damage {
-            true if is_out_of_reach(&error) => OUT_OF_REACH,
+            true if error.is_out_of_reach() => OUT_OF_REACH,
             true => KEEP,
             false => "",
         };
         report.wrong(Check::Database, error, next);
     }
-}
-
-/// Whether the files could not be opened. SQLite creates files beside a database even to read it.
-fn is_out_of_reach(error: &StoreError) -> bool {
-    let StoreError::Sqlite(source) = error else { return false };
-    matches!(source.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
 }
 
 /// What to compare a database with, and where to report it.

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+
 use super::report::{Check, Report};
 use crate::limits::WAL_LARGE_BYTES;
 use crate::sizes::Bytes;
-use crate::store::{LockHolder, lock_holders, wal_bytes};
+use crate::store::{DATABASE_FILE, LockHolder, lock_holders, wal_bytes};
 
 /// A gateway holds its locks for moments, and may hide another process meanwhile.
 const SAMPLES: usize = 10;
@@ -16,6 +19,12 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(20);
 /// Checks that no other program keeps the gateway from writing, or its write-ahead log from
 /// starting over.
 pub(super) fn locks(report: &mut Report, data_dir: &Path) {
+    let shared = data_dir.join(format!("{DATABASE_FILE}-shm"));
+    if matches!(access(&shared, Access::READ_OK), Err(Errno::ACCESS)) {
+        let message =
+            format!("who uses the database in {} cannot be looked at", data_dir.display());
+        return report.skipped(Check::Locks, message, "run the doctor as root");
+    }
     let (early, late) = (Sample::take(data_dir), Sample::take(data_dir));
     let mut is_free = true;
     for writer in early.writers.iter().filter(|writer| late.writers.contains(writer)) {

@@ -34,6 +34,13 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
             "",
         );
     };
+    if matches!(access(data_dir, Access::EXEC_OK), Err(Errno::ACCESS)) {
+        let message = format!(
+            "{} are free on the filesystem of {shown}; what is held back cannot be looked at",
+            Bytes(free)
+        );
+        return report.skipped(Check::Space, message, "run the doctor as root");
+    }
     // For housekeeping, either of the two is enough.
     let within = open_read_only(data_dir).and_then(|db| free_pages_bytes(&db)).unwrap_or_default();
     let held = fs::metadata(data_dir.join(RESERVE_FILE)).map_or(0, |file| file.blocks() * 512);
