@@ -284,7 +284,7 @@ impl ColumnReader<'_> {
         let same = orders.iter().map(|order| order.as_ref().map(OrderId::as_str));
         let requests = self.texts(same, RequestId::parse)?;
         let group = |at: usize| {
-            let code = Entry::from_code(flags[at] & !(HAS_ORDER | ODD));
+            let code = Entry::from_code(flags[at] & !HAS_ORDER & !ODD);
             let (kind, clock_trusted) =
                 code.ok_or(FrameError::Body("an entry is of an unknown kind"))?;
             Ok(GroupRead {

@@ -95,6 +95,19 @@ fn sizes_are_checked_before_memory_is_allocated() {
 }
 
 #[test]
+fn the_groups_have_as_many_entries_as_the_frame_and_none_is_empty() {
+    let wrong = Err(FrameError::Body("the groups do not add up to the number of entries"));
+    let alike = vec![entry(1), Entry { seq: 2, ..entry(1) }];
+    for (entries, changed) in
+        [(vec![entry(1)], &[1, 0][..]), (alike, &[1, 1]), (vec![entry(1), entry(2)], &[2, 0, 2])]
+    {
+        let mut raw = [&[0], columns(&entries).as_slice()].concat();
+        raw[1..=changed.len()].copy_from_slice(changed);
+        assert_eq!(decode(&raw, 1, entries.len()), wrong, "{changed:?}");
+    }
+}
+
+#[test]
 fn inflated_columns_have_exactly_the_announced_length() {
     let columns = columns(&samples()[0]);
     let deflated = deflate(&columns).expect("this one is regular");

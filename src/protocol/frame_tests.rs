@@ -38,6 +38,20 @@ fn unknown_versions_and_kinds_are_distinguished_from_damage() {
 }
 
 #[test]
+fn a_frame_tells_its_database_its_direction_and_what_is_taken() {
+    for frame in samples() {
+        let (is_upward, tells_taken) = match frame {
+            Frame::Hello(_) | Frame::Entries(_) | Frame::Taken(_) => (true, true),
+            Frame::Behind(_) | Frame::Sums(_) | Frame::Figures(_) => (true, false),
+            _ => (false, false),
+        };
+        assert_eq!(frame.is_upward(), is_upward, "{frame:?}");
+        assert_eq!(frame.taken(), tells_taken.then(taken), "{frame:?}");
+        assert_eq!(frame.epoch(), Uuid::from(epoch()), "{frame:?}");
+    }
+}
+
+#[test]
 fn fields_appended_by_a_newer_program_are_ignored() {
     for frame in samples() {
         let whole = frame.encode();

@@ -49,11 +49,18 @@ fn stocks_of_a_part_are_within_the_stock_limit() {
 
 #[test]
 fn a_part_that_no_search_asks_for_is_rejected() {
-    let halved = Part { bits: 2, prefix: 1 };
     let probe = |part| Frame::Probe(Probe { epoch: epoch(), part });
-    for (part, checked) in [(Part::default(), Ok(())), (halved, Err(NO_PART))] {
+    let smallest = Part { bits: 60, prefix: (1 << 60) - 1 };
+    for part in [Part::default(), Part { bits: 4, prefix: 15 }, smallest] {
+        assert_eq!(probe(part).check_ranges(), Ok(()), "{part:?}");
+        assert_eq!(figures(1, part, vec![]).check_ranges(), Ok(()), "{part:?}");
+        let summed = if part == smallest { Err(NO_PART) } else { Ok(()) };
+        assert_eq!(sums(1, sixteen_sums(part)).check_ranges(), summed, "{part:?}");
+    }
+    for (bits, prefix) in [(2, 1), (4, 16), (64, 0), (u8::MAX, 0)] {
+        let part = Part { bits, prefix };
         for frame in [probe(part), sums(1, sixteen_sums(part)), figures(1, part, vec![])] {
-            assert_eq!(frame.check_ranges(), checked, "{frame:?}");
+            assert_eq!(frame.check_ranges(), Err(NO_PART), "{frame:?}");
         }
     }
     let mut fifteen = sixteen_sums(Part::default());

@@ -66,6 +66,16 @@ fn an_applied_transfer_is_confirmed_by_the_frame_with_its_entries() {
 }
 
 #[test]
+fn the_frame_with_the_last_entries_confirms_an_earlier_transfer() {
+    for at_seq in [10, 12] {
+        let mut uplink = online(0);
+        uplink.handle_committed(12, transfer_taken(1, at_seq));
+        uplink.sent(12, 0);
+        assert_eq!(uplink.poll(0), None, "a transfer at {at_seq}");
+    }
+}
+
+#[test]
 fn a_transfer_without_entries_is_confirmed_once_by_a_frame_of_its_own() {
     let mut uplink = online(5);
     uplink.sent(5, 0);
