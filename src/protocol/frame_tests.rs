@@ -116,6 +116,32 @@ fn a_long_backlog_is_packed_into_frames_within_the_limit() {
     assert!(pack(epoch().into(), &short, taken()).1 <= FRAME_ENTRIES_MAX);
 }
 
+#[test]
+fn a_frame_is_filled_up_to_its_limit_and_not_beyond() {
+    let (checks, largest) = (checks(u64::MAX), i64::MAX.unsigned_abs());
+    let taken = Taken { transfer: largest, at_seq: largest, catalogue: largest };
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut letters =
+        |length: usize| -> String { (0..length).map(|_| random.alphabetic()).collect() };
+    let mut entries: Vec<Entry> =
+        (largest - 1_000..largest).map(|seq| entry(seq, &letters(64))).collect();
+    let nearly = |count: &usize| columns::encode(&entries[..*count]).len() < FRAME_BYTES_MAX - 200;
+    let counts: Vec<usize> = (1..900).collect();
+    let count = counts.partition_point(nearly);
+    let mut longest = 0;
+    for last in count..count + 4 {
+        for length in (2..=64).step_by(2) {
+            entries[last].sku = Sku::parse(&letters(length)).unwrap();
+            let posted: Vec<Posted> =
+                entries[..=last].iter().map(|e| Posted { entry: e.clone(), checks }).collect();
+            let (frame, _) = pack(epoch().into(), &posted, taken);
+            assert!(frame.len() <= FRAME_BYTES_MAX, "{} bytes", frame.len());
+            longest = longest.max(frame.len());
+        }
+    }
+    assert!(longest > FRAME_BYTES_MAX - 40, "{longest}");
+}
+
 proptest! {
     #[test]
     fn whatever_arrives_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
