@@ -18,10 +18,13 @@ use tempfile::TempDir;
 use super::error::StoreError;
 use super::high_water_mark::HighWaterMark;
 use super::open::load_and_repair;
+use super::repairs::Repair;
 use super::request_index::RequestIndex;
 use super::row_check::add_row_crc_function;
 use super::shop::{HOUR_MS, Shop, id, transfer};
-use super::{DATABASE_FILE, listing, read_ledger, sku_of_barcode};
+use super::{
+    DATABASE_FILE, examine, listing, load_stock, read_identity, read_ledger, sku_of_barcode,
+};
 use crate::clock::Now;
 use crate::stock::{
     Action, Command, CommandAnswer, Direction, Draft, Hold, Line, Listing, OrderId, Origin, Posted,
@@ -86,7 +89,7 @@ struct Answers {
     listings: Vec<Answer<Option<Listing>>>,
     codes: Vec<Answer<Option<Sku>>>,
     entries: Answer<Vec<Posted>>,
-    repairs: Vec<String>,
+    repairs: Vec<Repair>,
 }
 
 /// An answer; `None` if it is refused because of damage.
@@ -144,9 +147,11 @@ impl Base {
         let db = Connection::open(database)?;
         db.pragma_update(None, "synchronous", "off")?;
         add_row_crc_function(&db)?;
-        let (row, stock, index, repairs) = load_and_repair(&db, "site", "gateway")?;
-        // The end of the ledger is in no other row, but in a file.
-        self.high_water_mark.check_reached(&row.identity.origin, stock.seq())?;
+        let (row, stock, index, repairs) =
+            load_and_repair(&db, "site", "gateway", |origin, seq| {
+                // The end of the ledger is in no other row, but in a file.
+                self.high_water_mark.check_reached(origin, seq)
+            })?;
         let records = Records(&db, &index);
         let replay = |command: &Command| {
             let now = Now { wall_ms: 0, running_ms: 0, trusted: true };
@@ -169,8 +174,29 @@ impl Base {
         })
     }
 
-    /// What became of a damaged copy.
+    /// What became of a damaged copy. The doctor must find whatever is not harmless.
     fn judge(&self, database: &Path, what: &str) -> Outcome {
+        let is_found = self.is_found_by_doctor(database);
+        let outcome = self.start(database, what);
+        if is_found || matches!(outcome, Outcome::Harmless | Outcome::Silent) {
+            return outcome;
+        }
+        println!("SILENT {what}: the doctor does not find it, but it is {outcome:?}");
+        Outcome::Silent
+    }
+
+    fn is_found_by_doctor(&self, database: &Path) -> bool {
+        let Ok(db) = Connection::open(database) else { return true };
+        let Ok(identity) = read_identity(&db) else { return true };
+        let Ok(stock) = load_stock(&db) else { return true };
+        let ends =
+            identity.map(|identity| self.high_water_mark.check_reached(&identity.0, stock.seq()));
+        let is_cut = !matches!(ends, Some(Ok(())));
+        is_cut || !examine(&db, |_| {}).is_ok_and(|found| found.is_empty())
+    }
+
+    /// What a start and the answers after it say.
+    fn start(&self, database: &Path, what: &str) -> Outcome {
         let Ok(found) = self.ask(database) else { return Outcome::Refused };
         if let Err(difference) = self.compare(&found) {
             println!("SILENT {what}: {difference}");

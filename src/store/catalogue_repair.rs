@@ -10,14 +10,15 @@ use rusqlite::{Connection, Transaction};
 use super::catalogue::insert_barcode;
 use super::error::StoreError;
 use super::gateway_row::{Positions, RowCounts};
-use super::repairs::{BARCODE, LISTING, Repairs, keep_sound_rows};
+use super::repairs::{BARCODE, LISTING, NAMED_MAX, Repairs, keep_sound_rows, named};
 use super::row_check::RowChecks;
 use crate::stock::Sku;
 
 /// What is wrong with the tables.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct CatalogueRepair {
-    damaged: usize,
+    /// The keys of damaged rows, not all of them.
+    damaged: Vec<String>,
     missing: u64,
 }
 
@@ -31,21 +32,22 @@ pub(super) fn check(
         count_sound(db, checks, "listing", "SELECT * FROM listing ORDER BY sku")?;
     let (barcodes, bad_barcodes) =
         count_sound(db, checks, "barcode", "SELECT * FROM barcode ORDER BY code")?;
-    let damaged = bad_listings + bad_barcodes;
+    let damaged = [bad_listings, bad_barcodes].concat();
     let missing = rows.listings.abs_diff(listings) + rows.barcodes.abs_diff(barcodes);
-    Ok((damaged > 0 || missing > 0).then_some(CatalogueRepair { damaged, missing }))
+    let is_sound = damaged.is_empty() && missing == 0;
+    Ok((!is_sound).then_some(CatalogueRepair { damaged, missing }))
 }
 
-/// How many rows of a table are sound, each key counted once, and how many are not.
+/// How many rows of a table are sound, each key counted once, and the keys of some that are not.
 fn count_sound(
     db: &Connection,
     checks: RowChecks,
     table: &str,
     sql: &str,
-) -> Result<(u64, usize), StoreError> {
+) -> Result<(u64, Vec<String>), StoreError> {
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
-    let (mut sound, mut bad) = (0, 0);
+    let (mut sound, mut bad) = (0, Vec::new());
     let mut last: Option<Vec<u8>> = None;
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_bytes().unwrap_or_default();
@@ -55,25 +57,28 @@ fn count_sound(
             let last = last.get_or_insert_default();
             last.clear();
             last.extend_from_slice(key);
-        } else {
-            bad += 1;
+        } else if bad.len() <= NAMED_MAX {
+            bad.push(format!("{table} {}", String::from_utf8_lossy(key)));
         }
     }
     Ok((sound, bad))
 }
 
 impl CatalogueRepair {
-    pub(super) fn tell(self, repairs: &mut Repairs) {
-        let Self { damaged, missing } = self;
-        repairs.add(format!(
-            "{damaged} rows of the catalogue were damaged and {missing} were missing; the hub sends the catalogue again"
-        ));
+    pub(super) fn tell(&self, repairs: &mut Repairs) {
+        let remedy = "the sound rows are used, and the hub sends the catalogue again";
+        if !self.damaged.is_empty() {
+            let keys = named(self.damaged.iter().map(String::as_str));
+            repairs.add(format!("rows of the catalogue are damaged ({keys})"), remedy);
+        } else {
+            repairs.add(format!("{} rows of the catalogue are missing", self.missing), remedy);
+        }
     }
 
     /// Keeps the sound rows, adds the barcodes that just one listing has, and asks the hub for the
     /// whole catalogue.
     pub(super) fn write(
-        self,
+        &self,
         db: &Transaction<'_>,
         positions: &mut Positions,
     ) -> Result<(), StoreError> {

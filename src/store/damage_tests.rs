@@ -60,8 +60,8 @@ fn a_reservation_whose_row_is_damaged_is_rebuilt_and_named_at_the_start() {
         shop.reserve("held", 5);
         shop.store.db.execute(sql, []).unwrap();
         let found = shop.killed().unwrap();
-        assert!(found.repairs[0].contains("rebuilt from the ledger"), "{sql}: {found:?}");
-        assert!(found.repairs[0].contains("held"), "{sql}: {found:?}");
+        assert!(found.repairs[0].remedy.contains("rebuilt from the ledger"), "{sql}: {found:?}");
+        assert!(found.repairs[0].fault.contains("held"), "{sql}: {found:?}");
         assert_eq!(found.stock, shop.stock, "{sql}");
     }
 }
@@ -78,7 +78,7 @@ fn a_reservation_that_the_ledger_has_lost_too_stops_only_its_own_skus() {
     shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
     let found = shop.killed().unwrap();
     assert!(found.stock.is_lost("A") && !found.stock.is_lost("B"), "{found:?}");
-    assert!(found.repairs[0].contains("SKU A"), "{found:?}");
+    assert!(found.repairs[0].fault.contains("SKU A"), "{found:?}");
 }
 
 #[test]

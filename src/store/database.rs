@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::gateway_row::{self, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
 use super::placement::Placement;
+use super::repairs::Repair;
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
@@ -53,8 +54,8 @@ pub struct Opened {
     pub stock: Stock,
     /// How far the hub and the running clock had come.
     pub progress: Progress,
-    /// What was damaged and is repaired, in words.
-    pub repairs: Vec<String>,
+    /// What was damaged and is repaired, or refused.
+    pub repairs: Vec<Repair>,
 }
 
 impl Store {

@@ -82,7 +82,7 @@ impl GatewayRow {
                 found.push(parse(row)?);
             }
         }
-        let is_whole = found.len() == COPIES.len() || !checks.exist();
+        let is_whole = (read, found.len()) == (2, 2) || !checks.exist();
         let differ = found.iter().any(|copy| *copy != found[0]);
         match found.into_iter().next() {
             Some(_) if differ => Err(damaged("the copies of the gateway's row differ")),
@@ -90,6 +90,14 @@ impl GatewayRow {
             None if read > 0 => Err(damaged("neither copy of the gateway's row can be read")),
             None => Ok(None),
         }
+    }
+}
+
+impl GatewayRow {
+    /// Says that one copy of the row is damaged.
+    pub(super) fn tell_damaged_copy(repairs: &mut Repairs) {
+        let fault = "one copy of the row of the table gateway is damaged or missing";
+        repairs.add(fault.into(), "it is rewritten from the other one");
     }
 }
 
@@ -191,7 +199,7 @@ pub(super) fn read_own(
     })?;
     check_owner(&row.identity.origin, site, gateway)?;
     if !row.is_whole {
-        repairs.add("a copy of the gateway's row was rewritten from the other one".into());
+        GatewayRow::tell_damaged_copy(repairs);
     }
     Ok(row)
 }

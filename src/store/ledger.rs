@@ -265,20 +265,6 @@ pub(super) fn for_each_blob(
     Ok(())
 }
 
-/// Calls `visit` with each chunk of the ledger, in order.
-///
-/// # Errors
-/// If the database cannot be read, or is damaged.
-pub fn for_each_chunk(
-    db: &Connection,
-    mut visit: impl FnMut(&LedgerChunk),
-) -> Result<(), StoreError> {
-    for_each_row(db, 0, |row| {
-        visit(&row.chunk);
-        true
-    })
-}
-
 /// The position of the last entry; 0 if the ledger is empty.
 ///
 /// # Errors

@@ -17,9 +17,11 @@ mod database;
 mod directories;
 mod displacement;
 mod error;
+mod examine;
 mod files;
 mod free_space;
 mod gateway_row;
+mod hash_check;
 mod high_water_mark;
 mod ledger;
 mod ledger_reader;
@@ -53,11 +55,12 @@ pub use self::catalogue::{listing, sku_of_barcode};
 pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
 pub use self::error::StoreError;
+pub use self::examine::examine;
 pub use self::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE};
 pub use self::free_space::FreeSpace;
 pub use self::gateway_row::{Progress, check_owner, read_identity};
 pub use self::high_water_mark::HighWaterMark;
-pub use self::ledger::{for_each_chunk, read_last_seq, read_ledger};
+pub use self::ledger::{read_last_seq, read_ledger};
 pub use self::ledger_reader::{DatabaseSizes, LedgerReader};
 pub use self::load::load_stock;
 pub use self::lock_holders::LockHolder;
@@ -66,6 +69,7 @@ pub use self::read_only::{
     last_decided_at_ms, open_file_read_only, open_read_only, open_with_high_water_mark,
     schema_version,
 };
+pub use self::repairs::Repair;
 pub use self::reserve::free_pages_bytes;
 pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;

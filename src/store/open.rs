@@ -17,16 +17,16 @@ use super::high_water_mark::HighWaterMark;
 use super::load::load;
 use super::migrate::{create, migrate};
 use super::placement::Placement;
-use super::repairs::{MARK, Repairs, keep_sound_rows};
+use super::repairs::{MARK, Repair, Repairs, check_structure, keep_sound_rows};
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
-use super::retention::check_marks;
+use super::retention::{check_marks, tell_marks};
 use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::clock;
 use crate::limits::DATABASE_WAIT;
-use crate::stock::Stock;
+use crate::stock::{Origin, Seq, Stock};
 
 impl Store {
     /// Opens the database of a gateway, or creates it, and loads what it holds.
@@ -41,13 +41,13 @@ impl Store {
         let start = Start { data_dir: &data_dir, high_water_mark: &high_water_mark, site, gateway };
         let database = start.prepare_with_reserve(&mut reserve);
         let loaded = database.and_then(|PreparedDatabase { db, file, is_upgraded }| {
-            let (row, stock, request_index, repairs) = load_and_repair(&db, site, gateway)?;
-            let GatewayRow { identity, positions, .. } = row;
             if is_upgraded {
                 high_water_mark.expect_none();
             }
+            let check = |origin: &Origin, seq| high_water_mark.check_reached(origin, seq);
+            let (row, stock, request_index, repairs) = load_and_repair(&db, site, gateway, check)?;
+            let GatewayRow { identity, positions, .. } = row;
             let origin = identity.origin.clone();
-            high_water_mark.check_reached(&origin, stock.seq())?;
             if !high_water_mark.exists() && stock.seq() > 0 {
                 warn_of_copy();
             }
@@ -91,12 +91,13 @@ impl Store {
 }
 
 /// Reads everything that the gateway holds in memory. What is damaged is made up for first in
-/// memory; if the whole is sound then, it is written.
+/// memory; if the whole is sound then, and passes `check`, it is written.
 pub(super) fn load_and_repair(
     db: &Connection,
     site: &str,
     gateway: &str,
-) -> Result<(GatewayRow, Stock, RequestIndex, Vec<String>), StoreError> {
+    check: impl FnOnce(&Origin, Seq) -> Result<(), StoreError>,
+) -> Result<(GatewayRow, Stock, RequestIndex, Vec<Repair>), StoreError> {
     let mut repairs = Repairs::default();
     let mut row = gateway_row::read_own(db, site, gateway, &mut repairs)?;
     let positions = &mut row.positions;
@@ -104,26 +105,32 @@ pub(super) fn load_and_repair(
     let catalogue = catalogue_repair::check(db, &positions.rows)?;
     let (mut stock, stock_repair) = load(db, positions)?;
     let (index, request_repair) = RequestIndex::load(db, row.identity.seed)?;
+    check(&row.identity.origin, stock.seq())?;
 
-    let transaction = db.unchecked_transaction()?;
-    if let Some(catalogue) = catalogue {
-        catalogue.write(&transaction, positions)?;
+    if let Some(catalogue) = &catalogue {
         catalogue.tell(&mut repairs);
-        stock = stock.with_taken(positions.taken);
     }
-    if damaged_marks > 0 {
-        keep_sound_rows(&transaction, MARK)?;
-        repairs.add(format!(
-            "{damaged_marks} marks of the ledger's age were dropped; old entries are deleted later"
-        ));
-    }
-    if stock_repair.tell(&mut repairs) {
-        stock_repair.write(&transaction, positions)?;
-    }
-    if request_repair.tell(&mut repairs) {
-        request_repair.write(&transaction, &index)?;
-    }
+    let has_damaged_marks = tell_marks(damaged_marks, &mut repairs);
+    let has_damaged_stock = stock_repair.tell(&mut repairs);
+    let has_damaged_hashes = request_repair.tell(&mut repairs);
     if !repairs.is_empty() {
+        check_structure(db)?;
+        let transaction = db.unchecked_transaction()?;
+        if let Some(catalogue) = catalogue {
+            catalogue.write(&transaction, positions)?;
+            stock = stock.with_taken(positions.taken);
+        }
+        if has_damaged_marks {
+            keep_sound_rows(&transaction, MARK)?;
+        }
+        if has_damaged_stock {
+            stock_repair.write(&transaction, positions)?;
+        }
+        if has_damaged_hashes {
+            request_repair.write(&transaction, &index)?;
+        }
+        // A copy with a damaged key is not where it would be replaced.
+        transaction.execute("DELETE FROM gateway", [])?;
         gateway_row::save(&transaction, &row.identity, positions)?;
         transaction.commit()?;
     }

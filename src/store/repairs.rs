@@ -1,29 +1,94 @@
-//! What a start repairs of a damaged database, and says.
+//! What is damaged in a database, and what a start makes of it.
 
-use rusqlite::Transaction;
+use std::fmt;
+
+use rusqlite::{Connection, Transaction};
 
 use super::error::StoreError;
 
-/// What was repaired, in words.
+/// How many keys are named in a message.
+pub(super) const NAMED_MAX: usize = 5;
+
+/// One thing that is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    pub fault: String,
+    /// What a start does about it, or what is refused because of it.
+    pub remedy: &'static str,
+    /// Whether something cannot be repaired.
+    pub is_lost: bool,
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}: {}", self.fault, self.remedy)
+    }
+}
+
+/// Everything that is damaged.
 #[derive(Debug, Default)]
-pub(super) struct Repairs(Vec<String>);
+pub(super) struct Repairs(Vec<Repair>);
 
 impl Repairs {
-    pub(super) fn add(&mut self, what: String) {
-        self.0.push(what);
+    /// Adds what a start puts right.
+    pub(super) fn add(&mut self, fault: String, remedy: &'static str) {
+        self.0.push(Repair { fault, remedy, is_lost: false });
+    }
+
+    /// Adds what cannot be put right.
+    pub(super) fn add_lost(&mut self, fault: String, remedy: &'static str) {
+        self.0.push(Repair { fault, remedy, is_lost: true });
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Logs each repair, and returns them.
-    pub(super) fn tell(self) -> Vec<String> {
+    /// Logs everything, and returns it.
+    pub(super) fn tell(self) -> Vec<Repair> {
         for repair in &self.0 {
-            tracing::warn!("the database was damaged: {repair}");
+            match repair.is_lost {
+                true => tracing::error!("the database is damaged: {repair}"),
+                false => tracing::warn!("the database was damaged and is repaired: {repair}"),
+            }
         }
         self.0
     }
+
+    pub(super) fn into_vec(self) -> Vec<Repair> {
+        self.0
+    }
+}
+
+/// The first of some keys, and whether there are more.
+pub(super) fn named<'a>(keys: impl Iterator<Item = &'a str>) -> String {
+    let mut keys = keys.peekable();
+    let first: Vec<&str> = keys.by_ref().take(NAMED_MAX).collect();
+    let more = if keys.peek().is_some() { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
+/// Checks that the damage is within rows. If the structure of the file is damaged, two tables may
+/// share pages, and to rewrite one would destroy the other.
+pub(super) fn check_structure(db: &Connection) -> Result<(), StoreError> {
+    let within_rows = [
+        "out of order",
+        "PRIMARY KEY order",
+        "CHECK constraint",
+        "NULL value in",
+        "-INT value in",
+        "-TEXT value in",
+        "-BLOB value in",
+    ];
+    let mut statement = db.prepare("PRAGMA quick_check")?;
+    let findings = statement.query_map([], |row| row.get::<_, String>(0))?;
+    for finding in findings {
+        let finding = finding?;
+        if finding != "ok" && !within_rows.iter().any(|known| finding.contains(known)) {
+            return Err(StoreError::Damaged(format!("the file itself is damaged: {finding}")));
+        }
+    }
+    Ok(())
 }
 
 /// Rewrites a table with its sound rows only; returns how many it has then. A row whose key is

@@ -26,8 +26,10 @@ pub(super) struct RequestRepair {
     missing: Vec<Range<i64>>,
 }
 
+pub(super) const REBUILT: &str = "they are rebuilt from the ledger";
+
 /// So many hashes at the end of the ledger may be in no row of the table.
-const UNSAVED_MAX: i64 = 2 * REQUEST_HASHES_PER_ROW as i64;
+pub(super) const UNSAVED_MAX: i64 = 2 * REQUEST_HASHES_PER_ROW as i64;
 
 impl RequestIndex {
     /// Reads the index.
@@ -126,13 +128,14 @@ impl RequestRepair {
         let Self { damaged, superfluous, missing } = self;
         if *damaged > 0 || !superfluous.is_empty() {
             let rows = damaged + superfluous.len();
-            repairs.add(format!("{rows} rows of request hashes were damaged and were dropped"));
+            repairs
+                .add(format!("{rows} rows of the table seen are damaged or superfluous"), REBUILT);
         }
         for Range { start, end } in missing {
             let (count, last) = (end - start, end - 1);
-            repairs.add(format!(
-                "the hashes of {count} requests were rebuilt from the ledger (records {start} to {last})"
-            ));
+            let fault =
+                format!("the hashes of {count} requests are missing (records {start} to {last})");
+            repairs.add(fault, REBUILT);
         }
         *damaged > 0 || !superfluous.is_empty() || !missing.is_empty()
     }

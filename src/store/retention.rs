@@ -12,6 +12,7 @@ use super::database::Store;
 use super::error::StoreError;
 use super::gateway_row::{self, Positions, Progress};
 use super::ledger::{append_chunk, begin, last_row, row_from};
+use super::repairs::Repairs;
 use super::row_check::{RowChecks, write_row};
 use super::sql_values::{get_u64, to_i64};
 use super::stock_table::renumber_hold;
@@ -130,6 +131,15 @@ pub(super) fn check_marks(db: &Connection) -> Result<(u64, usize), StoreError> {
         }
     }
     Ok((last_ms, damaged))
+}
+
+/// Says how many marks are damaged. Returns whether any is.
+pub(super) fn tell_marks(damaged: usize, repairs: &mut Repairs) -> bool {
+    if damaged > 0 {
+        let fault = format!("{damaged} rows of the table mark are damaged");
+        repairs.add(fault, "they are dropped, and old entries are deleted later");
+    }
+    damaged > 0
 }
 
 /// The number of the last record that existed at this running time.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Transaction};
 use super::error::StoreError;
 use super::gateway_row::Positions;
 use super::ledger_scan::{LastStock, last_stock, open_reservations};
-use super::repairs::{HOLD, Repairs, STOCK, keep_sound_rows};
+use super::repairs::{HOLD, Repairs, STOCK, keep_sound_rows, named};
 use super::row_check::RowChecks;
 use super::stock_table::{
     ReadHolds, ReadItems, read_holds, read_items, save_hold, save_items, save_lost,
@@ -153,44 +153,67 @@ impl StockRepair {
         Ok(())
     }
 
-    /// Says what was repaired and what is lost. Returns whether anything must be written.
+    /// Says what is damaged, and what becomes of it. Returns whether anything must be written.
     pub(super) fn tell(&self, repairs: &mut Repairs) -> bool {
-        let names = |skus: &mut dyn Iterator<Item = &Sku>| -> String {
-            let names: Vec<&str> = skus.map(Sku::as_str).collect();
-            let more = if names.len() > NAMED_MAX { ", …" } else { "" };
-            format!("SKU {}{more}", names[..names.len().min(NAMED_MAX)].join(", "))
-        };
-        let mut tell = |count: usize, what: &str, of: String| {
-            if count > 0 {
-                repairs.add(format!("{count} {what} ({of})"));
-            }
-        };
-        let (corrected, derived) = (&self.corrected, &self.derived);
-        let what = "rows of the stock had a flipped bit, which was put right";
-        tell(corrected.len(), what, names(&mut corrected.keys()));
-        let what = "rows of the stock were rebuilt from the ledger";
-        tell(derived.len(), what, names(&mut derived.keys()));
-        let what = "SKUs are served no more: their stock cannot be derived; run `stockgate doctor`";
-        tell(self.lost.skus.len(), what, names(&mut self.lost.skus.iter()));
-        let ids = |holds: &[(RequestId, Hold, i64)]| -> String {
-            let ids = holds.iter().take(NAMED_MAX).map(|(id, ..)| id.as_str());
-            ids.collect::<Vec<_>>().join(", ")
-        };
-        let (corrected, derived) = (&self.corrected_holds, &self.derived_holds);
-        let what = "open reservations had a flipped bit, which was put right";
-        tell(corrected.len(), what, ids(corrected));
-        let what =
-            "open reservations were rebuilt from the ledger, with deadlines that may be later";
-        tell(derived.len(), what, ids(derived));
-        let dropped = self.damaged_holds.saturating_sub(self.derived_holds.len());
-        let what = "rows of reservations that are not open were dropped";
-        tell(dropped, what, "they cannot be read".into());
-        if self.lost.unnamed {
-            repairs.add("rows of the stock are missing, and it is not known of which SKUs: no SKU that is not known is served; run `stockgate doctor`".into());
+        let right = "the bit is put right";
+        let skus = |skus: &BTreeMap<Sku, Item>| named(skus.keys().map(Sku::as_str));
+        if !self.corrected.is_empty() {
+            let skus = skus(&self.corrected);
+            repairs.add(format!("rows of the table stock have a flipped bit (SKU {skus})"), right);
         }
+        if !self.derived.is_empty() {
+            let skus = skus(&self.derived);
+            let fault = format!("rows of the table stock are damaged or missing (SKU {skus})");
+            repairs.add(fault, "they are rebuilt from the ledger");
+        }
+        self.tell_lost(repairs);
+        self.tell_holds(repairs);
         self.rewrite.0 || self.rewrite.1 || !self.derived_holds.is_empty()
+    }
+
+    fn tell_lost(&self, repairs: &mut Repairs) {
+        let mut lost = self.lost.skus.iter().filter(|sku| !self.wrong.contains(sku)).peekable();
+        if lost.peek().is_some() {
+            let skus = named(lost.map(Sku::as_str));
+            let fault = format!(
+                "rows of the table stock are damaged, and the ledger does not have their SKUs any more (SKU {skus})"
+            );
+            repairs.add_lost(fault, LOST_REMEDY);
+        }
+        if self.lost.unnamed {
+            let fault = "rows of the table stock are missing, and it is not known of which SKUs";
+            repairs.add_lost(fault.into(), "nothing that touches a SKU which is not known is decided, until the database is restored");
+        }
+        if !self.wrong.is_empty() {
+            let skus = named(self.wrong.iter().map(Sku::as_str));
+            let fault = format!("open reservations do not add up to what is reserved (SKU {skus})");
+            repairs.add_lost(fault, LOST_REMEDY);
+        }
+    }
+
+    fn tell_holds(&self, repairs: &mut Repairs) {
+        let ids =
+            |holds: &[(RequestId, Hold, i64)]| named(holds.iter().map(|(id, ..)| id.as_str()));
+        if !self.corrected_holds.is_empty() {
+            let ids = ids(&self.corrected_holds);
+            repairs.add(
+                format!("rows of the table hold have a flipped bit ({ids})"),
+                "the bit is put right",
+            );
+        }
+        if !self.derived_holds.is_empty() {
+            let ids = ids(&self.derived_holds);
+            let fault = format!("rows of the table hold are damaged or missing ({ids})");
+            repairs
+                .add(fault, "they are rebuilt from the ledger, with deadlines that may be later");
+        }
+        let dropped = self.damaged_holds.saturating_sub(self.derived_holds.len());
+        if dropped > 0 {
+            let fault = format!("{dropped} rows of the table hold are damaged");
+            repairs.add(fault, "they are dropped: no open reservation is missing");
+        }
     }
 }
 
-/// How many are named in a message.
-const NAMED_MAX: usize = 5;
+const LOST_REMEDY: &str =
+    "nothing that touches these SKUs is decided, until the database is restored";

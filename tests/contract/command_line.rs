@@ -194,22 +194,32 @@ fn an_interrupted_backup_leaves_no_file_in_the_way() {
 fn doctor_says_what_is_wrong_with_a_database() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.http().ok("deduct", one("d1", "A", 2));
+    gateway.http().ok("deduct", one("d2", "A", 1));
     let healthy = doctor(&gateway.data_dir());
     assert_eq!(healthy.code, Some(0), "{healthy:?}");
     gateway.terminate();
     for (damage, part) in [
-        ("UPDATE stock SET on_hand = on_hand + 1", "does not match the ledger"),
+        ("UPDATE stock SET on_hand = on_hand + 1", "rows of the table stock have a flipped bit"),
+        ("UPDATE stock SET on_hand = on_hand + 5", "rows of the table stock are damaged"),
+        (
+            "UPDATE stock SET on_hand = 9, crc = row_crc('stock', sku, 9, reserved, version)",
+            "does not match the ledger",
+        ),
+        ("UPDATE gateway SET epoch = zeroblob(16) WHERE copy = 2", "one copy of the row"),
+        ("DELETE FROM gateway WHERE copy = 1", "one copy of the row"),
         ("DELETE FROM ledger WHERE n = 1", "begins after entry 1"),
         ("UPDATE ledger SET chunk = zeroblob(20) WHERE n = 1", "row 1 of the ledger"),
         // The same stock in the end, but not by these entries.
         (
             "UPDATE ledger SET chunk = (SELECT chunk FROM ledger WHERE n = 2), seq = 2 WHERE n = 1",
-            "does not follow",
+            "row 1 of the ledger",
         ),
+        ("DELETE FROM ledger WHERE n = 2", "does not follow from the entries up to 1"),
     ] {
         let copy = tempfile::tempdir().unwrap();
         fs::copy(gateway.database(), copy.path().join("stockgate.db")).unwrap();
         let db = rusqlite::Connection::open(copy.path().join("stockgate.db")).unwrap();
+        stockgate::store::add_row_crc_function(&db).unwrap();
         db.execute(damage, []).unwrap();
         drop(db);
         let found = doctor(copy.path());

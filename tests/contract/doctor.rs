@@ -43,6 +43,7 @@ fn every_check_of_a_healthy_gateway_passes() {
         "database",
         "schema",
         "integrity",
+        "rows",
         "ledger",
         "digest",
         "space",
@@ -66,7 +67,10 @@ fn problems_are_reported_with_the_next_step() {
     let mut gateway = Gateway::stocked(&[("A", 5)]);
     gateway.terminate();
     let db = rusqlite::Connection::open(gateway.database()).unwrap();
+    stockgate::store::add_row_crc_function(&db).unwrap();
     db.execute("UPDATE stock SET on_hand = on_hand + 1", []).unwrap();
+    let sealed = "UPDATE stock SET crc = row_crc('stock', sku, on_hand, reserved, version)";
+    db.execute(sealed, []).unwrap();
     drop(db);
     let visit = visit(&gateway, &[]);
     assert_eq!(visit.code, Some(1), "{visit:?}");

@@ -9,8 +9,8 @@ use super::report::{Check, Report};
 use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
-    HighWaterMark, LedgerChunk, StoreError, check_owner, for_each_chunk, load_stock,
-    open_file_read_only, open_with_high_water_mark, read_identity, schema_version,
+    HighWaterMark, LedgerChunk, Repair, StoreError, check_owner, examine as examine_rows,
+    load_stock, open_file_read_only, open_with_high_water_mark, read_identity, schema_version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -69,10 +69,14 @@ impl Examination<'_> {
         let findings = integrity(&snapshot)?;
         if findings.is_empty() {
             self.report.ok(Check::Integrity, "integrity of the file");
-            return self.ledger_against_stock(&snapshot, origin);
         }
+        let is_whole = findings.is_empty();
         findings.into_iter().for_each(|finding| self.report.wrong(Check::Integrity, finding, KEEP));
-        Ok(())
+        match self.rows_and_stock(&snapshot, origin) {
+            // What else there is follows from the damage of the file.
+            Err(_) if !is_whole => Ok(()),
+            examined => examined,
+        }
     }
 
     fn whose(&mut self, origin: &Origin, acked_seq: Seq) {
@@ -87,16 +91,22 @@ impl Examination<'_> {
         }
     }
 
-    fn ledger_against_stock(
+    /// Checks every row, and the ledger against the stock.
+    fn rows_and_stock(
         &mut self,
         db: &Connection,
         origin: Option<&Origin>,
     ) -> Result<(), StoreError> {
         let mut sum: Option<Sum> = None;
-        for_each_chunk(db, |part| match &mut sum {
+        let faults = examine_rows(db, |part| match &mut sum {
             Some(sum) => sum.add(part),
             None => sum = Some(Sum::beginning_with(part)),
         })?;
+        if faults.is_empty() {
+            self.report.ok(Check::Rows, "every row is as it was written");
+        }
+        let is_lost = faults.iter().any(|fault| fault.is_lost);
+        faults.iter().for_each(|fault| self.tell_row(fault));
         let stock = load_stock(db);
         if let (Ok(stock), Some(high_water_mark), Some(origin)) =
             (&stock, &self.high_water_mark, origin)
@@ -104,6 +114,8 @@ impl Examination<'_> {
             high_water_mark.check_reached(origin, stock.seq())?;
         }
         let findings = match stock {
+            // The ledger was not read in full, or does not tell the stock of all SKUs.
+            Ok(_) if is_lost => sum.map_or(Vec::new(), |sum| sum.findings),
             Ok(stock) => sum.map_or(Vec::new(), |sum| sum.compared(self.report, &stock)),
             Err(StoreError::Damaged(why)) => {
                 let mut findings = sum.map_or(Vec::new(), |sum| sum.findings);
@@ -114,6 +126,21 @@ impl Examination<'_> {
         };
         findings.into_iter().for_each(|finding| self.report.wrong(Check::Ledger, finding, KEEP));
         Ok(())
+    }
+}
+
+impl Examination<'_> {
+    /// Reports what is damaged. A backup with damage that a start repairs can still be restored.
+    fn tell_row(&mut self, fault: &Repair) {
+        let Repair { fault, remedy, is_lost } = fault;
+        match (is_lost, &self.high_water_mark) {
+            (true, _) => self.report.wrong(Check::Rows, format!("{fault}: {remedy}"), KEEP),
+            (false, Some(_)) => {
+                let next = format!("start the gateway again: {remedy}");
+                self.report.wrong(Check::Rows, fault, &next);
+            }
+            (false, None) => self.report.note(Check::Rows, fault, "it is not restored"),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) enum Check {
     Database,
     Schema,
     Integrity,
+    Rows,
     Ledger,
     Digest,
     Locks,
