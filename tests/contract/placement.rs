@@ -165,6 +165,14 @@ fn a_second_start_is_refused_though_the_lock_file_was_removed() {
     gateway.http().ok("deduct", one("after", "A", 1));
     gateway.terminate();
     gateway.launch();
+
+    // The directory is in use although the database is gone from it.
+    for file in ["lock", "stockgate.db", "stockgate.db-wal", "stockgate.db-shm"] {
+        fs::remove_file(gateway.data_dir().join(file)).unwrap();
+    }
+    assert_is_refused(&gateway, &["in use by another stockgate"]);
+    let restore = self::restore(&gateway, &["--empty"]);
+    assert!(restore.stderr.contains("in use by another stockgate"), "{restore:?}");
 }
 
 #[test]
