@@ -23,8 +23,8 @@ impl Store {
     pub fn check_placement(&mut self) -> Result<(), StoreError> {
         let found = self.placement.find_displaced(&self.data_dir);
         if found.is_some() != self.displaced.is_some() {
-            // When SQLite closes a database it removes the WAL by its path, which may be the path
-            // of another database's WAL now. Setting this does not fail.
+            // When SQLite closes a database that is in its place, it removes whatever file is at
+            // the path of the WAL. Setting this does not fail.
             let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             let _ = self.db.set_db_config(setting, found.is_some());
         }

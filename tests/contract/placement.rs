@@ -138,7 +138,7 @@ fn a_log_unlinked_while_the_gateway_runs_loses_nothing_that_was_answered() {
 /// SQLite would read any log that lies beside a database as this database's.
 #[test]
 fn a_log_replaced_while_the_gateway_runs_is_not_left_to_the_next_start() {
-    let gateway = Gateway::stocked(&[("A", 100)]);
+    let mut gateway = Gateway::stocked(&[("A", 100)]);
     let other = Gateway::stocked(&[("B", 7)]);
     fs::copy(log_of(&other), gateway.dir().join("other-wal")).unwrap();
     fs::rename(gateway.dir().join("other-wal"), log_of(&gateway)).unwrap();
@@ -153,6 +153,8 @@ fn a_log_replaced_while_the_gateway_runs_is_not_left_to_the_next_start() {
     let seq: i64 =
         db.unwrap().query_row("SELECT max(seq) FROM ledger", [], |row| row.get(0)).unwrap();
     assert_eq!(seq, 1, "the database itself holds what was answered");
+    gateway.terminate();
+    assert!(log_of(&gateway).exists(), "what is there is another program's");
 }
 
 #[test]
