@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::request::{Request, next};
+use crate::request::{Request, next, reserve};
 use crate::support::bodies::with;
 use crate::support::http::Http;
 use crate::support::terminal::{Outcome, Port};
@@ -81,6 +81,19 @@ impl Client {
         }
     }
 
+    /// Makes this many reservations, which fall due together when days pass.
+    pub(crate) fn reserve_many(&mut self, address: &str, count: usize, life: u64) {
+        let mut line = self.connect(address).expect("the gateway listens");
+        for _ in 0..count.div_ceil(WINDOW) {
+            for _ in 0..WINDOW {
+                let id = self.new_id();
+                self.open.push(self.book.len());
+                self.book.push(reserve(id, &mut self.rng, life));
+            }
+            self.ask(&mut line).expect("the gateway goes on");
+        }
+    }
+
     /// Repeats the unanswered requests until there are none.
     pub(crate) fn settle(&mut self, address: &str) {
         let mut line = self.connect(address).expect("the gateway listens");
@@ -134,12 +147,15 @@ impl Client {
             Line::Ws(_) => self.rng.usize(1..=WINDOW),
         };
         for _ in 0..count {
-            let id = format!("c{}-{}", self.number, self.book.len());
-            let request = next(id, &self.book, &mut self.rng, life);
+            let request = next(self.new_id(), &self.book, &mut self.rng, life);
             self.open.push(self.book.len());
             self.book.push(request);
         }
         self.ask(line).map(|_| ())
+    }
+
+    fn new_id(&self) -> String {
+        format!("c{}-{}", self.number, self.book.len())
     }
 
     fn resend(&mut self, line: &mut Line) -> Option<()> {

@@ -24,6 +24,8 @@ pub(crate) struct Judge {
     stock: HashMap<String, (i64, i64)>,
     /// The index of the first entry of each request, and the number of its entries.
     groups: HashMap<String, (usize, usize)>,
+    /// The same of the reservations that have expired.
+    expired: HashMap<String, (usize, usize)>,
 }
 
 impl Judge {
@@ -51,6 +53,11 @@ impl Judge {
             let added_up = (on_hand.unsigned_abs(), reserved.unsigned_abs());
             assert_eq!(figures_of(&item), added_up, "the ledger adds up to something else: {item}");
         }
+    }
+
+    /// Reservations that have expired so far.
+    pub(crate) fn expired(&self) -> usize {
+        self.expired.len()
     }
 
     /// Every answered request is in the ledger, and no other, when no request is unanswered.
@@ -90,12 +97,12 @@ impl Judge {
         *moved = (moved.0 + change, moved.1 + reserved_change);
         assert!(moved.1 >= 0 && moved.0 >= moved.1, "{entry} leaves {moved:?}");
         self.figures.push(*moved);
-        if !["expire", "grant"].iter().any(|unasked| entry["kind"] == *unasked) {
-            let id = entry["request_id"].as_str().unwrap().to_owned();
-            let group = self.groups.entry(id).or_insert((at, 0));
-            group.1 += 1;
-            assert_eq!(group.0 + group.1, at + 1, "a request is in the ledger twice: {entry}");
-        }
+        let is_expiry = entry["kind"] == "expire";
+        let groups = if is_expiry { &mut self.expired } else { &mut self.groups };
+        let id = entry["request_id"].as_str().unwrap().to_owned();
+        let group = groups.entry(id).or_insert((at, 0));
+        group.1 += 1;
+        assert_eq!(group.0 + group.1, at + 1, "it is in the ledger twice: {entry}");
         self.ledger.push(entry);
     }
 

@@ -9,6 +9,8 @@ use crate::support::gateway::Gateway;
 
 /// How long to wait for a moment that may not come, such as a checkpoint.
 const WAIT_LIMIT: Duration = Duration::from_millis(5_000);
+/// Fewer open reservations by this many: more than the terminals close at a time.
+const ENDED: u64 = 200;
 const LOAD_MS: u64 = 160;
 const START_US: u64 = 60_000;
 /// Within this time a gateway whose directory is back accepts mutations again.
@@ -26,6 +28,8 @@ pub(crate) enum Moment {
     Checkpoint,
     /// When the first entry has been pruned.
     Pruning,
+    /// While thousands of reservations expire.
+    Expiring,
     /// While it stops after a signal.
     Stopping,
     /// When its data directory was moved away for a while, and back.
@@ -52,7 +56,7 @@ impl Moment {
 
     /// Whether the ledger is checked first, while nothing else happens.
     pub(crate) fn leaves_time(self) -> bool {
-        !matches!(self, Self::Starting | Self::Ready)
+        !matches!(self, Self::Starting | Self::Ready | Self::Expiring)
     }
 
     /// Waits for the moment; returns whether it came.
@@ -68,6 +72,14 @@ impl Moment {
             Self::Pruning => {
                 let before = first_seq(gateway);
                 return until(|| first_seq(gateway) > before);
+            }
+            Self::Expiring => {
+                let mut most = 0;
+                return until(|| {
+                    let now = open_reservations(gateway).unwrap_or(most);
+                    most = most.max(now);
+                    now > 0 && now + ENDED <= most
+                });
             }
             Self::Stopping => {
                 sleep(Duration::from_millis(rng.u64(..LOAD_MS)));
@@ -117,4 +129,9 @@ fn changed(path: &Path) -> Option<SystemTime> {
 fn first_seq(gateway: &Gateway) -> Option<u64> {
     let page = gateway.http().try_send("GET", "/api/ledger?limit=1", None).ok()?.json();
     page["entries"][0]["seq"].as_u64()
+}
+
+fn open_reservations(gateway: &Gateway) -> Option<u64> {
+    let status = gateway.http().try_send("GET", "/api/status", None).ok()?.json();
+    status["reservations"].as_u64()
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::support::bodies::{count, many, one, rollback, with};
 use crate::support::terminal::Outcome;
 
-/// Enough SKUs that the stock table is written in several steps, but few enough that pruning need
-/// not wait for it.
-const SKUS: u64 = 400;
+/// So many SKUs that the stock table is written in several steps, and pruning sometimes waits for
+/// them.
+const SKUS: u64 = 2_000;
 /// Every tenth SKU is scarce, so that some requests are refused.
 const SCARCE: u64 = 3;
 const PLENTY: u64 = 100_000;
@@ -40,6 +40,17 @@ fn seed(numbers: std::ops::Range<u64>) -> Request {
     let lines: Vec<(String, u64)> = numbers.map(|n| (sku(n), units(n))).collect();
     let lines: Vec<(&str, u64)> = lines.iter().map(|(sku, units)| (sku.as_str(), *units)).collect();
     Request { body: many(&id, &lines), id, op: "restock", life: 0, answer: None }
+}
+
+/// A reservation of several SKUs.
+pub(crate) fn reserve(id: String, rng: &mut fastrand::Rng, life: u64) -> Request {
+    let lines: Vec<_> = (0..rng.u64(2..8)).map(|_| (plentiful(rng), 1)).collect();
+    let lines: Vec<_> = lines.iter().map(|(sku, units)| (sku.as_str(), *units)).collect();
+    Request { body: many(&id, &lines), id, op: "reserve", life, answer: None }
+}
+
+fn plentiful(rng: &mut fastrand::Rng) -> String {
+    sku(rng.u64(..SKUS / 10) * 10 + 1)
 }
 
 /// A new request of a terminal that has sent these before.

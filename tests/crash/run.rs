@@ -21,6 +21,10 @@ const DOCTOR_EVERY: u64 = 10;
 /// One in this many kills is followed by another at once.
 const TWICE_OF: u8 = 8;
 const AT_ONCE_US: u64 = 3_000;
+/// Reservations that fall due together when days pass.
+const MANY: usize = 2_000;
+/// The number of lives before the doctor's visit in which they are made.
+const MADE_BEFORE: u64 = 4;
 
 pub(crate) struct Run {
     gateway: Gateway,
@@ -36,6 +40,10 @@ pub(crate) struct Run {
     young_since: u64,
     /// Whether there is something to prune in the next life.
     has_grown_older: bool,
+    /// Whether there are many reservations that fall due when days pass.
+    many_are_open: bool,
+    /// Whether they end in the next life.
+    many_are_due: bool,
     /// Kills by moment: those at their moment, and those that missed it.
     kills: BTreeMap<String, (u64, u64)>,
     doctors: u64,
@@ -59,6 +67,8 @@ impl Run {
             settled: (0, 0),
             young_since: 0,
             has_grown_older: false,
+            many_are_open: false,
+            many_are_due: false,
             kills: BTreeMap::new(),
             doctors: 0,
             days: 0,
@@ -70,6 +80,7 @@ impl Run {
         while self.life < times {
             let moment = match self.life {
                 0 => Moment::Loaded,
+                _ if std::mem::take(&mut self.many_are_due) => Moment::Expiring,
                 _ => Moment::choose(&mut self.rng, self.has_grown_older),
             };
             self.live(moment);
@@ -105,6 +116,7 @@ impl Run {
         if moment.leaves_time() {
             self.gateway.wait_until_ready();
             self.examine();
+            self.reserve_many();
         }
         let shift = Shift::new(self.life, self.gateway.address());
         let (gateway, clients, rng) = (&mut self.gateway, &mut self.clients, &mut self.rng);
@@ -133,6 +145,15 @@ impl Run {
         self.life += 1;
     }
 
+    /// Makes many reservations, if days pass soon.
+    fn reserve_many(&mut self) {
+        let is_time = self.life % DOCTOR_EVERY >= DOCTOR_EVERY - MADE_BEFORE;
+        // They are made once; the next ones after days have passed.
+        if is_time && !std::mem::replace(&mut self.many_are_open, true) {
+            self.clients[0].reserve_many(&self.gateway.address(), MANY, self.life);
+        }
+    }
+
     fn examine(&mut self) {
         self.judge.examine(&self.gateway.http(), &mut self.clients);
         let address = self.gateway.address();
@@ -158,6 +179,7 @@ impl Run {
             self.young_since = life;
             self.has_grown_older = true;
             self.days += 2;
+            self.many_are_due = std::mem::take(&mut self.many_are_open);
         }
     }
 
@@ -175,12 +197,13 @@ impl Run {
             .fold((0, 0), |sum, client| (sum.0 + client.resent.0, sum.1 + client.resent.1));
         eprintln!(
             "{} kills in {:.0} s, at (and not at) their moment: {:?}; {asked} requests, {} entries, \
-             {} days, {} doctor's visits; resent without an answer: {decided} had been decided, {new} \
-             had not",
+             {} reservations expired, {} days, {} doctor's visits; resent without an answer: {decided} \
+             had been decided, {new} had not",
             self.life,
             self.started.elapsed().as_secs_f64(),
             self.kills,
             self.judge.seq(),
+            self.judge.expired(),
             self.days,
             self.doctors,
         );
