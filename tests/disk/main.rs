@@ -12,6 +12,7 @@
 mod support;
 
 mod broken;
+mod expiry;
 mod full;
 mod load;
 mod start;
