@@ -92,7 +92,7 @@ impl Store {
             self.request_index.saved();
         }
         self.request_index.add(&changes.ledger_records);
-        self.reservations.add(changes, first, stock);
+        self.reservations.apply(changes, first, &self.request_index);
         Ok(())
     }
 

@@ -73,6 +73,11 @@ impl RequestIndex {
             .ok_or_else(|| StoreError::Damaged(format!("record {n} of the ledger cannot be read")))
     }
 
+    /// The numbers of the records that may be a request's.
+    pub(super) fn numbers(&self, id: &RequestId) -> impl Iterator<Item = i64> {
+        self.hashes.candidates(self.hash(id)).map(to_i64)
+    }
+
     fn hash(&self, id: &RequestId) -> u64 {
         // The hash that stands for no request is avoided.
         xxh3_64_with_seed(id.as_str().as_bytes(), self.seed).max(NO_REQUEST + 1)

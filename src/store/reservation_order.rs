@@ -4,21 +4,18 @@
 //! search through the table `hold` would read all of it in each step, and an index in the database
 //! would cost another page in each commit that opens or closes a reservation.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::request_index::RequestIndex;
 use super::sql_values::stored;
-use crate::stock::{Changes, RequestId, Stock};
+use crate::stock::{Changes, RequestId};
 
-/// Closed reservations that are kept at least before they are looked for and removed.
-const CLOSED_MIN: usize = 1_024;
-
-/// Each reservation under the number of its ledger record, lowest first. Closed ones stay until
-/// there are as many as open ones, so that closing one costs nothing.
+/// Each open reservation under the number of its ledger record.
 #[derive(Debug, Default)]
-pub(super) struct ReservationOrder(VecDeque<(i64, RequestId)>);
+pub(super) struct ReservationOrder(BTreeMap<i64, RequestId>);
 
 impl ReservationOrder {
     pub(super) fn load(db: &Connection) -> Result<Self, StoreError> {
@@ -26,25 +23,20 @@ impl ReservationOrder {
         let rows = statement.query_map([], |row| {
             Ok((row.get(0)?, stored(1, RequestId::parse(row.get_ref(1)?.as_str()?))?))
         })?;
-        let mut order = rows.collect::<Result<Vec<_>, _>>()?;
-        order.sort_unstable_by_key(|(n, _)| *n);
-        Ok(Self(order.into()))
+        Ok(Self(rows.collect::<Result<_, _>>()?))
     }
 
-    /// Adds the reservations that a committed batch opened. `first` is the number of its first
-    /// record, `stock` the stock before it.
-    pub(super) fn add(&mut self, changes: &Changes, first: i64, stock: &Stock) {
-        if self.0.len() > 2 * stock.hold_count() + CLOSED_MIN {
-            self.0.retain(|(_, id)| stock.hold(id).is_some());
+    /// Takes over what a committed batch opened and closed. `first` is the number of its first
+    /// record; `index` says which records a closed reservation may have.
+    pub(super) fn apply(&mut self, changes: &Changes, first: i64, index: &RequestIndex) {
+        for (id, hold) in &changes.holds {
+            if hold.is_some() {
+                self.0.extend(record_number(changes, id, first).map(|n| (n, id.clone())));
+            } else {
+                let number = index.numbers(id).find(|n| self.0.get(n) == Some(id));
+                number.and_then(|n| self.0.remove(&n));
+            }
         }
-        let mut opened: Vec<_> = changes
-            .holds
-            .iter()
-            .filter(|(_, hold)| hold.is_some())
-            .filter_map(|(id, _)| Some((record_number(changes, id, first)?, id.clone())))
-            .collect();
-        opened.sort_unstable_by_key(|(n, _)| *n);
-        self.0.extend(opened);
     }
 
     #[cfg(test)]
@@ -53,13 +45,8 @@ impl ReservationOrder {
     }
 
     /// The open reservations whose record has this number or a lower one.
-    pub(super) fn open_up_to<'a>(
-        &'a self,
-        n: i64,
-        stock: &'a Stock,
-    ) -> impl Iterator<Item = &'a RequestId> {
-        let old = self.0.iter().take_while(move |(record, _)| *record <= n);
-        old.map(|(_, id)| id).filter(|id| stock.hold(id).is_some())
+    pub(super) fn up_to(&self, n: i64) -> impl Iterator<Item = &RequestId> {
+        self.0.range(..=n).map(|(_, id)| id)
     }
 
     /// Removes what was pruned, and adds the reservations whose records were carried forward;
@@ -70,8 +57,9 @@ impl ReservationOrder {
         carried: impl Iterator<Item = &'a RequestId>,
         next: i64,
     ) {
-        let removed = self.0.partition_point(|(n, _)| *n <= pruned);
-        self.0.drain(..removed);
+        while self.0.first_key_value().is_some_and(|(n, _)| *n <= pruned) {
+            self.0.pop_first();
+        }
         self.0.extend((next..).zip(carried.cloned()));
     }
 }

@@ -72,7 +72,7 @@ impl Store {
         progress: Progress,
         stock: &Stock,
     ) -> Result<(), StoreError> {
-        let kept = self.open_reservations_up_to(last_n, stock)?;
+        let kept = self.open_reservations_up_to(last_n)?;
         let next = self.request_index.next();
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
@@ -100,13 +100,9 @@ impl Store {
 
     /// The records of open reservations up to record `n`. A reservation may still be committed or
     /// released, so its record stays however old it is.
-    fn open_reservations_up_to(
-        &self,
-        n: i64,
-        stock: &Stock,
-    ) -> Result<Vec<LedgerRecord>, StoreError> {
+    fn open_reservations_up_to(&self, n: i64) -> Result<Vec<LedgerRecord>, StoreError> {
         let mut kept = Vec::new();
-        for id in self.reservations.open_up_to(n, stock) {
+        for id in self.reservations.up_to(n) {
             if let Some(record) = self.find(id)? {
                 let request_id = id.clone();
                 kept.push(LedgerRecord { request_id, record: Some(record), entries: 0 });
