@@ -106,31 +106,48 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
 /// Connections on the terminal port, WebSocket sessions included.
 pub const CONNECTIONS_MAX: usize = 12_000;
+/// Connections whose client has not been let in, half of them from one address. The oldest gives way
+/// to the next: at 10,000 new ones a second, each has a tenth of a second to show a token.
+pub const UNKNOWN_CONNECTIONS_MAX: usize = 2_048;
+/// Time for a connection to end that gives way to another one.
+pub const GIVE_WAY_MAX: Duration = Duration::from_millis(250);
 /// Connections over that limit that get an error before they are closed.
 pub const CONNECTIONS_REFUSED_MAX: usize = 16;
 /// Open files other than connections: the database, its readers and copies, the broker.
 pub const FILES_RESERVED: usize = 64;
-/// Time for a client to send a request head, from the moment the connection is idle.
+/// Time for a client to send its first byte.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for a client to send its first request head, after its first byte.
+pub const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a client to send a further request head, from the moment the connection is idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a client to send its request body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for a client to complete the TLS handshake.
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of unfinished heads, bodies and messages of all connections together, beyond those that are
+/// free: over a hundred of the largest at the same time.
+pub const BUFFERED_BYTES_MAX: usize = 8 << 20;
+/// Of these, the bytes for clients that have not been let in.
+pub const BUFFERED_BYTES_UNKNOWN_MAX: usize = 2 << 20;
+/// Bytes of something unfinished that each connection may send whatever the others send: most heads
+/// and messages are shorter.
+pub const BUFFERED_BYTES_FREE: usize = 4 * 1024;
+/// Bytes in a WebSocket message of a client that has not been let in.
+pub const UNKNOWN_MESSAGE_BYTES_MAX: usize = 1024;
 /// Bytes in a request head.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Headers in a request head.
 pub const HEADERS_MAX: usize = 64;
 /// Characters of a token: as many random ones cannot be guessed at any rate.
 pub const TOKEN_CHARS_MIN: usize = 16;
-/// Wrong tokens from one address before it has to wait. Many terminals may share one address, so
-/// neither this nor the rate is small.
+/// Different wrong tokens from one address, or showings of the same one, before further ones have to
+/// wait. Many terminals may share one address, so neither this nor the rate is small.
 pub const WRONG_TOKENS_MAX: u32 = 100;
-/// After [`WRONG_TOKENS_MAX`], an address may try one more token per interval of this length.
+/// After [`WRONG_TOKENS_MAX`], one more is looked at per interval of this length.
 pub const WRONG_TOKEN_EVERY: Duration = Duration::from_secs(1);
-/// Times that the same wrong token may be shown before it has to wait. Then, too, one more is allowed
-/// per [`WRONG_TOKEN_EVERY`].
-pub const SAME_WRONG_TOKEN_MAX: u32 = 10;
-/// Wrong tokens that are told apart; all others count as different ones.
+/// Wrong tokens of which each is counted by itself when it is shown again; further ones count as
+/// different tokens each time.
 pub const LOGIN_THROTTLE_TOKENS_MAX: usize = 1_024;
 /// Addresses whose wrong tokens are counted separately; all others are counted together.
 pub const LOGIN_THROTTLE_ADDRESSES_MAX: usize = 1_024;
@@ -156,7 +173,7 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A terminal that does not read for this long is closed (1013).
 pub const TERMINAL_STALLED_MAX: Duration = Duration::from_secs(30);
 /// A terminal that has not authenticated after this long is closed.
-pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(30);
+pub const TERMINAL_UNKNOWN_MAX: Duration = Duration::from_secs(10);
 /// A client that accepts no bytes for this long is disconnected. Terminals are closed earlier.
 pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(45);
 /// SKUs examined while the stock's lock is held once, when searching for a subscription.

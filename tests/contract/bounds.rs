@@ -151,8 +151,8 @@ fn a_device_with_an_old_token_throttles_nothing_but_itself() {
         })
         .collect();
     let refused = |code: &str| codes.iter().filter(|found| *found == code).count();
-    assert!((10..WRONG_TOKENS_MAX).contains(&refused("unauthorized")), "{codes:?}");
-    assert!(refused("throttled") > WRONG_TOKENS_MAX, "{codes:?}");
+    assert!(refused("unauthorized") >= WRONG_TOKENS_MAX, "{codes:?}");
+    assert!(refused("throttled") >= WRONG_TOKENS_MAX, "{codes:?}");
     let other = gateway.http().with_token("another-wrong-token").get("/api/status");
     other.refused("unauthorized");
 }

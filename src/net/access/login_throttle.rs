@@ -15,8 +15,7 @@ use hashbrown::HashMap;
 use super::rate::{Rate, RateLimiter};
 use super::token::SecretHash;
 use crate::limits::{
-    LOGIN_THROTTLE_ADDRESSES_MAX, LOGIN_THROTTLE_TOKENS_MAX, SAME_WRONG_TOKEN_MAX,
-    WRONG_TOKEN_EVERY, WRONG_TOKENS_MAX,
+    LOGIN_THROTTLE_ADDRESSES_MAX, LOGIN_THROTTLE_TOKENS_MAX, WRONG_TOKEN_EVERY, WRONG_TOKENS_MAX,
 };
 
 /// The wrong tokens that were shown lately, and the addresses that they came from.
@@ -42,11 +41,11 @@ pub(super) enum WrongToken {
 
 impl Default for LoginThrottle {
     fn default() -> Self {
-        let by_network =
-            Limiters::new(WRONG_TOKENS_MAX, WRONG_TOKEN_EVERY, LOGIN_THROTTLE_ADDRESSES_MAX);
-        let by_token =
-            Limiters::new(SAME_WRONG_TOKEN_MAX, WRONG_TOKEN_EVERY, LOGIN_THROTTLE_TOKENS_MAX);
-        Self { by_network, by_token, others: RateLimiter::default() }
+        Self {
+            by_network: Limiters::new(LOGIN_THROTTLE_ADDRESSES_MAX),
+            by_token: Limiters::new(LOGIN_THROTTLE_TOKENS_MAX),
+            others: RateLimiter::default(),
+        }
     }
 }
 
@@ -84,8 +83,9 @@ struct Limiters<K> {
 }
 
 impl<K: Hash + Eq> Limiters<K> {
-    fn new(burst: u32, interval: Duration, limiters_max: usize) -> Self {
-        Self { rate: Rate::new(burst, interval), limiters: HashMap::new(), limiters_max }
+    fn new(limiters_max: usize) -> Self {
+        let rate = Rate::new(WRONG_TOKENS_MAX, WRONG_TOKEN_EVERY);
+        Self { rate, limiters: HashMap::new(), limiters_max }
     }
 
     /// The limiter of a key that was counted lately.
@@ -157,7 +157,7 @@ mod tests {
             made.push(throttle.count(from, &old, n * SECOND / 80));
         }
         let counted = made.iter().filter(|made| **made == WrongToken::Counted).count();
-        assert!((60..=60 + SAME_WRONG_TOKEN_MAX as usize).contains(&counted), "{counted}");
+        assert!((60..=60 + WRONG_TOKENS_MAX as usize).contains(&counted), "{counted}");
         assert!(!made.iter().any(|made| matches!(made, WrongToken::AddressHasToWait(_))));
         let other = guess(&mut throttle, "192.0.2.7", 0..WRONG_TOKENS_MAX - 1, 60 * SECOND);
         assert!(other.iter().all(|made| *made == WrongToken::Counted), "{other:?}");
