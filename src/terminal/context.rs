@@ -13,6 +13,7 @@ use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
 use crate::net::access::{self, Access, LoginThrottle, Principal, bearer_token};
+use crate::net::http::ConnectionPermit;
 use crate::problem::Problem;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -41,19 +42,27 @@ impl TerminalContext {
         Arc::clone(&self.access.borrow())
     }
 
-    /// The principal of a request; `None` if it shows no token where one is needed.
+    /// The principal of a request; `None` if it shows no token where one is needed. With a
+    /// principal, the connection is let in.
     ///
     /// # Errors
     /// `unauthorized` for a wrong token, `throttled` after too many of them.
     pub(super) fn principal_of(
         &self,
         headers: &HeaderMap,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
     ) -> Result<Option<Arc<Principal>>, Problem> {
-        match self.access().anonymous() {
-            Some(principal) => Ok(Some(principal)),
-            None => bearer_token(headers)?.map(|secret| self.log_in(secret, peer)).transpose(),
+        let principal = match self.access().anonymous() {
+            Some(principal) => Some(principal),
+            None => {
+                let secret = bearer_token(headers)?;
+                secret.map(|secret| self.log_in(secret, permit.peer())).transpose()?
+            }
+        };
+        if principal.is_some() {
+            permit.let_in();
         }
+        Ok(principal)
     }
 
     /// The principal of a token.

@@ -1,6 +1,5 @@
 //! Puts the terminal port together and serves it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::Request;
@@ -14,6 +13,7 @@ use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
 use crate::net::access::Access;
+use crate::net::http::ConnectionPermit;
 use crate::net::stream::Certificates;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -57,9 +57,9 @@ pub async fn serve(
         stop: stop.clone(),
         _alive: alive,
     };
-    let handler = move |request: Request<Incoming>, peer: SocketAddr| {
+    let handler = move |request: Request<Incoming>, permit: ConnectionPermit| {
         let context = context.clone();
-        async move { context.handle(request, peer).await }
+        async move { context.handle(request, &permit).await }
     };
     let server = crate::net::http::serve(listener, certificates, stop, handler);
     tokio::join!(server, sync_task, feed_task);

@@ -12,6 +12,7 @@ use crate::support::gateway::Gateway;
 use crate::support::patience::{uninterrupted, until};
 use crate::support::program::Program;
 use crate::support::terminal::Terminal;
+use crate::support::ws::Ws;
 
 const LIMITED: &str = "requests_per_s = 5\n\
     [[terminals.tokens]]\nname = \"slow\"\nrole = \"operator\"\ntoken = \"slow-secret-01234\"\n\
@@ -46,37 +47,110 @@ fn a_token_over_its_limit_is_told_when_to_retry_and_nothing_is_applied() {
 
 #[test]
 fn connections_over_the_limit_are_told_so_and_the_others_go_on() {
-    const FILES: usize = 100;
-    const PLACES: usize = FILES - 64;
-    const TOLD: usize = 16;
-    let program = Program::gateway().run_by(&format!("prlimit --nofile={FILES}:{FILES}"));
-    let mut gateway = Gateway::prepare_with(program, "");
-    gateway.launch();
+    /// Of 36 permits, an eighth is kept for other addresses.
+    const OF_ONE_ADDRESS: usize = 32;
+    let mut gateway = with_files(100, "");
     let mut first = gateway.ws();
-    let mut others: Vec<_> = (2..PLACES).map(|_| connect(&gateway)).collect();
+    let mut others = Vec::new();
     // A closed connection gives its permit back a little later.
-    until("all places are taken", || {
-        others.push(connect(&gateway));
-        gateway.http().get("/healthz").status == 429
+    until("all permits are taken", || {
+        match Ws::connect_with(&gateway.address(), &[]) {
+            Ok(session) => others.push(session),
+            Err(status) => assert_eq!(status, 429),
+        }
+        others.len() + 1 == OF_ONE_ADDRESS && gateway.http().get("/healthz").status == 429
     });
 
     let answer = gateway.http().get("/api/stock/A");
     answer.refused("overloaded");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(answer.header("connection"), Some("close"));
-    let said = "all 36 connections are in use, others are refused";
+    let said = "the 32 connections that one address may have are in use, others are refused";
     assert_eq!(gateway.log().matches(said).count(), 1, "{}", gateway.log());
-    let silent: Vec<_> = (0..2 * TOLD).map(|_| connect(&gateway)).collect();
     first.ok("restock", one("r1", "A", 1));
 
-    drop((others, silent));
-    until("there is a place again", || gateway.http().get("/healthz").status == 200);
+    drop(others);
+    until("there is a permit again", || gateway.http().get("/healthz").status == 200);
     first.ok("restock", one("r2", "A", 1));
     assert_eq!(gateway.terminate(), Some(0));
 }
 
+/// With tokens and without.
+#[test]
+fn silent_connections_give_way_to_clients_and_to_one_another() {
+    for (tokens, token) in [("", ""), (LIMITED, "fast-secret-01234")] {
+        let gateway = with_files(100, tokens);
+        let http = gateway.http().with_token(token);
+        let mut session = gateway.ws();
+        session.ok("auth", json!({"token": token}));
+        let mut silent = Vec::new();
+        for n in 0..300 {
+            silent.push(connect(&gateway));
+            if n % 10 == 0 {
+                http.clone().ok("restock", one(&format!("r{n}"), "A", 1));
+                gateway.ws().ok("auth", json!({"token": token}));
+            }
+        }
+        session.item("A");
+        assert_eq!(gateway.http().get("/healthz").status, 200);
+        silent.iter().take(200).for_each(assert_closed);
+        let mut answer = [0; 16];
+        let mut newest = silent.last().unwrap();
+        newest.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        newest.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        uninterrupted(|| newest.read(&mut answer)).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        assert!(gateway.log().contains("give way"), "{}", gateway.log());
+    }
+}
+
+/// A running gateway that may open so many files.
+fn with_files(files: usize, extra: &str) -> Gateway {
+    let program = Program::gateway().run_by(&format!("prlimit --nofile={files}:{files}"));
+    let mut gateway = Gateway::prepare_with(program, extra);
+    gateway.launch();
+    gateway
+}
+
 fn connect(gateway: &Gateway) -> TcpStream {
     TcpStream::connect(("127.0.0.1", gateway.port())).unwrap()
+}
+
+fn assert_closed(mut stream: &TcpStream) {
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    match uninterrupted(|| stream.read(&mut [0; 1])) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("still open: {other:?}"),
+    }
+}
+
+/// Before a token 1 KiB, in one frame or in several, then 64 KiB.
+#[test]
+fn a_message_of_an_unknown_client_is_short() {
+    let gateway = Gateway::start_with(LIMITED);
+    let message = |bytes: usize| {
+        let text = r#"{"id":1,"op":"status","token":""}"#;
+        text.replace("\"\"", &format!("\"{}\"", "x".repeat(bytes + 2 - text.len() - 2)))
+    };
+    for bytes in [1_025, 3_000, 60_000] {
+        let mut unknown = gateway.ws();
+        assert_eq!(message(bytes).len(), bytes);
+        unknown.send_text(&message(1_024));
+        assert_eq!(unknown.next_answer()["ok"], false);
+        unknown.send_text(&message(bytes));
+        let closed = unknown.wait_closed(Duration::from_secs(5)).map(|closed| closed.code);
+        assert_eq!(closed, Some(Some(1009)), "{bytes}");
+    }
+    let mut in_parts = gateway.ws();
+    in_parts.send_unfinished(8, 1_000);
+    let closed = in_parts.wait_closed(Duration::from_secs(5)).map(|closed| closed.code);
+    assert_eq!(closed, Some(Some(1009)));
+
+    let mut known = gateway.ws();
+    known.ok("auth", json!({"token": "fast-secret-01234"}));
+    known.send_text(&message(60_000));
+    assert_eq!(known.next_answer()["id"], 1);
 }
 
 #[test]
@@ -189,16 +263,16 @@ fn slow_and_silent_clients_are_closed_in_time() {
     let trickling = say(connect(), "GET / HTTP/1.1\r\n");
     let idle = say(connect(), "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
-    assert!(wait_for_end(&body, began, 12..45).starts_with("HTTP/1.1 400"));
     let mut letters = trickling.try_clone().unwrap();
-    while began.elapsed() < Duration::from_secs(29) && letters.write_all(b"X: y\r\n").is_ok() {
+    while began.elapsed() < Duration::from_secs(9) && letters.write_all(b"X: y\r\n").is_ok() {
         sleep(Duration::from_millis(500));
     }
-    wait_for_end(&silent, began, 25..90);
-    wait_for_end(&trickling, began, 25..90);
-    assert!(wait_for_end(&idle, began, 25..90).starts_with("HTTP/1.1 200"));
-    let closed = stranger.wait_closed(Duration::from_secs(30)).expect("nobody said who it is");
+    wait_for_end(&silent, began, 4..20);
+    wait_for_end(&trickling, began, 9..25);
+    let closed = stranger.wait_closed(Duration::from_secs(20)).expect("nobody said who it is");
     assert_eq!(closed.code, Some(1008));
+    assert!(wait_for_end(&body, began, 12..45).starts_with("HTTP/1.1 400"));
+    assert!(wait_for_end(&idle, began, 25..90).starts_with("HTTP/1.1 200"));
     assert_eq!(gateway.http().get("/healthz").status, 200);
 }
 

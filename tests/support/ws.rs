@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::{ClientRequestBuilder, Error, HandshakeError, Message, WebSocket, client};
 
 use super::patience::uninterrupted;
@@ -108,6 +110,16 @@ impl Ws {
 
     pub fn send_text(&mut self, text: &str) {
         self.socket.send(Message::text(text)).expect("the connection is open");
+    }
+
+    /// Sends the first frames of a message without its end, each of so many bytes.
+    pub fn send_unfinished(&mut self, frames: usize, bytes: usize) {
+        for n in 0..frames {
+            let code = if n == 0 { Data::Text } else { Data::Continue };
+            let frame = Frame::message("x".repeat(bytes), OpCode::Data(code), false);
+            // The gateway may have closed the connection already.
+            let _ = self.socket.send(Message::Frame(frame));
+        }
     }
 
     /// The next answer to any request.

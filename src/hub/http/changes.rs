@@ -23,7 +23,7 @@ impl HubApi {
         request: Request<Incoming>,
     ) -> Result<String, Problem> {
         let headers = request.headers().clone();
-        let body = http::body(request.into_body()).await?;
+        let body = http::body(request).await?;
         let IdentifiedRequest { request_id, request } =
             IdentifiedRequest::read(operation, &headers, &body)?;
         let (id, is_recall) = (request_id.clone(), operation == CentralOperation::Recall);
@@ -51,7 +51,7 @@ impl HubApi {
         request: Request<Incoming>,
     ) -> Result<String, Problem> {
         let sku = Sku::parse(sku).map_err(|error| Problem::bad_request(format!("sku: {error}")))?;
-        let body = http::body(request.into_body()).await?;
+        let body = http::body(request).await?;
         let policy = policy(&read_json(&body)?)?;
         let Policy { low_water, target } = policy;
         let answer = json(&serde_json::json!({
@@ -66,7 +66,7 @@ impl HubApi {
     }
 
     pub(super) async fn publish(&self, request: Request<Incoming>) -> Result<String, Problem> {
-        let body = http::body_within(request.into_body(), CATALOGUE_BYTES_MAX).await?;
+        let body = http::body_within(request, CATALOGUE_BYTES_MAX).await?;
         let listings = read_catalogue(&body)?;
         let count = listings.len();
         let changed = self.change(move |books, gateways| {
@@ -84,7 +84,7 @@ impl HubApi {
         request: Request<Incoming>,
     ) -> Result<String, Problem> {
         let gateway = gateway_id(site, gateway)?;
-        let body = http::body(request.into_body()).await?;
+        let body = http::body(request).await?;
         let RetireJson { epoch } =
             if body.is_empty() { RetireJson::default() } else { read_json(&body)? };
         let retiring = gateway.clone();

@@ -17,21 +17,29 @@ use tokio::net::TcpListener;
 
 pub(super) use self::api::HubApi;
 use self::routes::{HubTarget, ROUTES};
-use crate::net::http::{self, HttpResponse};
+use crate::net::http::{self, ConnectionPermit, HttpResponse};
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
 
 /// Serves requests until a stop is requested.
 pub(super) async fn serve(listener: TcpListener, api: HubApi, stop: Stop) {
-    let handler = move |request: Request<Incoming>, _peer| {
+    let handler = move |request: Request<Incoming>, permit: ConnectionPermit| {
         let api = api.clone();
-        async move { respond(&api, request).await.unwrap_or_else(|error| http::problem(&error)) }
+        async move {
+            let response = respond(&api, request, &permit).await;
+            response.unwrap_or_else(|error| http::problem(&error))
+        }
     };
     http::serve(listener, None, stop, handler).await;
 }
 
-async fn respond(api: &HubApi, request: Request<Incoming>) -> Result<HttpResponse, Problem> {
+async fn respond(
+    api: &HubApi,
+    request: Request<Incoming>,
+    permit: &ConnectionPermit,
+) -> Result<HttpResponse, Problem> {
     check_origin(request.headers())?;
+    permit.let_in();
     let target = match http::route(&ROUTES, request.method(), request.uri().path()) {
         Ok(target) => target,
         Err(error) => return Ok(error.response()),

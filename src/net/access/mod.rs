@@ -14,6 +14,7 @@ mod token;
 
 pub use self::login::log_in;
 pub use self::login_throttle::LoginThrottle;
+pub(in crate::net) use self::login_throttle::network;
 pub use self::principal::Principal;
 pub use self::rules::{Access, AccessRules};
 pub use self::token::{Role, Token, authorize, bearer_token};

@@ -41,6 +41,7 @@ impl std::fmt::Debug for Token {
 
 /// The hash of a secret. Hashes have one length, and are compared in a time that does not depend on
 /// where they differ.
+#[expect(clippy::derived_hash_with_manual_eq, reason = "equal in constant time, and no less")]
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct SecretHash([u8; SHA256_OUTPUT_LEN]);
 

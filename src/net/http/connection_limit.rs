@@ -1,20 +1,17 @@
-//! The limit on open connections.
+//! Gives permits to new connections.
 
 use std::fs::read_to_string;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::connection_permit::ConnectionPermit;
+use super::open_connections::{Entered, OpenConnections, Shares};
 use crate::clock::Clock;
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_REFUSED_MAX, FILES_RESERVED};
+use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_REFUSED_MAX, FILES_RESERVED, GIVE_WAY_MAX};
+use crate::net::access::network;
 use crate::process::log_throttle::LogThrottle;
-
-/// Permission for one open connection. Every request carries it as an extension; a WebSocket
-/// session, which outlives its request, keeps it until it ends.
-#[derive(Clone, Debug)]
-pub struct ConnectionPermit(
-    #[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>,
-);
 
 /// A permit, by what the connection may do with it.
 #[derive(Debug)]
@@ -22,17 +19,17 @@ pub(super) enum Admission {
     /// The connection is served.
     Served(ConnectionPermit),
     /// All permits are in use; the client gets an error, and the connection ends.
-    Refused(ConnectionPermit),
+    Refused(OwnedSemaphorePermit),
 }
 
-/// The limit on open connections, and a few more for refusals.
+/// The limits on open connections, and a few more connections for refusals.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
-    permits: Arc<Semaphore>,
+    open: Arc<OpenConnections>,
     refusal_permits: Arc<Semaphore>,
-    permits_max: usize,
     clock: Clock,
-    log_throttle: LogThrottle,
+    refused: LogThrottle,
+    gave_way: LogThrottle,
 }
 
 impl ConnectionLimit {
@@ -41,36 +38,44 @@ impl ConnectionLimit {
     pub(super) fn new() -> Self {
         let limits = read_to_string("/proc/self/limits").unwrap_or_default();
         let files = open_files_max(&limits).unwrap_or(usize::MAX);
-        let permits_max = files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX);
-        if permits_max < CONNECTIONS_MAX {
-            tracing::info!(
-                "the limit of open files, {files}, leaves room for {permits_max} connections"
-            );
+        let total = files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX);
+        if total < CONNECTIONS_MAX {
+            tracing::info!("the limit of open files, {files}, leaves room for {total} connections");
         }
-        let [permits, refusal_permits] =
-            [permits_max, CONNECTIONS_REFUSED_MAX].map(|n| Arc::new(Semaphore::new(n)));
-        let (clock, log_throttle) = (Clock::starting_at(0), LogThrottle::default());
-        Self { permits, refusal_permits, permits_max, clock, log_throttle }
+        let (refused, gave_way) = (LogThrottle::default(), LogThrottle::default());
+        Self {
+            open: Arc::new(OpenConnections::new(Shares::of(total))),
+            refusal_permits: Arc::new(Semaphore::new(CONNECTIONS_REFUSED_MAX)),
+            clock: Clock::starting_at(0),
+            refused,
+            gave_way,
+        }
     }
 
     /// A permit for a new connection; `None` if there is not even one for a refusal.
-    pub(super) fn admit(&mut self) -> Option<Admission> {
-        if let Some(permit) = try_acquire(&self.permits) {
-            return Some(Admission::Served(permit));
+    pub(super) async fn admit(&mut self, peer: SocketAddr) -> Option<Admission> {
+        let now_ms = self.clock.since_start_ms();
+        let permit = |entry| ConnectionPermit::new(Arc::clone(&self.open), entry, peer);
+        match self.open.enter(network(peer.ip())) {
+            Entered::Free(entry) => return Some(Admission::Served(permit(entry))),
+            Entered::InPlaceOf(entry) => {
+                let permit = permit(entry);
+                if self.gave_way.should_log(now_ms) {
+                    tracing::warn!(peer = %peer.ip(), "many connections show no token; the oldest of them give way to new ones");
+                }
+                // The other one ends at once. Until then there is a file more than planned.
+                if self.open.has_room_within(GIVE_WAY_MAX).await {
+                    return Some(Admission::Served(permit));
+                }
+            }
+            Entered::Full(share) => {
+                if self.refused.should_log(now_ms) {
+                    tracing::warn!(peer = %peer.ip(), "{share} are in use, others are refused; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}");
+                }
+            }
         }
-        if self.log_throttle.should_log(self.clock.since_start_ms()) {
-            tracing::warn!(
-                "all {} connections are in use, others are refused; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}",
-                self.permits_max,
-            );
-        }
-        try_acquire(&self.refusal_permits).map(Admission::Refused)
+        Arc::clone(&self.refusal_permits).try_acquire_owned().ok().map(Admission::Refused)
     }
-}
-
-fn try_acquire(permits: &Arc<Semaphore>) -> Option<ConnectionPermit> {
-    let permit = Arc::clone(permits).try_acquire_owned().ok()?;
-    Some(ConnectionPermit(Arc::new(permit)))
 }
 
 /// The limit of open files in the text of `/proc/self/limits`; `None` if there is no limit.

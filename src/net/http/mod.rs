@@ -4,14 +4,20 @@
 //! handler.
 
 mod body;
+mod buffer_budget;
 mod connection_limit;
+mod connection_permit;
+mod metered_stream;
+mod open_connections;
 mod query;
 mod response;
 mod router;
 mod server;
 
 pub use self::body::{BodyError, body, body_within};
-pub use self::connection_limit::ConnectionPermit;
+pub use self::buffer_budget::BufferError;
+pub use self::connection_permit::ConnectionPermit;
+pub use self::metered_stream::MeteredStream;
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};
 pub use self::router::{Route, RouteError, route};

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use super::connection_limit::{Admission, ConnectionLimit, ConnectionPermit};
+use super::connection_limit::{Admission, ConnectionLimit};
+use super::connection_permit::ConnectionPermit;
+use super::metered_stream::MeteredStream;
 use super::response::{HttpResponse, problem};
 use crate::clock::Clock;
 use crate::limits::{
-    BACKLOG, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX, SEND_BUFFER_BYTES, STOP_GRACE,
+    BACKLOG, FIRST_BYTE_TIMEOUT, FIRST_HEAD_TIMEOUT, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX,
+    SEND_BUFFER_BYTES, STOP_GRACE,
 };
 use crate::net::stream::{Certificates, Stream};
 use crate::problem::{Code, Problem};
@@ -51,7 +57,7 @@ pub async fn serve<H, F>(
     mut stop: Stop,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    H: Fn(Request<Incoming>, ConnectionPermit) -> F + Clone + Send + 'static,
     F: Future<Output = HttpResponse> + Send + 'static,
 {
     let mut acceptor = Acceptor::new(listener);
@@ -63,18 +69,25 @@ pub async fn serve<H, F>(
             accepted = acceptor.accept() => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let Some(admission) = limit.admit() else { continue };
-        let tls = certificates.as_ref().map(|newest| Arc::clone(&newest.borrow()));
-        let (handler, stop) = (handler.clone(), stop.clone());
+        let Some(admission) = limit.admit(peer).await else { continue };
+        let (certificates, handler, stop) = (certificates.clone(), handler.clone(), stop.clone());
         connections.spawn(async move {
-            match Stream::accept(stream, tls).await {
-                Ok(stream) => admitted(stream, peer, admission, handler, stop).await,
-                Err(error) => tracing::debug!(%error, %peer, "no TLS was agreed on"),
+            // Boxed, so that an open connection does not keep the memory for the handshake.
+            let opening = Box::pin(open(stream, certificates, stop.clone()));
+            match admission {
+                Admission::Served(permit) => {
+                    let gives_way = permit.clone();
+                    tokio::select! {
+                        () = served(opening, permit, handler, stop) => {}
+                        () = gives_way.gives_way() => {}
+                    }
+                }
+                Admission::Refused(permit) => refused(opening, permit).await,
             }
         });
     }
     let drained = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(STOP_GRACE / 2, drained).await;
+    let _ = timeout(STOP_GRACE / 2, drained).await;
 }
 
 /// A listener that waits and tries again where a connection cannot be accepted.
@@ -98,65 +111,90 @@ impl Acceptor {
                         tracing::warn!(%error, "a connection could not be accepted");
                     }
                     // The machine is out of files or memory: let some connections end.
-                    tokio::time::sleep(ACCEPT_RETRY).await;
+                    sleep(ACCEPT_RETRY).await;
                 }
             }
         }
     }
 }
 
-async fn admitted<H, F>(
-    stream: Stream,
-    peer: SocketAddr,
-    admission: Admission,
-    handler: H,
-    stop: Stop,
-) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F,
-    F: Future<Output = HttpResponse>,
-{
-    match admission {
-        Admission::Served(permit) => connection(stream, peer, permit, handler, stop).await,
-        Admission::Refused(permit) => {
-            let refuse = |_, _| std::future::ready(over_limit_response());
-            connection(stream, peer, permit, refuse, stop).await;
-        }
+/// Waits for the first byte, and then sets up the connection; `None` if the client is silent or no
+/// TLS is agreed on. Until there is a byte, the connection costs little more than its socket.
+async fn open(
+    stream: TcpStream,
+    certificates: Option<Certificates>,
+    mut stop: Stop,
+) -> Option<Stream> {
+    tokio::select! {
+        heard = timeout(FIRST_BYTE_TIMEOUT, stream.readable()) => heard.ok()?.ok()?,
+        () = stop.requested() => return None,
     }
+    let tls = certificates.map(|newest| Arc::clone(&newest.borrow()));
+    let opened = Stream::accept(stream, tls).await;
+    opened.inspect_err(|error| tracing::debug!(%error, "no TLS was agreed on")).ok()
 }
 
-async fn connection<H, F>(
-    stream: Stream,
-    peer: SocketAddr,
+async fn served<H, F>(
+    opening: impl Future<Output = Option<Stream>>,
     permit: ConnectionPermit,
     handler: H,
     mut stop: Stop,
 ) where
-    H: Fn(Request<Incoming>, SocketAddr) -> F,
+    H: Fn(Request<Incoming>, ConnectionPermit) -> F,
     F: Future<Output = HttpResponse>,
 {
+    let Some(stream) = opening.await else { return };
+    let stream = MeteredStream::new(stream, permit.clone());
+    let (asked, service_permit) = (Arc::<Notify>::default(), permit.clone());
+    let asks = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let permit = service_permit.clone();
+        asks.notify_one();
+        permit.set_handled(true);
         request.extensions_mut().insert(permit.clone());
-        let response = handler(request, peer);
-        async move { Ok::<_, Infallible>(response.await) }
+        let response = handler(request, permit.clone());
+        async move {
+            let response = response.await;
+            permit.set_handled(false);
+            Ok::<_, Infallible>(response)
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
+    let connection = http1().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    let first_head_is_late = async {
+        if timeout(FIRST_HEAD_TIMEOUT, asked.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = first_head_is_late => return,
         () = stop.requested() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, %peer, "a connection ended early");
+        tracing::debug!(%error, peer = %permit.peer_address(), "a connection ended early");
     }
+}
+
+/// Tells a client that there is no permit for it.
+async fn refused(opening: impl Future<Output = Option<Stream>>, _permit: OwnedSemaphorePermit) {
+    let Some(stream) = opening.await else { return };
+    let refuse = |_| std::future::ready(Ok::<_, Infallible>(over_limit_response()));
+    let connection = http1().serve_connection(TokioIo::new(stream), service_fn(refuse));
+    tokio::select! { _ = connection => {}, () = sleep(FIRST_HEAD_TIMEOUT) => {} }
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX);
+    builder
 }
 
 fn over_limit_response() -> HttpResponse {

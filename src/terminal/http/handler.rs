@@ -1,6 +1,5 @@
 //! Answers HTTP requests.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -8,7 +7,9 @@ use hyper::{HeaderMap, Request};
 
 use super::routes::{ROUTES, TerminalTarget};
 use crate::net::access::{Role, authorize};
-use crate::net::http::{self, HttpResponse, RouteError, number, page_size, parameter};
+use crate::net::http::{
+    self, ConnectionPermit, HttpResponse, RouteError, number, page_size, parameter,
+};
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
 use crate::terminal::context::TerminalContext;
@@ -22,10 +23,10 @@ impl TerminalContext {
     pub(in crate::terminal) async fn handle(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        permit: &ConnectionPermit,
     ) -> HttpResponse {
         match http::route(&ROUTES, request.method(), request.uri().path()) {
-            Ok(target) => match self.respond(target, request, peer.ip()).await {
+            Ok(target) => match self.respond(target, request, permit).await {
                 Ok(response) => response,
                 Err(problem) => {
                     self.metrics.count_refusal(problem.code);
@@ -51,32 +52,34 @@ impl TerminalContext {
         &self,
         target: TerminalTarget,
         request: Request<Incoming>,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
         match target {
             TerminalTarget::Page => Ok(page::INDEX.response(request.headers())),
             TerminalTarget::PageFile(name) => page_file(&name, &request),
             TerminalTarget::Healthz => Ok(http::text("ok\n")),
             TerminalTarget::Readyz => self.readiness(),
-            TerminalTarget::Metrics => self.metrics_page(request.headers(), peer).await,
-            TerminalTarget::WebSocket => self.upgrade(request, peer),
-            TerminalTarget::Status => self.query(&request, peer, |_| Ok(Query::Status)).await,
-            TerminalTarget::Ledger => self.query(&request, peer, ledger_query).await,
-            TerminalTarget::List => self.query(&request, peer, list_query).await,
-            TerminalTarget::Item(sku) => self.query(&request, peer, |_| item_query(&sku)).await,
+            TerminalTarget::Metrics => self.metrics_page(request.headers(), permit).await,
+            TerminalTarget::WebSocket => self.upgrade(request, permit),
+            TerminalTarget::Status => self.query(&request, permit, |_| Ok(Query::Status)).await,
+            TerminalTarget::Ledger => self.query(&request, permit, ledger_query).await,
+            TerminalTarget::List => self.query(&request, permit, list_query).await,
+            TerminalTarget::Item(sku) => self.query(&request, permit, |_| item_query(&sku)).await,
             TerminalTarget::Barcode(code) => {
-                self.query(&request, peer, |_| Ok(Query::Resolve { code })).await
+                self.query(&request, permit, |_| Ok(Query::Resolve { code })).await
             }
-            TerminalTarget::Deduct => self.mutate(request, peer, Mutation::Deduct, None).await,
-            TerminalTarget::Restock => self.mutate(request, peer, Mutation::Restock, None).await,
-            TerminalTarget::Count => self.mutate(request, peer, Mutation::Count, None).await,
-            TerminalTarget::Rollback => self.mutate(request, peer, Mutation::Rollback, None).await,
-            TerminalTarget::Reserve => self.mutate(request, peer, Mutation::Reserve, None).await,
+            TerminalTarget::Deduct => self.mutate(request, permit, Mutation::Deduct, None).await,
+            TerminalTarget::Restock => self.mutate(request, permit, Mutation::Restock, None).await,
+            TerminalTarget::Count => self.mutate(request, permit, Mutation::Count, None).await,
+            TerminalTarget::Rollback => {
+                self.mutate(request, permit, Mutation::Rollback, None).await
+            }
+            TerminalTarget::Reserve => self.mutate(request, permit, Mutation::Reserve, None).await,
             TerminalTarget::Release(id) => {
-                self.mutate(request, peer, Mutation::Release, Some(&id)).await
+                self.mutate(request, permit, Mutation::Release, Some(&id)).await
             }
             TerminalTarget::Commit(id) => {
-                self.mutate(request, peer, Mutation::Commit, Some(&id)).await
+                self.mutate(request, permit, Mutation::Commit, Some(&id)).await
             }
         }
     }
@@ -86,11 +89,11 @@ impl TerminalContext {
     pub(super) fn admit(
         &self,
         headers: &HeaderMap,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
         needed: Role,
     ) -> Result<(), Problem> {
         self.access().check_origin(headers)?;
-        let principal = self.principal_of(headers, peer)?;
+        let principal = self.principal_of(headers, permit)?;
         authorize(principal.as_ref().map(|principal| principal.role()), needed)?;
         principal.map_or(Ok(()), |principal| principal.count_request(self.now_us()))
     }
@@ -107,10 +110,12 @@ impl TerminalContext {
     async fn metrics_page(
         &self,
         headers: &HeaderMap,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
-        if !peer.to_canonical().is_loopback() {
-            self.admit(headers, peer, Role::Viewer)?;
+        if permit.peer().to_canonical().is_loopback() {
+            self.access().check_origin(headers)?;
+        } else {
+            self.admit(headers, permit, Role::Viewer)?;
         }
         let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
         let (scarce, depth) = (Arc::clone(&self.scarce), self.intake.depth());
@@ -123,10 +128,10 @@ impl TerminalContext {
     async fn query(
         &self,
         request: &Request<Incoming>,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
         query: impl FnOnce(Option<&str>) -> Result<Query, Problem>,
     ) -> Result<HttpResponse, Problem> {
-        self.admit(request.headers(), peer, Role::Viewer)?;
+        self.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
         let result = query::answer(query, &self.state, &self.ledger).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))

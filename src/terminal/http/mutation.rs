@@ -1,14 +1,12 @@
 //! Mutations over HTTP: one request, one command, one answer.
 
-use std::net::IpAddr;
-
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use tokio::sync::mpsc;
 
 use crate::engine::intake::{ReplyTo, SubmitError};
 use crate::net::access::Role;
-use crate::net::http::{self, HttpResponse};
+use crate::net::http::{self, ConnectionPermit, HttpResponse};
 use crate::net::request::idempotency_key;
 use crate::problem::Problem;
 use crate::stock::{Command, Decided};
@@ -23,13 +21,13 @@ impl TerminalContext {
     pub(super) async fn mutate(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
         mutation: Mutation,
         reservation: Option<&str>,
     ) -> Result<HttpResponse, Problem> {
-        self.admit(request.headers(), peer, Role::Operator)?;
+        self.admit(request.headers(), permit, Role::Operator)?;
         let key = idempotency_key(request.headers())?;
-        let body = http::body(request.into_body()).await?;
+        let body = http::body(request).await?;
         let decided = self.decide(read_mutation(mutation, &body, key, reservation)?).await?;
         let mut response = http::json(applied_json(&AppliedMutation::of(&decided)?));
         if mutation == Mutation::Reserve && !decided.replayed {

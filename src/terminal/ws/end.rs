@@ -18,6 +18,8 @@ pub(super) const UNKNOWN: SessionEnd = end(CloseCode::Policy, "no token was show
 pub(super) const REVOKED: SessionEnd = end(CloseCode::Policy, "the token is not known any more");
 pub(super) const STALLED: SessionEnd = end(CloseCode::Again, "not reading");
 pub(super) const SILENT: SessionEnd = end(CloseCode::Again, "nothing heard");
+pub(super) const NO_ROOM: SessionEnd =
+    end(CloseCode::Again, "too many large messages arrive at the same time");
 pub(super) const STOPPING: SessionEnd = end(CloseCode::Away, "the gateway is stopping");
 pub(super) const TOO_LARGE: SessionEnd = end(CloseCode::Size, "message too large");
 pub(super) const MALFORMED: SessionEnd = end(CloseCode::Protocol, "not the WebSocket protocol");

@@ -1,6 +1,5 @@
 //! The WebSocket handshake.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -20,10 +19,10 @@ impl TerminalContext {
     pub(in crate::terminal) fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        peer: IpAddr,
+        permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
         self.access().check_origin(request.headers())?;
-        let principal = self.principal_of(request.headers(), peer)?;
+        let principal = self.principal_of(request.headers(), permit)?;
         let mut response = create_response_with_body(&request, Full::<Bytes>::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
         let format = wire_format(request.headers());
@@ -31,21 +30,26 @@ impl TerminalContext {
             let protocol = HeaderValue::from_static(postcard::PROTOCOL);
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
-        self.spawn_session(&mut request, SessionClient { principal, peer, format });
+        self.spawn_session(
+            &mut request,
+            SessionClient { principal, permit: permit.clone(), format },
+        );
         Ok(response)
     }
 
     fn spawn_session(&self, request: &mut Request<Incoming>, client: SessionClient) {
-        let permit = request.extensions().get::<ConnectionPermit>().cloned();
         let upgrade = hyper::upgrade::on(request);
         let context = self.clone();
         tokio::spawn(async move {
-            let (_permit, metrics) = (permit, Arc::clone(&context.metrics));
+            let (permit, metrics) = (client.permit.clone(), Arc::clone(&context.metrics));
             let _counted = metrics.terminals.enter();
-            match upgrade.await {
-                Ok(upgraded) => Session::start(context, upgraded, client).await,
-                Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
-            }
+            let session = async {
+                match upgrade.await {
+                    Ok(upgraded) => Session::start(context, upgraded, client).await,
+                    Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
+                }
+            };
+            tokio::select! { () = session => {}, () = permit.gives_way() => {} }
         });
     }
 }

@@ -5,12 +5,17 @@ use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::end::{GONE, MALFORMED, SessionEnd, TOO_LARGE};
+use super::end::{GONE, MALFORMED, NO_ROOM, SessionEnd, TOO_LARGE};
 use super::session::Session;
 use crate::clock;
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, TERMINAL_READ_BYTES,
+    UNKNOWN_MESSAGE_BYTES_MAX,
 };
+use crate::net::http::BufferError;
+
+/// Bytes in the header of a client's control frame, with its mask.
+const CONTROL_HEADER_BYTES: usize = 6;
 
 impl Session {
     /// Whether the session may read: another mutation may be in flight.
@@ -40,13 +45,23 @@ impl Session {
         (self.heard_at, self.is_pinged) = (clock::instant(), false);
         match message {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                self.client.permit.message_complete();
+                if self.client.principal.is_none() && message.len() > UNKNOWN_MESSAGE_BYTES_MAX {
+                    return Err(TOO_LARGE);
+                }
                 let message = self.client.format.read(&message);
                 self.handle_message(message).await
             }
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(()),
+            Ok(Message::Ping(bytes) | Message::Pong(bytes)) => {
+                let bytes = CONTROL_HEADER_BYTES + bytes.len();
+                self.client.permit.control_frame_complete(bytes);
+                Ok(())
+            }
+            Ok(Message::Frame(_)) => Ok(()),
             Ok(Message::Close(_)) => Err(GONE),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Err(TOO_LARGE),
             Err(Error::Protocol(_) | Error::Utf8(_)) => Err(MALFORMED),
+            Err(Error::Io(error)) => Err(end_of(&error)),
             Err(_) => Err(GONE),
         }
     }
@@ -54,13 +69,24 @@ impl Session {
     /// Reads and discards until the terminal closes the connection, within limits. A connection
     /// that is closed with unread input is reset, and the terminal might not see the close frame.
     pub(super) async fn discard_input(&mut self) {
+        self.client.permit.limit_message(None);
         let mut left = BODY_BYTES_DISCARDED_MAX;
         let mut bytes = vec![0; TERMINAL_READ_BYTES];
         while let Ok(count @ 1..) = self.socket.get_mut().read(&mut bytes).await {
+            self.client.permit.message_complete();
             left = left.saturating_sub(count);
             if left == 0 {
                 return;
             }
         }
     }
+}
+
+/// The end of a session whose connection failed, or sent too much of a message.
+fn end_of(error: &std::io::Error) -> SessionEnd {
+    let refused = error.get_ref().and_then(|error| error.downcast_ref());
+    refused.map_or(GONE, |refused| match refused {
+        BufferError::TooLong => TOO_LARGE,
+        BufferError::NoRoom => NO_ROOM,
+    })
 }

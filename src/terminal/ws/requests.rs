@@ -140,10 +140,11 @@ impl Session {
     fn authenticate(&mut self, token: &str) -> Result<RequestResult, Problem> {
         let principal = match self.context.access().anonymous() {
             Some(principal) => principal,
-            None => self.context.log_in(token, self.client.peer)?,
+            None => self.context.log_in(token, self.client.permit.peer())?,
         };
         let role = principal.role();
         self.client.principal = Some(principal);
+        self.let_in_if_known();
         Ok(RequestResult::Role(role))
     }
 

@@ -6,7 +6,6 @@
 //! terminal waits for itself. When the terminal does not read, only this task waits, and only for
 //! a bounded time.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,10 +25,10 @@ use crate::clock;
 use crate::engine::intake::WriterReply;
 use crate::limits::{
     BODY_BYTES_MAX, CLOSE_BUFFER_BYTES, CLOSE_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
-    TERMINAL_UNKNOWN_MAX,
+    TERMINAL_UNKNOWN_MAX, UNKNOWN_MESSAGE_BYTES_MAX,
 };
 use crate::net::access::{Access, Principal, Role};
-use crate::net::stream::Stream;
+use crate::net::http::{ConnectionPermit, MeteredStream};
 use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::{Subscription, SyncEvent};
 use crate::terminal::wire::{MessageId, SendQueue, WireFormat};
@@ -37,12 +36,16 @@ use crate::terminal::wire::{MessageId, SendQueue, WireFormat};
 /// Bytes of answers that are gathered before they are written.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
+/// Bytes read of a message of an unknown client: it may begin within one read and end within
+/// another.
+const UNKNOWN_READ_BYTES_MAX: usize = UNKNOWN_MESSAGE_BYTES_MAX + 2 * TERMINAL_READ_BYTES;
+
 /// The other side of a session, as the handshake found it.
 #[derive(Debug)]
 pub(super) struct SessionClient {
     /// `None` as long as the client has shown no token where one is needed.
     pub(super) principal: Option<Arc<Principal>>,
-    pub(super) peer: IpAddr,
+    pub(super) permit: ConnectionPermit,
     pub(super) format: WireFormat,
 }
 
@@ -52,7 +55,7 @@ pub(super) type AnswerChannel = (mpsc::Sender<Vec<WriterReply>>, mpsc::Receiver<
 /// The state of a session.
 pub(super) struct Session {
     pub(super) context: TerminalContext,
-    pub(super) socket: WebSocketStream<Stream>,
+    pub(super) socket: WebSocketStream<MeteredStream>,
     pub(super) client: SessionClient,
     /// Tells when the access rules change.
     access: watch::Receiver<Arc<Access>>,
@@ -77,6 +80,9 @@ pub(super) struct Session {
 impl Session {
     /// Runs a session on an upgraded connection until it ends.
     pub(super) async fn start(context: TerminalContext, upgraded: Upgraded, client: SessionClient) {
+        if client.principal.is_none() {
+            client.permit.limit_message(Some(UNKNOWN_READ_BYTES_MAX));
+        }
         let socket = socket(upgraded).await;
         let sync_events = context.sync_events.clone();
         // A change of the rules since the handshake is noticed at once.
@@ -110,7 +116,7 @@ impl Session {
         let SessionEnd { code, reason } = end;
         tracing::debug!(%code, why = reason, "a terminal's session ends");
         if code == CloseCode::Again {
-            self.socket.get_ref().set_send_buffer(CLOSE_BUFFER_BYTES);
+            self.socket.get_ref().get_ref().set_send_buffer(CLOSE_BUFFER_BYTES);
         }
         let _ = timeout(CLOSE_TIMEOUT, self.close(end)).await;
         if ![GONE.code, STOPPING.code].contains(&code) {
@@ -151,6 +157,14 @@ impl Session {
         self.client.principal.as_ref().map(|principal| principal.role())
     }
 
+    /// Lets a client with a principal send messages of any length, and keep its connection.
+    pub(super) fn let_in_if_known(&self) {
+        if self.client.principal.is_some() {
+            self.client.permit.let_in();
+            self.client.permit.limit_message(None);
+        }
+    }
+
     /// Takes over new access rules. A token that is no longer known ends the session.
     fn renew_principal(&mut self) -> Result<(), SessionEnd> {
         let access = Arc::clone(&self.access.borrow_and_update());
@@ -158,11 +172,12 @@ impl Session {
             Some(principal) => Some(access.renewed(principal).ok_or(REVOKED)?),
             None => access.anonymous(),
         };
+        self.let_in_if_known();
         Ok(())
     }
 }
 
-async fn socket(upgraded: Upgraded) -> WebSocketStream<Stream> {
+async fn socket(upgraded: Upgraded) -> WebSocketStream<MeteredStream> {
     let config = WebSocketConfig::default()
         .read_buffer_size(TERMINAL_READ_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -170,7 +185,8 @@ async fn socket(upgraded: Upgraded) -> WebSocketStream<Stream> {
         .max_frame_size(Some(BODY_BYTES_MAX));
     let (stream, read) = {
         // Copied, so that the large read buffer of the HTTP connection is freed here.
-        let parts = upgraded.downcast::<TokioIo<Stream>>().expect("it is what the port serves");
+        let parts =
+            upgraded.downcast::<TokioIo<MeteredStream>>().expect("it is what the port serves");
         (parts.io.into_inner(), parts.read_buf.to_vec())
     };
     WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config)).await

@@ -1,0 +1,160 @@
+//! One budget for what all connections have sent of heads, bodies and messages that are not
+//! complete yet. What a client sends slowly, or never ends, costs memory until a timeout ends it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::limits::{BUFFERED_BYTES_FREE, BUFFERED_BYTES_MAX, BUFFERED_BYTES_UNKNOWN_MAX};
+
+/// Bytes that connections have received beyond the [`BUFFERED_BYTES_FREE`] of each.
+#[derive(Debug, Default)]
+pub(super) struct BufferBudget {
+    taken: AtomicUsize,
+    taken_by_unknown: AtomicUsize,
+}
+
+/// Why no more of something unfinished is accepted from a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BufferError {
+    /// It is longer than the client may send, as long as it has not been let in.
+    #[error("too long for a client that has not been let in")]
+    TooLong,
+    /// The budget of all connections is used up.
+    #[error("too many long messages arrive at the same time")]
+    NoRoom,
+}
+
+/// What one connection has sent of something that is not complete.
+#[derive(Debug)]
+pub(super) struct Unfinished {
+    budget: Arc<BufferBudget>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: usize,
+    bytes_max: Option<usize>,
+    /// Bytes taken from the budget, and those of them taken before the client was let in.
+    charged: usize,
+    charged_as_unknown: usize,
+}
+
+impl Unfinished {
+    pub(super) fn new(budget: Arc<BufferBudget>) -> Self {
+        Self { budget, state: Mutex::default() }
+    }
+
+    pub(super) fn set_limit(&self, bytes_max: Option<usize>) {
+        self.state().bytes_max = bytes_max;
+    }
+
+    /// Counts bytes that arrived.
+    pub(super) fn add(&self, bytes: usize, is_known: bool) -> Result<(), BufferError> {
+        let mut state = self.state();
+        state.bytes += bytes;
+        if state.bytes_max.is_some_and(|bytes_max| state.bytes > bytes_max) {
+            return Err(BufferError::TooLong);
+        }
+        let beyond = state.bytes.saturating_sub(BUFFERED_BYTES_FREE);
+        let more = beyond.saturating_sub(state.charged);
+        if more == 0 {
+            return Ok(());
+        }
+        if !is_known {
+            take(&self.budget.taken_by_unknown, more, BUFFERED_BYTES_UNKNOWN_MAX)?;
+            state.charged_as_unknown += more;
+        }
+        // Charged before it is known whether there is room, so that it is given back in any case.
+        state.charged += more;
+        self.budget.taken.fetch_add(more, Ordering::Relaxed);
+        match self.budget.taken.load(Ordering::Relaxed) > BUFFERED_BYTES_MAX {
+            true => Err(BufferError::NoRoom),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes bytes back that were complete in themselves.
+    pub(super) fn subtract(&self, bytes: usize) {
+        let mut state = self.state();
+        state.bytes = state.bytes.saturating_sub(bytes);
+    }
+
+    /// What arrived is complete, and is handled now.
+    pub(super) fn clear(&self) {
+        let mut state = self.state();
+        state.bytes = 0;
+        self.budget.give_back(&mut state);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl BufferBudget {
+    fn give_back(&self, state: &mut State) {
+        let charged = std::mem::take(&mut state.charged);
+        let as_unknown = std::mem::take(&mut state.charged_as_unknown);
+        if charged > 0 {
+            self.taken.fetch_sub(charged, Ordering::Relaxed);
+            self.taken_by_unknown.fetch_sub(as_unknown, Ordering::Relaxed);
+        }
+    }
+}
+
+fn take(taken: &AtomicUsize, bytes: usize, bytes_max: usize) -> Result<(), BufferError> {
+    let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= bytes_max);
+    let taken = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+    taken.map(drop).map_err(|_| BufferError::NoRoom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANY: usize = 64 * 1024;
+
+    fn connections(budget: &Arc<BufferBudget>, count: usize) -> Vec<Unfinished> {
+        (0..count).map(|_| Unfinished::new(Arc::clone(budget))).collect()
+    }
+
+    #[test]
+    fn unknown_clients_have_a_part_of_the_budget_and_all_of_it_is_given_back() {
+        let budget = Arc::<BufferBudget>::default();
+        let unknown = connections(&budget, 2_000);
+        let accepted = unknown.iter().filter(|one| one.add(MANY, false).is_ok()).count();
+        assert_eq!(accepted, BUFFERED_BYTES_UNKNOWN_MAX / (MANY - BUFFERED_BYTES_FREE));
+        let known = connections(&budget, 2_000);
+        let accepted = known.iter().filter(|one| one.add(MANY, true).is_ok()).count();
+        assert!(accepted * MANY >= BUFFERED_BYTES_MAX - BUFFERED_BYTES_UNKNOWN_MAX, "{accepted}");
+        assert!(accepted * MANY <= BUFFERED_BYTES_MAX + MANY, "{accepted}");
+        assert!(connections(&budget, 9)[0].add(BUFFERED_BYTES_FREE, false).is_ok(), "that is free");
+
+        known.iter().for_each(Unfinished::clear);
+        drop(unknown);
+        let (taken, by_unknown) = (&budget.taken, &budget.taken_by_unknown);
+        assert_eq!((taken.load(Ordering::Relaxed), by_unknown.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
+    fn a_limit_counts_what_arrived_since_the_last_complete_message() {
+        let one = &connections(&Arc::default(), 1)[0];
+        one.set_limit(Some(1_000));
+        for _ in 0..10 {
+            assert_eq!(one.add(900, false), Ok(()));
+            one.clear();
+        }
+        assert_eq!((one.add(700, false), one.add(300, false)), (Ok(()), Ok(())));
+        one.subtract(200);
+        assert_eq!((one.add(200, false), one.add(1, false)), (Ok(()), Err(BufferError::TooLong)));
+        one.set_limit(None);
+        assert_eq!(one.add(1, true), Ok(()));
+    }
+}

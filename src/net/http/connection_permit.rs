@@ -1,0 +1,101 @@
+//! Permission for one open connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::buffer_budget::{BufferError, Unfinished};
+use super::open_connections::{Entry, OpenConnections};
+
+/// Permission for one open connection. The handler of a request gets it; a WebSocket session, which
+/// outlives its request, keeps it until it ends.
+#[derive(Clone, Debug)]
+pub struct ConnectionPermit(Arc<Permit>);
+
+#[derive(Debug)]
+struct Permit {
+    open: Arc<OpenConnections>,
+    entry: Entry,
+    peer: SocketAddr,
+    is_known: AtomicBool,
+    unfinished: Unfinished,
+    /// Whether a handler reads what arrives, and counts it where it keeps it.
+    is_handled: AtomicBool,
+}
+
+impl ConnectionPermit {
+    pub(super) fn new(open: Arc<OpenConnections>, entry: Entry, peer: SocketAddr) -> Self {
+        let [is_known, is_handled] = [false; 2].map(AtomicBool::new);
+        let unfinished = Unfinished::new(open.buffer_budget());
+        Self(Arc::new(Permit { open, entry, peer, is_known, unfinished, is_handled }))
+    }
+
+    /// The address of the client.
+    pub fn peer(&self) -> IpAddr {
+        self.0.peer.ip()
+    }
+
+    /// Notes that the client has been let in: its token is known, or none is needed. From then on
+    /// the connection does not have to give way to others.
+    pub fn let_in(&self) {
+        if !self.0.is_known.swap(true, Ordering::Relaxed) {
+            self.0.open.set_known(&self.0.entry);
+        }
+    }
+
+    /// Counts bytes of something that is not complete yet.
+    pub(super) fn received(&self, bytes: usize) -> Result<(), BufferError> {
+        match self.0.is_handled.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => self.keep(bytes),
+        }
+    }
+
+    /// Counts bytes that a handler keeps until it has responded.
+    pub(super) fn keep(&self, bytes: usize) -> Result<(), BufferError> {
+        self.0.unfinished.add(bytes, self.0.is_known.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a handler has a request now, or has responded to it. Either way nothing of
+    /// what arrived before is unfinished.
+    pub(super) fn set_handled(&self, is_handled: bool) {
+        self.0.is_handled.store(is_handled, Ordering::Relaxed);
+        self.0.unfinished.clear();
+    }
+
+    /// Limits what the client may send of one message, until it is let in.
+    pub fn limit_message(&self, bytes_max: Option<usize>) {
+        self.0.unfinished.set_limit(bytes_max);
+    }
+
+    /// A whole message has arrived.
+    pub fn message_complete(&self) {
+        self.0.unfinished.clear();
+    }
+
+    /// A control frame of this many bytes has arrived, perhaps in the middle of a message.
+    pub fn control_frame_complete(&self, bytes: usize) {
+        self.0.unfinished.subtract(bytes);
+    }
+
+    /// Whether the client has been let in.
+    pub fn is_known(&self) -> bool {
+        self.0.is_known.load(Ordering::Relaxed)
+    }
+
+    /// The address and port of the client, for logs.
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// Waits until the connection has to give way to another one. It must be dropped then.
+    pub async fn gives_way(&self) {
+        self.0.entry.gives_way.notified().await;
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.open.leave(&self.entry);
+    }
+}
