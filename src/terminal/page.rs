@@ -3,7 +3,7 @@
 
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    REFERRER_POLICY,
 };
 use hyper::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
@@ -77,7 +77,6 @@ impl File {
         headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(SAME_ORIGIN));

@@ -260,6 +260,91 @@ fn tokens_are_never_logged() {
     assert!(!gateway.log().contains("-secret"), "{}", gateway.log());
 }
 
+#[test]
+fn the_metrics_have_the_host_rule_of_the_api() {
+    let gateway = Gateway::start();
+    for path in ["/metrics", "/api/status"] {
+        let with = |name: &str, value: &str| gateway.http().with_header(name, value).get(path);
+        with("Host", "rebound.example").refused("forbidden");
+        with("Origin", "http://evil.example").refused("forbidden");
+        assert_eq!(with("Host", "localhost").status, 200, "{path}");
+    }
+}
+
+#[test]
+fn json_is_not_kept_on_the_way_and_not_taken_for_something_else() {
+    let gateway = Gateway::stocked(&[("A", 1)]);
+    for (path, status) in
+        [("/api/stock/A", 200), ("/api/stock/B", 404), ("/nothing", 404), ("/metrics", 200)]
+    {
+        let answer = gateway.http().get(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
+    let page = gateway.http().get("/");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"), "it has an entity tag");
+}
+
+#[test]
+fn a_configured_origin_gets_cross_origin_answers_and_others_none() {
+    const SHOP: &str = "https://wms.example";
+    let gateway = Gateway::start_with(&format!("allowed_origins = [\"{SHOP}\"]\n{TOKENS}"));
+    let asks = |origin: &str, path: &str| {
+        let http = gateway.http().with_header("Origin", origin);
+        let http = http.with_header("Access-Control-Request-Method", "POST");
+        let http = http.with_header("Access-Control-Request-Headers", "authorization,content-type");
+        http.send("OPTIONS", path, None)
+    };
+    let answer = asks(SHOP, "/api/reservations/r1/commit");
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(answer.header("access-control-allow-origin"), Some(SHOP));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("POST"));
+    let headers = answer.header("access-control-allow-headers").unwrap();
+    for name in ["authorization", "content-type", "idempotency-key"] {
+        assert!(headers.contains(name), "{headers}");
+    }
+    let methods = asks(SHOP, "/api/stock/A");
+    assert_eq!(methods.header("access-control-allow-methods"), Some("GET, HEAD"));
+    let foreign = asks("https://evil.example", "/api/reservations/r1/commit");
+    foreign.refused("forbidden");
+    assert_eq!(foreign.header("access-control-allow-origin"), None);
+    assert_eq!(gateway.http().send("OPTIONS", "/api/reservations/r1/commit", None).status, 405);
+
+    let from_shop = gateway.http().with_header("Origin", SHOP);
+    for (http, status) in [(from_shop.with_token("the-viewer-secret"), 200), (from_shop, 401)] {
+        let answer = http.get("/api/status");
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(SHOP));
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+    let own = gateway.http().with_header("Origin", &gateway.url()).get("/healthz");
+    assert_eq!(own.header("access-control-allow-origin"), None);
+}
+
+#[test]
+fn head_works_wherever_get_does() {
+    let gateway = Gateway::stocked(&[("A", 1)]);
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/api/status", "/api/stock/A"] {
+        let answer = gateway.http().send("HEAD", path, None);
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{path}");
+        let content_type = gateway.http().get(path).content_type;
+        assert_eq!(answer.content_type, content_type, "{path}");
+    }
+    assert_eq!(gateway.http().send("HEAD", "/api/reservations/r1/commit", None).status, 405);
+    let refused = gateway.http().send("DELETE", "/api/status", None);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+}
+
+#[test]
+fn an_encoded_body_is_refused() {
+    let gateway = Gateway::stocked(&[("A", 10)]);
+    let http = gateway.http().with_header("Content-Encoding", "gzip");
+    http.post("/api/stock/deduct", &one("d1", "A", 1)).refused("unsupported_media_type");
+    gateway.http().ok("deduct", one("d1", "A", 10));
+}
+
 /// A gateway with a token of every role, and some stock.
 fn guarded() -> Gateway {
     let gateway = Gateway::start_with(TOKENS);

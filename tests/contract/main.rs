@@ -37,6 +37,7 @@ mod reservations;
 mod rollback;
 mod service;
 mod storage;
+mod storm;
 mod tls;
 mod watch;
 mod websocket;

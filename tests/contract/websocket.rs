@@ -395,3 +395,18 @@ fn assert_bad_request(ws: &mut Ws, text: &str, id: &Value) {
     assert_eq!(answer["error"]["code"], "bad_request", "{shown}");
     assert!(answer["error"]["message"].is_string(), "{shown}");
 }
+
+#[test]
+fn a_close_frame_is_answered_with_one_of_the_same_code() {
+    let gateway = Gateway::start();
+    for code in [1000, 1001, 1011, 3000, 4999] {
+        let mut ws = gateway.ws();
+        ws.send("status", json!({}));
+        ws.send_close(Some(code));
+        let closed = ws.wait_closed(EVENT_LIMIT).map(|closed| closed.code);
+        assert_eq!(closed, Some(Some(code)));
+    }
+    let mut ws = gateway.ws();
+    ws.send_close(None);
+    assert_eq!(ws.wait_closed(EVENT_LIMIT), Some(Closed { code: None }));
+}

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{CloseFrame, Frame};
 use tungstenite::{ClientRequestBuilder, Error, HandshakeError, Message, WebSocket, client};
 
 use super::patience::uninterrupted;
@@ -120,6 +120,11 @@ impl Ws {
             // The gateway may have closed the connection already.
             let _ = self.socket.send(Message::Frame(frame));
         }
+    }
+
+    pub fn send_close(&mut self, code: Option<u16>) {
+        let frame = code.map(|code| CloseFrame { code: code.into(), reason: "".into() });
+        self.socket.close(frame).unwrap();
     }
 
     /// The next answer to any request.

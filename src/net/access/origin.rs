@@ -1,7 +1,7 @@
 //! Which web pages may send requests through a browser.
 
 use hyper::HeaderMap;
-use hyper::header::{HOST, HeaderName, ORIGIN};
+use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 
 use crate::problem::{Code, Problem};
 
@@ -40,6 +40,13 @@ impl OriginPolicy {
         ))
     }
 
+    /// The origin of a request, if it is one of the configured ones, whose pages a browser lets see
+    /// the response only if that says so.
+    pub(super) fn configured_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(ORIGIN)?;
+        self.allowed.iter().any(|allowed| *origin == **allowed).then(|| origin.clone())
+    }
+
     /// The host of a page that may be the gateway's own. A gateway without TLS may be reached
     /// through a proxy that has it, so both schemes count there.
     fn host_of<'a>(&self, origin: &'a str) -> Option<&'a str> {
@@ -66,7 +73,6 @@ fn is_loopback_host(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     fn policy(allowed: &[&str], is_tls: bool) -> OriginPolicy {
         let allowed = allowed.iter().map(ToString::to_string).collect();

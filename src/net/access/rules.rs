@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 
 use super::origin::OriginPolicy;
 use super::principal::Principal;
@@ -81,6 +82,11 @@ impl Access {
     /// `forbidden` for a foreign origin.
     pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         self.origins.check(headers)
+    }
+
+    /// The origin of a request, if it is a configured one.
+    pub fn configured_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.origins.configured_origin(headers)
     }
 }
 

@@ -13,16 +13,10 @@ pub(super) struct BufferBudget {
     taken_by_unknown: AtomicUsize,
 }
 
-/// Why no more of something unfinished is accepted from a connection.
+/// The budget of all connections is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BufferError {
-    /// It is longer than the client may send, as long as it has not been let in.
-    #[error("too long for a client that has not been let in")]
-    TooLong,
-    /// The budget of all connections is used up.
-    #[error("too many long messages arrive at the same time")]
-    NoRoom,
-}
+#[error("too many long messages arrive at the same time")]
+pub struct NoRoom;
 
 /// What one connection has sent of something that is not complete.
 #[derive(Debug)]
@@ -34,7 +28,6 @@ pub(super) struct Unfinished {
 #[derive(Debug, Default)]
 struct State {
     bytes: usize,
-    bytes_max: Option<usize>,
     /// Bytes taken from the budget, and those of them taken before the client was let in.
     charged: usize,
     charged_as_unknown: usize,
@@ -45,17 +38,10 @@ impl Unfinished {
         Self { budget, state: Mutex::default() }
     }
 
-    pub(super) fn set_limit(&self, bytes_max: Option<usize>) {
-        self.state().bytes_max = bytes_max;
-    }
-
     /// Counts bytes that arrived.
-    pub(super) fn add(&self, bytes: usize, is_known: bool) -> Result<(), BufferError> {
+    pub(super) fn add(&self, bytes: usize, is_known: bool) -> Result<(), NoRoom> {
         let mut state = self.state();
         state.bytes += bytes;
-        if state.bytes_max.is_some_and(|bytes_max| state.bytes > bytes_max) {
-            return Err(BufferError::TooLong);
-        }
         let beyond = state.bytes.saturating_sub(BUFFERED_BYTES_FREE);
         let more = beyond.saturating_sub(state.charged);
         if more == 0 {
@@ -69,7 +55,7 @@ impl Unfinished {
         state.charged += more;
         self.budget.taken.fetch_add(more, Ordering::Relaxed);
         match self.budget.taken.load(Ordering::Relaxed) > BUFFERED_BYTES_MAX {
-            true => Err(BufferError::NoRoom),
+            true => Err(NoRoom),
             false => Ok(()),
         }
     }
@@ -109,10 +95,10 @@ impl BufferBudget {
     }
 }
 
-fn take(taken: &AtomicUsize, bytes: usize, bytes_max: usize) -> Result<(), BufferError> {
+fn take(taken: &AtomicUsize, bytes: usize, bytes_max: usize) -> Result<(), NoRoom> {
     let fits = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= bytes_max);
     let taken = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
-    taken.map(drop).map_err(|_| BufferError::NoRoom)
+    taken.map(drop).map_err(|_| NoRoom)
 }
 
 #[cfg(test)]
@@ -141,20 +127,5 @@ mod tests {
         drop(unknown);
         let (taken, by_unknown) = (&budget.taken, &budget.taken_by_unknown);
         assert_eq!((taken.load(Ordering::Relaxed), by_unknown.load(Ordering::Relaxed)), (0, 0));
-    }
-
-    #[test]
-    fn a_limit_counts_what_arrived_since_the_last_complete_message() {
-        let one = &connections(&Arc::default(), 1)[0];
-        one.set_limit(Some(1_000));
-        for _ in 0..10 {
-            assert_eq!(one.add(900, false), Ok(()));
-            one.clear();
-        }
-        assert_eq!((one.add(700, false), one.add(300, false)), (Ok(()), Ok(())));
-        one.subtract(200);
-        assert_eq!((one.add(200, false), one.add(1, false)), (Ok(()), Err(BufferError::TooLong)));
-        one.set_limit(None);
-        assert_eq!(one.add(1, true), Ok(()));
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::buffer_budget::{BufferError, Unfinished};
+use super::buffer_budget::{NoRoom, Unfinished};
 use super::open_connections::{Entry, OpenConnections};
 
 /// Permission for one open connection. The handler of a request gets it; a WebSocket session, which
@@ -44,7 +44,7 @@ impl ConnectionPermit {
     }
 
     /// Counts bytes of something that is not complete yet.
-    pub(super) fn received(&self, bytes: usize) -> Result<(), BufferError> {
+    pub(super) fn received(&self, bytes: usize) -> Result<(), NoRoom> {
         match self.0.is_handled.load(Ordering::Relaxed) {
             true => Ok(()),
             false => self.keep(bytes),
@@ -52,7 +52,7 @@ impl ConnectionPermit {
     }
 
     /// Counts bytes that a handler keeps until it has responded.
-    pub(super) fn keep(&self, bytes: usize) -> Result<(), BufferError> {
+    pub(super) fn keep(&self, bytes: usize) -> Result<(), NoRoom> {
         self.0.unfinished.add(bytes, self.0.is_known.load(Ordering::Relaxed))
     }
 
@@ -63,11 +63,6 @@ impl ConnectionPermit {
         self.0.unfinished.clear();
     }
 
-    /// Limits what the client may send of one message, until it is let in.
-    pub fn limit_message(&self, bytes_max: Option<usize>) {
-        self.0.unfinished.set_limit(bytes_max);
-    }
-
     /// A whole message has arrived.
     pub fn message_complete(&self) {
         self.0.unfinished.clear();
@@ -76,11 +71,6 @@ impl ConnectionPermit {
     /// A control frame of this many bytes has arrived, perhaps in the middle of a message.
     pub fn control_frame_complete(&self, bytes: usize) {
         self.0.unfinished.subtract(bytes);
-    }
-
-    /// Whether the client has been let in.
-    pub fn is_known(&self) -> bool {
-        self.0.is_known.load(Ordering::Relaxed)
     }
 
     /// The address and port of the client, for logs.

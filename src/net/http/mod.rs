@@ -7,6 +7,7 @@ mod body;
 mod buffer_budget;
 mod connection_limit;
 mod connection_permit;
+mod cors;
 mod metered_stream;
 mod open_connections;
 mod query;
@@ -15,8 +16,9 @@ mod router;
 mod server;
 
 pub use self::body::{BodyError, body, body_within};
-pub use self::buffer_budget::BufferError;
+pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
+pub use self::cors::{expose, is_preflight, preflight};
 pub use self::metered_stream::MeteredStream;
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};

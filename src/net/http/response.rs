@@ -2,7 +2,9 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -21,7 +23,8 @@ pub fn text(body: impl Into<Bytes>) -> HttpResponse {
     response(StatusCode::OK, "text/plain; charset=utf-8", body)
 }
 
-/// A response with a body of this content type.
+/// A response with a body of this content type. It is as of now, so nothing on the way may keep it,
+/// and no browser may take it for another type.
 pub fn response(
     status: StatusCode,
     content_type: &'static str,
@@ -29,7 +32,10 @@ pub fn response(
 ) -> HttpResponse {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

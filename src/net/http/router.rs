@@ -78,7 +78,8 @@ impl<T: Clone> Route<T> {
     }
 }
 
-/// Finds the target of a request. Of several routes that match, the first one counts.
+/// Finds the target of a request. Of several routes that match, the first one counts. `HEAD` has the
+/// target of `GET`; the server leaves out the body of the response.
 ///
 /// # Errors
 /// If the path or the method is not in the table.
@@ -87,6 +88,7 @@ pub fn route<T: Clone>(routes: &[Route<T>], method: &Method, path: &str) -> Resu
     let allowed = methods(routes, &segments);
     let not_found = || RouteError::NotFound(path.into());
     let mut matching = routes.iter().filter(|route| route.matches(&segments));
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
     match matching.find(|route| route.method == *method) {
         Some(route) => route.target(segments).ok_or_else(not_found),
         None if allowed.is_empty() => Err(not_found()),
@@ -120,6 +122,9 @@ fn method_not_allowed(allowed: &str) -> HttpResponse {
 fn methods<T>(routes: &[Route<T>], segments: &[String]) -> String {
     let matching = routes.iter().filter(|route| route.matches(segments));
     let mut methods: Vec<&str> = matching.map(|route| route.method.as_str()).collect();
+    if methods.contains(&Method::GET.as_str()) {
+        methods.push(Method::HEAD.as_str());
+    }
     methods.sort_unstable();
     methods.dedup();
     methods.join(", ")

@@ -25,19 +25,31 @@ impl TerminalContext {
         request: Request<Incoming>,
         permit: &ConnectionPermit,
     ) -> HttpResponse {
-        match http::route(&ROUTES, request.method(), request.uri().path()) {
-            Ok(target) => match self.respond(target, request, permit).await {
-                Ok(response) => response,
-                Err(problem) => {
-                    self.metrics.count_refusal(problem.code);
-                    http::problem(&problem)
-                }
-            },
+        let origin = self.access().configured_origin(request.headers());
+        let mut response = self.routed(request, permit).await;
+        if let Some(origin) = origin {
+            http::expose(&mut response, origin);
+        }
+        response
+    }
+
+    async fn routed(&self, request: Request<Incoming>, permit: &ConnectionPermit) -> HttpResponse {
+        let (method, headers) = (request.method(), request.headers());
+        let responded = match http::route(&ROUTES, method, request.uri().path()) {
+            Ok(target) => self.respond(target, request, permit).await,
+            Err(RouteError::OtherMethod(methods)) if http::is_preflight(method, headers) => {
+                let checked = self.access().check_origin(headers);
+                checked.map(|()| http::preflight(headers, &methods))
+            }
             Err(error) => {
                 self.count_route_error(&error);
-                error.response()
+                return error.response();
             }
-        }
+        };
+        responded.unwrap_or_else(|problem| {
+            self.metrics.count_refusal(problem.code);
+            http::problem(&problem)
+        })
     }
 
     fn count_route_error(&self, error: &RouteError) {

@@ -6,13 +6,13 @@ use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::end::{GONE, MALFORMED, NO_ROOM, SessionEnd, TOO_LARGE};
+use super::guard::TooLong;
 use super::session::Session;
 use crate::clock;
 use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, TERMINAL_READ_BYTES,
-    UNKNOWN_MESSAGE_BYTES_MAX,
 };
-use crate::net::http::BufferError;
+use crate::net::http::NoRoom;
 
 /// Bytes in the header of a client's control frame, with its mask.
 const CONTROL_HEADER_BYTES: usize = 6;
@@ -46,9 +46,6 @@ impl Session {
         match message {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 self.client.permit.message_complete();
-                if self.client.principal.is_none() && message.len() > UNKNOWN_MESSAGE_BYTES_MAX {
-                    return Err(TOO_LARGE);
-                }
                 let message = self.client.format.read(&message);
                 self.handle_message(message).await
             }
@@ -69,7 +66,7 @@ impl Session {
     /// Reads and discards until the terminal closes the connection, within limits. A connection
     /// that is closed with unread input is reset, and the terminal might not see the close frame.
     pub(super) async fn discard_input(&mut self) {
-        self.client.permit.limit_message(None);
+        self.socket.get_mut().lift_guard();
         let mut left = BODY_BYTES_DISCARDED_MAX;
         let mut bytes = vec![0; TERMINAL_READ_BYTES];
         while let Ok(count @ 1..) = self.socket.get_mut().read(&mut bytes).await {
@@ -84,9 +81,9 @@ impl Session {
 
 /// The end of a session whose connection failed, or sent too much of a message.
 fn end_of(error: &std::io::Error) -> SessionEnd {
-    let refused = error.get_ref().and_then(|error| error.downcast_ref());
-    refused.map_or(GONE, |refused| match refused {
-        BufferError::TooLong => TOO_LARGE,
-        BufferError::NoRoom => NO_ROOM,
-    })
+    match error.get_ref() {
+        Some(error) if error.is::<TooLong>() => TOO_LARGE,
+        Some(error) if error.is::<NoRoom>() => NO_ROOM,
+        Some(_) | None => GONE,
+    }
 }

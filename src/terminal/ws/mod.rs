@@ -4,6 +4,7 @@
 //! up to the query and the writer.
 
 mod end;
+mod guard;
 mod handshake;
 mod input;
 mod output;

@@ -119,6 +119,10 @@ impl Session {
     pub(super) async fn close(&mut self, end: SessionEnd) -> Result<(), Error> {
         self.send_queue.drop_unsent();
         poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut())).await?;
+        if end == GONE {
+            // The library has the answer to the terminal's own close frame, if it sent one.
+            return self.socket.flush().await;
+        }
         let SessionEnd { code, reason } = end;
         let reason = Utf8Bytes::from_static(reason);
         self.socket.close(Some(CloseFrame { code, reason })).await

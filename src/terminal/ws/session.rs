@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use hashbrown::HashMap;
+use hyper::body::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{mpsc, watch};
@@ -20,12 +21,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 
 use super::end::{GONE, REVOKED, STOPPING, SessionEnd, UNKNOWN};
+use super::guard::GuardedStream;
 use super::walk_credit::WalkCredit;
 use crate::clock;
 use crate::engine::intake::WriterReply;
 use crate::limits::{
     BODY_BYTES_MAX, CLOSE_BUFFER_BYTES, CLOSE_TIMEOUT, PING_EVERY, STOP_GRACE, TERMINAL_READ_BYTES,
-    TERMINAL_UNKNOWN_MAX, UNKNOWN_MESSAGE_BYTES_MAX,
+    TERMINAL_UNKNOWN_MAX,
 };
 use crate::net::access::{Access, Principal, Role};
 use crate::net::http::{ConnectionPermit, MeteredStream};
@@ -35,10 +37,6 @@ use crate::terminal::wire::{MessageId, SendQueue, WireFormat};
 
 /// Bytes of answers that are gathered before they are written.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
-
-/// Bytes read of a message of an unknown client: it may begin within one read and end within
-/// another.
-const UNKNOWN_READ_BYTES_MAX: usize = UNKNOWN_MESSAGE_BYTES_MAX + 2 * TERMINAL_READ_BYTES;
 
 /// The other side of a session, as the handshake found it.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub(super) type AnswerChannel = (mpsc::Sender<Vec<WriterReply>>, mpsc::Receiver<
 /// The state of a session.
 pub(super) struct Session {
     pub(super) context: TerminalContext,
-    pub(super) socket: WebSocketStream<MeteredStream>,
+    pub(super) socket: WebSocketStream<GuardedStream>,
     pub(super) client: SessionClient,
     /// Tells when the access rules change.
     access: watch::Receiver<Arc<Access>>,
@@ -80,15 +78,12 @@ pub(super) struct Session {
 impl Session {
     /// Runs a session on an upgraded connection until it ends.
     pub(super) async fn start(context: TerminalContext, upgraded: Upgraded, client: SessionClient) {
-        if client.principal.is_none() {
-            client.permit.limit_message(Some(UNKNOWN_READ_BYTES_MAX));
-        }
         let socket = socket(upgraded).await;
         let sync_events = context.sync_events.clone();
         // A change of the rules since the handshake is noticed at once.
         let mut access = context.access.clone();
         access.mark_changed();
-        let session = Self {
+        let mut session = Self {
             context,
             socket,
             client,
@@ -104,6 +99,7 @@ impl Session {
             is_pinged: false,
             send_queue: SendQueue::default(),
         };
+        session.let_in_if_known();
         session.run().await;
     }
 
@@ -116,7 +112,7 @@ impl Session {
         let SessionEnd { code, reason } = end;
         tracing::debug!(%code, why = reason, "a terminal's session ends");
         if code == CloseCode::Again {
-            self.socket.get_ref().get_ref().set_send_buffer(CLOSE_BUFFER_BYTES);
+            self.socket.get_ref().get_ref().get_ref().set_send_buffer(CLOSE_BUFFER_BYTES);
         }
         let _ = timeout(CLOSE_TIMEOUT, self.close(end)).await;
         if ![GONE.code, STOPPING.code].contains(&code) {
@@ -158,10 +154,10 @@ impl Session {
     }
 
     /// Lets a client with a principal send messages of any length, and keep its connection.
-    pub(super) fn let_in_if_known(&self) {
+    pub(super) fn let_in_if_known(&mut self) {
         if self.client.principal.is_some() {
             self.client.permit.let_in();
-            self.client.permit.limit_message(None);
+            self.socket.get_mut().lift_guard();
         }
     }
 
@@ -177,19 +173,18 @@ impl Session {
     }
 }
 
-async fn socket(upgraded: Upgraded) -> WebSocketStream<MeteredStream> {
+async fn socket(upgraded: Upgraded) -> WebSocketStream<GuardedStream> {
     let config = WebSocketConfig::default()
         .read_buffer_size(TERMINAL_READ_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(BODY_BYTES_MAX))
         .max_frame_size(Some(BODY_BYTES_MAX));
-    let (stream, read) = {
+    let stream = {
         // Copied, so that the large read buffer of the HTTP connection is freed here.
-        let parts =
-            upgraded.downcast::<TokioIo<MeteredStream>>().expect("it is what the port serves");
-        (parts.io.into_inner(), parts.read_buf.to_vec())
+        let parts = upgraded.downcast::<TokioIo<MeteredStream>>().expect("the port serves these");
+        GuardedStream::new(parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf))
     };
-    WebSocketStream::from_partially_read(stream, read, Side::Server, Some(config)).await
+    WebSocketStream::from_raw_socket(stream, Side::Server, Some(config)).await
 }
 
 /// Waits for answers of the writer; without a channel, for ever.
