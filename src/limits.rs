@@ -106,8 +106,9 @@ pub const RETENTION_MARK_MS: u64 = 3_600_000;
 
 /// Connections on the terminal port, WebSocket sessions included.
 pub const CONNECTIONS_MAX: usize = 12_000;
-/// Connections whose client has not been let in, half of them from one address. The oldest gives way
-/// to the next: at 10,000 new ones a second, each has a tenth of a second to show a token.
+/// Connections that have sent no whole head, and as many that have shown no token since; half of each
+/// from one address. The oldest gives way to the next: at 10,000 new ones a second, each has a tenth
+/// of a second for its head.
 pub const UNKNOWN_CONNECTIONS_MAX: usize = 2_048;
 /// Time for a connection to end that gives way to another one.
 pub const GIVE_WAY_MAX: Duration = Duration::from_millis(250);

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{Scope, scope, sleep};
+use std::thread::{Scope, ScopedJoinHandle, scope, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -87,7 +87,7 @@ impl Storm {
             let honest: Vec<_> = (0..4)
                 .map(|n| threads.spawn(move || honest_requests(gateway, n, self.lasts)))
                 .collect();
-            let waits: Vec<_> = honest.into_iter().map(|thread| thread.join()).collect();
+            let waits: Vec<_> = honest.into_iter().map(ScopedJoinHandle::join).collect();
             let grown = resident_kb(gateway).saturating_sub(before);
             over.store(true, Ordering::Relaxed);
             let waits = waits.into_iter().flat_map(Result::unwrap);

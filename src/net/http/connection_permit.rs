@@ -35,6 +35,13 @@ impl ConnectionPermit {
         self.0.peer.ip()
     }
 
+    /// Notes that the client has sent a whole head.
+    pub(super) fn set_heard(&self) {
+        if !self.0.is_known.load(Ordering::Relaxed) {
+            self.0.open.set_heard(&self.0.entry);
+        }
+    }
+
     /// Notes that the client has been let in: its token is known, or none is needed. From then on
     /// the connection does not have to give way to others.
     pub fn let_in(&self) {

@@ -2,8 +2,9 @@
 //!
 //! A connection counts as unknown until its client has been let in. Unknown connections have few
 //! permits, and the oldest one gives way to the next: clients that connect and say nothing,
-//! however many, keep nobody out. The other permits are for clients that were let in, and one
-//! address cannot have all of them.
+//! however many, keep nobody out. Those that have sent a head give way only to others that have, so
+//! that a terminal has time to show its token in a message. The other permits are for clients that
+//! were let in, and one address cannot have all of them.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,13 +24,28 @@ pub(super) struct Shares {
     /// Of one address. Many terminals may share one, behind a proxy or a router, so only a part is
     /// kept for the others.
     of_network: usize,
+    /// Unknown ones of each [`Stage`].
     unknown: usize,
     unknown_of_network: usize,
 }
 
+/// What an unknown connection has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has sent no whole head yet.
+    Silent,
+    /// It has sent a request, or begun a WebSocket session, and shown no token.
+    Heard,
+}
+
+impl Stage {
+    /// In the order in which they give way.
+    const BOTH: [Self; 2] = [Self::Silent, Self::Heard];
+}
+
 impl Shares {
     pub(super) fn of(total: usize) -> Self {
-        let unknown = UNKNOWN_CONNECTIONS_MAX.min(total.div_ceil(2));
+        let unknown = UNKNOWN_CONNECTIONS_MAX.min(total.div_ceil(4));
         Self {
             total,
             of_network: total - total / 8,
@@ -72,15 +88,17 @@ pub(super) struct OpenConnections {
 struct Table {
     next_id: u64,
     count: usize,
-    unknown: usize,
+    /// By stage.
+    unknown: [usize; 2],
     networks: HashMap<IpAddr, NetworkConnections>,
 }
 
 #[derive(Debug, Default)]
 struct NetworkConnections {
     count: usize,
-    /// Those whose client has not been let in, the oldest first, with what tells them to give way.
-    unknown: BTreeMap<u64, Arc<Notify>>,
+    /// Those whose client has not been let in, by stage, the oldest first, with what tells them to
+    /// give way.
+    unknown: [BTreeMap<u64, Arc<Notify>>; 2],
 }
 
 impl OpenConnections {
@@ -117,6 +135,11 @@ impl OpenConnections {
         tokio::time::timeout(limit, has_room).await.is_ok()
     }
 
+    /// A connection has sent a whole head.
+    pub(super) fn set_heard(&self, entry: &Entry) {
+        self.table().set_heard(entry, &self.shares);
+    }
+
     /// The client of a connection has been let in: the connection gives way no more.
     pub(super) fn set_known(&self, entry: &Entry) {
         self.table().forget_unknown(entry);
@@ -136,31 +159,45 @@ impl OpenConnections {
 impl Table {
     /// Makes room for a connection from this network. Returns whether another one gives way.
     fn make_room(&mut self, from: IpAddr, shares: &Shares) -> Result<bool, String> {
-        let own = self.networks.get(&from);
-        let (count, unknown) = own.map_or((0, 0), |own| (own.count, own.unknown.len()));
-        if unknown >= shares.unknown_of_network {
-            return Ok(self.revoke_oldest_of(from));
+        let own = self.networks.get(&from).map_or(0, |own| own.count);
+        if own >= shares.of_network {
+            let full = || format!("the {own} connections that one address may have");
+            let gave_way = Stage::BOTH.into_iter().any(|stage| self.revoke_oldest_of(from, stage));
+            return gave_way.then_some(true).ok_or_else(full);
         }
-        if count >= shares.of_network {
-            let full = || format!("the {count} connections that one address may have");
-            return self.revoke_oldest_of(from).then_some(true).ok_or_else(full);
+        if self.count >= shares.total {
+            let gave_way = Stage::BOTH.into_iter().any(|stage| self.revoke_oldest(stage));
+            return gave_way
+                .then_some(true)
+                .ok_or_else(|| format!("all {} connections", self.count));
         }
-        if self.unknown >= shares.unknown || self.count >= shares.total {
-            let full = || format!("all {} connections", self.count);
-            let most = self.networks.iter().max_by_key(|(_, network)| network.unknown.len());
-            let most = most.filter(|(_, network)| !network.unknown.is_empty());
-            let most = most.map(|(network, _)| *network).ok_or_else(full)?;
-            return Ok(self.revoke_oldest_of(most));
+        Ok(self.bound(Stage::Silent, from, shares))
+    }
+
+    /// Lets the oldest unknown connection of a stage give way, if one from this network is to be
+    /// added and there is no room for it.
+    fn bound(&mut self, stage: Stage, from: IpAddr, shares: &Shares) -> bool {
+        let own = self.networks.get(&from).map_or(0, |own| own.unknown[stage as usize].len());
+        if own >= shares.unknown_of_network {
+            return self.revoke_oldest_of(from, stage);
         }
-        Ok(false)
+        self.unknown[stage as usize] >= shares.unknown && self.revoke_oldest(stage)
+    }
+
+    /// Tells the oldest connection of the network with the most unknown ones to give way.
+    fn revoke_oldest(&mut self, stage: Stage) -> bool {
+        let unknown = |own: &NetworkConnections| own.unknown[stage as usize].len();
+        let most = self.networks.iter().max_by_key(|(_, own)| unknown(own));
+        most.map(|(network, _)| *network).is_some_and(|most| self.revoke_oldest_of(most, stage))
     }
 
     /// Tells the oldest unknown connection of a network to give way. It is counted until it ends.
-    fn revoke_oldest_of(&mut self, network: IpAddr) -> bool {
-        let oldest = self.networks.get_mut(&network).and_then(|own| own.unknown.pop_first());
+    fn revoke_oldest_of(&mut self, network: IpAddr, stage: Stage) -> bool {
+        let own = self.networks.get_mut(&network);
+        let oldest = own.and_then(|own| own.unknown[stage as usize].pop_first());
         if let Some((_, gives_way)) = &oldest {
             gives_way.notify_one();
-            self.unknown -= 1;
+            self.unknown[stage as usize] -= 1;
         }
         oldest.is_some()
     }
@@ -169,18 +206,33 @@ impl Table {
         let (id, gives_way) = (self.next_id, Arc::<Notify>::default());
         self.next_id += 1;
         self.count += 1;
-        self.unknown += 1;
-        let own = self.networks.entry(network).or_default();
-        own.count += 1;
-        own.unknown.insert(id, Arc::clone(&gives_way));
-        Entry { id, network, gives_way }
+        self.networks.entry(network).or_default().count += 1;
+        let entry = Entry { id, network, gives_way };
+        self.add_unknown(&entry, Stage::Silent);
+        entry
     }
 
-    fn forget_unknown(&mut self, entry: &Entry) {
-        let own = self.networks.get_mut(&entry.network);
-        if own.is_some_and(|own| own.unknown.remove(&entry.id).is_some()) {
-            self.unknown -= 1;
+    fn add_unknown(&mut self, entry: &Entry, stage: Stage) {
+        self.unknown[stage as usize] += 1;
+        let own = self.networks.entry(entry.network).or_default();
+        own.unknown[stage as usize].insert(entry.id, Arc::clone(&entry.gives_way));
+    }
+
+    /// A connection that has to give way already, or is known, stays so.
+    fn set_heard(&mut self, entry: &Entry, shares: &Shares) {
+        if self.forget_unknown(entry) == Some(Stage::Silent) {
+            self.bound(Stage::Heard, entry.network, shares);
+            self.add_unknown(entry, Stage::Heard);
         }
+    }
+
+    /// Returns the stage that an unknown connection was in.
+    fn forget_unknown(&mut self, entry: &Entry) -> Option<Stage> {
+        let own = self.networks.get_mut(&entry.network)?;
+        let was_in = |stage: &Stage| own.unknown[*stage as usize].remove(&entry.id).is_some();
+        let stage = Stage::BOTH.into_iter().find(was_in)?;
+        self.unknown[stage as usize] -= 1;
+        Some(stage)
     }
 
     fn remove(&mut self, entry: &Entry) {

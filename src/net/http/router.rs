@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_path_with_other_methods_names_them() {
         let error = route(&ROUTES, &Method::POST, "/a/b").unwrap_err();
-        assert_eq!(error, RouteError::OtherMethod("GET, PUT".into()));
+        assert_eq!(error, RouteError::OtherMethod("GET, HEAD, PUT".into()));
         assert_eq!(error.response().headers()[ALLOW], "GET, PUT");
         let error = route(&ROUTES, &Method::PUT, "/a/z").unwrap_err();
         assert_eq!(error, RouteError::OtherMethod("GET".into()));

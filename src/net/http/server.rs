@@ -150,6 +150,7 @@ async fn served<H, F>(
     let service = service_fn(move |mut request: Request<Incoming>| {
         let permit = service_permit.clone();
         asks.notify_one();
+        permit.set_heard();
         permit.set_handled(true);
         request.extensions_mut().insert(permit.clone());
         let response = handler(request, permit.clone());
