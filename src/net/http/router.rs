@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(to(Method::GET, "/"), Ok(To::Root));
         assert_eq!(to(Method::PUT, "/a/b"), Ok(To::Fixed));
         assert_eq!(to(Method::GET, "/a/b"), Ok(To::One("b".into())));
+        assert_eq!(to(Method::HEAD, "/a/b"), Ok(To::One("b".into())));
         assert_eq!(to(Method::POST, "/a/1/c/2"), Ok(To::Two("1".into(), "2".into())));
         for unknown in ["/a", "/a/b/c", "/a/b/c/d/e", "/b"] {
             let error = RouteError::NotFound(unknown.into());
@@ -210,9 +211,9 @@ mod tests {
     fn a_path_with_other_methods_names_them() {
         let error = route(&ROUTES, &Method::POST, "/a/b").unwrap_err();
         assert_eq!(error, RouteError::OtherMethod("GET, HEAD, PUT".into()));
-        assert_eq!(error.response().headers()[ALLOW], "GET, PUT");
+        assert_eq!(error.response().headers()[ALLOW], "GET, HEAD, PUT");
         let error = route(&ROUTES, &Method::PUT, "/a/z").unwrap_err();
-        assert_eq!(error, RouteError::OtherMethod("GET".into()));
+        assert_eq!(error, RouteError::OtherMethod("GET, HEAD".into()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The WebSocket handshake.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -39,19 +40,23 @@ impl TerminalContext {
 
     fn spawn_session(&self, request: &mut Request<Incoming>, client: SessionClient) {
         let upgrade = hyper::upgrade::on(request);
-        let context = self.clone();
-        tokio::spawn(async move {
-            let (permit, metrics) = (client.permit.clone(), Arc::clone(&context.metrics));
+        let (context, permit) = (self.clone(), client.permit.clone());
+        let session = async move {
+            let metrics = Arc::clone(&context.metrics);
             let _counted = metrics.terminals.enter();
-            let session = async {
-                match upgrade.await {
-                    Ok(upgraded) => Session::start(context, upgraded, client).await,
-                    Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
-                }
-            };
-            tokio::select! { () = session => {}, () = permit.gives_way() => {} }
-        });
+            match upgrade.await {
+                Ok(upgraded) => Session::start(context, upgraded, client).await,
+                Err(error) => tracing::debug!(%error, "a WebSocket handshake was broken off"),
+            }
+        };
+        tokio::spawn(until_it_gives_way(Box::pin(session), permit));
     }
+}
+
+/// Runs a session until it ends, or its connection has to give way to another one. The session is
+/// boxed, or this future would hold the memory for it twice.
+async fn until_it_gives_way(session: Pin<Box<impl Future<Output = ()>>>, permit: ConnectionPermit) {
+    tokio::select! { () = session => {}, () = permit.gives_way() => {} }
 }
 
 /// The wire format of a session: JSON unless the client offers the postcard subprotocol.
