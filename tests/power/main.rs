@@ -9,10 +9,13 @@
 mod support;
 
 #[path = "../crash/client.rs"]
+#[allow(dead_code, reason = "the crash test uses more of it")]
 mod client;
 #[path = "../crash/judge.rs"]
+#[allow(dead_code, reason = "the crash test uses more of it")]
 mod judge;
 #[path = "../crash/request.rs"]
+#[allow(dead_code, reason = "the crash test uses more of it")]
 mod request;
 
 mod disk;
