@@ -70,7 +70,7 @@ pub const CHECKPOINT_STEP: usize = 64;
 pub const CHECKPOINT_STEP_AT_STOP: usize = 4_096;
 /// Time for the checkpoint at a stop, which makes the next start faster.
 pub const CHECKPOINT_AT_STOP_MAX: Duration = Duration::from_secs(2);
-/// Records of the ledger: the request index has 36 bits for their numbers, enough for decades at a
+/// Records of the ledger: the request index has 36 bits for their numbers, enough for two years at a
 /// thousand requests a second.
 pub const RECORD_NUMBER_MAX: i64 = (1 << 36) - 1;
 /// Hashes of request ids in one row.

@@ -11,7 +11,7 @@ use rusqlite::types::ValueRef;
 use super::row_check::row_crc;
 
 /// Rows of more bytes are not corrected: it would take seconds.
-const BYTES_MAX: usize = 4_096;
+pub(super) const BYTES_MAX: usize = 4_096;
 
 /// A value of a row. A text may be invalid UTF-8 as long as it is damaged.
 #[derive(Clone, Debug)]
@@ -58,6 +58,11 @@ impl Cell {
 /// The sizes in which SQLite stores integers. The uppermost stored bit is the sign of all above it.
 const INTEGER_BYTES: [u32; 5] = [1, 2, 3, 4, 6];
 
+/// What one flipped bit may change of an integer.
+pub(super) fn integer_flips() -> impl Iterator<Item = i64> {
+    (0..64 + INTEGER_BYTES.len()).map(integer_flip)
+}
+
 fn integer_flip(at: usize) -> i64 {
     match INTEGER_BYTES.get(at) {
         Some(bytes) => i64::MIN >> (64 - bytes * 8),
@@ -74,7 +79,7 @@ pub(super) fn corrected(table: &str, row: &Row<'_>) -> Option<Vec<Cell>> {
     let mut cells = cells.collect::<Option<Vec<Cell>>>()?;
     let crc_of = |cells: &[Cell]| row_crc(table, cells.iter().map(Cell::value));
     let crc_flip = crc_of(&cells) ^ crc;
-    if (0..64 + INTEGER_BYTES.len()).any(|at| integer_flip(at) == crc_flip) {
+    if integer_flips().any(|flip| flip == crc_flip) {
         return Some(cells);
     }
     if cells.iter().map(Cell::flips).sum::<usize>() > BYTES_MAX * 8 {

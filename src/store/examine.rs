@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::gateway_row::{GatewayRow, Positions};
 use super::hash_check::HashCheck;
 use super::ledger::{for_each_blob, last_row};
+use super::ledger_repair::corrected;
 use super::ledger_scan::open_reservations;
 use super::load::load;
 use super::repairs::{Repair, Repairs, named};
@@ -20,6 +21,8 @@ use super::row_check::RowChecks;
 use super::stock_table::read_holds;
 
 const REFUSED: &str = "what the requests in it were answered is not known, so they are refused";
+const FLIPPED: &str =
+    "a start that reads it puts the bit right; until then the requests in it are refused";
 const REWRITTEN: &str = "nothing is decided by it; tell the makers of the program";
 
 /// Finds everything that is damaged, and calls `visit` with each chunk of the ledger that can be
@@ -68,7 +71,8 @@ fn ledger(
     let mut end = None;
     for_each_blob(db, i64::MIN, |key, blob| {
         let Ok(chunk) = LedgerChunk::decode(key, blob) else {
-            damaged.push(key.n);
+            let has_flipped_bit = corrected(key, blob.to_vec()).is_some();
+            damaged.push((key.n, has_flipped_bit));
             end = None;
             return Ok(true);
         };
@@ -82,8 +86,12 @@ fn ledger(
         Ok(true)
     })?;
     hashes.finish(&mut rows, last_row(db).ok().flatten().map_or(i64::MAX, |row| row.n + 1))?;
-    for n in &damaged {
-        repairs.add_lost(format!("row {n} of the ledger cannot be read"), REFUSED);
+    for (n, has_flipped_bit) in &damaged {
+        let fault = format!("row {n} of the ledger cannot be read");
+        match has_flipped_bit {
+            true => repairs.add(format!("{fault}: one bit has flipped"), FLIPPED),
+            false => repairs.add_lost(fault, REFUSED),
+        }
     }
     if !gaps.is_empty() {
         let names = named(gaps.iter().map(String::as_str));

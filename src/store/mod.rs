@@ -25,6 +25,7 @@ mod hash_check;
 mod high_water_mark;
 mod ledger;
 mod ledger_reader;
+mod ledger_repair;
 mod ledger_scan;
 mod load;
 pub mod lock_holders;

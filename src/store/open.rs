@@ -12,8 +12,9 @@ use super::data_dir::DataDir;
 use super::database::{Opened, Store};
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, UNFINISHED_DIR};
-use super::gateway_row::{self, GatewayRow};
+use super::gateway_row::{self, GatewayRow, Positions};
 use super::high_water_mark::HighWaterMark;
+use super::ledger_repair::correct_rows;
 use super::load::load;
 use super::migrate::{create, migrate};
 use super::placement::Placement;
@@ -103,8 +104,17 @@ pub(super) fn load_and_repair(
     let positions = &mut row.positions;
     let (last_mark_ms, damaged_marks) = check_marks(db)?;
     let catalogue = catalogue_repair::check(db, &positions.rows)?;
-    let (mut stock, stock_repair) = load(db, positions)?;
-    let (index, request_repair) = RequestIndex::load(db, row.identity.seed)?;
+    let read = |positions: &Positions| {
+        Ok((load(db, positions)?, RequestIndex::load(db, row.identity.seed)?))
+    };
+    let loaded = match read(positions) {
+        Err(error @ StoreError::Damaged(_)) => match correct_rows(db, &mut repairs)? {
+            true => read(positions),
+            false => Err(error),
+        },
+        loaded => loaded,
+    };
+    let ((mut stock, stock_repair), (index, request_repair)) = loaded?;
     check(&row.identity.origin, stock.seq())?;
 
     if let Some(catalogue) = &catalogue {

@@ -219,6 +219,29 @@ fn a_ledger_that_ends_before_the_positions_in_the_gateways_row_is_not_served() {
     assert!(error.contains("had come to entry 7"), "{error}");
 }
 
+#[test]
+fn a_flipped_bit_of_the_newest_rows_of_the_ledger_is_put_right() {
+    let mut shop = Shop::new();
+    shop.restock("r1", 5);
+    shop.restock("r2", 5);
+    let stock = shop.stock.clone();
+    let sql = "SELECT chunk FROM ledger WHERE n = 2";
+    let mut chunk: Vec<u8> = shop.store.db.query_row(sql, [], |row| row.get(0)).unwrap();
+    chunk[40] ^= 8;
+    let damage: [(&str, &dyn rusqlite::ToSql); 3] = [
+        ("UPDATE ledger SET n = n + ?1 WHERE n = 2", &1024),
+        ("UPDATE ledger SET seq = seq + ?1 WHERE n = 2", &256),
+        ("UPDATE ledger SET chunk = ?1 WHERE n = 2", &chunk),
+    ];
+    for (sql, value) in damage {
+        assert_eq!(shop.store.db.execute(sql, [value]).unwrap(), 1);
+        shop.reopen_repaired(&["rows 2 of the ledger have a flipped bit"]);
+        assert!(shop.find("r1") && shop.find("r2"), "{sql}");
+        assert_eq!(shop.stock, stock, "{sql}");
+        shop.assert_repaired();
+    }
+}
+
 /// Thirty requests, whose hashes are in three rows.
 fn with_saved_hashes() -> Shop {
     let mut shop = Shop::unsynced();

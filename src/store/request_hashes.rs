@@ -13,7 +13,7 @@
 /// 2^12 shards. A small database has little to allocate, and with ten million requests a shard
 /// holds some 2,400, which are quickly laid out again when it grows.
 const SHARD_BITS: u32 = 12;
-/// Bits of a record's number: enough for decades at a thousand requests a second.
+/// Bits of a record's number: see [`crate::limits::RECORD_NUMBER_MAX`].
 const NUMBER_BITS: u32 = 36;
 const KEY_BITS: u32 = 64 - NUMBER_BITS;
 

@@ -62,9 +62,19 @@ fn an_upgrade_is_logged_keeps_a_copy_and_loses_nothing() {
 }
 
 const AS_BEFORE_THE_CATALOGUE: &str = "
+    DELETE FROM gateway WHERE copy = 2;
+    ALTER TABLE gateway RENAME COLUMN copy TO one;
     ALTER TABLE gateway DROP COLUMN taken_transfer;
     ALTER TABLE gateway DROP COLUMN taken_at_seq;
     ALTER TABLE gateway DROP COLUMN taken_catalogue;
+    ALTER TABLE gateway DROP COLUMN stock_rows;
+    ALTER TABLE gateway DROP COLUMN listing_rows;
+    ALTER TABLE gateway DROP COLUMN barcode_rows;
+    ALTER TABLE gateway DROP COLUMN crc;
+    ALTER TABLE seen DROP COLUMN crc;
+    ALTER TABLE stock DROP COLUMN crc;
+    ALTER TABLE hold DROP COLUMN crc;
+    ALTER TABLE mark DROP COLUMN crc;
     DROP TABLE listing;
     DROP TABLE barcode;
     PRAGMA user_version = 2;

@@ -38,6 +38,11 @@ impl LedgerChunk {
         chunk.ok_or_else(|| damaged(key))
     }
 
+    /// Whether the CRC of a blob is right, and it decodes.
+    pub(in crate::store) fn passes(key: ChunkKey, blob: &[u8]) -> bool {
+        body(key, blob).is_some() && Self::decode(key, blob).is_ok()
+    }
+
     /// Calls `visit` with the position and the line of each entry.
     /// A start goes through many chunks and needs nothing else of them.
     ///
