@@ -42,7 +42,7 @@ fn stepped(before: &str, text: &str) -> Option<Vec<u8>> {
             (Some(Part::Plain(before)), Some(Part::Plain(text))) if before == text => {}
             (Some(Part::Number(before, digits)), Some(Part::Number(number, long)))
                 // Padding with zeros must restore the same digits.
-                if long == digits || long > digits && decimals(number) == long =>
+                if long == digits.max(decimals(number)) =>
             {
                 put_signed(&mut out, number.cast_signed() - before.cast_signed());
             }
