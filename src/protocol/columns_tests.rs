@@ -141,6 +141,23 @@ fn a_number_is_read_up_to_64_bits() {
 }
 
 #[test]
+fn a_number_in_a_text_steps_from_0_to_18_nines() {
+    let (nines, ten) = ("9".repeat(18), "10");
+    let too_large = Err(FrameError::Body("a text's number is too large"));
+    for (before, by, stepped) in [
+        (nines.as_str(), 0, Ok(nines.clone())),
+        (&nines, 1, too_large.clone()),
+        (&nines, i64::MAX, too_large.clone()),
+        (ten, -10, Ok("00".to_owned())),
+        (ten, -11, too_large),
+    ] {
+        let mut operand = Vec::new();
+        put_signed(&mut operand, by);
+        assert_eq!(read(&mut ColumnReader(&operand), STEPPED, before, None), stepped, "{by}");
+    }
+}
+
+#[test]
 fn each_text_takes_the_shortest_encoding() {
     let uuid = "936da01f-9abd-4d9d-80c7-02af85c822a8";
     let other = "5ca24a01-7a0f-4b4f-a1ad-2a0f7d3ef9f5";

@@ -34,6 +34,8 @@ fn unknown_versions_and_kinds_are_distinguished_from_damage() {
     assert_eq!(Frame::decode(&newer), Err(FrameError::Version(9)));
     assert_eq!(Frame::decode(&seal(77, b"whatever")), Err(FrameError::Kind(77)));
     assert_eq!(Frame::decode(b"{\"online\":true}"), Err(FrameError::Magic));
+    let longest = seal(77, &[0; FRAME_BYTES_MAX - HEADER_BYTES]);
+    assert_eq!(Frame::decode(&longest), Err(FrameError::Kind(77)));
     assert_eq!(Frame::decode(&vec![0; FRAME_BYTES_MAX + 1]), Err(FrameError::TooLarge));
 }
 

@@ -84,6 +84,7 @@ mod tests {
             assert_eq!(parse_topic(&gateway.topic(channel)), Some((gateway.clone(), channel)));
         }
         assert_eq!(gateway.topic(Channel::Down), "stockgate/1/wh-01/gw.1/down");
+        assert_eq!(gateway.to_string(), "wh-01/gw.1");
         assert_eq!(topic_filter(Channel::Up), "stockgate/1/+/+/up");
     }
 
