@@ -83,7 +83,7 @@ impl Session {
         // A change of the rules since the handshake is noticed at once.
         let mut access = context.access.clone();
         access.mark_changed();
-        let mut session = Self {
+        let session = Self {
             context,
             socket,
             client,
@@ -99,11 +99,11 @@ impl Session {
             is_pinged: false,
             send_queue: SendQueue::default(),
         };
-        session.let_in_if_known();
         session.run().await;
     }
 
     async fn run(mut self) {
+        self.let_in_if_known();
         let end = self.serve().await.err().unwrap_or(GONE);
         if end == STOPPING {
             // Mutations that were accepted are decided and answered before the close frame.
