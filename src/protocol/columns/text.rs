@@ -96,8 +96,8 @@ impl<'a> Iterator for Parts<'a> {
         let (part, after) = self.0.split_at(end);
         self.0 = after;
         Some(match part.parse() {
-            Ok(number) if first => Part::Number(number, end),
-            _ => Part::Plain(part),
+            Ok(number) => Part::Number(number, end),
+            Err(_) => Part::Plain(part),
         })
     }
 }
