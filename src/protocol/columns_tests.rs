@@ -130,6 +130,25 @@ fn changes_out_of_range_are_refused_and_those_at_the_limits_accepted() {
 }
 
 #[test]
+fn columns_are_deflated_only_if_that_makes_them_shorter() {
+    // Among these are columns that are as long when deflated.
+    for zeros in 0..100 {
+        let length = deflate(&vec![0; zeros]).map(|deflated| deflated.len());
+        assert!(length.is_none_or(|length| length < zeros), "{zeros} zeros deflated to {length:?}");
+    }
+    assert!(deflate(&[0; 100]).is_some());
+}
+
+#[test]
+fn a_number_takes_a_byte_for_each_seven_bits() {
+    for (number, expected) in [(0, &[0][..]), (127, &[0x7f]), (128, &[0x80, 1])] {
+        let mut bytes = Vec::new();
+        put_size(&mut bytes, number);
+        assert_eq!(bytes, expected);
+    }
+}
+
+#[test]
 fn a_number_is_read_up_to_64_bits() {
     for number in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
         let mut bytes = Vec::new();
