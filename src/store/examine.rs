@@ -15,7 +15,7 @@ use super::ledger::{for_each_blob, last_row};
 use super::ledger_repair::corrected;
 use super::ledger_scan::open_reservations;
 use super::load::load;
-use super::repairs::{Repair, Repairs, named};
+use super::repairs::{Repair, Repairs, check_columns, named};
 use super::retention::{check_marks, tell_marks};
 use super::row_check::RowChecks;
 use super::stock_table::read_holds;
@@ -104,6 +104,7 @@ fn ledger(
 
 /// Checks all other tables.
 fn tables(db: &Connection, positions: &Positions, repairs: &mut Repairs) -> Result<(), StoreError> {
+    check_columns(db)?;
     if let Some(catalogue) = catalogue_repair::check(db, &positions.rows)? {
         catalogue.tell(repairs);
     }

@@ -114,6 +114,14 @@ pub(super) struct Table {
     columns: &'static str,
 }
 
+/// Checks that all columns are there under their names, which are in the file, too.
+pub(super) fn check_columns(db: &Connection) -> rusqlite::Result<()> {
+    for Table { name, columns } in [SEEN, STOCK, HOLD, MARK, LISTING, BARCODE] {
+        db.prepare(&format!("SELECT {columns}, crc FROM {name}"))?;
+    }
+    Ok(())
+}
+
 pub(super) const SEEN: Table = Table { name: "seen", columns: "n, hashes" };
 pub(super) const STOCK: Table = Table { name: "stock", columns: "sku, on_hand, reserved, version" };
 pub(super) const HOLD: Table = Table { name: "hold", columns: "id, n, hold" };
