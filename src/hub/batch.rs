@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, record_online};
-use super::db::{BooksError, BooksTransaction};
+use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
 use super::publisher::Room;
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
+use crate::protocol::frame::Entries;
 use crate::protocol::topic::GatewayId;
+use crate::stock::Kind;
 
 /// How long a frame may wait for the frames before it, which another worker may be handling.
 const EARLY_MS: u64 = 1_000;
+/// Of how many gateways the books are read at once to send something.
+const SENT_AT_ONCE: usize = 512;
 
 /// When a batch is handled.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +30,19 @@ pub(super) struct BatchTime {
 }
 
 /// A frame that starts after a gap.
+#[derive(Clone)]
 pub(super) struct EarlyFrame {
     gateway: GatewayId,
     frame: Frame,
     /// When it arrived, in running time.
     since_ms: u64,
+}
+
+impl EarlyFrame {
+    /// The job that handles it as one that has just arrived.
+    pub(super) fn job(&self) -> HubJob {
+        HubJob::Frame(self.gateway.clone(), self.frame.clone())
+    }
 }
 
 /// What a batch leads to. Nothing of it may become known before the commit.
@@ -56,7 +68,7 @@ pub(super) struct HubBatch<'a, 'db> {
     time: BatchTime,
     room: Room,
     /// Gateways that may have to be sent something.
-    due: BTreeSet<GatewayId>,
+    due: &'a mut BTreeSet<GatewayId>,
     outcome: HubBatchOutcome,
 }
 
@@ -66,28 +78,28 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         downlink: &'a mut Downlink,
         time: BatchTime,
         room: Room,
+        due: &'a mut BTreeSet<GatewayId>,
     ) -> Self {
-        let (due, outcome) = (BTreeSet::new(), HubBatchOutcome::default());
-        Self { books, downlink, time, room, due, outcome }
+        Self { books, downlink, time, room, due, outcome: HubBatchOutcome::default() }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
     /// wait on.
-    pub(super) fn retry(&mut self, early: Vec<EarlyFrame>) -> Result<(), BooksError> {
+    pub(super) fn retry(&mut self, early: &[EarlyFrame]) -> Result<(), BooksError> {
         for early in early {
             let may_wait = self.time.running_ms < early.since_ms + EARLY_MS;
             if may_wait && is_early(self.books, &early.gateway, &early.frame)? {
-                self.outcome.early.push(early);
+                self.outcome.early.push(early.clone());
             } else {
-                self.handle_frame(early.gateway, early.frame)?;
+                self.handle_frame(&early.gateway, &early.frame)?;
             }
         }
         Ok(())
     }
 
     /// Handles a job, or lets a frame wait whose predecessors another worker may be handling.
-    pub(super) fn handle_or_wait(&mut self, job: HubJob) -> Result<(), BooksError> {
-        if let HubJob::Frame(gateway, frame) = &job
+    pub(super) fn handle_or_wait(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
+        if let HubJob::Frame(gateway, frame) = &*job
             && self.outcome.early.len() < HUB_BATCH_FRAMES_MAX
             && is_early(self.books, gateway, frame)?
         {
@@ -99,11 +111,11 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         self.handle(job)
     }
 
-    pub(super) fn handle(&mut self, job: HubJob) -> Result<(), BooksError> {
+    pub(super) fn handle(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
         match job {
             HubJob::Frame(gateway, frame) => self.handle_frame(gateway, frame),
             HubJob::Online { gateway, online, epoch, fresh } => {
-                self.handle_online(gateway, online, epoch, fresh)
+                self.handle_online(gateway, *online, *epoch, *fresh)
             }
             HubJob::Change(change) => self.change(change),
             HubJob::Lost => self.books.set_all_offline(),
@@ -115,29 +127,33 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         }
     }
 
-    fn handle_frame(&mut self, gateway: GatewayId, frame: Frame) -> Result<(), BooksError> {
-        let mut outcome = handle_frame(self.books, &gateway, &frame, self.time.wall_ms)?;
+    fn handle_frame(&mut self, gateway: &GatewayId, frame: &Frame) -> Result<(), BooksError> {
+        let mut outcome = handle_frame(self.books, gateway, frame, self.time.wall_ms)?;
         if outcome.greeted {
-            self.downlink.handle_greeting(&gateway);
+            self.downlink.handle_greeting(gateway);
         }
         if outcome.accepted {
-            self.handle_probe_answer(&gateway, frame)?;
+            self.handle_probe_answer(gateway, frame)?;
         }
         if let Some(answer) = outcome.answer.clone() {
-            let answer = answer.joined_to(self.outcome.answers.get(&gateway));
+            let answer = answer.joined_to(self.outcome.answers.get(gateway));
             self.outcome.answers.insert(gateway.clone(), answer);
         }
         self.due.extend(std::mem::take(&mut outcome.granted));
         self.due.insert(gateway.clone());
-        self.outcome.handled.push((gateway, outcome));
+        self.outcome.handled.push((gateway.clone(), outcome));
         Ok(())
     }
 
-    fn handle_probe_answer(&mut self, gateway: &GatewayId, frame: Frame) -> Result<(), BooksError> {
+    fn handle_probe_answer(
+        &mut self,
+        gateway: &GatewayId,
+        frame: &Frame,
+    ) -> Result<(), BooksError> {
         let (seq, content) = if let Frame::Sums(answer) = frame {
-            (answer.seq, Content::Sums(answer.content))
+            (answer.seq, Content::Sums(answer.content.clone()))
         } else if let Frame::Figures(answer) = frame {
-            (answer.seq, Content::Figures(answer.content))
+            (answer.seq, Content::Figures(answer.content.clone()))
         } else {
             return Ok(());
         };
@@ -146,26 +162,26 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     fn handle_online(
         &mut self,
-        gateway: GatewayId,
+        gateway: &GatewayId,
         online: bool,
         epoch: Option<Uuid>,
         fresh: bool,
     ) -> Result<(), BooksError> {
         let seen = online && fresh;
-        let known = record_online(self.books, &gateway, online, seen, self.time.wall_ms)?;
+        let known = record_online(self.books, gateway, online, seen, self.time.wall_ms)?;
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
         // does so by itself.
         if let Some(epoch) = epoch.filter(|_| online && !known) {
             self.outcome
                 .answers
-                .insert(gateway, FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
+                .insert(gateway.clone(), FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
         }
         Ok(())
     }
 
-    fn change(&mut self, change: BooksChange) -> Result<(), BooksError> {
+    fn change(&mut self, change: &mut BooksChange) -> Result<(), BooksError> {
         let mut gateways = Vec::new();
-        self.outcome.completions.push(change(self.books, &mut gateways)?);
+        self.outcome.completions.push((change.apply)(self.books, &mut gateways)?);
         self.due.extend(gateways);
         Ok(())
     }
@@ -185,18 +201,62 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     /// Adds what is to be sent to the gateways that this batch concerns, as far as there is room.
     pub(super) fn finish(mut self) -> Result<HubBatchOutcome, BooksError> {
-        for gateway in self.downlink.in_turn(&self.due) {
+        for part in self.downlink.in_turn(self.due).chunks(SENT_AT_ONCE) {
+            self.send_to(part)?;
+        }
+        Ok(self.outcome)
+    }
+
+    /// Adds what is to be sent to some gateways.
+    fn send_to(&mut self, gateways: &[GatewayId]) -> Result<(), BooksError> {
+        let is_full = self.outcome.frames.len() >= self.room.frames;
+        let served = gateways.iter().filter(|id| !is_full && !self.room.busy.contains(*id));
+        self.books.expect_sending(&served.cloned().collect())?;
+        for gateway in gateways {
             let is_full = self.outcome.frames.len() >= self.room.frames;
             self.outcome.lacks_room |= is_full;
-            if is_full || self.room.busy.contains(&gateway) {
-                self.downlink.postpone(gateway);
+            if is_full || self.room.busy.contains(gateway) {
+                self.downlink.postpone(gateway.clone());
                 continue;
             }
-            let frames = self.downlink.next(self.books, &gateway, self.time.running_ms)?;
+            let frames = self.downlink.next(self.books, gateway, self.time.running_ms)?;
             let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));
             self.outcome.frames.extend(frames);
         }
-        Ok(self.outcome)
+        Ok(())
+    }
+}
+
+/// What the jobs of a batch will read and change.
+pub(super) fn expected(jobs: &[HubJob], early: &[EarlyFrame], locks: &Locks) -> Expected {
+    let mut expected = Expected { locks: locks.clone(), ..Expected::default() };
+    for EarlyFrame { gateway, frame, .. } in early {
+        expect_frame(&mut expected, gateway, frame);
+    }
+    for job in jobs {
+        match job {
+            HubJob::Frame(gateway, frame) => expect_frame(&mut expected, gateway, frame),
+            HubJob::Online { gateway, .. } => {
+                expected.locks.gateways.insert(gateway.clone());
+            }
+            HubJob::Change(change) => expected.locks.add(&change.locks),
+            HubJob::Lost | HubJob::Announce | HubJob::Tick => {}
+        }
+    }
+    expected
+}
+
+fn expect_frame(expected: &mut Expected, gateway: &GatewayId, frame: &Frame) {
+    if !frame.is_upward() {
+        return;
+    }
+    expected.locks.gateways.insert(gateway.clone());
+    if let Frame::Entries(Entries { entries, .. }) = frame {
+        let skus = entries.iter().map(|entry| entry.sku.clone()).collect();
+        expected.skus.push((gateway.clone(), skus));
+        let transferred =
+            entries.iter().filter(|entry| matches!(entry.kind, Kind::Grant | Kind::Recall));
+        expected.locks.skus.extend(transferred.map(|entry| entry.sku.clone()));
     }
 }
 

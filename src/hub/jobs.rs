@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::db::{BooksError, BooksTransaction};
+use super::db::{BooksError, BooksTransaction, Locks};
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
 
@@ -31,10 +31,18 @@ pub(super) enum HubJob {
     Tick,
 }
 
+/// A request that changes the books.
+pub(super) struct BooksChange {
+    /// The gateways and SKUs that it changes, as far as they are known before.
+    pub(super) locks: Locks,
+    pub(super) apply: ApplyChange,
+}
+
 /// Changes the books within the batch's transaction and adds the gateways that may have to be sent
-/// something. What it returns is called after the commit.
-pub(super) type BooksChange = Box<
-    dyn FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Completion, BooksError>
+/// something. What it returns is called after the commit. It is called again if the transaction has
+/// to be repeated.
+pub(super) type ApplyChange = Box<
+    dyn FnMut(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<Completion, BooksError>
         + Send,
 >;
 

@@ -121,6 +121,7 @@ impl Hub {
         let mut tasks = JoinSet::new();
         let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures);
         tasks.spawn(http::serve(listener, api, stop.clone()));
+        tasks.spawn(reader::recount(reader.clone(), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         if let Some(broker) = broker(&config) {
             let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics);

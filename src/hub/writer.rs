@@ -2,15 +2,18 @@
 //!
 //! It handles the jobs that wait (bounded) in one transaction. Acknowledgements and other frames
 //! are sent, and requests answered, only after the commit. If the commit fails, nothing is sent,
-//! and the gateways send their entries again.
+//! and the gateways send their entries again. If the database refuses what one job stores, the
+//! others are handled without it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome};
+use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
 use super::core::{Downlink, FrameAnswer, FrameOutcome};
-use super::db::{BooksDatabase, BooksError};
+use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
@@ -24,6 +27,11 @@ use crate::process::stop::Stop;
 /// What a batch that fails leads to.
 const NOT_WRITTEN: &str =
     "the books cannot be written; nothing is acknowledged, the gateways keep it";
+
+/// How often a transaction is tried while other workers are in its way.
+const ATTEMPTS_MAX: u32 = 8;
+/// A transaction whose connection was lost is repeated if that took no longer.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct HubWriter {
     database: BooksDatabase,
@@ -89,8 +97,9 @@ impl HubWriter {
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
-            let jobs = std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
-            let is_written = self.handle(jobs);
+            let mut jobs: Vec<HubJob> =
+                std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
+            let is_written = self.handle(&mut jobs);
             self.heartbeat.beat();
             if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
                 return;
@@ -98,38 +107,114 @@ impl HubWriter {
         }
     }
 
-    fn handle(&mut self, jobs: Vec<HubJob>) -> bool {
-        let began = instant();
-        match self.write(jobs) {
-            Ok(outcome) => {
-                self.metrics.commits.observe([began.elapsed()]);
-                self.publish(outcome);
-                self.failures.end("the books can be written again");
-                true
-            }
-            Err(error) => {
-                self.downlink.handle_rollback();
-                self.metrics.commits_failed.inc();
-                self.failures.record(NOT_WRITTEN, &error);
-                false
-            }
+    /// Handles jobs; returns false if the books cannot be written.
+    fn handle(&mut self, jobs: &mut [HubJob]) -> bool {
+        let early = std::mem::take(&mut self.early);
+        if early.is_empty() && self.is_nothing_to_do(jobs) {
+            return true;
+        }
+        match self.handle_together(jobs, &early) {
+            Ok(()) => true,
+            Err(error) if error.is_of_data() => self.handle_apart(jobs, &early),
+            Err(error) => self.fail(&error),
         }
     }
 
-    /// Handles jobs in one transaction. On an error, nothing has changed.
-    fn write(&mut self, jobs: Vec<HubJob>) -> Result<HubBatchOutcome, BooksError> {
+    fn is_nothing_to_do(&self, jobs: &[HubJob]) -> bool {
+        jobs.iter().all(|job| matches!(job, HubJob::Tick)) && self.downlink.waiting().is_empty()
+    }
+
+    fn handle_together(
+        &mut self,
+        jobs: &mut [HubJob],
+        early: &[EarlyFrame],
+    ) -> Result<(), BooksError> {
+        let began = instant();
+        let outcome = self.write(jobs, early)?;
+        self.metrics.commits.observe([began.elapsed()]);
+        self.publish(outcome);
+        self.failures.end("the books can be written again");
+        Ok(())
+    }
+
+    /// Handles each job in a transaction of its own, because the database refuses what one of them
+    /// stores: that one fails alone.
+    fn handle_apart(&mut self, jobs: &mut [HubJob], early: &[EarlyFrame]) -> bool {
+        let mut early: Vec<HubJob> = early.iter().map(EarlyFrame::job).collect();
+        for job in early.iter_mut().chain(jobs) {
+            match self.handle_together(std::slice::from_mut(job), &[]) {
+                Ok(()) => {}
+                Err(error) if error.is_of_data() => self.reject(job, &error),
+                Err(error) => return self.fail(&error),
+            }
+        }
+        true
+    }
+
+    fn reject(&mut self, job: &HubJob, error: &BooksError) {
+        if let HubJob::Frame(gateway, _) = job {
+            self.rejected.record(gateway, &format!("the books cannot hold it: {error}"));
+        } else {
+            self.failures.record("a request cannot be stored", error);
+        }
+    }
+
+    fn fail(&self, error: &BooksError) -> bool {
+        self.metrics.commits_failed.inc();
+        self.failures.record(NOT_WRITTEN, error);
+        false
+    }
+
+    /// Handles jobs in one transaction, which is repeated if other workers are in its way, and once
+    /// if the connection was lost. On an error, nothing has changed.
+    fn write(
+        &mut self,
+        jobs: &mut [HubJob],
+        early: &[EarlyFrame],
+    ) -> Result<HubBatchOutcome, BooksError> {
+        let (began, mut locks) = (instant(), Locks::default());
+        for attempt in 1.. {
+            let error = match self.try_to_write(jobs, early, &locks) {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => error,
+            };
+            if let BooksError::Contended(needed) = &error {
+                locks.add(needed);
+            }
+            let again = error.is_contention() && attempt < ATTEMPTS_MAX
+                || error.ends_connection() && attempt == 1 && began.elapsed() < RECONNECT_WITHIN;
+            if !again {
+                return Err(error);
+            }
+        }
+        unreachable!("the attempts end by returning")
+    }
+
+    fn try_to_write(
+        &mut self,
+        jobs: &mut [HubJob],
+        early: &[EarlyFrame],
+        locks: &Locks,
+    ) -> Result<HubBatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let room = self.publisher.room();
-        let early = std::mem::take(&mut self.early);
-        self.database.change(|books| {
-            let mut batch = HubBatch::new(books, downlink, time, room);
+        let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
+        let written = self.database.change(|books| {
+            books.expect(&expected)?;
+            let mut batch = HubBatch::new(books, downlink, time, room, &mut due);
             batch.retry(early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;
             }
             batch.finish()
-        })
+        });
+        if written.is_err() {
+            // Nothing of what it made ready is sent.
+            self.downlink.handle_rollback();
+            due.iter().for_each(|gateway| self.downlink.handle_greeting(gateway));
+        }
+        written
     }
 
     /// Makes known what is committed.

@@ -4,13 +4,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::BookStore;
-use crate::hub::core::publish;
 use crate::hub::core::tests::test_hub::{Ledger, named, sku};
+use crate::hub::core::{Books, Policy, publish};
+use crate::hub::jobs::{ApplyChange, BooksChange};
 use crate::limits::OUTGOING_BULK_MAX;
 use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
 use crate::protocol::topic::GatewayId;
-use crate::stock::Listing;
+use crate::stock::{Listing, Sku};
 
 /// Of every greeting in these tests.
 const NONCE: u64 = 5;
@@ -108,17 +109,65 @@ fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_t
     );
     let listing = Listing { sku: sku(), name: Some("GOODS".into()), barcodes: Vec::new() };
     let all: Vec<GatewayId> = names.iter().map(|name| named(name)).collect();
-    let publish = HubJob::Change(Box::new(move |books, due| {
-        publish(books, vec![listing])?;
-        due.extend(all);
+    let apply: ApplyChange = Box::new(move |books, due| {
+        publish(books, vec![listing.clone()])?;
+        due.extend(all.clone());
         Ok(Box::new(|| {}))
-    }));
+    });
+    let publish = HubJob::Change(BooksChange { locks: Locks::default(), apply });
 
-    let first = hub.writer.write(vec![publish]).unwrap();
+    let first = hub.writer.write(&mut [publish], &[]).unwrap();
     assert!(first.lacks_room);
-    let second = hub.writer.write(vec![HubJob::Tick]).unwrap();
+    let second = hub.writer.write(&mut [HubJob::Tick], &[]).unwrap();
     let sent = first.frames.iter().chain(&second.frames).map(|(gateway, _)| &gateway.gateway);
     assert_eq!(sent.collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_frame_that_the_database_refuses_fails_alone() {
+    let mut hub = TestHub::new();
+    let [mut a, mut b, mut c] = [("a", 1), ("b", 2), ("c", 3)].map(|(name, n)| Ledger::at(name, n));
+    hub.write([("a", &a), ("b", &b), ("c", &c)].map(|(n, of)| frame(n, &of.hello())).into());
+    hub.database(
+        "CREATE TRIGGER poison BEFORE INSERT ON entry WHEN new.change = 13
+         BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+    );
+    let mut frames = [
+        frame("a", &a.post(&[("restock", 1)])),
+        frame("b", &b.post(&[("restock", 13)])),
+        frame("c", &c.post(&[("restock", 3)])),
+    ];
+
+    assert!(hub.writer.handle(&mut frames));
+
+    assert_eq!(hub.acked(), [("a", 1), ("b", 0), ("c", 1)].map(|(n, seq)| (named(n), seq)));
+    let metrics = &hub.writer.metrics;
+    let counts = (metrics.frames_bad.get(), metrics.frames_applied.get());
+    assert_eq!((counts, metrics.commits_failed.get()), ((1, 2), 0));
+}
+
+#[test]
+fn a_change_that_is_repeated_answers_once() {
+    let mut hub = TestHub::new();
+    hub.database(
+        "CREATE TRIGGER poison BEFORE INSERT ON policy WHEN new.target = 13
+         BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+    );
+    let answered = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let change = |target: i64| {
+        let answered = Arc::clone(&answered);
+        let apply: ApplyChange = Box::new(move |books, _| {
+            let sku = Sku::parse(&format!("S{target}")).unwrap();
+            books.save_policy(&sku, Policy { low_water: 1, target })?;
+            let answered = Arc::clone(&answered);
+            Ok(Box::new(move || answered.lock().unwrap().push(target)))
+        });
+        HubJob::Change(BooksChange { locks: Locks::default(), apply })
+    };
+
+    assert!(hub.writer.handle(&mut [change(2), change(13), change(3)]));
+
+    assert_eq!(*answered.lock().unwrap(), [2, 3]);
 }
 
 struct TestHub {
@@ -136,9 +185,22 @@ impl TestHub {
         Self { writer, _directory: directory }
     }
 
+    fn database(&mut self, sql: &str) {
+        self.writer.database.read(|db| db.execute(sql, &[])).unwrap();
+    }
+
+    /// How far the gateways are in the books.
+    fn acked(&mut self) -> Vec<(GatewayId, u64)> {
+        let books = self.writer.database.change(|books| books.open_books()).unwrap();
+        let mut acked: Vec<_> =
+            books.into_iter().map(|book| (book.gateway, book.cursor.acked_seq)).collect();
+        acked.sort();
+        acked
+    }
+
     /// Commits a batch to the books; returns the answer to each gateway.
-    fn write(&mut self, batch: Vec<HubJob>) -> Vec<(GatewayId, FrameAnswer)> {
-        self.writer.write(batch).unwrap().answers.into_iter().collect()
+    fn write(&mut self, mut batch: Vec<HubJob>) -> Vec<(GatewayId, FrameAnswer)> {
+        self.writer.write(&mut batch, &[]).unwrap().answers.into_iter().collect()
     }
 }
 

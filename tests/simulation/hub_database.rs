@@ -149,7 +149,6 @@ impl Books for HubDatabase {
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Kept<Vec<SkuAccount>> {
         let account = |sku: &Sku| SkuAccount {
             allotment: self.allotments.get(&(book, sku.clone())).copied().unwrap_or_default(),
-            pool: self.pools.get(sku).copied().unwrap_or_default(),
             has_policy: self.policies.contains_key(sku),
         };
         Ok(skus.iter().map(account).collect())
@@ -172,8 +171,10 @@ impl Books for HubDatabase {
 
     fn save_allotments(&mut self, book: i64, allotments: &[(Sku, Allotment)]) -> Kept<()> {
         self.touch()?;
-        self.allotments
-            .extend(allotments.iter().map(|(sku, allotment)| ((book, sku.clone()), *allotment)));
+        for (sku, allotment) in allotments {
+            self.pools.entry(sku.clone()).or_default();
+            self.allotments.insert((book, sku.clone()), *allotment);
+        }
         Ok(())
     }
 

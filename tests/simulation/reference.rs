@@ -109,7 +109,7 @@ impl Reference {
         for followed in &self.followed {
             followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
         }
-        let mut in_transit = Units::new();
+        let (mut in_transit, mut given, mut total) = (Units::new(), Units::new(), Units::new());
         for ((id, sku), allotment) in &hub_database.allotments {
             let sound = 0 <= allotment.reserved && allotment.reserved <= allotment.on_hand;
             assert!(sound && allotment.in_transit >= 0, "{sku} at {id}: {allotment:?}");
@@ -121,14 +121,19 @@ impl Reference {
             );
             add(&mut places, sku, allotment.on_hand + allotment.in_transit);
             add(&mut in_transit, sku, allotment.in_transit);
+            add(&mut given, sku, allotment.given);
+            add(&mut total, sku, allotment.received + allotment.adjusted - allotment.deducted);
+            assert_eq!(allotment.difference(), 0, "{sku} at {id}: {allotment:?}");
         }
         for (sku, pool) in &hub_database.pools {
             assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
             let transit = in_transit.get(sku).copied().unwrap_or(0);
             assert_eq!(pool.in_transit, transit, "{sku} in transit");
             add(&mut places, sku, pool.unallotted);
-            let total = pool.received + pool.adjusted - pool.deducted;
-            assert_eq!(places.get(sku), Some(&total), "the books do not balance: {sku} {pool:?}");
+            add(&mut total, sku, pool.received + pool.adjusted - pool.deducted);
+            assert_eq!(given.get(sku).copied().unwrap_or(0), pool.given, "{sku} given");
+            let (places, total) = (places.get(sku), total.get(sku));
+            assert_eq!(places, total, "the books do not balance: {sku} {pool:?}");
         }
         assert_same("books", &exists, &places);
     }

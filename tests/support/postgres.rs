@@ -87,16 +87,20 @@ impl Postgres {
 
     /// Executes SQL as the superuser; returns the rows as text.
     pub fn sql(&self, sql: &str) -> String {
-        self.sql_in("postgres", sql)
+        self.psql(&["-c", sql])
     }
 
-    /// The same in another database.
-    pub fn sql_in(&self, database: &str, sql: &str) -> String {
+    /// Executes a script.
+    pub fn run_file(&self, script: &Path) {
+        self.psql(&["-f", script.to_str().unwrap()]);
+    }
+
+    fn psql(&self, arguments: &[&str]) -> String {
         let mut psql = Command::new(installed("psql"));
         psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
-        psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        psql.args(["-p", &self.port.to_string(), "-d", "postgres"]).args(arguments);
         let finished = run_to_end(&mut psql);
-        assert_eq!(finished.code, Some(0), "{sql}: {}", finished.output());
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.output());
         finished.stdout.trim().to_owned()
     }
 

@@ -76,8 +76,9 @@ fn a_gateway_is_listed_with_its_position() {
     let last_seen = text(&gateways["items"][0], "last_seen");
     assert_eq!(
         gateways,
-        json!({"items": [{"site": SITE, "gateway": ID, "online": true, "epoch": epoch,
-            "acked_seq": 2, "last_seen": last_seen, "drift": false, "problem": null}]})
+        json!({"next": null, "items": [{"site": SITE, "gateway": ID, "online": true,
+            "state": "online", "epoch": epoch, "acked_seq": 2, "ledger_seq": 2, "pending": 0,
+            "in_transit": 0, "last_seen": last_seen, "drift": false, "problem": null}]})
     );
     assert!(uuid::Uuid::parse_str(epoch).is_ok(), "{epoch}");
     assert!(humantime::parse_rfc3339(last_seen).is_ok(), "{last_seen}");
@@ -225,7 +226,7 @@ fn a_hub_without_gateways_has_empty_books_that_balance() {
     let broker = crate::support::broker::Broker::start();
     let hub = crate::support::hub::Hub::start(&broker);
 
-    assert_eq!(hub.http().get("/api/gateways").json(), json!({"items": []}));
+    assert_eq!(hub.http().get("/api/gateways").json(), json!({"items": [], "next": null}));
     assert_eq!(hub.http().get("/api/stock").json(), json!({"items": [], "next": null}));
     super::pair::assert_balanced(&hub);
 }

@@ -1,13 +1,16 @@
 //! Books in PostgreSQL: every way in which a server fails, and the ways to reach one.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::pair::assert_balanced;
+use super::pair::{assert_balanced, until_confirmed};
 use super::workers::assert_workers_share;
+use crate::support::broker::Broker;
 use crate::support::certificates::Authority;
+use crate::support::gateway::Gateway;
 use crate::support::http::Answer;
 use crate::support::hub::Hub;
 use crate::support::patience::{stretched, until};
@@ -218,4 +221,45 @@ fn of_store(command: &str, url: &str) -> Finished {
     let text = format!("[hub]\nstore = \"{url}\"\nlisten = \"127.0.0.1:{}\"\n", free_port());
     fs::write(&config, text).unwrap();
     run_to_end(stockgate_hub().arg(command).arg("--config").arg(&config))
+}
+
+#[test]
+fn a_frame_that_the_server_refuses_fails_alone() {
+    let (postgres, broker) = (Postgres::start(), Broker::start());
+    let hub = Hub::start_on(&postgres.url(), &broker.section());
+    let [good, bad] = ["gw-01", "gw-02"].map(|id| Gateway::named("wh-01", id, &broker.section()));
+    for gateway in [&good, &bad] {
+        gateway.http().ok("restock", json!({"request_id": "1", "sku": "A", "quantity": 1}));
+        until_confirmed(gateway);
+    }
+    postgres.sql("ALTER TABLE entry ADD CONSTRAINT poison CHECK (change <> 13)");
+
+    bad.http().ok("restock", json!({"request_id": "2", "sku": "A", "quantity": 13}));
+    until("the frame is rejected", || {
+        hub.http().metric("stockgate_hub_frames_bad_total") > 0
+    });
+    good.http().ok("restock", json!({"request_id": "2", "sku": "A", "quantity": 5}));
+
+    until_confirmed(&good);
+    assert_eq!(hub.gateway_at("wh-01", "gw-02")["acked_seq"], 1);
+    assert!(hub.log().contains("the books cannot hold it"), "{}", hub.log());
+    postgres.sql("ALTER TABLE entry DROP CONSTRAINT poison");
+    until_confirmed(&bad);
+    assert_balanced(&hub);
+}
+
+#[test]
+fn books_of_an_older_version_are_upgraded() {
+    let postgres = Postgres::start();
+    postgres.run_file(Path::new("tests/golden/databases/hub-version-2.sql"));
+
+    let hub = Hub::start_on(&postgres.url(), "");
+
+    assert_eq!(hub.http().get("/api/reconcile?all=true").json()["items"][0]["difference"], 0);
+    let stock = hub.stock("A");
+    let units = ["unallotted", "in_transit", "total"].map(|place| stock[place].clone());
+    assert_eq!(units, [json!(66), json!(50), json!(163)]);
+    assert_eq!(receive(&hub, "po-2").status, 200);
+    let (retired, in_force) = (hub.gateway_at("wh", "c"), hub.gateway_at("wh", "a"));
+    assert_eq!((&retired["in_transit"], &in_force["in_transit"]), (&json!(30), &json!(12)));
 }

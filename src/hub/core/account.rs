@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::books::Books;
-use super::records::{Book, SkuAccount};
+use super::records::{Allotment, Book, SkuAccount};
 use super::transfer::TransferMatcher;
 use crate::limits::STOCK_MAX;
 use crate::stock::{Checks, Entry, Kind, Sku};
@@ -14,7 +14,18 @@ use crate::stock::{Checks, Entry, Kind, Sku};
 /// trace.
 pub(super) struct AccountUpdate {
     pub(super) accounts: BTreeMap<Sku, SkuAccount>,
+    /// The units that came from the hub or go back to it.
+    transferred: BTreeMap<Sku, Transferred>,
     pub(super) reached: Checks,
+}
+
+/// What the entries of grants and recalls change in the pool.
+#[derive(Clone, Copy, Debug, Default)]
+struct Transferred {
+    /// Not in transit any more.
+    arrived: i64,
+    /// Back in the pool.
+    returned: i64,
 }
 
 impl AccountUpdate {
@@ -29,7 +40,7 @@ impl AccountUpdate {
         skus.dedup();
         let accounts = books.accounts(book.id, &skus)?;
         let accounts = skus.into_iter().zip(accounts).collect();
-        Ok(Self { accounts, reached: book.cursor.checks })
+        Ok(Self { accounts, transferred: BTreeMap::new(), reached: book.cursor.checks })
     }
 
     /// Applies one entry; returns false if it cannot be booked.
@@ -44,15 +55,28 @@ impl AccountUpdate {
         if matches!(entry.kind, Kind::Grant | Kind::Recall) && !matcher.match_entry(entry)? {
             return Ok(false);
         }
+        self.count_transferred(entry);
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
         let before = account.allotment.figures();
         account.allotment.on_hand += entry.change;
         account.allotment.reserved += entry.reserved_change;
-        account.count(entry);
+        account.allotment.count(entry);
+        let is_sound = account.allotment.is_sound();
         let (on_hand, reserved) = account.allotment.figures();
         self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
         self.reached.chain = self.reached.chain.with(entry);
-        Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && account.is_sound())
+        Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && is_sound)
+    }
+
+    fn count_transferred(&mut self, entry: &Entry) {
+        if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
+            return;
+        }
+        let transferred = self.transferred.entry(entry.sku.clone()).or_default();
+        match entry.change {
+            arrived @ 1.. => transferred.arrived += arrived,
+            returned => transferred.returned -= returned,
+        }
     }
 
     /// Stores the changed accounts.
@@ -60,34 +84,41 @@ impl AccountUpdate {
         let allotments: Vec<_> =
             self.accounts.iter().map(|(sku, account)| (sku.clone(), account.allotment)).collect();
         books.save_allotments(book.id, &allotments)?;
-        let pools: Vec<_> =
-            self.accounts.iter().map(|(sku, account)| (sku.clone(), account.pool)).collect();
+        if self.transferred.is_empty() {
+            return Ok(());
+        }
+        let skus: Vec<Sku> = self.transferred.keys().cloned().collect();
+        books.expect_skus(&skus)?;
+        let mut pools = Vec::with_capacity(skus.len());
+        for (sku, Transferred { arrived, returned }) in &self.transferred {
+            let mut pool = books.pool(sku)?;
+            pool.in_transit -= arrived;
+            pool.given -= returned;
+            pool.unallotted += returned;
+            pools.push((sku.clone(), pool));
+        }
         books.save_pools(&pools)
     }
 }
 
-impl SkuAccount {
+impl Allotment {
     fn count(&mut self, entry: &Entry) {
-        let pool = &mut self.pool;
         match entry.kind {
-            Kind::Restock => pool.received += entry.change,
-            Kind::Count => pool.adjusted += entry.change,
-            Kind::Deduct | Kind::Commit | Kind::Rollback => pool.deducted -= entry.change,
-            Kind::Grant => {
-                pool.in_transit -= entry.change;
-                self.allotment.in_transit -= entry.change;
-            }
-            Kind::Recall => pool.unallotted -= entry.change,
+            Kind::Restock => self.received += entry.change,
+            Kind::Count => self.adjusted += entry.change,
+            Kind::Deduct | Kind::Commit | Kind::Rollback => self.deducted -= entry.change,
+            Kind::Grant => self.in_transit -= entry.change,
+            Kind::Recall => self.given += entry.change,
             // Reservations change what is available, and not how many units exist.
             Kind::Reserve | Kind::Release | Kind::Expire => {}
         }
     }
 
     /// Whether the sums are far from an overflow, which takes many entries that cannot be true.
+    /// They are this database's own: no other one is closed for them.
     fn is_sound(&self) -> bool {
-        let Self { pool, allotment, .. } = self;
-        let sums = [pool.received, pool.adjusted, pool.deducted, pool.unallotted, pool.in_transit];
+        let sums = [self.received, self.adjusted, self.deducted, self.given];
         sums.iter().all(|sum| sum.unsigned_abs() <= i64::MAX.unsigned_abs() / 4)
-            && allotment.in_transit >= 0
+            && self.in_transit >= 0
     }
 }

@@ -8,9 +8,9 @@ use crate::stock::{Entry, Listing, RequestId, Sku};
 
 /// The books within one transaction: all changes become durable together, or none.
 ///
-/// The rules change what they have read, so an implementation must serialize transactions that
-/// change the books. Every method fails if the database does; the transaction must then be rolled
-/// back.
+/// The rules change what they have read, so an implementation must keep others from changing that
+/// until the transaction ends. Every method fails if the database does; the transaction must then be
+/// rolled back.
 pub trait Books {
     /// A failure of the database.
     type Error;
@@ -36,6 +36,17 @@ pub trait Books {
     /// Keeps entries aside, one for each position; returns how many are kept for this book.
     fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Result<u64, Self::Error>;
 
+    /// Says of which SKUs the pools, the listings and the policies are about to be read, so that
+    /// they can be read at once.
+    fn expect_skus(&mut self, skus: &[Sku]) -> Result<(), Self::Error> {
+        let _ = skus;
+        Ok(())
+    }
+    /// Says which books are about to be read, with their allotments of one SKU.
+    fn expect_books(&mut self, ids: &[i64], sku: &Sku) -> Result<(), Self::Error> {
+        let _ = (ids, sku);
+        Ok(())
+    }
     /// The accounts of SKUs at one database, in the order of `skus`.
     fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<SkuAccount>, Self::Error>;
     /// The allotment of one SKU at one database; zeros if it has none.
@@ -44,7 +55,7 @@ pub trait Books {
     fn allotments(&mut self, book: i64) -> Result<Vec<(Sku, Allotment)>, Self::Error>;
     /// The ids of the books with an allotment of this SKU, in their order.
     fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, Self::Error>;
-    /// Stores allotments of one database.
+    /// Stores allotments of one database. A SKU that is new to the books gets an empty pool.
     fn save_allotments(
         &mut self,
         book: i64,

@@ -59,7 +59,16 @@ impl CentralRequest {
         }
     }
 
-    fn lines(&self) -> &[Line] {
+    /// The gateway that the request is about.
+    pub fn gateway(&self) -> Option<&GatewayId> {
+        match self {
+            Self::Receive { .. } | Self::Deduct { .. } => None,
+            Self::Grant { gateway, .. } | Self::Recall { gateway, .. } => Some(gateway),
+        }
+    }
+
+    /// The SKUs and quantities.
+    pub fn lines(&self) -> &[Line] {
         match self {
             Self::Receive { lines, .. }
             | Self::Deduct { lines, .. }
@@ -111,6 +120,8 @@ pub fn decide<B: Books>(
     if let Some(decided) = books.decided_request(request_id)? {
         return Ok(replay(decided, fingerprint));
     }
+    let skus: Vec<Sku> = request.lines().iter().map(|line| line.sku.clone()).collect();
+    books.expect_skus(&skus)?;
     let mut pools = Pools { books, changed: Vec::new() };
     let (outcome, gateways) = match pools.apply(request_id, request) {
         Ok(gateways) => (Ok(pools.applied(request)?), gateways),
@@ -207,8 +218,12 @@ impl<B: Books> Pools<'_, B> {
             if pool.unallotted < units {
                 return Err(insufficient(sku, units, pool.unallotted));
             }
-            pool.unallotted -= units;
-            pool.deducted += if sold { units } else { 0 };
+            if sold {
+                pool.unallotted -= units;
+                pool.deducted += units;
+            } else {
+                pool.give(units);
+            }
             self.changed.push((sku.clone(), pool));
         }
         Ok(self.books.save_pools(&self.changed)?)

@@ -21,8 +21,11 @@ pub fn set_policy<B: Books>(
     policy: Policy,
 ) -> Result<Vec<GatewayId>, B::Error> {
     books.save_policy(sku, policy)?;
-    let mut holders = Vec::new();
-    for (id, allotment) in books.holders(sku)? {
+    let held = books.holders(sku)?;
+    let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
+    books.expect_books(&ids, sku)?;
+    let mut holders = Vec::with_capacity(held.len());
+    for (id, allotment) in held {
         holders.push((books.book(id)?, allotment));
     }
     holders.sort_by(|(a, _), (b, _)| a.gateway.cmp(&b.gateway));
@@ -77,7 +80,14 @@ fn wait_if_low<B: Books>(
 
 fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
-    for id in books.waiting(sku)? {
+    let waiting = books.waiting(sku)?;
+    let mut expected_up_to = 0;
+    for (place, id) in waiting.iter().copied().enumerate() {
+        if place == expected_up_to {
+            // More each time: often the pool is empty after a few.
+            expected_up_to = waiting.len().min(4 * place + 8);
+            books.expect_books(&waiting[place..expected_up_to], sku)?;
+        }
         let mut book = books.book(id)?;
         if !is_in_force(books, &book)? {
             books.stop_waiting(sku, id)?;
@@ -114,7 +124,7 @@ fn grant<B: Books>(
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);
     };
-    pool.unallotted -= given;
+    pool.give(given);
     books.save_pools(&[(sku.clone(), pool)])?;
     let request_id = hub_request_id("replenish", book);
     let line = Line { sku: sku.clone(), quantity };

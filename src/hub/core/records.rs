@@ -96,9 +96,37 @@ pub struct Allotment {
     pub reserved: i64,
     /// Granted to the database, with the entry not in the books yet.
     pub in_transit: i64,
+    /// Received in all, by the database's own restocks.
+    pub received: i64,
+    /// The sum of what its cycle counts found or missed.
+    pub adjusted: i64,
+    /// Deducted in all, less rollbacks.
+    pub deducted: i64,
+    /// Given by the hub in all, less what was given back or moved on; units in transit included.
+    pub given: i64,
 }
 
 impl Allotment {
+    /// Counts units that the hub gives: they are in transit until their entry arrives.
+    pub fn give(&mut self, units: i64) {
+        self.given += units;
+        self.in_transit += units;
+    }
+
+    /// Takes away everything, for another database; returns what was on hand and in transit.
+    pub fn take_all(&mut self) -> (i64, i64) {
+        let taken = (self.on_hand, self.in_transit);
+        self.given -= taken.0 + taken.1;
+        (self.on_hand, self.reserved, self.in_transit) = (0, 0, 0);
+        taken
+    }
+
+    /// What is here, less where it came from; 0 if the figures add up.
+    pub fn difference(&self) -> i64 {
+        let Self { on_hand, in_transit, received, adjusted, deducted, given, .. } = *self;
+        received + adjusted - deducted + given - on_hand - in_transit
+    }
+
     /// What will be available once the grants in transit have arrived.
     pub fn expected(&self) -> i64 {
         self.on_hand - self.reserved + self.in_transit
@@ -110,19 +138,31 @@ impl Allotment {
     }
 }
 
-/// One SKU over all gateways and the hub's own pool.
+/// One SKU in the hub's own pool. What gateways receive, count and deduct by themselves is in their
+/// allotments, so no gateway's figures change those of the pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
-    /// Received in all, at the hub and at gateways.
+    /// Received at the hub in all.
     pub received: i64,
-    /// The sum of what cycle counts found or missed.
+    /// The sum of corrections at the hub.
     pub adjusted: i64,
-    /// Deducted in all, at the hub and at gateways, less rollbacks.
+    /// Deducted at the hub in all.
     pub deducted: i64,
     /// In the pool: in no database's allotment.
     pub unallotted: i64,
     /// Granted, with the entry in no gateway's books yet.
     pub in_transit: i64,
+    /// Given to databases in all, less what they gave back; units in transit included.
+    pub given: i64,
+}
+
+impl Pool {
+    /// Moves units to a database; they are in transit until their entry arrives.
+    pub fn give(&mut self, units: i64) {
+        self.unallotted -= units;
+        self.given += units;
+        self.in_transit += units;
+    }
 }
 
 /// When the hub grants a SKU by itself.
@@ -163,8 +203,6 @@ impl IssuedTransfer {
 pub struct SkuAccount {
     /// At the database that sent the frame.
     pub allotment: Allotment,
-    /// Over all.
-    pub pool: Pool,
     /// Whether the SKU has a policy.
     pub has_policy: bool,
 }

@@ -9,10 +9,10 @@
 use uuid::Uuid;
 
 use super::books::Books;
-use super::records::{Allotment, Book, hub_request_id};
+use super::records::{Book, hub_request_id};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, Quantity};
+use crate::stock::{Direction, Line, Quantity, Sku};
 
 /// What retiring a database did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,22 +106,41 @@ pub(super) fn bring_back<B: Books>(books: &mut B, new: &mut Book) -> Result<(), 
 }
 
 fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(), B::Error> {
-    let mut lines = Vec::new();
-    for (sku, allotment) in books.allotments(old.id)? {
-        let units = allotment.on_hand + allotment.in_transit;
-        if let Some(quantity) = u64::try_from(units).ok().and_then(Quantity::of_sum) {
-            // Units in transit to the old database will be in transit to the new one: `issue`
-            // counts them again.
-            let mut pool = books.pool(&sku)?;
-            pool.in_transit -= allotment.in_transit;
-            books.save_pools(&[(sku.clone(), pool)])?;
-            books.save_allotments(old.id, &[(sku.clone(), Allotment::default())])?;
-            lines.push(Line { sku, quantity });
-        }
-    }
-    if lines.is_empty() {
+    let held = books.allotments(old.id)?;
+    let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
+        let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
+        let quantity = Quantity::of_sum(units)?;
+        let (on_hand, _) = allotment.take_all();
+        Some((Line { sku, quantity }, allotment, on_hand))
+    });
+    let moved: Vec<_> = moved.collect();
+    if moved.is_empty() {
         return Ok(());
     }
+    let lines: Vec<Line> = moved.iter().map(|(line, _, _)| line.clone()).collect();
+    let left: Vec<_> =
+        moved.iter().map(|(line, allotment, _)| (line.sku.clone(), *allotment)).collect();
+    books.save_allotments(old.id, &left)?;
+    // What was in transit to the old database is now in transit to the new one, and so is what the
+    // old one had on hand.
+    let on_hand = moved.iter().map(|(line, _, on_hand)| (&line.sku, *on_hand));
+    count_in_transit(books, on_hand.filter(|(_, on_hand)| *on_hand != 0))?;
     let request_id = hub_request_id("bring-back", new);
     issue(books, new, &request_id, Direction::Grant, &lines)
+}
+
+fn count_in_transit<'a, B: Books>(
+    books: &mut B,
+    units: impl Iterator<Item = (&'a Sku, i64)>,
+) -> Result<(), B::Error> {
+    let units: Vec<(&Sku, i64)> = units.collect();
+    let skus: Vec<Sku> = units.iter().map(|(sku, _)| (*sku).clone()).collect();
+    books.expect_skus(&skus)?;
+    let mut pools = Vec::with_capacity(units.len());
+    for (sku, units) in units {
+        let mut pool = books.pool(sku)?;
+        pool.in_transit += units;
+        pools.push((sku.clone(), pool));
+    }
+    books.save_pools(&pools)
 }

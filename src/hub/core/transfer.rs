@@ -3,10 +3,10 @@
 use super::books::Books;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_MAX;
-use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Taken, Transfer};
+use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer};
 
-/// Issues the transfers of a request. The caller has taken a grant's units from where they were; from
-/// here on they are in transit.
+/// Issues the transfers of a request. The caller has taken a grant's units from where they were, and
+/// counts them as in transit there; here they are counted as in transit to the database.
 pub(super) fn issue<B: Books>(
     books: &mut B,
     book: &mut Book,
@@ -25,15 +25,15 @@ pub(super) fn issue<B: Books>(
 }
 
 fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Result<(), B::Error> {
-    for Line { sku, quantity } in lines {
-        let mut allotment = books.allotment(book.id, sku)?;
-        allotment.in_transit += quantity.units();
-        books.save_allotments(book.id, &[(sku.clone(), allotment)])?;
-        let mut pool = books.pool(sku)?;
-        pool.in_transit += quantity.units();
-        books.save_pools(&[(sku.clone(), pool)])?;
+    let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
+    let accounts = books.accounts(book.id, &skus)?;
+    let mut given = Vec::with_capacity(lines.len());
+    for (Line { sku, quantity }, account) in lines.iter().zip(accounts) {
+        let mut allotment = account.allotment;
+        allotment.give(quantity.units());
+        given.push((sku.clone(), allotment));
     }
-    Ok(())
+    books.save_allotments(book.id, &given)
 }
 
 /// Matches the grants and recalls in a ledger with the issued transfers.

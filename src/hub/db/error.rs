@@ -2,9 +2,31 @@
 //!
 //! Every message contains its cause, so no error has a source: a cause is printed once.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
+
+use crate::protocol::topic::GatewayId;
+use crate::stock::Sku;
+
+/// Rows to be locked before anything else.
+#[derive(Clone, Debug, Default)]
+pub struct Locks {
+    /// The gateways whose books are locked.
+    pub(in crate::hub) gateways: BTreeSet<GatewayId>,
+    /// The SKUs whose pools are locked.
+    pub(in crate::hub) skus: BTreeSet<Sku>,
+}
+
+impl Locks {
+    /// Adds others.
+    pub(in crate::hub) fn add(&mut self, others: &Self) {
+        self.gateways.extend(others.gateways.iter().cloned());
+        self.skus.extend(others.skus.iter().cloned());
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
@@ -18,7 +40,7 @@ pub enum BooksError {
     #[error(
         "the books {path} have version {found}, this program knows up to {known}; install a hub at least as new as the one that wrote them"
     )]
-    Newer { path: PathBuf, found: i32, known: i32 },
+    Newer { path: PathBuf, found: i64, known: i64 },
     /// The books come from before the first release.
     #[error(
         "the books have version {found}, of a program before the first release; keep them aside and choose another hub.store"
@@ -29,6 +51,15 @@ pub enum BooksError {
         "the PostgreSQL database has the encoding {0}, the books need UTF8: create it with ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding(String),
+    /// The books in PostgreSQL come from a newer program.
+    #[error(
+        "the books in PostgreSQL have version {found}, this program knows up to {known}; install a hub at least as new as the one that wrote them"
+    )]
+    NewerInPostgres { found: i64, known: i64 },
+    /// Another worker has changed or locked the same rows; the transaction can be repeated. What is
+    /// named is locked first then.
+    #[error("another worker holds the same rows of the books")]
+    Contended(Box<Locks>),
     /// What is stored contradicts itself.
     #[error("the books are damaged: {0}")]
     Damaged(String),
@@ -49,33 +80,58 @@ pub enum BooksError {
 impl BooksError {
     /// What fails, in a word: errors of one reason are logged once.
     pub(in crate::hub) fn reason(&self) -> String {
-        match self {
-            Self::Postgres(error) => {
-                error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned())
-            }
-            Self::Sqlite(error) => error
-                .sqlite_error_code()
-                .map_or_else(|| "sqlite".to_owned(), |code| format!("{code:?}")),
-            other => other.to_string(),
+        self.sql_state().map_or_else(|| self.to_string(), str::to_owned)
+    }
+
+    /// Says that others have locked rows, if that is what this error means.
+    pub(super) fn or_contended(self, at_once: bool, locks: Locks) -> Self {
+        let is_locked = self.sql_state() == Some(SqlState::LOCK_NOT_AVAILABLE.code());
+        if at_once && is_locked { Self::Contended(Box::new(locks)) } else { self }
+    }
+
+    /// Whether the same transaction may succeed when it is repeated: others have changed or locked
+    /// what it needs.
+    pub(in crate::hub) fn is_contention(&self) -> bool {
+        const STATES: [SqlState; 3] = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::UNIQUE_VIOLATION,
+        ];
+        let found = self.sql_state();
+        matches!(self, Self::Contended(_)) || STATES.iter().any(|state| found == Some(state.code()))
+    }
+
+    /// Whether the database refuses what it was told to store, and works otherwise.
+    pub(in crate::hub) fn is_of_data(&self) -> bool {
+        if let Self::Sqlite(error) = self {
+            return matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch)
+            );
         }
+        let class = self.sql_state().map(|state| &state[..2]);
+        matches!(self, Self::Damaged(_)) || matches!(class, Some("22" | "23" | "54"))
     }
 
     /// Whether the connection cannot be used any more, or should be made again: a server that has
     /// become read-only is no longer the one to talk to.
-    pub(super) fn ends_connection(&self) -> bool {
-        match self {
-            Self::SlowServer => true,
-            Self::Postgres(error) => match error.code() {
-                None => true,
-                Some(code) => {
-                    let is_of_session = ["08", "57"].contains(&&code.code()[..2]);
-                    (is_of_session && *code != SqlState::QUERY_CANCELED)
-                        || *code == SqlState::READ_ONLY_SQL_TRANSACTION
-                        || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-                }
-            },
-            _ => false,
-        }
+    pub(in crate::hub) fn ends_connection(&self) -> bool {
+        const STATES: [SqlState; 2] =
+            [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+        let Some(found) = self.sql_state() else {
+            return matches!(self, Self::SlowServer | Self::Postgres(_));
+        };
+        let is_of_session = found.starts_with("08") || found.starts_with("57");
+        (is_of_session && found != SqlState::QUERY_CANCELED.code())
+            || STATES.iter().any(|state| found == state.code())
+    }
+
+    /// The five characters by which PostgreSQL names an error of its own.
+    fn sql_state(&self) -> Option<&str> {
+        let Self::Postgres(error) = self else {
+            return None;
+        };
+        error.code().map(SqlState::code)
     }
 }
 

@@ -9,16 +9,15 @@ mod rows;
 mod schema;
 pub(super) mod sql;
 mod sqlite;
-mod transaction;
+mod working_set;
 
 use rusqlite::Connection;
 
-pub(super) use self::error::BooksError;
+pub(super) use self::error::{BooksError, Locks};
 use self::postgres::Postgres;
 pub(super) use self::rows::{entries_sql, read_entry};
-pub(super) use self::schema::IN_FORCE;
 use self::sql::Executor;
-pub(super) use self::transaction::BooksTransaction;
+pub(super) use self::working_set::{BooksTransaction, Expected};
 use crate::config::BookStore;
 
 /// A connection to the books database.
@@ -47,15 +46,22 @@ impl BooksDatabase {
         })
     }
 
-    /// Changes the books in one transaction: on an error it is rolled back. Other writers wait
-    /// until it ends.
+    /// Changes the books in one transaction: on an error it is rolled back.
     pub(super) fn change<T>(
         &mut self,
         change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        let change = |db: &mut dyn Executor| change(&mut BooksTransaction::new(db));
+        let change = |db: &mut dyn Executor| {
+            let mut books = BooksTransaction::new(db);
+            let done = change(&mut books)?;
+            Ok((done, books.into_changes()?))
+        };
         match self {
-            Self::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", change),
+            Self::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", |db| {
+                let (done, changes) = change(db)?;
+                db.write(&changes)?;
+                Ok(done)
+            }),
             Self::Postgres(db) => db.change(change),
         }
     }
@@ -71,3 +77,7 @@ impl BooksDatabase {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "migration_tests.rs"]
+mod migrations;

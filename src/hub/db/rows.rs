@@ -1,6 +1,7 @@
 //! Converts between rows of the books and what they stand for.
 
 use super::error::BooksError;
+use super::schema::Table;
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, IssuedTransfer};
@@ -10,8 +11,8 @@ use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, 
 /// The columns that [`read_entry`] reads.
 const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms";
 
-/// The number of columns of a book. [`book_row`] and [`read_book`] have them in the order of the
-/// table.
+/// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
+/// last column of the table, whether a book is in force, is not a part of it.
 pub(super) const BOOK_COLUMNS: usize = 19;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
@@ -61,6 +62,13 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
         SqlValue::text(entry.request_id.as_str()),
         SqlValue::Int(entry.at_ms),
     ]
+}
+
+/// The names of a table's columns, for a query.
+pub(super) fn columns(table: &Table) -> String {
+    let name = |(name, _): &(&str, _)| format!("{}.{name}", table.name);
+    let names: Vec<String> = table.columns.iter().map(name).collect();
+    names.join(", ")
 }
 
 pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {

@@ -6,6 +6,8 @@
 use uuid::Uuid;
 
 use super::error::BooksError;
+pub(in crate::hub) use super::schema::ColumnType;
+use super::schema::{Dialect, Table};
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +24,93 @@ pub(in crate::hub) type SqlRow = Vec<SqlValue>;
 /// Executes statements within a transaction.
 pub(in crate::hub) trait Executor {
     /// Executes a statement; returns the number of changed rows.
+    #[cfg(test)]
     fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError>;
     /// Executes a query; returns all its rows.
     fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError>;
+    /// Executes a query for many keys at once. `{keys}` in it stands for a relation of the keys,
+    /// whose columns are `a`, `b` …; `{for update of TABLE}` keeps others from changing the rows
+    /// found, in the order in which they are returned.
+    fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError>;
+    /// Writes rows of several tables.
+    fn write(&mut self, changes: &[Change]) -> Result<(), BooksError>;
+    /// The kind of database.
+    fn dialect(&self) -> Dialect;
+}
+
+/// Keys of rows. At least one.
+#[derive(Debug)]
+pub(in crate::hub) struct Keys {
+    /// The types of the columns of a key.
+    pub(in crate::hub) types: &'static [ColumnType],
+    pub(in crate::hub) rows: Vec<SqlRow>,
+}
+
+/// Rows of one table to write.
+#[derive(Debug)]
+pub(in crate::hub) struct Change {
+    pub(in crate::hub) table: &'static Table,
+    pub(in crate::hub) write: Write,
+    /// Whole rows; for [`Write::Delete`] only the columns of the key.
+    pub(in crate::hub) rows: Vec<SqlRow>,
+}
+
+/// How to write rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum Write {
+    /// They must be new.
+    Insert,
+    /// Those that exist stay as they are.
+    Register,
+    /// Those that exist are replaced.
+    Set,
+    /// They are removed.
+    Delete,
+}
+
+impl Change {
+    /// What an `INSERT` of the rows ends with.
+    pub(in crate::hub) fn conflict_clause(&self) -> String {
+        let key = self.table.key.join(", ");
+        let set = |(name, _): &(&str, ColumnType)| format!("{name} = excluded.{name}");
+        match self.write {
+            Write::Insert | Write::Delete => String::new(),
+            Write::Register => format!("ON CONFLICT ({key}) DO NOTHING"),
+            Write::Set => {
+                let others = self.table.columns.iter();
+                let others = others.filter(|(name, _)| !self.table.key.contains(name));
+                let values: Vec<String> = others.map(set).collect();
+                format!("ON CONFLICT ({key}) DO UPDATE SET {}", values.join(", "))
+            }
+        }
+    }
+
+    /// The names and types of the columns that `rows` has.
+    pub(in crate::hub) fn columns(&self) -> Vec<(&'static str, ColumnType)> {
+        let columns = self.table.columns.iter().copied();
+        match self.write {
+            Write::Delete => {
+                let of = |key: &&str| self.table.columns.iter().copied().find(|(n, _)| n == key);
+                self.table.key.iter().filter_map(of).collect()
+            }
+            Write::Insert | Write::Register | Write::Set => columns.collect(),
+        }
+    }
+}
+
+/// The names of the columns of a relation of keys.
+pub(in crate::hub) const KEY_NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// Replaces `{for update of TABLE}`.
+pub(in crate::hub) fn with_locks(sql: &str, lock: bool) -> String {
+    match sql.split_once("{for update of ") {
+        Some((before, rest)) => {
+            let (table, after) = rest.split_once('}').unwrap_or((rest, ""));
+            let clause = if lock { format!("FOR UPDATE OF {table}") } else { String::new() };
+            format!("{before}{clause}{after}")
+        }
+        None => sql.into(),
+    }
 }
 
 impl SqlValue {
@@ -70,6 +156,14 @@ impl RowReader {
             other @ (SqlValue::Null | SqlValue::Text(_) | SqlValue::Blob(_)) => {
                 Err(damaged("a number", &other))
             }
+        }
+    }
+
+    pub(in crate::hub) fn int_or_null(&mut self) -> Result<Option<i64>, BooksError> {
+        match self.next() {
+            SqlValue::Null => Ok(None),
+            SqlValue::Int(number) => Ok(Some(number)),
+            other @ (SqlValue::Text(_) | SqlValue::Blob(_)) => Err(damaged("a number", &other)),
         }
     }
 
@@ -125,6 +219,14 @@ impl RowReader {
     ) -> Result<T, BooksError> {
         let text = self.text()?;
         parse(&text).map_err(|error| BooksError::Damaged(format!("the text {text:?} {error}")))
+    }
+
+    /// A value that is stored as postcard, if there is one.
+    pub(in crate::hub) fn postcard_or_null<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<T>, BooksError> {
+        let value = self.next();
+        if value == SqlValue::Null { Ok(None) } else { Self::of(vec![value]).postcard().map(Some) }
     }
 
     /// A value that is stored as postcard.

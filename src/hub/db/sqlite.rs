@@ -1,6 +1,7 @@
 //! The books in a SQLite file.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -8,7 +9,8 @@ use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_it
 
 use super::error::BooksError;
 use super::schema;
-use super::sql::{Executor, SqlRow, SqlValue};
+use super::schema::Dialect;
+use super::sql::{Change, Executor, KEY_NAMES, Keys, SqlRow, SqlValue, Write, with_locks};
 
 /// `SGHB` in the file's header says that the file holds a hub's books.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SGHB");
@@ -26,7 +28,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     db.pragma_update(None, "cache_size", -32_768)?;
     db.set_prepared_statement_cache_capacity(64);
-    create(&mut db)?;
+    migrate(&mut db)?;
     Ok(db)
 }
 
@@ -56,34 +58,73 @@ pub(super) fn within<T>(
     done
 }
 
-fn create(db: &mut Connection) -> Result<(), BooksError> {
-    let known = i32::try_from(schema::VERSION).expect("a small number");
-    // Another worker may be creating the tables at this moment.
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let application: i32 =
-        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let count = "SELECT count(*) FROM sqlite_schema";
-    let tables: i64 = transaction.query_row(count, [], |row| row.get(0))?;
-    if (found, tables) == (0, 0) {
-        let tables = schema::tables("INTEGER", "TEXT", "BLOB", " STRICT, WITHOUT ROWID");
-        transaction.execute_batch(&tables)?;
-        transaction.pragma_update(None, "user_version", known)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        return Ok(transaction.commit()?);
-    }
-    match (application == APPLICATION_ID, found.cmp(&known)) {
-        (false, _) => Err(BooksError::NotOurs),
-        (true, std::cmp::Ordering::Equal) => Ok(()),
-        (true, std::cmp::Ordering::Less) => Err(BooksError::Older { found }),
-        (true, std::cmp::Ordering::Greater) => {
-            let path = transaction.path().unwrap_or_default().into();
-            Err(BooksError::Newer { path, found, known })
+/// Creates the tables, or brings those of an older version to the newest one, each version in a
+/// transaction of its own. Older books are copied before.
+fn migrate(db: &mut Connection) -> Result<(), BooksError> {
+    let mut is_copied = false;
+    loop {
+        // Another worker may be doing the same at this moment.
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found = version(&transaction)?;
+        let Some((next, statements)) = schema::migrations(Dialect::Sqlite, found).next() else {
+            return Ok(());
+        };
+        if found.is_some() && !std::mem::replace(&mut is_copied, true) {
+            drop(transaction);
+            keep_copy(db, next - 1)?;
+            continue;
         }
+        transaction.execute_batch(&statements)?;
+        transaction.pragma_update(None, "user_version", next)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.commit()?;
     }
 }
 
+/// The version of the tables; `None` for an empty file.
+///
+/// # Errors
+/// If the file is not a hub's, or its version is too old or too new.
+fn version(db: &Connection) -> Result<Option<i64>, BooksError> {
+    let found: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if (found, tables) == (0, 0) {
+        return Ok(None);
+    }
+    if application != APPLICATION_ID {
+        return Err(BooksError::NotOurs);
+    }
+    let (number, known) = (i64::from(found), schema::newest());
+    if number < schema::OLDEST {
+        return Err(BooksError::Older { found });
+    }
+    if number > known {
+        let path = db.path().unwrap_or_default().into();
+        return Err(BooksError::Newer { path, found: number, known });
+    }
+    Ok(Some(number))
+}
+
+/// Copies books of an older version to a file beside them, which is on disk when this returns.
+fn keep_copy(db: &Connection, version: i64) -> Result<(), BooksError> {
+    let path = PathBuf::from(db.path().unwrap_or_default());
+    let copy = path.with_added_extension(format!("version-{version}"));
+    // Under another name until it is whole: a part of a copy is none.
+    let unfinished = copy.with_added_extension("unfinished");
+    let _ = std::fs::remove_file(&unfinished);
+    db.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+    let synced = File::open(&unfinished)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| std::fs::rename(&unfinished, &copy))
+        .and_then(|()| File::open(copy.parent().unwrap_or(Path::new(".")))?.sync_all());
+    synced.map_err(|cause| BooksError::Directory { path: copy.clone(), cause })?;
+    tracing::info!(copy = %copy.display(), "the books are upgraded to a new version; a copy of them as they were is kept");
+    Ok(())
+}
+
 impl Executor for Connection {
+    #[cfg(test)]
     fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError> {
         let changed = self.prepare_cached(sql)?.execute(params_from_iter(values))?;
         Ok(changed as u64)
@@ -97,6 +138,49 @@ impl Executor for Connection {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    /// One execution of a prepared statement for each key costs no round trip here.
+    fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError> {
+        let names = KEY_NAMES.iter().take(keys.types.len()).enumerate();
+        let columns: Vec<String> =
+            names.map(|(place, name)| format!("${} AS {name}", place + 1)).collect();
+        let one = format!("(SELECT {})", columns.join(", "));
+        let sql = with_locks(sql, false).replace("{keys}", &one);
+        let mut found = Vec::new();
+        for key in &keys.rows {
+            found.append(&mut self.query(&sql, key)?);
+        }
+        Ok(found)
+    }
+
+    fn write(&mut self, changes: &[Change]) -> Result<(), BooksError> {
+        for change in changes {
+            let mut statement = self.prepare_cached(&one_row(change))?;
+            for row in &change.rows {
+                statement.execute(params_from_iter(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+}
+
+/// The statement that writes one row of a change.
+fn one_row(change: &Change) -> String {
+    let (table, columns) = (change.table.name, change.columns());
+    let numbered = (1..).zip(&columns);
+    if change.write == Write::Delete {
+        let keys: Vec<String> =
+            numbered.map(|(place, (name, _))| format!("{name} = ${place}")).collect();
+        return format!("DELETE FROM {table} WHERE {}", keys.join(" AND "));
+    }
+    let places: Vec<String> = numbered.map(|(place, _)| format!("${place}")).collect();
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let (names, places, tail) = (names.join(", "), places.join(", "), change.conflict_clause());
+    format!("INSERT INTO {table} ({names}) VALUES ({places}) {tail}")
 }
 
 impl ToSql for SqlValue {

@@ -1,16 +1,16 @@
 //! What every handler uses: the reader, and the way to the hub's writer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::problems::unreadable;
 use crate::hub::db::sql::Executor;
-use crate::hub::db::{BooksError, BooksTransaction};
+use crate::hub::db::{BooksError, BooksTransaction, Locks};
 use crate::hub::failures::BooksFailures;
-use crate::hub::jobs::HubJob;
+use crate::hub::jobs::{ApplyChange, BooksChange, HubJob};
 use crate::hub::metrics::HubMetrics;
-use crate::hub::reader::BooksReader;
+use crate::hub::reader::{BooksReader, Reconciliation};
 use crate::limits::BOOKS_ANSWER_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
@@ -46,25 +46,44 @@ impl HubApi {
         &self,
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.reader.read(query).await.map_err(|error| {
-            self.failures.record("the books cannot be read", &error);
-            unreadable(&error)
-        })
+        self.reader.read(query).await.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(super) async fn reconcile_page(
+        &self,
+        all: bool,
+        after: String,
+        limit: usize,
+    ) -> Result<Reconciliation, Problem> {
+        self.reader.reconcile_page(all, after, limit).await.map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &BooksError) -> Problem {
+        self.failures.record("the books cannot be read", error);
+        unreadable(error)
     }
 
     /// Changes the books within the writer's next batch, and returns the result after the commit.
-    /// `change` adds the gateways that may have to be sent something.
+    /// `change` adds the gateways that may have to be sent something; `locks` are the gateways and
+    /// SKUs that it changes, as far as they are known.
     pub(super) async fn change<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<T, BooksError>
+        locks: Locks,
+        mut change: impl FnMut(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<T, BooksError>
         + Send
         + 'static,
     ) -> Result<T, Problem> {
         let (sender, committed) = oneshot::channel();
-        let job = HubJob::Change(Box::new(move |books, gateways| {
+        let sender = Arc::new(Mutex::new(Some(sender)));
+        let apply: ApplyChange = Box::new(move |books, gateways| {
             let result = change(books, gateways)?;
-            Ok(Box::new(move || drop(sender.send(result))))
-        }));
+            let sender = Arc::clone(&sender);
+            Ok(Box::new(move || {
+                let sender = sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+                sender.map(|sender| sender.send(result));
+            }))
+        });
+        let job = HubJob::Change(BooksChange { locks, apply });
         self.jobs.try_send(job).map_err(|_| {
             Problem::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
         })?;

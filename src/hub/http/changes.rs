@@ -1,5 +1,7 @@
 //! The routes that change the books.
 
+use std::collections::BTreeSet;
+
 use hyper::Request;
 use hyper::body::Incoming;
 
@@ -8,6 +10,7 @@ use super::json::{AppliedJson, PolicyJson, RecallJson, RetireJson};
 use super::problems::{no_such_database, refused, rejected, unknown_gateway};
 use crate::hub::core::{Policy, decide, publish, recall_status, repair, retire, set_policy};
 use crate::hub::csv::read_catalogue;
+use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest, gateway_id};
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
 use crate::net::http;
@@ -26,9 +29,13 @@ impl HubApi {
         let body = http::body(request).await?;
         let IdentifiedRequest { request_id, request } =
             IdentifiedRequest::read(operation, &headers, &body)?;
+        let locks = Locks {
+            gateways: request.gateway().cloned().into_iter().collect(),
+            skus: request.lines().iter().map(|line| line.sku.clone()).collect(),
+        };
         let (id, is_recall) = (request_id.clone(), operation == CentralOperation::Recall);
         let (decided, recall) = self
-            .change(move |books, gateways| {
+            .change(locks, move |books, gateways| {
                 let decided = decide(books, &id, &request)?;
                 if let Ok(decision) = &decided {
                     gateways.extend_from_slice(&decision.gateways);
@@ -57,7 +64,8 @@ impl HubApi {
         let answer = json(&serde_json::json!({
             "sku": sku, "low_water": low_water, "target": target,
         }));
-        self.change(move |books, gateways| {
+        let locks = Locks { skus: BTreeSet::from([sku.clone()]), ..Locks::default() };
+        self.change(locks, move |books, gateways| {
             gateways.extend(set_policy(books, &sku, policy)?);
             Ok(())
         })
@@ -69,8 +77,8 @@ impl HubApi {
         let body = http::body_within(request, CATALOGUE_BYTES_MAX).await?;
         let listings = read_catalogue(&body)?;
         let count = listings.len();
-        let changed = self.change(move |books, gateways| {
-            let changed = publish(books, listings)?;
+        let changed = self.change(Locks::default(), move |books, gateways| {
+            let changed = publish(books, listings.clone())?;
             gateways.extend(books.open_books()?.into_iter().map(|book| book.gateway));
             Ok(changed)
         });
@@ -88,7 +96,8 @@ impl HubApi {
         let RetireJson { epoch } =
             if body.is_empty() { RetireJson::default() } else { read_json(&body)? };
         let retiring = gateway.clone();
-        let retired = self.change(move |books, gateways| {
+        let locks = Locks { gateways: BTreeSet::from([gateway.clone()]), ..Locks::default() };
+        let retired = self.change(locks, move |books, gateways| {
             gateways.push(retiring.clone());
             retire(books, &retiring, epoch)
         });
@@ -104,7 +113,8 @@ impl HubApi {
     pub(super) async fn repair(&self, site: &str, gateway: &str) -> Result<String, Problem> {
         let gateway = gateway_id(site, gateway)?;
         let unknown = unknown_gateway(&gateway);
-        let repaired = self.change(move |books, gateways| {
+        let locks = Locks { gateways: BTreeSet::from([gateway.clone()]), ..Locks::default() };
+        let repaired = self.change(locks, move |books, gateways| {
             gateways.push(gateway.clone());
             repair(books, &gateway)
         });

@@ -50,7 +50,7 @@ async fn respond(
         HubTarget::Healthz => return Ok(http::text("ok\n")),
         HubTarget::Readyz => return api.readiness().await.map(http::text),
         HubTarget::Metrics => return Ok(http::text(api.metrics_page())),
-        HubTarget::Gateways => api.gateways().await,
+        HubTarget::Gateways => api.gateways(query).await,
         HubTarget::Databases(site, gateway) => api.databases(&site, &gateway).await,
         HubTarget::StockList => api.stock_list(query).await,
         HubTarget::Stock(sku) => api.stock(sku).await,

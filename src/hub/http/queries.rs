@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::api::HubApi;
 use super::json::{ItemsJson, RecallJson};
 use super::problems::unknown_gateway;
-use crate::hub::reader::{self, LedgerQuery};
+use crate::hub::reader::{self, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
 use crate::net::http::{number, page_size, parameter};
 use crate::net::json::json;
@@ -16,13 +16,15 @@ use crate::stock::RequestId;
 impl HubApi {
     /// Ready means that the books can be read.
     pub(super) async fn readiness(&self) -> Result<&'static str, Problem> {
-        self.read(reader::gateways).await?;
+        let one = GatewayQuery { limit: 1, ..GatewayQuery::default() };
+        self.read(move |db| reader::gateways(db, &one)).await?;
         Ok("ready\n")
     }
 
-    pub(super) async fn gateways(&self) -> Result<String, Problem> {
-        let items = self.read(reader::gateways).await?;
-        Ok(json(&ItemsJson { items }))
+    pub(super) async fn gateways(&self, query: Option<&str>) -> Result<String, Problem> {
+        let query = gateway_query(query)?;
+        let page = self.read(move |db| reader::gateways(db, &query)).await?;
+        Ok(json(&page))
     }
 
     pub(super) async fn databases(&self, site: &str, gateway: &str) -> Result<String, Problem> {
@@ -57,8 +59,7 @@ impl HubApi {
         let all = is_true(query, "all");
         let after = parameter(query, "after").unwrap_or_default();
         let limit = limit(query)?;
-        let result = self.read(move |db| reader::reconcile(db, all, &after, limit)).await?;
-        Ok(json(&result))
+        Ok(json(&self.reconcile_page(all, after, limit).await?))
     }
 
     pub(super) async fn recall(&self, request_id: &str) -> Result<String, Problem> {
@@ -70,6 +71,19 @@ impl HubApi {
             || Problem::new(Code::UnknownRequest, format!("there is no recall {request_id}"));
         Ok(json(&RecallJson::new(&request_id, &found.ok_or_else(unknown)?, None)))
     }
+}
+
+fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
+    let after = parameter(query, "after").filter(|after| !after.is_empty());
+    let after = after.map(|after| {
+        let (site, gateway) = after.split_once('/').unwrap_or((&after, ""));
+        GatewayId { site: site.into(), gateway: gateway.into() }
+    });
+    let state = parameter(query, "state").map(|name| {
+        GatewayState::of_name(&name)
+            .ok_or_else(|| Problem::bad_request("state: must be online, offline or fenced"))
+    });
+    Ok(GatewayQuery { after, limit: limit(query)?, state: state.transpose()? })
 }
 
 fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {

@@ -1,10 +1,14 @@
 //! Gateways and their databases.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::page::BooksPage;
+
 use crate::clock::rfc3339;
-use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
-use crate::hub::db::{BooksError, IN_FORCE};
+use crate::hub::db::BooksError;
+use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Seq;
 
@@ -14,8 +18,15 @@ pub(in crate::hub) struct GatewayJson {
     site: String,
     gateway: String,
     online: bool,
+    state: &'static str,
     epoch: String,
     acked_seq: Seq,
+    /// How far its ledger is known to go.
+    ledger_seq: Seq,
+    /// The entries that are not in the books yet.
+    pending: u64,
+    /// The units in transit to it.
+    in_transit: i128,
     last_seen: String,
     drift: bool,
     problem: Option<String>,
@@ -36,21 +47,124 @@ pub(in crate::hub) struct EpochJson {
     problem: Option<String>,
 }
 
-/// All gateways, by site and name.
-pub(in crate::hub) fn gateways(db: &mut dyn Executor) -> Result<Vec<GatewayJson>, BooksError> {
+/// Which gateways to list.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct GatewayQuery {
+    /// Those after this one, by site and name.
+    pub(in crate::hub) after: Option<GatewayId>,
+    pub(in crate::hub) limit: usize,
+    pub(in crate::hub) state: Option<GatewayState>,
+}
+
+/// The states of a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum GatewayState {
+    Online,
+    Offline,
+    Fenced,
+}
+
+impl GatewayState {
+    pub(in crate::hub) fn of_name(name: &str) -> Option<Self> {
+        [Self::Online, Self::Offline, Self::Fenced].into_iter().find(|state| state.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Fenced => "fenced",
+        }
+    }
+
+    fn of(online: bool, is_fenced: bool) -> Self {
+        match (is_fenced, online) {
+            (true, _) => Self::Fenced,
+            (false, true) => Self::Online,
+            (false, false) => Self::Offline,
+        }
+    }
+
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Online => "AND fenced IS NULL AND online = 1",
+            Self::Offline => "AND fenced IS NULL AND online = 0",
+            Self::Fenced => "AND fenced IS NOT NULL",
+        }
+    }
+}
+
+/// A page of the gateways, by site and name.
+pub(in crate::hub) fn gateways(
+    db: &mut dyn Executor,
+    query: &GatewayQuery,
+) -> Result<BooksPage<GatewayJson>, BooksError> {
+    let condition = query.state.map_or("", GatewayState::condition);
     let sql = format!(
-        "SELECT site, gateway, online, epoch, acked_seq, last_seen_ms, problem FROM book
-         WHERE {IN_FORCE} ORDER BY site, gateway"
+        "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem
+         FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition}
+         ORDER BY site, gateway LIMIT $3"
     );
-    let read = |row: SqlRow| {
+    let (site, gateway) = query.after.as_ref().map_or(("", ""), |id| (&id.site, &id.gateway));
+    let limit = SqlValue::number(query.limit as u64 + 1);
+    let found = db.query(&sql, &[SqlValue::text(site), SqlValue::text(gateway), limit])?;
+    let found = found.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
+    let in_transit = in_transit(db, found.iter().map(|(id, _)| *id))?;
+    let with_transit = found.into_iter().map(|(id, gateway)| GatewayJson {
+        in_transit: in_transit.get(&id).copied().unwrap_or_default(),
+        ..gateway
+    });
+    Ok(BooksPage::new(with_transit.collect(), query.limit, |gateway| {
+        format!("{}/{}", gateway.site, gateway.gateway)
+    }))
+}
+
+fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
+    let mut row = RowReader::of(row);
+    let id = row.int()?;
+    let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
+    let state = GatewayState::of(online, row.text_or_null()?.is_some()).name();
+    let epoch = row.epoch()?.to_string();
+    let (acked_seq, ledger_seq) = (row.number()?, row.number()?);
+    let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
+    let (pending, drift) = (ledger_seq.saturating_sub(acked_seq), problem.is_some());
+    let in_transit = 0;
+    Ok((
+        id,
+        GatewayJson {
+            site,
+            gateway,
+            online,
+            state,
+            epoch,
+            acked_seq,
+            ledger_seq,
+            pending,
+            in_transit,
+            last_seen,
+            drift,
+            problem,
+        },
+    ))
+}
+
+/// The units in transit to databases.
+fn in_transit(
+    db: &mut dyn Executor,
+    ids: impl Iterator<Item = i64>,
+) -> Result<BTreeMap<i64, i128>, BooksError> {
+    let rows: Vec<SqlRow> = ids.map(|id| vec![SqlValue::Int(id)]).collect();
+    let mut units = BTreeMap::new();
+    if rows.is_empty() {
+        return Ok(units);
+    }
+    let sql = "SELECT held.book, held.in_transit FROM {keys} AS k
+               JOIN held ON held.book = k.a AND held.in_transit <> 0";
+    for row in db.query_keys(sql, &Keys { types: &[ColumnType::Int], rows })? {
         let mut row = RowReader::of(row);
-        let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
-        let (epoch, acked_seq) = (row.epoch()?.to_string(), row.number()?);
-        let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
-        let drift = problem.is_some();
-        Ok(GatewayJson { site, gateway, online, epoch, acked_seq, last_seen, drift, problem })
-    };
-    db.query(&sql, &[])?.into_iter().map(read).collect()
+        *units.entry(row.int()?).or_default() += i128::from(row.int()?);
+    }
+    Ok(units)
 }
 
 /// The databases of a gateway, the one in force first; none for an unknown gateway.

@@ -1,40 +1,57 @@
 //! Reads the books, on connections of their own, so that queries wait neither for the writer nor
 //! for each other.
 
+mod balance;
 mod gateways;
+mod held;
 mod ledger;
 mod page;
 mod reconcile;
+mod recount;
 mod stock;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-pub(super) use self::gateways::{databases, gateways};
+use self::balance::balance_page;
+pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger};
 pub use self::page::BooksPage;
+#[cfg(test)]
+pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
 pub(super) use self::reconcile::reconcile;
+use self::recount::Recount;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};
 use super::core::{RecallStatus, recall_status};
 use super::db::sql::Executor;
 use super::db::{BooksDatabase, BooksError, BooksTransaction};
-use crate::limits::{BOOKS_READERS_MAX, BOOKS_TRANSACTION_MAX};
+use crate::limits::{BOOKS_ANSWER_MAX, BOOKS_READERS_MAX, PAGE_MAX};
+use crate::process::stop::Stop;
 use crate::stock::RequestId;
+
+/// The time from one count of the whole books to the next.
+const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// The time between two of its pages, in which other queries have the database.
+const RECOUNT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Connections for reading. Clones share them.
 #[derive(Clone, Debug)]
 pub struct BooksReader {
     connections: Arc<Connections>,
+    recount: Recount,
 }
 
 #[derive(Debug)]
 struct Connections {
     /// Bounds the number of queries that run at once.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// The connections that no query uses at the moment.
     idle: Mutex<Vec<BooksDatabase>>,
 }
@@ -44,8 +61,9 @@ impl BooksReader {
     pub(super) fn open(database: &BooksDatabase) -> Result<Self, BooksError> {
         let connections = (0..BOOKS_READERS_MAX).map(|_| database.reader());
         let idle = Mutex::new(connections.collect::<Result<Vec<_>, _>>()?);
-        let permits = Semaphore::new(BOOKS_READERS_MAX);
-        Ok(Self { connections: Arc::new(Connections { permits, idle }) })
+        let permits = Arc::new(Semaphore::new(BOOKS_READERS_MAX));
+        let connections = Arc::new(Connections { permits, idle });
+        Ok(Self { connections, recount: Recount::default() })
     }
 
     /// Runs a query on the blocking pool, in one snapshot of the books.
@@ -53,12 +71,29 @@ impl BooksReader {
         &self,
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, BooksError> {
-        let acquired = timeout(BOOKS_TRANSACTION_MAX, self.connections.permits.acquire()).await;
-        let permit = acquired.map_err(|_| BooksError::Busy)?.expect("it is never closed");
         let connections = Arc::clone(&self.connections);
-        let read = tokio::task::spawn_blocking(move || connections.read(query)).await;
-        drop(permit);
-        read.expect("reading does not panic")
+        let permits = Arc::clone(&connections.permits);
+        let read = async {
+            let permit = permits.acquire_owned().await.expect("it is never closed");
+            let read = move || {
+                let read = connections.read(query);
+                drop(permit);
+                read
+            };
+            tokio::task::spawn_blocking(read).await.expect("reading does not panic")
+        };
+        timeout(BOOKS_ANSWER_MAX, read).await.unwrap_or(Err(BooksError::SlowServer))
+    }
+
+    /// The balance of the books, with a page of the SKUs.
+    pub(super) async fn reconcile_page(
+        &self,
+        all: bool,
+        after: String,
+        limit: usize,
+    ) -> Result<Reconciliation, BooksError> {
+        let known = self.recount.known();
+        self.read(move |db| reconcile(db, &known, all, &after, limit)).await
     }
 
     /// A page of the stock over all gateways: at most `limit` SKUs after one in their order.
@@ -78,7 +113,38 @@ impl BooksReader {
     /// # Errors
     /// If the books cannot be read.
     pub async fn reconcile(&self) -> Result<Reconciliation, BooksError> {
-        self.read(|db| reconcile(db, false, "", 0)).await
+        self.reconcile_page(false, String::new(), 0).await
+    }
+}
+
+/// Counts the whole books again and again until a stop is requested. A failure is left to the next
+/// count.
+pub(super) async fn recount(reader: BooksReader, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            counted = count(&reader) => drop(counted.map(|found| reader.recount.set(found))),
+            () = stop.requested() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RECOUNT_INTERVAL) => {}
+            () = stop.requested() => return,
+        }
+    }
+}
+
+/// The SKUs that do not balance.
+async fn count(reader: &BooksReader) -> Result<BTreeSet<String>, BooksError> {
+    let (mut differing, mut after) = (BTreeSet::new(), String::new());
+    loop {
+        let from = std::mem::take(&mut after);
+        let page = reader.read(move |db| balance_page(db, &from, PAGE_MAX)).await?;
+        let differs = page.items.into_iter().filter(|item| item.difference != 0);
+        differing.extend(differs.map(|item| item.sku));
+        match page.next {
+            Some(next) => after = next,
+            None => return Ok(differing),
+        }
+        tokio::time::sleep(RECOUNT_PAUSE).await;
     }
 }
 

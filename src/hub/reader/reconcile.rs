@@ -1,11 +1,18 @@
 //! Whether the books balance.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::page::BooksPage;
-use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
-use crate::hub::db::{BooksError, IN_FORCE};
+use super::balance::{BalanceJson, balance_of, balance_page};
+use crate::hub::db::BooksError;
+use crate::hub::db::sql::{Executor, RowReader, SqlRow};
 use crate::stock::Sku;
+
+/// Books of so few SKUs are counted for every answer.
+const COUNTED_AT_ONCE: usize = 200;
+/// The most SKUs of the last count that are looked at again for one answer.
+const LOOKED_AT_AGAIN: usize = 200;
 
 /// The balance of the books.
 #[derive(Debug, Serialize)]
@@ -20,20 +27,6 @@ pub struct Reconciliation {
     drift: Vec<DriftJson>,
 }
 
-/// The balance of one SKU, in units.
-#[derive(Debug, Serialize)]
-struct BalanceJson {
-    sku: String,
-    received: i64,
-    adjusted: i64,
-    deducted: i64,
-    unallotted: i64,
-    in_transit: i64,
-    on_hand: i64,
-    /// What exists, less what is in a place; 0 if the books add up.
-    difference: i64,
-}
-
 /// A gateway with a problem.
 #[derive(Debug, Serialize)]
 struct DriftJson {
@@ -44,59 +37,63 @@ struct DriftJson {
     skus: Vec<Sku>,
 }
 
-const BALANCE: &str = "SELECT sku, received, adjusted, deducted, unallotted, in_transit, on_hand,
-        received + adjusted - deducted - unallotted - in_transit - on_hand AS difference
-    FROM (SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit,
-          CAST((SELECT coalesce(sum(on_hand), 0) FROM held WHERE held.sku = pool.sku)
-          AS BIGINT) AS on_hand FROM pool) AS figures";
+/// What is known from a count of the whole books.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct Known {
+    /// The SKUs that differed.
+    pub(super) differing: BTreeSet<String>,
+}
 
 /// The balance of the books, with a page of the SKUs after one that do not balance, or of all.
 pub(in crate::hub) fn reconcile(
     db: &mut dyn Executor,
+    known: &Known,
     all: bool,
     after: &str,
     limit: usize,
 ) -> Result<Reconciliation, BooksError> {
-    let adds_up = unbalanced_count(db)? == 0;
-    let which = if all { "" } else { "AND difference <> 0" };
-    let sql = format!(
-        "SELECT * FROM ({BALANCE}) AS balance WHERE sku > $1 {which} ORDER BY sku LIMIT $2"
-    );
-    let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
-    let items = rows.into_iter().map(read_balance).collect::<Result<_, _>>()?;
-    let BooksPage { items, next } = BooksPage::new(items, limit, |item: &BalanceJson| &item.sku);
+    let mut differing = differing(db, known)?;
+    let (mut items, mut next) = (Vec::new(), None);
+    let mut adds_up = differing.is_empty();
+    if all {
+        let page = balance_page(db, after, limit)?;
+        adds_up &= page.items.iter().all(|item| item.difference == 0);
+        (items, next) = (page.items, page.next);
+    } else {
+        differing.retain(|item| item.sku.as_str() > after);
+        let more = differing.len() > limit;
+        differing.truncate(limit);
+        next = differing.last().filter(|_| more).map(|item| item.sku.clone()).or(next);
+        items.append(&mut differing);
+    }
     let drift = drift(db)?;
     Ok(Reconciliation { balanced: adds_up && drift.is_empty(), adds_up, items, next, drift })
 }
 
-fn unbalanced_count(db: &mut dyn Executor) -> Result<i64, BooksError> {
-    let sql = format!("SELECT count(*) FROM ({BALANCE}) AS balance WHERE difference <> 0");
-    db.query(&sql, &[])?.pop().map_or(Ok(0), |row| RowReader::of(row).int())
-}
-
-fn read_balance(row: SqlRow) -> Result<BalanceJson, BooksError> {
-    let mut row = RowReader::of(row);
-    Ok(BalanceJson {
-        sku: row.text()?,
-        received: row.int()?,
-        adjusted: row.int()?,
-        deducted: row.int()?,
-        unallotted: row.int()?,
-        in_transit: row.int()?,
-        on_hand: row.int()?,
-        difference: row.int()?,
-    })
+/// The SKUs that do not balance, by SKU: of all, if there are few, or else of those of the last
+/// count.
+fn differing(db: &mut dyn Executor, known: &Known) -> Result<Vec<BalanceJson>, BooksError> {
+    let first = balance_page(db, "", COUNTED_AT_ONCE)?;
+    let mut differing: Vec<BalanceJson> =
+        first.items.into_iter().filter(|item| item.difference != 0).collect();
+    if let Some(counted_up_to) = first.next {
+        let others = known.differing.range(counted_up_to..).take(LOOKED_AT_AGAIN);
+        for sku in others {
+            let again = balance_of(db, sku)?;
+            let is_new = |item: &BalanceJson| differing.iter().all(|one| one.sku != item.sku);
+            differing.extend(again.filter(|item| item.difference != 0 && is_new(item)));
+        }
+    }
+    Ok(differing)
 }
 
 fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
-    let sql = format!(
-        "SELECT site, gateway, problem, differing FROM book
-         WHERE {IN_FORCE} AND problem IS NOT NULL ORDER BY site, gateway"
-    );
+    let sql = "SELECT site, gateway, problem, differing FROM book
+               WHERE in_force = 1 AND problem IS NOT NULL ORDER BY site, gateway";
     let read = |row: SqlRow| {
         let mut row = RowReader::of(row);
         let (site, gateway, problem) = (row.text()?, row.text()?, row.text()?);
         Ok(DriftJson { site, gateway, problem, skus: row.postcard()? })
     };
-    db.query(&sql, &[])?.into_iter().map(read).collect()
+    db.query(sql, &[])?.into_iter().map(read).collect()
 }

@@ -1,10 +1,14 @@
 //! The stock over all gateways.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::held::{Held, HeldRange};
 use super::page::BooksPage;
-use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
-use crate::hub::db::{BooksError, IN_FORCE};
+use crate::hub::db::BooksError;
+use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 
 /// One SKU over all gateways, in units.
 #[derive(Debug, Serialize)]
@@ -15,8 +19,9 @@ pub struct StockJson {
     pub unallotted: i64,
     /// Granted, with the entry not in the books yet.
     pub in_transit: i64,
-    /// In the pool, in transit and on hand at gateways.
-    pub total: i64,
+    /// In the pool, in transit and on hand at gateways. Forged figures of many gateways add up to
+    /// more than 64 bits.
+    pub total: i128,
     /// The gateways that have the SKU.
     pub gateways: Vec<GatewayStockJson>,
 }
@@ -36,10 +41,19 @@ pub struct GatewayStockJson {
 }
 
 /// Units in the pool, and in transit from it.
-#[derive(Clone, Copy, Default)]
 struct PoolUnits {
+    sku: String,
     unallotted: i64,
     in_transit: i64,
+}
+
+/// The database of an allotment.
+struct Database {
+    id: i64,
+    site: String,
+    gateway: String,
+    epoch: Uuid,
+    in_force: bool,
 }
 
 /// One SKU; `None` if the hub does not know it.
@@ -48,15 +62,24 @@ pub(in crate::hub) fn stock(
     sku: &str,
 ) -> Result<Option<StockJson>, BooksError> {
     let of = [SqlValue::text(sku)];
-    let pool = db.query("SELECT unallotted, in_transit FROM pool WHERE sku = $1", &of)?.pop();
-    let units = match pool {
-        Some(row) => read_units(&mut RowReader::of(row))?,
+    let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku = $1";
+    let units = match db.query(sql, &of)?.pop() {
+        Some(row) => read_units(row)?,
         None if db.query("SELECT n FROM listing WHERE sku = $1", &of)?.is_empty() => {
             return Ok(None);
         }
-        None => PoolUnits::default(),
+        None => PoolUnits { sku: sku.into(), unallotted: 0, in_transit: 0 },
     };
-    Ok(Some(with_gateways(db, sku.into(), units)?))
+    let sql = "SELECT book, on_hand, reserved FROM held WHERE sku = $1";
+    let held = db.query(sql, &of)?.into_iter().map(|row| {
+        let mut row = RowReader::of(row);
+        let (book, on_hand, reserved) = (row.int()?, row.int()?, row.int()?);
+        let (in_transit, received, adjusted, deducted) = (0, 0, 0, 0);
+        Ok(Held { book, on_hand, reserved, in_transit, received, adjusted, deducted })
+    });
+    let held = held.collect::<Result<Vec<_>, BooksError>>()?;
+    let databases = databases(db, held.iter())?;
+    Ok(Some(units.with_gateways(&held, &databases)))
 }
 
 /// A page of the SKUs after one, in their order.
@@ -67,43 +90,75 @@ pub(in crate::hub) fn stock_list(
 ) -> Result<BooksPage<StockJson>, BooksError> {
     let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku > $1 ORDER BY sku LIMIT $2";
     let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut row = RowReader::of(row);
-        let (sku, units) = (row.text()?, read_units(&mut row)?);
-        items.push(with_gateways(db, sku, units)?);
+    let pools = rows.into_iter().map(read_units).collect::<Result<Vec<_>, _>>()?;
+    let Some(last) = pools.last() else {
+        return Ok(BooksPage::new(Vec::new(), limit, StockJson::cursor));
+    };
+    let mut held = HeldRange::read(db, after, &last.sku)?;
+    let complete = pools.iter().take_while(|pool| held.is_complete(&pool.sku)).count();
+    let limit = limit.min(complete);
+    let of: Vec<Vec<Held>> = pools.iter().take(limit).map(|pool| held.take(&pool.sku)).collect();
+    let databases = databases(db, of.iter().flatten())?;
+    let more = pools.len() > limit;
+    let items = pools.into_iter().zip(&of).map(|(pool, of)| pool.with_gateways(of, &databases));
+    let items: Vec<StockJson> = items.collect();
+    let next = items.last().filter(|_| more).map(StockJson::cursor);
+    Ok(BooksPage { items, next })
+}
+
+impl StockJson {
+    fn cursor(&self) -> String {
+        self.sku.clone()
     }
-    Ok(BooksPage::new(items, limit, |item| &item.sku))
 }
 
-fn read_units(row: &mut RowReader) -> Result<PoolUnits, BooksError> {
-    Ok(PoolUnits { unallotted: row.int()?, in_transit: row.int()? })
-}
-
-/// Adds the gateways. An earlier database of a gateway is listed as long as it has units.
-fn with_gateways(
-    db: &mut dyn Executor,
-    sku: String,
-    PoolUnits { unallotted, in_transit }: PoolUnits,
-) -> Result<StockJson, BooksError> {
-    let sql = format!(
-        "SELECT site, gateway, on_hand, reserved, epoch, CAST(CASE WHEN {IN_FORCE} THEN 1 ELSE 0 END AS BIGINT)
-         FROM held JOIN book ON book.id = held.book WHERE sku = $1
-         AND ({IN_FORCE} OR on_hand <> 0)
-         ORDER BY site, gateway, id DESC"
-    );
-    let rows = db.query(&sql, &[SqlValue::text(&sku)])?;
-    let gateways = rows.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
-    let on_hand: i64 = gateways.iter().map(|gateway| gateway.on_hand).sum();
-    let total = unallotted + in_transit + on_hand;
-    Ok(StockJson { sku, unallotted, in_transit, total, gateways })
-}
-
-fn read_gateway(row: SqlRow) -> Result<GatewayStockJson, BooksError> {
+fn read_units(row: SqlRow) -> Result<PoolUnits, BooksError> {
     let mut row = RowReader::of(row);
-    let (site, gateway) = (row.text()?, row.text()?);
-    let (on_hand, reserved) = (row.int()?, row.int()?);
-    let epoch = row.epoch()?;
-    let replaced_epoch = (!row.bool()?).then(|| epoch.to_string());
-    Ok(GatewayStockJson { site, gateway, on_hand, reserved, replaced_epoch })
+    Ok(PoolUnits { sku: row.text()?, unallotted: row.int()?, in_transit: row.int()? })
+}
+
+/// The databases of allotments, by id.
+fn databases<'a>(
+    db: &mut dyn Executor,
+    held: impl Iterator<Item = &'a Held>,
+) -> Result<BTreeMap<i64, Database>, BooksError> {
+    let ids: std::collections::BTreeSet<i64> = held.map(|held| held.book).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows = ids.into_iter().map(|id| vec![SqlValue::Int(id)]).collect();
+    let sql = "SELECT id, site, gateway, epoch, in_force FROM {keys} AS k
+               JOIN book ON book.id = k.a";
+    let found = db.query_keys(sql, &Keys { types: &[ColumnType::Int], rows })?;
+    let read = |row: SqlRow| {
+        let mut row = RowReader::of(row);
+        let (id, site, gateway) = (row.int()?, row.text()?, row.text()?);
+        let (epoch, in_force) = (row.epoch()?, row.bool()?);
+        Ok((id, Database { id, site, gateway, epoch, in_force }))
+    };
+    found.into_iter().map(read).collect()
+}
+
+impl PoolUnits {
+    /// Adds the gateways. An earlier database of a gateway is listed as long as it has units.
+    fn with_gateways(self, held: &[Held], databases: &BTreeMap<i64, Database>) -> StockJson {
+        let Self { sku, unallotted, in_transit } = self;
+        let found = held.iter().filter_map(|held| Some((databases.get(&held.book)?, held)));
+        let mut found: Vec<(&Database, &Held)> =
+            found.filter(|(database, held)| database.in_force || held.on_hand != 0).collect();
+        // The newest database of a gateway comes first.
+        found.sort_by(|(a, _), (b, _)| {
+            (&a.site, &a.gateway, b.id).cmp(&(&b.site, &b.gateway, a.id))
+        });
+        let on_hand: i128 = found.iter().map(|(_, held)| i128::from(held.on_hand)).sum();
+        let total = i128::from(unallotted) + i128::from(in_transit) + on_hand;
+        let gateways = found.into_iter().map(|(database, held)| GatewayStockJson {
+            site: database.site.clone(),
+            gateway: database.gateway.clone(),
+            on_hand: held.on_hand,
+            reserved: held.reserved,
+            replaced_epoch: (!database.in_force).then(|| database.epoch.to_string()),
+        });
+        StockJson { sku, unallotted, in_transit, total, gateways: gateways.collect() }
+    }
 }

@@ -114,3 +114,51 @@ fn an_entry_against_the_direction_of_its_kind_fences_the_database_that_sent_it()
         assert_eq!((hub.on_hand(), hub.entries()), (10, 1));
     }
 }
+
+/// Each of these frames is possible by itself. Together they lead to sums that no stock has.
+#[test]
+fn sums_that_one_gateway_drives_to_their_bound_harm_no_other_one() {
+    let mut hub = TestHub::new();
+    let mut honest = hub.stocked("honest", 7);
+    let mut forger = hub.stocked("forger", 1);
+    let mut closed_after = None;
+    for round in 0..600 {
+        let frame = forger.post(&[("restock", STOCK_MAX - 1), ("deduct", 1 - STOCK_MAX)]);
+        let answer = hub.handle(&named("forger"), &frame).answer;
+        if matches!(answer, Some(FrameAnswer::Refused { .. })) {
+            closed_after = Some(round);
+            break;
+        }
+    }
+    assert!(closed_after.is_some(), "its own books are closed");
+
+    assert_eq!(hub.sell(&mut honest, 2), [""; 0]);
+    hub.receive("po-1", 5);
+    assert_eq!(hub.allotment_of(&honest), (5, 0));
+    assert_eq!(hub.places(), (5, 0, 6));
+}
+
+#[test]
+fn one_restock_of_everything_does_not_keep_goods_out_of_the_pool() {
+    let mut hub = TestHub::new();
+    let mut forger = hub.stocked("forger", 1);
+    let frame = forger.post(&[("restock", STOCK_MAX - 1)]);
+    hub.handle(&named("forger"), &frame);
+
+    hub.receive("po-1", 5);
+    assert_eq!(hub.places(), (5, 0, STOCK_MAX));
+}
+
+#[test]
+fn a_frame_of_sales_changes_no_row_of_the_pool() {
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 10);
+    hub.receive("po-1", 5);
+    hub.db("UPDATE pool SET unallotted = 4");
+
+    let changes = [("restock", 5), ("deduct", -1), ("count", 2), ("rollback", 1)];
+    hub.answer_to(&gateway.post(&changes));
+
+    assert_eq!(hub.number("SELECT unallotted FROM pool"), 4);
+    assert!(!hub.balanced(), "a unit that is missing from the pool is noticed");
+}

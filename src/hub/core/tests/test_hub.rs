@@ -178,8 +178,8 @@ impl TestHub {
 
     /// Unallotted, in transit, held.
     pub(in crate::hub) fn places(&mut self) -> (i64, i64, i64) {
-        let pool = "SELECT sum(unallotted) FROM pool";
-        let transit = "SELECT sum(in_transit) FROM pool";
+        let pool = "SELECT coalesce(sum(unallotted), 0) FROM pool";
+        let transit = "SELECT coalesce(sum(in_transit), 0) FROM pool";
         (self.number(pool), self.number(transit), self.on_hand())
     }
 
@@ -198,7 +198,7 @@ impl TestHub {
     }
 
     pub(in crate::hub) fn on_hand(&mut self) -> i64 {
-        self.number("SELECT sum(on_hand) FROM held")
+        self.number("SELECT coalesce(sum(on_hand), 0) FROM held")
     }
 
     pub(in crate::hub) fn entries(&mut self) -> i64 {
@@ -206,7 +206,9 @@ impl TestHub {
     }
 
     pub(in crate::hub) fn reconcile(&mut self) -> reader::Reconciliation {
-        self.database.read(|db| reader::reconcile(db, true, "", 10)).unwrap()
+        self.database
+            .read(|db| reader::reconcile(db, &reader::Known::default(), true, "", 10))
+            .unwrap()
     }
 
     pub(in crate::hub) fn balanced(&mut self) -> bool {

@@ -5,6 +5,7 @@
 
 mod connect;
 mod session;
+mod statement;
 mod tls;
 mod values;
 
@@ -12,26 +13,32 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use self::session::Session;
 use super::error::BooksError;
-use super::schema;
-use super::sql::{Executor, SqlValue};
+use super::schema::{self, Dialect};
+use super::sql::{Change, Executor, RowReader, SqlValue};
 use crate::config::PostgresUrl;
 use crate::limits::BOOKS_TRANSACTION_MAX;
 
-/// Takes the lock of the transaction that changes the books, which serializes these transactions.
-/// No other program in the database is likely to use this number.
+/// Takes the lock under which the tables are made and upgraded. No other program in the database is
+/// likely to use this number.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6001229868153520706)";
 /// The server's own limits in milliseconds, in case the hub cannot tell it to stop: for a statement,
 /// for a lock, and for a worker that hangs in the middle of a transaction. The last is the shortest,
 /// so that other workers wait for its locks and do not fail.
-const LIMITS: &str = "SET LOCAL statement_timeout = 4000; SET LOCAL lock_timeout = 4000;
-    SET LOCAL idle_in_transaction_session_timeout = 2500";
-/// A change may not rely on the default of the server's settings.
+const LIMITS: &str = "SELECT set_config('statement_timeout', '4000', true),
+    set_config('lock_timeout', '4000', true),
+    set_config('idle_in_transaction_session_timeout', '2500', true)";
+/// A change relies on no default of the server: it is durable when it is committed.
+const DURABLE: &str = "set_config('synchronous_commit',
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local'
+    ELSE current_setting('synchronous_commit') END, true)";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// The time for a migration of large books.
+const MIGRATION_MAX: Duration = Duration::from_secs(3_600);
 /// The time for a connection that was used before to answer; then another one is made.
 const STALE: Duration = Duration::from_millis(1_500);
 
@@ -53,102 +60,126 @@ impl Postgres {
     pub(super) fn open(url: &PostgresUrl) -> Result<Self, BooksError> {
         let postgres = Self { pool: connect::pool(url), runtime: Handle::current() };
         postgres.read(check_encoding)?;
-        postgres.create()?;
+        while postgres.migrate()? {}
         Ok(postgres)
     }
 
-    fn create(&self) -> Result<(), BooksError> {
-        let is_new = self.change(|db| {
-            // Without a notice about a table that exists.
-            let sql = "SELECT to_regclass('stockgate_version') IS NULL";
-            if db.query(sql, &[])?.pop().as_deref() == Some(&[SqlValue::Int(1)]) {
-                db.execute("CREATE TABLE stockgate_version (version BIGINT)", &[])?;
-            }
-            match db.query("SELECT version FROM stockgate_version", &[])?.pop().as_deref() {
-                None => Ok(true),
-                Some([SqlValue::Int(schema::VERSION)]) => Ok(false),
-                Some(other) => Err(BooksError::Damaged(format!(
-                    "the books in PostgreSQL have version {other:?}, this program knows {}",
-                    schema::VERSION
-                ))),
-            }
-        })?;
-        if !is_new {
-            return Ok(());
+    /// Brings the tables to the next version, if there is one.
+    fn migrate(&self) -> Result<bool, BooksError> {
+        let next = |found| schema::migrations(Dialect::Postgresql, found).next();
+        if next(self.read(version)?).is_none() {
+            return Ok(false);
         }
-        let tables = schema::tables("BIGINT", "TEXT COLLATE \"C\"", "BYTEA", "");
-        let version = schema::VERSION;
-        let script = format!(
-            "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM stockgate_version) THEN
-                 {tables}
-                 INSERT INTO stockgate_version VALUES ({version});
-             END IF; END $do$"
-        );
-        self.within(&format!("{BEGIN}; {LOCK}"), |session| session.script(&script))
+        let begin = format!("{BEGIN}; {LOCK}");
+        self.within(&begin, MIGRATION_MAX, |session| {
+            // Another worker may have done it meanwhile.
+            let found = version(session)?;
+            let Some((number, statements)) = next(found) else {
+                return Ok(false);
+            };
+            let record = match found {
+                None => "CREATE TABLE IF NOT EXISTS stockgate_version (version BIGINT); INSERT INTO stockgate_version VALUES",
+                Some(_) => "UPDATE stockgate_version SET version =",
+            };
+            session.script(&format!("{statements}; {record} ({number}); COMMIT"))?;
+            Ok(true)
+        })
     }
 
-    /// Runs a transaction that changes the books, while no other one does.
+    /// Runs a transaction that changes the books; `change` says what to write at its end.
     pub(super) fn change<T>(
         &self,
-        change: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
+        change: impl FnOnce(&mut dyn Executor) -> Result<(T, Vec<Change>), BooksError>,
     ) -> Result<T, BooksError> {
-        self.within(&format!("{BEGIN}; {LIMITS}; {LOCK}"), |session| change(session))
+        let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}");
+        self.within(&begin, BOOKS_TRANSACTION_MAX, |session| {
+            let (done, changes) = change(session)?;
+            session.commit(&changes)?;
+            Ok(done)
+        })
     }
 
-    /// Runs a transaction that reads one snapshot.
+    /// Runs a transaction that reads one snapshot. A connection that was made before may have been
+    /// lost without a sign; then the transaction begins on another one.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        self.within(&format!("{BEGIN_READ}; {LIMITS}"), |session| read(session))
+        let begin = format!("{BEGIN_READ}; {LIMITS}");
+        let deadline = Instant::now() + BOOKS_TRANSACTION_MAX;
+        let mut session = loop {
+            let (client, is_new) = self.client(deadline)?;
+            let mut session = self.session(client, is_new, &begin, deadline);
+            match session.begin() {
+                Ok(()) => break session,
+                Err(error) if is_new || !error.ends_connection() => {
+                    session.abandon();
+                    return Err(error);
+                }
+                Err(_) => session.abandon(),
+            }
+        };
+        finish(read(&mut session).and_then(|done| session.commit(&[]).map(|()| done)), session)
     }
 
     fn within<T>(
         &self,
         begin: &str,
+        limit: Duration,
         work: impl FnOnce(&mut Session) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        let mut session = self.begin(begin)?;
-        let done = work(&mut session).and_then(|done| {
-            session.script("COMMIT")?;
-            Ok(done)
-        });
-        if done.is_err() {
-            session.abandon();
-        }
-        done
+        let deadline = Instant::now() + limit;
+        let (client, is_new) = self.client(deadline)?;
+        let mut session = self.session(client, is_new, begin, deadline);
+        finish(work(&mut session), session)
     }
 
-    /// Begins a transaction. A connection that was made before may have been lost without a sign;
-    /// then the transaction begins on another one.
-    fn begin(&self, begin: &str) -> Result<Session, BooksError> {
-        let deadline = Instant::now() + BOOKS_TRANSACTION_MAX;
-        loop {
-            let (client, is_new) = self.client(deadline)?;
-            let limit = if is_new { deadline } else { deadline.min(Instant::now() + STALE) };
-            let mut session = Session::new(client, self.runtime.clone(), limit);
-            match session.script(begin) {
-                Ok(()) => return Ok(session.until(deadline)),
-                Err(error) if !is_new && error.ends_connection() => session.abandon(),
-                Err(error) => {
-                    session.abandon();
-                    return Err(error);
-                }
-            }
-        }
+    fn session(&self, client: Object, is_new: bool, begin: &str, deadline: Instant) -> Session {
+        let answer = if is_new { deadline } else { deadline.min(Instant::now() + STALE) };
+        Session::new(client, self.runtime.clone(), begin.into(), (answer, deadline))
     }
 
     /// A connection, and whether it has just been made.
     fn client(&self, deadline: Instant) -> Result<(Object, bool), BooksError> {
-        let got = session::wait(&self.runtime, deadline, self.pool.get())?;
+        let got = async { timeout_at(deadline, self.pool.get()).await };
+        let got = self.runtime.block_on(got).map_err(|_| BooksError::SlowServer)?;
         let client = got.map_err(|error| match error {
             PoolError::Backend(error) => BooksError::from(error),
             PoolError::Timeout(TimeoutType::Wait) => BooksError::Busy,
             PoolError::Timeout(_) => BooksError::SlowServer,
-            other => BooksError::Damaged(other.to_string()),
+            error @ (PoolError::Closed
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_)) => BooksError::Damaged(error.to_string()),
         })?;
         let is_new = Object::metrics(&client).recycle_count == 0;
         Ok((client, is_new))
+    }
+}
+
+fn finish<T>(done: Result<T, BooksError>, session: Session) -> Result<T, BooksError> {
+    if done.is_err() {
+        session.abandon();
+    }
+    done
+}
+
+/// The version of the tables; `None` without any.
+///
+/// # Errors
+/// If it is too old or too new.
+fn version(db: &mut dyn Executor) -> Result<Option<i64>, BooksError> {
+    let sql = "SELECT to_regclass('stockgate_version') IS NULL";
+    if db.query(sql, &[])?.pop().as_deref() == Some(&[SqlValue::Int(1)]) {
+        return Ok(None);
+    }
+    let found = db.query("SELECT version FROM stockgate_version", &[])?.pop();
+    let (known, found) = (schema::newest(), found.map(|row| RowReader::of(row).int()).transpose()?);
+    match found {
+        Some(found) if found > known => Err(BooksError::NewerInPostgres { found, known }),
+        Some(found) if found < schema::OLDEST => {
+            Err(BooksError::Older { found: i32::try_from(found).unwrap_or(0) })
+        }
+        found => Ok(found),
     }
 }
 

@@ -6,70 +6,132 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Error;
 
+use super::statement::{key_statement, typed_keys, write_statement};
 use super::values::{read_row, typed};
 use crate::hub::db::error::BooksError;
-use crate::hub::db::sql::{Executor, SqlRow, SqlValue};
+use crate::hub::db::schema::Dialect;
+use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue};
 
-/// A connection with an open transaction.
+/// A connection with a transaction.
 pub(super) struct Session {
     client: Object,
     runtime: Handle,
     deadline: Instant,
+    /// The statements that begin the transaction, sent together with its first one.
+    begin: Option<Begin>,
     /// The connection may be in the middle of something, and is not used again.
     is_broken: bool,
 }
 
+struct Begin {
+    sql: String,
+    /// The time for an answer: a connection that was used before may have been lost without a sign.
+    deadline: Instant,
+}
+
 impl Session {
-    pub(super) fn new(client: Object, runtime: Handle, deadline: Instant) -> Self {
-        Self { client, runtime, deadline, is_broken: false }
+    /// A transaction that begins with its first statement, which must answer within `answer`.
+    pub(super) fn new(
+        client: Object,
+        runtime: Handle,
+        sql: String,
+        (answer, deadline): (Instant, Instant),
+    ) -> Self {
+        let begin = Some(Begin { sql, deadline: answer });
+        Self { client, runtime, deadline, begin, is_broken: false }
     }
 
-    /// Continues with a later deadline.
-    pub(super) fn until(self, deadline: Instant) -> Self {
-        Self { deadline, ..self }
+    /// Begins the transaction before its first statement.
+    pub(super) fn begin(&mut self) -> Result<(), BooksError> {
+        self.run(async |_| Ok(()))
     }
 
     /// Executes statements without values.
     pub(super) fn script(&mut self, sql: &str) -> Result<(), BooksError> {
-        let done = wait(&self.runtime, self.deadline, self.client.batch_execute(sql));
-        self.checked(done)
+        self.run(async |client: &Object| client.batch_execute(sql).await)
     }
 
-    fn checked<T>(&mut self, done: Result<Result<T, Error>, BooksError>) -> Result<T, BooksError> {
-        let done = done.and_then(|done| Ok(done?));
+    /// Writes rows and commits. A transaction without any statement needs no server.
+    pub(super) fn commit(&mut self, changes: &[Change]) -> Result<(), BooksError> {
+        if changes.is_empty() && self.begin.is_some() {
+            return Ok(());
+        }
+        if changes.is_empty() {
+            return self.script("COMMIT");
+        }
+        let (sql, columns) = write_statement(changes);
+        let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
+        self.run(async |client: &Object| {
+            // After a statement that failed, the server makes a rollback of the commit.
+            let write = client.execute_typed(&sql, &values);
+            let (written, committed) = tokio::join!(write, client.batch_execute("COMMIT"));
+            written.and(committed)
+        })
+    }
+
+    fn run<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
+    ) -> Result<T, BooksError> {
+        let Self { client, runtime, deadline, begin, .. } = self;
+        let done = runtime.block_on(async {
+            let statement = async {
+                let done = timeout_at(*deadline, statement(client)).await;
+                done.map_err(|_| BooksError::SlowServer)?.map_err(BooksError::from)
+            };
+            let Some(Begin { sql, deadline }) = begin.take() else {
+                return statement.await;
+            };
+            let begin = async {
+                let done = timeout_at(deadline, client.batch_execute(&sql)).await;
+                done.map_err(|_| BooksError::SlowServer)?.map_err(BooksError::from)
+            };
+            tokio::try_join!(begin, statement).map(|((), done)| done)
+        });
         self.is_broken |= done.as_ref().is_err_and(BooksError::ends_connection);
         done
     }
 
     /// Rolls back after an error, and gives the connection back or closes it.
     pub(super) fn abandon(mut self) {
-        if self.is_broken || self.script("ROLLBACK").is_err() {
+        let has_begun = self.begin.is_none();
+        if self.is_broken || (has_begun && self.script("ROLLBACK").is_err()) {
             // The server rolls back what a lost connection has left.
             drop(Object::take(self.client));
         }
     }
 }
 
-/// Waits on a thread that is none of the runtime's, which does the work.
-pub(super) fn wait<T>(
-    runtime: &Handle,
-    deadline: Instant,
-    work: impl Future<Output = T>,
-) -> Result<T, BooksError> {
-    let limited = async { timeout_at(deadline, work).await };
-    runtime.block_on(limited).map_err(|_| BooksError::SlowServer)
-}
-
 impl Executor for Session {
+    #[cfg(test)]
     fn execute(&mut self, sql: &str, values: &[SqlValue]) -> Result<u64, BooksError> {
         let typed = typed(values);
-        let done = wait(&self.runtime, self.deadline, self.client.execute_typed(sql, &typed));
-        self.checked(done)
+        self.run(async |client: &Object| client.execute_typed(sql, &typed).await)
     }
 
     fn query(&mut self, sql: &str, values: &[SqlValue]) -> Result<Vec<SqlRow>, BooksError> {
         let typed = typed(values);
-        let done = wait(&self.runtime, self.deadline, self.client.query_typed(sql, &typed));
-        self.checked(done)?.iter().map(read_row).collect()
+        let rows = self.run(async |client: &Object| client.query_typed(sql, &typed).await)?;
+        rows.iter().map(read_row).collect()
+    }
+
+    fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError> {
+        let (sql, columns) = (key_statement(sql, keys), typed_keys(keys));
+        let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
+        let rows = self.run(async |client: &Object| client.query_typed(&sql, &values).await)?;
+        rows.iter().map(read_row).collect()
+    }
+
+    fn write(&mut self, changes: &[Change]) -> Result<(), BooksError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (sql, columns) = write_statement(changes);
+        let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
+        self.run(async |client: &Object| client.execute_typed(&sql, &values).await).map(drop)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgresql
     }
 }

@@ -1,0 +1,68 @@
+//! The tables of the books, as numbered migrations.
+//!
+//! In the statements, `{int}`, `{text}`, `{blob}` and `{table}` stand for what the database calls a
+//! 64-bit integer, a text that is ordered by its bytes, bytes, and the options of a table.
+
+mod tables;
+
+pub(in crate::hub) use self::tables::{
+    ASIDE, ASK, BOOK, ColumnType, ENTRY, HELD, LISTING, POLICY, POOL, REQUEST, TRANSFER, Table,
+};
+
+/// The version that the first migration leads to: there are no books of older ones.
+pub(super) const OLDEST: i64 = 2;
+
+/// The migrations, each to the version after the one before.
+const MIGRATIONS: [Migration; 2] = [
+    Migration { script: include_str!("version_2.sql"), postgresql: "" },
+    Migration {
+        script: include_str!("version_3.sql"),
+        postgresql: include_str!("version_3_postgresql.sql"),
+    },
+];
+
+struct Migration {
+    /// The same for both databases.
+    script: &'static str,
+    /// What only PostgreSQL needs.
+    postgresql: &'static str,
+}
+
+/// The databases that the statements are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum Dialect {
+    Sqlite,
+    Postgresql,
+}
+
+/// The version of the tables that this program works with.
+pub(super) fn newest() -> i64 {
+    OLDEST + MIGRATIONS.len() as i64 - 1
+}
+
+/// The versions after `version`, each with the statements that lead to it. `None` stands for a
+/// database without tables.
+pub(super) fn migrations(
+    dialect: Dialect,
+    version: Option<i64>,
+) -> impl Iterator<Item = (i64, String)> {
+    let after = version.unwrap_or(OLDEST - 1);
+    let numbered = (OLDEST..).zip(&MIGRATIONS).filter(move |(number, _)| *number > after);
+    numbered.map(move |(number, migration)| (number, migration.statements(dialect)))
+}
+
+impl Migration {
+    fn statements(&self, dialect: Dialect) -> String {
+        let (int, text, blob, table) = match dialect {
+            Dialect::Sqlite => ("INTEGER", "TEXT", "BLOB", " STRICT, WITHOUT ROWID"),
+            Dialect::Postgresql => ("BIGINT", "TEXT COLLATE \"C\"", "BYTEA", ""),
+        };
+        let script = self
+            .script
+            .replace("{int}", int)
+            .replace("{text}", text)
+            .replace("{blob}", blob)
+            .replace("{table}", table);
+        if dialect == Dialect::Postgresql { script + self.postgresql } else { script }
+    }
+}

@@ -1,0 +1,131 @@
+//! The columns of the tables, in their order, for statements that insert many rows.
+
+/// A table of the books.
+#[derive(Debug)]
+pub(in crate::hub) struct Table {
+    pub(in crate::hub) name: &'static str,
+    pub(in crate::hub) columns: &'static [(&'static str, ColumnType)],
+    /// The columns of the primary key.
+    pub(in crate::hub) key: &'static [&'static str],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum ColumnType {
+    Int,
+    Text,
+    Blob,
+}
+
+use ColumnType::{Blob, Int, Text};
+
+pub(in crate::hub) const BOOK: Table = Table {
+    name: "book",
+    columns: &[
+        ("id", Int),
+        ("site", Text),
+        ("gateway", Text),
+        ("epoch", Blob),
+        ("acked_seq", Int),
+        ("digest", Int),
+        ("chain", Int),
+        ("fenced", Text),
+        ("known_seq", Int),
+        ("issued", Int),
+        ("taken", Blob),
+        ("landed", Blob),
+        ("retired", Int),
+        ("problem", Text),
+        ("searching", Int),
+        ("differing", Blob),
+        ("aside", Int),
+        ("last_seen_ms", Int),
+        ("online", Int),
+        ("in_force", Int),
+    ],
+    key: &["id"],
+};
+
+const ENTRY_COLUMNS: &[(&str, ColumnType)] = &[
+    ("book", Int),
+    ("seq", Int),
+    ("kind", Int),
+    ("sku", Text),
+    ("change", Int),
+    ("reserved_change", Int),
+    ("order_id", Text),
+    ("request_id", Text),
+    ("at_ms", Int),
+];
+
+pub(in crate::hub) const ENTRY: Table =
+    Table { name: "entry", columns: ENTRY_COLUMNS, key: &["book", "seq"] };
+
+pub(in crate::hub) const ASIDE: Table =
+    Table { name: "aside", columns: ENTRY_COLUMNS, key: &["book", "seq"] };
+
+pub(in crate::hub) const HELD: Table = Table {
+    name: "held",
+    columns: &[
+        ("sku", Text),
+        ("book", Int),
+        ("on_hand", Int),
+        ("reserved", Int),
+        ("in_transit", Int),
+        ("received", Int),
+        ("adjusted", Int),
+        ("deducted", Int),
+        ("given", Int),
+    ],
+    key: &["sku", "book"],
+};
+
+pub(in crate::hub) const POOL: Table = Table {
+    name: "pool",
+    columns: &[
+        ("sku", Text),
+        ("received", Int),
+        ("adjusted", Int),
+        ("deducted", Int),
+        ("unallotted", Int),
+        ("in_transit", Int),
+        ("given", Int),
+    ],
+    key: &["sku"],
+};
+
+pub(in crate::hub) const TRANSFER: Table = Table {
+    name: "transfer",
+    columns: &[
+        ("book", Int),
+        ("number", Int),
+        ("request_id", Text),
+        ("transfer", Blob),
+        ("returned", Blob),
+        ("closed", Int),
+    ],
+    key: &["book", "number"],
+};
+
+pub(in crate::hub) const REQUEST: Table = Table {
+    name: "request",
+    columns: &[("n", Int), ("id", Text), ("remembered", Blob)],
+    key: &["n"],
+};
+
+pub(in crate::hub) const POLICY: Table = Table {
+    name: "policy",
+    columns: &[("sku", Text), ("low_water", Int), ("target", Int)],
+    key: &["sku"],
+};
+
+pub(in crate::hub) const ASK: Table = Table {
+    name: "ask",
+    columns: &[("n", Int), ("sku", Text), ("book", Int)],
+    key: &["sku", "book"],
+};
+
+pub(in crate::hub) const LISTING: Table = Table {
+    name: "listing",
+    columns: &[("sku", Text), ("n", Int), ("name", Text), ("barcodes", Text)],
+    key: &["sku"],
+};

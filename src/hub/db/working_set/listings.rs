@@ -1,0 +1,79 @@
+//! The catalogue.
+
+use std::collections::BTreeMap;
+
+use crate::hub::db::error::BooksError;
+use crate::hub::db::schema::LISTING;
+use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
+use crate::stock::{Listing, Sku};
+
+#[derive(Debug, Default)]
+pub(super) struct ListingSet {
+    last: Option<u64>,
+    changed: Vec<SqlRow>,
+    /// What was read after a position, for the gateways that are there.
+    after: BTreeMap<u64, Vec<(u64, Listing)>>,
+}
+
+impl ListingSet {
+    /// All listings, by SKU.
+    pub(super) fn all(&mut self, db: &mut dyn Executor) -> Result<Vec<Listing>, BooksError> {
+        db.write(&self.changes())?;
+        let sql = "SELECT n, sku, name, barcodes FROM listing ORDER BY sku";
+        let rows = db.query(sql, &[])?;
+        rows.into_iter().map(|row| Ok(read_listing(row)?.1)).collect()
+    }
+
+    pub(super) fn last(&mut self, db: &mut dyn Executor) -> Result<u64, BooksError> {
+        if self.last.is_none() {
+            let found = db.query("SELECT coalesce(max(n), 0) FROM listing", &[])?.pop();
+            self.last = Some(RowReader::of(found.unwrap_or_default()).number()?);
+        }
+        Ok(self.last.unwrap_or_default())
+    }
+
+    pub(super) fn save(&mut self, number: u64, listing: &Listing) {
+        self.last = self.last.max(Some(number));
+        self.after.clear();
+        self.changed.push(vec![
+            SqlValue::text(listing.sku.as_str()),
+            SqlValue::number(number),
+            SqlValue::or_null(listing.name.as_deref()),
+            SqlValue::text(&listing.barcodes.join(" ")),
+        ]);
+    }
+
+    pub(super) fn after(
+        &mut self,
+        db: &mut dyn Executor,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Listing)>, BooksError> {
+        if let Some(known) = self.after.get(&number) {
+            return Ok(known.clone());
+        }
+        db.write(&self.changes())?;
+        let sql = "SELECT n, sku, name, barcodes FROM listing WHERE n > $1 ORDER BY n LIMIT $2";
+        let of = [SqlValue::number(number), SqlValue::number(limit as u64)];
+        let found = db.query(sql, &of)?.into_iter().map(read_listing);
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        self.after.insert(number, found.clone());
+        Ok(found)
+    }
+
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        let rows = std::mem::take(&mut self.changed);
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        vec![Change { table: &LISTING, write: Write::Set, rows }]
+    }
+}
+
+fn read_listing(row: SqlRow) -> Result<(u64, Listing), BooksError> {
+    let mut row = RowReader::of(row);
+    let number = row.number()?;
+    let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
+    let barcodes = barcodes.split_whitespace().map(Into::into).collect();
+    Ok((number, Listing { sku, name, barcodes }))
+}

@@ -1,0 +1,140 @@
+//! The pools, and which SKUs have a listing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::books::Lock;
+use crate::hub::core::{Pool, SkuRecord};
+use crate::hub::db::error::{BooksError, Locks};
+use crate::hub::db::schema::{ColumnType, POOL};
+use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
+use crate::stock::Sku;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct CachedPool {
+    pool: Option<Pool>,
+    is_listed: bool,
+    /// Whether there is a row of it, which is locked.
+    is_stored: bool,
+    is_changed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct PoolSet {
+    pools: BTreeMap<Sku, CachedPool>,
+    has_locked: bool,
+}
+
+impl PoolSet {
+    /// Reads and locks those pools that are not known yet.
+    pub(super) fn load<'a>(
+        &mut self,
+        db: &mut dyn Executor,
+        skus: impl Iterator<Item = &'a Sku>,
+    ) -> Result<(), BooksError> {
+        let missing: BTreeSet<&Sku> = skus.filter(|sku| !self.pools.contains_key(*sku)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let lock = if self.has_locked { Lock::AtOnce } else { Lock::Wait };
+        let keys = keys(missing.iter().copied());
+        let found = read(db, &keys, lock).map_err(|error| {
+            let skus = missing.iter().copied().cloned().collect();
+            error.or_contended(lock == Lock::AtOnce, Locks { skus, ..Locks::default() })
+        })?;
+        self.has_locked = true;
+        let sql = "SELECT listing.sku FROM {keys} AS k JOIN listing ON listing.sku = k.a";
+        let listed = db.query_keys(sql, &keys)?;
+        for sku in missing {
+            self.pools.insert(sku.clone(), CachedPool::default());
+        }
+        for row in listed {
+            let sku = RowReader::of(row).id(Sku::parse)?;
+            self.pools.entry(sku).or_default().is_listed = true;
+        }
+        for (sku, pool) in found {
+            let cached = self.pools.entry(sku).or_default();
+            (cached.pool, cached.is_stored) = (Some(pool), true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn record(
+        &mut self,
+        db: &mut dyn Executor,
+        sku: &Sku,
+    ) -> Result<SkuRecord, BooksError> {
+        self.load(db, std::iter::once(sku))?;
+        let CachedPool { pool, is_listed, .. } = self.pools.get(sku).copied().unwrap_or_default();
+        Ok(SkuRecord { pool, listed: is_listed })
+    }
+
+    pub(super) fn save(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {
+        for (sku, pool) in pools {
+            let missing = || BooksError::Damaged(format!("the pool of {sku} was not read"));
+            let cached = self.pools.get_mut(sku).ok_or_else(missing)?;
+            (cached.pool, cached.is_changed) = (Some(*pool), true);
+        }
+        Ok(())
+    }
+
+    /// What to write. A pool that another worker has made meanwhile was not locked, so a new one must
+    /// not replace it. `new_skus` get an empty pool if they have none.
+    pub(super) fn changes(&self, new_skus: &BTreeSet<&Sku>) -> Vec<Change> {
+        let changed = |is_stored: bool| -> Vec<SqlRow> {
+            let of = self.pools.iter().filter(|(_, cached)| cached.is_changed);
+            let of = of.filter(|(_, cached)| cached.is_stored == is_stored);
+            of.map(|(sku, cached)| row(sku, &cached.pool.unwrap_or_default())).collect()
+        };
+        let is_known = |sku: &&&Sku| {
+            self.pools.get(**sku).is_some_and(|cached| cached.is_stored || cached.is_changed)
+        };
+        let empty = new_skus.iter().filter(|sku| !is_known(sku));
+        let empty = empty.map(|sku| row(sku, &Pool::default())).collect();
+        let change = |write, rows| Change { table: &POOL, write, rows };
+        vec![
+            change(Write::Set, changed(true)),
+            change(Write::Insert, changed(false)),
+            change(Write::Register, empty),
+        ]
+    }
+}
+
+fn keys<'a>(skus: impl Iterator<Item = &'a Sku>) -> Keys {
+    let rows = skus.map(|sku| vec![SqlValue::text(sku.as_str())]).collect();
+    Keys { types: &[ColumnType::Text], rows }
+}
+
+fn read(db: &mut dyn Executor, keys: &Keys, lock: Lock) -> Result<Vec<(Sku, Pool)>, BooksError> {
+    let clause = match lock {
+        Lock::No => "",
+        Lock::Wait => "{for update of pool}",
+        Lock::AtOnce => "{for update of pool NOWAIT}",
+    };
+    let sql = format!(
+        "SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit, given
+         FROM {{keys}} AS k JOIN pool ON pool.sku = k.a ORDER BY pool.sku {clause}"
+    );
+    let read = |row: SqlRow| {
+        let mut row = RowReader::of(row);
+        let sku = row.id(Sku::parse)?;
+        Ok((sku, read_pool(&mut row)?))
+    };
+    db.query_keys(&sql, keys)?.into_iter().map(read).collect()
+}
+
+fn read_pool(row: &mut RowReader) -> Result<Pool, BooksError> {
+    Ok(Pool {
+        received: row.int()?,
+        adjusted: row.int()?,
+        deducted: row.int()?,
+        unallotted: row.int()?,
+        in_transit: row.int()?,
+        given: row.int()?,
+    })
+}
+
+fn row(sku: &Sku, pool: &Pool) -> SqlRow {
+    let Pool { received, adjusted, deducted, unallotted, in_transit, given } = *pool;
+    let figures = [received, adjusted, deducted, unallotted, in_transit, given].map(SqlValue::Int);
+    [SqlValue::text(sku.as_str())].into_iter().chain(figures).collect()
+}

@@ -1,0 +1,324 @@
+//! The books as the rules see them, within a transaction.
+
+use std::collections::BTreeSet;
+
+use super::accounts::AccountSet;
+use super::asks::AskSet;
+use super::books::{BookSet, Lock};
+use super::entries::EntrySet;
+use super::listings::ListingSet;
+use super::pools::PoolSet;
+use super::requests::RequestSet;
+use super::transfers::TransferSet;
+use crate::hub::core::{
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
+};
+use crate::hub::db::error::{BooksError, Locks};
+use crate::hub::db::rows::{columns, read_book};
+use crate::hub::db::schema::BOOK;
+use crate::hub::db::sql::{Change, Executor, SqlRow};
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Entry, Listing, RequestId, Sku};
+
+/// The books within an open transaction.
+pub(in crate::hub) struct BooksTransaction<'a> {
+    db: &'a mut dyn Executor,
+    books: BookSet,
+    accounts: AccountSet,
+    pools: PoolSet,
+    asks: AskSet,
+    transfers: TransferSet,
+    requests: RequestSet,
+    listings: ListingSet,
+    entries: EntrySet,
+}
+
+/// What the jobs of a batch will read and change, as far as that is known before.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct Expected {
+    /// What is locked: the gateways of the jobs, and the pools of central requests and transfers.
+    pub(in crate::hub) locks: Locks,
+    /// The SKUs of entries, for the newest database of a gateway.
+    pub(in crate::hub) skus: Vec<(GatewayId, BTreeSet<Sku>)>,
+}
+
+impl<'a> BooksTransaction<'a> {
+    pub(in crate::hub) fn new(db: &'a mut dyn Executor) -> Self {
+        Self {
+            db,
+            books: BookSet::default(),
+            accounts: AccountSet::default(),
+            pools: PoolSet::default(),
+            asks: AskSet::default(),
+            transfers: TransferSet::default(),
+            requests: RequestSet::default(),
+            listings: ListingSet::default(),
+            entries: EntrySet::default(),
+        }
+    }
+
+    /// Reads and locks what is expected, in the fixed order.
+    pub(in crate::hub) fn expect(&mut self, expected: &Expected) -> Result<(), BooksError> {
+        let Expected { locks: Locks { gateways, skus }, skus: of } = expected;
+        self.books.load(self.db, gateways, Lock::Wait)?;
+        let unknown = self.books.count_unknown(gateways.iter());
+        if unknown > 0 {
+            self.books.reserve_ids(self.db, unknown)?;
+        }
+        self.pools.load(self.db, skus.iter())?;
+        let mut accounts = Vec::new();
+        for (gateway, skus) in of {
+            let book = self.books.newest(gateway).filter(|book| book.is_open());
+            accounts.extend(book.iter().flat_map(|book| skus.iter().map(|sku| (book.id, sku))));
+        }
+        self.accounts.load(self.db, accounts.into_iter())?;
+        let next = gateways.iter().filter_map(|gateway| self.books.newest(gateway));
+        let next: Vec<(i64, u64)> = next.filter_map(next_transfer).collect();
+        self.transfers.load(self.db, next.into_iter())
+    }
+
+    /// Reads what is needed to send something to these gateways.
+    pub(in crate::hub) fn expect_sending(
+        &mut self,
+        gateways: &BTreeSet<GatewayId>,
+    ) -> Result<(), BooksError> {
+        self.books.load(self.db, gateways, Lock::No)?;
+        let open = gateways.iter().filter_map(|gateway| self.books.newest(gateway));
+        let open = open.filter(|book| book.is_open() && book.online);
+        let open = open.filter(|book| book.taken.transfer < book.issued);
+        let after: Vec<(i64, u64)> = open.map(|book| (book.id, book.taken.transfer)).collect();
+        self.transfers.load(self.db, after.into_iter())
+    }
+
+    /// Records that no gateway is known to be online.
+    pub(in crate::hub) fn set_all_offline(&mut self) -> Result<(), BooksError> {
+        let online = self.books.online(self.db)?;
+        self.books.load(self.db, &online, self.books.lock_now())?;
+        self.books.set_offline();
+        Ok(())
+    }
+
+    /// The books in force that are not fenced.
+    pub(in crate::hub) fn open_books(&mut self) -> Result<Vec<Book>, BooksError> {
+        let columns = columns(&BOOK);
+        let sql = format!("SELECT {columns} FROM book WHERE in_force = 1");
+        let read = |mut row: SqlRow| {
+            row.pop();
+            read_book(row)
+        };
+        let stored = self.db.query(&sql, &[])?.into_iter().map(read);
+        let stored = stored.collect::<Result<Vec<_>, _>>()?;
+        let (mut gateways, mut books) = (BTreeSet::new(), Vec::with_capacity(stored.len()));
+        for book in stored {
+            gateways.insert(book.gateway.clone());
+            books.push(self.books.newest(&book.gateway).cloned().unwrap_or(book));
+        }
+        books.extend(self.books.opened(&gateways));
+        books.retain(Book::is_open);
+        Ok(books)
+    }
+
+    /// What the transaction has changed.
+    pub(in crate::hub) fn into_changes(mut self) -> Result<Vec<Change>, BooksError> {
+        let mut changes = self.entries.changes();
+        let pools = self.pools.changes(&self.accounts.new_skus());
+        changes.extend(self.accounts.changes());
+        changes.extend(pools);
+        changes.extend(self.asks.changes(self.db)?);
+        changes.extend(self.listings.changes());
+        changes.push(self.transfers.changes());
+        changes.push(self.requests.changes());
+        changes.extend(self.books.changes());
+        changes.retain(|change| !change.rows.is_empty());
+        Ok(changes)
+    }
+}
+
+/// The transfer that the ledger's next grant or recall must match, if there is one.
+fn next_transfer(book: &Book) -> Option<(i64, u64)> {
+    let next = book.match_position.transfer;
+    (book.is_open() && next <= book.issued).then_some((book.id, next.saturating_sub(1)))
+}
+
+impl Books for BooksTransaction<'_> {
+    type Error = BooksError;
+
+    fn book_count(&mut self) -> Result<usize, BooksError> {
+        Ok(usize::try_from(self.books.count(self.db)?).unwrap_or(usize::MAX))
+    }
+
+    fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, BooksError> {
+        self.books.of(self.db, gateway, self.books.lock_now())
+    }
+
+    fn book(&mut self, id: i64) -> Result<Book, BooksError> {
+        if self.books.get(id).is_none() {
+            let gateways = self.books.gateways_of(self.db, &[id])?;
+            self.books.load(self.db, &gateways, self.books.lock_now())?;
+        }
+        let missing = || BooksError::Damaged(format!("there is no book {id}"));
+        self.books.get(id).cloned().ok_or_else(missing)
+    }
+
+    fn open(&mut self, book: &mut Book) -> Result<(), BooksError> {
+        self.books.open(self.db, book)
+    }
+
+    fn save(&mut self, book: &Book) -> Result<(), BooksError> {
+        self.books.save(book)
+    }
+
+    fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), BooksError> {
+        self.books.check_locked(book)?;
+        self.entries.append(book, entries);
+        Ok(())
+    }
+
+    fn ledger_sums(&mut self, book: i64) -> Result<Vec<(Sku, i64, i64)>, BooksError> {
+        self.entries.sums(self.db, book)
+    }
+
+    fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Result<u64, BooksError> {
+        self.books.check_locked(book)?;
+        self.entries.set_aside(self.db, book, entries)
+    }
+
+    fn expect_skus(&mut self, skus: &[Sku]) -> Result<(), BooksError> {
+        self.pools.load(self.db, skus.iter())?;
+        self.accounts.load_policies(self.db, skus)?;
+        let mut with_policy = Vec::new();
+        for sku in skus {
+            with_policy.extend(self.accounts.policy(self.db, sku)?.map(|_| sku));
+        }
+        self.asks.load(self.db, with_policy.into_iter())
+    }
+
+    fn expect_books(&mut self, ids: &[i64], sku: &Sku) -> Result<(), BooksError> {
+        let gateways = self.books.gateways_of(self.db, ids)?;
+        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        self.accounts.load(self.db, ids.iter().map(|id| (*id, sku)))
+    }
+
+    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<SkuAccount>, BooksError> {
+        self.accounts.accounts(self.db, book, skus)
+    }
+
+    fn allotment(&mut self, book: i64, sku: &Sku) -> Result<Allotment, BooksError> {
+        let account = self.accounts(book, std::slice::from_ref(sku))?.pop();
+        Ok(account.unwrap_or_default().allotment)
+    }
+
+    fn allotments(&mut self, book: i64) -> Result<Vec<(Sku, Allotment)>, BooksError> {
+        self.accounts.of_book(self.db, book)
+    }
+
+    /// Locks the books of the holders before their allotments are read.
+    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, BooksError> {
+        let gateways = self.books.holders(self.db, sku)?;
+        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        self.accounts.of_sku(self.db, sku)
+    }
+
+    fn save_allotments(
+        &mut self,
+        book: i64,
+        allotments: &[(Sku, Allotment)],
+    ) -> Result<(), BooksError> {
+        self.books.check_locked(book)?;
+        self.accounts.save(book, allotments);
+        Ok(())
+    }
+
+    fn sku_record(&mut self, sku: &Sku) -> Result<SkuRecord, BooksError> {
+        let mut record = self.pools.record(self.db, sku)?;
+        // A SKU that a database has had since the start of the transaction.
+        if record.pool.is_none() && self.accounts.new_skus().contains(sku) {
+            record.pool = Some(Pool::default());
+        }
+        Ok(record)
+    }
+
+    fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {
+        self.pools.save(pools)
+    }
+
+    fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), BooksError> {
+        self.books.check_locked(book)?;
+        self.transfers.save(book, issued);
+        Ok(())
+    }
+
+    fn transfers_after(
+        &mut self,
+        book: i64,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<IssuedTransfer>, BooksError> {
+        let issued = self.book(book)?.issued;
+        self.transfers.after(self.db, (book, issued), number, limit)
+    }
+
+    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<IssuedTransfer>, BooksError> {
+        self.transfers.of_request(self.db, request_id)
+    }
+
+    fn decided_request(
+        &mut self,
+        request_id: &RequestId,
+    ) -> Result<Option<DecidedRequest>, BooksError> {
+        self.requests.decided(self.db, request_id)
+    }
+
+    fn request_count(&mut self) -> Result<u64, BooksError> {
+        Ok(self.requests.count())
+    }
+
+    fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Result<(), BooksError> {
+        self.requests.save(id, decided);
+        Ok(())
+    }
+
+    fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, BooksError> {
+        self.accounts.policy(self.db, sku)
+    }
+
+    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), BooksError> {
+        self.accounts.save_policy(sku, policy);
+        Ok(())
+    }
+
+    fn waiting(&mut self, sku: &Sku) -> Result<Vec<i64>, BooksError> {
+        self.asks.waiting(self.db, sku)
+    }
+
+    fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
+        self.asks.add(sku, book);
+        Ok(())
+    }
+
+    fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
+        self.asks.remove(sku, book);
+        Ok(())
+    }
+
+    fn catalogue(&mut self) -> Result<Vec<Listing>, BooksError> {
+        self.listings.all(self.db)
+    }
+
+    fn last_listing(&mut self) -> Result<u64, BooksError> {
+        self.listings.last(self.db)
+    }
+
+    fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), BooksError> {
+        self.listings.save(number, listing);
+        Ok(())
+    }
+
+    fn listings_after(
+        &mut self,
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Listing)>, BooksError> {
+        self.listings.after(self.db, number, limit)
+    }
+}

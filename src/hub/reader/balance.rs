@@ -1,0 +1,114 @@
+//! The balance of SKUs: where their units came from, and where they are.
+
+use serde::Serialize;
+
+use super::held::{Held, HeldRange};
+use super::page::BooksPage;
+use crate::hub::db::BooksError;
+use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
+
+/// The balance of one SKU, in units. Forged figures of many gateways add up to more than 64 bits.
+#[derive(Debug, Serialize)]
+pub(super) struct BalanceJson {
+    pub(super) sku: String,
+    received: i128,
+    adjusted: i128,
+    deducted: i128,
+    unallotted: i64,
+    in_transit: i64,
+    on_hand: i128,
+    /// What exists, less what is in a place; 0 if the books add up.
+    pub(super) difference: i128,
+}
+
+/// The hub's own figures of a SKU.
+struct PoolFigures {
+    sku: String,
+    received: i64,
+    adjusted: i64,
+    deducted: i64,
+    unallotted: i64,
+    in_transit: i64,
+}
+
+/// The balance of the SKUs after one, in their order.
+pub(super) fn balance_page(
+    db: &mut dyn Executor,
+    after: &str,
+    limit: usize,
+) -> Result<BooksPage<BalanceJson>, BooksError> {
+    let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
+               WHERE sku > $1 ORDER BY sku LIMIT $2";
+    let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
+    let pools = rows.into_iter().map(read_pool).collect::<Result<Vec<_>, _>>()?;
+    let Some(last) = pools.last() else {
+        return Ok(BooksPage { items: Vec::new(), next: None });
+    };
+    let mut held = HeldRange::read(db, after, &last.sku)?;
+    let complete = pools.iter().take_while(|pool| held.is_complete(&pool.sku)).count();
+    let limit = limit.min(complete);
+    let more = pools.len() > limit;
+    let of = |pool: PoolFigures| {
+        let of = held.take(&pool.sku);
+        pool.balance(&of)
+    };
+    let items: Vec<BalanceJson> = pools.into_iter().take(limit).map(of).collect();
+    let next = items.last().filter(|_| more).map(|item| item.sku.clone());
+    Ok(BooksPage { items, next })
+}
+
+/// The balance of one SKU, if it has a pool.
+pub(super) fn balance_of(
+    db: &mut dyn Executor,
+    sku: &str,
+) -> Result<Option<BalanceJson>, BooksError> {
+    let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
+               WHERE sku = $1";
+    let Some(row) = db.query(sql, &[SqlValue::text(sku)])?.pop() else {
+        return Ok(None);
+    };
+    let pool = read_pool(row)?;
+    let sql = "SELECT on_hand, in_transit, received, adjusted, deducted FROM held WHERE sku = $1";
+    let held = db.query(sql, &[SqlValue::text(sku)])?.into_iter().map(|row| {
+        let mut row = RowReader::of(row);
+        let (on_hand, in_transit, received) = (row.int()?, row.int()?, row.int()?);
+        let (adjusted, deducted, book, reserved) = (row.int()?, row.int()?, 0, 0);
+        Ok(Held { book, on_hand, reserved, in_transit, received, adjusted, deducted })
+    });
+    Ok(Some(pool.balance(&held.collect::<Result<Vec<_>, BooksError>>()?)))
+}
+
+fn read_pool(row: SqlRow) -> Result<PoolFigures, BooksError> {
+    let mut row = RowReader::of(row);
+    Ok(PoolFigures {
+        sku: row.text()?,
+        received: row.int()?,
+        adjusted: row.int()?,
+        deducted: row.int()?,
+        unallotted: row.int()?,
+        in_transit: row.int()?,
+    })
+}
+
+impl PoolFigures {
+    fn balance(self, held: &[Held]) -> BalanceJson {
+        let sum = |of: fn(&Held) -> i64| held.iter().map(|held| i128::from(of(held))).sum::<i128>();
+        let received = i128::from(self.received) + sum(|held| held.received);
+        let adjusted = i128::from(self.adjusted) + sum(|held| held.adjusted);
+        let deducted = i128::from(self.deducted) + sum(|held| held.deducted);
+        let on_hand = sum(|held| held.on_hand);
+        let placed = i128::from(self.unallotted) + sum(|held| held.in_transit) + on_hand;
+        let difference = received + adjusted - deducted - placed;
+        let Self { sku, unallotted, in_transit, .. } = self;
+        BalanceJson {
+            sku,
+            received,
+            adjusted,
+            deducted,
+            unallotted,
+            in_transit,
+            on_hand,
+            difference,
+        }
+    }
+}
