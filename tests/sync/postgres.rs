@@ -235,9 +235,7 @@ fn a_frame_that_the_server_refuses_fails_alone() {
     postgres.sql("ALTER TABLE entry ADD CONSTRAINT poison CHECK (change <> 13)");
 
     bad.http().ok("restock", json!({"request_id": "2", "sku": "A", "quantity": 13}));
-    until("the frame is rejected", || {
-        hub.http().metric("stockgate_hub_frames_bad_total") > 0
-    });
+    until("the frame is rejected", || hub.http().metric("stockgate_hub_frames_bad_total") > 0);
     good.http().ok("restock", json!({"request_id": "2", "sku": "A", "quantity": 5}));
 
     until_confirmed(&good);
