@@ -18,6 +18,7 @@ use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::Postgres;
 use crate::support::process::{Finished, free_port, run_to_end};
 use crate::support::program::stockgate_hub;
+use crate::support::terminal::Terminal;
 
 /// Within this time a request is answered, whatever the server does.
 const ANSWERED: Duration = Duration::from_secs(5);

@@ -162,7 +162,8 @@ fn in_transit(
                JOIN held ON held.book = k.a AND held.in_transit <> 0";
     for row in db.query_keys(sql, &Keys { types: &[ColumnType::Int], rows })? {
         let mut row = RowReader::of(row);
-        *units.entry(row.int()?).or_default() += i128::from(row.int()?);
+        let (book, in_transit) = (row.int()?, row.int()?);
+        *units.entry(book).or_default() += i128::from(in_transit);
     }
     Ok(units)
 }
