@@ -21,3 +21,7 @@ impl Lost {
         self.skus.is_empty() && !self.unnamed
     }
 }
+
+#[cfg(test)]
+#[path = "lost_tests.rs"]
+mod tests;

@@ -133,10 +133,8 @@ impl Stock {
     pub fn without(mut self, lost: Lost, digest: Digest) -> Self {
         self.checks.digest = digest;
         self.lost = lost;
-        for (id, hold) in std::mem::take(&mut self.holds) {
-            self.set_hold(id, Some(hold));
-        }
-        self
+        let holds = self.holds.clone();
+        self.with_holds(holds)
     }
 
     /// Applies changes that are committed.
