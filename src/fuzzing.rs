@@ -191,6 +191,8 @@ pub fn barcode(bytes: &[u8]) {
                 .iter()
                 .all(|spelling| spelling.len() == 8 || canonical(spelling) == spellings[0]);
             assert!(same, "{spellings:?}");
+            let count = reading.count.map(|count| count.to_string()).unwrap_or_default();
+            assert!(text.contains('%') || text.contains(&count), "{count} is not in it");
         }
         Err(error) => assert!(!error.to_string().is_empty(), "what is wrong is said"),
     }

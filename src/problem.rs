@@ -34,11 +34,13 @@ pub enum Code {
     Throttled,
     UnsupportedMediaType,
     StorageUnavailable,
+    BadCode,
+    UnknownCode,
 }
 
 impl Code {
     /// All codes, each at the index that is its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -59,6 +61,8 @@ impl Code {
         Self::Throttled,
         Self::UnsupportedMediaType,
         Self::StorageUnavailable,
+        Self::BadCode,
+        Self::UnknownCode,
     ];
 
     /// The code as clients see it.
@@ -84,6 +88,8 @@ impl Code {
             Self::Throttled => "throttled",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::StorageUnavailable => "storage_unavailable",
+            Self::BadCode => "bad_code",
+            Self::UnknownCode => "unknown_code",
         }
     }
 }
@@ -109,6 +115,9 @@ pub struct Problem {
     /// Units that were available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available: Option<i64>,
+    /// The GTIN in a code under which nothing is listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gtin: Option<String>,
     /// Seconds after which the request may be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
@@ -125,6 +134,7 @@ impl Problem {
             sku: None,
             requested: None,
             available: None,
+            gtin: None,
             retry_after_s: None,
             replayed: false,
         }
@@ -141,6 +151,11 @@ impl Problem {
     /// `bad_request`: the input is malformed or impossible.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
+    }
+
+    /// `unknown_code`: nothing is listed under a sound code.
+    pub fn unknown_code(gtin: Option<String>, message: impl Into<String>) -> Self {
+        Self { gtin, ..Self::new(Code::UnknownCode, message) }
     }
 
     /// `overloaded`: the client has to wait this long.
@@ -255,6 +270,6 @@ mod tests {
     #[test]
     fn each_code_has_the_index_that_is_its_number() {
         assert!(Code::ALL.into_iter().enumerate().all(|(at, code)| code as usize == at));
-        assert_eq!(Code::StorageUnavailable as usize + 1, Code::ALL.len(), "the last one");
+        assert_eq!(Code::UnknownCode as usize + 1, Code::ALL.len(), "the last one");
     }
 }

@@ -19,10 +19,16 @@ impl Date {
     /// Parses `YYMMDD`; day 00 is the last day of the month. The century is chosen so that the year
     /// is within 50 years of the current one, as the GS1 General Specifications require.
     pub(super) fn read(yymmdd: &str, current_year: u16) -> Option<Self> {
-        let part = |from: usize| -> Option<u8> { yymmdd.get(from..from + 2)?.parse().ok() };
-        let (yy, month, day) = (part(0)?, part(2)?, part(4)?);
-        let year = year_near(yy, current_year);
-        let last = last_day(year, month).filter(|_| are_digits(yymmdd))?;
+        let yy = yymmdd.get(..2).filter(|yy| are_digits(yy))?.parse().ok()?;
+        Self::of_digits(&format!("{:04}{}", year_near(yy, current_year), yymmdd.get(2..)?))
+    }
+
+    /// Parses `YYYYMMDD`; day 00 is the last day of the month.
+    pub(super) fn of_digits(yyyymmdd: &str) -> Option<Self> {
+        let digits = Some(yyyymmdd).filter(|text| text.len() == 8 && are_digits(text))?;
+        let (year, month, day) =
+            (digits[..4].parse().ok()?, digits[4..6].parse().ok()?, &digits[6..]);
+        let (day, last): (u8, u8) = (day.parse().ok()?, last_day(year, month)?);
         let day = if day == 0 { last } else { day };
         (day <= last).then_some(Self { year, month, day })
     }
@@ -33,6 +39,11 @@ impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
+}
+
+/// Whether two digits are less than a number, as hours, minutes and seconds are.
+pub(super) fn is_time(digits: &str, below: u8) -> bool {
+    are_digits(digits) && digits.parse().is_ok_and(|number: u8| number < below)
 }
 
 fn year_near(yy: u8, current_year: u16) -> u16 {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{CodeError, Format};
+use super::error::CodeError;
+use super::format::Format;
 
 /// The check digit of ASCII digits: with weights 3 and 1 from the right, it makes the weighted sum
 /// a multiple of ten.
@@ -54,15 +55,41 @@ impl Gtin {
         let Some(gtin) = Self::of_digits(text) else {
             return Ok(None);
         };
-        let upc_e = upc_a_of(text).filter(|upc_a| verify(upc_a, "").is_ok());
-        let upc_e = upc_e.and_then(|upc_a| Self::of_digits(&upc_a));
-        match (verify(text, name_of(format)), upc_e) {
+        match (verify(text, name_of(format)), Self::of_upc_e(text)) {
             // A GTIN-8 never begins with a zero.
             (Ok(()), Some(upc_a)) if text.starts_with('0') => Ok(Some((Format::UpcE, upc_a))),
             (Ok(()), _) => Ok(Some((format, gtin))),
             (Err(_), Some(upc_a)) => Ok(Some((Format::UpcE, upc_a))),
             (Err(error), None) => Err(error),
         }
+    }
+
+    /// Parses the 8 digits of a UPC-E; `None` if the check digit is wrong.
+    pub(super) fn of_upc_e(text: &str) -> Option<Self> {
+        let upc_a = upc_a_of(text).filter(|upc_a| verify(upc_a, "").is_ok())?;
+        Self::of_digits(&upc_a)
+    }
+
+    /// The check digit of a UPC-E of which the number system and six digits are given.
+    pub(super) fn upc_e_check(system_and_digits: &str) -> Option<u8> {
+        let upc_a = upc_a_of(&format!("{system_and_digits}0"))?;
+        Some(check_digit(&upc_a.as_bytes()[..11]))
+    }
+
+    /// The GTIN of the units in a carton; `None` for a unit, and for goods whose measure varies.
+    pub fn unit(self) -> Option<Self> {
+        let carton = self.to_string();
+        let unit = format!("0{}", &carton[1..13]);
+        let is_carton = ('1'..='8').contains(&char::from(carton.as_bytes()[0]));
+        let digits = format!("{unit}{}", check_digit(unit.as_bytes()));
+        Self::of_digits(&digits).filter(|_| is_carton)
+    }
+
+    /// Whether it is a number for use within one company: such a number may contain a weight or a
+    /// price.
+    pub fn is_in_store(self) -> bool {
+        let digits = self.to_string();
+        digits.starts_with("002") || digits.starts_with("02")
     }
 
     /// Takes digits whose check digit has been verified.
@@ -75,7 +102,21 @@ impl Gtin {
         let digits = self.to_string();
         let can_be = |length: &usize| digits[..14 - length].bytes().all(|digit| digit == b'0');
         let spelt = [14, 13, 12, 8].into_iter().filter(can_be);
-        spelt.map(|length| digits[14 - length..].to_owned()).collect()
+        spelt.map(|length| digits[14 - length..].to_owned()).chain(self.upc_e()).collect()
+    }
+
+    /// The 8 digits of UPC-E that stand for it.
+    fn upc_e(self) -> Option<String> {
+        let digits = self.to_string();
+        let (system, middle, check) = (&digits[2..3], &digits[3..13], &digits[13..]);
+        let short = [
+            format!("{}{}{}", &middle[..2], &middle[7..], &middle[2..3]),
+            format!("{}{}3", &middle[..3], &middle[8..]),
+            format!("{}{}4", &middle[..4], &middle[9..]),
+            format!("{}{}", &middle[..5], &middle[9..]),
+        ];
+        let mut forms = short.into_iter().map(|short| format!("{system}{short}{check}"));
+        forms.find(|form| Self::of_upc_e(form) == Some(self))
     }
 }
 

@@ -1,124 +1,60 @@
-//! Barcodes: EAN, UPC and ITF-14 numbers, and GS1 element strings.
+//! Barcodes: EAN, UPC and ITF-14 numbers, GS1 element strings and links, and messages of ISO/IEC 15434.
 //!
 //! Pure: a scanned text in, its content out. The catalogue then resolves it to a SKU.
 
-mod ais;
+mod ai;
+mod ai_rows;
+mod ai_table;
+mod check_chars;
+mod checks;
 mod dates;
+mod digital_link;
+mod element;
 mod elements;
+mod error;
+mod format;
 mod gtin;
+mod iso15434;
+mod iso_codes;
+mod measure;
+mod reading;
+mod rules;
+mod separators;
+mod text_forms;
+mod value;
 
 use crate::limits::CODE_BYTES_MAX;
 
 pub use self::dates::Date;
-pub use self::elements::{Element, FNC1, elements};
+pub use self::element::{Element, FNC1};
+pub use self::elements::elements;
+pub use self::error::CodeError;
+pub use self::format::Format;
 pub use self::gtin::{Gtin, check_digit};
+pub use self::measure::Measure;
+pub use self::reading::Reading;
 
-/// The format of a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// EAN-8: 8 digits.
-    Ean8,
-    /// EAN-13: 13 digits.
-    Ean13,
-    /// UPC-A: 12 digits.
-    UpcA,
-    /// UPC-E: 8 digits that stand for 12.
-    UpcE,
-    /// ITF-14: 14 digits.
-    Itf14,
-    /// An element string, as in GS1-128, GS1 DataMatrix, GS1 QR and GS1 DataBar.
-    Gs1,
-    /// Any other text, such as a SKU.
-    Text,
-}
+use self::ai_table::split_ai;
+use self::digital_link::link_elements;
+use self::elements::marked_elements;
+use self::gtin::are_digits;
+use self::iso15434::{is_message, read_message};
+use self::text_forms::{read_form, trade_item, with_add_on};
 
-impl Format {
-    /// The name in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ean8 => "ean8",
-            Self::Ean13 => "ean13",
-            Self::UpcA => "upca",
-            Self::UpcE => "upce",
-            Self::Itf14 => "itf14",
-            Self::Gs1 => "gs1",
-            Self::Text => "text",
-        }
-    }
-}
-
-/// The content of a code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
-    pub format: Format,
-    /// The GTIN of the trade item, or of the items that a parcel contains.
-    pub gtin: Option<Gtin>,
-    /// The count of units: variable count (AI 30), or items in the parcel (AI 37).
-    pub quantity: Option<u64>,
-    /// Batch or lot number (AI 10).
-    pub batch: Option<String>,
-    pub serial: Option<String>,
-    /// Expiration date (AI 17).
-    pub expiry: Option<Date>,
-}
-
-impl Reading {
-    /// The content of a code that is a plain text.
-    pub fn text() -> Self {
-        Self::plain(Format::Text, None)
-    }
-
-    fn plain(format: Format, gtin: Option<Gtin>) -> Self {
-        Self { format, gtin, quantity: None, batch: None, serial: None, expiry: None }
-    }
-}
-
-/// The reason why a code is invalid.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodeError {
-    /// The code has no characters.
-    #[error("the code is empty; scan it again")]
-    Empty,
-    /// The code is longer than [`CODE_BYTES_MAX`].
-    #[error("the code has {0} bytes, at most {CODE_BYTES_MAX} are allowed")]
-    TooLong(usize),
-    /// The check digit is wrong: the code was misread or misprinted.
-    #[error(
-        "the check digit of {digits} ({what}) should be {expected}, but is {found}; scan it again or type the SKU"
-    )]
-    CheckDigit {
-        /// The code or element that has the check digit.
-        what: String,
-        digits: String,
-        /// The check digit computed from the other digits.
-        expected: u8,
-        /// The check digit in the code.
-        found: u8,
-    },
-    /// The code is marked as a GTIN, but does not have 8, 12, 13 or 14 digits.
-    #[error(
-        "{0:?} does not have the 8, 12, 13 or 14 digits of a GTIN; scan it again or type the SKU"
-    )]
-    NoGtin(String),
-    /// No application identifier begins where an element should begin.
-    #[error("no GS1 application identifier begins at {0:?}; scan it again or type the SKU")]
-    NoElement(String),
-    /// The value does not have the format of its application identifier.
-    #[error("({ai}){value}: {why}; scan it again or type the SKU")]
-    Element {
-        ai: String,
-        value: String,
-        /// What is wrong with the value.
-        why: &'static str,
-    },
-}
+/// The identifiers with which an element string usually begins. With this many digits after one, a
+/// text is an element string.
+const BEGINNINGS: [&str; 6] = ["00", "01", "02", "03", "8006", "8026"];
+const BEGINNING_DIGITS_MIN: usize = 10;
+/// The shortest element string that contains a GTIN.
+const WITH_GTIN_BYTES_MIN: usize = 16;
 
 /// Reads a code as a scanner sends it, with or without a symbology identifier such as `]C1`, or as
 /// it is printed for people, with parentheses. `year` is the current one; it determines the century
 /// of dates.
 ///
 /// # Errors
-/// If the code is marked as a GTIN or an element string, or looks like a GTIN, and is invalid.
+/// If the code is marked as a GTIN or an element string, or looks like a code of a known form, and
+/// is invalid.
 pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     match code.len() {
         0 => return Err(CodeError::Empty),
@@ -128,12 +64,16 @@ pub fn read(code: &str, year: u16) -> Result<Reading, CodeError> {
     let (label, text) = split_label(code);
     match label {
         // GS1-128, GS1 DataBar, GS1 DataMatrix, GS1 QR, GS1 DotCode.
-        Some("C1" | "e0" | "d2" | "Q3" | "J1") => element_string(text, year),
+        Some("C1" | "e0" | "d2" | "Q3" | "J1") => element_string(text, year, true),
         // An add-on of two or five digits may follow the number.
-        Some("E3") => trade_item(text.get(..13).unwrap_or(text)),
-        Some(label) if label.starts_with('E') => trade_item(text),
-        _ if text.contains(FNC1) => element_string(text, year),
-        _ => unlabelled(text, year),
+        Some("E3") => with_add_on(text),
+        Some(label) if label.starts_with('E') => trade_item(without_labelled_add_on(text)),
+        _ if is_message(text) => read_message(text, year),
+        _ if text.contains(FNC1) => element_string(text, year, true),
+        _ => match link_elements(text)? {
+            Some(elements) => Reading::of_elements(&elements, year),
+            None => unlabelled(text, year),
+        },
     }
 }
 
@@ -163,47 +103,56 @@ fn split_label(code: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn trade_item(text: &str) -> Result<Reading, CodeError> {
-    let (format, gtin) = Gtin::read(text)?.ok_or_else(|| CodeError::NoGtin(text.to_owned()))?;
-    Ok(Reading::plain(format, Some(gtin)))
+/// Cuts off an add-on that is sent as a symbol of its own: `]E1` and two digits, or `]E2` and five.
+fn without_labelled_add_on(text: &str) -> &str {
+    let is_add_on = |(at, label): &(usize, &str)| {
+        let add_on = &text[at + label.len()..];
+        add_on.len() == if *label == "]E1" { 2 } else { 5 } && are_digits(add_on)
+    };
+    let places = ["]E1", "]E2"].into_iter().filter_map(|label| Some((text.find(label)?, label)));
+    places.into_iter().find(is_add_on).map_or(text, |(at, _)| &text[..at])
 }
 
-/// Reads a code without a symbology identifier: a GTIN, an element string in which every check
-/// succeeds, or else any text.
+/// Reads a code without a symbology identifier: a GTIN, an element string, another written form of
+/// a GTIN, or else any text.
 fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     if let Some((format, gtin)) = Gtin::read(text)? {
         return Ok(Reading::plain(format, Some(gtin)));
     }
-    let is_printed = text.starts_with('(');
-    let begins_checked = ["00", "01", "02"].iter().any(|ai| text.starts_with(ai));
-    if (is_printed || begins_checked)
-        && let Ok(reading) = element_string(text, year)
-    {
+    if let Some(reading) = read_form(text)? {
         return Ok(reading);
     }
-    Ok(Reading::text())
-}
-
-fn element_string(text: &str, year: u16) -> Result<Reading, CodeError> {
-    let mut reading = Reading::plain(Format::Gs1, None);
-    for element in elements(text)? {
-        let Element { ai, value } = element;
-        match ai {
-            // With both, the items in the parcel are meant.
-            "01" if reading.gtin.is_none() => reading.gtin = Gtin::of_digits(value),
-            "02" => reading.gtin = Gtin::of_digits(value),
-            "10" => reading.batch = Some(value.to_owned()),
-            "21" => reading.serial = Some(value.to_owned()),
-            "30" | "37" => reading.quantity = Some(element.count()?),
-            // Day 00 is the last day of the month.
-            "11" | "12" | "13" | "15" | "16" => drop(element.date(year)?),
-            "17" => reading.expiry = Some(element.date(year)?),
-            _ => {}
-        }
+    if begins_printed(text) || begins_like_elements(text) {
+        return element_string(text, year, false);
     }
-    Ok(reading)
+    // With any other identifier first, it is a text unless it holds a GTIN.
+    match element_string(text, year, false) {
+        Ok(reading) if reading.gtin.is_some() && text.len() >= WITH_GTIN_BYTES_MIN => Ok(reading),
+        Ok(_) | Err(_) => Ok(Reading::text()),
+    }
 }
 
+/// Whether a text begins like `(01)`.
+fn begins_printed(text: &str) -> bool {
+    let inside = text.strip_prefix('(').and_then(|text| text.split_once(')'));
+    inside.is_some_and(|(ai, _)| (2..=4).contains(&ai.len()) && are_digits(ai))
+}
+
+fn begins_like_elements(text: &str) -> bool {
+    let after =
+        split_ai(text).filter(|(ai, _, _)| BEGINNINGS.contains(ai)).map(|(_, _, after)| after);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    after.is_some_and(|after| digits(after) >= BEGINNING_DIGITS_MIN)
+}
+
+fn element_string(text: &str, year: u16, is_marked: bool) -> Result<Reading, CodeError> {
+    Reading::of_elements(&marked_elements(text, is_marked)?, year)
+}
+
+#[cfg(test)]
+mod cases_tests;
+#[cfg(test)]
+mod dictionary_tests;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;

@@ -46,6 +46,10 @@ pub(super) struct GatewayStatus {
 pub(super) struct ResolvedCode {
     pub(super) code: String,
     pub(super) reading: Reading,
+    /// The units in one thing with that code.
+    pub(super) content: u64,
+    /// The units that the code stands for in all.
+    pub(super) quantity: u64,
     pub(super) sku: Sku,
     pub(super) item: Item,
 }

@@ -13,7 +13,7 @@ fn a_code_that_is_a_sku_is_that_sku() {
         assert_eq!(
             terminal.ok("resolve", json!({"code": "85123A"})),
             json!({"code": "85123A", "format": "text", "gtin": null, "sku": "85123A",
-                "item": terminal.item("85123A")})
+                "quantity": 1, "content": 1, "item": terminal.item("85123A")})
         );
     });
 }
@@ -40,31 +40,38 @@ fn a_sku_that_is_a_gtin_is_found_in_every_form() {
 #[test]
 fn an_element_string_says_more_than_its_sku() {
     on_both_ports(&[("04006381333931", 9)], |terminal| {
-        let bare = "0104006381333931172612003012\u{1d}10A/1\u{1d}21S";
+        let bare = "0104006381333931172612003012\u{1d}10A/1\u{1d}15261130\u{1d}21S";
         for code in [bare.to_owned(), format!("]C1{bare}"), format!("]d2{bare}")] {
             let item = terminal.item("04006381333931");
             assert_eq!(
                 terminal.ok("resolve", json!({"code": code})),
                 json!({"code": code, "format": "gs1", "gtin": "04006381333931",
-                    "sku": "04006381333931", "quantity": 12, "batch": "A/1",
-                    "expiry": "2026-12-31", "serial": "S", "item": item})
+                    "sku": "04006381333931", "quantity": 12, "content": 1, "lot": "A/1",
+                    "serial": "S", "expires": "2026-12-31", "best_before": "2026-11-30",
+                    "item": item})
             );
         }
     });
 }
 
 #[test]
-fn a_code_without_a_listing_is_an_unknown_sku() {
+fn a_code_without_a_listing_is_unknown() {
     on_both_ports(&[("A", 1)], |terminal| {
         for (code, words) in [
             ("nothing", "\"nothing\""),
             ("4006381333931", "04006381333931"),
             ("(01)04006381333931(10)A", "GTIN 04006381333931"),
-            ("(10)A", "\"(10)A\""),
+            ("00340063813339300002", "a logistic unit, not an article"),
+            ("2012345006782", "use within one company"),
+            ("a", "did you mean A?"),
         ] {
-            let error = terminal.refused("resolve", json!({"code": code}), "unknown_sku");
+            let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
             assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+            let has_gtin = code.contains("4006381333931") || code.starts_with("20");
+            assert_eq!(error.get("gtin").is_some(), has_gtin, "{error}");
         }
+        let error = terminal.refused("resolve", json!({"code": "4006381333931"}), "unknown_code");
+        assert_eq!(error["gtin"], "04006381333931");
     });
 }
 
@@ -72,9 +79,40 @@ fn a_code_without_a_listing_is_an_unknown_sku() {
 fn a_broken_check_digit_is_named_with_the_right_one() {
     on_both_ports(&[("A", 1)], |terminal| {
         for code in ["4006381333932", "]E04006381333932", "]C10104006381333932"] {
-            let error = terminal.refused("resolve", json!({"code": code}), "bad_request");
+            let error = terminal.refused("resolve", json!({"code": code}), "bad_code");
             let message = error["message"].as_str().unwrap();
             assert!(message.contains("should be 1, but is 2"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn what_breaks_the_rules_of_its_form_is_a_bad_code() {
+    on_both_ports(&[("04006381333931", 9)], |terminal| {
+        for (code, words) in [
+            ("010400638133393110AB1\u{1d}3712", "(01) and (37) exclude one another"),
+            ("0204006381333931", "(02) needs (37)"),
+            ("(10)A", "(10) needs (01)"),
+            ("010400638133393117261301", "(17)261301: is not a date"),
+            ("020400638133393137610123", "can mean"),
+            ("https://id.gs1.org/01/04006381333932", "should be 1, but is 2"),
+        ] {
+            let error = terminal.refused("resolve", json!({"code": code}), "bad_code");
+            assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_link_and_a_message_are_resolved() {
+    on_both_ports(&[("04006381333931", 9), ("MAKER-7", 1)], |terminal| {
+        for (code, sku, quantity) in [
+            ("https://example.com/01/4006381333931/10/L?30=5", "04006381333931", 5),
+            ("[)>\u{1e}06\u{1d}1PMAKER-7\u{1d}Q24\u{1d}1TL\u{1e}\u{4}", "MAKER-7", 24),
+        ] {
+            let found = terminal.ok("resolve", json!({"code": code}));
+            assert_eq!((&found["sku"], &found["quantity"]), (&json!(sku), &json!(quantity)));
+            assert_eq!(found["lot"], "L", "{found}");
         }
     });
 }
@@ -116,11 +154,11 @@ fn resolving_needs_the_role_of_a_viewer() {
     let tokens = "[[terminals.tokens]]\nname = \"screen\"\nrole = \"viewer\"\ntoken = \"look-0123456789a\"\n";
     let gateway = Gateway::start_with(tokens);
     gateway.http().get("/api/barcodes/x").refused("unauthorized");
-    gateway.http().with_token("look-0123456789a").get("/api/barcodes/x").refused("unknown_sku");
+    gateway.http().with_token("look-0123456789a").get("/api/barcodes/x").refused("unknown_code");
     let mut ws = gateway.ws();
     ws.refused("resolve", json!({"code": "x"}), "unauthorized");
     ws.ok("auth", json!({"token": "look-0123456789a"}));
-    ws.refused("resolve", json!({"code": "x"}), "unknown_sku");
+    ws.refused("resolve", json!({"code": "x"}), "unknown_code");
 }
 
 #[test]

@@ -121,8 +121,8 @@ fn every_query_is_answered() {
         };
         assert_eq!((skus, ledger_seq, sync.state, problem), (2, 2, "disabled", None));
     });
-    terminal.ask(5, WireOperation::Resolve { code: "(01)00036000291452(37)2" });
-    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unknown_sku", .. })));
+    terminal.ask(5, WireOperation::Resolve { code: "(01)00036000291452(30)2" });
+    terminal.hear(|reply| assert!(matches!(reply, WireReply::Failed { code: "unknown_code", .. })));
     terminal.ask(6, WireOperation::Resolve { code: "A" });
     terminal.hear(|reply| {
         let WireOutcome::Resolved { format, gtin, item, .. } = done(reply) else {

@@ -19,6 +19,8 @@ const STATUSES: &[(&str, u16)] = &[
     ("forbidden", 403),
     ("not_found", 404),
     ("unknown_sku", 404),
+    ("unknown_code", 404),
+    ("bad_code", 422),
     ("unknown_request", 404),
     ("unknown_reservation", 404),
     ("method_not_allowed", 405),

@@ -145,7 +145,8 @@ fn the_gateway_over_http_is_as_described() {
     ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
     ask("GET", "/api/barcodes/{code}", &["A"], NONE, 200);
     ask("GET", "/api/barcodes/{code}", &["4006381333931"], NONE, 404);
-    ask("GET", "/api/barcodes/{code}", &["4006381333932"], NONE, 400);
+    ask("GET", "/api/barcodes/{code}", &["4006381333932"], NONE, 422);
+    ask("GET", "/api/barcodes/{code}", &[&"x".repeat(257)], NONE, 400);
     ask("GET", "/api/stock?prefix=&limit=1&after=A", &[], NONE, 200);
     ask("GET", "/api/stock?limit=some", &[], NONE, 400);
     assert_eq!(ask("GET", "/api/ledger?after=1&limit=2", &[], NONE, 200)["next"], 3);

@@ -75,9 +75,11 @@ fn status(code: Code) -> StatusCode {
         Code::BadRequest => StatusCode::BAD_REQUEST,
         Code::Unauthorized => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
-        Code::NotFound | Code::UnknownSku | Code::UnknownRequest | Code::UnknownReservation => {
-            StatusCode::NOT_FOUND
-        }
+        Code::NotFound
+        | Code::UnknownSku
+        | Code::UnknownRequest
+        | Code::UnknownReservation
+        | Code::UnknownCode => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::InsufficientStock
         | Code::BelowReserved
@@ -86,7 +88,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ReservationClosed
         | Code::GatewayClosed => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::IdempotencyConflict => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::IdempotencyConflict | Code::BadCode => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Overloaded | Code::Throttled => StatusCode::TOO_MANY_REQUESTS,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -133,7 +133,7 @@ export class Work {
     }
     // Only a code that is certainly unknown may be created.
     const unknown = isId(code) ? 'unknown' : 'unusable';
-    const states = { unknown_sku: unknown, bad_request: 'misread' };
+    const states = { unknown_code: unknown, bad_code: 'misread', bad_request: 'misread' };
     return { state: states[resolved.error?.code] ?? 'unreachable' };
   }
 

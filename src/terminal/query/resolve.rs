@@ -1,6 +1,6 @@
 //! Which SKU a scanned code stands for.
 
-use crate::barcode::{self, Reading};
+use crate::barcode::{self, CodeError, Gtin, Reading};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
@@ -8,37 +8,50 @@ use crate::stock::{Item, Sku};
 use crate::store::LedgerReader;
 use crate::terminal::response::ResolvedCode;
 
+/// The units in one thing with a code: the catalogue does not say otherwise.
+const CONTENT: u64 = 1;
+
 /// Looks a code up in the catalogue, by the GTIN that it is or contains and as it is written, and
 /// then among the SKUs.
 ///
 /// # Errors
-/// `unknown_sku` if nothing matches; `bad_request` if nothing matches and the code is malformed.
+/// `unknown_code` if nothing matches; `bad_code` if nothing matches and the code breaks the rules
+/// of its form; `bad_request` if it can be no code.
 pub(super) async fn resolve(
     state: &CommittedState,
     reader: &LedgerReader,
     code: String,
 ) -> Result<ResolvedCode, Problem> {
+    let resolver = Resolver { state, reader };
     let read = barcode::read(&code, current_year());
-    let names = names(&code, read.as_ref().ok());
-    let listed = reader.sku_of_barcode(names.clone()).await.map_err(unreadable)?;
-    if let Some(sku) = listed.as_ref().filter(|sku| state.stock().is_lost(sku.as_str())) {
-        return Err(Problem::stock_lost(sku));
-    }
-    match (find_known(state, listed, &names), read) {
+    let found = resolver.find(names(&code, read.as_ref().ok())).await?;
+    match (found, read) {
         // A code that is known is valid, whatever its check digit says.
-        (Some((sku, item)), read) => {
-            let reading = read.unwrap_or_else(|_| Reading::text());
-            Ok(ResolvedCode { code, reading, sku, item })
-        }
-        (None, Err(error)) => Err(Problem::bad_request(format!("code: {error}"))),
-        (None, Ok(reading)) => Err(unknown(&code, &reading)),
+        (Some(found), read) => answer(code, read.unwrap_or_else(|_| Reading::text()), found),
+        (None, Err(error)) => Err(invalid(&error)),
+        (None, Ok(reading)) => match resolver.find(reading.names.clone()).await? {
+            Some(found) => answer(code, reading, found),
+            None => Err(resolver.unknown(&code, &reading).await?),
+        },
     }
+}
+
+fn answer(code: String, reading: Reading, found: (Sku, Item)) -> Result<ResolvedCode, Problem> {
+    let (sku, item) = found;
+    let too_many = || Problem::new(Code::BadCode, format!("code: {code:?} counts too many units"));
+    let quantity = reading.units(CONTENT).ok_or_else(too_many)?;
+    Ok(ResolvedCode { code, reading, content: CONTENT, quantity, sku, item })
+}
+
+fn invalid(error: &CodeError) -> Problem {
+    let code = if error.is_malformed() { Code::BadRequest } else { Code::BadCode };
+    Problem::new(code, format!("code: {error}"))
 }
 
 /// The names under which the catalogue or the stock may know a code, the best one first.
 fn names(code: &str, reading: Option<&Reading>) -> Vec<String> {
     let gtin = reading.and_then(|reading| reading.gtin);
-    let mut names = gtin.map(barcode::Gtin::spellings).unwrap_or_default();
+    let mut names = gtin.map(Gtin::spellings).unwrap_or_default();
     for literal in [barcode::content(code), code] {
         if !names.iter().any(|name| name == literal) {
             names.push(literal.to_owned());
@@ -47,34 +60,75 @@ fn names(code: &str, reading: Option<&Reading>) -> Vec<String> {
     names
 }
 
-/// The first SKU with stock, of the one that the catalogue lists and those with one of the names.
-fn find_known(
-    state: &CommittedState,
-    listed: Option<Sku>,
-    names: &[String],
-) -> Option<(Sku, Item)> {
-    let same = names.iter().filter_map(|name| Sku::parse(name).ok());
-    let known = |sku: Sku| {
-        let item = state.stock().item(sku.as_str())?;
-        Some((sku, item))
-    };
-    listed.into_iter().chain(same).find_map(known)
+/// What a code is looked up in.
+struct Resolver<'a> {
+    state: &'a CommittedState,
+    reader: &'a LedgerReader,
+}
+
+impl Resolver<'_> {
+    /// The first SKU with stock, of the one that the catalogue lists under one of the names and
+    /// those that have one of them.
+    async fn find(&self, names: Vec<String>) -> Result<Option<(Sku, Item)>, Problem> {
+        let listed = self.reader.sku_of_barcode(names.clone()).await.map_err(unreadable)?;
+        if let Some(sku) = listed.as_ref().filter(|sku| self.state.stock().is_lost(sku.as_str())) {
+            return Err(Problem::stock_lost(sku));
+        }
+        let same = names.iter().filter_map(|name| Sku::parse(name).ok());
+        let known = |sku: Sku| {
+            let item = self.state.stock().item(sku.as_str())?;
+            Some((sku, item))
+        };
+        Ok(listed.into_iter().chain(same).find_map(known))
+    }
+
+    /// Why nothing is listed under a sound code, with what is near to it.
+    async fn unknown(&self, code: &str, reading: &Reading) -> Result<Problem, Problem> {
+        let what = match reading.gtin {
+            Some(gtin) => format!("GTIN {gtin}"),
+            None => format!("code {code:?}"),
+        };
+        let near = self.near(code, reading).await?;
+        let message = match near.or_else(|| kind_of(reading).map(str::to_owned)) {
+            Some(near) => format!("{what}: {near}"),
+            None => format!(
+                "{what} is not a barcode in the catalogue and not a SKU here; add it to the catalogue at the hub, or type the SKU"
+            ),
+        };
+        Ok(Problem::unknown_code(reading.gtin.map(|gtin| gtin.to_string()), message))
+    }
+
+    async fn near(&self, code: &str, reading: &Reading) -> Result<Option<String>, Problem> {
+        let unit = reading.gtin.and_then(Gtin::unit).map(Gtin::spellings).unwrap_or_default();
+        if let Some((sku, _)) = self.find(unit).await? {
+            let near = format!(
+                "is a carton of {sku}, which is listed alone; add the carton and how many it holds to the catalogue at the hub"
+            );
+            return Ok(Some(near));
+        }
+        let text = barcode::content(code).trim();
+        let cases = vec![text.to_owned(), text.to_uppercase(), text.to_lowercase()];
+        let near = self.find(cases).await?;
+        Ok(near.map(|(sku, _)| format!("is not known here; did you mean {sku}?")))
+    }
+}
+
+/// What a code is if it is no article.
+fn kind_of(reading: &Reading) -> Option<&'static str> {
+    match reading.gtin {
+        None if reading.is_logistic_unit => {
+            Some("is a logistic unit, not an article; scan the barcode of what is in it")
+        }
+        Some(gtin) if gtin.is_in_store() => Some(
+            "is a number for use within one company and not in the catalogue; if it contains a weight or a price, that is not read",
+        ),
+        _ => None,
+    }
 }
 
 fn unreadable(error: impl std::fmt::Display) -> Problem {
     let message = format!("the catalogue cannot be read: {error}; send it again later");
     Problem::new(Code::StorageUnavailable, message)
-}
-
-fn unknown(code: &str, reading: &Reading) -> Problem {
-    let what = match reading.gtin {
-        Some(gtin) => format!("GTIN {gtin}"),
-        None => format!("code {code:?}"),
-    };
-    let message = format!(
-        "{what} is not a barcode in the catalogue and not a SKU here; add it to the catalogue at the hub, or type the SKU"
-    );
-    Problem::new(Code::UnknownSku, message)
 }
 
 /// The year by which two-digit years in codes are read. A wall clock that is before the year of

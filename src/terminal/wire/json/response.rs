@@ -230,29 +230,33 @@ struct ResolvedJson<'a> {
     format: &'static str,
     gtin: Option<String>,
     sku: &'a str,
+    quantity: u64,
+    content: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    quantity: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    batch: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expiry: Option<String>,
+    lot: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_before: Option<String>,
     item: ItemJson<'a>,
 }
 
 impl<'a> ResolvedJson<'a> {
     fn new(resolved: &'a ResolvedCode) -> Self {
-        let ResolvedCode { code, reading, sku, item } = resolved;
+        let ResolvedCode { code, reading, content, quantity, sku, item } = resolved;
         Self {
             code,
             format: reading.format.as_str(),
             gtin: reading.gtin.map(|gtin| gtin.to_string()),
             sku: sku.as_str(),
-            quantity: reading.quantity,
-            batch: reading.batch.as_deref(),
-            expiry: reading.expiry.map(|date| date.to_string()),
+            quantity: *quantity,
+            content: *content,
+            lot: reading.lot.as_deref(),
             serial: reading.serial.as_deref(),
+            expires: reading.expires.map(|date| date.to_string()),
+            best_before: reading.best_before.map(|date| date.to_string()),
             item: ItemJson::new(sku, item),
         }
     }

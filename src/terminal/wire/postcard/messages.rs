@@ -199,11 +199,11 @@ pub enum WireOutcome<'a> {
         format: &'a str,
         /// The GTIN, as a number.
         gtin: Option<u64>,
-        /// Units that the code states.
+        /// Units that the code stands for in all.
         quantity: Option<u64>,
-        batch: Option<&'a str>,
+        lot: Option<&'a str>,
         /// A date such as `2026-01-31`.
-        expiry: Option<&'a str>,
+        expires: Option<&'a str>,
         serial: Option<&'a str>,
         /// The item that the code stands for.
         item: WireItem<'a>,

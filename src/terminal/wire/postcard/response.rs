@@ -32,8 +32,8 @@ pub(in crate::terminal) fn result(
         }
         RequestResult::Status(status) => done(id, status_outcome(status, origin)),
         RequestResult::Resolved(resolved) => {
-            let expiry = resolved.reading.expiry.map(|date| date.to_string());
-            done(id, resolved_outcome(resolved, expiry.as_deref()))
+            let expires = resolved.reading.expires.map(|date| date.to_string());
+            done(id, resolved_outcome(resolved, expires.as_deref()))
         }
         RequestResult::Role(role) => done(id, WireOutcome::Role(*role as u8)),
         RequestResult::Matched(count) => done(id, WireOutcome::Matched(*count as u64)),
@@ -126,14 +126,14 @@ fn status_outcome<'a>(status: &'a GatewayStatus, origin: &'a Origin) -> WireOutc
     }
 }
 
-fn resolved_outcome<'a>(resolved: &'a ResolvedCode, expiry: Option<&'a str>) -> WireOutcome<'a> {
+fn resolved_outcome<'a>(resolved: &'a ResolvedCode, expires: Option<&'a str>) -> WireOutcome<'a> {
     let reading = &resolved.reading;
     WireOutcome::Resolved {
         format: reading.format.as_str(),
         gtin: reading.gtin.map(Into::into),
-        quantity: reading.quantity,
-        batch: reading.batch.as_deref(),
-        expiry,
+        quantity: Some(resolved.quantity),
+        lot: reading.lot.as_deref(),
+        expires,
         serial: reading.serial.as_deref(),
         item: WireItem::new(&resolved.sku, &resolved.item),
     }

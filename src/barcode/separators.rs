@@ -1,0 +1,135 @@
+//! Finds separators (FNC1) that a printer left out or a scanner does not send.
+//!
+//! A value that may vary in length ends with a separator. Without it, the rest of the code looks
+//! like a part of the value. That is noticed if the rest does not fit, or if the value is a number
+//! and the rest is sound by itself. The text of a lot or a serial number may well contain the
+//! digits of an identifier, so only what has a check digit, a date or a number is looked for there.
+
+use super::ai::{Ai, Lint};
+use super::ai_table::split_ai;
+use super::element::{Element, FNC1};
+use super::error::CodeError;
+use super::rules::check_rules;
+use super::value::check_value;
+
+/// A code with more ways to read it is refused.
+const STEPS_MAX: usize = 2_000;
+
+/// Where separators may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// After values that are numbers or have one length.
+    AfterNumbers,
+    /// After texts, too, before what is told from text by its value.
+    BeforePlain,
+    /// Wherever an identifier may begin.
+    Anywhere,
+}
+
+/// Up to two sound readings of a code in which at least one separator is missing.
+///
+/// # Errors
+/// If the code can be split in too many ways to try them all.
+pub(super) fn find_missing<'a>(
+    text: &'a str,
+    missing: Missing,
+    wanted: impl Fn(&[Element<'a>]) -> bool,
+) -> Result<Vec<Vec<Element<'a>>>, CodeError> {
+    let mut search = Search { missing, wanted, steps: 0, found: Vec::new() };
+    search.go_on(text.trim_start_matches(FNC1), &mut Vec::new(), false);
+    match search.steps > STEPS_MAX {
+        true => Err(CodeError::Form("the code can be split in too many ways".into())),
+        false => Ok(search.found),
+    }
+}
+
+/// Whether two readings say the same about the stock.
+pub(super) fn is_same_stock(one: &[Element<'_>], other: &[Element<'_>]) -> bool {
+    let says = |element: &&Element<'_>| {
+        let ai = element.ai;
+        let counts = ["01", "02", "03", "8006", "8026", "30", "37", "15", "17", "7003"];
+        counts.contains(&ai) || is_measure(ai)
+    };
+    let all = |elements: &'_ [Element<'_>]| {
+        let stock = elements.iter().filter(says);
+        stock.map(|each| (each.ai.to_owned(), each.value.to_string())).collect::<Vec<_>>()
+    };
+    all(one) == all(other)
+}
+
+struct Search<'a, W> {
+    missing: Missing,
+    wanted: W,
+    steps: usize,
+    found: Vec<Vec<Element<'a>>>,
+}
+
+impl<'a, W: Fn(&[Element<'a>]) -> bool> Search<'a, W> {
+    fn go_on(&mut self, rest: &'a str, so_far: &mut Vec<Element<'a>>, is_missing: bool) {
+        if self.steps > STEPS_MAX || self.found.len() > 1 {
+            return;
+        }
+        if rest.is_empty() {
+            if is_missing && check_rules(so_far).is_ok() && (self.wanted)(so_far) {
+                self.found.push(so_far.clone());
+            }
+            return;
+        }
+        if let Some((ai, row, after)) = split_ai(rest) {
+            self.try_lengths(ai, row, after, so_far, is_missing);
+        }
+    }
+
+    fn try_lengths(
+        &mut self,
+        ai: &'a str,
+        row: &'static Ai,
+        after: &'a str,
+        so_far: &mut Vec<Element<'a>>,
+        is_missing: bool,
+    ) {
+        if so_far.iter().any(|each| each.ai == ai) {
+            return;
+        }
+        let to_separator = after.find(FNC1).unwrap_or(after.len());
+        for length in (row.least()..=row.most().min(to_separator)).rev() {
+            let Some((value, rest)) = after.split_at_checked(length) else { continue };
+            let ends_early = length < to_separator && !row.is_predefined;
+            if ends_early && !self.may_follow(row, rest) {
+                continue;
+            }
+            self.steps += 1;
+            if check_value(row, value).is_err() {
+                continue;
+            }
+            so_far.push(Element { ai, value: value.into() });
+            self.go_on(rest.trim_start_matches(FNC1), so_far, is_missing || ends_early);
+            so_far.pop();
+        }
+    }
+
+    /// Whether a value may have ended without a separator before this text.
+    fn may_follow(&self, row: &Ai, rest: &str) -> bool {
+        let Some((ai, next, _)) = split_ai(rest) else {
+            return false;
+        };
+        let is_number = row.is_numeric() || row.least() == row.most();
+        is_number
+            || match self.missing {
+                Missing::AfterNumbers => false,
+                Missing::BeforePlain => is_plain(ai, next),
+                Missing::Anywhere => true,
+            }
+    }
+}
+
+/// Whether an element is told from text by its value.
+fn is_plain(ai: &str, row: &Ai) -> bool {
+    let is_checked = [Lint::Csum, Lint::Yymmd0, Lint::Yymmdd].into_iter().any(|lint| row.has(lint));
+    is_checked && row.is_numeric() || is_measure(ai) || matches!(ai, "30" | "37")
+}
+
+/// Whether it is a weight or another measure.
+fn is_measure(ai: &str) -> bool {
+    ai.len() == 4 && ("31".."37").contains(&&ai[..2])
+}

@@ -1,0 +1,164 @@
+//! Other written forms of trade item numbers: ISBN and ISSN, add-ons of periodicals, short forms of
+//! UPC-E, and digits through the wrong keyboard layout.
+
+use super::error::CodeError;
+use super::gtin::{Gtin, are_digits, check_digit};
+use super::reading::Reading;
+
+/// The prefixes of periodicals and books, which may have an add-on.
+const PRINTED_MATTER: [&str; 3] = ["977", "978", "979"];
+/// The characters of the digits 0 to 9 on a French keyboard without the shift key.
+const FRENCH_DIGITS: [char; 10] = ['à', '&', 'é', '"', '\'', '(', '-', 'è', '_', 'ç'];
+
+/// Reads a text that is none of the usual forms.
+///
+/// # Errors
+/// If it has one of these forms and breaks its rules.
+pub(super) fn read_form(text: &str) -> Result<Option<Reading>, CodeError> {
+    for read in [book, periodical, separate_add_on, joined_add_on, short_upc, wrong_keyboard] {
+        if let Some(reading) = read(text)? {
+            return Ok(Some(reading));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads what is marked as an EAN or UPC symbol with an add-on of two or five digits.
+///
+/// # Errors
+/// If it has other digits.
+pub(super) fn with_add_on(text: &str) -> Result<Reading, CodeError> {
+    let (number, add_on) = text.split_at_checked(13).unwrap_or((text, ""));
+    match matches!(add_on.len(), 0 | 2 | 5) && are_digits(add_on) {
+        true => trade_item(number),
+        false => {
+            let why = format!("the add-on {add_on:?} does not have two or five digits");
+            Err(CodeError::Form(why))
+        }
+    }
+}
+
+/// # Errors
+/// If the text is no GTIN.
+pub(super) fn trade_item(text: &str) -> Result<Reading, CodeError> {
+    let (format, gtin) = Gtin::read(text)?.ok_or_else(|| CodeError::NoGtin(text.to_owned()))?;
+    Ok(Reading::plain(format, Some(gtin)))
+}
+
+/// An ISBN with hyphens or spaces.
+fn book(text: &str) -> Result<Option<Reading>, CodeError> {
+    let (is_named, number) = without_name(text, "ISBN");
+    let digits = number.replace(['-', ' '], "");
+    let is_split = number.split(['-', ' ']).filter(|part| !part.is_empty()).count() >= 4;
+    match digits.len() {
+        13 if are_digits(&digits) && (digits.starts_with("978") || digits.starts_with("979")) => {
+            trade_item(&digits).map(Some)
+        }
+        10 if is_named || is_split => checked(text, is_named, &digits, 10, "978", ""),
+        _ => Ok(None),
+    }
+}
+
+/// An ISSN with its hyphen.
+fn periodical(text: &str) -> Result<Option<Reading>, CodeError> {
+    let (is_named, number) = without_name(text, "ISSN");
+    match number.split_once('-') {
+        Some((first, second)) if first.len() == 4 && second.len() == 4 => {
+            checked(text, is_named, &format!("{first}{second}"), 8, "977", "00")
+        }
+        _ => Ok(None),
+    }
+}
+
+fn without_name<'a>(text: &'a str, name: &str) -> (bool, &'a str) {
+    match text.split_at_checked(name.len()) {
+        Some((start, number)) if start.eq_ignore_ascii_case(name) => {
+            (true, number.trim_start_matches([' ', ':', '-']))
+        }
+        _ => (false, text),
+    }
+}
+
+/// Makes an EAN-13 of a number with a check digit modulo 11. Many other numbers have hyphens, so
+/// only one that is named is an error if the check digit is wrong.
+fn checked(
+    text: &str,
+    is_named: bool,
+    digits: &str,
+    length: usize,
+    prefix: &str,
+    variant: &str,
+) -> Result<Option<Reading>, CodeError> {
+    let is_right = digits.len() == length && has_check_digit_11(digits);
+    if !is_right {
+        let why = || CodeError::Form(format!("the check digit of {text} is wrong"));
+        return if is_named { Err(why()) } else { Ok(None) };
+    }
+    let number = format!("{prefix}{}{variant}", &digits[..length - 1]);
+    trade_item(&format!("{number}{}", check_digit(number.as_bytes()))).map(Some)
+}
+
+/// Whether the sum of the digits, weighted from 1 on the right, is a multiple of 11.
+fn has_check_digit_11(digits: &str) -> bool {
+    let sum = digits.chars().rev().zip(1..).try_fold(0, |sum, (digit, weight)| {
+        let digit = if weight == 1 && digit == 'X' { Some(10) } else { digit.to_digit(10) };
+        Some(sum + digit? * weight)
+    });
+    sum.is_some_and(|sum| sum % 11 == 0)
+}
+
+/// A number, a space, and its add-on.
+fn separate_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
+    match text.split_once(' ') {
+        Some((number, add_on))
+            if matches!(number.len(), 12 | 13)
+                && matches!(add_on.len(), 2 | 5)
+                && are_digits(number)
+                && are_digits(add_on) =>
+        {
+            trade_item(number).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The number of a book or periodical with its add-on.
+fn joined_add_on(text: &str) -> Result<Option<Reading>, CodeError> {
+    let is_printed_matter = PRINTED_MATTER.iter().any(|prefix| text.starts_with(prefix));
+    match is_printed_matter && matches!(text.len(), 15 | 18) && are_digits(text) {
+        true => trade_item(&text[..13]).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// UPC-E without its number system or its check digit or both. Such a number may be anything, so
+/// it stands for the GTIN only where that one is known.
+fn short_upc(text: &str) -> Result<Option<Reading>, CodeError> {
+    if !are_digits(text) || !matches!(text.len(), 6 | 7) {
+        return Ok(None);
+    }
+    let with_system = if text.len() == 6 { format!("0{text}") } else { text.to_owned() };
+    let unchecked = Gtin::upc_e_check(&with_system).map(|check| format!("{with_system}{check}"));
+    let checked = (text.len() == 7).then(|| format!("0{text}"));
+    let mut gtins = [unchecked, checked].into_iter().flatten();
+    let mut gtins = gtins.by_ref().filter_map(|upc_e| Gtin::of_upc_e(&upc_e));
+    Ok(match (gtins.next(), gtins.next()) {
+        (Some(gtin), None) => Some(Reading { names: gtin.spellings(), ..Reading::text() }),
+        // Without any, or with two, it is only a text.
+        _ => None,
+    })
+}
+
+/// # Errors
+/// If the text is a GTIN as that keyboard would type it.
+fn wrong_keyboard(text: &str) -> Result<Option<Reading>, CodeError> {
+    let digit = |char| FRENCH_DIGITS.iter().position(|&each| each == char);
+    let digits: Option<Vec<usize>> = text.chars().map(digit).collect();
+    let digits: String = digits.unwrap_or_default().iter().map(ToString::to_string).collect();
+    match Gtin::read(&digits) {
+        Ok(Some(_)) => Err(CodeError::Form(format!(
+            "the code looks like {digits} through a French keyboard layout: set the scanner to the layout of this computer"
+        ))),
+        Ok(None) | Err(_) => Ok(None),
+    }
+}
