@@ -37,6 +37,8 @@ fn a_missing_separator_is_found_where_one_reading_makes_sense() {
         ("010400638133393142227610L", Some("L"), None),
         // A count has to follow.
         ("020400638133393110AB3712", Some("AB"), Some(12)),
+        // Any text may contain what looks like a variant.
+        ("020400638133393110A20123712", Some("A2012"), Some(12)),
     ] {
         let reading = right(code);
         assert_eq!(gtin(&reading), PEN, "{code}");
@@ -51,6 +53,8 @@ fn what_makes_sense_in_two_ways_is_doubtful() {
         ("]C1020400638133393137610123".to_owned(), "(37)610123", "(37)6(10)123"),
         ("010400638133393110AB117261231".to_owned(), "(10)AB117261231", "(10)AB1(17)261231"),
         ("010400638133393110LOT305".to_owned(), "(10)LOT305", "(10)LOT(30)5"),
+        ("010400638133393110AB3102001255".to_owned(), "(10)AB3102001255", "(10)AB(3102)001255"),
+        ("010400638133393110AB3602001255".to_owned(), "(10)AB3602001255", "(10)AB(3602)001255"),
     ] {
         let error = wrong(&code);
         assert!(error.contains(one) && error.contains(other), "{code}: {error}");
@@ -75,6 +79,8 @@ fn a_text_may_look_like_elements_where_separators_are_sent() {
         ("(01) 04006381333931 (10) LOT305 ", "LOT305"),
         ("(01)04006381333931(10)L(3)", "L(3)"),
         ("010400638133393110AB2191", "AB2191"),
+        ("010400638133393110AB8005000365", "AB8005000365"),
+        ("010400638133393110AB3702001255", "AB3702001255"),
     ] {
         assert_eq!(right(code).lot.as_deref(), Some(lot), "{code:?}");
     }
@@ -96,6 +102,17 @@ fn elements_that_do_not_go_together_are_refused() {
     }
     let twice = right("(01)04006381333931(01)04006381333931");
     assert_eq!(gtin(&twice), PEN, "the same twice");
+}
+
+#[test]
+fn the_part_of_a_value_that_is_wrong_is_named() {
+    for (code, why) in [
+        ("(01)04006381333931(7003)2612312499", "(7003)2612312499: is not a time, at \"2499\";"),
+        ("(01)04006381333931(422)123", "(422)123: is not the code of a country;"),
+    ] {
+        let error = wrong(code);
+        assert!(error.contains(why), "{code}: {error}");
+    }
 }
 
 #[test]
