@@ -142,6 +142,7 @@ impl HubLink {
                 self.receive(&payload).await;
                 Ok(())
             }
+            BrokerEvent::Subscribed | BrokerEvent::Denied => Ok(()),
             BrokerEvent::Lost(reason) => Err(reason),
         }
     }
@@ -321,7 +322,10 @@ impl HubLink {
 fn loss_reason(connection: &mut BrokerConnection) -> Option<String> {
     std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
         BrokerEvent::Lost(reason) => Some(reason),
-        BrokerEvent::Connected | BrokerEvent::Received { .. } => None,
+        BrokerEvent::Connected
+        | BrokerEvent::Subscribed
+        | BrokerEvent::Denied
+        | BrokerEvent::Received { .. } => None,
     })
 }
 

@@ -6,6 +6,7 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
@@ -16,6 +17,9 @@ use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::{Channel, parse_topic, topic_filter};
+
+/// To the frames of the gateways, and to their states.
+const SUBSCRIPTIONS: usize = 2;
 
 /// Connects to the broker, again and again, and hands the writer what gateways publish.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ pub(super) struct BrokerLink {
     lost: LogThrottle,
     rejected: RejectedFrames,
     metrics: Arc<HubMetrics>,
+    health: Arc<HubHealth>,
 }
 
 impl BrokerLink {
@@ -50,7 +55,12 @@ impl BrokerLink {
             lost: LogThrottle::default(),
             rejected: RejectedFrames::new(Arc::clone(&metrics)),
             metrics,
+            health: Arc::default(),
         }
+    }
+
+    pub(super) fn reporting(self, health: Arc<HubHealth>) -> Self {
+        Self { health, ..self }
     }
 
     /// Keeps the connection up until a stop is requested.
@@ -62,6 +72,7 @@ impl BrokerLink {
                 () = stop.requested() => return self.publisher.disconnect(),
             };
             self.publisher.disconnect();
+            self.health.set_subscribed(false);
             drop(connection);
             self.report_loss(&reason).await;
             let wait = self.backoff.next_wait(self.clock.since_start_ms());
@@ -74,8 +85,16 @@ impl BrokerLink {
 
     /// Handles events until the connection is lost; returns the reason.
     async fn run_connection(&mut self, connection: &mut BrokerConnection) -> String {
+        let mut granted = 0;
         while let Some(event) = connection.events.recv().await {
             match event {
+                BrokerEvent::Subscribed => {
+                    granted += 1;
+                    self.health.set_subscribed(granted >= SUBSCRIPTIONS);
+                }
+                BrokerEvent::Denied => {
+                    tracing::error!("the broker denies a subscription; look at its access rules");
+                }
                 BrokerEvent::Connected => {
                     if let Err(error) = self.connected(&connection.client).await {
                         return error.to_string();

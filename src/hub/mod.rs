@@ -16,6 +16,7 @@ pub(crate) mod csv;
 mod db;
 mod decode;
 mod failures;
+mod health;
 mod http;
 mod jobs;
 mod link;
@@ -41,6 +42,7 @@ use tokio::task::JoinSet;
 use self::db::{BooksDatabase, BooksError};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
+use self::health::HubHealth;
 use self::http::HubApi;
 use self::jobs::HubJob;
 use self::link::BrokerLink;
@@ -51,7 +53,6 @@ use self::writer::HubWriter;
 use crate::config::{BookStore, HubConfig};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::mqtt::Broker;
-use crate::process::heartbeat::Heartbeat;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 
@@ -62,8 +63,7 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Reads the books.
     pub reader: BooksReader,
-    /// Beats as long as the writer runs.
-    heartbeat: Arc<Heartbeat>,
+    health: Arc<HubHealth>,
     publisher: Publisher,
     stopper: Stopper,
     tasks: JoinSet<()>,
@@ -79,7 +79,7 @@ pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
     tokio::spawn(ignore_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
     let hub = Hub::start(config).await?;
-    manager.report_until_stopped(&hub.heartbeat, || hub.status(), &mut stop).await;
+    manager.report_until_stopped(&hub.health.heartbeat, || hub.status(), &mut stop).await;
     hub.stop().await;
     Ok(())
 }
@@ -108,27 +108,29 @@ impl Hub {
         let metrics = Arc::new(HubMetrics::default());
         let failures = Arc::<BooksFailures>::default();
         let publisher = Publisher::new(Arc::clone(&metrics));
-        let heartbeat = Arc::<Heartbeat>::default();
+        let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .sharing(config.shared)
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
-            .beating(Arc::clone(&heartbeat));
+            .reporting_health(Arc::clone(&health));
         let writer =
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let mut tasks = JoinSet::new();
-        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures);
+        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures)
+            .probed(Arc::clone(&health));
         tasks.spawn(http::serve(listener, api, stop.clone()));
         tasks.spawn(reader::recount(reader.clone(), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         if let Some(broker) = broker(&config) {
-            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics);
+            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics)
+                .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
         tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, heartbeat, publisher, stopper, tasks, writer })
+        Ok(Self { address, reader, health, publisher, stopper, tasks, writer })
     }
 
     /// The hub's state, for the service manager.

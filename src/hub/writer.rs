@@ -15,13 +15,13 @@ use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
 use super::core::{Downlink, FrameAnswer, FrameOutcome};
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
+use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
-use crate::process::heartbeat::Heartbeat;
 use crate::process::stop::Stop;
 
 /// What a batch that fails leads to.
@@ -44,8 +44,8 @@ pub(super) struct HubWriter {
     failures: Arc<BooksFailures>,
     /// Once a stop is requested, jobs that fail are left to those who sent them.
     stop: Option<Stop>,
-    /// Beats after every batch; a tick without other jobs is a batch too.
-    heartbeat: Arc<Heartbeat>,
+    /// Its heart beats after every batch; a tick without other jobs is a batch too.
+    health: Arc<HubHealth>,
     /// Whether other workers get some of the frames.
     shared: bool,
     /// Frames that wait for those before them.
@@ -69,7 +69,7 @@ impl HubWriter {
             clock: Clock::starting_at(0),
             failures: Arc::default(),
             stop: None,
-            heartbeat: Arc::default(),
+            health: Arc::default(),
             shared: false,
             early: Vec::new(),
         }
@@ -88,8 +88,8 @@ impl HubWriter {
         Self { stop: Some(stop), ..self }
     }
 
-    pub(super) fn beating(self, heartbeat: Arc<Heartbeat>) -> Self {
-        Self { heartbeat, ..self }
+    pub(super) fn reporting_health(self, health: Arc<HubHealth>) -> Self {
+        Self { health, ..self }
     }
 
     /// Runs until all senders of jobs are dropped; or, after a request to stop, until the books
@@ -100,7 +100,7 @@ impl HubWriter {
             let mut jobs: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
             let is_written = self.handle(&mut jobs);
-            self.heartbeat.beat();
+            self.health.heartbeat.beat();
             if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
                 return;
             }
@@ -120,8 +120,11 @@ impl HubWriter {
         }
     }
 
+    /// After a failure, a tick finds out whether the books can be written again.
     fn is_nothing_to_do(&self, jobs: &[HubJob]) -> bool {
-        jobs.iter().all(|job| matches!(job, HubJob::Tick)) && self.downlink.waiting().is_empty()
+        !self.health.is_failing()
+            && jobs.iter().all(|job| matches!(job, HubJob::Tick))
+            && self.downlink.waiting().is_empty()
     }
 
     fn handle_together(
@@ -133,6 +136,7 @@ impl HubWriter {
         let outcome = self.write(jobs, early)?;
         self.metrics.commits.observe([began.elapsed()]);
         self.publish(outcome);
+        self.health.set_failing(false);
         self.failures.end("the books can be written again");
         Ok(())
     }
@@ -161,6 +165,7 @@ impl HubWriter {
 
     fn fail(&self, error: &BooksError) -> bool {
         self.metrics.commits_failed.inc();
+        self.health.set_failing(true);
         self.failures.record(NOT_WRITTEN, error);
         false
     }
@@ -200,7 +205,11 @@ impl HubWriter {
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let room = self.publisher.room();
         let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
+        let was_failing = self.health.is_failing();
         let written = self.database.change(|books| {
+            if was_failing {
+                books.try_writing()?;
+            }
             books.expect(&expected)?;
             let mut batch = HubBatch::new(books, downlink, time, room, &mut due);
             batch.retry(early)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event as ClientEvent, EventLoop, Incoming,
-    LastWill, MqttOptions, NetworkOptions, QoS, TlsConfiguration, Transport,
+    LastWill, MqttOptions, NetworkOptions, QoS, SubscribeReasonCode, TlsConfiguration, Transport,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,6 +30,10 @@ const NETWORK_TIMEOUT_S: u64 = 30;
 pub enum BrokerEvent {
     /// The broker has accepted the connection.
     Connected,
+    /// The broker has granted a subscription.
+    Subscribed,
+    /// The broker has denied a subscription.
+    Denied,
     /// A message arrived on a subscribed topic.
     Received {
         topic: String,
@@ -124,6 +128,13 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<BrokerEvent>, brok
     loop {
         let event = match event_loop.poll().await {
             Ok(ClientEvent::Incoming(Incoming::ConnAck(_))) => BrokerEvent::Connected,
+            Ok(ClientEvent::Incoming(Incoming::SubAck(answer))) => {
+                let is_granted = |code: &_| matches!(code, SubscribeReasonCode::Success(_));
+                match answer.return_codes.iter().all(is_granted) {
+                    true => BrokerEvent::Subscribed,
+                    false => BrokerEvent::Denied,
+                }
+            }
             Ok(ClientEvent::Incoming(Incoming::Publish(publish))) => BrokerEvent::Received {
                 topic: publish.topic,
                 payload: publish.payload,

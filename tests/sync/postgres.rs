@@ -37,9 +37,12 @@ fn a_server_that_fails_is_named_within_seconds_and_used_again_when_it_is_back() 
 
     set(&postgres, "default_transaction_read_only = on");
     until("the server is read-only", || receive(&hub, "read-only").status == 503);
+    assert_eq!(hub.http().get("/readyz").status, 503);
+    assert_eq!(hub.http().get("/healthz").status, 200);
     assert!(hub.log().contains("read-only transaction"), "{}", hub.log());
     set(&postgres, "default_transaction_read_only = off");
-    until("it can be written again", || receive(&hub, "read-write").status == 200);
+    until("it is ready without a request", || hub.http().get("/readyz").status == 200);
+    assert_eq!(receive(&hub, "read-write").status, 200);
 
     postgres.pause();
     unavailable(|| receive(&hub, "hanging"));

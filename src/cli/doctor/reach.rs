@@ -123,7 +123,11 @@ pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
         Ok(Some(BrokerEvent::Lost(reason))) => {
             report.wrong(Check::Broker, &reason, next_step(&reason))
         }
-        Ok(Some(BrokerEvent::Received { .. }) | None) | Err(_) => {
+        Ok(
+            Some(BrokerEvent::Received { .. } | BrokerEvent::Subscribed | BrokerEvent::Denied)
+            | None,
+        )
+        | Err(_) => {
             let reason = format!("the broker {} does not answer in time", broker.name);
             report.wrong(Check::Broker, &reason, next_step(&reason));
         }

@@ -8,6 +8,7 @@ use super::problems::unreadable;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
 use crate::hub::failures::BooksFailures;
+use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{BooksReader, Reconciliation};
@@ -25,6 +26,7 @@ pub(in crate::hub) struct HubApi {
     jobs: mpsc::Sender<HubJob>,
     metrics: Arc<HubMetrics>,
     failures: Arc<BooksFailures>,
+    health: Arc<HubHealth>,
 }
 
 impl HubApi {
@@ -34,7 +36,28 @@ impl HubApi {
         metrics: Arc<HubMetrics>,
         failures: Arc<BooksFailures>,
     ) -> Self {
-        Self { reader, jobs, metrics, failures }
+        Self { reader, jobs, metrics, failures, health: Arc::default() }
+    }
+
+    pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {
+        Self { health, ..self }
+    }
+
+    /// Alive means that the writing thread goes round.
+    pub(super) fn liveness(&self) -> Result<&'static str, Problem> {
+        if self.health.is_alive() {
+            return Ok("ok\n");
+        }
+        Err(Problem::new(Code::StorageUnavailable, "the writing thread makes no progress"))
+    }
+
+    /// Ready means that the broker has granted the subscriptions, and that the last commit worked or
+    /// none was tried.
+    pub(super) fn readiness(&self) -> Result<&'static str, Problem> {
+        match self.health.unready() {
+            None => Ok("ready\n"),
+            Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
+        }
     }
 
     pub(super) fn metrics_page(&self) -> String {

@@ -47,8 +47,8 @@ async fn respond(
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
     let json = match target {
-        HubTarget::Healthz => return Ok(http::text("ok\n")),
-        HubTarget::Readyz => return api.readiness().await.map(http::text),
+        HubTarget::Healthz => return api.liveness().map(http::text),
+        HubTarget::Readyz => return api.readiness().map(http::text),
         HubTarget::Metrics => return Ok(http::text(api.metrics_page())),
         HubTarget::Gateways => api.gateways(query).await,
         HubTarget::Databases(site, gateway) => api.databases(&site, &gateway).await,

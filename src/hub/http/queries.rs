@@ -14,13 +14,6 @@ use crate::protocol::topic::GatewayId;
 use crate::stock::RequestId;
 
 impl HubApi {
-    /// Ready means that the books can be read.
-    pub(super) async fn readiness(&self) -> Result<&'static str, Problem> {
-        let one = GatewayQuery { limit: 1, ..GatewayQuery::default() };
-        self.read(move |db| reader::gateways(db, &one)).await?;
-        Ok("ready\n")
-    }
-
     pub(super) async fn gateways(&self, query: Option<&str>) -> Result<String, Problem> {
         let query = gateway_query(query)?;
         let page = self.read(move |db| reader::gateways(db, &query)).await?;

@@ -1,0 +1,73 @@
+//! Whether the hub can do its work, for probes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::process::heartbeat::Heartbeat;
+
+/// The writer goes round at least every second; a batch that fails takes a few more.
+const ALIVE_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the parts of a hub report about themselves.
+#[derive(Debug, Default)]
+pub(super) struct HubHealth {
+    /// Beats as long as the writer runs.
+    pub(super) heartbeat: Arc<Heartbeat>,
+    /// A broker is configured, so frames should arrive.
+    needs_broker: bool,
+    is_subscribed: AtomicBool,
+    is_failing: AtomicBool,
+}
+
+impl HubHealth {
+    pub(super) fn new(needs_broker: bool) -> Self {
+        Self { needs_broker, ..Self::default() }
+    }
+
+    /// Records whether the broker has granted the subscriptions of the connection that is up.
+    pub(super) fn set_subscribed(&self, is_subscribed: bool) {
+        self.is_subscribed.store(is_subscribed, Ordering::Relaxed);
+    }
+
+    /// Records whether the last commit has failed.
+    pub(super) fn set_failing(&self, is_failing: bool) {
+        self.is_failing.store(is_failing, Ordering::Relaxed);
+    }
+
+    /// Whether the last commit has failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Why the hub is not ready, if it is not.
+    pub(super) fn unready(&self) -> Option<&'static str> {
+        if self.is_failing() {
+            return Some("the books cannot be written");
+        }
+        let lacks_broker = self.needs_broker && !self.is_subscribed.load(Ordering::Relaxed);
+        lacks_broker.then_some("the broker has not granted the subscriptions")
+    }
+
+    /// Whether the writing thread goes round.
+    pub(super) fn is_alive(&self) -> bool {
+        self.heartbeat.silence() <= ALIVE_WITHIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_is_ready_once_it_is_subscribed_and_while_it_can_write() {
+        let health = HubHealth::new(true);
+        assert!(health.unready().is_some_and(|why| why.contains("subscriptions")));
+        health.set_subscribed(true);
+        assert_eq!(health.unready(), None);
+        health.set_failing(true);
+        assert!(health.unready().is_some_and(|why| why.contains("written")));
+        assert!(health.is_alive());
+        assert_eq!(HubHealth::new(false).unready(), None, "without a broker in the configuration");
+    }
+}
