@@ -45,7 +45,12 @@ fn a_frame_tells_its_database_its_direction_and_what_is_taken() {
         let (is_upward, tells_taken) = match frame {
             Frame::Hello(_) | Frame::Entries(_) | Frame::Taken(_) => (true, true),
             Frame::Behind(_) | Frame::Sums(_) | Frame::Figures(_) => (true, false),
-            _ => (false, false),
+            Frame::Resume(_)
+            | Frame::Ack(_)
+            | Frame::Refused(_)
+            | Frame::Transfers(_)
+            | Frame::Catalogue(_)
+            | Frame::Probe(_) => (false, false),
         };
         assert_eq!(frame.is_upward(), is_upward, "{frame:?}");
         assert_eq!(frame.taken(), tells_taken.then(taken), "{frame:?}");

@@ -70,7 +70,8 @@ fn a_part_that_no_search_asks_for_is_rejected() {
 
 #[test]
 fn lists_and_names_in_a_frame_are_bounded() {
-    let frames: [(fn(usize) -> Frame, usize); 5] = [
+    type FrameOf = fn(usize) -> Frame;
+    let frames: [(FrameOf, usize); 5] = [
         (|count| figures(1, Part::default(), vec![(sku(), 1, 0); count]), DRIFT_FIGURES_MAX),
         (
             |count| transfers((1..).map(|n| transfer(n, 1)).take(count).collect()),
