@@ -108,7 +108,7 @@ pub struct Problem {
     /// What went wrong, where, and what to do next, for people.
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sku: Option<String>,
+    pub sku: Option<Box<str>>,
     /// Units the request asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested: Option<u64>,
@@ -117,10 +117,10 @@ pub struct Problem {
     pub available: Option<i64>,
     /// The GTIN in a code under which nothing is listed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gtin: Option<String>,
+    pub gtin: Option<Box<str>>,
     /// Seconds after which the request may be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
     /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
 }
@@ -155,7 +155,7 @@ impl Problem {
 
     /// `unknown_code`: nothing is listed under a sound code.
     pub fn unknown_code(gtin: Option<String>, message: impl Into<String>) -> Self {
-        Self { gtin, ..Self::new(Code::UnknownCode, message) }
+        Self { gtin: gtin.map(Into::into), ..Self::new(Code::UnknownCode, message) }
     }
 
     /// `overloaded`: the client has to wait this long.
@@ -169,7 +169,7 @@ impl Problem {
     }
 
     fn retry_after(self, wait: Duration) -> Self {
-        let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(1);
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         Self { retry_after_s: Some(seconds.max(1)), ..self }
     }
 
@@ -179,7 +179,7 @@ impl Problem {
     }
 
     fn about(self, sku: impl ToString, requested: Option<u64>, available: Option<i64>) -> Self {
-        Self { sku: Some(sku.to_string()), requested, available, ..self }
+        Self { sku: Some(sku.to_string().into()), requested, available, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows of the table of application identifiers.
 //!
 //! Written by scripts/gs1-table from the GS1 Barcode Syntax Dictionary, release 2026-01-27
-//! (https://github.com/gs1/gs1-syntax-dictionary, Apache-2.0).
+//! (<https://github.com/gs1/gs1-syntax-dictionary>, Apache-2.0).
 
 use super::ai::{Ai, Lint::*, ai, base64, digits, text, upper};
 

@@ -1,7 +1,7 @@
 //! The codes of countries (ISO 3166) and currencies (ISO 4217).
 //!
 //! Written by scripts/gs1-table from the GS1 Barcode Syntax Dictionary, release 2026-01-27
-//! (https://github.com/gs1/gs1-syntax-dictionary, Apache-2.0).
+//! (<https://github.com/gs1/gs1-syntax-dictionary>, Apache-2.0).
 
 /// The numeric codes of countries: bit `n % 64` from the top of word `n / 64`.
 #[rustfmt::skip]

@@ -7,6 +7,7 @@
 //! - rebuilt: the start says what it has repaired, and everything is as before;
 //! - harmless: everything is as before, although nothing is said;
 //! - silent: an answer differs, or a request is decided again. There must be none.
+#![allow(clippy::print_stdout, reason = "the table of outcomes is what a person runs this for")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,6 @@ impl Tally {
         *self.0.entry((what.to_owned(), outcome)).or_default() += 1;
     }
 
-    #[allow(clippy::print_stdout, reason = "the table is what a person runs this for")]
     fn print(&self) {
         println!("{:<28} {:>9} {:>9} {:>9} {:>9}", "", "refused", "rebuilt", "harmless", "silent");
         let mut what: Vec<&str> = self.0.keys().map(|(what, _)| what.as_str()).collect();

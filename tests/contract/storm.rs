@@ -1,5 +1,6 @@
 //! Terminals with a token go on beside clients that have none: ones that guess tokens, connect and say
 //! nothing, or begin what they never end. All come from one address, as behind a router.
+#![allow(clippy::print_stdout, reason = "the figures of a storm are what a person runs it for")]
 
 use std::fs::read_to_string;
 use std::io::Write;

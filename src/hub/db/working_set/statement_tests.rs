@@ -73,8 +73,9 @@ fn a_database_is_retired_and_its_stock_brought_back_in_the_same_statements_whate
     let [few, many] = [1, 2_000].map(|skus| {
         let mut hub = Counted::with_book(skus);
         let epoch = hub.epoch;
-        let retired =
-            hub.count(|books| drop(retire(books, &named("gw"), Some(epoch)).unwrap().unwrap()));
+        let retired = hub.count(|books| {
+            retire(books, &named("gw"), Some(epoch)).unwrap().unwrap();
+        });
         let next = Ledger::at("gw", 99);
         let brought_back = hub.handle(&next.hello());
         let repaired = hub.count(|books| drop(repair(books, &named("gw")).unwrap()));
@@ -187,11 +188,11 @@ impl Counted {
 
     fn decide(&mut self, id: &str, request: &CentralRequest) -> usize {
         let id = RequestId::parse(id).unwrap();
-        let mut expected = Expected::default();
-        expected.locks = Locks {
+        let locks = Locks {
             gateways: request.gateway().cloned().into_iter().collect(),
             skus: request.lines().iter().map(|line| line.sku.clone()).collect(),
         };
+        let expected = Expected { locks, ..Expected::default() };
         self.count(|books| {
             books.expect(&expected).unwrap();
             decide(books, &id, request).unwrap().unwrap().outcome.unwrap();

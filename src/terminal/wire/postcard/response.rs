@@ -67,7 +67,7 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
         requested: problem.requested,
         available: problem.available,
         replayed: problem.replayed,
-        retry_after_s: problem.retry_after_s,
+        retry_after_s: problem.retry_after_s.map(u64::from),
     })
 }
 
