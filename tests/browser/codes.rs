@@ -11,7 +11,7 @@ use crate::support::terminal::Terminal;
 
 /// A trade item, and a parcel of 12 in which the separator ends the lot.
 const GTIN: &str = "04006381333931";
-const PARCEL: &str = "010400638133393110Lot-A\u{1d}3712";
+const PARCEL: &str = "020400638133393110Lot-A\u{1d}3712";
 
 #[test]
 fn a_scan_goes_to_the_item_whatever_has_the_focus() {
