@@ -78,7 +78,8 @@ impl Placement {
 }
 
 /// Whether the file in the place of a log is one that the next start begins with: an empty WAL, or
-/// an index, which is written from the start in any case. Another program that reads the database creates both.
+/// an index, which is written from the start in any case. Another program that reads the database
+/// creates both.
 fn is_new_log(name: &str, found: &Stat) -> bool {
     found.st_size == 0 || name.ends_with("-shm")
 }
