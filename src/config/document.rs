@@ -288,6 +288,11 @@ impl<'a> Section<'a> {
         parsed.map_err(|message| self.document.problem(place, &key, message)).ok()
     }
 
+    /// Drops the keys that are left, whatever they are.
+    pub(super) fn leave(&mut self) {
+        self.nodes.clear();
+    }
+
     /// Finishes the section: keys that are left over are unknown.
     pub(super) fn finish(self) {
         for (key, node) in self.nodes {

@@ -5,11 +5,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::document::{ConfigError, Document};
+use super::document::{ConfigError, Document, Section};
 use super::gateway::set;
 use super::mqtt::{self, MqttConfig};
 use super::postgres::PostgresUrl;
 use super::{address, log_level, name};
+use crate::limits::ID_BYTES_MAX;
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
@@ -20,12 +21,36 @@ pub struct HubConfig {
     pub listen: SocketAddr,
     /// `hub.worker`: the client id of this process at the broker.
     pub worker: String,
+    /// `hub.gateways`: whose frames are taken.
+    pub gateways: Enrolment,
+    /// `hub.unknown_skus`: what is made of SKUs that the catalogue lacks.
+    pub unknown_skus: UnknownSkus,
     /// `hub.subscription`: whether several workers on the same books share the frames.
     pub shared: bool,
     /// `mqtt`: the broker. Without it, the hub serves its books and receives no frames.
     pub mqtt: Option<MqttConfig>,
     /// `log.level`: of all modules, unless `RUST_LOG` is set.
     pub log_level: String,
+}
+
+/// Whose frames the hub takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enrolment {
+    /// Those of every gateway that the broker lets publish.
+    #[default]
+    Open,
+    /// Those of enrolled gateways only.
+    Listed,
+}
+
+/// What the hub makes of SKUs that the catalogue lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownSkus {
+    /// They are booked as any other.
+    #[default]
+    Allow,
+    /// A gateway cannot bring them into the books.
+    Refuse,
 }
 
 /// The books database.
@@ -60,7 +85,9 @@ impl Default for HubConfig {
                 directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
             ),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
-            worker: "hub-1".into(),
+            worker: default_worker(),
+            gateways: Enrolment::default(),
+            unknown_skus: UnknownSkus::default(),
             shared: false,
             mqtt: None,
             log_level: "info".into(),
@@ -86,6 +113,9 @@ impl HubConfig {
             set(&mut config.listen, section.text("listen", address));
             set(&mut config.worker, section.text("worker", name));
             set(&mut config.shared, section.text("subscription", is_shared));
+            set(&mut config.gateways, section.text("gateways", enrolment));
+            set(&mut config.unknown_skus, section.text("unknown_skus", unknown_skus));
+            refuse_what_is_not_there(&mut section);
             section.finish();
         }
         if let Some(section) = document.section("mqtt") {
@@ -97,6 +127,52 @@ impl HubConfig {
         }
         document.finish()?;
         Ok(config)
+    }
+}
+
+/// The keys of features that this version does not have. Their empty values are accepted, so that a
+/// configuration may state them.
+fn refuse_what_is_not_there(section: &mut Section<'_>) {
+    let lacks = |what: &str| Err(format!("this version has no {what}; leave it empty"));
+    section
+        .text("grpc_listen", |text| if text.is_empty() { Ok(()) } else { lacks("gRPC interface") });
+    section.number("ledger_retention_days", 0..=36_500).filter(|days| *days > 0).map(|_| {
+        let message = "this version keeps every entry of the books; leave it 0";
+        section.problem("ledger_retention_days", message);
+    });
+    section.tables("sinks", |section| {
+        section.problem("name", "this version delivers to no sinks; leave the section out");
+        section.leave();
+        None::<()>
+    });
+}
+
+/// The host's name and the process id: no two workers at a broker have the same client id.
+fn default_worker() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    worker_of(host.trim(), std::process::id())
+}
+
+fn worker_of(host: &str, process: u32) -> String {
+    let suffix = format!("-{process}");
+    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let host: String = host.chars().filter(allowed).take(ID_BYTES_MAX - suffix.len()).collect();
+    if host.is_empty() { format!("hub{suffix}") } else { host + &suffix }
+}
+
+fn enrolment(text: &str) -> Result<Enrolment, String> {
+    match text {
+        "open" => Ok(Enrolment::Open),
+        "listed" => Ok(Enrolment::Listed),
+        other => Err(format!("must be open or listed, is {other:?}")),
+    }
+}
+
+fn unknown_skus(text: &str) -> Result<UnknownSkus, String> {
+    match text {
+        "allow" => Ok(UnknownSkus::Allow),
+        "refuse" => Ok(UnknownSkus::Refuse),
+        other => Err(format!("must be allow or refuse, is {other:?}")),
     }
 }
 
@@ -118,3 +194,7 @@ fn store(text: &str, directory: &Path) -> Result<BookStore, String> {
         Some(_) | None => Err("must be sqlite:PATH or postgres://USER@HOST/DATABASE".into()),
     }
 }
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

@@ -22,7 +22,7 @@ use self::document::PREFIX;
 pub use self::document::redact::HIDDEN;
 pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
-pub use self::hub::{BookStore, HubConfig};
+pub use self::hub::{BookStore, Enrolment, HubConfig, UnknownSkus};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
 #[cfg(feature = "hub")]
 pub use self::postgres::{PostgresTls, PostgresUrl};

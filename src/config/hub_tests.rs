@@ -1,0 +1,52 @@
+use super::*;
+
+/// The configuration in a text, or its problems.
+fn read(text: &str) -> Result<HubConfig, String> {
+    let document = Document::parse(Path::new("stockgate-hub.toml"), text);
+    document.and_then(HubConfig::from_document).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_sample_shows_every_default() {
+    let sample = read(include_str!("../../config/stockgate-hub.toml")).unwrap();
+    assert_eq!(format!("{sample:?}"), format!("{:?}", HubConfig::default()));
+}
+
+#[test]
+fn enrolment_and_unknown_skus_are_read() {
+    let config = read("[hub]\ngateways = \"listed\"\nunknown_skus = \"refuse\"\n").unwrap();
+    assert_eq!((config.gateways, config.unknown_skus), (Enrolment::Listed, UnknownSkus::Refuse));
+    for (text, part) in [
+        (
+            "[hub]\ngateways = \"some\"",
+            "stockgate-hub.toml:2: hub.gateways: must be open or listed",
+        ),
+        ("[hub]\nunknown_skus = \"\"", "hub.unknown_skus: must be allow or refuse"),
+        ("[hub]\nunknown_skus = 1", "hub.unknown_skus: must be a text"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_this_version_lacks_is_refused_unless_it_is_empty() {
+    assert!(read("[hub]\ngrpc_listen = \"\"\nledger_retention_days = 0\nsinks = []\n").is_ok());
+    for (text, place) in [
+        ("[hub]\ngrpc_listen = \"127.0.0.1:8091\"", ":2: hub.grpc_listen: this version has no"),
+        ("[hub]\nledger_retention_days = 30", ":2: hub.ledger_retention_days: this version keeps"),
+        ("[hub]\n[[hub.sinks]]\nname = \"erp\"\nurl = \"https://erp\"", ":2: hub.sinks"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(place) && error.lines().count() == 1, "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_worker_is_named_after_host_and_process() {
+    assert_eq!(worker_of("hub-a.example", 71), "hub-a.example-71");
+    assert_eq!(worker_of("", 71), "hub-71");
+    let long = worker_of(&"é/x".repeat(80), 4_194_304);
+    assert!(crate::stock::is_name(&long) && long.ends_with("x-4194304"), "{long}");
+    assert!(crate::stock::is_name(&HubConfig::default().worker));
+}
