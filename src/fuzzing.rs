@@ -166,14 +166,15 @@ pub fn catalogue(bytes: &[u8]) {
         return;
     };
     let codes = || listings.iter().flat_map(|listing| &listing.barcodes);
-    let different: BTreeSet<&String> = codes().collect();
+    let different: BTreeSet<&str> = codes().map(|barcode| barcode.code.as_str()).collect();
     assert_eq!(codes().count(), different.len(), "a barcode stands for one thing");
     listings.truncate(CATALOGUE_LISTINGS_MAX);
     let epoch = Uuid::nil().into();
     let frame = Frame::Catalogue(Catalogue { epoch, after: 0, up_to: 1, listings });
     let encoded = frame.encode();
     if encoded.len() <= FRAME_BYTES_MAX {
-        assert_eq!(Frame::decode(&encoded), Ok(frame));
+        // Version 1 leaves out what it has no place for.
+        assert_eq!(Frame::decode(&encoded).map(|frame| frame.encode()), Ok(encoded));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::barcode::canonical;
 use crate::limits::{CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, ID_BYTES_MAX};
 use crate::problem::Problem;
-use crate::stock::{Listing, Sku};
+use crate::stock::{Barcode, Listing, Sku};
 
 /// Reads a whole catalogue; the problem names the first line that is wrong.
 pub(crate) fn read_catalogue(bytes: &[u8]) -> Result<Vec<Listing>, Problem> {
@@ -55,7 +55,8 @@ fn listing(row: &csv::StringRecord) -> Result<Listing, String> {
     if let Some(long) = barcodes.iter().find(|code| code.len() > ID_BYTES_MAX) {
         return Err(format!("barcode {long}: must be at most {ID_BYTES_MAX} bytes"));
     }
-    Ok(Listing { sku, name: Some(name.into()), barcodes })
+    let barcodes = barcodes.into_iter().map(Barcode::single).collect();
+    Ok(Listing { name: Some(name.into()), barcodes, ..Listing::removed(sku) })
 }
 
 /// The line where each SKU and barcode was found, to reject a second one: a barcode must stand for
@@ -75,7 +76,7 @@ impl FirstLines {
         if let Some(earlier) = self.skus.insert(listing.sku.clone(), line) {
             return twice(&format!("SKU {}", listing.sku), earlier);
         }
-        for code in &listing.barcodes {
+        for Barcode { code, .. } in &listing.barcodes {
             if let Some(earlier) = self.barcodes.insert(canonical(code), line) {
                 return twice(&format!("barcode {code}"), earlier);
             }
@@ -93,7 +94,7 @@ mod tests {
         let text = "sku,name,barcodes\n85123A,\"Lamp, white\",4006381333931 036000291452\nB,,\n";
         let read = read_catalogue(text.as_bytes()).unwrap();
         assert_eq!(read[0].name.as_deref(), Some("Lamp, white"));
-        assert_eq!(read[0].barcodes, ["4006381333931", "036000291452"]);
+        assert_eq!(Barcode::join(&read[0].barcodes), "4006381333931*1 036000291452*1");
         assert_eq!((read[1].sku.as_str(), read[1].barcodes.len()), ("B", 0));
     }
 

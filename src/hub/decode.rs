@@ -7,7 +7,7 @@ use crate::clock::rfc3339;
 use crate::protocol::Frame;
 use crate::protocol::envelope::FrameError;
 use crate::protocol::frame::{Behind, Catalogue, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers};
-use crate::stock::{Entry, Taken};
+use crate::stock::{Barcode, Decimals, Entry, Listing, Taken};
 
 /// Decodes a frame to JSON.
 ///
@@ -73,7 +73,7 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
             "epoch": Uuid::from(epoch),
             "after": after,
             "up_to": up_to,
-            "listings": listings,
+            "listings": listings.iter().map(listing_json).collect::<Vec<_>>(),
         }),
         Frame::Probe(Probe { epoch, part }) => json!({
             "kind": "probe", "epoch": Uuid::from(epoch), "part": part,
@@ -88,6 +88,24 @@ fn taken_json(taken: &Taken) -> Value {
     json!({
         "transfer": taken.transfer, "at_seq": taken.at_seq, "catalogue": taken.catalogue,
     })
+}
+
+/// Units, decimals and contents are named where there are any.
+fn listing_json(listing: &Listing) -> Value {
+    let Listing { sku, name, unit, decimals, barcodes } = listing;
+    let text = |Barcode { code, content }: &Barcode| match content {
+        1 => code.clone(),
+        _ => format!("{code}*{content}"),
+    };
+    let barcodes: Vec<String> = barcodes.iter().map(text).collect();
+    let mut json = json!({ "sku": sku, "name": name, "barcodes": barcodes });
+    if let Some(unit) = unit {
+        json["unit"] = unit.as_str().into();
+    }
+    if *decimals != Decimals::default() {
+        json["decimals"] = u8::from(*decimals).into();
+    }
+    json
 }
 
 fn entry_json(entry: &Entry) -> Value {

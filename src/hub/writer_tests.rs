@@ -107,7 +107,7 @@ fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_t
     hub.write(
         ledgers.map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello())).collect(),
     );
-    let listing = Listing { sku: sku(), name: Some("GOODS".into()), barcodes: Vec::new() };
+    let listing = Listing { name: Some("GOODS".into()), ..Listing::removed(sku()) };
     let all: Vec<GatewayId> = names.iter().map(|name| named(name)).collect();
     let apply: ApplyChange = Box::new(move |books, due| {
         publish(books, vec![listing.clone()])?;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::columns;
 use super::drift::{Figures, Part, Sums};
 use super::envelope::{FrameError, HEADER_BYTES, body, open, plain, seal};
+use super::listing_v1::ListingV1;
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::stock::{Checks, Entry, Listing, Posted, Seq, Taken, Transfer};
 
@@ -147,7 +148,7 @@ pub struct Transfers {
 }
 
 /// A range of changes of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
     pub epoch: Epoch,
     /// The number of the last change before this range …
@@ -179,6 +180,14 @@ impl From<Epoch> for Uuid {
     fn from(Epoch(bytes): Epoch) -> Self {
         Self::from_bytes(bytes)
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CatalogueBody {
+    epoch: Epoch,
+    after: u64,
+    up_to: u64,
+    listings: Vec<ListingV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -262,7 +271,11 @@ impl Frame {
             Self::Behind(behind) => seal(BEHIND, &plain(behind)),
             Self::Taken(taken) => seal(TAKEN, &plain(taken)),
             Self::Transfers(transfers) => seal(TRANSFERS, &plain(transfers)),
-            Self::Catalogue(catalogue) => seal(CATALOGUE, &plain(catalogue)),
+            Self::Catalogue(Catalogue { epoch, after, up_to, listings }) => {
+                let listings = listings.iter().map(ListingV1::from).collect();
+                let body = CatalogueBody { epoch: *epoch, after: *after, up_to: *up_to, listings };
+                seal(CATALOGUE, &plain(&body))
+            }
             Self::Probe(probe) => seal(PROBE, &plain(probe)),
             Self::Sums(sums) => seal(SUMS, &plain(sums)),
             Self::Figures(figures) => seal(FIGURES, &plain(figures)),
@@ -284,7 +297,7 @@ impl Frame {
             BEHIND => Self::Behind(body(bytes)?),
             TAKEN => Self::Taken(body(bytes)?),
             TRANSFERS => Self::Transfers(body(bytes)?),
-            CATALOGUE => Self::Catalogue(body(bytes)?),
+            CATALOGUE => Self::Catalogue(decode_catalogue(bytes)?),
             PROBE => Self::Probe(body(bytes)?),
             SUMS => Self::Sums(body(bytes)?),
             FIGURES => Self::Figures(body(bytes)?),
@@ -321,6 +334,12 @@ fn seal_entries(
     let count = u32::try_from(entries.len()).expect("at most a thousand entries a frame");
     let first_seq = entries[0].seq;
     seal(ENTRIES, &plain(&EntriesBody { epoch, first_seq, checks, count, taken, columns }))
+}
+
+fn decode_catalogue(bytes: &[u8]) -> Result<Catalogue, FrameError> {
+    let CatalogueBody { epoch, after, up_to, listings } = body(bytes)?;
+    let listings = listings.into_iter().map(Into::into).collect();
+    Ok(Catalogue { epoch, after, up_to, listings })
 }
 
 fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {

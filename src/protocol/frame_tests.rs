@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::stock::{Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku};
+use crate::stock::{
+    Barcode, Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku,
+};
 
 #[test]
 fn a_cut_or_lengthened_frame_is_refused() {
@@ -223,9 +225,9 @@ pub(super) fn transfer(number: u64, request_id: &str, direction: Direction) -> T
 
 fn catalogue() -> Catalogue {
     let listing = |sku: &str, name: Option<&str>, barcodes: &[&str]| Listing {
-        sku: Sku::parse(sku).unwrap(),
         name: name.map(Into::into),
-        barcodes: barcodes.iter().map(ToString::to_string).collect(),
+        barcodes: barcodes.iter().map(|code| Barcode::single(*code)).collect(),
+        ..Listing::removed(Sku::parse(sku).unwrap())
     };
     let lamp = listing("85123A", Some("Lamp, white"), &["4006381333931", "036000291452"]);
     let listings = vec![lamp, listing("Grün", None, &[])];

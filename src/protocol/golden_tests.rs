@@ -453,7 +453,7 @@ fn hello(change: impl FnOnce(&mut Hello)) -> Vec<u8> {
 }
 
 fn catalogue(after: u64, up_to: u64) -> Vec<u8> {
-    seal(CATALOGUE, &plain(&Catalogue { epoch: epoch(), after, up_to, listings: Vec::new() }))
+    Frame::Catalogue(Catalogue { epoch: epoch(), after, up_to, listings: Vec::new() }).encode()
 }
 
 fn figures(on_hand: i64) -> Vec<u8> {

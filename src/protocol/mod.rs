@@ -20,6 +20,7 @@ pub mod columns;
 pub mod drift;
 pub mod envelope;
 pub mod frame;
+mod listing_v1;
 mod ranges;
 pub mod topic;
 pub mod uplink;

@@ -12,7 +12,7 @@ use crate::limits::{
     CATALOGUE_LISTINGS_MAX, DRIFT_FIGURES_MAX, FRAME_TRANSFERS_MAX, SOFTWARE_BYTES_MAX, STOCK_MAX,
     TRANSFER_LINES_MAX,
 };
-use crate::stock::Taken;
+use crate::stock::{Barcode, Taken};
 
 /// The largest ledger position, and the largest number of a transfer or of a catalogue change.
 const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
@@ -100,7 +100,9 @@ fn numbers_follow(one: &crate::stock::Transfer, next: &crate::stock::Transfer) -
 fn check_catalogue(catalogue: &Catalogue) -> Result<(), &'static str> {
     let Catalogue { after, up_to, listings, .. } = catalogue;
     check(after < up_to && *up_to <= NUMBER_MAX, "the changes of the catalogue are out of range")?;
-    check(listings.len() <= CATALOGUE_LISTINGS_MAX, "the number of listings is out of range")
+    check(listings.len() <= CATALOGUE_LISTINGS_MAX, "the number of listings is out of range")?;
+    let mut barcodes = listings.iter().flat_map(|listing| &listing.barcodes);
+    check(barcodes.all(Barcode::has_valid_content), "the content of a barcode is out of range")
 }
 
 #[cfg(test)]

@@ -157,7 +157,7 @@ fn transfer(number: u64, lines: usize) -> Transfer {
 }
 
 fn catalogue(after: u64, up_to: u64, count: usize) -> Frame {
-    let listing = Listing { sku: sku(), name: None, barcodes: vec![] };
+    let listing = Listing::removed(sku());
     Frame::Catalogue(Catalogue { epoch: epoch(), after, up_to, listings: vec![listing; count] })
 }
 

@@ -494,7 +494,7 @@ fn catalogue(after: u64, up_to: u64) -> Frame {
 }
 
 fn listing() -> Listing {
-    Listing { sku: sku(), name: None, barcodes: Vec::new() }
+    Listing::removed(sku())
 }
 
 fn probe() -> Frame {

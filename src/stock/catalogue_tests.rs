@@ -45,9 +45,8 @@ fn take(stock: &mut Stock, update: &CatalogueUpdate) -> bool {
 
 fn update(after: u64, up_to: u64, skus: &[&str]) -> CatalogueUpdate {
     let listing = |sku: &&str| Listing {
-        sku: Sku::parse(sku).unwrap(),
         name: Some(format!("{sku} in words")),
-        barcodes: Vec::new(),
+        ..Listing::removed(Sku::parse(sku).unwrap())
     };
     CatalogueUpdate { after, up_to, listings: skus.iter().map(listing).collect() }
 }

@@ -16,7 +16,7 @@ fn a_draft_that_reuses_memory_has_none_of_the_earlier_changes() {
     assert!(decided.is_ok());
     draft.open(id("r2"), hold());
     assert_eq!(draft.apply_transfer(&grant("g")), TransferOutcome::Applied);
-    let listings = vec![Listing { sku: sku("B"), name: Some("b".into()), barcodes: vec![] }];
+    let listings = vec![Listing { name: Some("b".into()), ..Listing::removed(sku("B")) }];
     let update = CatalogueUpdate { after: 0, up_to: 1, listings };
     assert!(draft.apply_catalogue_update(&update));
 

@@ -73,7 +73,7 @@ fn a_grant_of_a_lost_sku_waits_and_the_catalogue_does_not_make_it_known() {
     let mut draft = Draft::new(&stock, NOW, 900);
     assert_eq!(draft.apply_transfer(&grant("A")), TransferOutcome::NoRoom(sku("A")));
     assert_eq!(draft.apply_transfer(&grant("B")), TransferOutcome::Applied);
-    let listing = |name| Listing { sku: sku(name), name: Some("x".into()), barcodes: vec![] };
+    let listing = |name| Listing { name: Some("x".into()), ..Listing::removed(sku(name)) };
     let listings = ["A", "C"].map(listing).to_vec();
     assert!(draft.apply_catalogue_update(&CatalogueUpdate { after: 0, up_to: 1, listings }));
     let changes = draft.finish();

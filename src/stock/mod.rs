@@ -12,6 +12,7 @@ mod answer;
 mod checks;
 mod command;
 mod decide;
+mod decimals;
 mod decision;
 mod draft;
 mod entry;
@@ -32,13 +33,14 @@ use serde::{Deserialize, Serialize};
 pub use self::answer::{CommandAnswer, Decided, Undecided};
 pub use self::checks::{Chain, Checks, Digest, Posted};
 pub use self::command::{Action, Command, Fingerprint, merge_lines};
+pub use self::decimals::Decimals;
 pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin};
 pub use self::from_hub::TransferOutcome;
 pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
-pub use self::listing::{CatalogueUpdate, Listing};
+pub use self::listing::{Barcode, CatalogueUpdate, Listing};
 pub use self::lost::Lost;
 pub use self::record::{
     Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,

@@ -24,7 +24,7 @@ use super::request_index::RequestIndex;
 use super::row_check::add_row_crc_function;
 use super::shop::{HOUR_MS, Shop, id, transfer};
 use super::{
-    DATABASE_FILE, examine, listing, load_stock, read_identity, read_ledger, sku_of_barcode,
+    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_identity, read_ledger,
 };
 use crate::clock::Now;
 use crate::stock::{
@@ -88,7 +88,7 @@ struct Answers {
     stock: Stock,
     replays: Vec<Answer<CommandAnswer>>,
     listings: Vec<Answer<Option<Listing>>>,
-    codes: Vec<Answer<Option<Sku>>>,
+    codes: Vec<Answer<Option<(Sku, u64)>>>,
     entries: Answer<Vec<Posted>>,
     repairs: Vec<Repair>,
 }
@@ -168,7 +168,7 @@ impl Base {
             taken: stock.taken(),
             replays: self.commands.iter().map(replay).collect(),
             listings: self.skus.iter().map(|sku| listing(&db, sku).ok()).collect(),
-            codes: self.codes.iter().map(|code| sku_of_barcode(&db, code).ok()).collect(),
+            codes: self.codes.iter().map(|code| find_barcode(&db, code).ok()).collect(),
             entries: read_ledger(&db, row.positions.pruned_seq, 100_000).ok(),
             stock,
             repairs,

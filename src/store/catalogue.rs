@@ -1,12 +1,13 @@
-//! The catalogue: the names and barcodes of SKUs, as the hub sent them.
+//! The catalogue: the names, units and barcodes of SKUs, as the hub sent them.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 
 use super::error::StoreError;
 use super::gateway_row::RowCounts;
 use super::row_check::{RowChecks, text, write_row};
-use super::sql_values::stored;
-use crate::stock::{Listing, Sku};
+use super::sql_values::{get_u64, stored, to_i64};
+use crate::stock::{Barcode, Decimals, Listing, Sku};
 
 /// Saves new listings. A listing without a name deletes its SKU from the catalogue. `rows` is how
 /// many rows the tables have.
@@ -18,7 +19,7 @@ pub(super) fn save(
     for listing in listings {
         delete(db, &listing.sku, rows)?;
         if let Some(name) = &listing.name {
-            insert(db, &listing.sku, name, &listing.barcodes.join(" "), rows)?;
+            insert(db, listing, name, rows)?;
         }
     }
     Ok(())
@@ -31,7 +32,7 @@ fn delete(db: &Transaction<'_>, sku: &Sku, rows: &mut RowCounts) -> Result<(), S
         Ok(Some(before)) => {
             let sql = "DELETE FROM barcode WHERE code = ?1 AND sku = ?2";
             let mut delete = db.prepare_cached(sql)?;
-            let codes = before.barcodes.iter();
+            let codes = before.barcodes.iter().map(|barcode| barcode.code.as_str());
             codes.map(|code| delete.execute([code, sku.as_str()])).sum::<Result<usize, _>>()?
         }
         // Which barcodes it has cannot be read, so all rows are searched for them.
@@ -48,31 +49,38 @@ fn delete(db: &Transaction<'_>, sku: &Sku, rows: &mut RowCounts) -> Result<(), S
 
 fn insert(
     db: &Transaction<'_>,
-    sku: &Sku,
+    listing: &Listing,
     name: &str,
-    barcodes: &str,
     rows: &mut RowCounts,
 ) -> Result<(), StoreError> {
-    let mut insert = db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3, ?4)")?;
-    write_row(&mut insert, "listing", &[text(sku.as_str()), text(name), text(barcodes)])?;
+    let Listing { sku, unit, decimals, barcodes, .. } = listing;
+    let mut insert = db.prepare_cached("INSERT INTO listing VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let joined = Barcode::join(barcodes);
+    let values = [
+        text(sku.as_str()),
+        text(name),
+        unit.as_deref().map_or(ValueRef::Null, text),
+        ValueRef::Integer(u8::from(*decimals).into()),
+        text(&joined),
+    ];
+    write_row(&mut insert, "listing", &values)?;
     rows.listings += 1;
-    for code in barcodes.split_whitespace() {
-        insert_barcode(db, code, sku, rows)?;
-    }
-    Ok(())
+    barcodes.iter().try_for_each(|barcode| insert_barcode(db, barcode, sku, rows))
 }
 
 /// A barcode stands for one SKU: the one that was listed with it last.
 pub(super) fn insert_barcode(
     db: &Transaction<'_>,
-    code: &str,
+    barcode: &Barcode,
     sku: &Sku,
     rows: &mut RowCounts,
 ) -> Result<(), StoreError> {
-    let values = [text(code), text(sku.as_str())];
-    let mut update = db.prepare_cached("UPDATE barcode SET sku = ?2, crc = ?3 WHERE code = ?1")?;
+    let content = ValueRef::Integer(to_i64(barcode.content));
+    let values = [text(&barcode.code), text(sku.as_str()), content];
+    let sql = "UPDATE barcode SET sku = ?2, content = ?3, crc = ?4 WHERE code = ?1";
+    let mut update = db.prepare_cached(sql)?;
     if write_row(&mut update, "barcode", &values)? == 0 {
-        let mut insert = db.prepare_cached("INSERT INTO barcode VALUES (?1, ?2, ?3)")?;
+        let mut insert = db.prepare_cached("INSERT INTO barcode VALUES (?1, ?2, ?3, ?4)")?;
         write_row(&mut insert, "barcode", &values)?;
         rows.barcodes += 1;
     }
@@ -84,27 +92,40 @@ pub(super) fn insert_barcode(
 /// # Errors
 /// If the database cannot be read, or the listing is damaged.
 pub fn listing(db: &Connection, sku: &Sku) -> Result<Option<Listing>, StoreError> {
-    let sql = "SELECT sku, name, barcodes, crc FROM listing WHERE sku = ?1";
+    let sql = "SELECT sku, name, unit, decimals, barcodes, crc FROM listing WHERE sku = ?1";
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query([sku.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     check("listing", row)?;
-    let barcodes: String = row.get(2)?;
-    let barcodes = barcodes.split_whitespace().map(str::to_owned).collect();
-    Ok(Some(Listing { sku: sku.clone(), name: Some(row.get(1)?), barcodes }))
+    Ok(Some(read_listing(row)?))
 }
 
-/// The SKU that a barcode stands for; `None` if it is in no listing.
+fn read_listing(row: &Row<'_>) -> Result<Listing, StoreError> {
+    let (sku, barcodes): (String, String) = (row.get(0)?, row.get(4)?);
+    let decimals: u8 = row.get(3)?;
+    let unreadable = || StoreError::Damaged(format!("the listing of {sku} cannot be read"));
+    Ok(Listing {
+        sku: stored(0, Sku::parse(&sku))?,
+        name: Some(row.get(1)?),
+        unit: row.get(2)?,
+        decimals: Decimals::try_from(decimals).map_err(|_| unreadable())?,
+        barcodes: Barcode::split(&barcodes).ok_or_else(unreadable)?,
+    })
+}
+
+/// The SKU that a barcode stands for, and the content of what has it; `None` if the barcode is in
+/// no listing.
 ///
 /// # Errors
 /// If the database cannot be read, or the barcode is damaged.
-pub fn sku_of_barcode(db: &Connection, code: &str) -> Result<Option<Sku>, StoreError> {
-    let mut select = db.prepare_cached("SELECT code, sku, crc FROM barcode WHERE code = ?1")?;
+pub fn find_barcode(db: &Connection, code: &str) -> Result<Option<(Sku, u64)>, StoreError> {
+    let sql = "SELECT code, sku, content, crc FROM barcode WHERE code = ?1";
+    let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query([code])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     check("barcode", row)?;
     let sku: String = row.get(1)?;
-    Ok(Some(stored(1, Sku::parse(&sku))?))
+    Ok(Some((stored(1, Sku::parse(&sku))?, get_u64(row, 2)?)))
 }
 
 fn check(table: &str, row: &Row<'_>) -> Result<(), StoreError> {

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::gateway_row::{Positions, RowCounts};
 use super::repairs::{BARCODE, LISTING, NAMED_MAX, Repairs, keep_sound_rows, named};
 use super::row_check::RowChecks;
-use crate::stock::Sku;
+use crate::stock::{Barcode, Sku};
 
 /// What is wrong with the tables.
 #[derive(Debug)]
@@ -85,9 +85,9 @@ impl CatalogueRepair {
         let rows = &mut positions.rows;
         rows.listings = keep_sound_rows(db, LISTING)?;
         rows.barcodes = keep_sound_rows(db, BARCODE)?;
-        for (code, sku) in missing_barcodes(db)? {
-            if let Some(sku) = sku {
-                insert_barcode(db, &code, &sku, rows)?;
+        for (code, found) in missing_barcodes(db)? {
+            if let Some((sku, content)) = found {
+                insert_barcode(db, &Barcode { code, content }, &sku, rows)?;
             }
         }
         positions.taken.catalogue = 0;
@@ -95,18 +95,18 @@ impl CatalogueRepair {
     }
 }
 
-/// The barcodes that are in listings only, each with its SKU if there is just one.
-fn missing_barcodes(db: &Connection) -> Result<BTreeMap<String, Option<Sku>>, StoreError> {
+/// The barcodes that are in listings only, each with its SKU and content if there is just one.
+fn missing_barcodes(db: &Connection) -> Result<BTreeMap<String, Option<(Sku, u64)>>, StoreError> {
     let mut found = BTreeMap::new();
     let mut exists = db.prepare("SELECT EXISTS (SELECT 1 FROM barcode WHERE code = ?1)")?;
     let mut statement = db.prepare("SELECT sku, barcodes FROM listing")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (sku, barcodes): (String, String) = (row.get(0)?, row.get(1)?);
-        for code in barcodes.split_whitespace() {
-            if !exists.query_row([code], |row| row.get::<_, bool>(0))? {
-                let sku = Sku::parse(&sku).ok().filter(|_| !found.contains_key(code));
-                found.insert(code.to_owned(), sku);
+        for Barcode { code, content } in Barcode::split(&barcodes).unwrap_or_default() {
+            if !exists.query_row([&code], |row| row.get::<_, bool>(0))? {
+                let sku = Sku::parse(&sku).ok().filter(|_| !found.contains_key(&code));
+                found.insert(code, sku.map(|sku| (sku, content)));
             }
         }
     }

@@ -18,7 +18,9 @@ use super::load::load;
 use super::repairs::{Repair, Repairs, check_columns, named};
 use super::retention::{check_marks, tell_marks};
 use super::row_check::RowChecks;
+use super::schema::CONTENTS;
 use super::stock_table::read_holds;
+use super::version::check_ours;
 
 const REFUSED: &str = "what the requests in it were answered is not known, so they are refused";
 const FLIPPED: &str =
@@ -104,7 +106,8 @@ fn ledger(
 
 /// Checks all other tables.
 fn tables(db: &Connection, positions: &Positions, repairs: &mut Repairs) -> Result<(), StoreError> {
-    check_columns(db)?;
+    let has_contents = check_ours(db)? >= CONTENTS;
+    check_columns(db, has_contents)?;
     if let Some(catalogue) = catalogue_repair::check(db, &positions.rows)? {
         catalogue.tell(repairs);
     }
@@ -114,7 +117,9 @@ fn tables(db: &Connection, positions: &Positions, repairs: &mut Repairs) -> Resu
         stock.tell(repairs);
     }
     misplaced_marks(db, repairs)?;
-    foreign_barcodes(db, repairs)?;
+    if has_contents {
+        foreign_barcodes(db, repairs)?;
+    }
     foreign_reservations(db, repairs)
 }
 
@@ -138,7 +143,8 @@ fn misplaced_marks(db: &Connection, repairs: &mut Repairs) -> Result<(), StoreEr
 
 fn foreign_barcodes(db: &Connection, repairs: &mut Repairs) -> Result<(), StoreError> {
     let sql = "SELECT code FROM barcode WHERE NOT EXISTS (SELECT 1 FROM listing
-        WHERE listing.sku = barcode.sku AND instr(' ' || barcodes || ' ', ' ' || code || ' '))
+        WHERE listing.sku = barcode.sku AND instr(
+            ' ' || barcodes || ' ', ' ' || code || '*' || content || ' '))
         LIMIT 6";
     let mut statement = db.prepare(sql)?;
     let codes = statement.query_map([], |row| row.get::<_, String>(0))?;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::catalogue::sku_of_barcode;
+use super::catalogue::{find_barcode, listing};
 use super::error::StoreError;
 use super::files::DATABASE_FILE;
 use super::free_space::FreeSpace;
@@ -23,7 +23,7 @@ use super::ledger::read_ledger;
 use super::maintenance::wal_bytes;
 use super::read_only::open_read_only;
 use crate::limits::{READ_WAIT, SIZES_WAIT};
-use crate::stock::{Posted, Seq, Sku};
+use crate::stock::{Listing, Posted, Seq, Sku};
 
 /// A read-only connection of its own. Clones share it.
 #[derive(Clone, Debug)]
@@ -71,17 +71,25 @@ impl LedgerReader {
         self.query(move |db| read_ledger(db, after, limit)).await
     }
 
-    /// The SKU that the first of these barcodes stands for which is in the catalogue. Runs on the
+    /// The SKU and the content of the first of these barcodes which is in the catalogue. Runs on the
     /// blocking pool.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn sku_of_barcode(&self, codes: Vec<String>) -> Result<Option<Sku>, StoreError> {
+    pub async fn find_barcode(&self, codes: Vec<String>) -> Result<Option<(Sku, u64)>, StoreError> {
         let first = move |db: &Connection| {
-            let found = codes.iter().map(|code| sku_of_barcode(db, code));
+            let found = codes.iter().map(|code| find_barcode(db, code));
             found.filter_map(Result::transpose).next().transpose()
         };
         self.query(first).await
+    }
+
+    /// The listing of a SKU. Runs on the blocking pool.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn listing(&self, sku: Sku) -> Result<Option<Listing>, StoreError> {
+        self.query(move |db| listing(db, &sku)).await
     }
 
     async fn query<T: Send + 'static>(

@@ -54,8 +54,8 @@ fn set_version(db: &Transaction<'_>, version: i32) -> Result<(), StoreError> {
     Ok(db.pragma_update(None, "application_id", APPLICATION_ID)?)
 }
 
-/// Creates a database of version 2.
+/// Brings a database to an older version than the newest.
 #[cfg(test)]
-pub(super) fn make_version_2(db: &mut Connection) {
-    apply(db, &MIGRATIONS[..1]).unwrap();
+pub(super) fn upgrade_to(db: &mut Connection, version: usize) {
+    apply(db, &MIGRATIONS[..version - 1]).unwrap();
 }

@@ -52,7 +52,7 @@ mod stock_table;
 mod upgrade_copies;
 mod version;
 
-pub use self::catalogue::{listing, sku_of_barcode};
+pub use self::catalogue::{find_barcode, listing};
 pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
 pub use self::error::StoreError;
@@ -77,6 +77,8 @@ pub use self::row_check::add_row_crc_function;
 
 #[cfg(test)]
 mod bit_flip_tests;
+#[cfg(test)]
+mod catalogue_tests;
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]

@@ -188,7 +188,7 @@ fn a_listing_that_is_damaged_while_the_gateway_runs_answers_nothing_wrong() {
     shop.update(0, 1, &[("A", Some("Nail"), "401 402")]);
     shop.sql("UPDATE barcode SET sku = 'B' WHERE code = '401'");
     shop.sql("UPDATE listing SET name = 'Screw'");
-    assert!(super::sku_of_barcode(&shop.store.db, "401").unwrap_err().is_damage());
+    assert!(super::find_barcode(&shop.store.db, "401").unwrap_err().is_damage());
     shop.update(1, 2, &[("A", Some("Nails"), "402 403")]);
     assert_eq!(shop.listed("A"), Some(named("A", "Nails", &["402", "403"])));
 }
@@ -271,13 +271,13 @@ fn with_pruned_stock() -> Shop {
 }
 
 impl Shop {
-    fn sql(&self, sql: &str) {
+    pub(super) fn sql(&self, sql: &str) {
         add_row_crc_function(&self.store.db).unwrap();
         assert!(self.store.db.execute(sql, []).unwrap() > 0, "{sql}");
     }
 
     /// Reopens, which must say all this.
-    fn reopen_repaired(&mut self, parts: &[&str]) {
+    pub(super) fn reopen_repaired(&mut self, parts: &[&str]) {
         let Opened { repairs, .. } = self.killed().unwrap();
         let said: Vec<String> = repairs.iter().map(ToString::to_string).collect();
         let said = said.join("; ");
@@ -287,7 +287,7 @@ impl Shop {
         self.reopen();
     }
 
-    fn assert_repaired(&self) {
+    pub(super) fn assert_repaired(&self) {
         assert!(self.killed().unwrap().repairs.is_empty(), "the repair was written");
     }
 

@@ -114,9 +114,11 @@ pub(super) struct Table {
     columns: &'static str,
 }
 
-/// Checks that all columns are there under their names, which are in the file, too.
-pub(super) fn check_columns(db: &Connection) -> rusqlite::Result<()> {
-    for Table { name, columns } in [SEEN, STOCK, HOLD, MARK, LISTING, BARCODE] {
+/// Checks that all columns are there under their names, which are in the file, too. Those of the
+/// catalogue are checked only if `has_contents`.
+pub(super) fn check_columns(db: &Connection, has_contents: bool) -> rusqlite::Result<()> {
+    let catalogue = if has_contents { &[LISTING, BARCODE][..] } else { &[] };
+    for Table { name, columns } in [SEEN, STOCK, HOLD, MARK].iter().chain(catalogue) {
         db.prepare(&format!("SELECT {columns}, crc FROM {name}"))?;
     }
     Ok(())
@@ -126,5 +128,6 @@ pub(super) const SEEN: Table = Table { name: "seen", columns: "n, hashes" };
 pub(super) const STOCK: Table = Table { name: "stock", columns: "sku, on_hand, reserved, version" };
 pub(super) const HOLD: Table = Table { name: "hold", columns: "id, n, hold" };
 pub(super) const MARK: Table = Table { name: "mark", columns: "running_ms, n" };
-pub(super) const LISTING: Table = Table { name: "listing", columns: "sku, name, barcodes" };
-pub(super) const BARCODE: Table = Table { name: "barcode", columns: "code, sku" };
+pub(super) const LISTING: Table =
+    Table { name: "listing", columns: "sku, name, unit, decimals, barcodes" };
+pub(super) const BARCODE: Table = Table { name: "barcode", columns: "code, sku, content" };

@@ -13,6 +13,9 @@ pub(super) const CATALOGUE: i32 = 3;
 /// The version whose rows have checksums.
 pub(super) const CHECKSUMS: i32 = 4;
 
+/// The version whose listings have units, decimals and contents.
+pub(super) const CONTENTS: i32 = 5;
+
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(MIGRATIONS.len()).expect("a handful of migrations")
@@ -20,7 +23,7 @@ pub(super) fn newest() -> i32 {
 
 /// Migration `n` brings a database of version `OLDEST + n` to the next one. One that was released
 /// is never edited, comments included: SQLite stores them.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
@@ -144,5 +147,37 @@ pub(super) const MIGRATIONS: [&str; 3] = [
     UPDATE listing SET crc = row_crc('listing', sku, name, barcodes);
     ALTER TABLE barcode ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
     UPDATE barcode SET crc = row_crc('barcode', code, sku);
+",
+    "
+    -- Listings have a unit and decimals, and barcodes a content, in the smallest unit: the column
+    -- barcodes holds code*content, with a space between them. Damaged rows are left out, so that the
+    -- check at the start finds that they are missing.
+    CREATE TABLE listing_5 (
+        sku      TEXT PRIMARY KEY,
+        name     TEXT NOT NULL,
+        unit     TEXT,
+        decimals INTEGER NOT NULL,
+        barcodes TEXT NOT NULL,
+        crc      INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO listing_5
+        SELECT sku, name, NULL, 0,
+            CASE barcodes WHEN '' THEN '' ELSE replace(barcodes, ' ', '*1 ') || '*1' END, 0
+        FROM listing WHERE crc = row_crc('listing', sku, name, barcodes);
+    DROP TABLE listing;
+    ALTER TABLE listing_5 RENAME TO listing;
+    UPDATE listing SET crc = row_crc('listing', sku, name, unit, decimals, barcodes);
+
+    CREATE TABLE barcode_5 (
+        code    TEXT PRIMARY KEY,
+        sku     TEXT NOT NULL,
+        content INTEGER NOT NULL,
+        crc     INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO barcode_5
+        SELECT code, sku, 1, 0 FROM barcode WHERE crc = row_crc('barcode', code, sku);
+    DROP TABLE barcode;
+    ALTER TABLE barcode_5 RENAME TO barcode;
+    UPDATE barcode SET crc = row_crc('barcode', code, sku, content);
 ",
 ];

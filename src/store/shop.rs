@@ -4,11 +4,11 @@ use tempfile::TempDir;
 
 use crate::clock::Now;
 use crate::stock::{
-    Action, CatalogueUpdate, Changes, Command, Direction, Draft, Line, Listing, Quantity,
+    Action, Barcode, CatalogueUpdate, Changes, Command, Direction, Draft, Line, Listing, Quantity,
     RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
 };
 use crate::store::request_index::save_hashes;
-use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, listing, sku_of_barcode};
+use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, find_barcode, listing};
 
 pub(super) const HOUR_MS: u64 = 3_600_000;
 
@@ -95,9 +95,9 @@ impl Shop {
         listings: &[(&str, Option<&str>, &str)],
     ) {
         let listing = |(sku, name, codes): &(&str, Option<&str>, &str)| Listing {
-            sku: Sku::parse(sku).unwrap(),
             name: name.map(str::to_owned),
-            barcodes: codes.split_whitespace().map(str::to_owned).collect(),
+            barcodes: codes.split_whitespace().map(Barcode::single).collect(),
+            ..Listing::removed(Sku::parse(sku).unwrap())
         };
         let listings = listings.iter().map(listing).collect();
         let mut draft = self.empty_draft();
@@ -111,7 +111,7 @@ impl Shop {
     }
 
     pub(super) fn coded(&self, code: &str) -> Option<String> {
-        sku_of_barcode(&self.store.db, code).unwrap().map(|sku| sku.as_str().to_owned())
+        find_barcode(&self.store.db, code).unwrap().map(|(sku, _)| sku.as_str().to_owned())
     }
 
     pub(super) fn empty_draft(&self) -> Draft<'_> {
@@ -184,8 +184,8 @@ pub(super) fn transfer(number: u64, direction: Direction, units: u64) -> Transfe
 }
 
 pub(super) fn named(sku: &str, name: &str, codes: &[&str]) -> Listing {
-    let barcodes = codes.iter().map(|code| (*code).to_owned()).collect();
-    Listing { sku: Sku::parse(sku).unwrap(), name: Some(name.into()), barcodes }
+    let barcodes = codes.iter().map(|code| Barcode::single(*code)).collect();
+    Listing { name: Some(name.into()), barcodes, ..Listing::removed(Sku::parse(sku).unwrap()) }
 }
 
 pub(super) fn lines(units: u64) -> Vec<Line> {

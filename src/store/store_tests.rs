@@ -285,7 +285,7 @@ fn skus_removed_from_the_catalogue_lose_name_and_codes_and_stay_known() {
 fn a_database_of_version_2_is_brought_up_to_date_and_keeps_what_it_has() {
     let directory = tempfile::tempdir().unwrap();
     let mut db = rusqlite::Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
-    super::migrate::make_version_2(&mut db);
+    super::migrate::upgrade_to(&mut db, 2);
     let sql = "INSERT INTO gateway VALUES (1, 'site', 'gateway', ?1, 1, 77, 0, 0, 5)";
     db.execute(sql, [[7_u8; 16]]).unwrap();
     let (empty, elsewhere) = (Stock::default(), Shop::new());

@@ -101,7 +101,7 @@ impl World {
         for sku in &self.skus {
             if !self.dice.one_in(4) {
                 let name = Some(format!("{sku} {}", self.dice.below(3)));
-                listings.push(Listing { sku: sku.clone(), name, barcodes: Vec::new() });
+                listings.push(Listing { name, ..Listing::removed(sku.clone()) });
             }
         }
         Job::Publish(listings)

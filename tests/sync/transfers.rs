@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use stockgate::protocol::Frame;
 use stockgate::protocol::drift::Part;
 use stockgate::protocol::frame::{Catalogue, Epoch, Position, Probe, Resume, Transfers};
-use stockgate::stock::{Direction, Entry, Kind, Line, Listing, RequestId, Sku, Taken, Transfer};
+use stockgate::stock::{
+    Barcode, Direction, Entry, Kind, Line, Listing, RequestId, Sku, Taken, Transfer,
+};
 use uuid::Uuid;
 
 use super::pair::{DOWN, UP, until_reason};
@@ -325,9 +327,9 @@ impl ByHand {
 
     fn catalogue(&self, after: u64, up_to: u64, skus: &[&str]) -> Frame {
         let listing = |sku: &&str| Listing {
-            sku: Sku::parse(sku).unwrap(),
             name: Some(format!("{sku} in words")),
-            barcodes: vec![format!("40-{sku}")],
+            barcodes: vec![Barcode::single(format!("40-{sku}"))],
+            ..Listing::removed(Sku::parse(sku).unwrap())
         };
         let listings = skus.iter().map(listing).collect();
         Frame::Catalogue(Catalogue { epoch: self.epoch, after, up_to, listings })

@@ -19,7 +19,7 @@ pub fn publish<B: Books>(books: &mut B, listings: Vec<Listing>) -> Result<usize,
         .filter(|listing| before.remove(&listing.sku).as_ref() != Some(listing))
         .collect();
     let listed = before.into_values().filter(|listing| listing.name.is_some());
-    let gone = listed.map(|listing| Listing { name: None, barcodes: Vec::new(), ..listing });
+    let gone = listed.map(|listing| Listing::removed(listing.sku));
     let changed: Vec<Listing> = gone.chain(changed).collect();
     let first = books.last_listing()? + 1;
     for (listing, number) in changed.iter().zip(first..) {

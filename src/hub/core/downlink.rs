@@ -273,8 +273,9 @@ fn fitting_listings(found: Vec<(u64, Listing)>) -> (Vec<Listing>, u64) {
     let (mut listings, mut up_to, mut bytes) = (Vec::new(), 0, 0);
     for (number, listing) in found {
         let name = listing.name.as_ref().map_or(0, String::len);
-        let codes: usize = listing.barcodes.iter().map(|code| code.len() + 1).sum();
-        bytes += listing.sku.as_str().len() + name + codes + 16;
+        let unit = listing.unit.as_ref().map_or(0, String::len);
+        let codes: usize = listing.barcodes.iter().map(|code| code.code.len() + 11).sum();
+        bytes += listing.sku.as_str().len() + name + unit + codes + 16;
         if bytes > DOWN_BYTES && !listings.is_empty() {
             break;
         }

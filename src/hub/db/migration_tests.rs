@@ -31,6 +31,8 @@ fn books_of_version_2_are_upgraded_and_still_balance() {
     );
     let pool = "SELECT received, adjusted, deducted, unallotted, in_transit, given FROM pool";
     assert_eq!(rows(&mut books, pool), ["100 0 9 66 50 25"]);
+    let listings = "SELECT sku, n, name, unit, decimals, barcodes FROM listing";
+    assert_eq!(rows(&mut books, listings), ["A 1 Äpfel Null 0 4006381333931*1"]);
     assert!(directory.path().join("hub.db.version-2").exists(), "a copy is kept");
     drop(books);
     BooksDatabase::open(&store).unwrap();

@@ -8,9 +8,6 @@ use crate::stock::{Item, Sku};
 use crate::store::LedgerReader;
 use crate::terminal::response::ResolvedCode;
 
-/// The units in one thing with a code: the catalogue does not say otherwise.
-const CONTENT: u64 = 1;
-
 /// Looks a code up in the catalogue, by the GTIN that it is or contains and as it is written, and
 /// then among the SKUs.
 ///
@@ -36,11 +33,11 @@ pub(super) async fn resolve(
     }
 }
 
-fn answer(code: String, reading: Reading, found: (Sku, Item)) -> Result<ResolvedCode, Problem> {
-    let (sku, item) = found;
+fn answer(code: String, reading: Reading, found: Found) -> Result<ResolvedCode, Problem> {
+    let Found { sku, item, content } = found;
     let too_many = || Problem::new(Code::BadCode, format!("code: {code:?} counts too many units"));
-    let quantity = reading.units(CONTENT).ok_or_else(too_many)?;
-    Ok(ResolvedCode { code, reading, content: CONTENT, quantity, sku, item })
+    let quantity = reading.units(content).ok_or_else(too_many)?;
+    Ok(ResolvedCode { code, reading, content, quantity, sku, item })
 }
 
 fn invalid(error: &CodeError) -> Problem {
@@ -66,20 +63,36 @@ struct Resolver<'a> {
     reader: &'a LedgerReader,
 }
 
+/// What a code stands for.
+struct Found {
+    sku: Sku,
+    item: Item,
+    /// How much of it one scanned thing holds, in the smallest unit.
+    content: u64,
+}
+
 impl Resolver<'_> {
     /// The first SKU with stock, of the one that the catalogue lists under one of the names and
     /// those that have one of them.
-    async fn find(&self, names: Vec<String>) -> Result<Option<(Sku, Item)>, Problem> {
-        let listed = self.reader.sku_of_barcode(names.clone()).await.map_err(unreadable)?;
-        if let Some(sku) = listed.as_ref().filter(|sku| self.state.stock().is_lost(sku.as_str())) {
-            return Err(Problem::stock_lost(sku));
+    async fn find(&self, names: Vec<String>) -> Result<Option<Found>, Problem> {
+        let listed = self.reader.find_barcode(names.clone()).await.map_err(unreadable)?;
+        if let Some((sku, content)) = listed {
+            if self.state.stock().is_lost(sku.as_str()) {
+                return Err(Problem::stock_lost(&sku));
+            }
+            if let Some(item) = self.state.stock().item(sku.as_str()) {
+                return Ok(Some(Found { sku, item, content }));
+            }
         }
         let same = names.iter().filter_map(|name| Sku::parse(name).ok());
         let known = |sku: Sku| {
             let item = self.state.stock().item(sku.as_str())?;
             Some((sku, item))
         };
-        Ok(listed.into_iter().chain(same).find_map(known))
+        let Some((sku, item)) = { same }.find_map(known) else { return Ok(None) };
+        let listing = self.reader.listing(sku.clone()).await.map_err(unreadable)?;
+        let content = listing.map_or(1, |listing| listing.decimals.one());
+        Ok(Some(Found { sku, item, content }))
     }
 
     /// Why nothing is listed under a sound code, with what is near to it.
@@ -100,7 +113,7 @@ impl Resolver<'_> {
 
     async fn near(&self, code: &str, reading: &Reading) -> Result<Option<String>, Problem> {
         let unit = reading.gtin.and_then(Gtin::unit).map(Gtin::spellings).unwrap_or_default();
-        if let Some((sku, _)) = self.find(unit).await? {
+        if let Some(Found { sku, .. }) = self.find(unit).await? {
             let near = format!(
                 "is a carton of {sku}, which is listed alone; add the carton and how many it holds to the catalogue at the hub"
             );
@@ -109,7 +122,7 @@ impl Resolver<'_> {
         let text = barcode::content(code).trim();
         let cases = vec![text.to_owned(), text.to_uppercase(), text.to_lowercase()];
         let near = self.find(cases).await?;
-        Ok(near.map(|(sku, _)| format!("is not known here; did you mean {sku}?")))
+        Ok(near.map(|Found { sku, .. }| format!("is not known here; did you mean {sku}?")))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, FRAME_BYTES_MAX, ID_BYTES_MAX,
 };
 use crate::protocol::frame::Frame;
-use crate::stock::{Line, Listing, Quantity, Sku, Taken, Transfer};
+use crate::stock::{Barcode, Line, Listing, Quantity, Sku, Taken, Transfer};
 
 #[test]
 fn a_catalogue_is_sent_in_numbered_changes() {
@@ -14,9 +14,9 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let mut gateway = Ledger::new(1);
     hub.answer_to(&gateway.hello());
     let listing = |sku: &str, name: &str| Listing {
-        sku: Sku::parse(sku).unwrap(),
         name: Some(name.into()),
-        barcodes: vec!["4006381333931".into()],
+        barcodes: vec![Barcode::single("4006381333931")],
+        ..Listing::removed(Sku::parse(sku).unwrap())
     };
     let publish = |hub: &mut TestHub, listings| hub.change(|books| publish(books, listings));
     assert_eq!(publish(&mut hub, vec![listing("A", "a"), listing("B", "b")]), 2);
@@ -24,7 +24,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let sent = hub.sent(1);
     let [Frame::Catalogue(first)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((first.after, first.up_to, first.listings.len()), (0, 2, 2));
-    assert_eq!(first.listings[0].barcodes, ["4006381333931"]);
+    assert_eq!(first.listings[0].barcodes, [Barcode::single("4006381333931")]);
     assert_eq!(hub.sent(2), [], "once is enough for a while");
     gateway.taken.catalogue = 2;
     hub.answer_to(&gateway.taken_report());
@@ -32,7 +32,7 @@ fn a_catalogue_is_sent_in_numbered_changes() {
     let sent = hub.sent(3);
     let [Frame::Catalogue(second)] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((second.after, second.up_to), (2, 4));
-    let removed = Listing { name: None, barcodes: vec![], ..listing("B", "") };
+    let removed = Listing::removed(Sku::parse("B").unwrap());
     assert_eq!(second.listings[0], removed, "its codes are free for another SKU");
 }
 
@@ -58,7 +58,7 @@ fn a_copy_with_the_same_ledger_is_sent_what_it_has_not_taken() {
     hub.receive("in", 1);
     hub.recall("back", 8).unwrap().outcome.unwrap();
     let copy = gateway.clone();
-    let listing = Listing { sku: sku(), name: Some("a".into()), barcodes: vec![] };
+    let listing = Listing { name: Some("a".into()), ..Listing::removed(sku()) };
     hub.change(|books| publish(books, vec![listing]));
     assert_eq!(hub.sent(1).len(), 2);
     gateway.taken = Taken { transfer: 1, at_seq: 0, catalogue: 1 };
@@ -135,11 +135,11 @@ fn assert_fits(frame: &Frame) {
 }
 
 fn longest_listing(n: usize) -> Listing {
-    let barcodes = (0..CATALOGUE_BARCODES_MAX).map(|code| format!("{code:0>ID_BYTES_MAX$}"));
+    let code = |code| Barcode::single(format!("{code:0>ID_BYTES_MAX$}"));
     Listing {
-        sku: longest_sku(n),
         name: Some("n".repeat(CATALOGUE_NAME_BYTES_MAX)),
-        barcodes: barcodes.collect(),
+        barcodes: (0..CATALOGUE_BARCODES_MAX).map(code).collect(),
+        ..Listing::removed(longest_sku(n))
     }
 }
 

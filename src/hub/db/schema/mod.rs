@@ -13,12 +13,13 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
         postgresql: include_str!("version_3_postgresql.sql"),
     },
+    Migration { script: include_str!("version_4.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -126,6 +126,13 @@ pub(in crate::hub) const ASK: Table = Table {
 
 pub(in crate::hub) const LISTING: Table = Table {
     name: "listing",
-    columns: &[("sku", Text), ("n", Int), ("name", Text), ("barcodes", Text)],
+    columns: &[
+        ("sku", Text),
+        ("n", Int),
+        ("name", Text),
+        ("barcodes", Text),
+        ("unit", Text),
+        ("decimals", Int),
+    ],
     key: &["sku"],
 };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::LISTING;
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
-use crate::stock::{Listing, Sku};
+use crate::stock::{Barcode, Decimals, Listing, Sku};
+
+const COLUMNS: &str = "n, sku, name, barcodes, unit, decimals";
 
 #[derive(Debug, Default)]
 pub(super) struct ListingSet {
@@ -19,8 +21,7 @@ impl ListingSet {
     /// All listings, by SKU.
     pub(super) fn all(&mut self, db: &mut dyn Executor) -> Result<Vec<Listing>, BooksError> {
         db.write(&self.changes())?;
-        let sql = "SELECT n, sku, name, barcodes FROM listing ORDER BY sku";
-        let rows = db.query(sql, &[])?;
+        let rows = db.query(&format!("SELECT {COLUMNS} FROM listing ORDER BY sku"), &[])?;
         rows.into_iter().map(|row| Ok(read_listing(row)?.1)).collect()
     }
 
@@ -39,7 +40,9 @@ impl ListingSet {
             SqlValue::text(listing.sku.as_str()),
             SqlValue::number(number),
             SqlValue::or_null(listing.name.as_deref()),
-            SqlValue::text(&listing.barcodes.join(" ")),
+            SqlValue::text(&Barcode::join(&listing.barcodes)),
+            SqlValue::or_null(listing.unit.as_deref()),
+            SqlValue::Int(u8::from(listing.decimals).into()),
         ]);
     }
 
@@ -53,9 +56,9 @@ impl ListingSet {
             return Ok(known.clone());
         }
         db.write(&self.changes())?;
-        let sql = "SELECT n, sku, name, barcodes FROM listing WHERE n > $1 ORDER BY n LIMIT $2";
+        let sql = format!("SELECT {COLUMNS} FROM listing WHERE n > $1 ORDER BY n LIMIT $2");
         let of = [SqlValue::number(number), SqlValue::number(limit as u64)];
-        let found = db.query(sql, &of)?.into_iter().map(read_listing);
+        let found = db.query(&sql, &of)?.into_iter().map(read_listing);
         let found = found.collect::<Result<Vec<_>, _>>()?;
         self.after.insert(number, found.clone());
         Ok(found)
@@ -74,6 +77,10 @@ fn read_listing(row: SqlRow) -> Result<(u64, Listing), BooksError> {
     let mut row = RowReader::of(row);
     let number = row.number()?;
     let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
-    let barcodes = barcodes.split_whitespace().map(Into::into).collect();
-    Ok((number, Listing { sku, name, barcodes }))
+    let (unit, decimals) = (row.text_or_null()?, row.int()?);
+    let damaged = || BooksError::Damaged(format!("the listing of {sku} cannot be read"));
+    let decimals = u8::try_from(decimals).ok().and_then(|it| Decimals::try_from(it).ok());
+    let (decimals, barcodes) = (decimals.ok_or_else(damaged)?, Barcode::split(&barcodes));
+    let barcodes = barcodes.ok_or_else(damaged)?;
+    Ok((number, Listing { sku, name, unit, decimals, barcodes }))
 }

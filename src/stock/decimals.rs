@@ -1,0 +1,45 @@
+//! The decimals of quantities: inside, a quantity is a whole number of the smallest unit.
+
+use serde::{Deserialize, Serialize};
+
+/// How many decimals a quantity of a SKU has: 0 to 6.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "u8")]
+pub struct Decimals(u8);
+
+impl TryFrom<u8> for Decimals {
+    type Error = &'static str;
+
+    fn try_from(decimals: u8) -> Result<Self, Self::Error> {
+        if decimals <= Self::MAX { Ok(Self(decimals)) } else { Err("at most 6 decimals") }
+    }
+}
+
+impl From<Decimals> for u8 {
+    fn from(Decimals(decimals): Decimals) -> Self {
+        decimals
+    }
+}
+
+impl Decimals {
+    const MAX: u8 = 6;
+
+    /// How many of the smallest unit make one: 1,000 with three decimals.
+    pub fn one(self) -> u64 {
+        10_u64.pow(self.0.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantity_has_at_most_six_decimals() {
+        assert_eq!(Decimals::try_from(6).map(Decimals::one), Ok(1_000_000));
+        assert!(Decimals::try_from(7).is_err());
+        assert!(postcard::from_bytes::<Decimals>(&[7]).is_err());
+    }
+}
