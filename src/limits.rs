@@ -142,6 +142,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// Characters of a token: as many random ones cannot be guessed at any rate.
 pub const TOKEN_CHARS_MIN: usize = 16;
+/// Sites that a token of the hub may be bound to: a query names each of them.
+pub const TOKEN_SITES_MAX: usize = 64;
 /// Different wrong tokens from one address, or showings of the same one, before further ones have to
 /// wait. Many terminals may share one address, so neither this nor the rate is small.
 pub const WRONG_TOKENS_MAX: u32 = 100;

@@ -10,7 +10,8 @@ use super::program::{Program, on_signal};
 use super::{examples, say};
 use crate::config::HubConfig;
 use crate::hub;
-use crate::process::{VERSION, stop};
+use crate::process::reload::{self, Reload};
+use crate::process::{VERSION, logs, stop};
 
 /// The program of this command line.
 const STOCKGATE_HUB: Program = Program("stockgate-hub");
@@ -62,7 +63,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
-    let config = match HubConfig::load(config.as_deref()) {
+    let hangups = match reload::install_signal_handler() {
+        Ok(hangups) => hangups,
+        Err(error) => return STOCKGATE_HUB.ended(Err(error.into())),
+    };
+    let file = config;
+    let config = match HubConfig::load(file.as_deref()) {
         Ok(config) => config,
         Err(error) => return STOCKGATE_HUB.usage(&error),
     };
@@ -70,7 +76,10 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     STOCKGATE_HUB.with_runtime(&level, async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
-        hub::run(config, stop).await
+        let load =
+            move || HubConfig::load(file.as_deref()).map_err(|error| error.problems().to_vec());
+        let load = Box::new(load);
+        hub::run(config, stop, Reload { hangups, load, set_log_level: logs::set_level }).await
     })
 }
 

@@ -30,7 +30,7 @@ pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use self::program::{Program, on_signal};
 use crate::config::GatewayConfig;
-use crate::gateway::ReloadContext;
+use crate::process::reload::{self, Reload};
 use crate::process::service::Manager;
 use crate::process::stop;
 use crate::process::{VERSION, logs};
@@ -166,7 +166,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>) -> ExitCode {
-    let hangups = match ReloadContext::install_signal_handler() {
+    let hangups = match reload::install_signal_handler() {
         Ok(hangups) => hangups,
         Err(error) => return STOCKGATE.ended(Err(error.into())),
     };
@@ -185,9 +185,11 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     STOCKGATE.on_runtime(async {
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
-        let load = Box::new(move || GatewayConfig::load(file.as_deref()));
-        let reload_context = ReloadContext { hangups, load, set_log_level: logs::set_level };
-        crate::gateway::run(config, opened, &manager, stop, reload_context).await
+        let load =
+            move || GatewayConfig::load(file.as_deref()).map_err(|error| error.problems().to_vec());
+        let load = Box::new(load);
+        let reload = Reload { hangups, load, set_log_level: logs::set_level };
+        crate::gateway::run(config, opened, &manager, stop, reload).await
     })
 }
 

@@ -19,7 +19,7 @@ fn the_commented_sections_of_the_sample_can_be_used() {
     let file = write(&directory, &used.join("\n"));
     std::fs::write(directory.path().join("line-3.token"), "secret-0123456789\n").unwrap();
     let config = GatewayConfig::read(Some(&file), []).unwrap();
-    assert_eq!(config.tokens[0].secret, "secret-0123456789");
+    assert_eq!(config.terminals.tokens[0].secret, "secret-0123456789");
     assert_eq!(config.mqtt.unwrap().url, BrokerUrl::parse("mqtt://127.0.0.1:1883").unwrap());
 }
 
@@ -40,8 +40,8 @@ fn variables_override_every_kind_of_value() {
         ],
     );
     let config = config.unwrap();
-    assert_eq!(config.listen.port(), 2);
-    assert_eq!(config.allowed_origins, ["https://a.example", "https://b.example"]);
+    assert_eq!(config.terminals.listen.port(), 2);
+    assert_eq!(config.terminals.allowed_origins, ["https://a.example", "https://b.example"]);
     assert_eq!((config.reservation_ttl_s, config.log_level.as_str()), (60, "warn"));
     assert_eq!(config.mqtt.unwrap().url.port, 1884);
 }
@@ -90,7 +90,7 @@ fn two_tokens_of_one_name_are_refused() {
         let text: String = names.iter().enumerate().map(token).collect();
         GatewayConfig::read(Some(&write(&directory, &text)), [])
     };
-    assert_eq!(read(&["line-1", "line-2", "Line-1"]).unwrap().tokens.len(), 3);
+    assert_eq!(read(&["line-1", "line-2", "Line-1"]).unwrap().terminals.tokens.len(), 3);
     for names in [["same", "same", "other"], ["other", "same", "same"], ["same", "other", "same"]] {
         let error = read(&names).unwrap_err().to_string();
         assert!(error.contains("terminals.tokens.name: ") && error.contains("\"same\""), "{error}");

@@ -2,14 +2,13 @@
 //! config/stockgate-hub.toml.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::document::{ConfigError, Document, Section};
-use super::gateway::set;
 use super::mqtt::{self, MqttConfig};
+use super::port::PortConfig;
 use super::postgres::PostgresUrl;
-use super::{address, log_level, name};
+use super::{log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
 /// The configuration of a hub.
@@ -17,8 +16,8 @@ use crate::limits::ID_BYTES_MAX;
 pub struct HubConfig {
     /// `hub.store`: where the books are.
     pub store: BookStore,
-    /// `hub.listen`: the address of the HTTP interface.
-    pub listen: SocketAddr,
+    /// `hub.listen` and the keys beside it: the HTTP interface.
+    pub http: PortConfig,
     /// `hub.worker`: the client id of this process at the broker.
     pub worker: String,
     /// `hub.gateways`: whose frames are taken.
@@ -62,6 +61,20 @@ pub enum BookStore {
     Postgres(Box<PostgresUrl>),
 }
 
+impl BookStore {
+    /// Whether both are the same database, reached in the same way.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(other)) => {
+                let resolved = |path: &Path| path.canonicalize().ok();
+                one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
+            }
+            (Self::Postgres(one), Self::Postgres(other)) => one.is_same(other),
+            (Self::Sqlite(_), Self::Postgres(_)) | (Self::Postgres(_), Self::Sqlite(_)) => false,
+        }
+    }
+}
+
 impl fmt::Debug for BookStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -84,7 +97,7 @@ impl Default for HubConfig {
             store: BookStore::Sqlite(
                 directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
             ),
-            listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            http: PortConfig::local("hub", 8090),
             worker: default_worker(),
             gateways: Enrolment::default(),
             unknown_skus: UnknownSkus::default(),
@@ -110,7 +123,7 @@ impl HubConfig {
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {
             set(&mut config.store, section.text("store", |text| store(text, &directory)));
-            set(&mut config.listen, section.text("listen", address));
+            config.http.read(&mut section, &directory, true);
             set(&mut config.worker, section.text("worker", name));
             set(&mut config.shared, section.text("subscription", is_shared));
             set(&mut config.gateways, section.text("gateways", enrolment));

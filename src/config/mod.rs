@@ -10,6 +10,7 @@ mod gateway;
 #[cfg(feature = "hub")]
 mod hub;
 mod mqtt;
+mod port;
 #[cfg(feature = "hub")]
 mod postgres;
 mod tls;
@@ -24,10 +25,18 @@ pub use self::gateway::GatewayConfig;
 #[cfg(feature = "hub")]
 pub use self::hub::{BookStore, Enrolment, HubConfig, UnknownSkus};
 pub use self::mqtt::{BrokerUrl, MqttConfig};
+pub use self::port::PortConfig;
 #[cfg(feature = "hub")]
 pub use self::postgres::{PostgresTls, PostgresUrl};
 pub use self::tls::ServerTls;
 pub(crate) use self::tls::client as client_tls;
+
+/// Replaces a default, if the configuration has a value.
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
 
 /// The log level. Filters by module can be set with `RUST_LOG` only.
 fn log_level(text: &str) -> Result<String, String> {

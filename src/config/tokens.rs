@@ -4,15 +4,15 @@ use std::path::Path;
 
 use super::document::Section;
 use super::{name, secret};
-use crate::limits::{REQUESTS_PER_S_MAX, TOKEN_CHARS_MIN};
-use crate::net::access::{Role, Token};
+use crate::limits::{REQUESTS_PER_S_MAX, TOKEN_CHARS_MIN, TOKEN_SITES_MAX};
+use crate::net::access::{Role, Sites, Token};
 
 /// Takes the list `tokens`. Each problem is named with the line of the token that has it, and never
 /// with a secret.
-pub(super) fn read(section: &mut Section<'_>, directory: &Path) -> Vec<Token> {
+pub(super) fn read(section: &mut Section<'_>, directory: &Path, has_sites: bool) -> Vec<Token> {
     let mut earlier = Vec::<Token>::new();
     section.tables("tokens", |section| {
-        let (token, secret_key) = token(section, directory)?;
+        let (token, secret_key) = token(section, directory, has_sites)?;
         if earlier.iter().any(|other| other.name == token.name) {
             section.problem("name", format!("two tokens have the name {:?}", token.name));
         }
@@ -26,7 +26,11 @@ pub(super) fn read(section: &mut Section<'_>, directory: &Path) -> Vec<Token> {
 }
 
 /// One token, and the key that its secret stands under.
-fn token(section: &mut Section<'_>, directory: &Path) -> Option<(Token, &'static str)> {
+fn token(
+    section: &mut Section<'_>,
+    directory: &Path,
+    has_sites: bool,
+) -> Option<(Token, &'static str)> {
     for key in ["name", "role"] {
         if !section.has(key) {
             section.missing(key);
@@ -48,9 +52,31 @@ fn token(section: &mut Section<'_>, directory: &Path) -> Option<(Token, &'static
         (true, false) | (false, true) => {}
     }
     let requests_per_s = requests_per_s(section);
+    let sites = if has_sites { sites(section)? } else { Sites::All };
     let secret_key = if literal.is_some() { "token" } else { "token_file" };
     let secret = literal.or(from_file)?;
-    Some((Token { name: token_name?, role: role?, secret, requests_per_s }, secret_key))
+    Some((Token { name: token_name?, role: role?, secret, requests_per_s, sites }, secret_key))
+}
+
+/// Takes the sites that a token is bound to; `None` if they are wrong.
+fn sites(section: &mut Section<'_>) -> Option<Sites> {
+    if !section.has("sites") {
+        return Some(Sites::All);
+    }
+    let texts = section.texts("sites")?;
+    let wrong = texts.iter().find_map(|text| name(text).err());
+    let wrong = wrong.or_else(|| match texts.len() {
+        0 => Some("must name a site; leave it out for all".into()),
+        1..=TOKEN_SITES_MAX => None,
+        _ => Some(format!("must name at most {TOKEN_SITES_MAX} sites")),
+    });
+    match wrong {
+        None => Some(Sites::Only(texts.into_iter().collect())),
+        Some(message) => {
+            section.problem("sites", message);
+            None
+        }
+    }
 }
 
 /// Takes the limit on requests per second of a token, or of each token that has none of its own.

@@ -3,58 +3,23 @@
 use std::path::Path;
 
 use crate::config::GatewayConfig;
-use crate::net::access::Token;
+use crate::process::reload::ConfigChanges;
 
 const LOG_LEVEL: &str = "log.level";
 
 /// What a new configuration changes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ConfigChanges {
-    /// In words: keys, and tokens by name.
-    pub(super) at_once: Vec<String>,
-    /// The keys whose new values need a restart.
-    pub(super) at_restart: Vec<&'static str>,
-}
-
-impl ConfigChanges {
-    pub(super) fn between(now: &GatewayConfig, new: &GatewayConfig) -> Self {
-        let mut at_once = token_changes(&now.tokens, &new.tokens);
-        let others = [
-            ("terminals.allowed_origins", now.allowed_origins != new.allowed_origins),
-            ("terminals.requests_per_s", now.requests_per_s != new.requests_per_s),
-            ("terminals.cert_file, key_file", has_new_certificate(now, new)),
-            ("stock.reservation_ttl_s", now.reservation_ttl_s != new.reservation_ttl_s),
-            ("stock.ledger_retention_days", now.ledger_retention_days != new.ledger_retention_days),
-            (LOG_LEVEL, now.log_level != new.log_level),
-        ];
-        at_once.extend(others.iter().filter(|(_, differs)| *differs).map(|(key, _)| (*key).into()));
-        let others = [
-            ("terminals.listen", now.listen != new.listen),
-            ("terminals.cert_file, key_file", now.tls.is_some() != new.tls.is_some()),
-            ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
-        ];
-        let mut at_restart: Vec<_> =
-            others.iter().filter(|(_, differs)| *differs).map(|(key, _)| *key).collect();
-        if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
-            at_restart.extend(now.differences(new));
-        }
-        Self { at_once, at_restart }
+pub(super) fn changes(now: &GatewayConfig, new: &GatewayConfig) -> ConfigChanges {
+    let mut changes = now.terminals.changes(&new.terminals);
+    changes.add_at_once([
+        ("stock.reservation_ttl_s", now.reservation_ttl_s != new.reservation_ttl_s),
+        ("stock.ledger_retention_days", now.ledger_retention_days != new.ledger_retention_days),
+        (LOG_LEVEL, now.log_level != new.log_level),
+    ]);
+    changes.add_at_restart([("mqtt", now.mqtt.is_some() != new.mqtt.is_some())]);
+    if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
+        changes.add_at_restart(now.differences(new).map(|key| (key, true)));
     }
-}
-
-fn has_new_certificate(now: &GatewayConfig, new: &GatewayConfig) -> bool {
-    matches!((&now.tls, &new.tls), (Some(now), Some(new)) if now != new)
-}
-
-fn token_changes(now: &[Token], new: &[Token]) -> Vec<String> {
-    let in_list = |list: &[Token], name: &str| list.iter().any(|token| token.name == name);
-    let revoked = now.iter().filter(|token| !in_list(new, &token.name));
-    let revoked = revoked.map(|token| format!("token {} revoked", token.name));
-    let others = new.iter().filter(|token| !now.contains(token)).map(|token| {
-        let what = if in_list(now, &token.name) { "changed" } else { "added" };
-        format!("token {} {what}", token.name)
-    });
-    revoked.chain(others).collect()
+    changes
 }
 
 /// The configuration in force after a reload: new values where they apply at once, old ones
@@ -71,12 +36,8 @@ pub(super) fn merged(
     if !why.is_empty() {
         return Err(why);
     }
-    let tls = now.tls.as_ref().and_then(|now| new.tls.or_else(|| Some(now.clone())));
     Ok(GatewayConfig {
-        allowed_origins: new.allowed_origins,
-        tokens: new.tokens,
-        requests_per_s: new.requests_per_s,
-        tls,
+        terminals: now.terminals.merged(new.terminals),
         reservation_ttl_s: new.reservation_ttl_s,
         ledger_retention_days: new.ledger_retention_days,
         log_level: new.log_level,
@@ -97,12 +58,7 @@ fn refusals(now: &GatewayConfig, new: &GatewayConfig) -> Vec<String> {
         let [now, new] = [&now.data_dir, &new.data_dir].map(|directory| directory.display());
         why.push(format!("gateway.data_dir: is {new}, and this gateway's is {now}"));
     }
-    if new.tokens.is_empty() && !now.tokens.is_empty() {
-        why.push(format!(
-            "terminals.tokens: has none, and a reload does not take the last ones from a gateway, which listens on {}; to run without tokens, restart it",
-            now.listen
-        ));
-    }
+    why.extend(now.terminals.refusal(&new.terminals));
     why
 }
 
@@ -115,10 +71,17 @@ fn is_same_directory(one: &Path, other: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::config::{BrokerUrl, MqttConfig};
-    use crate::net::access::Role;
+    use crate::net::access::{Role, Sites, Token};
 
     fn token(name: &str, role: Role) -> Token {
-        Token { name: name.into(), role, secret: "s".into(), requests_per_s: None }
+        let (name, secret) = (name.into(), "s".into());
+        Token { name, role, secret, requests_per_s: None, sites: Sites::All }
+    }
+
+    fn with(tokens: &[Token]) -> GatewayConfig {
+        let mut config = GatewayConfig::default();
+        config.terminals.tokens = tokens.to_vec();
+        config
     }
 
     fn mqtt(url: &str) -> Option<MqttConfig> {
@@ -128,34 +91,29 @@ mod tests {
 
     #[test]
     fn every_change_is_named_and_applies_at_once_where_it_can() {
-        let tokens = vec![token("a", Role::Viewer), token("b", Role::Viewer)];
-        let now = GatewayConfig { tokens, mqtt: mqtt("mqtt://one"), ..GatewayConfig::default() };
-        let new = GatewayConfig {
-            tokens: vec![token("b", Role::Admin), token("c", Role::Viewer)],
+        let tokens = [token("a", Role::Viewer), token("b", Role::Viewer)];
+        let now = GatewayConfig { mqtt: mqtt("mqtt://one"), ..with(&tokens) };
+        let mut new = GatewayConfig {
             mqtt: mqtt("mqtt://two"),
-            listen: ([127, 0, 0, 1], 1).into(),
             reservation_ttl_s: 5,
             log_level: "warn".into(),
-            ..GatewayConfig::default()
+            ..with(&[token("b", Role::Admin), token("c", Role::Viewer)])
         };
-        let ConfigChanges { at_once, at_restart } = ConfigChanges::between(&now, &new);
+        new.terminals.listen.set_port(1);
+        let ConfigChanges { at_once, at_restart } = changes(&now, &new);
         let expected = ["token a revoked", "token b changed", "token c added"];
         assert_eq!(at_once[..3], expected);
         assert_eq!(at_once[3..], ["stock.reservation_ttl_s", "log.level"]);
         assert_eq!(at_restart, ["terminals.listen", "mqtt.url"]);
         let merged = merged(&now, new).unwrap();
-        assert_eq!(merged.listen, now.listen);
-        assert_eq!((merged.reservation_ttl_s, merged.tokens.len()), (5, 2));
+        assert_eq!(merged.terminals.listen, now.terminals.listen);
+        assert_eq!((merged.reservation_ttl_s, merged.terminals.tokens.len()), (5, 2));
         assert_eq!(merged.mqtt.unwrap().url.host, "one");
-        assert_eq!(ConfigChanges::between(&now, &now.clone()), ConfigChanges::default());
+        assert_eq!(changes(&now, &now.clone()), ConfigChanges::default());
     }
 
     #[test]
     fn the_last_token_is_not_taken_away() {
-        let with = |tokens: &[Token]| GatewayConfig {
-            tokens: tokens.to_vec(),
-            ..GatewayConfig::default()
-        };
         let (none, one) = (with(&[]), with(&[token("a", Role::Viewer)]));
         let why = merged(&one, none.clone()).unwrap_err().concat();
         assert!(why.contains("terminals.tokens"), "{why}");

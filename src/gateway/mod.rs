@@ -13,10 +13,10 @@ mod status_sentence;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use self::reload::ReloadContext;
 pub use self::running::{Database, Gateway};
 use self::status_sentence::status_sentence;
 use crate::config::GatewayConfig;
+use crate::process::reload::Reload;
 use crate::process::service::Manager;
 use crate::process::stop::Stop;
 use crate::store::{Store, StoreError};
@@ -40,7 +40,7 @@ pub async fn run(
     opened: Database,
     manager: &Manager,
     mut stop: Stop,
-    mut reload_context: ReloadContext,
+    mut reload: Reload<GatewayConfig>,
 ) -> anyhow::Result<()> {
     let mut gateway = Gateway::start(config, opened)?;
     let state = Arc::clone(&gateway.state);
@@ -54,9 +54,9 @@ pub async fn run(
         tokio::select! {
             () = &mut reporting => break Ok(()),
             why = state.restart_asked() => break Err(anyhow::Error::msg(why)),
-            _ = reload_context.hangups.recv() => {
+            _ = reload.hangups.recv() => {
                 manager.tell("RELOADING=1");
-                let outcome = gateway.reload(&reload_context).await;
+                let outcome = gateway.reload(&reload).await;
                 *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
                 manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
             }

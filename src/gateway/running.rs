@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context as _;
-use rustls::ServerConfig;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::link::HubLink;
@@ -18,7 +16,7 @@ use crate::engine::sync_status::LinkState;
 use crate::engine::writer::Writer;
 use crate::limits::{STOP_GRACE, STOP_TIDY};
 use crate::metrics::GatewayMetrics;
-use crate::net::access::{Access, AccessRules};
+use crate::net::http::PortControl;
 use crate::process::stop::{self, Stopper};
 use crate::store::{LedgerReader, Opened, Store};
 use crate::terminal::{self, Backend};
@@ -35,8 +33,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// The configuration in force; a reload replaces it.
     pub(super) config: GatewayConfig,
-    pub(super) access: watch::Sender<Arc<Access>>,
-    pub(super) certificates: Option<watch::Sender<Arc<ServerConfig>>>,
+    pub(super) port: PortControl,
     pub(super) intake: Intake,
     stopper: Stopper,
     tasks: JoinSet<()>,
@@ -54,10 +51,11 @@ impl Gateway {
     /// a token.
     pub fn start(config: GatewayConfig, database: Database) -> anyhow::Result<Self> {
         // A configuration from a file has been checked; one that was made in code has not.
-        assert!(config.is_guarded(), "without tokens a gateway listens on loopback only");
+        assert!(config.terminals.is_guarded(), "without tokens a gateway listens on loopback only");
         let ledger = LedgerReader::open(&config.data_dir)?;
-        let listener = crate::net::http::listen(config.listen)
-            .with_context(|| format!("terminals.listen: {} cannot be used", config.listen))?;
+        let listener = crate::net::http::listen(config.terminals.listen).with_context(|| {
+            format!("terminals.listen: {} cannot be used", config.terminals.listen)
+        })?;
         let address = listener.local_addr()?;
 
         let metrics = Arc::<GatewayMetrics>::default();
@@ -70,14 +68,13 @@ impl Gateway {
         };
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();
-        let access = watch::Sender::new(Arc::new(access(&config)));
-        let certificates =
-            config.tls.as_ref().map(|tls| watch::Sender::new(Arc::clone(&tls.config)));
+        let tls = config.terminals.tls.as_ref().map(|tls| Arc::clone(&tls.config));
+        let port = PortControl::new(config.terminals.access(), tls);
         tasks.spawn(terminal::serve(
             listener,
             backend,
-            access.subscribe(),
-            certificates.as_ref().map(watch::Sender::subscribe),
+            port.access(),
+            port.certificates(),
             stop.clone(),
         ));
         if let Some(mqtt) = &config.mqtt {
@@ -85,14 +82,13 @@ impl Gateway {
             let link = HubLink::new(&mqtt.broker_settings(), state, metrics, intake, ledger);
             tasks.spawn(link.run(stop));
         }
-        let gateway =
-            Self { state, address, config, access, certificates, intake, stopper, tasks, writer };
+        let gateway = Self { state, address, config, port, intake, stopper, tasks, writer };
         gateway.announce();
         Ok(gateway)
     }
 
     fn announce(&self) {
-        let scheme = if self.certificates.is_some() { "https" } else { "http" };
+        let scheme = self.port.scheme();
         let origin = &self.state.origin;
         let (seq, skus) = {
             let stock = self.state.stock();
@@ -148,13 +144,4 @@ pub(super) fn writer_rules(config: &GatewayConfig) -> WriterRules {
         reservation_ttl_s: config.reservation_ttl_s,
         retention_ms: config.ledger_retention_days * 24 * 3_600_000,
     }
-}
-
-pub(super) fn access(config: &GatewayConfig) -> Access {
-    Access::new(AccessRules {
-        tokens: config.tokens.clone(),
-        allowed_origins: config.allowed_origins.clone(),
-        requests_per_s: config.requests_per_s,
-        is_tls: config.tls.is_some(),
-    })
 }

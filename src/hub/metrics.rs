@@ -1,6 +1,6 @@
 //! What the hub counts, and the `/metrics` page that shows it.
 
-use crate::metrics::{Counter, Gauge, Histogram, MetricsText};
+use crate::metrics::{Counter, Gauge, Histogram, MetricsText, Refusals};
 
 /// The counters of one hub process. All start at 0 with the process.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct HubMetrics {
     pub(super) entries: Counter,
     /// Connections to the broker that were lost or failed.
     pub(super) link_losses: Counter,
+    /// The errors that clients were answered with.
+    pub(super) refusals: Refusals,
     /// Frames that wait for the broker's client.
     pub(super) outgoing: Gauge,
     /// Batches whose transaction failed.
@@ -50,6 +52,7 @@ impl HubMetrics {
                 &self.commits_failed,
             ),
         ]);
+        self.refusals.write(&mut text, "hub_refusals_total");
         let help = "Frames that wait until the broker's client takes them.";
         text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
         let help = "Time until a batch was committed to the books.";

@@ -25,17 +25,17 @@ mod outgoing;
 mod publisher;
 mod reader;
 mod rejected;
+mod reload;
 pub(crate) mod request;
 mod writer;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -52,7 +52,9 @@ pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::writer::HubWriter;
 use crate::config::{BookStore, HubConfig};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
+use crate::net::http::PortControl;
 use crate::net::mqtt::Broker;
+use crate::process::reload::Reload;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
 
@@ -63,6 +65,9 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Reads the books.
     pub reader: BooksReader,
+    /// The configuration in force; a reload replaces it.
+    config: HubConfig,
+    port: PortControl,
     health: Arc<HubHealth>,
     publisher: Publisher,
     stopper: Stopper,
@@ -70,24 +75,47 @@ pub struct Hub {
     writer: JoinHandle<()>,
 }
 
-/// Runs a hub until a stop is requested.
+/// Runs a hub until a stop is requested; reads the configuration again on SIGHUP.
 ///
 /// # Errors
 /// If the hub cannot start: see [`Hub::start`].
-pub async fn run(config: HubConfig, mut stop: Stop) -> anyhow::Result<()> {
+pub async fn run(
+    config: HubConfig,
+    mut stop: Stop,
+    mut reload: Reload<HubConfig>,
+) -> anyhow::Result<()> {
     let manager = Manager::from_environment();
-    tokio::spawn(ignore_hangups(signal(SignalKind::hangup())?));
     manager.tell("STATUS=Opening the books.");
-    let hub = Hub::start(config).await?;
-    manager.report_until_stopped(&hub.health.heartbeat, || hub.status(), &mut stop).await;
+    let mut hub = Hub::start(config).await?;
+    let (health, publisher) = (Arc::clone(&hub.health), hub.publisher.clone());
+    let refused = Mutex::new(None::<String>);
+    let sentence = || {
+        let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = status_sentence(&health, &publisher);
+        refused.iter().map(String::as_str).chain([state]).collect::<Vec<_>>().join(" ")
+    };
+    let mut reporting = pin!(manager.report_until_stopped(&health.heartbeat, sentence, &mut stop));
+    loop {
+        tokio::select! {
+            () = &mut reporting => break,
+            _ = reload.hangups.recv() => {
+                manager.tell("RELOADING=1");
+                let outcome = hub.reload(&reload);
+                *refused.lock().unwrap_or_else(PoisonError::into_inner) = outcome.err();
+                manager.tell(&format!("READY=1\nSTATUS={}", sentence()));
+            }
+        }
+    }
     hub.stop().await;
     Ok(())
 }
 
-/// Without a handler, SIGHUP would end the process.
-async fn ignore_hangups(mut hangups: Signal) {
-    while hangups.recv().await.is_some() {
-        tracing::warn!("SIGHUP: the hub has no reload; restart it for a new configuration");
+/// The hub's state, for the service manager.
+fn status_sentence(health: &HubHealth, publisher: &Publisher) -> &'static str {
+    match (health.is_failing(), publisher.is_connected()) {
+        (true, _) => "Cannot write the books; the gateways keep their entries.",
+        (false, true) => "Keeps the books; connected to the broker.",
+        (false, false) => "Serves the books; there is no connection to a broker.",
     }
 }
 
@@ -97,11 +125,15 @@ impl Hub {
     ///
     /// # Errors
     /// If the books database cannot be opened, or the address cannot be used.
+    ///
+    /// # Panics
+    /// If the configuration lets clients from outside use the hub without a token.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
+        // A configuration from a file has been checked; one that was made in code has not.
+        assert!(config.http.is_guarded(), "without tokens a hub listens on loopback only");
         let (database, reader) = open_books(config.store.clone()).await?;
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("hub.listen: {} cannot be used", config.listen))?;
+        let listener = crate::net::http::listen(config.http.listen)
+            .with_context(|| format!("hub.listen: {} cannot be used", config.http.listen))?;
         let address = listener.local_addr()?;
 
         let (stopper, stop) = stop::channel();
@@ -121,7 +153,10 @@ impl Hub {
         let mut tasks = JoinSet::new();
         let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures)
             .probed(Arc::clone(&health));
-        tasks.spawn(http::serve(listener, api, stop.clone()));
+        let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
+        let port = PortControl::new(config.http.access(), tls);
+        let (access, certificates) = (port.access(), port.certificates());
+        tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
         tasks.spawn(reader::recount(reader.clone(), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         if let Some(broker) = broker(&config) {
@@ -129,16 +164,12 @@ impl Hub {
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
-        tracing::info!(%address, store = %config.store, "the hub is ready");
-        Ok(Self { address, reader, health, publisher, stopper, tasks, writer })
-    }
-
-    /// The hub's state, for the service manager.
-    fn status(&self) -> String {
-        match self.publisher.is_connected() {
-            true => "Keeps the books; connected to the broker.".into(),
-            false => "Serves the books; there is no connection to a broker.".into(),
-        }
+        let scheme = port.scheme();
+        tracing::info!(
+            %address, store = %config.store, worker = config.worker,
+            "the hub is ready at {scheme}://{address}/",
+        );
+        Ok(Self { address, reader, config, port, health, publisher, stopper, tasks, writer })
     }
 
     /// Stops: first connections and link, then the writer, once it has handled the jobs that wait.

@@ -2,7 +2,7 @@
 
 use super::counter::{Counter, Gauge};
 use super::histogram::Histogram;
-use crate::problem::Code;
+use super::refusals::Refusals;
 
 /// What a gateway counts and times.
 #[derive(Debug, Default)]
@@ -34,19 +34,6 @@ pub struct GatewayMetrics {
     pub link_losses: Counter,
     /// Open WebSocket sessions.
     pub terminals: Gauge,
-    refusals: [Counter; Code::ALL.len()],
-}
-
-impl GatewayMetrics {
-    /// Counts an answer with this error.
-    pub fn count_refusal(&self, code: Code) {
-        if let Some(counter) = self.refusals.get(code as usize) {
-            counter.inc();
-        }
-    }
-
-    /// The number of answers with each error.
-    pub fn refusals(&self) -> impl Iterator<Item = (Code, u64)> {
-        Code::ALL.into_iter().zip(self.refusals.iter().map(Counter::get))
-    }
+    /// The errors that clients were answered with.
+    pub refusals: Refusals,
 }

@@ -6,9 +6,11 @@
 mod counter;
 mod gateway;
 mod histogram;
+mod refusals;
 mod text;
 
 pub use self::counter::{Counter, Gauge, GaugeGuard};
 pub use self::gateway::GatewayMetrics;
 pub use self::histogram::Histogram;
+pub use self::refusals::Refusals;
 pub use self::text::{MetricKind, MetricsText};

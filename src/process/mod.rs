@@ -4,6 +4,7 @@
 pub mod heartbeat;
 pub mod log_throttle;
 pub mod logs;
+pub mod reload;
 pub mod service;
 pub mod stop;
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::context::TerminalContext;
 use super::feed::{Feeds, sync_events};
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
-use crate::net::access::Access;
-use crate::net::http::ConnectionPermit;
+use crate::net::http::{ConnectionPermit, PortAccess};
 use crate::net::stream::Certificates;
 use crate::process::stop::Stop;
 use crate::store::LedgerReader;
@@ -35,7 +34,7 @@ pub struct Backend {
 pub async fn serve(
     listener: TcpListener,
     backend: Backend,
-    access: watch::Receiver<Arc<Access>>,
+    access: PortAccess,
     certificates: Option<Certificates>,
     stop: Stop,
 ) {
@@ -51,7 +50,6 @@ pub async fn serve(
         intake,
         ledger,
         access,
-        login_throttle: Arc::default(),
         sync_events,
         feeds,
         stop: stop.clone(),

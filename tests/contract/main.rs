@@ -19,6 +19,7 @@ mod doctor_files;
 mod durability;
 mod errors;
 mod expiry;
+mod hub;
 mod idempotency;
 mod locks;
 mod logs;

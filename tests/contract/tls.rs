@@ -192,6 +192,14 @@ fn ask(arguments: &[&str], url: &str, ca_file: &Path) -> Finished {
 }
 
 fn connect(gateway: &Gateway, authority: &Authority) -> StreamOwned<ClientConnection, TcpStream> {
+    tls_stream(&gateway.address(), authority)
+}
+
+/// A connection to a port with TLS, which trusts this authority.
+pub(crate) fn tls_stream(
+    address: &str,
+    authority: &Authority,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.file()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -202,7 +210,7 @@ fn connect(gateway: &Gateway, authority: &Authority) -> StreamOwned<ClientConnec
         .with_no_client_auth();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    StreamOwned::new(connection, TcpStream::connect(gateway.address()).unwrap())
+    StreamOwned::new(connection, TcpStream::connect(address).unwrap())
 }
 
 fn said_to(gateway: &Gateway, authority: &Authority, text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -20,6 +21,8 @@ pub struct Hub {
     dir: TempDir,
     program: Program,
     port: u16,
+    store: String,
+    environment: Vec<(String, String)>,
 }
 
 impl Hub {
@@ -44,25 +47,84 @@ impl Hub {
     }
 
     fn start_at(program: Program, store: Option<&str>, section: &str) -> Self {
-        let dir = TempDir::new().unwrap();
-        let port = free_port();
-        let sqlite = format!("sqlite:{}", dir.path().join("hub.db").display());
-        let store = store.unwrap_or(&sqlite);
-        let configuration =
-            format!("[hub]\nstore = \"{store}\"\nlisten = \"127.0.0.1:{port}\"\n{section}");
-        fs::write(dir.path().join("stockgate-hub.toml"), configuration).unwrap();
-        let daemon = Daemon::new("the hub", dir.path().join("hub.log"));
-        let mut hub = Self { dir, program, port, daemon };
+        let mut hub = Self::prepare_at(program, store, section);
         hub.launch();
         hub
     }
 
+    /// A configured hub that is not running yet. The extra TOML follows the keys of the table
+    /// `[hub]`, so it may begin with more of them.
+    pub fn prepare(extra: &str) -> Self {
+        Self::prepare_at(Program::hub(), None, extra)
+    }
+
+    fn prepare_at(program: Program, store: Option<&str>, extra: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let port = free_port();
+        let daemon = Daemon::new("the hub", dir.path().join("hub.log"));
+        let sqlite = || format!("sqlite:{}", dir.path().join("hub.db").display());
+        let store = store.map_or_else(sqlite, str::to_owned);
+        let hub = Self { dir, program, port, store, environment: Vec::new(), daemon };
+        hub.configure(&format!("127.0.0.1:{port}"), extra);
+        hub
+    }
+
+    /// Rewrites the configuration, for the next start or reload.
+    pub fn configure(&self, listen: &str, extra: &str) {
+        let store = &self.store;
+        let text = format!("[hub]\nstore = \"{store}\"\nlisten = \"{listen}\"\n{extra}");
+        self.write("stockgate-hub.toml", &text);
+    }
+
+    /// Writes a file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Sets an environment variable for later starts.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     pub fn launch(&mut self) {
-        let mut command = self.program.command();
-        command.arg("run").arg("--config").arg(self.dir.path().join("stockgate-hub.toml"));
+        self.spawn();
         let http = self.http();
-        self.daemon.launch(command, || {
+        self.daemon.wait_until(|| {
             http.try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
+        });
+    }
+
+    /// Starts the hub without waiting.
+    pub fn spawn(&mut self) {
+        self.daemon.spawn(self.command());
+    }
+
+    /// The command line that starts this hub.
+    pub fn command(&self) -> Command {
+        let mut command = self.program.command();
+        command.arg("run").arg("--config").arg(self.config_path());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// Makes it reload its configuration, and returns what it logs about that.
+    pub fn reload(&mut self) -> String {
+        let before = self.log().len();
+        self.daemon.signal("HUP");
+        self.wait_until_logged(before, &["read again", "the old one stays in force"]);
+        // The settings that need a restart are logged last.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        self.log()[before..].to_owned()
+    }
+
+    /// Waits until it has logged one of these texts after a place in its log.
+    pub fn wait_until_logged(&mut self, from: usize, parts: &[&str]) {
+        let log_path = self.dir().join("hub.log");
+        self.daemon.wait_until(|| {
+            let log = fs::read_to_string(&log_path).unwrap_or_default();
+            parts.iter().any(|part| log[from..].contains(part))
         });
     }
 
@@ -116,7 +178,27 @@ impl Hub {
     }
 
     pub fn http(&self) -> Http {
-        Http::new(&format!("http://127.0.0.1:{}", self.port))
+        Http::new(&self.url())
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.dir().join("stockgate-hub.toml")
     }
 
     /// The first gateway that the hub knows, if any.

@@ -90,26 +90,28 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
 }
 
 fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway> {
-    let config = GatewayConfig {
+    let mut config = GatewayConfig {
         data_dir: directory.join("gateway"),
         mqtt: Some(mqtt(broker)),
         ..GatewayConfig::default()
     };
-    let usual = config.listen;
+    let usual = config.terminals.listen;
     // The default port, so that the page's address is easy to remember; any other if it is in use.
     let taken = std::net::TcpListener::bind(usual).is_err();
     let listen = if taken { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) } else { usual };
     let opened = gateway::open(&config)?;
-    Gateway::start(GatewayConfig { listen, ..config }, opened)
+    config.terminals.listen = listen;
+    Gateway::start(config, opened)
 }
 
 fn hub_config(broker: SocketAddr, directory: &Path) -> HubConfig {
-    HubConfig {
+    let mut config = HubConfig {
         store: BookStore::Sqlite(directory.join("hub.db")),
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         mqtt: Some(mqtt(broker)),
         ..HubConfig::default()
-    }
+    };
+    config.http.listen.set_port(0);
+    config
 }
 
 fn mqtt(broker: SocketAddr) -> MqttConfig {

@@ -33,8 +33,8 @@ const ASK_UNDER_ITS_NAME: &str = "stockgate status --url https://NAME:PORT, with
 /// Reads the gateway's status, if it runs. With TLS, an accepted connection must do: which of this
 /// machine's names the certificate has is not known.
 pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Result<Value, Silence> {
-    let address = own_address(config.listen);
-    if config.tls.is_some()
+    let address = own_address(config.terminals.listen);
+    if config.terminals.tls.is_some()
         && timeout(PATIENCE, TcpStream::connect(address)).await.is_ok_and(|to| to.is_ok())
     {
         let message = format!(
@@ -72,9 +72,9 @@ pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Resu
 }
 
 async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
-    let url = format!("http://{}", own_address(config.listen));
+    let url = format!("http://{}", own_address(config.terminals.listen));
     let mut client = GatewayArguments { url, token_file: None, ca_file: None }.connect().await?;
-    if let Some(token) = config.tokens.first() {
+    if let Some(token) = config.terminals.tokens.first() {
         client.call(json!({"op": "auth", "token": token.secret})).await?;
     }
     client.call(json!({"op": "status"})).await
@@ -82,10 +82,14 @@ async fn status(config: &GatewayConfig) -> anyhow::Result<Value> {
 
 /// Reads the gateway's metrics.
 pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
-    ensure!(config.tls.is_none(), "the gateway speaks TLS; fetch /metrics under its name");
+    ensure!(
+        config.terminals.tls.is_none(),
+        "the gateway speaks TLS; fetch /metrics under its name"
+    );
     let fetch = async {
-        let address = own_address(config.listen);
-        let token = config.tokens.first().map(|token| token.secret.as_str()).unwrap_or_default();
+        let address = own_address(config.terminals.listen);
+        let token =
+            config.terminals.tokens.first().map(|token| token.secret.as_str()).unwrap_or_default();
         let request = format!(
             "GET /metrics HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
         );

@@ -72,6 +72,17 @@ impl PostgresUrl {
     }
 }
 
+impl PostgresUrl {
+    /// Whether both name the same database, as the same user.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let of = |url: &Self| {
+            let Self { user, password, hosts, database, .. } = url.clone();
+            (user, password, hosts, database, url.read_write)
+        };
+        of(self) == of(other)
+    }
+}
+
 impl fmt::Debug for PostgresUrl {
     /// Leaves out the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

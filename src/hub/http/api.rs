@@ -60,6 +60,10 @@ impl HubApi {
         }
     }
 
+    pub(super) fn count_refusal(&self, code: Code) {
+        self.metrics.refusals.count(code);
+    }
+
     pub(super) fn metrics_page(&self) -> String {
         self.metrics.page()
     }

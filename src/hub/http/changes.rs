@@ -13,6 +13,7 @@ use crate::hub::csv::read_catalogue;
 use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest, gateway_id};
 use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
+use crate::net::access::Sites;
 use crate::net::http;
 use crate::net::json::json;
 use crate::net::request::read_json;
@@ -24,11 +25,15 @@ impl HubApi {
         &self,
         operation: CentralOperation,
         request: Request<Incoming>,
+        sites: &Sites,
     ) -> Result<String, Problem> {
         let headers = request.headers().clone();
         let body = http::body(request).await?;
         let IdentifiedRequest { request_id, request } =
             IdentifiedRequest::read(operation, &headers, &body)?;
+        if let Some(gateway) = request.gateway() {
+            sites.check(&gateway.site)?;
+        }
         let locks = Locks {
             gateways: request.gateway().cloned().into_iter().collect(),
             skus: request.lines().iter().map(|line| line.sku.clone()).collect(),

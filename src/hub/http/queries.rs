@@ -7,6 +7,7 @@ use super::json::{ItemsJson, RecallJson};
 use super::problems::unknown_gateway;
 use crate::hub::reader::{self, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
+use crate::net::access::Sites;
 use crate::net::http::{number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
@@ -14,8 +15,12 @@ use crate::protocol::topic::GatewayId;
 use crate::stock::RequestId;
 
 impl HubApi {
-    pub(super) async fn gateways(&self, query: Option<&str>) -> Result<String, Problem> {
-        let query = gateway_query(query)?;
+    pub(super) async fn gateways(
+        &self,
+        query: Option<&str>,
+        sites: &Sites,
+    ) -> Result<String, Problem> {
+        let query = GatewayQuery { sites: sites.clone(), ..gateway_query(query)? };
         let page = self.read(move |db| reader::gateways(db, &query)).await?;
         Ok(json(&page))
     }
@@ -27,22 +32,32 @@ impl HubApi {
         if items.is_empty() { Err(unknown) } else { Ok(json(&ItemsJson { items })) }
     }
 
-    pub(super) async fn stock_list(&self, query: Option<&str>) -> Result<String, Problem> {
+    pub(super) async fn stock_list(
+        &self,
+        query: Option<&str>,
+        sites: &Sites,
+    ) -> Result<String, Problem> {
+        let sites = sites.clone();
         let after = parameter(query, "after").unwrap_or_default();
         let limit = limit(query)?;
-        let page = self.read(move |db| reader::stock_list(db, &after, limit)).await?;
+        let page = self.read(move |db| reader::stock_list(db, &after, limit, &sites)).await?;
         Ok(json(&page))
     }
 
-    pub(super) async fn stock(&self, sku: String) -> Result<String, Problem> {
-        let wanted = sku.clone();
-        let found = self.read(move |db| reader::stock(db, &wanted)).await?;
+    pub(super) async fn stock(&self, sku: String, sites: &Sites) -> Result<String, Problem> {
+        let (wanted, sites) = (sku.clone(), sites.clone());
+        let found = self.read(move |db| reader::stock(db, &wanted, &sites)).await?;
         let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is not in the books"));
         Ok(json(&found.ok_or_else(unknown)?))
     }
 
-    pub(super) async fn ledger(&self, query: Option<&str>) -> Result<String, Problem> {
+    pub(super) async fn ledger(
+        &self,
+        query: Option<&str>,
+        sites: &Sites,
+    ) -> Result<String, Problem> {
         let ledger = ledger_query(query)?;
+        sites.check(&ledger.gateway.site)?;
         let unknown = unknown_gateway(&ledger.gateway);
         let page = self.read(move |db| reader::ledger(db, &ledger)).await?;
         page.ok_or(unknown)
@@ -55,11 +70,11 @@ impl HubApi {
         Ok(json(&self.reconcile_page(all, after, limit).await?))
     }
 
-    pub(super) async fn recall(&self, request_id: &str) -> Result<String, Problem> {
+    pub(super) async fn recall(&self, request_id: &str, sites: &Sites) -> Result<String, Problem> {
         let request_id = RequestId::parse(request_id)
             .map_err(|error| Problem::bad_request(format!("request_id: {error}")))?;
-        let wanted = request_id.clone();
-        let found = self.read(move |db| reader::recall(db, &wanted)).await?;
+        let (wanted, sites) = (request_id.clone(), sites.clone());
+        let found = self.read(move |db| reader::recall(db, &wanted, &sites)).await?;
         let unknown =
             || Problem::new(Code::UnknownRequest, format!("there is no recall {request_id}"));
         Ok(json(&RecallJson::new(&request_id, &found.ok_or_else(unknown)?, None)))
@@ -76,7 +91,8 @@ fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
         GatewayState::of_name(&name)
             .ok_or_else(|| Problem::bad_request("state: must be online, offline or fenced"))
     });
-    Ok(GatewayQuery { after, limit: limit(query)?, state: state.transpose()? })
+    let (limit, state) = (limit(query)?, state.transpose()?);
+    Ok(GatewayQuery { after, limit, state, sites: Sites::All })
 }
 
 fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {

@@ -3,7 +3,9 @@
 use hyper::Method;
 
 use crate::hub::request::CentralOperation;
+use crate::net::access::{Role, Sites};
 use crate::net::http::Route;
+use crate::problem::Problem;
 
 /// What a request is for, with the open segments of its path.
 #[derive(Clone, Debug)]
@@ -30,6 +32,63 @@ pub(super) enum HubTarget {
     Retire(String, String),
     /// Site and gateway.
     Repair(String, String),
+}
+
+/// What a request needs to be admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Needs<'a> {
+    pub(super) role: Role,
+    pub(super) reach: Reach<'a>,
+}
+
+/// The sites that a request is about, for tokens that are bound to some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach<'a> {
+    /// The one in its path.
+    Site(&'a str),
+    /// All of them, or what belongs to none: a bound token is refused. The text says what it is.
+    All(&'static str),
+    /// Those of its token: the handler leaves out others, or checks the site in query or body.
+    Own,
+}
+
+impl HubTarget {
+    /// What a request for this target needs; `None` for probes and metrics, which have rules of
+    /// their own.
+    pub(super) fn needs(&self) -> Option<Needs<'_>> {
+        let (role, reach) = match self {
+            Self::Healthz | Self::Readyz | Self::Metrics => return None,
+            Self::Gateways | Self::StockList | Self::Stock(_) | Self::Ledger | Self::Recall(_) => {
+                (Role::Viewer, Reach::Own)
+            }
+            Self::Databases(site, _) => (Role::Viewer, Reach::Site(site)),
+            Self::Reconcile => (Role::Viewer, Reach::All("the balance of the books")),
+            Self::Central(CentralOperation::Grant | CentralOperation::Recall) => {
+                (Role::Operator, Reach::Own)
+            }
+            Self::Central(CentralOperation::Receipt | CentralOperation::Deduct) => {
+                (Role::Operator, Reach::All("the pool"))
+            }
+            Self::SetPolicy(_) => (Role::Admin, Reach::All("a policy for all gateways")),
+            Self::Publish => (Role::Admin, Reach::All("the catalogue")),
+            Self::Retire(site, _) | Self::Repair(site, _) => (Role::Admin, Reach::Site(site)),
+        };
+        Some(Needs { role, reach })
+    }
+}
+
+impl Reach<'_> {
+    /// Checks it against the sites of a token.
+    ///
+    /// # Errors
+    /// `forbidden` beyond them.
+    pub(super) fn check(self, sites: &Sites) -> Result<(), Problem> {
+        match self {
+            Self::Site(site) => sites.check(site),
+            Self::All(what) => sites.check_all(what),
+            Self::Own => Ok(()),
+        }
+    }
 }
 
 /// Every route; docs/hub.openapi.json describes them.

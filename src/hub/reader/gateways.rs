@@ -9,6 +9,7 @@ use super::page::BooksPage;
 use crate::clock::rfc3339;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
+use crate::net::access::Sites;
 use crate::protocol::topic::GatewayId;
 use crate::stock::Seq;
 
@@ -54,6 +55,8 @@ pub(in crate::hub) struct GatewayQuery {
     pub(in crate::hub) after: Option<GatewayId>,
     pub(in crate::hub) limit: usize,
     pub(in crate::hub) state: Option<GatewayState>,
+    /// Those of these sites.
+    pub(in crate::hub) sites: Sites,
 }
 
 /// The states of a gateway.
@@ -100,14 +103,19 @@ pub(in crate::hub) fn gateways(
     query: &GatewayQuery,
 ) -> Result<BooksPage<GatewayJson>, BooksError> {
     let condition = query.state.map_or("", GatewayState::condition);
+    let of_sites = of_sites(&query.sites, 4);
     let sql = format!(
         "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem
-         FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition}
+         FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
          ORDER BY site, gateway LIMIT $3"
     );
     let (site, gateway) = query.after.as_ref().map_or(("", ""), |id| (&id.site, &id.gateway));
     let limit = SqlValue::number(query.limit as u64 + 1);
-    let found = db.query(&sql, &[SqlValue::text(site), SqlValue::text(gateway), limit])?;
+    let mut values = vec![SqlValue::text(site), SqlValue::text(gateway), limit];
+    if let Sites::Only(sites) = &query.sites {
+        values.extend(sites.iter().map(|site| SqlValue::text(site)));
+    }
+    let found = db.query(&sql, &values)?;
     let found = found.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
     let in_transit = in_transit(db, found.iter().map(|(id, _)| *id))?;
     let with_transit = found.into_iter().map(|(id, gateway)| GatewayJson {
@@ -117,6 +125,17 @@ pub(in crate::hub) fn gateways(
     Ok(BooksPage::new(with_transit.collect(), query.limit, |gateway| {
         format!("{}/{}", gateway.site, gateway.gateway)
     }))
+}
+
+/// The condition for the gateways of some sites, whose names are parameters from `first` on.
+fn of_sites(sites: &Sites, first: usize) -> String {
+    match sites {
+        Sites::All => String::new(),
+        Sites::Only(sites) => {
+            let names: Vec<String> = (first..).take(sites.len()).map(|n| format!("${n}")).collect();
+            format!("AND site IN ({})", names.join(", "))
+        }
+    }
 }
 
 fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {

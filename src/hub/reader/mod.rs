@@ -30,9 +30,10 @@ use self::recount::Recount;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};
 use super::core::{RecallStatus, recall_status};
-use super::db::sql::Executor;
+use super::db::sql::{Executor, RowReader, SqlValue};
 use super::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::limits::{BOOKS_ANSWER_MAX, BOOKS_READERS_MAX, PAGE_MAX};
+use crate::net::access::Sites;
 use crate::process::stop::Stop;
 use crate::stock::RequestId;
 
@@ -105,7 +106,7 @@ impl BooksReader {
         after: String,
         limit: usize,
     ) -> Result<BooksPage<StockJson>, BooksError> {
-        self.read(move |db| stock_list(db, &after, limit)).await
+        self.read(move |db| stock_list(db, &after, limit, &Sites::All)).await
     }
 
     /// Whether the books balance, without the figures of the SKUs.
@@ -164,9 +165,18 @@ impl Connections {
     }
 }
 
+/// The status of a recall from a gateway of these sites; `None` if there is none.
 pub(super) fn recall(
     db: &mut dyn Executor,
     request_id: &RequestId,
+    sites: &Sites,
 ) -> Result<Option<RecallStatus>, BooksError> {
+    let sql = "SELECT book.site FROM transfer JOIN book ON book.id = transfer.book
+               WHERE transfer.request_id = $1";
+    for row in db.query(sql, &[SqlValue::text(request_id.as_str())])? {
+        if !sites.contains(&RowReader::of(row).text()?) {
+            return Ok(None);
+        }
+    }
     recall_status(&mut BooksTransaction::new(db), request_id)
 }

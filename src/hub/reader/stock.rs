@@ -9,6 +9,7 @@ use super::held::{Held, HeldRange};
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
+use crate::net::access::Sites;
 
 /// One SKU over all gateways, in units.
 #[derive(Debug, Serialize)]
@@ -60,6 +61,7 @@ struct Database {
 pub(in crate::hub) fn stock(
     db: &mut dyn Executor,
     sku: &str,
+    sites: &Sites,
 ) -> Result<Option<StockJson>, BooksError> {
     let of = [SqlValue::text(sku)];
     let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku = $1";
@@ -70,16 +72,17 @@ pub(in crate::hub) fn stock(
         }
         None => PoolUnits { sku: sku.into(), unallotted: 0, in_transit: 0 },
     };
-    let sql = "SELECT book, on_hand, reserved FROM held WHERE sku = $1";
+    let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1";
     let held = db.query(sql, &of)?.into_iter().map(|row| {
         let mut row = RowReader::of(row);
-        let (book, on_hand, reserved) = (row.int()?, row.int()?, row.int()?);
-        let (in_transit, received, adjusted, deducted) = (0, 0, 0, 0);
+        let (book, on_hand) = (row.int()?, row.int()?);
+        let (reserved, in_transit) = (row.int()?, row.int()?);
+        let (received, adjusted, deducted) = (0, 0, 0);
         Ok(Held { book, on_hand, reserved, in_transit, received, adjusted, deducted })
     });
     let held = held.collect::<Result<Vec<_>, BooksError>>()?;
     let databases = databases(db, held.iter())?;
-    Ok(Some(units.with_gateways(&held, &databases)))
+    Ok(Some(units.with_gateways(&held, &databases, sites)))
 }
 
 /// A page of the SKUs after one, in their order.
@@ -87,6 +90,7 @@ pub(in crate::hub) fn stock_list(
     db: &mut dyn Executor,
     after: &str,
     limit: usize,
+    sites: &Sites,
 ) -> Result<BooksPage<StockJson>, BooksError> {
     let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku > $1 ORDER BY sku LIMIT $2";
     let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
@@ -100,7 +104,8 @@ pub(in crate::hub) fn stock_list(
     let of: Vec<Vec<Held>> = pools.iter().take(limit).map(|pool| held.take(&pool.sku)).collect();
     let databases = databases(db, of.iter().flatten())?;
     let more = pools.len() > limit;
-    let items = pools.into_iter().zip(&of).map(|(pool, of)| pool.with_gateways(of, &databases));
+    let items = pools.into_iter().zip(&of);
+    let items = items.map(|(pool, of)| pool.with_gateways(of, &databases, sites));
     let items: Vec<StockJson> = items.collect();
     let next = items.last().filter(|_| more).map(StockJson::cursor);
     Ok(BooksPage { items, next })
@@ -140,12 +145,23 @@ fn databases<'a>(
 }
 
 impl PoolUnits {
-    /// Adds the gateways. An earlier database of a gateway is listed as long as it has units.
-    fn with_gateways(self, held: &[Held], databases: &BTreeMap<i64, Database>) -> StockJson {
+    /// Adds the gateways of these sites, and counts what is in transit to them. An earlier database
+    /// of a gateway is listed as long as it has units.
+    fn with_gateways(
+        self,
+        held: &[Held],
+        databases: &BTreeMap<i64, Database>,
+        sites: &Sites,
+    ) -> StockJson {
         let Self { sku, unallotted, in_transit } = self;
         let found = held.iter().filter_map(|held| Some((databases.get(&held.book)?, held)));
         let mut found: Vec<(&Database, &Held)> =
-            found.filter(|(database, held)| database.in_force || held.on_hand != 0).collect();
+            found.filter(|(database, _)| sites.contains(&database.site)).collect();
+        let in_transit = match sites {
+            Sites::All => in_transit,
+            Sites::Only(_) => found.iter().map(|(_, held)| held.in_transit).sum(),
+        };
+        found.retain(|(database, held)| database.in_force || held.on_hand != 0);
         // The newest database of a gateway comes first.
         found.sort_by(|(a, _), (b, _)| {
             (&a.site, &a.gateway, b.id).cmp(&(&b.site, &b.gateway, a.id))

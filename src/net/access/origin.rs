@@ -5,13 +5,15 @@ use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 
 use crate::problem::{Code, Problem};
 
-/// The origins that are allowed besides the gateway's own.
+/// The origins that are allowed besides the port's own.
 #[derive(Debug)]
 pub(super) struct OriginPolicy {
     pub(super) allowed: Vec<String>,
-    /// Whether the gateway's own pages are at `https://` only.
+    /// The key of the configuration that lists them.
+    pub(super) key: String,
+    /// Whether the port's own pages are at `https://` only.
     pub(super) is_tls: bool,
-    /// Whether only loopback names are the gateway. Where no tokens are configured, a foreign
+    /// Whether only loopback names are the port's. Where no tokens are configured, a foreign
     /// name may be one that somebody's DNS points at the loopback address (DNS rebinding).
     pub(super) loopback_only: bool,
 }
@@ -35,7 +37,8 @@ impl OriginPolicy {
         Err(Problem::new(
             Code::Forbidden,
             format!(
-                "requests from {who} are not allowed; add its origin to terminals.allowed_origins if they should be"
+                "requests from {who} are not allowed; add its origin to {} if they should be",
+                self.key
             ),
         ))
     }
@@ -47,7 +50,7 @@ impl OriginPolicy {
         self.allowed.iter().any(|allowed| *origin == **allowed).then(|| origin.clone())
     }
 
-    /// The host of a page that may be the gateway's own. A gateway without TLS may be reached
+    /// The host of a page that may be the port's own. A port without TLS may be reached
     /// through a proxy that has it, so both schemes count there.
     fn host_of<'a>(&self, origin: &'a str) -> Option<&'a str> {
         let plain = origin.strip_prefix("http://").filter(|_| !self.is_tls);
@@ -76,7 +79,7 @@ mod tests {
 
     fn policy(allowed: &[&str], is_tls: bool) -> OriginPolicy {
         let allowed = allowed.iter().map(ToString::to_string).collect();
-        OriginPolicy { allowed, is_tls, loopback_only: false }
+        OriginPolicy { allowed, key: "allowed_origins".into(), is_tls, loopback_only: false }
     }
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
@@ -85,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_gateways_own_and_the_configured_origins_are_allowed() {
+    fn only_the_ports_own_and_the_configured_origins_are_allowed() {
         let policy = policy(&["https://shop.example"], false);
         let ask = |host: &str, origin: &str| {
             policy.check(&headers(&[(HOST, host), (ORIGIN, origin)])).is_ok()

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rate::{Rate, RateLimiter};
+use super::sites::Sites;
 use super::token::{Role, SecretHash, Token};
 use crate::problem::Problem;
 
@@ -11,6 +12,7 @@ use crate::problem::Problem;
 #[derive(Debug)]
 pub struct Principal {
     role: Role,
+    sites: Sites,
     token: Option<NamedHash>,
     rate: Option<Rate>,
     limiter: Mutex<RateLimiter>,
@@ -28,21 +30,27 @@ impl Principal {
     pub(super) fn of_token(token: Token, default_per_s: u32) -> Arc<Self> {
         let requests_per_s = token.requests_per_s.unwrap_or(default_per_s);
         let hash = SecretHash::of(&token.secret);
-        Self::new(token.role, Some(NamedHash { name: token.name, hash }), requests_per_s)
+        let named = NamedHash { name: token.name, hash };
+        Self::new(token.role, token.sites, Some(named), requests_per_s)
     }
 
     /// The principal of every connection where no tokens are configured.
     pub(super) fn anonymous(requests_per_s: u32) -> Arc<Self> {
-        Self::new(Role::Admin, None, requests_per_s)
+        Self::new(Role::Admin, Sites::All, None, requests_per_s)
     }
 
-    fn new(role: Role, token: Option<NamedHash>, requests_per_s: u32) -> Arc<Self> {
+    fn new(role: Role, sites: Sites, token: Option<NamedHash>, requests_per_s: u32) -> Arc<Self> {
         let rate = Rate::per_second(requests_per_s);
-        Arc::new(Self { role, token, rate, limiter: Mutex::default() })
+        Arc::new(Self { role, sites, token, rate, limiter: Mutex::default() })
     }
 
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// The sites that it may see and act on.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
     }
 
     /// The name of the token it has shown; `None` where no tokens are configured.

@@ -15,13 +15,14 @@ use crate::problem::Problem;
 pub struct AccessRules {
     /// Without any, every client that reaches the loopback address may do everything.
     pub tokens: Vec<Token>,
-    /// Origins of web pages that may send requests, besides the gateway's own.
+    /// Origins of web pages that may send requests, besides the port's own.
     pub allowed_origins: Vec<String>,
+    /// The key of the configuration that lists them.
+    pub origins_key: String,
     /// Requests per second of each token that has no limit of its own, or of all clients together
     /// where no tokens are configured; 0 for no limit.
     pub requests_per_s: u32,
-    /// Whether the terminal port speaks TLS, so that the gateway's own pages are at `https://`
-    /// only.
+    /// Whether the port speaks TLS, so that its own pages are at `https://` only.
     pub is_tls: bool,
 }
 
@@ -37,10 +38,14 @@ pub struct Access {
 impl Access {
     /// Puts these rules in force.
     pub fn new(rules: AccessRules) -> Self {
-        let AccessRules { tokens, allowed_origins, requests_per_s, is_tls } = rules;
+        let AccessRules { tokens, allowed_origins, origins_key, requests_per_s, is_tls } = rules;
         let anonymous = tokens.is_empty().then(|| Principal::anonymous(requests_per_s));
-        let origins =
-            OriginPolicy { allowed: allowed_origins, is_tls, loopback_only: tokens.is_empty() };
+        let origins = OriginPolicy {
+            allowed: allowed_origins,
+            key: origins_key,
+            is_tls,
+            loopback_only: tokens.is_empty(),
+        };
         let principals = tokens.into_iter();
         let principals =
             principals.map(|token| Principal::of_token(token, requests_per_s)).collect();
@@ -92,13 +97,14 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sites::Sites;
     use super::super::token::Role;
     use super::*;
     use crate::problem::Code;
 
     fn token(name: &str, secret: &str) -> Token {
         let (name, secret) = (name.into(), secret.into());
-        Token { name, role: Role::Operator, secret, requests_per_s: None }
+        Token { name, role: Role::Operator, secret, requests_per_s: None, sites: Sites::All }
     }
 
     fn with_tokens(tokens: &[Token]) -> Access {

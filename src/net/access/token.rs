@@ -6,6 +6,7 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
+use super::sites::Sites;
 use crate::problem::{Code, Problem};
 
 /// What a token allows; each role includes the ones before it.
@@ -30,6 +31,8 @@ pub struct Token {
     pub secret: String,
     /// Requests per second, 0 for no limit; `None` for the limit that applies to every token.
     pub requests_per_s: Option<u32>,
+    /// The sites that it is bound to.
+    pub sites: Sites,
 }
 
 impl std::fmt::Debug for Token {
@@ -87,8 +90,13 @@ pub fn authorize(role: Option<Role>, needed: Role) -> Result<(), Problem> {
             Code::Forbidden,
             format!("this needs the role {needed:?}, the token has {role:?}").to_lowercase(),
         )),
-        None => Err(unauthorized("a token is needed")),
+        None => Err(token_needed()),
     }
+}
+
+/// Says that a token is needed.
+pub(in crate::net) fn token_needed() -> Problem {
+    unauthorized("a token is needed")
 }
 
 pub(super) fn unauthorized(message: &str) -> Problem {

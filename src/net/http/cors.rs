@@ -19,13 +19,13 @@ const REQUEST_PRIVATE_NETWORK: &str = "access-control-request-private-network";
 const ALLOW_PRIVATE_NETWORK: &str = "access-control-allow-private-network";
 
 /// Whether a browser asks if a page may send a request.
-pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The answer to a browser that asks for a page of an allowed origin; `methods` are those of the
 /// path, separated by commas.
-pub fn preflight(asked: &HeaderMap, methods: &str) -> HttpResponse {
+pub(super) fn preflight(asked: &HeaderMap, methods: &str) -> HttpResponse {
     let mut response = HttpResponse::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -41,7 +41,7 @@ pub fn preflight(asked: &HeaderMap, methods: &str) -> HttpResponse {
 }
 
 /// Lets a page of an allowed origin see the response.
-pub fn expose(response: &mut HttpResponse, origin: HeaderValue) {
+pub(super) fn expose(response: &mut HttpResponse, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));

@@ -1,8 +1,9 @@
 //! A small HTTP/1.1 server with limits, shared by the terminal port and the hub.
 //!
-//! This folder knows connections, bodies, routes and responses. What a request means is up to the
+//! This folder knows connections, bodies, access, routes and responses. What a request means is up to the
 //! handler.
 
+mod answer;
 mod body;
 mod buffer_budget;
 mod connection_limit;
@@ -10,19 +11,21 @@ mod connection_permit;
 mod cors;
 mod metered_stream;
 mod open_connections;
+mod port_access;
 mod query;
 mod response;
 mod router;
 mod server;
 
+pub use self::answer::answer;
 pub use self::body::{BodyError, body, body_within};
 pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
-pub use self::cors::{expose, is_preflight, preflight};
 pub use self::metered_stream::MeteredStream;
+pub use self::port_access::{PortAccess, PortControl};
 pub use self::query::{number, page_size, parameter};
 pub use self::response::{HttpResponse, json, problem, response, text};
-pub use self::router::{Route, RouteError, route};
+pub use self::router::Route;
 #[cfg(test)]
 pub(crate) use self::router::{described, operations};
 pub use self::server::{listen, serve};

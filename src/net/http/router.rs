@@ -31,7 +31,7 @@ enum Target<T> {
 
 /// Why a request has no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RouteError {
+pub(super) enum RouteError {
     /// The path is not percent-encoded UTF-8.
     Malformed,
     /// No route has this path.
@@ -83,7 +83,11 @@ impl<T: Clone> Route<T> {
 ///
 /// # Errors
 /// If the path or the method is not in the table.
-pub fn route<T: Clone>(routes: &[Route<T>], method: &Method, path: &str) -> Result<T, RouteError> {
+pub(super) fn route<T: Clone>(
+    routes: &[Route<T>],
+    method: &Method,
+    path: &str,
+) -> Result<T, RouteError> {
     let segments = segments(path).ok_or(RouteError::Malformed)?;
     let allowed = methods(routes, &segments);
     let not_found = || RouteError::NotFound(path.into());
@@ -97,8 +101,17 @@ pub fn route<T: Clone>(routes: &[Route<T>], method: &Method, path: &str) -> Resu
 }
 
 impl RouteError {
+    /// The code of the problem; `None` for a method that another client may use.
+    pub(super) fn code(&self) -> Option<Code> {
+        match self {
+            Self::Malformed => Some(Code::BadRequest),
+            Self::NotFound(_) => Some(Code::NotFound),
+            Self::OtherMethod(_) => None,
+        }
+    }
+
     /// The response to such a request.
-    pub fn response(&self) -> HttpResponse {
+    pub(super) fn response(&self) -> HttpResponse {
         match self {
             Self::Malformed => {
                 problem(&Problem::bad_request("the path is not percent-encoded UTF-8"))

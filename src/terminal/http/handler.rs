@@ -6,10 +6,8 @@ use hyper::body::Incoming;
 use hyper::{HeaderMap, Request};
 
 use super::routes::{ROUTES, TerminalTarget};
-use crate::net::access::{Role, authorize};
-use crate::net::http::{
-    self, ConnectionPermit, HttpResponse, RouteError, number, page_size, parameter,
-};
+use crate::net::access::Role;
+use crate::net::http::{self, ConnectionPermit, HttpResponse, number, page_size, parameter};
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
 use crate::terminal::context::TerminalContext;
@@ -25,39 +23,9 @@ impl TerminalContext {
         request: Request<Incoming>,
         permit: &ConnectionPermit,
     ) -> HttpResponse {
-        let origin = self.access().configured_origin(request.headers());
-        let mut response = self.routed(request, permit).await;
-        if let Some(origin) = origin {
-            http::expose(&mut response, origin);
-        }
-        response
-    }
-
-    async fn routed(&self, request: Request<Incoming>, permit: &ConnectionPermit) -> HttpResponse {
-        let (method, headers) = (request.method(), request.headers());
-        let responded = match http::route(&ROUTES, method, request.uri().path()) {
-            Ok(target) => self.respond(target, request, permit).await,
-            Err(RouteError::OtherMethod(methods)) if http::is_preflight(method, headers) => {
-                let checked = self.access().check_origin(headers);
-                checked.map(|()| http::preflight(headers, &methods))
-            }
-            Err(error) => {
-                self.count_route_error(&error);
-                return error.response();
-            }
-        };
-        responded.unwrap_or_else(|problem| {
-            self.metrics.count_refusal(problem.code);
-            http::problem(&problem)
-        })
-    }
-
-    fn count_route_error(&self, error: &RouteError) {
-        match error {
-            RouteError::Malformed => self.metrics.count_refusal(Code::BadRequest),
-            RouteError::NotFound(_) => self.metrics.count_refusal(Code::NotFound),
-            RouteError::OtherMethod(_) => {}
-        }
+        let handle = |target, request| self.respond(target, request, permit);
+        let refused = |code| self.metrics.refusals.count(code);
+        http::answer(&ROUTES, &self.access, request, handle, refused).await
     }
 
     async fn respond(
@@ -96,20 +64,6 @@ impl TerminalContext {
         }
     }
 
-    /// Admits a request if its origin is allowed, its token has the role, and its principal has
-    /// not reached its rate limit.
-    pub(super) fn admit(
-        &self,
-        headers: &HeaderMap,
-        permit: &ConnectionPermit,
-        needed: Role,
-    ) -> Result<(), Problem> {
-        self.access().check_origin(headers)?;
-        let principal = self.principal_of(headers, permit)?;
-        authorize(principal.as_ref().map(|principal| principal.role()), needed)?;
-        principal.map_or(Ok(()), |principal| principal.count_request(self.now_us()))
-    }
-
     fn readiness(&self) -> Result<HttpResponse, Problem> {
         match self.state.problem() {
             None => Ok(http::text("ready\n")),
@@ -124,11 +78,7 @@ impl TerminalContext {
         headers: &HeaderMap,
         permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
-        if permit.peer().to_canonical().is_loopback() {
-            self.access().check_origin(headers)?;
-        } else {
-            self.admit(headers, permit, Role::Viewer)?;
-        }
+        self.access.admit_scraper(headers, permit)?;
         let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
         let (scarce, depth) = (Arc::clone(&self.scarce), self.intake.depth());
         let sizes = self.ledger.sizes().await;
@@ -143,7 +93,7 @@ impl TerminalContext {
         permit: &ConnectionPermit,
         query: impl FnOnce(Option<&str>) -> Result<Query, Problem>,
     ) -> Result<HttpResponse, Problem> {
-        self.admit(request.headers(), permit, Role::Viewer)?;
+        self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
         let result = query::answer(query, &self.state, &self.ledger).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))

@@ -25,7 +25,7 @@ impl TerminalContext {
         mutation: Mutation,
         reservation: Option<&str>,
     ) -> Result<HttpResponse, Problem> {
-        self.admit(request.headers(), permit, Role::Operator)?;
+        self.access.admit(request.headers(), permit, Role::Operator)?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request).await?;
         let decided = self.decide(read_mutation(mutation, &body, key, reservation)?).await?;

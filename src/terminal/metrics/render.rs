@@ -39,9 +39,7 @@ fn add_requests(text: &mut MetricsText, metrics: &GatewayMetrics) {
             &metrics.unavailable,
         ),
     ]);
-    let help = "Errors that clients were answered with, by code.";
-    let refusals = metrics.refusals().map(|(code, count)| (code.as_str(), count));
-    text.labelled(MetricKind::Counter, ("refusals_total", help), "code", refusals);
+    metrics.refusals.write(text, "refusals_total");
     let help = "Time from the receipt of a mutation until its answer was sent.";
     text.histogram("decision_duration_seconds", help, &metrics.decisions);
     let help = "Time until a transaction was synced to the disk.";

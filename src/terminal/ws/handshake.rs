@@ -22,8 +22,8 @@ impl TerminalContext {
         mut request: Request<Incoming>,
         permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
-        self.access().check_origin(request.headers())?;
-        let principal = self.principal_of(request.headers(), permit)?;
+        self.access.rules().check_origin(request.headers())?;
+        let principal = self.access.principal_of(request.headers(), permit)?;
         let mut response = create_response_with_body(&request, Full::<Bytes>::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
         let format = wire_format(request.headers());

@@ -30,7 +30,7 @@ impl Session {
     }
 
     fn error(&self, id: Option<&MessageId>, problem: &Problem) -> Message {
-        self.context.metrics.count_refusal(problem.code);
+        self.context.metrics.refusals.count(problem.code);
         self.client.format.error(id, problem)
     }
 

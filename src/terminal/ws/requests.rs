@@ -64,7 +64,7 @@ impl Session {
     /// Counts a request against the principal's rate limit.
     fn count_request(&self) -> Result<(), Problem> {
         let Some(principal) = &self.client.principal else { return Ok(()) };
-        principal.count_request(self.context.now_us())
+        self.context.access.count_request(principal)
     }
 
     /// The problem of an invalid request, or the one that the client's role is too low.
@@ -138,9 +138,9 @@ impl Session {
     }
 
     fn authenticate(&mut self, token: &str) -> Result<RequestResult, Problem> {
-        let principal = match self.context.access().anonymous() {
+        let principal = match self.context.access.rules().anonymous() {
             Some(principal) => principal,
-            None => self.context.log_in(token, self.client.permit.peer())?,
+            None => self.context.access.log_in(token, self.client.permit.peer())?,
         };
         let role = principal.role();
         self.client.principal = Some(principal);

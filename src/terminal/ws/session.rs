@@ -81,7 +81,7 @@ impl Session {
         let socket = socket(upgraded).await;
         let sync_events = context.sync_events.clone();
         // A change of the rules since the handshake is noticed at once.
-        let mut access = context.access.clone();
+        let mut access = context.access.watch();
         access.mark_changed();
         let session = Self {
             context,

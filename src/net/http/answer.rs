@@ -1,0 +1,45 @@
+//! What every port answers in the same way: routes, preflights of browsers, and problems.
+
+use hyper::Request;
+use hyper::body::Incoming;
+
+use super::cors::{expose, is_preflight, preflight};
+use super::port_access::PortAccess;
+use super::response::{HttpResponse, problem};
+use super::router::{Route, RouteError, route};
+use crate::problem::{Code, Problem};
+
+/// Answers a request by the handler of its target. `refused` is told the code of every problem.
+pub async fn answer<T, F>(
+    routes: &[Route<T>],
+    access: &PortAccess,
+    request: Request<Incoming>,
+    handle: impl FnOnce(T, Request<Incoming>) -> F,
+    refused: impl Fn(Code),
+) -> HttpResponse
+where
+    T: Clone,
+    F: Future<Output = Result<HttpResponse, Problem>>,
+{
+    let origin = access.rules().configured_origin(request.headers());
+    let (method, headers) = (request.method(), request.headers());
+    let answered = match route(routes, method, request.uri().path()) {
+        Ok(target) => handle(target, request).await,
+        Err(RouteError::OtherMethod(methods)) if is_preflight(method, headers) => {
+            let checked = access.rules().check_origin(headers);
+            checked.map(|()| preflight(headers, &methods))
+        }
+        Err(error) => {
+            error.code().into_iter().for_each(&refused);
+            Ok(error.response())
+        }
+    };
+    let mut response = answered.unwrap_or_else(|error| {
+        refused(error.code);
+        problem(&error)
+    });
+    if let Some(origin) = origin {
+        expose(&mut response, origin);
+    }
+    response
+}

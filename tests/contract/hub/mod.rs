@@ -1,0 +1,6 @@
+//! The hub's port, tested from outside without a broker: the same rules as at the gateway's.
+
+mod access;
+mod configuration;
+mod reload;
+mod tls;
