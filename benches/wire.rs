@@ -26,7 +26,7 @@ use serde::Serialize;
 use stockgate::clock;
 use stockgate::net::json::ledger_json;
 use stockgate::protocol::columns;
-use stockgate::stock::{Entry, Kind, OrderId, Origin, RequestId, Seq, Sku};
+use stockgate::stock::{Cause, Entry, Kind, OrderId, Origin, RequestId, Seq, Sku};
 use uuid::Uuid;
 
 const NAME: &str = "online-retail-2010-2011-lines.csv.zst";
@@ -147,6 +147,8 @@ fn entry(seq: Seq, line: &Line, request_id: &str, at_ms: i64) -> Entry {
         request_id: RequestId::parse(request_id).expect("it is made from an order's id"),
         at_ms,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }
 

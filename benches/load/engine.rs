@@ -125,9 +125,9 @@ impl Engine {
 }
 
 fn command(id: &str, action: Action) -> Command {
-    Command { request_id: RequestId::chosen(id).unwrap(), chosen: true, action }
+    Command::chosen(RequestId::chosen(id).unwrap(), action)
 }
 
 fn line(sku: &str, units: u64) -> Line {
-    Line { sku: Sku::parse(sku).unwrap(), quantity: Quantity::of_line(units).unwrap() }
+    Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap())
 }

@@ -88,8 +88,14 @@ pub(super) fn item_row(item: &Value) -> String {
 fn entry_row(entry: &Value) -> String {
     let text = |key: &str| entry[key].as_str().unwrap_or("-");
     let number = |key: &str| entry[key].as_i64().unwrap_or_default();
+    let known = |key: &str, word: &str| {
+        entry[key].as_str().map(|text| format!(" {word} {text}")).unwrap_or_default()
+    };
+    let said = [("actor", "by"), ("reason", "for"), ("lot", "lot"), ("serial", "serial")];
+    let said = said.into_iter().chain([("expires", "expires")]);
+    let said: String = said.map(|(key, word)| known(key, word)).collect();
     format!(
-        "{:>10} {} {:<8} {:<24} {:>+8} {:>+8} {} {}",
+        "{:>10} {} {:<8} {:<24} {:>+8} {:>+8} {} {}{said}",
         number("seq"),
         text("at"),
         text("kind"),

@@ -138,11 +138,11 @@ fn deduct(name: &str) -> Command {
 }
 
 fn command(name: &str, action: Action) -> Command {
-    Command { request_id: RequestId::parse(name).unwrap(), chosen: true, action }
+    Command::chosen(RequestId::parse(name).unwrap(), action)
 }
 
 fn lines(units: u64) -> Vec<Line> {
     let quantity = Quantity::of_line(units).unwrap();
-    let line = |n| Line { sku: Sku::parse(&format!("S{n}")).unwrap(), quantity };
+    let line = |n| Line::new(Sku::parse(&format!("S{n}")).unwrap(), quantity);
     (0..LINES).map(line).collect()
 }

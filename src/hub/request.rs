@@ -4,8 +4,8 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, LineJson, QuantityJson, idempotency_key, json_fields, lines, missing,
-    null_lines, request_id,
+    ClientRequestId, LineJson, QuantityJson, TraceFields, idempotency_key, json_fields, lines,
+    missing, null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
@@ -65,7 +65,12 @@ impl IdentifiedRequest {
 
 impl CentralFields {
     fn take_lines(&mut self) -> Result<Vec<Line>, Problem> {
-        let lines = lines(self.lines.take(), self.sku.take(), self.quantity.take())?;
+        let lines = lines(
+            self.lines.take(),
+            self.sku.take(),
+            self.quantity.take(),
+            TraceFields::default(),
+        )?;
         lines.ok_or_else(|| if self.lines_are_null { null_lines() } else { missing("lines") })
     }
 

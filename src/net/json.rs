@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::stock::{Entry, OrderId, Origin, Seq};
+use crate::stock::{Actor, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace};
 
 /// A ledger entry as JSON.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,34 @@ pub struct EntryJson<'a> {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(flatten)]
+    trace: Option<TraceJson<'a>>,
+}
+
+/// The trace of a line or entry as JSON fields.
+#[derive(Debug, Serialize)]
+pub struct TraceJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lot: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+}
+
+impl<'a> TraceJson<'a> {
+    /// The fields of a trace; `None` without one.
+    pub fn new(trace: Option<&'a Trace>) -> Option<Self> {
+        trace.map(|trace| Self {
+            lot: trace.lot.as_ref().map(Lot::as_str),
+            serial: trace.serial.as_ref().map(Serial::as_str),
+            expires: trace.expires.map(|day| day.to_string()),
+        })
+    }
 }
 
 impl<'a> EntryJson<'a> {
@@ -37,6 +65,9 @@ impl<'a> EntryJson<'a> {
             request_id: entry.request_id.as_str(),
             at: rfc3339(entry.at_ms),
             clock: (!entry.clock_trusted).then_some("untrusted"),
+            actor: entry.cause.actor.as_ref().map(Actor::as_str),
+            reason: entry.cause.reason.as_ref().map(Reason::as_str),
+            trace: TraceJson::new(entry.trace.as_deref()),
         }
     }
 }

@@ -7,7 +7,9 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::limits::{LINES_MAX, QUANTITY_MAX};
 use crate::problem::{Code, Problem};
-use crate::stock::{IdText, Line, Quantity, RequestId, Sku, merge_lines};
+use crate::stock::{
+    Day, IdText, Line, Lot, OptionalTrace, Quantity, RequestId, Serial, Sku, Trace, merge_lines,
+};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -178,6 +180,55 @@ pub fn request_id(
 pub struct LineJson {
     sku: Sku,
     quantity: QuantityJson,
+    lot: Option<Lot>,
+    serial: Option<Serial>,
+    expires: Option<DayJson>,
+}
+
+/// A calendar day, written `2026-01-31`.
+#[derive(Debug)]
+pub struct DayJson(Day);
+
+impl<'de> Deserialize<'de> for DayJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Day::parse(&text)
+            .map(Self)
+            .map_err(|error| D::Error::custom(format!("{error}, is {text:?}")))
+    }
+}
+
+/// The fields that say which goods of a SKU a line is about.
+#[derive(Debug, Default)]
+pub struct TraceFields {
+    pub lot: Option<Lot>,
+    pub serial: Option<Serial>,
+    pub expires: Option<DayJson>,
+}
+
+impl TraceFields {
+    /// The trace that the fields give; `None` if there are none.
+    pub fn trace(self) -> OptionalTrace {
+        Trace::of(self.lot, self.serial, self.expires.map(|DayJson(day)| day))
+    }
+
+    /// The first field that is given.
+    fn first(&self) -> Option<&'static str> {
+        let given = [
+            (self.lot.is_some(), "lot"),
+            (self.serial.is_some(), "serial"),
+            (self.expires.is_some(), "expires"),
+        ];
+        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, field)| field)
+    }
+}
+
+impl LineJson {
+    fn line(self) -> Line {
+        let Self { sku, quantity, lot, serial, expires } = self;
+        let trace = TraceFields { lot, serial, expires }.trace();
+        Line { sku, quantity: quantity.0, trace }
+    }
 }
 
 /// The quantity of a line, which is checked as it is read.
@@ -195,8 +246,8 @@ impl<'de> Deserialize<'de> for QuantityJson {
     }
 }
 
-/// The lines of a request, written as `lines` or as `sku` and `quantity` of a single line; `None`
-/// if it has none of these.
+/// The lines of a request, written as `lines` or as the fields of a single line; `None` if it has
+/// none of these.
 ///
 /// # Errors
 /// Names the field that is missing or wrong.
@@ -204,11 +255,20 @@ pub fn lines(
     lines: Option<Vec<LineJson>>,
     sku: Option<Sku>,
     quantity: Option<QuantityJson>,
+    trace: TraceFields,
 ) -> Result<Option<Vec<Line>>, Problem> {
     let lines = match (lines, sku, quantity) {
-        (None, None, None) => return Ok(None),
-        (Some(lines), None, None) => lines,
-        (None, Some(sku), Some(quantity)) => vec![LineJson { sku, quantity }],
+        (None, Some(sku), Some(quantity)) => {
+            vec![Line { sku, quantity: quantity.0, trace: trace.trace() }]
+        }
+        (lines, None, None) => {
+            if let Some(field) = trace.first() {
+                let message = format!("{field}: belongs to a line, beside its sku");
+                return Err(Problem::bad_request(message));
+            }
+            let Some(lines) = lines else { return Ok(None) };
+            lines.into_iter().map(LineJson::line).collect()
+        }
         (None, Some(_), None) => return Err(missing("quantity")),
         (None, None, Some(_)) => return Err(missing("sku")),
         (Some(_), _, _) => {
@@ -217,11 +277,10 @@ pub fn lines(
             ));
         }
     };
-    let lines = lines.into_iter().map(|line| Line { sku: line.sku, quantity: line.quantity.0 });
-    checked_lines(lines.collect()).map(Some)
+    checked_lines(lines).map(Some)
 }
 
-/// Checks the number of lines, and sums those of one SKU.
+/// Checks the number of lines, and sums those of one SKU and trace.
 ///
 /// # Errors
 /// If there are none, or more than [`LINES_MAX`].

@@ -44,7 +44,7 @@ mod text;
 use self::bytes::{ColumnReader, deflate, inflate, put_differences, put_signed, put_size};
 use super::envelope::FrameError;
 use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
-use crate::stock::{Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
+use crate::stock::{Cause, Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
 
 /// The inflated length of columns at most: more than the 1,000 largest entries take.
 const COLUMNS_BYTES_MAX: usize = 256 * 1024;
@@ -267,6 +267,8 @@ impl GroupRead {
             request_id: self.request_id.clone(),
             at_ms: self.at_ms,
             clock_trusted: self.clock_trusted,
+            cause: Cause::default(),
+            trace: None,
         })
     }
 }

@@ -254,6 +254,8 @@ fn entry(seq: Seq) -> Entry {
         request_id: RequestId::parse(&format!("536365:{seq}")).unwrap(),
         at_ms: 1_291_191_960_000 + 700 * seq.cast_signed(),
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }
 
@@ -274,6 +276,8 @@ fn largest(seq: Seq) -> Entry {
         request_id: RequestId::parse(&letters(3, REQUEST_ID_BYTES_MAX)).unwrap(),
         at_ms: if even { i64::MIN / 3 } else { i64::MAX / 3 },
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }
 
@@ -310,6 +314,8 @@ fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
                     request_id: request_id.clone(),
                     at_ms,
                     clock_trusted: true,
+                    cause: Cause::default(),
+                    trace: None,
                 });
             }
         }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::stock::{
-    Barcode, Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku,
+    Barcode, Cause, Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku,
 };
 
 #[test]
@@ -216,10 +216,8 @@ pub(super) fn samples() -> Vec<Frame> {
 
 pub(super) fn transfer(number: u64, request_id: &str, direction: Direction) -> Transfer {
     let request_id = RequestId::parse(request_id).unwrap();
-    let line = |sku: &str, units| Line {
-        sku: Sku::parse(sku).unwrap(),
-        quantity: Quantity::of_line(units).unwrap(),
-    };
+    let line =
+        |sku: &str, units| Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap());
     Transfer { number, request_id, direction, lines: vec![line("85123A", 24), line("Grün", 1)] }
 }
 
@@ -245,6 +243,8 @@ pub(super) fn entry(seq: Seq, sku: &str) -> Entry {
         request_id: RequestId::parse("536365:1").unwrap(),
         at_ms: 1_291_191_960_123,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }
 

@@ -151,7 +151,7 @@ fn transfers(transfers: Vec<Transfer>) -> Frame {
 }
 
 fn transfer(number: u64, lines: usize) -> Transfer {
-    let line = Line { sku: sku(), quantity: Quantity::of_line(1).unwrap() };
+    let line = Line::new(sku(), Quantity::of_line(1).unwrap());
     let request_id = RequestId::parse("r").unwrap();
     Transfer { number, request_id, direction: Direction::Grant, lines: vec![line; lines] }
 }

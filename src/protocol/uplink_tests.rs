@@ -2,7 +2,7 @@ use super::*;
 use crate::protocol::drift::Figures;
 use crate::protocol::frame::{Entries, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{
-    Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
+    Cause, Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
 };
 
 #[path = "uplink_network_tests.rs"]
@@ -479,7 +479,7 @@ fn transfer_taken(transfer: u64, at_seq: Seq) -> Taken {
 }
 
 fn transfers(numbers: std::ops::RangeInclusive<u64>) -> Frame {
-    let line = Line { sku: sku(), quantity: Quantity::of_line(1).unwrap() };
+    let line = Line::new(sku(), Quantity::of_line(1).unwrap());
     let transfer = |number| Transfer {
         number,
         request_id: RequestId::parse("g").unwrap(),
@@ -525,6 +525,8 @@ fn entries(first: Seq, last: Seq, taken: Taken) -> Frame {
         request_id: RequestId::parse("r").unwrap(),
         at_ms: 0,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     };
     let entries = (first..=last).map(entry).collect();
     Frame::Entries(Entries { epoch: EPOCH.into(), checks: checks(last), taken, entries })

@@ -95,7 +95,7 @@ fn term(sku: &Sku, (on_hand, reserved): (i64, i64)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stock::{Kind, RequestId};
+    use crate::stock::{Cause, Kind, RequestId};
 
     #[test]
     fn every_field_of_an_entry_is_in_the_chain() {
@@ -109,6 +109,8 @@ mod tests {
             request_id: RequestId::parse("r1").unwrap(),
             at_ms: 7,
             clock_trusted: true,
+            cause: Cause::default(),
+            trace: None,
         };
         let others = [
             Entry { kind: Kind::Commit, ..entry.clone() },

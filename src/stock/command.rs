@@ -1,10 +1,14 @@
 //! The mutations that a client may ask for.
 
+use std::borrow::Cow;
+
 use hashbrown::HashMap;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::types::{Line, OrderId, RequestId, Sku};
+use super::line::Line;
+use super::trace::{Cause, OptionalTrace};
+use super::types::{OrderId, RequestId, Sku};
 
 /// A mutation, identified by its request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +19,41 @@ pub struct Command {
     /// release.
     pub chosen: bool,
     pub action: Action,
+    pub cause: Cause,
 }
 
-/// The action of a mutation. Each SKU appears in one line: lines of one SKU are summed when a
-/// request is read.
+impl Command {
+    /// A command under an id that the client chose, from an unnamed client and without a reason.
+    pub fn chosen(request_id: RequestId, action: Action) -> Self {
+        Self { request_id, chosen: true, action, cause: Cause::default() }
+    }
+
+    /// A hash of what the client sent, to tell a retry from another request with the same id. The
+    /// order of the lines makes no difference; the actor is not part of what was sent.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint_of(&self.action.sorted())
+    }
+
+    /// Whether a stored fingerprint is that of this command. Earlier versions did not sort the
+    /// lines.
+    pub fn has_fingerprint(&self, stored: Fingerprint) -> bool {
+        stored == self.fingerprint() || stored == self.fingerprint_of(&self.action)
+    }
+
+    fn fingerprint_of(&self, action: &Action) -> Fingerprint {
+        let bytes = put(action, Vec::with_capacity(128));
+        let reason = &self.cause.reason;
+        let traces: Vec<&OptionalTrace> = action.traces().collect();
+        // What has neither keeps the hash that earlier versions gave it.
+        if reason.is_none() && traces.iter().all(|trace| trace.is_none()) {
+            return xxh3_64(&bytes);
+        }
+        xxh3_64(&put(&(reason, traces), bytes))
+    }
+}
+
+/// The action of a mutation. Each SKU and trace appears in one line: lines of one SKU and trace are
+/// summed when a request is read.
 ///
 /// The variants' order is part of stored fingerprints: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,6 +75,8 @@ pub enum Action {
         sku: Sku,
         /// Units found, 0 included.
         counted: i64,
+        #[serde(skip)]
+        trace: OptionalTrace,
     },
     /// Undo a deduction or commit.
     Rollback {
@@ -84,17 +121,55 @@ impl Action {
         }
     }
 
-    /// A hash of the action, to tell a retry from another request with the same id.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let bytes = postcard::to_extend(self, Vec::with_capacity(128));
-        xxh3_64(&bytes.expect("plain data always serializes"))
+    fn lines(&self) -> Option<&Vec<Line>> {
+        match self {
+            Self::Deduct { lines, .. }
+            | Self::Restock { lines, .. }
+            | Self::Reserve { lines, .. } => Some(lines),
+            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => lines.as_ref(),
+            Self::Count { .. } | Self::Release { .. } => None,
+        }
+    }
+
+    fn lines_mut(&mut self) -> Option<&mut Vec<Line>> {
+        match self {
+            Self::Deduct { lines, .. }
+            | Self::Restock { lines, .. }
+            | Self::Reserve { lines, .. } => Some(lines),
+            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => lines.as_mut(),
+            Self::Count { .. } | Self::Release { .. } => None,
+        }
+    }
+
+    /// The trace of each line.
+    fn traces(&self) -> impl Iterator<Item = &OptionalTrace> {
+        let of_count = match self {
+            Self::Count { trace, .. } => Some(trace),
+            _ => None,
+        };
+        self.lines().into_iter().flatten().map(|line| &line.trace).chain(of_count)
+    }
+
+    /// The action with its lines in ascending order.
+    fn sorted(&self) -> Cow<'_, Self> {
+        let place = |line: &Line| (line.sku.clone(), line.trace.clone());
+        if self.lines().is_none_or(|lines| lines.is_sorted_by_key(place)) {
+            return Cow::Borrowed(self);
+        }
+        let mut sorted = self.clone();
+        sorted.lines_mut().into_iter().for_each(|lines| lines.sort_by_key(place));
+        Cow::Owned(sorted)
     }
 }
 
-/// The hash of an action, from [`Action::fingerprint`].
+fn put(value: &impl Serialize, bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(value, bytes).expect("plain data always serializes")
+}
+
+/// The hash of a command, from [`Command::fingerprint`].
 pub type Fingerprint = u64;
 
-/// Sums lines of the same SKU. The SKUs keep the order of their first appearance.
+/// Sums lines of the same SKU and trace. They keep the order of their first appearance.
 pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {
     if lines.len() < 2 {
         return lines;
@@ -102,13 +177,14 @@ pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {
     let mut merged: Vec<Line> = Vec::with_capacity(lines.len());
     let mut places = HashMap::with_capacity(lines.len());
     for line in lines {
-        match places.get(&line.sku) {
+        let key = (line.sku.clone(), line.trace.clone());
+        match places.get(&key) {
             Some(&place) => {
                 let earlier: &mut Line = &mut merged[place];
                 earlier.quantity = earlier.quantity.plus(line.quantity);
             }
             None => {
-                places.insert(line.sku.clone(), merged.len());
+                places.insert(key, merged.len());
                 merged.push(line);
             }
         }
@@ -116,13 +192,23 @@ pub fn merge_lines(lines: Vec<Line>) -> Vec<Line> {
     merged
 }
 
+/// Merged lines as one line per SKU: what a check of the stock needs.
+pub fn totals(lines: &[Line]) -> Cow<'_, [Line]> {
+    if lines.iter().all(|line| line.trace.is_none()) {
+        return Cow::Borrowed(lines);
+    }
+    let lines = lines.iter().map(|line| Line::new(line.sku.clone(), line.quantity));
+    Cow::Owned(merge_lines(lines.collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stock::types::Quantity;
+    use crate::stock::trace::Trace;
+    use crate::stock::types::{Actor, Lot, Quantity, Reason};
 
     fn line(sku: &str, units: u64) -> Line {
-        Line { sku: Sku::parse(sku).unwrap(), quantity: Quantity::of_line(units).unwrap() }
+        Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap())
     }
 
     #[test]
@@ -145,11 +231,48 @@ mod tests {
 
     #[test]
     fn the_operation_is_part_of_the_fingerprint() {
-        let deduct = Action::Deduct { order_id: None, lines: vec![line("A", 1)] };
-        let restock = Action::Restock { order_id: None, lines: vec![line("A", 1)] };
-        let more = Action::Deduct { order_id: None, lines: vec![line("A", 2)] };
+        let deduct = command(Action::Deduct { order_id: None, lines: vec![line("A", 1)] });
+        let restock = command(Action::Restock { order_id: None, lines: vec![line("A", 1)] });
+        let more = command(Action::Deduct { order_id: None, lines: vec![line("A", 2)] });
         assert_eq!(deduct.fingerprint(), deduct.fingerprint());
         assert_ne!(deduct.fingerprint(), restock.fingerprint());
         assert_ne!(deduct.fingerprint(), more.fingerprint());
+    }
+
+    #[test]
+    fn a_command_without_reason_and_trace_keeps_the_fingerprint_of_earlier_versions() {
+        let lines = vec![line("B", 1), line("A", 2)];
+        let deduct = command(Action::Deduct { order_id: OrderId::parse("o").ok(), lines });
+        // Hashed by version 1: variant 0, order id, two lines.
+        let earlier = xxh3_64(b"\x00\x01\x01o\x02\x01B\x01\x01A\x02");
+        assert!(deduct.has_fingerprint(earlier));
+        assert_ne!(deduct.fingerprint(), earlier, "the lines are sorted now");
+        let count = Action::Count { sku: Sku::parse("A").unwrap(), counted: 3, trace: None };
+        assert_eq!(command(count).fingerprint(), xxh3_64(b"\x02\x01A\x06"));
+    }
+
+    #[test]
+    fn the_order_of_lines_is_not_part_of_the_fingerprint() {
+        let of = |lines| command(Action::Restock { order_id: None, lines });
+        let (one, other) = (vec![line("A", 1), line("B", 2)], vec![line("B", 2), line("A", 1)]);
+        assert!(of(one).has_fingerprint(of(other).fingerprint()));
+    }
+
+    #[test]
+    fn reason_and_traces_are_part_of_the_fingerprint_and_the_actor_is_not() {
+        let plain = command(Action::Deduct { order_id: None, lines: vec![line("A", 1)] });
+        let (mut named, mut because, mut traced) = (plain.clone(), plain.clone(), plain.clone());
+        named.cause.actor = Actor::parse("line-3").ok();
+        because.cause.reason = Reason::parse("broken").ok();
+        let lot = Line { trace: Trace::of(Lot::parse("L").ok(), None, None), ..line("A", 1) };
+        traced.action = Action::Deduct { order_id: None, lines: vec![lot] };
+        assert_eq!(plain.fingerprint(), named.fingerprint());
+        assert!(!plain.has_fingerprint(because.fingerprint()));
+        assert!(!plain.has_fingerprint(traced.fingerprint()));
+        assert!(!because.has_fingerprint(traced.fingerprint()));
+    }
+
+    fn command(action: Action) -> Command {
+        Command::chosen(RequestId::parse("r").unwrap(), action)
     }
 }

@@ -54,7 +54,7 @@ impl Draft<'_> {
     ) -> Result<CommandAnswer, R::Error> {
         let effect = std::mem::replace(&mut decision.effect, Effect::None);
         let order_id = decision.order_id.clone();
-        let lines = self.enter_decision(&command.request_id, decision);
+        let lines = self.enter_decision(&command.request_id, &command.cause, decision);
         let mut applied = Applied { seq: self.seq(), lines, expires_at_ms: None };
         match effect {
             Effect::None => {}
@@ -75,7 +75,7 @@ impl Draft<'_> {
         outcome: Outcome,
     ) -> Decided {
         let record = RequestRecord {
-            fingerprint: command.action.fingerprint(),
+            fingerprint: command.fingerprint(),
             kind: command.action.kind(),
             order_id,
             outcome: outcome.clone(),
@@ -122,7 +122,7 @@ impl Action {
 
 /// Answers a command whose request id was decided before.
 fn repeat(command: &Command, record: RequestRecord, request_id: RequestId) -> CommandAnswer {
-    if record.fingerprint != command.action.fingerprint() {
+    if !command.has_fingerprint(record.fingerprint) {
         return Err(Undecided::IdempotencyConflict { request_id, kind: record.kind });
     }
     Ok(Decided { outcome: record.outcome, replayed: true, request_id })

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Now;
 use crate::limits::{EXPIRED_LINES_MAX, STOCK_MAX};
-use crate::stock::{Checks, Item, Line, Posted, Quantity, Sku, Stock};
+use crate::stock::{Checks, Item, Line, Lot, Posted, Quantity, Sku, Stock, Trace};
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
 mod properties {
@@ -79,8 +79,10 @@ mod properties {
                 None
             };
             match derived.filter(|_| !chosen) {
-                Some(request_id) => Command { request_id, chosen: false, action },
-                None => Command { request_id: id(&format!("r{name}")), chosen: true, action },
+                Some(request_id) => {
+                    Command { chosen: false, ..Command::chosen(request_id, action) }
+                }
+                None => Command::chosen(id(&format!("r{name}")), action),
             }
         })
     }
@@ -92,7 +94,7 @@ mod properties {
             3 => lines().prop_map(|lines| Action::Deduct { order_id: None, lines }),
             3 => (lines(), prop::option::of(1..20_u64))
                 .prop_map(|(lines, ttl_s)| Action::Reserve { order_id: None, lines, ttl_s }),
-            1 => (sku(), 0..30_i64).prop_map(|(sku, counted)| Action::Count { sku, counted }),
+            1 => (sku(), 0..30_i64).prop_map(|(sku, counted)| Action::Count { sku, counted, trace: None }),
             2 => (earlier(), prop::option::of(lines()))
                 .prop_map(|(of, lines)| Action::Rollback { of, lines }),
             2 => (earlier(), prop::option::of(lines()))
@@ -102,8 +104,11 @@ mod properties {
     }
 
     fn lines() -> impl Strategy<Value = Vec<Line>> {
-        let line = (sku(), 1..12_u64)
-            .prop_map(|(sku, units)| Line { sku, quantity: Quantity::of_line(units).unwrap() });
+        let lot = prop::option::weighted(0.3, prop::sample::select(vec!["L1", "L2"]));
+        let line = (sku(), 1..12_u64, lot).prop_map(|(sku, units, lot)| {
+            let trace = Trace::of(lot.map(|lot| Lot::parse(lot).unwrap()), None, None);
+            Line { trace, ..Line::new(sku, Quantity::of_line(units).unwrap()) }
+        });
         prop::collection::vec(line, 1..4).prop_map(crate::stock::merge_lines)
     }
 
@@ -139,7 +144,7 @@ fn a_commit_without_a_request_id_repeats_the_one_that_closed_the_reservation() {
 fn a_rollback_is_entered_under_its_own_name_and_the_order_it_undoes() {
     let mut shop = Shop::default();
     let order_id = || OrderId::parse("536365").ok();
-    let command = |name, action| Command { request_id: id(name), chosen: true, action };
+    let command = |name, action| Command::chosen(id(name), action);
     let rollback = |name, of| command(name, Action::Rollback { of: id(of), lines: None });
     let sold = Action::Deduct { order_id: order_id(), lines: one("A", 1) };
     let held = Action::Reserve { order_id: order_id(), lines: one("A", 2), ttl_s: None };
@@ -158,7 +163,7 @@ fn a_deduction_is_rolled_back_once_and_in_parts_that_do_not_exceed_it() {
     shop.decide(&[restock("in", "A", 9), deduct("sold", "A", 5)]);
     let rollback = |name: &str, lines: Option<Vec<Line>>| {
         let action = Action::Rollback { of: id("sold"), lines };
-        Command { request_id: id(name), chosen: true, action }
+        Command::chosen(id(name), action)
     };
     let exceeds = |refused: &Refusal| matches!(refused, Refusal::ExceedsDeduction { .. });
     shop.decide(&[rollback("part", Some(one("A", 2)))]);
@@ -175,7 +180,7 @@ fn a_deduction_is_rolled_back_once_and_in_parts_that_do_not_exceed_it() {
 fn the_end_of_a_reservation_is_entered_under_its_order() {
     let mut shop = Shop::default();
     let order_id = || OrderId::parse("536365").ok();
-    let command = |name, action| Command { request_id: id(name), chosen: true, action };
+    let command = |name, action| Command::chosen(id(name), action);
     let held = |name| {
         let lines = one("A", 1);
         command(name, Action::Reserve { order_id: order_id(), lines, ttl_s: Some(10) })
@@ -206,7 +211,7 @@ fn a_commit_takes_its_units_from_the_stock_and_releases_the_rest() {
         let lines = Some(one("A", committed));
         let action = Action::Commit { reservation: id(&reservation), lines };
         shop.decide(&[reserve(&reservation, "A", held, 10)]);
-        shop.decide(&[Command { request_id: id(&name), chosen: true, action }]);
+        shop.decide(&[Command::chosen(id(&name), action)]);
         assert_eq!(shop.stock.item("A").unwrap().figures(), (left, 0));
     }
 }
@@ -216,8 +221,8 @@ fn a_count_may_find_as_many_units_as_are_reserved_but_no_fewer() {
     let mut shop = Shop::default();
     shop.decide(&[restock("in", "A", 9), reserve("held", "A", 5, 10)]);
     let count = |name, counted| {
-        let action = Action::Count { sku: Sku::parse("A").unwrap(), counted };
-        Command { request_id: id(name), chosen: true, action }
+        let action = Action::Count { sku: Sku::parse("A").unwrap(), counted, trace: None };
+        Command::chosen(id(name), action)
     };
     let refused = refusal(&mut shop, count("fewer", 4));
     assert!(matches!(refused, Refusal::BelowReserved { reserved: 5, .. }), "{refused:?}");
@@ -229,8 +234,9 @@ fn a_count_may_find_as_many_units_as_are_reserved_but_no_fewer() {
 fn stock_never_grows_beyond_what_json_holds_exactly() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 1)]);
-    let count = Action::Count { sku: Sku::parse("A").unwrap(), counted: STOCK_MAX - 1 };
-    shop.decide(&[Command { request_id: id("r2"), chosen: true, action: count }]);
+    let count =
+        Action::Count { sku: Sku::parse("A").unwrap(), counted: STOCK_MAX - 1, trace: None };
+    shop.decide(&[Command::chosen(id("r2"), count)]);
     shop.decide(&[restock("r3", "A", 1)]);
     assert_eq!(shop.stock.item("A").unwrap().on_hand, STOCK_MAX);
     let answer = shop.decide(&[restock("r4", "A", 1)]).remove(0);
@@ -247,27 +253,27 @@ fn id(text: &str) -> RequestId {
 }
 
 fn one(sku: &str, units: u64) -> Vec<Line> {
-    vec![Line { sku: Sku::parse(sku).unwrap(), quantity: Quantity::of_line(units).unwrap() }]
+    vec![Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap())]
 }
 
 fn restock(name: &str, sku: &str, units: u64) -> Command {
     let action = Action::Restock { order_id: None, lines: one(sku, units) };
-    Command { request_id: id(name), chosen: true, action }
+    Command::chosen(id(name), action)
 }
 
 fn deduct(name: &str, sku: &str, units: u64) -> Command {
     let action = Action::Deduct { order_id: None, lines: one(sku, units) };
-    Command { request_id: id(name), chosen: true, action }
+    Command::chosen(id(name), action)
 }
 
 fn reserve(name: &str, sku: &str, units: u64, ttl_s: u64) -> Command {
     let action = Action::Reserve { order_id: None, lines: one(sku, units), ttl_s: Some(ttl_s) };
-    Command { request_id: id(name), chosen: true, action }
+    Command::chosen(id(name), action)
 }
 
 fn commit(name: &str, reservation: &str) -> Command {
     let action = Action::Commit { reservation: id(reservation), lines: None };
-    Command { request_id: id(name), chosen: true, action }
+    Command::chosen(id(name), action)
 }
 
 /// A gateway without a disk: the engine, and maps where tables would be.

@@ -1,11 +1,11 @@
 //! A decision as a value: movements of stock, and an effect on reservations or earlier requests.
 
-use std::collections::BTreeMap;
-
 use super::Hold;
 use super::entry::Kind;
+use super::line::Line;
 use super::record::{Closed, RequestRecord};
-use super::types::{Line, OrderId, RequestId, Sku};
+use super::trace::OptionalTrace;
+use super::types::{OrderId, RequestId, Sku};
 
 /// A decision that is not applied yet.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(super) struct Movement {
     pub(super) quantity: u64,
     pub(super) change: i64,
     pub(super) reserved_change: i64,
+    pub(super) trace: OptionalTrace,
 }
 
 /// What a decision changes besides the stock.
@@ -50,6 +51,7 @@ impl Movement {
             quantity: units.unsigned_abs(),
             change: units * on_hand_sign,
             reserved_change: units * reserved_sign,
+            trace: line.trace.clone(),
         }
     }
 
@@ -62,17 +64,12 @@ impl Movement {
     }
 
     pub(super) fn give_back(sku: Sku, units: i64) -> Self {
-        Self { sku, quantity: units.unsigned_abs(), change: -units, reserved_change: 0 }
-    }
-
-    /// Deducts the wanted quantity of a held line and releases the rest.
-    pub(super) fn commit(held: &Line, wanted: &BTreeMap<&Sku, i64>) -> Self {
-        let units = wanted.get(&held.sku).copied().unwrap_or(0);
         Self {
-            sku: held.sku.clone(),
+            sku,
             quantity: units.unsigned_abs(),
             change: -units,
-            reserved_change: -held.quantity.units(),
+            reserved_change: 0,
+            trace: None,
         }
     }
 }

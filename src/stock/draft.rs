@@ -10,6 +10,7 @@ use super::decision::{Decision, Movement};
 use super::entry::{Entry, Kind};
 use super::listing::Listing;
 use super::record::{AppliedLine, Closed, RequestRecord, RequestRecords};
+use super::trace::Cause;
 use super::transfer::Taken;
 use super::types::{OrderId, RequestId, Seq, Sku};
 use super::{Hold, Item, Stock};
@@ -142,7 +143,8 @@ impl<'a> Draft<'a> {
             return Ok(());
         };
         let movements = hold.lines.iter().map(Movement::expire).collect();
-        let entries = self.enter(Kind::Expire, id, hold.order_id.as_ref(), movements).len();
+        let order_id = hold.order_id.as_ref();
+        let entries = self.enter(Kind::Expire, id, &Cause::default(), order_id, movements).len();
         self.record_without_request(id, entries);
         self.close(id, Closed::Expired, records)
     }
@@ -228,7 +230,7 @@ impl<'a> Draft<'a> {
         id: &RequestId,
         movements: Vec<Movement>,
     ) {
-        let entries = self.enter(kind, id, None, movements).len();
+        let entries = self.enter(kind, id, &Cause::default(), None, movements).len();
         self.record_without_request(id, entries);
     }
 
@@ -247,15 +249,18 @@ impl<'a> Draft<'a> {
     pub(super) fn enter_decision(
         &mut self,
         request_id: &RequestId,
+        cause: &Cause,
         decision: Decision,
     ) -> Vec<AppliedLine> {
-        self.enter(decision.kind, request_id, decision.order_id.as_ref(), decision.movements)
+        let Decision { kind, order_id, movements, .. } = decision;
+        self.enter(kind, request_id, cause, order_id.as_ref(), movements)
     }
 
     fn enter(
         &mut self,
         kind: Kind,
         request_id: &RequestId,
+        cause: &Cause,
         order_id: Option<&OrderId>,
         movements: Vec<Movement>,
     ) -> Vec<AppliedLine> {
@@ -274,6 +279,8 @@ impl<'a> Draft<'a> {
                     request_id: request_id.clone(),
                     at_ms: self.now.wall_ms,
                     clock_trusted: self.now.trusted,
+                    cause: cause.clone(),
+                    trace: movement.trace,
                 };
                 self.changes.checks.chain = self.changes.checks.chain.with(&entry);
                 self.changes.entries.push(Posted { entry, checks: self.changes.checks });
@@ -338,6 +345,7 @@ fn applied_line(movement: &Movement, item: Item) -> AppliedLine {
         on_hand: item.on_hand,
         reserved: item.reserved,
         version: item.version,
+        trace: movement.trace.clone(),
     }
 }
 

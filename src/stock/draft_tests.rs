@@ -11,8 +11,7 @@ fn a_draft_that_reuses_memory_has_none_of_the_earlier_changes() {
     let mut draft = Draft::new(&stock, NOW, 900);
     let restock = Action::Restock { order_id: None, lines: vec![line("A", 5)] };
     let request_id = id("r1");
-    let Ok(decided) =
-        draft.decide(&Command { request_id, chosen: true, action: restock }, &NoRecord);
+    let Ok(decided) = draft.decide(&Command::chosen(request_id, restock), &NoRecord);
     assert!(decided.is_ok());
     draft.open(id("r2"), hold());
     assert_eq!(draft.apply_transfer(&grant("g")), TransferOutcome::Applied);
@@ -102,11 +101,11 @@ fn grant(name: &str) -> Transfer {
 }
 
 fn hold() -> Hold {
-    Hold { order_id: None, lines: vec![line("A", 1)], deadline_ms: 1 }
+    Hold { order_id: None, lines: vec![line("A", 1)], deadline_ms: 1, actor: None }
 }
 
 fn line(name: &str, units: u64) -> Line {
-    Line { sku: sku(name), quantity: Quantity::of_line(units).unwrap() }
+    Line::new(sku(name), Quantity::of_line(units).unwrap())
 }
 
 fn sku(name: &str) -> Sku {

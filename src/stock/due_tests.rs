@@ -104,18 +104,17 @@ fn reserved(stock: &Stock) -> i64 {
 }
 
 fn decide(draft: &mut Draft<'_>, name: &str, action: Action) -> CommandAnswer {
-    let Ok(answer) =
-        draft.decide(&Command { request_id: id(name), chosen: true, action }, &NoRecord);
+    let Ok(answer) = draft.decide(&Command::chosen(id(name), action), &NoRecord);
     answer
 }
 
 fn hold(deadline_ms: u64, skus: &[&str]) -> Hold {
-    Hold { order_id: None, lines: lines(skus, 1), deadline_ms }
+    Hold { order_id: None, lines: lines(skus, 1), deadline_ms, actor: None }
 }
 
 fn lines(skus: &[&str], units: u64) -> Vec<Line> {
     let quantity = Quantity::of_line(units).unwrap();
-    skus.iter().map(|name| Line { sku: sku(name), quantity }).collect()
+    skus.iter().map(|name| Line::new(sku(name), quantity)).collect()
 }
 
 fn sku(name: &str) -> Sku {

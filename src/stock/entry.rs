@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::trace::{Cause, OptionalTrace};
 use super::types::{OrderId, RequestId, Seq, Sku};
 
 /// The kind of a ledger entry. The numbers are on disk and on the wire: append only.
@@ -91,6 +92,10 @@ pub struct Entry {
     pub at_ms: i64,
     /// Whether the wall clock was trusted at that time.
     pub clock_trusted: bool,
+    /// Who asked for it, and why.
+    pub cause: Cause,
+    /// Which goods of the SKU they were.
+    pub trace: OptionalTrace,
 }
 
 /// Added to the code of the kind if the clock was not trusted.
@@ -210,6 +215,8 @@ mod tests {
             request_id: RequestId::parse("r").unwrap(),
             at_ms: 0,
             clock_trusted: true,
+            cause: Cause::default(),
+            trace: None,
         }
     }
 

@@ -4,9 +4,10 @@ use super::Item;
 use super::decision::Movement;
 use super::draft::Draft;
 use super::entry::Kind;
+use super::line::Line;
 use super::listing::CatalogueUpdate;
 use super::transfer::{Direction, Taken, Transfer};
-use super::types::{Line, Sku};
+use super::types::Sku;
 use crate::limits::STOCK_MAX;
 
 /// The outcome of a transfer.

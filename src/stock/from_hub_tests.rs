@@ -207,7 +207,7 @@ impl Shop {
 
     fn command(&mut self, name: &str, action: Action) {
         let request_id = RequestId::parse(name).unwrap();
-        let command = Command { request_id, chosen: true, action };
+        let command = Command::chosen(request_id, action);
         self.decide(|draft| {
             let Ok(answer) = draft.decide(&command, &Nothing);
             assert!(answer.is_ok());
@@ -261,7 +261,7 @@ impl Shop {
     }
 
     fn check_entries(&self, transfer: &Transfer) {
-        for Line { sku, quantity } in super::super::merge_lines(transfer.lines.clone()) {
+        for Line { sku, quantity, .. } in super::super::merge_lines(transfer.lines.clone()) {
             let is_its = |entry: &&Entry| entry.request_id == transfer.request_id;
             let mine = self.ledger.iter().filter(is_its).filter(|entry| entry.sku == sku);
             let moved: Vec<(Kind, i64)> = mine.map(|entry| (entry.kind, entry.change)).collect();
@@ -293,7 +293,7 @@ fn transfer_of(number: u64, name: &str, direction: Direction, lines: &[(&str, u6
 }
 
 fn line(sku: &str, units: u64) -> Line {
-    Line { sku: self::sku(sku), quantity: Quantity::try_from(units).unwrap() }
+    Line::new(self::sku(sku), Quantity::try_from(units).unwrap())
 }
 
 fn sku(text: &str) -> Sku {

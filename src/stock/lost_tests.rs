@@ -51,7 +51,7 @@ fn nothing_that_touches_a_lost_sku_is_decided() {
             Action::Deduct { order_id: None, lines: lines.clone() },
             Action::Restock { order_id: None, lines: lines.clone() },
             Action::Reserve { order_id: None, lines, ttl_s: None },
-            Action::Count { sku: sku(name), counted: 5 },
+            Action::Count { sku: sku(name), counted: 5, trace: None },
         ]
     };
     let ends = [
@@ -102,7 +102,7 @@ fn stock(unnamed: bool) -> Stock {
 
 /// Whether the action is applied.
 fn decide(stock: &Stock, action: Action) -> Result<bool, Undecided> {
-    let command = Command { request_id: RequestId::parse("r").unwrap(), chosen: true, action };
+    let command = Command::chosen(RequestId::parse("r").unwrap(), action);
     let Ok(answer) = Draft::new(stock, NOW, 900).decide(&command, &NoRecord);
     answer.map(|decided| decided.outcome.is_ok())
 }
@@ -113,11 +113,14 @@ fn grant(name: &str) -> Transfer {
 }
 
 fn hold(id: &str, deadline_ms: u64, name: &str) -> (RequestId, Hold) {
-    (RequestId::parse(id).unwrap(), Hold { order_id: None, lines: lines(name), deadline_ms })
+    (
+        RequestId::parse(id).unwrap(),
+        Hold { order_id: None, lines: lines(name), deadline_ms, actor: None },
+    )
 }
 
 fn lines(name: &str) -> Vec<Line> {
-    vec![Line { sku: sku(name), quantity: Quantity::of_line(1).unwrap() }]
+    vec![Line::new(sku(name), Quantity::of_line(1).unwrap())]
 }
 
 fn sku(name: &str) -> Sku {

@@ -18,10 +18,13 @@ mod draft;
 mod entry;
 mod from_hub;
 mod items;
+mod line;
 mod listing;
 mod lost;
 mod record;
 mod rules;
+mod share;
+mod trace;
 mod transfer;
 mod types;
 
@@ -32,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::answer::{CommandAnswer, Decided, Undecided};
 pub use self::checks::{Chain, Checks, Digest, Posted};
-pub use self::command::{Action, Command, Fingerprint, merge_lines};
+pub use self::command::{Action, Command, Fingerprint, merge_lines, totals};
 pub use self::decimals::Decimals;
 pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin};
@@ -41,13 +44,17 @@ pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
 pub use self::listing::{Barcode, CatalogueUpdate, Listing};
+pub use self::line::Line;
 pub use self::lost::Lost;
 pub use self::record::{
     Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
 };
+pub use self::trace::{Cause, Day, DayError, OptionalTrace, Trace};
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
-pub use self::types::{IdError, Line, OrderId, Quantity, RequestId, Seq, Sku, is_name};
+pub use self::types::{
+    Actor, IdError, Lot, OrderId, Quantity, Reason, RequestId, Seq, Serial, Sku, is_name,
+};
 
 /// The stock of one SKU, in units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +85,9 @@ pub struct Hold {
     pub lines: Vec<Line>,
     /// The deadline in milliseconds of running time.
     pub deadline_ms: u64,
+    /// Who made the reservation. Its postcard form leaves this out, like the traces of its lines.
+    #[serde(skip)]
+    pub actor: Option<Actor>,
 }
 
 /// The committed stock of this gateway.

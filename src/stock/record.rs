@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Fingerprint;
 use super::entry::Kind;
-use super::types::{Line, OrderId, RequestId, Seq, Sku};
+use super::line::Line;
+use super::trace::OptionalTrace;
+use super::types::{OrderId, RequestId, Seq, Sku};
 
 /// The outcome of a request.
 pub type Outcome = Result<Applied, Refusal>;
@@ -17,7 +19,7 @@ pub type Outcome = Result<Applied, Refusal>;
 pub struct Applied {
     /// The position of the last entry of the mutation.
     pub seq: Seq,
-    /// The stock after the mutation, one line per SKU.
+    /// The stock after each entry of the mutation: one line per SKU and trace.
     pub lines: Vec<AppliedLine>,
     /// For a reservation: its end by the wall clock, in milliseconds since 1970. It is for people
     /// only; the deadline counts running time.
@@ -36,6 +38,9 @@ pub struct AppliedLine {
     pub reserved: i64,
     /// The version of the SKU after this line.
     pub version: Seq,
+    /// Which goods of the SKU they were. Its postcard form leaves this out.
+    #[serde(skip)]
+    pub trace: OptionalTrace,
 }
 
 /// The reason for a refusal. A refusal is an outcome like any other: a retry gets the same one.

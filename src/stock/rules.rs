@@ -3,16 +3,19 @@
 //! A rule reads the draft and returns a [`Decision`]. It changes nothing, so a refused command
 //! leaves the draft as it was.
 
-use std::collections::BTreeMap;
+use hashbrown::HashMap;
 
 use super::Hold;
 use super::answer::Undecided;
-use super::command::{Action, Command};
+use super::command::{Action, Command, totals};
 use super::decision::{Decision, Effect, Movement};
 use super::draft::Draft;
 use super::entry::Kind;
+use super::line::Line;
 use super::record::{AppliedLine, Closed, Refusal, RequestRecord, RequestRecords};
-use super::types::{Line, OrderId, Quantity, RequestId, Sku};
+use super::share::Share;
+use super::trace::OptionalTrace;
+use super::types::{OrderId, Quantity, RequestId, Sku};
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 
 /// The reason why a rule returns no decision.
@@ -46,10 +49,10 @@ impl Draft<'_> {
         match &command.action {
             Action::Deduct { order_id, lines } => self.deduct(order_id.as_ref(), lines),
             Action::Restock { order_id, lines } => self.restock(order_id.as_ref(), lines),
-            Action::Count { sku, counted } => self.count(sku, *counted),
+            Action::Count { sku, counted, trace } => self.count(sku, *counted, trace),
             Action::Rollback { of, lines } => self.rollback(of, lines.as_deref(), records),
             Action::Reserve { order_id, lines, ttl_s } => {
-                self.reserve(order_id.as_ref(), lines, *ttl_s)
+                self.reserve(command, order_id.as_ref(), lines, *ttl_s)
             }
             Action::Commit { reservation, lines } => {
                 self.commit(command, reservation, lines.as_deref(), records)
@@ -78,7 +81,12 @@ impl Draft<'_> {
         Ok(Decision::plain(Kind::Restock, order_id, movements))
     }
 
-    fn count<E>(&self, sku: &Sku, counted: i64) -> Result<Decision, NoDecision<E>> {
+    fn count<E>(
+        &self,
+        sku: &Sku,
+        counted: i64,
+        trace: &OptionalTrace,
+    ) -> Result<Decision, NoDecision<E>> {
         self.check_not_lost(sku)?;
         let Some(item) = self.item(sku) else {
             return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
@@ -92,12 +100,14 @@ impl Draft<'_> {
             quantity: counted.unsigned_abs(),
             change: counted - item.on_hand,
             reserved_change: 0,
+            trace: trace.clone(),
         };
         Ok(Decision::plain(Kind::Count, None, vec![movement]))
     }
 
     fn reserve<E>(
         &self,
+        command: &Command,
         order_id: Option<&OrderId>,
         lines: &[Line],
         ttl_s: Option<u64>,
@@ -115,6 +125,7 @@ impl Draft<'_> {
             order_id: order_id.cloned(),
             lines: lines.to_vec(),
             deadline_ms: self.now.running_ms + ttl_ms,
+            actor: command.cause.actor.clone(),
         };
         let expires_at_ms = self.now.wall_ms.saturating_add_unsigned(ttl_ms);
         let effect = Effect::Open { hold, expires_at_ms };
@@ -129,11 +140,9 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<Decision, NoDecision<R::Error>> {
         let hold = self.open_hold(command, reservation, records)?;
-        let wanted = match lines {
-            Some(lines) => part_of(&hold.lines, lines)?,
-            None => quantities(&hold.lines),
-        };
-        let movements = hold.lines.iter().map(|held| Movement::commit(held, &wanted)).collect();
+        let wanted = lines.unwrap_or(&hold.lines);
+        check_within(&hold.lines, wanted)?;
+        let movements = Share::of(&hold.lines, wanted).into_commit();
         let effect = Effect::Close {
             reservation: reservation.clone(),
             closed: Closed::Committed(command.request_id.clone()),
@@ -198,11 +207,11 @@ impl Draft<'_> {
         let unknown = || Refusal::UnknownRequest { of: of.clone() };
         let mut record = record.ok_or_else(unknown)?;
         let deducted = record.deducted().ok_or_else(unknown)?;
-        let remaining = subtract(&deducted, &record.undone);
+        let remaining = Share::of(&deducted, &record.undone).left();
         let lines = match lines {
             Some(lines) => {
-                part_of(&remaining, lines)?;
-                lines.to_vec()
+                check_within(&remaining, lines)?;
+                Share::of(&remaining, lines).taken()
             }
             None if remaining.is_empty() => return Err(nothing_remains(&deducted).into()),
             None => remaining,
@@ -216,7 +225,7 @@ impl Draft<'_> {
     }
 
     fn check_available<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
-        for Line { sku, quantity } in lines {
+        for Line { sku, quantity, .. } in &*totals(lines) {
             self.check_not_lost(sku)?;
             let Some(item) = self.item(sku) else {
                 return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
@@ -238,7 +247,7 @@ impl Draft<'_> {
     }
 
     fn check_room<E>(&self, lines: &[Line]) -> Result<(), NoDecision<E>> {
-        for Line { sku, quantity } in lines {
+        for Line { sku, quantity, .. } in &*totals(lines) {
             self.check_not_lost(sku)?;
             let on_hand = self.item(sku).unwrap_or_default().on_hand;
             if on_hand > STOCK_MAX - quantity.units() {
@@ -281,18 +290,16 @@ impl AppliedLine {
     /// `None` for a line that a commit released as a whole.
     fn as_line(&self) -> Option<Line> {
         let quantity = Quantity::of_sum(self.quantity)?;
-        Some(Line { sku: self.sku.clone(), quantity })
+        Some(Line { sku: self.sku.clone(), quantity, trace: self.trace.clone() })
     }
 }
 
-fn quantities(lines: &[Line]) -> BTreeMap<&Sku, i64> {
-    lines.iter().map(|line| (&line.sku, line.quantity.units())).collect()
-}
-
-/// The requested lines by SKU, if each is within what there is.
-fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i64>, Refusal> {
-    let there = quantities(there);
-    for Line { sku, quantity } in wanted {
+/// Checks that the wanted lines are within what there is of their SKUs.
+fn check_within(there: &[Line], wanted: &[Line]) -> Result<(), Refusal> {
+    let there = totals(there);
+    let there: HashMap<&Sku, i64> =
+        there.iter().map(|line| (&line.sku, line.quantity.units())).collect();
+    for Line { sku, quantity, .. } in &*totals(wanted) {
         let available = there.get(sku).copied().unwrap_or(0);
         if quantity.units() > available {
             return Err(Refusal::ExceedsDeduction {
@@ -302,7 +309,7 @@ fn part_of<'a>(there: &[Line], wanted: &'a [Line]) -> Result<BTreeMap<&'a Sku, i
             });
         }
     }
-    Ok(quantities(wanted))
+    Ok(())
 }
 
 /// The refusal of a rollback of all that remains, where nothing remains.
@@ -313,16 +320,6 @@ fn nothing_remains(deducted: &[Line]) -> Refusal {
         requested: first.quantity.units().unsigned_abs(),
         available: 0,
     }
-}
-
-fn subtract(lines: &[Line], less: &[Line]) -> Vec<Line> {
-    let less = quantities(less);
-    let rest = |line: &Line| {
-        let units = line.quantity.units() - less.get(&line.sku).copied().unwrap_or(0);
-        let quantity = Quantity::of_sum(units.unsigned_abs())?;
-        Some(Line { sku: line.sku.clone(), quantity })
-    };
-    lines.iter().filter_map(rest).collect()
 }
 
 fn add(lines: &[Line], more: &[Line]) -> Vec<Line> {

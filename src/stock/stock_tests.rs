@@ -62,12 +62,10 @@ fn item(name: &str, on_hand: i64, reserved: i64, version: Seq) -> (Sku, Item) {
 }
 
 fn hold(id: &str, deadline_ms: u64, lines: &[(&str, u64)]) -> (RequestId, Hold) {
-    let line = |(name, units): &(&str, u64)| Line {
-        sku: sku(name),
-        quantity: Quantity::of_line(*units).unwrap(),
-    };
+    let line =
+        |(name, units): &(&str, u64)| Line::new(sku(name), Quantity::of_line(*units).unwrap());
     let lines = lines.iter().map(line).collect();
-    (RequestId::parse(id).unwrap(), Hold { order_id: None, lines, deadline_ms })
+    (RequestId::parse(id).unwrap(), Hold { order_id: None, lines, deadline_ms, actor: None })
 }
 
 fn sku(name: &str) -> Sku {

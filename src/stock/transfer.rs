@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::types::{Line, RequestId, Seq};
+use super::line::Line;
+use super::types::{RequestId, Seq};
 
 /// A transfer, or one part of a long one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

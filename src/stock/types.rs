@@ -19,6 +19,9 @@ pub enum IdError {
     /// The text contains a control character, at this byte.
     #[error("must not contain control characters (found one at byte {0})")]
     Control(usize),
+    /// The text begins or ends with white space.
+    #[error("must not begin or end with white space")]
+    Untrimmed,
 }
 
 fn check_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
@@ -38,6 +41,11 @@ fn check_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
     }
 }
 
+fn check_trimmed_id(text: &str, bytes_max: usize) -> Result<(), IdError> {
+    check_id(text, bytes_max)?;
+    if text.trim().len() == text.len() { Ok(()) } else { Err(IdError::Untrimmed) }
+}
+
 /// Parses a text without copying it first.
 pub(crate) struct Text<T>(pub(crate) fn(&str) -> Result<T, IdError>);
 
@@ -55,6 +63,9 @@ impl<T> serde::de::Visitor<'_> for Text<T> {
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $bytes_max:expr) => {
+        id!($(#[$doc])* $name, $bytes_max, check_id);
+    };
+    ($(#[$doc:meta])* $name:ident, $bytes_max:expr, $check:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(SmolStr);
@@ -65,7 +76,7 @@ macro_rules! id {
             /// # Errors
             /// If the text is not a valid id.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                check_id(text, $bytes_max)?;
+                $check(text, $bytes_max)?;
                 Ok(Self(text.into()))
             }
 
@@ -106,6 +117,13 @@ macro_rules! id {
     };
 }
 
+/// An id of 1 to 64 bytes that has no white space at either end.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident) => {
+        id!($(#[$doc])* $name, ID_BYTES_MAX, check_trimmed_id);
+    };
+}
+
 id!(
     /// A stock keeping unit: 1 to 64 bytes of UTF-8. Letter case matters.
     Sku,
@@ -122,6 +140,23 @@ id!(
     RequestId,
     REQUEST_ID_BYTES_MAX
 );
+
+text! {
+    /// The name of the token that sent a request.
+    Actor
+}
+text! {
+    /// The reason that a client gave for a mutation.
+    Reason
+}
+text! {
+    /// The lot of goods, as the maker named it.
+    Lot
+}
+text! {
+    /// The serial number of one piece.
+    Serial
+}
 
 impl RequestId {
     /// Parses an id that a client chose.
@@ -200,13 +235,6 @@ pub fn is_name(text: &str) -> bool {
 /// A position in a gateway's ledger. The first entry has position 1; 0 is before it.
 pub type Seq = u64;
 
-/// A quantity of one SKU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    pub sku: Sku,
-    pub quantity: Quantity,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +248,15 @@ mod tests {
         assert_eq!(Sku::parse(&"é".repeat(33)), Err(IdError::TooLong(66)));
         assert_eq!(Sku::parse("a\u{7f}"), Err(IdError::Control(1)));
         assert_eq!(Sku::parse("a\u{85}"), Err(IdError::Control(1)));
+    }
+
+    #[test]
+    fn lots_and_reasons_have_no_white_space_at_their_ends() {
+        assert!(Lot::parse("LOT 7/8").is_ok());
+        for text in [" a", "a ", "\u{a0}a"] {
+            assert_eq!(Lot::parse(text), Err(IdError::Untrimmed));
+        }
+        assert_eq!(Reason::parse(&"x".repeat(65)), Err(IdError::TooLong(65)));
     }
 
     #[test]

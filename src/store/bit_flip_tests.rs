@@ -306,7 +306,7 @@ fn small() -> Base {
     let mut decide = |shop: &mut Shop, name: &str, action: Action| {
         let changes = shop.draft(name, action.clone());
         shop.commit(&changes);
-        commands.push(Command { request_id: id(name), chosen: true, action });
+        commands.push(Command::chosen(id(name), action));
     };
     shop.store.record_retention_mark(0).unwrap();
     shop.update(0, 3, &[("A", Some("Nail"), "401 402"), ("L", Some("Saw"), "403 402")]);
@@ -326,7 +326,7 @@ fn small() -> Base {
     decide(&mut shop, "back", Action::Rollback { of: id("out"), lines: None });
     let too_many = Action::Deduct { order_id: None, lines: lines(&[("A", 500)]) };
     let mut draft = shop.empty_draft();
-    let refused = Command { request_id: id("too-many"), chosen: true, action: too_many };
+    let refused = Command::chosen(id("too-many"), too_many);
     draft.decide(&refused, &shop.store).unwrap().unwrap();
     let changes = draft.finish();
     shop.commit(&changes);
@@ -358,11 +358,7 @@ fn upgraded() -> Base {
         ("last", restock(&[("A", 1)])),
     ];
     let others = others.map(|(name, action)| (name.to_owned(), action));
-    let commands = restocks.chain(others).map(|(name, action)| Command {
-        request_id: id(&name),
-        chosen: true,
-        action,
-    });
+    let commands = restocks.chain(others).map(|(name, action)| Command::chosen(id(&name), action));
     Base::new(shop, commands.collect(), &["A", "B", "C"], &["401", "402", "403", "405"])
 }
 
@@ -371,9 +367,8 @@ fn restock(units: &[(&str, u64)]) -> Action {
 }
 
 fn lines(units: &[(&str, u64)]) -> Vec<Line> {
-    let line = |(sku, units): &(&str, u64)| Line {
-        sku: Sku::parse(sku).unwrap(),
-        quantity: Quantity::of_line(*units).unwrap(),
+    let line = |(sku, units): &(&str, u64)| {
+        Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(*units).unwrap())
     };
     units.iter().map(line).collect()
 }
@@ -599,11 +594,7 @@ fn sample(count: usize) {
         let changes = shop.draft_thousand("r", first, action);
         shop.commit(&changes);
         let new = (first..first + 1_000).map(|n| (id(&format!("r{n}")), action(n)));
-        commands.extend(new.map(|(request_id, action)| Command {
-            request_id,
-            chosen: true,
-            action,
-        }));
+        commands.extend(new.map(|(request_id, action)| Command::chosen(request_id, action)));
     }
     let skus: Vec<String> = (0..400).map(|n| format!("S{n:03}")).collect();
     let skus: Vec<&str> = skus.iter().map(String::as_str).collect();

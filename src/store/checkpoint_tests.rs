@@ -84,9 +84,8 @@ fn some_restocks(shop: &Shop, round: usize, rng: &mut fastrand::Rng) -> Changes 
 }
 
 fn restock(shop: &Shop, name: &str, numbers: impl IntoIterator<Item = usize>) -> Changes {
-    let line = |n: usize| Line {
-        sku: Sku::parse(&format!("S{n:05}")).unwrap(),
-        quantity: Quantity::of_line(1).unwrap(),
+    let line = |n: usize| {
+        Line::new(Sku::parse(&format!("S{n:05}")).unwrap(), Quantity::of_line(1).unwrap())
     };
     let lines = numbers.into_iter().map(line).collect();
     shop.draft(name, Action::Restock { order_id: None, lines })

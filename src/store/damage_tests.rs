@@ -28,7 +28,7 @@ fn a_damaged_reservation_can_be_released_and_committed() {
     {
         let mut shop = with_damaged_reservation();
         let mut draft = shop.empty_draft();
-        let command = Command { request_id: id("end"), chosen: true, action };
+        let command = Command::chosen(id("end"), action);
         assert!(is_applied(&mut draft, &shop, &command));
         assert!(is_applied(&mut draft, &shop, &deduct("next", 5)), "in the same batch");
         let changes = draft.finish();
@@ -46,7 +46,7 @@ fn a_rollback_of_a_damaged_deduction_is_left_undecided_and_the_batch_goes_on() {
     damage_last_row(&shop);
     let mut draft = shop.empty_draft();
     let action = Action::Rollback { of: id("out"), lines: None };
-    let command = Command { request_id: id("back"), chosen: true, action };
+    let command = Command::chosen(id("back"), action);
     let answer = draft.decide(&command, &shop.store).unwrap();
     assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");
     assert!(is_applied(&mut draft, &shop, &deduct("next", 5)));
@@ -120,5 +120,5 @@ fn is_applied(draft: &mut Draft<'_>, shop: &Shop, command: &Command) -> bool {
 
 fn deduct(name: &str, units: u64) -> Command {
     let action = Action::Deduct { order_id: None, lines: lines(units) };
-    Command { request_id: id(name), chosen: true, action }
+    Command::chosen(id(name), action)
 }

@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::ledger::for_each_blob;
 use crate::limits::RESERVATION_TTL_S_MAX;
 use crate::stock::{
-    Applied, Hold, Item, Kind, LedgerRecord, Line, Posted, Quantity, RequestId, RequestRecord, Seq,
-    Sku,
+    Actor, Applied, AppliedLine, Entry, Hold, Item, Kind, LedgerRecord, Line, Posted, Quantity,
+    RequestId, RequestRecord, Seq, Sku,
 };
 
 /// The stock of a SKU after its last entry in the ledger.
@@ -55,6 +55,8 @@ pub(super) fn last_stock(
 pub(super) struct OpenReservation {
     pub(super) n: i64,
     record: RequestRecord,
+    /// Who made it; not known once the record was carried forward.
+    actor: Option<Actor>,
 }
 
 impl OpenReservation {
@@ -64,13 +66,16 @@ impl OpenReservation {
         let Ok(Applied { lines, expires_at_ms, .. }) = &self.record.outcome else { return None };
         let left_ms = expires_at_ms.unwrap_or(last_ms).saturating_sub(last_ms).max(0);
         let left_ms = left_ms.unsigned_abs().min(RESERVATION_TTL_S_MAX * 1_000);
-        let line =
-            |sku: &Sku, units| Some(Line { sku: sku.clone(), quantity: Quantity::of_sum(units)? });
-        let lines = lines.iter().map(|applied| line(&applied.sku, applied.quantity));
+        let line = |AppliedLine { sku, quantity, trace, .. }: &AppliedLine| {
+            let quantity = Quantity::of_sum(*quantity)?;
+            Some(Line { sku: sku.clone(), quantity, trace: trace.clone() })
+        };
+        let lines = lines.iter().map(line);
         Some(Hold {
             order_id: self.record.order_id.clone(),
             lines: lines.collect::<Option<_>>()?,
             deadline_ms: running_ms + left_ms,
+            actor: self.actor.clone(),
         })
     }
 }
@@ -88,7 +93,7 @@ pub(super) fn open_reservations(
         for (record, n) in chunk.ledger_records.into_iter().zip(first..) {
             let its: Vec<&Posted> = entries.by_ref().take(record.entries).collect();
             last_ms = its.last().map_or(last_ms, |posted| posted.entry.at_ms);
-            follow(&mut open, n, record, its.first().map(|posted| posted.entry.kind));
+            follow(&mut open, n, record, its.first().map(|posted| &posted.entry));
         }
         Ok(true)
     })?;
@@ -99,12 +104,14 @@ fn follow(
     open: &mut BTreeMap<RequestId, OpenReservation>,
     n: i64,
     LedgerRecord { request_id, record, .. }: LedgerRecord,
-    kind: Option<Kind>,
+    first: Option<&Entry>,
 ) {
+    let kind = first.map(|entry| entry.kind);
     match record {
         Some(record) if record.kind == Kind::Reserve && record.outcome.is_ok() => {
             if record.closed.is_none() {
-                open.insert(request_id, OpenReservation { n, record });
+                let actor = first.and_then(|entry| entry.cause.actor.clone());
+                open.insert(request_id, OpenReservation { n, record, actor });
             } else {
                 open.remove(&request_id);
             }

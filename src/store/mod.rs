@@ -16,6 +16,7 @@ mod data_dir;
 mod database;
 mod directories;
 mod displacement;
+mod encoded_hold;
 mod error;
 mod examine;
 mod files;
@@ -79,6 +80,8 @@ pub use self::row_check::add_row_crc_function;
 mod bit_flip_tests;
 #[cfg(test)]
 mod catalogue_tests;
+#[cfg(test)]
+mod cause_tests;
 #[cfg(test)]
 mod checkpoint_tests;
 #[cfg(test)]

@@ -257,7 +257,7 @@ fn with_saved_hashes() -> Shop {
 /// SKU A has entries in the ledger, those of SKU B are pruned.
 fn with_pruned_stock() -> Shop {
     let mut shop = Shop::unsynced();
-    let line = Line { sku: Sku::parse("B").unwrap(), quantity: Quantity::of_line(9).unwrap() };
+    let line = Line::new(Sku::parse("B").unwrap(), Quantity::of_line(9).unwrap());
     let changes = shop.draft("b", Action::Restock { order_id: None, lines: vec![line] });
     shop.commit(&changes);
     shop.store.record_retention_mark(HOUR_MS).unwrap();
@@ -292,13 +292,12 @@ impl Shop {
     }
 
     fn decide(&self, name: &str, units: &[(&str, u64)]) -> crate::stock::CommandAnswer {
-        let line = |(sku, units): &(&str, u64)| Line {
-            sku: Sku::parse(sku).unwrap(),
-            quantity: Quantity::of_line(*units).unwrap(),
+        let line = |(sku, units): &(&str, u64)| {
+            Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(*units).unwrap())
         };
         let lines = units.iter().map(line).collect();
         let action = Action::Restock { order_id: None, lines };
-        let command = Command { request_id: id(name), chosen: true, action };
+        let command = Command::chosen(id(name), action);
         self.empty_draft().decide(&command, &self.store).unwrap()
     }
 }

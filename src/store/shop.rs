@@ -124,7 +124,7 @@ impl Shop {
 
     pub(super) fn draft(&self, name: &str, action: Action) -> Changes {
         let mut draft = self.empty_draft();
-        let command = Command { request_id: id(name), chosen: true, action };
+        let command = Command::chosen(id(name), action);
         assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
         draft.finish()
     }
@@ -153,7 +153,7 @@ impl Shop {
         let mut draft = self.empty_draft();
         for n in first..first + 1_000 {
             let request_id = id(&format!("{name}{n}"));
-            let command = Command { request_id, chosen: true, action: action(n) };
+            let command = Command::chosen(request_id, action(n));
             assert!(draft.decide(&command, &self.store).unwrap().unwrap().outcome.is_ok());
         }
         draft.finish()
@@ -190,5 +190,5 @@ pub(super) fn named(sku: &str, name: &str, codes: &[&str]) -> Listing {
 
 pub(super) fn lines(units: u64) -> Vec<Line> {
     let sku = Sku::parse("A").unwrap();
-    vec![Line { sku, quantity: Quantity::of_line(units).unwrap() }]
+    vec![Line::new(sku, Quantity::of_line(units).unwrap())]
 }

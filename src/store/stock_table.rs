@@ -11,6 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
 
 use super::bit_flip::{Cell, corrected};
+use super::encoded_hold;
 use super::error::StoreError;
 use super::reservation_order::record_number;
 use super::row_check::{RowChecks, text, write_row};
@@ -87,7 +88,7 @@ fn write_hold(
     hold: &Hold,
     n: i64,
 ) -> Result<usize, StoreError> {
-    let blob = postcard::to_stdvec(hold).expect("plain data always serializes");
+    let blob = encoded_hold::encode(hold);
     let values = [text(id.as_str()), ValueRef::Integer(n), ValueRef::Blob(&blob)];
     Ok(write_row(&mut *db.prepare_cached(sql)?, "hold", &values)?)
 }
@@ -229,6 +230,6 @@ pub(super) fn read_holds(db: &Connection) -> Result<ReadHolds, StoreError> {
 
 fn parse_hold([id, n, hold]: [ValueRef<'_>; 3]) -> rusqlite::Result<(RequestId, Hold, i64)> {
     let id = stored(0, RequestId::parse(id.as_str()?))?;
-    let hold = stored(2, postcard::from_bytes(hold.as_blob()?))?;
+    let hold = stored(2, encoded_hold::decode(hold.as_blob()?))?;
     Ok((id, hold, n.as_i64()?))
 }

@@ -241,7 +241,7 @@ fn a_reservation_with_the_id_of_a_transfer_keeps_its_record() {
     shop.restock("r1", 5);
     let mut draft = shop.empty_draft();
     let action = Action::Reserve { order_id: None, lines: lines(3), ttl_s: None };
-    let command = Command { request_id: id("t1"), chosen: true, action };
+    let command = Command::chosen(id("t1"), action);
     assert!(draft.decide(&command, &shop.store).unwrap().unwrap().outcome.is_ok());
     draft.apply_transfer(&transfer(1, Direction::Grant, 7));
     let changes = draft.finish();
@@ -370,11 +370,8 @@ fn a_damaged_chunk_leaves_only_its_own_requests_undecided() {
     shop.restock("sound", 5);
     let n = "(SELECT min(n) FROM ledger)";
     shop.store.db.execute(&format!("UPDATE ledger SET chunk = x'00' WHERE n = {n}"), []).unwrap();
-    let deduct = |name: &str| Command {
-        request_id: id(name),
-        chosen: true,
-        action: Action::Deduct { order_id: None, lines: lines(1) },
-    };
+    let deduct =
+        |name: &str| Command::chosen(id(name), Action::Deduct { order_id: None, lines: lines(1) });
     let mut draft = shop.empty_draft();
     let answer = draft.decide(&deduct("damaged"), &shop.store).unwrap();
     assert!(matches!(answer, Err(Undecided::RecordLost { .. })), "{answer:?}");

@@ -9,7 +9,7 @@ use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
 use crate::net::request::missing;
 use crate::problem::Problem;
-use crate::stock::{Action, Command, RequestId, Seq, Sku};
+use crate::stock::{Action, Cause, Command, RequestId, Seq, Sku};
 
 /// A request that is valid in itself.
 #[derive(Debug)]
@@ -190,7 +190,11 @@ impl InvalidRequest {
 ///
 /// # Errors
 /// If the client chose none and the action has no reservation.
-pub(super) fn named_command(chosen: Option<RequestId>, action: Action) -> Result<Command, Problem> {
+pub(super) fn named_command(
+    chosen: Option<RequestId>,
+    action: Action,
+    cause: Cause,
+) -> Result<Command, Problem> {
     let derived = || match &action {
         Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
         Action::Release { reservation } => Some(RequestId::release_of(reservation)),
@@ -202,7 +206,7 @@ pub(super) fn named_command(chosen: Option<RequestId>, action: Action) -> Result
     };
     let is_chosen = chosen.is_some();
     match chosen.or_else(derived) {
-        Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action }),
+        Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action, cause }),
         None => Err(missing("request_id")),
     }
 }

@@ -42,3 +42,4 @@ mod storm;
 mod tls;
 mod watch;
 mod websocket;
+mod who_and_why;

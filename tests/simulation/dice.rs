@@ -55,5 +55,5 @@ impl Dice {
 }
 
 pub(crate) fn line(sku: &Sku, units: u64) -> Line {
-    Line { sku: sku.clone(), quantity: Quantity::of_line(units).unwrap() }
+    Line::new(sku.clone(), Quantity::of_line(units).unwrap())
 }

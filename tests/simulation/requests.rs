@@ -28,7 +28,7 @@ impl World {
     fn new_command(&mut self, gateway: usize) -> Command {
         let number = self.gateways[gateway].asked.len();
         let request_id = RequestId::parse(&format!("g{gateway}-{number}")).unwrap();
-        let command = Command { request_id, chosen: true, action: self.action(gateway) };
+        let command = Command::chosen(request_id, self.action(gateway));
         self.gateways[gateway].asked.push(command.clone());
         command
     }
@@ -43,7 +43,7 @@ impl World {
             (0..=1, _) => Action::Restock { order_id, lines },
             (2, _) => {
                 let counted = dice.below(12) as i64;
-                Action::Count { sku: skus[dice.below(skus.len())].clone(), counted }
+                Action::Count { sku: skus[dice.below(skus.len())].clone(), counted, trace: None }
             }
             (3..=5, _) => Action::Reserve { order_id, lines, ttl_s: Some(dice.between(1, 90)) },
             (6, Some((id, Action::Deduct { .. }))) => {

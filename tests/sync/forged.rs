@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stockgate::protocol::Frame;
 use stockgate::protocol::frame::{Entries, Epoch, Hello, Position, Resume};
-use stockgate::stock::{Checks, Entry, Kind, RequestId, Sku, Taken};
+use stockgate::stock::{Cause, Checks, Entry, Kind, RequestId, Sku, Taken};
 
 use super::pair::{DOWN, UP};
 use crate::support::mqtt::Bystander;
@@ -61,5 +61,7 @@ fn restock(seq: u64, sku: Sku, change: i64) -> Entry {
         request_id: RequestId::parse("forged").unwrap(),
         at_ms: 1_769_847_960_123,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }

@@ -390,9 +390,8 @@ fn recall(number: u64, name: &str, lines: &[(&str, u64)]) -> Transfer {
 }
 
 fn transfer(number: u64, name: &str, direction: Direction, lines: &[(&str, u64)]) -> Transfer {
-    let line = |(sku, units): &(&str, u64)| Line {
-        sku: Sku::parse(sku).unwrap(),
-        quantity: (*units).try_into().unwrap(),
+    let line = |(sku, units): &(&str, u64)| {
+        Line::new(Sku::parse(sku).unwrap(), (*units).try_into().unwrap())
     };
     let request_id = RequestId::parse(name).unwrap();
     Transfer { number, request_id, direction, lines: lines.iter().map(line).collect() }

@@ -192,7 +192,7 @@ impl<B: Books> Pools<'_, B> {
     }
 
     fn receive(&mut self, lines: &[Line]) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
-        for Line { sku, quantity } in lines {
+        for Line { sku, quantity, .. } in lines {
             let mut pool = self.books.pool(sku)?;
             let units = quantity.units();
             if pool.received.max(pool.unallotted) > STOCK_MAX - units {
@@ -208,7 +208,7 @@ impl<B: Books> Pools<'_, B> {
     }
 
     fn take_out(&mut self, lines: &[Line], sold: bool) -> Result<(), NotApplied<B::Error>> {
-        for Line { sku, quantity } in lines {
+        for Line { sku, quantity, .. } in lines {
             let record = self.books.sku_record(sku)?;
             if !record.is_known() {
                 return Err(unknown_sku(sku));
@@ -254,7 +254,7 @@ impl<B: Books> Pools<'_, B> {
 
     fn applied(&mut self, request: &CentralRequest) -> Result<AppliedRequest, B::Error> {
         let mut lines = Vec::with_capacity(request.lines().len());
-        for Line { sku, quantity } in request.lines() {
+        for Line { sku, quantity, .. } in request.lines() {
             let Pool { unallotted, in_transit, .. } = self.books.pool(sku)?;
             let quantity = quantity.units().unsigned_abs();
             lines.push(PoolLine { sku: sku.clone(), quantity, unallotted, in_transit });

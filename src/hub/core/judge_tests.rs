@@ -1,6 +1,6 @@
 use super::*;
 use crate::protocol::frame::Position;
-use crate::stock::{Chain, Digest, Entry, Kind, RequestId, Sku, Taken};
+use crate::stock::{Cause, Chain, Digest, Entry, Kind, RequestId, Sku, Taken};
 
 const OURS: Uuid = Uuid::from_u128(1);
 const OLD: Uuid = Uuid::from_u128(2);
@@ -113,6 +113,8 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
         request_id: RequestId::parse("r").unwrap(),
         at_ms: 0,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     };
     let entries = (first..=last).map(entry).collect();
     Frame::Entries(Entries {

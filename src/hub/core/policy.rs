@@ -127,7 +127,7 @@ fn grant<B: Books>(
     pool.give(given);
     books.save_pools(&[(sku.clone(), pool)])?;
     let request_id = hub_request_id("replenish", book);
-    let line = Line { sku: sku.clone(), quantity };
+    let line = Line::new(sku.clone(), quantity);
     issue(books, book, &request_id, Direction::Grant, &[line])?;
     Ok(given)
 }

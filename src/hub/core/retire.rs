@@ -111,7 +111,7 @@ fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(),
         let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
         let quantity = Quantity::of_sum(units)?;
         let (on_hand, _) = allotment.take_all();
-        Some((Line { sku, quantity }, allotment, on_hand))
+        Some((Line::new(sku, quantity), allotment, on_hand))
     });
     let moved: Vec<_> = moved.collect();
     if moved.is_empty() {

@@ -28,7 +28,7 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
     let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
     let accounts = books.accounts(book.id, &skus)?;
     let mut given = Vec::with_capacity(lines.len());
-    for (Line { sku, quantity }, account) in lines.iter().zip(accounts) {
+    for (Line { sku, quantity, .. }, account) in lines.iter().zip(accounts) {
         let mut allotment = account.allotment;
         allotment.give(quantity.units());
         given.push((sku.clone(), allotment));

@@ -6,7 +6,9 @@ use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, IssuedTransfer};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer};
+use crate::stock::{
+    Cause, Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer,
+};
 
 /// The columns that [`read_entry`] reads.
 const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms";
@@ -47,6 +49,8 @@ pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
         request_id: row.id(RequestId::parse)?,
         at_ms: row.int()?,
         clock_trusted,
+        cause: Cause::default(),
+        trace: None,
     })
 }
 

@@ -6,6 +6,7 @@ use super::rate::{Rate, RateLimiter};
 use super::sites::Sites;
 use super::token::{Role, SecretHash, Token};
 use crate::problem::Problem;
+use crate::stock::Actor;
 
 /// Who a connection acts as: a token, or anyone where no tokens are configured. All connections
 /// that show the same token share one principal, and with it its rate limit.
@@ -56,6 +57,11 @@ impl Principal {
     /// The name of the token it has shown; `None` where no tokens are configured.
     pub fn name(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.name.as_str())
+    }
+
+    /// The name under which the ledger records what it does.
+    pub fn actor(&self) -> Option<Actor> {
+        self.name().and_then(|name| Actor::parse(name).ok())
     }
 
     pub(super) fn hash(&self) -> Option<&SecretHash> {

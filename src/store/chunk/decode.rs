@@ -1,12 +1,13 @@
 //! Decoding of a chunk, in full or only what it made of the stock.
 
 use super::format::{
-    ChunkKey, EncodedEntries, EncodedLine, EncodedRecord, Header, VERSION, VERSION_WITHOUT_KEY, crc,
+    ChunkKey, EncodedEntries, EncodedLine, EncodedRecord, EncodedTrace, Header, VERSION,
+    VERSION_WITHOUT_CAUSE, VERSION_WITHOUT_KEY, crc, decode_cause,
 };
 use crate::limits::RECORD_NUMBER_MAX;
 use crate::stock::{
-    Applied, AppliedLine, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OrderId, Posted,
-    RequestId, RequestRecord, Seq, Sku,
+    Applied, AppliedLine, Cause, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OptionalTrace,
+    OrderId, Posted, RequestId, RequestRecord, Seq, Sku,
 };
 use crate::store::error::StoreError;
 
@@ -59,7 +60,7 @@ impl LedgerChunk {
             while !rest.is_empty() {
                 let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
                 rest = after;
-                records += 1;
+                records += usize::from(record.is_record());
                 for line in record.entries().map_or(&[][..], |entries| &entries.lines) {
                     seq += 1;
                     visit(seq, line);
@@ -78,7 +79,8 @@ impl LedgerChunk {
             decoder.add(record)?;
             rest = after;
         }
-        Some(decoder.chunk)
+        // Traces without a record are not an encoder's work.
+        decoder.traces.is_empty().then_some(decoder.chunk)
     }
 
     /// Position and checks after the last entry, or those before the chunk if it has none.
@@ -109,7 +111,7 @@ impl ChunkSpan {
 fn body(key: ChunkKey, blob: &[u8]) -> Option<&[u8]> {
     let (checked, found) = blob.split_last_chunk::<4>()?;
     let (version, body) = checked.split_first()?;
-    let is_known = [VERSION, VERSION_WITHOUT_KEY].contains(version);
+    let is_known = [VERSION, VERSION_WITHOUT_CAUSE, VERSION_WITHOUT_KEY].contains(version);
     (is_known && crc(checked, key) == u32::from_le_bytes(*found)).then_some(body)
 }
 
@@ -123,6 +125,10 @@ struct ChunkDecoder {
     seq: Seq,
     checks: Checks,
     base_ms: i64,
+    /// The cause of the entries that follow.
+    cause: Cause,
+    /// The traces of the next record's lines.
+    traces: Vec<OptionalTrace>,
 }
 
 /// What the entries of one record have in common.
@@ -146,7 +152,8 @@ impl ChunkDecoder {
             figures: Vec::new(),
             base,
         };
-        Self { chunk, seq: header.base_seq, checks, base_ms: header.base_ms }
+        let Header { base_seq: seq, base_ms, .. } = header;
+        Self { chunk, seq, checks, base_ms, cause: Cause::default(), traces: Vec::new() }
     }
 
     fn add(&mut self, encoded: EncodedRecord<'_>) -> Option<()> {
@@ -172,12 +179,40 @@ impl ChunkDecoder {
                 let count = self.add_entries(&request_id, &entries)?.len();
                 (request_id, None, count)
             }
-            EncodedRecord::Remembered { request_id, record } => {
+            EncodedRecord::Remembered { request_id, mut record } => {
+                self.give_traces(&mut record)?;
                 (request_id.decode().ok()?, Some(record), 0)
+            }
+            EncodedRecord::Cause { actor, reason } => {
+                self.cause = decode_cause(actor, reason)?;
+                return Some(());
+            }
+            EncodedRecord::Traces(traces) => {
+                self.traces = traces.iter().map(EncodedTrace::decode).collect::<Option<_>>()?;
+                return Some(());
             }
         };
         self.chunk.ledger_records.push(LedgerRecord { request_id, record, entries });
         Some(())
+    }
+
+    /// Gives the lines of a record without entries their traces.
+    fn give_traces(&mut self, record: &mut RequestRecord) -> Option<()> {
+        let outcome = record.outcome.as_mut().ok();
+        let of_outcome = outcome.into_iter().flat_map(|applied| &mut applied.lines);
+        let undone = record.undone.iter_mut().map(|line| &mut line.trace);
+        let lines: Vec<_> = of_outcome.map(|line| &mut line.trace).chain(undone).collect();
+        let traces = self.next_traces(lines.len())?;
+        lines.into_iter().zip(traces).for_each(|(line, trace)| *line = trace);
+        Some(())
+    }
+
+    /// The traces of so many lines.
+    fn next_traces(&mut self, lines: usize) -> Option<Vec<OptionalTrace>> {
+        match std::mem::take(&mut self.traces) {
+            traces if traces.is_empty() => Some(vec![None; lines]),
+            traces => (traces.len() == lines).then_some(traces),
+        }
     }
 
     /// Adds the entries of one record. Returns the stock after each, as lines of an outcome.
@@ -190,13 +225,16 @@ impl ChunkDecoder {
         let at_ms = self.base_ms.wrapping_add(encoded.after_base_ms);
         let order_id = order_id(encoded)?;
         let decision = Decision { kind, clock_trusted, order_id, request_id, at_ms };
-        encoded.lines.iter().map(|line| self.add_entry(&decision, line)).collect()
+        let traces = self.next_traces(encoded.lines.len())?;
+        let lines = encoded.lines.iter().zip(traces);
+        lines.map(|(line, trace)| self.add_entry(&decision, line, trace)).collect()
     }
 
     fn add_entry(
         &mut self,
         decision: &Decision<'_>,
         line: &EncodedLine<'_>,
+        trace: OptionalTrace,
     ) -> Option<AppliedLine> {
         self.seq += 1;
         let sku = Sku::parse(line.sku).ok()?;
@@ -212,12 +250,14 @@ impl ChunkDecoder {
             request_id: decision.request_id.clone(),
             at_ms: decision.at_ms,
             clock_trusted: decision.clock_trusted,
+            cause: self.cause.clone(),
+            trace: trace.clone(),
         };
         self.checks.digest = self.checks.digest.moved(&sku, before, (on_hand, reserved));
         self.checks.chain = self.checks.chain.with(&entry);
         self.chunk.entries.push(Posted { entry, checks: self.checks });
         self.chunk.figures.push((on_hand, reserved));
-        Some(AppliedLine { sku, quantity, on_hand, reserved, version: self.seq })
+        Some(AppliedLine { sku, quantity, on_hand, reserved, version: self.seq, trace })
     }
 }
 

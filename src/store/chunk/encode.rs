@@ -3,14 +3,19 @@
 use serde::Serialize;
 
 use super::format::{
-    ChunkKey, EncodedEntries, EncodedId, EncodedLine, EncodedRecord, Header, VERSION, crc,
+    ChunkKey, EncodedEntries, EncodedId, EncodedLine, EncodedRecord, EncodedTrace, Header, VERSION,
+    crc,
 };
-use crate::stock::{AppliedLine, Checks, LedgerRecord, OrderId, Posted, RequestRecord, Seq};
+use crate::stock::{
+    AppliedLine, Cause, Checks, LedgerRecord, OptionalTrace, OrderId, Posted, RequestRecord, Seq,
+};
 
 /// Encodes records one by one. The caller decides when the chunk is full.
 pub(in crate::store) struct ChunkEncoder {
     bytes: Vec<u8>,
     base_ms: i64,
+    /// The cause that the next entries have unless another is encoded.
+    cause: Cause,
 }
 
 impl ChunkEncoder {
@@ -20,7 +25,7 @@ impl ChunkEncoder {
         let digest = checks.digest.0.to_le_bytes();
         let chain = checks.chain.0.to_le_bytes();
         let header = Header { base_seq, digest, chain, base_ms };
-        Self { bytes: append(vec![VERSION], &header), base_ms }
+        Self { bytes: append(vec![VERSION], &header), base_ms, cause: Cause::default() }
     }
 
     /// Adds a record with its entries, and with on hand and reserved after each of them.
@@ -30,8 +35,20 @@ impl ChunkEncoder {
         entries: &[Posted],
         figures: &[(i64, i64)],
     ) {
-        let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = append(bytes, &encode(record, entries, figures, self.base_ms));
+        let cause = entries.first().map(|posted| &posted.entry.cause);
+        if let Some(cause) = cause.filter(|cause| **cause != self.cause) {
+            self.append(&EncodedRecord::of_cause(cause));
+            self.cause = cause.clone();
+        }
+        if traces(record, entries).any(Option::is_some) {
+            let traces = traces(record, entries).map(EncodedTrace::of).collect();
+            self.append(&EncodedRecord::Traces(traces));
+        }
+        self.append(&encode(record, entries, figures, self.base_ms));
+    }
+
+    fn append(&mut self, value: &impl Serialize) {
+        self.bytes = append(std::mem::take(&mut self.bytes), value);
     }
 
     /// The size of the chunk so far, in bytes.
@@ -49,6 +66,19 @@ impl ChunkEncoder {
 
 fn append(bytes: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, bytes).expect("plain data always serializes")
+}
+
+/// The traces of a record's lines, in their order.
+fn traces<'a>(
+    record: &'a LedgerRecord,
+    entries: &'a [Posted],
+) -> impl Iterator<Item = &'a OptionalTrace> {
+    let remembered = record.record.as_ref().filter(|_| entries.is_empty());
+    let outcome = remembered.and_then(|record| record.outcome.as_ref().ok());
+    let of_outcome = outcome.into_iter().flat_map(|applied| &applied.lines);
+    let undone = remembered.into_iter().flat_map(|record| &record.undone);
+    let of_record = of_outcome.map(|line| &line.trace).chain(undone.map(|line| &line.trace));
+    entries.iter().map(|posted| &posted.entry.trace).chain(of_record)
 }
 
 fn encode<'a>(

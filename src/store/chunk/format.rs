@@ -6,10 +6,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use crate::stock::{Fingerprint, IdError, RequestId, RequestRecord, Seq};
+use crate::stock::{
+    Actor, Cause, Day, Fingerprint, IdError, Lot, OptionalTrace, Reason, RequestId, RequestRecord,
+    Seq, Serial, Trace,
+};
 
 /// The first byte of each chunk, so that its layout can change.
-pub(super) const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 3;
+/// The version without causes and traces; nothing else differs.
+pub(super) const VERSION_WITHOUT_CAUSE: u8 = 2;
 /// The version whose CRC does not cover the columns beside the chunk. Such rows are still read;
 /// whether they are in their place shows only in their neighbours.
 pub(super) const VERSION_WITHOUT_KEY: u8 = 1;
@@ -24,7 +29,7 @@ pub(in crate::store) struct ChunkKey {
 }
 
 /// The CRC at the end of a chunk, over its version, its body and its key.
-pub(super) fn crc(checked: &[u8], key: ChunkKey) -> u32 {
+pub(in crate::store) fn crc(checked: &[u8], key: ChunkKey) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(checked);
     if checked.first() != Some(&VERSION_WITHOUT_KEY) {
@@ -47,7 +52,7 @@ pub(super) struct Header {
     pub(super) base_ms: i64,
 }
 
-/// One ledger record.
+/// One ledger record, or what holds for those that follow.
 #[derive(Serialize, Deserialize)]
 pub(super) enum EncodedRecord<'a> {
     /// A mutation that was applied.
@@ -71,6 +76,68 @@ pub(super) enum EncodedRecord<'a> {
         request_id: EncodedId<'a>,
         record: RequestRecord,
     },
+    /// Who asked for the entries of the records that follow, and why. At the beginning of a chunk
+    /// neither is known.
+    Cause {
+        #[serde(borrow)]
+        actor: Option<&'a str>,
+        reason: Option<&'a str>,
+    },
+    /// The traces of the lines of the next record: of its entries, or of the lines of its outcome
+    /// and then those that were undone. Without it there are none.
+    Traces(#[serde(borrow)] Vec<EncodedTrace<'a>>),
+}
+
+/// The trace of a line; nothing in it if it has none.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EncodedTrace<'a> {
+    lot: Option<&'a str>,
+    serial: Option<&'a str>,
+    /// Days since 1970-01-01.
+    expires: Option<i32>,
+}
+
+impl<'a> EncodedTrace<'a> {
+    pub(super) fn of(trace: &'a OptionalTrace) -> Self {
+        let trace = trace.as_deref();
+        Self {
+            lot: trace.and_then(|trace| trace.lot.as_ref()).map(Lot::as_str),
+            serial: trace.and_then(|trace| trace.serial.as_ref()).map(Serial::as_str),
+            expires: trace.and_then(|trace| trace.expires).map(Day::number),
+        }
+    }
+
+    /// `None` if it cannot be decoded.
+    pub(super) fn decode(&self) -> Option<OptionalTrace> {
+        let lot = self.lot.map(Lot::parse).transpose().ok()?;
+        let serial = self.serial.map(Serial::parse).transpose().ok()?;
+        Some(Trace::of(lot, serial, self.expires.map(Day::try_from).transpose().ok()?))
+    }
+}
+
+impl<'a> EncodedRecord<'a> {
+    pub(super) fn of_cause(cause: &'a Cause) -> Self {
+        Self::Cause {
+            actor: cause.actor.as_ref().map(Actor::as_str),
+            reason: cause.reason.as_ref().map(Reason::as_str),
+        }
+    }
+
+    /// Whether it is a record.
+    pub(super) fn is_record(&self) -> bool {
+        match self {
+            Self::Applied { .. } | Self::Unasked { .. } | Self::Remembered { .. } => true,
+            Self::Cause { .. } | Self::Traces(_) => false,
+        }
+    }
+}
+
+/// A cause that was encoded; `None` if it cannot be decoded.
+pub(super) fn decode_cause(actor: Option<&str>, reason: Option<&str>) -> Option<Cause> {
+    Some(Cause {
+        actor: actor.map(Actor::parse).transpose().ok()?,
+        reason: reason.map(Reason::parse).transpose().ok()?,
+    })
 }
 
 /// A request id. Most clients choose random UUIDs, which take 16 bytes instead of 37.
@@ -111,7 +178,7 @@ impl<'a> EncodedRecord<'a> {
     pub(super) fn entries(&self) -> Option<&EncodedEntries<'a>> {
         match self {
             Self::Applied { entries, .. } | Self::Unasked { entries, .. } => Some(entries),
-            Self::Remembered { .. } => None,
+            Self::Remembered { .. } | Self::Cause { .. } | Self::Traces(_) => None,
         }
     }
 }

@@ -16,3 +16,5 @@ pub(super) use self::decode::ChunkSpan;
 pub use self::decode::LedgerChunk;
 pub(super) use self::encode::ChunkEncoder;
 pub(super) use self::format::ChunkKey;
+#[cfg(test)]
+pub(super) use self::format::crc;

@@ -25,10 +25,12 @@ impl TerminalContext {
         mutation: Mutation,
         reservation: Option<&str>,
     ) -> Result<HttpResponse, Problem> {
-        self.access.admit(request.headers(), permit, Role::Operator)?;
+        let principal = self.access.admit(request.headers(), permit, Role::Operator)?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request).await?;
-        let decided = self.decide(read_mutation(mutation, &body, key, reservation)?).await?;
+        let mut command = read_mutation(mutation, &body, key, reservation)?;
+        command.cause.actor = principal.actor();
+        let decided = self.decide(command).await?;
         let mut response = http::json(applied_json(&AppliedMutation::of(&decided)?));
         if mutation == Mutation::Reserve && !decided.replayed {
             *response.status_mut() = StatusCode::CREATED;

@@ -74,8 +74,10 @@ impl Session {
     }
 
     /// Hands a command to the writer, which answers it later.
-    fn submit(&mut self, command: Command, id: &MessageId) -> Result<(), Problem> {
+    fn submit(&mut self, mut command: Command, id: &MessageId) -> Result<(), Problem> {
         authorize(self.role(), Role::Operator)?;
+        let principal = self.client.principal.as_ref();
+        command.cause.actor = principal.and_then(|principal| principal.actor());
         // Room for every mutation in flight, so that the writer never waits for a terminal.
         let channel = || mpsc::channel(CONNECTION_IN_FLIGHT_MAX);
         let answers = self.answers.get_or_insert_with(channel).0.clone();

@@ -144,7 +144,7 @@ fn longest_listing(n: usize) -> Listing {
 }
 
 fn longest_line(n: usize) -> Line {
-    Line { sku: longest_sku(n), quantity: Quantity::of_line(1_000_000).unwrap() }
+    Line::new(longest_sku(n), Quantity::of_line(1_000_000).unwrap())
 }
 
 /// Four-digit numbers first, so that their order is that of the texts.

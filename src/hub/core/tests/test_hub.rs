@@ -11,7 +11,7 @@ use crate::hub::reader;
 use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
-    Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
+    Cause, Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
 };
 
 pub(in crate::hub) fn gateway_id() -> GatewayId {
@@ -227,7 +227,7 @@ fn names(gateways: Vec<GatewayId>) -> Vec<String> {
 }
 
 pub(in crate::hub) fn lines(units: u64) -> Vec<Line> {
-    vec![Line { sku: sku(), quantity: Quantity::of_line(units).unwrap() }]
+    vec![Line::new(sku(), Quantity::of_line(units).unwrap())]
 }
 
 pub(in crate::hub) fn sku() -> Sku {
@@ -348,6 +348,8 @@ impl Ledger {
             request_id,
             at_ms: 0,
             clock_trusted: true,
+            cause: Cause::default(),
+            trace: None,
         };
         self.checks.chain = self.checks.chain.with(&entry);
         self.entries.push(entry);

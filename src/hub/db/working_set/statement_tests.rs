@@ -18,7 +18,7 @@ use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue};
 use crate::hub::db::{BooksDatabase, sqlite};
 use crate::protocol::Frame;
 use crate::protocol::frame::{Entries, Hello};
-use crate::stock::{Checks, Entry, Kind, Line, Listing, Quantity, RequestId, Sku, Taken};
+use crate::stock::{Cause, Checks, Entry, Kind, Line, Listing, Quantity, RequestId, Sku, Taken};
 
 /// With those that begin and commit the transaction.
 const FRAME_MAX: usize = 8;
@@ -200,7 +200,7 @@ impl Counted {
 
     fn lines(&self) -> Vec<Line> {
         let quantity = Quantity::of_line(1).unwrap();
-        self.skus.iter().map(|sku| Line { sku: sku.clone(), quantity }).collect()
+        self.skus.iter().map(|sku| Line::new(sku.clone(), quantity)).collect()
     }
 
     /// An entry for each SKU, after those in the books.
@@ -252,6 +252,8 @@ fn entry(seq: u64, sku: &Sku, kind: Kind, change: i64, id: &str) -> Entry {
         request_id: RequestId::parse(id).unwrap(),
         at_ms: 0,
         clock_trusted: true,
+        cause: Cause::default(),
+        trace: None,
     }
 }
 

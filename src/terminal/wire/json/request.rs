@@ -9,10 +9,13 @@ use smol_str::SmolStr;
 
 use crate::net::http::page_size;
 use crate::net::request::{
-    ClientRequestId, LineJson, QuantityJson, json_fields, lines, missing, null_lines, request_id,
+    ClientRequestId, DayJson, LineJson, QuantityJson, TraceFields, json_fields, lines, missing,
+    null_lines, request_id,
 };
 use crate::problem::Problem;
-use crate::stock::{Action, Command, IdText, Line, OrderId, RequestId, Seq, Sku};
+use crate::stock::{
+    Action, Cause, Command, IdText, Line, Lot, OrderId, Reason, RequestId, Seq, Serial, Sku,
+};
 use crate::terminal::request::{
     InvalidRequest, Mutation, Operation, Query, Request, SessionRequest, SkuFilter,
     SubscribeRequest, checked_count, checked_ttl, named_command,
@@ -28,6 +31,10 @@ json_fields! {
         lines: Vec<LineJson>,
         sku: Sku,
         quantity: QuantityJson,
+        lot: Lot,
+        serial: Serial,
+        expires: DayJson,
+        reason: Reason,
         counted: i64,
         of: DeductionId,
         reservation: ClientRequestId,
@@ -125,9 +132,10 @@ impl RequestFields {
 
     fn command(mut self, mutation: Mutation) -> Result<Command, Problem> {
         let action = self.take_action(mutation)?;
+        let cause = Cause { actor: None, reason: self.reason.take() };
         let chosen = self.request_id.take().map(|ClientRequestId(id)| id);
         self.expect_empty()?;
-        named_command(chosen, action)
+        named_command(chosen, action, cause)
     }
 
     fn take_action(&mut self, mutation: Mutation) -> Result<Action, Problem> {
@@ -141,6 +149,7 @@ impl RequestFields {
             Mutation::Count => Action::Count {
                 sku: self.sku.take().ok_or_else(|| missing("sku"))?,
                 counted: checked_count(self.counted.take().ok_or_else(|| missing("counted"))?)?,
+                trace: self.take_trace().trace(),
             },
             Mutation::Rollback => Action::Rollback {
                 of: self.of.take().map(|DeductionId(id)| id).ok_or_else(|| missing("of"))?,
@@ -164,10 +173,16 @@ impl RequestFields {
     }
 
     fn take_optional_lines(&mut self) -> Result<Option<Vec<Line>>, Problem> {
-        match lines(self.lines.take(), self.sku.take(), self.quantity.take())? {
+        let trace = self.take_trace();
+        match lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace)? {
             None if self.lines_are_null => Err(null_lines()),
             lines => Ok(lines),
         }
+    }
+
+    fn take_trace(&mut self) -> TraceFields {
+        let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
+        TraceFields { lot, serial, expires }
     }
 
     fn take_reservation(&mut self) -> Result<RequestId, Problem> {

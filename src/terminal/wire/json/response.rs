@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::clock::rfc3339;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
-use crate::net::json::{json, ledger_json};
+use crate::net::json::{TraceJson, json, ledger_json};
 use crate::problem::Problem;
 use crate::process::RELEASE;
 use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
@@ -181,13 +181,16 @@ struct AppliedLineJson<'a> {
     reserved: i64,
     available: i64,
     version: Seq,
+    #[serde(flatten)]
+    trace: Option<TraceJson<'a>>,
 }
 
 impl<'a> AppliedLineJson<'a> {
     fn new(line: &'a AppliedLine) -> Self {
-        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version, ref trace } = line;
         let available = on_hand - reserved;
-        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version }
+        let trace = TraceJson::new(trace.as_deref());
+        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version, trace }
     }
 }
 

@@ -92,6 +92,24 @@ pub enum WireFilter<'a> {
     Skus(#[serde(borrow)] Vec<&'a str>),
 }
 
+/// What may follow a [`WireRequest`] that is a mutation: why, and which goods its lines are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireNote<'a> {
+    pub reason: Option<&'a str>,
+    /// One for each line of the mutation, or none at all.
+    #[serde(borrow)]
+    pub traces: Vec<WireTrace<'a>>,
+}
+
+/// Which goods of its SKU a line or an entry is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireTrace<'a> {
+    pub lot: Option<&'a str>,
+    pub serial: Option<&'a str>,
+    /// The expiry date, in days since 1970-01-01.
+    pub expires: Option<i32>,
+}
+
 /// One line of a mutation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WireLine<'a> {
@@ -214,6 +232,23 @@ pub enum WireOutcome<'a> {
     Matched(u64),
     /// The result of `unsubscribe`.
     Unsubscribed,
+    /// The result of `ledger` where an entry has an actor, a reason or a trace.
+    NotedLedger {
+        entries: Vec<WireEntry<'a>>,
+        /// One for each entry.
+        notes: Vec<WireEntryNote<'a>>,
+        /// The `after` of the next page; `None` on the last one.
+        next: Option<u64>,
+    },
+}
+
+/// What an entry says besides its units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireEntryNote<'a> {
+    pub actor: Option<&'a str>,
+    pub reason: Option<&'a str>,
+    #[serde(borrow)]
+    pub trace: WireTrace<'a>,
 }
 
 /// The stock of one SKU. Available is on hand less reserved.

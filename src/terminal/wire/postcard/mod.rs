@@ -6,8 +6,8 @@ mod request;
 mod response;
 
 pub use self::messages::{
-    PROTOCOL, WireAppliedLine, WireEntry, WireFilter, WireItem, WireLine, WireOperation,
-    WireOutcome, WireReply, WireRequest, WireSync,
+    PROTOCOL, WireAppliedLine, WireEntry, WireEntryNote, WireFilter, WireItem, WireLine, WireNote,
+    WireOperation, WireOutcome, WireReply, WireRequest, WireSync, WireTrace,
 };
 pub(crate) use self::request::read_message;
 pub(in crate::terminal) use self::response::{

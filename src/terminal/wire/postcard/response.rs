@@ -2,11 +2,16 @@
 
 use tokio_tungstenite::tungstenite::Message;
 
-use super::messages::{WireAppliedLine, WireEntry, WireItem, WireOutcome, WireReply, WireSync};
+use super::messages::{
+    WireAppliedLine, WireEntry, WireEntryNote, WireItem, WireOutcome, WireReply, WireSync,
+    WireTrace,
+};
 use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
 use crate::process::RELEASE;
-use crate::stock::{AppliedLine, Entry, Item, OrderId, Origin, Seq, Sku};
+use crate::stock::{
+    Actor, AppliedLine, Day, Entry, Item, Lot, OrderId, Origin, Reason, Seq, Serial, Sku,
+};
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
 use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
@@ -108,8 +113,13 @@ fn items_outcome<'a>(items: &'a [(Sku, Item)], next: Option<&'a Sku>) -> WireOut
 
 fn ledger_outcome<'a>(entries: &'a [Entry], last_seq: Seq, origin: &Origin) -> WireOutcome<'a> {
     let next = entries.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
+    let noted = entries.iter().any(|entry| !entry.cause.is_empty() || entry.trace.is_some());
+    let notes = entries.iter().filter(|_| noted).map(WireEntryNote::new).collect();
     let entries = entries.iter().map(|entry| WireEntry::new(entry, origin)).collect();
-    WireOutcome::Ledger { entries, next }
+    match noted {
+        true => WireOutcome::NotedLedger { entries, notes, next },
+        false => WireOutcome::Ledger { entries, next },
+    }
 }
 
 fn status_outcome<'a>(status: &'a GatewayStatus, origin: &'a Origin) -> WireOutcome<'a> {
@@ -148,7 +158,7 @@ impl<'a> WireItem<'a> {
 
 impl<'a> WireAppliedLine<'a> {
     fn new(line: &'a AppliedLine) -> Self {
-        let &AppliedLine { ref sku, quantity, on_hand, reserved, version } = line;
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version, .. } = line;
         Self { sku: sku.as_str(), quantity, on_hand, reserved, version }
     }
 }
@@ -162,6 +172,21 @@ impl<'a> WireSync<'a> {
             acked_seq: *acked_seq,
             pending: *pending,
             oldest_pending_s: *oldest_pending_s,
+        }
+    }
+}
+
+impl<'a> WireEntryNote<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        let trace = entry.trace.as_deref();
+        Self {
+            actor: entry.cause.actor.as_ref().map(Actor::as_str),
+            reason: entry.cause.reason.as_ref().map(Reason::as_str),
+            trace: WireTrace {
+                lot: trace.and_then(|trace| trace.lot.as_ref()).map(Lot::as_str),
+                serial: trace.and_then(|trace| trace.serial.as_ref()).map(Serial::as_str),
+                expires: trace.and_then(|trace| trace.expires).map(Day::number),
+            },
         }
     }
 }

@@ -1,0 +1,23 @@
+//! A line of a request: a quantity of one SKU.
+
+use serde::{Deserialize, Serialize};
+
+use super::trace::OptionalTrace;
+use super::types::{Quantity, Sku};
+
+/// A quantity of one SKU. Its postcard form leaves the trace out, and so do the stored fingerprints
+/// and transfers that are made of it: where a trace is stored, it stands beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub sku: Sku,
+    pub quantity: Quantity,
+    #[serde(skip)]
+    pub trace: OptionalTrace,
+}
+
+impl Line {
+    /// A line without a trace.
+    pub fn new(sku: Sku, quantity: Quantity) -> Self {
+        Self { sku, quantity, trace: None }
+    }
+}
