@@ -43,8 +43,8 @@ pub use self::from_hub::TransferOutcome;
 pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
-pub use self::listing::{Barcode, CatalogueUpdate, Listing};
 pub use self::line::Line;
+pub use self::listing::{Barcode, CatalogueUpdate, Listing};
 pub use self::lost::Lost;
 pub use self::record::{
     Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
