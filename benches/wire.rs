@@ -26,6 +26,7 @@ use serde::Serialize;
 use stockgate::clock;
 use stockgate::net::json::ledger_json;
 use stockgate::protocol::columns;
+use stockgate::protocol::wire::Version;
 use stockgate::stock::{Cause, Entry, Kind, OrderId, Origin, RequestId, Seq, Sku};
 use uuid::Uuid;
 
@@ -206,7 +207,7 @@ const CODINGS: [Coding; 7] = [
         name: "columns",
         frame_bytes: FRAME_BYTES,
         timed: true,
-        encode: columns::encode,
+        encode: |entries| columns::encode(entries, Version::V2),
         decode: Some(decode),
     },
 ];
@@ -303,7 +304,7 @@ fn rows(entries: &[Entry]) -> Vec<u8> {
 
 /// The length of the columns before deflate, which their first number holds.
 fn plain_size(entries: &[Entry]) -> Vec<u8> {
-    let encoded = columns::encode(entries);
+    let encoded = columns::encode(entries, Version::V2);
     match postcard::take_from_bytes::<u64>(&encoded) {
         Ok((size @ 1.., _)) => vec![0; 1 + usize::try_from(size).expect("it is small")],
         Ok((0, _)) | Err(_) => encoded,
@@ -311,5 +312,5 @@ fn plain_size(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8], first_seq: Seq, count: usize) -> Vec<Entry> {
-    columns::decode(bytes, first_seq, count).expect("it was just encoded")
+    columns::decode(bytes, Version::V2, first_seq, count).expect("it was just encoded")
 }

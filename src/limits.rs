@@ -210,6 +210,8 @@ pub const FRAME_BYTES_MAX: usize = 32 * 1024;
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
 /// Transfers in one frame.
 pub const FRAME_TRANSFERS_MAX: usize = 500;
+/// SKUs in one frame of refused demand: that many fit with the longest names.
+pub const DEMAND_SKUS_MAX: usize = 250;
 /// Lines in one transfer: that many fit a frame, and a longer request becomes several transfers.
 pub const TRANSFER_LINES_MAX: usize = 250;
 /// Bytes of the name and version of a gateway's program in its greeting.

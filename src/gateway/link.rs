@@ -23,9 +23,12 @@ use crate::process::RELEASE;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::drift::{Content, Part};
-use crate::protocol::frame::{self, Behind, Frame, Hello, Position, ProbeAnswer, TakenUpTo};
+use crate::protocol::frame::{
+    Behind, Bound, Frame, Hello, Position, ProbeAnswer, Resume, TakenUpTo,
+};
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
+use crate::protocol::wire::{Wire, pack};
 use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
 
@@ -47,6 +50,10 @@ pub struct HubLink {
     lost: LogThrottle,
     rejected: LogThrottle,
 }
+
+/// Why a frame of version 1 is rejected: it does not say which books it is from.
+const HUB_TOO_OLD: &str =
+    "it is of version 1 of the protocol, this gateway speaks version 2: upgrade the hub";
 
 /// How a connection ended.
 enum End {
@@ -160,11 +167,14 @@ impl HubLink {
 
     async fn receive(&mut self, payload: &[u8]) {
         let now_ms = self.now_ms();
-        match Frame::decode(payload) {
-            Ok(frame) if frame.epoch() != self.state.origin.epoch => {
+        match Frame::decode_with_wire(payload) {
+            Ok((frame, _)) if frame.epoch() != self.state.origin.epoch => {
                 self.record_rejected("it is for another database", now_ms);
             }
-            Ok(frame) => match self.uplink.handle_frame(frame, now_ms) {
+            Ok((frame, Wire::V1)) if !is_call(&frame) => {
+                self.record_rejected(HUB_TOO_OLD, now_ms);
+            }
+            Ok((frame, _)) => match self.uplink.handle_frame(frame, now_ms) {
                 Some(UplinkEvent::Acked(seq)) => self.intake.acked(seq),
                 Some(UplinkEvent::Transfers(transfers)) => self.intake.transfers(transfers),
                 Some(UplinkEvent::Update(update)) => self.intake.update(update),
@@ -200,13 +210,15 @@ impl HubLink {
     async fn run_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
-                Step::Greet { nonce } => self.send(client, self.hello(nonce).encode()),
+                Step::Greet { nonce } => self.send(client, self.hello(nonce).encode(Wire::UP)),
                 Step::ReportShorterLedger { hub_seq } => {
-                    self.send(client, self.shorter_ledger(hub_seq).encode())
+                    self.send(client, self.shorter_ledger(hub_seq).encode(Wire::UP))
                 }
                 Step::SendEntries(range) => self.send_entries(client, range).await?,
-                Step::ReportTaken(taken) => self.send(client, self.taken(taken).encode()),
-                Step::Answer(seq, content) => self.send(client, self.answer(seq, content).encode()),
+                Step::ReportTaken(taken) => self.send(client, self.taken(taken).encode(Wire::UP)),
+                Step::Answer(seq, content) => {
+                    self.send(client, self.answer(seq, content).encode(Wire::UP))
+                }
             };
             sent.map_err(|error| format!("the MQTT client accepts no more messages: {error}"))?;
         }
@@ -232,7 +244,7 @@ impl HubLink {
         // Encoding takes milliseconds, many times in a row when a backlog is sent, so it must not
         // block the runtime.
         let pack = move || {
-            let (bytes, packed) = frame::pack(epoch, &posted, taken);
+            let (bytes, packed) = pack(epoch, &posted, taken);
             (bytes, posted[packed - 1].entry.seq)
         };
         let packed = tokio::task::spawn_blocking(pack).await;
@@ -256,6 +268,7 @@ impl HubLink {
             nonce,
             software: RELEASE.into(),
             taken: stock.taken(),
+            bound: Bound::default(),
         })
     }
 
@@ -316,6 +329,12 @@ impl HubLink {
         let ended = async { while connection.events.recv().await.is_some() {} };
         let _ = tokio::time::timeout(OFFLINE_MESSAGE_WAIT, ended).await;
     }
+}
+
+/// Whether the hub only asks for a greeting. It does so in version 1 as long as it does not know
+/// which version a gateway speaks.
+fn is_call(frame: &Frame) -> bool {
+    matches!(frame, Frame::Resume(Resume { nonce: 0, .. }))
 }
 
 /// The client's reason for a loss; it says more than that the client takes no more messages.

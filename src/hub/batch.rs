@@ -11,8 +11,9 @@ use super::publisher::Room;
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
-use crate::protocol::frame::Entries;
+use crate::protocol::frame::{BooksId, Entries};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::Kind;
 
 /// How long a frame may wait for the frames before it, which another worker may be handling.
@@ -34,6 +35,7 @@ pub(super) struct BatchTime {
 pub(super) struct EarlyFrame {
     gateway: GatewayId,
     frame: Frame,
+    version: Version,
     /// When it arrived, in running time.
     since_ms: u64,
 }
@@ -41,17 +43,19 @@ pub(super) struct EarlyFrame {
 impl EarlyFrame {
     /// The job that handles it as one that has just arrived.
     pub(super) fn job(&self) -> HubJob {
-        HubJob::Frame(self.gateway.clone(), self.frame.clone())
+        HubJob::Frame(self.gateway.clone(), self.frame.clone(), self.version)
     }
 }
 
 /// What a batch leads to. Nothing of it may become known before the commit.
 #[derive(Default)]
 pub(super) struct HubBatchOutcome {
+    /// The books that the answers and frames are from.
+    pub(super) books: BooksId,
     /// The last answer to each gateway.
-    pub(super) answers: BTreeMap<GatewayId, FrameAnswer>,
+    pub(super) answers: BTreeMap<GatewayId, (Version, FrameAnswer)>,
     /// Transfers, catalogue changes and probes to send.
-    pub(super) frames: Vec<(GatewayId, Frame)>,
+    pub(super) frames: Vec<(GatewayId, Version, Frame)>,
     /// Whether some gateways must wait for such frames until there is room for them.
     pub(super) lacks_room: bool,
     pub(super) completions: Vec<Completion>,
@@ -59,6 +63,15 @@ pub(super) struct HubBatchOutcome {
     pub(super) handled: Vec<(GatewayId, FrameOutcome)>,
     /// The frames that wait on.
     pub(super) early: Vec<EarlyFrame>,
+}
+
+impl HubBatchOutcome {
+    /// Adds an answer to a gateway that speaks this version.
+    fn answer(&mut self, gateway: GatewayId, version: Version, answer: FrameAnswer) {
+        let earlier = self.answers.get(&gateway).map(|(_, earlier)| earlier);
+        let answer = answer.joined_to(earlier);
+        self.answers.insert(gateway, (version, answer));
+    }
 }
 
 /// A batch whose transaction is open.
@@ -91,7 +104,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             if may_wait && is_early(self.books, &early.gateway, &early.frame)? {
                 self.outcome.early.push(early.clone());
             } else {
-                self.handle_frame(&early.gateway, &early.frame)?;
+                self.handle_frame(&early.gateway, &early.frame, early.version)?;
             }
         }
         Ok(())
@@ -99,13 +112,13 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     /// Handles a job, or lets a frame wait whose predecessors another worker may be handling.
     pub(super) fn handle_or_wait(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
-        if let HubJob::Frame(gateway, frame) = &*job
+        if let HubJob::Frame(gateway, frame, version) = &*job
             && self.outcome.early.len() < HUB_BATCH_FRAMES_MAX
             && is_early(self.books, gateway, frame)?
         {
-            let (gateway, frame) = (gateway.clone(), frame.clone());
+            let (gateway, frame, version) = (gateway.clone(), frame.clone(), *version);
             let since_ms = self.time.running_ms;
-            self.outcome.early.push(EarlyFrame { gateway, frame, since_ms });
+            self.outcome.early.push(EarlyFrame { gateway, frame, version, since_ms });
             return Ok(());
         }
         self.handle(job)
@@ -113,7 +126,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     pub(super) fn handle(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
         match job {
-            HubJob::Frame(gateway, frame) => self.handle_frame(gateway, frame),
+            HubJob::Frame(gateway, frame, version) => self.handle_frame(gateway, frame, *version),
             HubJob::Online { gateway, online, epoch, fresh } => {
                 self.handle_online(gateway, *online, *epoch, *fresh)
             }
@@ -127,8 +140,13 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         }
     }
 
-    fn handle_frame(&mut self, gateway: &GatewayId, frame: &Frame) -> Result<(), BooksError> {
-        let mut outcome = handle_frame(self.books, gateway, frame, self.time.wall_ms)?;
+    fn handle_frame(
+        &mut self,
+        gateway: &GatewayId,
+        frame: &Frame,
+        version: Version,
+    ) -> Result<(), BooksError> {
+        let mut outcome = handle_frame(self.books, gateway, frame, version, self.time.wall_ms)?;
         if outcome.greeted {
             self.downlink.handle_greeting(gateway);
         }
@@ -136,8 +154,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             self.handle_probe_answer(gateway, frame)?;
         }
         if let Some(answer) = outcome.answer.clone() {
-            let answer = answer.joined_to(self.outcome.answers.get(gateway));
-            self.outcome.answers.insert(gateway.clone(), answer);
+            self.outcome.answer(gateway.clone(), version, answer);
         }
         self.due.extend(std::mem::take(&mut outcome.granted));
         self.due.insert(gateway.clone());
@@ -172,9 +189,8 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it
         // does so by itself.
         if let Some(epoch) = epoch.filter(|_| online && !known) {
-            self.outcome
-                .answers
-                .insert(gateway.clone(), FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
+            let answer = FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 };
+            self.outcome.answers.insert(gateway.clone(), (Version::V1, answer));
         }
         Ok(())
     }
@@ -193,8 +209,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
                 acked_seq: book.cursor.acked_seq,
                 nonce: 0,
             };
-            let answer = answer.joined_to(self.outcome.answers.get(&book.gateway));
-            self.outcome.answers.insert(book.gateway, answer);
+            self.outcome.answer(book.gateway, book.wire, answer);
         }
         Ok(())
     }
@@ -203,6 +218,9 @@ impl<'a, 'db> HubBatch<'a, 'db> {
     pub(super) fn finish(mut self) -> Result<HubBatchOutcome, BooksError> {
         for part in self.downlink.in_turn(self.due).chunks(SENT_AT_ONCE) {
             self.send_to(part)?;
+        }
+        if !(self.outcome.answers.is_empty() && self.outcome.frames.is_empty()) {
+            self.outcome.books = self.books.identity()?;
         }
         Ok(self.outcome)
     }
@@ -220,7 +238,8 @@ impl<'a, 'db> HubBatch<'a, 'db> {
                 continue;
             }
             let frames = self.downlink.next(self.books, gateway, self.time.running_ms)?;
-            let frames = frames.into_iter().map(|frame| (gateway.clone(), frame));
+            let version = self.books.books(gateway)?.last().map_or(Version::V1, |book| book.wire);
+            let frames = frames.into_iter().map(|frame| (gateway.clone(), version, frame));
             self.outcome.frames.extend(frames);
         }
         Ok(())
@@ -235,7 +254,7 @@ pub(super) fn expected(jobs: &[HubJob], early: &[EarlyFrame], locks: &Locks) -> 
     }
     for job in jobs {
         match job {
-            HubJob::Frame(gateway, frame) => expect_frame(&mut expected, gateway, frame),
+            HubJob::Frame(gateway, frame, _) => expect_frame(&mut expected, gateway, frame),
             HubJob::Online { gateway, .. } => {
                 expected.locks.gateways.insert(gateway.clone());
             }

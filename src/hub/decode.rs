@@ -6,30 +6,38 @@ use uuid::Uuid;
 use crate::clock::rfc3339;
 use crate::protocol::Frame;
 use crate::protocol::envelope::FrameError;
-use crate::protocol::frame::{Behind, Catalogue, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers};
-use crate::stock::{Barcode, Decimals, Entry, Listing, Taken};
+use crate::protocol::frame::{
+    Behind, BooksId, Bound, Catalogue, Hello, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
+};
+use crate::protocol::wire::{Version, Wire, chain_bytes};
+use crate::stock::{Barcode, Chain, Decimals, Entry, Listing, Taken};
 
 /// Decodes a frame to JSON.
 ///
 /// # Errors
 /// If the bytes are not a whole, undamaged frame of a known kind.
 pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
-    Ok(match Frame::decode(bytes)? {
-        Frame::Hello(hello) => json!({
-            "kind": "hello",
-            "epoch": Uuid::from(hello.epoch),
-            "ledger_seq": hello.ledger_seq,
-            "digest": format!("{:016x}", hello.checks.digest.0),
-            "chain": format!("{:016x}", hello.checks.chain.0),
-            "nonce": hello.nonce,
-            "software": hello.software,
-            "taken": taken_json(&hello.taken),
-        }),
+    let (frame, wire) = Frame::decode_with_wire(bytes)?;
+    let is_upward = frame.is_upward();
+    let mut json = body_json(frame, wire.version());
+    if let Wire::V2(BooksId { books, generation }) = wire {
+        json["version"] = 2.into();
+        if !is_upward {
+            json["books"] = json!(Uuid::from(books));
+            json["generation"] = generation.into();
+        }
+    }
+    Ok(json)
+}
+
+fn body_json(frame: Frame, version: Version) -> Value {
+    match frame {
+        Frame::Hello(hello) => hello_json(&hello, version),
         Frame::Entries(entries) => json!({
             "kind": "entries",
             "epoch": Uuid::from(entries.epoch),
             "digest": format!("{:016x}", entries.checks.digest.0),
-            "chain": format!("{:016x}", entries.checks.chain.0),
+            "chain": chain_json(entries.checks.chain, version),
             "taken": taken_json(&entries.taken),
             "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
         }),
@@ -81,7 +89,57 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
         Frame::Refused(refused) => json!({
             "kind": "refused", "epoch": Uuid::from(refused.epoch), "reason": refused.reason,
         }),
-    })
+        Frame::Held(held) => json!({
+            "kind": "held", "epoch": Uuid::from(held.epoch), "reason": held.reason,
+        }),
+        Frame::Demand(demand) => json!({
+            "kind": "demand",
+            "epoch": Uuid::from(demand.epoch),
+            "day": demand.day,
+            "refused": demand.refused,
+        }),
+        Frame::Checkpoint(checkpoint) => json!({
+            "kind": "checkpoint",
+            "epoch": Uuid::from(checkpoint.epoch),
+            "seq": checkpoint.seq,
+            "chain": hex(&checkpoint.chain),
+            "at": rfc3339(checkpoint.at_ms),
+            "signature": hex(checkpoint.signature.as_flattened()),
+        }),
+    }
+}
+
+fn hello_json(hello: &Hello, version: Version) -> Value {
+    let mut json = json!({
+        "kind": "hello",
+        "epoch": Uuid::from(hello.epoch),
+        "ledger_seq": hello.ledger_seq,
+        "digest": format!("{:016x}", hello.checks.digest.0),
+        "chain": chain_json(hello.checks.chain, version),
+        "nonce": hello.nonce,
+        "software": hello.software,
+        "taken": taken_json(&hello.taken),
+    });
+    if version == Version::V2 {
+        let Bound { books, acked_seq, frame_bytes, device_key } = hello.bound;
+        json["books"] = json!(books.map(|id| Uuid::from(id.books)));
+        json["generation"] = json!(books.map(|id| id.generation));
+        json["acked_seq"] = acked_seq.into();
+        json["frame_bytes"] = frame_bytes.into();
+        json["device_key"] = json!(device_key.map(|key| hex(&key)));
+    }
+    json
+}
+
+fn chain_json(chain: Chain, version: Version) -> String {
+    match version {
+        Version::V1 => format!("{:016x}", chain.0),
+        Version::V2 => hex(&chain_bytes(chain)),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn taken_json(taken: &Taken) -> Value {

@@ -5,11 +5,12 @@ use uuid::Uuid;
 use super::db::{BooksError, BooksTransaction, Locks};
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 
 /// A job for the hub's writer. Jobs wait in a bounded channel, in the order of their arrival.
 pub(super) enum HubJob {
-    /// A gateway has sent a frame.
-    Frame(GatewayId, Frame),
+    /// A gateway has sent a frame, written in this version.
+    Frame(GatewayId, Frame, Version),
     /// A gateway has connected to the broker or left it.
     Online {
         gateway: GatewayId,

@@ -132,8 +132,8 @@ impl BrokerLink {
     fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<HubJob> {
         let (gateway, channel) = parse_topic(topic)?;
         match channel {
-            Channel::Up => match Frame::decode(payload) {
-                Ok(frame) => Some(HubJob::Frame(gateway, frame)),
+            Channel::Up => match Frame::decode_with_wire(payload) {
+                Ok((frame, wire)) => Some(HubJob::Frame(gateway, frame, wire.version())),
                 Err(error) => {
                     self.rejected.record(&gateway, &error.to_string());
                     None

@@ -10,6 +10,7 @@ use super::core::FrameAnswer;
 use crate::limits::OUTGOING_BULK_MAX;
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 
 /// The classes of frames, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,8 +29,8 @@ const TURNS: u32 = 8;
 
 #[derive(Debug)]
 enum Waiting {
-    Answer(FrameAnswer),
-    Frame(Frame),
+    Answer(Version, FrameAnswer),
+    Frame(Version, Frame),
 }
 
 /// What waits for the client.
@@ -43,18 +44,18 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// Adds an answer. One that waits already is joined with it.
-    pub(super) fn put_answer(&mut self, gateway: GatewayId, answer: FrameAnswer) {
+    pub(super) fn put_answer(&mut self, gateway: GatewayId, version: Version, answer: FrameAnswer) {
         let earlier = self.frames.get(&(gateway.clone(), Class::Answer));
         let earlier = earlier.and_then(|waiting| match waiting {
-            Waiting::Answer(answer) => Some(answer),
-            Waiting::Frame(_) => None,
+            Waiting::Answer(_, answer) => Some(answer),
+            Waiting::Frame(..) => None,
         });
         let answer = answer.joined_to(earlier);
-        self.put(gateway, Class::Answer, Waiting::Answer(answer));
+        self.put(gateway, Class::Answer, Waiting::Answer(version, answer));
     }
 
     /// Adds a frame, in place of one of its class that waits already.
-    pub(super) fn put_frame(&mut self, gateway: GatewayId, frame: Frame) {
+    pub(super) fn put_frame(&mut self, gateway: GatewayId, version: Version, frame: Frame) {
         let class = if matches!(frame, Frame::Transfers(_)) {
             Class::Transfers
         } else if matches!(frame, Frame::Catalogue(_)) {
@@ -62,7 +63,7 @@ impl Outgoing {
         } else {
             Class::Probe
         };
-        self.put(gateway, class, Waiting::Frame(frame));
+        self.put(gateway, class, Waiting::Frame(version, frame));
     }
 
     fn put(&mut self, gateway: GatewayId, class: Class, waiting: Waiting) {
@@ -71,8 +72,8 @@ impl Outgoing {
         }
     }
 
-    /// Takes the next frame.
-    pub(super) fn next(&mut self) -> Option<(GatewayId, Frame)> {
+    /// Takes the next frame, and the version in which to write it.
+    pub(super) fn next(&mut self) -> Option<(GatewayId, Version, Frame)> {
         self.turn = (self.turn + 1) % TURNS;
         let has_some = |class: &&Class| !self.order[**class as usize].is_empty();
         let class = match self.turn {
@@ -83,11 +84,11 @@ impl Outgoing {
         let gateway = self.order[class as usize].pop_front()?;
         let key = (gateway, class);
         let waiting = self.frames.remove(&key)?;
-        let frame = match waiting {
-            Waiting::Answer(answer) => answer.frame(),
-            Waiting::Frame(frame) => frame,
+        let (version, frame) = match waiting {
+            Waiting::Answer(version, answer) => (version, answer.frame()),
+            Waiting::Frame(version, frame) => (version, frame),
         };
-        Some((key.0, frame))
+        Some((key.0, version, frame))
     }
 
     /// Drops everything: the connection is lost, and each gateway will be told again.
@@ -124,21 +125,22 @@ mod tests {
     use crate::hub::core::tests::test_hub::named;
     use crate::protocol::drift::Part;
     use crate::protocol::frame::{Catalogue, Probe, Resume};
+    use crate::protocol::wire::Version::V2;
 
     #[test]
     fn the_newest_answer_of_each_gateway_waits_with_the_nonce_of_its_greeting() {
         let mut outgoing = Outgoing::default();
-        outgoing.put_answer(named("a"), resume(3, 7));
+        outgoing.put_answer(named("a"), V2, resume(3, 7));
         for seq in 4..900 {
-            outgoing.put_answer(named("a"), ack(seq));
-            outgoing.put_answer(named("b"), ack(seq));
+            outgoing.put_answer(named("a"), V2, ack(seq));
+            outgoing.put_answer(named("b"), V2, ack(seq));
         }
         assert_eq!(outgoing.len(), 2);
-        let Some((gateway, Frame::Resume(Resume { position, nonce }))) = outgoing.next() else {
+        let Some((gateway, _, Frame::Resume(Resume { position, nonce }))) = outgoing.next() else {
             panic!("a greeting is answered")
         };
         assert_eq!((gateway, position.acked_seq, nonce), (named("a"), 899, 7));
-        let Some((gateway, Frame::Ack(position))) = outgoing.next() else { panic!("an ack") };
+        let Some((gateway, _, Frame::Ack(position))) = outgoing.next() else { panic!("an ack") };
         assert_eq!((gateway, position.acked_seq), (named("b"), 899));
         assert!(outgoing.next().is_none());
     }
@@ -147,12 +149,12 @@ mod tests {
     fn answers_go_first_and_catalogues_do_not_starve() {
         let mut outgoing = Outgoing::default();
         for n in 0..20 {
-            outgoing.put_frame(named(&format!("c{n}")), catalogue(1));
+            outgoing.put_frame(named(&format!("c{n}")), V2, catalogue(1));
         }
         let mut sent = Vec::new();
         for n in 0..32 {
-            outgoing.put_answer(named(&format!("g{n}")), ack(1));
-            let (_, frame) = outgoing.next().unwrap();
+            outgoing.put_answer(named(&format!("g{n}")), V2, ack(1));
+            let (_, _, frame) = outgoing.next().unwrap();
             sent.push(matches!(frame, Frame::Catalogue(_)));
         }
         assert_eq!(sent.iter().filter(|is_catalogue| **is_catalogue).count(), 4);
@@ -162,12 +164,12 @@ mod tests {
     #[test]
     fn a_newer_frame_takes_the_place_of_one_of_its_class() {
         let mut outgoing = Outgoing::default();
-        outgoing.put_frame(named("a"), catalogue(1));
-        outgoing.put_frame(named("a"), probe());
-        outgoing.put_frame(named("a"), catalogue(2));
+        outgoing.put_frame(named("a"), V2, catalogue(1));
+        outgoing.put_frame(named("a"), V2, probe());
+        outgoing.put_frame(named("a"), V2, catalogue(2));
         assert_eq!((outgoing.len(), outgoing.room()), (2, OUTGOING_BULK_MAX - 2));
-        assert!(matches!(outgoing.next(), Some((_, Frame::Probe(_)))));
-        let Some((_, Frame::Catalogue(newest))) = outgoing.next() else { panic!("a catalogue") };
+        assert!(matches!(outgoing.next(), Some((_, _, Frame::Probe(_)))));
+        let Some((_, _, Frame::Catalogue(newest))) = outgoing.next() else { panic!("a catalogue") };
         assert_eq!(newest.after, 2);
     }
 

@@ -12,7 +12,9 @@ use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::outgoing::Outgoing;
 use crate::protocol::Frame;
+use crate::protocol::frame::BooksId;
 use crate::protocol::topic::{Channel, GatewayId};
+use crate::protocol::wire::{Version, Wire};
 
 /// Hands frames to the client of the connection that is up at the moment. The link sets it, the
 /// writer uses it.
@@ -31,6 +33,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Every frame of version 2 names them.
+    books: BooksId,
     outgoing: Outgoing,
     /// Hands frames to the client; `None` without a connection.
     task: Option<JoinHandle<()>>,
@@ -81,23 +85,27 @@ impl Publisher {
         Room { frames: state.outgoing.room(), busy }
     }
 
-    /// Publishes answers and frames without waiting. `is_complete` says that no frame was left
+    /// Publishes answers and frames of these books without waiting. `is_complete` says that no frame was left
     /// unmade for want of room.
     pub(super) fn publish(
         &self,
-        answers: impl Iterator<Item = (GatewayId, FrameAnswer)>,
-        frames: impl Iterator<Item = (GatewayId, Frame)>,
+        books: BooksId,
+        answers: impl Iterator<Item = (GatewayId, (Version, FrameAnswer))>,
+        frames: impl Iterator<Item = (GatewayId, Version, Frame)>,
         is_complete: bool,
     ) {
         let mut state = self.lock();
         if state.task.is_none() {
             return;
         }
-        for (gateway, answer) in answers {
-            state.outgoing.put_answer(gateway, answer);
+        if books != BooksId::default() {
+            state.books = books;
         }
-        for (gateway, frame) in frames {
-            state.outgoing.put_frame(gateway, frame);
+        for (gateway, (version, answer)) in answers {
+            state.outgoing.put_answer(gateway, version, answer);
+        }
+        for (gateway, version, frame) in frames {
+            state.outgoing.put_frame(gateway, version, frame);
         }
         state.is_awaited = !is_complete;
         self.shared.metrics.outgoing.set(state.outgoing.len() as u64);
@@ -115,14 +123,16 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next frame, and whether the writer is to be told that there is room.
-    fn next(&self) -> Option<(GatewayId, Frame, bool)> {
+    /// The next frame's gateway and bytes, and whether the writer is to be told that there is room.
+    fn next(&self) -> Option<(GatewayId, Vec<u8>, bool)> {
         let mut state = self.lock();
-        let (gateway, frame) = state.outgoing.next()?;
+        let (gateway, version, frame) = state.outgoing.next()?;
+        let wire = Wire::of(version, state.books);
         self.metrics.outgoing.set(state.outgoing.len() as u64);
         let has_room = state.outgoing.room() >= crate::limits::OUTGOING_BULK_MAX / 2;
         let is_due = has_room && std::mem::take(&mut state.is_awaited);
-        Some((gateway, frame, is_due))
+        drop(state);
+        Some((gateway, frame.encode(wire), is_due))
     }
 }
 
@@ -139,12 +149,12 @@ impl State {
 /// Hands frames to the client, as fast as it takes them. Ends when the client has ended.
 async fn hand_over(shared: Arc<Shared>, client: AsyncClient, jobs: mpsc::Sender<HubJob>) {
     loop {
-        let Some((gateway, frame, is_due)) = shared.next() else {
+        let Some((gateway, bytes, is_due)) = shared.next() else {
             shared.added.notified().await;
             continue;
         };
         let topic = gateway.topic(Channel::Down);
-        if client.publish(topic, QoS::AtLeastOnce, false, frame.encode()).await.is_err() {
+        if client.publish(topic, QoS::AtLeastOnce, false, bytes).await.is_err() {
             return;
         }
         if is_due {

@@ -156,7 +156,7 @@ impl HubWriter {
     }
 
     fn reject(&mut self, job: &HubJob, error: &BooksError) {
-        if let HubJob::Frame(gateway, _) = job {
+        if let HubJob::Frame(gateway, ..) = job {
             self.rejected.record(gateway, &format!("the books cannot hold it: {error}"));
         } else {
             self.failures.record("a request cannot be stored", error);
@@ -236,8 +236,8 @@ impl HubWriter {
             }
         }
         outcome.completions.into_iter().for_each(|complete| complete());
-        let frames = outcome.frames.into_iter();
-        self.publisher.publish(outcome.answers.into_iter(), frames, !outcome.lacks_room);
+        let (answers, frames) = (outcome.answers.into_iter(), outcome.frames.into_iter());
+        self.publisher.publish(outcome.books, answers, frames, !outcome.lacks_room);
     }
 
     fn count(&self, outcome: &FrameOutcome) {

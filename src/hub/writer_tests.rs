@@ -11,6 +11,7 @@ use crate::limits::OUTGOING_BULK_MAX;
 use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::{Listing, Sku};
 
 /// Of every greeting in these tests.
@@ -105,7 +106,9 @@ fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_t
     let names: Vec<String> = (0..count).map(|n| format!("g{n:04}")).collect();
     let ledgers = names.iter().zip(1..).map(|(name, epoch)| Ledger::at(name, epoch));
     hub.write(
-        ledgers.map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello())).collect(),
+        ledgers
+            .map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello(), Version::V2))
+            .collect(),
     );
     let listing = Listing { name: Some("GOODS".into()), ..Listing::removed(sku()) };
     let all: Vec<GatewayId> = names.iter().map(|name| named(name)).collect();
@@ -119,7 +122,7 @@ fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_t
     let first = hub.writer.write(&mut [publish], &[]).unwrap();
     assert!(first.lacks_room);
     let second = hub.writer.write(&mut [HubJob::Tick], &[]).unwrap();
-    let sent = first.frames.iter().chain(&second.frames).map(|(gateway, _)| &gateway.gateway);
+    let sent = first.frames.iter().chain(&second.frames).map(|(gateway, ..)| &gateway.gateway);
     assert_eq!(sent.collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
 }
 
@@ -200,10 +203,11 @@ impl TestHub {
 
     /// Commits a batch to the books; returns the answer to each gateway.
     fn write(&mut self, mut batch: Vec<HubJob>) -> Vec<(GatewayId, FrameAnswer)> {
-        self.writer.write(&mut batch, &[]).unwrap().answers.into_iter().collect()
+        let answers = self.writer.write(&mut batch, &[]).unwrap().answers.into_iter();
+        answers.map(|(gateway, (_, answer))| (gateway, answer)).collect()
     }
 }
 
 fn frame(gateway: &str, frame: &Frame) -> HubJob {
-    HubJob::Frame(named(gateway), frame.clone())
+    HubJob::Frame(named(gateway), frame.clone(), Version::V2)
 }

@@ -19,6 +19,8 @@
 //!           deduct or recall; -change and -reserved change, which are equal, for a commit;
 //!           +reserved change for a reserve, -reserved change for a release or expire; the other
 //!           one is 0. In an irregular group: two signed an entry, change and reserved change
+//! sections  byte, in version 2 only: a bit for each trailing section that follows. None is known
+//!           yet, so it is 0
 //!
 //! texts: one byte for each text, all of them first, which says how the text follows from the one
 //! before it in its column (from the empty text for the first), then the operands of each text:
@@ -42,7 +44,7 @@ mod bytes;
 mod text;
 
 use self::bytes::{ColumnReader, deflate, inflate, put_differences, put_signed, put_size};
-use super::envelope::FrameError;
+use super::envelope::{FrameError, Version};
 use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
 use crate::stock::{Cause, Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
 
@@ -52,15 +54,18 @@ const COLUMNS_BYTES_MAX: usize = 256 * 1024;
 const HAS_ORDER: u8 = 16;
 const ODD: u8 = 32;
 
+/// No section follows the amounts.
+const NO_SECTIONS: u8 = 0;
+
 /// Encodes as many of these entries as fit into `limit` bytes, but at least one. Returns the bytes
 /// and the number of entries.
 ///
 /// # Panics
 /// If there are no entries.
-pub fn pack(entries: &[Entry], limit: usize) -> (Vec<u8>, usize) {
+pub fn pack(entries: &[Entry], version: Version, limit: usize) -> (Vec<u8>, usize) {
     let mut count = entries.len().min(FRAME_ENTRIES_MAX);
     loop {
-        let bytes = encode(&entries[..count]);
+        let bytes = encode(&entries[..count], version);
         if bytes.len() <= limit || count == 1 {
             return (bytes, count);
         }
@@ -73,8 +78,8 @@ pub fn pack(entries: &[Entry], limit: usize) -> (Vec<u8>, usize) {
 ///
 /// # Panics
 /// If there are no entries.
-pub fn encode(entries: &[Entry]) -> Vec<u8> {
-    let columns = columns(entries);
+pub fn encode(entries: &[Entry], version: Version) -> Vec<u8> {
+    let columns = columns(entries, version);
     let deflated = deflate(&columns);
     let mut out = Vec::new();
     put_size(&mut out, deflated.as_ref().map_or(0, |_| columns.len()));
@@ -86,11 +91,19 @@ pub fn encode(entries: &[Entry]) -> Vec<u8> {
 ///
 /// # Errors
 /// If the bytes are not exactly these columns.
-pub fn decode(bytes: &[u8], first_seq: Seq, count: usize) -> Result<Vec<Entry>, FrameError> {
+pub fn decode(
+    bytes: &[u8],
+    version: Version,
+    first_seq: Seq,
+    count: usize,
+) -> Result<Vec<Entry>, FrameError> {
     let mut reader = ColumnReader(bytes);
     match reader.size(COLUMNS_BYTES_MAX)? {
-        0 => read_columns(reader, first_seq, count),
-        length => read_columns(ColumnReader(&inflate(reader.0, length)?), first_seq, count),
+        0 => read_columns(reader, version, first_seq, count),
+        length => {
+            let inflated = inflate(reader.0, length)?;
+            read_columns(ColumnReader(&inflated), version, first_seq, count)
+        }
     }
 }
 
@@ -100,7 +113,7 @@ struct Group<'a> {
     odd: bool,
 }
 
-fn columns(entries: &[Entry]) -> Vec<u8> {
+fn columns(entries: &[Entry], version: Version) -> Vec<u8> {
     let groups: Vec<Group<'_>> = entries.chunk_by(alike).map(Group::new).collect();
     let heads = || groups.iter().map(Group::head);
     let mut out = Vec::new();
@@ -112,6 +125,9 @@ fn columns(entries: &[Entry]) -> Vec<u8> {
     put_texts(&mut out, heads().map(|head| (head.request_id.as_str(), order(head))));
     put_skus(&mut out, entries);
     groups.iter().for_each(|group| group.put_amounts(&mut out));
+    if version == Version::V2 {
+        out.push(NO_SECTIONS);
+    }
     out
 }
 
@@ -220,6 +236,7 @@ struct GroupRead {
 
 fn read_columns(
     mut reader: ColumnReader<'_>,
+    version: Version,
     first_seq: Seq,
     count: usize,
 ) -> Result<Vec<Entry>, FrameError> {
@@ -238,6 +255,9 @@ fn read_columns(
             let seq = first_seq + entries.len() as u64;
             entries.push(group.entry(seq, sku, &mut reader)?);
         }
+    }
+    if version == Version::V2 && reader.bytes(1)? != [NO_SECTIONS] {
+        return Err(FrameError::Body("the columns have a section that is not known"));
     }
     reader.end()?;
     Ok(entries)

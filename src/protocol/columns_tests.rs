@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::envelope::Version::{V1, V2};
 use super::bytes::*;
 use super::text::*;
 use super::*;
@@ -8,8 +9,11 @@ use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 proptest! {
     #[test]
     fn any_entries_come_back(entries in entries(60)) {
-        let bytes = encode(&entries);
-        prop_assert_eq!(decode(&bytes, entries[0].seq, entries.len()), Ok(entries));
+        for version in [V1, V2] {
+            let bytes = encode(&entries, version);
+            let decoded = decode(&bytes, version, entries[0].seq, entries.len());
+            prop_assert_eq!(decoded.as_ref(), Ok(&entries));
+        }
     }
 
     #[test]
@@ -29,16 +33,16 @@ proptest! {
         count in 1..20_usize,
     ) {
         // As it is: deflated columns are hardly ever hit by chance.
-        let _ = decode(&[&[0], bytes.as_slice()].concat(), 1, count);
-        let _ = decode(&[&[head], bytes.as_slice()].concat(), 1, count);
+        let _ = decode(&[&[0], bytes.as_slice()].concat(), V2, 1, count);
+        let _ = decode(&[&[head], bytes.as_slice()].concat(), V2, 1, count);
     }
 
     #[test]
     fn as_many_are_packed_as_fit(entries in entries(60), limit in 0..2_000_usize) {
-        let (bytes, taken) = pack(&entries, limit);
+        let (bytes, taken) = pack(&entries, V2, limit);
         prop_assert!(taken == 1 || bytes.len() <= limit);
-        prop_assert_eq!(decode(&bytes, entries[0].seq, taken), Ok(entries[..taken].to_vec()));
-        prop_assert!(taken == entries.len() || encode(&entries).len() > limit);
+        prop_assert_eq!(decode(&bytes, V2, entries[0].seq, taken), Ok(entries[..taken].to_vec()));
+        prop_assert!(taken == entries.len() || encode(&entries, V2).len() > limit);
     }
 }
 
@@ -46,9 +50,9 @@ proptest! {
 fn samples_are_decoded_as_encoded_deflated_and_plain() {
     for entries in samples() {
         let first_seq = entries[0].seq;
-        let raw = [&[0], columns(&entries).as_slice()].concat();
-        assert_eq!(decode(&raw, first_seq, entries.len()).as_ref(), Ok(&entries));
-        assert_eq!(decode(&encode(&entries), first_seq, entries.len()), Ok(entries));
+        let raw = [&[0], columns(&entries, V2).as_slice()].concat();
+        assert_eq!(decode(&raw, V2, first_seq, entries.len()).as_ref(), Ok(&entries));
+        assert_eq!(decode(&encode(&entries, V2), V2, first_seq, entries.len()), Ok(entries));
     }
 }
 
@@ -56,11 +60,14 @@ fn samples_are_decoded_as_encoded_deflated_and_plain() {
 fn cut_or_lengthened_bytes_are_refused() {
     for (bytes, entries) in encoded_samples() {
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length], 1, entries).is_err(), "cut to {length} of {bytes:?}");
+            assert!(
+                decode(&bytes[..length], V2, 1, entries).is_err(),
+                "cut to {length} of {bytes:?}"
+            );
         }
-        assert!(decode(&[bytes.as_slice(), &[0]].concat(), 1, entries).is_err(), "{bytes:?}");
-        assert!(decode(&bytes, 1, entries + 1).is_err(), "an entry is missing: {bytes:?}");
-        assert!(decode(&bytes, 1, entries - 1).is_err(), "an entry is left: {bytes:?}");
+        assert!(decode(&[bytes.as_slice(), &[0]].concat(), V2, 1, entries).is_err(), "{bytes:?}");
+        assert!(decode(&bytes, V2, 1, entries + 1).is_err(), "an entry is missing: {bytes:?}");
+        assert!(decode(&bytes, V2, 1, entries - 1).is_err(), "an entry is left: {bytes:?}");
     }
 }
 
@@ -71,9 +78,9 @@ fn a_flipped_bit_never_panics_and_never_yields_invalid_entries() {
             for bit in 0..u8::BITS {
                 let mut changed = bytes.clone();
                 changed[at] ^= 1 << bit;
-                if let Ok(entries) = decode(&changed, 1, count) {
+                if let Ok(entries) = decode(&changed, V2, 1, count) {
                     assert_eq!(entries.len(), count);
-                    assert_eq!(decode(&encode(&entries), 1, count), Ok(entries));
+                    assert_eq!(decode(&encode(&entries, V2), V2, 1, count), Ok(entries));
                 }
             }
         }
@@ -86,11 +93,11 @@ fn sizes_are_checked_before_memory_is_allocated() {
     put_size(&mut huge, COLUMNS_BYTES_MAX + 1);
     let deflated = deflate(&vec![0; COLUMNS_BYTES_MAX + 1]).expect("zeros are short");
     assert_eq!(
-        decode(&[huge.as_slice(), &deflated].concat(), 1, 1),
+        decode(&[huge.as_slice(), &deflated].concat(), V2, 1, 1),
         Err(FrameError::Body("a size is out of range"))
     );
     for bytes in [[0xff; 9].as_slice(), &[0, 0xff, 0xff, 0xff, 0xff, 0x0f]] {
-        assert!(decode(bytes, 1, 1_000).is_err());
+        assert!(decode(bytes, V2, 1, 1_000).is_err());
     }
 }
 
@@ -101,15 +108,15 @@ fn the_groups_have_as_many_entries_as_the_frame_and_none_is_empty() {
     for (entries, changed) in
         [(vec![entry(1)], &[1, 0][..]), (alike, &[1, 1]), (vec![entry(1), entry(2)], &[2, 0, 2])]
     {
-        let mut raw = [&[0], columns(&entries).as_slice()].concat();
+        let mut raw = [&[0], columns(&entries, V2).as_slice()].concat();
         raw[1..=changed.len()].copy_from_slice(changed);
-        assert_eq!(decode(&raw, 1, entries.len()), wrong, "{changed:?}");
+        assert_eq!(decode(&raw, V2, 1, entries.len()), wrong, "{changed:?}");
     }
 }
 
 #[test]
 fn inflated_columns_have_exactly_the_announced_length() {
-    let columns = columns(&samples()[0]);
+    let columns = columns(&samples()[0], V2);
     let deflated = deflate(&columns).expect("this one is regular");
     for (length, good) in [(columns.len() - 1, false), (columns.len(), true)] {
         assert_eq!(inflate(&deflated, length).is_ok(), good, "{length}");
@@ -122,9 +129,9 @@ fn changes_out_of_range_are_refused_and_those_at_the_limits_accepted() {
     let largest = Entry { change: STOCK_MAX, reserved_change: -STOCK_MAX, ..entry(1) };
     let larger = Entry { change: STOCK_MAX + 1, ..entry(1) };
     let smallest = Entry { change: i64::MIN, reserved_change: i64::MIN, ..entry(1) };
-    assert_eq!(decode(&encode(std::slice::from_ref(&largest)), 1, 1), Ok(vec![largest]));
+    assert_eq!(decode(&encode(std::slice::from_ref(&largest), V2), V2, 1, 1), Ok(vec![largest]));
     for entry in [larger, smallest] {
-        let decoded = decode(&encode(&[entry]), 1, 1);
+        let decoded = decode(&encode(&[entry], V2), V2, 1, 1);
         assert_eq!(decoded, Err(FrameError::Body("a change is out of range")));
     }
 }
@@ -202,19 +209,19 @@ fn each_text_takes_the_shortest_encoding() {
 #[test]
 fn a_thousand_entries_of_the_largest_size_can_be_decoded() {
     let entries: Vec<Entry> = (1..=1_000).map(largest).collect();
-    let columns = columns(&entries);
+    let columns = columns(&entries, V2);
     assert!(columns.len() > 190_000, "they are large: {}", columns.len());
     assert!(columns.len() <= COLUMNS_BYTES_MAX);
-    let (one, taken) = pack(&entries, 1);
+    let (one, taken) = pack(&entries, V2, 1);
     assert!(taken == 1 && one.len() < 260, "{}", one.len());
-    let (bytes, taken) = pack(&entries, FRAME_BYTES_MAX);
+    let (bytes, taken) = pack(&entries, V2, FRAME_BYTES_MAX);
     assert!((100..1_000).contains(&taken));
-    assert_eq!(decode(&bytes, 1, taken), Ok(entries[..taken].to_vec()));
+    assert_eq!(decode(&bytes, V2, 1, taken), Ok(entries[..taken].to_vec()));
 }
 
 #[test]
 fn regular_entries_take_a_few_bytes_each() {
-    let (bytes, taken) = pack(&samples()[0], FRAME_BYTES_MAX);
+    let (bytes, taken) = pack(&samples()[0], V2, FRAME_BYTES_MAX);
     assert_eq!(taken, 400);
     assert!(bytes.len() < 400, "{}", bytes.len());
 }
@@ -226,8 +233,8 @@ fn encoded_samples() -> Vec<(Vec<u8>, usize)> {
         entries
     });
     let both = small.flat_map(|entries| {
-        let raw = [&[0], columns(&entries).as_slice()].concat();
-        [(raw, entries.len()), (encode(&entries), entries.len())]
+        let raw = [&[0], columns(&entries, V2).as_slice()].concat();
+        [(raw, entries.len()), (encode(&entries, V2), entries.len())]
     });
     both.collect()
 }

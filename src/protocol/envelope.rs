@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0..2   "SG"
-//! 2      version of the layout, 1
+//! 2      version of the layout, 1 or 2
 //! 3      kind
 //! 4..8   length of the body, little-endian
 //! 8..12  CRC-32 (IEEE) of bytes 2..8 and the body, little-endian
@@ -19,7 +19,31 @@ use serde::{Deserialize, Serialize};
 use crate::limits::FRAME_BYTES_MAX;
 
 const MAGIC: [u8; 2] = *b"SG";
-const VERSION: u8 = 1;
+
+/// The version of the layout of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// Of gateways and hubs before 0.2; a hub still reads and answers it.
+    V1,
+    /// Frames downwards name the books that they are from.
+    V2,
+}
+
+impl Version {
+    /// The number in the envelope.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+
+    /// The version with this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::V1, Self::V2].into_iter().find(|version| version.number() == number)
+    }
+}
+
 /// The length of magic, version, kind, length and checksum.
 pub(super) const HEADER_BYTES: usize = 12;
 
@@ -36,7 +60,7 @@ pub enum FrameError {
     #[error("not a stockgate frame")]
     Magic,
     /// The frame was written by a newer or unknown program.
-    #[error("the frame has version {0}, this program reads version {VERSION}")]
+    #[error("the frame has version {0}, this program reads versions 1 and 2")]
     Version(u8),
     /// The bytes were damaged on the way.
     #[error("the frame's checksum is wrong")]
@@ -49,18 +73,19 @@ pub enum FrameError {
     Body(&'static str),
 }
 
-pub(super) fn seal(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn seal(version: Version, kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("bodies are cut to the frame's limit");
     let mut frame = Vec::with_capacity(HEADER_BYTES + body.len());
     frame.extend(MAGIC);
-    frame.extend([VERSION, kind]);
+    frame.extend([version.number(), kind]);
     frame.extend(length.to_le_bytes());
     frame.extend(checksum(&frame[2..8], body).to_le_bytes());
     frame.extend(body);
     frame
 }
 
-pub(super) fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
+/// Returns version, kind and body.
+pub(super) fn open(bytes: &[u8]) -> Result<(Version, u8, &[u8]), FrameError> {
     if bytes.len() > FRAME_BYTES_MAX {
         return Err(FrameError::TooLarge);
     }
@@ -68,9 +93,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
     if header[..2] != MAGIC {
         return Err(FrameError::Magic);
     }
-    if header[2] != VERSION {
-        return Err(FrameError::Version(header[2]));
-    }
+    let version = Version::from_number(header[2]).ok_or(FrameError::Version(header[2]))?;
     let length = u32::from_le_bytes(header[4..8].try_into().expect("four bytes"));
     if usize::try_from(length) != Ok(body.len()) {
         return Err(FrameError::Length);
@@ -79,7 +102,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(u8, &[u8]), FrameError> {
     if sum != checksum(&header[2..8], body) {
         return Err(FrameError::Checksum);
     }
-    Ok((header[3], body))
+    Ok((version, header[3], body))
 }
 
 fn checksum(header: &[u8], body: &[u8]) -> u32 {

@@ -1,32 +1,15 @@
-//! Frames: the messages between gateway and hub. The bytes of each kind are in an [`envelope`].
+//! Frames: the messages between gateway and hub. [`wire`] writes and reads them.
 //!
 //! A frame that cannot be decoded changes nothing. Kinds are append-only, and a reader skips the
 //! kinds that it does not know.
 //!
-//! [`envelope`]: super::envelope
+//! [`wire`]: super::wire
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::columns;
 use super::drift::{Figures, Part, Sums};
-use super::envelope::{FrameError, HEADER_BYTES, body, open, plain, seal};
-use super::listing_v1::ListingV1;
-use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
-use crate::stock::{Checks, Entry, Listing, Posted, Seq, Taken, Transfer};
-
-const HELLO: u8 = 1;
-const ENTRIES: u8 = 2;
-const RESUME: u8 = 3;
-const ACK: u8 = 4;
-const REFUSED: u8 = 5;
-const BEHIND: u8 = 6;
-const TAKEN: u8 = 7;
-const TRANSFERS: u8 = 8;
-const CATALOGUE: u8 = 9;
-const PROBE: u8 = 10;
-const SUMS: u8 = 11;
-const FIGURES: u8 = 12;
+use crate::stock::{Checks, Entry, Listing, Seq, Sku, Taken, Transfer};
 
 /// A frame, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +26,19 @@ pub enum Frame {
     Sums(ProbeAnswer<Sums>),
     /// Gateway: the stock of a part, SKU by SKU.
     Figures(ProbeAnswer<Figures>),
+    /// Gateway: the demand of a day.
+    Demand(Demand),
+    /// Gateway: its signature of its ledger.
+    Checkpoint(Checkpoint),
     /// Hub: the position up to which it has committed, from which the gateway sends on.
     Resume(Resume),
     /// Hub: the position up to which it has committed.
     Ack(Position),
     /// Hub: it accepts nothing from this database.
     Refused(Refused),
+    /// Hub: its books are older than what this gateway has. The gateway goes on, and greets once
+    /// a minute until an operator has recovered the books.
+    Held(Held),
     /// Hub: grants and recalls.
     Transfers(Transfers),
     /// Hub: changes of the catalogue.
@@ -58,7 +48,7 @@ pub enum Frame {
 }
 
 /// The greeting of a gateway's database.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
     pub epoch: Epoch,
     /// The position of the last entry of its ledger.
@@ -72,6 +62,30 @@ pub struct Hello {
     pub software: String,
     /// How far the gateway has applied what the hub sent.
     pub taken: Taken,
+    /// What only version 2 says; defaults in a frame of version 1.
+    pub bound: Bound,
+}
+
+/// What a greeting of version 2 says beside that of version 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bound {
+    /// The books that the database is bound to.
+    pub books: Option<BooksId>,
+    /// The highest position that these books have acknowledged.
+    pub acked_seq: Seq,
+    /// The largest frame that the gateway has seen arrive, in bytes; 0 if it does not know.
+    pub frame_bytes: u32,
+    /// The public key of the device.
+    pub device_key: Option<[u8; 32]>,
+}
+
+/// Which books a frame downwards is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BooksId {
+    /// Made with the books: 16 bytes on the wire.
+    pub books: Epoch,
+    /// How often the books were recovered: they are older than books with a higher number.
+    pub generation: u64,
 }
 
 /// A batch of ledger entries.
@@ -138,6 +152,44 @@ pub struct Refused {
     pub reason: String,
 }
 
+/// The hub's word that its books are older than what a database has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub epoch: Epoch,
+    /// The reason in words, for the operator.
+    pub reason: String,
+}
+
+/// How many orders of a day were refused for want of stock. The numbers are cumulative, so that a
+/// lost, late or repeated frame does no harm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    pub epoch: Epoch,
+    /// Days since 1970, in UTC.
+    pub day: u32,
+    pub refused: Vec<RefusedDemand>,
+}
+
+/// The refused demand for one SKU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedDemand {
+    pub sku: Sku,
+    pub lines: u64,
+    pub units: u64,
+}
+
+/// A gateway's signature of its ledger up to a position. The newest one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub epoch: Epoch,
+    pub seq: Seq,
+    /// The chain of the ledger there.
+    pub chain: [u8; 32],
+    pub at_ms: i64,
+    /// Two halves of 32 bytes.
+    pub signature: [[u8; 32]; 2],
+}
+
 /// Grants and recalls for a database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfers {
@@ -148,7 +200,7 @@ pub struct Transfers {
 }
 
 /// A range of changes of the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     pub epoch: Epoch,
     /// The number of the last change before this range …
@@ -167,8 +219,13 @@ pub struct Probe {
 }
 
 /// The epoch of a database: 16 bytes on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch([u8; 16]);
+
+impl Epoch {
+    /// No database: all bytes are 0.
+    pub const NIL: Self = Self([0; 16]);
+}
 
 impl From<Uuid> for Epoch {
     fn from(uuid: Uuid) -> Self {
@@ -180,25 +237,6 @@ impl From<Epoch> for Uuid {
     fn from(Epoch(bytes): Epoch) -> Self {
         Self::from_bytes(bytes)
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct CatalogueBody {
-    epoch: Epoch,
-    after: u64,
-    up_to: u64,
-    listings: Vec<ListingV1>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct EntriesBody<'a> {
-    epoch: Epoch,
-    first_seq: Seq,
-    checks: Checks,
-    count: u32,
-    taken: Taken,
-    /// The entries, encoded by [`columns`].
-    columns: &'a [u8],
 }
 
 impl Frame {
@@ -217,6 +255,9 @@ impl Frame {
             Self::Transfers(transfers) => transfers.epoch,
             Self::Catalogue(catalogue) => catalogue.epoch,
             Self::Probe(probe) => probe.epoch,
+            Self::Held(held) => held.epoch,
+            Self::Demand(demand) => demand.epoch,
+            Self::Checkpoint(checkpoint) => checkpoint.epoch,
         };
         epoch.into()
     }
@@ -230,9 +271,12 @@ impl Frame {
             Self::Behind(_)
             | Self::Sums(_)
             | Self::Figures(_)
+            | Self::Demand(_)
+            | Self::Checkpoint(_)
             | Self::Resume(_)
             | Self::Ack(_)
             | Self::Refused(_)
+            | Self::Held(_)
             | Self::Transfers(_)
             | Self::Catalogue(_)
             | Self::Probe(_) => None,
@@ -247,118 +291,16 @@ impl Frame {
             | Self::Behind(_)
             | Self::Taken(_)
             | Self::Sums(_)
-            | Self::Figures(_) => true,
+            | Self::Figures(_)
+            | Self::Demand(_)
+            | Self::Checkpoint(_) => true,
             Self::Resume(_)
             | Self::Ack(_)
             | Self::Refused(_)
+            | Self::Held(_)
             | Self::Transfers(_)
             | Self::Catalogue(_)
             | Self::Probe(_) => false,
         }
     }
-
-    /// Encodes the frame, header included.
-    pub fn encode(&self) -> Vec<u8> {
-        match self {
-            Self::Hello(hello) => seal(HELLO, &plain(hello)),
-            Self::Entries(entries) => {
-                let Entries { epoch, checks, taken, entries } = entries;
-                seal_entries(*epoch, entries, *checks, *taken, &columns::encode(entries))
-            }
-            Self::Resume(resume) => seal(RESUME, &plain(resume)),
-            Self::Ack(position) => seal(ACK, &plain(position)),
-            Self::Refused(refused) => seal(REFUSED, &plain(refused)),
-            Self::Behind(behind) => seal(BEHIND, &plain(behind)),
-            Self::Taken(taken) => seal(TAKEN, &plain(taken)),
-            Self::Transfers(transfers) => seal(TRANSFERS, &plain(transfers)),
-            Self::Catalogue(Catalogue { epoch, after, up_to, listings }) => {
-                let listings = listings.iter().map(ListingV1::from).collect();
-                let body = CatalogueBody { epoch: *epoch, after: *after, up_to: *up_to, listings };
-                seal(CATALOGUE, &plain(&body))
-            }
-            Self::Probe(probe) => seal(PROBE, &plain(probe)),
-            Self::Sums(sums) => seal(SUMS, &plain(sums)),
-            Self::Figures(figures) => seal(FIGURES, &plain(figures)),
-        }
-    }
-
-    /// Decodes a frame.
-    ///
-    /// # Errors
-    /// If the bytes are not one whole, undamaged frame of a known kind with numbers in their ranges.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        let (kind, bytes) = open(bytes)?;
-        let frame = match kind {
-            HELLO => Self::Hello(body(bytes)?),
-            ENTRIES => Self::Entries(decode_entries(bytes)?),
-            RESUME => Self::Resume(body(bytes)?),
-            ACK => Self::Ack(body(bytes)?),
-            REFUSED => Self::Refused(body(bytes)?),
-            BEHIND => Self::Behind(body(bytes)?),
-            TAKEN => Self::Taken(body(bytes)?),
-            TRANSFERS => Self::Transfers(body(bytes)?),
-            CATALOGUE => Self::Catalogue(decode_catalogue(bytes)?),
-            PROBE => Self::Probe(body(bytes)?),
-            SUMS => Self::Sums(body(bytes)?),
-            FIGURES => Self::Figures(body(bytes)?),
-            unknown => return Err(FrameError::Kind(unknown)),
-        };
-        frame.check_ranges().map_err(FrameError::Body)?;
-        Ok(frame)
-    }
 }
-
-/// Encodes as many of these entries as one frame holds. Returns the bytes and the number of
-/// entries.
-///
-/// # Panics
-/// If there are no entries.
-pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
-    /// The epoch, and eight numbers of at most ten bytes each.
-    const HEAD_BYTES_MAX: usize = 16 + 8 * 10;
-    let posted = &posted[..posted.len().min(FRAME_ENTRIES_MAX)];
-    let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
-    let limit = FRAME_BYTES_MAX - HEADER_BYTES - HEAD_BYTES_MAX;
-    let (columns, count) = columns::pack(&entries, limit);
-    let checks = posted[count - 1].checks;
-    (seal_entries(epoch.into(), &entries[..count], checks, taken, &columns), count)
-}
-
-fn seal_entries(
-    epoch: Epoch,
-    entries: &[Entry],
-    checks: Checks,
-    taken: Taken,
-    columns: &[u8],
-) -> Vec<u8> {
-    let count = u32::try_from(entries.len()).expect("at most a thousand entries a frame");
-    let first_seq = entries[0].seq;
-    seal(ENTRIES, &plain(&EntriesBody { epoch, first_seq, checks, count, taken, columns }))
-}
-
-fn decode_catalogue(bytes: &[u8]) -> Result<Catalogue, FrameError> {
-    let CatalogueBody { epoch, after, up_to, listings } = body(bytes)?;
-    let listings = listings.into_iter().map(Into::into).collect();
-    Ok(Catalogue { epoch, after, up_to, listings })
-}
-
-fn decode_entries(bytes: &[u8]) -> Result<Entries, FrameError> {
-    let EntriesBody { epoch, first_seq, checks, count, taken, columns } = body(bytes)?;
-    let entries = usize::try_from(count).unwrap_or(usize::MAX);
-    if !(1..=FRAME_ENTRIES_MAX).contains(&entries) {
-        return Err(FrameError::Body("the number of entries is out of range"));
-    }
-    let last_seq = first_seq.checked_add(u64::from(count) - 1);
-    if first_seq == 0 || last_seq.is_none_or(|seq| i64::try_from(seq).is_err()) {
-        return Err(FrameError::Body("the position is out of range"));
-    }
-    let entries = columns::decode(columns, first_seq, entries)?;
-    Ok(Entries { epoch, checks, taken, entries })
-}
-
-#[cfg(test)]
-#[path = "golden_tests.rs"]
-mod golden;
-#[cfg(test)]
-#[path = "frame_tests.rs"]
-mod tests;

@@ -1,16 +1,22 @@
 use proptest::prelude::*;
 
+use super::Version::{V1, V2};
 use super::*;
+use crate::protocol::drift::{Figures, Part, Sums};
+use crate::protocol::frame::{
+    Behind, Checkpoint, Demand, Held, Position, Probe, ProbeAnswer, Refused, RefusedDemand, Resume,
+    TakenUpTo, Transfers,
+};
 use crate::stock::{
-    Barcode, Cause, Chain, Digest, Direction, Kind, Line, OrderId, Quantity, RequestId, Sku,
+    Barcode, Cause, Chain, Decimals, Digest, Direction, Kind, Line, Listing, OrderId, Quantity,
+    RequestId, Sku, Transfer,
 };
 
 #[test]
 fn a_cut_or_lengthened_frame_is_refused() {
-    for frame in samples() {
-        let whole = frame.encode();
+    for whole in encoded_samples() {
         for length in 0..whole.len() {
-            assert!(Frame::decode(&whole[..length]).is_err(), "cut to {length}: {frame:?}");
+            assert!(Frame::decode(&whole[..length]).is_err(), "cut to {length}: {whole:?}");
         }
         let longer = [whole.as_slice(), &[0]].concat();
         assert_eq!(Frame::decode(&longer), Err(FrameError::Length));
@@ -19,37 +25,42 @@ fn a_cut_or_lengthened_frame_is_refused() {
 
 #[test]
 fn a_flipped_bit_is_detected() {
-    for frame in samples() {
-        let whole = frame.encode();
+    for whole in encoded_samples() {
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Frame::decode(&flipped).is_err(), "bit {bit} of {frame:?}");
+            assert!(Frame::decode(&flipped).is_err(), "bit {bit} of {whole:?}");
         }
     }
 }
 
 #[test]
 fn unknown_versions_and_kinds_are_distinguished_from_damage() {
-    let mut newer = samples()[0].encode();
+    let mut newer = samples()[0].encode(Wire::UP);
     newer[2] = 9;
     assert_eq!(Frame::decode(&newer), Err(FrameError::Version(9)));
-    assert_eq!(Frame::decode(&seal(77, b"whatever")), Err(FrameError::Kind(77)));
+    assert_eq!(Frame::decode(&seal(V2, 77, b"whatever")), Err(FrameError::Kind(77)));
+    assert_eq!(Frame::decode(&seal(V1, HELD, b"")), Err(FrameError::Kind(HELD)));
     assert_eq!(Frame::decode(b"{\"online\":true}"), Err(FrameError::Magic));
-    let longest = seal(77, &[0; FRAME_BYTES_MAX - HEADER_BYTES]);
+    let longest = seal(V2, 77, &[0; FRAME_BYTES_MAX - HEADER_BYTES]);
     assert_eq!(Frame::decode(&longest), Err(FrameError::Kind(77)));
     assert_eq!(Frame::decode(&vec![0; FRAME_BYTES_MAX + 1]), Err(FrameError::TooLarge));
 }
 
 #[test]
 fn a_frame_tells_its_database_its_direction_and_what_is_taken() {
-    for frame in samples() {
+    for frame in [samples(), samples_of_v2()].concat() {
         let (is_upward, tells_taken) = match frame {
             Frame::Hello(_) | Frame::Entries(_) | Frame::Taken(_) => (true, true),
-            Frame::Behind(_) | Frame::Sums(_) | Frame::Figures(_) => (true, false),
+            Frame::Behind(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_) => (true, false),
             Frame::Resume(_)
             | Frame::Ack(_)
             | Frame::Refused(_)
+            | Frame::Held(_)
             | Frame::Transfers(_)
             | Frame::Catalogue(_)
             | Frame::Probe(_) => (false, false),
@@ -62,10 +73,11 @@ fn a_frame_tells_its_database_its_direction_and_what_is_taken() {
 
 #[test]
 fn fields_appended_by_a_newer_program_are_ignored() {
-    for frame in samples() {
-        let whole = frame.encode();
+    for whole in encoded_samples() {
+        let version = Version::from_number(whole[2]).unwrap();
         let longer = [&whole[HEADER_BYTES..], b"and more"].concat();
-        assert_eq!(Frame::decode(&seal(whole[3], &longer)), Ok(frame));
+        let decoded = Frame::decode_with_wire(&seal(version, whole[3], &longer));
+        assert_eq!(decoded, Frame::decode_with_wire(&whole));
     }
 }
 
@@ -73,7 +85,7 @@ fn fields_appended_by_a_newer_program_are_ignored() {
 fn transfers_with_a_gap_or_an_impossible_quantity_are_refused() {
     let mut gap = vec![transfer(4, "a", Direction::Grant), transfer(6, "b", Direction::Grant)];
     let frame = |transfers| Transfers { epoch: epoch(), transfers };
-    let sealed = |transfers| Frame::decode(&seal(TRANSFERS, &plain(&frame(transfers))));
+    let sealed = |transfers| Frame::decode(&seal(V1, TRANSFERS, &plain(&frame(transfers))));
     assert!(sealed(gap.clone()).is_err());
     assert!(sealed(vec![]).is_err());
     gap.truncate(1);
@@ -84,14 +96,14 @@ fn transfers_with_a_gap_or_an_impossible_quantity_are_refused() {
     assert_eq!(body.pop(), Some(1), "the last quantity");
     for quantity in [0, i64::MAX.unsigned_abs(), u64::MAX] {
         let body = [body.clone(), plain(&quantity)].concat();
-        assert!(Frame::decode(&seal(TRANSFERS, &body)).is_err(), "{quantity}");
+        assert!(Frame::decode(&seal(V1, TRANSFERS, &body)).is_err(), "{quantity}");
     }
 }
 
 #[test]
 fn counts_are_checked_before_memory_is_allocated() {
     for (first_seq, count) in [(1, 0), (1, u32::MAX), (0, 1), (u64::MAX, 2), (i64::MAX as u64, 2)] {
-        let head = EntriesBody {
+        let head = EntriesV1 {
             epoch: epoch(),
             first_seq,
             checks: checks(0),
@@ -99,7 +111,7 @@ fn counts_are_checked_before_memory_is_allocated() {
             taken: taken(),
             columns: &[],
         };
-        let frame = seal(ENTRIES, &plain(&head));
+        let frame = seal(V1, ENTRIES, &plain(&head));
         assert!(matches!(Frame::decode(&frame), Err(FrameError::Body(_))), "{first_seq} {count}");
     }
 }
@@ -134,7 +146,8 @@ fn a_frame_is_filled_up_to_its_limit_and_not_beyond() {
         |length: usize| -> String { (0..length).map(|_| random.alphabetic()).collect() };
     let mut entries: Vec<Entry> =
         (largest - 1_000..largest).map(|seq| entry(seq, &letters(64))).collect();
-    let nearly = |count: &usize| columns::encode(&entries[..*count]).len() < FRAME_BYTES_MAX - 200;
+    let nearly =
+        |count: &usize| columns::encode(&entries[..*count], V2).len() < FRAME_BYTES_MAX - 200;
     let counts: Vec<usize> = (1..900).collect();
     let count = counts.partition_point(nearly);
     let mut longest = 0;
@@ -159,11 +172,13 @@ proptest! {
 
     #[test]
     fn a_sealed_body_of_any_content_never_panics(
-        kind in 0..14_u8,
+        kind in 0..17_u8,
         body in prop::collection::vec(any::<u8>(), 0..200),
+        version in prop_oneof![Just(V1), Just(V2)],
     ) {
-        if let Ok(frame) = Frame::decode(&seal(kind, &body)) {
-            prop_assert_eq!(Frame::decode(&frame.encode()), Ok(frame));
+        if let Ok((frame, wire)) = Frame::decode_with_wire(&seal(version, kind, &body)) {
+            prop_assert_eq!(wire.version(), version);
+            prop_assert_eq!(Frame::decode_with_wire(&frame.encode(wire)), Ok((frame, wire)));
         }
     }
 }
@@ -181,6 +196,7 @@ pub(super) fn samples() -> Vec<Frame> {
         nonce: 86_400_000,
         software: "0.1.0".into(),
         taken: taken(),
+        bound: Bound::default(),
     };
     let entries = Entries {
         epoch: epoch(),
@@ -214,11 +230,79 @@ pub(super) fn samples() -> Vec<Frame> {
     ]
 }
 
+/// What only version 2 can say.
+pub(super) fn samples_of_v2() -> Vec<Frame> {
+    let Frame::Hello(hello) = samples().remove(0) else { panic!("the first is a greeting") };
+    let bound = Bound {
+        books: Some(books()),
+        acked_seq: 541_900,
+        frame_bytes: 16_384,
+        device_key: Some([0xd5; 32]),
+    };
+    let reason = "the books are older than what the gateway has".into();
+    let refused =
+        |sku: &str, lines, units| RefusedDemand { sku: Sku::parse(sku).unwrap(), lines, units };
+    let refused = vec![refused("85123A", 3, 40), refused("Grün", 1, 1)];
+    let (chain, signature) = ([0xc4; 32], [[0x51; 32], [0x52; 32]]);
+    let at_ms = 1_291_191_960_123;
+    vec![
+        Frame::Hello(Hello { bound, ..hello }),
+        Frame::Catalogue(Catalogue { listings: vec![weighed()], ..catalogue() }),
+        Frame::Held(Held { epoch: epoch(), reason }),
+        Frame::Demand(Demand { epoch: epoch(), day: 20_600, refused }),
+        Frame::Checkpoint(Checkpoint { epoch: epoch(), seq: 300, chain, at_ms, signature }),
+    ]
+}
+
+/// The samples in both versions.
+fn encoded_samples() -> Vec<Vec<u8>> {
+    let v1 = samples().into_iter().map(|frame| frame.encode(Wire::V1));
+    let v2 = [samples(), samples_of_v2()].concat().into_iter();
+    v1.chain(v2.map(|frame| frame.encode(Wire::V2(books())))).collect()
+}
+
+#[test]
+fn a_frame_downwards_of_version_2_names_its_books_and_one_upwards_does_not() {
+    for frame in [samples(), samples_of_v2()].concat() {
+        let (decoded, wire) = Frame::decode_with_wire(&frame.encode(Wire::V2(books()))).unwrap();
+        let expected = if frame.is_upward() { Wire::UP } else { Wire::V2(books()) };
+        assert_eq!((decoded, wire), (frame, expected));
+    }
+    for frame in samples() {
+        let decoded = Frame::decode_with_wire(&frame.encode(Wire::V1));
+        assert_eq!(decoded, Ok((frame, Wire::V1)));
+    }
+}
+
+#[test]
+fn a_gateway_of_version_1_is_refused_instead_of_held() {
+    let (epoch, reason) = (epoch(), "the books are older".to_owned());
+    let held = Frame::Held(Held { epoch, reason: reason.clone() });
+    let decoded = Frame::decode_with_wire(&held.encode(Wire::V1));
+    assert_eq!(decoded, Ok((Frame::Refused(Refused { epoch, reason }), Wire::V1)));
+}
+
+pub(super) fn books() -> BooksId {
+    let books = Uuid::from_u128(0xb00c_b00c_b00c_4b0c_8b0c_b00c_b00c_b00c).into();
+    BooksId { books, generation: 2 }
+}
+
 pub(super) fn transfer(number: u64, request_id: &str, direction: Direction) -> Transfer {
     let request_id = RequestId::parse(request_id).unwrap();
     let line =
         |sku: &str, units| Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap());
     Transfer { number, request_id, direction, lines: vec![line("85123A", 24), line("Grün", 1)] }
+}
+
+/// With all that version 1 cannot say.
+fn weighed() -> Listing {
+    Listing {
+        name: Some("Nails".into()),
+        unit: Some("kg".into()),
+        decimals: Decimals::try_from(3).unwrap(),
+        barcodes: vec![Barcode { code: "4006381333931".into(), content: 2_500 }],
+        ..Listing::removed(Sku::parse("NAILS").unwrap())
+    }
 }
 
 fn catalogue() -> Catalogue {

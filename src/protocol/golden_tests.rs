@@ -1,5 +1,6 @@
-//! Frames as they are on the wire, for ever: `tests/golden/*.hex`, in hexadecimal digits, beside
-//! each the JSON that says what is in it. Those in `tests/golden/bad` are to be left aside.
+//! Frames as they are on the wire, for ever: `tests/golden/*.hex` of version 1 and
+//! `tests/golden/2/*.hex` of version 2, in hexadecimal digits, beside each the JSON that says what
+//! is in it. Those in `tests/golden/bad` are to be left aside.
 //!
 //! `STOCKGATE_GOLDEN=write cargo test --lib golden` writes files that are not there, and changes
 //! none that is.
@@ -11,10 +12,12 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::DeflateDecoder;
 
-use super::tests::{checks, entry, epoch, samples, taken, transfer};
+use super::Version::{V1, V2};
+use super::tests::{books, checks, entry, epoch, samples, samples_of_v2, taken, transfer};
 use super::*;
-use crate::protocol::envelope::part;
-use crate::stock::{Direction, Kind, OrderId, Origin, RequestId, Sku};
+use crate::protocol::drift::{Figures, Part};
+use crate::protocol::frame::{Position, Probe, ProbeAnswer, Transfers};
+use crate::stock::{Direction, Kind, OrderId, Origin, RequestId, Sku, Transfer};
 
 const NAMES: [&str; 12] = [
     "hello",
@@ -31,10 +34,14 @@ const NAMES: [&str; 12] = [
     "figures",
 ];
 
+/// What there is in version 2 beside them.
+const NAMES_OF_V2: [&str; 5] = ["hello-bound", "catalogue-units", "held", "demand", "checkpoint"];
+
 /// A golden frame: its name, bytes and decoded form.
 struct Vector {
-    name: &'static str,
+    name: String,
     frame: Frame,
+    wire: Wire,
     bytes: Vec<u8>,
     /// As this program writes it, and not only others.
     is_ours: bool,
@@ -43,14 +50,16 @@ struct Vector {
 #[test]
 fn frames_keep_their_bytes() {
     let vectors = vectors();
-    for Vector { name, frame, bytes, is_ours } in &vectors {
+    for Vector { name, frame, wire, bytes, is_ours } in &vectors {
         let golden = golden(name, bytes);
-        let again = frame.encode();
-        assert_eq!(Frame::decode(&golden).as_ref(), Ok(frame), "{name}");
-        assert_eq!(Frame::decode(&again).as_ref(), Ok(frame), "{name}");
+        let again = frame.encode(*wire);
+        let read = if frame.is_upward() && *wire != Wire::V1 { Wire::UP } else { *wire };
+        assert_eq!(Frame::decode_with_wire(&golden), Ok((frame.clone(), read)), "{name}");
+        assert_eq!(Frame::decode_with_wire(&again), Ok((frame.clone(), read)), "{name}");
         assert!(!is_ours || inflated(&again) == inflated(&golden), "{name} is written otherwise");
     }
-    let files = fs::read_dir(dir()).unwrap().map(|file| file.unwrap().path());
+    let files = ["", "2"].into_iter().flat_map(|folder| fs::read_dir(dir().join(folder)).unwrap());
+    let files = files.map(|file| file.unwrap().path());
     let files = files.filter(|file| file.extension().is_some_and(|ending| ending == "hex"));
     assert_eq!(files.count(), vectors.len(), "every file is one of them");
 }
@@ -60,9 +69,15 @@ fn inflated(frame: &[u8]) -> Vec<u8> {
     if frame[3] != ENTRIES {
         return frame.to_vec();
     }
-    let body: EntriesBody<'_> = body(&frame[HEADER_BYTES..]).unwrap();
-    let (length, columns): (usize, _) = part(body.columns).unwrap();
-    let mut inflated = plain(&EntriesBody { columns: &[], ..body });
+    let (head, columns) = if frame[2] == 1 {
+        let body: EntriesV1<'_> = body(&frame[HEADER_BYTES..]).unwrap();
+        (plain(&EntriesV1 { columns: &[], ..body }), body.columns)
+    } else {
+        let body: EntriesV2<'_> = body(&frame[HEADER_BYTES..]).unwrap();
+        (plain(&EntriesV2 { columns: &[], ..body }), body.columns)
+    };
+    let (length, columns): (usize, _) = part(columns).unwrap();
+    let mut inflated = head;
     match length {
         0 => inflated.extend(columns),
         _ => drop(DeflateDecoder::new(columns).read_to_end(&mut inflated).unwrap()),
@@ -75,7 +90,7 @@ fn inflated(frame: &[u8]) -> Vec<u8> {
 fn frames_keep_their_content() {
     for Vector { name, bytes, .. } in vectors() {
         let file = dir().join(format!("{name}.json"));
-        let json = crate::hub::frame_json(&golden(name, &bytes)).unwrap();
+        let json = crate::hub::frame_json(&golden(&name, &bytes)).unwrap();
         written(&file, || format!("{json:#}\n"));
         let kept: serde_json::Value =
             serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
@@ -107,7 +122,7 @@ fn bad_frames_are_refused() {
 #[test]
 fn a_damaged_golden_frame_is_refused_and_never_panics() {
     for Vector { name, bytes, .. } in vectors() {
-        let golden = golden(name, &bytes);
+        let golden = golden(&name, &bytes);
         for length in 0..golden.len() {
             assert!(Frame::decode(&golden[..length]).is_err(), "{name} cut to {length}");
         }
@@ -125,10 +140,22 @@ fn a_damaged_golden_frame_is_refused_and_never_panics() {
 }
 
 fn vectors() -> Vec<Vector> {
-    let ours = |name, frame: Frame| {
-        let bytes = frame.encode();
-        Vector { name, frame, bytes, is_ours: true }
-    };
+    let mut vectors = vectors_of("", Wire::V1);
+    vectors.extend(vectors_of("2/", Wire::V2(books())));
+    let of_v2 = NAMES_OF_V2.into_iter().zip(samples_of_v2());
+    vectors.extend(of_v2.map(|(name, frame)| ours("2/", name, frame, Wire::V2(books()))));
+    vectors
+}
+
+/// A frame as this program writes it.
+fn ours(folder: &str, name: &str, frame: Frame, wire: Wire) -> Vector {
+    let bytes = frame.encode(wire);
+    Vector { name: format!("{folder}{name}"), frame, wire, bytes, is_ours: true }
+}
+
+/// The frames that there are in both versions.
+fn vectors_of(folder: &str, wire: Wire) -> Vec<Vector> {
+    let version = wire.version();
     let of_entries = [
         ("entries-kinds", kinds()),
         ("entries-one", one()),
@@ -143,17 +170,23 @@ fn vectors() -> Vec<Vector> {
     ];
     let simple = frame(kinds());
     let hello = samples().remove(0);
-    let longer = [&hello.encode()[HEADER_BYTES..], b"\x07and what a newer program adds"].concat();
+    let longer =
+        [&hello.encode(wire)[HEADER_BYTES..], b"\x07and what a newer program adds"].concat();
     let others = [
-        ("entries-simple", simplest(&simple), Frame::Entries(simple)),
-        ("hello-longer", seal(HELLO, &longer), hello),
+        ("entries-simple", simplest(&simple, version), Frame::Entries(simple)),
+        ("hello-longer", seal(version, HELLO, &longer), hello),
     ];
+    let other = |(name, bytes, frame)| {
+        let name = format!("{folder}{name}");
+        Vector { name, frame, wire, bytes, is_ours: false }
+    };
     NAMES
         .into_iter()
         .zip(samples())
-        .map(|(name, frame)| ours(name, frame))
-        .chain(of_entries.map(|(name, entries)| ours(name, Frame::Entries(frame(entries)))))
-        .chain(others.map(|(name, bytes, frame)| Vector { name, frame, bytes, is_ours: false }))
+        .map(|(name, frame)| (name, frame))
+        .chain(of_entries.map(|(name, entries)| (name, Frame::Entries(frame(entries)))))
+        .map(|(name, frame)| ours(folder, name, frame, wire))
+        .chain(others.map(other))
         .collect()
 }
 
@@ -341,7 +374,7 @@ fn many(count: Seq) -> Vec<Entry> {
 
 /// The least that an encoder needs to do: a group an entry, every text written out, both amounts,
 /// nothing deflated.
-fn simplest(entries: &Entries) -> Vec<u8> {
+fn simplest(entries: &Entries, version: Version) -> Vec<u8> {
     let Entries { epoch, checks, taken, entries } = entries;
     let unsigned = |number: usize| plain(&number);
     let signed = |number: i64| plain(&number);
@@ -374,8 +407,10 @@ fn simplest(entries: &Entries) -> Vec<u8> {
             .iter()
             .flat_map(|e| [signed(e.change), signed(e.reserved_change)].concat())
             .collect(),
+        if version == V2 { vec![0] } else { vec![] },
     ];
-    seal_entries(*epoch, entries, *checks, *taken, &columns.concat())
+    let body = entries_body(version, *epoch, entries, (*checks, *taken), &columns.concat());
+    seal(version, ENTRIES, &body)
 }
 
 fn differences(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
@@ -387,20 +422,21 @@ fn differences(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
 /// Frames that change nothing, each for a reason of its own.
 fn bad() -> Vec<(&'static str, Vec<u8>)> {
     let entries = Frame::Entries(frame(lines()));
-    let sound = entries.encode();
+    let sound = entries.encode(Wire::V1);
     let with = |at: usize, byte: u8| {
         let mut bytes = sound.clone();
         bytes[at] = byte;
         bytes
     };
     let transfers = |transfers: Vec<Transfer>| {
-        seal(TRANSFERS, &plain(&Transfers { epoch: epoch(), transfers }))
+        seal(V1, TRANSFERS, &plain(&Transfers { epoch: epoch(), transfers }))
     };
     let body = |count: u32, first_seq: Seq, columns: &[u8]| {
         let (epoch, checks, taken) = (epoch(), checks(7), taken());
-        seal(ENTRIES, &plain(&EntriesBody { epoch, first_seq, checks, count, taken, columns }))
+        seal(V1, ENTRIES, &plain(&EntriesV1 { epoch, first_seq, checks, count, taken, columns }))
     };
-    let columns = columns::encode(&lines());
+    let columns = columns::encode(&lines(), V1);
+    assert_eq!(columns[0], 0, "they are too few to be deflated");
     let grant = transfer(4, "po-7", Direction::Grant);
     let nothing = Transfer { lines: Vec::new(), ..grant.clone() };
     let after_gap = Transfer { number: 6, ..grant.clone() };
@@ -411,8 +447,12 @@ fn bad() -> Vec<(&'static str, Vec<u8>)> {
         ("longer", [sound.as_slice(), &[0]].concat()),
         ("magic", with(0, b'X')),
         ("version", with(2, 2)),
+        ("version-3", reversioned(&sound, 3)),
+        ("held-of-version-1", seal(V1, HELD, &plain(&epoch()))),
+        ("sections", entries_of_v2(&[columns.as_slice(), &[128]].concat())),
+        ("generation-beyond", generation_beyond()),
         ("checksum", with(40, !sound[40])),
-        ("kind", seal(77, &sound[HEADER_BYTES..])),
+        ("kind", seal(V1, 77, &sound[HEADER_BYTES..])),
         ("no-entries", body(0, 1, &columns)),
         ("too-many-entries", body(1_001, 1, &columns)),
         ("fewer-entries", body(7, 1, &columns)),
@@ -426,7 +466,7 @@ fn bad() -> Vec<(&'static str, Vec<u8>)> {
         ("hello-beyond", hello(|hello| hello.ledger_seq = BEYOND)),
         ("hello-taken-beyond", hello(|hello| hello.taken.transfer = BEYOND)),
         ("hello-software", hello(|hello| hello.software = "x".repeat(257))),
-        ("ack-beyond", seal(ACK, &plain(&Position { epoch: epoch(), acked_seq: BEYOND }))),
+        ("ack-beyond", seal(V1, ACK, &plain(&Position { epoch: epoch(), acked_seq: BEYOND }))),
         (
             "transfer-0",
             transfers(vec![Transfer { number: 0, ..transfer(4, "po-7", Direction::Grant) }]),
@@ -436,9 +476,30 @@ fn bad() -> Vec<(&'static str, Vec<u8>)> {
         ("figures-beyond", figures(crate::limits::STOCK_MAX + 1)),
         (
             "part",
-            seal(PROBE, &plain(&Probe { epoch: epoch(), part: Part { bits: 64, prefix: 0 } })),
+            seal(V1, PROBE, &plain(&Probe { epoch: epoch(), part: Part { bits: 64, prefix: 0 } })),
         ),
     ]
+}
+
+/// The frame in another version, with its checksum put right.
+fn reversioned(frame: &[u8], version: u8) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[2] = version;
+    let sum = [&frame[2..8], &frame[HEADER_BYTES..]].concat();
+    frame[8..12].copy_from_slice(&crc32fast::hash(&sum).to_le_bytes());
+    frame
+}
+
+/// Entries whose columns end with these bytes.
+fn entries_of_v2(columns: &[u8]) -> Vec<u8> {
+    let lines = lines();
+    let state = (checks(7), taken());
+    seal(V2, ENTRIES, &entries_body(V2, epoch(), &lines, state, columns))
+}
+
+fn generation_beyond() -> Vec<u8> {
+    let books = BooksId { generation: BEYOND, ..books() };
+    Frame::Ack(Position { epoch: epoch(), acked_seq: 1 }).encode(Wire::V2(books))
 }
 
 /// The first number that is neither a position nor the number of a transfer or a change.
@@ -447,19 +508,21 @@ const BEYOND: u64 = 1 << 63;
 fn hello(change: impl FnOnce(&mut Hello)) -> Vec<u8> {
     let (epoch, checks, taken) = (epoch(), checks(7), taken());
     let software = "0.1.0".into();
-    let mut hello = Hello { epoch, ledger_seq: 300, checks, nonce: 86_400_000, software, taken };
+    let (nonce, bound) = (86_400_000, Bound::default());
+    let mut hello = Hello { epoch, ledger_seq: 300, checks, nonce, software, taken, bound };
     change(&mut hello);
-    seal(HELLO, &plain(&hello))
+    Frame::Hello(hello).encode(Wire::V1)
 }
 
 fn catalogue(after: u64, up_to: u64) -> Vec<u8> {
-    Frame::Catalogue(Catalogue { epoch: epoch(), after, up_to, listings: Vec::new() }).encode()
+    let catalogue = Catalogue { epoch: epoch(), after, up_to, listings: Vec::new() };
+    Frame::Catalogue(catalogue).encode(Wire::V1)
 }
 
 fn figures(on_hand: i64) -> Vec<u8> {
     let figures = vec![(Sku::parse("85123A").unwrap(), on_hand, 0)];
     let content = Figures { part: Part::default(), figures };
-    seal(FIGURES, &plain(&ProbeAnswer { epoch: epoch(), seq: 300, content }))
+    seal(V1, FIGURES, &plain(&ProbeAnswer { epoch: epoch(), seq: 300, content }))
 }
 
 /// Numbers by chance, the same ones for ever.

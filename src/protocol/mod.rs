@@ -24,5 +24,6 @@ mod listing_v1;
 mod ranges;
 pub mod topic;
 pub mod uplink;
+pub mod wire;
 
 pub use self::frame::Frame;

@@ -6,11 +6,12 @@
 
 use super::drift::{Figures, Sums};
 use super::frame::{
-    Behind, Catalogue, Frame, Hello, Position, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
+    Behind, BooksId, Catalogue, Checkpoint, Demand, Frame, Hello, Position, Probe, ProbeAnswer,
+    Resume, TakenUpTo, Transfers,
 };
 use crate::limits::{
-    CATALOGUE_LISTINGS_MAX, DRIFT_FIGURES_MAX, FRAME_TRANSFERS_MAX, SOFTWARE_BYTES_MAX, STOCK_MAX,
-    TRANSFER_LINES_MAX,
+    CATALOGUE_LISTINGS_MAX, DEMAND_SKUS_MAX, DRIFT_FIGURES_MAX, FRAME_TRANSFERS_MAX,
+    SOFTWARE_BYTES_MAX, STOCK_MAX, TRANSFER_LINES_MAX,
 };
 use crate::stock::{Barcode, Taken};
 
@@ -38,7 +39,11 @@ impl Frame {
                 check_figures(content)
             }
             Self::Resume(Resume { position, .. }) | Self::Ack(position) => check_position(position),
-            Self::Refused(_) => Ok(()),
+            Self::Refused(_) | Self::Held(_) => Ok(()),
+            Self::Demand(demand) => check_demand(demand),
+            Self::Checkpoint(Checkpoint { seq, .. }) => {
+                check_number(*seq, "the position is out of range")
+            }
             Self::Transfers(transfers) => check_transfers(transfers),
             Self::Catalogue(catalogue) => check_catalogue(catalogue),
             Self::Probe(Probe { part, .. }) => check(part.is_valid(), NO_PART),
@@ -68,7 +73,21 @@ fn check_taken(Taken { transfer, at_seq, catalogue }: Taken) -> Result<(), &'sta
 fn check_hello(hello: &Hello) -> Result<(), &'static str> {
     check_number(hello.ledger_seq, "the position is out of range")?;
     check(hello.software.len() <= SOFTWARE_BYTES_MAX, "the software's name is too long")?;
+    check_number(hello.bound.acked_seq, "the position is out of range")?;
+    hello.bound.books.as_ref().map_or(Ok(()), check_books)?;
     check_taken(hello.taken)
+}
+
+/// Checks the identity of books.
+pub(super) fn check_books(books: &BooksId) -> Result<(), &'static str> {
+    check_number(books.generation, "the generation is out of range")
+}
+
+fn check_demand(Demand { refused, .. }: &Demand) -> Result<(), &'static str> {
+    check(refused.len() <= DEMAND_SKUS_MAX, "the demand has too many SKUs")?;
+    let is_possible = |n: u64| n <= STOCK_MAX.unsigned_abs();
+    let all = refused.iter().all(|one| is_possible(one.lines) && is_possible(one.units));
+    check(all, "a demand is out of range")
 }
 
 fn check_figures(Figures { part, figures }: &Figures) -> Result<(), &'static str> {

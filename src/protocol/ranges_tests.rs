@@ -2,16 +2,19 @@ use uuid::Uuid;
 
 use super::*;
 use crate::protocol::drift::Part;
-use crate::protocol::frame::{Entries, Epoch, Refused};
+use crate::protocol::frame::{Bound, Entries, Epoch, Held, Refused, RefusedDemand};
 use crate::stock::{Checks, Digest, Direction, Line, Listing, Quantity, RequestId, Sku, Transfer};
 
 #[test]
 fn positions_and_numbers_are_at_most_the_largest_signed_integer() {
-    let frames: [fn(u64) -> Frame; 16] = [
+    let frames: [fn(u64) -> Frame; 19] = [
         |number| Frame::Hello(Hello { ledger_seq: number, ..hello() }),
         |number| Frame::Hello(Hello { taken: Taken { transfer: number, ..taken() }, ..hello() }),
         |number| Frame::Hello(Hello { taken: Taken { at_seq: number, ..taken() }, ..hello() }),
         |number| Frame::Hello(Hello { taken: Taken { catalogue: number, ..taken() }, ..hello() }),
+        |number| Frame::Hello(Hello { bound: bound(number, 1), ..hello() }),
+        |number| Frame::Hello(Hello { bound: bound(1, number), ..hello() }),
+        |number| Frame::Checkpoint(Checkpoint { seq: number, ..checkpoint() }),
         |number| entries(Taken { transfer: number, ..taken() }),
         |number| taken_up_to(Taken { at_seq: number, ..taken() }),
         |number| Frame::Behind(Behind { position: position(number), ledger_seq: 1 }),
@@ -71,7 +74,8 @@ fn a_part_that_no_search_asks_for_is_rejected() {
 #[test]
 fn lists_and_names_in_a_frame_are_bounded() {
     type FrameOf = fn(usize) -> Frame;
-    let frames: [(FrameOf, usize); 5] = [
+    let frames: [(FrameOf, usize); 6] = [
+        (|count| demand(vec![(1, 1); count]), DEMAND_SKUS_MAX),
         (|count| figures(1, Part::default(), vec![(sku(), 1, 0); count]), DRIFT_FIGURES_MAX),
         (
             |count| transfers((1..).map(|n| transfer(n, 1)).take(count).collect()),
@@ -117,11 +121,39 @@ fn changes_of_the_catalogue_follow_one_another() {
 fn a_refusal_has_no_number_to_check() {
     let refused = Refused { epoch: epoch(), reason: "it is retired".into() };
     assert_eq!(Frame::Refused(refused).check_ranges(), Ok(()));
+    let held = Held { epoch: epoch(), reason: "the books are older".into() };
+    assert_eq!(Frame::Held(held).check_ranges(), Ok(()));
+}
+
+#[test]
+fn a_demand_is_within_the_stock_limit() {
+    let most = STOCK_MAX.unsigned_abs();
+    assert_eq!(demand(vec![(most, most)]).check_ranges(), Ok(()));
+    for beyond in [demand(vec![(most + 1, 1)]), demand(vec![(1, 1), (1, most + 1)])] {
+        assert_eq!(beyond.check_ranges(), Err("a demand is out of range"));
+    }
 }
 
 fn hello() -> Hello {
     let (checks, software) = (Checks::default(), "1.0.0".into());
-    Hello { epoch: epoch(), ledger_seq: 1, checks, nonce: u64::MAX, software, taken: taken() }
+    let (taken, bound) = (taken(), Bound::default());
+    Hello { epoch: epoch(), ledger_seq: 1, checks, nonce: u64::MAX, software, taken, bound }
+}
+
+fn bound(acked_seq: u64, generation: u64) -> Bound {
+    let books = Some(BooksId { books: epoch(), generation });
+    Bound { books, acked_seq, ..Bound::default() }
+}
+
+fn checkpoint() -> Checkpoint {
+    let (chain, signature) = ([7; 32], [[7; 32]; 2]);
+    Checkpoint { epoch: epoch(), seq: 1, chain, at_ms: 0, signature }
+}
+
+fn demand(refused: Vec<(u64, u64)>) -> Frame {
+    let one = |(lines, units)| RefusedDemand { sku: sku(), lines, units };
+    let refused = refused.into_iter().map(one).collect();
+    Frame::Demand(Demand { epoch: epoch(), day: 20_000, refused })
 }
 
 fn entries(taken: Taken) -> Frame {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use uuid::Uuid;
 
 use super::drift::{Content, Part};
-use super::frame::{Catalogue, Frame, Refused, Resume, Transfers};
+use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
 use crate::limits::{
     FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN, WINDOW_FRAMES,
 };
@@ -160,7 +160,7 @@ impl Uplink {
             Frame::Ack(position) => {
                 self.acknowledge(position.acked_seq, now_ms).map(UplinkEvent::Acked)
             }
-            Frame::Refused(Refused { reason, .. }) => {
+            Frame::Refused(Refused { reason, .. }) | Frame::Held(Held { reason, .. }) => {
                 self.refuse(&reason, now_ms);
                 None
             }
@@ -173,7 +173,9 @@ impl Uplink {
             | Frame::Behind(_)
             | Frame::Taken(_)
             | Frame::Sums(_)
-            | Frame::Figures(_) => None,
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_) => None,
         }
     }
 

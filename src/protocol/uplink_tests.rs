@@ -1,6 +1,6 @@
 use super::*;
 use crate::protocol::drift::Figures;
-use crate::protocol::frame::{Entries, Hello, Position, Probe, TakenUpTo};
+use crate::protocol::frame::{Bound, Entries, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{
     Cause, Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
 };
@@ -511,7 +511,8 @@ fn sku() -> Sku {
 
 fn hello(ledger_seq: Seq, nonce: u64, taken: Taken) -> Frame {
     let (epoch, checks) = (EPOCH.into(), checks(ledger_seq));
-    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce, software: "test".into(), taken })
+    let (software, bound) = ("test".into(), Bound::default());
+    Frame::Hello(Hello { epoch, ledger_seq, checks, nonce, software, taken, bound })
 }
 
 fn entries(first: Seq, last: Seq, taken: Taken) -> Frame {

@@ -9,6 +9,8 @@ import datetime, json, re, struct, sys, unicodedata, uuid, zlib
 KINDS = "deduct restock count rollback reserve commit release expire grant recall".split()
 SIGNS = [(-1, 0), (1, 0), (1, 0), (1, 0), (0, 1), (-1, -1), (0, -1), (0, -1), (1, 0), (-1, 0)]
 STOCK_MAX = 2**53 - 1
+# The kinds that a hub sends.
+DOWN = (3, 4, 5, 8, 9, 10, 13)
 
 
 def check(holds, what):
@@ -101,6 +103,36 @@ class Reader:
     def listing(self):
         return {"sku": self.sku(), "name": self.option(self.text), "barcodes": self.list(self.text)}
 
+    # What only version 2 has.
+    def bytes(self, size):
+        return self.take(size).hex()
+
+    def listing_2(self):
+        listing = {"sku": self.sku(), "name": self.option(self.text)}
+        unit, decimals = self.option(self.text), self.take(1)[0]
+        check(decimals <= 6, "too many decimals")
+        listing["barcodes"] = self.list(self.barcode)
+        listing.update({"unit": unit} if unit is not None else {})
+        return {**listing, **({"decimals": decimals} if decimals else {})}
+
+    def barcode(self):
+        code, content = self.text(), self.varint()
+        check(1 <= content <= STOCK_MAX, "a content is out of range")
+        return code if content == 1 else f"{code}*{content}"
+
+    def books(self):
+        return {"books": self.epoch(), "generation": self.number()}
+
+    def bound(self):
+        body = self.option(self.books) or {"books": None, "generation": None}
+        return {**body, "acked_seq": self.number(), "frame_bytes": self.varint(32),
+                "device_key": self.option(lambda: self.bytes(32))}
+
+    def refused(self):
+        one = {"sku": self.sku(), "lines": self.varint(), "units": self.varint()}
+        check(max(one["lines"], one["units"]) <= STOCK_MAX, "a demand is out of range")
+        return one
+
     # What columns are made of.
     def differences(self, count):
         numbers, before = [], 0
@@ -141,7 +173,7 @@ def at(ms):
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
-def columns(data, first, count):
+def columns(data, first, count, version):
     reader = Reader(data)
     length = reader.size(256 * 1024)
     if length:
@@ -177,6 +209,7 @@ def columns(data, first, count):
                 "request_id": request, "at": at(time)})
             if flag & 64:
                 entries[-1]["clock"] = "untrusted"
+    check(version == 1 or reader.take(1) == b"\0", "a section that is not known")
     check(reader.at == len(reader.data), "the columns are too long")
     return entries
 
@@ -185,20 +218,29 @@ def decode(frame):
     check(12 <= len(frame) <= 32 * 1024, "too short or too long")
     magic, version, kind, length, crc = struct.unpack("<2sBBII", frame[:12])
     check(magic == b"SG", "not a stockgate frame")
-    check(version == 1, "another version")
+    check(version in (1, 2), "another version")
     check(length == len(frame) - 12, "cut or lengthened")
     check(crc == zlib.crc32(frame[2:8] + frame[12:]), "the checksum is wrong")
     r = Reader(frame[12:])
+    head = {"version": 2} if version == 2 else {}
+    if version == 2 and kind in DOWN:
+        head.update(r.books())
+    return {**head, **content(r, kind, version)}  # Fields appended by a newer program are ignored.
+
+
+def content(r, kind, version):
+    chain = r.hash if version == 1 else lambda: r.bytes(32)
     if kind == 1:
         body = {"kind": "hello", "epoch": r.epoch(), "ledger_seq": r.number(), "digest": r.hash(),
-                "chain": r.hash(), "nonce": r.varint(), "software": r.text(), "taken": r.taken()}
+                "chain": chain(), "nonce": r.varint(), "software": r.text(), "taken": r.taken()}
+        body.update(r.bound() if version == 2 else {})
         check(len(body["software"].encode()) <= 256, "the software's name is too long")
     elif kind == 2:
         body = {"kind": "entries", "epoch": r.epoch()}
-        first, body["digest"], body["chain"] = r.varint(), r.hash(), r.hash()
+        first, body["digest"], body["chain"] = r.varint(), r.hash(), chain()
         count, body["taken"] = r.varint(32), r.taken()
         check(1 <= count <= 1000 and 1 <= first <= 2**63 - count, "a position is out of range")
-        body["entries"] = columns(r.take(r.varint()), first, count)
+        body["entries"] = columns(r.take(r.varint()), first, count, version)
     elif kind == 3:
         body = {"kind": "resume", "epoch": r.epoch(), "acked_seq": r.number(), "nonce": r.varint()}
     elif kind == 4:
@@ -217,7 +259,7 @@ def decode(frame):
         check(whole and len(numbers) <= 500, "a gap, too many transfers, or none")
     elif kind == 9:
         body = {"kind": "catalogue", "epoch": r.epoch(), "after": r.number(), "up_to": r.number(),
-                "listings": r.list(r.listing)}
+                "listings": r.list(r.listing if version == 1 else r.listing_2)}
         check(body["after"] < body["up_to"], "no change of the catalogue")
         check(len(body["listings"]) <= 500, "too many listings")
     elif kind == 10:
@@ -232,9 +274,18 @@ def decode(frame):
         check(len(body["figures"]) <= 250, "too many figures")
         check(all(abs(n) <= STOCK_MAX for _, *stock in body["figures"] for n in stock),
               "a stock is out of range")
+    elif kind == 13 and version == 2:
+        body = {"kind": "held", "epoch": r.epoch(), "reason": r.text()}
+    elif kind == 14 and version == 2:
+        body = {"kind": "demand", "epoch": r.epoch(), "day": r.varint(32),
+                "refused": r.list(r.refused)}
+        check(len(body["refused"]) <= 250, "too many SKUs")
+    elif kind == 15 and version == 2:
+        body = {"kind": "checkpoint", "epoch": r.epoch(), "seq": r.number(), "chain": r.bytes(32),
+                "at": at(r.signed()), "signature": r.bytes(64)}
     else:
         raise ValueError(f"frames of kind {kind} are not known here")
-    return body  # Fields appended by a newer program are ignored.
+    return body
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ use stockgate::hub::core::{
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
 use stockgate::protocol::topic::GatewayId;
+use stockgate::protocol::wire::Version;
 use stockgate::stock::{Direction, Listing, RequestId, Sku};
 use uuid::Uuid;
 
@@ -166,7 +167,7 @@ impl Worker {
             return Ok(());
         }
         self.misread(books, &gateway, &frame);
-        let mut frame_outcome = handle_frame(books, &gateway, &frame, now_ms)?;
+        let mut frame_outcome = handle_frame(books, &gateway, &frame, Version::V2, now_ms)?;
         self.overrule(&frame, &mut frame_outcome);
         if frame_outcome.greeted {
             self.downlink.handle_greeting(&gateway);

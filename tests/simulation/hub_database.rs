@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use stockgate::hub::core::{
     Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
 };
+use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
 use stockgate::stock::{Entry, Listing, RequestId, Sku};
 
@@ -15,6 +16,7 @@ pub(crate) struct Broken;
 /// The disk of a hub.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HubDatabase {
+    pub(crate) identity: BooksId,
     /// The first book has number 1.
     pub(crate) books: Vec<Book>,
     pub(crate) entries: BTreeMap<i64, Vec<Entry>>,
@@ -96,6 +98,10 @@ impl HubDatabase {
 
 impl Books for HubDatabase {
     type Error = Broken;
+
+    fn identity(&mut self) -> Kept<BooksId> {
+        Ok(self.identity)
+    }
 
     fn book_count(&mut self) -> Kept<usize> {
         Ok(self.books.len())

@@ -6,9 +6,10 @@ use stockgate::clock::Now;
 use stockgate::limits::FRAME_ENTRIES_MAX;
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::{
-    self, Behind, Frame, Hello, ProbeAnswer, Resume, TakenUpTo, pack,
+    self, Behind, Bound, Frame, Hello, ProbeAnswer, Resume, TakenUpTo,
 };
 use stockgate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
+use stockgate::protocol::wire::{Wire, pack};
 use stockgate::stock::{
     CatalogueUpdate, Changes, Command, CommandAnswer, Direction, Draft, Seq, Stock, Taken, Transfer,
 };
@@ -235,7 +236,7 @@ impl Memory {
                 Frame::Figures(ProbeAnswer { epoch, seq, content })
             }
         };
-        Some(frame.encode())
+        Some(frame.encode(Wire::UP))
     }
 
     fn hello(&self, database: &Database, nonce: u64) -> Frame {
@@ -246,6 +247,7 @@ impl Memory {
             nonce,
             software: "simulated".into(),
             taken: self.stock.taken(),
+            bound: Bound::default(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The network between gateways and hub: it loses, duplicates, delays, reorders and damages.
 
 use stockgate::protocol::frame::Frame;
+use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
 use super::hub::Job;
@@ -52,7 +53,7 @@ impl World {
         };
         self.trace
             .note(|| format!("hub.{worker} sends g{gateway} {frame:?}").replace("Epoch([", "(["));
-        let bytes = frame.encode();
+        let bytes = frame.encode(Wire::V2(self.hub.database.identity));
         let newer = self.plan.newer_hub;
         let bytes = if newer { wire::newer(&bytes, &mut self.dice) } else { bytes };
         if newer && self.dice.one_in(20) {

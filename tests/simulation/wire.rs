@@ -16,17 +16,17 @@ pub(crate) fn damage(bytes: &mut [u8], dice: &mut Dice) {
 pub(crate) fn newer(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut body = bytes[HEADER_BYTES..].to_vec();
     body.extend((0..dice.below(9)).map(|n| n as u8 ^ 0xa5));
-    seal(bytes[3], &body)
+    seal(bytes[2], bytes[3], &body)
 }
 
 /// A frame of a kind that is not assigned yet.
 pub(crate) fn unknown(dice: &mut Dice) -> Vec<u8> {
     let body: Vec<u8> = (0..dice.below(40)).map(|n| n as u8).collect();
-    seal(KIND_UNKNOWN, &body)
+    seal(2, KIND_UNKNOWN, &body)
 }
 
-fn seal(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut frame = vec![b'S', b'G', 1, kind];
+fn seal(version: u8, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut frame = vec![b'S', b'G', version, kind];
     frame.extend((body.len() as u32).to_le_bytes());
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&frame[2..8]);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+use stockgate::protocol::wire::Wire;
 
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -77,7 +78,7 @@ fn access_rules_of_the_broker_stop_a_gateway_from_publishing_for_another() {
     let before = hub.gateway();
 
     let mut other = Bystander::with_password(&guard.broker, "gw-02", "other-secret");
-    other.publish(UP, &hello(Uuid::from_u128(7).into(), 9).encode());
+    other.publish(UP, &hello(Uuid::from_u128(7).into(), 9).encode(Wire::UP));
 
     throughout(QUIET, || {
         let known = hub.gateway().unwrap();

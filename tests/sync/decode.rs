@@ -13,14 +13,14 @@ use crate::support::program::stockgate_hub;
 
 #[test]
 fn every_golden_frame_is_printed() {
-    for file in golden_files("") {
+    for file in all_golden_files() {
         assert_eq!(printed(&golden_bytes(&file)), kept_json(&file), "{}", file.display());
     }
 }
 
 #[test]
 fn a_decoder_written_from_the_protocol_document_prints_the_same() {
-    let files = golden_files("");
+    let files = all_golden_files();
     let finished = run_to_end(python().args(&files));
 
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -100,6 +100,11 @@ fn golden(name: &str) -> PathBuf {
 
 fn golden_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("golden")
+}
+
+/// The frames of both versions.
+fn all_golden_files() -> Vec<PathBuf> {
+    [golden_files(""), golden_files("2")].concat()
 }
 
 fn golden_files(folder: &str) -> Vec<PathBuf> {

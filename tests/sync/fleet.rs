@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use stockgate::protocol::Frame;
+use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
 use super::forged::hello;
@@ -24,7 +25,7 @@ fn every_gateway_is_answered_and_told_of_a_restart_however_many_there_are() {
     hub.pause();
     for n in 0..GATEWAYS {
         let frame = hello(Uuid::from_u128(n + 1).into(), 0);
-        gateways.publish(&format!("stockgate/1/wh/g{n}/up"), &frame.encode());
+        gateways.publish(&format!("stockgate/1/wh/g{n}/up"), &frame.encode(Wire::UP));
     }
     hub.resume();
     assert_eq!(resumed(&mut gateways, 1).len(), GATEWAYS as usize, "all greetings are answered");

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use stockgate::protocol::Frame;
-use stockgate::protocol::frame::{Entries, Epoch, Hello, Position, Resume};
+use stockgate::protocol::frame::{BooksId, Bound, Entries, Epoch, Hello, Position, Resume};
+use stockgate::protocol::wire::Wire;
 use stockgate::stock::{Cause, Checks, Entry, Kind, RequestId, Sku, Taken};
 
 use super::pair::{DOWN, UP};
 use crate::support::mqtt::Bystander;
+
+/// Of a hub that there is not.
+pub(super) const FORGED: Wire = Wire::V2(BooksId { books: Epoch::NIL, generation: 1 });
 
 pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     let software = "elsewhere".into();
@@ -18,6 +22,7 @@ pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
         nonce: 1,
         software,
         taken: Taken::default(),
+        bound: Bound::default(),
     })
 }
 
@@ -30,7 +35,7 @@ pub(super) fn resume(hub: &mut Bystander, acked_seq: u64) {
         }
     };
     let position = Position { epoch: greeting.epoch, acked_seq };
-    hub.publish(DOWN, &Frame::Resume(Resume { position, nonce: greeting.nonce }).encode());
+    hub.publish(DOWN, &Frame::Resume(Resume { position, nonce: greeting.nonce }).encode(FORGED));
 }
 
 /// Restocks from a position on, with the checks that result on an empty stock.

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use stockgate::protocol::Frame;
 use stockgate::protocol::frame::{Epoch, Position, Refused, Resume};
+use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
-use super::forged::{hello, restocks};
+use super::forged::{FORGED, hello, restocks};
 use super::pair::{
     DOWN, ID, Pair, SITE, UP, assert_same_books, assert_same_entries, until_confirmed, until_reason,
 };
@@ -63,7 +64,8 @@ fn entries_of_another_epoch_are_counted_and_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let (before, other) = (pair.known()["epoch"].clone(), Uuid::from_u128(7));
 
-    Bystander::at(&pair.broker).publish(UP, &restocks(other.into(), 2, &[("A", 5)]).encode());
+    Bystander::at(&pair.broker)
+        .publish(UP, &restocks(other.into(), 2, &[("A", 5)]).encode(Wire::UP));
 
     assert_sync_goes_on(&pair);
     assert_eq!(pair.known()["epoch"], before);
@@ -77,9 +79,9 @@ fn frames_for_another_epoch_are_counted_and_change_nothing() {
     let position = Position { epoch: Uuid::from_u128(7).into(), acked_seq: 9 };
     let refused = Refused { epoch: position.epoch, reason: "forged".into() };
 
-    bystander.publish(DOWN, &Frame::Ack(position).encode());
-    bystander.publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode());
-    bystander.publish(DOWN, &Frame::Refused(refused).encode());
+    bystander.publish(DOWN, &Frame::Ack(position).encode(FORGED));
+    bystander.publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode(FORGED));
+    bystander.publish(DOWN, &Frame::Refused(refused).encode(FORGED));
 
     assert_sync_goes_on(&pair);
     until("they are counted", || pair.gateway.http().metric(BAD_AT_GATEWAY) == 3);
@@ -92,10 +94,10 @@ fn frames_in_the_wrong_direction_change_nothing() {
     let epoch = epoch_of(&pair);
     let position = Position { epoch, acked_seq: 9 };
 
-    bystander.publish(UP, &Frame::Ack(position).encode());
-    bystander.publish(UP, &Frame::Resume(Resume { position, nonce: 0 }).encode());
-    bystander.publish(DOWN, &restocks(epoch, 2, &[("A", 5)]).encode());
-    bystander.publish(DOWN, &hello(epoch, 9).encode());
+    bystander.publish(UP, &Frame::Ack(position).encode(Wire::UP));
+    bystander.publish(UP, &Frame::Resume(Resume { position, nonce: 0 }).encode(Wire::UP));
+    bystander.publish(DOWN, &restocks(epoch, 2, &[("A", 5)]).encode(FORGED));
+    bystander.publish(DOWN, &hello(epoch, 9).encode(FORGED));
 
     assert_sync_goes_on(&pair);
 }
@@ -104,7 +106,8 @@ fn frames_in_the_wrong_direction_change_nothing() {
 fn entries_after_a_gap_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
 
-    Bystander::at(&pair.broker).publish(UP, &restocks(epoch_of(&pair), 7, &[("A", 5)]).encode());
+    Bystander::at(&pair.broker)
+        .publish(UP, &restocks(epoch_of(&pair), 7, &[("A", 5)]).encode(Wire::UP));
 
     assert_sync_goes_on(&pair);
 }
@@ -163,8 +166,8 @@ fn a_forged_acknowledgement_of_what_was_not_sent_confirms_nothing() {
 
     for acked_seq in [1, 2, 3, 1_000_000, u64::MAX] {
         let position = Position { epoch: greeting.epoch, acked_seq };
-        bystander.publish(DOWN, &Frame::Ack(position).encode());
-        bystander.publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode());
+        bystander.publish(DOWN, &Frame::Ack(position).encode(FORGED));
+        bystander.publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode(FORGED));
     }
 
     throughout(QUIET, || assert_eq!(number(&gateway.sync(), "acked_seq"), 0));
@@ -181,7 +184,7 @@ fn a_forged_acknowledgement_beyond_the_ledger_confirms_nothing_on_a_link_in_use(
     for n in 0..20 {
         pair.gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
         let position = Position { epoch, acked_seq: 1_000_000 };
-        bystander.publish(DOWN, &Frame::Ack(position).encode());
+        bystander.publish(DOWN, &Frame::Ack(position).encode(FORGED));
         let sync = pair.gateway.sync();
         assert!(number(&sync, "acked_seq") <= n + 2, "{sync}");
     }
@@ -216,7 +219,7 @@ fn sums_over_gateways_at_the_bound_do_not_stop_another() {
 fn messages_on_unknown_topics_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let mut bystander = Bystander::at(&pair.broker);
-    let greeting = hello(Uuid::from_u128(7).into(), 0).encode();
+    let greeting = hello(Uuid::from_u128(7).into(), 0).encode(Wire::UP);
     let long = format!("stockgate/1/{}/gw-01/up", "x".repeat(65));
 
     for topic in ["stockgate/1/wh 01/gw-01/up", "stockgate/1/wh-01/gw:01/up", &long] {
@@ -235,7 +238,7 @@ fn messages_on_unknown_topics_change_nothing() {
 fn a_forged_refusal_does_not_last() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let refused = Refused { epoch: epoch_of(&pair), reason: "forged".into() };
-    Bystander::at(&pair.broker).publish(DOWN, &Frame::Refused(refused).encode());
+    Bystander::at(&pair.broker).publish(DOWN, &Frame::Refused(refused).encode(FORGED));
     until_reason(&pair.gateway, "forged");
 
     pair.gateway.http().ok("deduct", one("r1", "A", 1));
@@ -252,9 +255,9 @@ fn assert_another_goes_on_beside(others: &[&[i64]]) {
         let lines: Vec<(&str, i64)> = changes.iter().map(|change| ("B", *change)).collect();
         let (up, epoch) = (format!("stockgate/1/other-{n}/gw-01/up"), Uuid::from_u128(7).into());
         let known = pair.hub.gateways().len();
-        bystander.publish(&up, &hello(epoch, 2).encode());
+        bystander.publish(&up, &hello(epoch, 2).encode(Wire::UP));
         until("the hub knows the other", || pair.hub.gateways().len() > known);
-        bystander.publish(&up, &restocks(epoch, 1, &lines).encode());
+        bystander.publish(&up, &restocks(epoch, 1, &lines).encode(Wire::UP));
     }
 
     pair.gateway.http().ok("restock", one("r1", "B", 1));
@@ -275,7 +278,7 @@ fn assert_sync_goes_on(pair: &Pair) {
 
 /// Frames with one fault each.
 fn unreadable() -> Vec<Vec<u8>> {
-    let sound = restocks(Uuid::from_u128(7).into(), 2, &[("A", 5)]).encode();
+    let sound = restocks(Uuid::from_u128(7).into(), 2, &[("A", 5)]).encode(Wire::UP);
     let last = sound.len() - 1;
     let with = |at: usize, byte: u8| {
         let mut bytes = sound.clone();
@@ -284,7 +287,7 @@ fn unreadable() -> Vec<Vec<u8>> {
     };
     let (cut, cut_in_the_header) = (sound[..last].to_vec(), sound[..7].to_vec());
     let longer = [sound.as_slice(), &[0]].concat();
-    let (damaged, newer_version) = (with(last, !sound[last]), with(2, 2));
+    let (damaged, newer_version) = (with(last, !sound[last]), with(2, 3));
     let mut unknown_kind = with(3, 77);
     reseal(&mut unknown_kind);
     let random = fastrand::Rng::with_seed(7).u128(..).to_le_bytes().repeat(9);

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use stockgate::protocol::Frame;
 use stockgate::protocol::frame::{Epoch, Resume};
+use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
 use super::forged::{hello, restocks};
@@ -293,8 +294,8 @@ fn a_reconnected_hub_announces_its_position_to_every_gateway() {
         let up = format!("stockgate/1/wh-01/{id}/up");
         until("the hub has its entries", || {
             // The hub may not listen yet.
-            gateways.publish(&up, &hello(epoch, 0).encode());
-            gateways.publish(&up, &restocks(epoch, 1, &[("A", 5), ("B", 5)]).encode());
+            gateways.publish(&up, &hello(epoch, 0).encode(Wire::UP));
+            gateways.publish(&up, &restocks(epoch, 1, &[("A", 5), ("B", 5)]).encode(Wire::UP));
             gateways
                 .all()
                 .iter()

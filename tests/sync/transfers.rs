@@ -13,6 +13,7 @@ use stockgate::stock::{
 };
 use uuid::Uuid;
 
+use super::forged::FORGED;
 use super::pair::{DOWN, UP, until_reason};
 use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
@@ -179,13 +180,13 @@ fn transfers_of_a_hub_that_does_not_know_the_database_are_ignored() {
     };
     let transfers = |epoch| {
         let transfers = vec![grant(1, "g1", &[("A", 5)])];
-        Frame::Transfers(Transfers { epoch, transfers }).encode()
+        Frame::Transfers(Transfers { epoch, transfers }).encode(FORGED)
     };
     bystander.publish(DOWN, &transfers(greeting.epoch));
     bystander.publish(DOWN, &transfers(Uuid::from_u128(7).into()));
     let position = Position { epoch: greeting.epoch, acked_seq: 9 };
     let resume = Resume { position, nonce: greeting.nonce };
-    bystander.publish(DOWN, &Frame::Resume(resume).encode());
+    bystander.publish(DOWN, &Frame::Resume(resume).encode(FORGED));
     until_reason(&gateway, "older copy");
 
     bystander.publish(DOWN, &transfers(greeting.epoch));
@@ -295,7 +296,7 @@ impl ByHand {
     }
 
     fn say(&mut self, frame: &Frame) {
-        self.bystander.publish(DOWN, &frame.encode());
+        self.bystander.publish(DOWN, &frame.encode(FORGED));
     }
 
     fn acknowledge(&mut self) {

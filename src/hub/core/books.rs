@@ -3,6 +3,7 @@
 use super::records::{
     Allotment, Book, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
 };
+use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Entry, Listing, RequestId, Sku};
 
@@ -15,10 +16,12 @@ pub trait Books {
     /// A failure of the database.
     type Error;
 
-    /// The number of books, of all gateways and their databases.
+    /// Which books these are.
     ///
     /// # Errors
     /// If the database fails; so do all methods below.
+    fn identity(&mut self) -> Result<BooksId, Self::Error>;
+    /// The number of books, of all gateways and their databases.
     fn book_count(&mut self) -> Result<usize, Self::Error>;
     /// The books of a gateway's databases, by id: the last one is in force.
     fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, Self::Error>;

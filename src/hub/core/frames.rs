@@ -16,6 +16,7 @@ use super::{drift, policy, retire};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::{Chain, Entry, Kind, Seq, Taken};
 
 /// What a frame has led to.
@@ -34,7 +35,7 @@ pub struct FrameOutcome {
     pub accepted: bool,
 }
 
-/// Handles a frame. On an error, the whole transaction must be rolled back.
+/// Handles a frame that was written in this version. On an error, the whole transaction must be rolled back.
 ///
 /// # Errors
 /// If the books database fails.
@@ -42,10 +43,11 @@ pub fn handle_frame<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     frame: &Frame,
+    version: Version,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
     let mut all = books.books(gateway)?;
-    let newest = all.pop();
+    let newest = all.pop().map(|book| book.written_in(version, frame));
     let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &replaced, frame);
     let greeting = if let Frame::Hello(hello) = frame { Some(hello.nonce) } else { None };
@@ -53,7 +55,7 @@ pub fn handle_frame<B: Books>(
     let mut outcome = match (verdict, newest) {
         (Verdict::NewEpoch { epoch }, newest) => {
             all.extend(newest);
-            open_book(books, gateway, &all, (epoch, nonce), now_ms)?
+            open_book(books, gateway, &all, (epoch, nonce, version), now_ms)?
         }
         (Verdict::Fence(reason), Some(book)) => fence_and_refuse(books, book, reason, now_ms)?,
         (Verdict::Refuse(reason), newest) => {
@@ -81,6 +83,14 @@ pub fn handle_frame<B: Books>(
     };
     outcome.greeted = greeting.is_some();
     Ok(outcome)
+}
+
+impl Book {
+    /// Remembers the version of a frame of this database.
+    fn written_in(self, version: Version, frame: &Frame) -> Self {
+        let wire = if frame.epoch() == self.cursor.epoch { version } else { self.wire };
+        Self { wire, ..self }
+    }
 }
 
 impl FrameOutcome {
@@ -196,7 +206,7 @@ fn open_book<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     older: &[Book],
-    (epoch, nonce): (Uuid, u64),
+    (epoch, nonce, version): (Uuid, u64, Version),
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
     if books.book_count()? >= HUB_GATEWAYS_MAX {
@@ -204,7 +214,7 @@ fn open_book<B: Books>(
             format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, which is its limit");
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
-    let mut book = Book::new(gateway, epoch, now_ms);
+    let mut book = Book { wire: version, ..Book::new(gateway, epoch, now_ms) };
     if let Some(newest) = older.last() {
         books.save(&Book { online: false, ..newest.clone() })?;
     }

@@ -64,7 +64,15 @@ pub fn judge(cursor: Option<&Cursor>, replaced: &[Uuid], frame: &Frame) -> Verdi
         (true, None, Frame::Hello(hello)) => judge_hello(cursor, hello),
         (true, None, Frame::Entries(entries)) => judge_entries(cursor, entries),
         (true, None, Frame::Behind(behind)) => judge_behind(cursor, behind),
-        (true, None, Frame::Taken(_) | Frame::Sums(_) | Frame::Figures(_)) => Verdict::Record,
+        (
+            true,
+            None,
+            Frame::Taken(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_),
+        ) => Verdict::Record,
         // Only a greeting opens new books; late entries of an unknown database do not.
         (false, _, Frame::Hello(_)) => Verdict::NewEpoch { epoch },
         (false, _, _) => Verdict::Ignore,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::frame::Position;
+use crate::protocol::frame::{Bound, Position};
 use crate::stock::{Cause, Chain, Digest, Entry, Kind, RequestId, Sku, Taken};
 
 const OURS: Uuid = Uuid::from_u128(1);
@@ -99,6 +99,7 @@ fn hello(epoch: Uuid, ledger_seq: Seq, digest: u64) -> Frame {
         nonce: 1,
         software: "test".into(),
         taken: Taken::default(),
+        bound: Bound::default(),
     })
 }
 

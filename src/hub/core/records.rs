@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::judge::Cursor;
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::{Checks, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
 
 /// The books of one database of a gateway.
@@ -39,6 +40,8 @@ pub struct Book {
     pub last_seen_ms: i64,
     /// Whether the gateway is connected to the broker, as far as the hub knows.
     pub online: bool,
+    /// The version of the protocol of the last frame of the database.
+    pub wire: Version,
 }
 
 impl Book {
@@ -60,6 +63,7 @@ impl Book {
             aside: 0,
             last_seen_ms: now_ms,
             online: true,
+            wire: Version::V1,
         }
     }
 

@@ -30,10 +30,15 @@ pub(super) enum BooksDatabase {
 impl BooksDatabase {
     /// Opens the books for writing; creates the tables if there are none.
     pub(super) fn open(store: &BookStore) -> Result<Self, BooksError> {
-        Ok(match store {
+        let mut database = match store {
             BookStore::Sqlite(path) => Self::Sqlite(sqlite::open(path)?),
             BookStore::Postgres(url) => Self::Postgres(Postgres::open(url)?),
-        })
+        };
+        database.change(|books| {
+            books.register_identity();
+            Ok(())
+        })?;
+        Ok(database)
     }
 
     /// Another handle on the same books, for reading.

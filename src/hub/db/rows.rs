@@ -6,6 +6,7 @@ use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{Book, IssuedTransfer};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::{
     Cause, Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer,
 };
@@ -15,7 +16,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 19;
+pub(super) const BOOK_COLUMNS: usize = 20;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -97,7 +98,13 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         aside: row.number()?,
         last_seen_ms: row.int()?,
         online: row.bool()?,
+        wire: version(row.int()?)?,
     })
+}
+
+fn version(number: i64) -> Result<Version, BooksError> {
+    let known = u8::try_from(number).ok().and_then(Version::from_number);
+    known.ok_or_else(|| BooksError::Damaged(format!("a gateway speaks version {number}")))
 }
 
 pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
@@ -121,6 +128,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::number(book.aside),
         SqlValue::Int(book.last_seen_ms),
         SqlValue::bool(book.online),
+        SqlValue::Int(i64::from(book.wire.number())),
     ]
 }
 

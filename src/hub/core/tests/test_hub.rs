@@ -8,8 +8,9 @@ use crate::config::BookStore;
 use crate::hub::db::sql::SqlValue;
 use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::hub::reader;
-use crate::protocol::frame::{Behind, Entries, Frame, Hello, Position, TakenUpTo};
+use crate::protocol::frame::{Behind, Bound, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version::V2;
 use crate::stock::{
     Cause, Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
 };
@@ -46,12 +47,15 @@ impl TestHub {
     }
 
     pub(in crate::hub) fn answer_to(&mut self, frame: &Frame) -> Option<FrameAnswer> {
-        self.database.change(|books| handle_frame(books, &gateway_id(), frame, 0)).unwrap().answer
+        self.database
+            .change(|books| handle_frame(books, &gateway_id(), frame, V2, 0))
+            .unwrap()
+            .answer
     }
 
     /// Handles a frame of any gateway and returns the outcome. The books must balance afterwards.
     pub(in crate::hub) fn handle(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
-        self.change(|books| handle_frame(books, gateway, frame, 0))
+        self.change(|books| handle_frame(books, gateway, frame, V2, 0))
     }
 
     /// Handles a gateway's greeting, and then all of its ledger.
@@ -276,6 +280,7 @@ impl Ledger {
             nonce: 5,
             software,
             taken: self.taken,
+            bound: Bound::default(),
         })
     }
 

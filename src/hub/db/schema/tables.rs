@@ -18,6 +18,13 @@ pub(in crate::hub) enum ColumnType {
 
 use ColumnType::{Blob, Int, Text};
 
+/// Which books these are, in a single row.
+pub(in crate::hub) const IDENTITY: Table = Table {
+    name: "identity",
+    columns: &[("one", Int), ("books", Blob), ("generation", Int)],
+    key: &["one"],
+};
+
 pub(in crate::hub) const BOOK: Table = Table {
     name: "book",
     columns: &[
@@ -40,6 +47,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("aside", Int),
         ("last_seen_ms", Int),
         ("online", Int),
+        ("wire", Int),
         ("in_force", Int),
     ],
     key: &["id"],

@@ -14,6 +14,7 @@ mod accounts;
 mod asks;
 mod books;
 mod entries;
+mod identity;
 mod listings;
 mod pools;
 mod requests;

@@ -17,7 +17,8 @@ use crate::hub::db::schema::Dialect;
 use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue};
 use crate::hub::db::{BooksDatabase, sqlite};
 use crate::protocol::Frame;
-use crate::protocol::frame::{Entries, Hello};
+use crate::protocol::frame::{Bound, Entries, Hello};
+use crate::protocol::wire::Version;
 use crate::stock::{Cause, Checks, Entry, Kind, Line, Listing, Quantity, RequestId, Sku, Taken};
 
 /// With those that begin and commit the transaction.
@@ -161,7 +162,7 @@ impl Counted {
         }
         self.count(|books| {
             books.expect(&expected).unwrap();
-            let outcome = handle_frame(books, &gateway, frame, 0).unwrap();
+            let outcome = handle_frame(books, &gateway, frame, Version::V2, 0).unwrap();
             let is_refused = matches!(outcome.answer, Some(FrameAnswer::Refused { .. }));
             assert!(outcome.accepted && !is_refused, "{outcome:?}");
         })
@@ -176,6 +177,7 @@ impl Counted {
             nonce: 1,
             software: "test".into(),
             taken: Taken::default(),
+            bound: Bound::default(),
         });
         self.handle(&hello)
     }

@@ -6,6 +6,7 @@ use super::accounts::AccountSet;
 use super::asks::AskSet;
 use super::books::{BookSet, Lock};
 use super::entries::EntrySet;
+use super::identity::Identity;
 use super::listings::ListingSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
@@ -17,12 +18,14 @@ use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::rows::{columns, read_book};
 use crate::hub::db::schema::BOOK;
 use crate::hub::db::sql::{Change, Executor, SqlRow};
+use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Entry, Listing, RequestId, Sku};
 
 /// The books within an open transaction.
 pub(in crate::hub) struct BooksTransaction<'a> {
     db: &'a mut dyn Executor,
+    identity: Identity,
     books: BookSet,
     accounts: AccountSet,
     pools: PoolSet,
@@ -46,6 +49,7 @@ impl<'a> BooksTransaction<'a> {
     pub(in crate::hub) fn new(db: &'a mut dyn Executor) -> Self {
         Self {
             db,
+            identity: Identity::default(),
             books: BookSet::default(),
             accounts: AccountSet::default(),
             pools: PoolSet::default(),
@@ -61,6 +65,11 @@ impl<'a> BooksTransaction<'a> {
     pub(in crate::hub) fn try_writing(&mut self) -> Result<(), BooksError> {
         let sql = "UPDATE book SET online = online WHERE id = (SELECT min(id) FROM book)";
         self.db.query(sql, &[]).map(drop)
+    }
+
+    /// Gives new books their identity.
+    pub(in crate::hub) fn register_identity(&mut self) {
+        self.identity.register();
     }
 
     /// Reads and locks what is expected, in the fixed order.
@@ -127,6 +136,7 @@ impl<'a> BooksTransaction<'a> {
     /// What the transaction has changed.
     pub(in crate::hub) fn into_changes(mut self) -> Result<Vec<Change>, BooksError> {
         let mut changes = self.entries.changes();
+        changes.extend(self.identity.changes());
         let pools = self.pools.changes(&self.accounts.new_skus());
         changes.extend(self.accounts.changes());
         changes.extend(pools);
@@ -148,6 +158,10 @@ fn next_transfer(book: &Book) -> Option<(i64, u64)> {
 
 impl Books for BooksTransaction<'_> {
     type Error = BooksError;
+
+    fn identity(&mut self) -> Result<BooksId, BooksError> {
+        self.identity.get(self.db)
+    }
 
     fn book_count(&mut self) -> Result<usize, BooksError> {
         Ok(usize::try_from(self.books.count(self.db)?).unwrap_or(usize::MAX))
