@@ -120,8 +120,10 @@ pub const FILES_RESERVED: usize = 64;
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a client to send its first request head, after its first byte.
 pub const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a client to send a further request head, from the moment the connection is idle.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a client to send a further request head, from the moment the connection is idle. Proxies
+/// keep an idle connection for 60 s; it must be the proxy that closes it, or a request that it sends
+/// just then is lost.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// Time for a client to send its request body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for a client to complete the TLS handshake.
@@ -300,6 +302,7 @@ pub const STOP_GRACE: Duration = Duration::from_secs(4);
 /// faster.
 pub const STOP_TIDY: Duration = Duration::from_millis(4_500);
 
+const _: () = assert!(HEADER_TIMEOUT.as_secs() > 60, "a proxy closes first");
 const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_INTERNAL_RESERVED);
 const _: () = assert!(BATCH_COMMANDS_MAX <= INTAKE_MAX);
 const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");

@@ -12,6 +12,7 @@ use crate::stock::{
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Defines a struct that holds the fields of a JSON object, each of them optional, among them
 /// `lines`.
@@ -115,12 +116,13 @@ macro_rules! json_fields {
 }
 pub(crate) use json_fields;
 
-/// Reads JSON of a known shape.
+/// Reads JSON of a known shape, with or without a byte order mark: some programs write one before
+/// UTF-8, and it changes no meaning.
 ///
 /// # Errors
 /// Says where the text is malformed.
 pub fn read_json<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(json)
+    serde_json::from_slice(json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json))
         .map_err(|error| Problem::bad_request(format!("the JSON cannot be used: {error}")))
 }
 
@@ -150,12 +152,36 @@ impl<'de> Deserialize<'de> for ClientRequestId {
 /// # Errors
 /// `bad_request` if it is not a request id.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientRequestId>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(Problem::bad_request("Idempotency-Key: must be given once"));
+    }
     let text = std::str::from_utf8(value.as_bytes())
         .map_err(|_| Problem::bad_request("Idempotency-Key: must be UTF-8"))?;
-    ClientRequestId::parse("Idempotency-Key", text).map(Some)
+    let text = match text.strip_prefix('"') {
+        Some(quoted) => unquoted(quoted).ok_or_else(|| {
+            Problem::bad_request("Idempotency-Key: begins with a quote and is no quoted string")
+        })?,
+        None => text.into(),
+    };
+    ClientRequestId::parse("Idempotency-Key", &text).map(Some)
+}
+
+/// The text of a quoted string (RFC 8941, 3.3.3) after its first quote; `None` if it is none.
+fn unquoted(quoted: &str) -> Option<String> {
+    let mut text = String::with_capacity(quoted.len());
+    let mut chars = quoted.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' => return chars.as_str().is_empty().then_some(text),
+            '\\' => text.push(chars.next().filter(|char| ['"', '\\'].contains(char))?),
+            char => text.push(char),
+        }
+    }
+    None
 }
 
 /// The request id from the body or from the `Idempotency-Key` header.

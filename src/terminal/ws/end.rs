@@ -22,4 +22,5 @@ pub(super) const NO_ROOM: SessionEnd =
     end(CloseCode::Again, "too many large messages arrive at the same time");
 pub(super) const STOPPING: SessionEnd = end(CloseCode::Away, "the gateway is stopping");
 pub(super) const TOO_LARGE: SessionEnd = end(CloseCode::Size, "message too large");
+pub(super) const NOT_UTF8: SessionEnd = end(CloseCode::Invalid, "a text is not UTF-8");
 pub(super) const MALFORMED: SessionEnd = end(CloseCode::Protocol, "not the WebSocket protocol");

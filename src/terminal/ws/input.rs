@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::end::{GONE, MALFORMED, NO_ROOM, SessionEnd, TOO_LARGE};
+use super::end::{GONE, MALFORMED, NO_ROOM, NOT_UTF8, SessionEnd, TOO_LARGE};
 use super::guard::TooLong;
 use super::session::Session;
 use crate::clock;
@@ -57,7 +57,8 @@ impl Session {
             Ok(Message::Frame(_)) => Ok(()),
             Ok(Message::Close(_)) => Err(GONE),
             Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => Err(TOO_LARGE),
-            Err(Error::Protocol(_) | Error::Utf8(_)) => Err(MALFORMED),
+            Err(Error::Protocol(_)) => Err(MALFORMED),
+            Err(Error::Utf8(_)) => Err(NOT_UTF8),
             Err(Error::Io(error)) => Err(end_of(&error)),
             Err(_) => Err(GONE),
         }
