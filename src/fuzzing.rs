@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use uuid::Uuid;
 
 use crate::barcode::{Gtin, canonical, elements, read};
-use crate::cli::csv_file::{Columns, rows_of, unpacked};
+use crate::cli::orders::{Columns, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::csv::read_catalogue;
 use crate::hub::frame_json;

@@ -170,7 +170,7 @@ _stockgate() {
             return 0
             ;;
         stockgate__subcmd__replay)
-            opts="-h --url --token-file --ca-file --columns --concurrency --limit --seed-stock --speed --json --help"
+            opts="-h --url --token-file --ca-file --columns --concurrency --limit --seed-stock --speed --dry-run --rejects --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -201,6 +201,10 @@ _stockgate() {
                     return 0
                     ;;
                 --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rejects)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -46,11 +46,13 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand token" -s h -l help 
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l token-file -d 'A file that holds the token' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l columns -d 'Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l columns -d 'Which columns to use: order=NAME,sku=NAME,quantity=NAME,at=NAME, and id=NAME if rows have request ids of their own' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l concurrency -d 'Requests in flight at most' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l limit -d 'Replay only this many rows' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l speed -d 'Follow the file\'s times, this many times faster; by default as fast as the gateway answers' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l rejects -d 'Keep the rows that changed nothing in this CSV file, with line and reason' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l seed-stock -d 'First restock each SKU with the units that the file deducts'
+complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l dry-run -d 'Check the file and say what would be sent, without sending it'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l json -d 'Print the summary as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin with this text' -r

@@ -22,8 +22,9 @@ Examples:
 
 pub(super) const REPLAY: &str = "\
 Examples:
-  stockgate replay orders.csv --seed-stock
-  stockgate replay orders.csv.zst --columns order=invoice,sku=item,quantity=qty --concurrency 32";
+  stockgate replay orders.csv --dry-run
+  stockgate replay orders.csv --rejects rejects.csv
+  stockgate replay orders.csv.zst --columns order=invoice,sku=item,quantity=qty --seed-stock --concurrency 32";
 
 pub(super) const STOCK: &str = "\
 Examples:

@@ -2,7 +2,6 @@
 
 mod backup;
 mod client;
-pub(crate) mod csv_file;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
@@ -10,6 +9,7 @@ mod examples;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod inspect;
+pub(crate) mod orders;
 mod program;
 pub(crate) mod replay;
 mod restore;

@@ -35,6 +35,7 @@ mod properties;
 mod queries;
 mod race;
 mod reload;
+mod replay;
 mod reservations;
 mod rfc6455;
 mod rollback;

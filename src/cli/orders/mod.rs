@@ -1,0 +1,120 @@
+//! Order lines from a CSV file: plain, `.gz` or `.zst`.
+
+mod columns;
+mod quantity;
+mod records;
+mod row;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+pub(crate) use self::columns::Columns;
+pub(crate) use self::quantity::{Quantity, in_decimals};
+pub(crate) use self::row::{Movement, Row};
+
+use self::columns::Places;
+use self::records::Records;
+
+/// Reads the rows of a file one by one. Blank ones are left out.
+///
+/// # Errors
+/// If the file cannot be opened or lacks a column.
+pub(crate) fn rows(
+    path: &Path,
+    columns: &Columns,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
+    let shown = path.display().to_string();
+    let reader = open(path).with_context(|| format!("{shown} cannot be read"))?;
+    rows_of(reader, shown, columns)
+}
+
+/// Reads rows from any source; `shown` is its name in messages.
+pub(crate) fn rows_of<R: Read>(
+    reader: R,
+    shown: String,
+    columns: &Columns,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<R>> {
+    let reader = BufReader::new(reader);
+    let has_columns = |header: &[String]| Places::find(header, columns).is_ok();
+    let (records, header) = Records::open(reader, has_columns).with_context(|| shown.clone())?;
+    let places = Places::find(&header, columns).with_context(|| shown.clone())?;
+    Ok(records.map(move |record| {
+        let record = record.with_context(|| shown.clone())?;
+        Ok(Row::of(&record, &places))
+    }))
+}
+
+fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    unpacked(BufReader::new(File::open(path)?), extension.unwrap_or_default())
+}
+
+/// The decompressed content, by the suffix of the file's name.
+pub(crate) fn unpacked<'a>(
+    file: impl BufRead + Send + 'a,
+    extension: &str,
+) -> anyhow::Result<Box<dyn Read + Send + 'a>> {
+    Ok(match extension {
+        "gz" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        "zst" => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
+        _ => Box::new(file),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const CSV: &str = "Invoice;SKU ;n;when\nA1;85123A; 6;2010-12-01T08:26:00\n\
+                       C2;\"x;y\";-3;soon\nA3;z;1,5;\n";
+
+    fn columns() -> Columns {
+        "order=invoice,quantity=N,at=when".parse().unwrap()
+    }
+
+    fn read(text: &str, columns: &Columns) -> Vec<Row> {
+        let rows = rows_of(text.as_bytes(), "orders.csv".into(), columns).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn columns_are_found_by_name_in_any_case() {
+        let rows = read(CSV, &columns());
+        let seen: Vec<_> = rows.iter().map(|row| (row.line, row.sku.as_str())).collect();
+        assert_eq!(seen, [(2, "85123A"), (3, "x;y"), (4, "z")]);
+        assert_eq!(rows[0].at_ms, Some(1_291_191_960_000));
+        assert_eq!(rows[1].at_ms, None);
+        let wrong = |row: &Row| row.movement.as_ref().err().map(ToString::to_string);
+        assert_eq!((wrong(&rows[0]), wrong(&rows[1])), (None, None));
+        assert!(wrong(&rows[2]).unwrap().contains("\"1,5\""));
+    }
+
+    #[test]
+    fn compressed_files_are_recognized_by_their_suffix() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("orders.csv.gz");
+        let mut gz = flate2::write::GzEncoder::new(
+            File::create(&path).unwrap(),
+            flate2::Compression::default(),
+        );
+        gz.write_all(CSV.as_bytes()).unwrap();
+        gz.finish().unwrap();
+        assert_eq!(rows(&path, &columns()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_missing_or_doubled_column_is_named() {
+        let error = |text: &str| {
+            let rows = rows_of(text.as_bytes(), "orders.csv".into(), &Columns::default());
+            format!("{:#}", rows.err().expect("a column is wrong"))
+        };
+        assert!(error(CSV).contains("no column \"order_id\""), "{}", error(CSV));
+        assert!(error(CSV).starts_with("orders.csv"), "{}", error(CSV));
+        let twice = "order_id,sku,SKU,quantity\n";
+        assert!(error(twice).contains("two columns \"sku\""), "{}", error(twice));
+    }
+}

@@ -1,0 +1,148 @@
+//! The rows that changed nothing, and why.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde::Serialize;
+
+use crate::cli::orders::Row;
+
+/// Rows that are listed; the file of rejects has all of them.
+const LISTED_MAX: usize = 50;
+
+/// The code of a row that is not sent.
+pub(super) const UNREADABLE: &str = "unreadable";
+
+/// A row as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct RowText {
+    pub(super) line: u64,
+    pub(super) order_id: String,
+    pub(super) sku: String,
+    pub(super) quantity: String,
+}
+
+impl RowText {
+    pub(super) fn of(row: &Row) -> Self {
+        let Row { line, order, sku, quantity, .. } = row.clone();
+        Self { line, order_id: order, sku, quantity }
+    }
+}
+
+/// A row that changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Reject {
+    #[serde(flatten)]
+    pub(super) row: RowText,
+    pub(super) code: String,
+    pub(super) reason: String,
+}
+
+impl Reject {
+    /// Whether something is wrong with the row. A row without stock is right, and comes to nothing.
+    fn is_wrong(&self) -> bool {
+        self.code != "insufficient_stock"
+    }
+}
+
+/// Gathers the rejects of a replay.
+#[derive(Debug, Default)]
+pub(super) struct Rejects {
+    file: Option<csv::Writer<File>>,
+    /// Those in which something is wrong: how many, and the first of them.
+    pub(super) wrong: u64,
+    pub(super) listed: Vec<Reject>,
+}
+
+impl Rejects {
+    /// Opens the file that keeps them, if there is to be one.
+    pub(super) fn open(file: Option<&Path>, orders: &Path) -> anyhow::Result<Self> {
+        let Some(path) = file else {
+            return Ok(Self::default());
+        };
+        let is_orders = || Some(path.canonicalize().ok()? == orders.canonicalize().ok()?);
+        ensure!(is_orders() != Some(true), "--rejects {}: is the file of orders", path.display());
+        let open = || -> anyhow::Result<_> {
+            let mut file = csv::Writer::from_path(path)?;
+            file.write_record(["line", "order_id", "sku", "quantity", "code", "reason"])?;
+            file.flush()?;
+            Ok(file)
+        };
+        let file = open().with_context(|| format!("--rejects {}", path.display()))?;
+        Ok(Self { file: Some(file), ..Self::default() })
+    }
+
+    pub(super) fn add(&mut self, reject: Reject) -> anyhow::Result<()> {
+        if let Some(file) = &mut self.file {
+            let Reject { row, code, reason } = &reject;
+            let line = row.line.to_string();
+            file.write_record([&line, &row.order_id, &row.sku, &row.quantity, code, reason])?;
+        }
+        if reject.is_wrong() {
+            self.wrong += 1;
+            if self.listed.len() < LISTED_MAX {
+                self.listed.push(reject);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is not written yet.
+    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        match &mut self.file {
+            Some(file) => Ok(file.flush()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The listed rejects, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |Reject { row, code, reason }: &Reject| {
+            format!("line {}: {}: {reason} ({code})", row.line, row.sku)
+        };
+        let mut lines: Vec<String> = self.listed.iter().map(line).collect();
+        let more = self.wrong - self.listed.len() as u64;
+        if more > 0 {
+            lines.push(format!("… and {more} more; --rejects FILE keeps them all"));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reject(line: u64, code: &str) -> Reject {
+        let text = RowText { line, order_id: "A".into(), sku: "s".into(), quantity: "1,0".into() };
+        Reject { row: text, code: code.into(), reason: "why".into() }
+    }
+
+    #[test]
+    fn the_file_keeps_all_and_the_list_has_the_first_wrong_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rejects.csv");
+        let mut rejects = Rejects::open(Some(&path), Path::new("orders.csv")).unwrap();
+        rejects.add(reject(1, "insufficient_stock")).unwrap();
+        for line in 2..=100 {
+            rejects.add(reject(line, UNREADABLE)).unwrap();
+        }
+        rejects.flush().unwrap();
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept.lines().count(), 101, "with a header");
+        assert_eq!(kept.lines().nth(1), Some("1,A,s,\"1,0\",insufficient_stock,why"));
+        assert_eq!(rejects.wrong, 99);
+        assert_eq!(rejects.lines()[0], "line 2: s: why (unreadable)");
+        assert_eq!(rejects.lines().last().unwrap(), "… and 49 more; --rejects FILE keeps them all");
+    }
+
+    #[test]
+    fn the_file_of_orders_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("orders.csv");
+        std::fs::write(&path, "orders").unwrap();
+        assert!(Rejects::open(Some(&path), &path).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "orders");
+    }
+}

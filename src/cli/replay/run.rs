@@ -1,0 +1,290 @@
+//! A replay at work: sends requests, and takes their answers.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::arguments::ReplayArguments;
+use super::groups::{GroupKey, Groups, Numbered, Taken};
+use super::progress::Progress;
+use super::rejects::{Reject, Rejects, RowText};
+use super::requests::{group_name, key, request_id, row_request};
+use super::summary::Summary;
+use crate::cli::client::Client;
+use crate::cli::orders::Movement;
+use crate::clock;
+use crate::limits::CONNECTION_IN_FLIGHT_MAX;
+
+/// How long a gateway may be unreachable before the replay gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+const RECONNECT_EVERY: Duration = Duration::from_millis(250);
+
+/// A replay in progress.
+pub(super) struct Run<'a, F> {
+    arguments: &'a ReplayArguments,
+    pub(super) client: Client,
+    /// Requests without an answer, in the order in which they were made.
+    waiting: VecDeque<Waiting>,
+    groups: Groups<Sent>,
+    unsent: usize,
+    next_id: u64,
+    answered: F,
+    pub(super) summary: Summary,
+    pub(super) rejects: Rejects,
+    pub(super) progress: Progress,
+    latencies_us: Vec<u32>,
+    started: Instant,
+}
+
+/// A row that is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) text: RowText,
+    pub(super) movement: Movement,
+}
+
+struct Waiting {
+    id: u64,
+    request: String,
+    sent_at: Instant,
+    /// `None` for a request of the opening stock.
+    row: Option<Sent>,
+}
+
+impl<'a, F: FnMut(&Value)> Run<'a, F> {
+    pub(super) async fn start(
+        arguments: &'a ReplayArguments,
+        rejects: Rejects,
+        rows: u64,
+        answered: F,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            arguments,
+            client: arguments.gateway.connect().await?,
+            waiting: VecDeque::new(),
+            groups: Groups::new(),
+            unsent: 0,
+            next_id: 0,
+            answered,
+            summary: Summary::default(),
+            rejects,
+            progress: Progress::of(rows),
+            latencies_us: Vec::new(),
+            started: clock::instant(),
+        })
+    }
+
+    /// The opening stock does not count in the summary.
+    pub(super) fn begin_rows(&mut self) {
+        self.summary = Summary { reconnects: self.summary.reconnects, ..Summary::default() };
+        self.latencies_us.clear();
+        self.started = clock::instant();
+    }
+
+    /// Sends a row as soon as the window has room for it.
+    pub(super) async fn ask_row(&mut self, row: Sent) -> anyhow::Result<()> {
+        if let Some(id) = &row.movement.id {
+            let request = row_request(&row.movement, id.as_str());
+            return self.ask(request, Some(row)).await;
+        }
+        let key = group_key(&row);
+        while self.groups.is_under_way(key) {
+            self.take_one_answer().await?;
+        }
+        let numbered = self.groups.arrive(key, row);
+        self.ask_numbered(numbered).await
+    }
+
+    async fn ask_numbered(&mut self, (number, row): Numbered<Sent>) -> anyhow::Result<()> {
+        let id = request_id(&group_name(&row.movement), number);
+        self.ask(row_request(&row.movement, &id), Some(row)).await
+    }
+
+    /// Sends a request as soon as the window has room for it.
+    pub(super) async fn ask(
+        &mut self,
+        mut request: Value,
+        row: Option<Sent>,
+    ) -> anyhow::Result<()> {
+        let concurrency = self.concurrency();
+        if self.waiting.len() >= concurrency {
+            // Half a window at a time, so that requests share packets.
+            Box::pin(self.drain_to(concurrency / 2)).await?;
+        }
+        self.next_id += 1;
+        request["id"] = self.next_id.into();
+        let (id, request, sent_at) = (self.next_id, request.to_string(), clock::instant());
+        self.unsent += 1;
+        let fed = self.client.feed(request.clone()).await;
+        self.waiting.push_back(Waiting { id, request, sent_at, row });
+        self.or_reconnect(fed).await?;
+        Ok(())
+    }
+
+    fn concurrency(&self) -> usize {
+        usize::from(self.arguments.concurrency).min(CONNECTION_IN_FLIGHT_MAX)
+    }
+
+    /// Waits for all answers.
+    pub(super) async fn finish(&mut self) -> anyhow::Result<()> {
+        self.drain_to(0).await
+    }
+
+    /// Waits until at most `left` answers are outstanding.
+    async fn drain_to(&mut self, left: usize) -> anyhow::Result<()> {
+        while self.waiting.len() > left {
+            self.take_one_answer().await?;
+        }
+        Ok(())
+    }
+
+    async fn take_one_answer(&mut self) -> anyhow::Result<()> {
+        if self.unsent > 0 {
+            self.unsent = 0;
+            let flushed = self.client.flush().await;
+            self.or_reconnect(flushed).await?;
+        }
+        let received = self.client.receive().await;
+        match self.or_reconnect(received).await? {
+            Some(answer) => self.take_answer(&answer).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn take_answer(&mut self, answer: &Value) -> anyhow::Result<()> {
+        let Some(place) = self.waiting.iter().position(|waiting| answer["id"] == waiting.id) else {
+            return Ok(());
+        };
+        let code = answer["error"]["code"].as_str();
+        match code {
+            Some("overloaded" | "storage_unavailable") => return self.repeat(place).await,
+            Some("unauthorized" | "forbidden") => {
+                return Err(self.client.refusal(&answer["error"]));
+            }
+            Some(_) | None => {}
+        }
+        let Waiting { sent_at, row, .. } = self.waiting.remove(place).expect("it was just found");
+        let micros = sent_at.elapsed().as_micros();
+        self.latencies_us.push(u32::try_from(micros).unwrap_or(u32::MAX));
+        match row {
+            Some(row) => self.take_row_answer(row, answer, code).await?,
+            None => self.count(answer, code),
+        }
+        self.progress.show(&self.summary);
+        Ok(())
+    }
+
+    /// Sends a request again that was not decided, because the gateway could not just then.
+    async fn repeat(&mut self, place: usize) -> anyhow::Result<()> {
+        tokio::time::sleep(RECONNECT_EVERY).await;
+        let again = self.client.feed(self.waiting[place].request.clone()).await;
+        self.unsent += 1;
+        self.or_reconnect(again).await?;
+        Ok(())
+    }
+
+    async fn take_row_answer(
+        &mut self,
+        row: Sent,
+        answer: &Value,
+        code: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let taken = match code {
+            Some("idempotency_conflict") => Taken::Other,
+            Some("bad_request" | "too_large") => Taken::Nobody,
+            Some(_) | None => Taken::Mine,
+        };
+        let is_numbered = row.movement.id.is_none();
+        if taken != Taken::Other || !is_numbered {
+            self.count(answer, code);
+            if code.is_some() {
+                self.reject(&row, &answer["error"])?;
+            }
+            (self.answered)(answer);
+        }
+        let next = is_numbered.then(|| self.groups.answered(group_key(&row), row, taken));
+        match next.flatten() {
+            Some(numbered) => Box::pin(self.ask_numbered(numbered)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts the rows whose numbers an earlier run has given to other quantities.
+    pub(super) fn reject_left_over(&mut self) -> anyhow::Result<()> {
+        let mut left_over: Vec<Sent> = self.groups.left_over().collect();
+        left_over.sort_by_key(|row| row.text.line);
+        for row in left_over {
+            let answer = serde_json::json!({"ok": false, "error": {
+                "code": "idempotency_conflict",
+                "message": "this order and SKU were replayed with another quantity",
+            }});
+            self.count(&answer, Some("idempotency_conflict"));
+            self.reject(&row, &answer["error"])?;
+            (self.answered)(&answer);
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, row: &Sent, error: &Value) -> anyhow::Result<()> {
+        let text = |key: &str| error[key].as_str().unwrap_or("?").to_owned();
+        let (code, reason) = (text("code"), text("message"));
+        self.rejects.add(Reject { row: row.text.clone(), code, reason })
+    }
+
+    fn count(&mut self, answer: &Value, code: Option<&str>) {
+        let replayed = |part: &Value| part["replayed"] == true;
+        if replayed(&answer["result"]) || replayed(&answer["error"]) {
+            self.summary.replayed += 1;
+        } else if let Some(code) = code {
+            *self.summary.refused.entry(code.into()).or_default() += 1;
+        } else {
+            self.summary.applied += 1;
+        }
+    }
+
+    /// After the connection broke: connects again and repeats the requests without an answer.
+    async fn or_reconnect<T>(&mut self, result: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+        let mut error = match result {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error,
+        };
+        let broken_at = clock::instant();
+        loop {
+            if broken_at.elapsed() > PATIENCE {
+                return Err(error)
+                    .context("the gateway is still unreachable; run the same replay again later");
+            }
+            tokio::time::sleep(RECONNECT_EVERY).await;
+            match self.reconnect().await {
+                Ok(()) => break,
+                Err(again) => error = again,
+            }
+        }
+        self.summary.reconnects += 1;
+        Ok(None)
+    }
+
+    async fn reconnect(&mut self) -> anyhow::Result<()> {
+        self.client = self.arguments.gateway.connect().await?;
+        for waiting in &self.waiting {
+            self.client.feed(waiting.request.clone()).await?;
+        }
+        self.unsent = 0;
+        self.client.flush().await
+    }
+
+    /// The summary, with the rejects.
+    pub(super) fn summarize(mut self) -> anyhow::Result<Summary> {
+        self.progress.end(&self.summary);
+        self.rejects.flush()?;
+        let summary =
+            Summary { rejected: self.rejects.wrong, rejects: self.rejects.listed, ..self.summary };
+        Ok(summary.with_times(self.started.elapsed().as_secs_f64(), self.latencies_us))
+    }
+}
+
+fn group_key(row: &Sent) -> GroupKey {
+    key(&group_name(&row.movement))
+}

@@ -1,0 +1,74 @@
+//! The summary of a replay.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::rejects::Reject;
+use crate::cli::say;
+
+/// The outcome of a replay.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    /// Whether nothing was sent.
+    pub(super) dry_run: bool,
+    /// Rows in the file.
+    pub(crate) rows: u64,
+    /// Rows with quantity 0, which are skipped.
+    pub(super) skipped: u64,
+    /// Rows that cannot be used, which are not sent.
+    pub(super) unreadable: u64,
+    /// Rows that deduct, and rows that give back.
+    pub(super) deductions: u64,
+    pub(super) returns: u64,
+    /// Requests applied by this run.
+    pub(crate) applied: u64,
+    /// Requests decided by an earlier run.
+    pub(crate) replayed: u64,
+    /// Requests refused, by code.
+    pub(crate) refused: BTreeMap<String, u64>,
+    /// Rows in which something is wrong, and the first of them.
+    pub(super) rejected: u64,
+    pub(super) rejects: Vec<Reject>,
+    /// Number of reconnects.
+    pub(super) reconnects: u64,
+    pub(super) seconds: f64,
+    pub(super) rate_per_s: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+impl Summary {
+    /// Adds how long it took in all, and what each request took in microseconds.
+    pub(super) fn with_times(self, seconds: f64, mut micros: Vec<u32>) -> Self {
+        micros.sort_unstable();
+        let quantile = |share: f64| {
+            let place = (micros.len() as f64 * share) as usize;
+            let micros = micros.get(place).or(micros.last());
+            micros.map_or(0.0, |&micros| f64::from(micros) / 1_000.0)
+        };
+        let rate_per_s = micros.len() as f64 / seconds.max(f64::EPSILON);
+        let (p50_ms, p99_ms) = (quantile(0.5), quantile(0.99));
+        Self { seconds, rate_per_s, p50_ms, p99_ms, ..self }
+    }
+
+    pub(super) fn print(&self) {
+        let Self { rows, skipped, unreadable, deductions, returns, .. } = self;
+        say(format!("rows      {rows} ({skipped} with quantity 0, {unreadable} unreadable)"));
+        if self.dry_run {
+            say(format!("to send   {deductions} deductions, {returns} returns"));
+            say("dry run   nothing was sent");
+            return;
+        }
+        say(format!("applied   {}", self.applied));
+        say(format!("replayed  {}", self.replayed));
+        for (code, count) in &self.refused {
+            say(format!("refused   {count} {code}"));
+        }
+        let Self { rate_per_s, seconds, reconnects, .. } = self;
+        say(format!(
+            "rate      {rate_per_s:.0} a second over {seconds:.1} s, {reconnects} reconnects"
+        ));
+        say(format!("latency   p50 {:.2} ms, p99 {:.2} ms", self.p50_ms, self.p99_ms));
+    }
+}
