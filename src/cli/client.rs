@@ -38,6 +38,7 @@ pub(crate) struct Client {
     /// The origin that the gateway reported in its greeting.
     pub(crate) hello: Value,
     next_id: u64,
+    has_token: bool,
     /// Events that arrived before the awaited answer.
     events: VecDeque<Value>,
 }
@@ -66,15 +67,16 @@ impl GatewayArguments {
         let (socket, _) = tokio_tungstenite::client_async(address.request(), stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
-        let (hello, events) = (Value::Null, VecDeque::new());
-        let mut client = Client { socket, hello, next_id: 0, events };
+        let (hello, events, has_token) = (Value::Null, VecDeque::new(), self.token_file.is_some());
+        let mut client = Client { socket, hello, next_id: 0, has_token, events };
         client.hello = client.receive().await?;
         ensure!(client.hello["event"] == "hello", "{} is not a stockgate gateway", self.url);
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file)
                 .with_context(|| format!("the token file {} cannot be read", file.display()))?;
             let token = token.trim_end_matches(['\r', '\n']);
-            client.call(json!({"op": "auth", "token": token})).await?;
+            let shown = client.call(json!({"op": "auth", "token": token})).await;
+            shown.with_context(|| format!("the token in {}", file.display()))?;
         }
         Ok(client)
     }
@@ -95,10 +97,17 @@ impl Client {
     /// # Errors
     /// The gateway's message if it refuses the request, or that the connection broke.
     pub(crate) async fn call(&mut self, request: Value) -> anyhow::Result<Value> {
-        self.ask(request).await?.map_err(|error| {
-            let text = |key: &str| error[key].as_str().unwrap_or("?").to_owned();
-            anyhow!("{} ({})", text("message"), text("code"))
-        })
+        self.ask(request).await?.map_err(|error| self.refusal(&error))
+    }
+
+    /// What a refusal says, and what to do if a token is missing.
+    pub(crate) fn refusal(&self, error: &Value) -> anyhow::Error {
+        let text = |key: &str| error[key].as_str().unwrap_or("?");
+        let hint = match text("code") {
+            "unauthorized" if !self.has_token => "; name the file of a token with --token-file",
+            _ => "",
+        };
+        anyhow!("{} ({}){hint}", text("message"), text("code"))
     }
 
     /// Sends a request and waits for its result or its error.

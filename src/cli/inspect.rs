@@ -12,12 +12,13 @@ pub(super) async fn stock(
     as_json: bool,
 ) -> anyhow::Result<()> {
     let mut client = gateway.connect().await?;
-    let print = |item: &Value| {
+    let mut has_head = as_json;
+    let mut print = |item: &Value| {
+        if !std::mem::replace(&mut has_head, true) {
+            say(format!("{:<24} {:>12} {:>12} {:>12}", "SKU", "available", "on hand", "reserved"));
+        }
         if as_json { say(item) } else { say(item_row(item)) }
     };
-    if !as_json {
-        say(format!("{:<24} {:>12} {:>12} {:>12}", "SKU", "available", "on hand", "reserved"));
-    }
     for sku in &skus {
         print(&client.call(json!({"op": "get", "sku": sku})).await?);
     }
@@ -28,7 +29,7 @@ pub(super) async fn stock(
             request["after"] = after;
         }
         let mut page = client.call(request).await?;
-        page["items"].as_array().into_iter().flatten().for_each(print);
+        page["items"].as_array().into_iter().flatten().for_each(&mut print);
         after = page["next"].take();
         if after.is_null() {
             break;

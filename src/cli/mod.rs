@@ -176,6 +176,12 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         Err(error) => return STOCKGATE.usage(&error),
     };
     logs::start(&config.log_level);
+    if let Some(displaced) = &config.displaced_data_dir {
+        let (used, displaced) = (config.data_dir.display(), displaced.display());
+        tracing::warn!(
+            "gateway.data_dir is relative to the configuration: {used} is used, and {displaced} in the working directory is not"
+        );
+    }
     let manager = Manager::from_environment();
     manager.tell("STATUS=Opening the database.");
     let opened = match crate::gateway::open(&config) {

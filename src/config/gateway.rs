@@ -17,6 +17,9 @@ pub struct GatewayConfig {
     pub id: String,
     /// `gateway.data_dir`: the directory of the database.
     pub data_dir: PathBuf,
+    /// The directory that the same `data_dir` names from the working directory, if it is there and is
+    /// another one: earlier versions used that.
+    pub displaced_data_dir: Option<PathBuf>,
     /// `terminals`: the terminal port.
     pub terminals: PortConfig,
     /// `mqtt`: the broker. Without it, the gateway has no hub.
@@ -36,6 +39,7 @@ impl Default for GatewayConfig {
             site: "wh-01".into(),
             id: "gw-01".into(),
             data_dir: data_dir.unwrap_or_else(|| "stockgate-data".into()),
+            displaced_data_dir: None,
             terminals: PortConfig::local("terminals", 8080),
             mqtt: None,
             reservation_ttl_s: 900,
@@ -65,7 +69,7 @@ impl GatewayConfig {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(section) = document.section("gateway") {
-            config.read_gateway(section);
+            config.read_gateway(section, &directory);
         }
         if let Some(mut section) = document.section("terminals") {
             config.terminals.read(&mut section, &directory, false);
@@ -85,14 +89,17 @@ impl GatewayConfig {
         Ok(config)
     }
 
-    fn read_gateway(&mut self, mut section: Section<'_>) {
+    fn read_gateway(&mut self, mut section: Section<'_>, directory: &Path) {
         set(&mut self.site, section.text("site", name));
         set(&mut self.id, section.text("id", name));
         let path = |text: &str| match text {
             "" => Err("must name a directory"),
             path => Ok(PathBuf::from(path)),
         };
-        set(&mut self.data_dir, section.text("data_dir", path));
+        if let Some(path) = section.text("data_dir", path) {
+            self.data_dir = directory.join(&path);
+            self.displaced_data_dir = displaced(path, &self.data_dir);
+        }
         section.finish();
     }
 
@@ -102,6 +109,13 @@ impl GatewayConfig {
         set(&mut self.ledger_retention_days, section.number("ledger_retention_days", 1..=36_500));
         section.finish();
     }
+}
+
+/// The path as the working directory has it, if it is a directory there and another one than `used`.
+fn displaced(path: PathBuf, used: &Path) -> Option<PathBuf> {
+    let there = path.canonicalize().ok().filter(|path| path.is_dir())?;
+    let is_used = used.canonicalize().is_ok_and(|used| used == there);
+    (path.is_relative() && !is_used).then_some(path)
 }
 
 #[cfg(test)]

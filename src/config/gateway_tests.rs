@@ -47,6 +47,30 @@ fn variables_override_every_kind_of_value() {
 }
 
 #[test]
+fn a_data_directory_is_relative_to_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(&directory, "[gateway]\ndata_dir = \"data\"\n");
+    assert_eq!(read_with(&file, &[]).unwrap().data_dir, directory.path().join("data"));
+    let moved = read_with(&file, &[("STOCKGATE_GATEWAY__DATA_DIR", "/srv/stock")]).unwrap();
+    assert_eq!(moved.data_dir, Path::new("/srv/stock"));
+}
+
+#[test]
+fn a_directory_that_earlier_versions_used_is_noticed() {
+    // Tests run in the directory of the package.
+    let directory = tempfile::tempdir().unwrap();
+    for (data_dir, displaced) in
+        [("src", Some(Path::new("src"))), ("no-such-directory", None), ("/tmp", None)]
+    {
+        let file = write(&directory, &format!("[gateway]\ndata_dir = \"{data_dir}\"\n"));
+        let config = read_with(&file, &[]).unwrap();
+        assert_eq!(config.displaced_data_dir.as_deref(), displaced, "{data_dir}");
+    }
+    let here = GatewayConfig::read(None, [("STOCKGATE_GATEWAY__DATA_DIR".into(), "src".into())]);
+    assert_eq!(here.unwrap().displaced_data_dir, None, "without a file nothing has changed");
+}
+
+#[test]
 fn a_wrong_variable_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(&directory, "");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -92,6 +93,27 @@ fn status_shows_the_state_of_the_gateway() {
 }
 
 #[test]
+fn a_table_has_a_head_only_if_it_has_rows() {
+    let gateway = Gateway::stocked(&[("A", 1)]);
+    let stock = |arguments: &[&str]| ask(&gateway, &[&["stock"], arguments].concat()).stdout;
+    assert_eq!(stock(&[]).lines().count(), 2);
+    assert_eq!(stock(&["--prefix", "B"]), "");
+    assert_eq!(stock(&["NONE"]), "", "the error is on stderr");
+}
+
+#[test]
+fn a_relative_data_directory_is_one_of_the_configuration() {
+    let mut gateway = Gateway::prepare("");
+    let config = fs::read_to_string(gateway.config_path()).unwrap();
+    let line = config.lines().find(|line| line.starts_with("data_dir")).unwrap();
+    fs::write(gateway.config_path(), config.replace(line, "data_dir = \"src\"")).unwrap();
+    gateway.launch();
+    assert!(gateway.dir().join("src/stockgate.db").exists());
+    assert!(gateway.log().contains("and src in the working directory is not"), "{}", gateway.log());
+    assert!(!Path::new("src/stockgate.db").exists());
+}
+
+#[test]
 fn a_token_is_read_from_a_file() {
     let token =
         "[[terminals.tokens]]\nname = \"eye\"\nrole = \"viewer\"\ntoken = \"s3cret-0123456789\"\n";
@@ -101,6 +123,11 @@ fn a_token_is_read_from_a_file() {
     assert_eq!(ask(&gateway, &["status", "--token-file", file]).code, Some(0));
     let without = ask(&gateway, &["status"]);
     assert!(without.stderr.contains("unauthorized"), "{without:?}");
+    assert!(without.stderr.contains("--token-file"), "{without:?}");
+    let wrong = gateway.write("wrong.token", "s3cret-0123456780\n");
+    let wrong = ask(&gateway, &["status", "--token-file", wrong.to_str().unwrap()]);
+    assert!(wrong.stderr.contains("wrong.token"), "{wrong:?}");
+    assert!(!wrong.stderr.contains("--token-file"), "{wrong:?}");
 }
 
 #[test]
@@ -255,7 +282,7 @@ fn replay(gateway: &Gateway, file: &str, more: &[&str]) -> Value {
     serde_json::from_str(&ended.stdout).unwrap()
 }
 
-fn doctor(data_dir: &std::path::Path) -> Finished {
+fn doctor(data_dir: &Path) -> Finished {
     run_to_end(stockgate().arg("doctor").arg("--data-dir").arg(data_dir))
 }
 
