@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::barcode::{Gtin, canonical, elements, read};
 use crate::cli::orders::{Columns, rows_of, unpacked};
 use crate::config::read_as_either;
-use crate::hub::csv::read_catalogue;
+use crate::hub::catalogue::read_catalogue;
 use crate::hub::frame_json;
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::limits::{CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, LINES_MAX};
@@ -170,9 +170,10 @@ fn check_lines(command: &Command) {
 
 /// A catalogue as it is published.
 pub fn catalogue(bytes: &[u8]) {
-    let Ok(mut listings) = read_catalogue(bytes) else {
+    let Ok(read) = read_catalogue(bytes) else {
         return;
     };
+    let mut listings: Vec<_> = read.listings.into_iter().map(|(_, listing)| listing).collect();
     let codes = || listings.iter().flat_map(|listing| &listing.barcodes);
     let different: BTreeSet<&str> = codes().map(|barcode| barcode.code.as_str()).collect();
     assert_eq!(codes().count(), different.len(), "a barcode stands for one thing");

@@ -224,6 +224,10 @@ pub const CATALOGUE_LISTINGS_MAX: usize = 500;
 pub const CATALOGUE_NAME_BYTES_MAX: usize = 200;
 /// Bytes in a scanned code.
 pub const CODE_BYTES_MAX: usize = 256;
+/// Bytes in the unit of a SKU's quantity.
+pub const CATALOGUE_UNIT_BYTES_MAX: usize = 16;
+/// Doubtful lines that are reported of one published catalogue: more than people read.
+pub const CATALOGUE_WARNINGS_MAX: usize = 1_000;
 /// Barcodes of one SKU.
 pub const CATALOGUE_BARCODES_MAX: usize = 16;
 /// SKUs whose stock is listed in a search for differences, and SKUs that are reported.
@@ -262,6 +266,9 @@ pub const DOWN_BYTES: usize = 24 * 1024;
 pub const DOWN_RESEND_MS: u64 = 5_000;
 /// The longest such time.
 pub const DOWN_RESEND_MS_MAX: u64 = 60_000;
+/// A catalogue that drops more than one of this many listings may be the wrong file, and has to be
+/// confirmed.
+pub const CATALOGUE_DROPPED_PER_MAX: usize = 10;
 /// Bytes in a published catalogue.
 pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Frames for gateways other than answers that wait for the broker's client. They may be as large

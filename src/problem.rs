@@ -36,11 +36,12 @@ pub enum Code {
     StorageUnavailable,
     BadCode,
     UnknownCode,
+    WouldDrop,
 }
 
 impl Code {
     /// All codes, each at the index that is its number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -63,6 +64,7 @@ impl Code {
         Self::StorageUnavailable,
         Self::BadCode,
         Self::UnknownCode,
+        Self::WouldDrop,
     ];
 
     /// The code as clients see it.
@@ -90,6 +92,7 @@ impl Code {
             Self::StorageUnavailable => "storage_unavailable",
             Self::BadCode => "bad_code",
             Self::UnknownCode => "unknown_code",
+            Self::WouldDrop => "would_drop",
         }
     }
 }
@@ -121,6 +124,9 @@ pub struct Problem {
     /// Seconds after which the request may be repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u32>,
+    /// How many listings a catalogue would drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
     /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
 }
@@ -136,6 +142,7 @@ impl Problem {
             available: None,
             gtin: None,
             retry_after_s: None,
+            count: None,
             replayed: false,
         }
     }
@@ -156,6 +163,12 @@ impl Problem {
     /// `unknown_code`: nothing is listed under a sound code.
     pub fn unknown_code(gtin: Option<String>, message: impl Into<String>) -> Self {
         Self { gtin: gtin.map(Into::into), ..Self::new(Code::UnknownCode, message) }
+    }
+
+    /// `would_drop`: a catalogue lacks so many of the listings that it may be the wrong file.
+    pub fn would_drop(count: usize, message: impl Into<String>) -> Self {
+        let count = Some(u32::try_from(count).unwrap_or(u32::MAX));
+        Self { count, ..Self::new(Code::WouldDrop, message) }
     }
 
     /// `overloaded`: the client has to wait this long.
@@ -270,6 +283,6 @@ mod tests {
     #[test]
     fn each_code_has_the_index_that_is_its_number() {
         assert!(Code::ALL.into_iter().enumerate().all(|(at, code)| code as usize == at));
-        assert_eq!(Code::UnknownCode as usize + 1, Code::ALL.len(), "the last one");
+        assert_eq!(Code::WouldDrop as usize + 1, Code::ALL.len(), "the last one");
     }
 }

@@ -11,8 +11,8 @@
 //! terminal port or the gateway's database.
 
 mod batch;
+pub(crate) mod catalogue;
 pub mod core;
-pub(crate) mod csv;
 mod db;
 mod decode;
 mod failures;

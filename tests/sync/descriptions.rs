@@ -197,7 +197,11 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/recalls/{request_id}", &["nothing"], NONE, 404);
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
-    ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\nA,Apple,4006381333931\n".into(), 200);
+    let catalogue = "sku,name,barcodes\nA,Apple,4006381333931\n";
+    ask("PUT", "/api/catalogue?dry_run=true&replace=all", &[], catalogue.into(), 200);
+    ask("PUT", "/api/catalogue", &[], catalogue.into(), 200);
+    ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\n".into(), 409);
+    ask("GET", "/api/catalogue", &[], NONE, 200);
     // The restock, the grant, and the recalled units.
     until("all has arrived", || pair.gateway.http().get("/api/status").json()["ledger_seq"] == 3);
     pair.assert_in_step();

@@ -115,7 +115,8 @@ fn the_catalogue_makes_skus_known_at_every_gateway() {
         until_confirmed(&pair.gateway);
         let csv = "sku,name,barcodes\nA,Lamp,4006381333931 036000291452\nB,\"Bowl, blue\",\n";
         let published = pair.hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).json();
-        assert_eq!(published, json!({"listings": 2, "changed": 2}));
+        let expected = json!({"listings": 2, "changed": 2, "dropped": 0, "warnings": []});
+        assert_eq!(published, expected);
         eventually("the gateway knows B", || {
             let answer = pair.gateway.http().get("/api/stock/B");
             (answer.status == 200).then(|| assert_eq!(answer.json()["on_hand"], 0))

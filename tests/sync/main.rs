@@ -12,6 +12,7 @@ mod access;
 mod backlog;
 mod barcodes;
 mod brokers;
+mod catalogue;
 mod clock;
 mod damage;
 mod decode;

@@ -21,7 +21,7 @@ mod transfer;
 
 pub use self::answer::FrameAnswer;
 pub use self::books::Books;
-pub use self::catalogue::publish;
+pub use self::catalogue::{CatalogueChange, compare, publish};
 pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;

@@ -17,7 +17,7 @@ pub(super) use self::error::{BooksError, Locks};
 use self::postgres::Postgres;
 pub(super) use self::rows::{entries_sql, read_entry};
 use self::sql::Executor;
-pub(super) use self::working_set::{BooksTransaction, Expected};
+pub(super) use self::working_set::{BooksTransaction, Expected, read_catalogue};
 use crate::config::BookStore;
 
 /// A connection to the books database.

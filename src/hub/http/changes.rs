@@ -8,11 +8,10 @@ use hyper::body::Incoming;
 use super::api::HubApi;
 use super::json::{AppliedJson, PolicyJson, RecallJson, RetireJson};
 use super::problems::{no_such_database, refused, rejected, unknown_gateway};
-use crate::hub::core::{Policy, decide, publish, recall_status, repair, retire, set_policy};
-use crate::hub::csv::read_catalogue;
+use crate::hub::core::{Policy, decide, recall_status, repair, retire, set_policy};
 use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest, gateway_id};
-use crate::limits::{CATALOGUE_BYTES_MAX, STOCK_MAX};
+use crate::limits::STOCK_MAX;
 use crate::net::access::Sites;
 use crate::net::http;
 use crate::net::json::json;
@@ -76,18 +75,6 @@ impl HubApi {
         })
         .await?;
         Ok(answer)
-    }
-
-    pub(super) async fn publish(&self, request: Request<Incoming>) -> Result<String, Problem> {
-        let body = http::body_within(request, CATALOGUE_BYTES_MAX).await?;
-        let listings = read_catalogue(&body)?;
-        let count = listings.len();
-        let changed = self.change(Locks::default(), move |books, gateways| {
-            let changed = publish(books, listings.clone())?;
-            gateways.extend(books.open_books()?.into_iter().map(|book| book.gateway));
-            Ok(changed)
-        });
-        Ok(json(&serde_json::json!({ "listings": count, "changed": changed.await? })))
     }
 
     pub(super) async fn retire(

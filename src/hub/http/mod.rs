@@ -4,6 +4,7 @@
 //! writer, and are answered after its commit. docs/hub.openapi.json describes every route.
 
 mod api;
+mod catalogue;
 mod changes;
 mod json;
 mod problems;
@@ -64,7 +65,8 @@ async fn respond(
         HubTarget::Recall(request_id) => api.recall(&request_id, sites).await,
         HubTarget::Central(operation) => api.decide(operation, request, sites).await,
         HubTarget::SetPolicy(sku) => api.set_policy(&sku, request).await,
-        HubTarget::Publish => api.publish(request).await,
+        HubTarget::Publish => api.publish(query, request).await,
+        HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
         HubTarget::Healthz | HubTarget::Readyz | HubTarget::Metrics => unreachable!("see above"),

@@ -110,7 +110,7 @@ fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {
     })
 }
 
-fn is_true(query: Option<&str>, name: &str) -> bool {
+pub(super) fn is_true(query: Option<&str>, name: &str) -> bool {
     parameter(query, name).is_some_and(|value| value == "true" || value == "1")
 }
 

@@ -28,6 +28,7 @@ pub(super) enum HubTarget {
     SetPolicy(String),
     /// A new catalogue.
     Publish,
+    Catalogue,
     /// Site and gateway.
     Retire(String, String),
     /// Site and gateway.
@@ -58,9 +59,12 @@ impl HubTarget {
     pub(super) fn needs(&self) -> Option<Needs<'_>> {
         let (role, reach) = match self {
             Self::Healthz | Self::Readyz | Self::Metrics => return None,
-            Self::Gateways | Self::StockList | Self::Stock(_) | Self::Ledger | Self::Recall(_) => {
-                (Role::Viewer, Reach::Own)
-            }
+            Self::Gateways
+            | Self::StockList
+            | Self::Stock(_)
+            | Self::Ledger
+            | Self::Recall(_)
+            | Self::Catalogue => (Role::Viewer, Reach::Own),
             Self::Databases(site, _) => (Role::Viewer, Reach::Site(site)),
             Self::Reconcile => (Role::Viewer, Reach::All("the balance of the books")),
             Self::Central(CentralOperation::Grant | CentralOperation::Recall) => {
@@ -92,7 +96,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 18] = [
+pub(super) static ROUTES: [Route<HubTarget>; 19] = [
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
     Route::fixed(Method::GET, "/readyz", HubTarget::Readyz),
     Route::fixed(Method::GET, "/metrics", HubTarget::Metrics),
@@ -111,6 +115,7 @@ pub(super) static ROUTES: [Route<HubTarget>; 18] = [
     Route::one(Method::GET, "/api/recalls/{request_id}", HubTarget::Recall),
     Route::one(Method::PUT, "/api/policies/{sku}", HubTarget::SetPolicy),
     Route::fixed(Method::PUT, "/api/catalogue", HubTarget::Publish),
+    Route::fixed(Method::GET, "/api/catalogue", HubTarget::Catalogue),
 ];
 
 #[cfg(test)]

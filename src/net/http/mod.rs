@@ -24,7 +24,7 @@ pub use self::connection_permit::ConnectionPermit;
 pub use self::metered_stream::MeteredStream;
 pub use self::port_access::{PortAccess, PortControl};
 pub use self::query::{number, page_size, parameter};
-pub use self::response::{HttpResponse, json, problem, response, text};
+pub use self::response::{HttpResponse, csv, json, problem, response, text};
 pub use self::router::Route;
 #[cfg(test)]
 pub(crate) use self::router::{described, operations};

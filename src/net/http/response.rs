@@ -23,6 +23,11 @@ pub fn text(body: impl Into<Bytes>) -> HttpResponse {
     response(StatusCode::OK, "text/plain; charset=utf-8", body)
 }
 
+/// A success in CSV.
+pub fn csv(body: impl Into<Bytes>) -> HttpResponse {
+    response(StatusCode::OK, "text/csv; charset=utf-8", body)
+}
+
 /// A response with a body of this content type. It is as of now, so nothing on the way may keep it,
 /// and no browser may take it for another type.
 pub fn response(
@@ -86,7 +91,8 @@ fn status(code: Code) -> StatusCode {
         | Code::ExceedsDeduction
         | Code::ReservationExpired
         | Code::ReservationClosed
-        | Code::GatewayClosed => StatusCode::CONFLICT,
+        | Code::GatewayClosed
+        | Code::WouldDrop => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::IdempotencyConflict | Code::BadCode => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Overloaded | Code::Throttled => StatusCode::TOO_MANY_REQUESTS,

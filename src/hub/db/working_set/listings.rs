@@ -21,8 +21,7 @@ impl ListingSet {
     /// All listings, by SKU.
     pub(super) fn all(&mut self, db: &mut dyn Executor) -> Result<Vec<Listing>, BooksError> {
         db.write(&self.changes())?;
-        let rows = db.query(&format!("SELECT {COLUMNS} FROM listing ORDER BY sku"), &[])?;
-        rows.into_iter().map(|row| Ok(read_listing(row)?.1)).collect()
+        read_catalogue(db)
     }
 
     pub(super) fn last(&mut self, db: &mut dyn Executor) -> Result<u64, BooksError> {
@@ -71,6 +70,12 @@ impl ListingSet {
         }
         vec![Change { table: &LISTING, write: Write::Set, rows }]
     }
+}
+
+/// All listings in the books, by SKU.
+pub(in crate::hub) fn read_catalogue(db: &mut dyn Executor) -> Result<Vec<Listing>, BooksError> {
+    let rows = db.query(&format!("SELECT {COLUMNS} FROM listing ORDER BY sku"), &[])?;
+    rows.into_iter().map(|row| Ok(read_listing(row)?.1)).collect()
 }
 
 fn read_listing(row: SqlRow) -> Result<(u64, Listing), BooksError> {

@@ -21,6 +21,7 @@ mod requests;
 mod transaction;
 mod transfers;
 
+pub(in crate::hub) use self::listings::read_catalogue;
 pub(in crate::hub) use self::transaction::{BooksTransaction, Expected};
 
 #[cfg(test)]

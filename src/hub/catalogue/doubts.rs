@@ -1,0 +1,141 @@
+//! What lines of a catalogue say about each other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::line_error::{LineError, Warning};
+use crate::barcode::{Gtin, canonical};
+use crate::stock::{Barcode, Listing, Sku};
+
+/// The lines that were read.
+#[derive(Default)]
+pub(super) struct Lines {
+    listings: Vec<(u64, Listing)>,
+    /// The index of each SKU's listing.
+    skus: BTreeMap<Sku, usize>,
+    /// The index of the listing that has a barcode, by its canonical form, because one number can be
+    /// written with leading zeros.
+    barcodes: HashMap<String, usize>,
+}
+
+impl Lines {
+    /// Adds a line. One that repeats another is left out with a warning.
+    pub(super) fn add(
+        &mut self,
+        line: u64,
+        mut listing: Listing,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), LineError> {
+        if let Some(&first) = self.skus.get(&listing.sku) {
+            return self.repeat(line, first, &listing, warnings);
+        }
+        let index = self.listings.len();
+        let mut kept = Vec::new();
+        for barcode in listing.barcodes {
+            match self.barcodes.insert(canonical(&barcode.code), index) {
+                None => kept.push(barcode),
+                Some(other) if other == index => {
+                    let message = format!("barcode {} is there in another form", barcode.code);
+                    warnings.push(Warning::new(line, "barcode_twice", message));
+                    kept.push(barcode);
+                }
+                Some(other) => {
+                    let (earlier, Listing { sku, .. }) = &self.listings[other];
+                    let what = format!(
+                        "barcode {} stands for SKU {sku} already, in line {earlier}",
+                        barcode.code
+                    );
+                    return Err(LineError::at(line, what));
+                }
+            }
+        }
+        listing.barcodes = kept;
+        self.skus.insert(listing.sku.clone(), index);
+        self.listings.push((line, listing));
+        Ok(())
+    }
+
+    /// A line whose SKU is an earlier line's, at the latest without the blanks around it.
+    fn repeat(
+        &self,
+        line: u64,
+        first: usize,
+        listing: &Listing,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), LineError> {
+        let (earlier, known) = &self.listings[first];
+        let sku = &listing.sku;
+        let adds_nothing = listing.barcodes.is_empty() || listing.barcodes == known.barcodes;
+        let has_blanks = warnings.iter().rev().take_while(|warning| warning.line == line);
+        let has_blanks = has_blanks.into_iter().any(|warning| warning.message.starts_with("sku: "));
+        let is_same = listing.name == known.name && listing.unit == known.unit;
+        if !adds_nothing || listing.decimals != known.decimals || !(has_blanks || is_same) {
+            return Err(LineError::at(line, format!("SKU {sku} is in line {earlier} already")));
+        }
+        let what = if has_blanks { " with blanks around its SKU" } else { "" };
+        let message = format!("is line {earlier}, SKU {sku},{what} again; line {earlier} counts");
+        warnings.push(Warning::new(line, "duplicate_sku", message));
+        Ok(())
+    }
+
+    /// The listings, after those checks that need all of them.
+    pub(super) fn finish(
+        self,
+        warnings: &mut Vec<Warning>,
+        errors: &mut Vec<LineError>,
+    ) -> Vec<(u64, Listing)> {
+        self.check_barcodes(warnings, errors);
+        self.warn_of_similar(warnings);
+        self.listings
+    }
+
+    /// A barcode must not be another line's SKU, as it is scanned; and a carton should say what it
+    /// holds.
+    fn check_barcodes(&self, warnings: &mut Vec<Warning>, errors: &mut Vec<LineError>) {
+        let skus: HashMap<String, usize> =
+            self.skus.iter().map(|(sku, index)| (canonical(sku.as_str()), *index)).collect();
+        for (index, (line, listing)) in self.listings.iter().enumerate() {
+            let one = listing.decimals.one();
+            for Barcode { code, content } in &listing.barcodes {
+                if let Some(&other) = skus.get(&canonical(code)).filter(|other| **other != index) {
+                    let (other, _) = &self.listings[other];
+                    let what = format!("barcode {code} is the SKU of line {other}");
+                    errors.push(LineError::at(*line, what));
+                }
+                if *content == one && self.is_carton(code) {
+                    let message = format!(
+                        "barcode {code} is a carton's, and its unit is listed; how many it holds is missing: {code}*12"
+                    );
+                    warnings.push(Warning::new(*line, "carton_without_content", message));
+                }
+            }
+        }
+    }
+
+    fn is_carton(&self, code: &str) -> bool {
+        let unit = Gtin::read(code).ok().flatten().and_then(|(_, gtin)| gtin.unit());
+        unit.is_some_and(|unit| self.barcodes.contains_key(&unit.to_string()))
+    }
+
+    fn warn_of_similar(&self, warnings: &mut Vec<Warning>) {
+        let mut known: HashMap<String, (u64, &Sku)> = HashMap::new();
+        for (line, listing) in &self.listings {
+            let folded = folded(listing.sku.as_str());
+            if let Some((earlier, other)) = known.get(&folded) {
+                let sku = &listing.sku;
+                let message = format!(
+                    "SKU {sku} differs from SKU {other} of line {earlier} only by letter case, blanks, punctuation or leading zeros"
+                );
+                warnings.push(Warning::new(*line, "similar_sku", message));
+            }
+            known.entry(folded).or_insert((*line, &listing.sku));
+        }
+    }
+}
+
+/// What of a SKU people read: no letter case, blanks, punctuation and leading zeros.
+fn folded(sku: &str) -> String {
+    let read: String =
+        sku.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let significant = read.trim_start_matches('0');
+    if significant.is_empty() { sku.to_owned() } else { significant.to_owned() }
+}

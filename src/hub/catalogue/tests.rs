@@ -1,0 +1,131 @@
+use super::*;
+use crate::stock::{Barcode, Decimals};
+
+#[test]
+fn columns_are_found_in_any_order_case_and_dialect() {
+    for text in [
+        "sku,name,barcodes,unit,decimals\nA,\"Lamp, white\",4006381333931 14006381333938*12,kg,3\n",
+        "\u{feff}Decimals;BARCODES;Unit;Name;SKU\r\n3;4006381333931 14006381333938*12;kg;\"Lamp, white\";A\r\n",
+        "barcodes\tsku \tname\tunit\tdecimals\n4006381333931 14006381333938*12.000\tA\tLamp, white\tkg\t3",
+    ] {
+        let read = read_catalogue(text.as_bytes()).unwrap();
+        let (line, listing) = &read.listings[0];
+        assert_eq!((*line, read.listings.len(), &read.warnings[..]), (2, 1, &[][..]), "{text:?}");
+        assert_eq!(listing.name.as_deref(), Some("Lamp, white"));
+        assert_eq!((listing.unit.as_deref(), listing.decimals), (Some("kg"), three()));
+        let contents: Vec<u64> = listing.barcodes.iter().map(|barcode| barcode.content).collect();
+        assert_eq!(contents, [1_000, 12_000], "in the smallest unit");
+    }
+}
+
+#[test]
+fn what_is_ruined_is_refused_with_its_line() {
+    for (text, why) in [
+        ("", "not even a first line"),
+        ("sku,name\nA,b\n", "line 1: column barcodes is missing"),
+        ("sku,name,barcodes,price\n", "line 1: column \"price\" is not known"),
+        ("sku,name,barcodes,SKU\n", "line 1: column sku is there twice"),
+        ("sku,name,barcodes\nA,a,1\nA,b,2\n", "line 3: SKU A is in line 2"),
+        (
+            "sku,name,barcodes\nA,a,1\nB,b,1\n",
+            "line 3: barcode 1 stands for SKU A already, in line 2",
+        ),
+        (
+            "sku,name,barcodes\nA,a,036000291452\nB,b,0036000291452\n",
+            "line 3: barcode 0036000291452",
+        ),
+        ("sku,name,barcodes\nA,a,4006381333932\n", "line 2: barcode 4006381333932"),
+        ("sku,name,barcodes\nA,a,340123450000000011\n", "line 2: barcode 340123450000000011"),
+        (
+            "sku,name,barcodes\nA,a,4.00638E+12\n",
+            "line 2: barcode 4.00638E+12 is a number in scient",
+        ),
+        ("sku,name,barcodes\n8.5E+05,a,\n", "line 2: sku: \"8.5E+05\" is a number in scient"),
+        ("sku,name,barcodes\nA,a,4 006 381 333 931\n", "line 2: barcodes:"),
+        ("sku,name,barcodes\nA,#NAME?,\n", "line 2: name:"),
+        ("sku,name,barcodes\nA,a,B\nB,b,\n", "line 2: barcode B is the SKU of line 3"),
+        ("sku,name,barcodes\n,a,1\n", "line 2: sku"),
+        ("sku,name,barcodes\nA,a,1,2\n", "line 2: has 4 columns"),
+        ("sku,name,barcodes\nA,\"a,1\nB,b,\n", "line 2: the quote"),
+        ("sku,name,barcodes\nA,\"a\nb\",1\n", "line 2: name:"),
+        ("sku,name,barcodes,decimals\nA,a,,7\n", "line 2: decimals: must be 0 to 6"),
+        ("sku,name,barcodes,decimals\nA,a,,0.5\n", "line 2: decimals: must be 0 to 6"),
+        ("sku,name,barcodes\nA,a,1*0\n", "line 2: barcode 1*0"),
+        ("sku,name,barcodes\nA,a,1*1.5\n", "line 2: barcode 1*1.5"),
+        ("sku,name,barcodes\nA,a,1*2 1*3\n", "line 2: barcode 1*3 is there with two contents"),
+        ("sku,name,barcodes,unit\nA,a,,seventeen letters\n", "line 2: unit:"),
+    ] {
+        let problem = read_catalogue(text.as_bytes()).unwrap_err();
+        assert!(problem.message.contains(why), "{text:?}: {}", problem.message);
+    }
+    for (bytes, why) in [
+        (&b"sku,name,barcodes\nA,Gr\xfcn,\n"[..], "line 2: is not UTF-8 (byte 0xfc)"),
+        (b"\xff\xfes\0k\0u\0", "UTF-16"),
+        (b"sku,name,barcodes\nA,\0,\n", "line 2: contains a zero byte"),
+    ] {
+        let problem = read_catalogue(bytes).unwrap_err();
+        assert!(problem.message.contains(why), "{}", problem.message);
+    }
+}
+
+#[test]
+fn every_line_that_is_ruined_is_named() {
+    let text = "sku,name,barcodes\nA,a,4006381333932\nB,b,\nC,c,4.00638E+12\n";
+    let message = read_catalogue(text.as_bytes()).unwrap_err().message;
+    assert!(message.contains("line 2") && message.contains("line 4"), "{message}");
+}
+
+#[test]
+fn what_is_doubtful_is_taken_with_a_warning() {
+    for (rows, line, code, count) in [
+        ("A1,x,\nA1 ,x,\n", 3, "duplicate_sku", 1),
+        ("A1,x,\nA1,x,\n", 3, "duplicate_sku", 1),
+        ("A1,x ,\n", 2, "blanks_trimmed", 1),
+        ("A1,x,\na1,x,\n", 3, "similar_sku", 2),
+        ("A1,x,\nA-1,x,\n", 3, "similar_sku", 2),
+        ("123,x,\n0123,x,\n", 3, "similar_sku", 2),
+        ("A1,x,36000291452\n", 2, "lost_zero", 1),
+        ("A1,x,34012345000000000012\n", 2, "", 1),
+        ("A1,x,3401234500000000000\n", 2, "lost_digits", 1),
+        ("1-Mar,x,\n", 2, "looks_like_date", 1),
+        ("A1,x,4006381333931\nB1,y,14006381333938\n", 3, "carton_without_content", 2),
+        ("A1,x\n", 2, "missing_cells", 1),
+        ("A1,x,1 1\n", 2, "barcode_twice", 1),
+    ] {
+        let text = format!("sku,name,barcodes\n{rows}");
+        let ReadCatalogue { listings, warnings } = read_catalogue(text.as_bytes()).unwrap();
+        assert_eq!(listings.len(), count, "{rows:?}: {warnings:?}");
+        let is_warned = warnings.iter().any(|found| (found.line, found.code) == (line, code));
+        assert_eq!(is_warned, !code.is_empty(), "{rows:?}: {warnings:?}");
+    }
+}
+
+#[test]
+fn warnings_are_limited_in_number() {
+    let rows: String = (0..2_000).map(|n| format!("S{n} ,x,\n")).collect();
+    let read = read_catalogue(format!("sku,name,barcodes\n{rows}").as_bytes()).unwrap();
+    assert_eq!((read.listings.len(), read.warnings.len()), (2_000, 1_001));
+    assert_eq!(read.warnings.last().unwrap().code, "more_warnings");
+}
+
+#[test]
+fn what_is_written_reads_the_same() {
+    let text = "sku,name,barcodes,unit,decimals\n\
+        A,\"Say \"\"x\"\"; y\",4006381333931 14006381333938*12,,\n\
+        APPLE,Apples,bag*2.5 loose,kg,3\n\
+        Z,,A*B*1,,\n";
+    let read = |text: &str| -> Vec<Listing> {
+        let read = read_catalogue(text.as_bytes()).unwrap();
+        read.listings.into_iter().map(|(_, listing)| listing).collect()
+    };
+    let mut listings = read(text);
+    assert_eq!(listings[2].barcodes, [Barcode::single("A*B")]);
+    assert_eq!(write_catalogue(&listings), text);
+    assert_eq!(read(&write_catalogue(&listings)), listings);
+    listings[0] = Listing::removed(listings[0].sku.clone());
+    assert_eq!(read(&write_catalogue(&listings)), listings[1..], "what is removed is left out");
+}
+
+fn three() -> Decimals {
+    Decimals::try_from(3).unwrap()
+}
