@@ -27,6 +27,8 @@ pub const RESERVATION_TTL_S_MAX: u64 = 366 * 24 * 3600;
 pub const RESERVATIONS_MAX: usize = 100_000;
 /// Lines of all open reservations: each takes 32 bytes of memory.
 pub const RESERVED_LINES_MAX: usize = 1_000_000;
+/// Lines of reservations on one page, which the last reservation may exceed.
+pub const RESERVATION_PAGE_LINES_MAX: usize = 4_096;
 
 /// Mutations that wait for the writer, over all connections. More are answered `overloaded`.
 pub const INTAKE_MAX: usize = 4_096;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::clock::rfc3339;
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
-use crate::stock::{Refusal, Sku, Undecided};
+use crate::stock::{EndedBy, Ending, Refusal, RequestId, Sku, Undecided};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +223,9 @@ impl From<&Refusal> for Problem {
                 problem.about(sku, Some(*requested), available)
             }
             Refusal::UnknownRequest { of } => {
-                let message = format!("no applied deduction or commit has the request id {of}");
+                let message = format!(
+                    "no applied deduction, commit, restock or count has the request id {of}"
+                );
                 Self::new(Code::UnknownRequest, message)
             }
             Refusal::UnknownReservation { reservation } => {
@@ -237,8 +240,23 @@ impl From<&Refusal> for Problem {
                 let message = format!("reservation {reservation} is committed or released already");
                 Self::new(Code::ReservationClosed, message)
             }
+            Refusal::ReservationEnded { reservation, ending } => {
+                Self::new(Code::ReservationClosed, ended(reservation, ending))
+            }
         }
     }
+}
+
+/// Says how a reservation was ended, when and by whom.
+fn ended(reservation: &RequestId, ending: &Ending) -> String {
+    let how = match ending.by {
+        EndedBy::Commit => "committed",
+        EndedBy::Release => "released",
+    };
+    let at = ending.at_ms.map(|at_ms| format!(" at {}", rfc3339(at_ms))).unwrap_or_default();
+    let by = ending.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
+    let request_id = &ending.request_id;
+    format!("reservation {reservation} was {how}{at}{by}, with the request id {request_id}")
 }
 
 impl From<Undecided> for Problem {

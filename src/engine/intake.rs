@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
 use crate::limits::{
@@ -17,13 +17,15 @@ use crate::limits::{
     LIGHT_IN_FLIGHT_MAX,
 };
 use crate::problem::{Code, Problem};
-use crate::stock::{CatalogueUpdate, Command, CommandAnswer, Seq, Transfer};
+use crate::stock::{
+    CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
+};
 
 /// The sending side of the writer's queue. Clones share one queue.
 #[derive(Clone, Debug)]
 pub struct Intake {
     jobs: SyncSender<WriterJob>,
-    /// Commands that wait. They are counted apart, because the channel has room beyond
+    /// Commands and lookups that wait. They are counted apart, because the channel has room beyond
     /// [`INTAKE_MAX`] for the gateway's own jobs.
     waiting: Arc<AtomicUsize>,
     /// Frames of the hub that wait.
@@ -43,6 +45,8 @@ pub(super) struct JobQueue {
 pub(super) enum WriterJob {
     /// Decide a command and reply; it was submitted at this moment.
     Decide(Command, ReplyTo, Instant),
+    /// Say what is remembered of a request: only the writer knows where its record is.
+    Find(RequestId, oneshot::Sender<Result<Option<RequestRecord>, StorageUnavailable>>),
     /// Apply the transfers of one frame.
     Transfers(Vec<Transfer>),
     /// Apply the catalogue update of one frame.
@@ -156,20 +160,33 @@ impl Intake {
     ) -> Result<(), SubmitError> {
         let is_light = in_flight < LIGHT_IN_FLIGHT_MAX;
         let places = if is_light { INTAKE_MAX } else { INTAKE_MAX - INTAKE_LIGHT_RESERVED };
+        self.send(places, || WriterJob::Decide(command, reply_to, clock::instant()))
+    }
+
+    /// Reads what is remembered of a request.
+    ///
+    /// # Errors
+    /// If the queue is full, the gateway is stopping, or the record cannot be read.
+    pub async fn find_request(&self, id: RequestId) -> Result<Option<RequestRecord>, Problem> {
+        let (sender, found) = oneshot::channel();
+        self.send(INTAKE_MAX - INTAKE_LIGHT_RESERVED, || WriterJob::Find(id, sender))?;
+        Ok(found.await.map_err(|_| SubmitError::Stopping)??)
+    }
+
+    /// Queues a job of a terminal, if fewer than `places` wait.
+    fn send(&self, places: usize, job: impl FnOnce() -> WriterJob) -> Result<(), SubmitError> {
         let is_full = self.waiting.fetch_add(1, Ordering::AcqRel) >= places;
-        let sent = if is_full { Err(SubmitError::Full) } else { self.send(command, reply_to) };
+        let sent = match is_full {
+            true => Err(SubmitError::Full),
+            false => self.jobs.try_send(job()).map_err(|error| match error {
+                TrySendError::Full(_) => SubmitError::Full,
+                TrySendError::Disconnected(_) => SubmitError::Stopping,
+            }),
+        };
         if sent.is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
         sent
-    }
-
-    fn send(&self, command: Command, reply_to: ReplyTo) -> Result<(), SubmitError> {
-        let job = WriterJob::Decide(command, reply_to, clock::instant());
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => SubmitError::Full,
-            TrySendError::Disconnected(_) => SubmitError::Stopping,
-        })
     }
 
     /// Tells the writer how far the hub has committed. The job is dropped if the queue is full:

@@ -28,7 +28,9 @@ use crate::limits::{
 };
 use crate::metrics::GatewayMetrics;
 use crate::process::log_throttle::LogThrottle;
-use crate::stock::{Changes, CommandAnswer, Draft, Seq, Sku, Taken};
+use crate::stock::{
+    Changes, CommandAnswer, Draft, RequestId, RequestRecord, RequestRecords, Seq, Sku, Taken,
+};
 use crate::store::{Progress, Store, StoreError};
 
 /// The state of the writer's thread.
@@ -140,10 +142,15 @@ impl Writer {
         let mut batch = std::mem::take(&mut self.spare_batch);
         let mut acked = None;
         let mut running = true;
+        let mut lookups = 0;
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
                 WriterJob::Decide(command, to, at) => batch.add_command(command, to, at),
+                WriterJob::Find(id, to) => {
+                    lookups += 1;
+                    let _ = to.send(self.find(&id));
+                }
                 WriterJob::Transfers(transfers) => batch.add_transfers(transfers),
                 WriterJob::Update(update) => batch.add_update(update),
                 WriterJob::Acked(seq) => acked = acked.max(Some(seq)),
@@ -155,7 +162,7 @@ impl Writer {
             }
             next = if batch.has_room() { self.jobs.try_recv() } else { None };
         }
-        self.jobs.release(batch.command_count(), batch.frame_count());
+        self.jobs.release(batch.command_count() + lookups, batch.frame_count());
         if let Some(seq) = acked {
             self.confirm(seq);
         }
@@ -165,6 +172,12 @@ impl Writer {
         batch.clear();
         self.spare_batch = batch;
         running
+    }
+
+    fn find(&self, id: &RequestId) -> Result<Option<RequestRecord>, StorageUnavailable> {
+        self.store
+            .find(id)
+            .map_err(|error| StorageUnavailable { why: error.to_string(), may_be_applied: false })
     }
 
     /// Moves the confirmed position on to `seq`.

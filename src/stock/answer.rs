@@ -1,7 +1,7 @@
 //! The answer of the engine to a command.
 
-use super::entry::Kind;
 use super::record::Outcome;
+use super::request_kind::RequestKind;
 use super::types::{RequestId, Sku};
 #[cfg(doc)]
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
@@ -18,6 +18,8 @@ pub struct Decided {
     pub replayed: bool,
     /// The request whose outcome this is: the command's own, or the one that it repeats.
     pub request_id: RequestId,
+    /// The reservation that the command made or extended.
+    pub reservation: Option<RequestId>,
 }
 
 /// Why a command was not decided. Nothing is recorded of it, so it may be sent again.
@@ -27,7 +29,7 @@ pub enum Undecided {
     IdempotencyConflict {
         request_id: RequestId,
         /// The kind of the earlier request.
-        kind: Kind,
+        kind: RequestKind,
     },
     /// On hand would exceed [`STOCK_MAX`], the largest number that JSON holds exactly.
     StockTooLarge {

@@ -78,9 +78,9 @@ pub enum Action {
         #[serde(skip)]
         trace: OptionalTrace,
     },
-    /// Undo a deduction or commit.
+    /// Undo a deduction, commit, restock or count.
     Rollback {
-        /// The request id of the deduction or commit to undo.
+        /// The request id of what is to be undone.
         of: RequestId,
         /// The part to undo; `None` for all that remains.
         lines: Option<Vec<Line>>,
@@ -105,6 +105,20 @@ pub enum Action {
         /// The request id of the reservation.
         reservation: RequestId,
     },
+    /// Turn a part of a reservation into a deduction. What is not committed stays reserved.
+    CommitPart {
+        /// The request id of the reservation.
+        reservation: RequestId,
+        /// The part to commit; `None` for all of it.
+        lines: Option<Vec<Line>>,
+    },
+    /// Let a reservation end later, or earlier.
+    Extend {
+        /// The request id of the reservation.
+        reservation: RequestId,
+        /// The lifetime from now, in seconds.
+        ttl_s: u64,
+    },
 }
 
 impl Action {
@@ -114,10 +128,10 @@ impl Action {
             Self::Deduct { lines, .. }
             | Self::Restock { lines, .. }
             | Self::Reserve { lines, .. } => lines.len(),
-            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => {
-                lines.as_ref().map_or(1, Vec::len)
-            }
-            Self::Count { .. } | Self::Release { .. } => 1,
+            Self::Rollback { lines, .. }
+            | Self::Commit { lines, .. }
+            | Self::CommitPart { lines, .. } => lines.as_ref().map_or(1, Vec::len),
+            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => 1,
         }
     }
 
@@ -126,8 +140,10 @@ impl Action {
             Self::Deduct { lines, .. }
             | Self::Restock { lines, .. }
             | Self::Reserve { lines, .. } => Some(lines),
-            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => lines.as_ref(),
-            Self::Count { .. } | Self::Release { .. } => None,
+            Self::Rollback { lines, .. }
+            | Self::Commit { lines, .. }
+            | Self::CommitPart { lines, .. } => lines.as_ref(),
+            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => None,
         }
     }
 
@@ -136,8 +152,10 @@ impl Action {
             Self::Deduct { lines, .. }
             | Self::Restock { lines, .. }
             | Self::Reserve { lines, .. } => Some(lines),
-            Self::Rollback { lines, .. } | Self::Commit { lines, .. } => lines.as_mut(),
-            Self::Count { .. } | Self::Release { .. } => None,
+            Self::Rollback { lines, .. }
+            | Self::Commit { lines, .. }
+            | Self::CommitPart { lines, .. } => lines.as_mut(),
+            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => None,
         }
     }
 

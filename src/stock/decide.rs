@@ -5,8 +5,8 @@ use super::answer::{CommandAnswer, Decided, Undecided};
 use super::command::{Action, Command};
 use super::decision::{Decision, Effect};
 use super::draft::Draft;
-use super::entry::Kind;
 use super::record::{Applied, Outcome, Refusal, RequestRecord, RequestRecords};
+use super::request_kind::RequestKind;
 use super::rules::NoDecision;
 use super::types::{OrderId, RequestId};
 
@@ -38,12 +38,16 @@ impl Draft<'_> {
         }
         let outcome = match self.judge(command, records) {
             Ok(decision) => return self.carry_out(command, decision, records),
+            // Under a derived id, nothing would tell the next attempt from a repetition.
+            Err(NoDecision::Refused(refusal)) if !command.chosen => {
+                return Ok(Ok(decided(command, Err(refusal))));
+            }
             Err(NoDecision::Refused(refusal)) => Err(refusal),
             Err(NoDecision::Undecided(undecided)) => return Ok(Err(undecided)),
             Err(NoDecision::Repeats(id)) => return self.repeat_of(command, id, records),
             Err(NoDecision::RequestRecords(error)) => return Err(error),
         };
-        Ok(Ok(self.settle(command, None, outcome)))
+        Ok(Ok(self.settle(command, None, 0, outcome)))
     }
 
     fn carry_out<R: RequestRecords>(
@@ -55,6 +59,7 @@ impl Draft<'_> {
         let effect = std::mem::replace(&mut decision.effect, Effect::None);
         let order_id = decision.order_id.clone();
         let lines = self.enter_decision(&command.request_id, &command.cause, decision);
+        let entries = lines.len();
         let mut applied = Applied { seq: self.seq(), lines, expires_at_ms: None };
         match effect {
             Effect::None => {}
@@ -62,16 +67,21 @@ impl Draft<'_> {
                 applied.expires_at_ms = Some(expires_at_ms);
                 self.open(command.request_id.clone(), hold);
             }
-            Effect::Close { reservation, closed } => self.close(&reservation, closed, records)?,
+            Effect::Close { reservation, state } => self.close(&reservation, state, records)?,
+            Effect::Replace(replacement) => {
+                applied.expires_at_ms = replacement.expires_at_ms;
+                self.replace(replacement);
+            }
             Effect::Undo { of, record } => self.remember(of, record, 0),
         }
-        Ok(Ok(self.settle(command, order_id, Ok(applied))))
+        Ok(Ok(self.settle(command, order_id, entries, Ok(applied))))
     }
 
     fn settle(
         &mut self,
         command: &Command,
         order_id: Option<OrderId>,
+        entries: usize,
         outcome: Outcome,
     ) -> Decided {
         let record = RequestRecord {
@@ -80,12 +90,10 @@ impl Draft<'_> {
             order_id,
             outcome: outcome.clone(),
             undone: Vec::new(),
-            closed: None,
+            state: None,
         };
-        let request_id = command.request_id.clone();
-        let entries = outcome.as_ref().map_or(0, |applied| applied.lines.len());
-        self.remember(request_id.clone(), record, entries);
-        Decided { outcome, replayed: false, request_id }
+        self.remember(command.request_id.clone(), record, entries);
+        decided(command, outcome)
     }
 
     fn repeat_of<R: RequestRecords>(
@@ -99,25 +107,41 @@ impl Draft<'_> {
             // The closing request was pruned just before the reservation itself will be.
             None => {
                 let reservation = command.request_id.clone();
-                let outcome = Err(Refusal::ReservationClosed { reservation });
-                Ok(Ok(self.settle(command, None, outcome)))
+                Ok(Ok(decided(command, Err(Refusal::ReservationClosed { reservation }))))
             }
         }
     }
 }
 
 impl Action {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RequestKind {
         match self {
-            Self::Deduct { .. } => Kind::Deduct,
-            Self::Restock { .. } => Kind::Restock,
-            Self::Count { .. } => Kind::Count,
-            Self::Rollback { .. } => Kind::Rollback,
-            Self::Reserve { .. } => Kind::Reserve,
-            Self::Commit { .. } => Kind::Commit,
-            Self::Release { .. } => Kind::Release,
+            Self::Deduct { .. } => RequestKind::Deduct,
+            Self::Restock { .. } => RequestKind::Restock,
+            Self::Count { .. } => RequestKind::Count,
+            Self::Rollback { .. } => RequestKind::Rollback,
+            Self::Reserve { .. } => RequestKind::Reserve,
+            Self::Commit { .. } | Self::CommitPart { .. } => RequestKind::Commit,
+            Self::Release { .. } => RequestKind::Release,
+            Self::Extend { .. } => RequestKind::Extend,
         }
     }
+
+    /// The reservation that the action makes, under its request id, or extends.
+    fn reservation(&self, request_id: &RequestId) -> Option<RequestId> {
+        match self {
+            Self::Reserve { .. } => Some(request_id.clone()),
+            Self::Extend { reservation, .. } => Some(reservation.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The first answer to a command.
+fn decided(command: &Command, outcome: Outcome) -> Decided {
+    let request_id = command.request_id.clone();
+    let reservation = command.action.reservation(&request_id);
+    Decided { outcome, replayed: false, request_id, reservation }
 }
 
 /// Answers a command whose request id was decided before.
@@ -125,7 +149,8 @@ fn repeat(command: &Command, record: RequestRecord, request_id: RequestId) -> Co
     if !command.has_fingerprint(record.fingerprint) {
         return Err(Undecided::IdempotencyConflict { request_id, kind: record.kind });
     }
-    Ok(Decided { outcome: record.outcome, replayed: true, request_id })
+    let reservation = command.action.reservation(&request_id);
+    Ok(Decided { outcome: record.outcome, replayed: true, request_id, reservation })
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use super::Hold;
 use super::entry::Kind;
 use super::line::Line;
-use super::record::{Closed, RequestRecord};
+use super::record::RequestRecord;
+use super::reservation_state::ReservationState;
 use super::trace::OptionalTrace;
 use super::types::{OrderId, RequestId, Sku};
 
@@ -31,9 +32,30 @@ pub(super) struct Movement {
 #[derive(Debug)]
 pub(super) enum Effect {
     None,
-    Open { hold: Hold, expires_at_ms: i64 },
-    Close { reservation: RequestId, closed: Closed },
-    Undo { of: RequestId, record: RequestRecord },
+    Open {
+        hold: Hold,
+        expires_at_ms: i64,
+    },
+    Close {
+        reservation: RequestId,
+        state: ReservationState,
+    },
+    /// Replace an open reservation and its record.
+    Replace(Replacement),
+    Undo {
+        of: RequestId,
+        record: RequestRecord,
+    },
+}
+
+/// An open reservation as it is after a part of it was committed, or its lifetime was changed.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) reservation: RequestId,
+    pub(super) hold: Hold,
+    pub(super) record: RequestRecord,
+    /// The new end by the wall clock, if it changed.
+    pub(super) expires_at_ms: Option<i64>,
 }
 
 impl Decision {

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::checks::{Checks, Posted};
-use super::decision::{Decision, Movement};
+use super::decision::{Decision, Movement, Replacement};
 use super::entry::{Entry, Kind};
 use super::listing::Listing;
-use super::record::{AppliedLine, Closed, RequestRecord, RequestRecords};
+use super::record::{AppliedLine, RequestRecord, RequestRecords};
+use super::reservation_state::ReservationState;
 use super::trace::Cause;
 use super::transfer::Taken;
 use super::types::{OrderId, RequestId, Seq, Sku};
@@ -44,7 +45,7 @@ pub struct Changes {
     pub ledger_records: Vec<LedgerRecord>,
     /// The index of the ledger record with the newest record of each request.
     records: HashMap<RequestId, usize>,
-    /// Reservations opened (`Some`) and closed (`None`).
+    /// Reservations opened or changed (`Some`) and closed (`None`).
     pub holds: Vec<(RequestId, Option<Hold>)>,
     /// The ledger position after the batch.
     pub seq: Seq,
@@ -146,7 +147,7 @@ impl<'a> Draft<'a> {
         let order_id = hold.order_id.as_ref();
         let entries = self.enter(Kind::Expire, id, &Cause::default(), order_id, movements).len();
         self.record_without_request(id, entries);
-        self.close(id, Closed::Expired, records)
+        self.close(id, ReservationState::Expired, records)
     }
 
     /// The newest record of a request, from this batch or from before it.
@@ -198,17 +199,26 @@ impl<'a> Draft<'a> {
         self.holds.insert(id, Some(hold));
     }
 
+    /// Replaces an open reservation and its record.
+    pub(super) fn replace(&mut self, replacement: Replacement) {
+        let Replacement { reservation, hold, record, .. } = replacement;
+        let lines = self.hold(&reservation).map_or(0, |before| before.lines.len());
+        self.opened.1 += hold.lines.len().cast_signed() - lines.cast_signed();
+        self.remember(reservation.clone(), record, 0);
+        self.holds.insert(reservation, Some(hold));
+    }
+
     /// Closes a reservation and notes in its record how. A damaged record is not needed for that:
     /// a request that names the reservation later is left undecided.
     pub(super) fn close<R: RequestRecords>(
         &mut self,
         id: &RequestId,
-        closed: Closed,
+        state: ReservationState,
         records: &R,
     ) -> Result<(), R::Error> {
         match self.record(id, records) {
             Ok(Some(mut record)) => {
-                record.closed = Some(closed);
+                record.state = Some(state);
                 self.remember(id.clone(), record, 0);
             }
             Ok(None) => {}
@@ -345,6 +355,7 @@ fn applied_line(movement: &Movement, item: Item) -> AppliedLine {
         on_hand: item.on_hand,
         reserved: item.reserved,
         version: item.version,
+        change: movement.change,
         trace: movement.trace.clone(),
     }
 }

@@ -34,7 +34,7 @@ fn reservations_opened_and_closed_in_the_batch_are_counted() {
     }
     assert_eq!(draft.hold_count(), 5);
     for name in ["r1", "before"] {
-        let Ok(()) = draft.close(&id(name), Closed::Expired, &NoRecord);
+        let Ok(()) = draft.close(&id(name), ReservationState::Expired, &NoRecord);
     }
     assert_eq!(draft.hold_count(), 3);
 }
@@ -53,9 +53,12 @@ fn a_reservation_is_closed_without_its_record_only_if_that_is_lost() {
     let mut stock = Stock::default();
     stock.set_hold(id("r"), Some(hold()));
     let mut draft = Draft::new(&stock, NOW, 900);
-    assert_eq!(draft.close(&id("r"), Closed::Expired, &Unreadable), Err("the disk fails"));
+    assert_eq!(
+        draft.close(&id("r"), ReservationState::Expired, &Unreadable),
+        Err("the disk fails")
+    );
     assert_eq!(draft.hold_count(), 1);
-    assert_eq!(draft.close(&id("r"), Closed::Expired, &Damaged), Ok(()));
+    assert_eq!(draft.close(&id("r"), ReservationState::Expired, &Damaged), Ok(()));
     assert_eq!(draft.hold_count(), 0);
 }
 

@@ -9,6 +9,7 @@
 //! position of the last change; the stock is the sum of the changes of its ledger entries.
 
 mod answer;
+mod booked;
 mod checks;
 mod command;
 mod decide;
@@ -22,6 +23,8 @@ mod line;
 mod listing;
 mod lost;
 mod record;
+mod request_kind;
+mod reservation_state;
 mod rules;
 mod share;
 mod trace;
@@ -29,6 +32,7 @@ mod transfer;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -46,9 +50,9 @@ pub(crate) use self::items::visits;
 pub use self::line::Line;
 pub use self::listing::{Barcode, CatalogueUpdate, Listing};
 pub use self::lost::Lost;
-pub use self::record::{
-    Applied, AppliedLine, Closed, Outcome, Refusal, RequestRecord, RequestRecords,
-};
+pub use self::record::{Applied, AppliedLine, Outcome, Refusal, RequestRecord, RequestRecords};
+pub use self::request_kind::RequestKind;
+pub use self::reservation_state::{EndedBy, Ending, ReservationState};
 pub use self::trace::{Cause, Day, DayError, OptionalTrace, Trace};
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;
@@ -214,6 +218,12 @@ impl Stock {
     /// An open reservation.
     pub fn hold(&self, id: &RequestId) -> Option<&Hold> {
         self.holds.get(id)
+    }
+
+    /// The open reservations after an id, in ascending order of their ids.
+    pub fn holds_after(&self, after: Option<&str>) -> impl Iterator<Item = (&RequestId, &Hold)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.holds.range::<str, _>((from, Bound::Unbounded))
     }
 
     /// The number of open reservations.

@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::command::Fingerprint;
-use super::entry::Kind;
 use super::line::Line;
+use super::request_kind::RequestKind;
+use super::reservation_state::{Ending, ReservationState};
 use super::trace::OptionalTrace;
 use super::types::{OrderId, RequestId, Seq, Sku};
 
@@ -38,6 +39,9 @@ pub struct AppliedLine {
     pub reserved: i64,
     /// The version of the SKU after this line.
     pub version: Seq,
+    /// The change of on hand. It comes from the entry, so a record without entries does not have it.
+    #[serde(skip)]
+    pub change: i64,
     /// Which goods of the SKU they were. Its postcard form leaves this out.
     #[serde(skip)]
     pub trace: OptionalTrace,
@@ -67,14 +71,16 @@ pub enum Refusal {
         /// Units that are left to undo or commit.
         available: u64,
     },
-    /// No applied deduction or commit has this request id.
+    /// No applied deduction, commit, restock or count has this request id.
     UnknownRequest { of: RequestId },
     /// No reservation has this id.
     UnknownReservation { reservation: RequestId },
     /// The reservation has expired.
     ReservationExpired { reservation: RequestId },
-    /// The reservation was committed or released by another request.
+    /// The reservation was committed or released by another request, of which nothing is known.
     ReservationClosed { reservation: RequestId },
+    /// The reservation was committed or released by another request.
+    ReservationEnded { reservation: RequestId, ending: Ending },
 }
 
 /// The record of a request.
@@ -82,25 +88,23 @@ pub enum Refusal {
 pub struct RequestRecord {
     /// The fingerprint of the request's action, to tell a retry from a conflict.
     pub fingerprint: Fingerprint,
-    pub kind: Kind,
+    pub kind: RequestKind,
     /// The order of the request. A rollback of it belongs to the same order.
     pub order_id: Option<OrderId>,
     pub outcome: Outcome,
-    /// For a deduction: the units that were undone.
+    /// For a deduction, commit, restock or count: the units that were undone. For a reservation: the
+    /// units that were committed while the rest stayed reserved.
     pub undone: Vec<Line>,
-    /// For a reservation: how it was closed.
-    pub closed: Option<Closed>,
+    /// For a reservation: what became of it; `None` as long as it is as it was made.
+    pub state: Option<ReservationState>,
 }
 
-/// How a reservation was closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Closed {
-    /// By the commit with this request id.
-    Committed(RequestId),
-    /// By the release with this request id.
-    Released(RequestId),
-    /// By the end of its lifetime.
-    Expired,
+impl RequestRecord {
+    /// Whether this is a reservation that was made and has not ended.
+    pub fn is_open_reservation(&self) -> bool {
+        let is_open = self.state.as_ref().is_none_or(ReservationState::is_open);
+        self.kind == RequestKind::Reserve && self.outcome.is_ok() && is_open
+    }
 }
 
 /// The store of request records: the database, or a map in tests.

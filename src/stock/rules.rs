@@ -8,14 +8,16 @@ use hashbrown::HashMap;
 use super::Hold;
 use super::answer::Undecided;
 use super::command::{Action, Command, totals};
-use super::decision::{Decision, Effect, Movement};
+use super::decision::{Decision, Effect, Movement, Replacement};
 use super::draft::Draft;
 use super::entry::Kind;
 use super::line::Line;
-use super::record::{AppliedLine, Closed, Refusal, RequestRecord, RequestRecords};
+use super::record::{Refusal, RequestRecord, RequestRecords};
+use super::request_kind::RequestKind;
+use super::reservation_state::{EndedBy, Ending, ReservationState};
 use super::share::Share;
 use super::trace::OptionalTrace;
-use super::types::{OrderId, Quantity, RequestId, Sku};
+use super::types::{OrderId, RequestId, Sku};
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 
 /// The reason why a rule returns no decision.
@@ -58,6 +60,12 @@ impl Draft<'_> {
                 self.commit(command, reservation, lines.as_deref(), records)
             }
             Action::Release { reservation } => self.release(command, reservation, records),
+            Action::CommitPart { reservation, lines } => {
+                self.commit_part(command, reservation, lines.as_deref(), records)
+            }
+            Action::Extend { reservation, ttl_s } => {
+                self.extend(command, reservation, *ttl_s, records)
+            }
         }
     }
 
@@ -143,12 +151,78 @@ impl Draft<'_> {
         let wanted = lines.unwrap_or(&hold.lines);
         check_within(&hold.lines, wanted)?;
         let movements = Share::of(&hold.lines, wanted).into_commit();
-        let effect = Effect::Close {
-            reservation: reservation.clone(),
-            closed: Closed::Committed(command.request_id.clone()),
-        };
+        let effect = self.close_by(command, reservation, EndedBy::Commit);
         let order_id = hold.order_id.as_ref();
         Ok(Decision { effect, ..Decision::plain(Kind::Commit, order_id, movements) })
+    }
+
+    fn close_by(&self, command: &Command, reservation: &RequestId, by: EndedBy) -> Effect {
+        let (request_id, actor) = (command.request_id.clone(), command.cause.actor.clone());
+        let ending = Ending { by, request_id, at_ms: Some(self.now.wall_ms), actor };
+        let state = ReservationState::Ended(ending);
+        Effect::Close { reservation: reservation.clone(), state }
+    }
+
+    /// Commits a part of a reservation. If nothing is left of it then, it is closed.
+    fn commit_part<R: RequestRecords>(
+        &self,
+        command: &Command,
+        reservation: &RequestId,
+        lines: Option<&[Line]>,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        let hold = self.open_hold(command, reservation, records)?;
+        let wanted = lines.unwrap_or(&hold.lines);
+        check_within(&hold.lines, wanted)?;
+        let share = Share::of(&hold.lines, wanted);
+        let rest = share.left();
+        if rest.is_empty() {
+            return self.commit(command, reservation, lines, records);
+        }
+        let mut record = self.reservation_record(reservation, records)?;
+        let movements = share.into_part();
+        record.undone = Share::of(&record.reserved(), &rest).left();
+        let effect = Effect::Replace(Replacement {
+            reservation: reservation.clone(),
+            hold: Hold { lines: rest, ..hold.clone() },
+            record,
+            expires_at_ms: None,
+        });
+        let order_id = hold.order_id.as_ref();
+        Ok(Decision { effect, ..Decision::plain(Kind::Commit, order_id, movements) })
+    }
+
+    fn extend<R: RequestRecords>(
+        &self,
+        command: &Command,
+        reservation: &RequestId,
+        ttl_s: u64,
+        records: &R,
+    ) -> Result<Decision, NoDecision<R::Error>> {
+        let hold = self.open_hold(command, reservation, records)?;
+        let mut record = self.reservation_record(reservation, records)?;
+        let ttl_ms = ttl_s * 1_000;
+        let expires_at_ms = self.now.wall_ms.saturating_add_unsigned(ttl_ms);
+        record.state = Some(ReservationState::Extended { expires_at_ms });
+        let effect = Effect::Replace(Replacement {
+            reservation: reservation.clone(),
+            hold: Hold { deadline_ms: self.now.running_ms + ttl_ms, ..hold.clone() },
+            record,
+            expires_at_ms: Some(expires_at_ms),
+        });
+        // Without movements, the kind enters nothing.
+        Ok(Decision { effect, ..Decision::plain(Kind::Reserve, None, Vec::new()) })
+    }
+
+    /// The record of an open reservation.
+    fn reservation_record<R: RequestRecords>(
+        &self,
+        reservation: &RequestId,
+        records: &R,
+    ) -> Result<RequestRecord, NoDecision<R::Error>> {
+        let record = self.record(reservation, records).map_err(NoDecision::RequestRecords)?;
+        let unknown = || Refusal::UnknownReservation { reservation: reservation.clone() };
+        Ok(record.ok_or_else(unknown)?)
     }
 
     fn release<R: RequestRecords>(
@@ -159,16 +233,12 @@ impl Draft<'_> {
     ) -> Result<Decision, NoDecision<R::Error>> {
         let hold = self.open_hold(command, reservation, records)?;
         let movements = hold.lines.iter().map(|held| Movement::new(held, 0, -1)).collect();
-        let effect = Effect::Close {
-            reservation: reservation.clone(),
-            closed: Closed::Released(command.request_id.clone()),
-        };
+        let effect = self.close_by(command, reservation, EndedBy::Release);
         let order_id = hold.order_id.as_ref();
         Ok(Decision { effect, ..Decision::plain(Kind::Release, order_id, movements) })
     }
 
-    /// The reservation that a commit or release names, if it is open. One that is due has ended,
-    /// although its expiry may not be entered yet.
+    /// The reservation that a command names, if it is open. One that is due has ended, although its expiry may not be entered yet.
     fn open_hold<R: RequestRecords>(
         &self,
         command: &Command,
@@ -186,14 +256,16 @@ impl Draft<'_> {
             None => {}
         }
         let record = self.record(&reservation, records).map_err(NoDecision::RequestRecords)?;
-        let closed = record.filter(|record| record.kind == Kind::Reserve).and_then(|r| r.closed);
-        match closed {
-            None => Err(Refusal::UnknownReservation { reservation }.into()),
-            Some(Closed::Expired) => Err(Refusal::ReservationExpired { reservation }.into()),
-            Some(closed) => match closed.repeated_by(command) {
-                Some(id) => Err(NoDecision::Repeats(id)),
-                None => Err(Refusal::ReservationClosed { reservation }.into()),
-            },
+        let reserved = record.filter(|record| record.kind == RequestKind::Reserve);
+        let Some(state) = reserved.and_then(|record| record.state) else {
+            return Err(Refusal::UnknownReservation { reservation }.into());
+        };
+        match state.ending() {
+            Some(ending) if ending.is_repeated_by(command) => {
+                Err(NoDecision::Repeats(ending.request_id))
+            }
+            Some(ending) => Err(Refusal::ReservationEnded { reservation, ending }.into()),
+            None => Err(Refusal::ReservationExpired { reservation }.into()),
         }
     }
 
@@ -206,18 +278,22 @@ impl Draft<'_> {
         let record = self.record(of, records).map_err(NoDecision::RequestRecords)?;
         let unknown = || Refusal::UnknownRequest { of: of.clone() };
         let mut record = record.ok_or_else(unknown)?;
-        let deducted = record.deducted().ok_or_else(unknown)?;
-        let remaining = Share::of(&deducted, &record.undone).left();
+        let booked = record.booked().ok_or_else(unknown)?;
+        let remaining = booked.remaining(&record.undone);
         let lines = match lines {
             Some(lines) => {
                 check_within(&remaining, lines)?;
                 Share::of(&remaining, lines).taken()
             }
-            None if remaining.is_empty() => return Err(nothing_remains(&deducted).into()),
+            None if remaining.is_empty() => return Err(nothing_remains(&record).into()),
             None => remaining,
         };
-        self.check_room(&lines)?;
-        let movements = lines.iter().map(|line| Movement::new(line, 1, 0)).collect();
+        match booked.opposite() {
+            1 => self.check_room(&lines)?,
+            _ => self.check_available(&lines)?,
+        }
+        let movements = lines.iter().map(|line| Movement::new(line, booked.opposite(), 0));
+        let movements = movements.collect();
         record.undone = add(&record.undone, &lines);
         let order_id = record.order_id.clone();
         let effect = Effect::Undo { of: of.clone(), record };
@@ -258,39 +334,16 @@ impl Draft<'_> {
     }
 }
 
-impl Closed {
-    /// The request that a command repeats: one of the same kind, if the command has no request id
-    /// of its own.
-    fn repeated_by(self, command: &Command) -> Option<RequestId> {
-        match (self, &command.action) {
-            (Self::Committed(id), Action::Commit { .. })
-            | (Self::Released(id), Action::Release { .. })
-                if !command.chosen =>
-            {
-                Some(id)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl RequestRecord {
-    /// The units that the request deducted; `None` if it is not an applied deduction or commit.
-    fn deducted(&self) -> Option<Vec<Line>> {
-        match (&self.outcome, self.kind) {
-            (Ok(applied), Kind::Deduct | Kind::Commit) => {
-                Some(applied.lines.iter().filter_map(AppliedLine::as_line).collect())
-            }
-            _ => None,
-        }
-    }
-}
-
-impl AppliedLine {
-    /// `None` for a line that a commit released as a whole.
-    fn as_line(&self) -> Option<Line> {
-        let quantity = Quantity::of_sum(self.quantity)?;
-        Some(Line { sku: self.sku.clone(), quantity, trace: self.trace.clone() })
+impl Ending {
+    /// Whether a command repeats the request that ended the reservation: it is of the same kind and
+    /// has no request id of its own.
+    fn is_repeated_by(&self, command: &Command) -> bool {
+        let is_same_kind = match command.action {
+            Action::Commit { .. } => self.by == EndedBy::Commit,
+            Action::Release { .. } => self.by == EndedBy::Release,
+            _ => false,
+        };
+        is_same_kind && !command.chosen
     }
 }
 
@@ -313,13 +366,11 @@ fn check_within(there: &[Line], wanted: &[Line]) -> Result<(), Refusal> {
 }
 
 /// The refusal of a rollback of all that remains, where nothing remains.
-fn nothing_remains(deducted: &[Line]) -> Refusal {
-    let first = deducted.first().expect("a deduction takes at least one line");
-    Refusal::ExceedsDeduction {
-        sku: first.sku.clone(),
-        requested: first.quantity.units().unsigned_abs(),
-        available: 0,
-    }
+fn nothing_remains(record: &RequestRecord) -> Refusal {
+    let first = record.outcome.as_ref().ok().and_then(|applied| applied.lines.first());
+    let first = first.expect("what can be rolled back has at least one line");
+    let (sku, requested) = (first.sku.clone(), first.quantity);
+    Refusal::ExceedsDeduction { sku, requested, available: 0 }
 }
 
 fn add(lines: &[Line], more: &[Line]) -> Vec<Line> {

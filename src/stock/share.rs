@@ -55,6 +55,14 @@ impl Share {
         movements.list
     }
 
+    /// The movements of a commit after which what is left stays reserved.
+    pub(super) fn into_part(self) -> Vec<Movement> {
+        let mut movements = Movements::default();
+        self.taken.iter().for_each(|(key, units)| movements.add(key, -units, -units));
+        movements.list.retain(|movement| movement.reserved_change != 0);
+        movements.list
+    }
+
     /// What was taken, as lines.
     pub(super) fn taken(&self) -> Vec<Line> {
         lines(&self.taken)

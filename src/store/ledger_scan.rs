@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::ledger::for_each_blob;
 use crate::limits::RESERVATION_TTL_S_MAX;
 use crate::stock::{
-    Actor, Applied, AppliedLine, Entry, Hold, Item, Kind, LedgerRecord, Line, Posted, Quantity,
-    RequestId, RequestRecord, Seq, Sku,
+    Actor, Entry, Hold, Item, Kind, LedgerRecord, Posted, RequestId, RequestKind, RequestRecord,
+    Seq, Sku,
 };
 
 /// The stock of a SKU after its last entry in the ledger.
@@ -63,20 +63,11 @@ impl OpenReservation {
     /// The reservation. Its deadline is not in the ledger: what was left of its lifetime at the
     /// last entry, which was decided at `last_ms`, begins at this running time.
     pub(super) fn hold(&self, last_ms: i64, running_ms: u64) -> Option<Hold> {
-        let Ok(Applied { lines, expires_at_ms, .. }) = &self.record.outcome else { return None };
+        let (lines, expires_at_ms) = self.record.still_reserved()?;
         let left_ms = expires_at_ms.unwrap_or(last_ms).saturating_sub(last_ms).max(0);
         let left_ms = left_ms.unsigned_abs().min(RESERVATION_TTL_S_MAX * 1_000);
-        let line = |AppliedLine { sku, quantity, trace, .. }: &AppliedLine| {
-            let quantity = Quantity::of_sum(*quantity)?;
-            Some(Line { sku: sku.clone(), quantity, trace: trace.clone() })
-        };
-        let lines = lines.iter().map(line);
-        Some(Hold {
-            order_id: self.record.order_id.clone(),
-            lines: lines.collect::<Option<_>>()?,
-            deadline_ms: running_ms + left_ms,
-            actor: self.actor.clone(),
-        })
+        let (order_id, deadline_ms) = (self.record.order_id.clone(), running_ms + left_ms);
+        Some(Hold { order_id, lines, deadline_ms, actor: self.actor.clone() })
     }
 }
 
@@ -108,9 +99,10 @@ fn follow(
 ) {
     let kind = first.map(|entry| entry.kind);
     match record {
-        Some(record) if record.kind == Kind::Reserve && record.outcome.is_ok() => {
-            if record.closed.is_none() {
-                let actor = first.and_then(|entry| entry.cause.actor.clone());
+        Some(record) if record.kind == RequestKind::Reserve && record.outcome.is_ok() => {
+            if record.is_open_reservation() {
+                let before = || open.get(&request_id).and_then(|open| open.actor.clone());
+                let actor = first.and_then(|entry| entry.cause.actor.clone()).or_else(before);
                 open.insert(request_id, OpenReservation { n, record, actor });
             } else {
                 open.remove(&request_id);

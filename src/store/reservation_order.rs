@@ -26,15 +26,14 @@ impl ReservationOrder {
         Ok(Self(rows.collect::<Result<_, _>>()?))
     }
 
-    /// Takes over what a committed batch opened and closed. `first` is the number of its first
-    /// record; `index` says which records a closed reservation may have.
+    /// Takes over what a committed batch opened, changed and closed. `first` is the number of its
+    /// first record; `index` says which records a reservation may have had before.
     pub(super) fn apply(&mut self, changes: &Changes, first: i64, index: &RequestIndex) {
         for (id, hold) in &changes.holds {
+            let before = index.numbers(id).find(|n| self.0.get(n) == Some(id));
+            before.and_then(|n| self.0.remove(&n));
             if hold.is_some() {
                 self.0.extend(record_number(changes, id, first).map(|n| (n, id.clone())));
-            } else {
-                let number = index.numbers(id).find(|n| self.0.get(n) == Some(id));
-                number.and_then(|n| self.0.remove(&n));
             }
         }
     }

@@ -30,7 +30,8 @@ use super::stock_table;
 use crate::clock::Now;
 use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{
-    Closed, Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, Seq, Sku, Stock,
+    Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, ReservationState, Seq, Sku,
+    Stock,
 };
 
 /// What a restore reads.
@@ -287,9 +288,8 @@ impl RestoreTarget<'_> {
         let records = row.map_or(Vec::new(), |row| row.chunk.ledger_records);
         let its = records.into_iter().rfind(|record| record.request_id == id);
         match its.and_then(|its| its.record) {
-            Some(record) => {
-                self.add_record(id, RequestRecord { closed: Some(Closed::Expired), ..record })
-            }
+            Some(record) => self
+                .add_record(id, RequestRecord { state: Some(ReservationState::Expired), ..record }),
             None => Ok(()),
         }
     }

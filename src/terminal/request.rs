@@ -46,10 +46,23 @@ pub(crate) enum Query {
         limit: usize,
     },
     Status,
+    /// A page of the open reservations.
+    Reservations(ReservationsQuery),
+    /// One reservation, or what became of it.
+    Reservation(RequestId),
     /// The SKU for a scanned code.
     Resolve {
         code: String,
     },
+}
+
+/// The open reservations of an order or a SKU, or all, after an id.
+#[derive(Debug, Default)]
+pub(crate) struct ReservationsQuery {
+    pub(crate) order_id: Option<String>,
+    pub(crate) sku: Option<String>,
+    pub(crate) after: Option<String>,
+    pub(crate) limit: usize,
 }
 
 /// A subscription to the stock of some SKUs.
@@ -108,6 +121,8 @@ pub(crate) enum Operation {
     List,
     Ledger,
     Status,
+    Reservations,
+    Reservation,
     Resolve,
     Subscribe,
     Unsubscribe,
@@ -124,10 +139,11 @@ pub(crate) enum Mutation {
     Reserve,
     Commit,
     Release,
+    Extend,
 }
 
 /// The operations by their names in JSON.
-static OPERATIONS: [(&str, Operation); 15] = [
+static OPERATIONS: [(&str, Operation); 18] = [
     ("deduct", Operation::Mutate(Mutation::Deduct)),
     ("restock", Operation::Mutate(Mutation::Restock)),
     ("count", Operation::Mutate(Mutation::Count)),
@@ -135,10 +151,13 @@ static OPERATIONS: [(&str, Operation); 15] = [
     ("reserve", Operation::Mutate(Mutation::Reserve)),
     ("commit", Operation::Mutate(Mutation::Commit)),
     ("release", Operation::Mutate(Mutation::Release)),
+    ("extend", Operation::Mutate(Mutation::Extend)),
     ("get", Operation::Get),
     ("list", Operation::List),
     ("ledger", Operation::Ledger),
     ("status", Operation::Status),
+    ("reservations", Operation::Reservations),
+    ("reservation", Operation::Reservation),
     ("resolve", Operation::Resolve),
     ("subscribe", Operation::Subscribe),
     ("unsubscribe", Operation::Unsubscribe),
@@ -177,6 +196,8 @@ impl InvalidRequest {
                 | Operation::List
                 | Operation::Ledger
                 | Operation::Status
+                | Operation::Reservations
+                | Operation::Reservation
                 | Operation::Resolve
                 | Operation::Subscribe
                 | Operation::Unsubscribe,
@@ -202,7 +223,9 @@ pub(super) fn named_command(
         | Action::Restock { .. }
         | Action::Count { .. }
         | Action::Rollback { .. }
-        | Action::Reserve { .. } => None,
+        | Action::Reserve { .. }
+        | Action::CommitPart { .. }
+        | Action::Extend { .. } => None,
     };
     let is_chosen = chosen.is_some();
     match chosen.or_else(derived) {

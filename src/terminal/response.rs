@@ -4,7 +4,9 @@ use crate::barcode::Reading;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
 use crate::problem::Problem;
-use crate::stock::{Applied, Decided, Entry, Item, RequestId, Seq, Sku};
+use crate::stock::{
+    Actor, Applied, Decided, EndedBy, Ending, Entry, Item, Line, OrderId, RequestId, Seq, Sku,
+};
 
 /// The result of a request other than a mutation.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) enum RequestResult {
         last_seq: Seq,
     },
     Status(GatewayStatus),
+    Reservation(Reservation),
+    Reservations(ReservationPage),
     Resolved(ResolvedCode),
     /// The role of the token that was shown.
     Role(Role),
@@ -39,6 +43,53 @@ pub(super) struct GatewayStatus {
     /// Why mutations are not decided; `None` if they are.
     pub(super) problem: Option<String>,
     pub(super) sync: SyncStatus,
+}
+
+/// A reservation.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    pub(super) id: RequestId,
+    pub(super) order_id: Option<OrderId>,
+    /// What is reserved; of one that has ended, what was reserved at first.
+    pub(super) lines: Vec<Line>,
+    /// When it ends, by the wall clock.
+    pub(super) expires_at_ms: Option<i64>,
+    pub(super) expires_in_s: Option<u64>,
+    /// The name of the token that made it.
+    pub(super) actor: Option<Actor>,
+    /// How it ended; `None` as long as it is open.
+    pub(super) end: Option<ReservationEnd>,
+}
+
+impl Reservation {
+    /// The name of its state.
+    pub(super) fn state(&self) -> &'static str {
+        match &self.end {
+            None => "open",
+            Some(ReservationEnd::Expired) => "expired",
+            Some(ReservationEnd::Closed(ending)) => match ending.by {
+                EndedBy::Commit => "committed",
+                EndedBy::Release => "released",
+            },
+        }
+    }
+}
+
+/// How a reservation ended.
+#[derive(Debug)]
+pub(super) enum ReservationEnd {
+    /// By a commit or release.
+    Closed(Ending),
+    /// By the end of its lifetime.
+    Expired,
+}
+
+/// A page of open reservations.
+#[derive(Debug, Default)]
+pub(super) struct ReservationPage {
+    pub(super) items: Vec<Reservation>,
+    /// The id after which the next page begins.
+    pub(super) next: Option<RequestId>,
 }
 
 /// A scanned code, what it says, and the SKU it stands for.
@@ -60,6 +111,8 @@ pub(super) struct AppliedMutation<'a> {
     pub(super) request_id: &'a RequestId,
     pub(super) replayed: bool,
     pub(super) applied: &'a Applied,
+    /// The reservation that the mutation made or extended.
+    pub(super) reservation: Option<&'a RequestId>,
 }
 
 impl<'a> AppliedMutation<'a> {
@@ -68,9 +121,12 @@ impl<'a> AppliedMutation<'a> {
     /// # Errors
     /// The refusal, if the stock rules refused it.
     pub(super) fn of(decided: &'a Decided) -> Result<Self, Problem> {
-        let Decided { request_id, replayed, outcome, .. } = decided;
+        let Decided { request_id, replayed, outcome, reservation } = decided;
         match outcome {
-            Ok(applied) => Ok(Self { request_id, replayed: *replayed, applied }),
+            Ok(applied) => {
+                let reservation = reservation.as_ref();
+                Ok(Self { request_id, replayed: *replayed, applied, reservation })
+            }
             Err(refusal) => Err(Problem::refused(refusal, *replayed)),
         }
     }

@@ -37,6 +37,7 @@ mod race;
 mod reload;
 mod replay;
 mod reservations;
+mod reservations_list;
 mod rfc6455;
 mod rollback;
 mod service;

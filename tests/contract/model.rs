@@ -19,6 +19,8 @@ pub(crate) struct Model {
     outcomes: BTreeMap<String, (String, Expected)>,
     /// Deduction or commit → the part of it that can still be rolled back.
     deductions: BTreeMap<String, Lines>,
+    /// Restock or count → what it changed, until it is rolled back.
+    once: BTreeMap<String, BTreeMap<String, i64>>,
     reservations: BTreeMap<String, Reservation>,
 }
 
@@ -42,7 +44,10 @@ impl Model {
             };
         }
         let outcome = self.apply(op, &request_id, body);
-        self.outcomes.insert(request_id, (request, outcome.clone()));
+        // The refusal of a commit or release without a request id is not remembered.
+        if outcome.is_ok() || body["request_id"].is_string() {
+            self.outcomes.insert(request_id, (request, outcome.clone()));
+        }
         (outcome, false)
     }
 
@@ -59,12 +64,13 @@ impl Model {
     fn apply(&mut self, op: &str, request_id: &str, body: &Value) -> Expected {
         match op {
             "deduct" => self.deduct(request_id, body),
-            "restock" => Ok(self.change(&summed(body), |stock, quantity| stock.0 += quantity)),
-            "count" => self.count(body),
+            "restock" => Ok(self.restock(request_id, body)),
+            "count" => self.count(request_id, body),
             "rollback" => self.rollback(body),
             "reserve" => self.reserve(request_id, body),
             "commit" => self.commit(request_id, body),
             "release" => self.release(body),
+            "extend" => self.open(body).map(|_| BTreeMap::new()),
             _ => unreachable!("{op} is not a mutation"),
         }
     }
@@ -76,20 +82,48 @@ impl Model {
         Ok(figures)
     }
 
-    fn count(&mut self, body: &Value) -> Expected {
+    fn restock(&mut self, request_id: &str, body: &Value) -> BTreeMap<String, (u64, u64)> {
+        let lines = summed(body);
+        let booked = lines.iter().map(|(sku, units)| (sku.clone(), units.cast_signed()));
+        self.once.insert(request_id.to_owned(), booked.collect());
+        self.change(&lines, |stock, quantity| stock.0 += quantity)
+    }
+
+    fn count(&mut self, request_id: &str, body: &Value) -> Expected {
         let (sku, counted) = (text(body, "sku"), number(body, "counted"));
-        let (_, reserved) = *self.stock.get(&sku).ok_or("unknown_sku")?;
+        let (on_hand, reserved) = *self.stock.get(&sku).ok_or("unknown_sku")?;
         if counted < reserved {
             return Err("below_reserved");
         }
+        let change = counted.cast_signed() - on_hand.cast_signed();
+        let booked = (change != 0).then(|| (sku.clone(), change));
+        self.once.insert(request_id.to_owned(), booked.into_iter().collect());
         Ok(self.change(&Lines::from([(sku, counted)]), |stock, counted| stock.0 = counted))
     }
 
     fn rollback(&mut self, body: &Value) -> Expected {
+        if let Some(booked) = self.once.get(&text(body, "of")).cloned() {
+            return self.rollback_once(&booked, body);
+        }
         let left = self.deductions.get_mut(&text(body, "of")).ok_or("unknown_request")?;
         let asked = if body["lines"].is_null() { left.clone() } else { summed(body) };
         take(left, &asked)?;
         Ok(self.change(&asked, |stock, quantity| stock.0 += quantity))
+    }
+
+    fn rollback_once(&mut self, booked: &BTreeMap<String, i64>, body: &Value) -> Expected {
+        let mut left: Lines =
+            booked.iter().map(|(sku, change)| (sku.clone(), change.unsigned_abs())).collect();
+        let asked = if body["lines"].is_null() { left.clone() } else { summed(body) };
+        take(&mut left, &asked)?;
+        let is_loss = booked.values().any(|change| *change < 0);
+        if !is_loss {
+            self.check_available(&asked)?;
+        }
+        self.once.insert(text(body, "of"), BTreeMap::new());
+        Ok(self.change(&asked, |stock, quantity| {
+            stock.0 = if is_loss { stock.0 + quantity } else { stock.0 - quantity };
+        }))
     }
 
     fn reserve(&mut self, request_id: &str, body: &Value) -> Expected {
@@ -103,9 +137,16 @@ impl Model {
     fn commit(&mut self, request_id: &str, body: &Value) -> Expected {
         let held = self.open(body)?;
         let asked = if body["lines"].is_null() { held.clone() } else { summed(body) };
-        take(&mut held.clone(), &asked)?;
+        let mut rest = held.clone();
+        take(&mut rest, &asked)?;
+        self.deductions.insert(request_id.to_owned(), asked.clone());
+        if body["keep_rest"] == true && !rest.is_empty() {
+            self.reservations.get_mut(&text(body, "reservation")).unwrap().lines = rest;
+            return Ok(self.change(&asked, |stock, quantity| {
+                *stock = (stock.0 - quantity, stock.1 - quantity);
+            }));
+        }
         self.change(&asked, |stock, quantity| stock.0 -= quantity);
-        self.deductions.insert(request_id.to_owned(), asked);
         Ok(self.end("commit", body, &held))
     }
 
@@ -130,13 +171,18 @@ impl Model {
     /// The lines of a request, if all of them are available.
     fn available(&self, body: &Value) -> Result<Lines, &'static str> {
         let lines = summed(body);
-        for (sku, quantity) in &lines {
+        self.check_available(&lines)?;
+        Ok(lines)
+    }
+
+    fn check_available(&self, lines: &Lines) -> Result<(), &'static str> {
+        for (sku, quantity) in lines {
             let (on_hand, reserved) = self.stock.get(sku).ok_or("unknown_sku")?;
             if on_hand - reserved < *quantity {
                 return Err("insufficient_stock");
             }
         }
-        Ok(lines)
+        Ok(())
     }
 
     fn change(

@@ -125,11 +125,12 @@ impl Orders {
         let request_id = format!("r{}", self.sent.len());
         match self.rng.u8(0..100) {
             0..30 => self.deduct(request_id),
-            30..45 => ("restock", self.lines(&request_id)),
-            45..50 => ("count", count(&request_id, self.sku(), self.rng.u64(0..30))),
+            30..45 => self.restock(request_id),
+            45..50 => self.count(&request_id),
             50..65 => ("rollback", self.rollback(&request_id)),
             65..82 => self.reserve(request_id),
-            82..94 => self.commit(&request_id, model),
+            82..92 => self.commit(&request_id, model),
+            92..94 => self.extend(&request_id),
             _ => self.release(&request_id, model),
         }
     }
@@ -138,6 +139,22 @@ impl Orders {
         let body = self.lines(&request_id);
         self.deductions.push(request_id);
         ("deduct", body)
+    }
+
+    fn restock(&mut self, request_id: String) -> (&'static str, Value) {
+        let body = self.lines(&request_id);
+        self.deductions.push(request_id);
+        ("restock", body)
+    }
+
+    fn count(&mut self, request_id: &str) -> (&'static str, Value) {
+        self.deductions.push(request_id.to_owned());
+        ("count", count(request_id, self.sku(), self.rng.u64(0..30)))
+    }
+
+    fn extend(&mut self, request_id: &str) -> (&'static str, Value) {
+        let id = self.rng.choice(&self.reservations).unwrap().clone();
+        ("extend", with(with(reservation(&id), "request_id", request_id), "ttl_s", 600))
     }
 
     fn reserve(&mut self, request_id: String) -> (&'static str, Value) {
@@ -158,8 +175,8 @@ impl Orders {
         let id = self.rng.choice(&self.reservations).unwrap().clone();
         self.deductions.push(request_id.to_owned());
         let body = with(reservation(&id), "request_id", request_id);
-        let is_partial = self.rng.bool();
-        ("commit", if is_partial { with(body, "lines", self.few_lines(2, 3)) } else { body })
+        let body = if self.rng.bool() { body } else { with(body, "lines", self.few_lines(2, 3)) };
+        ("commit", if self.rng.bool() { body } else { with(body, "keep_rest", true) })
     }
 
     fn release(&mut self, request_id: &str, model: &Model) -> (&'static str, Value) {

@@ -282,8 +282,8 @@ fn wrong_methods_are_not_allowed() {
     let answers: Vec<Answer> = vec![
         http.put("/api/stock/deduct", &json!({})),
         http.delete("/api/stock/restock"),
-        http.get("/api/reservations"),
-        http.get("/api/reservations/r1"),
+        http.put("/api/reservations", &json!({})),
+        http.put("/api/reservations/r1", &json!({})),
         http.get("/api/reservations/r1/commit"),
         http.post("/api/ledger", &json!({})),
         http.post("/api/status", &json!({})),

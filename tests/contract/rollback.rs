@@ -70,22 +70,95 @@ fn rollback_refuses_a_sku_that_was_not_in_the_deduction() {
 }
 
 #[test]
-fn only_a_deduction_can_be_rolled_back() {
+fn only_what_booked_stock_can_be_rolled_back() {
     on_both_ports(&[("A", 10)], |terminal| {
         terminal.refused("deduct", one("refused", "A", 11), "insufficient_stock");
         terminal.ok("deduct", one("d1", "A", 1));
         terminal.ok("rollback", rollback("rolled", "d1"));
-        terminal.ok("count", count("counted", "A", 9));
         terminal.ok("reserve", one("reserved", "A", 1));
         terminal.ok("reserve", one("held", "A", 1));
         terminal.ok("release", with(reservation("held"), "request_id", "released"));
 
-        for of in ["never", "refused", "seed", "rolled", "counted", "reserved", "released"] {
+        for of in ["never", "refused", "rolled", "reserved", "released"] {
             let body = rollback(&format!("of-{of}"), of);
             terminal.refused("rollback", body, "unknown_request");
         }
-        assert_eq!(terminal.figures("A"), (9, 1));
+        assert_eq!(terminal.figures("A"), (10, 1));
     });
+}
+
+#[test]
+fn a_restock_is_rolled_back_once_as_far_as_it_is_available() {
+    on_both_ports(&[("A", 10), ("B", 10)], |terminal| {
+        let brought = with(many("in", &[("A", 5), ("B", 2)]), "order_id", "po-1");
+        terminal.ok("restock", brought);
+        terminal.ok("reserve", one("held", "A", 12));
+
+        let refusal = terminal.refused("rollback", rollback("r1", "in"), "insufficient_stock");
+        assert_eq!((&refusal["sku"], &refusal["available"]), (&json!("A"), &json!(3)));
+        terminal.refused(
+            "rollback",
+            partial_rollback("r2", "in", &[("B", 3)]),
+            "exceeds_deduction",
+        );
+        terminal.refused(
+            "rollback",
+            partial_rollback("r3", "in", &[("C", 1)]),
+            "exceeds_deduction",
+        );
+        terminal.ok("release", reservation("held"));
+        terminal.ok("rollback", rollback("r4", "in"));
+
+        assert_eq!((terminal.figures("A"), terminal.figures("B")), ((10, 0), (10, 0)));
+        let entries = terminal.entries_of("r4");
+        let entry = |entry: &Value| json!([entry["kind"], entry["change"], entry["order_id"]]);
+        let changes: Vec<_> = entries.iter().map(entry).collect();
+        assert_eq!(changes, [json!(["rollback", -5, "po-1"]), json!(["rollback", -2, "po-1"])]);
+        terminal.refused("rollback", rollback("r5", "in"), "exceeds_deduction");
+        terminal.refused(
+            "rollback",
+            partial_rollback("r6", "in", &[("A", 1)]),
+            "exceeds_deduction",
+        );
+        assert_eq!(terminal.ok("rollback", rollback("r4", "in"))["replayed"], true);
+    });
+}
+
+#[test]
+fn a_count_is_rolled_back_by_what_it_changed() {
+    on_both_ports(&[("A", 10)], |terminal| {
+        terminal.ok("count", count("fewer", "A", 4));
+        terminal.ok("restock", one("in", "A", 1));
+        terminal.ok("rollback", rollback("r1", "fewer"));
+        assert_eq!(terminal.figures("A"), (11, 0));
+        terminal.ok("count", count("more", "A", 20));
+        terminal.ok("deduct", one("d1", "A", 15));
+        terminal.refused("rollback", rollback("r2", "more"), "insufficient_stock");
+        terminal.ok("restock", one("in2", "A", 4));
+        terminal.ok("rollback", rollback("r3", "more"));
+        assert_eq!(terminal.figures("A"), (0, 0));
+        for (name, of) in [("r4", "fewer"), ("r5", "more")] {
+            terminal.refused("rollback", rollback(name, of), "exceeds_deduction");
+        }
+    });
+}
+
+#[test]
+fn rollbacks_of_restocks_and_counts_are_remembered_after_a_crash() {
+    let mut gateway = Gateway::stocked(&[("A", 10)]);
+    let mut http = gateway.http();
+    http.ok("count", count("counted", "A", 12));
+    http.ok("count", count("again", "A", 9));
+    http.ok("rollback", rollback("r1", "counted"));
+
+    gateway.kill9();
+    gateway.launch();
+
+    http.refused("rollback", rollback("r2", "counted"), "exceeds_deduction");
+    http.ok("rollback", rollback("r3", "again"));
+    assert_eq!(http.figures("A"), (10, 0));
+    http.ok("rollback", rollback("r4", "seed"));
+    assert_eq!(http.figures("A"), (0, 0));
 }
 
 #[test]

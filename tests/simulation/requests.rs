@@ -46,13 +46,19 @@ impl World {
                 Action::Count { sku: skus[dice.below(skus.len())].clone(), counted, trace: None }
             }
             (3..=5, _) => Action::Reserve { order_id, lines, ttl_s: Some(dice.between(1, 90)) },
-            (6, Some((id, Action::Deduct { .. }))) => {
-                Action::Rollback { of: id.clone(), lines: None }
+            (
+                6,
+                Some((id, Action::Deduct { .. } | Action::Restock { .. } | Action::Count { .. })),
+            ) => Action::Rollback { of: id.clone(), lines: None },
+            (6..=8, Some((id, Action::Reserve { .. }))) => {
+                let reservation = id.clone();
+                match dice.below(6) {
+                    0..=1 => Action::Commit { reservation, lines: None },
+                    2..=3 => Action::Release { reservation },
+                    4 => Action::CommitPart { reservation, lines: Some(lines) },
+                    _ => Action::Extend { reservation, ttl_s: dice.between(1, 90) },
+                }
             }
-            (6..=8, Some((id, Action::Reserve { .. }))) => match dice.one_in(2) {
-                true => Action::Commit { reservation: id.clone(), lines: None },
-                false => Action::Release { reservation: id.clone() },
-            },
             _ => Action::Deduct { order_id, lines },
         }
     }

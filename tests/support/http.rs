@@ -205,10 +205,14 @@ fn route(op: &str, mut body: Value) -> Route {
         "ledger" => Route::Query(format!("/api/ledger?{}", query(&body))),
         "status" => Route::Query("/api/status".to_owned()),
         "resolve" => Route::Query(format!("/api/barcodes/{}", take(&mut body, "code").unwrap())),
+        "reservations" => Route::Query(format!("/api/reservations?{}", query(&body))),
+        "reservation" => {
+            Route::Query(format!("/api/reservations/{}", take(&mut body, "reservation").unwrap()))
+        }
         "reserve" => Route::Mutation("/api/reservations".to_owned(), body),
-        "commit" => {
+        "commit" | "extend" => {
             let id = take(&mut body, "reservation").unwrap();
-            Route::Mutation(format!("/api/reservations/{id}/commit"), body)
+            Route::Mutation(format!("/api/reservations/{id}/{op}"), body)
         }
         "release" => {
             let id = take(&mut body, "reservation").unwrap();

@@ -7,7 +7,7 @@ use super::format::{
 use crate::limits::RECORD_NUMBER_MAX;
 use crate::stock::{
     Applied, AppliedLine, Cause, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OptionalTrace,
-    OrderId, Posted, RequestId, RequestRecord, Seq, Sku,
+    OrderId, Posted, RequestId, RequestKind, RequestRecord, Seq, Sku,
 };
 use crate::store::error::StoreError;
 
@@ -166,11 +166,11 @@ impl ChunkDecoder {
                 let applied = Applied { seq: self.seq, lines, expires_at_ms };
                 let record = RequestRecord {
                     fingerprint,
-                    kind,
+                    kind: RequestKind::of_entries(kind)?,
                     order_id: order_id(&entries)?,
                     outcome: Ok(applied),
                     undone: Vec::new(),
-                    closed: None,
+                    state: None,
                 };
                 (request_id, Some(record), count)
             }
@@ -257,7 +257,8 @@ impl ChunkDecoder {
         self.checks.chain = self.checks.chain.with(&entry);
         self.chunk.entries.push(Posted { entry, checks: self.checks });
         self.chunk.figures.push((on_hand, reserved));
-        Some(AppliedLine { sku, quantity, on_hand, reserved, version: self.seq, trace })
+        let version = self.seq;
+        Some(AppliedLine { sku, quantity, on_hand, reserved, version, change, trace })
     }
 }
 

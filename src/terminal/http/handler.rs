@@ -8,11 +8,12 @@ use hyper::{HeaderMap, Request};
 use super::routes::{ROUTES, TerminalTarget};
 use crate::net::access::Role;
 use crate::net::http::{self, ConnectionPermit, HttpResponse, number, page_size, parameter};
+use crate::net::request::ClientRequestId;
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
 use crate::terminal::context::TerminalContext;
 use crate::terminal::metrics::render_metrics;
-use crate::terminal::request::{Mutation, Query};
+use crate::terminal::request::{Mutation, Query, ReservationsQuery};
 use crate::terminal::wire::json::result_json;
 use crate::terminal::{page, query};
 
@@ -61,6 +62,13 @@ impl TerminalContext {
             TerminalTarget::Commit(id) => {
                 self.mutate(request, permit, Mutation::Commit, Some(&id)).await
             }
+            TerminalTarget::Extend(id) => {
+                self.mutate(request, permit, Mutation::Extend, Some(&id)).await
+            }
+            TerminalTarget::Reservations => self.query(&request, permit, reservations_query).await,
+            TerminalTarget::Reservation(id) => {
+                self.query(&request, permit, |_| reservation_query(&id)).await
+            }
         }
     }
 
@@ -95,7 +103,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
-        let result = query::answer(query, &self.state, &self.ledger).await?;
+        let result = query::answer(query, &self.state, &self.ledger, &self.intake).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))
     }
 }
@@ -119,6 +127,19 @@ fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
         after: parameter(parameters, "after"),
         limit: page_size(number(parameters, "limit")?),
     })
+}
+
+fn reservations_query(parameters: Option<&str>) -> Result<Query, Problem> {
+    Ok(Query::Reservations(ReservationsQuery {
+        order_id: parameter(parameters, "order_id"),
+        sku: parameter(parameters, "sku"),
+        after: parameter(parameters, "after"),
+        limit: page_size(number(parameters, "limit")?),
+    }))
+}
+
+fn reservation_query(id: &str) -> Result<Query, Problem> {
+    ClientRequestId::parse("reservation", id).map(|ClientRequestId(id)| Query::Reservation(id))
 }
 
 fn ledger_query(parameters: Option<&str>) -> Result<Query, Problem> {

@@ -30,9 +30,14 @@ pub(super) enum TerminalTarget {
     Release(String),
     /// A reservation, by id.
     Commit(String),
+    /// A reservation, by id.
+    Extend(String),
+    Reservations,
+    /// A reservation, by id.
+    Reservation(String),
 }
 
-pub(super) static ROUTES: [Route<TerminalTarget>; 19] = [
+pub(super) static ROUTES: [Route<TerminalTarget>; 22] = [
     Route::fixed(Method::GET, "/", TerminalTarget::Page),
     Route::one(Method::GET, "/page/{name}", TerminalTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", TerminalTarget::Healthz),
@@ -50,8 +55,11 @@ pub(super) static ROUTES: [Route<TerminalTarget>; 19] = [
     Route::fixed(Method::POST, "/api/stock/count", TerminalTarget::Count),
     Route::fixed(Method::POST, "/api/stock/rollback", TerminalTarget::Rollback),
     Route::fixed(Method::POST, "/api/reservations", TerminalTarget::Reserve),
+    Route::fixed(Method::GET, "/api/reservations", TerminalTarget::Reservations),
+    Route::one(Method::GET, "/api/reservations/{id}", TerminalTarget::Reservation),
     Route::one(Method::DELETE, "/api/reservations/{id}", TerminalTarget::Release),
     Route::one(Method::POST, "/api/reservations/{id}/commit", TerminalTarget::Commit),
+    Route::one(Method::POST, "/api/reservations/{id}/extend", TerminalTarget::Extend),
 ];
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! They are answered from the committed state in memory, except for the ledger and the catalogue,
 //! so most of them continue to work when the disk fails. This folder must not change anything.
 
+mod reservations;
 mod resolve;
 
 use super::request::Query;
 use super::response::{GatewayStatus, RequestResult};
+use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
 use crate::stock::{Seq, Sku};
@@ -15,16 +17,24 @@ use crate::store::LedgerReader;
 /// Answers a query.
 ///
 /// # Errors
-/// `unknown_sku` for a SKU or code that is not known, `storage_unavailable` if the disk fails.
+/// `unknown_sku`, `unknown_code` or `unknown_reservation` for what is not known,
+/// `storage_unavailable` if the disk fails.
 pub(super) async fn answer(
     query: Query,
     state: &CommittedState,
     ledger: &LedgerReader,
+    intake: &Intake,
 ) -> Result<RequestResult, Problem> {
     match query {
         Query::Item(sku) => item(state, sku),
         Query::List { prefix, after, limit } => Ok(list(state, &prefix, after.as_deref(), limit)),
         Query::Ledger { after, limit } => ledger_page(state, ledger, after, limit).await,
+        Query::Reservations(query) => {
+            Ok(RequestResult::Reservations(reservations::page(state, query).await))
+        }
+        Query::Reservation(id) => {
+            reservations::one(state, intake, id).await.map(RequestResult::Reservation)
+        }
         Query::Status => Ok(RequestResult::Status(status(state))),
         Query::Resolve { code } => {
             resolve::resolve(state, ledger, code).await.map(RequestResult::Resolved)

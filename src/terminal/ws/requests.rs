@@ -5,11 +5,13 @@ use tokio::sync::mpsc;
 use super::end::SessionEnd;
 use super::session::Session;
 use crate::engine::intake::ReplyTo;
+use crate::engine::state::CommittedState;
 use crate::limits::CONNECTION_IN_FLIGHT_MAX;
 use crate::net::access::{Role, authorize};
 use crate::net::request::missing;
 use crate::problem::Problem;
 use crate::stock::Command;
+use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::Subscription;
 use crate::terminal::query;
 use crate::terminal::request::{InvalidRequest, Query, Request, SessionRequest, SubscribeRequest};
@@ -122,8 +124,9 @@ impl Session {
             SessionRequest::Query(query) => {
                 may_read?;
                 self.walk_credit.ready().await;
-                self.walk_credit.spend(visits_of(&query));
-                query::answer(query, &self.context.state, &self.context.ledger).await
+                self.walk_credit.spend(visits_of(&query, &self.context.state));
+                let TerminalContext { state, ledger, intake, .. } = &self.context;
+                query::answer(query, state, ledger, intake).await
             }
             SessionRequest::Subscribe(request) => {
                 may_read?;
@@ -162,10 +165,11 @@ impl Session {
     }
 }
 
-/// How many SKUs or entries a query looks at, at most.
-fn visits_of(query: &Query) -> usize {
+/// How many SKUs, entries or reservations a query looks at, at most.
+fn visits_of(query: &Query, state: &CommittedState) -> usize {
     match query {
         Query::List { limit, .. } | Query::Ledger { limit, .. } => *limit,
-        Query::Item(_) | Query::Status | Query::Resolve { .. } => 1,
+        Query::Reservations(_) => state.stock().hold_count(),
+        Query::Item(_) | Query::Status | Query::Resolve { .. } | Query::Reservation(_) => 1,
     }
 }

@@ -1,6 +1,7 @@
 //! JSON, in WebSocket text messages and in HTTP bodies.
 
 mod request;
+mod reservation;
 mod response;
 
 pub(crate) use self::request::read_message;

@@ -17,8 +17,8 @@ use crate::stock::{
     Action, Cause, Command, IdText, Line, Lot, OrderId, Reason, RequestId, Seq, Serial, Sku,
 };
 use crate::terminal::request::{
-    InvalidRequest, Mutation, Operation, Query, Request, SessionRequest, SkuFilter,
-    SubscribeRequest, checked_count, checked_ttl, named_command,
+    InvalidRequest, Mutation, Operation, Query, Request, ReservationsQuery, SessionRequest,
+    SkuFilter, SubscribeRequest, checked_count, checked_ttl, named_command,
 };
 use crate::terminal::wire::message::{MessageId, RequestMessage};
 
@@ -39,6 +39,7 @@ json_fields! {
         of: DeductionId,
         reservation: ClientRequestId,
         ttl_s: u64,
+        keep_rest: bool,
         skus: Vec<Sku>,
         prefix: String,
         all: bool,
@@ -121,6 +122,10 @@ impl RequestFields {
             Some(Operation::List) => self.list().map(query),
             Some(Operation::Ledger) => self.ledger().map(query),
             Some(Operation::Status) => Ok(query(Query::Status)),
+            Some(Operation::Reservations) => self.reservations().map(query),
+            Some(Operation::Reservation) => {
+                self.take_reservation().map(Query::Reservation).map(query)
+            }
             Some(Operation::Resolve) => self.code().map(query),
             Some(Operation::Subscribe) => self.subscription().map(Request::Session),
             Some(Operation::Unsubscribe) => Ok(Request::Session(SessionRequest::Unsubscribe)),
@@ -160,11 +165,18 @@ impl RequestFields {
                 lines: self.take_lines()?,
                 ttl_s: checked_ttl(self.ttl_s.take())?,
             },
-            Mutation::Commit => Action::Commit {
-                reservation: self.take_reservation()?,
-                lines: self.take_optional_lines()?,
-            },
+            Mutation::Commit => {
+                let (reservation, lines) = (self.take_reservation()?, self.take_optional_lines()?);
+                match self.keep_rest.take() {
+                    Some(true) => Action::CommitPart { reservation, lines },
+                    Some(false) | None => Action::Commit { reservation, lines },
+                }
+            }
             Mutation::Release => Action::Release { reservation: self.take_reservation()? },
+            Mutation::Extend => Action::Extend {
+                reservation: self.take_reservation()?,
+                ttl_s: checked_ttl(self.ttl_s.take())?.ok_or_else(|| missing("ttl_s"))?,
+            },
         })
     }
 
@@ -210,6 +222,22 @@ impl RequestFields {
         };
         let (prefix, limit) = (self.prefix.unwrap_or_default(), page_size(self.limit));
         Ok(Query::List { prefix, after, limit })
+    }
+
+    fn reservations(self) -> Result<Query, Problem> {
+        let after = match self.after {
+            None => None,
+            Some(PageCursor::Sku(id)) => Some(id),
+            Some(PageCursor::Seq(_)) => {
+                return Err(Problem::bad_request("after: is the id of a reservation here"));
+            }
+        };
+        Ok(Query::Reservations(ReservationsQuery {
+            order_id: self.order_id.map(|id| id.as_str().to_owned()),
+            sku: self.sku.map(|sku| sku.as_str().to_owned()),
+            after,
+            limit: page_size(self.limit),
+        }))
     }
 
     fn ledger(self) -> Result<Query, Problem> {

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use serde::{Serialize, Serializer};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::reservation::{reservation_json, reservations_json};
 use crate::clock::rfc3339;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
 use crate::net::json::{TraceJson, json, ledger_json};
 use crate::problem::Problem;
 use crate::process::RELEASE;
-use crate::stock::{AppliedLine, Item, Origin, Seq, Sku};
+use crate::stock::{AppliedLine, Item, Origin, RequestId, Seq, Sku};
 use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
 use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
@@ -92,6 +93,8 @@ pub(in crate::terminal) fn result_json(result: &RequestResult, origin: &Origin) 
         RequestResult::Item(sku, item) => json(&ItemJson::new(sku, item)),
         RequestResult::Items { items, next } => json(&ItemsJson::new(items, next.as_ref())),
         RequestResult::Ledger { entries, last_seq } => ledger_json(origin, entries, *last_seq),
+        RequestResult::Reservation(reservation) => reservation_json(reservation),
+        RequestResult::Reservations(page) => reservations_json(page),
         RequestResult::Status(status) => json(&StatusJson::new(status, origin)),
         RequestResult::Resolved(resolved) => json(&ResolvedJson::new(resolved)),
         RequestResult::Role(role) => format!(r#"{{"role":"{}"}}"#, role_name(*role)),
@@ -144,7 +147,7 @@ struct AppliedMutationJson<'a> {
     replayed: bool,
     lines: AppliedLines<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reservation: Option<&'a str>,
+    reservation: Option<&'a RequestId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
@@ -158,7 +161,7 @@ impl<'a> AppliedMutationJson<'a> {
             seq: mutation.applied.seq,
             replayed: mutation.replayed,
             lines: AppliedLines(&mutation.applied.lines),
-            reservation: expires_at_ms.map(|_| request_id),
+            reservation: mutation.reservation,
             expires_at: expires_at_ms.map(rfc3339),
         }
     }
@@ -187,7 +190,7 @@ struct AppliedLineJson<'a> {
 
 impl<'a> AppliedLineJson<'a> {
     fn new(line: &'a AppliedLine) -> Self {
-        let &AppliedLine { ref sku, quantity, on_hand, reserved, version, ref trace } = line;
+        let &AppliedLine { ref sku, quantity, on_hand, reserved, version, ref trace, .. } = line;
         let available = on_hand - reserved;
         let trace = TraceJson::new(trace.as_deref());
         Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version, trace }

@@ -80,6 +80,26 @@ pub enum WireOperation<'a> {
     Resolve {
         code: &'a str,
     },
+    /// A commit after which the rest stays reserved.
+    CommitPart {
+        request_id: &'a str,
+        reservation: &'a str,
+        lines: Option<Vec<WireLine<'a>>>,
+    },
+    Extend {
+        request_id: &'a str,
+        reservation: &'a str,
+        ttl_s: u64,
+    },
+    Reservations {
+        order_id: Option<&'a str>,
+        sku: Option<&'a str>,
+        after: Option<&'a str>,
+        limit: Option<u64>,
+    },
+    Reservation {
+        reservation: &'a str,
+    },
 }
 
 /// The SKUs of a subscription.
@@ -240,6 +260,18 @@ pub enum WireOutcome<'a> {
         /// The `after` of the next page; `None` on the last one.
         next: Option<u64>,
     },
+    /// The result of `reservations`.
+    Reservations {
+        items: Vec<WireReservation<'a>>,
+        /// The `after` of the next page; `None` on the last one.
+        next: Option<&'a str>,
+    },
+    /// The result of `reservation`.
+    Reservation {
+        /// `open`, `committed`, `released` or `expired`.
+        state: &'a str,
+        reservation: WireReservation<'a>,
+    },
 }
 
 /// What an entry says besides its units.
@@ -249,6 +281,21 @@ pub struct WireEntryNote<'a> {
     pub reason: Option<&'a str>,
     #[serde(borrow)]
     pub trace: WireTrace<'a>,
+}
+
+/// A reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireReservation<'a> {
+    pub reservation: &'a str,
+    pub order_id: Option<&'a str>,
+    #[serde(borrow)]
+    pub lines: Vec<WireLine<'a>>,
+    /// When it ends, in milliseconds since 1970.
+    pub expires_at_ms: Option<i64>,
+    /// In how many seconds it ends.
+    pub expires_in_s: Option<u64>,
+    /// The name of the token that made it.
+    pub actor: Option<&'a str>,
 }
 
 /// The stock of one SKU. Available is on hand less reserved.

@@ -7,7 +7,7 @@ mod response;
 
 pub use self::messages::{
     PROTOCOL, WireAppliedLine, WireEntry, WireEntryNote, WireFilter, WireItem, WireLine, WireNote,
-    WireOperation, WireOutcome, WireReply, WireRequest, WireSync, WireTrace,
+    WireOperation, WireOutcome, WireReply, WireRequest, WireReservation, WireSync, WireTrace,
 };
 pub(crate) use self::request::read_message;
 pub(in crate::terminal) use self::response::{

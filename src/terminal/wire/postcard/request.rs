@@ -15,8 +15,8 @@ use crate::stock::{
     Serial, Sku, Trace,
 };
 use crate::terminal::request::{
-    InvalidRequest, Mutation, Operation, Query, Request, SessionRequest, SkuFilter,
-    SubscribeRequest, checked_count, checked_ttl, named_command,
+    InvalidRequest, Mutation, Operation, Query, Request, ReservationsQuery, SessionRequest,
+    SkuFilter, SubscribeRequest, checked_count, checked_ttl, named_command,
 };
 use crate::terminal::wire::message::{MessageId, RequestMessage};
 
@@ -110,6 +110,17 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         WireOperation::Resolve { code } => {
             SessionRequest::Query(Query::Resolve { code: code.into() })
         }
+        WireOperation::Reservations { order_id, sku, after, limit } => {
+            SessionRequest::Query(Query::Reservations(ReservationsQuery {
+                order_id: order_id.map(Into::into),
+                sku: sku.map(Into::into),
+                after: after.map(Into::into),
+                limit: page_size(limit),
+            }))
+        }
+        WireOperation::Reservation { reservation } => SessionRequest::Query(Query::Reservation(
+            parsed("reservation", reservation, RequestId::chosen)?,
+        )),
         WireOperation::Subscribe { to, since } => {
             SessionRequest::Subscribe(SubscribeRequest { filter: filter(to)?, since })
         }
@@ -134,6 +145,12 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         }
         WireOperation::Release { request_id, reservation } => {
             return release(request_id, reservation, &mut note);
+        }
+        WireOperation::CommitPart { request_id, reservation, lines } => {
+            return commit_part(request_id, reservation, lines.as_deref(), &mut note);
+        }
+        WireOperation::Extend { request_id, reservation, ttl_s } => {
+            return extend(request_id, reservation, ttl_s, &mut note);
         }
     };
     match has_note {
@@ -229,6 +246,34 @@ fn release(
     let request_id = request_id.map(parsed_request_id).transpose()?;
     let reservation = parsed("reservation", reservation, RequestId::chosen)?;
     mutation(Mutation::Release, request_id, note, || Ok(Action::Release { reservation }))
+}
+
+fn commit_part(
+    request_id: &str,
+    reservation: &str,
+    lines: Option<&[WireLine<'_>]>,
+    note: &mut Note,
+) -> Result<Request, ReadError> {
+    let request_id = parsed_request_id(request_id)?;
+    let lines = lines.map(|lines| parsed_lines(lines, note)).transpose()?;
+    let reservation = parsed("reservation", reservation, RequestId::chosen)?;
+    mutation(Mutation::Commit, Some(request_id), note, || {
+        Ok(Action::CommitPart { reservation, lines: lines.map(checked_lines).transpose()? })
+    })
+}
+
+fn extend(
+    request_id: &str,
+    reservation: &str,
+    ttl_s: u64,
+    note: &mut Note,
+) -> Result<Request, ReadError> {
+    let request_id = parsed_request_id(request_id)?;
+    let reservation = parsed("reservation", reservation, RequestId::chosen)?;
+    mutation(Mutation::Extend, Some(request_id), note, || {
+        let ttl_s = checked_ttl(Some(ttl_s))?.unwrap_or(ttl_s);
+        Ok(Action::Extend { reservation, ttl_s })
+    })
 }
 
 fn mutation(

@@ -3,16 +3,19 @@
 use tokio_tungstenite::tungstenite::Message;
 
 use super::messages::{
-    WireAppliedLine, WireEntry, WireEntryNote, WireItem, WireOutcome, WireReply, WireSync,
-    WireTrace,
+    WireAppliedLine, WireEntry, WireEntryNote, WireItem, WireLine, WireOutcome, WireReply,
+    WireReservation, WireSync, WireTrace,
 };
 use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
 use crate::process::RELEASE;
 use crate::stock::{
-    Actor, AppliedLine, Day, Entry, Item, Lot, OrderId, Origin, Reason, Seq, Serial, Sku,
+    Actor, AppliedLine, Day, Entry, Item, Line, Lot, OrderId, Origin, Reason, RequestId, Seq,
+    Serial, Sku,
 };
-use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::terminal::response::{
+    AppliedMutation, GatewayStatus, RequestResult, Reservation, ResolvedCode,
+};
 use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
 
@@ -35,6 +38,18 @@ pub(in crate::terminal) fn result(
         RequestResult::Ledger { entries, last_seq } => {
             done(id, ledger_outcome(entries, *last_seq, origin))
         }
+        RequestResult::Reservation(reservation) => done(
+            id,
+            WireOutcome::Reservation {
+                state: reservation.state(),
+                reservation: WireReservation::new(reservation),
+            },
+        ),
+        RequestResult::Reservations(page) => {
+            let items = page.items.iter().map(WireReservation::new).collect();
+            let next = page.next.as_ref().map(RequestId::as_str);
+            done(id, WireOutcome::Reservations { items, next })
+        }
         RequestResult::Status(status) => done(id, status_outcome(status, origin)),
         RequestResult::Resolved(resolved) => {
             let expires = resolved.reading.expires.map(|date| date.to_string());
@@ -51,7 +66,7 @@ pub(in crate::terminal) fn applied(
     id: Option<&MessageId>,
     mutation: &AppliedMutation<'_>,
 ) -> Message {
-    let AppliedMutation { request_id, replayed, applied } = *mutation;
+    let AppliedMutation { request_id, replayed, applied, .. } = *mutation;
     let result = WireOutcome::Applied {
         request_id: request_id.as_str(),
         seq: applied.seq,
@@ -160,6 +175,25 @@ impl<'a> WireAppliedLine<'a> {
     fn new(line: &'a AppliedLine) -> Self {
         let &AppliedLine { ref sku, quantity, on_hand, reserved, version, .. } = line;
         Self { sku: sku.as_str(), quantity, on_hand, reserved, version }
+    }
+}
+
+impl<'a> WireReservation<'a> {
+    fn new(reservation: &'a Reservation) -> Self {
+        Self {
+            reservation: reservation.id.as_str(),
+            order_id: reservation.order_id.as_ref().map(OrderId::as_str),
+            lines: reservation.lines.iter().map(WireLine::new).collect(),
+            expires_at_ms: reservation.expires_at_ms,
+            expires_in_s: reservation.expires_in_s,
+            actor: reservation.actor.as_ref().map(Actor::as_str),
+        }
+    }
+}
+
+impl<'a> WireLine<'a> {
+    fn new(line: &'a Line) -> Self {
+        Self { sku: line.sku.as_str(), quantity: line.quantity.units().unsigned_abs() }
     }
 }
 

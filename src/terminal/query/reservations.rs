@@ -1,0 +1,137 @@
+//! Reservations, for people: the open ones, and what became of one.
+
+use tokio::task::yield_now;
+
+use crate::engine::intake::Intake;
+use crate::engine::state::CommittedState;
+use crate::limits::{RESERVATION_PAGE_LINES_MAX, STOCK_SCAN_MAX};
+use crate::problem::{Code, Problem};
+use crate::stock::{Hold, OrderId, RequestId, RequestKind, RequestRecord, Stock};
+use crate::terminal::request::ReservationsQuery;
+use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
+
+/// A page of the open reservations. It ends early if they have many lines.
+pub(super) async fn page(state: &CommittedState, query: ReservationsQuery) -> ReservationPage {
+    let mut walk = PageWalk { query, page: ReservationPage::default(), lines: 0 };
+    // In steps, because the writer waits for readers of the stock.
+    while walk.step(&state.stock(), &Clocks::of(state)) {
+        yield_now().await;
+    }
+    walk.page
+}
+
+/// The time by both clocks.
+struct Clocks {
+    running_ms: u64,
+    wall_ms: i64,
+}
+
+impl Clocks {
+    fn of(state: &CommittedState) -> Self {
+        let now = state.clock.now();
+        Self { running_ms: now.running_ms, wall_ms: now.wall_ms }
+    }
+}
+
+struct PageWalk {
+    query: ReservationsQuery,
+    page: ReservationPage,
+    /// Lines in the page.
+    lines: usize,
+}
+
+impl PageWalk {
+    /// Looks at some more reservations. Returns whether there may be more for the page.
+    fn step(&mut self, stock: &Stock, now: &Clocks) -> bool {
+        let mut visited = 0;
+        let after = self.query.after.clone();
+        for (id, hold) in stock.holds_after(after.as_deref()) {
+            if visited >= STOCK_SCAN_MAX {
+                return true;
+            }
+            visited += 1 + hold.lines.len();
+            if hold.deadline_ms <= now.running_ms || !self.query.matches(hold) {
+                self.query.after = Some(id.as_str().to_owned());
+                continue;
+            }
+            let is_full = self.page.items.len() == self.query.limit
+                || self.lines >= RESERVATION_PAGE_LINES_MAX;
+            if is_full {
+                self.page.next = self.page.items.last().map(|last| last.id.clone());
+                return false;
+            }
+            self.lines += hold.lines.len();
+            self.page.items.push(open(id, hold, now));
+            self.query.after = Some(id.as_str().to_owned());
+        }
+        false
+    }
+}
+
+impl ReservationsQuery {
+    fn matches(&self, hold: &Hold) -> bool {
+        let of_order = |order_id: &String| {
+            hold.order_id.as_ref().map(OrderId::as_str) == Some(order_id.as_str())
+        };
+        let of_sku = |sku: &String| hold.lines.iter().any(|line| line.sku.as_str() == *sku);
+        self.order_id.as_ref().is_none_or(of_order) && self.sku.as_ref().is_none_or(of_sku)
+    }
+}
+
+/// One reservation, open or not.
+///
+/// # Errors
+/// `unknown_reservation` if nothing is remembered of it, `storage_unavailable` if that cannot be
+/// read.
+pub(super) async fn one(
+    state: &CommittedState,
+    intake: &Intake,
+    id: RequestId,
+) -> Result<Reservation, Problem> {
+    let now = Clocks::of(state);
+    let hold = state.stock().hold(&id).cloned();
+    if let Some(hold) = hold {
+        let reservation = open(&id, &hold, &now);
+        return Ok(match hold.deadline_ms > now.running_ms {
+            true => reservation,
+            false => Reservation {
+                expires_in_s: None,
+                end: Some(ReservationEnd::Expired),
+                ..reservation
+            },
+        });
+    }
+    let record = intake.find_request(id.clone()).await?;
+    record.and_then(|record| ended(&id, record)).ok_or_else(|| {
+        Problem::new(Code::UnknownReservation, format!("there is no reservation {id}"))
+    })
+}
+
+fn open(id: &RequestId, hold: &Hold, now: &Clocks) -> Reservation {
+    let left_ms = hold.deadline_ms.saturating_sub(now.running_ms);
+    Reservation {
+        id: id.clone(),
+        order_id: hold.order_id.clone(),
+        lines: hold.lines.clone(),
+        expires_at_ms: Some(now.wall_ms.saturating_add_unsigned(left_ms)),
+        expires_in_s: Some(left_ms.div_ceil(1_000)),
+        actor: hold.actor.clone(),
+        end: None,
+    }
+}
+
+/// A reservation that is not open any more, with what was reserved at first.
+fn ended(id: &RequestId, record: RequestRecord) -> Option<Reservation> {
+    record.outcome.as_ref().ok().filter(|_| record.kind == RequestKind::Reserve)?;
+    let state = record.state.as_ref().filter(|state| !state.is_open())?;
+    let end = state.ending().map_or(ReservationEnd::Expired, ReservationEnd::Closed);
+    Some(Reservation {
+        id: id.clone(),
+        lines: record.reserved(),
+        order_id: record.order_id,
+        expires_at_ms: None,
+        expires_in_s: None,
+        actor: None,
+        end: Some(end),
+    })
+}
