@@ -236,8 +236,23 @@ pub const CATALOGUE_BARCODES_MAX: usize = 16;
 pub const DRIFT_FIGURES_MAX: usize = 250;
 /// Frames in flight: sent, but not yet acknowledged by the hub.
 pub const WINDOW_FRAMES: usize = 8;
-/// Bytes in an MQTT packet that is accepted.
+/// Bytes in an MQTT packet that is accepted. The payload of a longer message is dropped.
 pub const MQTT_PACKET_BYTES_MAX: usize = 256 * 1024;
+/// The interval of MQTT's keep-alive.
+pub const MQTT_KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Time to connect to the broker, and for every write; generous, for slow cellular links.
+pub const MQTT_NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for the broker's name to be resolved.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(9);
+/// An answer that takes longer comes from the resolver itself, after the time that it waits for a
+/// name server.
+pub const RESOLVE_SILENCE: Duration = Duration::from_millis(4_500);
+/// The same if its addresses are known from an earlier time.
+pub const RESOLVE_FALLBACK: Duration = Duration::from_secs(2);
+/// Time after which the broker's next address is tried as well (RFC 8305).
+pub const DIAL_NEXT: Duration = Duration::from_millis(250);
+/// Time after which all of the broker's addresses are tried once more.
+pub const DIAL_AGAIN: Duration = Duration::from_secs(3);
 /// Requests that wait inside the MQTT client.
 pub const MQTT_REQUESTS_MAX: usize = 64;
 /// Time without an answer of the hub after which it is greeted; after the same time again it counts
@@ -251,6 +266,9 @@ pub const HUB_GREETING_MS: u64 = 60_000;
 pub const RECONNECT_MS_MIN: u64 = 1_000;
 /// The longest wait before reconnecting.
 pub const RECONNECT_MS_MAX: u64 = 60_000;
+/// The same if nothing answers at the broker's addresses: such an attempt costs a few small packets
+/// and burdens no broker.
+pub const RECONNECT_UNREACHABLE_MS_MAX: u64 = 4_000;
 /// Time that a connection must have been answered on, so that its loss counts as a new one and not
 /// as one of a series.
 pub const RECONNECT_STEADY_MS: u64 = 60_000;

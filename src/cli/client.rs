@@ -61,9 +61,10 @@ impl GatewayArguments {
         let place = (address.host.as_str(), address.port);
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(place));
         let stream = connecting.await.with_context(failed)?.with_context(failed)?;
-        let stream = Stream::connect(stream, tls, &address.host)
-            .await
-            .with_context(|| format!("{}: TLS cannot be agreed on", self.url))?;
+        let disagreed = || format!("{}: TLS cannot be agreed on", self.url);
+        let agreeing = Stream::connect(stream, tls, &address.host);
+        let agreed = tokio::time::timeout(CONNECT_TIMEOUT, agreeing).await;
+        let stream = agreed.with_context(disagreed)?.with_context(disagreed)?;
         let (socket, _) = tokio_tungstenite::client_async(address.request(), stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;

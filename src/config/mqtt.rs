@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::document::Section;
 use super::{path_of, secret};
 use crate::net::mqtt::BrokerSettings;
@@ -28,7 +30,8 @@ impl MqttConfig {
     pub fn broker_settings(&self) -> BrokerSettings {
         let BrokerUrl { host, port, .. } = self.url.clone();
         let (username, password) = (self.username.clone(), self.password.clone());
-        BrokerSettings { host, port, username, password, tls: self.tls.clone() }
+        let tls = self.tls.clone().map(|tls| watch::channel(tls).1);
+        BrokerSettings { host, port, username, password, tls }
     }
 
     /// The keys whose values differ.

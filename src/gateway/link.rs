@@ -18,7 +18,9 @@ use crate::engine::sync_status::LinkState;
 use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
 use crate::metrics::GatewayMetrics;
 use crate::net::json::json;
-use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, Will};
+use crate::net::mqtt::{
+    Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, LinkError, LinkFailure, Will,
+};
 use crate::process::RELEASE;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
@@ -57,8 +59,31 @@ const HUB_TOO_OLD: &str =
 
 /// How a connection ended.
 enum End {
-    Lost(String),
+    Lost(Loss),
     Stop,
+}
+
+/// Why a connection was lost.
+struct Loss {
+    reason: String,
+    /// What an operator can do about it.
+    next: &'static str,
+    /// Nothing has answered at all.
+    is_unreachable: bool,
+}
+
+impl From<LinkError> for Loss {
+    fn from(error: LinkError) -> Self {
+        let is_unreachable = error.failure.is_unreachable();
+        Self { reason: error.to_string(), next: error.next_step(), is_unreachable }
+    }
+}
+
+impl From<String> for Loss {
+    /// The link goes on after a fault of this gateway.
+    fn from(reason: String) -> Self {
+        Self { reason, next: "it is tried again", is_unreachable: false }
+    }
 }
 
 impl HubLink {
@@ -98,12 +123,15 @@ impl HubLink {
             let mut connection = self.broker.connect();
             let end = self.run_connection(&mut connection, &mut stop).await;
             self.uplink.handle_disconnected();
-            match end {
+            let wait = match end {
                 End::Stop => return self.announce_offline(connection).await,
-                End::Lost(reason) => self.record_loss(reason),
-            }
-            drop(connection);
-            let wait = self.backoff.next_wait(self.now_ms());
+                End::Lost(loss) => {
+                    drop(connection);
+                    let wait = self.backoff.next_wait(self.now_ms(), loss.is_unreachable);
+                    self.record_loss(loss);
+                    wait
+                }
+            };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.requested() => return,
@@ -115,15 +143,16 @@ impl HubLink {
         loop {
             self.report_committed();
             if let Err(reason) = self.run_steps(&connection.client).await {
-                return End::Lost(loss_reason(connection).unwrap_or(reason));
+                return End::Lost(loss_of(connection).unwrap_or_else(|| reason.into()));
             }
             self.publish_state();
             let deadline = self.until_deadline();
             tokio::select! {
                 event = connection.events.recv() => {
-                    let event = event.unwrap_or_else(|| BrokerEvent::Lost("the client ended".into()));
-                    if let Err(reason) = self.handle(event, &connection.client).await {
-                        return End::Lost(reason);
+                    let ended = || BrokerEvent::Lost(self.broker.error(LinkFailure::Ended));
+                    let event = event.unwrap_or_else(ended);
+                    if let Err(loss) = self.handle(event, &connection.client).await {
+                        return End::Lost(loss_of(connection).unwrap_or(loss));
                     }
                 }
                 _ = self.committed.changed() => {}
@@ -142,15 +171,25 @@ impl HubLink {
         self.uplink.handle_committed(seq, taken);
     }
 
-    async fn handle(&mut self, event: BrokerEvent, client: &AsyncClient) -> Result<(), String> {
+    async fn handle(&mut self, event: BrokerEvent, client: &AsyncClient) -> Result<(), Loss> {
         match event {
-            BrokerEvent::Connected => self.connected(client).map_err(|error| error.to_string()),
-            BrokerEvent::Received { payload, .. } => {
+            BrokerEvent::Connected => {
+                self.connected(client).map_err(|error| Loss::from(error.to_string()))
+            }
+            BrokerEvent::Received { payload, dropped: 0, .. } => {
                 self.receive(&payload).await;
                 Ok(())
             }
-            BrokerEvent::Subscribed | BrokerEvent::Denied => Ok(()),
-            BrokerEvent::Lost(reason) => Err(reason),
+            BrokerEvent::Received { dropped, .. } => {
+                self.record_rejected(&format!("it has {dropped} bytes"), self.now_ms());
+                Ok(())
+            }
+            BrokerEvent::Subscribed => Ok(()),
+            // Without what the hub says, nothing is ever confirmed.
+            BrokerEvent::Denied(filter) => {
+                Err(self.broker.error(LinkFailure::Denied(filter)).into())
+            }
+            BrokerEvent::Lost(error) => Err(error.into()),
         }
     }
 
@@ -309,11 +348,12 @@ impl HubLink {
         }
     }
 
-    fn record_loss(&mut self, reason: String) {
+    fn record_loss(&mut self, Loss { reason, next, .. }: Loss) {
         self.metrics.link_losses.inc();
         if self.lost.should_log(self.now_ms()) {
             tracing::warn!(
                 reason,
+                next,
                 "the link is down; deductions go on, entries wait in the ledger"
             );
         }
@@ -337,13 +377,13 @@ fn is_call(frame: &Frame) -> bool {
     matches!(frame, Frame::Resume(Resume { nonce: 0, .. }))
 }
 
-/// The client's reason for a loss; it says more than that the client takes no more messages.
-fn loss_reason(connection: &mut BrokerConnection) -> Option<String> {
+/// The client's own reason for a loss; it says more than that the client takes no more messages.
+fn loss_of(connection: &mut BrokerConnection) -> Option<Loss> {
     std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
-        BrokerEvent::Lost(reason) => Some(reason),
+        BrokerEvent::Lost(error) => Some(error.into()),
         BrokerEvent::Connected
         | BrokerEvent::Subscribed
-        | BrokerEvent::Denied
+        | BrokerEvent::Denied(_)
         | BrokerEvent::Received { .. } => None,
     })
 }

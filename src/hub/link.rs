@@ -12,7 +12,8 @@ use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use crate::clock::Clock;
-use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent};
+use crate::limits::FRAME_BYTES_MAX;
+use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, LinkError, LinkFailure};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
@@ -67,15 +68,16 @@ impl BrokerLink {
     pub(super) async fn run(mut self, mut stop: Stop) {
         loop {
             let mut connection = self.broker.connect();
-            let reason = tokio::select! {
-                reason = self.run_connection(&mut connection) => reason,
+            let error = tokio::select! {
+                error = self.run_connection(&mut connection) => error,
                 () = stop.requested() => return self.publisher.disconnect(),
             };
             self.publisher.disconnect();
             self.health.set_subscribed(false);
             drop(connection);
-            self.report_loss(&reason).await;
-            let wait = self.backoff.next_wait(self.clock.since_start_ms());
+            self.report_loss(&error).await;
+            let is_unreachable = error.failure.is_unreachable();
+            let wait = self.backoff.next_wait(self.clock.since_start_ms(), is_unreachable);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.requested() => return,
@@ -83,8 +85,8 @@ impl BrokerLink {
         }
     }
 
-    /// Handles events until the connection is lost; returns the reason.
-    async fn run_connection(&mut self, connection: &mut BrokerConnection) -> String {
+    /// Handles events until the connection is lost; returns why it is.
+    async fn run_connection(&mut self, connection: &mut BrokerConnection) -> LinkError {
         let mut granted = 0;
         while let Some(event) = connection.events.recv().await {
             match event {
@@ -92,24 +94,28 @@ impl BrokerLink {
                     granted += 1;
                     self.health.set_subscribed(granted >= SUBSCRIPTIONS);
                 }
-                BrokerEvent::Denied => {
-                    tracing::error!("the broker denies a subscription; look at its access rules");
+                BrokerEvent::Denied(filter) => {
+                    let error = self.broker.error(LinkFailure::Denied(filter));
+                    // Without frames the hub does nothing, without states it only knows less.
+                    if error.concerns(&topic_filter(Channel::Up)) {
+                        return error;
+                    }
+                    tracing::error!(next = error.next_step(), "{error}");
                 }
                 BrokerEvent::Connected => {
-                    if let Err(error) = self.connected(&connection.client).await {
-                        return error.to_string();
-                    }
+                    // A client that takes nothing has lost its connection, which is the next event.
+                    let _ = self.connected(&connection.client).await;
                 }
-                BrokerEvent::Received { topic, payload, retained } => {
-                    if let Some(job) = self.job(&topic, &payload, retained) {
+                BrokerEvent::Received { topic, payload, retained, dropped } => {
+                    if let Some(job) = self.job(&topic, &payload, (retained, dropped)) {
                         // Waiting for the writer slows the broker down, as it should.
                         let _ = self.jobs.send(job).await;
                     }
                 }
-                BrokerEvent::Lost(reason) => return reason,
+                BrokerEvent::Lost(error) => return error,
             }
         }
-        "the client ended".into()
+        self.broker.error(LinkFailure::Ended)
     }
 
     async fn connected(&mut self, client: &AsyncClient) -> Result<(), ClientError> {
@@ -129,8 +135,18 @@ impl BrokerLink {
     }
 
     /// The job that a message stands for; `None` if there is nothing to do.
-    fn job(&mut self, topic: &str, payload: &[u8], retained: bool) -> Option<HubJob> {
+    fn job(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        (retained, dropped): (bool, usize),
+    ) -> Option<HubJob> {
         let (gateway, channel) = parse_topic(topic)?;
+        if dropped > 0 {
+            let reason = format!("it has {dropped} bytes, a frame has at most {FRAME_BYTES_MAX}");
+            self.rejected.record(&gateway, &reason);
+            return None;
+        }
         match channel {
             Channel::Up => match Frame::decode_with_wire(payload) {
                 Ok((frame, wire)) => Some(HubJob::Frame(gateway, frame, wire.version())),
@@ -147,11 +163,14 @@ impl BrokerLink {
         }
     }
 
-    async fn report_loss(&mut self, reason: &str) {
+    async fn report_loss(&mut self, error: &LinkError) {
         self.metrics.link_losses.inc();
         let _ = self.jobs.send(HubJob::Lost).await;
         if self.lost.should_log(self.clock.since_start_ms()) {
-            tracing::warn!(reason, "the broker cannot be reached; the gateways keep their entries");
+            tracing::warn!(
+                reason = %error, next = error.next_step(),
+                "the link is down; the gateways keep their entries"
+            );
         }
     }
 }

@@ -50,11 +50,11 @@ impl Stream {
         Ok(Self::Tls(Box::new(agreed.into())))
     }
 
-    /// Sets up a connection to a server, over TLS if there is a configuration for it.
+    /// Sets up a connection to a server, over TLS if there is a configuration for it. The caller
+    /// limits the time.
     ///
     /// # Errors
-    /// If the server's certificate is not valid for `host`, or the TLS handshake fails or takes too
-    /// long.
+    /// If the server's certificate is not valid for `host`, or the TLS handshake fails.
     pub async fn connect(
         stream: TcpStream,
         tls: Option<Arc<ClientConfig>>,
@@ -65,7 +65,7 @@ impl Stream {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let connecting = TlsConnector::from(config).connect(name, stream);
-        Ok(Self::Tls(Box::new(timeout(TLS_TIMEOUT, connecting).await??.into())))
+        Ok(Self::Tls(Box::new(connecting.await?.into())))
     }
 }
 

@@ -19,10 +19,37 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
+/// How a certificate is made.
+#[derive(Clone, Copy)]
+pub struct Made<'a> {
+    /// An extension beside the name.
+    pub extension: &'a str,
+    /// The curve of the key.
+    pub curve: &'a str,
+    /// What the clock shows meanwhile, as libfaketime takes it.
+    pub clock: Option<&'a str>,
+    /// Without extensions, so that it has version 1.
+    pub version_1: bool,
+    /// Whose key signs it.
+    pub issuer: &'a str,
+}
+
+impl Default for Made<'_> {
+    fn default() -> Self {
+        let (extension, curve) = ("basicConstraints=CA:FALSE", "prime256v1");
+        Self { extension, curve, clock: None, version_1: false, issuer: "authority" }
+    }
+}
+
 impl Authority {
     pub fn new() -> Self {
+        Self::with_curve(Made::default().curve)
+    }
+
+    /// One with a key on this curve.
+    pub fn with_curve(curve: &str) -> Self {
         let dir = TempDir::new().unwrap();
-        let mut command = new_key(dir.path(), "authority");
+        let mut command = new_key(dir.path(), "authority", curve);
         command.args(["-x509", "-days", "2", "-subj", "/CN=authority", "-out", "authority.pem"]);
         succeed(&mut command);
         Self { dir }
@@ -36,23 +63,40 @@ impl Authority {
     /// Signs a certificate for a name; `place` is a subject alternative name such as
     /// `IP:127.0.0.1`.
     pub fn sign(&self, name: &str, place: &str) -> Identity {
+        self.make(name, place, Made::default())
+    }
+
+    /// The same with something odd about it.
+    pub fn make(&self, name: &str, place: &str, made: Made<'_>) -> Identity {
         let dir = self.dir.path();
         let (request, certificate) = (format!("{name}.csr"), format!("{name}.pem"));
-        let extensions = format!("subjectAltName={place}\nbasicConstraints=CA:FALSE\n");
+        let extensions = format!("subjectAltName={place}\n{}\n", made.extension);
         fs::write(dir.join("extensions"), extensions).unwrap();
-        let mut command = new_key(dir, name);
+        let mut command = new_key(dir, name, made.curve);
         succeed(command.args(["-subj", &format!("/CN={name}"), "-out", &request]));
-        let mut command = openssl(dir, "x509");
-        command.args(["-req", "-days", "2", "-set_serial", "7", "-extfile", "extensions"]);
-        command.args(["-CA", "authority.pem", "-CAkey", "authority.key"]);
+        let mut command = match made.clock {
+            Some(clock) => {
+                let mut command = Command::new("faketime");
+                command.args(["-f", clock, "openssl", "x509"]).current_dir(dir);
+                command
+            }
+            None => openssl(dir, "x509"),
+        };
+        command.args(["-req", "-days", "2", "-set_serial", "7"]);
+        if !made.version_1 {
+            command.args(["-extfile", "extensions"]);
+        }
+        let (ca, key) = (format!("{}.pem", made.issuer), format!("{}.key", made.issuer));
+        command.args(["-CA", &ca, "-CAkey", &key]);
         succeed(command.args(["-in", &request, "-out", &certificate]));
         Identity { certificate: dir.join(certificate), key: dir.join(format!("{name}.key")) }
     }
 }
 
-fn new_key(dir: &Path, name: &str) -> Command {
+fn new_key(dir: &Path, name: &str, curve: &str) -> Command {
     let mut command = openssl(dir, "req");
-    command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    let curve = format!("ec_paramgen_curve:{curve}");
+    command.args(["-newkey", "ec", "-pkeyopt", &curve, "-nodes"]);
     command.args(["-keyout", &format!("{name}.key")]);
     command
 }

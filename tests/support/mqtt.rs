@@ -11,7 +11,8 @@ use rumqttc::{Client, Connection, Event, MqttOptions, Packet, Publish, QoS};
 use super::broker::Broker;
 use super::patience::patience;
 
-const PACKET_BYTES_MAX: usize = 256 * 1024;
+/// As large as a message may be.
+const PACKET_BYTES_MAX: usize = 256 << 20;
 
 pub struct Bystander {
     client: Client,

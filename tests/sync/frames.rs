@@ -60,6 +60,24 @@ fn frames_that_the_gateway_cannot_read_are_counted_and_change_nothing() {
 }
 
 #[test]
+fn a_payload_of_any_size_costs_one_message_and_not_the_link() {
+    let pair = Pair::stocked(&[("A", 100)]);
+    let mut bystander = Bystander::at(&pair.broker);
+    for bytes in [8 << 20, 300 << 10, 40 << 10] {
+        bystander.publish(UP, &vec![7; bytes]);
+        bystander.publish(DOWN, &vec![7; bytes]);
+        pair.gateway.http().ok("deduct", one(&format!("r{bytes}"), "A", 1));
+    }
+    let (hub, gateway) = (pair.hub.http(), pair.gateway.http());
+    until("the hub counts them", || hub.metric(BAD_AT_HUB) == 3);
+    until("the gateway counts them", || gateway.metric(BAD_AT_GATEWAY) == 3);
+    pair.assert_in_step();
+    assert_eq!(hub.metric("stockgate_hub_link_losses_total"), 0);
+    assert_eq!(gateway.metric("stockgate_link_losses_total"), 0);
+    assert!(pair.hub.log().contains("bytes, a frame has at most"), "{}", pair.hub.log());
+}
+
+#[test]
 fn entries_of_another_epoch_are_counted_and_change_nothing() {
     let pair = Pair::stocked(&[("A", 100)]);
     let (before, other) = (pair.known()["epoch"].clone(), Uuid::from_u128(7));

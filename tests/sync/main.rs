@@ -9,6 +9,7 @@
 mod support;
 
 mod access;
+mod addresses;
 mod backlog;
 mod barcodes;
 mod brokers;
@@ -28,6 +29,7 @@ mod hub;
 mod link;
 mod pair;
 mod postgres;
+mod reasons;
 mod restore;
 mod service;
 mod transfers;

@@ -12,10 +12,12 @@ use tokio::time::timeout;
 use super::report::{Check, Report};
 use crate::cli::GatewayArguments;
 use crate::config::{GatewayConfig, MqttConfig};
-use crate::net::mqtt::{Broker, BrokerEvent};
+use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure};
 
-/// The time limit for each of them.
+/// The time limit for each of them but the broker.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than a connection takes to fail by itself, with the reason.
+const BROKER_PATIENCE: Duration = Duration::from_secs(35);
 const PAGE_BYTES_MAX: u64 = 4 << 20;
 
 /// The reason why the gateway's status is missing.
@@ -118,50 +120,23 @@ pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
     let broker = Broker::new(&mqtt.broker_settings(), &id, None);
     let mut connection = broker.connect();
-    match timeout(PATIENCE, connection.events.recv()).await {
+    match timeout(BROKER_PATIENCE, connection.events.recv()).await {
         Ok(Some(BrokerEvent::Connected)) => {
             let how = if mqtt.url.tls { ", over TLS" } else { "" };
             report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
             let _ = connection.client.try_disconnect();
         }
-        Ok(Some(BrokerEvent::Lost(reason))) => {
-            report.wrong(Check::Broker, &reason, next_step(&reason))
+        Ok(Some(BrokerEvent::Lost(error))) => {
+            report.wrong(Check::Broker, error.to_string(), error.next_step());
         }
         Ok(
-            Some(BrokerEvent::Received { .. } | BrokerEvent::Subscribed | BrokerEvent::Denied)
+            Some(BrokerEvent::Received { .. } | BrokerEvent::Subscribed | BrokerEvent::Denied(_))
             | None,
         )
         | Err(_) => {
-            let reason = format!("the broker {} does not answer in time", broker.name);
-            report.wrong(Check::Broker, &reason, next_step(&reason));
+            let error = broker.error(LinkFailure::Silent);
+            report.wrong(Check::Broker, error.to_string(), error.next_step());
         }
-    }
-}
-
-/// The advice for a connection that fails for this reason.
-fn next_step(reason: &str) -> &'static str {
-    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
-    if says(&["Expired", "expired", "NotValidYet", "not valid yet"]) {
-        "compare the clock with the certificate's dates: openssl x509 -noout -dates"
-    } else if says(&["UnknownIssuer", "BadSignature"]) {
-        "mqtt.ca_file must hold the authority that has signed the broker's certificate"
-    } else if says(&["NotValidForName", "not valid for name"]) {
-        "the host in mqtt.url must be one that the broker's certificate names"
-    } else if says(&[
-        "refuses our",
-        "CertificateRequired",
-        "certificate required",
-        "HandshakeFailure",
-    ]) {
-        "check username and password_file, or cert_file and key_file, with the broker's administrator"
-    } else if says(&["TLS with", "corrupt message"]) {
-        "mqtts:// needs a port that speaks TLS, mqtt:// one that does not"
-    } else if says(&["lookup", "resolve"]) {
-        "the name in mqtt.url cannot be resolved: correct it or the DNS server, or use an address"
-    } else if says(&["refused (os error"]) {
-        "nothing listens there: start the broker, or correct the port in mqtt.url"
-    } else {
-        "look at cable, modem, routes and firewall; the gateway keeps working without the hub"
     }
 }
 

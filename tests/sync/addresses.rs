@@ -1,0 +1,88 @@
+//! Brokers whose name has several addresses, or none. The programs run in a mount namespace with
+//! their own `/etc/hosts` and `/etc/resolv.conf`.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::broker::{Broker, section};
+use crate::support::gateway::Gateway;
+use crate::support::process::run_to_end;
+use crate::support::program::stockgate;
+
+/// Makes the loopback device of a network namespace usable, and a name server there that hears
+/// everything and answers nothing.
+const SILENT_NAME_SERVER: &str = "import fcntl, socket, struct, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
+s.bind(('127.0.0.9', 53))
+print('ready', flush=True)
+time.sleep(60)
+";
+
+#[test]
+fn a_dead_address_does_not_hide_one_that_answers() {
+    let broker = Broker::start();
+    let _dead = silent("127.0.0.2", broker.port());
+    for hosts in ["127.0.0.2 broker\n127.0.0.1 broker\n", "127.0.0.1 broker\n127.0.0.2 broker\n"] {
+        let finding = doctor("unshare -rm", "", hosts, broker.port());
+        assert_eq!(finding["verdict"], "ok", "{finding}");
+    }
+}
+
+#[test]
+fn every_address_that_was_tried_is_named() {
+    let closed = crate::support::process::free_port();
+    let finding = doctor("unshare -rm", "", "127.0.0.2 broker\n127.0.0.3 broker\n", closed);
+    let message = finding["message"].as_str().unwrap();
+    for address in ["127.0.0.2: Connection refused", "127.0.0.3: Connection refused"] {
+        assert!(message.contains(address), "{message}");
+    }
+}
+
+/// What is said when no name server answers, and the next step.
+pub(super) fn without_name_servers() -> (String, String) {
+    let run =
+        format!("{{ timeout 60 python3 -c \"{SILENT_NAME_SERVER}\" > /dev/null & }}; sleep 1;");
+    let finding = doctor("unshare -rmn", &run, "127.0.0.1 localhost\n", 1883);
+    let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+    (text("message"), text("next"))
+}
+
+/// A listener that takes no connections: what comes to it is dropped.
+fn silent(address: &str, port: u16) -> (socket2::Socket, Vec<TcpStream>) {
+    let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(0).unwrap();
+    let limit = Duration::from_millis(300);
+    let connect = || TcpStream::connect_timeout(&address, limit);
+    let filling = std::iter::from_fn(|| connect().ok()).take(16).collect();
+    assert!(connect().is_err(), "it is silent");
+    (socket, filling)
+}
+
+/// What a doctor with these hosts says of the broker named `broker`.
+fn doctor(unshare: &str, first: &str, hosts: &str, port: u16) -> Value {
+    let dir = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(dir.path().join(name), text).unwrap();
+        dir.path().join(name).display().to_string()
+    };
+    let (hosts, servers) = (file("hosts", hosts), file("servers", "nameserver 127.0.0.9\n"));
+    let gateway = Gateway::prepare(&section(&format!("mqtt://broker:{port}"), &[]));
+    let script = format!(
+        "mount --bind {hosts} /etc/hosts && mount --bind {servers} /etc/resolv.conf && {first} exec \"$@\""
+    );
+    let mut command = Command::new("unshare");
+    command.args(unshare.split(' ').skip(1)).args(["sh", "-c", &script, "sh"]);
+    command.arg(stockgate().get_program()).args(["doctor", "--json", "--config"]);
+    let visit = run_to_end(command.arg(gateway.config_path()));
+    let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().find(|finding| finding["check"] == "broker").unwrap().clone()
+}
