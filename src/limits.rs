@@ -298,6 +298,9 @@ pub const OUTGOING_BULK_MAX: usize = 256;
 pub const CATALOGUE_FRAMES_MAX: usize = 16;
 /// Frames in one transaction of the hub.
 pub const HUB_BATCH_FRAMES_MAX: usize = 64;
+/// A gateway of which no worker has heard for so long does not count as online once a worker's
+/// connection to the broker is lost: more than two greetings of an idle link.
+pub const HUB_SILENT_MS: i64 = 150_000;
 /// Databases for which one hub keeps books.
 pub const HUB_GATEWAYS_MAX: usize = 10_000;
 /// SKUs named in the metrics: this many that sold out last, and this many with the least stock.

@@ -8,7 +8,7 @@ use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, reco
 use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
 use super::publisher::Room;
-use crate::limits::HUB_BATCH_FRAMES_MAX;
+use crate::limits::{HUB_BATCH_FRAMES_MAX, HUB_SILENT_MS};
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
 use crate::protocol::frame::{BooksId, Entries};
@@ -79,6 +79,8 @@ pub(super) struct HubBatch<'a, 'db> {
     books: &'a mut BooksTransaction<'db>,
     downlink: &'a mut Downlink,
     time: BatchTime,
+    /// Whether other workers get some of the frames.
+    shared: bool,
     room: Room,
     /// Gateways that may have to be sent something.
     due: &'a mut BTreeSet<GatewayId>,
@@ -93,7 +95,13 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         room: Room,
         due: &'a mut BTreeSet<GatewayId>,
     ) -> Self {
-        Self { books, downlink, time, room, due, outcome: HubBatchOutcome::default() }
+        let (shared, outcome) = (false, HubBatchOutcome::default());
+        Self { books, downlink, time, shared, room, due, outcome }
+    }
+
+    /// Says whether other workers on the same books get some of the frames.
+    pub(super) fn sharing(self, shared: bool) -> Self {
+        Self { shared, ..self }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
@@ -131,7 +139,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
                 self.handle_online(gateway, *online, *epoch, *fresh)
             }
             HubJob::Change(change) => self.change(change),
-            HubJob::Lost => self.books.set_all_offline(),
+            HubJob::Lost => set_offline(self.books, self.shared, self.time.wall_ms),
             HubJob::Announce => self.announce(),
             HubJob::Tick => {
                 self.due.extend(self.downlink.waiting());
@@ -244,6 +252,17 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         }
         Ok(())
     }
+}
+
+/// Without a connection to the broker, no gateway counts as online; unless other workers have one:
+/// then only those that none of them has heard of lately.
+pub(super) fn set_offline(
+    books: &mut BooksTransaction<'_>,
+    shared: bool,
+    now_ms: i64,
+) -> Result<(), BooksError> {
+    let before_ms = if shared { now_ms - HUB_SILENT_MS } else { i64::MAX };
+    books.set_offline(before_ms)
 }
 
 /// What the jobs of a batch will read and change.

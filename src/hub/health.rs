@@ -1,7 +1,7 @@
 //! Whether the hub can do its work, for probes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::process::heartbeat::Heartbeat;
@@ -18,6 +18,8 @@ pub(super) struct HubHealth {
     needs_broker: bool,
     is_subscribed: AtomicBool,
     is_failing: AtomicBool,
+    /// Commits that the database has not confirmed, and may have made.
+    unconfirmed: AtomicU64,
 }
 
 impl HubHealth {
@@ -38,6 +40,14 @@ impl HubHealth {
     /// Whether the last commit has failed.
     pub(super) fn is_failing(&self) -> bool {
         self.is_failing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_unconfirmed(&self) {
+        self.unconfirmed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn unconfirmed(&self) -> u64 {
+        self.unconfirmed.load(Ordering::Relaxed)
     }
 
     /// Why the hub is not ready, if it is not.

@@ -1,5 +1,6 @@
 //! What the link, the HTTP interface and the timer ask of the hub's writer.
 
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::db::{BooksError, BooksTransaction, Locks};
@@ -30,6 +31,29 @@ pub(super) enum HubJob {
     Announce,
     /// A tick of the timer: send again what was not confirmed in time.
     Tick,
+}
+
+/// Sends requests to the writer. They wait apart from frames, so none waits for those of a drain.
+#[derive(Clone, Debug)]
+pub(super) struct RequestSender {
+    requests: mpsc::Sender<HubJob>,
+    others: mpsc::Sender<HubJob>,
+}
+
+impl RequestSender {
+    /// A sender, and the receiver for the writer. `others` is the writer's other queue.
+    pub(super) fn new(room: usize, others: mpsc::Sender<HubJob>) -> (Self, mpsc::Receiver<HubJob>) {
+        let (requests, waiting) = mpsc::channel(room);
+        (Self { requests, others }, waiting)
+    }
+
+    /// Queues a request; returns false if too many wait.
+    pub(super) fn try_send(&self, job: HubJob) -> bool {
+        let is_queued = self.requests.try_send(job).is_ok();
+        // Wakes the writer, which waits for the other queue only. If that is full, it is awake.
+        let _ = self.others.try_send(HubJob::Tick);
+        is_queued
+    }
 }
 
 /// A request that changes the books.

@@ -39,17 +39,19 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::batch::set_offline;
 use self::db::{BooksDatabase, BooksError};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
 use self::health::HubHealth;
 use self::http::HubApi;
-use self::jobs::HubJob;
+use self::jobs::{HubJob, RequestSender};
 use self::link::BrokerLink;
 use self::metrics::HubMetrics;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::writer::HubWriter;
+use crate::clock::wall_ms;
 use crate::config::{BookStore, HubConfig};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::http::PortControl;
@@ -131,7 +133,7 @@ impl Hub {
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         // A configuration from a file has been checked; one that was made in code has not.
         assert!(config.http.is_guarded(), "without tokens a hub listens on loopback only");
-        let (database, reader) = open_books(config.store.clone()).await?;
+        let (database, reader) = open_books(config.store.clone(), config.shared).await?;
         let listener = crate::net::http::listen(config.http.listen)
             .with_context(|| format!("hub.listen: {} cannot be used", config.http.listen))?;
         let address = listener.local_addr()?;
@@ -142,7 +144,9 @@ impl Hub {
         let publisher = Publisher::new(Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+        let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
+            .serving(asked)
             .sharing(config.shared)
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
@@ -151,7 +155,7 @@ impl Hub {
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let mut tasks = JoinSet::new();
-        let api = HubApi::new(reader.clone(), jobs.clone(), Arc::clone(&metrics), failures)
+        let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures)
             .probed(Arc::clone(&health));
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
@@ -189,11 +193,14 @@ impl Hub {
     }
 }
 
-async fn open_books(store: BookStore) -> Result<(BooksDatabase, BooksReader), BooksError> {
+async fn open_books(
+    store: BookStore,
+    shared: bool,
+) -> Result<(BooksDatabase, BooksReader), BooksError> {
     let open = move || {
         let mut database = BooksDatabase::open(&store)?;
-        // A gateway counts as online only after it has reported to this process.
-        database.change(|books| books.set_all_offline())?;
+        // A gateway counts as online only after it has reported to this process, or to another worker.
+        database.change(|books| set_offline(books, shared, wall_ms()))?;
         let reader = BooksReader::open(&database)?;
         Ok((database, reader))
     };

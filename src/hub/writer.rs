@@ -36,6 +36,8 @@ const RECONNECT_WITHIN: Duration = Duration::from_secs(2);
 pub(super) struct HubWriter {
     database: BooksDatabase,
     jobs: mpsc::Receiver<HubJob>,
+    /// Requests, which are handled before the jobs that wait.
+    requests: mpsc::Receiver<HubJob>,
     publisher: Publisher,
     downlink: Downlink,
     metrics: Arc<HubMetrics>,
@@ -62,6 +64,7 @@ impl HubWriter {
         Self {
             database,
             jobs,
+            requests: mpsc::channel(1).1,
             publisher,
             downlink: Downlink::default(),
             rejected: RejectedFrames::new(Arc::clone(&metrics)),
@@ -80,6 +83,11 @@ impl HubWriter {
         Self { shared, ..self }
     }
 
+    /// Handles these requests before the jobs that wait.
+    pub(super) fn serving(self, requests: mpsc::Receiver<HubJob>) -> Self {
+        Self { requests, ..self }
+    }
+
     pub(super) fn reporting(self, failures: Arc<BooksFailures>) -> Self {
         Self { failures, ..self }
     }
@@ -96,10 +104,14 @@ impl HubWriter {
     /// cannot be written.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
+            // In a batch of their own: somebody waits for each, and a batch of frames is long.
+            let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
+            let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
+            let mut is_written = requests.is_empty() || self.handle(&mut requests);
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let mut jobs: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
-            let is_written = self.handle(&mut jobs);
+            is_written &= self.handle(&mut jobs);
             self.health.heartbeat.beat();
             if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
                 return;
@@ -164,6 +176,9 @@ impl HubWriter {
     }
 
     fn fail(&self, error: &BooksError) -> bool {
+        if error.is_unconfirmed() {
+            self.health.count_unconfirmed();
+        }
         self.metrics.commits_failed.inc();
         self.health.set_failing(true);
         self.failures.record(NOT_WRITTEN, error);
@@ -178,6 +193,7 @@ impl HubWriter {
         early: &[EarlyFrame],
     ) -> Result<HubBatchOutcome, BooksError> {
         let (began, mut locks) = (instant(), Locks::default());
+        let mut unconfirmed = None;
         for attempt in 1.. {
             let error = match self.try_to_write(jobs, early, &locks) {
                 Ok(outcome) => return Ok(outcome),
@@ -189,7 +205,10 @@ impl HubWriter {
             let again = error.is_contention() && attempt < ATTEMPTS_MAX
                 || error.ends_connection() && attempt == 1 && began.elapsed() < RECONNECT_WITHIN;
             if !again {
-                return Err(error);
+                return Err(unconfirmed.unwrap_or(error));
+            }
+            if error.is_unconfirmed() {
+                unconfirmed = Some(error);
             }
         }
         unreachable!("the attempts end by returning")
@@ -211,7 +230,7 @@ impl HubWriter {
                 books.try_writing()?;
             }
             books.expect(&expected)?;
-            let mut batch = HubBatch::new(books, downlink, time, room, &mut due);
+            let mut batch = HubBatch::new(books, downlink, time, room, &mut due).sharing(shared);
             batch.retry(early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;

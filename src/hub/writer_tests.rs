@@ -6,8 +6,8 @@ use super::*;
 use crate::config::BookStore;
 use crate::hub::core::tests::test_hub::{Ledger, named, sku};
 use crate::hub::core::{Books, Policy, publish};
-use crate::hub::jobs::{ApplyChange, BooksChange};
-use crate::limits::OUTGOING_BULK_MAX;
+use crate::hub::jobs::{ApplyChange, BooksChange, RequestSender};
+use crate::limits::{HUB_SILENT_MS, OUTGOING_BULK_MAX};
 use crate::protocol::Frame;
 use crate::protocol::frame::{Behind, Position};
 use crate::protocol::topic::GatewayId;
@@ -173,6 +173,46 @@ fn a_change_that_is_repeated_answers_once() {
     assert_eq!(*answered.lock().unwrap(), [2, 3]);
 }
 
+#[test]
+fn a_request_is_handled_before_the_frames_that_wait() {
+    let TestHub { writer, _directory } = TestHub::new();
+    let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+    let (requests, asked) = RequestSender::new(1, jobs.clone());
+    let mut gateway = Ledger::at("a", 1);
+    jobs.try_send(frame("a", &gateway.hello())).ok().unwrap();
+    while jobs.try_send(frame("a", &gateway.post(&[("restock", 1)]))).is_ok() {}
+    let (sender, seen) = std::sync::mpsc::channel();
+    let apply: ApplyChange = Box::new(move |books, _| {
+        let (sender, frames) = (sender.clone(), books.open_books()?.len());
+        Ok(Box::new(move || sender.send(frames).unwrap()))
+    });
+    let request = HubJob::Change(BooksChange { locks: Locks::default(), apply });
+
+    assert!(requests.try_send(request), "there is room for it whatever frames wait");
+    drop((jobs, requests));
+    HubWriter { jobs: waiting, ..writer.serving(asked) }.run();
+
+    assert_eq!(seen.recv(), Ok(0), "no frame was booked before it");
+}
+
+#[test]
+fn a_worker_without_a_connection_leaves_the_gateways_of_other_workers_online() {
+    let mut hub = TestHub::new();
+    hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
+
+    hub.writer.shared = true;
+    hub.write(vec![HubJob::Lost]);
+    assert!(hub.is_online(), "another worker may hear it");
+    hub.database(&format!("UPDATE book SET last_seen_ms = last_seen_ms - {HUB_SILENT_MS}"));
+    hub.write(vec![HubJob::Lost]);
+    assert!(!hub.is_online(), "none has heard it for long");
+
+    hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
+    hub.writer.shared = false;
+    hub.write(vec![HubJob::Lost]);
+    assert!(!hub.is_online(), "nobody hears it");
+}
+
 struct TestHub {
     writer: HubWriter,
     _directory: TempDir,
@@ -190,6 +230,12 @@ impl TestHub {
 
     fn database(&mut self, sql: &str) {
         self.writer.database.read(|db| db.execute(sql, &[])).unwrap();
+    }
+
+    /// Whether every gateway is online in the books.
+    fn is_online(&mut self) -> bool {
+        let books = self.writer.database.change(|books| books.open_books()).unwrap();
+        books.iter().all(|book| book.online)
     }
 
     /// How far the gateways are in the books.

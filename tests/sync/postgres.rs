@@ -1,7 +1,12 @@
 //! Books in PostgreSQL: every way in which a server fails, and the ways to reach one.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -64,19 +69,85 @@ fn a_server_that_fails_is_named_within_seconds_and_used_again_when_it_is_back() 
 }
 
 #[test]
+fn a_commit_that_was_not_confirmed_is_said_as_such() {
+    let postgres = Postgres::start();
+    let relay = CommitRelay::to(postgres.port());
+    let url = postgres.url().replace(&postgres.port().to_string(), &relay.port.to_string());
+    let hub = Hub::start_on(&url, "");
+    assert_eq!(receive(&hub, "before").status, 200);
+
+    relay.cuts.store(true, Ordering::Relaxed);
+    let answer = receive(&hub, "unconfirmed");
+    assert_eq!(answer.status, 503);
+    assert!(answer.text.contains("whether it was applied is not known"), "{}", answer.text);
+
+    relay.cuts.store(false, Ordering::Relaxed);
+    until("it is used again", || receive(&hub, "unconfirmed").status == 200);
+    assert_eq!(hub.stock("A")["unallotted"], 2, "each receipt once");
+}
+
+/// A relay to PostgreSQL. While it cuts, it passes a commit on and closes the connection before
+/// the answer, and takes no other connections.
+struct CommitRelay {
+    port: u16,
+    cuts: Arc<AtomicBool>,
+}
+
+impl CommitRelay {
+    fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let cuts = Arc::new(AtomicBool::new(false));
+        let is_cutting = Arc::clone(&cuts);
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                if is_cutting.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let never = Arc::new(AtomicBool::new(false));
+                thread::spawn(move || pass(back, &never));
+                let is_cutting = Arc::clone(&is_cutting);
+                thread::spawn(move || pass((client, server), &is_cutting));
+            }
+        });
+        Self { port, cuts }
+    }
+}
+
+fn pass((mut from, mut to): (TcpStream, TcpStream), is_cutting: &AtomicBool) {
+    let mut buffer = [0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let is_commit = buffer[..length].windows(7).any(|part| part == b"COMMIT\0");
+        if is_commit && is_cutting.load(Ordering::Relaxed) {
+            // The server commits, and the answer is lost.
+            let _ = from.shutdown(Shutdown::Both);
+            let _ = to.write_all(&buffer[..length]);
+            thread::sleep(Duration::from_millis(200));
+            break;
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+#[test]
 fn a_worker_that_hangs_in_a_transaction_does_not_stop_another() {
     let postgres = Postgres::start();
     let hub = Hub::start_on(&postgres.url(), "");
     receive(&hub, "first");
     // A worker that locks everything and then hangs, with the limits that a worker sets.
     let url = postgres.url();
-    let hanging = std::thread::spawn(move || {
+    let hanging = thread::spawn(move || {
         let mut psql = std::process::Command::new("psql");
         let sql = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 2500; LOCK book, pool, held, request;";
         psql.args([&url, "-Xqc", sql, "-c", "\\! sleep 6"]);
         run_to_end(&mut psql)
     });
-    std::thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
 
     until("the locks are released", || receive(&hub, "second").status == 200);
 

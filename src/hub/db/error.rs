@@ -66,6 +66,9 @@ pub enum BooksError {
     /// PostgreSQL does not answer within the limit.
     #[error("PostgreSQL does not answer in time")]
     SlowServer,
+    /// The connection was lost, or the disk has failed, while a commit was under way.
+    #[error("whether it was committed is not known: {0}")]
+    Unconfirmed(Box<Self>),
     /// Other transactions use all connections for too long.
     #[error("all connections to the books are in use")]
     Busy,
@@ -113,11 +116,29 @@ impl BooksError {
         matches!(self, Self::Damaged(_)) || matches!(class, Some("22" | "23" | "54"))
     }
 
+    /// This error of a commit, which may have been made all the same.
+    pub(super) fn in_commit(self) -> Self {
+        let is_of_disk = matches!(&self, Self::Sqlite(error)
+            if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure));
+        match self.ends_connection() || is_of_disk {
+            true => Self::Unconfirmed(Box::new(self)),
+            false => self,
+        }
+    }
+
+    /// Whether what was to be committed may be in the books.
+    pub(in crate::hub) fn is_unconfirmed(&self) -> bool {
+        matches!(self, Self::Unconfirmed(_))
+    }
+
     /// Whether the connection cannot be used any more, or should be made again: a server that has
     /// become read-only is no longer the one to talk to.
     pub(in crate::hub) fn ends_connection(&self) -> bool {
         const STATES: [SqlState; 2] =
             [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+        if let Self::Unconfirmed(error) = self {
+            return error.ends_connection();
+        }
         let Some(found) = self.sql_state() else {
             return matches!(self, Self::SlowServer | Self::Postgres(_));
         };
@@ -128,6 +149,9 @@ impl BooksError {
 
     /// The five characters by which PostgreSQL names an error of its own.
     fn sql_state(&self) -> Option<&str> {
+        if let Self::Unconfirmed(error) = self {
+            return error.sql_state();
+        }
         let Self::Postgres(error) = self else {
             return None;
         };

@@ -49,7 +49,7 @@ pub(super) fn within<T>(
 ) -> Result<T, BooksError> {
     db.execute_batch(begin)?;
     let done = work(db).and_then(|done| {
-        db.execute_batch("COMMIT")?;
+        db.execute_batch("COMMIT").map_err(|error| BooksError::from(error).in_commit())?;
         Ok(done)
     });
     if done.is_err() && !db.is_autocommit() {

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::problems::unreadable;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
 use crate::hub::failures::BooksFailures;
 use crate::hub::health::HubHealth;
-use crate::hub::jobs::{ApplyChange, BooksChange, HubJob};
+use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{BooksReader, Reconciliation};
 use crate::limits::BOOKS_ANSWER_MAX;
@@ -17,13 +17,14 @@ use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
 
 const NO_ANSWER: &str = "the books do not answer in time; whether it was applied is not known, send it again with the same request id";
+const UNCONFIRMED: &str = "the books have not confirmed the commit; whether it was applied is not known, send it again with the same request id";
 const NOT_APPLIED: &str = "the books cannot be written; nothing was applied, send it again later";
 
 /// The handlers of all routes.
 #[derive(Clone, Debug)]
 pub(in crate::hub) struct HubApi {
     reader: BooksReader,
-    jobs: mpsc::Sender<HubJob>,
+    requests: RequestSender,
     metrics: Arc<HubMetrics>,
     failures: Arc<BooksFailures>,
     health: Arc<HubHealth>,
@@ -32,11 +33,11 @@ pub(in crate::hub) struct HubApi {
 impl HubApi {
     pub(in crate::hub) fn new(
         reader: BooksReader,
-        jobs: mpsc::Sender<HubJob>,
+        requests: RequestSender,
         metrics: Arc<HubMetrics>,
         failures: Arc<BooksFailures>,
     ) -> Self {
-        Self { reader, jobs, metrics, failures, health: Arc::default() }
+        Self { reader, requests, metrics, failures, health: Arc::default() }
     }
 
     pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {
@@ -111,11 +112,17 @@ impl HubApi {
             }))
         });
         let job = HubJob::Change(BooksChange { locks, apply });
-        self.jobs.try_send(job).map_err(|_| {
-            Problem::new(Code::Overloaded, "too many requests wait; retry, nothing was applied")
-        })?;
+        let unconfirmed = self.health.unconfirmed();
+        if !self.requests.try_send(job) {
+            let message = "too many requests wait; retry, nothing was applied";
+            return Err(Problem::new(Code::Overloaded, message));
+        }
         let answered = tokio::time::timeout(BOOKS_ANSWER_MAX, committed).await;
         let unavailable = |message| Problem::new(Code::StorageUnavailable, message);
-        answered.map_err(|_| unavailable(NO_ANSWER))?.map_err(|_| unavailable(NOT_APPLIED))
+        answered.map_err(|_| unavailable(NO_ANSWER))?.map_err(|_| {
+            // The writer has dropped the request.
+            let is_known = self.health.unconfirmed() == unconfirmed;
+            unavailable(if is_known { NOT_APPLIED } else { UNCONFIRMED })
+        })
     }
 }

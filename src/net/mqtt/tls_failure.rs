@@ -135,7 +135,7 @@ fn alert_sentence(alert: AlertDescription) -> String {
             "the broker supports neither TLS 1.2 nor TLS 1.3 with our ciphers".into()
         }
         AlertDescription::HandshakeFailure => {
-            "the broker ends the handshake: it wants a certificate, or other ciphers than ours"
+            "the broker finds nothing in common with us: its certificate has a key of a kind that is not supported here, such as P-521, or it wants a certificate of ours"
                 .into()
         }
         AlertDescription::UnrecognisedName => {

@@ -94,7 +94,7 @@ impl Postgres {
         let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}");
         self.within(&begin, BOOKS_TRANSACTION_MAX, |session| {
             let (done, changes) = change(session)?;
-            session.commit(&changes)?;
+            session.commit(&changes).map_err(BooksError::in_commit)?;
             Ok(done)
         })
     }

@@ -118,8 +118,13 @@ impl BookSet {
     }
 
     /// The gateways that are online.
-    pub(super) fn online(&self, db: &mut dyn Executor) -> Result<BTreeSet<GatewayId>, BooksError> {
-        let found = db.query("SELECT site, gateway FROM book WHERE online = 1", &[])?;
+    pub(super) fn online(
+        &self,
+        db: &mut dyn Executor,
+        before_ms: i64,
+    ) -> Result<BTreeSet<GatewayId>, BooksError> {
+        let sql = "SELECT site, gateway FROM book WHERE online = 1 AND last_seen_ms < $1";
+        let found = db.query(sql, &[SqlValue::Int(before_ms)])?;
         found.into_iter().map(read_gateway).collect()
     }
 
@@ -141,8 +146,9 @@ impl BookSet {
         new.filter_map(|gateway| self.newest(gateway)).cloned().collect()
     }
 
-    pub(super) fn set_offline(&mut self) {
-        for cached in self.by_id.values_mut().filter(|cached| cached.book.online) {
+    pub(super) fn set_offline(&mut self, before_ms: i64) {
+        let is_it = |book: &Book| book.online && book.last_seen_ms < before_ms;
+        for cached in self.by_id.values_mut().filter(|cached| is_it(&cached.book)) {
             cached.book.online = false;
             cached.is_changed = true;
         }

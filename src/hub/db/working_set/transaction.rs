@@ -105,11 +105,11 @@ impl<'a> BooksTransaction<'a> {
         self.transfers.load(self.db, after.into_iter())
     }
 
-    /// Records that no gateway is known to be online.
-    pub(in crate::hub) fn set_all_offline(&mut self) -> Result<(), BooksError> {
-        let online = self.books.online(self.db)?;
+    /// Records that the gateways that were seen last before this time are not online.
+    pub(in crate::hub) fn set_offline(&mut self, before_ms: i64) -> Result<(), BooksError> {
+        let online = self.books.online(self.db, before_ms)?;
         self.books.load(self.db, &online, self.books.lock_now())?;
-        self.books.set_offline();
+        self.books.set_offline(before_ms);
         Ok(())
     }
 
