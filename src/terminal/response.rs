@@ -27,7 +27,11 @@ pub(super) enum RequestResult {
     Reservations(ReservationPage),
     Resolved(ResolvedCode),
     /// The role of the token that was shown.
-    Role(Role),
+    Role {
+        role: Role,
+        /// The name of the token.
+        name: Option<String>,
+    },
     /// The number of known SKUs that a subscription matches.
     Matched(usize),
     Unsubscribed,

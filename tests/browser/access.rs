@@ -45,7 +45,7 @@ fn a_token_unlocks_the_page_and_leaves_no_trace_in_address_or_log() {
     assert!(page.is_shown("#access") && !page.is_shown("#work"));
 
     page.press(&format!("wrong-secret{ENTER}"));
-    page.until_text("#access-note", "The gateway does not know this token.");
+    page.until_text("#access-note", "This access code is not known.");
     page.press(&format!("the-operator-secret{ENTER}"));
     page.until_connected();
     page.scan_item("A-1");
@@ -92,7 +92,7 @@ fn a_viewer_sees_the_stock_and_is_told_its_role() {
     page.until_available("12");
     page.press(ENTER);
 
-    page.until_text("#result", "This token is read-only.");
+    page.until_text("#result", "Your access code allows viewing only.");
     assert_eq!(page.kept(), 0);
 }
 

@@ -38,9 +38,9 @@ fn a_code_is_read_whole_with_any_modifier_keys_of_a_scanner() {
     let page = Page::open(&gateway);
 
     for (code, sku, button) in [
-        ("85123A", "85123A", "Deduct 1"),
-        ("aB-12Cd_9Z", "aB-12Cd_9Z", "Deduct 1"),
-        (PARCEL, GTIN, "Deduct 12"),
+        ("85123A", "85123A", "Pick 1"),
+        ("aB-12Cd_9Z", "aB-12Cd_9Z", "Pick 1"),
+        (PARCEL, GTIN, "Pick 12"),
     ] {
         for field in ["item", "quantity", "code", "less"] {
             page.script("document.getElementById(arguments[0]).focus()", &[json!(field)]);
@@ -54,7 +54,7 @@ fn a_code_is_read_whole_with_any_modifier_keys_of_a_scanner() {
     }
     page.scan_with_keys(PARCEL);
     page.until_item(GTIN);
-    page.until_text("#confirm", "Deduct 12");
+    page.until_text("#confirm", "Pick 12");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_scan_in_the_field_for_codes_may_end_with_a_tab() {
         page.scan_ended_by("Tab", code);
         page.until_item(sku);
     }
-    page.until_text("#confirm", "Deduct 12");
+    page.until_text("#confirm", "Pick 12");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_separator_can_be_typed() {
     page.type_unseen(PARCEL);
 
     page.until_item(GTIN);
-    page.until_text("#confirm", "Deduct 12");
+    page.until_text("#confirm", "Pick 12");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn typed_keys_are_not_a_scan_however_late_they_are_handled() {
 
     page.type_unseen("12");
 
-    page.until_text("#result", "12 deducted · 8 available");
+    page.until_text("#result", "12 picked · 8 available");
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn a_second_scan_adds_one_and_a_second_enter_nothing() {
     page.scan_item("A-1");
     page.scan("A-1");
     page.scan("A-1");
-    page.until_text("#confirm", "Deduct 3");
+    page.until_text("#confirm", "Pick 3");
     page.type_slowly(&format!("{ENTER}{ENTER}{ENTER}"));
 
     page.until_newest("done");
     page.until_text("#result", "Scan again, or set a quantity.");
     assert_eq!(gateway.http().figures("A-1"), (17, 0));
     page.scan("A-1");
-    page.until_text("#confirm", "Deduct 1");
+    page.until_text("#confirm", "Pick 1");
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn every_scan_deducts_at_once_where_that_is_wanted() {
     page.click("#at-once");
 
     page.scan("A-1");
-    page.until_text("#result", "1 deducted · 19 available");
+    page.until_text("#result", "1 picked · 19 available");
     page.reload();
     page.until_connected();
     page.scan("A-1");
 
-    page.until_text("#result", "1 deducted · 18 available");
+    page.until_text("#result", "1 picked · 18 available");
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn a_quick_scan_that_is_refused_is_shown_again() {
     page.scan("B-2");
     gateway.signal("CONT");
 
-    page.until_text("#result", "1 deducted · 19 available");
+    page.until_text("#result", "1 picked · 19 available");
     page.until_item("UNKNOWN-7");
-    page.until_text("#available", "Not known here");
+    page.until_text("#available", "Unknown code");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn an_unknown_code_can_only_be_restocked() {
     let page = Page::open(&gateway);
 
     page.scan_item("NEW-7");
-    page.until_text("#available", "Not known here");
+    page.until_text("#available", "Unknown code");
     page.press(ENTER);
     assert_eq!(page.text("#operations"), "");
     page.press(F4);
@@ -192,7 +192,7 @@ fn a_misread_code_cannot_be_restocked() {
     page.press(F4);
     page.press(ENTER);
 
-    page.until_text("#result", "Scan or type a code first.");
+    page.until_text("#result", "Scan an item first.");
     assert_eq!(page.text("#operations"), "");
 }
 
@@ -204,10 +204,10 @@ fn a_code_that_cannot_be_looked_up_now_is_not_called_unknown() {
     for code in ["overloaded", "storage_unavailable", "unauthorized"] {
         page.script(ANSWER_ONCE, &[json!("resolve"), json!(code)]);
         page.scan_item("NEW-7");
-        page.until_text("#note", "the gateway cannot be reached now");
+        page.until_text("#note", "the warehouse server cannot be reached now");
     }
     page.scan_item("NEW-7");
-    page.until_text("#available", "Not known here");
+    page.until_text("#available", "Unknown code");
 }
 
 #[test]
@@ -222,8 +222,8 @@ fn a_catalogue_code_resolves_to_its_item_and_quantity() {
 
     page.scan("0104006381333931306");
     page.until_item("LAMP");
-    page.until_text("#confirm", "Deduct 6");
+    page.until_text("#confirm", "Pick 6");
     page.press(ENTER);
 
-    page.until_text("#result", "6 deducted · 14 available");
+    page.until_text("#result", "6 picked · 14 available");
 }

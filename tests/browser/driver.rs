@@ -93,7 +93,10 @@ impl Browser {
         self.post("execute/async", &json!({"script": text, "args": arguments}))
     }
 
+    /// Clicks an element in the middle of the screen, where nothing that stays at an edge covers it.
     pub(super) fn click(&self, css: &str) {
+        let scroll = "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })";
+        self.script(scroll, &[json!(css)]);
         let element = self.find(css);
         self.post(&format!("element/{element}/click"), &json!({}));
     }

@@ -1,4 +1,4 @@
-//! English, German and Chinese, selected by the browser's preference.
+//! The languages of the page, selected by the browser's preference.
 
 use super::driver::{Browser, ENTER};
 use super::page::Page;
@@ -8,18 +8,27 @@ use crate::support::patience::until;
 /// The language, the value of `lang`, and words: of a label, of the sentence about the link, of a
 /// button, of an outcome.
 const LANGUAGES: [(&str, &str, [&str; 4]); 3] = [
-    ("en", "en", ["Scan or type a code", "No hub is set up", "Deduct 1", "Refused: only "]),
+    (
+        "en",
+        "en",
+        [
+            "Scan, or type a name, SKU or barcode",
+            "No head office is set up",
+            "Pick 1",
+            "Refused: only ",
+        ],
+    ),
     (
         "de",
         "de",
         [
-            "Code scannen oder eintippen",
+            "Scannen, oder Name, Artikelnummer oder Barcode eintippen",
             "Keine Zentrale eingerichtet",
             "1 entnehmen",
             "Abgelehnt: nur ",
         ],
     ),
-    ("zh", "zh-Hans", ["扫描或输入编码", "未设置中心", "出库 1", "被拒绝：只有 "]),
+    ("zh", "zh-Hans", ["请扫描，或输入名称、货号或条码", "未设置总部", "拣货 1", "被拒绝：只有 "]),
 ];
 
 #[test]
@@ -37,13 +46,17 @@ fn each_language_is_used_throughout() {
 #[test]
 fn the_language_is_the_browsers_unless_the_terminal_has_its_own() {
     let gateway = Gateway::stocked(&[("A-1", 12)]);
-    for (preferred, tag) in [("de-AT,en", "de"), ("zh-CN,zh", "zh-Hans"), ("fr-FR,de", "de")] {
+    for (preferred, tag) in
+        [("de-AT,en", "de"), ("zh-CN,zh", "zh-Hans"), ("fr-FR,de", "fr"), ("it-IT,pl", "pl")]
+    {
         let page = Page::of(Browser::speaking(preferred), &gateway.url());
         page.until_connected();
         assert_eq!(page.attribute("html", "lang"), tag, "for {preferred}");
         page.script("document.querySelector('#language').focus()", &[]);
         page.type_into("#language", "English");
-        until("English is chosen", || page.attribute("html", "lang") == "en");
+        until(&format!("English is chosen after {preferred}"), || {
+            page.attribute("html", "lang") == "en"
+        });
         page.reload();
         page.until_connected();
         assert_eq!(page.attribute("html", "lang"), "en", "chosen on the page");

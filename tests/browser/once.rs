@@ -57,7 +57,7 @@ fn entries_made_without_a_gateway_wait_for_it() {
 
     gateway.kill9();
     page.until_link(&["lost"]);
-    page.until_text("#sentence", "No connection to the gateway for");
+    page.until_text("#sentence", "No connection to the warehouse server for");
     page.type_slowly(&format!("5{ENTER}"));
     page.until_newest("waiting");
     page.scan("A-1");

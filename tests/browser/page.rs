@@ -54,6 +54,8 @@ pub(super) const ANSWER_ONCE: &str = "
     }";
 /// Longer than a scanner takes between the code and its Enter.
 const ECHO: Duration = Duration::from_millis(350);
+/// Longer than a function key that begins a scan is before it.
+const HAND: Duration = Duration::from_millis(60);
 
 pub(super) struct Page {
     browser: Browser,
@@ -99,6 +101,8 @@ impl Page {
 
     /// The same with a scanner that ends a code with another key.
     pub(super) fn scan_ended_by(&self, end: &str, code: &str) {
+        // A person puts the hand from a key to the scanner.
+        sleep(HAND);
         self.script(KEYS, &[json!(code), json!(end), json!(1)]);
         sleep(ECHO);
     }

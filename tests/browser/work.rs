@@ -12,16 +12,16 @@ use crate::support::terminal::Terminal;
 fn a_scanned_deduction_is_confirmed_by_the_hub() {
     let pair = Pair::stocked(&[("85123A", 100)]);
     let page = Page::open(&pair.gateway);
-    page.until_text("#sentence", "Online. The hub has confirmed everything.");
+    page.until_text("#sentence", "Online. Head office has confirmed everything.");
 
     page.scan_with_keys("85123A");
     page.until_available("100");
     page.press(ENTER);
 
-    page.until_text("#result", "1 deducted · 99 available");
+    page.until_text("#result", "1 picked · 99 available");
     page.until_available("99");
     page.until_newest("confirmed");
-    page.until_text(NEWEST, "Confirmed by the hub");
+    page.until_text(NEWEST, "Confirmed by head office");
     assert_eq!(pair.gateway.http().figures("85123A"), (99, 0));
     pair.assert_in_step();
 }
@@ -55,7 +55,7 @@ fn every_operation_is_done_with_the_keyboard_alone() {
     page.press(ENTER);
     page.until_item("A-1");
     page.type_slowly(&format!("5{ENTER}"));
-    page.until_text("#result", "5 deducted · 15 available");
+    page.until_text("#result", "5 picked · 15 available");
 
     page.press(F4);
     page.scan_item("A-1");
@@ -66,14 +66,14 @@ fn every_operation_is_done_with_the_keyboard_alone() {
     page.scan_item("A-1");
     page.type_slowly(&format!("7{ENTER}"));
     page.until_text("#result", "7 reserved · 20 available");
-    tab_to(&page, "Commit: 7 A-1");
+    tab_to(&page, "Ship reserved: 7 A-1");
     page.press(ENTER);
-    page.until_text("#result", "Reservation committed");
+    page.until_text("#result", "Reservation shipped");
     until("the reservation is turned into a deduction", || http.figures("A-1") == (20, 0));
 
     tab_to(&page, "Undo last");
     page.press(ENTER);
-    page.until_text("#result", "Deduction undone");
+    page.until_text("#result", "Undone");
     until("the commit is undone", || http.figures("A-1") == (27, 0));
 
     page.press(F9);
@@ -112,17 +112,17 @@ fn a_reservation_is_released_and_a_deduction_is_undone_by_touch() {
     page.click("#more");
     page.click("#confirm");
     page.until_text("#result", "2 reserved · 18 available");
-    page.press_button("Release");
-    page.until_text("#result", "Reservation released");
+    page.press_button("Cancel reservation");
+    page.until_text("#result", "Reservation cancelled");
     assert_eq!(http.figures("A-1"), (20, 0));
 
     page.click("#modes label:nth-of-type(1)");
     page.click("#more");
     page.click("#more");
     page.click("#confirm");
-    page.until_text("#result", "2 deducted");
+    page.until_text("#result", "2 picked");
     page.press_button("Undo");
-    page.until_text("#result", "Deduction undone · 20 available");
+    page.until_text("#result", "Undone · 20 available");
     assert_eq!(http.figures("A-1"), (20, 0));
 }
 
@@ -134,7 +134,7 @@ fn only_the_newest_operation_can_be_undone_as_the_last_one() {
 
     page.scan_item("A-1");
     page.type_slowly(&format!("5{ENTER}"));
-    page.until_text("#result", "5 deducted · 15 available");
+    page.until_text("#result", "5 picked · 15 available");
     until("the deduction can be undone", is_offered);
     page.press(F4);
     page.scan_item("A-1");
@@ -157,7 +157,7 @@ fn a_reservation_of_another_terminal_is_committed_by_its_id() {
     page.click("#by-number summary");
     page.type_into("#reservation", &format!("order-536365{ENTER}"));
 
-    page.until_text("#result", "Reservation committed");
+    page.until_text("#result", "Reservation shipped");
     assert_eq!(http.figures("A-1"), (16, 0));
 }
 
@@ -202,5 +202,5 @@ fn a_page_under_a_foreign_host_name_says_so() {
 
     let page = Page::of(rebound, &format!("http://rebound.test:{}/", gateway.port()));
 
-    page.until_text("#sentence", "The gateway does not serve pages from this address");
+    page.until_text("#sentence", "The warehouse server does not serve pages from this address");
 }

@@ -5,20 +5,46 @@ use crate::support::http::Answer;
 
 const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
-const BYTES_MAX: usize = 150_000;
-const NAMES: [&str; 12] = [
-    "style.css",
-    "icon.svg",
+const BYTES_MAX: usize = 200_000;
+const NAMES: [&str; 38] = [
+    "amount.js",
     "app.js",
+    "backoff.js",
+    "cache.js",
+    "code128.js",
+    "codes.js",
+    "de.json",
     "dom.js",
+    "en.json",
+    "es.json",
+    "feedback.js",
+    "found.js",
+    "fr.json",
+    "icon.svg",
+    "item.js",
+    "kept.js",
     "link.js",
+    "lookup.js",
+    "manifest.json",
+    "offline.js",
     "operations.js",
+    "order.js",
+    "orders.js",
     "outbox.js",
+    "pad.js",
+    "pl.json",
+    "reasons.js",
     "scanner.js",
+    "search.js",
+    "settings.js",
+    "sheet.js",
+    "sink.js",
     "stock.js",
+    "style.css",
     "texts.js",
     "words.js",
     "work.js",
+    "zh.json",
 ];
 
 #[test]
@@ -36,6 +62,9 @@ fn the_page_is_small_and_whole_and_needs_no_token() {
         bytes += file.text.len();
     }
 
+    let sheet = gateway.http().get("/scanner");
+    assert_eq!(sheet.content_type, "text/html; charset=utf-8");
+    bytes += sheet.text.len();
     assert!(bytes < BYTES_MAX, "{bytes} bytes");
     for named in index.text.split('"').filter_map(|word| word.strip_prefix("page/")) {
         assert!(NAMES.contains(&named), "{named}");
@@ -46,6 +75,8 @@ fn type_of(name: &str) -> &'static str {
     match name.rsplit_once('.').unwrap().1 {
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
+        "json" if name == "manifest.json" => "application/manifest+json",
+        "json" => "application/json",
         _ => "text/javascript; charset=utf-8",
     }
 }
@@ -60,7 +91,7 @@ fn assert_imports_are_there(file: &Answer) {
 fn the_page_may_run_its_own_files_only() {
     let gateway = Gateway::start();
     let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
-    for path in ["/", "/page/app.js"] {
+    for path in ["/", "/scanner", "/page/app.js"] {
         let answer = agent.get(format!("{}{path}", gateway.url())).call().unwrap();
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         let policy = header("content-security-policy");
@@ -76,7 +107,13 @@ fn the_page_may_run_its_own_files_only() {
 #[test]
 fn nothing_else_is_served_beside_the_page() {
     let gateway = Gateway::start();
-    for path in ["/page/", "/page/index.html", "/page/..%2Fpage.rs", "/page/nothing.js"] {
+    for path in [
+        "/page/",
+        "/page/index.html",
+        "/page/scanner.html",
+        "/page/..%2Fpage.rs",
+        "/page/nothing.js",
+    ] {
         gateway.http().get(path).refused("not_found");
     }
     gateway.http().send("POST", "/page/app.js", Some(b"")).refused("method_not_allowed");

@@ -37,6 +37,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         match target {
             TerminalTarget::Page => Ok(page::INDEX.response(request.headers())),
+            TerminalTarget::ScannerSheet => Ok(page::SCANNER.response(request.headers())),
             TerminalTarget::PageFile(name) => page_file(&name, &request),
             TerminalTarget::Healthz => Ok(http::text("ok\n")),
             TerminalTarget::Readyz => self.readiness(),

@@ -8,6 +8,8 @@ use crate::net::http::Route;
 #[derive(Clone, Debug)]
 pub(super) enum TerminalTarget {
     Page,
+    /// The sheet with which a scanner is set up.
+    ScannerSheet,
     /// A file of the page, by name.
     PageFile(String),
     Healthz,
@@ -37,8 +39,9 @@ pub(super) enum TerminalTarget {
     Reservation(String),
 }
 
-pub(super) static ROUTES: [Route<TerminalTarget>; 22] = [
+pub(super) static ROUTES: [Route<TerminalTarget>; 23] = [
     Route::fixed(Method::GET, "/", TerminalTarget::Page),
+    Route::fixed(Method::GET, "/scanner", TerminalTarget::ScannerSheet),
     Route::one(Method::GET, "/page/{name}", TerminalTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", TerminalTarget::Healthz),
     Route::fixed(Method::GET, "/readyz", TerminalTarget::Readyz),

@@ -1,12 +1,22 @@
 /** The terminal page: connects the parts, and says when each is drawn. */
 
+import { Cache } from './cache.js';
 import { $, joined, make, say } from './dom.js';
-import { Link, backoff } from './link.js';
+import { backoff } from './backoff.js';
+import { Feedback } from './feedback.js';
+import { Found } from './found.js';
+import { keep, kept, keptKeys } from './kept.js';
+import { Link } from './link.js';
+import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
+import { fillReasons, Orders } from './orders.js';
 import { Outbox } from './outbox.js';
-import { listen } from './scanner.js';
+import { padFor } from './pad.js';
+import { ownReasons } from './reasons.js';
+import { offerSettings } from './settings.js';
+import { listen, rest } from './sink.js';
 import { Stock } from './stock.js';
-import { LANGUAGES, keepLanguage, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
+import { keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
 import { Work } from './work.js';
 import { linkSentence } from './words.js';
 
@@ -19,13 +29,10 @@ const TICK_MS = 1_000;
 /** The list of low stock may lag a busy stock by this long. */
 const LOW_MS = 300;
 
-/** Local storage can be off or full; the page then works without it. */
-function tryStorage(use, otherwise = null) {
-  try { return use() ?? otherwise; } catch { return otherwise; }
-}
-
-const threshold = Number(tryStorage(() => localStorage.getItem(THRESHOLD_KEY), THRESHOLD));
+const threshold = Number(kept(THRESHOLD_KEY, THRESHOLD));
 const stock = new Stock(Number.isSafeInteger(threshold) ? threshold : THRESHOLD);
+const cache = new Cache();
+const feedback = new Feedback();
 let sync = {};
 let status = null;
 let subscribing = 0;
@@ -46,15 +53,18 @@ const link = new Link({
     else if (message.event === 'sync') takeSync(message.sync);
     else if (message.event === 'stock') {
       if (stock.take(message)) drawLow();
+      cache.save(stock);
       drawWork();
     }
   },
   changed: () => draw(),
 });
-const outbox = new Outbox(link, () => draw());
-const work = new Work(link, outbox, stock);
+const outbox = new Outbox(link, settled, { keys: keptKeys, get: (key) => kept(key), put: keep });
+const lookup = new Lookup(link, stock, cache);
+const found = new Found(link, stock, (sku) => work.show(sku));
+const work = new Work({ link, outbox, stock, lookup, feedback, found, order: new Orders(stock, feedback) });
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
-const operations = new Operations(outbox, (operation) => work.follow(operation), mayChange);
+const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
 
 // ---- Events from the gateway ----
 
@@ -63,6 +73,13 @@ async function subscribe(attempt = 0) {
   clearTimeout(subscribing);
   const { ok, lost } = await link.ask({ op: 'subscribe', all: true, since: stock.seq });
   if (!ok && !lost) subscribing = setTimeout(() => subscribe(attempt + 1), backoff(attempt));
+}
+
+/** An operation has taken a step; its outcome is heard and seen. */
+function settled(operation) {
+  if (operation?.state === 'done') feedback.good();
+  if (operation?.state === 'refused') feedback.bad();
+  draw();
 }
 
 function takeNames({ gateway, site }) {
@@ -78,16 +95,17 @@ function takeStatus(news) {
 
 function takeSync(news) {
   sync = news;
-  tryStorage(() => {
+  try {
     if (sync.state !== 'offline') sessionStorage.removeItem(OFFLINE_KEY);
     else if (!sessionStorage.getItem(OFFLINE_KEY)) sessionStorage.setItem(OFFLINE_KEY, Date.now());
-  });
+  } catch { /* the age begins with this page then */ }
   draw();
 }
 
 /** How long at least: since this page first saw it, or since the oldest movement has waited. */
 function offlineMs() {
-  const since = Number(tryStorage(() => sessionStorage.getItem(OFFLINE_KEY), Date.now()));
+  let since = Date.now();
+  try { since = Number(sessionStorage.getItem(OFFLINE_KEY) ?? since); } catch { /* the same */ }
   return Math.max(Date.now() - since, (sync.oldest_pending_s ?? 0) * 1000);
 }
 
@@ -116,29 +134,35 @@ function drawLink() {
 
 function drawAccess() {
   const isLocked = link.needsToken;
-  if (isLocked && $('access').hidden) requestAnimationFrame(() => $('token').focus());
+  if (isLocked && $('access').hidden) {
+    work.leave();
+    requestAnimationFrame(() => $('token').focus());
+  }
+  if (!isLocked && !$('access').hidden) requestAnimationFrame(rest);
   $('access').hidden = !isLocked;
-  $('work').hidden = isLocked;
-  $('side').hidden = isLocked;
+  for (const id of ['work', 'side', 'top']) $(id).hidden = isLocked;
   $('leave').hidden = isLocked || !link.hasToken;
-  say($('access-note'), isLocked && link.rejected ? t.tokenWrong : '');
+  say($('who'), link.role ? [link.user, t(`role.${link.role}`)].filter(Boolean).join(' · ') : '');
+  say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : '');
 }
 
 function drawAbout() {
   say($('about'), status ? `Stockgate ${status.version}` : 'Stockgate');
   // For the support staff: the gateway's own words.
-  say($('details'), [status?.problem, sync.state === 'offline' && sync.reason].filter(Boolean).join(' · '));
+  const refusal = outbox.operations[0]?.error?.message;
+  say($('details'), [status?.problem, sync.state === 'offline' && sync.reason, refusal].filter(Boolean).join(' · '));
 }
 
 function listLow() {
   const items = stock.lowest(LOW_ROWS);
-  const rows = items.map(({ sku, available }) => {
-    const row = make('li');
-    const button = make('button');
+  const rows = items.map(({ sku, name, available }) => {
+    const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
     button.type = 'button';
     button.dataset.sku = sku;
     button.dataset.level = available ? 'low' : 'empty';
-    button.append(make('span', 'subject', sku), make('strong', 'figure', number(available)));
+    words.append(make('span', 'subject', sku));
+    if (name) words.append(make('span', 'called', name));
+    button.append(words, make('strong', 'figure', number(available)));
     row.append(button);
     return row;
   });
@@ -146,32 +170,24 @@ function listLow() {
   $('low').replaceChildren(...rows);
   if (focused !== undefined) rows.map((row) => row.firstChild).find(({ dataset }) => dataset.sku === focused)?.focus();
   const more = stock.lowCount - items.length;
-  say($('low-note'), more > 0 ? t.lowMore(number(more)) : items.length ? '' : t.lowNone);
+  say($('low-note'), more > 0 ? t('lowMore', { n: more }) : items.length ? '' : t('lowNone'));
 }
 
 // ---- The choices of this terminal ----
 
-function choose(chosen) {
-  setLanguage(chosen);
+async function choose(chosen) {
+  await setLanguage(chosen);
   $('language').value = chosen;
+  fillReasons($('reason'), $('reason').value, t('reasonFirst'));
   draw();
   listLow();
 }
 
-for (const [tag, { name }] of Object.entries(LANGUAGES)) {
-  const option = make('option', '', name);
-  option.value = tag;
-  $('language').append(option);
-}
-$('language').addEventListener('change', ({ target }) => {
-  keepLanguage(target.value);
-  choose(target.value);
-});
 $('threshold').value = String(stock.threshold);
 $('threshold').addEventListener('input', ({ target }) => {
   if (!/^\d+$/.test(target.value)) return;
   stock.setThreshold(Number(target.value));
-  tryStorage(() => localStorage.setItem(THRESHOLD_KEY, stock.threshold));
+  keep(THRESHOLD_KEY, String(stock.threshold));
   listLow();
   draw();
 });
@@ -187,8 +203,19 @@ $('access-form').addEventListener('submit', (event) => {
   field.value = '';
 });
 $('leave').addEventListener('click', () => link.leave());
+// Other windows of this browser share the storage.
+addEventListener('storage', ({ key }) => outbox.share(key));
+addEventListener('pagehide', () => cache.saveNow(stock));
 
-choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
-listen(work, $('code'), [$('quantity'), $('threshold')]);
+$('reasons').value = ownReasons();
+offerSettings({ choose, feedback, reasonsChanged: () => fillReasons($('reason'), '', t('reasonFirst')) });
+await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
+padFor((text) => work.enterAmount(text));
+listen(work, lookup.isKnown);
 setInterval(draw, TICK_MS);
 link.connect();
+rest();
+const old = await cache.open();
+if (old) stock.recall(old);
+draw();
+listLow();

@@ -3,18 +3,12 @@
  * and has a state: `connecting`, `ready`, `lost`, or `locked` while a token is needed.
  */
 
+import { backoff } from './backoff.js';
+
 const BEAT_MS = 10_000;
 const WAKE_MS = 3_000;
-const BACKOFF_FIRST_MS = 500;
-const BACKOFF_MAX_MS = 15_000;
 const STEADY_MS = 5_000;
 const TOKEN_KEY = 'stockgate.token';
-
-/** A wait that grows with each failure, and is random so that terminals do not reconnect together. */
-export function backoff(attempt) {
-  const longest = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** attempt);
-  return longest / 2 + Math.random() * longest / 2;
-}
 
 export class Link {
   state = 'connecting';
@@ -24,6 +18,8 @@ export class Link {
   rejected = false;
   /** The role of the token; `null` where none is needed. */
   role = null;
+  /** The name of the token. */
+  user = '';
   /** Whether the gateway refuses pages from this address. */
   foreign = false;
 
@@ -95,6 +91,7 @@ export class Link {
       if (answer.lost) return;
       if (!answer.ok) return answer.error.code === 'unauthorized' ? this.#lock(true) : this.#drop();
       this.role = answer.result.role;
+      this.user = answer.result.name ?? '';
     }
     const answer = await this.ask({ op: 'status' });
     if (answer.lost) return;
@@ -170,6 +167,7 @@ export class Link {
     keep(localStorage, '');
     this.rejected = rejected;
     this.role = null;
+    this.user = '';
     this.#set('locked');
   }
 

@@ -11,10 +11,12 @@ export class Operations {
   #outbox;
   #follow;
   #mayChange;
+  #stock;
   #rows = new Map();
 
   /** `follow(operation)` shows the outcome of an operation started here; `mayChange()` says whether the token allows one. */
-  constructor(outbox, follow, mayChange) {
+  constructor(outbox, stock, follow, mayChange) {
+    this.#stock = stock;
     this.#outbox = outbox;
     this.#follow = follow;
     this.#mayChange = mayChange;
@@ -49,6 +51,7 @@ export class Operations {
       element: make('li'),
       figure: make('strong', 'figure'),
       subject: make('span', 'subject'),
+      called: make('span', 'called'),
       remarks: make('span', 'muted'),
       state: make('span', 'state'),
       buttons: make('div', 'buttons'),
@@ -61,7 +64,7 @@ export class Operations {
     };
     row.element.dataset.requestId = id;
     const words = make('div', 'words');
-    words.append(row.subject, row.remarks, row.state);
+    words.append(row.subject, row.called, row.remarks, row.state);
     row.element.append(row.figure, words, row.buttons);
     return row;
   }
@@ -76,13 +79,14 @@ export class Operations {
 
   #fill(row, operation, sync) {
     const outbox = this.#outbox;
-    const subject = subjectOf(operation, outbox);
+    const { sku, text: subject } = subjectOf(operation, outbox);
     row.element.dataset.state = stateOf(operation, outbox, sync);
     row.element.dataset.op = operation.op;
     row.element.classList.toggle('over', Boolean(operation.undone));
     say(row.figure, figureOf(operation));
     say(row.subject, subject);
-    say(row.remarks, `${verbOf(operation.op)} · ${remarksOf(operation)}`);
+    say(row.called, this.#stock.items.get(sku)?.name ?? '');
+    say(row.remarks, `${verbOf(operation)} · ${remarksOf(operation)}`);
     say(row.state, stateText(operation, outbox, sync));
     const may = this.#mayChange();
     const possible = {
@@ -92,8 +96,8 @@ export class Operations {
       discard: outbox.canDiscard(operation),
     };
     for (const [name, button] of Object.entries(row.actions)) {
-      say(button, t[name]);
-      button.setAttribute('aria-label', `${t[name]}: ${figureOf(operation)} ${subject}`);
+      say(button, t(name));
+      button.setAttribute('aria-label', `${t(name)}: ${figureOf(operation)} ${subject}`);
       button.hidden = !possible[name];
     }
     row.buttons.hidden = !Object.values(possible).includes(true);

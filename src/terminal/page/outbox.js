@@ -6,14 +6,16 @@
  * decided once. They are sent one after the other, so the one entered first is decided first.
  *
  * An operation: `{id, op, body, at, nth, sent, kept, state, result, error}` with the states `waiting`,
- * `done` and `refused`; `trouble` says why it has to wait.
+ * `done` and `refused`; `trouble` says why it has to wait. Pure but for the storage and the link, which
+ * are given, and for the clock.
  */
 
-import { backoff } from './link.js';
+import { backoff } from './backoff.js';
 
 const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
 const HISTORY_MAX = 40;
+const UNDOABLE = ['deduct', 'commit'];
 /** Errors after which the same request is sent again, because nothing was decided. */
 const UNDECIDED = ['overloaded', 'throttled', 'storage_unavailable', 'unauthorized', 'forbidden'];
 
@@ -25,29 +27,39 @@ export class Outbox {
 
   #link;
   #changed;
+  #storage;
   #busy = false;
   #attempt = 0;
   #timer = 0;
   #epoch = '';
   #nth = 0;
 
-  /** `changed(operation)` is called after every step. */
-  constructor(link, changed) {
+  /** `changed(operation)` is called after every step; the storage has `keys()`, `get(key)` and `put(key, text)`. */
+  constructor(link, changed, storage) {
     this.#link = link;
     this.#changed = changed;
-    this.operations = [...read(isHistory), ...read(isWaiting)].sort(newestFirst).filter(firstOfItsId);
-    // Other windows of this browser share the storage.
-    addEventListener('storage', (event) => { if (event.key === HISTORY) this.#takeHistory(); });
+    this.#storage = storage;
+    this.operations = [...this.#read(isHistory), ...this.#read(isWaiting)].sort(newestFirst).filter(firstOfItsId);
   }
 
+  /** Takes over what another window of this browser has stored, which shares the storage. */
+  share(key) { if (key === HISTORY) this.#takeHistory(); }
+
   get waiting() { return this.operations.filter((operation) => operation.state === 'waiting'); }
+
+  /** How many units of an item the waiting operations take. */
+  takenOf(sku) {
+    const takes = this.waiting.filter(({ op }) => op === 'deduct' || op === 'reserve');
+    const lines = takes.flatMap(({ body }) => body.lines ?? [body]).filter((line) => line.sku === sku);
+    return lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  }
 
   /** The newest operation, if it can be undone. An older one cannot: the operator has moved on. */
   get undoable() { return this.operations.slice(0, 1).find((operation) => this.canUndo(operation) || this.canClose(operation)); }
 
-  /** Whether it is a deduction that was applied and not undone. */
+  /** Whether it changed what is on hand, and was not undone. */
   canUndo({ id, op, state, undone }) {
-    return state === 'done' && !undone && (op === 'deduct' || op === 'commit') && !this.#isUnderWay('of', id);
+    return state === 'done' && !undone && UNDOABLE.includes(op) && !this.#isUnderWay('of', id);
   }
 
   /** Whether it is an open reservation. */
@@ -57,7 +69,7 @@ export class Outbox {
 
   /** Whether the gateway cannot have heard of it. */
   canDiscard({ id, state, sent }) {
-    return state === 'waiting' && !sent && !parse(get(WAITING + id))?.sent;
+    return state === 'waiting' && !sent && !parsed(this.#storage.get(WAITING + id))?.sent;
   }
 
   /** Adds an operation, and stores it before it is sent. */
@@ -79,7 +91,7 @@ export class Outbox {
 
   discard(operation) {
     if (!this.canDiscard(operation)) return;
-    remove(WAITING + operation.id);
+    this.#storage.put(WAITING + operation.id, null);
     this.#forget(operation);
   }
 
@@ -106,7 +118,7 @@ export class Outbox {
 
   /** Tries again at once after a new connection, including operations that another window left. */
   resume() {
-    this.operations = [...this.operations, ...read(isWaiting)].filter(firstOfItsId).sort(newestFirst);
+    this.operations = [...this.operations, ...this.#read(isWaiting)].filter(firstOfItsId).sort(newestFirst);
     clearTimeout(this.#timer);
     this.#attempt = 0;
     for (const operation of this.waiting) operation.notBefore = 0;
@@ -117,7 +129,7 @@ export class Outbox {
   async #send(operation) {
     if (!operation.sent) {
       // Another window has discarded or settled it.
-      if (operation.kept && get(WAITING + operation.id) === null) return this.#forget(operation);
+      if (operation.kept && this.#storage.get(WAITING + operation.id) === null) return this.#forget(operation);
       operation.sent = true;
       this.#keep(operation);
     }
@@ -152,13 +164,20 @@ export class Outbox {
     if (aim && reservation && operation.state === 'done') aim.closed = operation.op;
     if (aim && operation.error?.code === 'reservation_expired') aim.closed = 'expire';
     this.#keepHistory();
-    remove(WAITING + operation.id);
+    this.#storage.put(WAITING + operation.id, null);
     this.#changed(operation);
   }
 
   #keep(operation) {
-    operation.kept = true;
-    this.keeps = operation.kept = keep(operation);
+    const { id, op, body, at, nth, sent, state } = operation;
+    const text = JSON.stringify({ id, op, body, at, nth, sent, kept: true, state });
+    this.keeps = operation.kept = this.#storage.put(WAITING + id, text);
+  }
+
+  /** Storage can hold foreign data. */
+  #read(wanted) {
+    const stored = this.#storage.keys().filter(wanted).flatMap((key) => parsed(this.#storage.get(key)));
+    return stored.filter((each) => each?.id && each.body);
   }
 
   /** Always true: the next operation may be sent. */
@@ -170,14 +189,14 @@ export class Outbox {
 
   #keepHistory() {
     const settled = this.operations.filter(({ state }) => state !== 'waiting');
-    const others = read(isHistory);
+    const others = this.#read(isHistory);
     const history = [...settled, ...others].filter(firstOfItsId).sort(newestFirst).slice(0, HISTORY_MAX);
-    put(HISTORY, JSON.stringify(history));
+    this.#storage.put(HISTORY, JSON.stringify(history));
     this.operations = [...this.waiting, ...history].sort(newestFirst);
   }
 
   #takeHistory() {
-    this.operations = [...this.waiting, ...read(isHistory)].filter(firstOfItsId).sort(newestFirst);
+    this.operations = [...this.waiting, ...this.#read(isHistory)].filter(firstOfItsId).sort(newestFirst);
     this.#changed(null);
   }
 
@@ -199,36 +218,9 @@ const newestFirst = (a, b) => b.at - a.at || b.nth - a.nth;
 const isDue = ({ notBefore }) => (notBefore ?? 0) <= Date.now();
 const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id === id) === index;
 
-// ---- Local storage, which can be off or full, or hold foreign data ----
-
 const isHistory = (key) => key === HISTORY;
 const isWaiting = (key) => key.startsWith(WAITING);
 
-function keep({ id, op, body, at, nth, sent, kept, state }) {
-  return put(WAITING + id, JSON.stringify({ id, op, body, at, nth, sent, kept, state }));
-}
-
-function put(key, value) {
-  try { localStorage.setItem(key, value); return true; } catch { return false; }
-}
-
-function get(key) {
-  try { return localStorage.getItem(key); } catch { return null; }
-}
-
-function remove(key) {
-  try { localStorage.removeItem(key); } catch { /* then it was not kept either */ }
-}
-
-function read(wanted) {
-  try {
-    const texts = Object.keys(localStorage).filter(wanted).map(get);
-    return texts.map(parse).flat().filter((each) => each?.id && each.body);
-  } catch {
-    return [];
-  }
-}
-
-function parse(text) {
+function parsed(text) {
   try { return JSON.parse(text); } catch { return null; }
 }

@@ -1,124 +1,337 @@
 /**
- * Key presses outside any field. A scanner types fast and ends with Enter or Tab, whatever has the
- * focus; the keys of a person, who types slowly, are directed to a field.
+ * What keys and inserted text mean: a scan, or a person. Pure: it reads no clock and touches no page.
+ *
+ * A scanner types like a keyboard, often fast and with an Enter at the end, but it may also be as slow
+ * as a person, pause in the middle, hold Alt all the time, send a function key as FNC1, or insert all
+ * of a code at once. So nothing is decided by time alone: keys are collected until they end, and the
+ * whole of them is a scan if it came fast or if it is a sound or known code.
  */
 
-/** Keys closer together than this come from a scanner. */
+/** A person's keys are further apart than this; what came before is then shown in a field. */
 const GAP_MS = 80;
-/** The average limit where a person may be typing a number, which can be quick. */
-const FIELD_GAP_MS = 50;
-/** FNC1, which ends an element of a GS1 code. */
-const SEPARATOR = '\u001d';
-const SCAN_KEYS_MIN = 2;
-const FIELD_KEYS_MIN = 4;
-/** Modifier keys, which a scanner presses before a character; the character contains their effect. */
-const MODIFIERS = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock'];
+/** Pauses up to this are part of one scan, or of one number that a person types. */
+const JOIN_MS = 300;
+/** A pause after which the head of a cut scan is no longer remembered. */
+const HEAD_MS = 1_500;
+/** An average below this is a scanner's. */
+const FAST_MS = 50;
+/** An average below this may be a slow scanner's. */
+const SLOW_MS = 105;
+/** A key this short before a scan is the FNC1 that begins it. */
+const LEAD_MS = 40;
+/** A scanner that sends no Enter is silent for this long after a code. */
+const QUIET_MS = 400;
+/** The same for text that is inserted in one piece. */
+const INSERTED_MS = 120;
 /** A scanner may send a second Enter. */
 const ECHO_MS = 300;
 
-const isField = (element) => element.matches?.('input:not([type=radio], [type=checkbox]), select, textarea') ?? false;
+/** FNC1, which ends an element of a GS1 code. */
+export const SEPARATOR = '\u001d';
+/** The least number of characters of a scan that is no known code, by the kind of field that has the focus. */
+const KEYS_MIN = { sink: 2, code: 2, number: 4, free: 4 };
+/** A person may type so few digits as a quantity, though an item has them as its SKU. */
+const SHORT_NUMBER = 3;
+const QUIET_KEYS_MIN = 6;
+const HEAD_KEYS_MIN = 3;
 
-/**
- * The handler has `scan(code)`, `typed(text)` and `enter()`; `codes` is the field for codes, `numbers`
- * are fields that take no codes.
- */
-export function listen(handler, codes, numbers) {
-  let burst = '';
-  let burstAt = 0;
-  let timer = 0;
-  let scannedAt = -ECHO_MS;
-  const inField = { field: null, keys: '', from: 0, at: 0, before: '' };
+const MODIFIERS = ['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock', 'Fn'];
+/** Their text comes as an insertion. */
+const UNREAD = ['Unidentified', 'Process', 'Dead'];
+const EDITS = ['Backspace', 'Delete'];
+const ENDS = ['Enter', 'Tab'];
+const CONTROL_CODES = [28, 29, 30];
+/** The function keys that a person uses here. */
+const SHORTCUTS = ['F2', 'F4', 'F8', 'F9'];
 
-  function scanned(event, code) {
-    event.preventDefault();
-    event.stopPropagation();
-    clearTimeout(timer);
-    burst = '';
-    scannedAt = event.timeStamp;
-    handler.scan(code);
+const NONE = { taken: false, then: [] };
+const taken = (...then) => ({ taken: true, then });
+const passed = (...then) => ({ taken: false, then });
+
+export class Scanner {
+  #isKnown;
+  #run = newRun();
+  /** The beginning of a scan that was cut by a long pause. */
+  #head = null;
+  /** What a person has typed and no field shows yet. */
+  #typed = '';
+  /** A function key that may be the first of a scan. */
+  #pending = null;
+  #scannedAt = -Infinity;
+  /** The digits of a character that is typed as Alt and its number. */
+  #altCode = null;
+  #isAltDown = false;
+  #due = Infinity;
+
+  /** `isKnown(text)` says whether an item has this SKU or barcode, or the text can only be a code. */
+  constructor(isKnown) { this.#isKnown = isKnown; }
+
+  /** When `tick` is to be called. */
+  get due() { return this.#due; }
+
+  /**
+   * Takes a key. `{key, code, at, shift, ctrl, alt, meta, caps, repeat, field, before}`: `field` is the kind
+   * of element that has the focus (`sink`, `button`, `code`, `number`, `free`, `secret`), `before` what the
+   * fields contain, which a scan gives back. Returns `{taken, then}`: whether the key has no other effect,
+   * and what follows: `{do: 'scan', code, note, slow, field, before}`, `{do: 'typed', text}`, `{do: 'insert', text}`,
+   * `{do: 'shortcut', key}`, `{do: 'enter'}`.
+   */
+  press(stroke) {
+    if (stroke.field === 'secret' || UNREAD.includes(stroke.key)) return NONE;
+    const late = this.#overdue(stroke.at);
+    const { taken, then } = this.#press(stroke);
+    return { taken, then: [...late, ...then] };
   }
 
-  /** The keys came from a person. */
-  function flush() {
-    clearTimeout(timer);
-    const text = burst;
-    burst = '';
-    if (text) handler.typed(text);
+  /** Alt and a number of the keypad make a character when Alt is released. */
+  release({ key, at, field, before }) {
+    const digits = this.#altCode;
+    if (key === 'Alt') this.#isAltDown = false;
+    if (key !== 'Alt' || digits === null) return NONE;
+    this.#altCode = null;
+    const isSeparator = CONTROL_CODES.includes(Number(digits));
+    return digits && isSeparator ? this.#collect({ key: SEPARATOR, at, field, before }, SEPARATOR) : NONE;
   }
 
-  function collect(event, character) {
-    event.preventDefault();
-    burst += character;
-    burstAt = event.timeStamp;
-    clearTimeout(timer);
-    timer = setTimeout(flush, GAP_MS);
-  }
-
-  /** Collects what a field gets in quick succession; returns whether it was a scan, which is then removed from the field. */
-  function leftField(event, keysMin) {
-    const { target: field, timeStamp: at } = event;
-    if (inField.field !== field || at - inField.at > GAP_MS) Object.assign(inField, { field, keys: '', from: at, before: field.value });
-    inField.at = at;
-    const count = inField.keys.length;
-    if (!isEnd(event) || count < keysMin || at - inField.from > count * FIELD_GAP_MS) return false;
-    field.value = inField.before;
-    scanned(event, inField.keys);
-    inField.keys = '';
-    return true;
-  }
-
-  function inCodes(event, character) {
-    if (leftField(event, SCAN_KEYS_MIN)) return;
-    inField.keys = character ? inField.keys + character : '';
-    if (character !== SEPARATOR) return;
-    // No browser inserts this character.
-    event.preventDefault();
-    codes.setRangeText(SEPARATOR, codes.selectionStart, codes.selectionEnd, 'end');
-  }
-
-  function inNumber(event, character) {
-    if (leftField(event, FIELD_KEYS_MIN)) return;
-    const field = event.target;
-    if (character && !/\d/.test(character)) {
-      // No digit: what came fast before it belongs to the same code.
-      if (inField.keys) field.value = inField.before;
-      const code = inField.keys + character;
-      inField.keys = '';
-      collect(event, code);
-    } else {
-      inField.keys += character;
+  /** Takes text that an input method has inserted. */
+  insert(text, { at, field, before }) {
+    const late = this.#overdue(at);
+    const [, body, end] = /^(.*?)([\r\n\t]*)$/s.exec(text);
+    for (const character of body) this.#append(character, character, { at, field, before });
+    if (body.length > 1) this.#run.inserted = true;
+    if (end) return { taken: true, then: [...late, ...this.#end({ key: 'Enter', at, field }).then] };
+    if (this.#run.inserted) this.#due = at + INSERTED_MS;
+    else {
+      this.#typed += body;
+      this.#due = at + GAP_MS;
     }
+    return { taken: true, then: late };
   }
 
-  function onKey(event) {
-    if (event.isComposing || MODIFIERS.includes(event.key)) return undefined;
-    // The timer may be late, so the timestamps of the key events count.
-    if (burst && event.timeStamp - burstAt > GAP_MS) flush();
-    const character = characterOf(event);
-    if (isEnd(event) && event.timeStamp - scannedAt < ECHO_MS && !burst) return event.preventDefault();
-    if (burst) {
-      if (isEnd(event) && burst.length >= SCAN_KEYS_MIN) return scanned(event, burst);
-      if (character) return collect(event, character);
-      flush();
+  /** Does what is due: shows what a person has typed, or ends a scan that has no Enter. */
+  tick(at) {
+    return at >= this.#due ? this.#overdue(at) : [];
+  }
+
+  /** Forgets what was typed, because a person has moved on. */
+  reset() {
+    this.#run = newRun();
+    this.#head = null;
+    this.#typed = '';
+    this.#pending = null;
+    this.#due = Infinity;
+  }
+
+  // ---- Keys ----
+
+  #press(stroke) {
+    const { key } = stroke;
+    if (key === 'Alt') {
+      this.#isAltDown = true;
+      this.#altCode = this.#isBurst(stroke.at) ? '' : null;
     }
-    if (event.target === codes) return inCodes(event, character);
-    if (numbers.includes(event.target)) return inNumber(event, character);
-    if (isField(event.target)) return undefined;
-    // The space bar presses buttons.
-    if (character && character !== ' ' && !event.repeat) return collect(event, character);
-    const isFree = !event.target.closest?.('button, a, summary, select, label, [type=checkbox]');
-    if (event.key === 'Enter' && isFree && !event.repeat && handler.enter()) event.preventDefault();
-    return undefined;
+    if (MODIFIERS.includes(key)) return NONE;
+    if (ENDS.includes(key)) return this.#end(stroke);
+    const character = characterOf(stroke);
+    if (this.#altCode !== null && /^Numpad\d$/.test(stroke.code ?? '')) {
+      this.#altCode += stroke.code.slice(-1);
+      return taken();
+    }
+    return character ? this.#character(stroke, character) : this.#special(stroke);
   }
 
-  document.addEventListener('keydown', onKey, true);
+  #character(stroke, character) {
+    const isBurst = this.#isBurst(stroke.at);
+    const led = this.#pending;
+    this.#pending = null;
+    // A person opens a menu with Alt; a scanner that holds it presses no Alt.
+    if (!isBurst && this.#isAltDown && stroke.alt && !stroke.ctrl) return NONE;
+    // The space bar presses buttons, and a key that is held down is no scanner's.
+    if (!isBurst && !led && (stroke.field === 'button' && character === ' ' || stroke.repeat && stroke.field === 'sink')) return NONE;
+    const collected = this.#collect(stroke, character);
+    if (led) this.#run.led = led;
+    return collected;
+  }
+
+  #collect(stroke, character) {
+    const { at, field } = stroke;
+    this.#append(character, onUsLayout(stroke) || character, stroke);
+    if (field === 'number' && !/[\d.,]/.test(character)) {
+      // No quantity contains it, so it all belongs to a code.
+      this.#typed = this.#run.text;
+      this.#due = at + GAP_MS;
+      return taken({ do: 'restore', before: this.#run.before });
+    }
+    if (field === 'sink' || field === 'button' || this.#typed) {
+      this.#typed += character;
+      this.#due = at + GAP_MS;
+      return taken();
+    }
+    this.#due = at + QUIET_MS;
+    return character === SEPARATOR ? taken({ do: 'insert', text: SEPARATOR }) : passed();
+  }
+
+  /** Function keys, arrows and the like: within a scan they are FNC1, else a person's. */
+  #special(stroke) {
+    const { key, at } = stroke;
+    if (EDITS.includes(key)) {
+      const then = this.#flush();
+      this.reset();
+      return passed(...then);
+    }
+    if (this.#isBurst(at)) return this.#collect({ ...stroke, code: '' }, SEPARATOR);
+    if (!SHORTCUTS.includes(key) || stroke.ctrl || stroke.alt || stroke.meta) {
+      this.reset();
+      return NONE;
+    }
+    if (stroke.repeat) return taken();
+    this.#pending = key;
+    this.#due = at + LEAD_MS;
+    return taken();
+  }
+
+  #end({ key, at, field }) {
+    if (this.#run.text === '') {
+      const then = this.#flush();
+      if (then.length) return taken(...then, ...(key === 'Enter' ? [{ do: 'enter' }] : []));
+      if (at - this.#scannedAt < ECHO_MS) return taken();
+      return field === 'sink' && key === 'Enter' ? passed({ do: 'enter' }) : NONE;
+    }
+    const scan = this.#decide(field);
+    if (scan) return taken(this.#scanned(scan, field, at));
+    const then = this.#flush();
+    const isShown = then.length === 0;
+    this.reset();
+    if (isShown && field !== 'sink') return passed();
+    return taken(...then, ...(key === 'Enter' ? [{ do: 'enter' }] : []));
+  }
+
+  // ---- The run of characters since the last pause or end ----
+
+  #append(character, onUs, { at, field, before, caps }) {
+    const run = this.#run;
+    if (run.text && at - run.at > JOIN_MS) {
+      this.#head = at - run.at <= HEAD_MS && isFast(run) && run.text.length >= HEAD_KEYS_MIN ? run : null;
+      this.#run = newRun();
+    }
+    Object.assign(this.#run, {
+      text: this.#run.text + character,
+      onUs: this.#run.onUs + onUs,
+      from: this.#run.text ? this.#run.from : at,
+      at,
+      before: this.#run.text ? this.#run.before : before,
+      field: this.#run.text ? this.#run.field : field,
+      caps: this.#run.caps || Boolean(caps),
+    });
+  }
+
+  #isBurst(at) {
+    return this.#run.text !== '' && at - this.#run.at <= GAP_MS;
+  }
+
+  /** The scan that the run is, as `{code, note, slow, before}`; `null` if a person typed it. */
+  #decide(field) {
+    const run = this.#run;
+    const average = averageOf(run);
+    const shape = { slow: average > SLOW_MS, before: run.before, began: run.field };
+    if (this.#head) return this.#joined(this.#head, shape);
+    const [code, note] = this.#reading(run);
+    if (this.#isKnown(code) && run.text.length > 1) {
+      const isShort = /^\d+$/.test(code) && code.length <= SHORT_NUMBER && !isFast(run);
+      // A slow hand may type a known code as an order, and finds it by typing it where codes belong.
+      const isOwn = average > SLOW_MS && (field === 'free' || field === 'code');
+      if (!isShort && !isOwn) return { ...shape, code, note };
+    }
+    const least = run.inserted ? 2 : KEYS_MIN[field] ?? 2;
+    return isFast(run) && run.text.length >= least ? { ...shape, code, note } : null;
+  }
+
+  /** A scan that was cut by a pause: whole if that makes a known code, and never its tail alone. */
+  #joined(head, shape) {
+    const [code, note] = this.#reading({ ...this.#run, text: head.text + this.#run.text, onUs: head.onUs + this.#run.onUs });
+    const joined = { ...shape, slow: false, before: head.before, began: head.field, code };
+    if (this.#isKnown(code)) return { ...joined, note };
+    // A whole code after something that a person typed quickly.
+    return isFast(this.#run) ? { ...joined, note: 'cut' } : null;
+  }
+
+  /** The code as it was meant: through a wrong keyboard layout or caps lock it reads differently. */
+  #reading({ text, onUs, caps }) {
+    if (this.#isKnown(text)) return [text, ''];
+    if (onUs !== text && this.#isKnown(onUs)) return [onUs, 'layout'];
+    const swapped = caps ? swapCase(text) : text;
+    if (swapped !== text && this.#isKnown(swapped)) return [swapped, 'caps'];
+    // Digits that arrive as other characters: the layouts differ.
+    const digits = (each) => each.replace(/\D/g, '').length;
+    return digits(onUs) > digits(text) ? [onUs, 'layout'] : [text, ''];
+  }
+
+  #scanned(scan, field, at) {
+    this.reset();
+    this.#scannedAt = at;
+    const { code, note, slow, before, began } = scan;
+    return { do: 'scan', code, note: note ?? '', slow, field: began ?? field, before };
+  }
+
+  /** What a person did: a function key, and typed text that no field shows yet. */
+  #flush() {
+    const key = this.#pending ?? this.#run.led;
+    const text = this.#typed;
+    this.#pending = null;
+    this.#run.led = null;
+    this.#typed = '';
+    return [...(key ? [{ do: 'shortcut', key }] : []), ...(text ? [{ do: 'typed', text }] : [])];
+  }
+
+  #overdue(at) {
+    if (at < this.#due) return [];
+    this.#due = Infinity;
+    if (this.#pending) return this.#flush();
+    const run = this.#run;
+    if (run.inserted) {
+      const scan = this.#decide(run.field);
+      if (scan) return [this.#scanned(scan, run.field, at)];
+    }
+    if (this.#typed) {
+      if (at - run.at < QUIET_MS) this.#due = run.at + QUIET_MS;
+      const shown = this.#flush();
+      return this.#due <= at ? [...shown, ...this.#overdue(at)] : shown;
+    }
+    // A scanner without an Enter; a person does not type so fast.
+    const isWhole = at - run.at >= QUIET_MS && run.text.length >= QUIET_KEYS_MIN && isFast(run);
+    const scan = isWhole && this.#isKnown(this.#reading(run)[0]) ? this.#decide(run.field) : null;
+    return scan ? [this.#scanned(scan, run.field, at)] : [];
+  }
 }
 
-const isEnd = ({ key }) => key === 'Enter' || key === 'Tab';
+function newRun() {
+  return { text: '', onUs: '', from: 0, at: -Infinity, before: null, field: undefined, inserted: false, caps: false, led: null };
+}
 
-/** The character of a key press; scanners send the separator as Ctrl and ]. */
-function characterOf({ key, ctrlKey, altKey, metaKey }) {
-  if (ctrlKey && key === ']' && !altKey) return SEPARATOR;
-  const writes = key.length === 1 && !metaKey && ctrlKey === altKey;
-  return writes ? key : '';
+const averageOf = ({ text, from, at }) => (text.length > 1 ? (at - from) / (text.length - 1) : Infinity);
+const isFast = (run) => run.inserted || averageOf(run) <= FAST_MS;
+
+/** The character of a key; scanners send the separator as Ctrl and ], and some hold Alt with every key. */
+function characterOf({ key, ctrl, alt, meta }) {
+  if (ctrl && key === ']' && !alt) return SEPARATOR;
+  return key.length === 1 && !meta && (!ctrl || alt) ? key : '';
+}
+
+const ON_US = {
+  Minus: '-_', Equal: '=+', BracketLeft: '[{', BracketRight: ']}', Semicolon: ';:', Quote: '\'"', Backquote: '`~',
+  Backslash: '\\|', Comma: ',<', Period: '.>', Slash: '/?', Space: '  ',
+};
+const SHIFTED_DIGITS = ')!@#$%^&*(';
+
+/** The character that a key has on a keyboard of the United States, as most scanners type. */
+function onUsLayout({ code = '', shift, ctrl }) {
+  if (ctrl) return '';
+  const [, letter, digit] = /^(?:Key([A-Z])|Digit(\d))$/.exec(code) ?? [];
+  if (letter) return shift ? letter : letter.toLowerCase();
+  if (digit) return shift ? SHIFTED_DIGITS[Number(digit)] : digit;
+  return ON_US[code]?.[shift ? 1 : 0] ?? '';
+}
+
+function swapCase(text) {
+  return Array.from(text, (letter) => (letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase())).join('');
 }

@@ -7,29 +7,40 @@ export class Stock {
   seq = 0;
   threshold;
 
-  #epoch = '';
+  /** Whether the items are those of an earlier visit, and when they were last as the gateway has them. */
+  isOld = false;
+  asOf = 0;
+  epoch = '';
+
   #low = new Set();
 
   constructor(threshold) { this.threshold = threshold; }
 
   /** Forgets the stock if another database answers. */
   meet(epoch) {
-    if (this.#epoch && this.#epoch !== epoch) {
+    if (this.epoch && this.epoch !== epoch || this.isOld) {
       this.items.clear();
       this.#low.clear();
       this.seq = 0;
     }
-    this.#epoch = epoch;
+    this.epoch = epoch;
+    this.isOld = false;
+  }
+
+  /** Shows the stock of an earlier visit until the gateway answers. */
+  recall({ items, at }) {
+    if (this.items.size || this.epoch) return;
+    for (const item of items) this.#put(item);
+    this.isOld = true;
+    this.asOf = at;
   }
 
   /** Takes over an event; returns whether it changes the list of low stock. */
   take({ items, seq }) {
     let isLow = false;
-    for (const item of items) {
-      this.items.set(item.sku, item);
-      isLow = this.#sort(item) || isLow;
-    }
+    for (const item of items) isLow = this.#put(item) || isLow;
     this.seq = seq;
+    this.asOf = Date.now();
     return isLow;
   }
 
@@ -50,6 +61,11 @@ export class Stock {
       lowest.sort(emptierFirst).splice(count);
     }
     return lowest;
+  }
+
+  #put(item) {
+    this.items.set(item.sku, item);
+    return this.#sort(item);
   }
 
   #sort({ sku, available }) {

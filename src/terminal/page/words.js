@@ -14,81 +14,96 @@ export function stateOf(operation, outbox, sync) {
 /** The same as a sentence. */
 export function stateText(operation, outbox, sync) {
   const { state, error, trouble } = operation;
-  if (state === 'refused') return t.refused(plainError(error));
-  if (trouble?.code === 'storage_unavailable') return t.retryStorage;
-  if (trouble?.code === 'overloaded') return t.retryOverloaded;
-  if (trouble) return t.viewerOnly;
-  if (state === 'waiting' && !outbox.keeps) return t.notKept;
-  return t[stateOf(operation, outbox, sync)];
+  if (state === 'refused') return t('refused', { why: plainError(error) });
+  if (trouble?.code === 'storage_unavailable') return t('retryStorage');
+  if (trouble?.code === 'overloaded') return t('retryOverloaded');
+  if (trouble) return t('viewerOnly');
+  if (state === 'waiting' && !outbox.keeps) return t('notKept');
+  return t(`state.${stateOf(operation, outbox, sync)}`);
 }
 
+/** The lines that were asked for, or the ones that came of it. */
+export function linesOf({ body, result }) {
+  if (body.lines) return body.lines;
+  if (body.sku) return [{ sku: body.sku, quantity: body.quantity ?? body.counted }];
+  return result?.lines ?? [];
+}
+
+const sum = (lines) => lines.reduce((sum, { quantity }) => sum + Number(quantity), 0);
+
 /** A short form of the request; the sign says which way the stock changes. */
-export function figureOf({ op, body, result }) {
-  const quantity = number(body.quantity ?? body.counted ?? result?.lines?.[0]?.quantity ?? 0);
+export function figureOf(operation) {
+  const { op, result } = operation;
+  const quantity = number(sum(linesOf(operation)));
   switch (op) {
     case 'deduct': return `−${quantity}`;
     case 'commit': return result ? `−${quantity}` : '−';
     case 'restock': return `+${quantity}`;
-    case 'rollback': return result ? `+${quantity}` : '+';
+    case 'rollback': return result ? quantity : '';
     case 'count': return `=${quantity}`;
     default: return result || op === 'reserve' ? quantity : '';
   }
 }
 
-export function verbOf(op) {
-  return op === 'rollback' ? t.undo : t[op];
+export function verbOf({ op, body }) {
+  if (op === 'rollback') return t('undo');
+  return t(op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op);
 }
 
 /** The subject of an operation. */
-export function subjectOf({ body, result, error }, outbox) {
+export function subjectOf(operation, outbox) {
+  const { body, error } = operation;
   const aim = outbox.operations.find(({ id }) => id === (body.of ?? body.reservation));
-  return body.sku ?? result?.lines?.[0]?.sku ?? aim?.body.sku ?? error?.sku ?? body.reservation ?? body.of;
+  const [line, ...more] = linesOf(operation).length ? linesOf(operation) : aim ? linesOf(aim) : [];
+  const sku = line?.sku ?? error?.sku ?? body.reservation ?? body.of;
+  return { sku, text: more.length ? t('andMore', { sku, count: more.length }) : sku };
 }
 
 /** Further details of an operation. */
 export function remarksOf({ at, body, result, undone, closed }) {
-  const ends = closed && { commit: t.committed, release: t.released, expire: t.expired }[closed];
+  const [line] = body.lines ?? [];
   const remarks = [
     time(at),
-    body.order_id && t.ofOrder(body.order_id),
-    result?.expires_at && !closed && t.until(time(Date.parse(result.expires_at))),
-    undone && t.undone,
-    ends,
+    body.order_id && t('ofOrder', { order: body.order_id }),
+    line?.lot && t('lotIs', { lot: line.lot }),
+    line?.serial && t('serialIs', { serial: line.serial }),
+    line?.expires && t('expiresOn', { date: line.expires }),
+    body.reason && reasonText(body.reason),
+    result?.expires_at && !closed && t('until', { time: time(Date.parse(result.expires_at)) }),
+    undone && t('undone'),
+    closed && t(`closed.${closed}`),
   ];
   return remarks.filter(Boolean).join(' · ');
 }
 
+/** A reason of the page in the operator's language, any other as it is. */
+export const reasonText = (reason) => t(`why.${reason}`) || reason;
+
 /** The outcome, for the operator. */
-export function outcomeText({ op, body, result }) {
-  const line = result.lines[0];
-  const quantity = number(body.quantity ?? body.counted ?? line?.quantity ?? 0);
-  const did = {
-    deduct: t.didDeduct(quantity),
-    restock: t.didRestock(quantity),
-    reserve: t.didReserve(quantity),
-    count: t.didCount(quantity),
-    commit: t.didCommit,
-    release: t.didRelease,
-    rollback: t.didRollback,
-  }[op];
-  return line ? `${did} · ${t.left(number(line.available))}` : did;
+export function outcomeText(operation) {
+  const { op, body, result } = operation;
+  const lines = linesOf(operation);
+  const n = sum(lines);
+  const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op;
+  const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: lines.length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
+  const [line] = result.lines;
+  return line && result.lines.length === 1 ? `${did} · ${t('left', { n: line.available })}` : did;
 }
 
 /** The state of the link as a sentence, and as a class for the colour. */
 export function linkSentence({ link, sync, waiting, problem, offlineMs }) {
-  if (link.state === 'locked') return ['locked', t.locked];
-  if (link.state === 'connecting') return ['connecting', t.connecting];
+  if (link.state === 'locked') return ['locked', t('locked')];
+  if (link.state === 'connecting') return ['connecting', t('connecting')];
   if (link.state === 'lost') {
-    if (link.foreign) return ['lost', t.foreign];
-    const kept = waiting ? t.lostKept(waiting, number(waiting)) : t.lostNote;
-    return ['lost', `${t.lost(duration(Date.now() - link.lostAt))} ${kept}`];
+    if (link.foreign) return ['lost', t('foreign')];
+    const kept = waiting ? t('lostKept', { count: waiting }) : t('lostNote');
+    return ['lost', `${t('lost', { time: duration(Date.now() - link.lostAt) })} ${kept}`];
   }
-  if (problem) return ['lost', t.noSaving];
-  if (sync.state === 'disabled') return ['disabled', t.disabled];
-  const pending = number(sync.pending ?? 0);
+  if (problem) return ['lost', t('noSaving')];
+  if (sync.state === 'disabled') return ['disabled', t('disabled')];
   if (sync.state === 'online') {
-    return ['online', sync.pending ? t.onlinePending(sync.pending, pending) : t.online];
+    return ['online', sync.pending ? t('onlinePending', { count: sync.pending }) : t('online')];
   }
-  const left = sync.pending ? t.offlinePending(sync.pending, pending) : t.offlineNone;
-  return ['offline', `${t.offline(duration(offlineMs), plainReason(sync.reason ?? ''))} ${left}`];
+  const left = sync.pending ? t('offlinePending', { count: sync.pending }) : t('offlineNone');
+  return ['offline', `${t('offline', { time: duration(offlineMs), why: plainReason(sync.reason ?? '') })} ${left}`];
 }

@@ -147,10 +147,10 @@ impl Session {
             Some(principal) => principal,
             None => self.context.access.log_in(token, self.client.permit.peer())?,
         };
-        let role = principal.role();
+        let (role, name) = (principal.role(), principal.name().map(str::to_owned));
         self.client.principal = Some(principal);
         self.let_in_if_known();
-        Ok(RequestResult::Role(role))
+        Ok(RequestResult::Role { role, name })
     }
 
     fn subscribe(&mut self, request: SubscribeRequest) -> RequestResult {

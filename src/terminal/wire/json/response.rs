@@ -97,7 +97,9 @@ pub(in crate::terminal) fn result_json(result: &RequestResult, origin: &Origin) 
         RequestResult::Reservations(page) => reservations_json(page),
         RequestResult::Status(status) => json(&StatusJson::new(status, origin)),
         RequestResult::Resolved(resolved) => json(&ResolvedJson::new(resolved)),
-        RequestResult::Role(role) => format!(r#"{{"role":"{}"}}"#, role_name(*role)),
+        RequestResult::Role { role, name } => {
+            format!(r#"{{"role":"{}","name":{}}}"#, role_name(*role), json(name))
+        }
         RequestResult::Matched(count) => format!(r#"{{"matched":{count}}}"#),
         RequestResult::Unsubscribed => "{}".into(),
     }

@@ -55,7 +55,7 @@ pub(in crate::terminal) fn result(
             let expires = resolved.reading.expires.map(|date| date.to_string());
             done(id, resolved_outcome(resolved, expires.as_deref()))
         }
-        RequestResult::Role(role) => done(id, WireOutcome::Role(*role as u8)),
+        RequestResult::Role { role, .. } => done(id, WireOutcome::Role(*role as u8)),
         RequestResult::Matched(count) => done(id, WireOutcome::Matched(*count as u64)),
         RequestResult::Unsubscribed => done(id, WireOutcome::Unsubscribed),
     }

@@ -1,0 +1,26 @@
+/** Quantities as they are typed. Pure. */
+
+export const QUANTITY_MAX = 1_000_000_000;
+export const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+/** Up to this, no quantity is surprising. */
+const PLAIN_MAX = 9_999;
+const TIMES_MAX = 10;
+const STEP = 1_000_000;
+
+/** A typed quantity; `NaN` for no text, and for one that is no number. */
+export function amountOf(text) {
+  const plain = text.trim().replace(',', '.');
+  return /^\d+(\.\d{1,6})?$/.test(plain) ? Number(plain) : NaN;
+}
+
+/** A sum of quantities, exact to the smallest unit there is. */
+export const added = (one, other) => Math.round((one + other) * STEP) / STEP;
+
+/** Whether a quantity may be booked in this mode; parts only of what is measured in a unit. */
+export function isAmount(amount, mode, unit) {
+  const [least, most] = mode === 'count' ? [0, COUNT_MAX] : [Number.MIN_VALUE, QUANTITY_MAX];
+  return amount >= least && amount <= most && (Boolean(unit) || Number.isSafeInteger(amount));
+}
+
+/** Whether so much is surprising enough to ask. */
+export const isSurprising = (amount, item) => amount > Math.max(PLAIN_MAX, TIMES_MAX * (item?.on_hand ?? 0));

@@ -1,0 +1,58 @@
+/** Which item a code stands for: by the stock at hand, the gateway, or what this terminal has learned. */
+
+import { isSound } from './codes.js';
+
+const ID_BYTES_MAX = 64;
+/** A terminal that knows a code waits no longer than this for a gateway that does not answer. */
+const PATIENCE_MS = 1_500;
+
+const bytes = (text) => new TextEncoder().encode(text).length;
+export const isId = (text) => bytes(text) <= ID_BYTES_MAX && !/\p{Cc}/u.test(text);
+
+export class Lookup {
+  #link;
+  #stock;
+  #codes;
+
+  constructor(link, stock, codes) {
+    this.#link = link;
+    this.#stock = stock;
+    this.#codes = codes;
+  }
+
+  /** Whether a text is a code of something, or can be nothing else. */
+  isKnown = (text) => this.#stock.items.has(text) || this.#codes.has(text) || isSound(text);
+
+  /** Resolves to `{state}` with, if it is `known`, `{sku, quantity, item, trace}`. */
+  async find(code) {
+    if (this.#stock.items.has(code)) return { state: 'known', sku: code };
+    const learned = this.#codes.get(code);
+    const resolved = await this.#ask(code, learned);
+    if (resolved.ok) return this.#found(code, resolved.result);
+    if (resolved.lost && learned) return { state: 'known', ...learned, isLearned: true };
+    return { state: this.#stateOf(code, resolved.error) };
+  }
+
+  #ask(code, learned) {
+    const asked = this.#link.ask({ op: 'resolve', code });
+    if (!learned) return asked;
+    const late = new Promise((resolve) => setTimeout(() => resolve({ lost: true }), PATIENCE_MS));
+    return Promise.race([asked, late]);
+  }
+
+  #found(code, { sku, quantity, item, lot, serial, expires, best_before: bestBefore }) {
+    const ends = expires ?? bestBefore;
+    const trace = lot || serial || ends ? { lot: lot ?? undefined, serial: serial ?? undefined, expires: ends ?? undefined } : null;
+    this.#codes.learn(code, { sku, quantity });
+    return { state: 'known', sku, quantity, item, trace };
+  }
+
+  /** Only a code that is certainly unknown and of no known form may become a SKU; words are not offered as one. */
+  #stateOf(code, error) {
+    if (error?.code === 'unknown_code') {
+      if (!isId(code)) return 'unusable';
+      return error.gtin || isSound(code) ? 'unlisted' : /\d/.test(code) ? 'unknown' : 'nothing';
+    }
+    return ['bad_code', 'bad_request'].includes(error?.code) ? 'misread' : 'unreachable';
+  }
+}

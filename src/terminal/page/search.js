@@ -1,0 +1,34 @@
+/** Finds items by part of their name or SKU, here and now. Pure. */
+
+const COMBINING = /\p{M}/gu;
+
+/** Without letter case and accents. */
+export const folded = (text) => text.normalize('NFD').replace(COMBINING, '').toLowerCase();
+
+export class Search {
+  /** SKU → `{name, text}`: what is searched, and the name of which it was made. */
+  #texts = new Map();
+
+  /** The items whose SKU or name has every word; the SKU itself first, then SKUs that begin with it, then in their order. */
+  find(query, items, most) {
+    const words = folded(query).split(/\s+/).filter(Boolean);
+    if (!words.length) return [];
+    const whole = folded(query.trim());
+    const ranks = [[], [], []];
+    for (const item of items) {
+      const text = this.#textOf(item);
+      if (!words.every((word) => text.includes(word))) continue;
+      const sku = text.slice(0, item.sku.length);
+      ranks[sku === whole ? 0 : sku.startsWith(whole) ? 1 : 2].push(item);
+    }
+    return ranks.flat().slice(0, most);
+  }
+
+  #textOf({ sku, name }) {
+    const known = this.#texts.get(sku);
+    if (known && known.name === name) return known.text;
+    const text = folded(name ? `${sku} ${name}` : sku);
+    this.#texts.set(sku, { name, text });
+    return text;
+  }
+}

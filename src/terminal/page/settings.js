@@ -1,0 +1,56 @@
+/** The choices that belong to this terminal, and what its browser can do. */
+
+import { $, make, say } from './dom.js';
+import { keepReasons } from './reasons.js';
+import { LANGUAGES, keepLanguage, t } from './texts.js';
+
+/** `choose(tag)` switches the language. */
+export function offerSettings({ choose, feedback, reasonsChanged }) {
+  for (const [tag, name] of Object.entries(LANGUAGES)) {
+    const option = make('option', '', name);
+    option.value = tag;
+    $('language').append(option);
+  }
+  $('language').addEventListener('change', ({ target }) => {
+    keepLanguage(target.value);
+    choose(target.value).then(drawDevice);
+  });
+  $('volume').value = String(Math.round(feedback.volume * 100));
+  $('volume').addEventListener('change', ({ target }) => feedback.setVolume(Number(target.value) / 100));
+  $('sound').setAttribute('aria-pressed', String(!feedback.muted));
+  $('sound').addEventListener('click', () => {
+    feedback.setMuted(!feedback.muted);
+    $('sound').setAttribute('aria-pressed', String(!feedback.muted));
+  });
+  $('reasons').addEventListener('change', ({ target }) => { keepReasons(target.value); reasonsChanged(); });
+  $('full').addEventListener('click', () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen?.().catch(() => {});
+  });
+  $('settings').addEventListener('toggle', drawDevice);
+  stayAwake();
+  startOffline();
+}
+
+/** Says what the page can't do where it is opened over plain http. */
+function drawDevice() {
+  $('full').hidden = !document.fullscreenEnabled;
+  say($('device'), t(isSecureContext ? 'secure' : 'plainHttp'));
+}
+
+/** Keeps the screen on while the page is seen. */
+function stayAwake() {
+  const ask = () => { if (!document.hidden) navigator.wakeLock?.request('screen').catch(() => {}); };
+  document.addEventListener('visibilitychange', ask);
+  // Browsers grant it once a person has used the page.
+  document.addEventListener('pointerdown', ask, { once: true });
+  ask();
+}
+
+/** A reload without the gateway opens the page all the same. */
+function startOffline() {
+  if (!navigator.serviceWorker || !isSecureContext) return;
+  const address = new URL('./offline.js', import.meta.url).href;
+  const policy = globalThis.trustedTypes?.createPolicy('stockgate', { createScriptURL: (url) => url });
+  navigator.serviceWorker.register(policy ? policy.createScriptURL(address) : address, { scope: '/' }).catch(() => {});
+}

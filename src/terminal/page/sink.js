@@ -1,0 +1,120 @@
+/**
+ * Takes every key and every inserted text of the page to the scanner, and does what follows. The
+ * field `sink` has the focus whenever a person uses no other one, because an input method inserts
+ * text into fields only.
+ */
+
+import { $ } from './dom.js';
+import { Scanner } from './scanner.js';
+
+const FIELDS = 'input:not([type=radio], [type=checkbox], [type=range]), select, textarea';
+const BUTTONS = 'button, a, summary, label, input';
+const NUMBERS = ['quantity', 'threshold'];
+/** What a scan gives back. */
+const TEXTS = ['code', 'quantity', 'order', 'reservation', 'threshold'];
+/** Fields whose text may be scanned. */
+const FREE = ['order', 'reservation', 'reason', 'language'];
+/** Text that a field gets at once, and not key by key, is not a person's. */
+const INSERTED_MIN = 3;
+
+/** The handler has `scan(code, {note, slow, field})`, `typed(text)`, `shortcut(key)` and `enter()`. */
+export function listen(handler, isKnown) {
+  const scanner = new Scanner(isKnown);
+  const sink = $('sink');
+  let timer = 0;
+  let lastValues = null;
+
+  const contents = () => Object.fromEntries(TEXTS.map((id) => [id, $(id).value]));
+
+  function restore(values) {
+    for (const [id, value] of Object.entries(values ?? {})) if ($(id).value !== value) $(id).value = value;
+  }
+
+  function follow(then) {
+    for (const step of then) {
+      if (step.do === 'scan') {
+        restore(step.before);
+        handler.scan(step.code, step);
+      } else if (step.do === 'restore') restore(step.before);
+      else if (step.do === 'typed') handler.typed(step.text);
+      else if (step.do === 'shortcut') handler.shortcut(step.key);
+      else if (step.do === 'enter') handler.enter();
+      else if (step.do === 'insert') document.activeElement.setRangeText(step.text, document.activeElement.selectionStart, document.activeElement.selectionEnd, 'end');
+    }
+    clearTimeout(timer);
+    if (scanner.due < Infinity) timer = setTimeout(() => follow(scanner.tick(performance.now())), Math.max(0, scanner.due - performance.now()));
+  }
+
+  function onKey(event) {
+    if (event.isComposing) return;
+    const { key, code, ctrlKey: ctrl, altKey: alt, metaKey: meta, shiftKey: shift, repeat, timeStamp: at, target } = event;
+    if (repeat && key === 'Enter') return event.preventDefault();
+    const caps = event.getModifierState?.('CapsLock');
+    const { taken, then } = scanner.press({ key, code, at, ctrl, alt, meta, shift, caps, repeat, field: kindOf(target), before: contents() });
+    if (taken || then.some((step) => step.do === 'enter')) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    follow(then);
+  }
+
+  function onRelease(event) {
+    const { key, timeStamp: at, target } = event;
+    follow(scanner.release({ key, at, field: kindOf(target), before: contents() }).then);
+  }
+
+  /** Text that did not come as keys. In a field for people it counts if it came in one piece. */
+  function onInput(event) {
+    const { target, timeStamp: at, data, inputType } = event;
+    const field = kindOf(target);
+    if (target === sink) {
+      if (event.isComposing) return;
+      const text = sink.value;
+      sink.value = '';
+      if (text) follow(scanner.insert(text, { at, field: 'sink', before: contents() }).then);
+    } else if (['number', 'free', 'code'].includes(field) && inputType?.startsWith('insert') && lastValues) {
+      const text = data ?? '';
+      // A suggestion grows letter by letter; only the first part of it is new.
+      const isWhole = text.length >= INSERTED_MIN && target.value.length - (lastValues[target.id] ?? '').length >= INSERTED_MIN;
+      if (isWhole && (field === 'number' || isKnown(text.trim()))) {
+        restore(lastValues);
+        follow(scanner.insert(text, { at, field, before: lastValues }).then);
+      }
+    }
+  }
+
+  document.addEventListener('keydown', onKey, true);
+  document.addEventListener('keyup', onRelease, true);
+  document.addEventListener('beforeinput', () => { lastValues = contents(); }, true);
+  document.addEventListener('input', onInput, true);
+  sink.addEventListener('compositionend', (event) => onInput({ target: sink, timeStamp: event.timeStamp }));
+  // A press of a button leaves the focus where the next scan needs it.
+  document.addEventListener('mousedown', (event) => {
+    if (event.target.closest(BUTTONS) && !event.target.closest(`${FIELDS}, [type=range]`) && !event.target.closest('label')?.htmlFor) event.preventDefault();
+    scanner.reset();
+  }, true);
+  document.addEventListener('click', rest);
+  addEventListener('focus', rest);
+}
+
+/** Gives the focus to the sink, unless a person has put it somewhere. */
+export function rest() {
+  const { activeElement: active } = document;
+  if ((!active || active === document.body) && getSelection().isCollapsed) $('sink').focus({ preventScroll: true });
+}
+
+/** Gives the focus to the sink. */
+export function ready() {
+  $('sink').focus({ preventScroll: true });
+}
+
+function kindOf(element) {
+  if (element.id === 'sink') return 'sink';
+  if (element.id === 'code') return 'code';
+  if (element.type === 'password') return 'secret';
+  if (NUMBERS.includes(element.id)) return 'number';
+  if (FREE.includes(element.id)) return 'free';
+  // What is typed there is no business of a scanner's.
+  if (element.matches?.(FIELDS)) return 'secret';
+  return element.closest?.(BUTTONS) ? 'button' : 'sink';
+}

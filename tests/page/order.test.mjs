@@ -1,0 +1,110 @@
+// Orders, quantities, search and barcodes without a page.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { added, amountOf, isAmount, isSurprising } from '../../src/terminal/page/amount.js';
+import { code128 } from '../../src/terminal/page/code128.js';
+import { commandOf, isGtin, isSound } from '../../src/terminal/page/codes.js';
+import { OrderDraft } from '../../src/terminal/page/order.js';
+import { Search } from '../../src/terminal/page/search.js';
+
+test('an order without a list takes what is scanned', () => {
+  const order = new OrderDraft();
+  order.id = '536365';
+  assert.equal(order.scan('A-1', 1), 'ok');
+  assert.equal(order.scan('A-1', 2, { lot: 'L1' }), 'ok');
+  assert.equal(order.scan('B-2', 1), 'ok');
+  assert.deepEqual(order.body(), {
+    order_id: '536365',
+    lines: [{ sku: 'A-1', quantity: 3, lot: 'L1' }, { sku: 'B-2', quantity: 1 }],
+  });
+});
+
+test('a pick list knows what is extra and what is too much', () => {
+  const order = new OrderDraft();
+  assert.ok(order.takeList('536365 A-1*2 B-2*1'));
+  assert.equal(order.scan('C-3', 1), 'extra');
+  assert.equal(order.scan('A-1', 3), 'over');
+  assert.equal(order.scan('A-1', 2), 'ok');
+  assert.equal(order.scan('A-1', 1), 'over');
+  assert.deepEqual(order.unexplained.map(({ sku }) => sku), ['B-2']);
+});
+
+test('a short pick says why', () => {
+  const order = new OrderDraft();
+  order.takeList('536365 A-1*2 B-2*1');
+  order.scan('A-1', 1);
+  order.explain('A-1', 'damaged');
+  order.explain('B-2', 'missing');
+  assert.deepEqual(order.unexplained, []);
+  assert.deepEqual(order.body().lines, [{ sku: 'A-1', quantity: 1 }]);
+  assert.equal(order.body().reason, 'short A-1 1/2: damaged; short B-2 0/1: missing');
+});
+
+test('an order survives a reload, and foreign data does no harm', () => {
+  const order = new OrderDraft();
+  order.takeList('536365 A-1*2');
+  order.scan('A-1', 1);
+  const again = OrderDraft.from(JSON.parse(JSON.stringify(order)));
+  assert.equal(again.id, '536365');
+  assert.equal(again.scan('A-1', 1), 'ok');
+  assert.ok(OrderDraft.from({ lines: 4 }).isEmpty);
+  assert.ok(!new OrderDraft().takeList('536365 A-1*0'));
+});
+
+test('quantities are read as they are typed', () => {
+  assert.equal(amountOf('12'), 12);
+  assert.equal(amountOf('1,25'), 1.25);
+  for (const text of ['', '-1', '1e3', '1.2.3', '0x10', '1.1234567']) assert.ok(Number.isNaN(amountOf(text)), text);
+  assert.equal(added(0.1, 0.2), 0.3);
+  assert.ok(isAmount(1.5, 'deduct', 'kg') && !isAmount(1.5, 'deduct', null) && !isAmount(0, 'deduct', null));
+  assert.ok(isAmount(0, 'count', null));
+});
+
+test('a quantity is surprising above ten times the stock, and never up to 9,999', () => {
+  assert.ok(!isSurprising(9_999, { on_hand: 3 }) && isSurprising(10_000, { on_hand: 3 }));
+  assert.ok(!isSurprising(50_000, { on_hand: 5_000 }) && isSurprising(50_001, { on_hand: 5_000 }));
+  assert.ok(isSurprising(4_006_381, null));
+});
+
+test('codes are told by their check digit and form', () => {
+  for (const code of ['96385074', '036000291452', '4006381333931', '14006381333938']) assert.ok(isGtin(code), code);
+  for (const code of ['96385075', '4006381333932', '12', '1234567', '']) assert.ok(!isGtin(code), code);
+  for (const code of [']E04006381333931', ']C10104006381333931', '0104006381333931306', 'STOCKGATE OK']) assert.ok(isSound(code), code);
+  assert.deepEqual(commandOf('STOCKGATE QTY 12'), { name: 'qty', rest: '12' });
+  assert.equal(commandOf('STOCKGATEQTY'), null);
+});
+
+test('a search finds every word, without letter case and accents', () => {
+  const items = [
+    { sku: '85123A', name: 'Garden PARASOL, crème' },
+    { sku: 'PARASOL', name: null },
+    { sku: '22423', name: 'Beach parasol' },
+  ];
+  const search = new Search();
+  const found = (query) => search.find(query, items, 9).map(({ sku }) => sku);
+  assert.deepEqual(found('parasol'), ['PARASOL', '85123A', '22423']);
+  assert.deepEqual(found('creme GARDEN'), ['85123A']);
+  assert.deepEqual(found('85'), ['85123A']);
+  assert.deepEqual(found('umbrella'), []);
+});
+
+test('100,000 items are searched in a moment', () => {
+  const items = Array.from({ length: 100_000 }, (_, at) => ({ sku: `S${at}`, name: `Thing number ${at} of the shop` }));
+  const search = new Search();
+  search.find('warm', items, 1);
+  const from = performance.now();
+  assert.equal(search.find('number 99999', items, 20).length, 1);
+  assert.ok(performance.now() - from < 1_000, `${performance.now() - from} ms`);
+});
+
+test('a barcode has the widths of Code 128', () => {
+  // The example of the symbology's description: every character takes 11 modules, the stop 13.
+  const widths = Array.from(code128('PJJ123C'), Number);
+  assert.equal(widths.reduce((sum, width) => sum + width, 0), 11 * (1 + 7 + 1) + 13);
+  assert.ok(code128('PJJ123C').startsWith('211214'), 'start B');
+  // 104 + 48·1 + 42·2 + 42·3 + 17·4 + 18·5 + 19·6 + 35·7 = 879, and 879 mod 103 = 55.
+  assert.equal(code128('PJJ123C').slice(-13, -7), '311321');
+  assert.throws(() => code128('ä'));
+});
