@@ -32,5 +32,6 @@ mod postgres;
 mod reasons;
 mod restore;
 mod service;
+mod sites;
 mod transfers;
 mod workers;

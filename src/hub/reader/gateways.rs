@@ -103,18 +103,20 @@ pub(in crate::hub) fn gateways(
     query: &GatewayQuery,
 ) -> Result<BooksPage<GatewayJson>, BooksError> {
     let condition = query.state.map_or("", GatewayState::condition);
-    let of_sites = of_sites(&query.sites, 4);
+    // SQLite numbers parameters in the order in which they stand.
+    let (of_sites, last) = of_sites(&query.sites, 3);
     let sql = format!(
         "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem
          FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
-         ORDER BY site, gateway LIMIT $3"
+         ORDER BY site, gateway LIMIT ${last}"
     );
     let (site, gateway) = query.after.as_ref().map_or(("", ""), |id| (&id.site, &id.gateway));
     let limit = SqlValue::number(query.limit as u64 + 1);
-    let mut values = vec![SqlValue::text(site), SqlValue::text(gateway), limit];
+    let mut values = vec![SqlValue::text(site), SqlValue::text(gateway)];
     if let Sites::Only(sites) = &query.sites {
         values.extend(sites.iter().map(|site| SqlValue::text(site)));
     }
+    values.push(limit);
     let found = db.query(&sql, &values)?;
     let found = found.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
     let in_transit = in_transit(db, found.iter().map(|(id, _)| *id))?;
@@ -127,13 +129,15 @@ pub(in crate::hub) fn gateways(
     }))
 }
 
-/// The condition for the gateways of some sites, whose names are parameters from `first` on.
-fn of_sites(sites: &Sites, first: usize) -> String {
+/// The condition for the gateways of some sites, whose names are parameters from `first` on, and the
+/// number of the parameter after them.
+fn of_sites(sites: &Sites, first: usize) -> (String, usize) {
     match sites {
-        Sites::All => String::new(),
+        Sites::All => (String::new(), first),
         Sites::Only(sites) => {
-            let names: Vec<String> = (first..).take(sites.len()).map(|n| format!("${n}")).collect();
-            format!("AND site IN ({})", names.join(", "))
+            let last = first + sites.len();
+            let names: Vec<String> = (first..last).map(|n| format!("${n}")).collect();
+            (format!("AND site IN ({})", names.join(", ")), last)
         }
     }
 }
