@@ -27,6 +27,7 @@ mod reader;
 mod rejected;
 mod reload;
 pub(crate) mod request;
+pub(crate) mod upkeep;
 mod writer;
 
 use std::net::SocketAddr;
@@ -40,7 +41,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::batch::set_offline;
-use self::db::{BooksDatabase, BooksError};
+use self::db::{BooksDatabase, BooksError, BooksLock};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
 use self::health::HubHealth;
@@ -67,6 +68,8 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Reads the books.
     pub reader: BooksReader,
+    /// Held as long as the hub runs.
+    _lock: Option<BooksLock>,
     /// The configuration in force; a reload replaces it.
     config: HubConfig,
     port: PortControl,
@@ -133,6 +136,7 @@ impl Hub {
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         // A configuration from a file has been checked; one that was made in code has not.
         assert!(config.http.is_guarded(), "without tokens a hub listens on loopback only");
+        let lock = lock_books(&config.store)?;
         let (database, reader) = open_books(config.store.clone(), config.shared).await?;
         let listener = crate::net::http::listen(config.http.listen)
             .with_context(|| format!("hub.listen: {} cannot be used", config.http.listen))?;
@@ -173,7 +177,8 @@ impl Hub {
             %address, store = %config.store, worker = config.worker,
             "the hub is ready at {scheme}://{address}/",
         );
-        Ok(Self { address, reader, config, port, health, publisher, stopper, tasks, writer })
+        let _lock = lock;
+        Ok(Self { address, reader, _lock, config, port, health, publisher, stopper, tasks, writer })
     }
 
     /// Stops: first connections and link, then the writer, once it has handled the jobs that wait.
@@ -190,6 +195,14 @@ impl Hub {
             // What is not committed was not acknowledged either.
             Err(_) => tracing::warn!("the books do not answer; the hub stops without them"),
         }
+    }
+}
+
+fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {
+    match store {
+        BookStore::Sqlite(path) => BooksLock::of_hub(path).map(Some),
+        // PostgreSQL looks after that itself.
+        BookStore::Postgres(_) => Ok(None),
     }
 }
 

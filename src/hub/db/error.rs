@@ -33,6 +33,18 @@ pub enum BooksError {
     /// The directory of the file cannot be used.
     #[error("{path}: {cause}; it must exist or be creatable, and be writable")]
     Directory { path: PathBuf, cause: std::io::Error },
+    /// There is nothing where the books should be.
+    #[error("there are no books at {0}")]
+    Missing(PathBuf),
+    /// A hub uses the books.
+    #[error("a hub runs on the books {0}; stop it first")]
+    InUse(PathBuf),
+    /// A restore has the books at the moment.
+    #[error("a restore replaces the books {0} at the moment")]
+    BeingReplaced(PathBuf),
+    /// A restore has not come to its end.
+    #[error("a restore of the books {0} was interrupted; run it again")]
+    HalfReplaced(PathBuf),
     /// The file is not a hub's.
     #[error("the file is not a hub's books; it is left untouched, choose another hub.store")]
     NotOurs,

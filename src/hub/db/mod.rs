@@ -4,6 +4,7 @@
 //! [`Books`](crate::hub::core::Books), which [`BooksTransaction`] implements for both databases.
 
 mod error;
+mod lock;
 mod postgres;
 mod rows;
 mod schema;
@@ -14,9 +15,12 @@ mod working_set;
 use rusqlite::Connection;
 
 pub(super) use self::error::{BooksError, Locks};
+pub(super) use self::lock::{BooksLock, marker as restore_marker};
 use self::postgres::Postgres;
 pub(super) use self::rows::{entries_sql, read_entry};
+pub(super) use self::schema::newest as newest_version;
 use self::sql::Executor;
+pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{BooksTransaction, Expected, read_catalogue};
 use crate::config::BookStore;
 
@@ -39,6 +43,25 @@ impl BooksDatabase {
             Ok(())
         })?;
         Ok(database)
+    }
+
+    /// Opens books that should be there, for reading: creates and upgrades nothing.
+    pub(super) fn open_existing(store: &BookStore) -> Result<Self, BooksError> {
+        Ok(match store {
+            BookStore::Sqlite(path) => Self::Sqlite(sqlite::open_existing(path)?),
+            BookStore::Postgres(url) => Self::Postgres(Postgres::without_migration(url)),
+        })
+    }
+
+    /// The version of the tables; `None` if there are none.
+    ///
+    /// # Errors
+    /// If it is too old or too new, or cannot be read.
+    pub(super) fn version(&self) -> Result<Option<i64>, BooksError> {
+        match self {
+            Self::Sqlite(db) => sqlite::version(db),
+            Self::Postgres(db) => db.version(),
+        }
     }
 
     /// Another handle on the same books, for reading.

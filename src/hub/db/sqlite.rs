@@ -32,6 +32,21 @@ pub(super) fn open(path: &Path) -> Result<Connection, BooksError> {
     Ok(db)
 }
 
+/// Opens books that are there for reading; a copy of them as well as those of a running hub.
+///
+/// # Errors
+/// If there are none, or they are not of a version that this program knows.
+pub(in crate::hub) fn open_existing(path: &Path) -> Result<Connection, BooksError> {
+    if !path.exists() {
+        return Err(BooksError::Missing(path.into()));
+    }
+    let db = open_read_only(path)?;
+    match version(&db)? {
+        Some(_) => Ok(db),
+        None => Err(BooksError::Missing(path.into())),
+    }
+}
+
 /// Opens existing books for reading.
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, BooksError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -61,7 +76,8 @@ pub(super) fn within<T>(
 /// Creates the tables, or brings those of an older version to the newest one, each version in a
 /// transaction of its own. Older books are copied before.
 fn migrate(db: &mut Connection) -> Result<(), BooksError> {
-    let mut is_copied = false;
+    // New books have nothing to keep.
+    let mut is_copied = version(db)?.is_none();
     loop {
         // Another worker may be doing the same at this moment.
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -85,7 +101,7 @@ fn migrate(db: &mut Connection) -> Result<(), BooksError> {
 ///
 /// # Errors
 /// If the file is not a hub's, or its version is too old or too new.
-fn version(db: &Connection) -> Result<Option<i64>, BooksError> {
+pub(super) fn version(db: &Connection) -> Result<Option<i64>, BooksError> {
     let found: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

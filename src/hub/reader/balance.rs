@@ -9,8 +9,8 @@ use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 
 /// The balance of one SKU, in units. Forged figures of many gateways add up to more than 64 bits.
 #[derive(Debug, Serialize)]
-pub(super) struct BalanceJson {
-    pub(super) sku: String,
+pub(in crate::hub) struct BalanceJson {
+    pub(in crate::hub) sku: String,
     received: i128,
     adjusted: i128,
     deducted: i128,
@@ -18,7 +18,7 @@ pub(super) struct BalanceJson {
     in_transit: i64,
     on_hand: i128,
     /// What exists, less what is in a place; 0 if the books add up.
-    pub(super) difference: i128,
+    pub(in crate::hub) difference: i128,
 }
 
 /// The hub's own figures of a SKU.
@@ -32,7 +32,7 @@ struct PoolFigures {
 }
 
 /// The balance of the SKUs after one, in their order.
-pub(super) fn balance_page(
+pub(in crate::hub) fn balance_page(
     db: &mut dyn Executor,
     after: &str,
     limit: usize,

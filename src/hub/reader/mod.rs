@@ -18,14 +18,14 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use self::balance::balance_page;
+pub(super) use self::balance::balance_page;
 pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger};
 pub use self::page::BooksPage;
 #[cfg(test)]
 pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
-pub(super) use self::reconcile::reconcile;
+pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};

@@ -97,3 +97,11 @@ fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
     };
     db.query(sql, &[])?.into_iter().map(read).collect()
 }
+
+/// What is wrong with gateways: site, gateway and problem.
+pub(in crate::hub) fn problems(
+    db: &mut dyn Executor,
+) -> Result<Vec<(String, String, String)>, BooksError> {
+    let found = drift(db)?.into_iter();
+    Ok(found.map(|DriftJson { site, gateway, problem, .. }| (site, gateway, problem)).collect())
+}

@@ -64,6 +64,19 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// Prepares connections; creates and upgrades nothing.
+    pub(super) fn without_migration(url: &PostgresUrl) -> Self {
+        Self { pool: connect::pool(url), runtime: Handle::current() }
+    }
+
+    /// The version of the tables; `None` without any.
+    ///
+    /// # Errors
+    /// If it is too old or too new, or cannot be read.
+    pub(super) fn version(&self) -> Result<Option<i64>, BooksError> {
+        self.read(version)
+    }
+
     /// Brings the tables to the next version, if there is one.
     fn migrate(&self) -> Result<bool, BooksError> {
         let next = |found| schema::migrations(Dialect::Postgresql, found).next();

@@ -39,7 +39,7 @@ pub(in crate::hub) enum Dialect {
 }
 
 /// The version of the tables that this program works with.
-pub(super) fn newest() -> i64 {
+pub(in crate::hub) fn newest() -> i64 {
     OLDEST + MIGRATIONS.len() as i64 - 1
 }
 

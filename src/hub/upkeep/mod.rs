@@ -1,0 +1,9 @@
+//! What the commands do with books while no hub need run: copy, examine and replace them.
+
+mod copy;
+mod examine;
+mod replace;
+
+pub(crate) use self::copy::copy_books;
+pub(crate) use self::examine::{Examination, ServerFacts, examine, examine_copy};
+pub(crate) use self::replace::{Replaced, replace_books};
