@@ -16,11 +16,26 @@ _stockgate__hub() {
             ",$1")
                 cmd="stockgate__hub"
                 ;;
+            stockgate__hub,backup)
+                cmd="stockgate__hub__subcmd__backup"
+                ;;
             stockgate__hub,check-config)
                 cmd="stockgate__hub__subcmd__check__subcmd__config"
                 ;;
+            stockgate__hub,completions)
+                cmd="stockgate__hub__subcmd__completions"
+                ;;
             stockgate__hub,decode)
                 cmd="stockgate__hub__subcmd__decode"
+                ;;
+            stockgate__hub,doctor)
+                cmd="stockgate__hub__subcmd__doctor"
+                ;;
+            stockgate__hub,man)
+                cmd="stockgate__hub__subcmd__man"
+                ;;
+            stockgate__hub,restore)
+                cmd="stockgate__hub__subcmd__restore"
                 ;;
             stockgate__hub,run)
                 cmd="stockgate__hub__subcmd__run"
@@ -32,12 +47,34 @@ _stockgate__hub() {
 
     case "${cmd}" in
         stockgate__hub)
-            opts="-h -V --help --version run check-config decode"
+            opts="-h -V --help --version run check-config backup restore doctor completions man decode"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__hub__subcmd__backup)
+            opts="-h --config --to --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -63,6 +100,20 @@ _stockgate__hub() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        stockgate__subcmd__hub__subcmd__completions)
+            opts="-h --help bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         stockgate__subcmd__hub__subcmd__decode)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -70,6 +121,64 @@ _stockgate__hub() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__hub__subcmd__doctor)
+            opts="-h --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__hub__subcmd__man)
+            opts="-h --to --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__hub__subcmd__restore)
+            opts="-h --config --from --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

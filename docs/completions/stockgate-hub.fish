@@ -28,9 +28,26 @@ complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s h -l help -
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s V -l version -d 'Print version'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "run" -d 'Run the hub'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Check a configuration'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "backup" -d 'Copy the books while the hub runs'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "restore" -d 'Put a copy in the place of the books'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "doctor" -d 'Check books, machine and links, and say what to do'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "decode" -d 'Print a captured frame as JSON'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -l config -d 'The configuration; without it, the built-in defaults' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -l config -d 'The configuration' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -l to -d 'The copy, which must not exist' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -l from -d 'The copy to restore; the hub must not run' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand man" -l to -d 'Write all pages into this directory instead of printing one' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand man" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand decode" -s h -l help -d 'Print help'

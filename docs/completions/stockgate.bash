@@ -22,11 +22,17 @@ _stockgate() {
             stockgate,check-config)
                 cmd="stockgate__subcmd__check__subcmd__config"
                 ;;
+            stockgate,completions)
+                cmd="stockgate__subcmd__completions"
+                ;;
             stockgate,doctor)
                 cmd="stockgate__subcmd__doctor"
                 ;;
             stockgate,ledger)
                 cmd="stockgate__subcmd__ledger"
+                ;;
+            stockgate,man)
+                cmd="stockgate__subcmd__man"
                 ;;
             stockgate,replay)
                 cmd="stockgate__subcmd__replay"
@@ -56,7 +62,7 @@ _stockgate() {
 
     case "${cmd}" in
         stockgate)
-            opts="-h -V --help --version run check-config token replay stock ledger watch status backup restore doctor"
+            opts="-h -V --help --version run check-config token replay stock ledger watch status backup restore doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -102,6 +108,20 @@ _stockgate() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__completions)
+            opts="-h --help bash elvish fish powershell zsh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -159,6 +179,24 @@ _stockgate() {
                     return 0
                     ;;
                 --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__man)
+            opts="-h --to --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

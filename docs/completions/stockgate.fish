@@ -37,6 +37,8 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "status" -d 'Sho
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "backup" -d 'Copy the database while the gateway runs'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restore" -d 'Replace a lost or damaged database with a new one'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "doctor" -d 'Check database, machine and links, and say what to do'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c stockgate -n "__fish_stockgate_using_subcommand run" -l config -d 'The configuration; without it, the built-in defaults' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand run" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand check-config" -l config -d 'The configuration' -r -F
@@ -95,3 +97,6 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l bundle -d
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l log -d 'A file with the gateway\'s log, for the bundle; by default the log in the journal' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand man" -l to -d 'Write all pages into this directory instead of printing one' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand man" -s h -l help -d 'Print help'

@@ -1,4 +1,4 @@
-//! `backup`: makes a consistent copy while the gateway runs.
+//! `backup`: makes a consistent copy while the gateway, or the hub, runs.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,14 +10,23 @@ use rustix::io::Errno;
 use super::say;
 use crate::store::open_read_only;
 
+/// Backs up a gateway's database.
 pub(super) fn run(data_dir: &Path, to: &Path) -> anyhow::Result<()> {
+    to_new_file(to, |unfinished| copy(data_dir, unfinished))
+}
+
+/// Writes a new file, which gets its name once it is whole and on disk.
+pub(super) fn to_new_file(
+    to: &Path,
+    copy: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let shown = to.display();
     ensure_free(to)?;
     // A partial copy must not look like a backup: the copy gets its name when it is complete and
     // on disk.
     let unfinished = to.with_added_extension("unfinished");
     let claimed = claim(&unfinished)?;
-    if let Err(error) = copy(data_dir, &unfinished).and_then(|()| name(&unfinished, to)) {
+    if let Err(error) = copy(&unfinished).and_then(|()| name(&unfinished, to)) {
         let _ = fs::remove_file(&unfinished);
         return Err(error);
     }

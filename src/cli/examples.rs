@@ -61,6 +61,17 @@ Examples:
   stockgate doctor --config /etc/stockgate/stockgate.toml --data-dir /var/lib/stockgate
   stockgate doctor --config /etc/stockgate/stockgate.toml --data-dir /var/lib/stockgate --bundle report.tar.gz";
 
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  stockgate completions bash > /etc/bash_completion.d/stockgate
+  stockgate completions zsh > ~/.zfunc/_stockgate";
+
+pub(super) const MAN: &str = "\
+Examples:
+  stockgate man | man -l -
+  stockgate man restore | man -l -
+  stockgate man --to /usr/local/share/man/man1";
+
 #[cfg(feature = "hub")]
 pub(super) const HUB_RUN: &str = "\
 Examples:
@@ -76,3 +87,30 @@ Examples:
 pub(super) const HUB_DECODE: &str = "\
 Examples:
   stockgate-hub decode frame.bin";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_BACKUP: &str = "\
+Examples:
+  stockgate-hub backup --config /etc/stockgate/stockgate-hub.toml --to /mnt/backup/hub.db";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_RESTORE: &str = "\
+Examples:
+  stockgate-hub restore --config /etc/stockgate/stockgate-hub.toml --from /mnt/backup/hub.db";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_DOCTOR: &str = "\
+Examples:
+  stockgate-hub doctor --config /etc/stockgate/stockgate-hub.toml
+  stockgate-hub doctor --config /etc/stockgate/stockgate-hub.toml --json";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_COMPLETIONS: &str = "\
+Examples:
+  stockgate-hub completions bash > /etc/bash_completion.d/stockgate-hub";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_MAN: &str = "\
+Examples:
+  stockgate-hub man | man -l -
+  stockgate-hub man restore | man -l -";

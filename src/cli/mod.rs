@@ -9,6 +9,7 @@ mod examples;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod inspect;
+mod manual;
 pub(crate) mod orders;
 mod program;
 pub(crate) mod replay;
@@ -23,7 +24,8 @@ mod manual_tests;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
@@ -138,6 +140,15 @@ enum Command {
     /// Check database, machine and links, and say what to do
     #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::DoctorArguments),
+    /// Print the completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = examples::MAN)]
+    Man(manual::ManArguments),
 }
 
 /// Runs `stockgate`.
@@ -162,6 +173,13 @@ pub fn main() -> ExitCode {
         Command::Backup { data_dir, to } => STOCKGATE.ended(backup::run(&data_dir, &to)),
         Command::Restore { source, data_dir } => STOCKGATE.ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions { shell } => {
+            manual::print_completions(Arguments::command(), shell);
+            ExitCode::SUCCESS
+        }
+        Command::Man(arguments) => {
+            STOCKGATE.ended(manual::print_pages(Arguments::command(), &arguments))
+        }
     }
 }
 
@@ -211,8 +229,13 @@ fn check_config(config: Option<PathBuf>) -> ExitCode {
 
 /// Prints a line to stdout; a closed pipe ends the program quietly.
 pub(crate) fn say(line: impl std::fmt::Display) {
+    say_text(&format!("{line}\n"));
+}
+
+/// Prints a text to stdout as it is.
+fn say_text(text: &str) {
     use std::io::Write as _;
-    if writeln!(std::io::stdout(), "{line}").is_err() {
+    if std::io::stdout().write_all(text.as_bytes()).is_err() {
         std::process::exit(0);
     }
 }

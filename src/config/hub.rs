@@ -11,6 +11,9 @@ use super::postgres::PostgresUrl;
 use super::{log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
+/// The sections of a gateway's configuration.
+pub(super) const FOREIGN: &[&str] = &["gateway", "terminals", "stock"];
+
 /// The configuration of a hub.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
@@ -114,8 +117,7 @@ impl HubConfig {
     /// # Errors
     /// A list of everything that is wrong.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let foreign = ["gateway", "terminals", "stock"];
-        Self::from_document(Document::read(file, super::variables()?, &foreign)?)
+        Self::from_document(Document::read(file, super::variables()?, FOREIGN)?)
     }
 
     pub(super) fn from_document(mut document: Document) -> Result<Self, ConfigError> {

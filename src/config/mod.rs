@@ -81,11 +81,24 @@ pub fn secrets(file: &std::path::Path) -> Option<Vec<String>> {
 /// The files that hold secrets of a gateway: those that its configuration names, and the
 /// configuration itself if it contains a secret.
 pub fn secret_files(file: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let Ok(document) = of_gateway(Some(file)) else { return Vec::new() };
+    secret_files_in(of_gateway(Some(file)))
+}
+
+/// The same of a hub.
+#[cfg(feature = "hub")]
+pub fn secret_files_of_hub(file: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let variables = variables();
+    let read = variables
+        .and_then(|variables| document::Document::read(Some(file), variables, hub::FOREIGN));
+    secret_files_in(read)
+}
+
+fn secret_files_in(document: Result<document::Document, ConfigError>) -> Vec<std::path::PathBuf> {
+    let Ok(document) = document else { return Vec::new() };
     let directory = document.directory();
     let named = document.files(&["token_file", "password_file", "key_file"]);
     let named = named.iter().filter(|name| !name.is_empty()).map(|name| path_of(name, &directory));
-    named.chain(document.holds_secrets().then(|| file.into())).collect()
+    named.chain(document.file_with_secrets()).collect()
 }
 
 fn of_gateway(file: Option<&std::path::Path>) -> Result<document::Document, ConfigError> {

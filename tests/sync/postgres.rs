@@ -280,6 +280,53 @@ fn unavailable(request: impl FnOnce() -> Answer) {
 }
 
 /// Changes a setting of the server.
+#[test]
+fn the_doctor_looks_at_server_encoding_isolation_and_books() {
+    let postgres = Postgres::start();
+    let hub = Hub::start_on(&postgres.url(), "");
+    assert_eq!(receive(&hub, "seed").status, 200);
+    let verdicts = |config: &Path, check: &str| {
+        let mut doctor = stockgate_hub();
+        let visit = run_to_end(doctor.args(["doctor", "--json", "--config"]).arg(config));
+        let report: Value = serde_json::from_str(&visit.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap().iter();
+        let of_check = findings.filter(|finding| finding["check"] == check);
+        of_check.map(|finding| (text(finding, "verdict"), text(finding, "message"))).collect()
+    };
+    let found = |check: &str| -> Vec<(String, String)> { verdicts(&hub.config_path(), check) };
+    let says = |check: &str, verdict: &str, words: &str| {
+        let all = found(check);
+        let first = all.first().unwrap_or_else(|| panic!("no {check}"));
+        assert!(first.0 == verdict && first.1.contains(words), "{check}: {first:?}");
+    };
+    says("encoding", "ok", "UTF8");
+    says("isolation", "ok", "read committed");
+    says("balance", "ok", "1 SKUs");
+    assert!(found("tls").is_empty(), "loopback needs none");
+
+    set(&postgres, "default_transaction_isolation = 'serializable'");
+    until("the default is another", || found("isolation")[0].0 == "note");
+    set(&postgres, "fsync = off");
+    until("fsync is off", || found("server")[0].1.contains("fsync off"));
+    set(&postgres, "default_transaction_read_only = on");
+    until("the server is read-only", || found("server")[0].1.contains("read-only"));
+
+    set(&postgres, "default_transaction_read_only = off");
+    postgres.sql(
+        "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    let latin = format!("postgres://postgres@127.0.0.1:{}/latin", postgres.port());
+    let config = hub.write("latin.toml", &format!("[hub]\nstore = \"{latin}\"\n"));
+    let found: Vec<(String, String)> = verdicts(&config, "encoding");
+    assert!(found[0].0 == "wrong" && found[0].1.contains("LATIN1"), "{found:?}");
+    let found: Vec<(String, String)> = verdicts(&config, "database");
+    assert!(found[0].0 == "wrong" && found[0].1.contains("no books"), "{found:?}");
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap().to_owned()
+}
+
 fn set(postgres: &Postgres, setting: &str) {
     postgres.sql(&format!("ALTER SYSTEM SET {setting}"));
     postgres.sql("SELECT pg_reload_conf()");

@@ -14,7 +14,7 @@ use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
 use crate::store::{
     DATABASE_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_pages_bytes,
-    last_decided_at_ms, open_read_only,
+    open_read_only,
 };
 
 /// Free space below this is reported as low.
@@ -126,7 +126,7 @@ fn obstacle(path: &Path, directory: &Metadata) -> Option<(String, &'static str)>
 }
 
 /// Checks that nobody else can read files that hold secrets.
-pub(super) fn secrets(report: &mut Report, files: &[PathBuf]) {
+pub(in crate::cli) fn secrets(report: &mut Report, files: &[PathBuf]) {
     for file in files.iter().filter(|file| is_open(file)) {
         let message = format!(
             "{} holds secrets, and every account on this machine can read it",
@@ -140,10 +140,9 @@ fn is_open(file: impl AsRef<Path>) -> bool {
     fs::metadata(file).is_ok_and(|data| data.mode() & 0o004 != 0)
 }
 
-/// Checks the wall clock. Nothing is decided by it, but it labels entries, and TLS needs it.
-pub(super) fn clock(report: &mut Report, data_dir: &Path) {
+/// Checks the wall clock, also against the newest entry, if it is known. Nothing is decided by it, but it labels entries, and TLS needs it.
+pub(in crate::cli) fn clock(report: &mut Report, newest_ms: Option<i64>) {
     let now_ms = wall_ms();
-    let newest_ms = last_decided_at_ms(data_dir).ok().flatten();
     let message = format!("the clock says {}", rfc3339(now_ms));
     let next =
         "set the clock, or let NTP do it; entries are labelled by it, and TLS fails without it";

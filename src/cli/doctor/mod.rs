@@ -4,9 +4,9 @@
 mod bundle;
 mod database;
 mod locks;
-mod machine;
-mod reach;
-mod report;
+pub(super) mod machine;
+pub(super) mod reach;
+pub(super) mod report;
 mod tar;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use self::reach::Silence;
 use self::report::{Check, Report};
 use super::say;
 use crate::config::{self, GatewayConfig};
+use crate::store::last_decided_at_ms;
 
 /// What to look at.
 #[derive(Clone, Debug, clap::Args)]
@@ -86,7 +87,7 @@ async fn visit(arguments: &DoctorArguments) -> Visit {
         locks::locks(&mut report, data_dir);
         machine::space(&mut report, data_dir);
         machine::permissions(&mut report, data_dir);
-        machine::clock(&mut report, data_dir);
+        machine::clock(&mut report, last_decided_at_ms(data_dir).ok().flatten());
     }
     if let Some(file) = &arguments.config {
         machine::secrets(&mut report, &config::secret_files(file));

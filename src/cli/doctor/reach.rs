@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -88,25 +88,35 @@ pub(super) async fn metrics(config: &GatewayConfig) -> anyhow::Result<String> {
         config.terminals.tls.is_none(),
         "the gateway speaks TLS; fetch /metrics under its name"
     );
+    let address = own_address(config.terminals.listen);
+    let token = config.terminals.tokens.first().map(|token| token.secret.as_str());
+    get(address, "/metrics", token.unwrap_or_default()).await.map(|(_, page)| page)
+}
+
+/// Asks a program on this machine for a path; returns status and body.
+pub(in crate::cli) async fn get(
+    address: SocketAddr,
+    path: &str,
+    token: &str,
+) -> anyhow::Result<(u16, String)> {
     let fetch = async {
-        let address = own_address(config.terminals.listen);
-        let token =
-            config.terminals.tokens.first().map(|token| token.secret.as_str()).unwrap_or_default();
         let request = format!(
-            "GET /metrics HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
         );
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(PAGE_BYTES_MAX).read_to_end(&mut answer).await?;
         let answer = String::from_utf8_lossy(&answer);
-        Ok(answer.split_once("\r\n\r\n").map(|(_, page)| page.to_owned()).unwrap_or_default())
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.context("the answer is not HTTP")?, body.to_owned()))
     };
     timeout(PATIENCE, fetch).await?
 }
 
-/// The address at which a gateway that listens on all addresses is queried.
-fn own_address(listen: SocketAddr) -> SocketAddr {
+/// The address at which a program that listens on all addresses is queried.
+pub(in crate::cli) fn own_address(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -115,8 +125,8 @@ fn own_address(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Connects to the broker once, with a client id of its own: the gateway's connection stays.
-pub(super) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
+/// Connects to the broker once, with a client id of its own: the program's connection stays.
+pub(in crate::cli) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
     let broker = Broker::new(&mqtt.broker_settings(), &id, None);
     let mut connection = broker.connect();

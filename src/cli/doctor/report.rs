@@ -1,4 +1,4 @@
-//! The doctor's report, for people and for programs.
+//! The report of a doctor, for people and for programs.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use crate::net::json::json;
 /// The subject of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Check {
+pub(in crate::cli) enum Check {
     Configuration,
     Database,
     Schema,
@@ -24,6 +24,16 @@ pub(super) enum Check {
     Gateway,
     Broker,
     Hub,
+    /// The units of the hub's books add up.
+    Balance,
+    /// The gateways in the hub's books.
+    Gateways,
+    /// The server of books in PostgreSQL.
+    Server,
+    Encoding,
+    Isolation,
+    Tls,
+    Tokens,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,22 +59,22 @@ struct Finding {
 
 /// The findings, in the order in which they were made.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<Finding>);
+pub(in crate::cli) struct Report(Vec<Finding>);
 
 impl Report {
-    pub(super) fn ok(&mut self, check: Check, message: impl Display) {
+    pub(in crate::cli) fn ok(&mut self, check: Check, message: impl Display) {
         self.add(check, Verdict::Ok, message, "");
     }
 
-    pub(super) fn note(&mut self, check: Check, message: impl Display, next: &str) {
+    pub(in crate::cli) fn note(&mut self, check: Check, message: impl Display, next: &str) {
         self.add(check, Verdict::Note, message, next);
     }
 
-    pub(super) fn wrong(&mut self, check: Check, message: impl Display, next: &str) {
+    pub(in crate::cli) fn wrong(&mut self, check: Check, message: impl Display, next: &str) {
         self.add(check, Verdict::Wrong, message, next);
     }
 
-    pub(super) fn skipped(&mut self, check: Check, message: impl Display, next: &str) {
+    pub(in crate::cli) fn skipped(&mut self, check: Check, message: impl Display, next: &str) {
         self.add(check, Verdict::Skipped, message, next);
     }
 
@@ -74,19 +84,19 @@ impl Report {
     }
 
     /// Whether no finding is a problem.
-    pub(super) fn is_healthy(&self) -> bool {
+    pub(in crate::cli) fn is_healthy(&self) -> bool {
         self.faults().is_none()
     }
 
     /// The problems, in one text.
-    pub(super) fn faults(&self) -> Option<String> {
+    pub(in crate::cli) fn faults(&self) -> Option<String> {
         let wrong = self.0.iter().filter(|finding| finding.verdict == Verdict::Wrong);
         let faults: Vec<&str> = wrong.map(|finding| finding.message.as_str()).collect();
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 
     /// One line for each finding, with the next step below it.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::cli) fn text(&self) -> String {
         let mut text = String::new();
         for Finding { verdict, message, next, .. } in &self.0 {
             let word = match verdict {
@@ -104,7 +114,7 @@ impl Report {
     }
 
     /// `{"healthy":…,"findings":[{"check","verdict","message","next"?}]}`
-    pub(super) fn json(&self) -> String {
+    pub(in crate::cli) fn json(&self) -> String {
         #[derive(Serialize)]
         struct Whole<'a> {
             healthy: bool,

@@ -6,7 +6,7 @@ use super::{ConfigError, ConfigValue, Document, Node, ValuePlace};
 pub const HIDDEN: &str = "(hidden)";
 
 /// The keys whose texts are shown. All other texts are hidden, also under unknown keys.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 22] = [
     "site",
     "id",
     "data_dir",
@@ -23,6 +23,12 @@ const SHOWN: [&str; 16] = [
     "key_file",
     "level",
     "worker",
+    "store",
+    "subscription",
+    "gateways",
+    "unknown_skus",
+    "grpc_listen",
+    "sites",
 ];
 
 impl Document {
@@ -49,8 +55,13 @@ impl Document {
         found
     }
 
+    /// The file, if it contains a secret itself.
+    pub(in crate::config) fn file_with_secrets(&self) -> Option<std::path::PathBuf> {
+        self.file.clone().filter(|_| self.holds_secrets())
+    }
+
     /// Whether the file itself, rather than a variable, contains a secret.
-    pub(in crate::config) fn holds_secrets(&self) -> bool {
+    fn holds_secrets(&self) -> bool {
         self.listing().lines().any(|line| line.contains(HIDDEN) && !line.contains("environment"))
     }
 }

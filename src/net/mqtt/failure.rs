@@ -244,7 +244,7 @@ impl LinkError {
     /// What to do about it.
     pub fn next_step(&self) -> &'static str {
         const NETWORK: &str =
-            "look at cable, modem, routes and firewall; the gateway keeps working without the hub";
+            "look at cable, modem, routes and firewall; gateways keep working without the hub";
         match &self.failure {
             LinkFailure::NameUnknown(_) => {
                 "correct the host in mqtt.url or its record in DNS, or use an IP address"

@@ -1,13 +1,17 @@
 //! The command line of `stockgate-hub`.
 
-use std::path::PathBuf;
+mod backup;
+mod doctor;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use super::program::{Program, on_signal};
-use super::{examples, say};
+use super::{examples, manual, say};
 use crate::config::HubConfig;
 use crate::hub;
 use crate::process::reload::{self, Reload};
@@ -39,6 +43,24 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Copy the books while the hub runs
+    #[command(after_help = examples::HUB_BACKUP)]
+    Backup(backup::BackupArguments),
+    /// Put a copy in the place of the books
+    #[command(after_help = examples::HUB_RESTORE)]
+    Restore(backup::RestoreArguments),
+    /// Check books, machine and links, and say what to do
+    #[command(after_help = examples::HUB_DOCTOR)]
+    Doctor(doctor::DoctorArguments),
+    /// Print the completions for a shell
+    #[command(after_help = examples::HUB_COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = examples::HUB_MAN)]
+    Man(manual::ManArguments),
     /// Print a captured frame as JSON
     #[command(after_help = examples::HUB_DECODE)]
     Decode {
@@ -51,13 +73,24 @@ enum Command {
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(config),
-        Command::CheckConfig { config } => match HubConfig::load(config.as_deref()) {
-            Ok(_) => {
-                say("ok");
-                ExitCode::SUCCESS
-            }
-            Err(error) => STOCKGATE_HUB.usage(&error),
-        },
+        Command::CheckConfig { config } => with_config(config.as_deref(), |_| {
+            say("ok");
+            Ok(())
+        }),
+        Command::Backup(arguments) => with_config(arguments.config.as_deref(), |config| {
+            backup::back_up(&config.store, &arguments.to)
+        }),
+        Command::Restore(arguments) => with_config(arguments.config.as_deref(), |config| {
+            backup::restore(&config.store, &arguments.from)
+        }),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions { shell } => {
+            manual::print_completions(Arguments::command(), shell);
+            ExitCode::SUCCESS
+        }
+        Command::Man(arguments) => {
+            STOCKGATE_HUB.ended(manual::print_pages(Arguments::command(), &arguments))
+        }
         Command::Decode { file } => STOCKGATE_HUB.ended(decode(&file)),
     }
 }
@@ -83,7 +116,17 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     })
 }
 
-fn decode(file: &std::path::Path) -> anyhow::Result<()> {
+fn with_config(
+    file: Option<&Path>,
+    work: impl FnOnce(HubConfig) -> anyhow::Result<()>,
+) -> ExitCode {
+    match HubConfig::load(file) {
+        Ok(config) => STOCKGATE_HUB.ended(work(config)),
+        Err(error) => STOCKGATE_HUB.usage(&error),
+    }
+}
+
+fn decode(file: &Path) -> anyhow::Result<()> {
     let shown = file.display();
     let bytes = std::fs::read(file).with_context(|| format!("{shown} cannot be read"))?;
     let json = hub::frame_json(&bytes).with_context(|| shown.to_string())?;
