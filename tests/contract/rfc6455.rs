@@ -4,8 +4,8 @@
 //! answered with `bad_request`, once, and the connection stays open.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -160,19 +160,23 @@ impl Raw {
         }
     }
 
-    /// Everything up to the end of the connection, which the client ends after a close frame.
+    /// Everything up to the end of the connection. The gateway ends it first (RFC 6455, 7.1.1), so
+    /// there is nothing to wait for after its close frame.
     fn rest(&mut self) -> Vec<Seen> {
-        let mut seen = Vec::new();
+        let (mut seen, mut closed_at) = (Vec::new(), None);
         loop {
             match self.next() {
-                Seen::End => return seen,
+                Seen::End => break,
                 next @ Seen::Close(_) => {
                     seen.push(next);
-                    let _ = self.0.shutdown(Shutdown::Write);
+                    closed_at = Some(Instant::now());
                 }
                 next => seen.push(next),
             }
         }
+        let waited = closed_at.map(|at: Instant| at.elapsed());
+        assert!(waited < Some(stretched(Duration::from_secs(1))), "{waited:?} after {seen:?}");
+        seen
     }
 
     /// Closes the connection as a client does, and returns what came before.

@@ -1,7 +1,7 @@
 //! What a session reads from its terminal.
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -64,9 +64,11 @@ impl Session {
         }
     }
 
-    /// Reads and discards until the terminal closes the connection, within limits. A connection
-    /// that is closed with unread input is reset, and the terminal might not see the close frame.
+    /// Ends the connection to the terminal, and reads and discards until the terminal ends it too,
+    /// within limits (RFC 6455, 7.1.1). A connection that is closed with unread input is reset, and
+    /// the terminal might not see the close frame.
     pub(super) async fn discard_input(&mut self) {
+        let _ = self.socket.get_mut().shutdown().await;
         self.socket.get_mut().lift_guard();
         let mut left = BODY_BYTES_DISCARDED_MAX;
         let mut bytes = vec![0; TERMINAL_READ_BYTES];
