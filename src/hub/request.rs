@@ -4,8 +4,8 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, LineJson, QuantityJson, TraceFields, idempotency_key, json_fields, lines,
-    missing, null_lines, request_id,
+    ClientRequestId, LineJson, QuantityJson, TraceFields, check_ends, idempotency_key, json_fields,
+    lines, missing, null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
@@ -58,6 +58,7 @@ impl IdentifiedRequest {
         let lines = fields.take_lines()?;
         let ClientRequestId(request_id) =
             fields.request_id.take().ok_or_else(|| missing("request_id"))?;
+        check_ends("request_id", request_id.as_str())?;
         let request = fields.take_request(operation, lines)?;
         Ok(Self { request_id, request })
     }
@@ -97,6 +98,7 @@ impl CentralFields {
 
     fn take_order_id(&mut self) -> Result<Option<OrderId>, Problem> {
         let order_id = self.order_id.take();
+        order_id.iter().try_for_each(|id| check_ends("order_id", id.as_str()))?;
         self.expect_empty()?;
         Ok(order_id)
     }

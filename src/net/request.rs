@@ -13,6 +13,8 @@ use crate::stock::{
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Characters without a width: the zero-width space and the byte order mark.
+const INVISIBLE: [char; 2] = ['\u{200b}', '\u{feff}'];
 
 /// Defines a struct that holds the fields of a JSON object, each of them optional, among them
 /// `lines`.
@@ -306,10 +308,27 @@ pub fn lines(
     checked_lines(lines).map(Some)
 }
 
-/// Checks the number of lines, and sums those of one SKU and trace.
+/// Checks that an id has nothing at its ends that cannot be seen: people would take it for another
+/// id. Databases of earlier versions may hold such ids, so only requests are checked.
 ///
 /// # Errors
-/// If there are none, or more than [`LINES_MAX`].
+/// Names the field and the character.
+pub fn check_ends(field: &str, id: &str) -> Result<(), Problem> {
+    let is_blank = |char: &char| char.is_whitespace() || INVISIBLE.contains(char);
+    let ends = [id.chars().next(), id.chars().next_back()];
+    match ends.into_iter().flatten().find(is_blank) {
+        None => Ok(()),
+        Some(blank) => Err(Problem::bad_request(format!(
+            "{field}: must not begin or end with white space, {id:?} does with U+{:04X}",
+            u32::from(blank)
+        ))),
+    }
+}
+
+/// Checks the number of lines and their SKUs, and sums those of one SKU and trace.
+///
+/// # Errors
+/// If there are none, or more than [`LINES_MAX`], or if a SKU has white space at an end.
 pub fn checked_lines(lines: Vec<Line>) -> Result<Vec<Line>, Problem> {
     if lines.is_empty() {
         return Err(Problem::bad_request("lines: must not be empty"));
@@ -318,6 +337,7 @@ pub fn checked_lines(lines: Vec<Line>) -> Result<Vec<Line>, Problem> {
         let message = format!("lines: {} are over the limit of {LINES_MAX}", lines.len());
         return Err(Problem::new(Code::TooLarge, message));
     }
+    lines.iter().try_for_each(|line| check_ends("sku", line.sku.as_str()))?;
     Ok(merge_lines(lines))
 }
 

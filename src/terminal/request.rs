@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
-use crate::net::request::missing;
+use crate::net::request::{check_ends, missing};
 use crate::problem::Problem;
 use crate::stock::{Action, Cause, Command, RequestId, Seq, Sku};
 
@@ -210,12 +210,14 @@ impl InvalidRequest {
 /// Names a command: by the id that the client chose, or else by one derived from the reservation.
 ///
 /// # Errors
-/// If the client chose none and the action has no reservation.
+/// If the client chose none and the action has no reservation, or if an id has white space at an
+/// end.
 pub(super) fn named_command(
     chosen: Option<RequestId>,
     action: Action,
     cause: Cause,
 ) -> Result<Command, Problem> {
+    check_ids(chosen.as_ref(), &action)?;
     let derived = || match &action {
         Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
         Action::Release { reservation } => Some(RequestId::release_of(reservation)),
@@ -231,6 +233,27 @@ pub(super) fn named_command(
     match chosen.or_else(derived) {
         Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action, cause }),
         None => Err(missing("request_id")),
+    }
+}
+
+/// Checks the ends of the ids that are not in lines. One that names an earlier request is as it is.
+fn check_ids(chosen: Option<&RequestId>, action: &Action) -> Result<(), Problem> {
+    if let Some(request_id) = chosen {
+        check_ends("request_id", request_id.as_str())?;
+    }
+    match action {
+        Action::Deduct { order_id: Some(id), .. }
+        | Action::Restock { order_id: Some(id), .. }
+        | Action::Reserve { order_id: Some(id), .. } => check_ends("order_id", id.as_str()),
+        Action::Count { sku, .. } => check_ends("sku", sku.as_str()),
+        Action::Deduct { order_id: None, .. }
+        | Action::Restock { order_id: None, .. }
+        | Action::Reserve { order_id: None, .. }
+        | Action::Rollback { .. }
+        | Action::Commit { .. }
+        | Action::CommitPart { .. }
+        | Action::Extend { .. }
+        | Action::Release { .. } => Ok(()),
     }
 }
 

@@ -102,6 +102,33 @@ fn a_body_that_is_not_a_json_object_is_a_bad_request() {
 }
 
 #[test]
+fn an_id_with_white_space_at_an_end_is_a_bad_request_that_names_it() {
+    on_both_ports(&[("A", 10)], |terminal| {
+        for (text, named) in
+            [("A ", "U+0020"), (" A", "U+0020"), ("A\u{a0}", "U+00A0"), ("\u{feff}A", "U+FEFF")]
+        {
+            for (op, body) in [
+                ("deduct", one("r1", text, 1)),
+                ("restock", one("r1", text, 1)),
+                ("reserve", one("r1", text, 1)),
+                ("count", json!({"request_id": "r1", "sku": text, "counted": 1})),
+                ("deduct", one(text, "A", 1)),
+                ("deduct", with(one("r1", "A", 1), "order_id", text)),
+                (
+                    "restock",
+                    json!({"request_id": "r1", "lines": [
+                    {"sku": "A", "quantity": 1}, {"sku": text, "quantity": 1}]}),
+                ),
+            ] {
+                let refused = terminal.refused(op, body, "bad_request");
+                assert!(refused["message"].as_str().unwrap().contains(named), "{refused}");
+            }
+        }
+        terminal.ok("deduct", one("r1", "A", 1));
+    });
+}
+
+#[test]
 fn a_bad_idempotency_key_is_a_bad_request() {
     let gateway = Gateway::stocked(&[("A", 10)]);
     let body = without(one("", "A", 1), "request_id");
