@@ -272,6 +272,20 @@ pub enum WireOutcome<'a> {
         state: &'a str,
         reservation: WireReservation<'a>,
     },
+    /// The result of `resolve` where one scanned thing holds other than one unit, or has a date
+    /// before which it is best.
+    ResolvedInFull {
+        format: &'a str,
+        gtin: Option<u64>,
+        /// Units that one scanned thing holds.
+        content: u64,
+        quantity: u64,
+        lot: Option<&'a str>,
+        expires: Option<&'a str>,
+        best_before: Option<&'a str>,
+        serial: Option<&'a str>,
+        item: WireItem<'a>,
+    },
 }
 
 /// What an entry says besides its units.

@@ -52,8 +52,10 @@ pub(in crate::terminal) fn result(
         }
         RequestResult::Status(status) => done(id, status_outcome(status, origin)),
         RequestResult::Resolved(resolved) => {
-            let expires = resolved.reading.expires.map(|date| date.to_string());
-            done(id, resolved_outcome(resolved, expires.as_deref()))
+            let reading = &resolved.reading;
+            let dates = [reading.expires, reading.best_before];
+            let [expires, best_before] = dates.map(|date| date.map(|date| date.to_string()));
+            done(id, resolved_outcome(resolved, expires.as_deref(), best_before.as_deref()))
         }
         RequestResult::Role { role, .. } => done(id, WireOutcome::Role(*role as u8)),
         RequestResult::Matched(count) => done(id, WireOutcome::Matched(*count as u64)),
@@ -151,16 +153,31 @@ fn status_outcome<'a>(status: &'a GatewayStatus, origin: &'a Origin) -> WireOutc
     }
 }
 
-fn resolved_outcome<'a>(resolved: &'a ResolvedCode, expires: Option<&'a str>) -> WireOutcome<'a> {
-    let reading = &resolved.reading;
-    WireOutcome::Resolved {
-        format: reading.format.as_str(),
-        gtin: reading.gtin.map(Into::into),
-        quantity: Some(resolved.quantity),
-        lot: reading.lot.as_deref(),
+/// The first form of the answer, which every terminal knows, says all that most codes say.
+fn resolved_outcome<'a>(
+    resolved: &'a ResolvedCode,
+    expires: Option<&'a str>,
+    best_before: Option<&'a str>,
+) -> WireOutcome<'a> {
+    let ResolvedCode { reading, content, quantity, sku, item, .. } = resolved;
+    let (content, quantity) = (*content, *quantity);
+    let (format, gtin) = (reading.format.as_str(), reading.gtin.map(Into::into));
+    let (lot, serial) = (reading.lot.as_deref(), reading.serial.as_deref());
+    let item = WireItem::new(sku, item);
+    if content == 1 && best_before.is_none() {
+        let quantity = Some(quantity);
+        return WireOutcome::Resolved { format, gtin, quantity, lot, expires, serial, item };
+    }
+    WireOutcome::ResolvedInFull {
+        format,
+        gtin,
+        content,
+        quantity,
+        lot,
         expires,
-        serial: reading.serial.as_deref(),
-        item: WireItem::new(&resolved.sku, &resolved.item),
+        best_before,
+        serial,
+        item,
     }
 }
 
