@@ -14,6 +14,7 @@ mod elements;
 mod error;
 mod format;
 mod gtin;
+mod in_store;
 mod iso15434;
 mod iso_codes;
 mod measure;
@@ -31,6 +32,7 @@ pub use self::elements::elements;
 pub use self::error::CodeError;
 pub use self::format::Format;
 pub use self::gtin::{Gtin, check_digit};
+pub use self::in_store::{InStoreForm, InStoreItem};
 pub use self::measure::Measure;
 pub use self::reading::Reading;
 

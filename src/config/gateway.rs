@@ -6,6 +6,7 @@ use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::{log_level, name, set};
+use crate::barcode::InStoreForm;
 use crate::limits::RESERVATION_TTL_S_MAX;
 
 /// The configuration of a gateway. [`GatewayConfig::default`] has the values without a file.
@@ -22,6 +23,8 @@ pub struct GatewayConfig {
     pub displaced_data_dir: Option<PathBuf>,
     /// `terminals`: the terminal port.
     pub terminals: PortConfig,
+    /// `barcodes.in_store`: the forms of in-store numbers with a weight or count; none: it is off.
+    pub in_store: Vec<InStoreForm>,
     /// `mqtt`: the broker. Without it, the gateway has no hub.
     pub mqtt: Option<MqttConfig>,
     /// `stock.reservation_ttl_s`: the life of a reservation whose request names none.
@@ -41,6 +44,7 @@ impl Default for GatewayConfig {
             data_dir: data_dir.unwrap_or_else(|| "stockgate-data".into()),
             displaced_data_dir: None,
             terminals: PortConfig::local("terminals", 8080),
+            in_store: Vec::new(),
             mqtt: None,
             reservation_ttl_s: 900,
             ledger_retention_days: 30,
@@ -75,6 +79,9 @@ impl GatewayConfig {
             config.terminals.read(&mut section, &directory, false);
             section.finish();
         }
+        if let Some(section) = document.section("barcodes") {
+            config.read_barcodes(section);
+        }
         if let Some(section) = document.section("mqtt") {
             config.mqtt = mqtt::read(section, &directory);
         }
@@ -99,6 +106,16 @@ impl GatewayConfig {
         if let Some(path) = section.text("data_dir", path) {
             self.data_dir = directory.join(&path);
             self.displaced_data_dir = displaced(path, &self.data_dir);
+        }
+        section.finish();
+    }
+
+    fn read_barcodes(&mut self, mut section: Section<'_>) {
+        for text in section.texts("in_store").unwrap_or_default() {
+            match InStoreForm::parse(&text) {
+                Ok(form) => self.in_store.push(form),
+                Err(why) => section.problem("in_store", format!("{text:?} {why}")),
+            }
         }
         section.finish();
     }

@@ -15,7 +15,10 @@ pub(super) fn changes(now: &GatewayConfig, new: &GatewayConfig) -> ConfigChanges
         ("stock.ledger_retention_days", now.ledger_retention_days != new.ledger_retention_days),
         (LOG_LEVEL, now.log_level != new.log_level),
     ]);
-    changes.add_at_restart([("mqtt", now.mqtt.is_some() != new.mqtt.is_some())]);
+    changes.add_at_restart([
+        ("barcodes.in_store", now.in_store != new.in_store),
+        ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
+    ]);
     if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
         changes.add_at_restart(now.differences(new).map(|key| (key, true)));
     }

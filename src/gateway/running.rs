@@ -65,6 +65,7 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             intake: intake.clone(),
             ledger: ledger.clone(),
+            in_store: config.in_store.as_slice().into(),
         };
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::feed::{Feeds, SyncEvent};
 use super::metrics::ScarceSkus;
+use crate::barcode::InStoreForm;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
@@ -22,6 +23,7 @@ pub(super) struct TerminalContext {
     pub(super) scarce: Arc<ScarceSkus>,
     pub(super) intake: Intake,
     pub(super) ledger: LedgerReader,
+    pub(super) in_store: Arc<[InStoreForm]>,
     /// Who may do what.
     pub(super) access: PortAccess,
     pub(super) sync_events: watch::Receiver<SyncEvent>,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::context::TerminalContext;
 use super::feed::{Feeds, sync_events};
+use crate::barcode::InStoreForm;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::metrics::GatewayMetrics;
@@ -28,6 +29,8 @@ pub struct Backend {
     pub intake: Intake,
     /// Reads pages of the ledger, and the catalogue.
     pub ledger: LedgerReader,
+    /// The forms of in-store numbers with a weight or count.
+    pub in_store: Arc<[InStoreForm]>,
 }
 
 /// Serves terminals until a stop is requested; returns when the last session has ended.
@@ -38,7 +41,7 @@ pub async fn serve(
     certificates: Option<Certificates>,
     stop: Stop,
 ) {
-    let Backend { state, metrics, intake, ledger } = backend;
+    let Backend { state, metrics, intake, ledger, in_store } = backend;
     let (sync_events, sync_task) = sync_events(Arc::clone(&state), stop.clone());
     let feeds = Feeds::default();
     let feed_task = feeds.clone().run(Arc::clone(&state), stop.clone());
@@ -49,6 +52,7 @@ pub async fn serve(
         scarce: Arc::default(),
         intake,
         ledger,
+        in_store,
         access,
         sync_events,
         feeds,

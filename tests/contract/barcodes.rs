@@ -63,6 +63,7 @@ fn a_code_without_a_listing_is_unknown() {
             ("(01)04006381333931(10)A", "GTIN 04006381333931"),
             ("00340063813339300002", "a logistic unit, not an article"),
             ("2012345006782", "use within one company"),
+            ("2012345006782", "barcodes.in_store is off"),
             ("a", "did you mean A?"),
         ] {
             let error = terminal.refused("resolve", json!({"code": code}), "unknown_code");
@@ -169,4 +170,23 @@ fn a_code_is_resolved_after_the_requests_sent_before_it() {
     let resolved = ws.send("resolve", json!({"code": "A"}));
     ws.outcome(&restock).unwrap();
     assert_eq!(ws.outcome(&resolved).unwrap()["item"]["on_hand"], 5);
+}
+
+#[test]
+fn an_in_store_number_is_the_item_in_it_where_its_form_is_configured() {
+    let forms = "[barcodes]\nin_store = [\"21iiiiiwwwwwc\", \"22iiiiinnnnnc\"]\n";
+    let gateway = Gateway::start_with(forms);
+    let mut http = gateway.http();
+    for (n, sku) in ["2112345000008", "2212345000005"].into_iter().enumerate() {
+        http.ok("restock", one(&format!("in-{n}"), sku, 50));
+    }
+    let resolved = |code: &str| gateway.http().get(&format!("/api/barcodes/{code}")).json();
+    let counted = resolved("2212345000128");
+    assert_eq!((&counted["sku"], &counted["quantity"]), (&json!("2212345000005"), &json!(12)));
+    assert_eq!(counted["gtin"], "02212345000128");
+    // A weight on an article that is counted in pieces is no count.
+    let weighed = resolved("2112345012506");
+    assert_eq!((&weighed["sku"], &weighed["quantity"]), (&json!("2112345000008"), &json!(1)));
+    let other = resolved("2199999012502");
+    assert_eq!(other["code"], "unknown_code", "{other}");
 }

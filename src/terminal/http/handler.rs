@@ -104,7 +104,8 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
-        let result = query::answer(query, &self.state, &self.ledger, &self.intake).await?;
+        let TerminalContext { state, ledger, intake, in_store, .. } = self;
+        let result = query::answer(query, state, ledger, intake, in_store).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))
     }
 }

@@ -8,6 +8,7 @@ mod resolve;
 
 use super::request::Query;
 use super::response::{GatewayStatus, RequestResult};
+use crate::barcode::InStoreForm;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
@@ -24,6 +25,7 @@ pub(super) async fn answer(
     state: &CommittedState,
     ledger: &LedgerReader,
     intake: &Intake,
+    in_store: &[InStoreForm],
 ) -> Result<RequestResult, Problem> {
     match query {
         Query::Item(sku) => item(state, sku),
@@ -37,7 +39,7 @@ pub(super) async fn answer(
         }
         Query::Status => Ok(RequestResult::Status(status(state))),
         Query::Resolve { code } => {
-            resolve::resolve(state, ledger, code).await.map(RequestResult::Resolved)
+            resolve::resolve(state, ledger, in_store, code).await.map(RequestResult::Resolved)
         }
     }
 }

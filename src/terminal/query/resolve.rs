@@ -1,6 +1,6 @@
 //! Which SKU a scanned code stands for.
 
-use crate::barcode::{self, CodeError, Gtin, Reading};
+use crate::barcode::{self, CodeError, Gtin, InStoreForm, InStoreItem, Reading};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
@@ -17,9 +17,10 @@ use crate::terminal::response::ResolvedCode;
 pub(super) async fn resolve(
     state: &CommittedState,
     reader: &LedgerReader,
+    in_store: &[InStoreForm],
     code: String,
 ) -> Result<ResolvedCode, Problem> {
-    let resolver = Resolver { state, reader };
+    let resolver = Resolver { state, reader, in_store };
     let read = barcode::read(&code, current_year());
     let found = resolver.find(names(&code, read.as_ref().ok())).await?;
     match (found, read) {
@@ -28,7 +29,10 @@ pub(super) async fn resolve(
         (None, Err(error)) => Err(invalid(&error)),
         (None, Ok(reading)) => match resolver.find(reading.names.clone()).await? {
             Some(found) => answer(code, reading, found),
-            None => Err(resolver.unknown(&code, &reading).await?),
+            None => match resolver.find_in_store(&reading).await? {
+                Some((reading, found)) => answer(code, reading, found),
+                None => Err(resolver.unknown(&code, &reading).await?),
+            },
         },
     }
 }
@@ -61,6 +65,7 @@ fn names(code: &str, reading: Option<&Reading>) -> Vec<String> {
 struct Resolver<'a> {
     state: &'a CommittedState,
     reader: &'a LedgerReader,
+    in_store: &'a [InStoreForm],
 }
 
 /// What a code stands for.
@@ -95,6 +100,16 @@ impl Resolver<'_> {
         Ok(Some(Found { sku, item, content }))
     }
 
+    /// The item in an in-store number, with the weight or count that the number contains.
+    async fn find_in_store(&self, reading: &Reading) -> Result<Option<(Reading, Found)>, Problem> {
+        let read =
+            reading.gtin.and_then(|gtin| self.in_store.iter().find_map(|form| form.read(gtin)));
+        let Some(InStoreItem { gtin, measure, count }) = read else { return Ok(None) };
+        let found = self.find(gtin.spellings()).await?;
+        let (measures, count) = (measure.into_iter().collect(), count.or(reading.count));
+        Ok(found.map(|found| (Reading { measures, count, ..reading.clone() }, found)))
+    }
+
     /// Why nothing is listed under a sound code, with what is near to it.
     async fn unknown(&self, code: &str, reading: &Reading) -> Result<Problem, Problem> {
         let what = match reading.gtin {
@@ -102,7 +117,8 @@ impl Resolver<'_> {
             None => format!("code {code:?}"),
         };
         let near = self.near(code, reading).await?;
-        let message = match near.or_else(|| kind_of(reading).map(str::to_owned)) {
+        let kind = || kind_of(reading, self.in_store.is_empty()).map(str::to_owned);
+        let message = match near.or_else(kind) {
             Some(near) => format!("{what}: {near}"),
             None => format!(
                 "{what} is not a barcode in the catalogue and not a SKU here; add it to the catalogue at the hub, or type the SKU"
@@ -127,13 +143,16 @@ impl Resolver<'_> {
 }
 
 /// What a code is if it is no article.
-fn kind_of(reading: &Reading) -> Option<&'static str> {
+fn kind_of(reading: &Reading, is_in_store_off: bool) -> Option<&'static str> {
     match reading.gtin {
         None if reading.is_logistic_unit => {
             Some("is a logistic unit, not an article; scan the barcode of what is in it")
         }
+        Some(gtin) if gtin.is_in_store() && is_in_store_off => Some(
+            "is a number for use within one company and not in the catalogue; if it contains a weight or a count, that is not read, because barcodes.in_store is off",
+        ),
         Some(gtin) if gtin.is_in_store() => Some(
-            "is a number for use within one company and not in the catalogue; if it contains a weight or a price, that is not read",
+            "is a number for use within one company; neither it nor the item in it, by the forms of barcodes.in_store, is in the catalogue",
         ),
         _ => None,
     }

@@ -125,8 +125,8 @@ impl Session {
                 may_read?;
                 self.walk_credit.ready().await;
                 self.walk_credit.spend(visits_of(&query, &self.context.state));
-                let TerminalContext { state, ledger, intake, .. } = &self.context;
-                query::answer(query, state, ledger, intake).await
+                let TerminalContext { state, ledger, intake, in_store, .. } = &self.context;
+                query::answer(query, state, ledger, intake, in_store).await
             }
             SessionRequest::Subscribe(request) => {
                 may_read?;

@@ -1,0 +1,124 @@
+//! Numbers for use within one company, GTINs that begin with 02 or 20 to 29. A scale or a counter may
+//! print a weight or a count into them; each company decides how.
+
+use super::gtin::{Gtin, check_digit};
+use super::measure::Measure;
+
+/// Digits of an EAN-13.
+const DIGITS: usize = 13;
+
+/// How a company prints a weight or a count into its own numbers: 13 characters, such as
+/// `21iiiiiwwwwwc`. A digit stands for itself, `i` for a digit of the item, `w` for one of its weight in
+/// grams, `n` for one of its count, `x` for one that says nothing here, and `c` for the check digit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InStoreForm(String);
+
+/// What such a number says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InStoreItem {
+    /// The number of the item in the catalogue: zeros in the place of weight or count.
+    pub gtin: Gtin,
+    pub measure: Option<Measure>,
+    pub count: Option<u64>,
+}
+
+impl InStoreForm {
+    /// Reads a form.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.len() != DIGITS || !text.ends_with('c') {
+            return Err("must have 13 characters, the last one c for the check digit");
+        }
+        let body = &text[..DIGITS - 1];
+        if !body.bytes().all(|byte| byte.is_ascii_digit() || b"iwnx".contains(&byte)) {
+            return Err("must consist of digits, i, w, n and x, and one c at the end");
+        }
+        let is_prefix = |prefix: &str| prefix == "02" || prefix.starts_with('2');
+        if !is_prefix(&text[..2]) || !text.as_bytes()[1].is_ascii_digit() {
+            return Err("must begin with 02 or 20 to 29");
+        }
+        let part = |kind: char| body.trim_matches(|char| char != kind);
+        let is_whole = |kind: char| part(kind).chars().all(|char| char == kind);
+        if part('i').is_empty() || part('w').is_empty() == part('n').is_empty() {
+            return Err("must have an item (i), and either a weight (w) or a count (n)");
+        }
+        if !is_whole('w') || !is_whole('n') {
+            return Err("must have the digits of the weight or count side by side");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// What a number of this form says; `None` for any other number.
+    pub fn read(&self, gtin: Gtin) -> Option<InStoreItem> {
+        let digits = gtin.to_string();
+        let digits = digits.strip_prefix('0')?;
+        let (mut item, mut value) = (String::with_capacity(DIGITS), String::new());
+        let (mut is_weight, places) = (false, self.0.chars().zip(digits.chars()));
+        for (place, digit) in places {
+            match place {
+                'i' => item.push(digit),
+                'w' | 'n' => {
+                    is_weight = place == 'w';
+                    value.push(digit);
+                    item.push('0');
+                }
+                'x' => item.push('0'),
+                'c' => item.push(char::from(b'0' + check_digit(item.as_bytes()))),
+                _ if place == digit => item.push(digit),
+                _ => return None,
+            }
+        }
+        let number: u32 = value.parse().ok().filter(|number| *number > 0)?;
+        let measure = Measure { unit: "kg", digits: number, decimals: 3 };
+        Some(InStoreItem {
+            gtin: Gtin::of_digits(&item)?,
+            measure: is_weight.then_some(measure),
+            count: (!is_weight).then_some(number.into()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(form: &str, digits: &str) -> Option<(String, Option<u32>, Option<u64>)> {
+        let body = &digits[..12];
+        let code = format!("{body}{}", check_digit(body.as_bytes()));
+        let gtin = Gtin::read(&code).unwrap().unwrap().1;
+        let item = InStoreForm::parse(form).unwrap().read(gtin)?;
+        Some((item.gtin.to_string(), item.measure.map(|measure| measure.digits), item.count))
+    }
+
+    #[test]
+    fn a_weight_or_a_count_is_read_where_the_form_says() {
+        let (item, weight, count) = read("21iiiiiwwwwwc", "211234501250").unwrap();
+        assert_eq!((&item[..13], weight, count), ("0211234500000", Some(1_250), None));
+        assert!(Gtin::read(&item).is_ok(), "its check digit is right");
+        let (item, weight, count) = read("02iiiixnnnnnc", "021234700012").unwrap();
+        assert_eq!((&item[..13], weight, count), ("0021234000000", None, Some(12)));
+        assert_eq!(read("21iiiiiwwwwwc", "221234501250"), None, "another prefix");
+        assert_eq!(read("21iiiiiwwwwwc", "400638133393"), None);
+    }
+
+    #[test]
+    fn a_form_that_makes_no_sense_is_refused() {
+        for wrong in [
+            "",
+            "21iiiiiwwwwww",
+            "21iiiiiwwwwc",
+            "40iiiiiwwwwwc",
+            "2iiiiiiwwwwwc",
+            "21iiiiiiiiiic",
+            "21iiiiiwwnnnc",
+            "2112345wwwwwc",
+            "21iiiiiwiwwwc",
+            "21iiiiiwwpwwc",
+            "21iiiii€wwc",
+        ] {
+            assert!(InStoreForm::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
