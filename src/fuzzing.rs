@@ -6,16 +6,20 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use hyper::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::barcode::{Gtin, canonical, elements, read};
-use crate::cli::orders::{Columns, rows_of, unpacked};
+use crate::cli::orders::{Columns, Movement, Quantity, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::catalogue::read_catalogue;
 use crate::hub::frame_json;
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
-use crate::limits::{CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, LINES_MAX};
+use crate::limits::{
+    CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, ID_BYTES_MAX, LINES_MAX,
+};
+use crate::net::request::{ClientRequestId, idempotency_key};
 use crate::protocol::Frame;
 use crate::protocol::columns as columns_of_entries;
 use crate::protocol::drift::{Content, Search};
@@ -135,6 +139,7 @@ pub fn terminal(bytes: &[u8]) {
         check_message(&json::read_message(text));
     }
     check_message(&postcard::read_message(body));
+    check_key(body);
     match MUTATIONS.get(usize::from(which % 9)) {
         Some(&mutation) => {
             let has_path = matches!(mutation, Mutation::Commit | Mutation::Release);
@@ -150,6 +155,17 @@ pub fn terminal(bytes: &[u8]) {
             };
             let _ = IdentifiedRequest::read(operation, &HeaderMap::new(), body);
         }
+    }
+}
+
+/// The same bytes as an `Idempotency-Key`.
+fn check_key(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else {
+        return;
+    };
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("idempotency-key"), value)]);
+    if let Ok(Some(ClientRequestId(id))) = idempotency_key(&headers) {
+        assert!((1..=ID_BYTES_MAX).contains(&id.as_str().len()), "{id}");
     }
 }
 
@@ -226,8 +242,20 @@ pub fn orders(bytes: &[u8]) {
         return;
     };
     if let Ok(rows) = rows_of(file.take(UNPACKED_MAX), "orders".into(), &Columns::default()) {
-        rows.take_while(Result::is_ok).for_each(drop);
+        let rows = rows.take_while(Result::is_ok).flatten();
+        rows.filter_map(|row| row.movement.ok()).for_each(|movement| check_movement(&movement));
     }
+}
+
+fn check_movement(movement: &Movement) {
+    let Movement { sku, quantity, .. } = movement;
+    assert_eq!(sku.as_str().trim(), sku.as_str(), "blanks are cut off");
+    let sent = match quantity.magnitude() {
+        Value::String(text) => text,
+        number => number.to_string(),
+    };
+    let again = Quantity::read(&sent).expect("what is sent is a number");
+    assert_eq!(again.millionths(), quantity.millionths().abs(), "and the same one");
 }
 
 /// A topic.
