@@ -169,10 +169,12 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         let micros = sent_at.elapsed().as_micros();
         self.latencies_us.push(u32::try_from(micros).unwrap_or(u32::MAX));
         match row {
-            Some(row) => self.take_row_answer(row, answer, code).await?,
+            Some(row) => {
+                self.take_row_answer(row, answer, code).await?;
+                self.progress.show(&self.summary);
+            }
             None => self.count(answer, code),
         }
-        self.progress.show(&self.summary);
         Ok(())
     }
 
