@@ -83,7 +83,7 @@ impl GatewayConfig {
             config.read_barcodes(section);
         }
         if let Some(section) = document.section("mqtt") {
-            config.mqtt = mqtt::read(section, &directory);
+            config.mqtt = mqtt::read_of_gateway(section, &directory);
         }
         if let Some(section) = document.section("stock") {
             config.read_stock(section);

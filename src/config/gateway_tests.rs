@@ -95,6 +95,7 @@ fn conflicting_settings_are_named() {
         ("[mqtt]\nurl = \"mqtts://h\"\ncert_file = \"pem\"", "go together"),
         ("[mqtt]\nurl = \"mqtts://h\"\nca_file = \"gone\"", "cannot be read"),
         ("[mqtt]\nurl = \"mqtt://h\"\npassword_file = \"pem\"", "username"),
+        ("[mqtt]\nurl = \"mqtt://h\"\nbooks = \"ours\"", "mqtt.books"),
     ] {
         let file = write(&directory, text);
         let error = GatewayConfig::read(Some(&file), []).unwrap_err().to_string();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::document::Section;
 use super::{path_of, secret};
@@ -21,6 +22,9 @@ pub struct MqttConfig {
     /// For `mqtts://`: the trusted certificate authorities, and our own certificate and key if the
     /// broker asks for them.
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// `mqtt.books`: the hub's books that the gateway belongs to; without it, the first that it
+    /// hears of.
+    pub books: Option<Uuid>,
     /// A hash of the TLS files' contents, which tells whether they have changed.
     pub tls_files: u64,
 }
@@ -39,6 +43,7 @@ impl MqttConfig {
         let keys = [
             ("mqtt.url", self.url != other.url),
             ("mqtt.username", self.username != other.username),
+            ("mqtt.books", self.books != other.books),
             ("mqtt.password_file", self.password != other.password),
             ("mqtt.ca_file, cert_file or key_file", self.tls_files != other.tls_files),
         ];
@@ -98,7 +103,29 @@ impl BrokerUrl {
 }
 
 /// Reads the `[mqtt]` section; `None` if it has no usable URL.
-pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
+pub(super) fn read(section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
+    read_with(section, directory, |_| None)
+}
+
+/// Reads the `[mqtt]` section of a gateway, which may name the hub's books.
+pub(super) fn read_of_gateway(section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
+    read_with(section, directory, |section| section.text("books", books).flatten())
+}
+
+fn books(text: &str) -> Result<Option<Uuid>, String> {
+    match text {
+        "" => Ok(None),
+        text => Uuid::try_parse(text).map(Some).map_err(|_| {
+            format!("must be the UUID that the hub's /api/status names as books, is {text:?}")
+        }),
+    }
+}
+
+fn read_with(
+    mut section: Section<'_>,
+    directory: &Path,
+    read_books: impl FnOnce(&mut Section<'_>) -> Option<Uuid>,
+) -> Option<MqttConfig> {
     let has_url = section.has("url");
     let url = section.text("url", BrokerUrl::parse);
     if !has_url {
@@ -115,8 +142,9 @@ pub(super) fn read(mut section: Section<'_>, directory: &Path) -> Option<MqttCon
         section.problem("password_file", "needs a username beside it");
     }
     let (tls, tls_files) = read_tls(&mut section, directory, url.as_ref());
+    let books = read_books(&mut section);
     section.finish();
-    Some(MqttConfig { url: url?, username, password, tls, tls_files })
+    Some(MqttConfig { url: url?, username, password, tls, books, tls_files })
 }
 
 /// Reads the TLS files; returns the hash of their contents as well.

@@ -123,6 +123,9 @@ impl Writer {
 
     fn prune(&mut self, now: Now) -> Result<(), StoreError> {
         self.store.record_retention_mark(now.running_ms)?;
+        if self.state.is_held() {
+            return Ok(());
+        }
         for _ in 0..PRUNE_STEPS_PER_S_MAX {
             let (progress, retention_ms) = (self.progress(now), self.rules.retention_ms);
             if !self.store.prune(progress, retention_ms, &self.state.stock())? {

@@ -18,7 +18,7 @@ use crate::limits::{
 };
 use crate::problem::{Code, Problem};
 use crate::stock::{
-    CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
+    BooksId, CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
 };
 
 /// The sending side of the writer's queue. Clones share one queue.
@@ -53,6 +53,8 @@ pub(super) enum WriterJob {
     Update(CatalogueUpdate),
     /// The hub has committed the ledger up to this position.
     Acked(Seq),
+    /// The gateway belongs to these books from now on, which have its ledger up to this position.
+    Bind(BooksId, Seq),
     /// Use these rules from now on.
     SetRules(WriterRules),
     /// Stop after this batch. The last checkpoint ends at this moment.
@@ -193,6 +195,12 @@ impl Intake {
     /// the next acknowledgement says as much and more.
     pub fn acked(&self, seq: Seq) {
         let _ = self.jobs.try_send(WriterJob::Acked(seq));
+    }
+
+    /// Binds the gateway to books that have its ledger up to a position. The job is dropped if the
+    /// queue is full: the hub is asked again.
+    pub fn bind(&self, books: BooksId, acked_seq: Seq) {
+        let _ = self.jobs.try_send(WriterJob::Bind(books, acked_seq));
     }
 
     /// Queues the transfers of one frame. They are dropped if too much waits or the disk fails:

@@ -5,7 +5,7 @@
 //! link. A reader that needs a large part of the stock reads it in bounded pieces, because the
 //! writer waits for the lock meanwhile.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
-use crate::stock::{Changes, Origin, Seq, Stock};
+use crate::stock::{BooksId, Changes, Origin, Seq, Stock};
 use crate::store::{LockHolder, Opened};
 
 /// The state of a gateway as of its last commit.
@@ -30,6 +30,11 @@ pub struct CommittedState {
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
+    books: Mutex<Option<BooksId>>,
+    /// Another hub that speaks on the broker, in a sentence.
+    foreign: Mutex<Option<String>>,
+    /// The hub holds this gateway, because its books are older: see [`CommittedState::is_held`].
+    held: AtomicBool,
     /// When the link last went from online to offline, in milliseconds since the start.
     offline_since_ms: AtomicU64,
     storage_problem: Mutex<Option<String>>,
@@ -50,7 +55,7 @@ impl CommittedState {
     /// Publishes a database that was just opened. `oldest_pending_at_ms` is when the first entry
     /// that the hub has not committed was decided.
     pub fn new(opened: Opened, oldest_pending_at_ms: Option<i64>, link: LinkState) -> Self {
-        let Opened { origin, stock, progress, .. } = opened;
+        let Opened { origin, stock, progress, books, .. } = opened;
         let acked_seq = progress.acked_seq;
         Self {
             origin,
@@ -60,6 +65,9 @@ impl CommittedState {
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
+            books: Mutex::new(books),
+            foreign: Mutex::default(),
+            held: AtomicBool::new(false),
             offline_since_ms: AtomicU64::new(0),
             storage_problem: Mutex::new(None),
             log_readers: Mutex::default(),
@@ -119,6 +127,33 @@ impl CommittedState {
             Confirmed { acked_seq, oldest_pending_at_ms };
     }
 
+    /// The hub's books that the gateway belongs to.
+    pub fn books(&self) -> Option<BooksId> {
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the books that the gateway belongs to, and wakes the hub link.
+    pub(super) fn set_books(&self, books: BooksId) {
+        *self.books.lock().unwrap_or_else(PoisonError::into_inner) = Some(books);
+        self.committed.send_modify(|_| {});
+    }
+
+    /// Says which other hub speaks on the broker, if one does.
+    pub fn set_foreign(&self, foreign: Option<String>) {
+        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = foreign;
+    }
+
+    /// Whether the hub holds this gateway. Its books are older than what they acknowledged, so they
+    /// need entries again that they had: nothing is pruned.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether the hub holds this gateway.
+    pub fn set_held(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
     /// Sets the state of the link. Receivers wake only if it differs from the last one.
     pub fn set_link(&self, link: LinkState) {
         self.link.send_if_modified(|known| {
@@ -155,9 +190,11 @@ impl CommittedState {
         let pending = seq.saturating_sub(confirmed.acked_seq);
         let oldest_at_ms = confirmed.oldest_pending_at_ms.filter(|_| pending > 0);
         let (state, reason) = self.link.borrow().described();
+        let foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SyncStatus {
             state,
-            reason,
+            reason: foreign.or(reason),
+            books: self.books().map(|id| id.books),
             acked_seq: confirmed.acked_seq,
             pending,
             oldest_pending_s: oldest_at_ms.map_or(0, |at_ms| self.age_s(at_ms)),

@@ -1,6 +1,7 @@
 //! What the gateway knows of its hub: the state of the link, and the contract's `sync` object.
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::stock::Seq;
 
@@ -20,8 +21,10 @@ pub enum LinkState {
 pub struct SyncStatus {
     /// `disabled`, `offline` or `online`.
     pub state: &'static str,
-    /// Why the link is not online, in plain words.
+    /// Why the link is not online, in plain words; or which other hub speaks on the broker.
     pub reason: Option<String>,
+    /// The hub's books that the gateway belongs to.
+    pub books: Option<Uuid>,
     /// The position up to which the hub has committed the ledger.
     pub acked_seq: Seq,
     /// How many entries come after that position.

@@ -29,7 +29,8 @@ use crate::limits::{
 use crate::metrics::GatewayMetrics;
 use crate::process::log_throttle::LogThrottle;
 use crate::stock::{
-    Changes, CommandAnswer, Draft, RequestId, RequestRecord, RequestRecords, Seq, Sku, Taken,
+    BooksId, Changes, CommandAnswer, Draft, RequestId, RequestRecord, RequestRecords, Seq, Sku,
+    Taken,
 };
 use crate::store::{Progress, Store, StoreError};
 
@@ -154,6 +155,7 @@ impl Writer {
                 WriterJob::Transfers(transfers) => batch.add_transfers(transfers),
                 WriterJob::Update(update) => batch.add_update(update),
                 WriterJob::Acked(seq) => acked = acked.max(Some(seq)),
+                WriterJob::Bind(books, acked_seq) => self.bind(books, acked_seq),
                 WriterJob::SetRules(rules) => self.rules = rules,
                 WriterJob::Stop(deadline) => {
                     self.checkpoint_deadline = Some(deadline);
@@ -178,6 +180,21 @@ impl Writer {
         self.store
             .find(id)
             .map_err(|error| StorageUnavailable { why: error.to_string(), may_be_applied: false })
+    }
+
+    /// Binds the gateway to books. Until that is on disk, nothing is taken from them.
+    fn bind(&mut self, books: BooksId, acked_seq: Seq) {
+        let bound = self.store.bind(books, acked_seq, &self.state.stock());
+        if let Err(error) = bound {
+            self.storage_failed(error);
+            return;
+        }
+        tracing::info!(%books, generation = books.generation, "the gateway belongs to these books");
+        let acked_seq = acked_seq.min(self.state.acked_seq());
+        let oldest = self.store.decided_at_ms(acked_seq + 1).unwrap_or_default();
+        self.saved.acked_seq = acked_seq;
+        self.state.confirm(acked_seq, oldest);
+        self.state.set_books(books);
     }
 
     /// Moves the confirmed position on to `seq`.

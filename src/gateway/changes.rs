@@ -89,7 +89,14 @@ mod tests {
 
     fn mqtt(url: &str) -> Option<MqttConfig> {
         let url = BrokerUrl::parse(url).unwrap();
-        Some(MqttConfig { url, username: None, password: None, tls: None, tls_files: 0 })
+        Some(MqttConfig {
+            url,
+            username: None,
+            password: None,
+            tls: None,
+            books: None,
+            tls_files: 0,
+        })
     }
 
     #[test]

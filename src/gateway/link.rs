@@ -51,6 +51,7 @@ pub struct HubLink {
     backoff: Backoff,
     lost: LogThrottle,
     rejected: LogThrottle,
+    foreign: LogThrottle,
 }
 
 /// Why a frame of version 1 is rejected: it does not say which books it is from.
@@ -101,7 +102,7 @@ impl HubLink {
             Will { topic: gateway.topic(Channel::State), payload: state_json(origin, false) };
         let broker = Broker::new(settings, &client_id(&gateway), Some(will));
         let committed = state.committed();
-        let uplink = Uplink::new(origin.epoch, *committed.borrow());
+        let uplink = Uplink::new(origin.epoch, *committed.borrow()).bound_to(state.books());
         Self {
             broker,
             gateway,
@@ -114,6 +115,7 @@ impl HubLink {
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
             rejected: LogThrottle::default(),
+            foreign: LogThrottle::default(),
         }
     }
 
@@ -169,6 +171,7 @@ impl HubLink {
             (stock.seq(), stock.taken())
         };
         self.uplink.handle_committed(seq, taken);
+        self.uplink.handle_bound(self.state.books(), self.now_ms());
     }
 
     async fn handle(&mut self, event: BrokerEvent, client: &AsyncClient) -> Result<(), Loss> {
@@ -210,17 +213,35 @@ impl HubLink {
             Ok((frame, _)) if frame.epoch() != self.state.origin.epoch => {
                 self.record_rejected("it is for another database", now_ms);
             }
-            Ok((frame, Wire::V1)) if !is_call(&frame) => {
-                self.record_rejected(HUB_TOO_OLD, now_ms);
+            Ok((Frame::Resume(Resume { nonce: 0, .. }), Wire::V1)) => {
+                self.uplink.handle_call(now_ms);
             }
-            Ok((frame, _)) => match self.uplink.handle_frame(frame, now_ms) {
-                Some(UplinkEvent::Acked(seq)) => self.intake.acked(seq),
-                Some(UplinkEvent::Transfers(transfers)) => self.intake.transfers(transfers),
-                Some(UplinkEvent::Update(update)) => self.intake.update(update),
-                Some(UplinkEvent::Probe(part)) => self.answer_probe(part).await,
-                None => {}
-            },
+            Ok((_, Wire::V1)) => self.record_rejected(HUB_TOO_OLD, now_ms),
+            Ok((frame, Wire::V2(books))) => {
+                let event = self.uplink.handle_frame_of(books, frame, now_ms);
+                self.handle_event(event, now_ms).await;
+            }
             Err(error) => self.record_rejected(&error.to_string(), now_ms),
+        }
+    }
+
+    async fn handle_event(&mut self, event: Option<UplinkEvent>, now_ms: u64) {
+        match event {
+            Some(UplinkEvent::Acked(seq)) => self.intake.acked(seq),
+            Some(UplinkEvent::Transfers(transfers)) => self.intake.transfers(transfers),
+            Some(UplinkEvent::Update(update)) => self.intake.update(update),
+            Some(UplinkEvent::Probe(part)) => self.answer_probe(part).await,
+            Some(UplinkEvent::Bind(books, acked_seq)) => self.intake.bind(books, acked_seq),
+            Some(UplinkEvent::Foreign) => self.record_foreign(now_ms),
+            None => {}
+        }
+    }
+
+    fn record_foreign(&mut self, now_ms: u64) {
+        self.metrics.frames_foreign.inc();
+        if self.foreign.should_log(now_ms) {
+            let what = self.uplink.foreign(now_ms).unwrap_or_default();
+            tracing::warn!("{what}; its frames are dropped");
         }
     }
 
@@ -307,7 +328,11 @@ impl HubLink {
             nonce,
             software: RELEASE.into(),
             taken: stock.taken(),
-            bound: Bound::default(),
+            bound: Bound {
+                books: self.state.books(),
+                acked_seq: self.state.acked_seq(),
+                ..Bound::default()
+            },
         })
     }
 
@@ -340,6 +365,8 @@ impl HubLink {
 
     fn publish_state(&mut self) {
         self.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
+        self.state.set_foreign(self.uplink.foreign(self.now_ms()));
+        self.state.set_held(self.uplink.is_held());
         if self.uplink.is_online() {
             self.backoff.answered(self.now_ms());
             self.state.set_link(LinkState::Online);
@@ -369,12 +396,6 @@ impl HubLink {
         let ended = async { while connection.events.recv().await.is_some() {} };
         let _ = tokio::time::timeout(OFFLINE_MESSAGE_WAIT, ended).await;
     }
-}
-
-/// Whether the hub only asks for a greeting. It does so in version 1 as long as it does not know
-/// which version a gateway speaks.
-fn is_call(frame: &Frame) -> bool {
-    matches!(frame, Frame::Resume(Resume { nonce: 0, .. }))
 }
 
 /// The client's own reason for a loss; it says more than that the client takes no more messages.

@@ -27,7 +27,20 @@ use crate::store::{Store, StoreError};
 /// # Errors
 /// If the database or the data directory cannot be used.
 pub fn open(config: &GatewayConfig) -> Result<Database, StoreError> {
-    Store::open(&config.data_dir, &config.site, &config.id)
+    let open = || Store::open(&config.data_dir, &config.site, &config.id);
+    let (mut store, mut opened) = open()?;
+    let Some(pinned) = config.mqtt.as_ref().and_then(|mqtt| mqtt.books) else {
+        return Ok((store, opened));
+    };
+    let bound = opened.books;
+    if store.pin(pinned, &opened.stock)? {
+        let before = bound.map(|id| id.books).unwrap_or_default();
+        tracing::warn!(%before, now = %pinned, "mqtt.books: the gateway belongs to other books from now on");
+        drop(store);
+        return open();
+    }
+    opened.books = store.books();
+    Ok((store, opened))
 }
 
 /// Runs a gateway until a stop is requested; reads the configuration again on SIGHUP.

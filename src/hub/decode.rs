@@ -23,7 +23,7 @@ pub fn frame_json(bytes: &[u8]) -> Result<Value, FrameError> {
     if let Wire::V2(BooksId { books, generation }) = wire {
         json["version"] = 2.into();
         if !is_upward {
-            json["books"] = json!(Uuid::from(books));
+            json["books"] = json!(books);
             json["generation"] = generation.into();
         }
     }
@@ -122,7 +122,7 @@ fn hello_json(hello: &Hello, version: Version) -> Value {
     });
     if version == Version::V2 {
         let Bound { books, acked_seq, frame_bytes, device_key } = hello.bound;
-        json["books"] = json!(books.map(|id| Uuid::from(id.books)));
+        json["books"] = json!(books.map(|id| id.books));
         json["generation"] = json!(books.map(|id| id.generation));
         json["acked_seq"] = acked_seq.into();
         json["frame_bytes"] = frame_bytes.into();

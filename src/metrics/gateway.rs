@@ -28,6 +28,8 @@ pub struct GatewayMetrics {
     pub frames_sent: Counter,
     /// Rejected frames: unreadable, or for another database.
     pub frames_bad: Counter,
+    /// Frames of other books than the gateway's, which were dropped.
+    pub frames_foreign: Counter,
     /// Frames that wait for the hub's acknowledgement.
     pub frames_under_way: Gauge,
     /// Connections to the broker that were lost or failed.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::drift::{Figures, Part, Sums};
+pub use crate::stock::BooksId;
 use crate::stock::{Checks, Entry, Listing, Seq, Sku, Taken, Transfer};
 
 /// A frame, in either direction.
@@ -77,15 +78,6 @@ pub struct Bound {
     pub frame_bytes: u32,
     /// The public key of the device.
     pub device_key: Option<[u8; 32]>,
-}
-
-/// Which books a frame downwards is from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BooksId {
-    /// Made with the books: 16 bytes on the wire.
-    pub books: Epoch,
-    /// How often the books were recovered: they are older than books with a higher number.
-    pub generation: u64,
 }
 
 /// A batch of ledger entries.

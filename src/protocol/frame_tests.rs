@@ -283,7 +283,7 @@ fn a_gateway_of_version_1_is_refused_instead_of_held() {
 }
 
 pub(super) fn books() -> BooksId {
-    let books = Uuid::from_u128(0xb00c_b00c_b00c_4b0c_8b0c_b00c_b00c_b00c).into();
+    let books = Uuid::from_u128(0xb00c_b00c_b00c_4b0c_8b0c_b00c_b00c_b00c);
     BooksId { books, generation: 2 }
 }
 

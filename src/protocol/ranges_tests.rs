@@ -141,7 +141,7 @@ fn hello() -> Hello {
 }
 
 fn bound(acked_seq: u64, generation: u64) -> Bound {
-    let books = Some(BooksId { books: epoch(), generation });
+    let books = Some(BooksId { books: Uuid::from_u128(8), generation });
     Bound { books, acked_seq, ..Bound::default() }
 }
 

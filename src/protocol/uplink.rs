@@ -12,10 +12,12 @@ use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
 use crate::limits::{
     FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN, WINDOW_FRAMES,
 };
-use crate::stock::{CatalogueUpdate, Seq, Taken, Transfer};
+use crate::stock::{BooksId, CatalogueUpdate, Seq, Taken, Transfer};
 
 /// How many greetings without an answer show that the hub is slower than the greetings.
 const SLOW_HUB_GREETINGS: usize = 3;
+/// How long it is said that other books speak on the broker, after the last of their frames.
+const FOREIGN_SHOWN_MS: u64 = 300_000;
 /// Greetings without an answer that are remembered: those of the last minutes.
 const UNANSWERED_MAX: usize = 8;
 
@@ -24,6 +26,10 @@ const UNANSWERED_MAX: usize = 8;
 pub struct Uplink {
     epoch: Uuid,
     phase: Phase,
+    /// The books that the database belongs to.
+    books: Option<BooksId>,
+    /// Other books whose frames arrive, and when the last one did.
+    foreign: Option<(Uuid, u64)>,
     /// The position of the last ledger entry.
     ledger_seq: Seq,
     /// How far what the hub sent is applied.
@@ -48,6 +54,8 @@ pub struct Uplink {
     /// filled with repetitions.
     unanswered: VecDeque<u64>,
     refusal: Option<String>,
+    /// The refusal is no fault of the database: the hub's books are older.
+    is_held: bool,
     /// The hub's position, if it is beyond the ledger and this has not been reported.
     behind: Option<Seq>,
     /// The answer to the hub's probe: the content of a part at a position.
@@ -104,6 +112,11 @@ pub enum UplinkEvent {
     Update(CatalogueUpdate),
     /// The hub asks for the content of a part; see [`Uplink::answer`].
     Probe(Part),
+    /// The database is to be bound to these books, which have its ledger up to this position; see
+    /// [`Uplink::handle_bound`].
+    Bind(BooksId, Seq),
+    /// The frame is of other books than the gateway's, and was dropped.
+    Foreign,
 }
 
 impl Uplink {
@@ -112,6 +125,8 @@ impl Uplink {
         Self {
             epoch,
             phase: Phase::Disconnected,
+            books: None,
+            foreign: None,
             ledger_seq,
             taken: Taken::default(),
             reported: None,
@@ -123,9 +138,16 @@ impl Uplink {
             nonce: 0,
             unanswered: VecDeque::new(),
             refusal: None,
+            is_held: false,
             behind: None,
             answer: None,
         }
+    }
+
+    /// The same of a database that belongs to books.
+    #[must_use]
+    pub fn bound_to(self, books: Option<BooksId>) -> Self {
+        Self { books, ..self }
     }
 
     /// The broker is connected.
@@ -151,17 +173,92 @@ impl Uplink {
         (self.ledger_seq, self.taken) = (ledger_seq, taken);
     }
 
+    /// The binding to books is on disk. The hub is greeted again, because what it answered before
+    /// was not taken.
+    pub fn handle_bound(&mut self, books: Option<BooksId>, now_ms: u64) {
+        if self.books == books {
+            return;
+        }
+        self.books = books;
+        if self.phase != Phase::Disconnected {
+            self.unanswered.clear();
+            self.greet_at_ms = now_ms;
+        }
+    }
+
+    /// Handles a frame of a hub with these books. Nothing is taken from other books than those that
+    /// the database belongs to; the first that answer a greeting are those.
+    pub fn handle_frame_of(
+        &mut self,
+        books: BooksId,
+        frame: Frame,
+        now_ms: u64,
+    ) -> Option<UplinkEvent> {
+        match self.books {
+            _ if !self.is_ours(frame.epoch()) => None,
+            Some(bound) if bound == books => self.handle_frame(frame, now_ms),
+            Some(bound) if bound.books != books.books => {
+                self.foreign = Some((books.books, now_ms));
+                Some(UplinkEvent::Foreign)
+            }
+            bound => {
+                let is_older = bound.is_some_and(|bound| bound.generation > books.generation);
+                self.handle_unbound(books, frame, is_older, now_ms)
+            }
+        }
+    }
+
+    /// Handles a frame of books that the database is not bound to, but may be: the first that it
+    /// hears of, or its own after a recovery. Older books may only say why they do not go on.
+    fn handle_unbound(
+        &mut self,
+        books: BooksId,
+        frame: Frame,
+        is_older: bool,
+        now_ms: u64,
+    ) -> Option<UplinkEvent> {
+        match frame {
+            Frame::Resume(Resume { nonce: 0, .. }) | Frame::Refused(_) | Frame::Held(_) => {
+                self.handle_frame(frame, now_ms)
+            }
+            Frame::Resume(Resume { position, nonce }) if !is_older && self.is_answer(nonce) => {
+                Some(UplinkEvent::Bind(books, position.acked_seq))
+            }
+            _ => None,
+        }
+    }
+
+    /// Which other books speak on the broker, if any did lately.
+    pub fn foreign(&self, now_ms: u64) -> Option<String> {
+        let (foreign, heard_ms) = self.foreign?;
+        let bound = self.books?.books;
+        let is_recent = now_ms.saturating_sub(heard_ms) < FOREIGN_SHOWN_MS;
+        is_recent.then(|| {
+            format!("another hub, books {foreign}, speaks on this broker; this gateway belongs to {bound}")
+        })
+    }
+
+    /// Whether the hub's books are older than what this database has.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
     /// Handles a frame from the hub. Transfers, listings and probes count only after the hub has
     /// acknowledged the state of this database: a restored copy never applies a transfer twice.
-    pub fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Option<UplinkEvent> {
+    fn handle_frame(&mut self, frame: Frame, now_ms: u64) -> Option<UplinkEvent> {
         match frame {
             _ if !self.is_ours(frame.epoch()) => None,
             Frame::Resume(resume) => self.resume(&resume, now_ms).map(UplinkEvent::Acked),
             Frame::Ack(position) => {
                 self.acknowledge(position.acked_seq, now_ms).map(UplinkEvent::Acked)
             }
-            Frame::Refused(Refused { reason, .. }) | Frame::Held(Held { reason, .. }) => {
+            Frame::Refused(Refused { reason, .. }) => {
                 self.refuse(&reason, now_ms);
+                None
+            }
+            Frame::Held(Held { reason, .. }) => {
+                self.refuse(&reason, now_ms);
+                self.is_held = true;
                 None
             }
             _ if self.phase != Phase::Streaming => None,
@@ -211,11 +308,16 @@ impl Uplink {
         self.phase != Phase::Disconnected && epoch == self.epoch
     }
 
+    /// Handles a hub's question for a greeting: it has restarted, misses entries, or does not know
+    /// yet which version of the protocol the gateway speaks.
+    pub fn handle_call(&mut self, now_ms: u64) {
+        self.greet_at_ms =
+            self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_GREETING_MS_MIN));
+    }
+
     fn resume(&mut self, resume: &Resume, now_ms: u64) -> Option<Seq> {
         if resume.nonce == 0 {
-            // The hub has restarted or misses entries, and asks for a greeting.
-            self.greet_at_ms =
-                self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_GREETING_MS_MIN));
+            self.handle_call(now_ms);
             return None;
         }
         if !self.is_answer(resume.nonce) {
@@ -232,7 +334,7 @@ impl Uplink {
             return None;
         }
         self.phase = Phase::Streaming;
-        self.refusal = None;
+        (self.refusal, self.is_held) = (None, false);
         self.unanswered.clear();
         self.sent_seq = acked_seq;
         self.window.clear();
@@ -270,6 +372,7 @@ impl Uplink {
     pub fn refuse(&mut self, reason: &str, now_ms: u64) {
         self.leave(Phase::Greeting);
         self.refusal = Some(reason.into());
+        self.is_held = false;
         self.greet_at_ms = now_ms + HUB_GREETING_MS;
     }
 
@@ -360,6 +463,7 @@ impl Uplink {
     /// The reason for not being online, as far as it concerns the hub.
     pub fn reason(&self) -> String {
         match &self.refusal {
+            Some(reason) if self.is_held => format!("the hub holds this gateway: {reason}"),
             Some(refusal) => format!("the hub refuses this database: {refusal}"),
             None if self.unanswered.len() > 1 => "the broker answers, the hub does not".into(),
             None => "waiting for the hub's first answer".into(),

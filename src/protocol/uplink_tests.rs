@@ -1,6 +1,6 @@
 use super::*;
 use crate::protocol::drift::Figures;
-use crate::protocol::frame::{Bound, Entries, Hello, Position, Probe, TakenUpTo};
+use crate::protocol::frame::{Bound, Entries, Held, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{
     Cause, Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
 };
@@ -149,6 +149,75 @@ fn new_transfers_and_listings_are_passed_on() {
     assert_eq!(event, Some(UplinkEvent::Update(update)));
     assert_eq!(uplink.handle_frame(probe(), 0), Some(UplinkEvent::Probe(Part::default())));
 }
+
+#[test]
+fn the_first_books_that_answer_are_bound_before_anything_of_them_is_taken() {
+    let mut uplink = Uplink::new(EPOCH, 5);
+    uplink.handle_connected(0);
+    let nonce = greeting_nonce(uplink.poll(0));
+    for frame in [ack(3), transfers(1..=1), catalogue(0, 7), probe(), resume(3, nonce + 1)] {
+        assert_eq!(uplink.handle_frame_of(OURS, frame, 1), None);
+    }
+    let bind = uplink.handle_frame_of(OURS, resume(3, nonce), 1);
+    assert_eq!(bind, Some(UplinkEvent::Bind(OURS, 3)));
+    assert!(!uplink.is_online(), "it is not on disk yet");
+
+    uplink.handle_bound(Some(OURS), 2);
+    let nonce = greeting_nonce(uplink.poll(2));
+    let taken = uplink.handle_frame_of(OURS, resume(3, nonce), 3);
+    assert_eq!(taken, Some(UplinkEvent::Acked(3)));
+    assert!(uplink.is_online());
+}
+
+#[test]
+fn nothing_is_taken_from_other_books_and_they_are_named_for_a_while() {
+    let mut uplink = Uplink::new(EPOCH, 5).bound_to(Some(OURS));
+    uplink.handle_connected(0);
+    let nonce = greeting_nonce(uplink.poll(0));
+    uplink.handle_frame_of(OURS, resume(3, nonce), 1);
+    assert_eq!(uplink.foreign(1), None);
+    let held = Frame::Held(Held { epoch: EPOCH.into(), reason: "older".into() });
+    let refused = Frame::Refused(Refused { epoch: EPOCH.into(), reason: "no".into() });
+    for frame in
+        [resume(0, nonce), ack(5), transfers(1..=1), catalogue(0, 7), probe(), held, refused]
+    {
+        assert_eq!(uplink.handle_frame_of(OTHERS, frame, 10), Some(UplinkEvent::Foreign));
+    }
+    assert!(uplink.is_online());
+    let named = uplink.foreign(10 + FOREIGN_SHOWN_MS - 1).unwrap();
+    assert!(named.contains(&OTHERS.to_string()) && named.contains(&OURS.to_string()), "{named}");
+    assert_eq!(uplink.foreign(10 + FOREIGN_SHOWN_MS), None);
+}
+
+#[test]
+fn recovered_books_are_bound_again_and_older_ones_only_say_why() {
+    let mut uplink = Uplink::new(EPOCH, 5).bound_to(Some(OURS));
+    uplink.handle_connected(0);
+    let nonce = greeting_nonce(uplink.poll(0));
+    let older = BooksId { generation: OURS.generation - 1, ..OURS };
+    for frame in [resume(3, nonce), ack(3), transfers(1..=1)] {
+        assert_eq!(uplink.handle_frame_of(older, frame, 1), None);
+    }
+    let held = Frame::Held(Held { epoch: EPOCH.into(), reason: "the books are older".into() });
+    assert_eq!(uplink.handle_frame_of(older, held, 1), None);
+    assert!(uplink.is_held());
+    assert_eq!(uplink.reason(), "the hub holds this gateway: the books are older");
+
+    let nonce = greeting_nonce(uplink.poll(60_001));
+    let newer = BooksId { generation: OURS.generation + 1, ..OURS };
+    let bind = uplink.handle_frame_of(newer, resume(2, nonce), 60_002);
+    assert_eq!(bind, Some(UplinkEvent::Bind(newer, 2)));
+    uplink.handle_bound(Some(newer), 60_003);
+    let nonce = greeting_nonce(uplink.poll(60_003));
+    assert_eq!(
+        uplink.handle_frame_of(newer, resume(2, nonce), 60_004),
+        Some(UplinkEvent::Acked(2))
+    );
+    assert!(uplink.is_online() && !uplink.is_held());
+}
+
+const OURS: BooksId = BooksId { books: Uuid::from_u128(0xa), generation: 3 };
+const OTHERS: BooksId = BooksId { books: Uuid::from_u128(0xb), generation: 3 };
 
 #[test]
 fn transfers_are_ignored_until_the_hub_has_named_its_position() {

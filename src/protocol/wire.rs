@@ -46,7 +46,7 @@ pub enum Wire {
 
 impl Wire {
     /// How a gateway writes.
-    pub const UP: Self = Self::V2(BooksId { books: Epoch::NIL, generation: 0 });
+    pub const UP: Self = Self::V2(BooksId { books: Uuid::nil(), generation: 0 });
 
     /// How books write to a gateway that speaks this version.
     pub fn of(version: Version, books: BooksId) -> Self {

@@ -10,6 +10,7 @@
 
 mod answer;
 mod booked;
+mod books_id;
 mod checks;
 mod command;
 mod decide;
@@ -38,6 +39,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::answer::{CommandAnswer, Decided, Undecided};
+pub use self::books_id::BooksId;
 pub use self::checks::{Chain, Checks, Digest, Posted};
 pub use self::command::{Action, Command, Fingerprint, merge_lines, totals};
 pub use self::decimals::Decimals;

@@ -20,7 +20,9 @@ use super::reserve::DiskReserve;
 use super::upgrade_copies::UpgradeCopies;
 use super::{catalogue, ledger, stock_table};
 use crate::limits::CHECKPOINT_STEP_AT_STOP;
-use crate::stock::{Changes, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock};
+use crate::stock::{
+    BooksId, Changes, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock,
+};
 
 /// The database of a gateway, open for writing.
 #[derive(Debug)]
@@ -54,6 +56,8 @@ pub struct Opened {
     pub stock: Stock,
     /// How far the hub and the running clock had come.
     pub progress: Progress,
+    /// The hub's books that the gateway belongs to, if it has heard of any.
+    pub books: Option<BooksId>,
     /// What was damaged and is repaired, or refused.
     pub repairs: Vec<Repair>,
 }

@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::repairs::Repairs;
 use super::row_check::{RowChecks, text, write_row};
-use super::schema::{CATALOGUE, CHECKSUMS};
+use super::schema::{BOOKS, CATALOGUE, CHECKSUMS};
 use super::sql_values::{get_u64, to_i64};
 use super::version::check_ours;
-use crate::stock::{Origin, Seq, Taken};
+use crate::stock::{BooksId, Origin, Seq, Taken};
 
 /// How far the hub and the running clock have come. It is saved with a commit when it matters, not
 /// with each.
@@ -44,6 +44,8 @@ pub(super) struct Positions {
     pub(super) pruned_seq: Seq,
     /// What was applied of what the hub sent.
     pub(super) taken: Taken,
+    /// The hub's books that the gateway belongs to, once it has heard of any.
+    pub(super) books: Option<BooksId>,
     pub(super) rows: RowCounts,
 }
 
@@ -73,13 +75,14 @@ impl GatewayRow {
     /// If the database cannot be read, or no copy of the row is sound.
     pub(super) fn read(db: &Connection) -> Result<Option<Self>, StoreError> {
         let checks = RowChecks::of(db)?;
-        let mut statement = db.prepare(columns(check_ours(db)?))?;
+        let version = check_ours(db)?;
+        let mut statement = db.prepare(columns(version))?;
         let mut rows = statement.query([])?;
         let (mut found, mut read) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             read += 1;
             if checks.pass("gateway", row) {
-                found.push(parse(row)?);
+                found.push(parse(row, version)?);
             }
         }
         let is_whole = (read, found.len()) == (2, 2) || !checks.exist();
@@ -122,7 +125,7 @@ fn columns(version: i32) -> &'static str {
     }
 }
 
-fn parse(row: &Row<'_>) -> rusqlite::Result<(Identity, Positions)> {
+fn parse(row: &Row<'_>, version: i32) -> rusqlite::Result<(Identity, Positions)> {
     let epoch = Uuid::from_bytes(row.get(3)?);
     let origin = Origin { site: row.get(1)?, gateway: row.get(2)?, epoch };
     let identity = Identity { origin, seed: row.get::<_, i64>(8)?.cast_unsigned() };
@@ -135,6 +138,7 @@ fn parse(row: &Row<'_>) -> rusqlite::Result<(Identity, Positions)> {
             at_seq: get_u64(row, 10)?,
             catalogue: get_u64(row, 11)?,
         },
+        books: if version < BOOKS { None } else { parse_books(row)? },
         rows: RowCounts {
             stock: get_u64(row, 12)?,
             listings: get_u64(row, 13)?,
@@ -144,6 +148,12 @@ fn parse(row: &Row<'_>) -> rusqlite::Result<(Identity, Positions)> {
     Ok((identity, positions))
 }
 
+fn parse_books(row: &Row<'_>) -> rusqlite::Result<Option<BooksId>> {
+    let generation = get_u64(row, 16)?;
+    let books = row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes);
+    Ok(books.map(|books| BooksId { books, generation }))
+}
+
 /// Writes both copies of the row.
 pub(super) fn save(
     db: &Connection,
@@ -151,10 +161,10 @@ pub(super) fn save(
     positions: &Positions,
 ) -> Result<(), StoreError> {
     let Identity { origin, seed } = identity;
-    let Positions { progress, checkpoint_seq, pruned_seq, taken, rows } = positions;
+    let Positions { progress, checkpoint_seq, pruned_seq, taken, books, rows } = positions;
     let number = |number: u64| ValueRef::Integer(to_i64(number));
     let sql = "INSERT OR REPLACE INTO gateway
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
     let mut statement = db.prepare_cached(sql)?;
     for copy in COPIES {
         let values = [
@@ -173,6 +183,8 @@ pub(super) fn save(
             number(rows.stock),
             number(rows.listings),
             number(rows.barcodes),
+            books.as_ref().map_or(ValueRef::Null, |id| ValueRef::Blob(id.books.as_bytes())),
+            number(books.map_or(0, |id| id.generation)),
         ];
         write_row(&mut statement, "gateway", &values)?;
     }

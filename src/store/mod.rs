@@ -7,6 +7,7 @@
 //! anything about stock, and nothing here knows of terminals, the hub link or the configuration.
 
 mod aside;
+mod binding;
 mod bit_flip;
 mod catalogue;
 mod catalogue_repair;

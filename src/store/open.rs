@@ -57,7 +57,8 @@ impl Store {
             let checkpoint = Checkpoint::new(positions.checkpoint_seq, stock.seq());
             let placement = Placement::of(&data_dir, file)
                 .map_err(|source| StoreError::Directory { path: data_dir.path().into(), source })?;
-            let opened = Opened { origin, stock, progress, repairs };
+            let books = positions.books;
+            let opened = Opened { origin, stock, progress, books, repairs };
             let copies =
                 UpgradeCopies::new(Arc::clone(&data_dir), progress.running_ms, is_upgraded);
             let row = (identity, positions);

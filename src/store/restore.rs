@@ -30,8 +30,8 @@ use super::stock_table;
 use crate::clock::Now;
 use crate::limits::REQUEST_HASHES_PER_ROW;
 use crate::stock::{
-    Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, ReservationState, Seq, Sku,
-    Stock,
+    BooksId, Draft, LedgerRecord, Origin, Posted, RequestId, RequestRecord, ReservationState, Seq,
+    Sku, Stock,
 };
 
 /// What a restore reads.
@@ -159,6 +159,8 @@ struct SourceDatabase {
     db: Connection,
     origin: Origin,
     progress: Progress,
+    /// The books that its gateway belongs to.
+    books: Option<BooksId>,
     /// The position up to which its ledger was pruned.
     pruned_seq: Seq,
     /// The position in the high-water mark, if that is this database's; 0 otherwise.
@@ -173,9 +175,9 @@ impl SourceDatabase {
             return Err(unreadable(StoreError::Damaged(NOBODYS.into())));
         };
         let Identity { origin, .. } = row.identity;
-        let Positions { progress, pruned_seq, .. } = row.positions;
+        let Positions { progress, books, pruned_seq, .. } = row.positions;
         let marked_seq = HighWaterMark::read(data_dir).seq_of(origin.epoch).unwrap_or(0);
-        Ok(Self { db, origin, progress, pruned_seq, marked_seq })
+        Ok(Self { db, origin, progress, books, pruned_seq, marked_seq })
     }
 
     /// Opens the damaged database: in its place, or where an interrupted restore has moved it. One
@@ -201,8 +203,11 @@ impl SourceDatabase {
 /// Builds the target in a directory of its own. When this returns, it is whole, closed and on
 /// disk.
 fn build_target(source: SourceDatabase, unfinished: &Path) -> Result<Restored, StoreError> {
-    let SourceDatabase { db, origin: replaced, progress, pruned_seq, marked_seq } = source;
+    let SourceDatabase { db, origin: replaced, progress, books, pruned_seq, marked_seq } = source;
     let (mut store, opened) = Store::open(unfinished, &replaced.site, &replaced.gateway)?;
+    if let Some(books) = books {
+        store.bind(books, 0, &opened.stock)?;
+    }
     let restored = Restored {
         origin: opened.origin,
         replaced,

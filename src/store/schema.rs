@@ -16,6 +16,9 @@ pub(super) const CHECKSUMS: i32 = 4;
 /// The version whose listings have units, decimals and contents.
 pub(super) const CONTENTS: i32 = 5;
 
+/// The version that knows which books the gateway belongs to.
+pub(super) const BOOKS: i32 = 6;
+
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(MIGRATIONS.len()).expect("a handful of migrations")
@@ -23,7 +26,7 @@ pub(super) fn newest() -> i32 {
 
 /// Migration `n` brings a database of version `OLDEST + n` to the next one. One that was released
 /// is never edited, comments included: SQLite stores them.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
@@ -179,5 +182,44 @@ pub(super) const MIGRATIONS: [&str; 4] = [
     DROP TABLE barcode;
     ALTER TABLE barcode_5 RENAME TO barcode;
     UPDATE barcode SET crc = row_crc('barcode', code, sku, content);
+",
+    "
+    -- The hub's books that the gateway belongs to, and how often they had been recovered.
+    CREATE TABLE gateway_6 (
+        copy             INTEGER PRIMARY KEY CHECK (copy IN (1, 2)),
+        site             TEXT    NOT NULL,
+        gateway          TEXT    NOT NULL,
+        epoch            BLOB    NOT NULL,
+        acked_seq        INTEGER NOT NULL,
+        running_ms       INTEGER NOT NULL,
+        -- Up to here every change is in the table stock; what comes after is in the ledger alone.
+        stocked_seq      INTEGER NOT NULL,
+        -- Up to here the ledger has been deleted on purpose.
+        pruned_seq       INTEGER NOT NULL,
+        -- Makes the hashes of request ids this database's own.
+        seed             INTEGER NOT NULL,
+        taken_transfer   INTEGER NOT NULL,
+        taken_at_seq     INTEGER NOT NULL,
+        taken_catalogue  INTEGER NOT NULL,
+        -- How many rows these tables have.
+        stock_rows       INTEGER NOT NULL,
+        listing_rows     INTEGER NOT NULL,
+        barcode_rows     INTEGER NOT NULL,
+        books            BLOB,
+        books_generation INTEGER NOT NULL,
+        crc              INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO gateway_6
+        SELECT copy, site, gateway, epoch, acked_seq, running_ms, stocked_seq, pruned_seq, seed,
+            taken_transfer, taken_at_seq, taken_catalogue, stock_rows, listing_rows, barcode_rows,
+            NULL, 0, 0
+        FROM gateway WHERE crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq,
+            running_ms, stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq,
+            taken_catalogue, stock_rows, listing_rows, barcode_rows);
+    DROP TABLE gateway;
+    ALTER TABLE gateway_6 RENAME TO gateway;
+    UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq, running_ms,
+        stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq, taken_catalogue, stock_rows,
+        listing_rows, barcode_rows, books, books_generation);
 ",
 ];

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use stockgate::stock::{
-    Chain, Changes, Hold, Item, Listing, Posted, RequestId, RequestRecord, RequestRecords, Seq,
-    Sku, Stock, Taken,
+    BooksId, Chain, Changes, Hold, Item, Listing, Posted, RequestId, RequestRecord, RequestRecords,
+    Seq, Sku, Stock, Taken,
 };
 use uuid::Uuid;
 
@@ -35,6 +35,7 @@ pub(crate) struct Database {
 pub(crate) struct Position {
     pub(crate) acked_seq: Seq,
     pub(crate) running_ms: u64,
+    pub(crate) books: Option<BooksId>,
 }
 
 impl Database {

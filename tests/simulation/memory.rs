@@ -11,7 +11,8 @@ use stockgate::protocol::frame::{
 use stockgate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use stockgate::protocol::wire::{Wire, pack};
 use stockgate::stock::{
-    CatalogueUpdate, Changes, Command, CommandAnswer, Direction, Draft, Seq, Stock, Taken, Transfer,
+    BooksId, CatalogueUpdate, Changes, Command, CommandAnswer, Direction, Draft, Seq, Stock, Taken,
+    Transfer,
 };
 
 use super::bug::Bug;
@@ -45,6 +46,7 @@ pub(crate) enum Job {
     Transfers(Vec<Transfer>),
     Update(CatalogueUpdate),
     Acked(Seq),
+    Bind(BooksId, Seq),
 }
 
 /// The progress of a batch.
@@ -74,7 +76,7 @@ impl Memory {
         let position = database.position;
         Self {
             stock: database.load(),
-            uplink: Uplink::new(database.epoch, database.seq),
+            uplink: Uplink::new(database.epoch, database.seq).bound_to(position.books),
             acked_seq: position.acked_seq,
             connected: false,
             jobs: VecDeque::new(),
@@ -128,13 +130,21 @@ impl Memory {
                 self.acked_seq = *seq;
             }
         }
+        let bound = jobs.iter().rev().find_map(|job| match job {
+            Job::Bind(books, acked_seq) => Some((*books, *acked_seq)),
+            _ => None,
+        });
+        if let Some((_, acked_seq)) = bound {
+            self.acked_seq = self.acked_seq.min(acked_seq);
+        }
         if let Some(taken) = self.taken_back(&jobs) {
             self.stock = database.load_with(taken);
         }
         let (changes, answers) = self.draft(&jobs, database, now);
-        let position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+        let books = bound.map(|(books, _)| books).or(database.position.books);
+        let position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms, books };
         let batch = Batch { changes, position, answers };
-        self.stage = match batch.changes.is_empty() {
+        self.stage = match batch.changes.is_empty() && bound.is_none() {
             true => Stage::Synced(batch),
             false => Stage::Decided(batch),
         };
@@ -191,18 +201,22 @@ impl Memory {
             self.decide(database, now, dice);
         }
         if dice.one_in(4) {
-            database.position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+            self.save_position(database, now);
         }
         if dice.one_in(4) && self.acked_seq > 0 {
             let is_bug = self.bug == Some(Bug::PruneOfWhatIsSent);
             let confirmed = if is_bug { self.sent_seq } else { self.acked_seq };
             let up_to = dice.between(0, confirmed);
             if up_to > database.pruned_seq {
-                database.position =
-                    Position { acked_seq: self.acked_seq, running_ms: now.running_ms };
+                self.save_position(database, now);
                 database.prune(up_to);
             }
         }
+    }
+
+    fn save_position(&self, database: &mut Database, now: Now) {
+        let (acked_seq, running_ms) = (self.acked_seq, now.running_ms);
+        database.position = Position { acked_seq, running_ms, ..database.position };
     }
 
     /// Tells the uplink what is committed by now.
@@ -219,6 +233,7 @@ impl Memory {
 
     /// The next frame that the uplink wants to send.
     pub(crate) fn poll(&mut self, database: &Database, running_ms: u64) -> Option<Vec<u8>> {
+        self.uplink.handle_bound(database.position.books, running_ms);
         let step = self.uplink.poll(running_ms)?;
         let epoch = database.epoch.into();
         let frame = match step {
@@ -247,7 +262,11 @@ impl Memory {
             nonce,
             software: "simulated".into(),
             taken: self.stock.taken(),
-            bound: Bound::default(),
+            bound: Bound {
+                books: database.position.books,
+                acked_seq: self.acked_seq,
+                ..Bound::default()
+            },
         })
     }
 
@@ -277,16 +296,17 @@ impl Memory {
 
     /// Handles bytes from the hub.
     pub(crate) fn receive(&mut self, database: &Database, bytes: &[u8], running_ms: u64) {
-        let Ok(frame) = Frame::decode(bytes) else {
+        let Ok((frame, wire)) = Frame::decode_with_wire(bytes) else {
             return;
         };
+        let Wire::V2(books) = wire else { return };
         if frame.epoch() != database.epoch || !self.connected {
             return;
         }
         if let (Some(Bug::TransferTakenTwice), Frame::Transfers(transfers)) = (self.bug, &frame) {
             self.ask(Job::Transfers(transfers.transfers.clone()));
         }
-        match self.uplink.handle_frame(self.misheard(frame), running_ms) {
+        match self.uplink.handle_frame_of(books, self.misheard(frame), running_ms) {
             Some(UplinkEvent::Acked(seq)) => self.ask(Job::Acked(seq)),
             Some(UplinkEvent::Transfers(transfers)) => self.ask(Job::Transfers(transfers)),
             Some(UplinkEvent::Update(update)) => self.ask(Job::Update(update)),
@@ -296,7 +316,8 @@ impl Memory {
                 let content = part.content(figures);
                 self.uplink.answer(self.stock.seq(), content);
             }
-            None => {}
+            Some(UplinkEvent::Bind(books, acked_seq)) => self.ask(Job::Bind(books, acked_seq)),
+            Some(UplinkEvent::Foreign) | None => {}
         }
     }
 
@@ -322,7 +343,7 @@ impl Memory {
         let taken = self.stock.taken();
         let first = jobs.iter().find_map(|job| match job {
             Job::Transfers(transfers) => transfers.first().map(|transfer| transfer.number),
-            Job::Decide(_) | Job::Update(_) | Job::Acked(_) => None,
+            Job::Decide(_) | Job::Update(_) | Job::Acked(_) | Job::Bind(..) => None,
         })?;
         (first <= taken.transfer).then(|| Taken { transfer: first - 1, ..taken })
     }

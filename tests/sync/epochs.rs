@@ -7,12 +7,14 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::forged::books_of;
 use super::pair::{
     ID, Pair, SITE, assert_balanced, assert_drift_is_reported, assert_same_books,
     assert_same_entries, until_confirmed, until_drift, until_reason, until_state,
 };
 use crate::support::age::grow_older;
 use crate::support::bodies::one;
+use crate::support::broker::section;
 use crate::support::gateway::Gateway;
 use crate::support::patience::{throughout, until};
 use crate::support::terminal::{Terminal, number};
@@ -248,7 +250,7 @@ fn a_hub_that_asks_for_what_was_pruned_is_named_and_the_gateway_decides_on() {
 }
 
 #[test]
-fn a_hub_that_lost_its_books_gets_them_again() {
+fn a_hub_that_lost_its_books_gets_them_again_once_the_gateway_is_told_of_the_new_ones() {
     let mut pair = Pair::stocked(&[("A", 1_000)]);
     deduct(&pair.gateway, "before", 10, 1);
     pair.assert_in_step();
@@ -256,6 +258,13 @@ fn a_hub_that_lost_its_books_gets_them_again() {
 
     fs::remove_file(pair.hub.database()).unwrap();
     pair.hub.launch();
+    pair.gateway.restart();
+    until_reason(&pair.gateway, "another hub");
+    assert_eq!(pair.hub.gateways(), [Value::Null; 0], "new books leave it alone");
+
+    let books = books_of(&pair.hub).to_string();
+    let section = section(&pair.broker.url(), &[("books", &books)]);
+    pair.gateway.configure(&pair.gateway.address(), &section);
     pair.gateway.restart();
 
     until("the hub knows it again", || pair.hub.gateway().is_some());

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use rusqlite::{Connection, Row};
 use stockgate::protocol::Frame;
 use stockgate::protocol::frame::{BooksId, Bound, Entries, Epoch, Hello, Position, Resume};
 use stockgate::protocol::wire::Wire;
 use stockgate::stock::{Cause, Checks, Entry, Kind, RequestId, Sku, Taken};
 
+use uuid::Uuid;
+
 use super::pair::{DOWN, UP};
+use crate::support::hub::Hub;
 use crate::support::mqtt::Bystander;
 
 /// Of a hub that there is not.
-pub(super) const FORGED: Wire = Wire::V2(BooksId { books: Epoch::NIL, generation: 1 });
+pub(super) const FORGED: Wire = Wire::V2(BooksId { books: Uuid::from_u128(9), generation: 1 });
 
 pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
     let software = "elsewhere".into();
@@ -29,13 +33,32 @@ pub(super) fn hello(epoch: Epoch, ledger_seq: u64) -> Frame {
 /// Answers the next greeting like a hub that has the ledger up to this position.
 pub(super) fn resume(hub: &mut Bystander, acked_seq: u64) {
     hub.hear(UP);
-    let greeting = loop {
-        if let Ok(Frame::Hello(greeting)) = Frame::decode(&hub.next().payload) {
-            break greeting;
+    loop {
+        let Ok(Frame::Hello(greeting)) = Frame::decode(&hub.next().payload) else { continue };
+        let position = Position { epoch: greeting.epoch, acked_seq };
+        let resume = Frame::Resume(Resume { position, nonce: greeting.nonce });
+        hub.publish(DOWN, &resume.encode(FORGED));
+        // The answer to its first greeting only says which books the gateway belongs to.
+        if greeting.bound.books.is_some() {
+            return;
         }
-    };
-    let position = Position { epoch: greeting.epoch, acked_seq };
-    hub.publish(DOWN, &Frame::Resume(Resume { position, nonce: greeting.nonce }).encode(FORGED));
+    }
+}
+
+/// Which books a hub keeps.
+pub(super) fn books_of(hub: &Hub) -> Uuid {
+    let Wire::V2(id) = wire_of(hub) else { panic!("a hub of this version") };
+    id.books
+}
+
+/// Frames as a hub with these books writes them.
+pub(super) fn wire_of(hub: &Hub) -> Wire {
+    let sql = "SELECT books, generation FROM identity";
+    let db = Connection::open(hub.database()).unwrap();
+    let row = |row: &Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?));
+    let (books, generation) = db.query_row(sql, [], row).unwrap();
+    let generation = generation.unsigned_abs();
+    Wire::V2(BooksId { books: Uuid::from_bytes(books), generation })
 }
 
 /// Restocks from a position on, with the checks that result on an empty stock.

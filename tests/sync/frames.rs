@@ -9,7 +9,7 @@ use stockgate::protocol::frame::{Epoch, Position, Refused, Resume};
 use stockgate::protocol::wire::Wire;
 use uuid::Uuid;
 
-use super::forged::{FORGED, hello, restocks};
+use super::forged::{FORGED, hello, restocks, wire_of};
 use super::pair::{
     DOWN, ID, Pair, SITE, UP, assert_same_books, assert_same_entries, until_confirmed, until_reason,
 };
@@ -97,9 +97,10 @@ fn frames_for_another_epoch_are_counted_and_change_nothing() {
     let position = Position { epoch: Uuid::from_u128(7).into(), acked_seq: 9 };
     let refused = Refused { epoch: position.epoch, reason: "forged".into() };
 
-    bystander.publish(DOWN, &Frame::Ack(position).encode(FORGED));
-    bystander.publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode(FORGED));
-    bystander.publish(DOWN, &Frame::Refused(refused).encode(FORGED));
+    bystander.publish(DOWN, &Frame::Ack(position).encode(wire_of(&pair.hub)));
+    bystander
+        .publish(DOWN, &Frame::Resume(Resume { position, nonce: 0 }).encode(wire_of(&pair.hub)));
+    bystander.publish(DOWN, &Frame::Refused(refused).encode(wire_of(&pair.hub)));
 
     assert_sync_goes_on(&pair);
     until("they are counted", || pair.gateway.http().metric(BAD_AT_GATEWAY) == 3);
@@ -202,7 +203,7 @@ fn a_forged_acknowledgement_beyond_the_ledger_confirms_nothing_on_a_link_in_use(
     for n in 0..20 {
         pair.gateway.http().ok("deduct", one(&format!("r{n}"), "A", 1));
         let position = Position { epoch, acked_seq: 1_000_000 };
-        bystander.publish(DOWN, &Frame::Ack(position).encode(FORGED));
+        bystander.publish(DOWN, &Frame::Ack(position).encode(wire_of(&pair.hub)));
         let sync = pair.gateway.sync();
         assert!(number(&sync, "acked_seq") <= n + 2, "{sync}");
     }
@@ -256,7 +257,7 @@ fn messages_on_unknown_topics_change_nothing() {
 fn a_forged_refusal_does_not_last() {
     let mut pair = Pair::stocked(&[("A", 100)]);
     let refused = Refused { epoch: epoch_of(&pair), reason: "forged".into() };
-    Bystander::at(&pair.broker).publish(DOWN, &Frame::Refused(refused).encode(FORGED));
+    Bystander::at(&pair.broker).publish(DOWN, &Frame::Refused(refused).encode(wire_of(&pair.hub)));
     until_reason(&pair.gateway, "forged");
 
     pair.gateway.http().ok("deduct", one("r1", "A", 1));

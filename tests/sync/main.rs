@@ -12,6 +12,7 @@ mod access;
 mod addresses;
 mod backlog;
 mod barcodes;
+mod books;
 mod brokers;
 mod catalogue;
 mod clock;

@@ -13,7 +13,7 @@ use stockgate::stock::{
 };
 use uuid::Uuid;
 
-use super::forged::FORGED;
+use super::forged::{self, FORGED};
 use super::pair::{DOWN, UP, until_reason};
 use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
@@ -187,6 +187,7 @@ fn transfers_of_a_hub_that_does_not_know_the_database_are_ignored() {
     let position = Position { epoch: greeting.epoch, acked_seq: 9 };
     let resume = Resume { position, nonce: greeting.nonce };
     bystander.publish(DOWN, &Frame::Resume(resume).encode(FORGED));
+    forged::resume(&mut bystander, 9);
     until_reason(&gateway, "older copy");
 
     bystander.publish(DOWN, &transfers(greeting.epoch));
@@ -259,7 +260,10 @@ impl ByHand {
         let (epoch, entries) = (Uuid::nil().into(), Vec::new());
         let mut by_hand =
             Self { gateway, bystander, _broker: broker, epoch, entries, is_slow: false };
-        by_hand.until(|frame| matches!(frame, Frame::Hello(_)).then_some(()));
+        // The answer to its first greeting only says which books the gateway belongs to.
+        let is_bound =
+            |frame: &Frame| matches!(frame, Frame::Hello(it) if it.bound.books.is_some());
+        by_hand.until(|frame| is_bound(frame).then_some(()));
         until("the gateway is online", || by_hand.gateway.sync()["state"] == "online");
         by_hand
     }

@@ -120,6 +120,7 @@ fn mqtt(broker: SocketAddr) -> MqttConfig {
         username: None,
         password: None,
         tls: None,
+        books: None,
         tls_files: 0,
     }
 }

@@ -167,7 +167,13 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
     let (acked_seq, pending) = (&sync["acked_seq"], &sync["pending"]);
     if sync["state"] == "online" {
         let message = format!("the hub answers; confirmed up to {acked_seq}, {pending} on the way");
-        return report.ok(Check::Hub, message);
+        match sync["reason"].as_str() {
+            Some(reason) => {
+                report.wrong(Check::Hub, format!("{message}; {reason}"), hub_step(reason))
+            }
+            None => report.ok(Check::Hub, message),
+        }
+        return;
     }
     let reason = sync["reason"].as_str().unwrap_or("no reason is known");
     let message = format!("the hub link is offline: {reason}; {pending} entries wait");
@@ -175,7 +181,11 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
 }
 
 fn hub_step(reason: &str) -> &'static str {
-    if reason.starts_with("the hub refuses") {
+    if reason.starts_with("another hub") {
+        "stop the other hub or give it a broker of its own; mqtt.books names the books that this gateway belongs to"
+    } else if reason.starts_with("the hub holds") {
+        "at the hub, see how its books came to be older, then POST /api/books/recover"
+    } else if reason.starts_with("the hub refuses") {
         "GET /api/gateways at the hub says more; retire the old database there if it is gone for good"
     } else if reason.contains("the hub does not") {
         "look at the hub: systemctl status stockgate-hub, and whether its mqtt.url is the same broker"

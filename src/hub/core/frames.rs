@@ -14,7 +14,7 @@ use super::records::Book;
 use super::transfer::{TransferMatcher, count_taken};
 use super::{drift, policy, retire};
 use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
-use crate::protocol::frame::{Entries, Frame};
+use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Chain, Entry, Kind, Seq, Taken};
@@ -46,6 +46,12 @@ pub fn handle_frame<B: Books>(
     version: Version,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
+    if let Frame::Hello(hello) = frame
+        && let Some(reason) = other_books(books, hello)?
+    {
+        let epoch = frame.epoch();
+        return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
+    }
     let mut all = books.books(gateway)?;
     let newest = all.pop().map(|book| book.written_in(version, frame));
     let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
@@ -53,6 +59,10 @@ pub fn handle_frame<B: Books>(
     let greeting = if let Frame::Hello(hello) = frame { Some(hello.nonce) } else { None };
     let nonce = greeting.unwrap_or(0);
     let mut outcome = match (verdict, newest) {
+        // Only its greeting will say which books it belongs to.
+        (Verdict::NewEpoch { epoch }, None) if greeting.is_none() && version == Version::V2 => {
+            FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce })
+        }
         (Verdict::NewEpoch { epoch }, newest) => {
             all.extend(newest);
             open_book(books, gateway, &all, (epoch, nonce, version), now_ms)?
@@ -83,6 +93,15 @@ pub fn handle_frame<B: Books>(
     };
     outcome.greeted = greeting.is_some();
     Ok(outcome)
+}
+
+/// The reason to leave a gateway alone that belongs to other books, if it does. Nothing about it is
+/// written.
+fn other_books<B: Books>(books: &mut B, hello: &Hello) -> Result<Option<String>, B::Error> {
+    let Some(bound) = hello.bound.books else { return Ok(None) };
+    let ours = books.identity()?;
+    let reason = format!("the gateway belongs to books {bound}, these are books {ours}");
+    Ok((bound.books != ours.books).then_some(reason))
 }
 
 impl Book {

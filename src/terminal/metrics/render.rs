@@ -89,6 +89,11 @@ fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMet
             "Rejected frames of the hub: unreadable, or for another database.",
             &metrics.frames_bad,
         ),
+        (
+            "frames_foreign_total",
+            "Frames of another hub's books, which were dropped.",
+            &metrics.frames_foreign,
+        ),
         ("link_losses_total", "Broker connections lost or failed.", &metrics.link_losses),
     ]);
     text.gauges(&[

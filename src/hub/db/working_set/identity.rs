@@ -21,20 +21,20 @@ impl Identity {
         let found = db.query("SELECT books, generation FROM identity WHERE one = 1", &[])?.pop();
         let missing = || BooksError::Damaged("the books have no identity".into());
         let mut row = RowReader::of(found.ok_or_else(missing)?);
-        let identity = BooksId { books: row.epoch()?.into(), generation: row.number()? };
+        let identity = BooksId { books: row.epoch()?, generation: row.number()? };
         self.known = Some(identity);
         Ok(identity)
     }
 
     /// Makes an identity for new books. If there is one at the end of the transaction, it stays.
     pub(super) fn register(&mut self) {
-        let identity = BooksId { books: Uuid::new_v4().into(), generation: 1 };
+        let identity = BooksId { books: Uuid::new_v4(), generation: 1 };
         self.change = Some((identity, Write::Register));
     }
 
     pub(super) fn changes(&self) -> Option<Change> {
         let (BooksId { books, generation }, write) = self.change?;
-        let books = SqlValue::Blob(Uuid::from(books).as_bytes().to_vec());
+        let books = SqlValue::Blob(books.as_bytes().to_vec());
         let row = vec![SqlValue::Int(1), books, SqlValue::number(generation)];
         Some(Change { table: &IDENTITY, write, rows: vec![row] })
     }

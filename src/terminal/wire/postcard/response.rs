@@ -216,7 +216,7 @@ impl<'a> WireLine<'a> {
 
 impl<'a> WireSync<'a> {
     fn new(status: &'a SyncStatus) -> Self {
-        let SyncStatus { state, reason, acked_seq, pending, oldest_pending_s } = status;
+        let SyncStatus { state, reason, acked_seq, pending, oldest_pending_s, books: _ } = status;
         Self {
             state,
             reason: reason.as_deref(),
