@@ -102,6 +102,27 @@ fn a_gateway_denied_by_the_brokers_rules_stays_offline_and_keeps_its_entries() {
 }
 
 #[test]
+fn under_the_rules_that_ship_only_the_hub_hears_what_gateways_say() {
+    let guard = Guard::shipped();
+    let mut hub = Hub::start_with(&guard.section("hub-1", "hub-secret"));
+    let gateway = stocked(&guard.section("wh-01/gw-01", "gw-secret"));
+    until_confirmed(&gateway);
+    let mut other = Bystander::with_password(&guard.broker, "wh-01/gw-02", "other-secret");
+    for filter in ["stockgate/1/+/+/up", "stockgate/1/wh-01/gw-01/down", "stockgate/1/+/+/state"] {
+        other.hear(filter);
+    }
+    let before = hub.gateway_at(SITE, ID)["epoch"].clone();
+    other.publish(UP, &hello(Uuid::from_u128(7).into(), 9).encode(Wire::UP));
+
+    gateway.http().ok("deduct", one("r1", "A", 1));
+    until_confirmed(&gateway);
+    let heard = other.next_within(QUIET);
+    assert!(heard.is_none(), "{:?}", heard.map(|message| message.topic));
+    assert_eq!(hub.gateway_at(SITE, ID)["epoch"], before);
+    assert_eq!(hub.terminate(), Some(0));
+}
+
+#[test]
 fn gateway_and_hub_work_over_tls() {
     let authority = Authority::new();
     let broker = tls_broker(&authority, "allow_anonymous true\n");
@@ -176,20 +197,31 @@ struct Guard {
 
 impl Guard {
     fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let (passwords, rules) = (dir.path().join("passwords"), dir.path().join("rules"));
-        fs::write(&passwords, "").unwrap();
-        for (user, password) in
-            [("hub", "hub-secret"), ("gw-01", "gw-secret"), ("gw-02", "other-secret")]
-        {
-            add_user(&passwords, user, password);
-        }
         let lines = "user hub\ntopic readwrite stockgate/1/#\n\
              user gw-01\ntopic readwrite stockgate/1/wh-01/gw-01/#\n\
              user gw-02\ntopic readwrite stockgate/1/wh-01/gw-02/#\n";
+        let users = [("hub", "hub-secret"), ("gw-01", "gw-secret"), ("gw-02", "other-secret")];
+        Self::with(lines, &users, "")
+    }
+
+    /// A broker with the rules that ship.
+    fn shipped() -> Self {
+        let rules = include_str!("../../config/mosquitto.acl");
+        let gateways = [("wh-01/gw-01", "gw-secret"), ("wh-01/gw-02", "other-secret")];
+        let users: Vec<_> = gateways.into_iter().chain([("hub-1", "hub-secret")]).collect();
+        Self::with(rules, &users, "use_username_as_clientid true\n")
+    }
+
+    fn with(lines: &str, users: &[(&str, &str)], more: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (passwords, rules) = (dir.path().join("passwords"), dir.path().join("rules"));
+        fs::write(&passwords, "").unwrap();
+        for (user, password) in users {
+            add_user(&passwords, user, password);
+        }
         fs::write(&rules, lines).unwrap();
         let broker = Broker::start_with(&format!(
-            "allow_anonymous false\npassword_file {}\nacl_file {}\n",
+            "allow_anonymous false\npassword_file {}\nacl_file {}\n{more}",
             passwords.display(),
             rules.display()
         ));
@@ -198,7 +230,7 @@ impl Guard {
 
     /// The `[mqtt]` section of a user, with the password in a file that ends with a line feed.
     fn section(&self, user: &str, password: &str) -> String {
-        let file = self.dir.path().join(format!("{user}.{password}"));
+        let file = self.dir.path().join(format!("{}.{password}", user.replace('/', "-")));
         fs::write(&file, format!("{password}\n")).unwrap();
         let file = file.to_str().unwrap();
         section(&self.broker.url(), &[("username", user), ("password_file", file)])
