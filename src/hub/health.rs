@@ -55,8 +55,12 @@ impl HubHealth {
         if self.is_failing() {
             return Some("the books cannot be written");
         }
-        let lacks_broker = self.needs_broker && !self.is_subscribed.load(Ordering::Relaxed);
-        lacks_broker.then_some("the broker has not granted the subscriptions")
+        (!self.is_subscribed()).then_some("the broker has not granted the subscriptions")
+    }
+
+    /// Whether the broker has granted the subscriptions, or none is configured.
+    pub(super) fn is_subscribed(&self) -> bool {
+        !self.needs_broker || self.is_subscribed.load(Ordering::Relaxed)
     }
 
     /// Whether the writing thread goes round.
@@ -73,8 +77,9 @@ mod tests {
     fn a_hub_is_ready_once_it_is_subscribed_and_while_it_can_write() {
         let health = HubHealth::new(true);
         assert!(health.unready().is_some_and(|why| why.contains("subscriptions")));
+        assert!(!health.is_subscribed());
         health.set_subscribed(true);
-        assert_eq!(health.unready(), None);
+        assert_eq!((health.unready(), health.is_subscribed()), (None, true));
         health.set_failing(true);
         assert!(health.unready().is_some_and(|why| why.contains("written")));
         assert!(health.is_alive());

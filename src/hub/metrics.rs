@@ -29,7 +29,7 @@ pub(super) struct HubMetrics {
 
 impl HubMetrics {
     /// The page in Prometheus's text format.
-    pub(super) fn page(&self) -> String {
+    pub(super) fn page(&self, is_subscribed: bool) -> String {
         let mut text = MetricsText::default();
         text.counters(&[
             ("hub_frames_applied_total", "Frames whose entries were booked.", &self.frames_applied),
@@ -55,6 +55,8 @@ impl HubMetrics {
         self.refusals.write(&mut text, "hub_refusals_total");
         let help = "Frames that wait until the broker's client takes them.";
         text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
+        let help = "Whether the broker has granted the subscriptions, or none is configured.";
+        text.gauges(&[("hub_subscribed", help, is_subscribed.into())]);
         let help = "Time until a batch was committed to the books.";
         text.histogram("hub_commit_duration_seconds", help, &self.commits);
         text.finish()

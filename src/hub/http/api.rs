@@ -66,7 +66,7 @@ impl HubApi {
     }
 
     pub(super) fn metrics_page(&self) -> String {
-        self.metrics.page()
+        self.metrics.page(self.health.is_subscribed())
     }
 
     /// Reads the books in one snapshot.
