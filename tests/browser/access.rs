@@ -82,6 +82,30 @@ fn a_token_lasts_as_long_as_was_chosen() {
 }
 
 #[test]
+fn the_page_says_who_works_and_a_lock_leaves_nothing_to_the_next_one() {
+    let gateway = guarded();
+    let page = locked(&gateway);
+    // A badge is scanned; the field needs no touch.
+    page.script("document.activeElement.blur()", &[]);
+    page.scan("STOCKGATE TOKEN the-operator-secret");
+    page.until_connected();
+    page.until_text("#who", "line-3 · operator");
+    page.click("#modes label:nth-of-type(2)");
+    page.scan_item("A-1");
+    page.type_into("#order", "536365");
+    page.click("#leave");
+    page.until_link(&["locked"]);
+    page.reload();
+    until("the token can be typed at once", || page.focused() == "token");
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.until_connected();
+
+    page.until_text("#sku", "Ready to scan");
+    assert_eq!(page.value("#order") + &page.value("#quantity"), "");
+    assert_eq!(page.attribute("#act", "data-mode"), "restock", "the mode is the terminal's");
+}
+
+#[test]
 fn a_viewer_sees_the_stock_and_is_told_its_role() {
     let gateway = guarded();
     let page = locked(&gateway);

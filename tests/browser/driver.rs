@@ -128,6 +128,25 @@ impl Browser {
         self.press_with_pauses(keys, 120);
     }
 
+    /// Touches an element with a finger.
+    pub(super) fn touch(&self, css: &str) {
+        let place = "const box = document.querySelector(arguments[0]).getBoundingClientRect();
+            return [Math.round(box.left + box.width / 2), Math.round(box.top + box.height / 2)]";
+        let place = self.script(place, &[json!(css)]);
+        let steps = json!([
+            {"type": "pointerMove", "duration": 0, "x": place[0], "y": place[1]},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]);
+        let finger = json!({"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": steps});
+        self.post("actions", &json!({"actions": [finger]}));
+    }
+
+    /// Inserts text at the focus without keys, as the input method of an Android scanner does.
+    pub(super) fn insert(&self, text: &str) {
+        self.command("Input.insertText", &json!({"text": text}));
+    }
+
     fn press_with_pauses(&self, keys: &str, pause_ms: u64) {
         let pause = json!({"type": "pause", "duration": pause_ms});
         let steps =

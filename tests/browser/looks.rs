@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::driver::{Browser, DRAWN, ENTER, F8, F9, target};
+use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F8, F9, target};
 use super::page::Page;
 use crate::pair::Pair;
 use crate::support::bodies::one;
@@ -106,6 +106,21 @@ fn axe_finds_no_barrier_in_any_state() {
     page.type_slowly("6");
     page.until_text("#hint", "More than");
     assert_no_barrier(&page, "too much asked for");
+    page.press(ENTER);
+    page.until_newest("refused");
+    assert_no_barrier(&page, "a failure that stays");
+    page.scan("STOCKGATE LIST 536365 85123A*2 22423*1");
+    page.scan_item("85123A");
+    assert_no_barrier(&page, "an order");
+    page.type_slowly("REGE");
+    until("items are found", || page.is_shown("#found"));
+    page.click("#settings summary");
+    page.script("document.getElementById('pad').hidden = false", &[]);
+    assert_no_barrier(&page, "a search, the pad and the settings");
+    page.script("document.getElementById('pad').hidden = true", &[]);
+    page.press(ESCAPE);
+    page.click("#modes label:nth-of-type(1)");
+    page.scan_item("22423");
     pair.broker.kill9();
     page.until_link(&["offline"]);
     assert_no_barrier(&page, "offline");
@@ -114,6 +129,14 @@ fn axe_finds_no_barrier_in_any_state() {
     page.press(ENTER);
     page.until_newest("waiting");
     assert_no_barrier(&page, "no gateway");
+}
+
+#[test]
+fn axe_finds_no_barrier_in_the_sheet_for_scanners() {
+    let gateway = Gateway::start();
+    let page = Page::of(Browser::start(), &format!("{}/scanner", gateway.url()));
+    until("barcodes are drawn", || page.is_shown("#commands svg path"));
+    assert_no_barrier(&page, "the sheet");
 }
 
 #[test]

@@ -39,6 +39,19 @@ const KEYS: &str = "
             press(key, { shiftKey });
         }
     }";
+/// Presses keys one by one as given, each so many milliseconds after the one before.
+const STROKES: &str = "
+    let at = performance.now();
+    for (const { key, gap, code, alt, caps } of arguments[0]) {
+        at += gap;
+        const field = document.activeElement;
+        const event = new KeyboardEvent('keydown', { key, code, altKey: alt, modifierCapsLock: caps, bubbles: true, cancelable: true });
+        Object.defineProperty(event, 'timeStamp', { value: at });
+        if (!field.dispatchEvent(event)) continue;
+        if (key.length === 1) document.execCommand('insertText', false, key);
+        else if (key === 'Enter' && field.matches('button')) field.click();
+        else if (key === 'Enter') field.form?.requestSubmit();
+    }";
 /// Answers the next request of a kind with an error instead of sending it. `window.asked` collects
 /// the ids of all requests of that kind.
 pub(super) const ANSWER_ONCE: &str = "
@@ -56,6 +69,60 @@ pub(super) const ANSWER_ONCE: &str = "
 const ECHO: Duration = Duration::from_millis(350);
 /// Longer than a function key that begins a scan is before it.
 const HAND: Duration = Duration::from_millis(60);
+
+/// One key press of a scanner.
+#[derive(Clone, Debug)]
+pub(super) struct Stroke {
+    key: String,
+    gap_ms: u64,
+    code: String,
+    alt: bool,
+    caps: bool,
+}
+
+impl Stroke {
+    pub(super) fn key(key: &str, gap_ms: u64) -> Self {
+        Self { key: key.into(), gap_ms, code: String::new(), alt: false, caps: false }
+    }
+
+    /// The keys of a code and Enter.
+    pub(super) fn each(code: &str, gap_ms: u64) -> Vec<Self> {
+        let keys = code.chars().map(|key| Self::key(&key.to_string(), gap_ms));
+        keys.chain([Self::key("Enter", gap_ms)]).collect()
+    }
+
+    /// The same with a pause after so many keys.
+    pub(super) fn each_with_pause(
+        code: &str,
+        gap_ms: u64,
+        after: usize,
+        pause_ms: u64,
+    ) -> Vec<Self> {
+        let mut strokes = Self::each(code, gap_ms);
+        strokes[after].gap_ms = pause_ms;
+        strokes
+    }
+
+    /// The place of the key on the keyboard.
+    pub(super) fn on(mut self, code: &str) -> Self {
+        self.code = code.into();
+        self
+    }
+
+    pub(super) fn with_alt(mut self) -> Self {
+        self.alt = true;
+        self
+    }
+
+    pub(super) fn with_caps_lock(mut self) -> Self {
+        self.caps = true;
+        self
+    }
+
+    fn json(&self) -> Value {
+        json!({"key": self.key, "gap": self.gap_ms, "code": self.code, "alt": self.alt, "caps": self.caps})
+    }
+}
 
 pub(super) struct Page {
     browser: Browser,
@@ -105,6 +172,20 @@ impl Page {
         sleep(HAND);
         self.script(KEYS, &[json!(code), json!(end), json!(1)]);
         sleep(ECHO);
+    }
+
+    /// Presses these keys, and waits until a second Enter would count again.
+    pub(super) fn strokes(&self, strokes: &[Stroke]) {
+        sleep(HAND);
+        let strokes: Vec<_> = strokes.iter().map(Stroke::json).collect();
+        self.script(STROKES, &[json!(strokes)]);
+        sleep(ECHO);
+    }
+
+    /// The content of a field.
+    pub(super) fn value(&self, css: &str) -> String {
+        let text = "return document.querySelector(arguments[0]).value";
+        self.script(text, &[json!(css)]).as_str().unwrap().to_owned()
     }
 
     /// Types like a person, then Enter, while the page is too busy to handle the keys.

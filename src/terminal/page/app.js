@@ -11,6 +11,7 @@ import { Lookup } from './lookup.js';
 import { Operations } from './operations.js';
 import { fillReasons, Orders } from './orders.js';
 import { Outbox } from './outbox.js';
+import { Reservations } from './reservations.js';
 import { padFor } from './pad.js';
 import { ownReasons } from './reasons.js';
 import { offerSettings } from './settings.js';
@@ -66,6 +67,12 @@ const work = new Work({ link, outbox, stock, lookup, feedback, found, order: new
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
 
+const reservations = new Reservations({
+  link, outbox, mayChange,
+  begin: (op, body) => work.follow(outbox.add(op, body)),
+  inFront: () => work.inFront,
+});
+
 // ---- Events from the gateway ----
 
 /** Repeats the request if the gateway is busy; `ready` starts from the beginning. */
@@ -79,7 +86,22 @@ async function subscribe(attempt = 0) {
 function settled(operation) {
   if (operation?.state === 'done') feedback.good();
   if (operation?.state === 'refused') feedback.bad();
+  if (operation?.state === 'done') reservations.refresh();
   draw();
+}
+
+const ENDS = { committed: 'commit', released: 'release', expired: 'expire' };
+let isAsking = false;
+
+/** A reservation whose time is over by this clock says so by itself, if it is over by the gateway's. */
+async function endReservations() {
+  if (isAsking || link.state !== 'ready') return;
+  isAsking = true;
+  for (const operation of outbox.overdue(Date.now())) {
+    const { ok, result } = await link.ask({ op: 'reservation', reservation: operation.id });
+    if (ok && ENDS[result.state]) outbox.close(operation, ENDS[result.state]);
+  }
+  isAsking = false;
 }
 
 function takeNames({ gateway, site }) {
@@ -116,6 +138,7 @@ const draw = joined(() => {
   drawAccess();
   work.draw();
   operations.draw(sync);
+  reservations.draw();
   drawAbout();
 });
 const drawWork = joined(() => work.draw());
@@ -176,7 +199,7 @@ function listLow() {
 // ---- The choices of this terminal ----
 
 async function choose(chosen) {
-  await setLanguage(chosen);
+  if (!await setLanguage(chosen)) return;
   $('language').value = chosen;
   fillReasons($('reason'), $('reason').value, t('reasonFirst'));
   draw();
@@ -213,6 +236,7 @@ await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? 
 padFor((text) => work.enterAmount(text));
 listen(work, lookup.isKnown);
 setInterval(draw, TICK_MS);
+setInterval(endReservations, 5 * TICK_MS);
 link.connect();
 rest();
 const old = await cache.open();

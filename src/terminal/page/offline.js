@@ -9,7 +9,7 @@ const FILES = [
   '/',
   'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'backoff.js', 'cache.js', 'codes.js',
   'dom.js', 'feedback.js', 'found.js', 'item.js', 'kept.js', 'link.js', 'lookup.js', 'operations.js',
-  'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reasons.js', 'scanner.js', 'search.js', 'settings.js',
+  'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reasons.js', 'reservations.js', 'scanner.js', 'search.js', 'settings.js',
   'sink.js', 'stock.js', 'texts.js', 'words.js', 'work.js',
 ];
 

@@ -6,6 +6,7 @@ import { figureOf, remarksOf, stateOf, stateText, subjectOf, verbOf } from './wo
 
 const ROWS = 8;
 const WAITING_ROWS = 20;
+const EXTEND_S = 900;
 
 export class Operations {
   #outbox;
@@ -21,8 +22,6 @@ export class Operations {
     this.#follow = follow;
     this.#mayChange = mayChange;
     $('undo').addEventListener('click', () => { if (isEnabled($('undo'))) this.#undo(outbox.undoable); });
-    $('reservation-form').addEventListener('submit', (event) => { event.preventDefault(); this.#close('commit'); });
-    $('release').addEventListener('click', () => this.#close('release'));
   }
 
   draw(sync) {
@@ -60,6 +59,7 @@ export class Operations {
       undo: this.#button(row, () => this.#undo(this.#operation(id))),
       commit: this.#button(row, () => this.#begin('commit', id)),
       release: this.#button(row, () => this.#begin('release', id)),
+      extend: this.#button(row, () => this.#follow(this.#outbox.add('extend', { reservation: id, ttl_s: EXTEND_S }))),
       discard: this.#button(row, () => this.#outbox.discard(this.#operation(id))),
     };
     row.element.dataset.requestId = id;
@@ -93,6 +93,7 @@ export class Operations {
       undo: may && outbox.canUndo(operation),
       commit: may && outbox.canClose(operation),
       release: may && outbox.canClose(operation),
+      extend: may && outbox.canClose(operation),
       discard: outbox.canDiscard(operation),
     };
     for (const [name, button] of Object.entries(row.actions)) {
@@ -115,13 +116,5 @@ export class Operations {
   #begin(op, reservation) {
     const operation = this.#operation(reservation);
     if (!operation || this.#outbox.canClose(operation)) this.#follow(this.#outbox.add(op, { reservation }));
-  }
-
-  #close(op) {
-    const field = $('reservation');
-    const id = field.value.trim();
-    if (!id || !this.#mayChange()) return field.focus();
-    field.value = '';
-    this.#begin(op, id);
   }
 }

@@ -15,7 +15,7 @@ import { backoff } from './backoff.js';
 const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
 const HISTORY_MAX = 40;
-const UNDOABLE = ['deduct', 'commit'];
+const UNDOABLE = ['deduct', 'commit', 'restock', 'count'];
 /** Errors after which the same request is sent again, because nothing was decided. */
 const UNDECIDED = ['overloaded', 'throttled', 'storage_unavailable', 'unauthorized', 'forbidden'];
 
@@ -161,11 +161,29 @@ export class Outbox {
     const { of, reservation } = operation.body;
     const aim = this.operations.find(({ id }) => id === (of ?? reservation));
     if (aim && of && operation.state === 'done') aim.undone = true;
-    if (aim && reservation && operation.state === 'done') aim.closed = operation.op;
+    if (aim && reservation && operation.state === 'done') this.#follow(aim, operation);
     if (aim && operation.error?.code === 'reservation_expired') aim.closed = 'expire';
     this.#keepHistory();
     this.#storage.put(WAITING + operation.id, null);
     this.#changed(operation);
+  }
+
+  /** What an operation on a reservation made of it. */
+  #follow(reservation, { op, body, result }) {
+    if (op === 'extend') reservation.result.expires_at = result.expires_at;
+    else if (!body.keep_rest) reservation.closed = op;
+  }
+
+  /** The reservations made here whose time is over by this clock. */
+  overdue(now) {
+    return this.operations.filter((each) => this.canClose(each) && Date.parse(each.result.expires_at) < now);
+  }
+
+  /** The gateway says how a reservation has ended. */
+  close(operation, how) {
+    operation.closed = how;
+    this.#keepHistory();
+    this.#changed(null);
   }
 
   #keep(operation) {

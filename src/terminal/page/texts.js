@@ -20,6 +20,8 @@ const CACHE = 'stockgate-page';
 export let language = 'en';
 
 let texts = {};
+/** The language that was asked for last; another one may still be loading. */
+let wanted = '';
 let forms = new Intl.PluralRules('en');
 let figures = new Intl.NumberFormat('en', FRACTION);
 let clock = new Intl.DateTimeFormat('en', HOURS);
@@ -43,9 +45,12 @@ export function pickLanguage(address, kept, preferred) {
 export const keptLanguage = () => kept(KEY);
 export const keepLanguage = (chosen) => keep(KEY, chosen);
 
-/** Switches the page to a language. */
+/** Switches the page to a language, unless another one is asked for meanwhile; returns whether it did. */
 export async function setLanguage(chosen) {
-  texts = await load(chosen);
+  wanted = chosen;
+  const loaded = await load(chosen);
+  if (wanted !== chosen) return false;
+  texts = loaded;
   language = chosen;
   forms = new Intl.PluralRules(chosen);
   figures = new Intl.NumberFormat(chosen, FRACTION);
@@ -54,6 +59,7 @@ export async function setLanguage(chosen) {
   for (const element of document.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text);
   for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = t(element.dataset.hint);
   for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(element.dataset.label));
+  return true;
 }
 
 /** A page without words is of no use, so this tries until it has them. */

@@ -86,8 +86,8 @@ export function outcomeText(operation) {
   const n = sum(lines);
   const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op;
   const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: lines.length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
-  const [line] = result.lines;
-  return line && result.lines.length === 1 ? `${did} · ${t('left', { n: line.available })}` : did;
+  const left = result.lines ?? [];
+  return left.length === 1 ? `${did} · ${t('left', { n: left[0].available })}` : did;
 }
 
 /** The state of the link as a sentence, and as a class for the colour. */

@@ -64,8 +64,8 @@ export class Work {
     this.setMode(kept(MODE_KEY) ?? 'deduct');
   }
 
-  get mode() { return this.#mode; }
-  get sku() { return this.#shown?.state === 'known' ? this.#shown.sku : ''; }
+  /** The item in front with its quantity. */
+  get inFront() { return { sku: this.#shown?.state === 'known' ? this.#shown.sku : '', quantity: this.#quantity() || 0 }; }
 
   // ---- Input from the scanner and the keys ----
 
@@ -85,7 +85,7 @@ export class Work {
     if (this.#link.needsToken) return;
     const field = /^[\d.,]+$/.test(text) && this.#shown && !this.#isSpent() ? $('quantity') : $('code');
     if (document.activeElement !== field) {
-      field.focus();
+      field.focus({ preventScroll: field === $('quantity') });
       field.value = text;
     } else {
       field.value += text;

@@ -1,0 +1,356 @@
+//! The page on the shop floor: small screens, gloves, noise, names, orders, and no gateway.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::driver::{Browser, DRAWN, ENTER, F4};
+use super::page::{NEWEST, Page};
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+/// Name, width and height.
+const SCREENS: [(&str, u32, u32); 3] =
+    [("handheld", 360, 640), ("tablet", 1024, 600), ("desktop", 1280, 800)];
+const LANGUAGES: [&str; 6] = ["en", "de", "zh", "fr", "es", "pl"];
+/// Words that are wider than what they stand in, and so would break or be cut.
+const TOO_WIDE: &str = "
+    const pen = document.createElement('canvas').getContext('2d');
+    const wide = [];
+    for (const element of document.querySelectorAll('button, #modes b, h2')) {
+        if (!element.checkVisibility() || element.closest('.unseen')) continue;
+        const style = getComputedStyle(element);
+        pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+        const frame = element.closest('#modes label > span') ?? element;
+        const { paddingLeft, paddingRight } = getComputedStyle(frame);
+        const inside = frame.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+        for (const word of element.innerText.split(/\\s+/)) {
+            if (/^[\\x20-\\u024f]+$/.test(word) && pen.measureText(word).width > inside + 1) wide.push(`${word} ${inside}`);
+        }
+    }
+    return wide";
+/// Where quantity and confirmation are, and whether all of them can be seen.
+const DOCK: &str = "
+    const boxes = ['quantity', 'confirm'].map((id) => document.getElementById(id).getBoundingClientRect());
+    return boxes.map(({ top, bottom }) => [Math.round(top), Math.round(bottom), bottom <= innerHeight && top >= 0])";
+/// Records the tones that the page makes.
+const LISTEN: &str = "
+    window.tones = [];
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (at) { window.tones.push(this.frequency.value); start.call(this, at); }";
+/// Takes a stock event as if the gateway had sent it.
+const HEAR: &str = "
+    const socket = window.socket;
+    socket.onmessage(new MessageEvent('message', { data: JSON.stringify(arguments[0]) }))";
+const KEEP_SOCKET: &str = "
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (text) { window.socket = this; send.call(this, text); }";
+
+fn stocked() -> Gateway {
+    Gateway::stocked(&[("A-1", 20), ("22423", 3), ("85123A", 1_240)])
+}
+
+/// Where the field for the order ends, above what stays at the lower edge.
+const ORDER_FITS: &str = "
+    const [order, dock] = ['order', 'dock'].map((id) => document.getElementById(id).getBoundingClientRect());
+    return order.bottom <= dock.top || order.right <= dock.left";
+
+fn dock(page: &Page) -> Value {
+    page.script(DOCK, &[])
+}
+
+#[test]
+fn quantity_and_confirmation_are_always_in_view_and_stay_where_they_are() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    for (name, width, height) in SCREENS {
+        page.resize(width, height, 1, name != "desktop");
+        sleep(DRAWN);
+        let first = dock(&page);
+        assert!(first.as_array().unwrap().iter().all(|place| place[2] == true), "{name}: {first}");
+        assert_eq!(page.script(ORDER_FITS, &[]), true, "the order on a {name}");
+        for scanned in ["85123A", "22423", "UNKNOWN-1"] {
+            page.scan_item(scanned);
+            assert_eq!(dock(&page), first, "{scanned} on a {name}");
+        }
+        page.scan_item("22423");
+        page.type_slowly(&format!("9{ENTER}"));
+        page.until_text("#result", "Refused");
+        assert_eq!(dock(&page), first, "a refusal on a {name}");
+        page.photograph(&format!("floor-{name}-refused"));
+        page.press(ENTER);
+    }
+}
+
+#[test]
+fn no_word_is_broken_in_any_language_on_any_screen() {
+    let gateway = stocked();
+    let page = Page::of(Browser::start(), &gateway.url());
+    for language in LANGUAGES {
+        page.go(&format!("{}/?lang={language}", gateway.url()));
+        page.until_connected();
+        page.scan_item("22423");
+        page.press(ENTER);
+        page.until_newest("done");
+        for (name, width, height) in SCREENS {
+            page.resize(width, height, 1, name != "desktop");
+            sleep(DRAWN);
+            assert_eq!(page.script(TOO_WIDE, &[]), json!([]), "{language} on a {name}");
+            let places = dock(&page);
+            assert!(places.as_array().unwrap().iter().all(|place| place[2] == true), "{language}");
+            page.photograph(&format!("floor-{name}-{language}"));
+        }
+        let restock = json!({"request_id": language, "sku": "22423", "quantity": 1});
+        gateway.http().ok("restock", restock);
+    }
+}
+
+#[test]
+fn a_finger_enters_the_quantity_on_the_pages_own_pad() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.resize(360, 640, 1, true);
+    page.scan_item("A-1");
+    page.touch("#quantity");
+    until("the pad is there", || page.is_shown("#pad"));
+    assert_eq!(page.attribute("#quantity", "inputmode"), "none", "no other pad covers the page");
+    for digit in ["1", "2", "3", "back"] {
+        page.touch(&format!("#pad [value='{digit}']"));
+    }
+    page.until_text("#confirm", "Pick 12");
+    page.photograph("floor-handheld-pad");
+    let small = "return [...document.querySelectorAll('#pad button')]
+        .filter((key) => key.getBoundingClientRect().height < 48).length";
+    assert_eq!(page.script(small, &[]), 0);
+    page.touch("#confirm");
+
+    page.until_text("#result", "12 picked · 8 available");
+    assert!(!page.is_shown("#pad"));
+}
+
+#[test]
+fn what_matters_is_large_enough_for_two_metres() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    let size = |css: &str| {
+        let text =
+            "return parseFloat(getComputedStyle(document.querySelector(arguments[0])).fontSize)";
+        page.script(text, &[json!(css)]).as_f64().unwrap()
+    };
+    for (name, width, height) in SCREENS {
+        page.resize(width, height, 1, name != "desktop");
+        page.scan_item("A-1");
+        sleep(DRAWN);
+        assert!(size("#available strong") >= 56.0, "{name}: {}", size("#available strong"));
+        assert!(size("#name") >= 20.0 && size("#sku") >= 18.0, "{name}");
+        assert!(size("#result") >= 17.0, "{name}");
+    }
+}
+
+#[test]
+fn outcomes_have_two_tones_and_a_failure_stays_until_it_is_acknowledged() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.script(LISTEN, &[]);
+    let tones = || page.script("return window.tones.splice(0)", &[]);
+    let alarm = || page.attribute("body", "data-alarm");
+
+    page.scan_item("22423");
+    page.press(ENTER);
+    page.until_text("#result", "1 picked");
+    assert_eq!(alarm(), "good");
+    let good = tones();
+    until("the colour goes by itself", || alarm().is_empty());
+    page.scan_item("22423");
+    tones();
+    page.type_slowly(&format!("9{ENTER}"));
+    page.until_text("#result", "Refused");
+    let bad = tones();
+    sleep(Duration::from_millis(1_500));
+    assert_eq!(alarm(), "bad");
+    page.press(ENTER);
+
+    until("a key acknowledges it", || alarm().is_empty());
+    let highest = |tones: &Value| {
+        tones.as_array().unwrap().iter().map(|tone| tone.as_f64().unwrap()).fold(0.0, f64::max)
+    };
+    assert!(highest(&good) > 2.0 * highest(&bad) && highest(&bad) > 0.0, "{good} {bad}");
+    page.click("#sound");
+    page.reload();
+    page.until_connected();
+    assert_eq!(page.attribute("#sound", "aria-pressed"), "false", "it is kept");
+    page.script(LISTEN, &[]);
+    page.scan_item("UNKNOWN-1");
+    assert_eq!(tones(), json!([]));
+    until("it is still seen", || alarm() == "bad");
+    page.scan_item("A-1");
+    until("a scan acknowledges it", || alarm().is_empty());
+}
+
+#[test]
+fn names_are_shown_and_found_by_a_part_of_them() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.script(KEEP_SOCKET, &[]);
+    page.scan_item("NONE-1");
+    let item = |sku: &str, name: &str, version: u64| json!({"sku": sku, "name": name, "unit": null, "on_hand": 7, "reserved": 0, "available": 7, "version": version});
+    let items = [item("85123A", "Garden PARASOL, crème", 9), item("22423", "Beach parasol", 9)];
+    page.script(HEAR, &[json!({"event": "stock", "items": items, "seq": 9})]);
+
+    page.type_slowly("parasol");
+    until("both are found", || page.text("#found").contains("Beach parasol"));
+    page.type_slowly(&format!(" creme{ENTER}"));
+    page.until_item("85123A");
+    page.until_text("#name", "Garden PARASOL, crème");
+    page.type_slowly(&format!("umbrella{ENTER}"));
+    page.until_text("#note", "Nothing found.");
+    page.press(F4);
+    page.press(ENTER);
+
+    page.until_text("#result", "Scan an item first.");
+    assert_eq!(page.text("#operations"), "", "nothing is created for it");
+}
+
+#[test]
+fn an_order_is_picked_by_its_list_and_booked_as_one() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.scan("STOCKGATE LIST 536365 A-1*2 22423*2");
+    page.until_text("#lines", "0 / 2");
+    page.scan_item("A-1");
+    page.scan("A-1");
+    page.scan("A-1");
+    page.until_text("#order-note", "all that was ordered is picked");
+    page.scan("85123A");
+    page.until_text("#order-note", "85123A is not in this order");
+    page.scan("22423");
+    page.reload();
+    page.until_connected();
+    page.until_text("#lines", "1 / 2");
+    page.photograph("floor-order");
+    page.press(ENTER);
+    page.until_text("#result", "Choose why an item is short.");
+    let choose = "const why = document.querySelector('#lines li:nth-child(2) select');
+        why.value = 'damaged'; why.dispatchEvent(new Event('change', { bubbles: true }))";
+    page.script(choose, &[]);
+    page.until_text("#confirm", "Book order 536365: 1 of 2");
+    page.click("#confirm");
+
+    page.until_text("#result", "Order 536365: 2 items booked");
+    let entries = gateway.http().entries_of(&page.newest_id());
+    assert_eq!(entries.len(), 2, "one request");
+    for entry in &entries {
+        assert_eq!(entry["order_id"], "536365");
+        assert_eq!(entry["reason"], "short 22423 1/2: damaged");
+    }
+}
+
+#[test]
+fn reservations_are_shipped_in_parts_extended_and_cancelled_from_any_terminal() {
+    let gateway = stocked();
+    let mut http = gateway.http();
+    http.ok("reserve", json!({"request_id": "r-1", "order_id": "9", "sku": "A-1", "quantity": 5}));
+    let page = Page::open(&gateway);
+    page.click("#by-number summary");
+    page.until_text("#reserved-list", "5 × A-1");
+    page.scan_item("A-1");
+    page.scan("A-1");
+    page.until_text("#reserved-list", "Ship 2 × A-1");
+    page.click("#reserved-list [value=part]");
+    page.until_text("#result", "Reservation shipped");
+    until("the rest stays", || http.figures("A-1") == (18, 3));
+    page.until_text("#reserved-list", "3 × A-1");
+    page.click("#reserved-list [value=extend]");
+    page.until_text("#result", "Reservation extended");
+    page.click("#reserved-list [value=release]");
+
+    page.until_text("#no-reservations", "None are open.");
+    assert_eq!(http.figures("A-1"), (18, 0));
+}
+
+#[test]
+fn a_reservation_that_expires_says_so_by_itself() {
+    let gateway = Gateway::stocked_with("[stock]\nreservation_ttl_s = 1\n", &[("A-1", 20)]);
+    let page = Page::open(&gateway);
+    page.click("#modes label:nth-of-type(3)");
+    page.scan_item("A-1");
+    page.press(ENTER);
+    page.until_text("#result", "1 reserved");
+
+    page.until_text(NEWEST, "expired");
+}
+
+#[test]
+fn a_write_off_has_a_reason() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.click("#modes label:nth-of-type(5)");
+    page.scan_item("A-1");
+    page.press(ENTER);
+    page.until_text("#result", "Choose a reason");
+    page.script(
+        "const it = document.getElementById('reason'); it.value = 'expired'; it.dispatchEvent(new Event('change'))",
+        &[],
+    );
+    page.press(ENTER);
+
+    page.until_text("#result", "1 written off · 19 available");
+    let entries = gateway.http().entries_of(&page.newest_id());
+    assert_eq!(entries[0]["reason"], "expired");
+}
+
+#[test]
+fn lot_serial_and_expiry_of_a_label_are_shown_and_booked() {
+    let gateway = Gateway::stocked(&[("04006381333931", 30)]);
+    let page = Page::open(&gateway);
+    page.scan("01040063813339311727013110LOT-7\u{1d}21S-9");
+    page.until_text("#trace", "Lot LOT-7 · Serial S-9 · Expires 2027-01-31");
+    page.press(ENTER);
+
+    page.until_newest("done");
+    page.until_text(NEWEST, "Lot LOT-7");
+    let entries = gateway.http().entries_of(&page.newest_id());
+    let trace = ["lot", "serial", "expires"].map(|key| entries[0][key].clone());
+    assert_eq!(json!(trace), json!(["LOT-7", "S-9", "2027-01-31"]));
+}
+
+#[test]
+fn a_page_that_is_opened_without_its_gateway_has_its_queue_and_its_stock() {
+    let mut gateway = stocked();
+    let page = Page::open(&gateway);
+    page.promise("await navigator.serviceWorker.ready; return true", &[]);
+    // The first visit was not served by the worker yet.
+    page.reload();
+    page.until_connected();
+    page.until_text("#low", "22423");
+    page.script("dispatchEvent(new Event('pagehide'))", &[]);
+    gateway.kill9();
+    page.until_link(&["lost"]);
+    page.scan_item("A-1");
+    page.type_slowly(&format!("6{ENTER}"));
+    page.until_newest("waiting");
+
+    page.reload();
+    page.until_link(&["lost"]);
+    page.until_newest("waiting");
+    page.scan_item("A-1");
+    page.until_text("#available", "20 less 6 waiting, as of");
+    assert_eq!(page.attribute("#item", "data-stale"), "yes");
+    page.photograph("floor-offline");
+    gateway.launch();
+
+    page.until_newest("done");
+    page.until_available("14");
+}
+
+#[test]
+fn the_sheet_for_scanners_reads_what_it_prints() {
+    let gateway = Gateway::start();
+    let page = Page::of(Browser::start(), &format!("{}/scanner", gateway.url()));
+    until("barcodes are drawn", || page.is_shown("#commands svg path"));
+    page.press_as_scanner(&format!("4006381333931{ENTER}"));
+    page.until_text("#read", "4006381333931");
+    page.photograph("floor-scanner-sheet");
+}
