@@ -253,7 +253,7 @@ fn median(mut times_ms: Vec<f64>) -> String {
 fn json(entries: &[Entry]) -> Vec<u8> {
     let origin = Origin { site: "oslo".into(), gateway: "gw1".into(), epoch: Uuid::nil() };
     let last_seq = entries.last().map_or(0, |entry| entry.seq);
-    ledger_json(&origin, entries, last_seq).into_bytes()
+    ledger_json(&origin, entries, &[], last_seq).into_bytes()
 }
 
 fn json_zstd(entries: &[Entry]) -> Vec<u8> {

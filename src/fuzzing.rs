@@ -19,7 +19,7 @@ use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::limits::{
     CATALOGUE_LISTINGS_MAX, FRAME_BYTES_MAX, FRAME_ENTRIES_MAX, ID_BYTES_MAX, LINES_MAX,
 };
-use crate::net::request::{ClientRequestId, idempotency_key};
+use crate::net::request::{ClientRequestId, idempotency_key, no_decimals};
 use crate::protocol::Frame;
 use crate::protocol::columns as columns_of_entries;
 use crate::protocol::drift::{Content, Search};
@@ -136,14 +136,15 @@ pub fn terminal(bytes: &[u8]) {
         return;
     };
     if let Ok(text) = str::from_utf8(body) {
-        check_message(&json::read_message(text));
+        check_message(&json::read_message(text, &no_decimals));
     }
     check_message(&postcard::read_message(body));
     check_key(body);
     match MUTATIONS.get(usize::from(which % 9)) {
         Some(&mutation) => {
             let has_path = matches!(mutation, Mutation::Commit | Mutation::Release);
-            if let Ok(command) = json::read_mutation(mutation, body, None, has_path.then_some("r"))
+            if let Ok(command) =
+                json::read_mutation(mutation, body, None, has_path.then_some("r"), &no_decimals)
             {
                 check_lines(&command);
             }

@@ -220,6 +220,10 @@ pub const DEMAND_SKUS_MAX: usize = 250;
 pub const TRANSFER_LINES_MAX: usize = 250;
 /// Bytes of the name and version of a gateway's program in its greeting.
 pub const SOFTWARE_BYTES_MAX: usize = 256;
+/// Text of the catalogue that one step of a search looks through.
+pub const CATALOGUE_SEGMENT_BYTES: usize = 64 * 1024;
+/// Searches through the catalogue at the same time.
+pub const SEARCHES_MAX: usize = 2;
 /// Listings in one frame.
 pub const CATALOGUE_LISTINGS_MAX: usize = 500;
 /// Bytes in a name in the catalogue.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::clock::rfc3339;
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
-use crate::stock::{EndedBy, Ending, Refusal, RequestId, Sku, Undecided};
+use crate::stock::{Amount, Decimals, EndedBy, Ending, Refusal, RequestId, Sku, Undecided};
 
 /// The contract's error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +115,10 @@ pub struct Problem {
     pub sku: Option<Box<str>>,
     /// Units the request asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub requested: Option<u64>,
+    pub requested: Option<Amount>,
     /// Units that were available.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub available: Option<i64>,
+    pub available: Option<Amount>,
     /// The GTIN in a code under which nothing is listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gtin: Option<Box<str>>,
@@ -187,40 +187,55 @@ impl Problem {
         Self { retry_after_s: Some(seconds.max(1)), ..self }
     }
 
-    /// A refusal by the stock rules, or its replay.
-    pub fn refused(refusal: &Refusal, replayed: bool) -> Self {
-        Self { replayed, ..Self::from(refusal) }
+    /// A refusal by the stock rules, or its replay. `decimals_of` says how the figures of its SKU are
+    /// written.
+    pub fn refused(
+        refusal: &Refusal,
+        replayed: bool,
+        decimals_of: impl FnOnce(&Sku) -> Decimals,
+    ) -> Self {
+        let decimals = refusal.sku().map(decimals_of).unwrap_or_default();
+        Self { replayed, ..Self::of_refusal(refusal, decimals) }
     }
 
-    fn about(self, sku: impl ToString, requested: Option<u64>, available: Option<i64>) -> Self {
+    fn about(
+        self,
+        sku: impl ToString,
+        requested: Option<Amount>,
+        available: Option<Amount>,
+    ) -> Self {
         Self { sku: Some(sku.to_string().into()), requested, available, ..self }
     }
 }
 
-impl From<&Refusal> for Problem {
-    fn from(refusal: &Refusal) -> Self {
+impl Problem {
+    fn of_refusal(refusal: &Refusal, decimals: Decimals) -> Self {
+        let amount = |units: i64| Amount::new(units, decimals);
         match refusal {
             Refusal::UnknownSku { sku } => {
                 let message = format!("SKU {sku} is not known here; restock it first");
                 Self::new(Code::UnknownSku, message).about(sku, None, None)
             }
             Refusal::InsufficientStock { sku, requested, available } => {
+                let (requested, available) = (Amount::of(*requested, decimals), amount(*available));
                 let message = format!("SKU {sku}: {requested} requested, {available} available");
                 let problem = Self::new(Code::InsufficientStock, message);
-                problem.about(sku, Some(*requested), Some(*available))
+                problem.about(sku, Some(requested), Some(available))
             }
             Refusal::BelowReserved { sku, counted, reserved } => {
+                let (counted, reserved) = (amount(*counted), amount(*reserved));
                 let message = format!(
                     "SKU {sku}: {counted} counted, but {reserved} are reserved; release reservations first"
                 );
                 let problem = Self::new(Code::BelowReserved, message);
-                problem.about(sku, Some(counted.unsigned_abs()), None)
+                problem.about(sku, Some(counted), None)
             }
             Refusal::ExceedsDeduction { sku, requested, available } => {
+                let of = |units: u64| Amount::of(units, decimals);
+                let (requested, available) = (of(*requested), of(*available));
                 let message = format!("SKU {sku}: {requested} requested, {available} remain of it");
-                let available = i64::try_from(*available).ok();
                 let problem = Self::new(Code::ExceedsDeduction, message);
-                problem.about(sku, Some(*requested), available)
+                problem.about(sku, Some(requested), Some(available))
             }
             Refusal::UnknownRequest { of } => {
                 let message = format!(

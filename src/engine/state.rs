@@ -14,7 +14,7 @@ use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
-use crate::stock::{BooksId, Changes, Origin, Seq, Stock};
+use crate::stock::{BooksId, Changes, Decimals, Origin, Seq, Sku, Stock};
 use crate::store::{LockHolder, Opened};
 
 /// The state of a gateway as of its last commit.
@@ -27,6 +27,8 @@ pub struct CommittedState {
     /// The writer beats it once in each round of its loop.
     pub heartbeat: Heartbeat,
     stock: RwLock<Stock>,
+    /// Whether any SKU has decimals: most shops have none, and need not ask for those of each line.
+    has_decimals: AtomicBool,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
@@ -62,6 +64,7 @@ impl CommittedState {
             clock: Clock::starting_at(progress.running_ms),
             heartbeat: Heartbeat::default(),
             committed: watch::Sender::new(stock.seq()),
+            has_decimals: AtomicBool::new(stock.catalogue().has_decimals()),
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
@@ -94,9 +97,22 @@ impl CommittedState {
         self.stock.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The decimals of a SKU; 0 without a listing.
+    pub fn decimals(&self, sku: &Sku) -> Decimals {
+        match self.has_decimals.load(Ordering::Acquire) {
+            true => self.stock().catalogue().decimals(sku.as_str()),
+            false => Decimals::default(),
+        }
+    }
+
     /// Applies changes that are on disk, and wakes those who wait for a commit.
     pub(super) fn commit(&self, changes: &Changes) {
-        self.stock.write().unwrap_or_else(PoisonError::into_inner).apply(changes);
+        let mut stock = self.stock.write().unwrap_or_else(PoisonError::into_inner);
+        stock.apply(changes);
+        if !changes.listings.is_empty() {
+            self.has_decimals.store(stock.catalogue().has_decimals(), Ordering::Release);
+        }
+        drop(stock);
         let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         if confirmed.acked_seq == changes.base_seq {
             confirmed.oldest_pending_at_ms = changes.entries.first().map(|first| first.entry.at_ms);

@@ -4,12 +4,12 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, LineJson, QuantityJson, TraceFields, check_ends, idempotency_key, json_fields,
-    lines, missing, null_lines, request_id,
+    ClientRequestId, LineJson, TraceFields, check_ends, idempotency_key, json_fields, lines, missing,
+    no_decimals, null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Line, OrderId, RequestId, Sku, is_name};
+use crate::stock::{Decimal, Line, OrderId, RequestId, Sku, is_name};
 
 /// The kinds of these requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ json_fields! {
         order_id: OrderId,
         lines: Vec<LineJson>,
         sku: Sku,
-        quantity: QuantityJson,
+        quantity: Decimal,
         site: String,
         gateway: String,
     }
@@ -71,6 +71,7 @@ impl CentralFields {
             self.sku.take(),
             self.quantity.take(),
             TraceFields::default(),
+            &no_decimals,
         )?;
         lines.ok_or_else(|| if self.lines_are_null { null_lines() } else { missing("lines") })
     }

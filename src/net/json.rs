@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::stock::{Actor, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace};
+use crate::stock::{
+    Actor, Amount, Decimals, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace,
+};
 
 /// A ledger entry as JSON.
 #[derive(Debug, Serialize)]
@@ -12,9 +14,9 @@ pub struct EntryJson<'a> {
     event_id: String,
     kind: &'static str,
     sku: &'a str,
-    change: i64,
+    change: Amount,
     #[serde(skip_serializing_if = "is_zero")]
-    reserved_change: i64,
+    reserved_change: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<&'a str>,
     request_id: &'a str,
@@ -53,14 +55,15 @@ impl<'a> TraceJson<'a> {
 
 impl<'a> EntryJson<'a> {
     /// The entry of a ledger with this origin.
-    pub fn new(origin: &Origin, entry: &'a Entry) -> Self {
+    pub fn new(origin: &Origin, entry: &'a Entry, decimals: Decimals) -> Self {
+        let amount = |units: i64| Amount::new(units, decimals);
         Self {
             seq: entry.seq,
             event_id: origin.event_id(entry.seq).to_string(),
             kind: entry.kind.as_str(),
             sku: entry.sku.as_str(),
-            change: entry.change,
-            reserved_change: entry.reserved_change,
+            change: amount(entry.change),
+            reserved_change: amount(entry.reserved_change),
             order_id: entry.order_id.as_ref().map(OrderId::as_str),
             request_id: entry.request_id.as_str(),
             at: rfc3339(entry.at_ms),
@@ -73,13 +76,18 @@ impl<'a> EntryJson<'a> {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(number: &i64) -> bool {
-    *number == 0
+fn is_zero(amount: &Amount) -> bool {
+    amount.units == 0
 }
 
 /// A page of ledger entries, and the position after which the next page begins; `null` on the last
-/// one.
-pub fn ledger_json(origin: &Origin, entries: &[Entry], last_seq: Seq) -> String {
+/// one. `decimals` are those of the SKU of each entry; those that are missing are 0.
+pub fn ledger_json(
+    origin: &Origin,
+    entries: &[Entry],
+    decimals: &[Decimals],
+    last_seq: Seq,
+) -> String {
     #[derive(Serialize)]
     struct Page<'a> {
         entries: Vec<EntryJson<'a>>,
@@ -87,7 +95,11 @@ pub fn ledger_json(origin: &Origin, entries: &[Entry], last_seq: Seq) -> String 
     }
     let next = entries.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
     json(&Page {
-        entries: entries.iter().map(|entry| EntryJson::new(origin, entry)).collect(),
+        entries: entries
+            .iter()
+            .zip(decimals.iter().copied().chain(std::iter::repeat(Decimals::default())))
+            .map(|(entry, decimals)| EntryJson::new(origin, entry, decimals))
+            .collect(),
         next,
     })
 }

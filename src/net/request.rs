@@ -8,7 +8,8 @@ use serde::de::{Deserializer, Error as _};
 use crate::limits::{LINES_MAX, QUANTITY_MAX};
 use crate::problem::{Code, Problem};
 use crate::stock::{
-    Day, IdText, Line, Lot, OptionalTrace, Quantity, RequestId, Serial, Sku, Trace, merge_lines,
+    Amount, Day, Decimal, Decimals, IdText, Line, Lot, OptionalTrace, Quantity, RequestId, Serial,
+    Sku, Trace, merge_lines,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -207,7 +208,7 @@ pub fn request_id(
 #[serde(deny_unknown_fields)]
 pub struct LineJson {
     sku: Sku,
-    quantity: QuantityJson,
+    quantity: Decimal,
     lot: Option<Lot>,
     serial: Option<Serial>,
     expires: Option<DayJson>,
@@ -251,27 +252,41 @@ impl TraceFields {
     }
 }
 
+/// The decimals of a SKU.
+pub type DecimalsOf<'a> = &'a dyn Fn(&Sku) -> Decimals;
+
+/// Whole units for every SKU.
+pub fn no_decimals(_: &Sku) -> Decimals {
+    Decimals::default()
+}
+
 impl LineJson {
-    fn line(self) -> Line {
+    fn line(self, decimals_of: DecimalsOf<'_>) -> Result<Line, Problem> {
         let Self { sku, quantity, lot, serial, expires } = self;
         let trace = TraceFields { lot, serial, expires }.trace();
-        Line { sku, quantity: quantity.0, trace }
+        let quantity = quantity_of(quantity, &sku, decimals_of)?;
+        Ok(Line { sku, quantity, trace })
     }
 }
 
-/// The quantity of a line, which is checked as it is read.
-#[derive(Debug)]
-pub struct QuantityJson(Quantity);
-
-impl<'de> Deserialize<'de> for QuantityJson {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let quantity = number.as_u64().and_then(Quantity::of_line);
-        quantity.map(Self).ok_or_else(|| {
-            let wanted = format!("must be a whole number from 1 to {QUANTITY_MAX}");
-            D::Error::custom(format!("{wanted}, is {number}"))
-        })
-    }
+/// The quantity of a line in the smallest unit.
+fn quantity_of(
+    number: Decimal,
+    sku: &Sku,
+    decimals_of: DecimalsOf<'_>,
+) -> Result<Quantity, Problem> {
+    let decimals = decimals_of(sku);
+    let units = number.units(decimals).ok().and_then(Quantity::of_line);
+    units.ok_or_else(|| {
+        let (least, most) = (Amount::of(1, decimals), Amount::of(QUANTITY_MAX, decimals));
+        let number = match u8::from(decimals) {
+            0 => "a whole number".to_owned(),
+            count => format!("a number with at most {count} decimals"),
+        };
+        Problem::bad_request(format!(
+            "quantity: SKU {sku}: must be {number} from {least} to {most}"
+        ))
+    })
 }
 
 /// The lines of a request, written as `lines` or as the fields of a single line; `None` if it has
@@ -282,12 +297,14 @@ impl<'de> Deserialize<'de> for QuantityJson {
 pub fn lines(
     lines: Option<Vec<LineJson>>,
     sku: Option<Sku>,
-    quantity: Option<QuantityJson>,
+    quantity: Option<Decimal>,
     trace: TraceFields,
+    decimals_of: DecimalsOf<'_>,
 ) -> Result<Option<Vec<Line>>, Problem> {
     let lines = match (lines, sku, quantity) {
         (None, Some(sku), Some(quantity)) => {
-            vec![Line { sku, quantity: quantity.0, trace: trace.trace() }]
+            let quantity = quantity_of(quantity, &sku, decimals_of)?;
+            vec![Line { sku, quantity, trace: trace.trace() }]
         }
         (lines, None, None) => {
             if let Some(field) = trace.first() {
@@ -295,7 +312,7 @@ pub fn lines(
                 return Err(Problem::bad_request(message));
             }
             let Some(lines) = lines else { return Ok(None) };
-            lines.into_iter().map(LineJson::line).collect()
+            lines.into_iter().map(|line| line.line(decimals_of)).collect::<Result<_, _>>()?
         }
         (None, Some(_), None) => return Err(missing("quantity")),
         (None, None, Some(_)) => return Err(missing("sku")),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::checks::{Checks, Posted};
+use super::decimals::Decimals;
 use super::decision::{Decision, Movement, Replacement};
 use super::entry::{Entry, Kind};
 use super::listing::Listing;
@@ -331,8 +332,24 @@ impl<'a> Draft<'a> {
         self.changes.taken = Some(taken);
     }
 
-    pub(super) fn add_listings(&mut self, listings: &[Listing]) {
-        self.changes.listings.extend_from_slice(listings);
+    pub(super) fn add_listings(&mut self, listings: Vec<Listing>) {
+        self.changes.listings.extend(listings);
+    }
+
+    /// The decimals of a SKU, this batch included.
+    pub(super) fn decimals(&self, sku: &Sku) -> Decimals {
+        match self.changes.listings.iter().rfind(|listing| listing.sku == *sku) {
+            Some(listing) => listing.decimals,
+            None => self.stock.catalogue.decimals(sku.as_str()),
+        }
+    }
+
+    /// The unit of a SKU, this batch included.
+    pub(super) fn unit(&self, sku: &Sku) -> Option<String> {
+        match self.changes.listings.iter().rfind(|listing| listing.sku == *sku) {
+            Some(listing) => listing.unit.clone(),
+            None => self.stock.catalogue.label(sku.as_str())?.unit().map(str::to_owned),
+        }
     }
 
     /// The position of the last ledger entry, this batch included.

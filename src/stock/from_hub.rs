@@ -5,7 +5,7 @@ use super::decision::Movement;
 use super::draft::Draft;
 use super::entry::Kind;
 use super::line::Line;
-use super::listing::CatalogueUpdate;
+use super::listing::{CatalogueUpdate, Listing};
 use super::transfer::{Direction, Taken, Transfer};
 use super::types::Sku;
 use crate::limits::STOCK_MAX;
@@ -59,8 +59,22 @@ impl Draft<'_> {
         }
         taken.catalogue = update.up_to;
         self.set_taken(taken);
-        self.add_listings(&update.listings);
+        let listings: Vec<Listing> =
+            update.listings.iter().map(|listing| self.kept_decimals(listing)).collect();
+        self.add_listings(listings);
         true
+    }
+
+    /// A listing with the decimals that the SKU's entries were made in: those of stock that was
+    /// booked do not change, whatever the catalogue says later.
+    fn kept_decimals(&self, listing: &Listing) -> Listing {
+        let has_entries = self.item(&listing.sku).is_some_and(|item| item.version > 0);
+        let decimals = self.decimals(&listing.sku);
+        let is_known = self.stock.catalogue().knows_decimals(listing.sku.as_str());
+        match has_entries && is_known && decimals != listing.decimals {
+            true => listing.in_decimals(decimals, self.unit(&listing.sku)),
+            false => listing.clone(),
+        }
     }
 
     fn without_room(&self, lines: &[Line]) -> Option<Sku> {

@@ -27,6 +27,25 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// The listing in other decimals, for a SKU that has stock in these. A SKU that is removed keeps
+    /// them with an empty name.
+    #[must_use]
+    pub(super) fn in_decimals(&self, decimals: Decimals, unit: Option<String>) -> Self {
+        let content = |barcode: &Barcode| {
+            let content = barcode.content.saturating_mul(decimals.one()) / self.decimals.one();
+            Barcode { code: barcode.code.clone(), content: content.max(1) }
+        };
+        Self {
+            sku: self.sku.clone(),
+            name: Some(self.name.clone().unwrap_or_default()),
+            unit,
+            decimals,
+            barcodes: self.barcodes.iter().map(content).collect(),
+        }
+    }
+}
+
 /// A barcode of a SKU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Barcode {

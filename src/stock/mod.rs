@@ -11,13 +11,17 @@
 mod answer;
 mod booked;
 mod books_id;
+mod catalogue;
+mod catalogue_text;
 mod checks;
 mod command;
 mod decide;
+mod decimal;
 mod decimals;
 mod decision;
 mod draft;
 mod entry;
+mod fold;
 mod from_hub;
 mod items;
 mod line;
@@ -40,8 +44,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::answer::{CommandAnswer, Decided, Undecided};
 pub use self::books_id::BooksId;
+pub use self::catalogue::{Catalogue, Label, ListedItem};
+pub use self::catalogue_text::{SearchWords, TextSegment};
 pub use self::checks::{Chain, Checks, Digest, Posted};
 pub use self::command::{Action, Command, Fingerprint, merge_lines, totals};
+pub use self::decimal::{Amount, Decimal, DecimalError};
 pub use self::decimals::Decimals;
 pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin};
@@ -108,6 +115,7 @@ pub struct Stock {
     checks: Checks,
     taken: Taken,
     lost: Lost,
+    catalogue: Catalogue,
 }
 
 impl Stock {
@@ -135,6 +143,13 @@ impl Stock {
     #[must_use]
     pub fn with_holds(mut self, holds: impl IntoIterator<Item = (RequestId, Hold)>) -> Self {
         holds.into_iter().for_each(|(id, hold)| self.set_hold(id, Some(hold)));
+        self
+    }
+
+    /// The same stock, with the catalogue that is known.
+    #[must_use]
+    pub fn with_catalogue(mut self, catalogue: Catalogue) -> Self {
+        self.catalogue = catalogue;
         self
     }
 
@@ -168,6 +183,7 @@ impl Stock {
         self.seq = changes.seq;
         self.checks = changes.checks;
         self.taken = changes.taken.unwrap_or(self.taken);
+        self.catalogue.apply(&changes.listings);
     }
 
     fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
@@ -184,6 +200,17 @@ impl Stock {
             self.held_lines += hold.lines.len();
             self.holds.insert(id, hold);
         }
+    }
+
+    /// What SKUs are called, and their units.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// An item with what the catalogue says of its SKU.
+    pub fn listed(&self, sku: Sku, item: Item) -> ListedItem {
+        let label = self.catalogue.label(sku.as_str()).cloned();
+        ListedItem { sku, item, label }
     }
 
     /// The SKUs that were lost to damage.

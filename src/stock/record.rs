@@ -83,6 +83,23 @@ pub enum Refusal {
     ReservationEnded { reservation: RequestId, ending: Ending },
 }
 
+impl Refusal {
+    /// The SKU whose stock is the reason.
+    pub fn sku(&self) -> Option<&Sku> {
+        match self {
+            Self::UnknownSku { sku }
+            | Self::InsufficientStock { sku, .. }
+            | Self::BelowReserved { sku, .. }
+            | Self::ExceedsDeduction { sku, .. } => Some(sku),
+            Self::UnknownRequest { .. }
+            | Self::UnknownReservation { .. }
+            | Self::ReservationExpired { .. }
+            | Self::ReservationClosed { .. }
+            | Self::ReservationEnded { .. } => None,
+        }
+    }
+}
+
 /// The record of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {

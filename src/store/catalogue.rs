@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::gateway_row::RowCounts;
 use super::row_check::{RowChecks, text, write_row};
 use super::sql_values::{get_u64, stored, to_i64};
-use crate::stock::{Barcode, Decimals, Listing, Sku};
+use crate::stock::{Barcode, Catalogue, Decimals, Listing, Sku};
 
 /// Saves new listings. A listing without a name deletes its SKU from the catalogue. `rows` is how
 /// many rows the tables have.
@@ -98,6 +98,23 @@ pub fn listing(db: &Connection, sku: &Sku) -> Result<Option<Listing>, StoreError
     let Some(row) = rows.next()? else { return Ok(None) };
     check("listing", row)?;
     Ok(Some(read_listing(row)?))
+}
+
+/// Reads the whole catalogue. Damaged rows are left out: the hub sends them again.
+///
+/// # Errors
+/// If the database cannot be read.
+pub(super) fn read_all(db: &Connection) -> Result<Catalogue, StoreError> {
+    let mut select = db.prepare("SELECT sku, name, unit, decimals, barcodes, crc FROM listing")?;
+    let mut rows = select.query([])?;
+    let (mut catalogue, mut has_gaps) = (Catalogue::default(), false);
+    while let Some(row) = rows.next()? {
+        match check("listing", row).and_then(|()| read_listing(row)) {
+            Ok(listing) => catalogue.apply([&listing]),
+            Err(_) => has_gaps = true,
+        }
+    }
+    Ok(if has_gaps { catalogue.with_gaps() } else { catalogue })
 }
 
 fn read_listing(row: &Row<'_>) -> Result<Listing, StoreError> {

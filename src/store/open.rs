@@ -121,6 +121,9 @@ pub(super) fn load_and_repair(
     if let Some(catalogue) = &catalogue {
         catalogue.tell(&mut repairs);
     }
+    let listed = super::catalogue::read_all(db)?;
+    let has_gaps = catalogue.is_some() || (positions.taken.catalogue == 0 && listed.count() > 0);
+    stock = stock.with_catalogue(if has_gaps { listed.with_gaps() } else { listed });
     let has_damaged_marks = tell_marks(damaged_marks, &mut repairs);
     let has_damaged_stock = stock_repair.tell(&mut repairs);
     let has_damaged_hashes = request_repair.tell(&mut repairs);

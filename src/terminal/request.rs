@@ -9,7 +9,7 @@ use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
 use crate::net::request::{check_ends, missing};
 use crate::problem::Problem;
-use crate::stock::{Action, Cause, Command, RequestId, Seq, Sku};
+use crate::stock::{Action, Amount, Cause, Command, Decimal, Decimals, RequestId, Seq, Sku};
 
 /// A request that is valid in itself.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) enum Query {
     /// A page of SKUs with a prefix, in order, after a SKU.
     List {
         prefix: String,
+        /// What has to be part of SKU, name or barcode, word by word.
+        q: Option<String>,
         after: Option<String>,
         limit: usize,
     },
@@ -266,6 +268,18 @@ pub(super) fn checked_count(counted: i64) -> Result<i64, Problem> {
         return Ok(counted);
     }
     Err(Problem::bad_request(format!("counted: must be from 0 to {STOCK_MAX}, is {counted}")))
+}
+
+/// The units that a cycle count found, in the smallest unit.
+///
+/// # Errors
+/// If they have too many decimals, or are over [`STOCK_MAX`].
+pub(super) fn counted_units(counted: Decimal, decimals: Decimals) -> Result<i64, Problem> {
+    let units = counted.units(decimals).map_err(|error| {
+        let most = Amount::new(STOCK_MAX, decimals);
+        Problem::bad_request(format!("counted: {error}, from 0 to {most}"))
+    })?;
+    checked_count(i64::try_from(units).unwrap_or(i64::MAX))
 }
 
 /// Checks the life of a reservation.

@@ -1,25 +1,25 @@
 //! What a request came to, before it is encoded. The wire formats turn these types into messages.
 
 use crate::barcode::Reading;
+use crate::engine::state::CommittedState;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
 use crate::problem::Problem;
 use crate::stock::{
-    Actor, Applied, Decided, EndedBy, Ending, Entry, Item, Line, OrderId, RequestId, Seq, Sku,
+    Actor, Applied, Decided, Decimals, EndedBy, Ending, Entry, Line, ListedItem, OrderId,
+    RequestId, Seq,
 };
 
 /// The result of a request other than a mutation.
 #[derive(Debug)]
 pub(super) enum RequestResult {
-    Item(Sku, Item),
-    /// A page of SKUs, and the SKU after which the next page begins.
-    Items {
-        items: Vec<(Sku, Item)>,
-        next: Option<Sku>,
-    },
+    Item(ListedItem),
+    Items(ItemPage),
     /// A page of a ledger that ends at `last_seq`.
     Ledger {
         entries: Vec<Entry>,
+        /// The decimals of each entry's SKU.
+        decimals: Vec<Decimals>,
         last_seq: Seq,
     },
     Status(GatewayStatus),
@@ -35,6 +35,14 @@ pub(super) enum RequestResult {
     /// The number of known SKUs that a subscription matches.
     Matched(usize),
     Unsubscribed,
+}
+
+/// A page of SKUs.
+#[derive(Debug)]
+pub(super) struct ItemPage {
+    pub(super) items: Vec<ListedItem>,
+    /// After which the next page begins.
+    pub(super) next: Option<String>,
 }
 
 /// The state of the gateway at one moment.
@@ -55,7 +63,7 @@ pub(super) struct Reservation {
     pub(super) id: RequestId,
     pub(super) order_id: Option<OrderId>,
     /// What is reserved; of one that has ended, what was reserved at first.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<(Line, Decimals)>,
     /// When it ends, by the wall clock.
     pub(super) expires_at_ms: Option<i64>,
     pub(super) expires_in_s: Option<u64>,
@@ -105,8 +113,7 @@ pub(super) struct ResolvedCode {
     pub(super) content: u64,
     /// The units that the code stands for in all.
     pub(super) quantity: u64,
-    pub(super) sku: Sku,
-    pub(super) item: Item,
+    pub(super) item: ListedItem,
 }
 
 /// A mutation that was applied, now or earlier under the same request id.
@@ -115,6 +122,8 @@ pub(super) struct AppliedMutation<'a> {
     pub(super) request_id: &'a RequestId,
     pub(super) replayed: bool,
     pub(super) applied: &'a Applied,
+    /// The decimals of each line's SKU.
+    pub(super) decimals: Vec<Decimals>,
     /// The reservation that the mutation made or extended.
     pub(super) reservation: Option<&'a RequestId>,
 }
@@ -124,14 +133,16 @@ impl<'a> AppliedMutation<'a> {
     ///
     /// # Errors
     /// The refusal, if the stock rules refused it.
-    pub(super) fn of(decided: &'a Decided) -> Result<Self, Problem> {
+    pub(super) fn of(decided: &'a Decided, state: &CommittedState) -> Result<Self, Problem> {
         let Decided { request_id, replayed, outcome, reservation } = decided;
         match outcome {
             Ok(applied) => {
                 let reservation = reservation.as_ref();
-                Ok(Self { request_id, replayed: *replayed, applied, reservation })
+                let decimals = applied.lines.iter().map(|line| state.decimals(&line.sku));
+                let (replayed, decimals) = (*replayed, decimals.collect());
+                Ok(Self { request_id, replayed, applied, decimals, reservation })
             }
-            Err(refusal) => Err(Problem::refused(refusal, *replayed)),
+            Err(refusal) => Err(Problem::refused(refusal, *replayed, |sku| state.decimals(sku))),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod age;
 pub mod bodies;
 pub mod broker;
 pub mod cable;
+pub mod catalogue;
 pub mod certificates;
 pub mod crowd;
 pub mod daemon;

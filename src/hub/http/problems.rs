@@ -5,7 +5,7 @@ use crate::hub::db::BooksError;
 use crate::limits::STOCK_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Refusal, RequestId};
+use crate::stock::{Decimals, Refusal, RequestId};
 
 pub(super) fn unknown_gateway(gateway: &GatewayId) -> Problem {
     Problem::new(Code::NotFound, format!("no gateway {gateway} has ever sent"))
@@ -44,7 +44,7 @@ pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem 
 
 /// A refusal by the hub. An unknown SKU has another remedy here than at a gateway.
 pub(super) fn refused(refusal: &Refusal, replayed: bool) -> Problem {
-    let problem = Problem::refused(refusal, replayed);
+    let problem = Problem::refused(refusal, replayed, |_| Decimals::default());
     let Refusal::UnknownSku { sku } = refusal else {
         return problem;
     };

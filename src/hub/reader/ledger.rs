@@ -41,7 +41,7 @@ pub(in crate::hub) fn ledger(
     let rows = db.query(&entries_sql(query.aside), &[id, after, limit].map(SqlValue::Int))?;
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     let GatewayId { site, gateway } = query.gateway.clone();
-    Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, last_seq)))
+    Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &[], last_seq)))
 }
 
 fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundBook>, BooksError> {

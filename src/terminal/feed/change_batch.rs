@@ -2,7 +2,7 @@
 
 use crate::engine::state::CommittedState;
 use crate::limits::EVENT_ITEMS_MAX;
-use crate::stock::{Item, Seq, Sku};
+use crate::stock::{ListedItem, Seq};
 use crate::terminal::wire::{EncodedFrame, SharedFrame, WireFormat};
 
 /// The stock that changed between two positions.
@@ -13,12 +13,12 @@ pub(super) struct ChangeBatch {
     /// … up to and including this one.
     pub(super) to: Seq,
     /// In the order of their versions, as they are at `to`.
-    pub(super) items: Vec<(Sku, Item)>,
+    pub(super) items: Vec<ListedItem>,
     event: SharedFrame,
 }
 
 impl ChangeBatch {
-    pub(super) fn new(from: Seq, to: Seq, items: Vec<(Sku, Item)>) -> Self {
+    pub(super) fn new(from: Seq, to: Seq, items: Vec<ListedItem>) -> Self {
         Self { from, to, items, event: SharedFrame::default() }
     }
 
@@ -26,10 +26,10 @@ impl ChangeBatch {
     pub(super) fn after(from: Seq, state: &CommittedState) -> (Self, bool) {
         let stock = state.stock();
         let changed = stock.changed_after(from).take(EVENT_ITEMS_MAX);
-        let items: Vec<_> = changed.map(|(sku, item)| (sku.clone(), *item)).collect();
+        let items: Vec<_> = changed.map(|(sku, item)| stock.listed(sku.clone(), *item)).collect();
         let more = items.len() == EVENT_ITEMS_MAX;
         let to = match items.last() {
-            Some((_, item)) if more => item.version,
+            Some(last) if more => last.item.version,
             Some(_) | None => stock.seq(),
         };
         (Self::new(from, to, items), more)

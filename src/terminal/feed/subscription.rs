@@ -11,7 +11,7 @@ use super::change_batch::ChangeBatch;
 use super::feeds::Feed;
 use super::search::{SearchStep, StockSearch};
 use crate::engine::state::CommittedState;
-use crate::stock::{Item, Seq, Sku};
+use crate::stock::{Item, ListedItem, Seq, Sku};
 use crate::terminal::request::{SkuFilter, SubscribeRequest};
 use crate::terminal::wire::{EncodedFrame, WireFormat, encode_frame};
 
@@ -79,8 +79,9 @@ impl Subscription {
 
     fn event_of(&mut self, batch: &ChangeBatch, format: WireFormat) -> Option<EncodedFrame> {
         let sent_seq = std::mem::replace(&mut self.search.seq, batch.to);
-        let is_new =
-            |(sku, item): &&(Sku, Item)| item.version > sent_seq && self.filter.matches(sku);
+        let is_new = |listed: &&ListedItem| {
+            listed.item.version > sent_seq && self.filter.matches(&listed.sku)
+        };
         match batch.items.iter().filter(is_new).count() {
             0 => None,
             all if all == batch.items.len() => Some(batch.event(format)),
@@ -98,7 +99,11 @@ impl Subscription {
         state: &CommittedState,
         format: WireFormat,
     ) -> Searched {
-        let SearchStep { items, more, visited } = self.search.step(&self.filter, &state.stock());
+        let stock = state.stock();
+        let SearchStep { items, more, visited } = self.search.step(&self.filter, &stock);
+        let listed = |(sku, item): (Sku, Item)| stock.listed(sku, item);
+        let items: Vec<ListedItem> = items.into_iter().map(listed).collect();
+        drop(stock);
         let seq = self.search.seq;
         let event = (!items.is_empty()).then(|| encode_frame(format.stock_event(seq, &items)));
         Searched { event, more, visited }

@@ -126,6 +126,7 @@ fn item_query(sku: &str) -> Result<Query, Problem> {
 fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
     Ok(Query::List {
         prefix: parameter(parameters, "prefix").unwrap_or_default(),
+        q: parameter(parameters, "q"),
         after: parameter(parameters, "after"),
         limit: page_size(number(parameters, "limit")?),
     })

@@ -28,10 +28,11 @@ impl TerminalContext {
         let principal = self.access.admit(request.headers(), permit, Role::Operator)?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request).await?;
-        let mut command = read_mutation(mutation, &body, key, reservation)?;
+        let mut command =
+            read_mutation(mutation, &body, key, reservation, &|sku| self.state.decimals(sku))?;
         command.cause.actor = principal.actor();
         let decided = self.decide(command).await?;
-        let mut response = http::json(applied_json(&AppliedMutation::of(&decided)?));
+        let mut response = http::json(applied_json(&AppliedMutation::of(&decided, &self.state)?));
         if mutation == Mutation::Reserve && !decided.replayed {
             *response.status_mut() = StatusCode::CREATED;
         }

@@ -5,14 +5,18 @@
 
 mod reservations;
 mod resolve;
+mod search;
 
+use std::sync::Arc;
+
+use self::search::Search;
 use super::request::Query;
-use super::response::{GatewayStatus, RequestResult};
+use super::response::{GatewayStatus, ItemPage, RequestResult};
 use crate::barcode::InStoreForm;
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
-use crate::stock::{Seq, Sku};
+use crate::stock::{Entry, SearchWords, Seq, Sku};
 use crate::store::LedgerReader;
 
 /// Answers a query.
@@ -22,14 +26,20 @@ use crate::store::LedgerReader;
 /// `storage_unavailable` if the disk fails.
 pub(super) async fn answer(
     query: Query,
-    state: &CommittedState,
+    state: &Arc<CommittedState>,
     ledger: &LedgerReader,
     intake: &Intake,
     in_store: &[InStoreForm],
 ) -> Result<RequestResult, Problem> {
     match query {
         Query::Item(sku) => item(state, sku),
-        Query::List { prefix, after, limit } => Ok(list(state, &prefix, after.as_deref(), limit)),
+        Query::List { prefix, q, after, limit } => {
+            let page = match q.as_deref().and_then(SearchWords::of) {
+                Some(words) => search::page(state, Search { words, prefix, after, limit }).await,
+                None => list(state, &prefix, after.as_deref(), limit),
+            };
+            Ok(RequestResult::Items(page))
+        }
         Query::Ledger { after, limit } => ledger_page(state, ledger, after, limit).await,
         Query::Reservations(query) => {
             Ok(RequestResult::Reservations(reservations::page(state, query).await))
@@ -47,19 +57,20 @@ pub(super) async fn answer(
 fn item(state: &CommittedState, sku: Sku) -> Result<RequestResult, Problem> {
     let stock = state.stock();
     match stock.item(sku.as_str()) {
-        Some(item) => Ok(RequestResult::Item(sku, item)),
+        Some(item) => Ok(RequestResult::Item(stock.listed(sku, item))),
         None if stock.is_lost(sku.as_str()) => Err(Problem::stock_lost(&sku)),
         None => Err(Problem::new(Code::UnknownSku, format!("SKU {sku} is not known here"))),
     }
 }
 
-fn list(state: &CommittedState, prefix: &str, after: Option<&str>, limit: usize) -> RequestResult {
+fn list(state: &CommittedState, prefix: &str, after: Option<&str>, limit: usize) -> ItemPage {
     let stock = state.stock();
-    let mut found = stock.items_after(prefix, after).map(|(sku, item)| (sku.clone(), *item));
+    let found = stock.items_after(prefix, after);
+    let mut found = found.map(|(sku, item)| stock.listed(sku.clone(), *item));
     let items: Vec<_> = found.by_ref().take(limit).collect();
     let more = found.next().is_some();
-    let next = items.last().filter(|_| more).map(|(sku, _)| sku.clone());
-    RequestResult::Items { items, next }
+    let next = items.last().filter(|_| more).map(|last| last.sku.as_str().to_owned());
+    ItemPage { items, next }
 }
 
 async fn ledger_page(
@@ -72,8 +83,9 @@ async fn ledger_page(
     let posted = ledger.read(after, limit).await.map_err(|error| {
         Problem::new(Code::StorageUnavailable, format!("the ledger cannot be read: {error}"))
     })?;
-    let entries = posted.into_iter().map(|posted| posted.entry).collect();
-    Ok(RequestResult::Ledger { entries, last_seq })
+    let entries: Vec<Entry> = posted.into_iter().map(|posted| posted.entry).collect();
+    let decimals = entries.iter().map(|entry| state.decimals(&entry.sku)).collect();
+    Ok(RequestResult::Ledger { entries, decimals, last_seq })
 }
 
 fn status(state: &CommittedState) -> GatewayStatus {

@@ -6,7 +6,7 @@ use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::limits::{RESERVATION_PAGE_LINES_MAX, STOCK_SCAN_MAX};
 use crate::problem::{Code, Problem};
-use crate::stock::{Hold, OrderId, RequestId, RequestKind, RequestRecord, Stock};
+use crate::stock::{Decimals, Hold, Line, OrderId, RequestId, RequestKind, RequestRecord, Stock};
 use crate::terminal::request::ReservationsQuery;
 use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
 
@@ -61,7 +61,7 @@ impl PageWalk {
                 return false;
             }
             self.lines += hold.lines.len();
-            self.page.items.push(open(id, hold, now));
+            self.page.items.push(open(id, hold, stock, now));
             self.query.after = Some(id.as_str().to_owned());
         }
         false
@@ -89,10 +89,9 @@ pub(super) async fn one(
     id: RequestId,
 ) -> Result<Reservation, Problem> {
     let now = Clocks::of(state);
-    let hold = state.stock().hold(&id).cloned();
-    if let Some(hold) = hold {
-        let reservation = open(&id, &hold, &now);
-        return Ok(match hold.deadline_ms > now.running_ms {
+    let open = held(&state.stock(), &id, &now);
+    if let Some((reservation, hold_deadline_ms)) = open {
+        return Ok(match hold_deadline_ms > now.running_ms {
             true => reservation,
             false => Reservation {
                 expires_in_s: None,
@@ -102,17 +101,27 @@ pub(super) async fn one(
         });
     }
     let record = intake.find_request(id.clone()).await?;
-    record.and_then(|record| ended(&id, record)).ok_or_else(|| {
+    record.and_then(|record| ended(&id, record, &state.stock())).ok_or_else(|| {
         Problem::new(Code::UnknownReservation, format!("there is no reservation {id}"))
     })
 }
 
-fn open(id: &RequestId, hold: &Hold, now: &Clocks) -> Reservation {
+/// An open reservation, and its deadline in running time.
+fn held(stock: &Stock, id: &RequestId, now: &Clocks) -> Option<(Reservation, u64)> {
+    stock.hold(id).map(|hold| (open(id, hold, stock, now), hold.deadline_ms))
+}
+
+fn in_decimals(lines: Vec<Line>, stock: &Stock) -> Vec<(Line, Decimals)> {
+    let decimals = |line: &Line| stock.catalogue().decimals(line.sku.as_str());
+    lines.into_iter().map(|line| (decimals(&line), line)).map(|(d, line)| (line, d)).collect()
+}
+
+fn open(id: &RequestId, hold: &Hold, stock: &Stock, now: &Clocks) -> Reservation {
     let left_ms = hold.deadline_ms.saturating_sub(now.running_ms);
     Reservation {
         id: id.clone(),
         order_id: hold.order_id.clone(),
-        lines: hold.lines.clone(),
+        lines: in_decimals(hold.lines.clone(), stock),
         expires_at_ms: Some(now.wall_ms.saturating_add_unsigned(left_ms)),
         expires_in_s: Some(left_ms.div_ceil(1_000)),
         actor: hold.actor.clone(),
@@ -121,13 +130,13 @@ fn open(id: &RequestId, hold: &Hold, now: &Clocks) -> Reservation {
 }
 
 /// A reservation that is not open any more, with what was reserved at first.
-fn ended(id: &RequestId, record: RequestRecord) -> Option<Reservation> {
+fn ended(id: &RequestId, record: RequestRecord, stock: &Stock) -> Option<Reservation> {
     record.outcome.as_ref().ok().filter(|_| record.kind == RequestKind::Reserve)?;
     let state = record.state.as_ref().filter(|state| !state.is_open())?;
     let end = state.ending().map_or(ReservationEnd::Expired, ReservationEnd::Closed);
     Some(Reservation {
         id: id.clone(),
-        lines: record.reserved(),
+        lines: in_decimals(record.reserved(), stock),
         order_id: record.order_id,
         expires_at_ms: None,
         expires_in_s: None,

@@ -4,7 +4,7 @@ use crate::barcode::{self, CodeError, Gtin, InStoreForm, InStoreItem, Reading};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
-use crate::stock::{Item, Sku};
+use crate::stock::{ListedItem, Sku};
 use crate::store::LedgerReader;
 use crate::terminal::response::ResolvedCode;
 
@@ -38,10 +38,12 @@ pub(super) async fn resolve(
 }
 
 fn answer(code: String, reading: Reading, found: Found) -> Result<ResolvedCode, Problem> {
-    let Found { sku, item, content } = found;
+    let Found { item, content } = found;
     let too_many = || Problem::new(Code::BadCode, format!("code: {code:?} counts too many units"));
-    let quantity = reading.units(content).ok_or_else(too_many)?;
-    Ok(ResolvedCode { code, reading, content, quantity, sku, item })
+    // A weight on the label is what the code stands for, where the SKU is counted in its unit.
+    let measured = item.unit().and_then(|unit| reading.measured(unit, item.decimals().into()));
+    let quantity = measured.or_else(|| reading.units(content)).ok_or_else(too_many)?;
+    Ok(ResolvedCode { code, reading, content, quantity, item })
 }
 
 fn invalid(error: &CodeError) -> Problem {
@@ -70,8 +72,7 @@ struct Resolver<'a> {
 
 /// What a code stands for.
 struct Found {
-    sku: Sku,
-    item: Item,
+    item: ListedItem,
     /// How much of it one scanned thing holds, in the smallest unit.
     content: u64,
 }
@@ -85,19 +86,19 @@ impl Resolver<'_> {
             if self.state.stock().is_lost(sku.as_str()) {
                 return Err(Problem::stock_lost(&sku));
             }
-            if let Some(item) = self.state.stock().item(sku.as_str()) {
-                return Ok(Some(Found { sku, item, content }));
+            if let Some(item) = self.known(sku) {
+                return Ok(Some(Found { item, content }));
             }
         }
         let same = names.iter().filter_map(|name| Sku::parse(name).ok());
-        let known = |sku: Sku| {
-            let item = self.state.stock().item(sku.as_str())?;
-            Some((sku, item))
-        };
-        let Some((sku, item)) = { same }.find_map(known) else { return Ok(None) };
-        let listing = self.reader.listing(sku.clone()).await.map_err(unreadable)?;
-        let content = listing.map_or(1, |listing| listing.decimals.one());
-        Ok(Some(Found { sku, item, content }))
+        let known = { same }.find_map(|sku| self.known(sku));
+        Ok(known.map(|item| Found { content: item.decimals().one(), item }))
+    }
+
+    fn known(&self, sku: Sku) -> Option<ListedItem> {
+        let stock = self.state.stock();
+        let item = stock.item(sku.as_str())?;
+        Some(stock.listed(sku, item))
     }
 
     /// The item in an in-store number, with the weight or count that the number contains.
@@ -129,7 +130,7 @@ impl Resolver<'_> {
 
     async fn near(&self, code: &str, reading: &Reading) -> Result<Option<String>, Problem> {
         let unit = reading.gtin.and_then(Gtin::unit).map(Gtin::spellings).unwrap_or_default();
-        if let Some(Found { sku, .. }) = self.find(unit).await? {
+        if let Some(Found { item: ListedItem { sku, .. }, .. }) = self.find(unit).await? {
             let near = format!(
                 "is a carton of {sku}, which is listed alone; add the carton and how many it holds to the catalogue at the hub"
             );
@@ -138,7 +139,9 @@ impl Resolver<'_> {
         let text = barcode::content(code).trim();
         let cases = vec![text.to_owned(), text.to_uppercase(), text.to_lowercase()];
         let near = self.find(cases).await?;
-        Ok(near.map(|Found { sku, .. }| format!("is not known here; did you mean {sku}?")))
+        Ok(near.map(|Found { item: ListedItem { sku, .. }, .. }| {
+            format!("is not known here; did you mean {sku}?")
+        }))
     }
 }
 

@@ -5,8 +5,9 @@ use tokio_tungstenite::tungstenite::Message;
 use super::message::{MessageId, RequestMessage};
 use super::{json, postcard};
 use crate::engine::sync_status::SyncStatus;
+use crate::net::request::DecimalsOf;
 use crate::problem::Problem;
-use crate::stock::{Item, Origin, Seq, Sku};
+use crate::stock::{ListedItem, Origin, Seq};
 use crate::terminal::response::{AppliedMutation, RequestResult};
 
 /// How a session's messages are written.
@@ -17,9 +18,13 @@ pub(in crate::terminal) enum WireFormat {
 }
 
 impl WireFormat {
-    pub(in crate::terminal) fn read(self, message: &Message) -> RequestMessage {
+    pub(in crate::terminal) fn read(
+        self,
+        message: &Message,
+        decimals_of: DecimalsOf<'_>,
+    ) -> RequestMessage {
         match (self, message) {
-            (Self::Json, Message::Text(text)) => json::read_message(text),
+            (Self::Json, Message::Text(text)) => json::read_message(text, decimals_of),
             (Self::Postcard, Message::Binary(bytes)) => postcard::read_message(bytes),
             (Self::Json, _) => wrong_frame("send JSON in text messages"),
             (Self::Postcard, _) => wrong_frame("send postcard in binary messages"),
@@ -71,7 +76,7 @@ impl WireFormat {
     pub(in crate::terminal) fn stock_event<'a>(
         self,
         seq: Seq,
-        items: impl IntoIterator<Item = &'a (Sku, Item)>,
+        items: impl IntoIterator<Item = &'a ListedItem>,
     ) -> Message {
         match self {
             Self::Json => json::stock_event(seq, items),

@@ -46,7 +46,8 @@ impl Session {
         match message {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 self.client.permit.message_complete();
-                let message = self.client.format.read(&message);
+                let state = &self.context.state;
+                let message = self.client.format.read(&message, &|sku| state.decimals(sku));
                 self.handle_message(message).await
             }
             Ok(Message::Ping(bytes) | Message::Pong(bytes)) => {

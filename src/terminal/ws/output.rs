@@ -63,7 +63,7 @@ impl Session {
         answer: Result<CommandAnswer, StorageUnavailable>,
     ) -> Message {
         let problem = match answer {
-            Ok(Ok(decided)) => match AppliedMutation::of(&decided) {
+            Ok(Ok(decided)) => match AppliedMutation::of(&decided, &self.context.state) {
                 Ok(applied) => return self.client.format.applied(id, &applied),
                 Err(problem) => problem,
             },

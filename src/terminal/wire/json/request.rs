@@ -9,16 +9,17 @@ use smol_str::SmolStr;
 
 use crate::net::http::page_size;
 use crate::net::request::{
-    ClientRequestId, DayJson, LineJson, QuantityJson, TraceFields, json_fields, lines, missing,
+    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, json_fields, lines, missing,
     null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::stock::{
-    Action, Cause, Command, IdText, Line, Lot, OrderId, Reason, RequestId, Seq, Serial, Sku,
+    Action, Cause, Command, Decimal, IdText, Line, Lot, OrderId, Reason, RequestId, Seq, Serial,
+    Sku,
 };
 use crate::terminal::request::{
     InvalidRequest, Mutation, Operation, Query, Request, ReservationsQuery, SessionRequest,
-    SkuFilter, SubscribeRequest, checked_count, checked_ttl, named_command,
+    SkuFilter, SubscribeRequest, checked_ttl, counted_units, named_command,
 };
 use crate::terminal::wire::message::{MessageId, RequestMessage};
 
@@ -30,18 +31,19 @@ json_fields! {
         order_id: OrderId,
         lines: Vec<LineJson>,
         sku: Sku,
-        quantity: QuantityJson,
+        quantity: Decimal,
         lot: Lot,
         serial: Serial,
         expires: DayJson,
         reason: Reason,
-        counted: i64,
+        counted: Decimal,
         of: DeductionId,
         reservation: ClientRequestId,
         ttl_s: u64,
         keep_rest: bool,
         skus: Vec<Sku>,
         prefix: String,
+        q: String,
         all: bool,
         since: Seq,
         after: PageCursor,
@@ -70,10 +72,10 @@ enum PageCursor {
 }
 
 /// Reads a message of a session.
-pub(crate) fn read_message(text: &str) -> RequestMessage {
+pub(crate) fn read_message(text: &str, decimals_of: DecimalsOf<'_>) -> RequestMessage {
     match RequestFields::read(text.as_bytes()) {
         Ok(mut fields) => {
-            RequestMessage::Decoded { id: fields.id.take(), request: fields.request() }
+            RequestMessage::Decoded { id: fields.id.take(), request: fields.request(decimals_of) }
         }
         Err(problem) => RequestMessage::Malformed { id: id_of(text), problem },
     }
@@ -89,6 +91,7 @@ pub(crate) fn read_mutation(
     body: &[u8],
     key: Option<ClientRequestId>,
     reservation: Option<&str>,
+    decimals_of: DecimalsOf<'_>,
 ) -> Result<Command, Problem> {
     let mut fields = match reservation {
         Some(_) if body.is_empty() => RequestFields::default(),
@@ -100,7 +103,7 @@ pub(crate) fn read_mutation(
     fields.request_id = request_id(fields.request_id.take(), key)?;
     fields.reservation =
         reservation.map(|id| ClientRequestId::parse("reservation", id)).transpose()?;
-    fields.command(mutation)
+    fields.command(mutation, decimals_of)
 }
 
 /// The `id` of a malformed message, if it can be found.
@@ -113,11 +116,13 @@ fn id_of(json: &str) -> Option<MessageId> {
 }
 
 impl RequestFields {
-    fn request(mut self) -> Result<Request, InvalidRequest> {
+    fn request(mut self, decimals_of: DecimalsOf<'_>) -> Result<Request, InvalidRequest> {
         let name = self.op.take().unwrap_or_default();
         let operation = Operation::from_name(&name);
         let request = match operation {
-            Some(Operation::Mutate(mutation)) => self.command(mutation).map(Request::Mutate),
+            Some(Operation::Mutate(mutation)) => {
+                self.command(mutation, decimals_of).map(Request::Mutate)
+            }
             Some(Operation::Get) => self.item().map(query),
             Some(Operation::List) => self.list().map(query),
             Some(Operation::Ledger) => self.ledger().map(query),
@@ -135,38 +140,50 @@ impl RequestFields {
         request.map_err(|problem| InvalidRequest { operation, problem })
     }
 
-    fn command(mut self, mutation: Mutation) -> Result<Command, Problem> {
-        let action = self.take_action(mutation)?;
+    fn command(
+        mut self,
+        mutation: Mutation,
+        decimals_of: DecimalsOf<'_>,
+    ) -> Result<Command, Problem> {
+        let action = self.take_action(mutation, decimals_of)?;
         let cause = Cause { actor: None, reason: self.reason.take() };
         let chosen = self.request_id.take().map(|ClientRequestId(id)| id);
         self.expect_empty()?;
         named_command(chosen, action, cause)
     }
 
-    fn take_action(&mut self, mutation: Mutation) -> Result<Action, Problem> {
+    fn take_action(
+        &mut self,
+        mutation: Mutation,
+        decimals_of: DecimalsOf<'_>,
+    ) -> Result<Action, Problem> {
         Ok(match mutation {
-            Mutation::Deduct => {
-                Action::Deduct { order_id: self.order_id.take(), lines: self.take_lines()? }
-            }
-            Mutation::Restock => {
-                Action::Restock { order_id: self.order_id.take(), lines: self.take_lines()? }
-            }
-            Mutation::Count => Action::Count {
-                sku: self.sku.take().ok_or_else(|| missing("sku"))?,
-                counted: checked_count(self.counted.take().ok_or_else(|| missing("counted"))?)?,
-                trace: self.take_trace().trace(),
+            Mutation::Deduct => Action::Deduct {
+                order_id: self.order_id.take(),
+                lines: self.take_lines(decimals_of)?,
             },
+            Mutation::Restock => Action::Restock {
+                order_id: self.order_id.take(),
+                lines: self.take_lines(decimals_of)?,
+            },
+            Mutation::Count => {
+                let sku = self.sku.take().ok_or_else(|| missing("sku"))?;
+                let counted = self.counted.take().ok_or_else(|| missing("counted"))?;
+                let counted = counted_units(counted, decimals_of(&sku))?;
+                Action::Count { sku, counted, trace: self.take_trace().trace() }
+            }
             Mutation::Rollback => Action::Rollback {
                 of: self.of.take().map(|DeductionId(id)| id).ok_or_else(|| missing("of"))?,
-                lines: self.take_optional_lines()?,
+                lines: self.take_optional_lines(decimals_of)?,
             },
             Mutation::Reserve => Action::Reserve {
                 order_id: self.order_id.take(),
-                lines: self.take_lines()?,
+                lines: self.take_lines(decimals_of)?,
                 ttl_s: checked_ttl(self.ttl_s.take())?,
             },
             Mutation::Commit => {
-                let (reservation, lines) = (self.take_reservation()?, self.take_optional_lines()?);
+                let (reservation, lines) =
+                    (self.take_reservation()?, self.take_optional_lines(decimals_of)?);
                 match self.keep_rest.take() {
                     Some(true) => Action::CommitPart { reservation, lines },
                     Some(false) | None => Action::Commit { reservation, lines },
@@ -180,13 +197,16 @@ impl RequestFields {
         })
     }
 
-    fn take_lines(&mut self) -> Result<Vec<Line>, Problem> {
-        self.take_optional_lines()?.ok_or_else(|| missing("lines"))
+    fn take_lines(&mut self, decimals_of: DecimalsOf<'_>) -> Result<Vec<Line>, Problem> {
+        self.take_optional_lines(decimals_of)?.ok_or_else(|| missing("lines"))
     }
 
-    fn take_optional_lines(&mut self) -> Result<Option<Vec<Line>>, Problem> {
+    fn take_optional_lines(
+        &mut self,
+        decimals_of: DecimalsOf<'_>,
+    ) -> Result<Option<Vec<Line>>, Problem> {
         let trace = self.take_trace();
-        match lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace)? {
+        match lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace, decimals_of)? {
             None if self.lines_are_null => Err(null_lines()),
             lines => Ok(lines),
         }
@@ -221,7 +241,7 @@ impl RequestFields {
             Some(PageCursor::Seq(_)) => return Err(Problem::bad_request("after: is a SKU here")),
         };
         let (prefix, limit) = (self.prefix.unwrap_or_default(), page_size(self.limit));
-        Ok(Query::List { prefix, after, limit })
+        Ok(Query::List { prefix, q: self.q, after, limit })
     }
 
     fn reservations(self) -> Result<Query, Problem> {

@@ -59,5 +59,64 @@ fn the_id_of_a_malformed_message_is_found_if_it_can_be() {
 }
 
 fn read(body: &str, mutation: Mutation) -> Result<Command, Problem> {
-    RequestFields::read(body.as_bytes())?.command(mutation)
+    RequestFields::read(body.as_bytes())?.command(mutation, &three_for_kg)
+}
+
+/// A SKU in kilograms has three decimals.
+fn three_for_kg(sku: &Sku) -> crate::stock::Decimals {
+    let count = if sku.as_str().starts_with("KG") { 3 } else { 0 };
+    crate::stock::Decimals::try_from(count).unwrap()
+}
+
+#[test]
+fn quantities_are_exact_decimal_numbers_or_texts() {
+    let units = |quantity: &str| {
+        let body = format!(r#"{{"request_id":"r","sku":"KG","quantity":{quantity}}}"#);
+        read(&body, Mutation::Deduct).map(|command| command.fingerprint())
+    };
+    for same in [r#""1.25""#, "1.250", "125e-2", r#""0.125e1""#] {
+        assert_eq!(units(same), units("1.25"), "{same}");
+    }
+    let body = r#"{"request_id":"r","lines":[{"sku":"KG","quantity":"1.25"}]}"#;
+    assert_eq!(read(body, Mutation::Deduct).map(|command| command.fingerprint()), units("1.25"));
+    let one = |quantity: &str| {
+        let body = format!(r#"{{"request_id":"r","sku":"A","quantity":{quantity}}}"#);
+        read(&body, Mutation::Deduct)
+    };
+    for same in ["1.0", "1e0", r#""1""#, r#""1.00""#] {
+        assert_eq!(one(same), one("1"), "{same}");
+    }
+    for (quantity, sku) in [
+        ("1.5", "A"),
+        ("1.2501", "KG"),
+        ("0.0001", "KG"),
+        ("0", "KG"),
+        ("-1", "KG"),
+        ("1000000.001", "KG"),
+        (r#""""#, "A"),
+        (r#""1 ""#, "A"),
+        ("true", "A"),
+        ("[1]", "A"),
+    ] {
+        let body = format!(r#"{{"request_id":"r","sku":"{sku}","quantity":{quantity}}}"#);
+        let problem = read(&body, Mutation::Restock).unwrap_err();
+        assert_eq!(problem.code, Code::BadRequest, "{body}");
+        assert!(problem.message.contains("quantity"), "{body}: {}", problem.message);
+    }
+}
+
+#[test]
+fn a_count_is_a_decimal_number_too() {
+    let counted = |counted: &str, sku: &str| {
+        let body = format!(r#"{{"request_id":"r","sku":"{sku}","counted":{counted}}}"#);
+        read(&body, Mutation::Count).map(|command| command.action)
+    };
+    let Action::Count { counted: units, .. } = counted("9007199254740.991", "KG").unwrap() else {
+        panic!("no count");
+    };
+    assert_eq!(units, crate::limits::STOCK_MAX);
+    assert_eq!(counted(r#""2.50""#, "KG"), counted("2.5", "KG"));
+    for (number, sku) in [("1.5", "A"), ("9007199254740.992", "KG"), ("-1", "A"), ("1e30", "A")] {
+        assert_eq!(counted(number, sku).unwrap_err().code, Code::BadRequest, "{number}");
+    }
 }

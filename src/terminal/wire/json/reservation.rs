@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::clock::rfc3339;
-use crate::net::json::json;
-use crate::stock::{Actor, Ending, Line, OrderId, RequestId};
+use crate::net::json::{TraceJson, json};
+use crate::stock::{Actor, Amount, Decimals, Ending, Line, OrderId, RequestId};
 use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
 
 /// One reservation, with its state.
@@ -40,10 +40,26 @@ struct StatedJson<'a> {
 struct ReservationJson<'a> {
     reservation: &'a RequestId,
     order_id: Option<&'a OrderId>,
-    lines: &'a [Line],
+    lines: Vec<LineJson<'a>>,
     expires_at: Option<String>,
     expires_in_s: Option<u64>,
     actor: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct LineJson<'a> {
+    sku: &'a str,
+    quantity: Amount,
+    #[serde(flatten)]
+    trace: Option<TraceJson<'a>>,
+}
+
+impl<'a> LineJson<'a> {
+    fn new((line, decimals): &'a (Line, Decimals)) -> Self {
+        let quantity = Amount::new(line.quantity.units(), *decimals);
+        let trace = TraceJson::new(line.trace.as_deref());
+        Self { sku: line.sku.as_str(), quantity, trace }
+    }
 }
 
 impl<'a> ReservationJson<'a> {
@@ -51,7 +67,7 @@ impl<'a> ReservationJson<'a> {
         Self {
             reservation: &reservation.id,
             order_id: reservation.order_id.as_ref(),
-            lines: &reservation.lines,
+            lines: reservation.lines.iter().map(LineJson::new).collect(),
             expires_at: reservation.expires_at_ms.map(rfc3339),
             expires_in_s: reservation.expires_in_s,
             actor: reservation.actor.as_ref().map(Actor::as_str),

@@ -12,13 +12,15 @@ use crate::net::access::Role;
 use crate::net::json::{TraceJson, json, ledger_json};
 use crate::problem::Problem;
 use crate::process::RELEASE;
-use crate::stock::{AppliedLine, Item, Origin, RequestId, Seq, Sku};
-use crate::terminal::response::{AppliedMutation, GatewayStatus, RequestResult, ResolvedCode};
+use crate::stock::{Amount, AppliedLine, Decimals, ListedItem, Origin, RequestId, Seq};
+use crate::terminal::response::{
+    AppliedMutation, GatewayStatus, ItemPage, RequestResult, ResolvedCode,
+};
 use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
 
 /// The length of an item in JSON whose SKU has an ordinary length.
-const ITEM_JSON_BYTES: usize = 96;
+const ITEM_JSON_BYTES: usize = 128;
 
 /// The first message of a session.
 pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
@@ -64,12 +66,13 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
 /// The event that tells items as they are at a position.
 pub(in crate::terminal) fn stock_event<'a>(
     seq: Seq,
-    items: impl IntoIterator<Item = &'a (Sku, Item)>,
+    items: impl IntoIterator<Item = &'a ListedItem>,
 ) -> Message {
-    let items = items.into_iter().map(|(sku, item)| ItemJson::new(sku, item));
-    let items: Vec<_> = items.collect();
+    let items: Vec<_> = items.into_iter().map(ItemJson::new).collect();
+    let texts = |item: &ItemJson<'_>| item.name.map_or(0, str::len);
+    let texts: usize = items.iter().map(texts).sum();
     // Allocated once, and not as it grows: a terminal that connects reads all of the stock.
-    let mut event = String::with_capacity((1 + items.len()) * ITEM_JSON_BYTES);
+    let mut event = String::with_capacity((1 + items.len()) * ITEM_JSON_BYTES + texts);
     let _ = write!(event, r#"{{"event":"stock","seq":{seq},"items":"#);
     let mut event = event.into_bytes();
     serde_json::to_writer(&mut event, &items).expect("plain data always serializes");
@@ -90,9 +93,11 @@ pub(in crate::terminal) fn applied_json(mutation: &AppliedMutation<'_>) -> Strin
 /// The `result` of a request other than a mutation.
 pub(in crate::terminal) fn result_json(result: &RequestResult, origin: &Origin) -> String {
     match result {
-        RequestResult::Item(sku, item) => json(&ItemJson::new(sku, item)),
-        RequestResult::Items { items, next } => json(&ItemsJson::new(items, next.as_ref())),
-        RequestResult::Ledger { entries, last_seq } => ledger_json(origin, entries, *last_seq),
+        RequestResult::Item(item) => json(&ItemJson::new(item)),
+        RequestResult::Items(page) => json(&ItemsJson::new(page)),
+        RequestResult::Ledger { entries, decimals, last_seq } => {
+            ledger_json(origin, entries, decimals, *last_seq)
+        }
         RequestResult::Reservation(reservation) => reservation_json(reservation),
         RequestResult::Reservations(page) => reservations_json(page),
         RequestResult::Status(status) => json(&StatusJson::new(status, origin)),
@@ -116,29 +121,49 @@ fn role_name(role: Role) -> &'static str {
 #[derive(Debug, Serialize)]
 struct ItemJson<'a> {
     sku: &'a str,
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
+    name: Option<&'a str>,
+    unit: Option<&'a str>,
+    /// How many decimals a quantity has; left out if it has none.
+    #[serde(skip_serializing_if = "is_none")]
+    decimals: Decimals,
+    on_hand: Amount,
+    reserved: Amount,
+    available: Amount,
     version: Seq,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(decimals: &Decimals) -> bool {
+    *decimals == Decimals::default()
+}
+
 impl<'a> ItemJson<'a> {
-    fn new(sku: &'a Sku, item: &Item) -> Self {
-        let Item { on_hand, reserved, version } = *item;
-        Self { sku: sku.as_str(), on_hand, reserved, available: item.available(), version }
+    fn new(listed: &'a ListedItem) -> Self {
+        let (item, decimals) = (&listed.item, listed.decimals());
+        let amount = |units: i64| Amount::new(units, decimals);
+        Self {
+            sku: listed.sku.as_str(),
+            name: listed.name(),
+            unit: listed.unit(),
+            decimals,
+            on_hand: amount(item.on_hand),
+            reserved: amount(item.reserved),
+            available: amount(item.available()),
+            version: item.version,
+        }
     }
 }
 
 #[derive(Serialize)]
 struct ItemsJson<'a> {
     items: Vec<ItemJson<'a>>,
-    next: Option<&'a Sku>,
+    next: Option<&'a str>,
 }
 
 impl<'a> ItemsJson<'a> {
-    fn new(items: &'a [(Sku, Item)], next: Option<&'a Sku>) -> Self {
-        let items = items.iter().map(|(sku, item)| ItemJson::new(sku, item)).collect();
-        Self { items, next }
+    fn new(page: &'a ItemPage) -> Self {
+        let items = page.items.iter().map(ItemJson::new).collect();
+        Self { items, next: page.next.as_deref() }
     }
 }
 
@@ -155,14 +180,14 @@ struct AppliedMutationJson<'a> {
 }
 
 impl<'a> AppliedMutationJson<'a> {
-    fn new(mutation: &AppliedMutation<'a>) -> Self {
+    fn new(mutation: &'a AppliedMutation<'a>) -> Self {
         let request_id = mutation.request_id.as_str();
         let expires_at_ms = mutation.applied.expires_at_ms;
         Self {
             request_id,
             seq: mutation.applied.seq,
             replayed: mutation.replayed,
-            lines: AppliedLines(&mutation.applied.lines),
+            lines: AppliedLines(&mutation.applied.lines, &mutation.decimals),
             reservation: mutation.reservation,
             expires_at: expires_at_ms.map(rfc3339),
         }
@@ -170,32 +195,41 @@ impl<'a> AppliedMutationJson<'a> {
 }
 
 /// Written line by line, without a list of what is written.
-struct AppliedLines<'a>(&'a [AppliedLine]);
+struct AppliedLines<'a>(&'a [AppliedLine], &'a [Decimals]);
 
 impl Serialize for AppliedLines<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(AppliedLineJson::new))
+        let lines = self.0.iter().zip(self.1);
+        serializer.collect_seq(lines.map(|(line, decimals)| AppliedLineJson::new(line, *decimals)))
     }
 }
 
 #[derive(Serialize)]
 struct AppliedLineJson<'a> {
     sku: &'a str,
-    quantity: u64,
-    on_hand: i64,
-    reserved: i64,
-    available: i64,
+    quantity: Amount,
+    on_hand: Amount,
+    reserved: Amount,
+    available: Amount,
     version: Seq,
     #[serde(flatten)]
     trace: Option<TraceJson<'a>>,
 }
 
 impl<'a> AppliedLineJson<'a> {
-    fn new(line: &'a AppliedLine) -> Self {
+    fn new(line: &'a AppliedLine, decimals: Decimals) -> Self {
         let &AppliedLine { ref sku, quantity, on_hand, reserved, version, ref trace, .. } = line;
-        let available = on_hand - reserved;
+        let amount = |units: i64| Amount::new(units, decimals);
         let trace = TraceJson::new(trace.as_deref());
-        Self { sku: sku.as_str(), quantity, on_hand, reserved, available, version, trace }
+        Self {
+            sku: sku.as_str(),
+            quantity: Amount::of(quantity, decimals),
+            on_hand: amount(on_hand),
+            reserved: amount(reserved),
+            available: amount(on_hand - reserved),
+            version,
+            trace,
+        }
     }
 }
 
@@ -238,8 +272,8 @@ struct ResolvedJson<'a> {
     format: &'static str,
     gtin: Option<String>,
     sku: &'a str,
-    quantity: u64,
-    content: u64,
+    quantity: Amount,
+    content: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     lot: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -253,19 +287,19 @@ struct ResolvedJson<'a> {
 
 impl<'a> ResolvedJson<'a> {
     fn new(resolved: &'a ResolvedCode) -> Self {
-        let ResolvedCode { code, reading, content, quantity, sku, item } = resolved;
+        let ResolvedCode { code, reading, content, quantity, item } = resolved;
         Self {
             code,
             format: reading.format.as_str(),
             gtin: reading.gtin.map(|gtin| gtin.to_string()),
-            sku: sku.as_str(),
-            quantity: *quantity,
-            content: *content,
+            sku: item.sku.as_str(),
+            quantity: Amount::of(*quantity, item.decimals()),
+            content: Amount::of(*content, item.decimals()),
             lot: reading.lot.as_deref(),
             serial: reading.serial.as_deref(),
             expires: reading.expires.map(|date| date.to_string()),
             best_before: reading.best_before.map(|date| date.to_string()),
-            item: ItemJson::new(sku, item),
+            item: ItemJson::new(item),
         }
     }
 }

@@ -100,6 +100,7 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         }
         WireOperation::List { prefix, after, limit } => SessionRequest::Query(Query::List {
             prefix: prefix.into(),
+            q: None,
             after: after.map(Into::into),
             limit: page_size(limit),
         }),
@@ -341,6 +342,7 @@ fn parsed<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::request::no_decimals;
     use crate::stock::Command;
     use crate::terminal::wire::json;
 
@@ -363,7 +365,10 @@ mod tests {
     fn a_mutation_becomes_the_same_command_as_in_json() {
         let lines = vec![WireLine { sku: "A", quantity: 2 }, WireLine { sku: "A", quantity: 1 }];
         let json = r#"{"id":7,"op":"deduct","request_id":"r","sku":"A","quantity":3}"#;
-        assert_eq!(command(read_bytes(deduct_of(lines))), command(json::read_message(json)));
+        assert_eq!(
+            command(read_bytes(deduct_of(lines))),
+            command(json::read_message(json, &no_decimals))
+        );
     }
 
     #[test]
@@ -378,7 +383,7 @@ mod tests {
         let note = WireNote { reason: Some("broken"), traces: vec![lot, WireTrace::default()] };
         let json = r#"{"id":7,"op":"deduct","request_id":"r","reason":"broken","lines":[
             {"sku":"A","quantity":2,"lot":"L","expires":"1970-01-02"},{"sku":"A","quantity":1}]}"#;
-        let same = command(json::read_message(json));
+        let same = command(json::read_message(json, &no_decimals));
         assert_eq!(command(read_with(deduct_of(lines()), &note)), same);
         let few = WireNote { reason: None, traces: vec![lot] };
         let reservation = "r";

@@ -10,8 +10,8 @@ use crate::engine::sync_status::SyncStatus;
 use crate::problem::Problem;
 use crate::process::RELEASE;
 use crate::stock::{
-    Actor, AppliedLine, Day, Entry, Item, Line, Lot, OrderId, Origin, Reason, RequestId, Seq,
-    Serial, Sku,
+    Actor, AppliedLine, Day, Entry, Item, Line, ListedItem, Lot, OrderId, Origin, Reason,
+    RequestId, Seq, Serial,
 };
 use crate::terminal::response::{
     AppliedMutation, GatewayStatus, RequestResult, Reservation, ResolvedCode,
@@ -33,9 +33,9 @@ pub(in crate::terminal) fn result(
     origin: &Origin,
 ) -> Message {
     match result {
-        RequestResult::Item(sku, item) => done(id, WireOutcome::Item(WireItem::new(sku, item))),
-        RequestResult::Items { items, next } => done(id, items_outcome(items, next.as_ref())),
-        RequestResult::Ledger { entries, last_seq } => {
+        RequestResult::Item(item) => done(id, WireOutcome::Item(WireItem::new(item))),
+        RequestResult::Items(page) => done(id, items_outcome(&page.items, page.next.as_deref())),
+        RequestResult::Ledger { entries, last_seq, .. } => {
             done(id, ledger_outcome(entries, *last_seq, origin))
         }
         RequestResult::Reservation(reservation) => done(
@@ -68,11 +68,11 @@ pub(in crate::terminal) fn applied(
     id: Option<&MessageId>,
     mutation: &AppliedMutation<'_>,
 ) -> Message {
-    let AppliedMutation { request_id, replayed, applied, .. } = *mutation;
+    let AppliedMutation { request_id, replayed, applied, .. } = mutation;
     let result = WireOutcome::Applied {
         request_id: request_id.as_str(),
         seq: applied.seq,
-        replayed,
+        replayed: *replayed,
         lines: applied.lines.iter().map(WireAppliedLine::new).collect(),
         expires_at_ms: applied.expires_at_ms,
     };
@@ -86,8 +86,8 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
         code: problem.code.as_str(),
         message: &problem.message,
         sku: problem.sku.as_deref(),
-        requested: problem.requested,
-        available: problem.available,
+        requested: problem.requested.map(|amount| amount.units.unsigned_abs()),
+        available: problem.available.map(|amount| amount.units),
         replayed: problem.replayed,
         retry_after_s: problem.retry_after_s.map(u64::from),
     })
@@ -96,9 +96,9 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
 /// The event that tells items as they are at a position.
 pub(in crate::terminal) fn stock_event<'a>(
     seq: Seq,
-    items: impl IntoIterator<Item = &'a (Sku, Item)>,
+    items: impl IntoIterator<Item = &'a ListedItem>,
 ) -> Message {
-    let items = items.into_iter().map(|(sku, item)| WireItem::new(sku, item)).collect();
+    let items = items.into_iter().map(WireItem::new).collect();
     message(&WireReply::Stock { seq, items })
 }
 
@@ -123,9 +123,9 @@ fn number(id: &MessageId) -> Option<u64> {
     }
 }
 
-fn items_outcome<'a>(items: &'a [(Sku, Item)], next: Option<&'a Sku>) -> WireOutcome<'a> {
-    let items = items.iter().map(|(sku, item)| WireItem::new(sku, item)).collect();
-    WireOutcome::Items { items, next: next.map(Sku::as_str) }
+fn items_outcome<'a>(items: &'a [ListedItem], next: Option<&'a str>) -> WireOutcome<'a> {
+    let items = items.iter().map(WireItem::new).collect();
+    WireOutcome::Items { items, next }
 }
 
 fn ledger_outcome<'a>(entries: &'a [Entry], last_seq: Seq, origin: &Origin) -> WireOutcome<'a> {
@@ -159,11 +159,11 @@ fn resolved_outcome<'a>(
     expires: Option<&'a str>,
     best_before: Option<&'a str>,
 ) -> WireOutcome<'a> {
-    let ResolvedCode { reading, content, quantity, sku, item, .. } = resolved;
+    let ResolvedCode { reading, content, quantity, item, .. } = resolved;
     let (content, quantity) = (*content, *quantity);
     let (format, gtin) = (reading.format.as_str(), reading.gtin.map(Into::into));
     let (lot, serial) = (reading.lot.as_deref(), reading.serial.as_deref());
-    let item = WireItem::new(sku, item);
+    let item = WireItem::new(item);
     if content == 1 && best_before.is_none() {
         let quantity = Some(quantity);
         return WireOutcome::Resolved { format, gtin, quantity, lot, expires, serial, item };
@@ -182,8 +182,9 @@ fn resolved_outcome<'a>(
 }
 
 impl<'a> WireItem<'a> {
-    fn new(sku: &'a Sku, item: &Item) -> Self {
-        let Item { on_hand, reserved, version } = *item;
+    fn new(listed: &'a ListedItem) -> Self {
+        let ListedItem { sku, item: Item { on_hand, reserved, version }, .. } = listed;
+        let (on_hand, reserved, version) = (*on_hand, *reserved, *version);
         Self { sku: sku.as_str(), on_hand, reserved, version }
     }
 }
@@ -200,7 +201,7 @@ impl<'a> WireReservation<'a> {
         Self {
             reservation: reservation.id.as_str(),
             order_id: reservation.order_id.as_ref().map(OrderId::as_str),
-            lines: reservation.lines.iter().map(WireLine::new).collect(),
+            lines: reservation.lines.iter().map(|(line, _)| WireLine::new(line)).collect(),
             expires_at_ms: reservation.expires_at_ms,
             expires_in_s: reservation.expires_in_s,
             actor: reservation.actor.as_ref().map(Actor::as_str),

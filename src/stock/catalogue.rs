@@ -1,0 +1,147 @@
+//! The catalogue in memory: what SKUs are called, and their units, for every item that is shown;
+//! and the texts that a search looks through.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::Item;
+use super::catalogue_text::{CatalogueText, TextSegment};
+use super::decimals::Decimals;
+use super::listing::Listing;
+use super::types::Sku;
+
+/// The names and units of listed SKUs.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    labels: HashMap<Sku, Label>,
+    /// How many SKUs have decimals.
+    with_decimals: usize,
+    /// Whether listings were lost to damage and the hub has to send them again.
+    has_gaps: bool,
+    text: CatalogueText,
+}
+
+/// What is shown of a SKU beside its stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The unit, then the name: one allocation for both.
+    text: Arc<str>,
+    unit_bytes: u32,
+    decimals: Decimals,
+}
+
+impl Label {
+    fn new(listing: &Listing) -> Self {
+        let unit = listing.unit.as_deref().unwrap_or_default();
+        let name = listing.name.as_deref().unwrap_or_default();
+        let unit_bytes = u32::try_from(unit.len()).expect("units are short");
+        let text = [unit, name].concat().into();
+        Self { text, unit_bytes, decimals: listing.decimals }
+    }
+
+    /// The name; `None` if the SKU was removed from the catalogue, but keeps its decimals.
+    pub fn name(&self) -> Option<&str> {
+        Some(&self.text[self.unit_bytes as usize..]).filter(|name| !name.is_empty())
+    }
+
+    /// What a quantity counts, such as `kg`.
+    pub fn unit(&self) -> Option<&str> {
+        Some(&self.text[..self.unit_bytes as usize]).filter(|unit| !unit.is_empty())
+    }
+
+    pub fn decimals(&self) -> Decimals {
+        self.decimals
+    }
+}
+
+/// The stock of a SKU with its label, as terminals see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedItem {
+    pub sku: Sku,
+    pub item: Item,
+    /// `None` if the catalogue does not list the SKU.
+    pub label: Option<Label>,
+}
+
+impl ListedItem {
+    pub fn name(&self) -> Option<&str> {
+        self.label.as_ref().and_then(Label::name)
+    }
+
+    pub fn unit(&self) -> Option<&str> {
+        self.label.as_ref().and_then(Label::unit)
+    }
+
+    pub fn decimals(&self) -> Decimals {
+        self.label.as_ref().map(Label::decimals).unwrap_or_default()
+    }
+}
+
+impl Catalogue {
+    /// Takes over listings, the newest last.
+    pub fn apply<'a>(&mut self, listings: impl IntoIterator<Item = &'a Listing>) {
+        for listing in listings {
+            let label = listing.name.is_some().then(|| Label::new(listing));
+            self.text.set(listing);
+            self.with_decimals += usize::from(has_decimals(label.as_ref()));
+            let before = match label {
+                Some(label) => self.labels.insert(listing.sku.clone(), label),
+                None => self.labels.remove(&listing.sku),
+            };
+            self.with_decimals -= usize::from(has_decimals(before.as_ref()));
+        }
+    }
+
+    /// The same catalogue, of which listings were lost.
+    #[must_use]
+    pub fn with_gaps(mut self) -> Self {
+        self.has_gaps = true;
+        self
+    }
+
+    /// Whether the decimals of a SKU are known: it is listed, or has none.
+    pub(super) fn knows_decimals(&self, sku: &str) -> bool {
+        !self.has_gaps || self.labels.contains_key(sku)
+    }
+
+    pub fn label(&self, sku: &str) -> Option<&Label> {
+        self.labels.get(sku)
+    }
+
+    /// The decimals of a SKU; 0 without a listing.
+    pub fn decimals(&self, sku: &str) -> Decimals {
+        if self.with_decimals == 0 {
+            return Decimals::default();
+        }
+        self.label(sku).map(Label::decimals).unwrap_or_default()
+    }
+
+    /// Whether any SKU has decimals.
+    pub fn has_decimals(&self) -> bool {
+        self.with_decimals > 0
+    }
+
+    /// The number of listed SKUs.
+    pub fn count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The texts as they are now, for a search that holds no lock.
+    pub fn text(&self) -> Vec<Arc<TextSegment>> {
+        self.text.segments()
+    }
+}
+
+/// Two catalogues are equal if they list the same, whatever their texts have been through.
+impl PartialEq for Catalogue {
+    fn eq(&self, other: &Self) -> bool {
+        self.labels == other.labels
+    }
+}
+
+impl Eq for Catalogue {}
+
+fn has_decimals(label: Option<&Label>) -> bool {
+    label.is_some_and(|label| label.decimals != Decimals::default())
+}
