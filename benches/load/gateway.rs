@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use stockgate::clock::Now;
+use stockgate::limits::CATALOGUE_LISTINGS_MAX;
+use stockgate::stock::{Barcode, CatalogueUpdate, Decimals, Draft, Listing, Sku};
+use stockgate::store::Store;
 use tempfile::TempDir;
 
 use super::client::Load;
@@ -36,6 +40,25 @@ impl Prefilled {
         Self { dir }
     }
 
+    /// A database with so many listings.
+    pub fn listed(count: usize) -> Self {
+        let dir = temp_dir();
+        let (mut store, opened) = Store::open(dir.path(), "wh-01", "gw-01").unwrap();
+        let mut stock = opened.stock;
+        for first in (0..count).step_by(CATALOGUE_LISTINGS_MAX) {
+            let last = (first + CATALOGUE_LISTINGS_MAX).min(count);
+            let listings = (first..last).map(listing).collect();
+            let (after, up_to) = (first as u64, last as u64);
+            let mut draft = Draft::new(&stock, Now { wall_ms: 0, running_ms: 0, trusted: true }, 0);
+            draft.apply_catalogue_update(&CatalogueUpdate { after, up_to, listings });
+            let changes = draft.finish();
+            store.commit(&changes, None, &stock).unwrap();
+            stock.apply(&changes);
+        }
+        drop(store);
+        Self { dir }
+    }
+
     /// A database with stock of all these SKUs and with open reservations.
     pub fn reserved(skus: &Zipf, reservations: &Reservations) -> Self {
         let dir = temp_dir();
@@ -65,6 +88,22 @@ impl Prefilled {
     fn files(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.dir.path()).unwrap();
         files.map(|file| file.unwrap().path()).collect()
+    }
+}
+
+/// A listing with a name of four words and two barcodes.
+fn listing(n: usize) -> Listing {
+    const COLOURS: [&str; 8] = ["red", "white", "grün", "blue", "CREAM", "black", "rosé", "silver"];
+    const THINGS: [&str; 6] = ["lamp", "lantern", "heart holder", "Tür stop", "cake stand", "bag"];
+    let (colour, thing) = (COLOURS[n % COLOURS.len()], THINGS[n / 8 % THINGS.len()]);
+    Listing {
+        sku: Sku::parse(&format!("SKU-{n:06}")).unwrap(),
+        name: Some(format!("{colour} hanging {thing} no {n}")),
+        unit: None,
+        decimals: Decimals::default(),
+        barcodes: [4_000_000_000_000_usize, 9_000_000_000_000]
+            .map(|first| Barcode::single(format!("{}", first + n)))
+            .to_vec(),
     }
 }
 

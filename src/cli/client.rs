@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::figures;
 use crate::config::client_tls;
 use crate::net::stream::Stream;
 
@@ -174,7 +175,7 @@ impl Client {
         loop {
             let message = self.socket.next().await.context("the gateway closed the connection")?;
             match message.context("the connection to the gateway was lost")? {
-                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Text(text) => return Ok(figures::read(&text)?),
                 Message::Close(Some(frame)) if !frame.reason.is_empty() => {
                     bail!("the gateway closed the connection: {}", frame.reason)
                 }

@@ -26,6 +26,30 @@ Examples:
   stockgate replay orders.csv --rejects rejects.csv
   stockgate replay orders.csv.zst --columns order=invoice,sku=item,quantity=qty --seed-stock --concurrency 32";
 
+pub(super) const DEDUCT: &str = "\
+Examples:
+  stockgate deduct 85123A 6 --reason 'sold at the counter'
+  stockgate deduct FLOUR 1.25 --request-id 7a1c0f5e-40b5-4c39-a9e2-0f6d3f0a9b11
+
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
+3 not decided or not known: repeat it with the same id.";
+
+pub(super) const RESTOCK: &str = "\
+Examples:
+  stockgate restock 85123A 100 --reason 'delivery 4711'
+  stockgate restock FLOUR 25.5 --token-file /etc/stockgate/line-3.token
+
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
+3 not decided or not known: repeat it with the same id.";
+
+pub(super) const COUNT: &str = "\
+Examples:
+  stockgate count 85123A 94 --reason 'cycle count'
+  stockgate count FLOUR 0 --json
+
+The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
+3 not decided or not known: repeat it with the same id.";
+
 pub(super) const STOCK: &str = "\
 Examples:
   stockgate stock

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::GatewayArguments;
-use super::say;
+use super::{figures, say};
 
 pub(super) async fn stock(
     gateway: GatewayArguments,
@@ -15,9 +15,12 @@ pub(super) async fn stock(
     let mut has_head = as_json;
     let mut print = |item: &Value| {
         if !std::mem::replace(&mut has_head, true) {
-            say(format!("{:<24} {:>12} {:>12} {:>12}", "SKU", "available", "on hand", "reserved"));
+            say(format!(
+                "{:<24} {:>12} {:>12} {:>12}  {}",
+                "SKU", "available", "on hand", "reserved", "name"
+            ));
         }
-        if as_json { say(item) } else { say(item_row(item)) }
+        if as_json { say(figures::to_json(item)) } else { say(item_row(item)) }
     };
     for sku in &skus {
         print(&client.call(json!({"op": "get", "sku": sku})).await?);
@@ -52,7 +55,7 @@ pub(super) async fn ledger(
         let page = client.call(json!({"op": "ledger", "after": after, "limit": 1000})).await?;
         for entry in page["entries"].as_array().into_iter().flatten() {
             after = entry["seq"].as_u64().unwrap_or(after);
-            if as_json { say(entry) } else { say(entry_row(entry)) }
+            if as_json { say(figures::to_json(entry)) } else { say(entry_row(entry)) }
         }
         if page["next"].is_null() {
             if !follow {
@@ -80,10 +83,20 @@ pub(super) async fn status(gateway: GatewayArguments, as_json: bool) -> anyhow::
 
 pub(super) fn item_row(item: &Value) -> String {
     let sku = item["sku"].as_str().unwrap_or_default();
-    let number = |key: &str| item[key].as_i64().unwrap_or_default();
+    let figure = |field: &str| figures::text(item, field);
     let (available, on_hand, reserved) =
-        (number("available"), number("on_hand"), number("reserved"));
-    format!("{sku:<24} {available:>12} {on_hand:>12} {reserved:>12}")
+        (figure("available"), figure("on_hand"), figure("reserved"));
+    let row = format!("{sku:<24} {available:>12} {on_hand:>12} {reserved:>12}  {}", named(item));
+    row.trim_end().to_owned()
+}
+
+/// The name of an item, with its unit.
+pub(super) fn named(item: &Value) -> String {
+    let name = item["name"].as_str().unwrap_or_default();
+    match item["unit"].as_str() {
+        Some(unit) => format!("{name} [{unit}]").trim_start().to_owned(),
+        None => name.to_owned(),
+    }
 }
 
 fn entry_row(entry: &Value) -> String {
@@ -96,13 +109,13 @@ fn entry_row(entry: &Value) -> String {
     let said = said.into_iter().chain([("expires", "expires")]);
     let said: String = said.map(|(key, word)| known(key, word)).collect();
     format!(
-        "{:>10} {} {:<8} {:<24} {:>+8} {:>+8} {} {}{said}",
+        "{:>10} {} {:<8} {:<24} {:>8} {:>8} {} {}{said}",
         number("seq"),
         text("at"),
         text("kind"),
         text("sku"),
-        number("change"),
-        number("reserved_change"),
+        figures::signed(entry, "change"),
+        figures::signed(entry, "reserved_change"),
         text("order_id"),
         text("request_id"),
     )

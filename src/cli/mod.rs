@@ -1,11 +1,13 @@
 //! The command line of `stockgate`: what to run, and how it ends.
 
 mod backup;
+mod by_hand;
 mod client;
 #[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod examples;
+mod figures;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod inspect;
@@ -27,6 +29,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::by_hand::ByHand;
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
@@ -77,6 +80,15 @@ enum Command {
     /// Replay a CSV file of order lines
     #[command(after_help = examples::REPLAY)]
     Replay(replay::ReplayArguments),
+    /// Deduct a quantity of a SKU by hand
+    #[command(after_help = examples::DEDUCT)]
+    Deduct(by_hand::ByHandArguments),
+    /// Restock a quantity of a SKU by hand
+    #[command(after_help = examples::RESTOCK)]
+    Restock(by_hand::ByHandArguments),
+    /// Set on hand of a SKU to a cycle count by hand
+    #[command(after_help = examples::COUNT)]
+    Count(by_hand::ByHandArguments),
     /// Show the stock of some SKUs, or of all
     #[command(after_help = examples::STOCK)]
     Stock {
@@ -160,6 +172,9 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => STOCKGATE.with_runtime("stockgate=error", demo::run(arguments)),
         Command::Replay(arguments) => STOCKGATE.with_runtime("warn", replay::run(arguments)),
+        Command::Deduct(arguments) => by_hand::run(&STOCKGATE, ByHand::Deduct, arguments),
+        Command::Restock(arguments) => by_hand::run(&STOCKGATE, ByHand::Restock, arguments),
+        Command::Count(arguments) => by_hand::run(&STOCKGATE, ByHand::Count, arguments),
         Command::Stock { skus, prefix, gateway, json } => {
             STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
         }

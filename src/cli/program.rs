@@ -8,6 +8,14 @@ use crate::process::{logs, stop};
 /// The exit code for bad usage or configuration.
 const EXIT_USAGE: u8 = 2;
 
+/// The exit code if it is not known what came of a request.
+const EXIT_NOT_DECIDED: u8 = 3;
+
+/// A request that was not decided, or of which that is not known. It may be repeated as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotDecided(pub(super) String);
+
 /// A program, by its name.
 pub(super) struct Program(pub(super) &'static str);
 
@@ -50,7 +58,10 @@ impl Program {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 self.report(&format!("{error:#}"));
-                ExitCode::FAILURE
+                match error.is::<NotDecided>() {
+                    true => ExitCode::from(EXIT_NOT_DECIDED),
+                    false => ExitCode::FAILURE,
+                }
             }
         }
     }

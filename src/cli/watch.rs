@@ -17,7 +17,7 @@ use tokio::time::{interval, sleep, timeout};
 use self::board::Board;
 use super::client::{Client, GatewayArguments};
 use super::inspect::{item_row, sync_words};
-use super::say;
+use super::{figures, say};
 use crate::clock;
 
 /// What to watch, and how.
@@ -163,7 +163,7 @@ impl Shown {
 
     fn event(&mut self, event: &Value, base_seq: u64) {
         match (self, event["event"].as_str()) {
-            (Self::Json, _) => say(event),
+            (Self::Json, _) => say(figures::to_json(event)),
             (Self::Lines, Some("stock")) => {
                 event["items"].as_array().into_iter().flatten().map(item_row).for_each(say);
             }

@@ -12,6 +12,7 @@ mod support;
 mod access;
 mod barcodes;
 mod bounds;
+mod by_hand;
 mod command_line;
 mod configuration;
 mod decimals;

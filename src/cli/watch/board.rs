@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use crate::cli::inspect::{span, sync_words};
+use crate::cli::figures::{in_units, millionths};
+use crate::cli::inspect::{named, span, sync_words};
 
 /// Rows for low stock and for changes, so that the board fits a terminal of 24 lines.
 const ROWS: usize = 8;
@@ -13,21 +14,30 @@ const WIDTH: usize = 80;
 
 /// The state of the board.
 pub(super) struct Board {
+    /// In units; the stock is in millionths.
     low: i64,
     name: String,
     sync: Value,
     /// Why the gateway is unreachable, if it is.
     lost: Option<String>,
     /// The available units of each SKU.
-    stock: BTreeMap<String, i64>,
+    stock: BTreeMap<String, Known>,
     /// Newest first.
     changes: VecDeque<Change>,
 }
 
+/// What is known of a SKU.
+struct Known {
+    available: i128,
+    /// Name and unit.
+    name: String,
+}
+
 struct Change {
     sku: String,
-    by: i64,
-    available: i64,
+    by: i128,
+    available: i128,
+    name: String,
     at_ms: i64,
 }
 
@@ -62,16 +72,17 @@ impl Board {
     }
 
     fn take_item(&mut self, item: &Value, base_seq: u64, now_ms: i64) {
-        let (Some(sku), Some(available)) = (item["sku"].as_str(), item["available"].as_i64())
+        let (Some(sku), Some(available)) = (item["sku"].as_str(), millionths(item, "available"))
         else {
             return;
         };
-        let known = self.stock.insert(sku.into(), available);
-        let by = available - known.unwrap_or(0);
+        let name = named(item);
+        let known = self.stock.insert(sku.into(), Known { available, name: name.clone() });
+        let by = available - known.map_or(0, |known| known.available);
         if item["version"].as_u64().unwrap_or(0) <= base_seq || by == 0 {
             return;
         }
-        self.changes.push_front(Change { sku: sku.into(), by, available, at_ms: now_ms });
+        self.changes.push_front(Change { sku: sku.into(), by, available, name, at_ms: now_ms });
         self.changes.truncate(ROWS);
     }
 
@@ -86,20 +97,24 @@ impl Board {
         self.list_low(&mut lines);
         lines.push(String::new());
         lines.push("last changes".into());
-        for Change { sku, by, available, at_ms } in &self.changes {
+        for Change { sku, by, available, name, at_ms } in &self.changes {
+            let (by, available) = (in_units(*by, true), in_units(*available, false));
             let age = span(u64::try_from((now_ms - at_ms) / 1_000).unwrap_or(0));
-            lines.push(format!("  {sku:<32} {by:>+10}  {available:>10} available  {age} ago"));
+            let line = format!("  {sku:<20} {by:>10} {available:>10} available {age} ago  {name}");
+            lines.push(line.trim_end().to_owned());
         }
         lines.iter().map(|line| shown(line)).collect()
     }
 
     fn list_low(&self, lines: &mut Vec<String>) {
-        let is_low = |(_, available): &(&String, &i64)| **available <= self.low;
+        let low_max = i128::from(self.low) * 1_000_000;
+        let is_low = |(_, known): &(&String, &Known)| known.available <= low_max;
         let mut low: Vec<_> = self.stock.iter().filter(is_low).collect();
-        low.sort_by_key(|(_, available)| **available);
+        low.sort_by_key(|(_, known)| known.available);
         lines.push(format!("{} or fewer available: {} SKUs", self.low, low.len()));
-        for (sku, available) in low.iter().take(ROWS) {
-            lines.push(format!("  {sku:<32} {available:>10}"));
+        for (sku, Known { available, name }) in low.iter().take(ROWS) {
+            let available = in_units(*available, false);
+            lines.push(format!("  {sku:<20} {available:>10}  {name}").trim_end().to_owned());
         }
         if low.len() > ROWS {
             lines.push(format!("  and {} more", low.len() - ROWS));

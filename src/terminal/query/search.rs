@@ -16,8 +16,9 @@ use crate::terminal::response::ItemPage;
 
 static SEARCHES: Semaphore = Semaphore::const_new(SEARCHES_MAX);
 
-/// The cursor after what is the whole search, before everything else: no SKU is a blank.
-const AFTER_WHOLE: &str = " ";
+/// What a cursor begins with that is after a SKU which is the whole search, before everything else.
+/// No SKU begins with a blank.
+const AFTER_WHOLE: char = ' ';
 
 /// What is searched for.
 pub(super) struct Search {
@@ -25,6 +26,14 @@ pub(super) struct Search {
     pub(super) prefix: String,
     pub(super) after: Option<String>,
     pub(super) limit: usize,
+}
+
+impl Search {
+    /// The SKU after which those follow that are the whole search; `None` if the page is after all of
+    /// them.
+    fn after_whole(&self) -> Option<&str> {
+        self.after.as_deref().map_or(Some(""), |after| after.strip_prefix(AFTER_WHOLE))
+    }
 }
 
 /// A page of what matches: first, on the first page, the SKUs that are the whole search, or have a
@@ -93,10 +102,13 @@ impl Found {
             return;
         }
         if is_whole {
-            self.whole.insert(sku.clone());
+            if self.search.after_whole().is_some_and(|after| text > after) {
+                self.whole.insert(sku.clone());
+            }
             return;
         }
-        let is_after = self.search.after.as_deref().is_none_or(|after| text > after);
+        let is_first = self.search.after_whole().is_some();
+        let is_after = is_first || self.search.after.as_deref().is_none_or(|after| text > after);
         let is_full = self.others.len() > self.search.limit;
         if is_after && !(is_full && self.others.last().is_some_and(|last| last < sku)) {
             self.others.insert(sku.clone());
@@ -107,14 +119,14 @@ impl Found {
     }
 
     fn into_page(self, state: &CommittedState) -> ItemPage {
-        let Self { search: Search { after, limit, .. }, whole, others } = self;
-        let whole = if after.is_none() { whole } else { BTreeSet::new() };
+        let Self { search: Search { limit, .. }, whole, others } = self;
         let count = whole.len() + others.len();
         let skus: Vec<Sku> = whole.iter().chain(&others).take(limit).cloned().collect();
-        let next = (count > limit).then(|| match skus.last() {
-            Some(last) if !whole.contains(last) => last.as_str().to_owned(),
-            Some(_) | None => AFTER_WHOLE.to_owned(),
-        });
+        let cursor = |last: &Sku| match whole.contains(last) {
+            true => format!("{AFTER_WHOLE}{last}"),
+            false => last.as_str().to_owned(),
+        };
+        let next = skus.last().filter(|_| count > limit).map(cursor);
         let stock = state.stock();
         let item = |sku: Sku| {
             let item = stock.item(sku.as_str())?;
