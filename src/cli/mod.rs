@@ -29,7 +29,6 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use self::by_hand::ByHand;
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
@@ -172,9 +171,11 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(arguments) => STOCKGATE.with_runtime("stockgate=error", demo::run(arguments)),
         Command::Replay(arguments) => STOCKGATE.with_runtime("warn", replay::run(arguments)),
-        Command::Deduct(arguments) => by_hand::run(&STOCKGATE, ByHand::Deduct, arguments),
-        Command::Restock(arguments) => by_hand::run(&STOCKGATE, ByHand::Restock, arguments),
-        Command::Count(arguments) => by_hand::run(&STOCKGATE, ByHand::Count, arguments),
+        Command::Deduct(arguments) => by_hand::run(&STOCKGATE, by_hand::ByHand::Deduct, arguments),
+        Command::Restock(arguments) => {
+            by_hand::run(&STOCKGATE, by_hand::ByHand::Restock, arguments)
+        }
+        Command::Count(arguments) => by_hand::run(&STOCKGATE, by_hand::ByHand::Count, arguments),
         Command::Stock { skus, prefix, gateway, json } => {
             STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
         }

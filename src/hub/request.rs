@@ -4,8 +4,8 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, LineJson, TraceFields, check_ends, idempotency_key, json_fields, lines, missing,
-    no_decimals, null_lines, request_id,
+    ClientRequestId, LineJson, TraceFields, check_ends, idempotency_key, json_fields, lines,
+    missing, no_decimals, null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
