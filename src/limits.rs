@@ -210,6 +210,10 @@ pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 
 /// Bytes in one frame to or from the hub.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// Time after which a frame that was too large for the broker is tried again; it doubles.
+pub const FRAME_TRIAL_MS: u64 = 60_000;
+/// The longest such time.
+pub const FRAME_TRIAL_MS_MAX: u64 = 4 * 3_600_000;
 /// Entries in one frame.
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
 /// Transfers in one frame.

@@ -133,6 +133,9 @@ fn sync_row(sync: &Value) -> String {
 pub(super) fn sync_words(sync: &Value) -> String {
     let reason = sync["reason"].as_str().unwrap_or("no reason is known");
     match (sync["state"].as_str(), sync["pending"].as_u64().unwrap_or(0)) {
+        (Some("online"), n) if sync["reason"].is_string() => {
+            format!("online: {n} entries on their way{}; {reason}", waited(sync))
+        }
         (Some("online"), 0) => "online: the hub has everything".into(),
         (Some("online"), n) => format!("online: {n} entries on their way{}", waited(sync)),
         (Some("offline"), n) => {

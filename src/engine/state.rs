@@ -174,7 +174,7 @@ impl CommittedState {
     pub fn set_link(&self, link: LinkState) {
         self.link.send_if_modified(|known| {
             let changed = *known != link;
-            if changed && *known == LinkState::Online {
+            if changed && known.is_online() && !link.is_online() {
                 self.offline_since_ms.store(self.clock.since_start_ms(), Ordering::Relaxed);
             }
             *known = link;
@@ -191,7 +191,7 @@ impl CommittedState {
     /// if it answers, or if no hub is configured.
     pub fn offline_ms(&self) -> u64 {
         match &*self.link.borrow() {
-            LinkState::Online | LinkState::Disabled => 0,
+            LinkState::Online | LinkState::Limited(_) | LinkState::Disabled => 0,
             LinkState::Offline(_) => {
                 let since_ms = self.offline_since_ms.load(Ordering::Relaxed);
                 self.clock.since_start_ms().saturating_sub(since_ms)

@@ -14,6 +14,8 @@ pub enum LinkState {
     Offline(String),
     /// The hub itself has answered, not only the broker.
     Online,
+    /// Likewise, and large frames do not arrive; the text says so.
+    Limited(String),
 }
 
 /// The contract's `sync` object.
@@ -21,7 +23,8 @@ pub enum LinkState {
 pub struct SyncStatus {
     /// `disabled`, `offline` or `online`.
     pub state: &'static str,
-    /// Why the link is not online, in plain words; or which other hub speaks on the broker.
+    /// Why the link is not online, or what hampers it, in plain words; or which other hub speaks on
+    /// the broker.
     pub reason: Option<String>,
     /// The hub's books that the gateway belongs to.
     pub books: Option<Uuid>,
@@ -34,12 +37,17 @@ pub struct SyncStatus {
 }
 
 impl LinkState {
-    /// The contract's name of this state, and the reason why it is not online.
+    pub(super) fn is_online(&self) -> bool {
+        matches!(self, Self::Online | Self::Limited(_))
+    }
+
+    /// The contract's name of this state, and the reason why it is not online or hampered.
     pub(super) fn described(&self) -> (&'static str, Option<String>) {
         match self {
             Self::Disabled => ("disabled", Some("no [mqtt] section is configured".into())),
             Self::Offline(reason) => ("offline", Some(reason.clone())),
             Self::Online => ("online", None),
+            Self::Limited(reason) => ("online", Some(reason.clone())),
         }
     }
 }

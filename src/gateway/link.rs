@@ -11,15 +11,16 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::loss::{End, Loss, loss_of};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::engine::sync_status::LinkState;
-use crate::limits::{FRAME_ENTRIES_MAX, ID_BYTES_MAX};
+use crate::limits::ID_BYTES_MAX;
 use crate::metrics::GatewayMetrics;
 use crate::net::json::json;
 use crate::net::mqtt::{
-    Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, LinkError, LinkFailure, Will,
+    Backoff, Broker, BrokerConnection, BrokerEvent, BrokerSettings, LinkFailure, Will,
 };
 use crate::process::RELEASE;
 use crate::process::log_throttle::LogThrottle;
@@ -30,7 +31,8 @@ use crate::protocol::frame::{
 };
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
-use crate::protocol::wire::{Wire, pack};
+use crate::protocol::wire::{Wire, pack_within};
+use crate::sizes;
 use crate::stock::{Origin, Seq, Taken};
 use crate::store::LedgerReader;
 
@@ -52,40 +54,13 @@ pub struct HubLink {
     lost: LogThrottle,
     rejected: LogThrottle,
     foreign: LogThrottle,
+    /// It is known that large frames do not arrive.
+    is_limited: bool,
 }
 
 /// Why a frame of version 1 is rejected: it does not say which books it is from.
 const HUB_TOO_OLD: &str =
     "it is of version 1 of the protocol, this gateway speaks version 2: upgrade the hub";
-
-/// How a connection ended.
-enum End {
-    Lost(Loss),
-    Stop,
-}
-
-/// Why a connection was lost.
-struct Loss {
-    reason: String,
-    /// What an operator can do about it.
-    next: &'static str,
-    /// Nothing has answered at all.
-    is_unreachable: bool,
-}
-
-impl From<LinkError> for Loss {
-    fn from(error: LinkError) -> Self {
-        let is_unreachable = error.failure.is_unreachable();
-        Self { reason: error.to_string(), next: error.next_step(), is_unreachable }
-    }
-}
-
-impl From<String> for Loss {
-    /// The link goes on after a fault of this gateway.
-    fn from(reason: String) -> Self {
-        Self { reason, next: "it is tried again", is_unreachable: false }
-    }
-}
 
 impl HubLink {
     /// Prepares the link.
@@ -116,6 +91,7 @@ impl HubLink {
             lost: LogThrottle::default(),
             rejected: LogThrottle::default(),
             foreign: LogThrottle::default(),
+            is_limited: false,
         }
     }
 
@@ -124,6 +100,10 @@ impl HubLink {
         loop {
             let mut connection = self.broker.connect();
             let end = self.run_connection(&mut connection, &mut stop).await;
+            if matches!(&end, End::Lost(loss) if loss.is_closed) {
+                let now_ms = self.now_ms();
+                self.uplink.window().handle_closed(now_ms);
+            }
             self.uplink.handle_disconnected();
             let wait = match end {
                 End::Stop => return self.announce_offline(connection).await,
@@ -290,7 +270,10 @@ impl HubLink {
         client: &AsyncClient,
         Range { after, up_to, taken }: Range,
     ) -> Result<Result<(), ClientError>, String> {
-        let most = usize::try_from(up_to - after).unwrap_or(usize::MAX).min(FRAME_ENTRIES_MAX);
+        let most = usize::try_from(up_to - after).unwrap_or(usize::MAX);
+        let most = most.min(self.uplink.window().entries_wanted());
+        let now_ms = self.now_ms();
+        let limit = self.uplink.window().frame_bytes(now_ms);
         let read = self.ledger.read(after, most).await;
         let posted = read.map_err(|error| format!("the ledger cannot be read: {error}"))?;
         if posted.first().is_none_or(|first| first.entry.seq != after + 1) {
@@ -304,13 +287,16 @@ impl HubLink {
         // Encoding takes milliseconds, many times in a row when a backlog is sent, so it must not
         // block the runtime.
         let pack = move || {
-            let (bytes, packed) = pack(epoch, &posted, taken);
+            let (bytes, packed) = pack_within(limit, epoch, &posted, taken);
             (bytes, posted[packed - 1].entry.seq)
         };
         let packed = tokio::task::spawn_blocking(pack).await;
         let (bytes, last_seq) = packed.expect("packing does not panic");
+        let length = bytes.len();
         let sent = self.send(client, bytes);
         self.uplink.sent(last_seq, self.now_ms());
+        let more = last_seq < up_to;
+        self.uplink.window().weighed(last_seq - after, (length, limit), more);
         Ok(sent)
     }
 
@@ -364,14 +350,36 @@ impl HubLink {
     }
 
     fn publish_state(&mut self) {
+        self.report_lost_bytes();
         self.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         self.state.set_foreign(self.uplink.foreign(self.now_ms()));
         self.state.set_held(self.uplink.is_held());
         if self.uplink.is_online() {
             self.backoff.answered(self.now_ms());
-            self.state.set_link(LinkState::Online);
+            self.state.set_link(match self.uplink.window().lost_bytes() {
+                Some(bytes) => LinkState::Limited(size_limit(bytes)),
+                None => LinkState::Online,
+            });
         } else if self.uplink.deadline_ms().is_some() {
             self.state.set_link(LinkState::Offline(self.uplink.reason()));
+        }
+    }
+
+    /// Reports frames that do not arrive, when they are noticed and when they arrive again.
+    fn report_lost_bytes(&mut self) {
+        let bytes = self.uplink.window().lost_bytes();
+        if bytes.is_some() == self.is_limited {
+            return;
+        }
+        self.is_limited = bytes.is_some();
+        self.metrics.frame_lost_bytes.set(bytes.unwrap_or(0) as u64);
+        match bytes {
+            Some(bytes) => tracing::warn!(
+                next = "raise the broker's limit (Mosquitto: message_size_limit, max_packet_size) to 64 KiB or more",
+                "{}; smaller frames are sent",
+                size_limit(bytes)
+            ),
+            None => tracing::info!("large frames arrive again"),
         }
     }
 
@@ -398,15 +406,12 @@ impl HubLink {
     }
 }
 
-/// The client's own reason for a loss; it says more than that the client takes no more messages.
-fn loss_of(connection: &mut BrokerConnection) -> Option<Loss> {
-    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
-        BrokerEvent::Lost(error) => Some(error.into()),
-        BrokerEvent::Connected
-        | BrokerEvent::Subscribed
-        | BrokerEvent::Denied(_)
-        | BrokerEvent::Received { .. } => None,
-    })
+/// What is said of frames that do not arrive.
+fn size_limit(bytes: usize) -> String {
+    format!(
+        "frames of {} do not get through, small ones do: the broker's size limit",
+        sizes::Bytes(bytes as u64)
+    )
 }
 
 /// The retained message about the gateway's state, which any MQTT dashboard can show.

@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod link;
+mod loss;
 mod reload;
 mod running;
 mod status_sentence;

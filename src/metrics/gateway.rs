@@ -32,6 +32,8 @@ pub struct GatewayMetrics {
     pub frames_foreign: Counter,
     /// Frames that wait for the hub's acknowledgement.
     pub frames_under_way: Gauge,
+    /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
+    pub frame_lost_bytes: Gauge,
     /// Connections to the broker that were lost or failed.
     pub link_losses: Counter,
     /// Open WebSocket sessions.

@@ -20,10 +20,12 @@ pub mod columns;
 pub mod drift;
 pub mod envelope;
 pub mod frame;
+pub mod frame_size;
 mod listing_v1;
 mod ranges;
 pub mod topic;
 pub mod uplink;
+pub mod window;
 pub mod wire;
 
 pub use self::frame::Frame;

@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use super::drift::{Content, Part};
 use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
-use crate::limits::{
-    FRAME_ENTRIES_MAX, HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN, WINDOW_FRAMES,
-};
+use super::window::Window;
+use crate::limits::{HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN};
 use crate::stock::{BooksId, CatalogueUpdate, Seq, Taken, Transfer};
 
 /// How many greetings without an answer show that the hub is slower than the greetings.
@@ -41,8 +40,8 @@ pub struct Uplink {
     taken_in_greeting: Taken,
     /// All entries up to here have been sent since the hub last named its position.
     sent_seq: Seq,
-    /// The last position of each frame that waits for an acknowledgement, oldest first.
-    window: VecDeque<Seq>,
+    /// The frames that wait for an acknowledgement, oldest first.
+    window: Window,
     /// When to send the next greeting: because an answer is missing, or to check that the hub still
     /// answers.
     greet_at_ms: u64,
@@ -53,6 +52,8 @@ pub struct Uplink {
     /// nothing else is sent. So nothing is on the way when the hub answers, and a slow link is not
     /// filled with repetitions.
     unanswered: VecDeque<u64>,
+    /// The hub has asked for the greeting.
+    is_called: bool,
     refusal: Option<String>,
     /// The refusal is no fault of the database: the hub's books are older.
     is_held: bool,
@@ -132,11 +133,12 @@ impl Uplink {
             reported: None,
             taken_in_greeting: Taken::default(),
             sent_seq: 0,
-            window: VecDeque::new(),
+            window: Window::default(),
             greet_at_ms: 0,
             greeted_at_ms: 0,
             nonce: 0,
             unanswered: VecDeque::new(),
+            is_called: false,
             refusal: None,
             is_held: false,
             behind: None,
@@ -311,6 +313,7 @@ impl Uplink {
     /// Handles a hub's question for a greeting: it has restarted, misses entries, or does not know
     /// yet which version of the protocol the gateway speaks.
     pub fn handle_call(&mut self, now_ms: u64) {
+        self.is_called = true;
         self.greet_at_ms =
             self.greet_at_ms.min(now_ms.max(self.greeted_at_ms + HUB_GREETING_MS_MIN));
     }
@@ -335,8 +338,14 @@ impl Uplink {
         }
         self.phase = Phase::Streaming;
         (self.refusal, self.is_held) = (None, false);
+        // A hub that was away has lost frames of any size.
+        let was_called = std::mem::take(&mut self.is_called);
+        let is_prompt = self.unanswered.len() == 1 && !was_called;
         self.unanswered.clear();
         self.sent_seq = acked_seq;
+        if is_prompt {
+            self.window.weigh_up(acked_seq, now_ms);
+        }
         self.window.clear();
         self.answer.take_if(|(seq, _)| *seq < acked_seq);
         self.reported =
@@ -355,13 +364,11 @@ impl Uplink {
     }
 
     fn acknowledge(&mut self, acked_seq: Seq, now_ms: u64) -> Option<Seq> {
-        let oldest = *self.window.front()?;
+        let oldest = self.window.oldest()?;
         if acked_seq > self.sent_seq || acked_seq < oldest {
             return None;
         }
-        while self.window.front().is_some_and(|&last| last <= acked_seq) {
-            self.window.pop_front();
-        }
+        self.window.acknowledge(acked_seq);
         let is_idle = self.window.is_empty() && self.unanswered.is_empty();
         let wait_ms = if is_idle { HUB_GREETING_MS } else { HUB_ANSWER_MS };
         self.greet_at_ms = now_ms + wait_ms;
@@ -401,8 +408,7 @@ impl Uplink {
     /// New entries wait for the acknowledgement of those under way, unless they fill a whole frame.
     /// So an idle link is fast, and a busy one does not send one frame an entry.
     fn send(&self, up_to: Seq) -> Option<Step> {
-        let is_worth_it = up_to - self.sent_seq >= FRAME_ENTRIES_MAX as u64;
-        let may_send = self.window.is_empty() || is_worth_it && self.window.len() < WINDOW_FRAMES;
+        let may_send = self.window.has_room(up_to - self.sent_seq);
         let range = Range { after: self.sent_seq, up_to, taken: self.taken };
         may_send.then_some(Step::SendEntries(range))
     }
@@ -439,10 +445,15 @@ impl Uplink {
             self.greet_at_ms = now_ms + HUB_ANSWER_MS;
         }
         self.sent_seq = last_seq;
-        self.window.push_back(last_seq);
+        self.window.push(last_seq);
         if last_seq >= self.taken.at_seq {
             self.reported = Some(self.taken);
         }
+    }
+
+    /// The frames under way, and how large they may be.
+    pub fn window(&mut self) -> &mut Window {
+        &mut self.window
     }
 
     /// The time at which [`Uplink::poll`] must be called at the latest.

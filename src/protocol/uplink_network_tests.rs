@@ -1,5 +1,6 @@
 use super::*;
 use crate::hub::core::judge::{Cursor, Verdict, judge};
+use crate::limits::FRAME_ENTRIES_MAX;
 
 /// Gateway and hub over a network that loses, doubles, delays and reorders, while either side
 /// forgets everything that is not on its disk.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::{FRAME_ENTRIES_MAX, WINDOW_FRAMES};
 use crate::protocol::drift::Figures;
 use crate::protocol::frame::{Bound, Entries, Held, Hello, Position, Probe, TakenUpTo};
 use crate::stock::{

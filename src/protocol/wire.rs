@@ -275,11 +275,19 @@ struct EntriesV2<'a> {
 /// # Panics
 /// If there are no entries.
 pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
+    pack_within(FRAME_BYTES_MAX, epoch, posted, taken)
+}
+
+/// The same within fewer bytes. One entry is packed in any case.
+///
+/// # Panics
+/// If there are no entries.
+pub fn pack_within(bytes: usize, epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
     /// The epoch, the chain, and seven numbers of at most ten bytes each.
     const HEAD_BYTES_MAX: usize = 16 + 32 + 7 * 10;
     let posted = &posted[..posted.len().min(FRAME_ENTRIES_MAX)];
     let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
-    let limit = FRAME_BYTES_MAX - HEADER_BYTES - HEAD_BYTES_MAX;
+    let limit = bytes.min(FRAME_BYTES_MAX) - HEADER_BYTES - HEAD_BYTES_MAX;
     let (columns, count) = columns::pack(&entries, Version::V2, limit);
     let state = (posted[count - 1].checks, taken);
     let body = entries_body(Version::V2, epoch.into(), &entries[..count], state, &columns);

@@ -26,6 +26,8 @@ struct Shared {
     /// Nothing is forwarded, and no connection is closed.
     is_stalled: AtomicBool,
     cuts: AtomicUsize,
+    /// Bytes that clients have sent.
+    sent: AtomicUsize,
     is_gone: AtomicBool,
 }
 
@@ -64,6 +66,11 @@ impl Cable {
         self.shared.cuts.load(Ordering::Relaxed)
     }
 
+    /// How many bytes clients have sent.
+    pub fn sent(&self) -> usize {
+        self.shared.sent.load(Ordering::Relaxed)
+    }
+
     /// The `[mqtt]` section that goes through this relay.
     pub fn section(&self) -> String {
         section(&format!("mqtt://127.0.0.1:{}", self.port), &[])
@@ -97,16 +104,17 @@ fn accept(listener: &TcpListener, port: u16, shared: &Arc<Shared>) {
         let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else {
             continue;
         };
+        let here = client.local_addr().ok();
         for (from, to) in [(&client, &server), (&server, &client)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-            let shared = Arc::clone(shared);
-            thread::spawn(move || pass(from, to, &shared));
+            let (shared, is_client) = (Arc::clone(shared), from.local_addr().ok() == here);
+            thread::spawn(move || pass(from, to, &shared, is_client));
         }
     }
 }
 
 /// Forwards bytes until one end closes or the relay breaks the connection.
-fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared, is_client: bool) {
     let mut left: Option<usize> = None;
     let mut buffer = [0; 4_096];
     from.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -117,6 +125,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(_) => break,
         };
+        if is_client {
+            shared.sent.fetch_add(length, Ordering::Relaxed);
+        }
         shared.hold_up();
         let strength = shared.strength.lock().unwrap().clone();
         left = strength.map(|bytes| left.unwrap_or_else(|| fastrand::usize(bytes)));

@@ -34,5 +34,6 @@ mod reasons;
 mod restore;
 mod service;
 mod sites;
+mod size_limits;
 mod transfers;
 mod workers;

@@ -168,6 +168,9 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
     if sync["state"] == "online" {
         let message = format!("the hub answers; confirmed up to {acked_seq}, {pending} on the way");
         match sync["reason"].as_str() {
+            Some(reason) if reason.contains("size limit") => {
+                report.note(Check::Hub, format!("{message}; {reason}"), RAISE_THE_LIMIT);
+            }
             Some(reason) => {
                 report.wrong(Check::Hub, format!("{message}; {reason}"), hub_step(reason))
             }
@@ -179,6 +182,10 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
     let message = format!("the hub link is offline: {reason}; {pending} entries wait");
     report.wrong(Check::Hub, message, hub_step(reason));
 }
+
+/// The advice if large frames do not arrive.
+const RAISE_THE_LIMIT: &str =
+    "raise the broker's limit to 64 KiB or more (Mosquitto: message_size_limit, max_packet_size)";
 
 fn hub_step(reason: &str) -> &'static str {
     if reason.starts_with("another hub") {

@@ -56,6 +56,11 @@ fn add_queues(text: &mut MetricsText, metrics: &GatewayMetrics, depth: IntakeDep
             "Frames that wait for the hub's acknowledgement.",
             metrics.frames_under_way.get(),
         ),
+        (
+            "sync_frame_lost_bytes",
+            "Size of the frames that do not arrive though smaller ones do; 0 for none.",
+            metrics.frame_lost_bytes.get(),
+        ),
     ]);
 }
 

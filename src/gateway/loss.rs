@@ -1,0 +1,46 @@
+//! How a connection to the broker ends, and why.
+
+use crate::net::mqtt::{BrokerConnection, BrokerEvent, LinkError, LinkFailure};
+
+/// How a connection ended.
+pub(super) enum End {
+    Lost(Loss),
+    Stop,
+}
+
+/// Why a connection was lost.
+pub(super) struct Loss {
+    pub(super) reason: String,
+    /// What an operator can do about it.
+    pub(super) next: &'static str,
+    /// Nothing has answered at all.
+    pub(super) is_unreachable: bool,
+    /// The broker has closed the connection.
+    pub(super) is_closed: bool,
+}
+
+impl From<LinkError> for Loss {
+    fn from(error: LinkError) -> Self {
+        let is_unreachable = error.failure.is_unreachable();
+        let is_closed = matches!(error.failure, LinkFailure::Closed);
+        Self { reason: error.to_string(), next: error.next_step(), is_unreachable, is_closed }
+    }
+}
+
+impl From<String> for Loss {
+    /// The link goes on after a fault of this gateway.
+    fn from(reason: String) -> Self {
+        Self { reason, next: "it is tried again", is_unreachable: false, is_closed: false }
+    }
+}
+
+/// The client's own reason for a loss; it says more than that the client takes no more messages.
+pub(super) fn loss_of(connection: &mut BrokerConnection) -> Option<Loss> {
+    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
+        BrokerEvent::Lost(error) => Some(error.into()),
+        BrokerEvent::Connected
+        | BrokerEvent::Subscribed
+        | BrokerEvent::Denied(_)
+        | BrokerEvent::Received { .. } => None,
+    })
+}

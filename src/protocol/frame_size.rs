@@ -1,0 +1,183 @@
+//! How large a frame may be on the way through a broker that may have a limit.
+//!
+//! Some brokers drop a large message and acknowledge it all the same, others close the connection.
+//! Either way a frame that does not arrive, while smaller ones do, shows the limit. A size counts as
+//! proven once a frame of it has arrived. A larger frame is a trial, at most about twice as large
+//! as what is proven, so all trials that fail cost no more bytes than what arrives.
+
+use crate::limits::{FRAME_BYTES_MAX, FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX};
+
+/// The sizes that are tried: limits are mostly powers of two, and include the topic.
+const SIZES: [usize; 6] = [960, 1_792, 3_840, 7_936, 16_128, FRAME_BYTES_MAX];
+/// Frames up to this size pass any broker.
+const SMALL: usize = SIZES[0];
+/// The index of the size of the first frame of an uplink.
+const FIRST: usize = 2;
+
+/// What is known of the frames to one receiver.
+#[derive(Clone, Debug)]
+pub struct FrameSize {
+    /// The index of the size that is tried first.
+    first: usize,
+    /// The largest frame that has arrived.
+    proven: usize,
+    /// The smallest frame that was lost while smaller ones arrived.
+    lost: Option<Lost>,
+    /// A frame of a proven size was lost; the next one shows whether a limit has changed.
+    is_doubtful: bool,
+    /// How often trials have failed in a row.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    bytes: usize,
+    /// When a frame of that size is tried again, in running time.
+    again_ms: u64,
+}
+
+impl FrameSize {
+    /// Starts with small frames, because every byte is paid for.
+    pub fn careful() -> Self {
+        Self { first: FIRST, proven: 0, lost: None, is_doubtful: false, failures: 0 }
+    }
+
+    /// Starts with the largest frames.
+    pub fn trusting() -> Self {
+        Self { first: SIZES.len() - 1, ..Self::careful() }
+    }
+
+    /// The bytes that the next frame may have.
+    pub fn limit(&self, now_ms: u64) -> usize {
+        let proven = index(self.proven);
+        let next = if self.proven == 0 { 0 } else { proven + 1 };
+        let wanted = next.max(self.first).min(SIZES.len() - 1);
+        let lost = self.lost.filter(|lost| now_ms < lost.again_ms);
+        let below = lost.map_or(SIZES.len(), |lost| index(lost.bytes));
+        SIZES[wanted.min(below.saturating_sub(1))]
+    }
+
+    /// Whether a frame is larger than what is known to arrive.
+    pub fn is_trial(&self, bytes: usize) -> bool {
+        bytes > SMALL && (self.proven == 0 || index(bytes) > index(self.proven))
+    }
+
+    /// A frame has arrived.
+    pub fn handle_arrived(&mut self, bytes: usize) {
+        self.is_doubtful = false;
+        self.proven = self.proven.max(bytes);
+        if self.lost.is_some_and(|lost| bytes >= lost.bytes) {
+            (self.lost, self.failures) = (None, 0);
+        }
+    }
+
+    /// A frame has not arrived, and a smaller one sent after it has; or the broker has closed the
+    /// connection over it. One frame of a proven size may be lost by accident.
+    pub fn handle_lost(&mut self, bytes: usize, now_ms: u64) {
+        if bytes <= SMALL {
+            return;
+        }
+        if !self.is_trial(bytes) {
+            if !std::mem::replace(&mut self.is_doubtful, true) {
+                return;
+            }
+            self.is_doubtful = false;
+            self.proven = 0;
+            self.first = self.first.min(index(bytes).saturating_sub(1));
+        }
+        let wait_ms = FRAME_TRIAL_MS << self.failures.min(16);
+        self.failures += 1;
+        let again_ms = now_ms + wait_ms.min(FRAME_TRIAL_MS_MAX);
+        self.lost = Some(Lost { bytes, again_ms });
+    }
+
+    /// The size of the frames that do not arrive, if there are any.
+    pub fn lost_bytes(&self) -> Option<usize> {
+        self.lost.map(|lost| lost.bytes)
+    }
+}
+
+/// The index of the smallest size that holds so many bytes.
+fn index(bytes: usize) -> usize {
+    SIZES.iter().position(|size| bytes <= *size).unwrap_or(SIZES.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends so many bytes through a broker with a limit; returns what was sent in all, and how many
+    /// frames were lost.
+    fn send(size: &mut FrameSize, mut bytes: usize, limit: usize, now_ms: u64) -> (usize, usize) {
+        let (mut sent, mut lost) = (0, 0);
+        while bytes > 0 {
+            let frame = size.limit(now_ms).min(bytes);
+            sent += frame;
+            if frame + 100 <= limit {
+                size.handle_arrived(frame);
+                bytes -= frame;
+            } else {
+                size.handle_lost(frame, now_ms);
+                lost += 1;
+            }
+        }
+        (sent, lost)
+    }
+
+    #[test]
+    fn at_most_twice_the_bytes_are_sent_through_any_limit() {
+        for limit in [2_048, 3_000, 4_096, 5_000, 8_192, 10_000, 16_384, 30_000] {
+            for bytes in [500, 5_000, 14_000, 33_000, 100_000, 1_000_000] {
+                let mut size = FrameSize::careful();
+                let (sent, lost) = send(&mut size, bytes, limit, 0);
+                let allowed = 2 * bytes + if limit < 4_096 { 3_840 } else { 0 };
+                assert!(sent <= allowed, "{sent} bytes for {bytes} with a limit of {limit}");
+                assert!(lost <= 2, "{lost} frames were lost");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_lost_and_frames_are_large_after_the_first_few() {
+        let mut size = FrameSize::careful();
+        assert_eq!(send(&mut size, 100_000, usize::MAX, 0), (100_000, 0));
+        assert_eq!(size.limit(0), FRAME_BYTES_MAX);
+        assert_eq!(size.lost_bytes(), None);
+    }
+
+    #[test]
+    fn a_lost_size_is_tried_again_later_and_less_and_less_often() {
+        let mut size = FrameSize::careful();
+        send(&mut size, 30_000, 8_192, 0);
+        assert_eq!((size.limit(0), size.lost_bytes()), (7_936, Some(16_128)));
+        assert_eq!(size.limit(FRAME_TRIAL_MS), 16_128);
+        size.handle_lost(16_128, FRAME_TRIAL_MS);
+        assert_eq!(size.limit(2 * FRAME_TRIAL_MS), 7_936, "the wait has doubled");
+        assert_eq!(size.limit(3 * FRAME_TRIAL_MS), 16_128);
+        size.handle_arrived(16_128);
+        assert_eq!((size.limit(0), size.lost_bytes()), (FRAME_BYTES_MAX, None));
+    }
+
+    #[test]
+    fn one_frame_of_a_proven_size_may_be_lost_by_accident() {
+        let mut size = FrameSize::careful();
+        send(&mut size, 100_000, usize::MAX, 0);
+        size.handle_lost(20_000, 0);
+        assert_eq!(size.limit(0), FRAME_BYTES_MAX);
+        size.handle_arrived(30_000);
+        size.handle_lost(20_000, 0);
+        assert_eq!(size.limit(0), FRAME_BYTES_MAX);
+        size.handle_lost(20_000, 0);
+        assert!(size.limit(0) < 20_000, "the broker has a limit now");
+        assert_eq!(size.lost_bytes(), Some(20_000));
+    }
+
+    #[test]
+    fn small_frames_are_never_to_blame() {
+        let mut size = FrameSize::trusting();
+        size.handle_lost(200, 0);
+        size.handle_lost(200, 0);
+        assert_eq!((size.limit(0), size.lost_bytes()), (FRAME_BYTES_MAX, None));
+        assert!(!size.is_trial(900));
+    }
+}
