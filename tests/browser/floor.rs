@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::driver::{Browser, DRAWN, ENTER, F4};
 use super::page::{NEWEST, Page};
+use crate::pair::Pair;
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
@@ -343,6 +344,16 @@ fn a_page_that_is_opened_without_its_gateway_has_its_queue_and_its_stock() {
 
     page.until_newest("done");
     page.until_available("14");
+}
+
+#[test]
+fn the_hub_shows_people_its_gateways_stock_and_balance() {
+    let pair = Pair::stocked(&[("A-1", 20)]);
+    let page = Page::of(Browser::start(), &format!("{}/", pair.hub.url()));
+    page.until_text("#balance", "Yes, to the unit.");
+    page.until_text("#gateways", "online");
+    page.until_text("#stock", "20");
+    page.photograph("hub");
 }
 
 #[test]

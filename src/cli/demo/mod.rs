@@ -3,6 +3,7 @@
 
 mod broker;
 mod cable;
+mod goods;
 mod shop;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,13 @@ const PLUGGED: Duration = Duration::from_secs(6);
 const PULLED: Duration = Duration::from_secs(4);
 /// How long the hub may take to receive everything once the terminals have stopped.
 const SETTLE: Duration = Duration::from_secs(60);
+
+/// What the lines of [`report`] say.
+const LEGEND: &str = "
+Each second: the cable to head office, the hub link, how many requests are done
+(refused: short of stock), and how many entries wait for the hub or are booked
+there. The cable is pulled now and then; afterwards nothing is missing.
+";
 
 /// The options of the demo.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,7 +76,16 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     let hub = Hub::start(hub_config(broker, directory)).await?;
     let gateway = start_gateway(cable.address, directory)?;
     say(format!("terminal page   http://{}/", gateway.address));
-    say(format!("hub's books     http://{}/api/reconcile", hub.address));
+    say(format!(
+        "hub             http://{}/  (gateways, stock by place, do the books balance?)",
+        hub.address
+    ));
+    say(format!(
+        "scanner sheet   http://{}/scanner  (barcodes to print or to scan from the screen)",
+        gateway.address
+    ));
+    say(LEGEND);
+    goods::publish(hub.address).await?;
 
     let tally = Arc::new(Tally::default());
     let mut shop = open_shop(arguments, gateway.address, &tally).await?;
@@ -187,7 +204,7 @@ fn report(elapsed: Duration, gateway: &Gateway, cable: &Cable, tally: &Tally) {
     let sync = gateway.state.sync_status();
     let cable = if cable.is_plugged() { "in" } else { "out" };
     say(format!(
-        "{:>4} s  cable {cable:<3}  sync {:<7}  {:>8} decided  {:>6} refused  {:>7} pending  {:>8} confirmed",
+        "{:>4}s cable {cable:<3} {:<7} {:>7} done {:>5} refused {:>5} pending {:>7} booked",
         elapsed.as_secs(),
         sync.state,
         tally.decided.load(Ordering::Relaxed),

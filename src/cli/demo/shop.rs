@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::cli::Client;
 
 /// The number of SKUs.
-const SKUS: usize = 400;
+pub(super) const SKUS: usize = 400;
 /// Units of each SKU at the start.
 const OPENING_UNITS: u64 = 200;
 /// The number of requests that a terminal remembers, to roll one of them back later.
@@ -175,6 +175,6 @@ fn remember(names: &mut Vec<String>, name: Option<String>) {
     }
 }
 
-fn sku(number: usize) -> String {
+pub(super) fn sku(number: usize) -> String {
     format!("SKU-{number:04}")
 }

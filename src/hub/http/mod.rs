@@ -7,6 +7,7 @@ mod api;
 mod catalogue;
 mod changes;
 mod json;
+mod page;
 mod problems;
 mod queries;
 mod routes;
@@ -69,7 +70,11 @@ async fn respond(
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
-        HubTarget::Healthz | HubTarget::Readyz | HubTarget::Metrics => unreachable!("see above"),
+        HubTarget::Page
+        | HubTarget::PageFile(_)
+        | HubTarget::Healthz
+        | HubTarget::Readyz
+        | HubTarget::Metrics => unreachable!("see above"),
     };
     json.map(http::json)
 }
@@ -83,6 +88,8 @@ fn probe(
     permit: &ConnectionPermit,
 ) -> Result<HttpResponse, Problem> {
     match target {
+        HubTarget::Page => Ok(page::index(request.headers())),
+        HubTarget::PageFile(name) => page::file(name, request.headers()),
         HubTarget::Healthz => api.liveness().map(http::text),
         HubTarget::Readyz => api.readiness().map(http::text),
         _ => {

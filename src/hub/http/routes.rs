@@ -10,6 +10,9 @@ use crate::problem::Problem;
 /// What a request is for, with the open segments of its path.
 #[derive(Clone, Debug)]
 pub(super) enum HubTarget {
+    Page,
+    /// A file of the page, by name.
+    PageFile(String),
     Healthz,
     Readyz,
     Metrics,
@@ -58,7 +61,9 @@ impl HubTarget {
     /// their own.
     pub(super) fn needs(&self) -> Option<Needs<'_>> {
         let (role, reach) = match self {
-            Self::Healthz | Self::Readyz | Self::Metrics => return None,
+            Self::Page | Self::PageFile(_) | Self::Healthz | Self::Readyz | Self::Metrics => {
+                return None;
+            }
             Self::Gateways
             | Self::StockList
             | Self::Stock(_)
@@ -96,7 +101,9 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 19] = [
+pub(super) static ROUTES: [Route<HubTarget>; 21] = [
+    Route::fixed(Method::GET, "/", HubTarget::Page),
+    Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
     Route::fixed(Method::GET, "/readyz", HubTarget::Readyz),
     Route::fixed(Method::GET, "/metrics", HubTarget::Metrics),

@@ -36,8 +36,8 @@ impl TerminalContext {
         permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {
         match target {
-            TerminalTarget::Page => Ok(page::INDEX.response(request.headers())),
-            TerminalTarget::ScannerSheet => Ok(page::SCANNER.response(request.headers())),
+            TerminalTarget::Page => Ok(page::index(request.headers())),
+            TerminalTarget::ScannerSheet => Ok(page::scanner_sheet(request.headers())),
             TerminalTarget::PageFile(name) => page_file(&name, &request),
             TerminalTarget::Healthz => Ok(http::text("ok\n")),
             TerminalTarget::Readyz => self.readiness(),
@@ -111,11 +111,10 @@ impl TerminalContext {
 }
 
 fn page_file(name: &str, request: &Request<Incoming>) -> Result<HttpResponse, Problem> {
-    let file = page::file(name).ok_or_else(|| {
+    page::file(name, request.headers()).ok_or_else(|| {
         let path = request.uri().path();
         Problem::new(Code::NotFound, format!("there is nothing at {path}"))
-    })?;
-    Ok(file.response(request.headers()))
+    })
 }
 
 fn item_query(sku: &str) -> Result<Query, Problem> {

@@ -1,0 +1,127 @@
+//! Files of a page that are inside the program: compressed once, with an entity tag, and under a
+//! policy that lets them load nothing from other hosts.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName,
+    HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+};
+use hyper::{HeaderMap, StatusCode};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::response::{HttpResponse, response};
+
+/// A page may run and show its own files, and connect to its own host.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     img-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types stockgate";
+const SAME_ORIGIN: &str = "same-origin";
+pub const HTML: &str = "text/html; charset=utf-8";
+pub const STYLE: &str = "text/css; charset=utf-8";
+pub const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// One file of a page.
+#[derive(Debug)]
+pub struct PageFile {
+    pub name: &'static str,
+    pub content_type: &'static str,
+    pub bytes: &'static [u8],
+    compressed: OnceLock<Vec<u8>>,
+}
+
+impl PageFile {
+    pub const fn new(name: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { name, content_type, bytes, compressed: OnceLock::new() }
+    }
+
+    /// The file, or `304 Not Modified` if the browser has this version. A new program has a new
+    /// entity tag for each file that has changed.
+    pub fn response(&self, request: &HeaderMap) -> HttpResponse {
+        let bytes = self.content();
+        let tag = format!("\"{:016x}\"", xxh3_64(&bytes));
+        let known = request.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
+        let mut response = match (known, accepts_gzip(request)) {
+            (true, _) => response(StatusCode::NOT_MODIFIED, self.content_type, ""),
+            (false, true) => self.compressed_response(&bytes),
+            (false, false) => response(StatusCode::OK, self.content_type, bytes.into_owned()),
+        };
+        let headers = response.headers_mut();
+        headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        for name in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(SAME_ORIGIN));
+        }
+        response
+    }
+
+    /// The file after gzip, made once: a gateway's processor and radio link are both slow.
+    pub fn compressed(&self) -> &[u8] {
+        self.compressed.get_or_init(|| compressed(self.bytes))
+    }
+
+    fn compressed_response(&self, bytes: &[u8]) -> HttpResponse {
+        let body = match bytes == self.bytes {
+            true => self.compressed().to_vec(),
+            false => compressed(bytes),
+        };
+        let mut response = response(StatusCode::OK, self.content_type, body);
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    }
+
+    /// The file as built in. A debug build takes it from the directory that `STOCKGATE_PAGE_DIR`
+    /// names, so that an edit shows without compiling.
+    fn content(&self) -> Cow<'static, [u8]> {
+        #[cfg(debug_assertions)]
+        if let Some(dir) = std::env::var_os("STOCKGATE_PAGE_DIR")
+            && let Ok(read) = std::fs::read(std::path::Path::new(&dir).join(self.name))
+        {
+            return Cow::Owned(read);
+        }
+        Cow::Borrowed(self.bytes)
+    }
+}
+
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let mut codings = accepted.unwrap_or_default().split(',').map(str::trim);
+    codings.any(|coding| coding == "gzip")
+}
+
+fn compressed(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("memory takes every write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_compressed_for_a_browser_that_accepts_it() {
+        let file = PageFile::new("a.css", STYLE, b"p { color: red }");
+        let value = HeaderValue::from_static("deflate, gzip, br");
+        let accepted = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
+        assert_eq!(file.response(&accepted).headers()[CONTENT_ENCODING], "gzip");
+        assert!(!file.response(&HeaderMap::new()).headers().contains_key(CONTENT_ENCODING));
+    }
+
+    #[test]
+    fn a_browser_that_has_a_file_gets_not_modified() {
+        let file = PageFile::new("a.css", STYLE, b"p { color: red }");
+        let first = file.response(&HeaderMap::new());
+        assert_eq!(first.status(), StatusCode::OK);
+        let known = HeaderMap::from_iter([(IF_NONE_MATCH, first.headers()[ETAG].clone())]);
+        assert_eq!(file.response(&known).status(), StatusCode::NOT_MODIFIED);
+        let other = PageFile::new("b.css", STYLE, b"p { color: blue }");
+        assert_eq!(other.response(&known).status(), StatusCode::OK);
+    }
+}
