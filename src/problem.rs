@@ -298,6 +298,12 @@ impl From<Undecided> for Problem {
                     "open reservations have {RESERVED_LINES_MAX} lines at most, and these would be more; release some, then retry"
                 ),
             ),
+            Undecided::DecimalsChanged { sku } => Self::new(
+                Code::Overloaded,
+                format!(
+                    "SKU {sku}: the catalogue has just changed its decimals; retry, nothing was applied"
+                ),
+            ),
             Undecided::StockLost { sku } => Self::stock_lost(&sku),
             Undecided::RecordLost { why } => Self::new(
                 Code::StorageUnavailable,

@@ -30,6 +30,9 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "run" -d 'Run th
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "check-config" -d 'Check a configuration'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "token" -d 'Make the secret of a token'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "replay" -d 'Replay a CSV file of order lines'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "deduct" -d 'Deduct a quantity of a SKU by hand'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restock" -d 'Restock a quantity of a SKU by hand'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "count" -d 'Set on hand of a SKU to a cycle count by hand'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "stock" -d 'Show the stock of some SKUs, or of all'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Show the ledger'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "watch" -d 'Show changes of stock and sync as they happen'
@@ -57,6 +60,27 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l seed-stoc
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l dry-run -d 'Check the file and say what would be sent, without sending it'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -l json -d 'Print the summary as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l reason -d 'Why, for the ledger' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l request-id -d 'The id of the request, to repeat it; a new one by default' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l url -d 'The gateway\'s address' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l token-file -d 'A file that holds the token' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -l json -d 'Print the result as JSON'
+complete -c stockgate -n "__fish_stockgate_using_subcommand deduct" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l reason -d 'Why, for the ledger' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l request-id -d 'The id of the request, to repeat it; a new one by default' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l url -d 'The gateway\'s address' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l token-file -d 'A file that holds the token' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -l json -d 'Print the result as JSON'
+complete -c stockgate -n "__fish_stockgate_using_subcommand restock" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l reason -d 'Why, for the ledger' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l request-id -d 'The id of the request, to repeat it; a new one by default' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l url -d 'The gateway\'s address' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l token-file -d 'A file that holds the token' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l json -d 'Print the result as JSON'
+complete -c stockgate -n "__fish_stockgate_using_subcommand count" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin with this text' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l token-file -d 'A file that holds the token' -r -F

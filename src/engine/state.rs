@@ -29,6 +29,8 @@ pub struct CommittedState {
     stock: RwLock<Stock>,
     /// Whether any SKU has decimals: most shops have none, and need not ask for those of each line.
     has_decimals: AtomicBool,
+    /// The last change of the catalogue that is committed.
+    catalogue: AtomicU64,
     committed: watch::Sender<Seq>,
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
@@ -64,6 +66,7 @@ impl CommittedState {
             clock: Clock::starting_at(progress.running_ms),
             heartbeat: Heartbeat::default(),
             committed: watch::Sender::new(stock.seq()),
+            catalogue: AtomicU64::new(stock.taken().catalogue),
             has_decimals: AtomicBool::new(stock.catalogue().has_decimals()),
             stock: RwLock::new(stock),
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
@@ -97,6 +100,11 @@ impl CommittedState {
         self.stock.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The last change of the catalogue, to be noted before decimals are asked for.
+    pub fn catalogue(&self) -> u64 {
+        self.catalogue.load(Ordering::Acquire)
+    }
+
     /// The decimals of a SKU; 0 without a listing.
     pub fn decimals(&self, sku: &Sku) -> Decimals {
         match self.has_decimals.load(Ordering::Acquire) {
@@ -112,6 +120,7 @@ impl CommittedState {
         if !changes.listings.is_empty() {
             self.has_decimals.store(stock.catalogue().has_decimals(), Ordering::Release);
         }
+        self.catalogue.store(stock.taken().catalogue, Ordering::Release);
         drop(stock);
         let mut confirmed = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
         if confirmed.acked_seq == changes.base_seq {

@@ -46,6 +46,11 @@ pub enum Undecided {
         /// Why the record cannot be read.
         why: String,
     },
+    /// The catalogue gave a SKU decimals after the request was read.
+    DecimalsChanged {
+        /// The first line that fails.
+        sku: Sku,
+    },
     /// The stock of a SKU was lost to damage of the database, or may have been.
     StockLost {
         /// The first line that fails.

@@ -20,12 +20,15 @@ pub struct Command {
     pub chosen: bool,
     pub action: Action,
     pub cause: Cause,
+    /// The last change of the catalogue by which decimal numbers of the request were read; `None` if
+    /// it had whole numbers of the smallest unit.
+    pub read_by: Option<u64>,
 }
 
 impl Command {
     /// A command under an id that the client chose, from an unnamed client and without a reason.
     pub fn chosen(request_id: RequestId, action: Action) -> Self {
-        Self { request_id, chosen: true, action, cause: Cause::default() }
+        Self { request_id, chosen: true, action, cause: Cause::default(), read_by: None }
     }
 
     /// A hash of what the client sent, to tell a retry from another request with the same id. The
@@ -133,6 +136,15 @@ impl Action {
             | Self::CommitPart { lines, .. } => lines.as_ref().map_or(1, Vec::len),
             Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => 1,
         }
+    }
+
+    /// The SKUs that the action names.
+    pub(super) fn skus(&self) -> impl Iterator<Item = &Sku> {
+        let counted = match self {
+            Self::Count { sku, .. } => Some(sku),
+            _ => None,
+        };
+        self.lines().into_iter().flatten().map(|line| &line.sku).chain(counted)
     }
 
     fn lines(&self) -> Option<&Vec<Line>> {

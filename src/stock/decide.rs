@@ -3,12 +3,13 @@
 
 use super::answer::{CommandAnswer, Decided, Undecided};
 use super::command::{Action, Command};
+use super::decimals::Decimals;
 use super::decision::{Decision, Effect};
 use super::draft::Draft;
 use super::record::{Applied, Outcome, Refusal, RequestRecord, RequestRecords};
 use super::request_kind::RequestKind;
 use super::rules::NoDecision;
-use super::types::{OrderId, RequestId};
+use super::types::{OrderId, RequestId, Sku};
 
 impl Draft<'_> {
     /// Decides one command and enters its effect into the draft. A command whose record is
@@ -36,6 +37,9 @@ impl Draft<'_> {
         if let Some(record) = self.record(&command.request_id, records)? {
             return Ok(repeat(command, record, command.request_id.clone()));
         }
+        if let Some(sku) = self.read_in_other_decimals(command) {
+            return Ok(Err(Undecided::DecimalsChanged { sku: sku.clone() }));
+        }
         let outcome = match self.judge(command, records) {
             Ok(decision) => return self.carry_out(command, decision, records),
             // Under a derived id, nothing would tell the next attempt from a repetition.
@@ -48,6 +52,17 @@ impl Draft<'_> {
             Err(NoDecision::RequestRecords(error)) => return Err(error),
         };
         Ok(Ok(self.settle(command, None, 0, outcome)))
+    }
+
+    /// The first SKU whose decimals are newer than the request: its numbers may mean something else.
+    /// Once a SKU has entries, its decimals do not change.
+    fn read_in_other_decimals<'c>(&self, command: &'c Command) -> Option<&'c Sku> {
+        if command.read_by? >= self.taken().catalogue {
+            return None;
+        }
+        let is_new = |sku: &Sku| self.item(sku).is_none_or(|item| item.version == 0);
+        let has_decimals = |sku: &Sku| self.decimals(sku) != Decimals::default();
+        command.action.skus().find(|sku| is_new(sku) && has_decimals(sku))
     }
 
     fn carry_out<R: RequestRecords>(

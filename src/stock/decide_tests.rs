@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Now;
 use crate::limits::{EXPIRED_LINES_MAX, STOCK_MAX};
-use crate::stock::{Checks, EndedBy, Item, Kind, Line, Lot, Posted, Quantity, Sku, Stock, Trace};
+use crate::stock::{
+    CatalogueUpdate, Checks, Decimals, EndedBy, Item, Kind, Line, Listing, Lot, Posted, Quantity,
+    Sku, Stock, Trace,
+};
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
 mod properties {
@@ -282,6 +285,35 @@ fn the_refusal_of_a_commit_without_a_request_id_is_not_remembered() {
     assert!(matches!(refusal(&mut shop, unnamed()), Refusal::UnknownReservation { .. }));
     shop.decide(&[reserve("held", "A", 5, 10)]);
     assert!(shop.decide(&[unnamed()])[0].as_ref().unwrap().outcome.is_ok());
+}
+
+/// The catalogue is applied between the reading of a request and its decision.
+#[test]
+fn a_number_that_was_read_before_its_sku_had_decimals_is_not_decided() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("old", "B", 5)]);
+    let listing = |sku: &str| Listing {
+        sku: Sku::parse(sku).unwrap(),
+        name: Some("by weight".into()),
+        unit: Some("kg".into()),
+        decimals: Decimals::try_from(3).unwrap(),
+        barcodes: Vec::new(),
+    };
+    let listings = vec![listing("A"), listing("B")];
+    let mut draft = Draft::new(&shop.stock, shop.now, 900);
+    assert!(draft.apply_catalogue_update(&CatalogueUpdate { after: 0, up_to: 7, listings }));
+    let changes = draft.finish();
+    shop.stock.apply(&changes);
+    let read_by = |command: Command, read_by| Command { read_by, ..command };
+    let early = shop.decide(&[read_by(restock("r", "A", 5), Some(6))]).remove(0);
+    assert!(matches!(early, Err(Undecided::DecimalsChanged { .. })), "{early:?}");
+    let whole = shop.decide(&[read_by(restock("b", "B", 5), Some(6))]).remove(0);
+    assert!(whole.unwrap().outcome.is_ok(), "B keeps to the whole units of its entries");
+    assert_eq!(shop.stock.catalogue().decimals("B"), Decimals::default());
+    for (name, seen) in [("again", Some(7)), ("units", None)] {
+        let later = shop.decide(&[read_by(restock(name, "A", 5), seen)]).remove(0);
+        assert!(later.unwrap().outcome.is_ok(), "{name}");
+    }
 }
 
 #[test]

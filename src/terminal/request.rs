@@ -233,7 +233,9 @@ pub(super) fn named_command(
     };
     let is_chosen = chosen.is_some();
     match chosen.or_else(derived) {
-        Some(request_id) => Ok(Command { request_id, chosen: is_chosen, action, cause }),
+        Some(request_id) => {
+            Ok(Command { request_id, chosen: is_chosen, action, cause, read_by: None })
+        }
         None => Err(missing("request_id")),
     }
 }

@@ -28,8 +28,10 @@ impl TerminalContext {
         let principal = self.access.admit(request.headers(), permit, Role::Operator)?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request).await?;
+        let read_by = self.state.catalogue();
         let mut command =
             read_mutation(mutation, &body, key, reservation, &|sku| self.state.decimals(sku))?;
+        command.read_by = Some(read_by);
         command.cause.actor = principal.actor();
         let decided = self.decide(command).await?;
         let mut response = http::json(applied_json(&AppliedMutation::of(&decided, &self.state)?));

@@ -18,6 +18,15 @@ pub(crate) enum RequestMessage {
     Decoded { id: Option<MessageId>, request: Result<Request, InvalidRequest> },
 }
 
+impl RequestMessage {
+    /// Notes the last change of the catalogue by which decimal numbers were read.
+    pub(in crate::terminal) fn note_catalogue(&mut self, catalogue: u64) {
+        if let Self::Decoded { request: Ok(Request::Mutate(command)), .. } = self {
+            command.read_by = Some(catalogue);
+        }
+    }
+}
+
 /// The id that a client gives a message: a text or a number. The answer repeats it unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]

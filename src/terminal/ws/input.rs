@@ -13,6 +13,7 @@ use crate::limits::{
     BODY_BYTES_DISCARDED_MAX, CONNECTION_BURST_MAX, CONNECTION_IN_FLIGHT_MAX, TERMINAL_READ_BYTES,
 };
 use crate::net::http::NoRoom;
+use crate::terminal::wire::WireFormat;
 
 /// Bytes in the header of a client's control frame, with its mask.
 const CONTROL_HEADER_BYTES: usize = 6;
@@ -47,7 +48,11 @@ impl Session {
             Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                 self.client.permit.message_complete();
                 let state = &self.context.state;
-                let message = self.client.format.read(&message, &|sku| state.decimals(sku));
+                let read_by = state.catalogue();
+                let mut message = self.client.format.read(&message, &|sku| state.decimals(sku));
+                if self.client.format == WireFormat::Json {
+                    message.note_catalogue(read_by);
+                }
                 self.handle_message(message).await
             }
             Ok(Message::Ping(bytes) | Message::Pong(bytes)) => {
