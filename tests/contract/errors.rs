@@ -259,7 +259,7 @@ fn bad_lines() -> impl Iterator<Item = Value> {
 
 fn bad_quantities() -> impl Iterator<Item = Value> {
     let numbers = [json!(0), json!(-1), json!(1.5), json!(1_000_000_001), json!(u64::MAX)];
-    let others = [json!("6"), json!(true), json!([6]), Value::Null];
+    let others = [json!("six"), json!("6 "), json!(true), json!([6]), Value::Null];
     numbers.into_iter().chain(others)
 }
 

@@ -22,7 +22,7 @@ fn get_answers_a_stock_item() {
 
         assert_eq!(
             terminal.item("85123A"),
-            json!({"sku": "85123A", "on_hand": 100, "reserved": 5, "available": 95,
+            json!({"sku": "85123A", "name": null, "unit": null, "on_hand": 100, "reserved": 5, "available": 95,
                 "version": reserved["seq"]})
         );
     });

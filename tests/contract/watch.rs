@@ -163,7 +163,8 @@ fn stock_status_and_ledger_have_shapes_that_scripts_can_rely_on() {
         let lines = ended.stdout.lines();
         lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
     };
-    let item = json!({"sku": "A", "on_hand": 5, "reserved": 0, "available": 5, "version": 1});
+    let item = json!({"sku": "A", "name": null, "unit": null, "on_hand": 5, "reserved": 0,
+        "available": 5, "version": 1});
     for arguments in [&["stock"][..], &["stock", "A"]] {
         assert_eq!(ask(arguments), std::slice::from_ref(&item));
     }
