@@ -10,7 +10,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::barcode::{Gtin, canonical, elements, read};
+use crate::barcode::{Gtin, InStoreForm, canonical, elements, read};
 use crate::cli::orders::{Columns, Movement, Quantity, rows_of, unpacked};
 use crate::config::read_as_either;
 use crate::hub::catalogue::read_catalogue;
@@ -219,6 +219,7 @@ pub fn barcode(bytes: &[u8]) {
             assert!(same, "{spellings:?}");
             let count = reading.count.map(|count| count.to_string()).unwrap_or_default();
             assert!(text.contains('%') || text.contains(&count), "{count} is not in it");
+            reading.gtin.into_iter().for_each(check_in_store);
         }
         Err(error) => assert!(!error.to_string().is_empty(), "what is wrong is said"),
     }
@@ -229,6 +230,18 @@ pub fn barcode(bytes: &[u8]) {
         let printed: String =
             found.iter().map(|each| format!("({}){}", each.ai, each.value)).collect();
         assert_eq!(elements(&printed).as_ref(), Ok(&found));
+    }
+}
+
+/// What an in-store number says is in it, and its item has a number of its own.
+fn check_in_store(gtin: Gtin) {
+    for form in ["21iiiiiwwwwwc", "02iiiixnnnnnc"] {
+        let form = InStoreForm::parse(form).expect("a form");
+        let Some(item) = form.read(gtin) else { continue };
+        let number = item.measure.map_or(item.count, |measure| Some(measure.digits.into()));
+        let number = number.expect("a weight or a count").to_string();
+        assert!(gtin.to_string().contains(&number), "{number} is in {gtin}");
+        assert!(Gtin::read(&item.gtin.to_string()).is_ok(), "{} is a GTIN", item.gtin);
     }
 }
 

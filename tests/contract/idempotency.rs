@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::errors::{decided_refusals, prepare_for_refusals};
 use crate::support::bodies::{count, many, one, reservation, rollback, with, without};
@@ -50,6 +50,24 @@ fn a_retry_with_its_fields_in_another_order_is_a_replay() {
         post(r#" {"lines": [{"quantity": 1, "sku": "A"}], "order_id": "o", "request_id": "r1"} "#);
 
     assert_eq!(second.json()["replayed"], true, "{second:?}");
+}
+
+#[test]
+fn bodies_that_mean_the_same_are_the_same_request() {
+    on_both_ports(&[("A", 100), ("B", 100)], |terminal| {
+        for op in ["deduct", "restock", "reserve"] {
+            let first = terminal.ok(op, many(&format!("{op}-1"), &[("A", 2), ("B", 1)]));
+            for lines in [&[("B", 1), ("A", 2)][..], &[("A", 1), ("B", 1), ("A", 1)]] {
+                let again = terminal.ok(op, many(&format!("{op}-1"), lines));
+                assert_eq!(again, with(first.clone(), "replayed", true), "{op} {lines:?}");
+            }
+            let id = format!("{op}-2");
+            let short = json!({"request_id": id, "sku": "A", "quantity": 2});
+            let short = terminal.ok(op, short);
+            let long = terminal.ok(op, many(&id, &[("A", 2)]));
+            assert_eq!(long, with(short, "replayed", true), "{op}");
+        }
+    });
 }
 
 #[test]
