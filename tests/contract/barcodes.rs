@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::bodies::one;
+use crate::support::catalogue::{list, measured};
 use crate::support::gateway::{Gateway, on_both_ports};
 use crate::support::http::encode;
 use crate::support::terminal::Terminal;
@@ -189,4 +190,14 @@ fn an_in_store_number_is_the_item_in_it_where_its_form_is_configured() {
     assert_eq!((&weighed["sku"], &weighed["quantity"]), (&json!("2112345000008"), &json!(1)));
     let other = resolved("2199999012502");
     assert_eq!(other["code"], "unknown_code", "{other}");
+}
+
+#[test]
+fn a_weight_in_an_in_store_number_is_the_quantity_of_goods_by_weight() {
+    let forms = "[barcodes]\nin_store = [\"21iiiiiwwwwwc\"]\n";
+    let mut gateway = Gateway::start_with(forms);
+    list(&mut gateway, vec![measured("APPLE", "kg", 3, &["2112345000008"])]);
+    let weighed = gateway.http().get("/api/barcodes/2112345012506").json();
+    assert_eq!((&weighed["sku"], &weighed["quantity"]), (&json!("APPLE"), &json!(1.25)));
+    assert_eq!(weighed["content"], 1);
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::support::catalogue::{list, measured};
 use crate::support::gateway::Gateway;
 use crate::support::process::{Finished, run_to_end};
 use crate::support::program::stockgate;
@@ -83,6 +84,24 @@ fn a_quantity_is_read_exactly_or_its_row_is_rejected() {
         assert!(ended.stderr.contains("line 6: BOOK: the quantity \"1,000\""), "{ended:?}");
         assert!(ended.stderr.contains("line 7: BOOK: the quantity is 1.5"), "{ended:?}");
         assert!(!ended.stderr.contains("line 5"), "{ended:?}");
+        assert!(ended.stdout.contains("2 unreadable"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_fraction_is_sent_for_a_sku_with_as_many_decimals() {
+    let mut gateway = shop();
+    list(&mut gateway, vec![measured("KG", "kg", 3, &[])]);
+    let rows = ["K1,KG,1.250\n", "K2,KG,0.5\n", "K3,KG,-0.25\n", "K4,KG,0.0005\n", "K5,BOOK,1.5\n"];
+    let on_hand = || gateway.http().get("/api/stock/KG").json()["on_hand"].clone();
+    for rows in [&rows[..], &["K0,KG,2\n", rows[1], rows[0], rows[3], rows[2], rows[4]]] {
+        let ended = replay(&gateway, &csv(rows), &["--seed-stock"]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(on_hand(), json!(0.25), "{ended:?}");
+        assert!(ended.stderr.contains("KG: the quantity is 0.0005, and the SKU has 3 decimals"));
+        assert!(
+            ended.stderr.contains("BOOK: the quantity is 1.5, and the SKU is counted in whole")
+        );
         assert!(ended.stdout.contains("2 unreadable"), "{ended:?}");
     }
 }
