@@ -309,8 +309,15 @@ pub const HUB_BATCH_FRAMES_MAX: usize = 64;
 /// A gateway of which no worker has heard for so long does not count as online once a worker's
 /// connection to the broker is lost: more than two greetings of an idle link.
 pub const HUB_SILENT_MS: i64 = 150_000;
+/// How long ago a day may be whose demand is counted: more than a year, for comparisons.
+pub const DEMAND_DAYS_MAX: i64 = 400;
+/// Gateways that are not enrolled and are shown: enough to find those that are to be enrolled.
+pub const STRANGERS_MAX: usize = 1_000;
 /// Databases for which one hub keeps books.
 pub const HUB_GATEWAYS_MAX: usize = 10_000;
+/// Databases of one gateway that are not retired. A database is replaced a few times in the life of
+/// a gateway; one that makes up more must not use up the places of others. People free them.
+pub const GATEWAY_DATABASES_MAX: usize = 32;
 /// SKUs named in the metrics: this many that sold out last, and this many with the least stock.
 pub const SCARCE_MAX: usize = 10;
 /// The shortest interval between searches for them.

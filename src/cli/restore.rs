@@ -32,7 +32,7 @@ pub(super) fn run(data_dir: &Path, source: &RestoreArgs) -> anyhow::Result<()> {
         let kept = move_database_aside(data_dir, wall_ms())?;
         tell_kept(kept.as_deref());
         say(
-            "the next start makes an empty database; retire the old one at the hub, and its stock comes back",
+            "the next start makes an empty database; retire the old one at the hub, and bring back its stock there",
         );
         return Ok(());
     }
@@ -95,7 +95,7 @@ fn tell(restored: &Restored) {
         ));
     }
     say(format!(
-        "its stock comes from the hub, once the old database is retired there: POST /api/gateways/{}/{}/retire with {{\"epoch\":\"{}\"}}",
+        "its stock comes from the hub, once the old database is retired there and its stock brought back: POST /api/gateways/{0}/{1}/retire with {{\"epoch\":\"{2}\"}}, then /api/gateways/{0}/{1}/bring-back with {{\"from\":\"{2}\",\"to\":\"the new epoch\"}}",
         replaced.site, replaced.gateway, replaced.epoch
     ));
     if !restored.unconfirmed.is_empty() {

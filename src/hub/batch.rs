@@ -8,6 +8,7 @@ use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, reco
 use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
 use super::publisher::Room;
+use super::strangers::Strangers;
 use crate::limits::{HUB_BATCH_FRAMES_MAX, HUB_SILENT_MS};
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
@@ -84,6 +85,7 @@ pub(super) struct HubBatch<'a, 'db> {
     room: Room,
     /// Gateways that may have to be sent something.
     due: &'a mut BTreeSet<GatewayId>,
+    strangers: &'a Strangers,
     outcome: HubBatchOutcome,
 }
 
@@ -94,9 +96,10 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         time: BatchTime,
         room: Room,
         due: &'a mut BTreeSet<GatewayId>,
+        strangers: &'a Strangers,
     ) -> Self {
         let (shared, outcome) = (false, HubBatchOutcome::default());
-        Self { books, downlink, time, shared, room, due, outcome }
+        Self { books, downlink, time, shared, room, due, strangers, outcome }
     }
 
     /// Says whether other workers on the same books get some of the frames.
@@ -154,6 +157,11 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         frame: &Frame,
         version: Version,
     ) -> Result<(), BooksError> {
+        if self.strangers.are_refused() && !self.books.is_enrolled(gateway)? {
+            self.strangers.record(gateway, frame, self.time.wall_ms);
+            self.outcome.handled.push((gateway.clone(), FrameOutcome::default()));
+            return Ok(());
+        }
         let mut outcome = handle_frame(self.books, gateway, frame, version, self.time.wall_ms)?;
         if outcome.greeted {
             self.downlink.handle_greeting(gateway);

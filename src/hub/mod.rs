@@ -27,6 +27,7 @@ mod reader;
 mod rejected;
 mod reload;
 pub(crate) mod request;
+mod strangers;
 pub(crate) mod upkeep;
 mod writer;
 
@@ -41,6 +42,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::batch::set_offline;
+use self::core::Rules;
 use self::db::{BooksDatabase, BooksError, BooksLock};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
@@ -51,9 +53,10 @@ use self::link::BrokerLink;
 use self::metrics::HubMetrics;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
+use self::strangers::Strangers;
 use self::writer::HubWriter;
 use crate::clock::wall_ms;
-use crate::config::{BookStore, HubConfig};
+use crate::config::{BookStore, Enrolment, HubConfig, UnknownSkus};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::http::PortControl;
 use crate::net::mqtt::Broker;
@@ -147,11 +150,16 @@ impl Hub {
         let failures = Arc::<BooksFailures>::default();
         let publisher = Publisher::new(Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
+        let strangers = Arc::new(match config.gateways {
+            Enrolment::Open => Strangers::default(),
+            Enrolment::Listed => Strangers::refused(),
+        });
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .sharing(config.shared)
+            .ruled(rules(&config), Arc::clone(&strangers))
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
             .reporting_health(Arc::clone(&health));
@@ -160,7 +168,8 @@ impl Hub {
 
         let mut tasks = JoinSet::new();
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures)
-            .probed(Arc::clone(&health));
+            .probed(Arc::clone(&health))
+            .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
         let (access, certificates) = (port.access(), port.certificates());
@@ -204,6 +213,10 @@ fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {
         // PostgreSQL looks after that itself.
         BookStore::Postgres(_) => Ok(None),
     }
+}
+
+fn rules(config: &HubConfig) -> Rules {
+    Rules { refuses_unknown_skus: config.unknown_skus == UnknownSkus::Refuse }
 }
 
 async fn open_books(

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
-use super::core::{Downlink, FrameAnswer, FrameOutcome};
+use super::core::{Downlink, FrameAnswer, FrameOutcome, Rules};
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
 use super::health::HubHealth;
@@ -20,6 +20,7 @@ use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
+use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::process::stop::Stop;
@@ -52,6 +53,8 @@ pub(super) struct HubWriter {
     shared: bool,
     /// Frames that wait for those before them.
     early: Vec<EarlyFrame>,
+    rules: Rules,
+    strangers: Arc<Strangers>,
 }
 
 impl HubWriter {
@@ -75,6 +78,8 @@ impl HubWriter {
             health: Arc::default(),
             shared: false,
             early: Vec::new(),
+            rules: Rules::default(),
+            strangers: Arc::default(),
         }
     }
 
@@ -86,6 +91,11 @@ impl HubWriter {
     /// Handles these requests before the jobs that wait.
     pub(super) fn serving(self, requests: mpsc::Receiver<HubJob>) -> Self {
         Self { requests, ..self }
+    }
+
+    /// Says what the operator has chosen.
+    pub(super) fn ruled(self, rules: Rules, strangers: Arc<Strangers>) -> Self {
+        Self { rules, strangers, ..self }
     }
 
     pub(super) fn reporting(self, failures: Arc<BooksFailures>) -> Self {
@@ -222,6 +232,7 @@ impl HubWriter {
     ) -> Result<HubBatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
         let (downlink, shared) = (&mut self.downlink, self.shared);
+        let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
         let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
         let was_failing = self.health.is_failing();
@@ -230,7 +241,9 @@ impl HubWriter {
                 books.try_writing()?;
             }
             books.expect(&expected)?;
-            let mut batch = HubBatch::new(books, downlink, time, room, &mut due).sharing(shared);
+            books.set_rules(rules, time.wall_ms);
+            let mut batch =
+                HubBatch::new(books, downlink, time, room, &mut due, &strangers).sharing(shared);
             batch.retry(early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;
@@ -251,7 +264,7 @@ impl HubWriter {
         for (gateway, handled) in &outcome.handled {
             self.count(handled);
             if !handled.accepted {
-                self.rejected.record(gateway, "it is of another database, or not for a hub");
+                self.rejected.record(gateway, "it is of another database or of a gateway that is not enrolled, or not for a hub");
             }
         }
         outcome.completions.into_iter().for_each(|complete| complete());

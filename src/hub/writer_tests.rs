@@ -161,7 +161,7 @@ fn a_change_that_is_repeated_answers_once() {
         let answered = Arc::clone(&answered);
         let apply: ApplyChange = Box::new(move |books, _| {
             let sku = Sku::parse(&format!("S{target}")).unwrap();
-            books.save_policy(&sku, Policy { low_water: 1, target })?;
+            books.save_policy(&sku, None, Some(Policy::new(1, target)))?;
             let answered = Arc::clone(&answered);
             Ok(Box::new(move || answered.lock().unwrap().push(target)))
         });

@@ -1,6 +1,8 @@
 //! The faults of a world, and restarts.
 
+use stockgate::hub::core::Book;
 use stockgate::stock::Seq;
+use uuid::Uuid;
 
 use super::database::Database;
 use super::hub::{Job, Worker};
@@ -22,6 +24,7 @@ impl World {
             16..=17 if self.plan.copies => self.put_back(gateway, holder),
             18 if self.plan.copies => self.copy(gateway, holder),
             19 if self.plan.losses => self.lose(gateway),
+            20.. if self.plan.losses && self.dice.one_in(2) => self.bring_back(gateway),
             20.. if self.plan.losses => self.retire(gateway),
             _ => self.crash(gateway, holder),
         }
@@ -168,7 +171,23 @@ impl World {
         let Some(epoch) = self.dice.pick(&given_up).map(|holder| holder.database.epoch) else {
             return;
         };
-        let job = Job::Retire(one.id.clone(), Some(epoch));
+        let job = Job::Retire(one.id.clone(), epoch);
+        self.trace.note(|| format!("the hub is asked {job:?}"));
+        for worker in self.hub.workers.iter_mut().flatten().take(1) {
+            worker.inbox.push_back(job.clone());
+        }
+    }
+
+    /// An operator brings back what a retired database held.
+    fn bring_back(&mut self, gateway: usize) {
+        let id = self.gateways[gateway].id.clone();
+        let of = |book: &&Book| book.gateway == id;
+        let books: Vec<&Book> = self.hub.database.books.iter().filter(of).collect();
+        let Some(to) = books.last().map(|book| book.cursor.epoch) else { return };
+        let retired: Vec<Uuid> =
+            books.iter().filter(|book| book.retired).map(|book| book.cursor.epoch).collect();
+        let Some(from) = self.dice.pick(&retired).copied() else { return };
+        let job = Job::BringBack(id, from, to);
         self.trace.note(|| format!("the hub is asked {job:?}"));
         for worker in self.hub.workers.iter_mut().flatten().take(1) {
             worker.inbox.push_back(job.clone());

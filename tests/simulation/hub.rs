@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
     CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection,
-    Retired, decide, handle_frame, publish, record_online, retire, set_policy,
+    Retired, bring_back, decide, handle_frame, publish, record_online, retire, set_policy,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -24,7 +24,9 @@ pub(crate) enum Job {
     Central(RequestId, CentralRequest),
     Policy(Sku, Policy),
     Publish(Vec<Listing>),
-    Retire(GatewayId, Option<Uuid>),
+    Retire(GatewayId, Uuid),
+    /// From a retired database to the one in force.
+    BringBack(GatewayId, Uuid, Uuid),
     Lost,
     Announce,
     Tick,
@@ -134,6 +136,10 @@ impl Worker {
                 if let Ok(retired) = retire(books, &gateway, epoch)? {
                     outcome.replies.push(Reply::Retired(retired));
                 }
+                outcome.touched.insert(gateway);
+            }
+            Job::BringBack(gateway, from, to) => {
+                let _ = bring_back(books, &gateway, from, to)?;
                 outcome.touched.insert(gateway);
             }
             Job::Lost => books.set_all_offline(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use stockgate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, RecentGrants, SkuAccount,
+    SkuRecord,
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
@@ -231,14 +232,28 @@ impl Books for HubDatabase {
         Ok(())
     }
 
-    fn policy(&mut self, sku: &Sku) -> Kept<Option<Policy>> {
+    fn policy_of(&mut self, _book: &Book, sku: &Sku) -> Kept<Option<Policy>> {
         Ok(self.policies.get(sku).copied())
     }
 
-    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Kept<()> {
+    fn save_policy(
+        &mut self,
+        sku: &Sku,
+        gateway: Option<&GatewayId>,
+        policy: Option<Policy>,
+    ) -> Kept<()> {
+        assert_eq!(gateway, None, "all policies are general ones");
         self.touch()?;
-        self.policies.insert(sku.clone(), policy);
+        policy.map(|policy| self.policies.insert(sku.clone(), policy));
         Ok(())
+    }
+
+    fn recent_grants(&mut self, _book: &Book, _sku: &Sku) -> Kept<RecentGrants> {
+        Ok(RecentGrants::default())
+    }
+
+    fn save_recent_grants(&mut self, _: &Book, _: &Sku, _: &RecentGrants) -> Kept<()> {
+        unreachable!("no policy is bounded")
     }
 
     fn waiting(&mut self, sku: &Sku) -> Kept<Vec<i64>> {

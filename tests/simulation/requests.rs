@@ -99,7 +99,7 @@ impl World {
     fn policy(&mut self) -> Job {
         let sku = self.skus[self.dice.below(self.skus.len())].clone();
         let low_water = self.dice.below(5) as i64;
-        Job::Policy(sku, Policy { low_water, target: low_water + self.dice.below(6) as i64 })
+        Job::Policy(sku, Policy::new(low_water, low_water + self.dice.below(6) as i64))
     }
 
     fn catalogue(&mut self) -> Job {

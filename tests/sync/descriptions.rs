@@ -175,7 +175,7 @@ fn refusals_by_access_are_as_described() {
 
 #[test]
 fn the_hub_over_http_is_as_described() {
-    let pair = Pair::stocked(&[("A", 5)]);
+    let mut pair = Pair::stocked(&[("A", 5)]);
     let mut http = Described::new("hub.openapi.json", pair.hub.http());
     let mut ask = |method: &str, path: &str, open: &[&str], body: Value, status: u16| {
         http.ask(method, path, open, body, status)
@@ -197,13 +197,23 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/recalls/{request_id}", &["nothing"], NONE, 404);
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
     ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
+    let bounded = json!({"low_water": 1, "target": 2, "max_per_day": 9});
+    let own = format!("/api/policies/{{sku}}?site={SITE}&gateway={ID}");
+    ask("PUT", &own, &["B"], bounded, 200);
+    ask("GET", "/api/policies?limit=1&after=", &[], NONE, 200);
+    ask("DELETE", &own, &["B"], NONE, 200);
+    ask("DELETE", &own, &["B"], NONE, 404);
+    let demand =
+        format!("/api/demand?site={SITE}&gateway={ID}&sku=A&from=2026-01-01&to=2126-01-01");
+    ask("GET", &format!("{demand}&after=&limit=5"), &[], NONE, 200);
+    ask("GET", "/api/demand?from=soon", &[], NONE, 400);
     let catalogue = "sku,name,barcodes\nA,Apple,4006381333931\n";
     ask("PUT", "/api/catalogue?dry_run=true&replace=all", &[], catalogue.into(), 200);
     ask("PUT", "/api/catalogue", &[], catalogue.into(), 200);
     ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\n".into(), 409);
     ask("GET", "/api/catalogue", &[], NONE, 200);
-    // The restock, the grant, and the recalled units.
-    until("all has arrived", || pair.gateway.http().get("/api/status").json()["ledger_seq"] == 3);
+    // The restock, the grant, what the policy grants, and the recalled units.
+    until("all has arrived", || pair.gateway.http().get("/api/status").json()["ledger_seq"] == 4);
     pair.assert_in_step();
     ask("GET", "/api/gateways/{site}/{gateway}", &[SITE, ID], NONE, 200);
     ask("GET", "/api/gateways/{site}/{gateway}", &[SITE, "nobody"], NONE, 404);
@@ -215,7 +225,23 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/ledger", &[], NONE, 400);
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
-    ask("POST", "/api/gateways/{site}/{gateway}/retire", &[SITE, ID], NONE, 200);
+    let epoch = pair.known()["epoch"].clone();
+    let path = "/api/gateways/{site}/{gateway}/retire";
+    ask("POST", path, &[SITE, ID], json!({"epoch": epoch}), 200);
+    ask("POST", path, &[SITE, ID], json!({}), 400);
+    let path = "/api/gateways/{site}/{gateway}/bring-back";
+    let nothing = "00000000-0000-0000-0000-000000000000";
+    ask("POST", path, &[SITE, ID], json!({"from": nothing, "to": epoch}), 404);
+    ask("POST", path, &[SITE, ID], json!({"from": epoch, "to": epoch}), 409);
+    pair.gateway.terminate();
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    until("the hub knows the new database", || pair.known()["epoch"] != epoch);
+    let word = json!({"from": epoch, "to": pair.known()["epoch"]});
+    ask("POST", path, &[SITE, ID], word, 200);
+    ask("GET", "/api/status", &[], NONE, 200);
+    ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
+    ask("GET", "/api/strangers", &[], NONE, 200);
     http.assert_all_seen();
 }
 

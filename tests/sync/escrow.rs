@@ -144,7 +144,17 @@ fn the_stock_of_a_lost_database_is_brought_back_from_the_books() {
         let path = format!("/api/gateways/{SITE}/{ID}/retire");
         let retired = pair.hub.http().post(&path, &json!({"epoch": old})).json();
         assert_eq!((&retired["acked_seq"], &retired["known_seq"]), (&json!(2), &json!(2)));
+        assert_eq!((&retired["on_hand"], &retired["in_transit"]), (&json!(7), &json!(0)));
+        assert_eq!(retired["held"], json!([{"sku": "A", "on_hand": 7, "in_transit": 0}]));
+        assert_eq!(pair.hub.http().post(&path, &json!({"epoch": old})).json(), retired);
+        assert_eq!(pair.hub.stock("A")["total"], 7, "nothing moves yet");
+        let new = pair.known()["epoch"].clone();
+        let word = json!({"from": old, "to": new});
+        let path = format!("/api/gateways/{SITE}/{ID}/bring-back");
+        let back = pair.hub.http().post(&path, &word).json();
+        assert_eq!(back["lines"], json!([{"sku": "A", "quantity": 7}]), "{back}");
         until_places(pair, "A", (0, 0, 7));
+        assert_eq!(pair.hub.http().post(&path, &word).json()["replayed"], true);
         until_confirmed(&pair.gateway);
         assert_eq!(pair.known()["drift"], false);
         assert_balanced(pair);
@@ -199,7 +209,9 @@ fn a_gateway_whose_database_is_retired_is_granted_nothing_and_told_why() {
     receive(&pair, "A", 10);
     pair.gateway.terminate();
     let retire = format!("/api/gateways/{SITE}/{ID}/retire");
-    pair.hub.http().post(&retire, &json!({})).json();
+    pair.hub.http().post(&retire, &json!({})).refused("bad_request");
+    let epoch = pair.known()["epoch"].clone();
+    assert_eq!(pair.hub.http().post(&retire, &json!({"epoch": epoch})).status, 200);
 
     for path in ["/api/grants", "/api/recalls"] {
         let transfer =

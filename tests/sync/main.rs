@@ -26,6 +26,7 @@ mod faults;
 mod fleet;
 mod forged;
 mod frames;
+mod gateways;
 mod hub;
 mod link;
 mod pair;

@@ -289,6 +289,9 @@ fn retire(pair: &Pair, epoch: &Value, acked_seq: u64) {
     let path = format!("/api/gateways/{SITE}/{ID}/retire");
     let retired = pair.hub.http().post(&path, &json!({"epoch": epoch})).json();
     assert_eq!(number(&retired, "acked_seq"), acked_seq, "{retired}");
+    let word = json!({"from": epoch, "to": pair.known()["epoch"]});
+    let path = format!("/api/gateways/{SITE}/{ID}/bring-back");
+    assert_eq!(pair.hub.http().post(&path, &word).status, 200);
 }
 
 fn in_step(pair: &Pair) {

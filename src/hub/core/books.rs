@@ -1,11 +1,19 @@
 //! What the rules need of a books database.
 
 use super::records::{
-    Allotment, Book, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
+    Allotment, Book, DecidedRequest, DemandCounts, IssuedTransfer, Policy, Pool, RecentGrants,
+    SkuAccount, SkuRecord,
 };
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Entry, Listing, RequestId, Sku};
+
+/// What an operator has chosen for the books.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// A gateway cannot bring a SKU into the books that the catalogue lacks.
+    pub refuses_unknown_skus: bool,
+}
 
 /// The books within one transaction: all changes become durable together, or none.
 ///
@@ -15,6 +23,15 @@ use crate::stock::{Entry, Listing, RequestId, Sku};
 pub trait Books {
     /// A failure of the database.
     type Error;
+
+    /// The wall clock, in milliseconds since 1970.
+    fn now_ms(&self) -> i64 {
+        0
+    }
+    /// What an operator has chosen.
+    fn rules(&self) -> Rules {
+        Rules::default()
+    }
 
     /// Which books these are.
     ///
@@ -96,16 +113,42 @@ pub trait Books {
     fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest)
     -> Result<(), Self::Error>;
 
-    /// The policy of a SKU.
-    fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, Self::Error>;
-    /// Stores the policy of a SKU.
-    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), Self::Error>;
+    /// The policy of a SKU that holds for the gateway of a book: its own before the general one.
+    fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, Self::Error>;
+    /// Stores or removes the policy of a SKU, for one gateway or for all.
+    fn save_policy(
+        &mut self,
+        sku: &Sku,
+        gateway: Option<&GatewayId>,
+        policy: Option<Policy>,
+    ) -> Result<(), Self::Error>;
+    /// What policies have granted to a gateway lately.
+    fn recent_grants(&mut self, book: &Book, sku: &Sku) -> Result<RecentGrants, Self::Error>;
+    /// Stores what policies have granted to a gateway lately.
+    fn save_recent_grants(
+        &mut self,
+        book: &Book,
+        sku: &Sku,
+        recent: &RecentGrants,
+    ) -> Result<(), Self::Error>;
     /// The ids of the books that wait for a SKU, the one that has waited longest first.
     fn waiting(&mut self, sku: &Sku) -> Result<Vec<i64>, Self::Error>;
     /// Puts a book at the end of those that wait for a SKU. It must not wait already.
     fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
     /// Removes a book from those that wait for a SKU.
     fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
+
+    /// Counts demand of a day, in days since 1970.
+    fn count_demand(
+        &mut self,
+        book: &Book,
+        day: i64,
+        sku: &Sku,
+        counts: DemandCounts,
+    ) -> Result<(), Self::Error> {
+        let _ = (book, day, sku, counts);
+        Ok(())
+    }
 
     /// All listings, by SKU.
     fn catalogue(&mut self) -> Result<Vec<Listing>, Self::Error>;

@@ -138,6 +138,10 @@ impl Downlink {
         let Some(conversation) = self.conversations.get_mut(gateway) else {
             return Ok(());
         };
+        // An answer costs a pass over all SKUs of the gateway, so there is one for each probe.
+        if conversation.probed_ms == 0 {
+            return Ok(());
+        }
         if let Some(search) = &mut conversation.search {
             drift::compare(books, gateway, seq, content, search)?;
             conversation.probed_ms = 0;

@@ -10,14 +10,17 @@ use super::account::AccountUpdate;
 use super::answer::FrameAnswer;
 use super::books::Books;
 use super::judge::{Verdict, diverged, judge};
-use super::records::Book;
+use super::records::{Allotment, Book};
 use super::transfer::{TransferMatcher, count_taken};
-use super::{drift, policy, retire};
-use crate::limits::{ASIDE_MAX, HUB_GATEWAYS_MAX};
+use super::{demand, drift, policy};
+use crate::limits::{ASIDE_MAX, GATEWAY_DATABASES_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Chain, Entry, Kind, Seq, Taken};
+use crate::stock::{Chain, Entry, Kind, Seq, Sku, Taken};
+
+/// How the problem of a gateway begins whose entries wait for a listing.
+const UNLISTED: &str = "its ledger has entries of SKU";
 
 /// What a frame has led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +81,12 @@ pub fn handle_frame<B: Books>(
             .or_answer(|epoch, acked_seq| FrameAnswer::Ack { epoch, acked_seq }),
         (Verdict::Resume, Some(book)) => record(books, book, frame, now_ms)?
             .or_answer(|epoch, acked_seq| FrameAnswer::Resume { epoch, acked_seq, nonce }),
-        (Verdict::Record, Some(book)) => record(books, book, frame, now_ms)?.without_answer(),
+        (Verdict::Record, Some(book)) => {
+            if let Frame::Demand(demand) = frame {
+                demand::count_refused(books, &book, demand, now_ms)?;
+            }
+            record(books, book, frame, now_ms)?.without_answer()
+        }
         // A rejected frame; or a verdict that needs books where there are none, which the judge
         // does not give.
         (
@@ -150,6 +158,8 @@ fn record<B: Books>(
 ) -> Result<Recorded, B::Error> {
     if let Frame::Hello(hello) = frame {
         book.known_seq = book.known_seq.max(hello.ledger_seq);
+        book.software.clone_from(&hello.software);
+        count_pending(&mut book, None, now_ms);
         drift::check_greeting(&mut book, hello);
         lower_taken(&mut book, hello.taken);
     }
@@ -163,6 +173,21 @@ fn record<B: Books>(
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
+}
+
+/// Notes since when entries wait. After some were booked, the next ones are at most as old as the
+/// last of these.
+fn count_pending(book: &mut Book, booked: Option<&Entry>, now_ms: i64) {
+    if book.known_seq <= book.cursor.acked_seq {
+        book.pending_since_ms = 0;
+        return;
+    }
+    let since_ms = booked.filter(|entry| entry.clock_trusted).map(|entry| entry.at_ms);
+    match since_ms {
+        Some(at_ms) => book.pending_since_ms = at_ms.clamp(1, now_ms.max(1)),
+        None if book.pending_since_ms == 0 => book.pending_since_ms = now_ms.max(1),
+        None => {}
+    }
 }
 
 /// Lowers what a gateway has taken to what its greeting says.
@@ -233,6 +258,14 @@ fn open_book<B: Books>(
             format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, which is its limit");
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
+    let left = older.iter().filter(|old| !old.retired).count();
+    if let Some(newest) = older.last().filter(|_| left >= GATEWAY_DATABASES_MAX) {
+        let reason = format!(
+            "the gateway has {left} databases that are not retired, which is the limit; retire those that are gone for good"
+        );
+        books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
+        return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
+    }
     let mut book = Book { wire: version, ..Book::new(gateway, epoch, now_ms) };
     if let Some(newest) = older.last() {
         books.save(&Book { online: false, ..newest.clone() })?;
@@ -240,13 +273,12 @@ fn open_book<B: Books>(
     let replaced = older.iter().rfind(|old| !old.retired);
     book.problem = replaced.map(|old| replaced_problem(old, epoch));
     books.open(&mut book)?;
-    retire::bring_back(books, &mut book)?;
     Ok(FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce }))
 }
 
 fn replaced_problem(old: &Book, epoch: Uuid) -> String {
     format!(
-        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues; retire the old one to move its stock here, then count the stock",
+        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues; retire the old one if it is gone for good, bring its stock back, then count",
         old.cursor.epoch, old.cursor.acked_seq
     )
 }
@@ -284,6 +316,9 @@ fn apply<B: Books>(
         return Ok(FrameOutcome::default());
     };
     let entries = &entries[skip..];
+    if let Some(sku) = unlisted(books, &book, entries)? {
+        return wait_for_listing(books, book, &sku, now_ms);
+    }
     let before = book.clone();
     let update = match book_entries(books, &mut book, entries, checks.chain)? {
         Ok(update) => update,
@@ -294,14 +329,19 @@ fn apply<B: Books>(
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
+    if book.problem.as_ref().is_some_and(|problem| problem.starts_with(UNLISTED)) {
+        book.problem = None;
+    }
     book.cursor.checks = *checks;
     book.known_seq = book.known_seq.max(last_seq);
+    count_pending(&mut book, entries.last(), now_ms);
     let refused = count_taken(books, &mut book, *taken)?;
     if let Some(reason) = &refused {
         fence(&mut book, reason);
     }
     record_seen(&mut book, now_ms);
     books.save(&book)?;
+    demand::count_sold(books, &book, entries, now_ms)?;
     let granted = policy::replenish(books, &book, &update)?;
     let epoch = book.cursor.epoch;
     let answer = match refused {
@@ -310,6 +350,44 @@ fn apply<B: Books>(
     };
     let entries = entries.len() as u64;
     Ok(FrameOutcome { entries, granted, ..FrameOutcome::answered(answer) })
+}
+
+/// The first SKU that the catalogue lacks and the books do not know, where such are refused.
+fn unlisted<B: Books>(
+    books: &mut B,
+    book: &Book,
+    entries: &[Entry],
+) -> Result<Option<Sku>, B::Error> {
+    if !books.rules().refuses_unknown_skus {
+        return Ok(None);
+    }
+    let mut skus: Vec<Sku> = entries.iter().map(|entry| entry.sku.clone()).collect();
+    skus.sort();
+    skus.dedup();
+    let accounts = books.accounts(book.id, &skus)?;
+    for (sku, account) in skus.into_iter().zip(accounts) {
+        if account.allotment == Allotment::default() && !books.sku_record(&sku)?.is_known() {
+            return Ok(Some(sku));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes nothing until the SKU is in the catalogue. The gateway keeps its entries and asks again.
+fn wait_for_listing<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    sku: &Sku,
+    now_ms: i64,
+) -> Result<FrameOutcome, B::Error> {
+    let reason = format!(
+        "{UNLISTED} {sku}, which the catalogue lacks, and this hub refuses unknown SKUs; publish a catalogue with it"
+    );
+    book.problem = Some(reason.clone());
+    record_seen(&mut book, now_ms);
+    books.save(&book)?;
+    let epoch = book.cursor.epoch;
+    Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }))
 }
 
 /// Stores entries and what they change. If they cannot be booked, returns the reason to fence the

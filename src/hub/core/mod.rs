@@ -7,8 +7,10 @@
 mod account;
 mod answer;
 mod books;
+mod bring_back;
 mod catalogue;
 mod central;
+mod demand;
 mod downlink;
 mod drift;
 mod frames;
@@ -20,19 +22,20 @@ mod retire;
 mod transfer;
 
 pub use self::answer::FrameAnswer;
-pub use self::books::Books;
+pub use self::books::{Books, Rules};
+pub use self::bring_back::{BroughtBack, CannotBringBack, bring_back};
 pub use self::catalogue::{CatalogueChange, compare, publish};
 pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::frames::{FrameOutcome, handle_frame, record_online};
-pub use self::policy::set_policy;
+pub use self::policy::{set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
-    Allotment, AppliedRequest, Book, DecidedRequest, IssuedTransfer, MatchPosition, Policy, Pool,
-    PoolLine, SkuAccount, SkuRecord,
+    Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, IssuedTransfer, MatchPosition,
+    Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord,
 };
-pub use self::retire::{NoSuchEpoch, Retired, retire};
+pub use self::retire::{HeldUnits, NoSuchEpoch, Retired, retire};
 
 #[cfg(test)]
 pub(super) mod tests;

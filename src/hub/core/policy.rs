@@ -11,16 +11,17 @@ use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Quantity, Sku};
 
-/// Sets the policy of a SKU and applies it at once; returns the gateways that were granted units.
+/// Sets or ends the policy of a SKU for all gateways without one of their own, and applies it at
+/// once; returns the gateways that were granted units.
 ///
 /// # Errors
 /// If the books database fails.
 pub fn set_policy<B: Books>(
     books: &mut B,
     sku: &Sku,
-    policy: Policy,
+    policy: impl Into<Option<Policy>>,
 ) -> Result<Vec<GatewayId>, B::Error> {
-    books.save_policy(sku, policy)?;
+    books.save_policy(sku, None, policy.into())?;
     let held = books.holders(sku)?;
     let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
     books.expect_books(&ids, sku)?;
@@ -30,9 +31,32 @@ pub fn set_policy<B: Books>(
     }
     holders.sort_by(|(a, _), (b, _)| a.gateway.cmp(&b.gateway));
     for (book, allotment) in &holders {
-        wait_if_low(books, book, sku, allotment, policy)?;
+        wait_if_low(books, book, sku, allotment)?;
     }
-    serve(books, sku, policy)
+    serve(books, sku)
+}
+
+/// Sets or ends the policy of a SKU for one gateway, which comes before the general one, and applies
+/// it at once; returns the gateways that were granted units.
+///
+/// # Errors
+/// If the books database fails.
+pub fn set_gateway_policy<B: Books>(
+    books: &mut B,
+    sku: &Sku,
+    gateway: &GatewayId,
+    policy: Option<Policy>,
+) -> Result<Vec<GatewayId>, B::Error> {
+    let book = books.books(gateway)?.pop();
+    if let Some(book) = &book {
+        books.expect_books(&[book.id], sku)?;
+    }
+    books.save_policy(sku, Some(gateway), policy)?;
+    if let Some(book) = book {
+        let allotment = books.allotment(book.id, sku)?;
+        wait_if_low(books, &book, sku, &allotment)?;
+    }
+    serve(books, sku)
 }
 
 /// Applies the policies of the SKUs that a gateway's entries have changed; returns the gateways that
@@ -44,10 +68,8 @@ pub(super) fn replenish<B: Books>(
 ) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for (sku, account) in update.accounts.iter().filter(|(_, account)| account.has_policy) {
-        if let Some(policy) = books.policy(sku)? {
-            wait_if_low(books, book, sku, &account.allotment, policy)?;
-            granted.extend(serve(books, sku, policy)?);
-        }
+        wait_if_low(books, book, sku, &account.allotment)?;
+        granted.extend(serve(books, sku)?);
     }
     Ok(granted)
 }
@@ -56,9 +78,7 @@ pub(super) fn replenish<B: Books>(
 pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for sku in skus {
-        if let Some(policy) = books.policy(sku)? {
-            granted.extend(serve(books, sku, policy)?);
-        }
+        granted.extend(serve(books, sku)?);
     }
     Ok(granted)
 }
@@ -68,17 +88,17 @@ fn wait_if_low<B: Books>(
     book: &Book,
     sku: &Sku,
     allotment: &Allotment,
-    policy: Policy,
 ) -> Result<(), B::Error> {
+    let policy = books.policy_of(book, sku)?;
     let waits = books.waiting(sku)?.contains(&book.id);
-    match allotment.expected() < policy.low_water {
+    match policy.is_some_and(|policy| allotment.expected() < policy.low_water) {
         true if !waits && book.is_open() => books.start_waiting(sku, book.id),
         false if waits => books.stop_waiting(sku, book.id),
         true | false => Ok(()),
     }
 }
 
-fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<GatewayId>, B::Error> {
+fn serve<B: Books>(books: &mut B, sku: &Sku) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     let waiting = books.waiting(sku)?;
     let mut expected_up_to = 0;
@@ -93,16 +113,29 @@ fn serve<B: Books>(books: &mut B, sku: &Sku, policy: Policy) -> Result<Vec<Gatew
             books.stop_waiting(sku, id)?;
             continue;
         }
+        let Some(policy) = books.policy_of(&book, sku)? else {
+            books.stop_waiting(sku, id)?;
+            continue;
+        };
         let expected = books.allotment(id, sku)?.expected();
-        let given = grant(books, &mut book, sku, policy.target - expected)?;
+        let mut recent = books.recent_grants(&book, sku)?;
+        let allowance = policy.allowance(&recent, books.now_ms());
+        let needed = (policy.target - expected).min(allowance);
+        let given = grant(books, &mut book, sku, needed)?;
         if given > 0 {
+            if policy.max_per_day.is_some() {
+                recent.add(given, books.now_ms());
+                books.save_recent_grants(&book, sku, &recent)?;
+            }
             granted.push(book.gateway);
         }
-        if expected + given < policy.low_water {
+        if expected + given >= policy.low_water {
+            books.stop_waiting(sku, id)?;
+        } else if given < needed {
             // The pool is empty, and this gateway stays first in the order.
             break;
         }
-        books.stop_waiting(sku, id)?;
+        // Otherwise it has had what it may have within a day, and waits without stopping others.
     }
     Ok(granted)
 }

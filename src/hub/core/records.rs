@@ -42,6 +42,11 @@ pub struct Book {
     pub online: bool,
     /// The version of the protocol of the last frame of the database.
     pub wire: Version,
+    /// The version of the gateway's program, by its last greeting.
+    pub software: String,
+    /// Since when the oldest known entry waits that is not in the books, in milliseconds since 1970;
+    /// 0 if none does.
+    pub pending_since_ms: i64,
 }
 
 impl Book {
@@ -64,6 +69,8 @@ impl Book {
             last_seen_ms: now_ms,
             online: true,
             wire: Version::V1,
+            software: String::new(),
+            pending_since_ms: 0,
         }
     }
 
@@ -176,6 +183,66 @@ pub struct Policy {
     pub low_water: i64,
     /// … up to this.
     pub target: i64,
+    /// How many units a gateway is granted within a day at most.
+    pub max_per_day: Option<i64>,
+}
+
+impl Policy {
+    /// A policy without a bound for a day.
+    pub fn new(low_water: i64, target: i64) -> Self {
+        Self { low_water, target, max_per_day: None }
+    }
+
+    /// How much may be granted now, after what was granted lately.
+    pub(super) fn allowance(&self, recent: &RecentGrants, now_ms: i64) -> i64 {
+        let left = |max: i64| max.saturating_sub(recent.within_a_day(now_ms)).max(0);
+        self.max_per_day.map_or(i64::MAX, left)
+    }
+}
+
+/// What policies have granted to one gateway of one SKU lately, by the hour of the wall clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentGrants(Vec<(i64, i64)>);
+
+impl RecentGrants {
+    const HOUR_MS: i64 = 3_600_000;
+    /// Of the oldest hour that counts a part may be longer ago than a day.
+    const HOURS: i64 = 24;
+
+    fn within_a_day(&self, now_ms: i64) -> i64 {
+        let hour = now_ms / Self::HOUR_MS;
+        // A clock that was set back must not open the bound: hours to come count too.
+        let counts = |(of, _): &&(i64, i64)| *of >= hour - Self::HOURS;
+        self.0
+            .iter()
+            .filter(counts)
+            .map(|(_, units)| units)
+            .fold(0, |sum, units| sum.saturating_add(*units))
+    }
+
+    pub(super) fn add(&mut self, units: i64, now_ms: i64) {
+        let hour = now_ms / Self::HOUR_MS;
+        self.0.retain(|(of, _)| *of >= hour - Self::HOURS);
+        match self.0.iter_mut().find(|(of, _)| *of == hour) {
+            Some((_, sum)) => *sum = sum.saturating_add(units),
+            None => self.0.push((hour, units)),
+        }
+        // One entry for each hour, unless the clock jumps back and forth.
+        let excess = self.0.len().saturating_sub(4 * 24);
+        self.0.drain(..excess);
+    }
+}
+
+/// What is counted of a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DemandCounts {
+    /// Units that were deducted, less what was given back. It is added to what is stored.
+    pub sold: i64,
+    /// Lines that were refused for want of stock. This and the next are cumulative: the larger of
+    /// them and what is stored counts.
+    pub refused_lines: i64,
+    /// Units of these lines.
+    pub refused_units: i64,
 }
 
 /// A transfer as the hub has issued it.

@@ -2,17 +2,17 @@
 //!
 //! Only an operator knows that a database is gone for good. As long as it may come back and sell
 //! what it was granted, the books leave its units with it. Once it is retired, none of its entries
-//! is booked any more, and its allotment is granted to the gateway's next database. Decisions that
-//! it had not sent are not in the books. The answer says how many entries are known to be missing;
-//! the next cycle count finds their effect on the stock.
+//! is booked any more. What it held stays with it until an operator brings it back: see
+//! [`super::bring_back`]. Decisions that it had not sent are not in the books. The answer says how
+//! many entries are known to be missing; the next cycle count finds their effect on the stock.
 
 use uuid::Uuid;
 
 use super::books::Books;
-use super::records::{Book, hub_request_id};
-use super::transfer::issue;
+use super::records::{Book, IssuedTransfer};
+use crate::limits::FRAME_TRANSFERS_MAX;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, Quantity, Sku};
+use crate::stock::{Direction, Sku};
 
 /// What retiring a database did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,19 @@ pub struct Retired {
     pub acked_seq: u64,
     /// The position up to which its ledger is known to go. The entries between the two are lost.
     pub known_seq: u64,
-    /// The database that its allotment was granted to, if the gateway has greeted with a new one.
-    pub moved_to: Option<Uuid>,
+    /// What it holds, by SKU.
+    pub held: Vec<HeldUnits>,
+}
+
+/// What a database holds of a SKU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldUnits {
+    /// The SKU.
+    pub sku: Sku,
+    /// By its entries in the books.
+    pub on_hand: i64,
+    /// Granted, with the entry not in the books.
+    pub in_transit: i64,
 }
 
 /// The gateway has no database of this epoch, or is unknown.
@@ -34,52 +45,38 @@ pub struct NoSuchEpoch {
     pub known: Vec<Uuid>,
 }
 
-/// Retires a database of a gateway: the one with this epoch, or else the oldest one that is not
-/// retired. Retiring a database again changes nothing.
+/// Retires the database of a gateway with this epoch. Its open recalls are closed with what has come
+/// back. Retiring a database again changes nothing.
 ///
 /// # Errors
 /// If the books database fails.
 pub fn retire<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
-    epoch: Option<Uuid>,
+    epoch: Uuid,
 ) -> Result<Result<Retired, NoSuchEpoch>, B::Error> {
     let all = books.books(gateway)?;
-    let known: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
-    let found = match epoch {
-        Some(epoch) => all.iter().find(|book| book.cursor.epoch == epoch),
-        None => all.iter().find(|book| !book.retired).or(all.last()),
-    };
-    let (Some(book), Some(newest)) = (found, all.last()) else {
+    let Some(book) = all.iter().find(|book| book.cursor.epoch == epoch) else {
+        let known = all.iter().map(|book| book.cursor.epoch).collect();
         return Ok(Err(NoSuchEpoch { known }));
     };
     let mut book = book.clone();
     if !book.retired {
         mark_retired(&mut book);
         books.save(&book)?;
+        close_recalls(books, &book)?;
+        clear_replaced(books, &all, book.id)?;
     }
-    let can_move = newest.id != book.id && newest.is_open();
-    let moved_to = if can_move { Some(move_to(books, newest, &all, book.id)?) } else { None };
-    let (epoch, acked_seq, known_seq) = (book.cursor.epoch, book.cursor.acked_seq, book.known_seq);
-    Ok(Ok(Retired { epoch, acked_seq, known_seq, moved_to }))
-}
-
-/// Grants the allotments of retired databases to the newest one; returns its epoch. The newest one
-/// has no problem any more if `retired` was the last database that was replaced and not retired.
-fn move_to<B: Books>(
-    books: &mut B,
-    newest: &Book,
-    all: &[Book],
-    retired: i64,
-) -> Result<Uuid, B::Error> {
-    let mut newest = newest.clone();
-    bring_back(books, &mut newest)?;
-    let mut left = all.iter().filter(|other| other.id != retired && other.id != newest.id);
-    if left.all(|other| other.retired) && newest.differing.is_empty() {
-        newest.problem = None;
-    }
-    books.save(&newest)?;
-    Ok(newest.cursor.epoch)
+    let held = books.allotments(book.id)?.into_iter().map(|(sku, allotment)| HeldUnits {
+        sku,
+        on_hand: allotment.on_hand,
+        in_transit: allotment.in_transit,
+    });
+    let mut held: Vec<HeldUnits> =
+        held.filter(|held| (held.on_hand, held.in_transit) != (0, 0)).collect();
+    held.sort_by(|a, b| a.sku.cmp(&b.sku));
+    let (acked_seq, known_seq) = (book.cursor.acked_seq, book.known_seq);
+    Ok(Ok(Retired { epoch, acked_seq, known_seq, held }))
 }
 
 fn mark_retired(book: &mut Book) {
@@ -95,52 +92,30 @@ fn mark_retired(book: &mut Book) {
     book.cursor.fenced = Some(reason);
 }
 
-/// Grants the allotments of a gateway's retired databases to its new one.
-pub(super) fn bring_back<B: Books>(books: &mut B, new: &mut Book) -> Result<(), B::Error> {
-    for old in books.books(&new.gateway)? {
-        if old.retired && old.id != new.id {
-            move_stock(books, &old, new)?;
+/// Nothing more comes back of the recalls that the database has not taken.
+fn close_recalls<B: Books>(books: &mut B, book: &Book) -> Result<(), B::Error> {
+    let mut after = book.match_position.transfer.saturating_sub(1);
+    loop {
+        let found = books.transfers_after(book.id, after, FRAME_TRANSFERS_MAX)?;
+        let Some(last) = found.last() else { return Ok(()) };
+        after = last.transfer.number;
+        for issued in found {
+            if issued.transfer.direction == Direction::Recall && !issued.closed {
+                books.save_transfer(book.id, &IssuedTransfer { closed: true, ..issued })?;
+            }
         }
     }
-    Ok(())
 }
 
-fn move_stock<B: Books>(books: &mut B, old: &Book, new: &mut Book) -> Result<(), B::Error> {
-    let held = books.allotments(old.id)?;
-    let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
-        let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
-        let quantity = Quantity::of_sum(units)?;
-        let (on_hand, _) = allotment.take_all();
-        Some((Line::new(sku, quantity), allotment, on_hand))
-    });
-    let moved: Vec<_> = moved.collect();
-    if moved.is_empty() {
+/// The newest database has no problem any more if `retired` was the last one that was replaced and
+/// not retired.
+fn clear_replaced<B: Books>(books: &mut B, all: &[Book], retired: i64) -> Result<(), B::Error> {
+    let Some(newest) = all.last().filter(|newest| newest.id != retired && newest.is_open()) else {
         return Ok(());
+    };
+    let mut left = all.iter().filter(|other| other.id != retired && other.id != newest.id);
+    if left.all(|other| other.retired) && newest.differing.is_empty() && !newest.searching {
+        books.save(&Book { problem: None, ..newest.clone() })?;
     }
-    let lines: Vec<Line> = moved.iter().map(|(line, _, _)| line.clone()).collect();
-    let left: Vec<_> =
-        moved.iter().map(|(line, allotment, _)| (line.sku.clone(), *allotment)).collect();
-    books.save_allotments(old.id, &left)?;
-    // What was in transit to the old database is now in transit to the new one, and so is what the
-    // old one had on hand.
-    let on_hand = moved.iter().map(|(line, _, on_hand)| (&line.sku, *on_hand));
-    count_in_transit(books, on_hand.filter(|(_, on_hand)| *on_hand != 0))?;
-    let request_id = hub_request_id("bring-back", new);
-    issue(books, new, &request_id, Direction::Grant, &lines)
-}
-
-fn count_in_transit<'a, B: Books>(
-    books: &mut B,
-    units: impl Iterator<Item = (&'a Sku, i64)>,
-) -> Result<(), B::Error> {
-    let units: Vec<(&Sku, i64)> = units.collect();
-    let skus: Vec<Sku> = units.iter().map(|(sku, _)| (*sku).clone()).collect();
-    books.expect_skus(&skus)?;
-    let mut pools = Vec::with_capacity(units.len());
-    for (sku, units) in units {
-        let mut pool = books.pool(sku)?;
-        pool.in_transit += units;
-        pools.push((sku.clone(), pool));
-    }
-    books.save_pools(&pools)
+    Ok(())
 }

@@ -1,9 +1,11 @@
 mod aside;
+mod demand;
 mod forged;
 mod policies;
 mod retired;
 mod sent;
 pub(in crate::hub) mod test_hub;
+mod unlisted;
 
 use self::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
 use super::*;

@@ -16,7 +16,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 20;
+pub(super) const BOOK_COLUMNS: usize = 22;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -99,6 +99,8 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         last_seen_ms: row.int()?,
         online: row.bool()?,
         wire: version(row.int()?)?,
+        software: row.text()?,
+        pending_since_ms: row.int()?,
     })
 }
 
@@ -129,6 +131,8 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::Int(book.last_seen_ms),
         SqlValue::bool(book.online),
         SqlValue::Int(i64::from(book.wire.number())),
+        SqlValue::text(&book.software),
+        SqlValue::Int(book.pending_since_ms),
     ]
 }
 

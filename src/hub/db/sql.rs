@@ -6,8 +6,8 @@
 use uuid::Uuid;
 
 use super::error::BooksError;
-pub(in crate::hub) use super::schema::ColumnType;
-use super::schema::{Dialect, Table};
+use super::schema::Table;
+pub(in crate::hub) use super::schema::{ColumnType, Dialect};
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,8 @@ pub(in crate::hub) enum Write {
     Register,
     /// Those that exist are replaced.
     Set,
+    /// The column `sold` is added to that of one which exists; of the others the larger value counts.
+    Count,
     /// They are removed.
     Delete,
 }
@@ -73,7 +75,17 @@ impl Change {
     pub(in crate::hub) fn conflict_clause(&self) -> String {
         let key = self.table.key.join(", ");
         let set = |(name, _): &(&str, ColumnType)| format!("{name} = excluded.{name}");
+        let larger = |name: &str| {
+            let (old, new) = (format!("{}.{name}", self.table.name), format!("excluded.{name}"));
+            format!("{name} = CASE WHEN {new} > {old} THEN {new} ELSE {old} END")
+        };
         match self.write {
+            Write::Count => format!(
+                "ON CONFLICT ({key}) DO UPDATE SET sold = {}.sold + excluded.sold, {}, {}",
+                self.table.name,
+                larger("refused_lines"),
+                larger("refused_units"),
+            ),
             Write::Insert | Write::Delete => String::new(),
             Write::Register => format!("ON CONFLICT ({key}) DO NOTHING"),
             Write::Set => {
@@ -93,7 +105,7 @@ impl Change {
                 let of = |key: &&str| self.table.columns.iter().copied().find(|(n, _)| n == key);
                 self.table.key.iter().filter_map(of).collect()
             }
-            Write::Insert | Write::Register | Write::Set => columns.collect(),
+            Write::Insert | Write::Register | Write::Set | Write::Count => columns.collect(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{BooksReader, Reconciliation};
+use crate::hub::strangers::Strangers;
 use crate::limits::BOOKS_ANSWER_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
@@ -28,6 +29,8 @@ pub(in crate::hub) struct HubApi {
     metrics: Arc<HubMetrics>,
     failures: Arc<BooksFailures>,
     health: Arc<HubHealth>,
+    worker: String,
+    pub(super) strangers: Arc<Strangers>,
 }
 
 impl HubApi {
@@ -37,11 +40,33 @@ impl HubApi {
         metrics: Arc<HubMetrics>,
         failures: Arc<BooksFailures>,
     ) -> Self {
-        Self { reader, requests, metrics, failures, health: Arc::default() }
+        Self {
+            reader,
+            requests,
+            metrics,
+            failures,
+            health: Arc::default(),
+            worker: String::new(),
+            strangers: Arc::default(),
+        }
     }
 
     pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {
         Self { health, ..self }
+    }
+
+    /// Names the process, and the strangers that it knows.
+    pub(in crate::hub) fn named(self, worker: &str, strangers: Arc<Strangers>) -> Self {
+        Self { worker: worker.into(), strangers, ..self }
+    }
+
+    pub(super) fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Frames that wait until the broker's client takes them.
+    pub(super) fn pending_out(&self) -> u64 {
+        self.metrics.outgoing.get()
     }
 
     /// Alive means that the writing thread goes round.

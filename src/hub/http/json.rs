@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::hub::core::{AppliedRequest, PoolLine, RecallLine, RecallStatus};
-use crate::stock::{RequestId, Sku};
+use crate::hub::core::{AppliedRequest, HeldUnits, PoolLine, RecallLine, RecallStatus};
+use crate::stock::{Line, RequestId, Sku};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
@@ -76,11 +76,91 @@ impl<'a> RecallJson<'a> {
 pub(super) struct PolicyJson {
     pub(super) low_water: i64,
     pub(super) target: i64,
+    pub(super) max_per_day: Option<i64>,
+}
+
+/// The body of a request that enrols a gateway.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnrolJson {
+    pub(super) site: String,
+    pub(super) gateway: String,
 }
 
 /// The body of a request that retires a database.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetireJson {
-    pub(super) epoch: Option<Uuid>,
+    pub(super) epoch: Uuid,
+}
+
+/// What a retired database held.
+#[derive(Serialize)]
+pub(super) struct RetiredJson<'a> {
+    pub(super) epoch: Uuid,
+    pub(super) acked_seq: u64,
+    pub(super) known_seq: u64,
+    pub(super) on_hand: i64,
+    pub(super) in_transit: i64,
+    pub(super) skus: usize,
+    /// The first of them.
+    pub(super) held: Vec<HeldJson<'a>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct HeldJson<'a> {
+    sku: &'a Sku,
+    on_hand: i64,
+    in_transit: i64,
+}
+
+impl<'a> From<&'a HeldUnits> for HeldJson<'a> {
+    fn from(HeldUnits { sku, on_hand, in_transit }: &'a HeldUnits) -> Self {
+        Self { sku, on_hand: *on_hand, in_transit: *in_transit }
+    }
+}
+
+/// The body of a request that brings back what a retired database held.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BringBackJson {
+    pub(super) from: Uuid,
+    pub(super) to: Uuid,
+}
+
+/// What was brought back.
+#[derive(Serialize)]
+pub(super) struct BroughtBackJson {
+    pub(super) from: Uuid,
+    pub(super) to: Uuid,
+    pub(super) units: i64,
+    pub(super) skus: usize,
+    /// The first of them.
+    pub(super) lines: Vec<BroughtBackLineJson>,
+    pub(super) replayed: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct BroughtBackLineJson {
+    sku: Sku,
+    quantity: i64,
+}
+
+impl From<Line> for BroughtBackLineJson {
+    fn from(line: Line) -> Self {
+        Self { quantity: line.quantity.units(), sku: line.sku }
+    }
+}
+
+/// The state of this process and its books.
+#[derive(Serialize)]
+pub(super) struct StatusJson<'a> {
+    pub(super) books: String,
+    pub(super) worker: &'a str,
+    pub(super) version: &'static str,
+    pub(super) store: &'static str,
+    pub(super) gateways: u64,
+    pub(super) online: u64,
+    pub(super) held: u64,
+    pub(super) pending_out: u64,
 }

@@ -6,8 +6,10 @@
 mod api;
 mod catalogue;
 mod changes;
+mod gateways;
 mod json;
 mod page;
+mod policies;
 mod problems;
 mod queries;
 mod routes;
@@ -57,7 +59,10 @@ async fn respond(
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
     let json = match target {
+        HubTarget::Status => api.status().await,
         HubTarget::Gateways => api.gateways(query, sites).await,
+        HubTarget::Enrol => api.enrol(request, sites).await,
+        HubTarget::Strangers => Ok(api.strangers()),
         HubTarget::Databases(site, gateway) => api.databases(&site, &gateway).await,
         HubTarget::StockList => api.stock_list(query, sites).await,
         HubTarget::Stock(sku) => api.stock(sku, sites).await,
@@ -65,10 +70,14 @@ async fn respond(
         HubTarget::Reconcile => api.reconcile(query).await,
         HubTarget::Recall(request_id) => api.recall(&request_id, sites).await,
         HubTarget::Central(operation) => api.decide(operation, request, sites).await,
-        HubTarget::SetPolicy(sku) => api.set_policy(&sku, request).await,
+        HubTarget::Demand => api.demand(query, sites).await,
+        HubTarget::Policies => api.policies(query, sites).await,
+        HubTarget::PutPolicy(sku) => api.put_policy(&sku, query, request, sites).await,
+        HubTarget::EndPolicy(sku) => api.end_policy(&sku, query, sites).await,
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
+        HubTarget::BringBack(site, gateway) => api.bring_back(&site, &gateway, request).await,
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
         HubTarget::Page
         | HubTarget::PageFile(_)

@@ -1,6 +1,6 @@
 //! The hub's own problems, as its answers name them.
 
-use crate::hub::core::{NoSuchEpoch, Rejection};
+use crate::hub::core::{CannotBringBack, NoSuchEpoch, Rejection};
 use crate::hub::db::BooksError;
 use crate::limits::STOCK_MAX;
 use crate::problem::{Code, Problem};
@@ -19,6 +19,19 @@ pub(super) fn no_such_database(gateway: &GatewayId, error: &NoSuchEpoch) -> Prob
             format!("{gateway} has no such database; it has {known:?}"),
         ),
     }
+}
+
+pub(super) fn cannot_bring_back(gateway: &GatewayId, why: &CannotBringBack) -> Problem {
+    let message = match why {
+        CannotBringBack::NoSuchEpoch(error) => return no_such_database(gateway, error),
+        CannotBringBack::NotRetired => {
+            "the database is not retired, so it may come back and sell what it holds; retire it first".into()
+        }
+        CannotBringBack::Closed(reason) => {
+            format!("the other database gets no transfers: {reason}")
+        }
+    };
+    Problem::new(Code::GatewayClosed, message)
 }
 
 pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem {

@@ -3,16 +3,17 @@
 use uuid::Uuid;
 
 use super::api::HubApi;
-use super::json::{ItemsJson, RecallJson};
+use super::json::{ItemsJson, RecallJson, StatusJson};
 use super::problems::unknown_gateway;
-use crate::hub::reader::{self, GatewayQuery, GatewayState, LedgerQuery};
+use crate::hub::reader::{self, DemandQuery, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
 use crate::net::access::Sites;
 use crate::net::http::{number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
+use crate::process::RELEASE;
 use crate::protocol::topic::GatewayId;
-use crate::stock::RequestId;
+use crate::stock::{Day, RequestId};
 
 impl HubApi {
     pub(super) async fn gateways(
@@ -23,6 +24,35 @@ impl HubApi {
         let query = GatewayQuery { sites: sites.clone(), ..gateway_query(query)? };
         let page = self.read(move |db| reader::gateways(db, &query)).await?;
         Ok(json(&page))
+    }
+
+    pub(super) async fn status(&self) -> Result<String, Problem> {
+        let status = self.read(reader::status).await?;
+        Ok(json(&StatusJson {
+            books: status.books,
+            worker: self.worker(),
+            version: RELEASE,
+            store: status.store,
+            gateways: status.gateways,
+            online: status.online,
+            held: 0,
+            pending_out: self.pending_out(),
+        }))
+    }
+
+    pub(super) async fn demand(
+        &self,
+        query: Option<&str>,
+        sites: &Sites,
+    ) -> Result<String, Problem> {
+        let query = DemandQuery { sites: sites.clone(), ..demand_query(query)? };
+        let page = self.read(move |db| reader::demand(db, &query)).await?;
+        Ok(json(&page))
+    }
+
+    /// The gateways that are not enrolled and have sent to this process.
+    pub(super) fn strangers(&self) -> String {
+        json(&ItemsJson { items: self.strangers.list() })
     }
 
     pub(super) async fn databases(&self, site: &str, gateway: &str) -> Result<String, Problem> {
@@ -88,8 +118,9 @@ fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
         GatewayId { site: site.into(), gateway: gateway.into() }
     });
     let state = parameter(query, "state").map(|name| {
-        GatewayState::of_name(&name)
-            .ok_or_else(|| Problem::bad_request("state: must be online, offline or fenced"))
+        GatewayState::of_name(&name).ok_or_else(|| {
+            Problem::bad_request("state: must be online, offline, held, fenced or replaced")
+        })
     });
     let (limit, state) = (limit(query)?, state.transpose()?);
     Ok(GatewayQuery { after, limit, state, sites: Sites::All })
@@ -110,10 +141,27 @@ fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {
     })
 }
 
+fn demand_query(query: Option<&str>) -> Result<DemandQuery, Problem> {
+    let day = |name: &str| {
+        let parsed = parameter(query, name).map(|text| Day::parse(&text)).transpose();
+        parsed.map_err(|error| Problem::bad_request(format!("{name}: {error}")))
+    };
+    Ok(DemandQuery {
+        site: parameter(query, "site"),
+        gateway: parameter(query, "gateway"),
+        sku: parameter(query, "sku"),
+        from: day("from")?,
+        to: day("to")?,
+        after: parameter(query, "after").unwrap_or_default(),
+        limit: limit(query)?,
+        sites: Sites::All,
+    })
+}
+
 pub(super) fn is_true(query: Option<&str>, name: &str) -> bool {
     parameter(query, name).is_some_and(|value| value == "true" || value == "1")
 }
 
-fn limit(query: Option<&str>) -> Result<usize, Problem> {
+pub(super) fn limit(query: Option<&str>) -> Result<usize, Problem> {
     Ok(page_size(number(query, "limit")?))
 }

@@ -16,7 +16,11 @@ pub(super) enum HubTarget {
     Healthz,
     Readyz,
     Metrics,
+    Status,
     Gateways,
+    Enrol,
+    /// Gateways that are not enrolled.
+    Strangers,
     /// The databases of a gateway: site and gateway.
     Databases(String, String),
     StockList,
@@ -27,13 +31,19 @@ pub(super) enum HubTarget {
     /// The request id of a recall.
     Recall(String),
     Central(CentralOperation),
+    Demand,
+    Policies,
     /// The SKU of a policy.
-    SetPolicy(String),
+    PutPolicy(String),
+    /// The SKU of a policy.
+    EndPolicy(String),
     /// A new catalogue.
     Publish,
     Catalogue,
     /// Site and gateway.
     Retire(String, String),
+    /// Site and gateway.
+    BringBack(String, String),
     /// Site and gateway.
     Repair(String, String),
 }
@@ -69,7 +79,9 @@ impl HubTarget {
             | Self::Stock(_)
             | Self::Ledger
             | Self::Recall(_)
-            | Self::Catalogue => (Role::Viewer, Reach::Own),
+            | Self::Catalogue
+            | Self::Policies
+            | Self::Demand => (Role::Viewer, Reach::Own),
             Self::Databases(site, _) => (Role::Viewer, Reach::Site(site)),
             Self::Reconcile => (Role::Viewer, Reach::All("the balance of the books")),
             Self::Central(CentralOperation::Grant | CentralOperation::Recall) => {
@@ -78,9 +90,14 @@ impl HubTarget {
             Self::Central(CentralOperation::Receipt | CentralOperation::Deduct) => {
                 (Role::Operator, Reach::All("the pool"))
             }
-            Self::SetPolicy(_) => (Role::Admin, Reach::All("a policy for all gateways")),
+            Self::PutPolicy(_) | Self::EndPolicy(_) => (Role::Admin, Reach::Own),
             Self::Publish => (Role::Admin, Reach::All("the catalogue")),
-            Self::Retire(site, _) | Self::Repair(site, _) => (Role::Admin, Reach::Site(site)),
+            Self::Retire(site, _) | Self::Repair(site, _) | Self::BringBack(site, _) => {
+                (Role::Admin, Reach::Site(site))
+            }
+            Self::Enrol => (Role::Admin, Reach::Own),
+            Self::Strangers => (Role::Viewer, Reach::All("gateways of unknown sites")),
+            Self::Status => (Role::Viewer, Reach::Own),
         };
         Some(Needs { role, reach })
     }
@@ -101,15 +118,19 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 21] = [
+pub(super) static ROUTES: [Route<HubTarget>; 28] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
     Route::fixed(Method::GET, "/readyz", HubTarget::Readyz),
     Route::fixed(Method::GET, "/metrics", HubTarget::Metrics),
+    Route::fixed(Method::GET, "/api/status", HubTarget::Status),
     Route::fixed(Method::GET, "/api/gateways", HubTarget::Gateways),
+    Route::fixed(Method::POST, "/api/gateways", HubTarget::Enrol),
+    Route::fixed(Method::GET, "/api/strangers", HubTarget::Strangers),
     Route::two(Method::GET, "/api/gateways/{site}/{gateway}", HubTarget::Databases),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/retire", HubTarget::Retire),
+    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/bring-back", HubTarget::BringBack),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", HubTarget::Repair),
     Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
     Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),
@@ -120,7 +141,10 @@ pub(super) static ROUTES: [Route<HubTarget>; 21] = [
     Route::fixed(Method::POST, "/api/grants", HubTarget::Central(CentralOperation::Grant)),
     Route::fixed(Method::POST, "/api/recalls", HubTarget::Central(CentralOperation::Recall)),
     Route::one(Method::GET, "/api/recalls/{request_id}", HubTarget::Recall),
-    Route::one(Method::PUT, "/api/policies/{sku}", HubTarget::SetPolicy),
+    Route::fixed(Method::GET, "/api/demand", HubTarget::Demand),
+    Route::fixed(Method::GET, "/api/policies", HubTarget::Policies),
+    Route::one(Method::PUT, "/api/policies/{sku}", HubTarget::PutPolicy),
+    Route::one(Method::DELETE, "/api/policies/{sku}", HubTarget::EndPolicy),
     Route::fixed(Method::PUT, "/api/catalogue", HubTarget::Publish),
     Route::fixed(Method::GET, "/api/catalogue", HubTarget::Catalogue),
 ];

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::page::BooksPage;
 
-use crate::clock::rfc3339;
+use crate::clock::{rfc3339, wall_ms};
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
@@ -21,11 +21,15 @@ pub(in crate::hub) struct GatewayJson {
     online: bool,
     state: &'static str,
     epoch: String,
+    /// The version of its program.
+    version: String,
     acked_seq: Seq,
     /// How far its ledger is known to go.
     ledger_seq: Seq,
     /// The entries that are not in the books yet.
     pending: u64,
+    /// For how long the oldest of them is known to wait; `None` without any.
+    oldest_pending_s: Option<i64>,
     /// The units in transit to it.
     in_transit: i128,
     last_seen: String,
@@ -64,49 +68,65 @@ pub(in crate::hub) struct GatewayQuery {
 pub(in crate::hub) enum GatewayState {
     Online,
     Offline,
+    /// It waits until the books are recovered.
+    Held,
     Fenced,
+    /// An older database of it is neither gone for good nor in force.
+    Replaced,
 }
 
 impl GatewayState {
     pub(in crate::hub) fn of_name(name: &str) -> Option<Self> {
-        [Self::Online, Self::Offline, Self::Fenced].into_iter().find(|state| state.name() == name)
+        let all = [Self::Online, Self::Offline, Self::Held, Self::Fenced, Self::Replaced];
+        all.into_iter().find(|state| state.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Online => "online",
             Self::Offline => "offline",
+            Self::Held => "held",
             Self::Fenced => "fenced",
+            Self::Replaced => "replaced",
         }
     }
 
-    fn of(online: bool, is_fenced: bool) -> Self {
-        match (is_fenced, online) {
-            (true, _) => Self::Fenced,
-            (false, true) => Self::Online,
-            (false, false) => Self::Offline,
+    fn of(online: bool, is_fenced: bool, has_older: bool) -> Self {
+        match (is_fenced, has_older, online) {
+            (true, _, _) => Self::Fenced,
+            (false, true, _) => Self::Replaced,
+            (false, false, true) => Self::Online,
+            (false, false, false) => Self::Offline,
         }
     }
 
-    fn condition(self) -> &'static str {
+    fn condition(self) -> String {
         match self {
-            Self::Online => "AND fenced IS NULL AND online = 1",
-            Self::Offline => "AND fenced IS NULL AND online = 0",
-            Self::Fenced => "AND fenced IS NOT NULL",
+            Self::Online => format!("AND fenced IS NULL AND online = 1 AND NOT {HAS_OLDER}"),
+            Self::Offline => format!("AND fenced IS NULL AND online = 0 AND NOT {HAS_OLDER}"),
+            // No database is held yet.
+            Self::Held => "AND id < 0".into(),
+            Self::Fenced => "AND fenced IS NOT NULL".into(),
+            Self::Replaced => format!("AND fenced IS NULL AND {HAS_OLDER}"),
         }
     }
 }
+
+/// Whether an older database of the gateway is not retired.
+const HAS_OLDER: &str = "EXISTS (SELECT 1 FROM book AS old WHERE old.site = book.site
+    AND old.gateway = book.gateway AND old.in_force = 0 AND old.retired = 0)";
 
 /// A page of the gateways, by site and name.
 pub(in crate::hub) fn gateways(
     db: &mut dyn Executor,
     query: &GatewayQuery,
 ) -> Result<BooksPage<GatewayJson>, BooksError> {
-    let condition = query.state.map_or("", GatewayState::condition);
+    let condition = query.state.map(GatewayState::condition).unwrap_or_default();
     // SQLite numbers parameters in the order in which they stand.
     let (of_sites, last) = of_sites(&query.sites, 3);
     let sql = format!(
-        "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem
+        "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem,
+             software, pending_since_ms, CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT)
          FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
          ORDER BY site, gateway LIMIT ${last}"
     );
@@ -131,7 +151,7 @@ pub(in crate::hub) fn gateways(
 
 /// The condition for the gateways of some sites, whose names are parameters from `first` on, and the
 /// number of the parameter after them.
-fn of_sites(sites: &Sites, first: usize) -> (String, usize) {
+pub(super) fn of_sites(sites: &Sites, first: usize) -> (String, usize) {
     match sites {
         Sites::All => (String::new(), first),
         Sites::Only(sites) => {
@@ -146,10 +166,14 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     let mut row = RowReader::of(row);
     let id = row.int()?;
     let (site, gateway, online) = (row.text()?, row.text()?, row.bool()?);
-    let state = GatewayState::of(online, row.text_or_null()?.is_some()).name();
+    let is_fenced = row.text_or_null()?.is_some();
     let epoch = row.epoch()?.to_string();
     let (acked_seq, ledger_seq) = (row.number()?, row.number()?);
     let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
+    let (version, pending_since_ms) = (row.text()?, row.int()?);
+    let state = GatewayState::of(online, is_fenced, row.bool()?).name();
+    let waited_ms = wall_ms().saturating_sub(pending_since_ms).max(0);
+    let oldest_pending_s = (pending_since_ms > 0).then_some(waited_ms / 1_000);
     let (pending, drift) = (ledger_seq.saturating_sub(acked_seq), problem.is_some());
     let in_transit = 0;
     Ok((
@@ -162,7 +186,9 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
             epoch,
             acked_seq,
             ledger_seq,
+            version,
             pending,
+            oldest_pending_s,
             in_transit,
             last_seen,
             drift,

@@ -2,12 +2,15 @@
 //! for each other.
 
 mod balance;
+mod demand;
 mod gateways;
 mod held;
 mod ledger;
 mod page;
+mod policies;
 mod reconcile;
 mod recount;
+mod status;
 mod stock;
 
 use std::collections::BTreeSet;
@@ -19,14 +22,17 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub(super) use self::balance::balance_page;
+pub(super) use self::demand::{DemandQuery, demand};
 pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger};
 pub use self::page::BooksPage;
+pub(super) use self::policies::{policies, policy};
 #[cfg(test)]
 pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
 pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
+pub(super) use self::status::status;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};
 use super::core::{RecallStatus, recall_status};

@@ -2,7 +2,7 @@
 
 use super::test_hub::{Ledger, TestHub, named, sku};
 use crate::hub::core::*;
-use crate::limits::STOCK_MAX;
+use crate::limits::{GATEWAY_DATABASES_MAX, STOCK_MAX};
 use crate::protocol::drift::{Figures, Part, Sums};
 use crate::protocol::frame::{
     Behind, BooksId, Bound, Entries, Frame, Hello, Position, ProbeAnswer, TakenUpTo,
@@ -167,4 +167,43 @@ fn a_frame_of_sales_changes_no_row_of_the_pool() {
 
     assert_eq!(hub.number("SELECT unallotted FROM pool"), 4);
     assert!(!hub.balanced(), "a unit that is missing from the pool is noticed");
+}
+
+#[test]
+fn a_gateway_that_makes_up_databases_uses_up_its_own_places_only() {
+    let mut hub = TestHub::new();
+    let ledgers: Vec<Ledger> = (0..40).map(|n| Ledger::at("forged", 1_000 + n)).collect();
+    let refused = ledgers.iter().filter(|ledger| {
+        let answer = hub.handle(&named("forged"), &ledger.hello()).answer;
+        matches!(answer, Some(FrameAnswer::Refused { .. }))
+    });
+    assert_eq!(refused.count(), 40 - GATEWAY_DATABASES_MAX);
+    assert_eq!(hub.number("SELECT count(*) FROM book"), GATEWAY_DATABASES_MAX as i64);
+    let told = hub.number("SELECT count(*) FROM book WHERE problem LIKE '%retire those%'");
+    assert_eq!(told, 1, "an operator is told");
+
+    hub.retire(&ledgers[0]);
+    let answer = hub.handle(&named("forged"), &ledgers[39].hello()).answer;
+    assert!(matches!(answer, Some(FrameAnswer::Resume { .. })), "people free a place: {answer:?}");
+    hub.stocked("honest", 7);
+}
+
+#[test]
+fn an_answer_to_no_probe_is_not_compared() {
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 4);
+    gateway.checks.digest = gateway.checks.digest.moved(&sku(), (4, 0), (5, 0));
+    hub.answer_to(&gateway.hello());
+    let [Frame::Probe(probe)] = hub.sent(1)[..] else { panic!("the hub asks where") };
+    let content = probe.part.content([(&sku(), (5, 0))].into_iter());
+    let answered = |hub: &mut TestHub| {
+        let TestHub { database, downlink, .. } = hub;
+        let id = gateway.gateway.clone();
+        database.change(|books| downlink.answered(books, &id, 1, &content)).unwrap();
+        hub.number("SELECT searching FROM book")
+    };
+    hub.downlink.handle_greeting(&gateway.gateway);
+    assert_eq!(answered(&mut hub), 1, "the probe was forgotten");
+    assert_eq!(hub.sent(2).len(), 1, "and is sent again");
+    assert_eq!(answered(&mut hub), 0, "it is found");
 }

@@ -1,6 +1,8 @@
 //! Replenishment: who is granted more, when, and in which order.
 
-use super::test_hub::{ENDINGS, Ledger, TestHub, gateway_id};
+use super::test_hub::{ENDINGS, Ledger, TestHub, gateway_id, named, sku};
+use crate::hub::core::*;
+use crate::protocol::wire::Version;
 
 /// Nobody was granted anything.
 const NOBODY: [&str; 0] = [];
@@ -147,10 +149,89 @@ fn a_new_database_is_replenished_after_its_stock_was_brought_back() {
     let mut new = Ledger::new(77);
     hub.greet_and_send(&new);
     hub.retire(&old);
+    hub.bring_back(&old, &new).unwrap();
     assert_eq!(hub.receive("in", 20), NOBODY, "it asks with its first entries");
 
     assert_eq!(hub.deliver(&mut new).granted, [gateway_id()]);
 
     assert_eq!(hub.allotment_of(&new), (3, 9));
     assert_eq!(hub.allotment_of(&old), (0, 0));
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+#[test]
+fn a_policy_of_one_gateway_comes_before_the_general_one() {
+    let mut hub = TestHub::new();
+    let [a, b] = ["a", "b"].map(|name| hub.stocked(name, 1));
+    hub.receive("in", 100);
+    assert_eq!(own(&mut hub, "a", Some(Policy::new(2, 4)), 0), ["a"]);
+    assert_eq!(hub.set_policy(5, 12), ["b"], "4 are enough for the first");
+    assert_eq!([&a, &b].map(|ledger| hub.allotment_of(ledger)), [(1, 3), (1, 11)]);
+
+    assert_eq!(own(&mut hub, "a", None, 0), ["a"], "now the general one holds");
+    assert_eq!(hub.allotment_of(&a), (1, 11));
+}
+
+#[test]
+fn a_policy_that_was_ended_grants_nothing() {
+    let mut hub = TestHub::new();
+    hub.set_policy(5, 12);
+    let mut gateway = hub.stocked("gw", 5);
+    hub.sell(&mut gateway, 5);
+    hub.change(|books| set_policy(books, &sku(), None::<Policy>));
+    assert_eq!(hub.receive("in", 20), NOBODY, "nobody waits any more");
+    assert_eq!(hub.number("SELECT count(*) FROM policy"), 0);
+}
+
+#[test]
+fn a_policy_grants_a_gateway_no_more_than_its_bound_in_a_day() {
+    let mut hub = TestHub::new();
+    let bounded = Policy { max_per_day: Some(10), ..Policy::new(5, 8) };
+    let [mut a, mut b] = ["a", "b"].map(|name| hub.stocked(name, 8));
+    hub.receive("in", 100);
+    own(&mut hub, "a", Some(bounded), 0);
+    own(&mut hub, "b", Some(Policy::new(5, 8)), 0);
+
+    assert_eq!(sell_at(&mut hub, &mut a, 8, 0), ["a"]);
+    hub.deliver(&mut a);
+    assert_eq!(sell_at(&mut hub, &mut a, 8, HOUR_MS), ["a"]);
+    assert_eq!(hub.allotment_of(&a), (0, 2), "10 in all");
+    assert_eq!(sell_at(&mut hub, &mut b, 8, HOUR_MS), ["b"], "it stops nobody else");
+    assert_eq!(own(&mut hub, "a", Some(bounded), 23 * HOUR_MS), NOBODY);
+    assert_eq!(own(&mut hub, "a", Some(bounded), 26 * HOUR_MS), ["a"], "a day later");
+    assert_eq!(hub.allotment_of(&a), (0, 8));
+}
+
+#[test]
+fn a_new_database_does_not_open_the_bound_again() {
+    let mut hub = TestHub::new();
+    let bounded = Policy { max_per_day: Some(9), ..Policy::new(5, 10) };
+    hub.stocked("gw", 1);
+    hub.receive("in", 100);
+    own(&mut hub, "gw", Some(bounded), 0);
+    let next = Ledger::new(77);
+    hub.greet_and_send(&next);
+    assert_eq!(own(&mut hub, "gw", Some(bounded), HOUR_MS), NOBODY);
+    assert_eq!(hub.allotment_of(&next), (0, 0));
+}
+
+/// Sets the policy of one gateway at a time.
+fn own(hub: &mut TestHub, gateway: &str, policy: Option<Policy>, now_ms: i64) -> Vec<String> {
+    let gateway = named(gateway);
+    let granted = hub.change(|books| {
+        books.set_rules(Rules::default(), now_ms);
+        set_gateway_policy(books, &sku(), &gateway, policy)
+    });
+    granted.into_iter().map(|gateway| gateway.gateway).collect()
+}
+
+fn sell_at(hub: &mut TestHub, ledger: &mut Ledger, units: i64, now_ms: i64) -> Vec<String> {
+    let frame = ledger.post(&[("deduct", -units)]);
+    let gateway = ledger.gateway.clone();
+    let granted = hub.change(|books| {
+        books.set_rules(Rules::default(), now_ms);
+        Ok(handle_frame(books, &gateway, &frame, Version::V2, now_ms)?.granted)
+    });
+    granted.into_iter().map(|gateway| gateway.gateway).collect()
 }

@@ -6,7 +6,7 @@ use crate::hub::db::BooksTransaction;
 use crate::protocol::frame::Frame;
 
 #[test]
-fn a_retired_database_is_brought_back_to_the_next_one() {
+fn a_retired_database_is_brought_back_at_an_operators_word() {
     let mut hub = TestHub::new();
     let (mut old, mut new) = (Ledger::new(1), Ledger::new(2));
     hub.answer_to(&old.hello());
@@ -16,9 +16,13 @@ fn a_retired_database_is_brought_back_to_the_next_one() {
     hub.answer_to(&new.hello());
     assert_eq!(hub.places(), (0, 5, 10), "as long as the old one may come back, it has them");
     assert!(hub.problem().is_some());
-    let retired = hub.change(|books| retire(books, &gateway_id(), Some(old.epoch))).unwrap();
-    assert_eq!(retired.moved_to, Some(new.epoch));
-    assert_eq!((hub.places(), hub.problem()), ((0, 15, 0), None));
+    let held = |units: &Retired| {
+        units.held.iter().map(|held| (held.on_hand, held.in_transit)).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&hub.retire(&old)), [(10, 5)]);
+    assert_eq!((hub.places(), hub.problem()), ((0, 5, 10), None), "nothing moves yet");
+    assert_eq!(hub.bring_back(&old, &new).unwrap().lines.len(), 1);
+    assert_eq!(hub.places(), (0, 15, 0));
     let transfer = hub.transfer();
     new.take(&transfer);
     hub.answer_to(&new.frame(0));
@@ -26,8 +30,9 @@ fn a_retired_database_is_brought_back_to_the_next_one() {
     hub.answer_to(&old.post(&[("deduct", -1)]));
     let aside = hub.number("SELECT count(*) FROM aside");
     assert_eq!((hub.places(), aside), ((0, 0, 15), 1), "what comes later is kept aside");
-    let again = hub.change(|books| retire(books, &gateway_id(), Some(old.epoch))).unwrap();
-    assert_eq!((again.acked_seq, again.known_seq), (1, 2));
+    let again = hub.retire(&old);
+    assert_eq!((again.acked_seq, again.known_seq, held(&again)), (1, 2, vec![]));
+    assert!(hub.bring_back(&old, &new).unwrap().replayed, "once");
     assert_eq!(hub.places(), (0, 0, 15));
 }
 
@@ -49,12 +54,8 @@ fn a_database_that_is_fenced_or_retired_is_granted_nothing() {
         let new = Ledger::new(77);
         hub.greet_and_send(&new);
         hub.grant("g", 4).unwrap().outcome.unwrap();
-        let (left, brought_back) = match ending {
-            Ending::Retired => ((0, 0), 7),
-            Ending::Fenced | Ending::Replaced => ((5, 2), 0),
-        };
-        assert_eq!(hub.allotment_of(&old), left, "{ending:?}");
-        assert_eq!(hub.allotment_of(&new), (0, 4 + brought_back), "{ending:?}");
+        assert_eq!(hub.allotment_of(&old), (5, 2), "{ending:?}");
+        assert_eq!(hub.allotment_of(&new), (0, 4), "{ending:?}");
     }
 }
 
@@ -68,10 +69,12 @@ fn the_units_of_a_database_retired_in_force_wait_for_the_next_one() {
 
     let retired = hub.retire(&old);
 
-    assert_eq!((retired.epoch, retired.moved_to), (old.epoch, None));
+    assert_eq!(retired.epoch, old.epoch);
     assert_eq!(hub.allotment_of(&old), (10, 3));
     let new = Ledger::new(77);
     hub.greet_and_send(&new);
+    assert_eq!((hub.allotment_of(&old), hub.allotment_of(&new)), ((10, 3), (0, 0)));
+    hub.bring_back(&old, &new).unwrap();
     assert_eq!((hub.allotment_of(&old), hub.allotment_of(&new)), ((0, 0), (0, 13)));
     assert_eq!(hub.problem(), None);
 }
@@ -86,11 +89,14 @@ fn a_replaced_database_keeps_its_units_until_it_is_retired_itself() {
         |hub: &mut TestHub| [&first, &second, &third].map(|ledger| hub.allotment_of(ledger));
     assert_eq!(units(&mut hub), [(10, 0), (4, 0), (1, 0)]);
 
-    assert_eq!(hub.retire(&second).moved_to, Some(third.epoch));
+    hub.retire(&second);
+    assert_eq!(hub.bring_back(&first, &third), Err(CannotBringBack::NotRetired));
+    hub.bring_back(&second, &third).unwrap();
     assert_eq!(units(&mut hub), [(10, 0), (0, 0), (1, 4)]);
     assert!(hub.problem().is_some(), "the first one may still come back");
 
     hub.retire(&first);
+    hub.bring_back(&first, &third).unwrap();
     assert_eq!(units(&mut hub), [(0, 0), (0, 0), (1, 14)]);
     assert_eq!(hub.problem(), None);
 }
@@ -106,20 +112,35 @@ fn a_replaced_database_is_reported_by_every_later_one_until_it_is_retired() {
 
     let problem = hub.problem().unwrap_or_default();
     assert!(problem.contains(&first.epoch.to_string()), "{problem}");
-    assert_eq!(hub.allotment_of(&third), (1, 4));
+    assert_eq!(hub.allotment_of(&third), (1, 0), "an operator's word is missing");
     hub.retire(&first);
-    assert_eq!((hub.problem(), hub.allotment_of(&third)), (None, (1, 14)));
+    assert_eq!((hub.problem(), hub.allotment_of(&third)), (None, (1, 0)));
 }
 
 #[test]
-fn retiring_without_an_epoch_begins_with_the_oldest_database() {
+fn retiring_again_never_ends_the_database_in_force() {
     let mut hub = TestHub::new();
-    let epochs = [10, 4, 1].map(|units| hub.stocked("gw", units).epoch);
+    let [old, live] = [10, 4].map(|units| hub.stocked("gw", units));
 
-    for epoch in [epochs[0], epochs[1], epochs[2], epochs[2]] {
-        let retired = hub.change(|books| retire(books, &gateway_id(), None)).unwrap();
-        assert_eq!(retired.epoch, epoch);
+    for _ in 0..3 {
+        assert_eq!(hub.retire(&old).epoch, old.epoch);
     }
+
+    hub.receive("in", 1);
+    hub.grant("g", 1).unwrap().outcome.unwrap();
+    assert_eq!(hub.allotment_of(&live), (4, 1));
+}
+
+#[test]
+fn an_open_recall_is_closed_when_its_database_is_retired() {
+    let mut hub = TestHub::new();
+    let gateway = hub.stocked("gw", 10);
+    hub.recall("back", 8).unwrap().outcome.unwrap();
+    assert_eq!(hub.recalled("back"), (false, 0));
+
+    hub.retire(&gateway);
+
+    assert_eq!(hub.recalled("back"), (true, 0));
 }
 
 #[test]
@@ -127,7 +148,7 @@ fn an_epoch_that_the_gateway_never_had_is_not_retired() {
     let mut hub = TestHub::new();
     let [ours, theirs] = ["gw", "other"].map(|name| hub.stocked(name, 5));
 
-    let refused = hub.change(|books| retire(books, &gateway_id(), Some(theirs.epoch)));
+    let refused = hub.change(|books| retire(books, &gateway_id(), theirs.epoch));
 
     assert_eq!(refused, Err(NoSuchEpoch { known: vec![ours.epoch] }));
 }
@@ -139,14 +160,15 @@ fn a_fenced_database_is_not_given_what_a_retired_one_held() {
     let second = hub.stocked("gw", 4);
     Ending::Fenced.end(&mut hub, &second);
 
-    assert_eq!(hub.retire(&first).moved_to, None);
+    hub.retire(&first);
 
+    let closed = hub.bring_back(&first, &second);
+    assert!(matches!(closed, Err(CannotBringBack::Closed(_))), "{closed:?}");
     assert_eq!((hub.allotment_of(&first), hub.allotment_of(&second)), ((10, 0), (4, 0)));
     let third = hub.stocked("gw", 1);
+    hub.bring_back(&first, &third).unwrap();
     assert_eq!((hub.allotment_of(&first), hub.allotment_of(&third)), ((0, 0), (1, 10)));
     assert_eq!(hub.allotment_of(&second), (4, 0), "nobody has retired it");
-    hub.retire(&second);
-    assert_eq!((hub.allotment_of(&second), hub.allotment_of(&third)), ((0, 0), (1, 14)));
 }
 
 #[test]

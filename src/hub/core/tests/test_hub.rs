@@ -128,13 +128,22 @@ impl TestHub {
 
     /// Sets the policy of the SKU; returns the gateways that are granted units at once.
     pub(in crate::hub) fn set_policy(&mut self, low_water: i64, target: i64) -> Vec<String> {
-        let policy = Policy { low_water, target };
+        let policy = Policy::new(low_water, target);
         names(self.change(|books| set_policy(books, &sku(), policy)))
     }
 
     pub(in crate::hub) fn retire(&mut self, ledger: &Ledger) -> Retired {
-        let (gateway, epoch) = (&ledger.gateway, Some(ledger.epoch));
+        let (gateway, epoch) = (&ledger.gateway, ledger.epoch);
         self.change(|books| retire(books, gateway, epoch)).unwrap()
+    }
+
+    pub(in crate::hub) fn bring_back(
+        &mut self,
+        from: &Ledger,
+        to: &Ledger,
+    ) -> Result<BroughtBack, CannotBringBack> {
+        let gateway = &from.gateway;
+        self.change(|books| bring_back(books, gateway, from.epoch, to.epoch))
     }
 
     pub(in crate::hub) fn grant(

@@ -6,15 +6,15 @@
 mod tables;
 
 pub(in crate::hub) use self::tables::{
-    ASIDE, ASK, BOOK, ColumnType, ENTRY, HELD, IDENTITY, LISTING, POLICY, POOL, REQUEST, TRANSFER,
-    Table,
+    ASIDE, ASK, BOOK, ColumnType, DEMAND, ENROLLED, ENTRY, GRANTED, HELD, IDENTITY, LISTING,
+    POLICY, POOL, REQUEST, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [Migration; 4] = [
     },
     Migration { script: include_str!("version_4.sql"), postgresql: "" },
     Migration { script: include_str!("version_5.sql"), postgresql: "" },
+    Migration { script: include_str!("version_6.sql"), postgresql: "" },
 ];
 
 struct Migration {

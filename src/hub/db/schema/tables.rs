@@ -48,6 +48,8 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("last_seen_ms", Int),
         ("online", Int),
         ("wire", Int),
+        ("software", Text),
+        ("pending_since_ms", Int),
         ("in_force", Int),
     ],
     key: &["id"],
@@ -122,8 +124,21 @@ pub(in crate::hub) const REQUEST: Table = Table {
 
 pub(in crate::hub) const POLICY: Table = Table {
     name: "policy",
-    columns: &[("sku", Text), ("low_water", Int), ("target", Int)],
-    key: &["sku"],
+    columns: &[
+        ("sku", Text),
+        ("site", Text),
+        ("gateway", Text),
+        ("low_water", Int),
+        ("target", Int),
+        ("max_per_day", Int),
+    ],
+    key: &["sku", "site", "gateway"],
+};
+
+pub(in crate::hub) const GRANTED: Table = Table {
+    name: "granted",
+    columns: &[("sku", Text), ("site", Text), ("gateway", Text), ("recent", Blob)],
+    key: &["sku", "site", "gateway"],
 };
 
 pub(in crate::hub) const ASK: Table = Table {
@@ -143,4 +158,25 @@ pub(in crate::hub) const LISTING: Table = Table {
         ("decimals", Int),
     ],
     key: &["sku"],
+};
+
+pub(in crate::hub) const ENROLLED: Table = Table {
+    name: "enrolled",
+    columns: &[("site", Text), ("gateway", Text), ("at_ms", Int)],
+    key: &["site", "gateway"],
+};
+
+pub(in crate::hub) const DEMAND: Table = Table {
+    name: "demand",
+    columns: &[
+        ("day", Int),
+        ("site", Text),
+        ("gateway", Text),
+        ("sku", Text),
+        ("book", Int),
+        ("sold", Int),
+        ("refused_lines", Int),
+        ("refused_units", Int),
+    ],
+    key: &["day", "site", "gateway", "sku", "book"],
 };

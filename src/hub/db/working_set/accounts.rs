@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::policies::{JOINS, POLICIES, PolicySet};
 use crate::hub::core::{Allotment, Policy, SkuAccount};
 use crate::hub::db::error::BooksError;
-use crate::hub::db::schema::{ColumnType, HELD, POLICY};
+use crate::hub::db::schema::{ColumnType, HELD};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
+use crate::protocol::topic::GatewayId;
 use crate::stock::Sku;
 
 const FIGURES: &str = "held.on_hand, held.reserved, held.in_transit, held.received, held.adjusted,
@@ -24,8 +26,7 @@ pub(super) struct AccountSet {
     of_books: BTreeMap<i64, BTreeMap<Sku, CachedAllotment>>,
     /// The books all of whose allotments are known.
     whole: BTreeSet<i64>,
-    policies: BTreeMap<Sku, Option<Policy>>,
-    changed_policies: BTreeSet<Sku>,
+    policies: PolicySet,
 }
 
 impl AccountSet {
@@ -39,25 +40,21 @@ impl AccountSet {
             |(book, sku): (i64, &Sku)| vec![SqlValue::Int(book), SqlValue::text(sku.as_str())];
         let missing = wanted.filter(|(book, sku)| {
             let known = self.of_books.get(book).is_some_and(|of| of.contains_key(*sku));
-            !known || !self.policies.contains_key(*sku)
+            !known || !self.policies.is_known(*book, sku)
         });
         let rows: Vec<SqlRow> = missing.map(key).collect();
         if rows.is_empty() {
             return Ok(());
         }
         let sql = format!(
-            "SELECT k.a, k.b, policy.low_water, policy.target, {FIGURES} FROM {{keys}} AS k
-             LEFT JOIN held ON held.sku = k.b AND held.book = k.a
-             LEFT JOIN policy ON policy.sku = k.b"
+            "SELECT k.a, k.b, {POLICIES}, {FIGURES} FROM {{keys}} AS k
+             LEFT JOIN held ON held.sku = k.b AND held.book = k.a {JOINS}"
         );
         let keys = Keys { types: &[ColumnType::Int, ColumnType::Text], rows };
         for row in db.query_keys(&sql, &keys)? {
             let mut row = RowReader::of(row);
             let (book, sku) = (row.int()?, row.id(Sku::parse)?);
-            let (low_water, target) = (row.int_or_null()?, row.int_or_null()?);
-            let policy = low_water.zip(target);
-            let policy = policy.map(|(low_water, target)| Policy { low_water, target });
-            self.policies.entry(sku.clone()).or_insert(policy);
+            self.policies.read(book, &sku, &mut row)?;
             self.add(book, sku, &mut row)?;
         }
         Ok(())
@@ -85,8 +82,8 @@ impl AccountSet {
     ) -> Result<Vec<SkuAccount>, BooksError> {
         self.load(db, skus.iter().map(|sku| (book, sku)))?;
         let account = |sku: &Sku| {
-            let policy = self.policies.get(sku).copied().flatten();
-            SkuAccount { allotment: self.known(book, sku), has_policy: policy.is_some() }
+            let has_policy = self.policies.of(book, sku).is_some();
+            SkuAccount { allotment: self.known(book, sku), has_policy }
         };
         Ok(skus.iter().map(account).collect())
     }
@@ -141,46 +138,33 @@ impl AccountSet {
         }
     }
 
-    pub(super) fn policy(
-        &mut self,
-        db: &mut dyn Executor,
-        sku: &Sku,
-    ) -> Result<Option<Policy>, BooksError> {
-        if !self.policies.contains_key(sku) {
-            self.load_policies(db, std::slice::from_ref(sku))?;
-        }
-        Ok(self.policies.get(sku).copied().flatten())
-    }
-
-    /// Reads those policies that are not known yet.
-    pub(super) fn load_policies(
+    /// Those of the SKUs that have any policy.
+    pub(super) fn with_policy(
         &mut self,
         db: &mut dyn Executor,
         skus: &[Sku],
-    ) -> Result<(), BooksError> {
-        let missing: Vec<&Sku> =
-            skus.iter().filter(|sku| !self.policies.contains_key(*sku)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let rows = missing.iter().map(|sku| vec![SqlValue::text(sku.as_str())]).collect();
-        let sql = "SELECT policy.sku, low_water, target FROM {keys} AS k
-                   JOIN policy ON policy.sku = k.a";
-        for row in db.query_keys(sql, &Keys { types: &[ColumnType::Text], rows })? {
-            let mut row = RowReader::of(row);
-            let sku = row.id(Sku::parse)?;
-            let policy = Policy { low_water: row.int()?, target: row.int()? };
-            self.policies.insert(sku, Some(policy));
-        }
-        for sku in missing {
-            self.policies.entry(sku.clone()).or_insert(None);
-        }
-        Ok(())
+    ) -> Result<BTreeSet<Sku>, BooksError> {
+        self.policies.existing(db, skus)
     }
 
-    pub(super) fn save_policy(&mut self, sku: &Sku, policy: Policy) {
-        self.policies.insert(sku.clone(), Some(policy));
-        self.changed_policies.insert(sku.clone());
+    /// The policies of a SKU that may be changed here.
+    pub(super) fn policies(
+        &mut self,
+        db: &mut dyn Executor,
+        book: i64,
+        sku: &Sku,
+    ) -> Result<&mut PolicySet, BooksError> {
+        self.load(db, std::iter::once((book, sku)))?;
+        Ok(&mut self.policies)
+    }
+
+    pub(super) fn save_policy(
+        &mut self,
+        sku: &Sku,
+        of: Option<(&GatewayId, Option<i64>)>,
+        policy: Option<Policy>,
+    ) {
+        self.policies.save(sku, of, policy);
     }
 
     /// The SKUs that a database has for the first time.
@@ -196,16 +180,9 @@ impl AccountSet {
             let changed = of.iter().filter(|(_, cached)| cached.is_changed);
             rows.extend(changed.map(|(sku, cached)| held_row(*book, sku, &cached.allotment)));
         }
-        let policy = |sku: &Sku| {
-            let policy = self.policies.get(sku).copied().flatten()?;
-            let figures = [policy.low_water, policy.target].map(SqlValue::Int);
-            Some([SqlValue::text(sku.as_str())].into_iter().chain(figures).collect())
-        };
-        let policies: Vec<SqlRow> = self.changed_policies.iter().filter_map(policy).collect();
-        vec![
-            Change { table: &HELD, write: Write::Set, rows },
-            Change { table: &POLICY, write: Write::Set, rows: policies },
-        ]
+        let mut changes = vec![Change { table: &HELD, write: Write::Set, rows }];
+        changes.extend(self.policies.changes());
+        changes
     }
 }
 

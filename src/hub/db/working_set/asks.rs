@@ -40,6 +40,11 @@ impl AskSet {
         Ok(())
     }
 
+    /// Says that nobody waits for a SKU, unless it was read that some do.
+    pub(super) fn know(&mut self, sku: &Sku) {
+        self.waiting.entry(sku.clone()).or_default();
+    }
+
     pub(super) fn waiting(
         &mut self,
         db: &mut dyn Executor,

@@ -13,9 +13,12 @@
 mod accounts;
 mod asks;
 mod books;
+mod demand;
+mod enrolment;
 mod entries;
 mod identity;
 mod listings;
+mod policies;
 mod pools;
 mod requests;
 mod transaction;

@@ -9,8 +9,8 @@ use super::{BooksTransaction, Expected};
 use crate::config::BookStore;
 use crate::hub::core::tests::test_hub::{Ledger, named};
 use crate::hub::core::{
-    Books, CentralRequest, FrameAnswer, Policy, decide, handle_frame, publish, repair, retire,
-    set_policy,
+    Books, CentralRequest, FrameAnswer, Policy, bring_back, decide, handle_frame, publish, repair,
+    retire, set_policy,
 };
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::schema::Dialect;
@@ -75,10 +75,13 @@ fn a_database_is_retired_and_its_stock_brought_back_in_the_same_statements_whate
         let mut hub = Counted::with_book(skus);
         let epoch = hub.epoch;
         let retired = hub.count(|books| {
-            retire(books, &named("gw"), Some(epoch)).unwrap().unwrap();
+            retire(books, &named("gw"), epoch).unwrap().unwrap();
         });
         let next = Ledger::at("gw", 99);
-        let brought_back = hub.handle(&next.hello());
+        hub.handle(&next.hello());
+        let brought_back = hub.count(|books| {
+            drop(bring_back(books, &named("gw"), epoch, next.epoch).unwrap().unwrap());
+        });
         let repaired = hub.count(|books| drop(repair(books, &named("gw")).unwrap()));
         (retired, brought_back, repaired)
     });
@@ -111,9 +114,7 @@ fn a_policy_takes_few_statements_whatever_the_number_of_gateways() {
         }
         hub.receive("po-1");
         let sku = Sku::parse("S0").unwrap();
-        hub.count(|books| {
-            drop(set_policy(books, &sku, Policy { low_water: 2, target: 2 }).unwrap())
-        })
+        hub.count(|books| drop(set_policy(books, &sku, Policy::new(2, 2)).unwrap()))
     });
     // Those that wait are read more at a time each time.
     assert!(many <= few + 6, "{few} statements for 10 gateways, {many} for 300");

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::accounts::AccountSet;
 use super::asks::AskSet;
 use super::books::{BookSet, Lock};
+use super::demand::DemandSet;
+use super::enrolment::EnrolmentSet;
 use super::entries::EntrySet;
 use super::identity::Identity;
 use super::listings::ListingSet;
@@ -12,7 +14,8 @@ use super::pools::PoolSet;
 use super::requests::RequestSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, SkuAccount, SkuRecord,
+    Allotment, Book, Books, DecidedRequest, DemandCounts, IssuedTransfer, Policy, Pool,
+    RecentGrants, Rules, SkuAccount, SkuRecord,
 };
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::rows::{columns, read_book};
@@ -34,6 +37,10 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     requests: RequestSet,
     listings: ListingSet,
     entries: EntrySet,
+    enrolment: EnrolmentSet,
+    demand: DemandSet,
+    rules: Rules,
+    now_ms: i64,
 }
 
 /// What the jobs of a batch will read and change, as far as that is known before.
@@ -58,7 +65,26 @@ impl<'a> BooksTransaction<'a> {
             requests: RequestSet::default(),
             listings: ListingSet::default(),
             entries: EntrySet::default(),
+            enrolment: EnrolmentSet::default(),
+            demand: DemandSet::default(),
+            rules: Rules::default(),
+            now_ms: 0,
         }
+    }
+
+    /// Sets what an operator has chosen, and the time.
+    pub(in crate::hub) fn set_rules(&mut self, rules: Rules, now_ms: i64) {
+        (self.rules, self.now_ms) = (rules, now_ms);
+    }
+
+    /// Whether frames of a gateway are taken where only those of enrolled ones are. A gateway that
+    /// has books was taken before.
+    pub(in crate::hub) fn is_enrolled(&mut self, gateway: &GatewayId) -> Result<bool, BooksError> {
+        Ok(!self.books(gateway)?.is_empty() || self.enrolment.contains(self.db, gateway)?)
+    }
+
+    pub(in crate::hub) fn enrol(&mut self, gateway: &GatewayId, now_ms: i64) {
+        self.enrolment.add(gateway, now_ms);
     }
 
     /// Writes something that changes nothing, to find out whether the books can be written.
@@ -142,6 +168,8 @@ impl<'a> BooksTransaction<'a> {
         changes.extend(pools);
         changes.extend(self.asks.changes(self.db)?);
         changes.extend(self.listings.changes());
+        changes.push(self.enrolment.changes());
+        changes.push(self.demand.changes());
         changes.push(self.transfers.changes());
         changes.push(self.requests.changes());
         changes.extend(self.books.changes());
@@ -158,6 +186,14 @@ fn next_transfer(book: &Book) -> Option<(i64, u64)> {
 
 impl Books for BooksTransaction<'_> {
     type Error = BooksError;
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn rules(&self) -> Rules {
+        self.rules
+    }
 
     fn identity(&mut self) -> Result<BooksId, BooksError> {
         self.identity.get(self.db)
@@ -205,12 +241,11 @@ impl Books for BooksTransaction<'_> {
 
     fn expect_skus(&mut self, skus: &[Sku]) -> Result<(), BooksError> {
         self.pools.load(self.db, skus.iter())?;
-        self.accounts.load_policies(self.db, skus)?;
-        let mut with_policy = Vec::new();
-        for sku in skus {
-            with_policy.extend(self.accounts.policy(self.db, sku)?.map(|_| sku));
-        }
-        self.asks.load(self.db, with_policy.into_iter())
+        let with_policy = self.accounts.with_policy(self.db, skus)?;
+        self.asks.load(self.db, with_policy.iter())?;
+        // Nobody waits for a SKU without a policy.
+        skus.iter().for_each(|sku| self.asks.know(sku));
+        Ok(())
     }
 
     fn expect_books(&mut self, ids: &[i64], sku: &Sku) -> Result<(), BooksError> {
@@ -298,12 +333,36 @@ impl Books for BooksTransaction<'_> {
         Ok(())
     }
 
-    fn policy(&mut self, sku: &Sku) -> Result<Option<Policy>, BooksError> {
-        self.accounts.policy(self.db, sku)
+    fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, BooksError> {
+        Ok(self.accounts.policies(self.db, book.id, sku)?.of(book.id, sku))
     }
 
-    fn save_policy(&mut self, sku: &Sku, policy: Policy) -> Result<(), BooksError> {
-        self.accounts.save_policy(sku, policy);
+    fn save_policy(
+        &mut self,
+        sku: &Sku,
+        gateway: Option<&GatewayId>,
+        policy: Option<Policy>,
+    ) -> Result<(), BooksError> {
+        let of = match gateway {
+            None => None,
+            Some(gateway) => Some((gateway, self.books(gateway)?.pop().map(|book| book.id))),
+        };
+        self.accounts.save_policy(sku, of, policy);
+        Ok(())
+    }
+
+    fn recent_grants(&mut self, book: &Book, sku: &Sku) -> Result<RecentGrants, BooksError> {
+        Ok(self.accounts.policies(self.db, book.id, sku)?.recent(book.id, sku))
+    }
+
+    fn save_recent_grants(
+        &mut self,
+        book: &Book,
+        sku: &Sku,
+        recent: &RecentGrants,
+    ) -> Result<(), BooksError> {
+        let of = (book.id, &book.gateway);
+        self.accounts.policies(self.db, book.id, sku)?.save_recent(of, sku, recent);
         Ok(())
     }
 
@@ -318,6 +377,17 @@ impl Books for BooksTransaction<'_> {
 
     fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
         self.asks.remove(sku, book);
+        Ok(())
+    }
+
+    fn count_demand(
+        &mut self,
+        book: &Book,
+        day: i64,
+        sku: &Sku,
+        counts: DemandCounts,
+    ) -> Result<(), BooksError> {
+        self.demand.count(book, day, sku, counts);
         Ok(())
     }
 

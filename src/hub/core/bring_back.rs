@@ -1,0 +1,118 @@
+//! Bringing back what a retired database held: an operator's word, and only once.
+
+use uuid::Uuid;
+
+use super::books::Books;
+use super::records::Book;
+use super::retire::NoSuchEpoch;
+use super::transfer::issue;
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
+
+/// What was brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BroughtBack {
+    /// What is granted to the other database.
+    pub lines: Vec<Line>,
+    /// Whether it had been brought back to it before.
+    pub replayed: bool,
+}
+
+/// Why nothing can be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CannotBringBack {
+    /// The gateway has no such database.
+    NoSuchEpoch(NoSuchEpoch),
+    /// The database may still come back and sell what it holds.
+    NotRetired,
+    /// The other database gets no transfers, for this reason.
+    Closed(String),
+}
+
+/// Grants what a retired database holds to the one in force. Doing it again changes nothing.
+///
+/// # Errors
+/// If the books database fails.
+pub fn bring_back<B: Books>(
+    books: &mut B,
+    gateway: &GatewayId,
+    from: Uuid,
+    to: Uuid,
+) -> Result<Result<BroughtBack, CannotBringBack>, B::Error> {
+    let all = books.books(gateway)?;
+    let find = |epoch| all.iter().find(|book| book.cursor.epoch == epoch);
+    let (Some(old), Some(new), Some(newest)) = (find(from), find(to), all.last()) else {
+        let known = all.iter().map(|book| book.cursor.epoch).collect();
+        return Ok(Err(CannotBringBack::NoSuchEpoch(NoSuchEpoch { known })));
+    };
+    let request_id = request_id(old, new);
+    let done = books.transfers_of(&request_id)?;
+    if !done.is_empty() {
+        let lines = done.into_iter().flat_map(|issued| issued.transfer.lines).collect();
+        return Ok(Ok(BroughtBack { lines, replayed: true }));
+    }
+    if !old.retired {
+        return Ok(Err(CannotBringBack::NotRetired));
+    }
+    if let Some(reason) = &new.cursor.fenced {
+        return Ok(Err(CannotBringBack::Closed(reason.clone())));
+    }
+    if new.id != newest.id {
+        let reason = format!("it was replaced by {}", newest.cursor.epoch);
+        return Ok(Err(CannotBringBack::Closed(reason)));
+    }
+    let lines = move_stock(books, old, &mut new.clone(), &request_id)?;
+    Ok(Ok(BroughtBack { lines, replayed: false }))
+}
+
+/// The same for the same two databases.
+fn request_id(old: &Book, new: &Book) -> RequestId {
+    let (from, to) = (old.cursor.epoch.simple(), new.id);
+    RequestId::parse(&format!("bring-back:{from}:{to}")).expect("short and plain")
+}
+
+fn move_stock<B: Books>(
+    books: &mut B,
+    old: &Book,
+    new: &mut Book,
+    request_id: &RequestId,
+) -> Result<Vec<Line>, B::Error> {
+    let held = books.allotments(old.id)?;
+    let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
+        let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
+        let quantity = Quantity::of_sum(units)?;
+        let (on_hand, _) = allotment.take_all();
+        Some((Line::new(sku, quantity), allotment, on_hand))
+    });
+    let mut moved: Vec<_> = moved.collect();
+    moved.sort_by(|(a, ..), (b, ..)| a.sku.cmp(&b.sku));
+    let lines: Vec<Line> = moved.iter().map(|(line, _, _)| line.clone()).collect();
+    if lines.is_empty() {
+        return Ok(lines);
+    }
+    let left: Vec<_> =
+        moved.iter().map(|(line, allotment, _)| (line.sku.clone(), *allotment)).collect();
+    books.save_allotments(old.id, &left)?;
+    // What was in transit to the old database is now in transit to the new one, and so is what the
+    // old one had on hand.
+    let on_hand = moved.iter().map(|(line, _, on_hand)| (&line.sku, *on_hand));
+    count_in_transit(books, on_hand.filter(|(_, on_hand)| *on_hand != 0))?;
+    issue(books, new, request_id, Direction::Grant, &lines)?;
+    Ok(lines)
+}
+
+fn count_in_transit<'a, B: Books>(
+    books: &mut B,
+    units: impl Iterator<Item = (&'a Sku, i64)>,
+) -> Result<(), B::Error> {
+    let units: Vec<(&Sku, i64)> = units.collect();
+    let skus: Vec<Sku> = units.iter().map(|(sku, _)| (*sku).clone()).collect();
+    books.expect_skus(&skus)?;
+    let mut pools = Vec::with_capacity(units.len());
+    for (sku, units) in units {
+        let mut pool = books.pool(sku)?;
+        pool.in_transit += units;
+        pools.push((sku.clone(), pool));
+    }
+    books.save_pools(&pools)
+}

@@ -1,0 +1,74 @@
+//! Demand: what was sold, and what was refused for want of stock, per day, place and SKU.
+
+use std::collections::BTreeMap;
+
+use super::books::Books;
+use super::records::{Book, DemandCounts};
+use crate::limits::DEMAND_DAYS_MAX;
+use crate::protocol::frame::{Demand, RefusedDemand};
+use crate::stock::{Entry, Kind, Sku};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Counts what new entries have sold.
+pub(super) fn count_sold<B: Books>(
+    books: &mut B,
+    book: &Book,
+    entries: &[Entry],
+    now_ms: i64,
+) -> Result<(), B::Error> {
+    let mut sold: BTreeMap<(i64, &Sku), i64> = BTreeMap::new();
+    for entry in entries {
+        let units = match entry.kind {
+            Kind::Deduct | Kind::Commit => -entry.change,
+            // What undoes a restock is negative, and no sale.
+            Kind::Rollback => -entry.change.max(0),
+            Kind::Restock
+            | Kind::Count
+            | Kind::Reserve
+            | Kind::Release
+            | Kind::Expire
+            | Kind::Grant
+            | Kind::Recall => 0,
+        };
+        if units != 0 {
+            *sold.entry((day_of(entry, now_ms), &entry.sku)).or_default() += units;
+        }
+    }
+    for ((day, sku), sold) in sold {
+        books.count_demand(book, day, sku, DemandCounts { sold, ..DemandCounts::default() })?;
+    }
+    Ok(())
+}
+
+/// Counts what a gateway says it has refused. A day that is too far away is left out.
+pub(super) fn count_refused<B: Books>(
+    books: &mut B,
+    book: &Book,
+    demand: &Demand,
+    now_ms: i64,
+) -> Result<(), B::Error> {
+    let day = i64::from(demand.day);
+    if !is_near(day, now_ms) {
+        return Ok(());
+    }
+    for RefusedDemand { sku, lines, units } in &demand.refused {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let (refused_lines, refused_units) = (number(*lines), number(*units));
+        let counts = DemandCounts { sold: 0, refused_lines, refused_units };
+        books.count_demand(book, day, sku, counts)?;
+    }
+    Ok(())
+}
+
+/// The day of an entry by its own clock, or by the hub's if that one was wrong.
+fn day_of(entry: &Entry, now_ms: i64) -> i64 {
+    let day = entry.at_ms.div_euclid(DAY_MS);
+    if entry.clock_trusted && is_near(day, now_ms) { day } else { now_ms.div_euclid(DAY_MS) }
+}
+
+/// A wrong clock, or a malicious one, must not fill the books with days.
+fn is_near(day: i64, now_ms: i64) -> bool {
+    let today = now_ms.div_euclid(DAY_MS);
+    (today - DEMAND_DAYS_MAX..=today + 1).contains(&day)
+}

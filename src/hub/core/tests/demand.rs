@@ -1,0 +1,77 @@
+//! What was sold and refused, per day.
+
+use serde_json::json;
+
+use super::test_hub::{Ledger, TestHub, gateway_id, sku};
+use crate::hub::core::*;
+use crate::hub::reader::{self, DemandQuery};
+use crate::net::access::Sites;
+use crate::protocol::Frame;
+use crate::protocol::frame::{Demand, RefusedDemand};
+use crate::protocol::wire::Version;
+
+const DAY_MS: i64 = 86_400_000;
+const TODAY: i64 = 20_000;
+
+#[test]
+fn what_is_sold_is_counted_by_the_day_of_its_entry() {
+    let mut hub = TestHub::new();
+    let mut gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    let frame = gateway.post(&[("restock", 10), ("deduct", -4), ("rollback", 1)]);
+    let day_ms = gateway.entries[0].at_ms;
+
+    handle(&mut hub, &frame, day_ms);
+    handle(&mut hub, &frame, day_ms);
+
+    let found = items(&mut hub);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((&found[0]["sold"], &found[0]["refused_lines"]), (&json!(3), &json!(0)));
+}
+
+#[test]
+fn refused_demand_is_cumulative_so_lost_late_and_repeated_frames_do_no_harm() {
+    let mut hub = TestHub::new();
+    let first = Ledger::new(1);
+    hub.answer_to(&first.hello());
+    let now_ms = TODAY * DAY_MS;
+    for lines in [1, 3, 2, 3] {
+        handle(&mut hub, &refused(&first, TODAY, lines), now_ms);
+    }
+    let second = Ledger::new(2);
+    hub.answer_to(&second.hello());
+    handle(&mut hub, &refused(&second, TODAY, 4), now_ms);
+    for far in [TODAY - 1_000, TODAY + 2] {
+        handle(&mut hub, &refused(&second, far, 9), now_ms);
+    }
+
+    let found = items(&mut hub);
+    assert_eq!(found.len(), 1, "a day that is far away is not counted: {found:?}");
+    assert_eq!(found[0]["day"], "2024-10-04");
+    let counts = ["sold", "refused_lines", "refused_units"].map(|name| found[0][name].clone());
+    assert_eq!(counts, [json!(0), json!(7), json!(70)], "a new database counts from 0 on");
+}
+
+fn refused(ledger: &Ledger, day: i64, lines: u64) -> Frame {
+    let refused = vec![RefusedDemand { sku: sku(), lines, units: 10 * lines }];
+    Frame::Demand(Demand { epoch: ledger.epoch.into(), day: day.try_into().unwrap(), refused })
+}
+
+fn handle(hub: &mut TestHub, frame: &Frame, now_ms: i64) {
+    hub.change(|books| handle_frame(books, &gateway_id(), frame, Version::V2, now_ms));
+}
+
+fn items(hub: &mut TestHub) -> Vec<serde_json::Value> {
+    let query = DemandQuery {
+        site: None,
+        gateway: Some("gw".into()),
+        sku: Some(sku().as_str().into()),
+        from: None,
+        to: None,
+        after: String::new(),
+        limit: 10,
+        sites: Sites::All,
+    };
+    let page = hub.database.read(|db| reader::demand(db, &query)).unwrap();
+    serde_json::to_value(page).unwrap()["items"].as_array().unwrap().clone()
+}

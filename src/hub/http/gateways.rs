@@ -1,0 +1,105 @@
+//! The routes that change which gateways and databases there are.
+
+use std::collections::BTreeSet;
+
+use hyper::Request;
+use hyper::body::Incoming;
+
+use super::api::HubApi;
+use super::json::{BringBackJson, BroughtBackJson, EnrolJson, HeldJson, RetireJson, RetiredJson};
+use super::problems::{cannot_bring_back, no_such_database, unknown_gateway};
+use crate::clock::wall_ms;
+use crate::hub::core::{HeldUnits, bring_back, repair, retire};
+use crate::hub::db::Locks;
+use crate::hub::request::gateway_id;
+use crate::limits::PAGE_MAX;
+use crate::net::access::Sites;
+use crate::net::http;
+use crate::net::json::json;
+use crate::net::request::read_json;
+use crate::problem::Problem;
+use crate::protocol::topic::GatewayId;
+
+impl HubApi {
+    pub(super) async fn enrol(
+        &self,
+        request: Request<Incoming>,
+        sites: &Sites,
+    ) -> Result<String, Problem> {
+        let EnrolJson { site, gateway } = read_json(&http::body(request).await?)?;
+        let id = gateway_id(&site, &gateway)?;
+        sites.check(&id.site)?;
+        let (enrolled, now_ms) = (id.clone(), wall_ms());
+        self.change(locks(&id), move |books, gateways| {
+            if !books.is_enrolled(&enrolled)? {
+                books.enrol(&enrolled, now_ms);
+            }
+            gateways.push(enrolled.clone());
+            Ok(())
+        })
+        .await?;
+        self.strangers.forget(&id);
+        Ok(json(&serde_json::json!({ "site": site, "gateway": gateway })))
+    }
+
+    pub(super) async fn retire(
+        &self,
+        site: &str,
+        gateway: &str,
+        request: Request<Incoming>,
+    ) -> Result<String, Problem> {
+        let gateway = gateway_id(site, gateway)?;
+        let RetireJson { epoch } = read_json(&http::body(request).await?)?;
+        let retiring = gateway.clone();
+        let retired = self.change(locks(&gateway), move |books, gateways| {
+            gateways.push(retiring.clone());
+            retire(books, &retiring, epoch)
+        });
+        let retired = retired.await?.map_err(|error| no_such_database(&gateway, &error))?;
+        let sum = |of: fn(&HeldUnits) -> i64| retired.held.iter().map(of).sum();
+        Ok(json(&RetiredJson {
+            epoch: retired.epoch,
+            acked_seq: retired.acked_seq,
+            known_seq: retired.known_seq,
+            on_hand: sum(|held| held.on_hand),
+            in_transit: sum(|held| held.in_transit),
+            skus: retired.held.len(),
+            held: retired.held.iter().take(PAGE_MAX).map(HeldJson::from).collect(),
+        }))
+    }
+
+    pub(super) async fn bring_back(
+        &self,
+        site: &str,
+        gateway: &str,
+        request: Request<Incoming>,
+    ) -> Result<String, Problem> {
+        let gateway = gateway_id(site, gateway)?;
+        let BringBackJson { from, to } = read_json(&http::body(request).await?)?;
+        let id = gateway.clone();
+        let brought_back = self.change(locks(&gateway), move |books, gateways| {
+            gateways.push(id.clone());
+            bring_back(books, &id, from, to)
+        });
+        let done = brought_back.await?.map_err(|error| cannot_bring_back(&gateway, &error))?;
+        let units = done.lines.iter().map(|line| line.quantity.units()).sum();
+        let (skus, replayed) = (done.lines.len(), done.replayed);
+        let lines = done.lines.into_iter().take(PAGE_MAX).map(Into::into).collect();
+        Ok(json(&BroughtBackJson { from, to, units, skus, lines, replayed }))
+    }
+
+    pub(super) async fn repair(&self, site: &str, gateway: &str) -> Result<String, Problem> {
+        let gateway = gateway_id(site, gateway)?;
+        let unknown = unknown_gateway(&gateway);
+        let repaired = self.change(locks(&gateway), move |books, gateways| {
+            gateways.push(gateway.clone());
+            repair(books, &gateway)
+        });
+        let skus = repaired.await?.ok_or(unknown)?;
+        Ok(json(&serde_json::json!({ "repaired": skus })))
+    }
+}
+
+fn locks(gateway: &GatewayId) -> Locks {
+    Locks { gateways: BTreeSet::from([gateway.clone()]), ..Locks::default() }
+}

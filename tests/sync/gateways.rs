@@ -1,0 +1,102 @@
+//! Which gateways the hub takes, and what it says of them.
+
+use serde_json::json;
+
+use super::pair::{ID, Pair, SITE, until_confirmed};
+use crate::support::bodies::one;
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::patience::{eventually, until};
+use crate::support::terminal::Terminal;
+
+#[test]
+fn a_gateway_that_is_not_enrolled_is_shown_and_left_aside() {
+    let broker = Broker::start();
+    let hub = Hub::start_with(&format!("gateways = \"listed\"\n{}", broker.section()));
+    let gateway = Gateway::start_with(&broker.section());
+    gateway.http().ok("restock", one("r", "A", 7));
+
+    let stranger = eventually("the stranger is shown", || {
+        hub.http().get("/api/strangers").json()["items"].get(0).cloned()
+    });
+    assert_eq!((&stranger["site"], &stranger["gateway"]), (&json!(SITE), &json!(ID)));
+    assert_eq!(hub.gateways(), [json!(null); 0]);
+    hub.http().get("/api/stock/A").refused("unknown_sku");
+
+    let who = json!({"site": SITE, "gateway": ID});
+    assert_eq!(hub.http().post("/api/gateways", &who).json(), who);
+    until_confirmed(&gateway);
+    assert_eq!(hub.stock("A")["total"], 7);
+    assert_eq!(hub.http().get("/api/strangers").json(), json!({"items": []}));
+}
+
+#[test]
+fn a_gateway_cannot_make_up_skus_where_unknown_ones_are_refused() {
+    let broker = Broker::start();
+    let hub = Hub::start_with(&format!("unknown_skus = \"refuse\"\n{}", broker.section()));
+    let gateway = Gateway::start_with(&broker.section());
+    gateway.http().ok("restock", one("r", "PHANTOM", 7));
+    let problem =
+        eventually("the hub says why", || hub.gateway()?["problem"].as_str().map(str::to_owned));
+    assert!(problem.contains("PHANTOM"), "{problem}");
+    hub.http().get("/api/stock/PHANTOM").refused("unknown_sku");
+}
+
+#[test]
+fn the_hub_says_how_it_and_its_gateways_are() {
+    let mut pair = Pair::stocked(&[("A", 5)]);
+    let status = pair.hub.http().get("/api/status").json();
+    assert_eq!((&status["gateways"], &status["online"]), (&json!(1), &json!(1)), "{status}");
+    assert_eq!((&status["held"], &status["store"]), (&json!(0), &json!("sqlite")), "{status}");
+    let known = pair.known();
+    assert!(known["version"].as_str().unwrap().contains(env!("CARGO_PKG_VERSION")), "{known}");
+    assert_eq!((&known["pending"], &known["oldest_pending_s"]), (&json!(0), &json!(null)));
+    assert_eq!(known["state"], "online");
+
+    pair.gateway.terminate();
+    pair.gateway.wipe();
+    pair.gateway.launch();
+    until("the new database is there", || pair.known()["epoch"] != known["epoch"]);
+    let of = |state: &str| {
+        pair.hub.http().get(&format!("/api/gateways?state={state}")).json()["items"].clone()
+    };
+    assert_eq!(pair.known()["state"], "replaced");
+    assert_eq!(of("replaced").as_array().unwrap().len(), 1);
+    assert_eq!((of("online"), of("held")), (json!([]), json!([])));
+}
+
+#[test]
+fn a_policy_of_one_gateway_is_set_listed_and_ended() {
+    let pair = Pair::stocked(&[("A", 1)]);
+    let receipt = json!({"request_id": "in", "sku": "A", "quantity": 100});
+    assert_eq!(pair.hub.http().post("/api/receipts", &receipt).status, 200);
+    let own = format!("/api/policies/A?site={SITE}&gateway={ID}");
+    let policy = json!({"low_water": 5, "target": 8, "max_per_day": 4});
+    let set = pair.hub.http().put(&own, &policy).json();
+    assert_eq!((&set["site"], &set["max_per_day"]), (&json!(SITE), &json!(4)), "{set}");
+    until("as much as a day allows has arrived", || {
+        pair.hub.stock("A")["gateways"][0]["on_hand"] == 5
+    });
+    pair.hub.http().put("/api/policies/A", &json!({"low_water": 1, "target": 2})).json();
+
+    let listed = pair.hub.http().get("/api/policies").json();
+    let gateways: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|it| &it["gateway"]).collect();
+    assert_eq!(gateways, [&json!(null), &json!(ID)], "the general one first");
+    assert_eq!(pair.hub.http().send("DELETE", &own, None).json()["low_water"], 5);
+    pair.hub.http().send("DELETE", &own, None).refused("not_found");
+    pair.hub.http().put("/api/policies/A?site=wh-01", &policy).refused("bad_request");
+}
+
+#[test]
+fn what_is_sold_at_a_gateway_is_demand_of_its_day() {
+    let pair = Pair::stocked(&[("A", 10)]);
+    pair.gateway.http().ok("deduct", one("d", "A", 3));
+    until_confirmed(&pair.gateway);
+    let found = pair.hub.http().get("/api/demand?sku=A").json();
+    assert_eq!((&found["items"][0]["sold"], &found["next"]), (&json!(3), &json!(null)), "{found}");
+    assert_eq!(found["items"][0]["gateway"], ID);
+    let later = pair.hub.http().get("/api/demand?sku=A&from=2126-01-01").json();
+    assert_eq!(later["items"], json!([]));
+}
