@@ -29,13 +29,14 @@ pub(crate) fn replace_books(
 ) -> Result<Replaced, BooksError> {
     let _lock = BooksLock::of_restore(books)?;
     let at = |cause| BooksError::Directory { path: books.into(), cause };
+    let directory = directory_of(books);
+    let owner = directory.metadata().map_err(at)?;
+    // First of all: a hub could not take a lock that root has left.
+    give(&books.with_added_extension("lock"), &owner, 0o600).map_err(at)?;
     let unfinished = books.with_added_extension("unfinished");
     remove(&unfinished).map_err(at)?;
     copy_books(from, &unfinished)?;
-    let directory = directory_of(books);
-    let owner = directory.metadata().map_err(at)?;
     give(&unfinished, &owner, 0o600).map_err(at)?;
-    give(&books.with_added_extension("lock"), &owner, 0o600).map_err(at)?;
 
     let marker = restore_marker(books);
     File::create(&marker).and_then(|file| file.sync_all()).map_err(at)?;

@@ -1,7 +1,7 @@
 //! The commands of the hub: backup, restore, doctor, completions and manual.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -117,6 +117,31 @@ fn a_hub_does_not_start_on_what_an_interrupted_restore_has_left() {
     assert_eq!(restored.code, Some(0), "{restored:?}");
     hub.launch();
     assert_eq!(hub.stock("A")["unallotted"], 10);
+}
+
+/// Root restores, and the hub runs under an account of its own.
+#[test]
+fn whatever_root_restores_belongs_to_the_owner_of_the_directory() {
+    const ACCOUNT: u32 = 65_534;
+    let mut hub = stocked();
+    let copy = hub.backup("copy.db");
+    hub.terminate();
+    if chown(hub.dir(), Some(ACCOUNT), Some(ACCOUNT)).is_err() {
+        return eprintln!("this test is for root");
+    }
+    let owner = |name: &str| fs::metadata(hub.dir().join(name)).unwrap().uid();
+    fs::remove_file(hub.dir().join("hub.db.lock")).unwrap();
+
+    let in_the_way = hub.dir().join("hub.db.unfinished");
+    fs::create_dir(&in_the_way).unwrap();
+    let failed = run(&hub, &["restore", "--from", text(&copy)]);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert_eq!(owner("hub.db.lock"), ACCOUNT, "the hub can start again");
+
+    fs::remove_dir(&in_the_way).unwrap();
+    let restored = run(&hub, &["restore", "--from", text(&copy)]);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    assert_eq!((owner("hub.db.lock"), owner("hub.db")), (ACCOUNT, ACCOUNT));
 }
 
 #[test]
