@@ -289,6 +289,7 @@ impl<'a> Section<'a> {
     }
 
     /// Drops the keys that are left, whatever they are.
+    #[cfg(feature = "hub")]
     pub(super) fn leave(&mut self) {
         self.nodes.clear();
     }

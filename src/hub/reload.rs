@@ -67,10 +67,8 @@ fn merged(now: &HubConfig, new: HubConfig) -> Result<HubConfig, Vec<String>> {
 
 /// Whether they are certainly other books. An address in PostgreSQL may change for the same ones.
 fn is_elsewhere(now: &BookStore, new: &BookStore) -> bool {
-    match (now, new) {
-        (BookStore::Postgres(_), BookStore::Postgres(_)) => false,
-        _ => !now.is_same(new),
-    }
+    let are_in_postgresql = matches!((now, new), (BookStore::Postgres(_), BookStore::Postgres(_)));
+    !are_in_postgresql && !now.is_same(new)
 }
 
 #[cfg(test)]

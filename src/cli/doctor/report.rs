@@ -25,14 +25,21 @@ pub(in crate::cli) enum Check {
     Broker,
     Hub,
     /// The units of the hub's books add up.
+    #[cfg(feature = "hub")]
     Balance,
     /// The gateways in the hub's books.
+    #[cfg(feature = "hub")]
     Gateways,
     /// The server of books in PostgreSQL.
+    #[cfg(feature = "hub")]
     Server,
+    #[cfg(feature = "hub")]
     Encoding,
+    #[cfg(feature = "hub")]
     Isolation,
+    #[cfg(feature = "hub")]
     Tls,
+    #[cfg(feature = "hub")]
     Tokens,
 }
 

@@ -73,7 +73,7 @@ fn tell(books: &Path, found: &Examination, replaced: &Replaced) {
         Some(older) if older != newest => {
             format!(", of version {older}; the next start upgrades them to {newest}")
         }
-        _ => format!(": {gateways} gateways, {skus} SKUs"),
+        Some(_) | None => format!(": {gateways} gateways, {skus} SKUs"),
     };
     say(format!("the copy is in their place, {}{held}", books.display()));
     say(AFTERWARDS);

@@ -96,14 +96,18 @@ fn probe(
     request: &Request<Incoming>,
     permit: &ConnectionPermit,
 ) -> Result<HttpResponse, Problem> {
-    match target {
-        HubTarget::Page => Ok(page::index(request.headers())),
-        HubTarget::PageFile(name) => page::file(name, request.headers()),
-        HubTarget::Healthz => api.liveness().map(http::text),
-        HubTarget::Readyz => api.readiness().map(http::text),
-        _ => {
-            access.admit_scraper(request.headers(), permit)?;
-            Ok(http::text(api.metrics_page()))
-        }
+    if matches!(target, HubTarget::Page) {
+        return Ok(page::index(request.headers()));
     }
+    if let HubTarget::PageFile(name) = target {
+        return page::file(name, request.headers());
+    }
+    if matches!(target, HubTarget::Healthz) {
+        return api.liveness().map(http::text);
+    }
+    if matches!(target, HubTarget::Readyz) {
+        return api.readiness().map(http::text);
+    }
+    access.admit_scraper(request.headers(), permit)?;
+    Ok(http::text(api.metrics_page()))
 }
