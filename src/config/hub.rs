@@ -151,10 +151,10 @@ fn refuse_what_is_not_there(section: &mut Section<'_>) {
     let lacks = |what: &str| Err(format!("this version has no {what}; leave it empty"));
     section
         .text("grpc_listen", |text| if text.is_empty() { Ok(()) } else { lacks("gRPC interface") });
-    section.number("ledger_retention_days", 0..=36_500).filter(|days| *days > 0).map(|_| {
+    if section.number("ledger_retention_days", 0..=36_500).is_some_and(|days| days > 0) {
         let message = "this version keeps every entry of the books; leave it 0";
         section.problem("ledger_retention_days", message);
-    });
+    }
     section.tables("sinks", |section| {
         section.problem("name", "this version delivers to no sinks; leave the section out");
         section.leave();
