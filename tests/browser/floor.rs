@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::driver::{Browser, DRAWN, ENTER, F4};
+use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4};
 use super::page::{NEWEST, Page};
 use crate::pair::Pair;
 use crate::support::gateway::Gateway;
@@ -41,14 +41,6 @@ const LISTEN: &str = "
     window.tones = [];
     const start = OscillatorNode.prototype.start;
     OscillatorNode.prototype.start = function (at) { window.tones.push(this.frequency.value); start.call(this, at); }";
-/// Takes a stock event as if the gateway had sent it.
-const HEAR: &str = "
-    const socket = window.socket;
-    socket.onmessage(new MessageEvent('message', { data: JSON.stringify(arguments[0]) }))";
-const KEEP_SOCKET: &str = "
-    const send = WebSocket.prototype.send;
-    WebSocket.prototype.send = function (text) { window.socket = this; send.call(this, text); }";
-
 fn stocked() -> Gateway {
     Gateway::stocked(&[("A-1", 20), ("22423", 3), ("85123A", 1_240)])
 }
@@ -192,26 +184,39 @@ fn outcomes_have_two_tones_and_a_failure_stays_until_it_is_acknowledged() {
 
 #[test]
 fn names_are_shown_and_found_by_a_part_of_them() {
-    let gateway = stocked();
-    let page = Page::open(&gateway);
-    page.script(KEEP_SOCKET, &[]);
-    page.scan_item("NONE-1");
-    let item = |sku: &str, name: &str, version: u64| json!({"sku": sku, "name": name, "unit": null, "on_hand": 7, "reserved": 0, "available": 7, "version": version});
-    let items = [item("85123A", "Garden PARASOL, crème", 9), item("22423", "Beach parasol", 9)];
-    page.script(HEAR, &[json!({"event": "stock", "items": items, "seq": 9})]);
+    let pair = Pair::stocked(&[("A-1", 20), ("22423", 3), ("85123A", 1_240)]);
+    let catalogue = "sku,name,barcodes\n85123A,\"Garden PARASOL, crème\",4006381333931\n\
+         22423,Beach parasol,\n";
+    let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", catalogue.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let named = || {
+        let item = pair.gateway.http().call("get", json!({"sku": "22423"}));
+        item.is_ok_and(|item| item["name"] == "Beach parasol")
+    };
+    until("the catalogue is known", named);
+    let page = Page::open(&pair.gateway);
+    page.until_text("#low", "Beach parasol");
 
     page.type_slowly("parasol");
     until("both are found", || page.text("#found").contains("Beach parasol"));
+    page.photograph("floor-search");
     page.type_slowly(&format!(" creme{ENTER}"));
     page.until_item("85123A");
     page.until_text("#name", "Garden PARASOL, crème");
+    page.press(ENTER);
+    page.until_text(NEWEST, "Garden PARASOL");
+    page.photograph("floor-name");
+    page.type_slowly("400638133");
+    until("a part of a barcode finds it", || page.text("#found").contains("85123A"));
+    page.press(ESCAPE);
     page.type_slowly(&format!("umbrella{ENTER}"));
     page.until_text("#note", "Nothing found.");
     page.press(F4);
     page.press(ENTER);
 
     page.until_text("#result", "Scan an item first.");
-    assert_eq!(page.text("#operations"), "", "nothing is created for it");
+    let restocked = pair.gateway.http().ledger();
+    assert!(restocked.iter().all(|entry| entry["sku"] != "umbrella"), "nothing is created for it");
 }
 
 #[test]
