@@ -245,3 +245,19 @@ test('a letter shows that a number field has got a code', () => {
   assert.deepEqual(it.names(), ['restore', 'typed']);
   assert.equal(it.did.at(-1).text, '85123A');
 });
+
+test('digits that arrive as other characters are digits, known or not', () => {
+  const it = bench();
+  for (const digit of '12345678') it.key(AZERTY[digit], 5, { code: `Digit${digit}` });
+  it.key('Enter');
+  assert.deepEqual(it.scans(), ['12345678']);
+  assert.equal(it.did.at(-1).note, 'layout');
+});
+
+test('a quick Backspace corrects and separates nothing', () => {
+  const it = bench();
+  it.field = 'number';
+  it.keys('47', 70).key('Backspace', 70).keys('5', 150).key('Enter', 150);
+  assert.deepEqual(it.names(), []);
+  assert.equal(it.passed, '475');
+});
