@@ -210,6 +210,8 @@ pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 
 /// Bytes in one frame to or from the hub.
 pub const FRAME_BYTES_MAX: usize = 32 * 1024;
+/// Bytes in a frame that passes any broker.
+pub const FRAME_BYTES_SMALL: usize = 960;
 /// Time after which a frame that was too large for the broker is tried again; it doubles.
 pub const FRAME_TRIAL_MS: u64 = 60_000;
 /// The longest such time.
@@ -220,8 +222,11 @@ pub const FRAME_ENTRIES_MAX: usize = 1_000;
 pub const FRAME_TRANSFERS_MAX: usize = 500;
 /// SKUs in one frame of refused demand: that many fit with the longest names.
 pub const DEMAND_SKUS_MAX: usize = 250;
-/// Lines in one transfer: that many fit a frame, and a longer request becomes several transfers.
+/// Lines in one transfer: that many fit a frame.
 pub const TRANSFER_LINES_MAX: usize = 250;
+/// Lines in one transfer that the hub issues; a longer request becomes several transfers. That many
+/// fit a frame that passes a broker with a limit of 4 KiB.
+pub const TRANSFER_LINES_ISSUED: usize = 48;
 /// Bytes of the name and version of a gateway's program in its greeting.
 pub const SOFTWARE_BYTES_MAX: usize = 256;
 /// Text of the catalogue that one step of a search looks through.

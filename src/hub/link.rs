@@ -72,6 +72,9 @@ impl BrokerLink {
                 error = self.run_connection(&mut connection) => error,
                 () = stop.requested() => return self.publisher.disconnect(),
             };
+            if matches!(error.failure, LinkFailure::Closed) {
+                self.publisher.handle_closed();
+            }
             self.publisher.disconnect();
             self.health.set_subscribed(false);
             drop(connection);

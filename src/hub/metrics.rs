@@ -21,6 +21,8 @@ pub(super) struct HubMetrics {
     pub(super) refusals: Refusals,
     /// Frames that wait for the broker's client.
     pub(super) outgoing: Gauge,
+    /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
+    pub(super) frame_lost_bytes: Gauge,
     /// Batches whose transaction failed.
     pub(super) commits_failed: Counter,
     /// The time from the start of a batch to the end of its commit.
@@ -55,6 +57,8 @@ impl HubMetrics {
         self.refusals.write(&mut text, "hub_refusals_total");
         let help = "Frames that wait until the broker's client takes them.";
         text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
+        let help = "Size of the frames that do not arrive though smaller ones do; 0 for none.";
+        text.gauges(&[("hub_frame_lost_bytes", help, self.frame_lost_bytes.get())]);
         let help = "Whether the broker has granted the subscriptions, or none is configured.";
         text.gauges(&[("hub_subscribed", help, is_subscribed.into())]);
         let help = "Time until a batch was committed to the books.";

@@ -1,6 +1,6 @@
 //! Sends the hub's frames to the broker.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rumqttc::{AsyncClient, QoS};
@@ -11,10 +11,15 @@ use super::core::FrameAnswer;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::outgoing::Outgoing;
+use crate::clock::Clock;
 use crate::protocol::Frame;
 use crate::protocol::frame::BooksId;
+use crate::protocol::frame_size::FrameSize;
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::wire::{Version, Wire};
+
+/// A broker closes the connection over a frame at once, as soon as it has read its length.
+const CLOSED_WITHIN_MS: u64 = 2_000;
 
 /// Hands frames to the client of the connection that is up at the moment. The link sets it, the
 /// writer uses it.
@@ -29,10 +34,47 @@ struct Shared {
     /// Wakes the task that hands frames over.
     added: Notify,
     metrics: Arc<HubMetrics>,
+    clock: Clock,
+}
+
+/// What is known of the way to the broker.
+#[derive(Debug)]
+struct Way {
+    size: FrameSize,
+    /// The times and sizes of the frames that were handed over lately.
+    recent: VecDeque<(u64, usize)>,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self { size: FrameSize::trusting(), recent: VecDeque::new() }
+    }
+}
+
+impl Way {
+    /// A frame is handed over. Those before, over which the connection was not closed, have passed.
+    fn handle_sent(&mut self, bytes: usize, now_ms: u64) {
+        while let Some((_, bytes)) =
+            self.recent.pop_front_if(|(at_ms, _)| *at_ms + CLOSED_WITHIN_MS < now_ms)
+        {
+            self.size.handle_arrived(bytes);
+        }
+        self.recent.push_back((now_ms, bytes));
+    }
+
+    fn handle_closed(&mut self, now_ms: u64) {
+        let recent = self.recent.drain(..);
+        let recent = recent.filter(|(at_ms, _)| *at_ms + CLOSED_WITHIN_MS >= now_ms);
+        let largest = recent.map(|(_, bytes)| bytes).max().unwrap_or(0);
+        if self.size.is_trial(largest) {
+            self.size.handle_lost(largest, now_ms);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
+    way: Way,
     /// Every frame of version 2 names them.
     books: BooksId,
     outgoing: Outgoing,
@@ -49,12 +91,15 @@ pub(super) struct Room {
     pub(super) frames: usize,
     /// The gateways for which some wait already.
     pub(super) busy: BTreeSet<GatewayId>,
+    /// How large each may be.
+    pub(super) bytes: usize,
 }
 
 impl Publisher {
     pub(super) fn new(metrics: Arc<HubMetrics>) -> Self {
         let (state, added) = (Mutex::default(), Notify::new());
-        Self { shared: Arc::new(Shared { state, added, metrics }) }
+        let clock = Clock::starting_at(0);
+        Self { shared: Arc::new(Shared { state, added, metrics, clock }) }
     }
 
     /// Publishes on this connection from now on. The writer gets a tick once there is room again
@@ -65,6 +110,28 @@ impl Publisher {
         let mut state = self.lock();
         state.end_connection();
         state.task = Some(task);
+    }
+
+    /// Says that the broker has closed the connection: over a frame that has just been handed over,
+    /// if one was larger than what is known to pass.
+    pub(super) fn handle_closed(&self) {
+        let now_ms = self.shared.clock.since_start_ms();
+        let lost = {
+            let mut state = self.lock();
+            state.way.handle_closed(now_ms);
+            state.way.size.lost_bytes()
+        };
+        if let Some(bytes) = lost {
+            tracing::warn!(
+                bytes,
+                "the broker closes the connection over frames of this size; smaller ones are sent: raise its limit (Mosquitto: max_packet_size)"
+            );
+        }
+    }
+
+    /// The size of the frames over which the broker closes the connection, if there are any.
+    pub(super) fn lost_bytes(&self) -> Option<usize> {
+        self.lock().way.size.lost_bytes()
     }
 
     /// Drops frames until there is a connection again. Then every gateway is told the hub's
@@ -82,7 +149,8 @@ impl Publisher {
     pub(super) fn room(&self) -> Room {
         let state = self.lock();
         let busy = state.outgoing.busy().cloned().collect();
-        Room { frames: state.outgoing.room(), busy }
+        let bytes = state.way.size.limit(self.shared.clock.since_start_ms());
+        Room { frames: state.outgoing.room(), busy, bytes }
     }
 
     /// Publishes answers and frames of these books without waiting. `is_complete` says that no frame was left
@@ -132,7 +200,9 @@ impl Shared {
         let has_room = state.outgoing.room() >= crate::limits::OUTGOING_BULK_MAX / 2;
         let is_due = has_room && std::mem::take(&mut state.is_awaited);
         drop(state);
-        Some((gateway, frame.encode(wire), is_due))
+        let bytes = frame.encode(wire);
+        self.lock().way.handle_sent(bytes.len(), self.clock.since_start_ms());
+        Some((gateway, bytes, is_due))
     }
 }
 

@@ -234,6 +234,7 @@ impl HubWriter {
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
+        downlink.set_ceiling(room.bytes);
         let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
         let was_failing = self.health.is_failing();
         let written = self.database.change(|books| {
@@ -267,6 +268,8 @@ impl HubWriter {
                 self.rejected.record(gateway, "it is of another database or of a gateway that is not enrolled, or not for a hub");
             }
         }
+        let lost = self.publisher.lost_bytes().into_iter().chain(self.downlink.lost_bytes()).min();
+        self.metrics.frame_lost_bytes.set(lost.unwrap_or(0) as u64);
         outcome.completions.into_iter().for_each(|complete| complete());
         let (answers, frames) = (outcome.answers.into_iter(), outcome.frames.into_iter());
         self.publisher.publish(outcome.books, answers, frames, !outcome.lacks_room);

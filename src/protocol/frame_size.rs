@@ -5,12 +5,12 @@
 //! proven once a frame of it has arrived. A larger frame is a trial, at most about twice as large
 //! as what is proven, so all trials that fail cost no more bytes than what arrives.
 
-use crate::limits::{FRAME_BYTES_MAX, FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX};
+use crate::limits::{
+    FRAME_BYTES_MAX, FRAME_BYTES_SMALL as SMALL, FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX,
+};
 
 /// The sizes that are tried: limits are mostly powers of two, and include the topic.
-const SIZES: [usize; 6] = [960, 1_792, 3_840, 7_936, 16_128, FRAME_BYTES_MAX];
-/// Frames up to this size pass any broker.
-const SMALL: usize = SIZES[0];
+const SIZES: [usize; 6] = [SMALL, 1_792, 3_840, 7_936, 16_128, FRAME_BYTES_MAX];
 /// The index of the size of the first frame of an uplink.
 const FIRST: usize = 2;
 

@@ -1,14 +1,18 @@
 //! Brokers with a limit on the size of messages: Mosquitto drops a larger one and acknowledges it
 //! (`message_size_limit`), or closes the connection over it (`max_packet_size`).
 
-use serde_json::json;
+use std::time::Instant;
 
-use super::pair::{Pair, until_confirmed};
+use serde_json::{Value, json};
+
+use super::pair::{ID, Pair, SITE, assert_balanced, until_confirmed};
+use crate::support::bodies::one;
 use crate::support::broker::Broker;
 use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::until;
+use crate::support::terminal::Terminal;
 
 const KINDS: [&str; 2] = ["message_size_limit", "max_packet_size"];
 const ORDERS: u64 = 3_000;
@@ -24,6 +28,41 @@ fn a_backlog_passes_every_limit_with_at_most_twice_the_bytes() {
             assert!(sent <= 2 * free, "{kind} {limit}: {sent} bytes, {free} without a limit");
         }
     }
+}
+
+#[test]
+fn a_catalogue_and_a_long_grant_pass_every_limit() {
+    for kind in KINDS {
+        for limit in [4_096, 8_192, 16_384] {
+            sent_down(&format!("{kind} {limit}\n"));
+        }
+    }
+}
+
+fn sent_down(limit: &str) {
+    let broker = Broker::start_with(&format!("allow_anonymous true\n{limit}"));
+    let hub = Hub::start(&broker);
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1)]);
+    until_confirmed(&gateway);
+    let lines: Vec<String> =
+        (0..2_000).map(|n| format!("SKU-{n:05},Article number {n} of the catalogue,\n")).collect();
+    let csv = format!("sku,name,barcodes\n{}", lines.concat());
+    let began = Instant::now();
+    assert_eq!(hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).status, 200);
+    let lines: Vec<Value> =
+        (0..250).map(|n| json!({"sku": format!("SKU-{n:05}"), "quantity": 2})).collect();
+    let receipt = json!({"request_id": "in", "lines": lines});
+    assert_eq!(hub.http().post("/api/receipts", &receipt).status, 200);
+    let grant = json!({"request_id": "g", "site": SITE, "gateway": ID, "lines": lines});
+    assert_eq!(hub.http().post("/api/grants", &grant).status, 200);
+    gateway.http().ok("restock", one("last", "SKU-01999", 1));
+    gateway.http().ok("restock", one("granted", "SKU-00249", 1));
+    until("the grant has arrived", || gateway.http().figures("SKU-00249") == (3, 0));
+    let name = || gateway.http().item("SKU-01999")["name"].clone();
+    until("the catalogue has arrived", || name() == "Article number 1999 of the catalogue");
+    println!("{} {:?}", limit.trim(), began.elapsed());
+    until_confirmed(&gateway);
+    assert_balanced(&hub);
 }
 
 /// The bytes that a gateway sends to have a backlog confirmed.

@@ -7,17 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
+use super::answer::FrameAnswer;
 use super::books::Books;
 use super::drift;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::{
     CATALOGUE_FRAMES_MAX, CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX,
-    FRAME_TRANSFERS_MAX,
+    FRAME_BYTES_SMALL, FRAME_TRANSFERS_MAX,
 };
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
+use crate::protocol::frame_size::FrameSize;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Listing, Transfer};
+use crate::stock::{Listing, Taken, Transfer};
 
 /// The frames that are being sent to gateways; lost with the process, which costs a repetition.
 #[derive(Debug, Default)]
@@ -26,6 +28,10 @@ pub struct Downlink {
     /// The gateway that was served last.
     served: Option<GatewayId>,
     catalogue: CatalogueFrames,
+    /// What is known of frames to gateways that large ones do not reach.
+    sizes: BTreeMap<GatewayId, FrameSize>,
+    /// The bytes that a frame to any gateway may have.
+    ceiling: Option<usize>,
 }
 
 /// The newest catalogue frames by their start. All gateways are sent the same ones.
@@ -33,8 +39,11 @@ pub struct Downlink {
 struct CatalogueFrames {
     /// The number of the last change when they were read.
     last: u64,
-    frames: BTreeMap<u64, (Vec<Listing>, u64)>,
+    frames: BTreeMap<(u64, usize), CatalogueFrame>,
 }
+
+/// Listings, the number of the last change among them, and the bytes that they can take.
+type CatalogueFrame = (Vec<Listing>, u64, usize);
 
 #[derive(Debug, Default)]
 struct Conversation {
@@ -56,6 +65,8 @@ struct SentRange {
     at_ms: u64,
     /// How often it was sent again.
     repeats: u32,
+    /// The size of the largest frame.
+    bytes: usize,
 }
 
 impl Downlink {
@@ -64,6 +75,44 @@ impl Downlink {
         if let Some(conversation) = self.conversations.get_mut(gateway) {
             (conversation.transfers, conversation.catalogue, conversation.probed_ms) =
                 Default::default();
+        }
+    }
+
+    /// Says how large a frame to any gateway may be.
+    pub fn set_ceiling(&mut self, bytes: usize) {
+        self.ceiling = Some(bytes);
+    }
+
+    /// Handles a greeting that says what the gateway has taken. It was sent after the gateway was
+    /// called: what was sent before that, and is not taken, does not arrive for its size.
+    pub fn weigh_up(&mut self, gateway: &GatewayId, taken: Taken, now_ms: u64) {
+        let Some(conversation) = self.conversations.get(gateway) else { return };
+        let Conversation { transfers, catalogue, .. } = conversation;
+        let lost = [(transfers, taken.transfer), (catalogue, taken.catalogue)];
+        let lost = lost.into_iter().filter(|(sent, position)| sent.is_lost(*position));
+        if let Some(bytes) = lost.map(|(sent, _)| sent.bytes).max() {
+            let size = self.sizes.entry(gateway.clone()).or_insert_with(FrameSize::trusting);
+            size.handle_lost(bytes, now_ms);
+        }
+    }
+
+    /// The size of the smallest frames that do not arrive, if there are any.
+    pub fn lost_bytes(&self) -> Option<usize> {
+        self.sizes.values().filter_map(FrameSize::lost_bytes).min()
+    }
+
+    fn limit(&self, gateway: &GatewayId, now_ms: u64) -> usize {
+        let known = self.sizes.get(gateway).map_or(DOWN_BYTES, |size| size.limit(now_ms));
+        known.min(DOWN_BYTES).min(self.ceiling.unwrap_or(DOWN_BYTES))
+    }
+
+    /// Frames of this size have arrived at a gateway.
+    fn handle_arrived(&mut self, gateway: &GatewayId, bytes: usize) {
+        if let Some(size) = self.sizes.get_mut(gateway) {
+            size.handle_arrived(bytes);
+            if size.lost_bytes().is_none() {
+                self.sizes.remove(gateway);
+            }
         }
     }
 
@@ -105,22 +154,29 @@ impl Downlink {
             return Ok(Vec::new());
         };
         let last_listing = books.last_listing()?;
+        let limit = self.limit(gateway, now_ms);
         let conversation = self.conversations.entry(gateway.clone()).or_default();
+        let arrived = conversation.arrived(book.taken);
         let mut frames = Vec::new();
-        frames.extend(conversation.next_transfers(books, &book, now_ms)?);
+        frames.extend(conversation.next_transfers(books, &book, limit, now_ms)?);
         if let Some(after) = conversation.next_listings(&book, last_listing, now_ms) {
-            let (listings, up_to) = self.catalogue.frame(books, after, last_listing)?;
-            conversation.catalogue.sent(up_to, now_ms);
+            let (listings, up_to, bytes) =
+                self.catalogue.frame(books, (after, limit), last_listing)?;
+            conversation.catalogue.sent(up_to, bytes, now_ms);
             let epoch = book.cursor.epoch.into();
             frames.push(Frame::Catalogue(Catalogue { epoch, after, up_to, listings }));
         }
         frames.extend(conversation.next_probe(&book, now_ms));
+        if conversation.is_repeating() && !frames.is_empty() {
+            frames.push(call(&book));
+        }
         if !frames.is_empty() {
             self.served = Some(gateway.clone());
         }
         if conversation.is_idle(&book, last_listing) {
             self.conversations.remove(gateway);
         }
+        self.handle_arrived(gateway, arrived);
         Ok(frames)
     }
 
@@ -158,17 +214,18 @@ impl Conversation {
         &mut self,
         books: &mut B,
         book: &Book,
+        limit: usize,
         now_ms: u64,
     ) -> Result<Option<Frame>, B::Error> {
         let Some(after) = self.transfers.next(book.taken.transfer, book.issued, now_ms) else {
             return Ok(None);
         };
         let found = books.transfers_after(book.id, after, FRAME_TRANSFERS_MAX)?;
-        let transfers = fitting(found);
+        let (transfers, bytes) = fitting(found, limit);
         let Some(last) = transfers.last() else {
             return Ok(None);
         };
-        self.transfers.sent(last.number, now_ms);
+        self.transfers.sent(last.number, bytes, now_ms);
         let epoch = book.cursor.epoch.into();
         Ok(Some(Frame::Transfers(Transfers { epoch, transfers })))
     }
@@ -197,6 +254,17 @@ impl Conversation {
         Some(Frame::Probe(Probe { epoch: book.cursor.epoch.into(), part }))
     }
 
+    /// The size of what was sent and is taken.
+    fn arrived(&self, taken: Taken) -> usize {
+        let of = |sent: &SentRange, position| if sent.is_taken(position) { sent.bytes } else { 0 };
+        of(&self.transfers, taken.transfer).max(of(&self.catalogue, taken.catalogue))
+    }
+
+    /// Whether a large frame was sent more than once.
+    fn is_repeating(&self) -> bool {
+        [&self.transfers, &self.catalogue].iter().any(|sent| sent.is_suspect())
+    }
+
     fn is_idle(&self, book: &Book, last_listing: u64) -> bool {
         book.taken.transfer >= book.issued
             && book.taken.catalogue >= last_listing
@@ -210,17 +278,18 @@ impl CatalogueFrames {
     fn frame<B: Books>(
         &mut self,
         books: &mut B,
-        after: u64,
+        (after, limit): (u64, usize),
         last: u64,
-    ) -> Result<(Vec<Listing>, u64), B::Error> {
+    ) -> Result<CatalogueFrame, B::Error> {
         if self.last != last || self.frames.len() >= CATALOGUE_FRAMES_MAX {
             *self = Self { last, frames: BTreeMap::new() };
         }
-        if let Some(frame) = self.frames.get(&after) {
+        if let Some(frame) = self.frames.get(&(after, limit)) {
             return Ok(frame.clone());
         }
-        let frame = fitting_listings(books.listings_after(after, CATALOGUE_LISTINGS_MAX)?);
-        self.frames.insert(after, frame.clone());
+        let found = books.listings_after(after, CATALOGUE_LISTINGS_MAX)?;
+        let frame = fitting_listings(found, limit);
+        self.frames.insert((after, limit), frame.clone());
         Ok(frame)
     }
 }
@@ -238,6 +307,7 @@ impl SentRange {
                 up_to: self.up_to.max(position),
                 at_ms: now_ms,
                 repeats: 0,
+                bytes: 0,
             };
         }
         if self.up_to > position && self.is_stale(now_ms) {
@@ -252,39 +322,63 @@ impl SentRange {
         now_ms >= self.at_ms + wait_ms.min(DOWN_RESEND_MS_MAX)
     }
 
-    fn sent(&mut self, up_to: u64, now_ms: u64) {
+    fn sent(&mut self, up_to: u64, bytes: usize, now_ms: u64) {
         self.up_to = up_to;
         self.at_ms = now_ms;
+        self.bytes = self.bytes.max(bytes);
+    }
+
+    fn is_taken(&self, position: u64) -> bool {
+        self.up_to > self.after && position >= self.up_to
+    }
+
+    /// Whether it was sent more than once and may be too large for the broker.
+    fn is_suspect(&self) -> bool {
+        self.repeats > 0 && self.bytes > FRAME_BYTES_SMALL
+    }
+
+    /// Whether it is not taken though it was sent more than once.
+    fn is_lost(&self, position: u64) -> bool {
+        self.is_suspect() && position <= self.after && self.up_to > position
     }
 }
 
-/// As many transfers as fit in a frame, by the most bytes that each can take.
-fn fitting(found: Vec<IssuedTransfer>) -> Vec<Transfer> {
+/// Asks a gateway for a greeting, a small frame that is answered by a small one.
+fn call(book: &Book) -> Frame {
+    let (epoch, acked_seq) = (book.cursor.epoch, book.cursor.acked_seq);
+    FrameAnswer::Resume { epoch, acked_seq, nonce: 0 }.frame()
+}
+
+/// As many transfers as fit in a frame of this size, by the most bytes that each can take, and these
+/// bytes.
+fn fitting(found: Vec<IssuedTransfer>, limit: usize) -> (Vec<Transfer>, usize) {
     let (mut transfers, mut bytes) = (Vec::new(), 0);
     for IssuedTransfer { transfer, .. } in found {
         let lines = transfer.lines.iter().map(|line| line.sku.as_str().len() + 11);
-        bytes += 128 + lines.sum::<usize>();
-        if bytes > DOWN_BYTES && !transfers.is_empty() {
+        let more = 128 + lines.sum::<usize>();
+        if bytes + more > limit && !transfers.is_empty() {
             break;
         }
+        bytes += more;
         transfers.push(transfer);
     }
-    transfers
+    (transfers, bytes)
 }
 
-/// As many changes of the catalogue as fit in a frame, and the number of the last one.
-fn fitting_listings(found: Vec<(u64, Listing)>) -> (Vec<Listing>, u64) {
+/// As many changes of the catalogue as fit in a frame of this size.
+fn fitting_listings(found: Vec<(u64, Listing)>, limit: usize) -> CatalogueFrame {
     let (mut listings, mut up_to, mut bytes) = (Vec::new(), 0, 0);
     for (number, listing) in found {
         let name = listing.name.as_ref().map_or(0, String::len);
         let unit = listing.unit.as_ref().map_or(0, String::len);
         let codes: usize = listing.barcodes.iter().map(|code| code.code.len() + 11).sum();
-        bytes += listing.sku.as_str().len() + name + unit + codes + 16;
-        if bytes > DOWN_BYTES && !listings.is_empty() {
+        let more = listing.sku.as_str().len() + name + unit + codes + 16;
+        if bytes + more > limit && !listings.is_empty() {
             break;
         }
+        bytes += more;
         listings.push(listing);
         up_to = number;
     }
-    (listings, up_to)
+    (listings, up_to, bytes)
 }

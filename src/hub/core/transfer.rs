@@ -2,7 +2,7 @@
 
 use super::books::Books;
 use super::records::{Book, IssuedTransfer};
-use crate::limits::TRANSFER_LINES_MAX;
+use crate::limits::TRANSFER_LINES_ISSUED;
 use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer};
 
 /// Issues the transfers of a request. The caller has taken a grant's units from where they were, and
@@ -14,7 +14,7 @@ pub(super) fn issue<B: Books>(
     direction: Direction,
     lines: &[Line],
 ) -> Result<(), B::Error> {
-    for part in lines.chunks(TRANSFER_LINES_MAX) {
+    for part in lines.chunks(TRANSFER_LINES_ISSUED) {
         book.issued += 1;
         let (number, request_id) = (book.issued, request_id.clone());
         let transfer = Transfer { number, request_id, direction, lines: part.to_vec() };
