@@ -33,7 +33,8 @@ use clap_complete::Shell;
 pub(crate) use self::client::Client;
 pub(crate) use self::client::GatewayArguments;
 use self::program::{Program, on_signal};
-use crate::config::GatewayConfig;
+use crate::clock::{rfc3339, wall_ms};
+use crate::config::{CertificateDates, GatewayConfig};
 use crate::process::reload::{self, Reload};
 use crate::process::service::Manager;
 use crate::process::stop;
@@ -235,11 +236,28 @@ fn run(config: Option<PathBuf>) -> ExitCode {
 
 fn check_config(config: Option<PathBuf>) -> ExitCode {
     match GatewayConfig::load(config.as_deref()) {
-        Ok(_) => {
+        Ok(config) => {
             say("ok");
+            let certificate = config.mqtt.and_then(|mqtt| mqtt.certificate);
+            if let Some(dates) = certificate {
+                say(certificate_line(dates));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => STOCKGATE.usage(&error),
+    }
+}
+
+/// When our certificate for the broker ends.
+pub(crate) fn certificate_line(dates: CertificateDates) -> String {
+    let now_ms = wall_ms();
+    let end = rfc3339(dates.end_ms);
+    match dates.end_ms.saturating_sub(now_ms) {
+        left @ 0.. => {
+            let (days, hours) = (left / 86_400_000, left / 3_600_000 % 24);
+            format!("our certificate for the broker ends {end}, in {days} days and {hours} hours")
+        }
+        _ => format!("our certificate for the broker has ended {end}"),
     }
 }
 

@@ -9,11 +9,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::text;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The prefix of environment variables. Two underscores separate section and key.
 pub(super) const PREFIX: &str = "STOCKGATE_";
+
+/// The sections of both programs.
+const SECTIONS: [&str; 6] = ["gateway", "terminals", "mqtt", "stock", "log", "hub"];
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -109,11 +113,26 @@ impl Document {
         Ok(Self { file: Some(file.into()), root, problems: Vec::new() })
     }
 
+    /// Reports a variable with one underscore in place of two.
+    fn suspect(&mut self, variable: &str, path: &str, foreign: &[&str]) {
+        let ours = SECTIONS.iter().filter(|section| !foreign.contains(section));
+        let meant = ours.filter_map(|section| {
+            let key = path.strip_prefix(section)?.strip_prefix('_')?;
+            Some(format!("{PREFIX}{section}__{key}").to_ascii_uppercase())
+        });
+        let meant: Vec<String> = meant.collect();
+        if let [meant] = &meant[..] {
+            self.problems.push(format!(
+                "environment variable {variable}: two underscores separate section and key, write {meant}"
+            ));
+        }
+    }
+
     fn override_by(&mut self, variable: String, value: String, foreign: &[&str]) {
-        let Some(path) = variable.strip_prefix(PREFIX).filter(|path| path.contains("__")) else {
-            return;
-        };
-        let path = path.to_ascii_lowercase();
+        let path = variable.strip_prefix(PREFIX).unwrap_or_default().to_ascii_lowercase();
+        if !path.contains("__") {
+            return self.suspect(&variable, &path, foreign);
+        }
         let (section, key) = path.split_once("__").expect("the filter above requires it");
         if foreign.contains(&section) {
             return;
@@ -331,10 +350,11 @@ impl ConfigValue {
 }
 
 fn read_file(file: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(file).map_err(|error| {
-        let shown = file.display();
-        ConfigError(vec![format!("{shown}: cannot be read: {error}; name a file with --config")])
-    })
+    let shown = file.display();
+    let bytes = std::fs::read(file).map_err(|error| {
+        ConfigError::one(format!("{shown}: cannot be read: {error}; name a file with --config"))
+    })?;
+    text::decode(&bytes).map_err(|why| ConfigError::one(format!("{shown}: {why}")))
 }
 
 fn nodes(text: &str, table: &DeTable<'_>) -> BTreeMap<String, Node> {

@@ -146,3 +146,25 @@ fn read_with(file: &Path, variables: &[(&str, &str)]) -> Result<GatewayConfig, C
     let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     GatewayConfig::read(Some(file), variables.collect::<Vec<_>>())
 }
+
+#[test]
+fn a_variable_with_one_underscore_is_answered_with_the_right_name() {
+    let variables = [("STOCKGATE_MQTT_URL", "mqtt://b"), ("STOCKGATE_GATEWAY_DATA_DIR", "x")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let document = Document::read(None, variables, &["hub"]).unwrap();
+    let problems = GatewayConfig::from_document(document).unwrap_err().to_string();
+    assert!(problems.contains("STOCKGATE_MQTT_URL: two underscores separate section and key, write STOCKGATE_MQTT__URL"), "{problems}");
+    assert!(problems.contains("write STOCKGATE_GATEWAY__DATA_DIR"), "{problems}");
+}
+
+#[test]
+fn a_secret_has_no_byte_order_mark_and_no_line_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    for text in ["s3cret", "s3cret\n", "s3cret\r\n\r\n", "\u{feff}s3cret\n\n"] {
+        std::fs::write(dir.path().join("password"), text).unwrap();
+        assert_eq!(crate::config::secret("password", dir.path()), Ok("s3cret".into()), "{text:?}");
+    }
+    let wide: Vec<u8> = "\u{feff}s3cret".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(dir.path().join("password"), wide).unwrap();
+    assert!(crate::config::secret("password", dir.path()).unwrap_err().contains("UTF-16"));
+}

@@ -5,6 +5,7 @@
 //! is complete and possible, or an error that lists everything that is wrong. Nothing here starts a
 //! connection or a part of the program.
 
+mod certificate_dates;
 mod document;
 mod gateway;
 #[cfg(feature = "hub")]
@@ -13,11 +14,13 @@ mod mqtt;
 mod port;
 #[cfg(feature = "hub")]
 mod postgres;
+mod text;
 mod tls;
 mod tokens;
 #[cfg(feature = "hub")]
 mod verifier;
 
+pub use self::certificate_dates::CertificateDates;
 pub use self::document::ConfigError;
 use self::document::PREFIX;
 pub use self::document::redact::HIDDEN;
@@ -126,16 +129,14 @@ fn address(text: &str) -> Result<std::net::SocketAddr, String> {
 }
 
 /// Reads a secret from a file in `$CREDENTIALS_DIRECTORY`, or else in the configuration's directory.
-/// A line break at the end is not part of the secret.
+/// Line ends after it are not part of the secret.
 fn secret(file: &str, directory: &std::path::Path) -> Result<String, String> {
     if file.is_empty() {
         return Err("must name a file".into());
     }
     let path = path_of(file, directory);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    let secret = text.strip_suffix('\n').unwrap_or(&text);
-    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    let text = text::read(&path)?;
+    let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         return Err(format!("{} is empty", path.display()));
     }

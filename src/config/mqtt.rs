@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::document::Section;
-use super::{path_of, secret};
+use super::{CertificateDates, path_of, secret};
 use crate::net::mqtt::BrokerSettings;
 
 /// The broker to connect to.
@@ -27,6 +27,8 @@ pub struct MqttConfig {
     pub books: Option<Uuid>,
     /// A hash of the TLS files' contents, which tells whether they have changed.
     pub tls_files: u64,
+    /// The dates of our own certificate.
+    pub certificate: Option<CertificateDates>,
 }
 
 impl MqttConfig {
@@ -38,14 +40,28 @@ impl MqttConfig {
         BrokerSettings { host, port, username, password, tls }
     }
 
-    /// The keys whose values differ.
+    /// Whether the TLS files differ, which a reload reads.
+    pub fn has_other_files(&self, other: &Self) -> bool {
+        self.tls_files != other.tls_files
+    }
+
+    /// This configuration with the TLS files of a newer one.
+    #[must_use]
+    pub fn renewed(&self, new: Self) -> Self {
+        if self.tls.is_some() != new.tls.is_some() {
+            return self.clone();
+        }
+        let Self { tls, tls_files, certificate, .. } = new;
+        Self { tls, tls_files, certificate, ..self.clone() }
+    }
+
+    /// The keys whose values differ and apply at the next start.
     pub fn differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
         let keys = [
             ("mqtt.url", self.url != other.url),
             ("mqtt.username", self.username != other.username),
             ("mqtt.books", self.books != other.books),
             ("mqtt.password_file", self.password != other.password),
-            ("mqtt.ca_file, cert_file or key_file", self.tls_files != other.tls_files),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key)
     }
@@ -141,18 +157,21 @@ fn read_with(
     if password.is_some() && username.is_none() {
         section.problem("password_file", "needs a username beside it");
     }
-    let (tls, tls_files) = read_tls(&mut section, directory, url.as_ref());
+    let TlsFiles { tls, tls_files, certificate } = read_tls(&mut section, directory, url.as_ref());
     let books = read_books(&mut section);
     section.finish();
-    Some(MqttConfig { url: url?, username, password, tls, books, tls_files })
+    Some(MqttConfig { url: url?, username, password, tls, books, tls_files, certificate })
 }
 
-/// Reads the TLS files; returns the hash of their contents as well.
-fn read_tls(
-    section: &mut Section<'_>,
-    directory: &Path,
-    url: Option<&BrokerUrl>,
-) -> (Option<Arc<rustls::ClientConfig>>, u64) {
+/// What the TLS files hold.
+struct TlsFiles {
+    tls: Option<Arc<rustls::ClientConfig>>,
+    tls_files: u64,
+    certificate: Option<CertificateDates>,
+}
+
+/// Reads the TLS files.
+fn read_tls(section: &mut Section<'_>, directory: &Path, url: Option<&BrokerUrl>) -> TlsFiles {
     let mut file = |key: &str| section.text(key, |file| existing(file, directory)).flatten();
     let (ca_file, cert_file, key_file) = (file("ca_file"), file("cert_file"), file("key_file"));
     if cert_file.is_some() != key_file.is_some() {
@@ -171,7 +190,8 @@ fn read_tls(
         section.problem(key, why);
         None
     });
-    (tls, tls_files)
+    let certificate = cert_file.as_deref().and_then(super::tls::dates);
+    TlsFiles { tls, tls_files, certificate }
 }
 
 /// The path of a file that must be readable; `None` for an empty name.

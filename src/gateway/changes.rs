@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, MqttConfig};
 use crate::process::reload::ConfigChanges;
 
 const LOG_LEVEL: &str = "log.level";
@@ -21,6 +21,7 @@ pub(super) fn changes(now: &GatewayConfig, new: &GatewayConfig) -> ConfigChanges
     ]);
     if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
         changes.add_at_restart(now.differences(new).map(|key| (key, true)));
+        changes.add_at_once([("mqtt.ca_file, cert_file or key_file", now.has_other_files(new))]);
     }
     changes
 }
@@ -44,8 +45,16 @@ pub(super) fn merged(
         reservation_ttl_s: new.reservation_ttl_s,
         ledger_retention_days: new.ledger_retention_days,
         log_level: new.log_level,
+        mqtt: renewed(now.mqtt.as_ref(), new.mqtt),
         ..now.clone()
     })
+}
+
+fn renewed(now: Option<&MqttConfig>, new: Option<MqttConfig>) -> Option<MqttConfig> {
+    match (now, new) {
+        (Some(now), Some(new)) => Some(now.renewed(new)),
+        (now, _) => now.cloned(),
+    }
 }
 
 /// A file that is empty, half written or of another gateway is refused as a whole: none of what it
@@ -73,7 +82,7 @@ fn is_same_directory(one: &Path, other: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BrokerUrl, MqttConfig};
+    use crate::config::BrokerUrl;
     use crate::net::access::{Role, Sites, Token};
 
     fn token(name: &str, role: Role) -> Token {
@@ -96,6 +105,7 @@ mod tests {
             tls: None,
             books: None,
             tls_files: 0,
+            certificate: None,
         })
     }
 

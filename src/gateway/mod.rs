@@ -4,6 +4,7 @@
 //! Decisions are made in [`engine`](crate::engine), requests are read in
 //! [`terminal`](crate::terminal), and the store is opened here but written by the writer only.
 
+mod broker_identity;
 mod changes;
 pub mod link;
 mod loss;

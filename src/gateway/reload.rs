@@ -26,6 +26,7 @@ impl Gateway {
     async fn apply(&mut self, new: GatewayConfig, changes: &ConfigChanges, log: fn(&str) -> bool) {
         let tls = new.terminals.tls.as_ref().map(|tls| tls.config.clone());
         self.port.replace(new.terminals.access(), tls);
+        self.identity.renew(new.mqtt.as_ref());
         while !self.intake.set_rules(writer_rules(&new)) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 
+use super::broker_identity::BrokerIdentity;
 use super::link::HubLink;
 use crate::clock;
 use crate::config::GatewayConfig;
@@ -33,6 +34,8 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// The configuration in force; a reload replaces it.
     pub(super) config: GatewayConfig,
+    /// Renewed by a reload.
+    pub(super) identity: BrokerIdentity,
     pub(super) port: PortControl,
     pub(super) intake: Intake,
     stopper: Stopper,
@@ -78,12 +81,16 @@ impl Gateway {
             port.certificates(),
             stop.clone(),
         ));
+        let identity = BrokerIdentity::new(config.mqtt.as_ref(), Arc::clone(&metrics));
         if let Some(mqtt) = &config.mqtt {
             let (state, intake) = (Arc::clone(&state), intake.clone());
-            let link = HubLink::new(&mqtt.broker_settings(), state, metrics, intake, ledger);
+            let mut settings = mqtt.broker_settings();
+            settings.tls = identity.subscribe();
+            let link = HubLink::new(&settings, state, metrics, intake, ledger);
             tasks.spawn(link.run(stop));
         }
-        let gateway = Self { state, address, config, port, intake, stopper, tasks, writer };
+        let gateway =
+            Self { state, address, config, port, identity, intake, stopper, tasks, writer };
         gateway.announce();
         Ok(gateway)
     }

@@ -42,6 +42,7 @@ fn changes(now: &HubConfig, new: &HubConfig) -> ConfigChanges {
     ]);
     if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
         changes.add_at_restart(now.differences(new).map(|key| (key, true)));
+        changes.add_at_once([("mqtt.ca_file, cert_file or key_file", now.has_other_files(new))]);
     }
     changes
 }

@@ -34,6 +34,10 @@ pub struct GatewayMetrics {
     pub frames_under_way: Gauge,
     /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
     pub frame_lost_bytes: Gauge,
+    /// When our certificate for the broker begins, in seconds since 1970; 0 without one.
+    pub certificate_begin_s: Gauge,
+    /// When it ends.
+    pub certificate_end_s: Gauge,
     /// Connections to the broker that were lost or failed.
     pub link_losses: Counter,
     /// Open WebSocket sessions.

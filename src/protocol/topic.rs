@@ -29,6 +29,11 @@ pub enum Channel {
 }
 
 impl GatewayId {
+    /// The topic on which `doctor` sends messages to itself.
+    pub fn probe_topic(&self) -> String {
+        format!("{PREFIX}{self}/probe")
+    }
+
     /// The topic of one channel.
     pub fn topic(&self, channel: Channel) -> String {
         format!("{PREFIX}{}/{}/{channel}", self.site, self.gateway)

@@ -13,12 +13,13 @@ use super::forged::hello;
 use super::pair::{ID, Pair, SITE, UP, assert_same_books, until_confirmed, until_reason};
 use crate::support::bodies::one;
 use crate::support::broker::{Broker, section};
-use crate::support::certificates::{Authority, Identity};
+use crate::support::certificates::{Authority, Identity, Made};
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::mqtt::Bystander;
 use crate::support::patience::throughout;
 use crate::support::process::run_to_end;
+use crate::support::program::stockgate;
 use crate::support::terminal::{Terminal, number};
 
 const QUIET: Duration = Duration::from_secs(1);
@@ -177,6 +178,37 @@ fn a_missing_client_certificate_is_named_as_the_reason() {
     let gateway = stocked(&tls_section(&broker, &authority, None));
 
     until_reason(&gateway, "ertificate");
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_by_a_reload_and_its_end_is_shown() {
+    let authority = Authority::new();
+    let broker = mutual_tls_broker(&authority);
+    let hub =
+        Hub::start_with(&tls_section(&broker, &authority, Some(&authority.sign("hub", "DNS:hub"))));
+    let stale = Made { clock: Some("-10d"), ..Made::default() };
+    let own = authority.make("gw-01", "DNS:gw-01", stale);
+    let gateway = stocked(&tls_section(&broker, &authority, Some(&own)));
+    until_reason(&gateway, "says that our certificate has expired");
+    let ended = gateway.http().metric("stockgate_broker_certificate_end_seconds");
+    let check = |word: &str| {
+        let mut command = stockgate();
+        let ended =
+            run_to_end(command.args(["check-config", "--config"]).arg(gateway.config_path()));
+        assert!(ended.stdout.contains(word), "{ended:?}");
+    };
+    check("has ended");
+
+    let renewed = authority.make("renewed", "DNS:gw-01", Made::default());
+    fs::copy(&renewed.key, &own.key).unwrap();
+    fs::copy(&renewed.certificate, &own.certificate).unwrap();
+    gateway.signal("HUP");
+
+    let pair = Pair { gateway, hub, broker };
+    until_confirmed(&pair.gateway);
+    let ends = pair.gateway.http().metric("stockgate_broker_certificate_end_seconds");
+    assert!(ends > ended + 9 * 86_400, "{ends} {ended}");
+    pair.assert_in_step();
 }
 
 #[test]

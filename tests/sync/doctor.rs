@@ -71,6 +71,32 @@ fn a_missing_hub_is_distinguished_from_a_missing_broker() {
 }
 
 #[test]
+fn round_trip_and_size_limit_of_the_broker_are_reported() {
+    for (lines, verdict, words) in [
+        ("set_tcp_nodelay true\n", "ok", "ms through the broker and back"),
+        ("", "note", "the broker holds small messages back"),
+        ("set_tcp_nodelay true\n", "ok", "a message of 32 KiB passes the broker"),
+        (
+            "message_size_limit 8192\n",
+            "note",
+            "a message of 32 KiB does not get through, small ones do: the broker's size limit",
+        ),
+        ("max_packet_size 8192\n", "note", "does not get through"),
+    ] {
+        let broker = Broker::start_with(&format!("allow_anonymous true\n{lines}"));
+        let gateway = Gateway::prepare(&broker.section());
+        let mut command = stockgate();
+        let visit =
+            run_to_end(command.args(["doctor", "--json", "--config"]).arg(gateway.config_path()));
+        let report: Value = serde_json::from_str(&visit.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let is_it = |finding: &&Value| finding["message"].as_str().unwrap().contains(words);
+        let found = findings.iter().find(is_it).unwrap_or_else(|| panic!("no {words:?}: {report}"));
+        assert_eq!(found["verdict"], verdict, "{found}");
+    }
+}
+
+#[test]
 fn a_tls_failure_is_reported_with_the_next_step() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let identity = authority.sign("broker", "IP:127.0.0.1");

@@ -139,6 +139,7 @@ fn mqtt(broker: SocketAddr) -> MqttConfig {
         tls: None,
         books: None,
         tls_files: 0,
+        certificate: None,
     }
 }
 

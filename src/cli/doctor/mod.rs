@@ -5,6 +5,7 @@ mod bundle;
 mod database;
 mod locks;
 pub(super) mod machine;
+mod probe;
 pub(super) mod reach;
 pub(super) mod report;
 mod tar;
@@ -18,6 +19,7 @@ use self::reach::Silence;
 use self::report::{Check, Report};
 use super::say;
 use crate::config::{self, GatewayConfig};
+use crate::protocol::topic::GatewayId;
 use crate::store::last_decided_at_ms;
 
 /// What to look at.
@@ -113,7 +115,9 @@ impl Visit {
         let Some(mqtt) = &config.mqtt else {
             return self.report.ok(Check::Broker, "no [mqtt] section: there is no hub to follow");
         };
-        reach::broker(&mut self.report, mqtt).await;
+        let gateway = GatewayId { site: config.site.clone(), gateway: config.id.clone() };
+        reach::certificate(&mut self.report, mqtt);
+        reach::broker(&mut self.report, mqtt, Some(&gateway)).await;
         reach::hub(&mut self.report, &self.status);
     }
 }

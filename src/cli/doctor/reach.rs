@@ -9,10 +9,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::probe::{RAISE_THE_LIMIT, probe};
 use super::report::{Check, Report};
-use crate::cli::GatewayArguments;
+use crate::cli::{GatewayArguments, certificate_line};
+use crate::clock::wall_ms;
 use crate::config::{GatewayConfig, MqttConfig};
 use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure};
+use crate::protocol::topic::GatewayId;
 
 /// The time limit for each of them but the broker.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -126,7 +129,11 @@ pub(in crate::cli) fn own_address(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Connects to the broker once, with a client id of its own: the program's connection stays.
-pub(in crate::cli) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
+pub(in crate::cli) async fn broker(
+    report: &mut Report,
+    mqtt: &MqttConfig,
+    gateway: Option<&GatewayId>,
+) {
     let id = format!("doctor-{:08x}", fastrand::u32(..));
     let broker = Broker::new(&mqtt.broker_settings(), &id, None);
     let mut connection = broker.connect();
@@ -134,6 +141,9 @@ pub(in crate::cli) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
         Ok(Some(BrokerEvent::Connected)) => {
             let how = if mqtt.url.tls { ", over TLS" } else { "" };
             report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
+            if let Some(gateway) = gateway {
+                probe(report, &mut connection, &gateway.probe_topic()).await;
+            }
             let _ = connection.client.try_disconnect();
         }
         Ok(Some(BrokerEvent::Lost(error))) => {
@@ -147,6 +157,21 @@ pub(in crate::cli) async fn broker(report: &mut Report, mqtt: &MqttConfig) {
             let error = broker.error(LinkFailure::Silent);
             report.wrong(Check::Broker, error.to_string(), error.next_step());
         }
+    }
+}
+
+/// Reports when our own certificate ends.
+pub(in crate::cli) fn certificate(report: &mut Report, mqtt: &MqttConfig) {
+    const RENEW: &str =
+        "renew the files of mqtt.cert_file and mqtt.key_file, then systemctl reload stockgate";
+    let Some(dates) = mqtt.certificate else { return };
+    let (line, now_ms) = (certificate_line(dates), wall_ms());
+    if now_ms > dates.end_ms {
+        report.wrong(Check::Certificate, line, RENEW);
+    } else if dates.ends_soon(now_ms) {
+        report.note(Check::Certificate, line, RENEW);
+    } else {
+        report.ok(Check::Certificate, line);
     }
 }
 
@@ -182,10 +207,6 @@ pub(super) fn hub(report: &mut Report, status: &Result<Value, Silence>) {
     let message = format!("the hub link is offline: {reason}; {pending} entries wait");
     report.wrong(Check::Hub, message, hub_step(reason));
 }
-
-/// The advice if large frames do not arrive.
-const RAISE_THE_LIMIT: &str =
-    "raise the broker's limit to 64 KiB or more (Mosquitto: message_size_limit, max_packet_size)";
 
 fn hub_step(reason: &str) -> &'static str {
     if reason.starts_with("another hub") {

@@ -22,6 +22,7 @@ pub(in crate::cli) enum Check {
     Permissions,
     Clock,
     Gateway,
+    Certificate,
     Broker,
     Hub,
     /// The units of the hub's books add up.

@@ -69,7 +69,10 @@ async fn visit(file: Option<&Path>) -> Report {
     machine::clock(&mut report, None);
     running(&mut report, &config).await;
     match &config.mqtt {
-        Some(mqtt) => reach::broker(&mut report, mqtt).await,
+        Some(mqtt) => {
+            reach::certificate(&mut report, mqtt);
+            reach::broker(&mut report, mqtt, None).await;
+        }
         None => report.note(
             Check::Broker,
             "no [mqtt] section: the books are served, and no frames are received",

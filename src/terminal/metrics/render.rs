@@ -57,6 +57,16 @@ fn add_queues(text: &mut MetricsText, metrics: &GatewayMetrics, depth: IntakeDep
             metrics.frames_under_way.get(),
         ),
         (
+            "broker_certificate_begin_seconds",
+            "When our certificate for the broker begins, since 1970; 0 without one.",
+            metrics.certificate_begin_s.get(),
+        ),
+        (
+            "broker_certificate_end_seconds",
+            "When our certificate for the broker ends, since 1970; 0 without one.",
+            metrics.certificate_end_s.get(),
+        ),
+        (
             "sync_frame_lost_bytes",
             "Size of the frames that do not arrive though smaller ones do; 0 for none.",
             metrics.frame_lost_bytes.get(),

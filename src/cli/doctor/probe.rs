@@ -1,0 +1,107 @@
+//! Sends messages to itself through the broker: how long a small one takes, and whether one of the
+//! size of a full frame arrives.
+
+use std::time::{Duration, Instant};
+
+use rumqttc::QoS;
+use tokio::time::timeout;
+
+use super::report::{Check, Report};
+use crate::clock::instant;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::net::mqtt::{BrokerConnection, BrokerEvent};
+use crate::sizes;
+
+/// The advice if large frames do not arrive.
+pub(super) const RAISE_THE_LIMIT: &str =
+    "raise the broker's limit to 64 KiB or more (Mosquitto: message_size_limit, max_packet_size)";
+
+/// Time for a message to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The first packets of a connection are acknowledged at once, so they show no delay.
+const ROUNDS: usize = 24;
+const ROUNDS_COUNTED: usize = 5;
+/// A message that takes so much longer than a request to the broker itself was held back.
+const HELD_BACK: Duration = Duration::from_millis(25);
+
+/// Probes a connection on a topic that nobody else uses.
+pub(super) async fn probe(report: &mut Report, connection: &mut BrokerConnection, topic: &str) {
+    let began = instant();
+    if connection.client.try_subscribe(topic, QoS::AtMostOnce).is_err() {
+        return;
+    }
+    let answered = timeout(PATIENCE, connection.events.recv()).await;
+    let plain = began.elapsed();
+    if !matches!(answered, Ok(Some(BrokerEvent::Subscribed))) {
+        return unknown(report, topic);
+    }
+    let mut times = Vec::new();
+    for round in 0..ROUNDS {
+        // The second one waits for the acknowledgement of the first, if the broker lets it wait.
+        let pair = [format!("{round}-1").into_bytes(), format!("{round}-2").into_bytes()];
+        let Some(time) = round_trip(connection, topic, &pair).await else {
+            return unknown(report, topic);
+        };
+        times.push(time);
+    }
+    let mut counted = times.split_off(ROUNDS - ROUNDS_COUNTED);
+    counted.sort();
+    report_time(report, counted[ROUNDS_COUNTED / 2], plain);
+    let size = sizes::Bytes(FRAME_BYTES_MAX as u64);
+    match round_trip(connection, topic, &[vec![b'x'; FRAME_BYTES_MAX]]).await {
+        Some(_) => report.ok(Check::Broker, format!("a message of {size} passes the broker")),
+        None => report.note(
+            Check::Broker,
+            format!(
+                "a message of {size} does not get through, small ones do: the broker's size limit"
+            ),
+            RAISE_THE_LIMIT,
+        ),
+    }
+}
+
+fn unknown(report: &mut Report, topic: &str) {
+    let message =
+        format!("no message comes back on {topic}: round trip and size limit are not known");
+    let next = "allow the gateway's account to publish and subscribe there, for this check only";
+    report.note(Check::Broker, message, next);
+}
+
+fn report_time(report: &mut Report, time: Duration, plain: Duration) {
+    let ms = time.as_secs_f64() * 1_000.0;
+    let message = format!("a message takes {ms:.1} ms through the broker and back");
+    if time >= plain + HELD_BACK {
+        let next = "in Mosquitto's configuration, set_tcp_nodelay true sends messages without waiting for more to send";
+        return report.note(
+            Check::Broker,
+            format!("{message}: the broker holds small messages back"),
+            next,
+        );
+    }
+    report.ok(Check::Broker, message);
+}
+
+/// The time until the last of these messages is back; `None` if it does not come back.
+async fn round_trip(
+    connection: &mut BrokerConnection,
+    topic: &str,
+    payloads: &[Vec<u8>],
+) -> Option<Duration> {
+    let began: Instant = instant();
+    for payload in payloads {
+        // With QoS 0 nothing else is acknowledged on the way.
+        connection.client.try_publish(topic, QoS::AtMostOnce, false, payload.clone()).ok()?;
+    }
+    let returned = async {
+        while let Some(event) = connection.events.recv().await {
+            if let BrokerEvent::Received { payload, .. } = event
+                && Some(payload.as_ref()) == payloads.last().map(Vec::as_slice)
+            {
+                return Some(());
+            }
+        }
+        None
+    };
+    timeout(PATIENCE, returned).await.ok()??;
+    Some(began.elapsed())
+}

@@ -1,0 +1,48 @@
+//! The certificates of the link to the broker, which a reload renews.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tokio::sync::watch;
+
+use crate::config::{CertificateDates, MqttConfig};
+use crate::metrics::GatewayMetrics;
+use crate::net::mqtt::ClientTls;
+
+/// What the next connection to the broker uses.
+#[derive(Debug)]
+pub(super) struct BrokerIdentity {
+    tls: Option<watch::Sender<Arc<ClientConfig>>>,
+    metrics: Arc<GatewayMetrics>,
+}
+
+impl BrokerIdentity {
+    pub(super) fn new(mqtt: Option<&MqttConfig>, metrics: Arc<GatewayMetrics>) -> Self {
+        let tls = mqtt.and_then(|mqtt| mqtt.tls.clone()).map(watch::Sender::new);
+        let identity = Self { tls, metrics };
+        identity.report(mqtt);
+        identity
+    }
+
+    pub(super) fn subscribe(&self) -> Option<ClientTls> {
+        self.tls.as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Uses newer certificates from the next connection on.
+    pub(super) fn renew(&self, mqtt: Option<&MqttConfig>) {
+        if let (Some(newest), Some(tls)) = (&self.tls, mqtt.and_then(|mqtt| mqtt.tls.clone())) {
+            newest.send_replace(tls);
+        }
+        self.report(mqtt);
+    }
+
+    fn report(&self, mqtt: Option<&MqttConfig>) {
+        let Some(CertificateDates { begin_ms, end_ms }) = mqtt.and_then(|mqtt| mqtt.certificate)
+        else {
+            return;
+        };
+        let seconds = |ms: i64| u64::try_from(ms / 1_000).unwrap_or(0);
+        self.metrics.certificate_begin_s.set(seconds(begin_ms));
+        self.metrics.certificate_end_s.set(seconds(end_ms));
+    }
+}
