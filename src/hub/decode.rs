@@ -41,15 +41,6 @@ fn body_json(frame: Frame, version: Version) -> Value {
             "taken": taken_json(&entries.taken),
             "entries": entries.entries.iter().map(entry_json).collect::<Vec<_>>(),
         }),
-        Frame::Resume(Resume { position, nonce }) => json!({
-            "kind": "resume",
-            "epoch": Uuid::from(position.epoch),
-            "acked_seq": position.acked_seq,
-            "nonce": nonce,
-        }),
-        Frame::Ack(position) => json!({
-            "kind": "ack", "epoch": Uuid::from(position.epoch), "acked_seq": position.acked_seq,
-        }),
         Frame::Behind(Behind { position, ledger_seq }) => json!({
             "kind": "behind",
             "epoch": Uuid::from(position.epoch),
@@ -73,6 +64,36 @@ fn body_json(frame: Frame, version: Version) -> Value {
             "part": content.part,
             "figures": content.figures,
         }),
+        Frame::Demand(demand) => json!({
+            "kind": "demand",
+            "epoch": Uuid::from(demand.epoch),
+            "day": demand.day,
+            "refused": demand.refused,
+        }),
+        Frame::Checkpoint(checkpoint) => json!({
+            "kind": "checkpoint",
+            "epoch": Uuid::from(checkpoint.epoch),
+            "seq": checkpoint.seq,
+            "chain": hex(&checkpoint.chain),
+            "at": rfc3339(checkpoint.at_ms),
+            "signature": hex(checkpoint.signature.as_flattened()),
+        }),
+        other => down_json(other),
+    }
+}
+
+/// A frame of the hub.
+fn down_json(frame: Frame) -> Value {
+    match frame {
+        Frame::Resume(Resume { position, nonce }) => json!({
+            "kind": "resume",
+            "epoch": Uuid::from(position.epoch),
+            "acked_seq": position.acked_seq,
+            "nonce": nonce,
+        }),
+        Frame::Ack(position) => json!({
+            "kind": "ack", "epoch": Uuid::from(position.epoch), "acked_seq": position.acked_seq,
+        }),
         Frame::Transfers(Transfers { epoch, transfers }) => json!({
             "kind": "transfers", "epoch": Uuid::from(epoch), "transfers": transfers,
         }),
@@ -92,20 +113,14 @@ fn body_json(frame: Frame, version: Version) -> Value {
         Frame::Held(held) => json!({
             "kind": "held", "epoch": Uuid::from(held.epoch), "reason": held.reason,
         }),
-        Frame::Demand(demand) => json!({
-            "kind": "demand",
-            "epoch": Uuid::from(demand.epoch),
-            "day": demand.day,
-            "refused": demand.refused,
-        }),
-        Frame::Checkpoint(checkpoint) => json!({
-            "kind": "checkpoint",
-            "epoch": Uuid::from(checkpoint.epoch),
-            "seq": checkpoint.seq,
-            "chain": hex(&checkpoint.chain),
-            "at": rfc3339(checkpoint.at_ms),
-            "signature": hex(checkpoint.signature.as_flattened()),
-        }),
+        Frame::Hello(_)
+        | Frame::Entries(_)
+        | Frame::Behind(_)
+        | Frame::Taken(_)
+        | Frame::Sums(_)
+        | Frame::Figures(_)
+        | Frame::Demand(_)
+        | Frame::Checkpoint(_) => Value::Null,
     }
 }
 

@@ -282,7 +282,9 @@ impl HubWriter {
                 self.metrics.frames_applied.inc()
             }
             Some(FrameAnswer::Ack { .. }) => self.metrics.frames_known.inc(),
-            Some(FrameAnswer::Refused { .. }) => self.metrics.frames_refused.inc(),
+            Some(FrameAnswer::Refused { .. } | FrameAnswer::Held { .. }) => {
+                self.metrics.frames_refused.inc()
+            }
             Some(FrameAnswer::Resume { .. }) | None => {}
         }
     }

@@ -1,3 +1,4 @@
+use super::binding::FOREIGN_SHOWN_MS;
 use super::*;
 use crate::limits::{FRAME_ENTRIES_MAX, WINDOW_FRAMES};
 use crate::protocol::drift::Figures;

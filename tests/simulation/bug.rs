@@ -41,10 +41,12 @@ pub(crate) enum Bug {
     RequestsForgotten,
     /// The gateway returns all that a recall asks for, available or not, and books it so.
     RecallOfTooMuch,
+    /// The gateway takes frames of another hub's books for those of its own.
+    OtherBooksHeard,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::AckBeforeCommit,
         Self::AckOfWhatIsReceived,
         Self::HalfTransaction,
@@ -64,5 +66,6 @@ impl Bug {
         Self::SentPositionKept,
         Self::RequestsForgotten,
         Self::RecallOfTooMuch,
+        Self::OtherBooksHeard,
     ];
 }

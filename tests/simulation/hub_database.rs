@@ -64,7 +64,8 @@ impl HubDatabase {
 
     /// The open books in force.
     pub(crate) fn open_books(&self) -> Vec<Book> {
-        let open = self.books.iter().filter(|book| book.is_open() && self.is_newest(book));
+        let open = self.books.iter();
+        let open = open.filter(|book| book.cursor.fenced.is_none() && self.is_newest(book));
         open.cloned().collect()
     }
 
@@ -102,6 +103,17 @@ impl Books for HubDatabase {
 
     fn identity(&mut self) -> Kept<BooksId> {
         Ok(self.identity)
+    }
+
+    fn save_identity(&mut self, identity: BooksId) -> Kept<()> {
+        self.touch()?;
+        self.identity = identity;
+        Ok(())
+    }
+
+    fn held_gateways(&mut self) -> Kept<Vec<GatewayId>> {
+        let held = self.books.iter().filter(|book| book.held.is_some() && self.is_newest(book));
+        Ok(held.map(|book| book.gateway.clone()).collect())
     }
 
     fn book_count(&mut self) -> Kept<usize> {

@@ -300,6 +300,10 @@ impl Memory {
             return;
         };
         let Wire::V2(books) = wire else { return };
+        let books = match self.bug {
+            Some(Bug::OtherBooksHeard) => database.position.books.unwrap_or(books),
+            _ => books,
+        };
         if frame.epoch() != database.epoch || !self.connected {
             return;
         }

@@ -62,6 +62,10 @@ impl World {
         }
         let copies = self.copies(bytes);
         self.gateways[gateway].link.down.extend(copies);
+        if self.plan.second_hub && self.dice.one_in(4) {
+            let other = wire::of_another_hub(&frame, &mut self.dice);
+            self.gateways[gateway].link.down.extend(other);
+        }
         true
     }
 

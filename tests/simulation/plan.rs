@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) losses: bool,
     pub(crate) newer_hub: bool,
     pub(crate) policies: bool,
+    /// Whether a hub with other books speaks on the broker.
+    pub(crate) second_hub: bool,
 }
 
 impl Plan {
@@ -39,6 +41,7 @@ impl Plan {
             losses: dice.one_in(2),
             newer_hub: dice.one_in(4),
             policies: !dice.one_in(3),
+            second_hub: dice.one_in(3),
         }
     }
 }

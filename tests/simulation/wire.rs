@@ -1,10 +1,35 @@
 //! Changes to the bytes of a frame: damage, and programs newer than the reader.
 
+use stockgate::protocol::frame::{Frame, Position, Transfers};
+use stockgate::protocol::wire::Wire;
+use stockgate::stock::{BooksId, Direction, RequestId, Transfer};
+use uuid::Uuid;
+
 use super::dice::Dice;
 
 const HEADER_BYTES: usize = 12;
 /// A kind that is not assigned yet.
 const KIND_UNKNOWN: u8 = 99;
+
+/// What a hub with other books says to the gateway at the same time: it has committed more than was
+/// sent, or grants units of its own.
+pub(crate) fn of_another_hub(frame: &Frame, dice: &mut Dice) -> Option<Vec<u8>> {
+    let frame = match frame {
+        Frame::Ack(position) => {
+            let acked_seq = position.acked_seq + 1 + dice.below(4) as u64;
+            Frame::Ack(Position { acked_seq, ..*position })
+        }
+        Frame::Transfers(Transfers { epoch, transfers }) => {
+            let request_id = RequestId::parse("other").unwrap();
+            let mut first = Transfer { request_id, ..transfers[0].clone() };
+            first.direction = Direction::Grant;
+            Frame::Transfers(Transfers { epoch: *epoch, transfers: vec![first] })
+        }
+        _ => return None,
+    };
+    let books = BooksId { books: Uuid::from_u128(0xb), generation: 1 };
+    Some(frame.encode(Wire::V2(books)))
+}
 
 /// Flips one bit.
 pub(crate) fn damage(bytes: &mut [u8], dice: &mut Dice) {

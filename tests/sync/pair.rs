@@ -141,3 +141,10 @@ pub(super) fn assert_drift_is_reported(hub: &Hub, words: &str) {
     assert_eq!(drift["problem"], problem, "{reconciled}");
     assert!(drift["skus"].is_array(), "{reconciled}");
 }
+
+/// Takes on the gateways that the hub holds; returns the answer.
+pub(super) fn recover(hub: &Hub) -> Value {
+    let answer = hub.http().post("/api/books/recover", &json!({}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::books::Books;
 use super::records::{Allotment, Book, SkuAccount};
-use super::transfer::TransferMatcher;
+use super::transfer::{Matched, TransferMatcher};
 use crate::limits::STOCK_MAX;
 use crate::stock::{Checks, Entry, Kind, Sku};
 
@@ -26,6 +26,8 @@ struct Transferred {
     arrived: i64,
     /// Back in the pool.
     returned: i64,
+    /// Granted by books that were lost: they are gone from the pool.
+    taken_over: i64,
 }
 
 impl AccountUpdate {
@@ -52,15 +54,22 @@ impl AccountUpdate {
         if !entry.fits_kind() {
             return Ok(false);
         }
-        if matches!(entry.kind, Kind::Grant | Kind::Recall) && !matcher.match_entry(entry)? {
-            return Ok(false);
+        let mut matched = Matched::Known;
+        if matches!(entry.kind, Kind::Grant | Kind::Recall) {
+            matched = matcher.match_or_take_over(entry)?;
+            if matched == Matched::No {
+                return Ok(false);
+            }
+            self.count_transferred(entry, matched);
         }
-        self.count_transferred(entry);
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
         let before = account.allotment.figures();
         account.allotment.on_hand += entry.change;
         account.allotment.reserved += entry.reserved_change;
         account.allotment.count(entry);
+        if matched == Matched::TakenOver && entry.kind == Kind::Grant {
+            account.allotment.give(entry.change);
+        }
         let is_sound = account.allotment.is_sound();
         let (on_hand, reserved) = account.allotment.figures();
         self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
@@ -68,14 +77,12 @@ impl AccountUpdate {
         Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && is_sound)
     }
 
-    fn count_transferred(&mut self, entry: &Entry) {
-        if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
-            return;
-        }
+    fn count_transferred(&mut self, entry: &Entry, matched: Matched) {
         let transferred = self.transferred.entry(entry.sku.clone()).or_default();
-        match entry.change {
-            arrived @ 1.. => transferred.arrived += arrived,
-            returned => transferred.returned -= returned,
+        match (entry.change, matched) {
+            (units @ 1.., Matched::TakenOver) => transferred.taken_over += units,
+            (arrived @ 1.., _) => transferred.arrived += arrived,
+            (returned, _) => transferred.returned -= returned,
         }
     }
 
@@ -90,11 +97,11 @@ impl AccountUpdate {
         let skus: Vec<Sku> = self.transferred.keys().cloned().collect();
         books.expect_skus(&skus)?;
         let mut pools = Vec::with_capacity(skus.len());
-        for (sku, Transferred { arrived, returned }) in &self.transferred {
+        for (sku, Transferred { arrived, returned, taken_over }) in &self.transferred {
             let mut pool = books.pool(sku)?;
             pool.in_transit -= arrived;
-            pool.given -= returned;
-            pool.unallotted += returned;
+            pool.given += taken_over - returned;
+            pool.unallotted += returned - taken_over;
             pools.push((sku.clone(), pool));
         }
         books.save_pools(&pools)

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::protocol::frame::{Frame, Position, Refused, Resume};
+use crate::protocol::frame::{Frame, Held, Position, Refused, Resume};
 use crate::stock::Seq;
 
 /// The answer to a frame, sent after the commit. All variants name the database's epoch.
@@ -17,6 +17,8 @@ pub enum FrameAnswer {
     },
     /// Everything up to this position is committed.
     Ack { epoch: Uuid, acked_seq: Seq },
+    /// The books are older than what this database has.
+    Held { epoch: Uuid, reason: String },
     /// The hub books nothing from this database.
     Refused { epoch: Uuid, reason: String },
 }
@@ -35,7 +37,10 @@ impl FrameAnswer {
             {
                 Self::Resume { epoch, acked_seq, nonce }
             }
-            later @ (Self::Resume { .. } | Self::Ack { .. } | Self::Refused { .. }) => later,
+            later @ (Self::Resume { .. }
+            | Self::Ack { .. }
+            | Self::Held { .. }
+            | Self::Refused { .. }) => later,
         }
     }
 
@@ -47,6 +52,7 @@ impl FrameAnswer {
                 Frame::Resume(Resume { position: position(epoch, acked_seq), nonce })
             }
             Self::Ack { epoch, acked_seq } => Frame::Ack(position(epoch, acked_seq)),
+            Self::Held { epoch, reason } => Frame::Held(Held { epoch: epoch.into(), reason }),
             Self::Refused { epoch, reason } => {
                 Frame::Refused(Refused { epoch: epoch.into(), reason })
             }

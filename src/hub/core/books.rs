@@ -38,6 +38,10 @@ pub trait Books {
     /// # Errors
     /// If the database fails; so do all methods below.
     fn identity(&mut self) -> Result<BooksId, Self::Error>;
+    /// Stores another generation of the books.
+    fn save_identity(&mut self, identity: BooksId) -> Result<(), Self::Error>;
+    /// The gateways that are held.
+    fn held_gateways(&mut self) -> Result<Vec<GatewayId>, Self::Error>;
     /// The number of books, of all gateways and their databases.
     fn book_count(&mut self) -> Result<usize, Self::Error>;
     /// The books of a gateway's databases, by id: the last one is in force.

@@ -238,14 +238,14 @@ impl<B: Books> Pools<'_, B> {
         Ok(())
     }
 
-    /// The book in force of a gateway, if it is not fenced.
+    /// The book in force of a gateway, if it is open.
     fn open_book(&mut self, gateway: &GatewayId) -> Result<Book, NotApplied<B::Error>> {
         let Some(book) = self.books.books(gateway)?.pop() else {
             return Err(NotApplied::Rejected(Rejection::UnknownGateway(gateway.clone())));
         };
-        match &book.cursor.fenced {
+        match book.why_closed() {
             Some(reason) => {
-                let rejection = Rejection::Fenced(gateway.clone(), reason.clone());
+                let rejection = Rejection::Fenced(gateway.clone(), reason.into());
                 Err(NotApplied::Rejected(rejection))
             }
             None => Ok(book),

@@ -148,7 +148,10 @@ impl Downlink {
         gateway: &GatewayId,
         now_ms: u64,
     ) -> Result<Vec<Frame>, B::Error> {
-        let book = books.books(gateway)?.pop().filter(|book| book.is_open() && book.online);
+        let book = books
+            .books(gateway)?
+            .pop()
+            .filter(|book| book.is_open() && book.online && !book.is_taken_over());
         let Some(book) = book else {
             self.conversations.remove(gateway);
             return Ok(Vec::new());

@@ -12,7 +12,7 @@ use super::books::Books;
 use super::judge::{Verdict, diverged, judge};
 use super::records::{Allotment, Book};
 use super::transfer::{TransferMatcher, count_taken};
-use super::{demand, drift, policy};
+use super::{demand, drift, policy, recovery, reopen};
 use crate::limits::{ASIDE_MAX, GATEWAY_DATABASES_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
@@ -56,19 +56,25 @@ pub fn handle_frame<B: Books>(
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
     let mut all = books.books(gateway)?;
-    let newest = all.pop().map(|book| book.written_in(version, frame));
+    let mut newest = all.pop().map(|book| book.written_in(version, frame));
     let replaced: Vec<Uuid> = all.iter().map(|book| book.cursor.epoch).collect();
     let verdict = judge(newest.as_ref().map(|book| &book.cursor), &replaced, frame);
     let greeting = if let Frame::Hello(hello) = frame { Some(hello.nonce) } else { None };
     let nonce = greeting.unwrap_or(0);
+    if let Some(book) = newest.as_mut().filter(|_| verdict.is_for_open_books())
+        && let Some(answer) = keep_out(books, book, frame, now_ms)?
+    {
+        let greeted = greeting.is_some();
+        return Ok(FrameOutcome { greeted, ..FrameOutcome::answered(answer) });
+    }
     let mut outcome = match (verdict, newest) {
         // Only its greeting will say which books it belongs to.
         (Verdict::NewEpoch { epoch }, None) if greeting.is_none() && version == Version::V2 => {
             FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce })
         }
-        (Verdict::NewEpoch { epoch }, newest) => {
+        (Verdict::NewEpoch { .. }, newest) => {
             all.extend(newest);
-            open_book(books, gateway, &all, (epoch, nonce, version), now_ms)?
+            open_book(books, gateway, &all, (frame, version), now_ms)?
         }
         (Verdict::Fence(reason), Some(book)) => fence_and_refuse(books, book, reason, now_ms)?,
         (Verdict::Refuse(reason), newest) => {
@@ -120,6 +126,57 @@ impl Book {
     }
 }
 
+/// Answers a database that fails to show that it continues the books, or that is held: nothing of
+/// its frame is booked.
+fn keep_out<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<Option<FrameAnswer>, B::Error> {
+    match reopen::judge_again(book, frame) {
+        Some(reason) => Ok(fence_and_refuse(books, book.clone(), reason, now_ms)?.answer),
+        None => hold_back(books, book, frame, now_ms),
+    }
+}
+
+/// Answers a gateway that is held.
+fn hold_back<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<Option<FrameAnswer>, B::Error> {
+    if book.wire == Version::V1 {
+        return Ok(None);
+    }
+    if let Frame::Hello(hello) = frame {
+        recovery::receive_greeting(books, book, hello, now_ms)?;
+        book.known_seq = book.known_seq.max(hello.ledger_seq);
+    }
+    let Some(answer) = held_answer(book) else { return Ok(None) };
+    record_seen(book, now_ms);
+    books.save(book)?;
+    Ok(Some(answer))
+}
+
+fn held_answer(book: &Book) -> Option<FrameAnswer> {
+    let reason = book.held.as_ref()?.reason.clone();
+    Some(FrameAnswer::Held { epoch: book.cursor.epoch, reason })
+}
+
+/// Closes a database whose ledger does not fit the transfers of the books. Version 1 cannot tell
+/// whether the books are older.
+fn close(book: &mut Book, reason: String, now_ms: i64) -> FrameAnswer {
+    let epoch = book.cursor.epoch;
+    if book.wire == Version::V1 {
+        fence(book, &reason);
+        return FrameAnswer::Refused { epoch, reason };
+    }
+    recovery::hold_for_transfer(book, &reason, now_ms);
+    held_answer(book).unwrap_or(FrameAnswer::Refused { epoch, reason })
+}
+
 impl FrameOutcome {
     fn answered(answer: FrameAnswer) -> Self {
         Self { answer: Some(answer), accepted: true, ..Self::default() }
@@ -130,22 +187,18 @@ impl FrameOutcome {
 struct Recorded {
     epoch: Uuid,
     acked_seq: Seq,
-    refused: Option<String>,
+    /// The answer, if the database was closed.
+    closed: Option<FrameAnswer>,
 }
 
 impl Recorded {
     fn or_answer(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
-        match self.refused {
-            Some(reason) => {
-                FrameOutcome::answered(FrameAnswer::Refused { epoch: self.epoch, reason })
-            }
-            None => FrameOutcome::answered(answer(self.epoch, self.acked_seq)),
-        }
+        let Self { epoch, acked_seq, closed } = self;
+        FrameOutcome::answered(closed.unwrap_or_else(|| answer(epoch, acked_seq)))
     }
 
     fn without_answer(self) -> FrameOutcome {
-        let answer = self.refused.map(|reason| FrameAnswer::Refused { epoch: self.epoch, reason });
-        FrameOutcome { answer, accepted: true, ..FrameOutcome::default() }
+        FrameOutcome { answer: self.closed, accepted: true, ..FrameOutcome::default() }
     }
 }
 
@@ -163,16 +216,14 @@ fn record<B: Books>(
         drift::check_greeting(&mut book, hello);
         lower_taken(&mut book, hello.taken);
     }
-    let refused = match frame.taken() {
-        Some(taken) => count_taken(books, &mut book, taken)?,
-        None => None,
+    let contradiction = match frame.taken() {
+        Some(taken) if !book.is_taken_over() => count_taken(books, &mut book, taken)?,
+        Some(_) | None => None,
     };
-    if let Some(reason) = &refused {
-        fence(&mut book, reason);
-    }
+    let closed = contradiction.map(|reason| close(&mut book, reason, now_ms));
     record_seen(&mut book, now_ms);
     books.save(&book)?;
-    Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, refused })
+    Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, closed })
 }
 
 /// Notes since when entries wait. After some were booked, the next ones are at most as old as the
@@ -231,6 +282,7 @@ fn record_seen(book: &mut Book, now_ms: i64) {
 fn fence(book: &mut Book, reason: &str) {
     book.cursor.fenced = Some(reason.into());
     book.problem = Some(reason.into());
+    book.reopening = None;
 }
 
 fn fence_and_refuse<B: Books>(
@@ -250,9 +302,10 @@ fn open_book<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     older: &[Book],
-    (epoch, nonce, version): (Uuid, u64, Version),
+    (frame, version): (&Frame, Version),
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
+    let epoch = frame.epoch();
     if books.book_count()? >= HUB_GATEWAYS_MAX {
         let reason =
             format!("the hub keeps books for {HUB_GATEWAYS_MAX} databases, which is its limit");
@@ -267,12 +320,21 @@ fn open_book<B: Books>(
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
     let mut book = Book { wire: version, ..Book::new(gateway, epoch, now_ms) };
+    book.takeover.generation = books.identity()?.generation;
+    let greeting = if let Frame::Hello(hello) = frame { Some(hello) } else { None };
+    if let Some(hello) = greeting.filter(|_| version == Version::V2) {
+        recovery::receive_greeting(books, &mut book, hello, now_ms)?;
+    }
     if let Some(newest) = older.last() {
         books.save(&Book { online: false, ..newest.clone() })?;
     }
     let replaced = older.iter().rfind(|old| !old.retired);
     book.problem = replaced.map(|old| replaced_problem(old, epoch));
     books.open(&mut book)?;
+    if let Some(answer) = held_answer(&book) {
+        return Ok(FrameOutcome::answered(answer));
+    }
+    let nonce = greeting.map_or(0, |hello| hello.nonce);
     Ok(FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce }))
 }
 
@@ -322,8 +384,14 @@ fn apply<B: Books>(
     let before = book.clone();
     let update = match book_entries(books, &mut book, entries, checks.chain)? {
         Ok(update) => update,
-        Err(reason) => return fence_and_refuse(books, before, reason, now_ms),
+        Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
+            return hold_instead(books, before, &what, now_ms);
+        }
+        Err(Unbookable::Transfer(reason) | Unbookable::Fault(reason)) => {
+            return fence_and_refuse(books, before, reason, now_ms);
+        }
     };
+    reopen::reopened(&mut book);
     let last_seq = entries.last().map_or(before.cursor.acked_seq, |last| last.seq);
     if update.reached.digest != checks.digest {
         drift::start_search(&mut book, last_seq);
@@ -335,19 +403,18 @@ fn apply<B: Books>(
     book.cursor.checks = *checks;
     book.known_seq = book.known_seq.max(last_seq);
     count_pending(&mut book, entries.last(), now_ms);
-    let refused = count_taken(books, &mut book, *taken)?;
-    if let Some(reason) = &refused {
-        fence(&mut book, reason);
+    if book.is_taken_over() && last_seq >= book.takeover.up_to {
+        recovery::finish(books, &mut book)?;
     }
+    let contradiction =
+        if book.is_taken_over() { None } else { count_taken(books, &mut book, *taken)? };
+    let closed = contradiction.map(|reason| close(&mut book, reason, now_ms));
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
     let granted = policy::replenish(books, &book, &update)?;
     let epoch = book.cursor.epoch;
-    let answer = match refused {
-        Some(reason) => FrameAnswer::Refused { epoch, reason },
-        None => FrameAnswer::Ack { epoch, acked_seq: last_seq },
-    };
+    let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;
     Ok(FrameOutcome { entries, granted, ..FrameOutcome::answered(answer) })
 }
@@ -390,14 +457,32 @@ fn wait_for_listing<B: Books>(
     Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }))
 }
 
-/// Stores entries and what they change. If they cannot be booked, returns the reason to fence the
-/// database, and nothing is stored.
+/// Why entries cannot be booked.
+enum Unbookable {
+    /// They speak of a transfer that the hub has not made, as far as the books know.
+    Transfer(String),
+    Fault(String),
+}
+
+fn hold_instead<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    what: &str,
+    now_ms: i64,
+) -> Result<FrameOutcome, B::Error> {
+    recovery::hold_for_transfer(&mut book, what, now_ms);
+    record_seen(&mut book, now_ms);
+    books.save(&book)?;
+    Ok(FrameOutcome { answer: held_answer(&book), accepted: true, ..FrameOutcome::default() })
+}
+
+/// Stores entries and what they change. If they cannot be booked, nothing is stored.
 fn book_entries<B: Books>(
     books: &mut B,
     book: &mut Book,
     entries: &[Entry],
     chain: Chain,
-) -> Result<Result<AccountUpdate, String>, B::Error> {
+) -> Result<Result<AccountUpdate, Unbookable>, B::Error> {
     let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
     let mut update = AccountUpdate::new(books, book, entries)?;
     let mut matcher = TransferMatcher::new(books, book);
@@ -407,7 +492,7 @@ fn book_entries<B: Books>(
         }
     }
     if update.reached.chain != chain {
-        return Ok(Err(diverged(last_seq)));
+        return Ok(Err(Unbookable::Fault(diverged(last_seq))));
     }
     matcher.save()?;
     books.append(book.id, entries)?;
@@ -415,17 +500,19 @@ fn book_entries<B: Books>(
     Ok(Ok(update))
 }
 
-fn unbookable(entry: &Entry) -> String {
+fn unbookable(entry: &Entry) -> Unbookable {
     if !entry.fits_kind() {
         let Entry { seq, change, reserved_change, sku, .. } = entry;
-        return format!(
+        return Unbookable::Fault(format!(
             "entry {seq}, a {} of SKU {sku}, changes on hand by {change} and reserved by {reserved_change}, which no {0} does",
             entry.kind.as_str()
-        );
+        ));
     }
     if !matches!(entry.kind, Kind::Grant | Kind::Recall) {
-        return diverged(entry.seq);
+        return Unbookable::Fault(diverged(entry.seq));
     }
     let (seq, what, sku) = (entry.seq, entry.kind.as_str(), &entry.sku);
-    format!("entry {seq} books a {what} of SKU {sku} that the hub has not made")
+    Unbookable::Transfer(format!(
+        "entry {seq} books a {what} of SKU {sku} that the hub has not made"
+    ))
 }

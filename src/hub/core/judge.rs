@@ -45,6 +45,13 @@ pub enum Verdict {
     Ignore,
 }
 
+impl Verdict {
+    /// Whether it is about a database whose books are open, as far as the judge knows.
+    pub(super) fn is_for_open_books(&self) -> bool {
+        matches!(self, Self::Apply { .. } | Self::Known | Self::Resume | Self::Record)
+    }
+}
+
 /// Judges a frame by the cursor of the gateway's database in force, if it has any; `replaced` are
 /// the epochs of its older databases.
 pub fn judge(cursor: Option<&Cursor>, replaced: &[Uuid], frame: &Frame) -> Verdict {

@@ -18,6 +18,8 @@ pub mod judge;
 mod policy;
 mod recalls;
 mod records;
+mod recovery;
+mod reopen;
 mod retire;
 mod transfer;
 
@@ -32,9 +34,11 @@ pub use self::frames::{FrameOutcome, handle_frame, record_online};
 pub use self::policy::{set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
-    Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, IssuedTransfer, MatchPosition,
-    Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord,
+    Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Held, IssuedTransfer,
+    MatchPosition, Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord, Takeover,
 };
+pub use self::recovery::{Recovery, recover};
+pub use self::reopen::{NotReopened, reopen};
 pub use self::retire::{HeldUnits, NoSuchEpoch, Retired, retire};
 
 #[cfg(test)]

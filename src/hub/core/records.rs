@@ -47,6 +47,39 @@ pub struct Book {
     /// Since when the oldest known entry waits that is not in the books, in milliseconds since 1970;
     /// 0 if none does.
     pub pending_since_ms: i64,
+    /// The gateway has more than the books; nothing is booked or sent until they are recovered.
+    pub held: Option<Held>,
+    /// How far a recovery has come.
+    pub takeover: Takeover,
+    /// The database was fenced for this reason, and may show that its ledger continues the books.
+    pub reopening: Option<String>,
+}
+
+/// Since when and why a gateway is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Milliseconds since 1970.
+    pub since_ms: i64,
+    pub reason: String,
+    /// It is held whatever it says in its greetings.
+    pub until_recovered: bool,
+}
+
+/// The takeover of a ledger by books that were recovered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Takeover {
+    /// The generation of the books when the database was last settled with them.
+    pub generation: u64,
+    /// The generation that the gateway knows, as its last greeting says.
+    pub heard_generation: u64,
+    /// Grants and recalls of the ledger up to here are booked as they are; 0 if none is.
+    pub up_to: Seq,
+    /// The last transfer that the gateway had taken.
+    pub transfer: u64,
+    /// How many transfers the books did not know.
+    pub transfers: u64,
+    /// The units of the entries that were booked as they were.
+    pub units: u64,
 }
 
 impl Book {
@@ -71,12 +104,26 @@ impl Book {
             wire: Version::V1,
             software: String::new(),
             pending_since_ms: 0,
+            held: None,
+            takeover: Takeover::default(),
+            reopening: None,
         }
     }
 
     /// Whether entries are booked from the database and transfers sent to it.
     pub fn is_open(&self) -> bool {
-        self.cursor.fenced.is_none()
+        self.why_closed().is_none()
+    }
+
+    /// Why no entries are booked from the database, and no transfers sent to it, if it is so.
+    pub fn why_closed(&self) -> Option<&str> {
+        let held = self.held.as_ref().map(|held| &held.reason);
+        self.cursor.fenced.as_ref().or(self.reopening.as_ref()).or(held).map(String::as_str)
+    }
+
+    /// Whether its ledger is being taken over after a recovery of the books.
+    pub fn is_taken_over(&self) -> bool {
+        self.takeover.up_to > 0
     }
 }
 

@@ -1,6 +1,7 @@
 mod aside;
 mod demand;
 mod forged;
+mod older;
 mod policies;
 mod retired;
 mod sent;

@@ -36,6 +36,17 @@ fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Resul
     books.save_allotments(book.id, &given)
 }
 
+/// What the entry of a grant or recall stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Matched {
+    /// A line of a transfer.
+    Known,
+    /// A line of a transfer that the books have lost.
+    TakenOver,
+    /// Nothing that the hub has made.
+    No,
+}
+
 /// Matches the grants and recalls in a ledger with the issued transfers.
 ///
 /// Each such entry must be the next one of a transfer that the hub has issued. So no gateway can
@@ -82,6 +93,22 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
                 (Direction::Recall, _) => self.book.match_position.line += 1,
             }
         }
+    }
+
+    /// Matches the entry of a grant or recall. While a ledger is taken over, what no transfer of the
+    /// books matches is booked as it is.
+    pub(super) fn match_or_take_over(&mut self, entry: &Entry) -> Result<Matched, B::Error> {
+        let before = (self.book.match_position, self.current.clone(), self.changed.len());
+        if self.match_entry(entry)? {
+            return Ok(Matched::Known);
+        }
+        if entry.seq > self.book.takeover.up_to {
+            return Ok(Matched::No);
+        }
+        (self.book.match_position, self.current) = (before.0, before.1);
+        self.changed.truncate(before.2);
+        self.book.takeover.units += entry.change.unsigned_abs();
+        Ok(Matched::TakenOver)
     }
 
     /// Closes the transfers that the gateway says it has taken; returns false if its ledger lacks an

@@ -74,6 +74,13 @@ impl BooksDatabase {
         })
     }
 
+    /// Copies books in SQLite as they are.
+    #[cfg(test)]
+    pub(super) fn copy_to(&self, path: &std::path::Path) {
+        let Self::Sqlite(db) = self else { panic!("only SQLite can be copied") };
+        db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
+    }
+
     /// Changes the books in one transaction: on an error it is rolled back.
     pub(super) fn change<T>(
         &mut self,

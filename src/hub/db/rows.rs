@@ -4,7 +4,7 @@ use super::error::BooksError;
 use super::schema::Table;
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
-use crate::hub::core::{Book, IssuedTransfer};
+use crate::hub::core::{Book, Held, IssuedTransfer, Takeover};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
@@ -16,7 +16,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 22;
+pub(super) const BOOK_COLUMNS: usize = 32;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -101,6 +101,9 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         wire: version(row.int()?)?,
         software: row.text()?,
         pending_since_ms: row.int()?,
+        held: held(&mut row)?,
+        takeover: takeover(&mut row)?,
+        reopening: row.text_or_null()?,
     })
 }
 
@@ -109,7 +112,25 @@ fn version(number: i64) -> Result<Version, BooksError> {
     known.ok_or_else(|| BooksError::Damaged(format!("a gateway speaks version {number}")))
 }
 
+fn held(row: &mut RowReader) -> Result<Option<Held>, BooksError> {
+    let reason = row.text_or_null()?;
+    let (since_ms, until_recovered) = (row.int()?, row.bool()?);
+    Ok(reason.map(|reason| Held { since_ms, reason, until_recovered }))
+}
+
+fn takeover(row: &mut RowReader) -> Result<Takeover, BooksError> {
+    Ok(Takeover {
+        generation: row.number()?,
+        heard_generation: row.number()?,
+        up_to: row.number()?,
+        transfer: row.number()?,
+        transfers: row.number()?,
+        units: row.number()?,
+    })
+}
+
 pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
+    let (held, takeover) = (book.held.as_ref(), book.takeover);
     [
         SqlValue::Int(book.id),
         SqlValue::text(&book.gateway.site),
@@ -133,6 +154,16 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::Int(i64::from(book.wire.number())),
         SqlValue::text(&book.software),
         SqlValue::Int(book.pending_since_ms),
+        SqlValue::or_null(held.map(|held| held.reason.as_str())),
+        SqlValue::Int(held.map_or(0, |held| held.since_ms)),
+        SqlValue::bool(held.is_some_and(|held| held.until_recovered)),
+        SqlValue::number(takeover.generation),
+        SqlValue::number(takeover.heard_generation),
+        SqlValue::number(takeover.up_to),
+        SqlValue::number(takeover.transfer),
+        SqlValue::number(takeover.transfers),
+        SqlValue::number(takeover.units),
+        SqlValue::or_null(book.reopening.as_deref()),
     ]
 }
 

@@ -86,6 +86,11 @@ impl HubApi {
         }
     }
 
+    /// Asks every gateway to greet, instead of waiting until it does so by itself.
+    pub(super) fn call_gateways(&self) {
+        let _ = self.requests.try_send(HubJob::Announce);
+    }
+
     pub(super) fn count_refusal(&self, code: Code) {
         self.metrics.refusals.count(code);
     }

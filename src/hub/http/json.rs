@@ -164,3 +164,10 @@ pub(super) struct StatusJson<'a> {
     pub(super) held: u64,
     pub(super) pending_out: u64,
 }
+
+/// A fenced database that is to be opened again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReopenJson {
+    pub(super) epoch: Uuid,
+}

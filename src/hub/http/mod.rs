@@ -12,6 +12,7 @@ mod page;
 mod policies;
 mod problems;
 mod queries;
+mod recovery;
 mod routes;
 
 use hyper::Request;
@@ -79,6 +80,8 @@ async fn respond(
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => api.bring_back(&site, &gateway, request).await,
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
+        HubTarget::Reopen(site, gateway) => api.reopen(&site, &gateway, request).await,
+        HubTarget::Recover => api.recover().await,
         HubTarget::Page
         | HubTarget::PageFile(_)
         | HubTarget::Healthz

@@ -35,7 +35,7 @@ impl HubApi {
             store: status.store,
             gateways: status.gateways,
             online: status.online,
-            held: 0,
+            held: status.held,
             pending_out: self.pending_out(),
         }))
     }

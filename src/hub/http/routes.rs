@@ -46,6 +46,10 @@ pub(super) enum HubTarget {
     BringBack(String, String),
     /// Site and gateway.
     Repair(String, String),
+    /// Site and gateway.
+    Reopen(String, String),
+    /// Takes on the gateways that are held.
+    Recover,
 }
 
 /// What a request needs to be admitted.
@@ -92,9 +96,11 @@ impl HubTarget {
             }
             Self::PutPolicy(_) | Self::EndPolicy(_) => (Role::Admin, Reach::Own),
             Self::Publish => (Role::Admin, Reach::All("the catalogue")),
-            Self::Retire(site, _) | Self::Repair(site, _) | Self::BringBack(site, _) => {
-                (Role::Admin, Reach::Site(site))
-            }
+            Self::Retire(site, _)
+            | Self::Repair(site, _)
+            | Self::BringBack(site, _)
+            | Self::Reopen(site, _) => (Role::Admin, Reach::Site(site)),
+            Self::Recover => (Role::Admin, Reach::All("the books")),
             Self::Enrol => (Role::Admin, Reach::Own),
             Self::Strangers => (Role::Viewer, Reach::All("gateways of unknown sites")),
             Self::Status => (Role::Viewer, Reach::Own),
@@ -118,7 +124,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 28] = [
+pub(super) static ROUTES: [Route<HubTarget>; 30] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -132,6 +138,8 @@ pub(super) static ROUTES: [Route<HubTarget>; 28] = [
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/retire", HubTarget::Retire),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/bring-back", HubTarget::BringBack),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", HubTarget::Repair),
+    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/reopen", HubTarget::Reopen),
+    Route::fixed(Method::POST, "/api/books/recover", HubTarget::Recover),
     Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
     Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),
     Route::fixed(Method::GET, "/api/ledger", HubTarget::Ledger),

@@ -97,7 +97,9 @@ impl PoolFigures {
         let adjusted = i128::from(self.adjusted) + sum(|held| held.adjusted);
         let deducted = i128::from(self.deducted) + sum(|held| held.deducted);
         let on_hand = sum(|held| held.on_hand);
-        let placed = i128::from(self.unallotted) + sum(|held| held.in_transit) + on_hand;
+        // Units that recovered books gave to a gateway, but do not know the receipt of, are not made
+        // up for by a pool below 0.
+        let placed = i128::from(self.unallotted.max(0)) + sum(|held| held.in_transit) + on_hand;
         let difference = received + adjusted - deducted - placed;
         let Self { sku, unallotted, in_transit, .. } = self;
         BalanceJson {

@@ -34,7 +34,10 @@ pub(in crate::hub) struct GatewayJson {
     in_transit: i128,
     last_seen: String,
     drift: bool,
+    /// What is wrong, or why it is held.
     problem: Option<String>,
+    /// Since when it is held.
+    held_since: Option<String>,
 }
 
 /// One database of a gateway.
@@ -91,27 +94,33 @@ impl GatewayState {
         }
     }
 
-    fn of(online: bool, is_fenced: bool, has_older: bool) -> Self {
-        match (is_fenced, has_older, online) {
-            (true, _, _) => Self::Fenced,
-            (false, true, _) => Self::Replaced,
-            (false, false, true) => Self::Online,
-            (false, false, false) => Self::Offline,
+    fn of(online: bool, is_fenced: bool, is_held: bool, has_older: bool) -> Self {
+        if is_fenced {
+            return Self::Fenced;
+        }
+        if is_held {
+            return Self::Held;
+        }
+        match (has_older, online) {
+            (true, _) => Self::Replaced,
+            (false, true) => Self::Online,
+            (false, false) => Self::Offline,
         }
     }
 
     fn condition(self) -> String {
         match self {
-            Self::Online => format!("AND fenced IS NULL AND online = 1 AND NOT {HAS_OLDER}"),
-            Self::Offline => format!("AND fenced IS NULL AND online = 0 AND NOT {HAS_OLDER}"),
-            // No database is held yet.
-            Self::Held => "AND id < 0".into(),
-            Self::Fenced => "AND fenced IS NOT NULL".into(),
-            Self::Replaced => format!("AND fenced IS NULL AND {HAS_OLDER}"),
+            Self::Online => format!("AND {IS_OPEN} AND online = 1 AND NOT {HAS_OLDER}"),
+            Self::Offline => format!("AND {IS_OPEN} AND online = 0 AND NOT {HAS_OLDER}"),
+            Self::Held => "AND held IS NOT NULL AND fenced IS NULL AND reopening IS NULL".into(),
+            Self::Fenced => "AND (fenced IS NOT NULL OR reopening IS NOT NULL)".into(),
+            Self::Replaced => format!("AND {IS_OPEN} AND {HAS_OLDER}"),
         }
     }
 }
 
+/// Entries of the database are booked.
+const IS_OPEN: &str = "fenced IS NULL AND reopening IS NULL AND held IS NULL";
 /// Whether an older database of the gateway is not retired.
 const HAS_OLDER: &str = "EXISTS (SELECT 1 FROM book AS old WHERE old.site = book.site
     AND old.gateway = book.gateway AND old.in_force = 0 AND old.retired = 0)";
@@ -125,8 +134,9 @@ pub(in crate::hub) fn gateways(
     // SQLite numbers parameters in the order in which they stand.
     let (of_sites, last) = of_sites(&query.sites, 3);
     let sql = format!(
-        "SELECT id, site, gateway, online, fenced, epoch, acked_seq, known_seq, last_seen_ms, problem,
-             software, pending_since_ms, CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT)
+        "SELECT id, site, gateway, online, coalesce(fenced, reopening), epoch, acked_seq, known_seq,
+             last_seen_ms, problem, software, pending_since_ms,
+             CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT), held, held_since_ms
          FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
          ORDER BY site, gateway LIMIT ${last}"
     );
@@ -171,10 +181,14 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     let (acked_seq, ledger_seq) = (row.number()?, row.number()?);
     let (last_seen, problem) = (rfc3339(row.int()?), row.text_or_null()?);
     let (version, pending_since_ms) = (row.text()?, row.int()?);
-    let state = GatewayState::of(online, is_fenced, row.bool()?).name();
+    let has_older = row.bool()?;
     let waited_ms = wall_ms().saturating_sub(pending_since_ms).max(0);
     let oldest_pending_s = (pending_since_ms > 0).then_some(waited_ms / 1_000);
     let (pending, drift) = (ledger_seq.saturating_sub(acked_seq), problem.is_some());
+    let (held, since_ms) = (row.text_or_null()?, row.int()?);
+    let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
+    let held_since = held.as_ref().map(|_| rfc3339(since_ms));
+    let problem = problem.or(held);
     let in_transit = 0;
     Ok((
         id,
@@ -193,6 +207,7 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
             last_seen,
             drift,
             problem,
+            held_since,
         },
     ))
 }

@@ -10,6 +10,7 @@ mod page;
 mod policies;
 mod reconcile;
 mod recount;
+mod recovery;
 mod status;
 mod stock;
 
@@ -32,6 +33,7 @@ pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
 pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
+pub(super) use self::recovery::{recovery, reopening};
 pub(super) use self::status::status;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};

@@ -11,6 +11,8 @@ pub(in crate::hub) struct BooksStatus {
     pub(in crate::hub) store: &'static str,
     pub(in crate::hub) gateways: u64,
     pub(in crate::hub) online: u64,
+    /// The gateways that have more than the books.
+    pub(in crate::hub) held: u64,
 }
 
 pub(in crate::hub) fn status(db: &mut dyn Executor) -> Result<BooksStatus, BooksError> {
@@ -21,8 +23,9 @@ pub(in crate::hub) fn status(db: &mut dyn Executor) -> Result<BooksStatus, Books
     let identity = db.query("SELECT books FROM identity WHERE one = 1", &[])?.pop();
     let missing = || BooksError::Damaged("the books have no identity".into());
     let books = RowReader::of(identity.ok_or_else(missing)?).epoch()?.to_string();
-    let sql = "SELECT count(*), CAST(coalesce(sum(online), 0) AS BIGINT) FROM book
+    let sql = "SELECT count(*), CAST(coalesce(sum(online), 0) AS BIGINT), count(held) FROM book
                WHERE in_force = 1";
     let mut row = RowReader::of(db.query(sql, &[])?.pop().unwrap_or_default());
-    Ok(BooksStatus { books, store, gateways: row.number()?, online: row.number()? })
+    let (gateways, online, held) = (row.number()?, row.number()?, row.number()?);
+    Ok(BooksStatus { books, store, gateways, online, held })
 }

@@ -10,7 +10,7 @@ use crate::hub::db::{BooksDatabase, BooksError, BooksTransaction};
 use crate::hub::reader;
 use crate::protocol::frame::{Behind, Bound, Entries, Frame, Hello, Position, TakenUpTo};
 use crate::protocol::topic::GatewayId;
-use crate::protocol::wire::Version::V2;
+use crate::protocol::wire::Version;
 use crate::stock::{
     Cause, Checks, Direction, Entry, Kind, Line, Quantity, RequestId, Seq, Sku, Taken, Transfer,
 };
@@ -27,6 +27,8 @@ pub(in crate::hub) struct TestHub {
     pub(in crate::hub) directory: TempDir,
     pub(in crate::hub) database: BooksDatabase,
     pub(in crate::hub) downlink: Downlink,
+    /// The version of the protocol that the gateways speak.
+    pub(in crate::hub) version: Version,
 }
 
 impl TestHub {
@@ -34,7 +36,22 @@ impl TestHub {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hub.db");
         let database = BooksDatabase::open(&BookStore::Sqlite(path)).unwrap();
-        Self { directory, database, downlink: Downlink::default() }
+        let (downlink, version) = (Downlink::default(), Version::V1);
+        Self { directory, database, downlink, version }
+    }
+
+    /// The same, with gateways that speak this version.
+    pub(in crate::hub) fn of_version(self, version: Version) -> Self {
+        Self { version, ..self }
+    }
+
+    /// Books as they are now, for later.
+    pub(in crate::hub) fn copy(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hub.db");
+        self.database.copy_to(&path);
+        let database = BooksDatabase::open(&BookStore::Sqlite(path)).unwrap();
+        Self { directory, database, downlink: Downlink::default(), version: self.version }
     }
 
     pub(in crate::hub) fn change<T>(
@@ -47,15 +64,17 @@ impl TestHub {
     }
 
     pub(in crate::hub) fn answer_to(&mut self, frame: &Frame) -> Option<FrameAnswer> {
+        let version = self.version;
         self.database
-            .change(|books| handle_frame(books, &gateway_id(), frame, V2, 0))
+            .change(|books| handle_frame(books, &gateway_id(), frame, version, 0))
             .unwrap()
             .answer
     }
 
     /// Handles a frame of any gateway and returns the outcome. The books must balance afterwards.
     pub(in crate::hub) fn handle(&mut self, gateway: &GatewayId, frame: &Frame) -> FrameOutcome {
-        self.change(|books| handle_frame(books, gateway, frame, V2, 0))
+        let version = self.version;
+        self.change(|books| handle_frame(books, gateway, frame, version, 0))
     }
 
     /// Handles a gateway's greeting, and then all of its ledger.
@@ -258,6 +277,7 @@ pub(in crate::hub) struct Ledger {
     pub(in crate::hub) checks: Checks,
     pub(in crate::hub) requests: u64,
     pub(in crate::hub) taken: Taken,
+    pub(in crate::hub) bound: Bound,
 }
 
 impl Ledger {
@@ -276,6 +296,7 @@ impl Ledger {
             checks: Checks::default(),
             requests: 0,
             taken: Taken::default(),
+            bound: Bound::default(),
         }
     }
 
@@ -289,7 +310,7 @@ impl Ledger {
             nonce: 5,
             software,
             taken: self.taken,
-            bound: Bound::default(),
+            bound: self.bound,
         })
     }
 

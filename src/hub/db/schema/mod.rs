@@ -14,7 +14,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -23,6 +23,7 @@ const MIGRATIONS: [Migration; 5] = [
     Migration { script: include_str!("version_4.sql"), postgresql: "" },
     Migration { script: include_str!("version_5.sql"), postgresql: "" },
     Migration { script: include_str!("version_6.sql"), postgresql: "" },
+    Migration { script: include_str!("version_7.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -128,6 +128,12 @@ impl BookSet {
         found.into_iter().map(read_gateway).collect()
     }
 
+    /// The gateways that are held.
+    pub(super) fn held(&self, db: &mut dyn Executor) -> Result<BTreeSet<GatewayId>, BooksError> {
+        let sql = "SELECT site, gateway FROM book WHERE in_force = 1 AND held IS NOT NULL";
+        db.query(sql, &[])?.into_iter().map(read_gateway).collect()
+    }
+
     /// The gateways that have had a SKU.
     pub(super) fn holders(
         &self,

@@ -32,6 +32,11 @@ impl Identity {
         self.change = Some((identity, Write::Register));
     }
 
+    pub(super) fn save(&mut self, identity: BooksId) {
+        self.known = Some(identity);
+        self.change = Some((identity, Write::Set));
+    }
+
     pub(super) fn changes(&self) -> Option<Change> {
         let (BooksId { books, generation }, write) = self.change?;
         let books = SqlValue::Blob(books.as_bytes().to_vec());

@@ -155,7 +155,7 @@ impl<'a> BooksTransaction<'a> {
             books.push(self.books.newest(&book.gateway).cloned().unwrap_or(book));
         }
         books.extend(self.books.opened(&gateways));
-        books.retain(Book::is_open);
+        books.retain(|book| book.cursor.fenced.is_none());
         Ok(books)
     }
 
@@ -197,6 +197,17 @@ impl Books for BooksTransaction<'_> {
 
     fn identity(&mut self) -> Result<BooksId, BooksError> {
         self.identity.get(self.db)
+    }
+
+    fn save_identity(&mut self, identity: BooksId) -> Result<(), BooksError> {
+        self.identity.save(identity);
+        Ok(())
+    }
+
+    fn held_gateways(&mut self) -> Result<Vec<GatewayId>, BooksError> {
+        let gateways = self.books.held(self.db)?;
+        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        Ok(gateways.into_iter().collect())
     }
 
     fn book_count(&mut self) -> Result<usize, BooksError> {

@@ -1,0 +1,54 @@
+//! How far a recovery of the books has come, and a database that is opened again.
+
+use uuid::Uuid;
+
+use crate::hub::db::BooksError;
+use crate::hub::db::sql::{Executor, RowReader, SqlValue};
+use crate::protocol::topic::GatewayId;
+
+/// The progress of a recovery.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub) struct RecoveryProgress {
+    /// Gateways that are online and have not sent their ledger yet.
+    pub(in crate::hub) waiting: u64,
+    /// Transfers that the books did not know.
+    pub(in crate::hub) transfers: u64,
+    /// The units of their entries.
+    pub(in crate::hub) units: u64,
+}
+
+pub(in crate::hub) fn recovery(
+    db: &mut dyn Executor,
+    generation: u64,
+) -> Result<RecoveryProgress, BooksError> {
+    let sql = "SELECT
+        count(CASE WHEN in_force = 1 AND online = 1 AND fenced IS NULL AND wire > 1
+            AND (generation < $1 OR takeover_up_to > 0) THEN 1 END),
+        CAST(coalesce(sum(CASE WHEN generation = $1 THEN taken_over_transfers END), 0) AS BIGINT),
+        CAST(coalesce(sum(CASE WHEN generation = $1 THEN taken_over_units END), 0) AS BIGINT)
+        FROM book";
+    let row = db.query(sql, &[SqlValue::number(generation)])?.pop();
+    let mut row = RowReader::of(row.unwrap_or_default());
+    Ok(RecoveryProgress { waiting: row.number()?, transfers: row.number()?, units: row.number()? })
+}
+
+/// The state of a database that an operator wants open, `open`, `fenced` or `reopening`, with its
+/// problem.
+pub(in crate::hub) fn reopening(
+    db: &mut dyn Executor,
+    gateway: &GatewayId,
+    epoch: Uuid,
+) -> Result<Option<(&'static str, Option<String>)>, BooksError> {
+    let sql = "SELECT fenced, reopening, problem FROM book
+               WHERE site = $1 AND gateway = $2 AND epoch = $3";
+    let epoch = SqlValue::Blob(epoch.as_bytes().to_vec());
+    let of = [SqlValue::text(&gateway.site), SqlValue::text(&gateway.gateway), epoch];
+    let Some(row) = db.query(sql, &of)?.pop() else { return Ok(None) };
+    let mut row = RowReader::of(row);
+    let state = match (row.text_or_null()?, row.text_or_null()?) {
+        (Some(_), _) => "fenced",
+        (None, Some(_)) => "reopening",
+        (None, None) => "open",
+    };
+    Ok(Some((state, row.text_or_null()?)))
+}
