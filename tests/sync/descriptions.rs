@@ -180,9 +180,10 @@ fn the_hub_over_http_is_as_described() {
     let mut ask = |method: &str, path: &str, open: &[&str], body: Value, status: u16| {
         http.ask(method, path, open, body, status)
     };
-    for path in ["/healthz", "/readyz", "/metrics", "/api/gateways"] {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/api/gateways"] {
         ask("GET", path, &[], NONE, 200);
     }
+    ask("GET", "/page/{name}", &["hub.js"], NONE, 200);
     let to = |body: Value| with(with(body, "site", SITE), "gateway", ID);
     let received = with(many("in", &[("A", 100), ("B", 9)]), "order_id", "supply-1");
     ask("POST", "/api/receipts", &[], received, 200);

@@ -98,6 +98,11 @@ fn another_site_is_forbidden_whether_it_exists_or_not() {
             admin.post("/api/recalls", &body("r")),
             admin.post(&format!("{gateway}/retire"), &json!({"epoch": EPOCH})),
             admin.post(&format!("{gateway}/repair"), &json!({})),
+            admin.post("/api/gateways", &json!({"site": site, "gateway": "gw-09"})),
+            admin.put(
+                &format!("/api/policies/A?site={site}&gateway=gw-01"),
+                &json!({"low_water": 1, "target": 2}),
+            ),
         ];
         let refused = answers.map(|answer| answer.refused("forbidden")["message"].to_string());
         said.push(refused.map(|message| message.replace(site, "SITE")));
@@ -136,6 +141,7 @@ fn what_belongs_to_no_site_is_forbidden_to_a_bound_token() {
         admin.put("/api/policies/A", &policy),
         admin.send("PUT", "/api/catalogue", Some(b"sku,name,barcodes\nA,Anything,\n")),
         admin.get("/api/reconcile"),
+        admin.get("/api/strangers"),
     ] {
         let problem = answer.refused("forbidden");
         assert!(problem["message"].as_str().unwrap().contains("bound to wh-01"), "{problem}");

@@ -45,6 +45,11 @@ fn queries() -> Vec<Asked> {
         ("/api/ledger?site=wh-01&gateway=gw-01", 404),
         ("/api/reconcile", 200),
         ("/api/recalls/r1", 404),
+        ("/api/status", 200),
+        ("/api/strangers", 200),
+        ("/api/policies", 200),
+        ("/api/demand", 200),
+        ("/api/catalogue", 200),
     ]
     .map(|(path, status)| asked("GET", path, None, status))
     .into()
@@ -67,6 +72,8 @@ fn administration() -> Vec<Asked> {
         asked("PUT", "/api/catalogue", None, 200),
         asked("POST", "/api/gateways/wh-01/gw-01/retire", Some(epoch), 404),
         asked("POST", "/api/gateways/wh-01/gw-01/repair", None, 404),
+        asked("DELETE", "/api/policies/A", None, 200),
+        asked("POST", "/api/gateways", Some(json!({"site": "wh-01", "gateway": "gw-09"})), 200),
     ]
 }
 
@@ -213,7 +220,7 @@ fn head_works_wherever_get_does_and_nothing_is_kept_on_the_way() {
         assert_eq!(answer.content_type, hub.http().get(path).content_type, "{path}");
     }
     assert_eq!(hub.http().send("HEAD", "/api/receipts", None).status, 405);
-    let refused = hub.http().send("DELETE", "/api/gateways", None);
+    let refused = hub.http().send("DELETE", "/api/stock", None);
     assert_eq!(refused.header("allow"), Some("GET, HEAD"));
     for (path, status) in [("/api/stock/A", 200), ("/api/stock/B", 404), ("/nothing", 404)] {
         let answer = hub.http().get(path);
