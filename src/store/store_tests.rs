@@ -181,6 +181,32 @@ fn a_closed_reservation_keeps_its_record_however_old_it_is() {
 
 /// This holds for the last row, too, whose checks no later row repeats.
 #[test]
+fn a_lost_row_of_a_reservation_is_rebuilt_with_what_is_left_and_its_new_end() {
+    let mut shop = Shop::new();
+    shop.restock("in", 9);
+    shop.reserve("held", 5);
+    let reservation = || id("held");
+    let part = Action::CommitPart { reservation: reservation(), lines: Some(lines(2)) };
+    let longer = Action::Extend { reservation: reservation(), ttl_s: 5_000 };
+    for (name, action) in [("part", part), ("longer", longer)] {
+        let changes = shop.draft(name, action);
+        shop.commit(&changes);
+    }
+    assert_eq!(shop.store.reservations.len(), 1, "it is in one place of the order");
+    let before = shop.stock.hold(&reservation()).cloned();
+    shop.reopen();
+    assert_eq!(shop.stock.hold(&reservation()).cloned(), before);
+    shop.store.db.execute("DELETE FROM hold", []).unwrap();
+
+    shop.reopen();
+
+    let rebuilt = shop.stock.hold(&reservation()).unwrap();
+    assert_eq!(rebuilt.lines, lines(3));
+    assert_eq!(rebuilt.deadline_ms, 5_000_000);
+    assert!(shop.stock.lost().is_empty());
+}
+
+#[test]
 fn every_flipped_bit_of_the_ledger_is_found() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);

@@ -271,7 +271,7 @@ fn bad_names() -> impl Iterator<Item = Value> {
 }
 
 fn bad_counts() -> impl Iterator<Item = Value> {
-    let counts = [json!(-1), json!(1.5), json!("6"), json!(1_u64 << 53), Value::Null];
+    let counts = [json!(-1), json!(1.5), json!("six"), json!(1_u64 << 53), Value::Null];
     let counts = counts.map(|counted| with(count("r1", "A", 6), "counted", counted));
     let names = bad_names().map(|name| with(count("r1", "A", 6), "sku", name));
     let missing = ["sku", "counted"].map(|field| without(count("r1", "A", 6), field));
