@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use memchr::memmem::Finder;
+use memchr::memrchr;
 
 use super::fold::fold_into;
 use super::listing::Listing;
@@ -127,16 +128,21 @@ impl TextSegment {
     /// Calls `visit` with each SKU whose listing matches, and whether its SKU or a barcode of it is
     /// the whole search.
     pub fn search(&self, words: &SearchWords, mut visit: impl FnMut(&Sku, bool)) {
-        let Some(first) = words.finders.first() else { return };
-        let mut from = 0;
+        let Some((first, others)) = words.finders.split_first() else { return };
+        let (mut from, mut record) = (0, 0);
         while let Some(found) = first.find(&self.text[from..]) {
-            let record = self.starts.partition_point(|start| *start as usize <= from + found) - 1;
-            let range = self.range(record);
+            // Most often it is the next one or near it.
+            let mut range = self.range(record);
+            while range.end <= from + found {
+                record += 1;
+                range = self.range(record);
+            }
             from = range.end;
             let text = &self.text[range];
-            if words.match_text(text) {
+            if others.iter().all(|word| word.find(text).is_some()) {
                 visit(&self.skus[record], words.is_whole(text));
             }
+            record += 1;
         }
     }
 }
@@ -175,10 +181,11 @@ impl SearchWords {
 
     /// Whether the SKU or a barcode of a record is the whole search.
     fn is_whole(&self, text: &[u8]) -> bool {
-        let parts = text.split(|byte| *byte == END as u8);
-        let parts: Vec<&[u8]> = parts.collect();
-        // After the name, the last part, comes what follows its end.
-        parts.iter().rev().skip(2).any(|part| *part == self.whole.as_bytes())
+        // The name is the last part, and ends as the others do.
+        let before_name = text.split_last().and_then(|(_, text)| memrchr(END as u8, text));
+        let parts = &text[..before_name.unwrap_or(0)];
+        parts.len() >= self.whole.len()
+            && parts.split(|byte| *byte == END as u8).any(|part| part == self.whole.as_bytes())
     }
 }
 

@@ -164,7 +164,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Records a decision whose entries are the last ones entered.
-    pub(super) fn remember(&mut self, id: RequestId, record: RequestRecord, entries: usize) {
+    pub(super) fn remember(&mut self, id: RequestId, mut record: RequestRecord, entries: usize) {
+        if entries == 0 {
+            record.forget_changes();
+        }
         self.changes.records.insert(id.clone(), self.changes.ledger_records.len());
         self.changes.ledger_records.push(LedgerRecord {
             request_id: id,

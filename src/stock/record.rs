@@ -117,6 +117,12 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
+    /// Leaves out what a record that is stored without its entries does not have.
+    pub(super) fn forget_changes(&mut self) {
+        let applied = self.outcome.as_mut().ok();
+        applied.into_iter().flat_map(|applied| &mut applied.lines).for_each(|line| line.change = 0);
+    }
+
     /// Whether this is a reservation that was made and has not ended.
     pub fn is_open_reservation(&self) -> bool {
         let is_open = self.state.as_ref().is_none_or(ReservationState::is_open);

@@ -1,5 +1,5 @@
 use super::shop::{HOUR_MS, Shop, id, lines, named, open, transfer};
-use crate::stock::{Action, Command, Direction, Kind, Stock, Taken, Undecided};
+use crate::stock::{Action, Catalogue, Command, Direction, Kind, Stock, Taken, Undecided};
 use crate::store::{DATABASE_FILE, Progress, Store, StoreError, read_identity, read_ledger};
 
 #[test]
@@ -361,7 +361,8 @@ fn a_database_of_version_3_is_brought_up_to_date_and_keeps_what_it_has() {
     let (store, opened) = open(&directory).unwrap();
     assert!(opened.repairs.is_empty(), "{:?}", opened.repairs);
     assert_eq!((opened.origin, opened.progress), identity);
-    assert_eq!(opened.stock, stock);
+    assert_eq!(opened.stock.catalogue().count(), 3);
+    assert_eq!(opened.stock.clone().with_catalogue(Catalogue::default()), stock);
     assert_eq!((opened.stock.seq(), opened.stock.hold_count()), (51, 2));
     let rows = store.positions.rows;
     assert_eq!((rows.stock, rows.listings, rows.barcodes), (3, 3, 4));
