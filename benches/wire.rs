@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench wire
 //! STOCKGATE_DATA=directory cargo bench --bench wire
+//! cargo bench --bench wire -- said
 //! ```
 //!
 //! Every line of the file is an entry, in three shapes: one mutation an order, one a line with the
@@ -11,6 +12,10 @@
 //! lines follow after 0.5 to 4 s, as a picker scans. Binary encodings include what a frame needs
 //! besides: header, epoch, position and checks. Times are medians, for 1,000 entries. The columns
 //! are decoded and compared.
+//!
+//! At the end, or alone with `said`: the columns of batches of 1,000 where entries say more. Each order
+//! has one of six actors and one of twenty reasons. Lots are of 500 kinds: at random for each entry, or
+//! one for each SKU until the next delivery, after some fifty entries.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
 
 use std::fs::File;
@@ -27,13 +32,15 @@ use stockgate::clock;
 use stockgate::net::json::ledger_json;
 use stockgate::protocol::columns;
 use stockgate::protocol::wire::Version;
-use stockgate::stock::{Cause, Entry, Kind, OrderId, Origin, RequestId, Seq, Sku};
+use stockgate::stock::{
+    Actor, Cause, Entry, Kind, Lot, OrderId, Origin, Reason, RequestId, Seq, Sku, Trace,
+};
 use uuid::Uuid;
 
 const NAME: &str = "online-retail-2010-2011-lines.csv.zst";
 const BATCHES: [usize; 2] = [1_000, 50];
-/// Header, epoch, two checks, first position and number of entries.
-const FRAME_BYTES: usize = 12 + 16 + 16 + 8;
+/// Header, epoch, digest, chain, first position and number of entries.
+const FRAME_BYTES: usize = 12 + 16 + 8 + 32 + 8;
 
 fn main() -> ExitCode {
     let lines = match read_lines() {
@@ -44,6 +51,10 @@ fn main() -> ExitCode {
         }
     };
     println!("{} lines", lines.len());
+    if std::env::args().any(|argument| argument == "said") {
+        measure_said(&lines);
+        return ExitCode::SUCCESS;
+    }
     println!("bytes an entry, and time to encode and to decode 1,000 entries in ms");
     println!("{:<34} {:>5} {:>8} {:>8} {:>8}", "", "batch", "bytes", "encode", "decode");
     for shape in [Shape::Orders, Shape::Lines, Shape::Uuids] {
@@ -55,7 +66,82 @@ fn main() -> ExitCode {
             }
         }
     }
+    measure_said(&lines);
     ExitCode::SUCCESS
+}
+
+/// What entries say beside their units.
+#[derive(Clone, Copy)]
+enum Said {
+    Nothing,
+    Actor,
+    ActorAndReason,
+    RandomLots,
+    LotsBySku,
+}
+
+fn measure_said(lines: &[Line]) {
+    const SAID: [(&str, Said); 5] = [
+        ("nothing", Said::Nothing),
+        ("an actor", Said::Actor),
+        ("an actor and a reason", Said::ActorAndReason),
+        ("a lot at random", Said::RandomLots),
+        ("a lot by SKU and delivery", Said::LotsBySku),
+    ];
+    println!("bytes an entry in columns of 1,000, by what the entries say");
+    for shape in [Shape::Orders, Shape::Lines, Shape::Uuids] {
+        println!("{}", shape.name());
+        let entries = shape.entries(lines);
+        println!("  {:<32} {:>8.2}", "version 1", bytes_an_entry(&entries, Version::V1));
+        for (name, said) in SAID {
+            let entries = said.entries(&entries);
+            println!("  {name:<32} {:>8.2}", bytes_an_entry(&entries, Version::V2));
+        }
+    }
+}
+
+fn bytes_an_entry(entries: &[Entry], version: Version) -> f64 {
+    let head = if version == Version::V1 { FRAME_BYTES - 24 } else { FRAME_BYTES };
+    let frames = entries.chunks(1_000);
+    let bytes: usize = frames.map(|batch| head + columns::encode(batch, version).len()).sum();
+    bytes as f64 / entries.len() as f64
+}
+
+impl Said {
+    fn entries(self, entries: &[Entry]) -> Vec<Entry> {
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut deliveries = std::collections::HashMap::new();
+        let (mut order, mut actor, mut reason) = (None, 0, 0);
+        let said = entries.iter().map(|entry| {
+            if order != entry.order_id {
+                (actor, reason) = (random.u32(0..6), random.u32(0..20));
+                order.clone_from(&entry.order_id);
+            }
+            let mut entry = entry.clone();
+            let lot = match self {
+                Self::Nothing => None,
+                Self::Actor | Self::ActorAndReason => {
+                    entry.cause.actor = Actor::parse(&format!("line-{actor}")).ok();
+                    if let Self::ActorAndReason = self {
+                        entry.cause.reason = Reason::parse(&format!("reason {reason}")).ok();
+                    }
+                    None
+                }
+                Self::RandomLots => Some(random.u32(0..500)),
+                Self::LotsBySku => {
+                    let lot = deliveries.entry(entry.sku.clone()).or_insert(0);
+                    if random.u32(0..50) == 0 {
+                        *lot = random.u32(0..500);
+                    }
+                    Some(*lot)
+                }
+            };
+            let lot = lot.map(|lot| Lot::parse(&format!("L26{lot:04}")).expect("it is an id"));
+            entry.trace = Trace::of(lot, None, None);
+            entry
+        });
+        said.collect()
+    }
 }
 
 /// A line of an order.

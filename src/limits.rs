@@ -90,6 +90,10 @@ pub const SIZES_WAIT: Duration = Duration::from_secs(1);
 /// Bytes of the write-ahead log from which it counts as growing: twice what it keeps when it starts
 /// over, which it does after 1,000 pages unless a reader prevents it.
 pub const WAL_LARGE_BYTES: u64 = 16 << 20;
+/// New entries after which the device signs its ledger, whatever the time.
+pub const SIGN_EVERY_ENTRIES: u64 = 10_000;
+/// Milliseconds after which it signs new entries.
+pub const SIGN_EVERY_MS: u64 = 60_000;
 /// The interval at which an idle writer checks reservations, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// Time without progress of the writer after which the gateway is not ready.

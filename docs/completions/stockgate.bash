@@ -34,6 +34,9 @@ _stockgate() {
             stockgate,doctor)
                 cmd="stockgate__subcmd__doctor"
                 ;;
+            stockgate,export)
+                cmd="stockgate__subcmd__export"
+                ;;
             stockgate,ledger)
                 cmd="stockgate__subcmd__ledger"
                 ;;
@@ -61,6 +64,9 @@ _stockgate() {
             stockgate,token)
                 cmd="stockgate__subcmd__token"
                 ;;
+            stockgate,verify)
+                cmd="stockgate__subcmd__verify"
+                ;;
             stockgate,watch)
                 cmd="stockgate__subcmd__watch"
                 ;;
@@ -71,7 +77,7 @@ _stockgate() {
 
     case "${cmd}" in
         stockgate)
-            opts="-h -V --help --version run check-config token replay deduct restock count stock ledger watch status backup restore doctor completions man"
+            opts="-h -V --help --version run check-config token replay deduct restock count stock ledger watch status backup export verify restore doctor completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -226,6 +232,32 @@ _stockgate() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__export)
+            opts="-h --data-dir --from --to --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -468,6 +500,32 @@ _stockgate() {
             fi
             case "${prev}" in
                 --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__verify)
+            opts="-h --data-dir --key --checkpoint --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --checkpoint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

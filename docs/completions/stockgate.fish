@@ -38,6 +38,8 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Sho
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "watch" -d 'Show changes of stock and sync as they happen'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "status" -d 'Show the status of the gateway'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "backup" -d 'Copy the database while the gateway runs'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "export" -d 'Write the signed ledger as JSON lines, for auditors'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "verify" -d 'Check the chain and the signatures of a ledger'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restore" -d 'Replace a lost or damaged database with a new one'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "doctor" -d 'Check database, machine and links, and say what to do'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "completions" -d 'Print the completions for a shell'
@@ -109,6 +111,14 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand status" -s h -l help
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -l data-dir -d 'The gateway\'s data directory' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -l to -d 'The copy, which must not exist' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand backup" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand export" -l data-dir -d 'The gateway\'s data directory' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand export" -l from -d 'The first position' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand export" -l to -d 'The last position' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand export" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l data-dir -d 'The data directory of a gateway, instead of an export' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l key -d 'The device\'s public key, in hexadecimal digits; without it that of the export is believed' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l checkpoint -d 'A file with the line of a later checkpoint: entries up to it must be there' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from -d 'Restore this backup' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l data-dir -d 'The gateway\'s data directory; the gateway must not run' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from-damaged -d 'Restore what can still be read of the damaged database in the data directory'

@@ -75,6 +75,16 @@ pub(super) const BACKUP: &str = "\
 Examples:
   stockgate backup --data-dir /var/lib/stockgate --to /mnt/backup/stockgate.db";
 
+pub(super) const EXPORT: &str = "\
+Examples:
+  stockgate export --data-dir /var/lib/stockgate > ledger.jsonl
+  stockgate export --data-dir /var/lib/stockgate --from 1000 --to 2000";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  stockgate verify --data-dir /var/lib/stockgate
+  stockgate verify ledger.jsonl --checkpoint later.json";
+
 pub(super) const RESTORE: &str = "\
 Examples:
   stockgate restore --from /mnt/backup/stockgate.db --data-dir /var/lib/stockgate

@@ -1,5 +1,6 @@
 //! The command line of `stockgate`: what to run, and how it ends.
 
+mod audit;
 mod backup;
 mod by_hand;
 mod client;
@@ -140,6 +141,22 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
+    /// Write the signed ledger as JSON lines, for auditors
+    #[command(after_help = examples::EXPORT)]
+    Export {
+        /// The gateway's data directory
+        #[arg(long)]
+        data_dir: PathBuf,
+        /// The first position
+        #[arg(long)]
+        from: Option<u64>,
+        /// The last position
+        #[arg(long)]
+        to: Option<u64>,
+    },
+    /// Check the chain and the signatures of a ledger
+    #[command(after_help = examples::VERIFY)]
+    Verify(audit::VerifyArguments),
     /// Replace a lost or damaged database with a new one
     #[command(after_help = examples::RESTORE)]
     Restore {
@@ -188,6 +205,10 @@ pub fn main() -> ExitCode {
             STOCKGATE.with_runtime("warn", inspect::status(gateway, json))
         }
         Command::Backup { data_dir, to } => STOCKGATE.ended(backup::run(&data_dir, &to)),
+        Command::Export { data_dir, from, to } => {
+            STOCKGATE.ended(audit::export(&data_dir, from, to))
+        }
+        Command::Verify(arguments) => STOCKGATE.ended(audit::verify(&arguments)),
         Command::Restore { source, data_dir } => STOCKGATE.ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions { shell } => {

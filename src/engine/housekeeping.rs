@@ -41,6 +41,9 @@ impl Writer {
         if is_due && let Err(error) = self.save_and_prune(now) {
             self.housekeeping_failed(error, now);
         }
+        if self.state.storage_problem().is_none() {
+            self.signer.sign_if_due(&mut self.store, &self.state.stock(), now);
+        }
     }
 
     /// The process does not end by itself: the files that it has open may be all that is left of

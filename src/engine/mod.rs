@@ -11,6 +11,7 @@ mod batch;
 mod expiry_tests;
 mod housekeeping;
 pub mod intake;
+mod signer;
 pub mod state;
 pub mod sync_status;
 pub mod writer;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::intake::{self, Intake, JobQueue, StorageUnavailable, WriterJob, WriterRules};
+use super::signer::Signer;
 use super::state::CommittedState;
 use crate::clock::{self, Now};
 use crate::limits::{
@@ -48,6 +49,7 @@ pub struct Writer {
     pub(super) clock_is_unset: bool,
     pub(super) prune_failures: LogThrottle,
     pub(super) log_readers: LogThrottle,
+    pub(super) signer: Signer,
     metrics: Arc<GatewayMetrics>,
     jobs: JobQueue,
     storage_failures: LogThrottle,
@@ -71,6 +73,7 @@ impl Writer {
         saved: Progress,
     ) -> (Self, Intake) {
         let (intake, jobs) = intake::queue();
+        let signer = Signer::of(&store);
         let writer = Self {
             store,
             state,
@@ -80,6 +83,7 @@ impl Writer {
             clock_is_unset: clock::is_unset(),
             prune_failures: LogThrottle::default(),
             log_readers: LogThrottle::default(),
+            signer,
             metrics,
             jobs,
             storage_failures: LogThrottle::default(),
@@ -119,6 +123,7 @@ impl Writer {
         let (nothing, now) = (self.no_changes(), self.state.clock.now());
         let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.progress(now)), &stock)?;
+        self.signer.sign(&mut self.store, &stock, now);
         let latest = clock::instant() + CHECKPOINT_AT_STOP_MAX;
         let deadline = self.checkpoint_deadline.map_or(latest, |asked| asked.min(latest));
         self.store.finish_checkpoint(&stock, || clock::instant() < deadline)

@@ -9,7 +9,7 @@ use crate::protocol::envelope::FrameError;
 use crate::protocol::frame::{
     Behind, BooksId, Bound, Catalogue, Hello, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
 };
-use crate::protocol::wire::{Version, Wire, chain_bytes};
+use crate::protocol::wire::{Version, Wire};
 use crate::stock::{Barcode, Chain, Decimals, Entry, Listing, Taken};
 
 /// Decodes a frame to JSON.
@@ -148,8 +148,11 @@ fn hello_json(hello: &Hello, version: Version) -> Value {
 
 fn chain_json(chain: Chain, version: Version) -> String {
     match version {
-        Version::V1 => format!("{:016x}", chain.0),
-        Version::V2 => hex(&chain_bytes(chain)),
+        Version::V1 => match chain {
+            Chain::Xxh3(chain) => format!("{chain:016x}"),
+            Chain::Sha256(chain) => hex(&chain),
+        },
+        Version::V2 => hex(&chain.to_bytes()),
     }
 }
 
@@ -194,6 +197,19 @@ fn entry_json(entry: &Entry) -> Value {
     });
     if !entry.clock_trusted {
         json["clock"] = "untrusted".into();
+    }
+    let trace = entry.trace.as_deref().cloned().unwrap_or_default();
+    let said = [
+        ("actor", entry.cause.actor.as_ref().map(ToString::to_string)),
+        ("reason", entry.cause.reason.as_ref().map(ToString::to_string)),
+        ("lot", trace.lot.map(|lot| lot.to_string())),
+        ("serial", trace.serial.map(|serial| serial.to_string())),
+        ("expires", trace.expires.map(|day| day.to_string())),
+    ];
+    for (name, text) in said {
+        if let Some(text) = text {
+            json[name] = text.into();
+        }
     }
     json
 }

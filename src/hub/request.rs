@@ -4,12 +4,12 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, LineJson, TraceFields, check_ends, idempotency_key, json_fields, lines,
-    missing, no_decimals, null_lines, request_id,
+    ClientRequestId, DayJson, LineJson, TraceFields, check_ends, idempotency_key, json_fields,
+    lines, missing, no_decimals, null_lines, request_id,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimal, Line, OrderId, RequestId, Sku, is_name};
+use crate::stock::{Decimal, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
 
 /// The kinds of these requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ json_fields! {
         lines: Vec<LineJson>,
         sku: Sku,
         quantity: Decimal,
+        lot: Lot,
+        serial: Serial,
+        expires: DayJson,
+        reason: Reason,
         site: String,
         gateway: String,
     }
@@ -41,6 +45,7 @@ json_fields! {
 pub(crate) struct IdentifiedRequest {
     pub(crate) request_id: RequestId,
     pub(crate) request: CentralRequest,
+    pub(crate) reason: Option<Reason>,
 }
 
 impl IdentifiedRequest {
@@ -59,20 +64,18 @@ impl IdentifiedRequest {
         let ClientRequestId(request_id) =
             fields.request_id.take().ok_or_else(|| missing("request_id"))?;
         check_ends("request_id", request_id.as_str())?;
+        let reason = fields.reason.take();
         let request = fields.take_request(operation, lines)?;
-        Ok(Self { request_id, request })
+        Ok(Self { request_id, request, reason })
     }
 }
 
 impl CentralFields {
     fn take_lines(&mut self) -> Result<Vec<Line>, Problem> {
-        let lines = lines(
-            self.lines.take(),
-            self.sku.take(),
-            self.quantity.take(),
-            TraceFields::default(),
-            &no_decimals,
-        )?;
+        let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
+        let trace = TraceFields { lot, serial, expires };
+        let lines =
+            lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace, &no_decimals)?;
         lines.ok_or_else(|| if self.lines_are_null { null_lines() } else { missing("lines") })
     }
 

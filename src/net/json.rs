@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::clock::rfc3339;
 use crate::stock::{
-    Actor, Amount, Decimals, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace,
+    Actor, Amount, Cause, Decimals, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace,
 };
 
 /// A ledger entry as JSON.
@@ -23,12 +23,29 @@ pub struct EntryJson<'a> {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     clock: Option<&'static str>,
+    #[serde(flatten)]
+    cause: CauseJson<'a>,
+    #[serde(flatten)]
+    trace: Option<TraceJson<'a>>,
+}
+
+/// The cause of an entry as JSON fields.
+#[derive(Debug, Serialize)]
+pub struct CauseJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    #[serde(flatten)]
-    trace: Option<TraceJson<'a>>,
+}
+
+impl<'a> CauseJson<'a> {
+    /// The fields of a cause, as far as they are known.
+    pub fn new(cause: &'a Cause) -> Self {
+        Self {
+            actor: cause.actor.as_ref().map(Actor::as_str),
+            reason: cause.reason.as_ref().map(Reason::as_str),
+        }
+    }
 }
 
 /// The trace of a line or entry as JSON fields.
@@ -68,8 +85,7 @@ impl<'a> EntryJson<'a> {
             request_id: entry.request_id.as_str(),
             at: rfc3339(entry.at_ms),
             clock: (!entry.clock_trusted).then_some("untrusted"),
-            actor: entry.cause.actor.as_ref().map(Actor::as_str),
-            reason: entry.cause.reason.as_ref().map(Reason::as_str),
+            cause: CauseJson::new(&entry.cause),
             trace: TraceJson::new(entry.trace.as_deref()),
         }
     }

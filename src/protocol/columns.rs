@@ -6,7 +6,8 @@
 //!           deflated (RFC 1951, without a wrapper)
 //!
 //! the columns, one after the other:
-//! groups    varint: the number of runs of entries with equal kind, order id, request id and time
+//! groups    varint: the number of runs of entries with equal kind, order id, request id, time and
+//!           cause
 //! sizes     varint a group: the number of its entries
 //! kinds     byte a group: kind, +16 if it has an order id, +32 if its amounts are irregular, +64
 //!           if the clock was not trusted
@@ -19,8 +20,17 @@
 //!           deduct or recall; -change and -reserved change, which are equal, for a commit;
 //!           +reserved change for a reserve, -reserved change for a release or expire; the other
 //!           one is 0. In an irregular group: two signed an entry, change and reserved change
-//! sections  byte, in version 2 only: a bit for each trailing section that follows. None is known
-//!           yet, so it is 0
+//! sections  byte, in version 2 only: a bit for each section that follows, in this order
+//!   1 actors    listed texts, a group
+//!   2 reasons   listed texts, a group
+//!   4 lots      listed texts, an entry; the last one is that of the same SKU
+//!   8 serials   byte an entry: 1 if it has one; then texts: these
+//!  16 days      varint an entry, its expiry date: 0 as the last entry of the same SKU and lot, 1 none,
+//!           else 2 + its days since 1970 minus those of the last day that was written so, as signed
+//!
+//! listed texts: varint: the number of different texts; then texts: these; then byte an item: 0 as the
+//! item before it, 1 none, n + 2 the text n. If the largest of these numbers may be over 255: then
+//! another byte an item, the upper one. Before the first item there was none
 //!
 //! texts: one byte for each text, all of them first, which says how the text follows from the one
 //! before it in its column (from the empty text for the first), then the operands of each text:
@@ -41,21 +51,21 @@
 //! which deflate compresses well.
 
 mod bytes;
+mod sections;
 mod text;
 
 use self::bytes::{ColumnReader, deflate, inflate, put_differences, put_signed, put_size};
+use self::sections::Sections;
+use self::text::put_texts;
 use super::envelope::{FrameError, Version};
 use crate::limits::{FRAME_ENTRIES_MAX, STOCK_MAX};
-use crate::stock::{Cause, Entry, IdError, Kind, OrderId, RequestId, Seq, Sku};
+use crate::stock::{Cause, Entry, Kind, OrderId, RequestId, Seq, Sku};
 
 /// The inflated length of columns at most: more than the 1,000 largest entries take.
-const COLUMNS_BYTES_MAX: usize = 256 * 1024;
+const COLUMNS_BYTES_MAX: usize = 512 * 1024;
 
 const HAS_ORDER: u8 = 16;
 const ODD: u8 = 32;
-
-/// No section follows the amounts.
-const NO_SECTIONS: u8 = 0;
 
 /// Encodes as many of these entries as fit into `limit` bytes, but at least one. Returns the bytes
 /// and the number of entries.
@@ -126,7 +136,7 @@ fn columns(entries: &[Entry], version: Version) -> Vec<u8> {
     put_skus(&mut out, entries);
     groups.iter().for_each(|group| group.put_amounts(&mut out));
     if version == Version::V2 {
-        out.push(NO_SECTIONS);
+        sections::put(&mut out, heads().map(|head| &head.cause), entries);
     }
     out
 }
@@ -136,6 +146,7 @@ fn alike(one: &Entry, next: &Entry) -> bool {
         && one.at_ms == next.at_ms
         && one.request_id == next.request_id
         && one.order_id == next.order_id
+        && one.cause == next.cause
 }
 
 fn order(entry: &Entry) -> Option<&str> {
@@ -210,19 +221,6 @@ fn put_skus(out: &mut Vec<u8>, entries: &[Entry]) {
     put_differences(out, entries.iter().map(place));
 }
 
-/// The texts of a column, each with the order id that it may equal.
-fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a str, Option<&'a str>)>) {
-    let mut before = "";
-    let mut needed = Vec::new();
-    for (text, order) in texts {
-        let (way, needs) = text::follow(before, text, order);
-        out.push(way);
-        needed.extend(needs);
-        before = text;
-    }
-    out.extend(needed);
-}
-
 /// A group, as decoded from its columns.
 struct GroupRead {
     size: usize,
@@ -246,7 +244,7 @@ fn read_columns(
     let places = reader.differences(count)?;
     let mut places = places.into_iter();
     let mut entries = Vec::with_capacity(count);
-    for group in groups {
+    for group in &groups {
         for place in places.by_ref().take(group.size) {
             let sku = usize::try_from(place).ok().and_then(|place| skus.get(place));
             let sku = sku
@@ -256,8 +254,14 @@ fn read_columns(
             entries.push(group.entry(seq, sku, &mut reader)?);
         }
     }
-    if version == Version::V2 && reader.bytes(1)? != [NO_SECTIONS] {
-        return Err(FrameError::Body("the columns have a section that is not known"));
+    if version == Version::V2 {
+        let skus: Vec<&Sku> = entries.iter().map(|entry| &entry.sku).collect();
+        let Sections { causes, traces } = Sections::read(&mut reader, groups.len(), &skus)?;
+        let causes = groups.iter().zip(causes);
+        let causes = causes.flat_map(|(group, cause)| std::iter::repeat_n(cause, group.size));
+        for ((entry, cause), trace) in entries.iter_mut().zip(causes).zip(traces) {
+            (entry.cause, entry.trace) = (cause, trace);
+        }
     }
     reader.end()?;
     Ok(entries)
@@ -329,22 +333,6 @@ impl ColumnReader<'_> {
         let orders = self.texts(vec![None; number].into_iter(), OrderId::parse)?;
         let mut orders = orders.into_iter();
         Ok(flags.iter().map(|flags| has_order(flags).then(|| orders.next()).flatten()).collect())
-    }
-
-    /// The texts of a column, each with the order id that it may equal.
-    fn texts<'o, T>(
-        &mut self,
-        orders: impl ExactSizeIterator<Item = Option<&'o str>>,
-        parse: fn(&str) -> Result<T, IdError>,
-    ) -> Result<Vec<T>, FrameError> {
-        let ways = self.bytes(orders.len())?;
-        let mut text = String::new();
-        let mut texts = Vec::with_capacity(ways.len());
-        for (way, order) in ways.iter().zip(orders) {
-            text = text::read(self, *way, &text, order)?;
-            texts.push(parse(&text).map_err(|_| FrameError::Body("an id is not valid"))?);
-        }
-        Ok(texts)
     }
 }
 

@@ -5,6 +5,7 @@ use super::bytes::*;
 use super::text::*;
 use super::*;
 use crate::limits::{FRAME_BYTES_MAX, ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
+use crate::stock::{Actor, Day, Lot, Reason, Serial, Trace};
 
 proptest! {
     #[test]
@@ -35,6 +36,12 @@ proptest! {
         // As it is: deflated columns are hardly ever hit by chance.
         let _ = decode(&[&[0], bytes.as_slice()].concat(), V2, 1, count);
         let _ = decode(&[&[head], bytes.as_slice()].concat(), V2, 1, count);
+    }
+
+    #[test]
+    fn causes_and_traces_come_back(entries in said_entries()) {
+        let bytes = encode(&entries, V2);
+        prop_assert_eq!(decode(&bytes, V2, entries[0].seq, entries.len()), Ok(entries));
     }
 
     #[test]
@@ -220,6 +227,42 @@ fn a_thousand_entries_of_the_largest_size_can_be_decoded() {
 }
 
 #[test]
+fn a_thousand_entries_that_say_as_much_as_they_can_be_decoded() {
+    let text = |seq: u64, salt: u64| -> String {
+        let mut random = fastrand::Rng::with_seed(seq * 7 + salt);
+        (0..ID_BYTES_MAX).map(|_| random.alphabetic()).collect()
+    };
+    let entries = (1..=1_000).map(|seq| Entry {
+        cause: Cause {
+            actor: Actor::parse(&text(seq, 4)).ok(),
+            reason: Reason::parse(&text(seq, 5)).ok(),
+        },
+        trace: Trace::of(Lot::parse(&text(seq, 6)).ok(), Serial::parse(&text(seq, 8)).ok(), None),
+        ..largest(seq)
+    });
+    let entries: Vec<Entry> = entries.collect();
+    assert!((440_000..=COLUMNS_BYTES_MAX).contains(&columns(&entries, V2).len()));
+    let (bytes, taken) = pack(&entries, V2, FRAME_BYTES_MAX);
+    assert_eq!(decode(&bytes, V2, 1, taken), Ok(entries[..taken].to_vec()));
+}
+
+#[test]
+fn a_section_that_is_not_known_is_refused() {
+    let mut raw = [&[0], columns(&[entry(1)], V2).as_slice()].concat();
+    assert!(decode(&raw, V2, 1, 1).is_ok());
+    *raw.last_mut().unwrap() = 32;
+    let error = FrameError::Body("the columns have a section that is not known");
+    assert_eq!(decode(&raw, V2, 1, 1), Err(error));
+}
+
+#[test]
+fn what_is_not_used_takes_one_byte_in_a_frame() {
+    let plain: Vec<Entry> = (1..=400).map(entry).collect();
+    let (v1, v2) = (columns(&plain, V1), columns(&plain, V2));
+    assert_eq!(v2.len(), v1.len() + 1);
+}
+
+#[test]
 fn regular_entries_take_a_few_bytes_each() {
     let (bytes, taken) = pack(&samples()[0], V2, FRAME_BYTES_MAX);
     assert_eq!(taken, 400);
@@ -246,6 +289,7 @@ fn samples() -> Vec<Vec<Entry>> {
         (1..=3).map(largest).collect(),
         vec![entry(1), odd(2), Entry { at_ms: i64::MIN, ..entry(3) }, entry(4)],
         vec![entry(9)],
+        (1..=7).map(said).collect(),
     ]
 }
 
@@ -263,6 +307,22 @@ fn entry(seq: Seq) -> Entry {
         clock_trusted: true,
         cause: Cause::default(),
         trace: None,
+    }
+}
+
+/// With something of everything that an entry may say.
+fn said(seq: Seq) -> Entry {
+    let some = |every: u64, text: &str| seq.is_multiple_of(every).then(|| text.to_owned());
+    let serial = some(2, &format!("S{seq}")).map(|text| Serial::parse(&text).unwrap());
+    let lot = some(3, "L7").map(|text| Lot::parse(&text).unwrap());
+    let day = some(3, "2027-01-31").map(|text| Day::parse(&text).unwrap());
+    Entry {
+        cause: Cause {
+            actor: some(2, "line-3").map(|text| Actor::parse(&text).unwrap()),
+            reason: some(5, "broken").map(|text| Reason::parse(&text).unwrap()),
+        },
+        trace: Trace::of(lot, serial, day),
+        ..entry(seq)
     }
 }
 
@@ -296,6 +356,24 @@ fn text() -> impl Strategy<Value = String> {
         "(commit:|x)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-fF]{12}",
         "\\PC{1,16}",
     ]
+}
+
+/// Entries with causes and traces of a few kinds.
+fn said_entries() -> impl Strategy<Value = Vec<Entry>> {
+    let text = || prop::option::of(prop_oneof!["[a-c]{1,2}", text()]);
+    let said = (text(), text(), text(), text(), prop::option::of(-3..3_i32));
+    (entries(60), prop::collection::vec(said, 1..20)).prop_map(|(mut entries, said)| {
+        for (entry, said) in entries.iter_mut().zip(said.iter().cycle()) {
+            let (actor, reason, lot, serial, day) = said.clone();
+            entry.cause.actor = actor.and_then(|text| Actor::parse(&text).ok());
+            entry.cause.reason = reason.and_then(|text| Reason::parse(&text).ok());
+            let lot = lot.and_then(|text| Lot::parse(&text).ok());
+            let serial = serial.and_then(|text| Serial::parse(&text).ok());
+            let day = day.map(|day| Day::try_from(day * 40_000).unwrap());
+            entry.trace = Trace::of(lot, serial, day);
+        }
+        entries
+    })
 }
 
 fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {

@@ -106,7 +106,7 @@ fn counts_are_checked_before_memory_is_allocated() {
         let head = EntriesV1 {
             epoch: epoch(),
             first_seq,
-            checks: checks(0),
+            checks: checks(0).into(),
             count,
             taken: taken(),
             columns: &[],
@@ -333,7 +333,7 @@ pub(super) fn entry(seq: Seq, sku: &str) -> Entry {
 }
 
 pub(super) fn checks(digest: u64) -> Checks {
-    Checks { digest: Digest(digest), chain: Chain(digest ^ 0xff) }
+    Checks { digest: Digest(digest), chain: Chain::Xxh3(digest ^ 0xff) }
 }
 
 pub(super) fn taken() -> Taken {

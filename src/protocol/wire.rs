@@ -162,7 +162,7 @@ fn decode_body(version: Version, kind: u8, bytes: &[u8]) -> Result<Frame, FrameE
 struct HelloV1 {
     epoch: Epoch,
     ledger_seq: Seq,
-    checks: Checks,
+    checks: ChecksV1,
     nonce: u64,
     software: String,
     taken: Taken,
@@ -186,7 +186,10 @@ fn hello_body(hello: &Hello, version: Version) -> Vec<u8> {
     let Hello { epoch, ledger_seq, checks, nonce, software, taken, bound } = hello.clone();
     let Bound { books, acked_seq, frame_bytes, device_key } = bound;
     match version {
-        Version::V1 => plain(&HelloV1 { epoch, ledger_seq, checks, nonce, software, taken }),
+        Version::V1 => {
+            let checks = checks.into();
+            plain(&HelloV1 { epoch, ledger_seq, checks, nonce, software, taken })
+        }
         Version::V2 => plain(&HelloV2 {
             epoch,
             ledger_seq,
@@ -206,13 +209,14 @@ fn decode_hello(version: Version, bytes: &[u8]) -> Result<Hello, FrameError> {
     if version == Version::V1 {
         let HelloV1 { epoch, ledger_seq, checks, nonce, software, taken } = body(bytes)?;
         let bound = Bound::default();
+        let checks = checks.into();
         return Ok(Hello { epoch, ledger_seq, checks, nonce, software, taken, bound });
     }
     let read: HelloV2 = body(bytes)?;
     let HelloV2 { books, acked_seq, frame_bytes, device_key, .. } = read;
     let HelloV2 { epoch, ledger_seq, nonce, software, taken, .. } = read;
     let bound = Bound { books, acked_seq, frame_bytes, device_key };
-    let checks = read.checks.try_into()?;
+    let checks = read.checks.into();
     Ok(Hello { epoch, ledger_seq, checks, nonce, software, taken, bound })
 }
 
@@ -223,28 +227,36 @@ struct ChecksV2 {
     chain: [u8; 32],
 }
 
-/// The chain of a ledger in a frame of version 2: a hash of 64 bits is followed by zeros.
-pub fn chain_bytes(chain: Chain) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&chain.0.to_le_bytes());
-    bytes
+/// The checks of a ledger in version 1, which has the older chain.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct ChecksV1 {
+    digest: Digest,
+    chain: u64,
+}
+
+impl From<Checks> for ChecksV1 {
+    /// A newer chain does not fit, and is never sent in version 1.
+    fn from(Checks { digest, chain }: Checks) -> Self {
+        let chain = if let Chain::Xxh3(chain) = chain { chain } else { 0 };
+        Self { digest, chain }
+    }
+}
+
+impl From<ChecksV1> for Checks {
+    fn from(ChecksV1 { digest, chain }: ChecksV1) -> Self {
+        Self { digest, chain: Chain::Xxh3(chain) }
+    }
 }
 
 impl From<Checks> for ChecksV2 {
     fn from(Checks { digest, chain }: Checks) -> Self {
-        Self { digest, chain: chain_bytes(chain) }
+        Self { digest, chain: chain.to_bytes() }
     }
 }
 
-impl TryFrom<ChecksV2> for Checks {
-    type Error = FrameError;
-
-    fn try_from(ChecksV2 { digest, chain }: ChecksV2) -> Result<Self, FrameError> {
-        let (number, rest) = chain.split_first_chunk().expect("32 bytes");
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(FrameError::Body("the chain is not of this kind"));
-        }
-        Ok(Self { digest, chain: Chain(u64::from_le_bytes(*number)) })
+impl From<ChecksV2> for Checks {
+    fn from(ChecksV2 { digest, chain }: ChecksV2) -> Self {
+        Self { digest, chain: Chain::from_bytes(chain) }
     }
 }
 
@@ -252,7 +264,7 @@ impl TryFrom<ChecksV2> for Checks {
 struct EntriesV1<'a> {
     epoch: Epoch,
     first_seq: Seq,
-    checks: Checks,
+    checks: ChecksV1,
     count: u32,
     taken: Taken,
     /// The entries, encoded by [`columns`].
@@ -285,7 +297,10 @@ pub fn pack(epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
 pub fn pack_within(bytes: usize, epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
     /// The epoch, the chain, and seven numbers of at most ten bytes each.
     const HEAD_BYTES_MAX: usize = 16 + 32 + 7 * 10;
-    let posted = &posted[..posted.len().min(FRAME_ENTRIES_MAX)];
+    // A frame ends where the ledger went over to the newer chain.
+    let alike = |other: &&Posted| other.checks.chain.is_like(posted[0].checks.chain);
+    let alike = posted.iter().take(FRAME_ENTRIES_MAX).take_while(alike).count();
+    let posted = &posted[..alike];
     let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
     let limit = bytes.min(FRAME_BYTES_MAX) - HEADER_BYTES - HEAD_BYTES_MAX;
     let (columns, count) = columns::pack(&entries, Version::V2, limit);
@@ -304,7 +319,10 @@ fn entries_body(
     let count = u32::try_from(entries.len()).expect("at most a thousand entries a frame");
     let first_seq = entries[0].seq;
     match version {
-        Version::V1 => plain(&EntriesV1 { epoch, first_seq, checks, count, taken, columns }),
+        Version::V1 => {
+            let checks = checks.into();
+            plain(&EntriesV1 { epoch, first_seq, checks, count, taken, columns })
+        }
         Version::V2 => {
             let checks = checks.into();
             plain(&EntriesV2 { epoch, first_seq, checks, count, taken, columns })
@@ -317,7 +335,8 @@ fn decode_entries(version: Version, bytes: &[u8]) -> Result<Entries, FrameError>
         Version::V2 => body(bytes)?,
         Version::V1 => {
             let EntriesV1 { epoch, first_seq, checks, count, taken, columns } = body(bytes)?;
-            EntriesV2 { epoch, first_seq, checks: checks.into(), count, taken, columns }
+            let checks = Checks::from(checks).into();
+            EntriesV2 { epoch, first_seq, checks, count, taken, columns }
         }
     };
     let entries = usize::try_from(count).unwrap_or(usize::MAX);
@@ -329,7 +348,7 @@ fn decode_entries(version: Version, bytes: &[u8]) -> Result<Entries, FrameError>
         return Err(FrameError::Body("the position is out of range"));
     }
     let entries = columns::decode(columns, version, first_seq, entries)?;
-    Ok(Entries { epoch, checks: checks.try_into()?, taken, entries })
+    Ok(Entries { epoch, checks: checks.into(), taken, entries })
 }
 
 #[derive(Serialize, Deserialize)]

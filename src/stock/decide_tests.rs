@@ -488,7 +488,7 @@ impl Shop {
             item.version = seq;
             assert!(0 <= item.reserved && item.reserved <= item.on_hand, "{entry:?}");
             checks.digest = checks.digest.moved(&entry.sku, before, item.figures());
-            checks.chain = checks.chain.with(entry);
+            checks.chain = checks.chain.upgraded(seq - 1).with(entry);
             assert_eq!(checks, *posted);
         }
         let held: BTreeMap<Sku, i64> = self.held();

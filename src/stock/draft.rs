@@ -296,7 +296,8 @@ impl<'a> Draft<'a> {
                     cause: cause.clone(),
                     trace: movement.trace,
                 };
-                self.changes.checks.chain = self.changes.checks.chain.with(&entry);
+                let before = self.changes.checks.chain.upgraded(entry.seq - 1);
+                self.changes.checks.chain = before.with(&entry);
                 self.changes.entries.push(Posted { entry, checks: self.changes.checks });
                 self.changes.figures.push(item.figures());
                 line

@@ -152,6 +152,12 @@ impl Origin {
     }
 }
 
+/// The event id of an entry of a hub's own ledger: the name-based UUID of `books/seq` in
+/// [`EVENT_NAMESPACE`].
+pub fn books_event_id(books: Uuid, seq: Seq) -> Uuid {
+    Uuid::new_v5(&EVENT_NAMESPACE, format!("{books}/{seq}").as_bytes())
+}
+
 /// The namespace of event ids: the name-based UUID of `stockgate` in the DNS namespace.
 pub const EVENT_NAMESPACE: Uuid = Uuid::from_u128(0xf984_70bd_9efb_5661_86b0_7716_d250_e2a0);
 

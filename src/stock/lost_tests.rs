@@ -11,7 +11,7 @@ use crate::stock::{
 #[test]
 fn a_stock_without_a_lost_sku_keeps_the_digest_and_expires_nothing_of_that_sku() {
     let stock = stock(false).with_holds([hold("later", 900, "B")]);
-    assert_eq!((stock.checks().digest, stock.checks().chain), (Digest(42), Chain(77)));
+    assert_eq!((stock.checks().digest, stock.checks().chain), (Digest(42), Chain::Xxh3(77)));
     assert_eq!((stock.seq(), stock.hold_count(), stock.held_lines), (3, 3, 3));
     assert_eq!(stock.next_deadline_ms(), Some(800));
     assert_eq!(stock.lost().skus.iter().map(Sku::as_str).collect::<Vec<_>>(), ["A"]);
@@ -97,7 +97,7 @@ fn stock(unnamed: bool) -> Stock {
     let items = [(sku("B"), Item { on_hand: 5, reserved: 1, version: 3 })].into_iter().collect();
     let holds = [hold("held A", 700, "A"), hold("held B", 800, "B")];
     let lost = Lost { skus: [sku("A")].into(), unnamed };
-    Stock::load(items, holds, 3, Chain(77), Taken::default()).without(lost, Digest(42))
+    Stock::load(items, holds, 3, Chain::Xxh3(77), Taken::default()).without(lost, Digest(42))
 }
 
 /// Whether the action is applied.

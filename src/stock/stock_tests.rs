@@ -6,11 +6,11 @@ fn a_loaded_stock_has_the_checks_positions_and_deadlines_of_what_was_saved() {
     let taken = Taken { transfer: 3, at_seq: 5, catalogue: 2 };
     let items: Items = [item("A", 5, 2, 4), item("B", 7, 0, 3)].into_iter().collect();
     let holds = [hold("r1", 900, &[("A", 1)]), hold("r2", 800, &[("A", 1)])];
-    let stock = Stock::load(items, holds, 9, Chain(77), taken);
+    let stock = Stock::load(items, holds, 9, Chain::Xxh3(77), taken);
 
     let digest = Digest::default();
     let digest = digest.moved(&sku("A"), (0, 0), (5, 2)).moved(&sku("B"), (0, 0), (7, 0));
-    assert_eq!(stock.checks(), Checks { digest, chain: Chain(77) });
+    assert_eq!(stock.checks(), Checks { digest, chain: Chain::Xxh3(77) });
     assert_eq!((stock.seq(), stock.taken()), (9, taken));
     assert_eq!((stock.hold_count(), stock.next_deadline_ms()), (2, Some(800)));
     assert!(stock.skus_with_wrong_holds().is_empty());

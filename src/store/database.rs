@@ -1,6 +1,6 @@
 //! The writer's side of the database: one connection, one transaction per batch.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,6 +153,11 @@ impl Store {
             return Err(StoreError::NotClosed(path));
         }
         Ok(())
+    }
+
+    /// The data directory.
+    pub fn directory(&self) -> &Path {
+        self.data_dir.path()
     }
 
     /// Sets how long to wait for a database that another process has locked.

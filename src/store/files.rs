@@ -8,6 +8,8 @@ pub const LOCK_FILE: &str = "lock";
 pub const RESERVE_FILE: &str = "reserve";
 /// The position that the ledger had reached: see [`super::HighWaterMark`].
 pub const HIGH_WATER_MARK_FILE: &str = "position";
+/// The key with which the device signs its ledger: see [`super::DeviceKey`].
+pub const DEVICE_KEY_FILE: &str = "device.key";
 /// The directory in which a restore builds its target before it is moved into its place.
 pub(super) const UNFINISHED_DIR: &str = "restoring";
 

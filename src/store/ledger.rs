@@ -12,7 +12,7 @@ use super::chunk::{ChunkEncoder, ChunkKey, LedgerChunk};
 use super::error::StoreError;
 use super::sql_values::{get_blob, get_u64, to_i64};
 use crate::limits::LEDGER_CHUNK_BYTES;
-use crate::stock::{Changes, Checks, LedgerRecord, Posted, Seq};
+use crate::stock::{Chain, Changes, Checks, LedgerRecord, Posted, Seq};
 
 /// Begins a transaction that writes. The ledger must end with this record and this entry: what
 /// another program has appended would be contradicted by what this process appends.
@@ -287,6 +287,38 @@ pub fn read_ledger(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Post
         })?;
     }
     Ok(found)
+}
+
+/// Calls `visit` with the position and the chain where the ledger after a position begins, once, and
+/// with each entry, until it returns `false`. The first call has both, if there is an entry.
+///
+/// # Errors
+/// If the database cannot be read, or is damaged there.
+pub fn visit_ledger(
+    db: &Connection,
+    after: Seq,
+    mut visit: impl FnMut(Option<(Seq, Chain)>, Option<&Posted>) -> bool,
+) -> Result<(), StoreError> {
+    let Some(n) = first_row_after(db, after)? else {
+        let (seq, checks) = last_row(db)?.map(|row| row.chunk.last()).unwrap_or_default();
+        visit(Some((seq, checks.chain)), None);
+        return Ok(());
+    };
+    let mut has_begun = false;
+    for_each_row(db, n, |LedgerRow { chunk, .. }| {
+        let (mut seq, mut checks) = chunk.base;
+        for posted in &chunk.entries {
+            if posted.entry.seq > after {
+                let base = (!has_begun).then_some((seq, checks.chain));
+                has_begun = true;
+                if !visit(base, Some(posted)) {
+                    return false;
+                }
+            }
+            (seq, checks) = (posted.entry.seq, posted.checks);
+        }
+        true
+    })
 }
 
 /// When the entry at this position was decided, in milliseconds since 1970; `None` if the ledger

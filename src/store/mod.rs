@@ -15,6 +15,7 @@ mod checkpoint;
 mod chunk;
 mod data_dir;
 mod database;
+mod device_key;
 mod directories;
 mod displacement;
 mod encoded_hold;
@@ -48,6 +49,7 @@ mod retention;
 mod row_check;
 mod salvage;
 mod schema;
+mod signed_table;
 mod sql_values;
 mod stock_repair;
 mod stock_table;
@@ -57,13 +59,16 @@ mod version;
 pub use self::catalogue::{find_barcode, listing};
 pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
+pub use self::device_key::DeviceKey;
 pub use self::error::StoreError;
 pub use self::examine::examine;
-pub use self::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE};
+pub use self::files::{
+    DATABASE_FILE, DEVICE_KEY_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE,
+};
 pub use self::free_space::FreeSpace;
 pub use self::gateway_row::{Progress, check_owner, read_identity};
 pub use self::high_water_mark::HighWaterMark;
-pub use self::ledger::{read_last_seq, read_ledger};
+pub use self::ledger::{read_last_seq, read_ledger, visit_ledger};
 pub use self::ledger_reader::{DatabaseSizes, LedgerReader};
 pub use self::load::load_stock;
 pub use self::lock_holders::LockHolder;
@@ -76,6 +81,7 @@ pub use self::repairs::Repair;
 pub use self::reserve::free_pages_bytes;
 pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;
+pub use self::signed_table::{Signed, read_signed};
 
 #[cfg(test)]
 mod bit_flip_tests;

@@ -82,6 +82,7 @@ impl Store {
         carry_forward(&transaction, &kept, stock, next)?;
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;
         transaction.execute("DELETE FROM seen WHERE n <= ?1", [last_n])?;
+        transaction.execute("DELETE FROM signed WHERE seq < ?1", [to_i64(last_seq)])?;
         transaction.commit()?;
         self.positions = positions;
         self.request_index.add(&kept);

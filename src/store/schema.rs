@@ -26,7 +26,7 @@ pub(super) fn newest() -> i32 {
 
 /// Migration `n` brings a database of version `OLDEST + n` to the next one. One that was released
 /// is never edited, comments included: SQLite stores them.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     "
     -- One row: who this database belongs to, and the positions that are not in the ledger.
     CREATE TABLE gateway (
@@ -221,5 +221,16 @@ pub(super) const MIGRATIONS: [&str; 5] = [
     UPDATE gateway SET crc = row_crc('gateway', copy, site, gateway, epoch, acked_seq, running_ms,
         stocked_seq, pruned_seq, seed, taken_transfer, taken_at_seq, taken_catalogue, stock_rows,
         listing_rows, barcode_rows, books, books_generation);
+",
+    "
+    -- Positions of the ledger that the device has signed.
+    CREATE TABLE signed (
+        seq        INTEGER PRIMARY KEY,
+        chain      BLOB    NOT NULL,
+        at_ms      INTEGER NOT NULL,
+        signature  BLOB    NOT NULL,
+        public_key BLOB    NOT NULL,
+        crc        INTEGER NOT NULL
+    ) STRICT;
 ",
 ];

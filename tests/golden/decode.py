@@ -148,6 +148,31 @@ class Reader:
             texts.append(ident(text.decode(), longest))
         return texts
 
+    # An item for each key; it may be the last one of the same key.
+    def listed(self, keys):
+        texts = self.texts([None] * self.size(len(keys)))
+        low = self.take(len(keys))
+        high = self.take(len(keys)) if len(texts) + 2 > 256 else bytes(len(keys))
+        last, items = {}, []
+        for key, place in zip(keys, (a + 256 * b for a, b in zip(low, high))):
+            check(place < len(texts) + 2, "an entry has a value that the frame does not list")
+            if place:
+                last[key] = None if place == 1 else texts[place - 2]
+            items.append(last.get(key))
+        return items
+
+    def days(self, keys):
+        last, before, days = {}, 0, []
+        for key, number in [(key, self.varint()) for key in keys]:
+            if number > 1:
+                before += (number - 2) // 2 if number % 2 == 0 else -(number - 1) // 2
+                check(-719162 <= before < 2932897, "a day is out of range")
+                last[key] = str(datetime.date.fromordinal(before + 719163))
+            elif number:
+                last[key] = None
+            days.append(last.get(key))
+        return days
+
     def follow(self, way, before, order):
         if way == 0:
             return before
@@ -173,9 +198,29 @@ def at(ms):
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
+def sections(reader, sizes, entries):
+    used = reader.take(1)[0]
+    check(used < 32, "a section that is not known")
+    groups = [None] * len(sizes)
+    actors = reader.listed(groups) if used & 1 else groups
+    reasons = reader.listed(groups) if used & 2 else groups
+    skus = [entry["sku"] for entry in entries]
+    lots = reader.listed(skus) if used & 4 else [None] * len(skus)
+    given = reader.take(len(skus)) if used & 8 else bytes(len(skus))
+    check(max(given) <= 1, "an entry has a value that the frame does not list")
+    serials = iter(reader.texts([None for is_given in given if is_given]))
+    serials = [next(serials) if is_given else None for is_given in given]
+    days = reader.days(list(zip(skus, lots))) if used & 16 else [None] * len(skus)
+    group_of = [group for group, size in enumerate(sizes) for _ in range(size)]
+    for entry, group, lot, serial, day in zip(entries, group_of, lots, serials, days):
+        said = {"actor": actors[group], "reason": reasons[group], "lot": lot, "serial": serial,
+                "expires": day}
+        entry.update({name: text for name, text in said.items() if text is not None})
+
+
 def columns(data, first, count, version):
     reader = Reader(data)
-    length = reader.size(256 * 1024)
+    length = reader.size(512 * 1024)
     if length:
         inflater = zlib.decompressobj(-15)
         inflated = inflater.decompress(reader.data[reader.at:], length)
@@ -209,7 +254,8 @@ def columns(data, first, count, version):
                 "request_id": request, "at": at(time)})
             if flag & 64:
                 entries[-1]["clock"] = "untrusted"
-    check(version == 1 or reader.take(1) == b"\0", "a section that is not known")
+    if version == 2:
+        sections(reader, sizes, entries)
     check(reader.at == len(reader.data), "the columns are too long")
     return entries
 

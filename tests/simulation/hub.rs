@@ -10,7 +10,7 @@ use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
 use stockgate::protocol::topic::GatewayId;
 use stockgate::protocol::wire::Version;
-use stockgate::stock::{Direction, Listing, RequestId, Sku};
+use stockgate::stock::{Cause, Direction, Listing, RequestId, Sku};
 use uuid::Uuid;
 
 use super::bug::Bug;
@@ -121,7 +121,7 @@ impl Worker {
             }
             Job::Central(id, request) => {
                 self.misdeal(books, &id, &request);
-                let decided = decide(books, &id, &request)?;
+                let decided = decide(books, &id, &request, &Cause::default())?;
                 if let Ok(decision) = &decided {
                     outcome.touched.extend(decision.gateways.iter().cloned());
                 }
@@ -139,7 +139,7 @@ impl Worker {
                 outcome.touched.insert(gateway);
             }
             Job::BringBack(gateway, from, to) => {
-                let _ = bring_back(books, &gateway, from, to)?;
+                let _ = bring_back(books, &gateway, from, to, &Cause::default())?;
                 outcome.touched.insert(gateway);
             }
             Job::Lost => books.set_all_offline(),

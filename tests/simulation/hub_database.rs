@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use stockgate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Policy, Pool, RecentGrants, SkuAccount,
-    SkuRecord,
+    Allotment, Book, Books, DecidedRequest, IssuedTransfer, Movement, Policy, Pool, RecentGrants,
+    SkuAccount, SkuRecord,
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
@@ -25,6 +25,8 @@ pub(crate) struct HubDatabase {
     pub(crate) pools: BTreeMap<Sku, Pool>,
     pub(crate) transfers: BTreeMap<(i64, u64), IssuedTransfer>,
     pub(crate) listings: BTreeMap<Sku, (u64, Listing)>,
+    /// The hub's own ledger.
+    pub(crate) movements: Vec<Movement>,
     requests: BTreeMap<RequestId, DecidedRequest>,
     policies: BTreeMap<Sku, Policy>,
     waiting: Vec<(Sku, i64)>,
@@ -205,6 +207,12 @@ impl Books for HubDatabase {
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Kept<()> {
         self.touch()?;
         self.pools.extend(pools.iter().cloned());
+        Ok(())
+    }
+
+    fn enter_movements(&mut self, movements: &[Movement]) -> Kept<()> {
+        self.touch()?;
+        self.movements.extend_from_slice(movements);
         Ok(())
     }
 

@@ -127,6 +127,9 @@ impl Reference {
         }
         for (sku, pool) in &hub_database.pools {
             assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
+            let own = hub_database.movements.iter().filter(|movement| movement.sku == *sku);
+            let explained: i64 = own.map(|movement| movement.change).sum();
+            assert_eq!(pool.unallotted, explained, "the hub's ledger explains the pool of {sku}");
             let transit = in_transit.get(sku).copied().unwrap_or(0);
             assert_eq!(pool.in_transit, transit, "{sku} in transit");
             add(&mut places, sku, pool.unallotted);

@@ -233,7 +233,8 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
     let ledger = format!("/api/ledger?site={SITE}&gateway={ID}&after=0&limit=2&aside=false");
     ask("GET", &ledger, &[], NONE, 200);
-    ask("GET", "/api/ledger", &[], NONE, 400);
+    ask("GET", "/api/ledger", &[], NONE, 200);
+    ask("GET", "/api/ledger?site=wh-01", &[], NONE, 400);
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();

@@ -43,6 +43,86 @@ fn receipts_and_central_sales_count_once() {
 }
 
 #[test]
+fn the_hubs_own_movements_are_listed_with_who_and_why() {
+    on_each_store(|pair| {
+        let hub = pair.hub.http();
+        let receipt = json!({"request_id": "in-1", "reason": "po 7", "lines": [
+            {"sku": "A", "quantity": 3, "lot": "L1", "expires": "2027-01-31"},
+            {"sku": "A", "quantity": 4, "lot": "L2", "serial": "S1"},
+        ]});
+        assert_eq!(hub.post("/api/receipts", &receipt).json()["lines"][1]["unallotted"], 7);
+        grant(pair, "g-1", "A", 6);
+        until_places(pair, "A", (1, 0, 6));
+        let recall = json!({"request_id": "r-1", "reason": "too many", "site": SITE, "gateway": ID,
+            "lines": [line("A", 2)]});
+        hub.post("/api/recalls", &recall).json();
+        until_places(pair, "A", (3, 0, 4));
+
+        let page = hub.get("/api/ledger?limit=3").json();
+
+        let said = |entry: &Value| {
+            let fields = ["seq", "kind", "change", "request_id", "reason", "lot", "actor"];
+            fields.map(|field| entry[field].clone())
+        };
+        let entries: Vec<_> = page["entries"].as_array().unwrap().iter().map(said).collect();
+        let null = Value::Null;
+        let first = |seq, change, lot| {
+            [
+                json!(seq),
+                json!("receipt"),
+                json!(change),
+                json!("in-1"),
+                json!("po 7"),
+                json!(lot),
+                null.clone(),
+            ]
+        };
+        assert_eq!(entries[..2], [first(1, 3, "L1"), first(2, 4, "L2")], "{page}");
+        assert_eq!(
+            (&page["entries"][2]["in_transit_change"], &page["next"]),
+            (&json!(6), &json!(3))
+        );
+        assert_eq!(page["entries"][0]["expires"], "2027-01-31");
+        let rest = hub.get("/api/ledger?after=3").json();
+        let back = &rest["entries"][0];
+        assert_eq!(
+            (&back["kind"], &back["change"], &back["reason"]),
+            (&json!("recall"), &json!(2), &json!("too many")),
+            "{rest}"
+        );
+        assert_eq!((&back["gateway"], &rest["next"]), (&json!(ID), &null));
+        let books = hub.get("/api/status").json()["books"].as_str().map(str::to_owned);
+        if let Some(books) = books {
+            let id = uuid::Uuid::new_v5(
+                &stockgate::stock::EVENT_NAMESPACE,
+                format!("{books}/4").as_bytes(),
+            );
+            assert_eq!(back["event_id"], id.to_string());
+        }
+    });
+}
+
+#[test]
+fn what_a_gateways_entry_says_reaches_the_hub() {
+    on_each_store(|pair| {
+        let mut gateway = pair.gateway.http();
+        let body = json!({"request_id": "in", "reason": "goods in", "lines": [
+            {"sku": "A", "quantity": 3, "lot": "L1", "expires": "2027-01-31"},
+            {"sku": "A", "quantity": 4, "serial": "S1"},
+        ]});
+        gateway.ok("restock", body);
+        gateway.ok(
+            "deduct",
+            json!({"request_id": "out", "sku": "A", "quantity": 1, "reason": "broken"}),
+        );
+        pair.assert_in_step();
+        let entries = pair.hub.ledger(SITE, ID);
+        assert_eq!(entries, gateway.ledger());
+        assert_eq!((&entries[0]["lot"], &entries[0]["reason"]), (&json!("L1"), &json!("goods in")));
+    });
+}
+
+#[test]
 fn a_grant_arrives_once_and_what_is_in_transit_is_shown() {
     on_each_store(|pair| {
         receive(pair, "A", 10);

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::booking;
 use super::books::Books;
+use super::judge::Cursor;
+use super::movement::{Movement, MovementKind, Occasion};
 use super::records::{Allotment, Book, SkuAccount};
 use super::transfer::{Matched, TransferMatcher};
 use crate::limits::STOCK_MAX;
-use crate::stock::{Checks, Entry, Kind, Sku};
+use crate::protocol::topic::GatewayId;
+use crate::stock::{Cause, Chain, Checks, Entry, Kind, Sku};
 
 /// The accounts that a frame's entries change, and the ledger's checksums after them.
 ///
@@ -14,20 +18,12 @@ use crate::stock::{Checks, Entry, Kind, Sku};
 /// trace.
 pub(super) struct AccountUpdate {
     pub(super) accounts: BTreeMap<Sku, SkuAccount>,
-    /// The units that came from the hub or go back to it.
-    transferred: BTreeMap<Sku, Transferred>,
+    gateway: GatewayId,
+    /// Units of grants, which are not in transit any more.
+    arrived: BTreeMap<Sku, i64>,
+    /// Units of recalls, which are back in the pool, and of grants that were taken over.
+    moved: Vec<Movement>,
     pub(super) reached: Checks,
-}
-
-/// What the entries of grants and recalls change in the pool.
-#[derive(Clone, Copy, Debug, Default)]
-struct Transferred {
-    /// Not in transit any more.
-    arrived: i64,
-    /// Back in the pool.
-    returned: i64,
-    /// Granted by books that were lost: they are gone from the pool.
-    taken_over: i64,
 }
 
 impl AccountUpdate {
@@ -36,13 +32,20 @@ impl AccountUpdate {
         books: &mut B,
         book: &Book,
         entries: &[Entry],
+        chain: Chain,
     ) -> Result<Self, B::Error> {
         let mut skus: Vec<Sku> = entries.iter().map(|entry| entry.sku.clone()).collect();
         skus.sort();
         skus.dedup();
         let accounts = books.accounts(book.id, &skus)?;
         let accounts = skus.into_iter().zip(accounts).collect();
-        Ok(Self { accounts, transferred: BTreeMap::new(), reached: book.cursor.checks })
+        Ok(Self {
+            accounts,
+            gateway: book.gateway.clone(),
+            arrived: BTreeMap::new(),
+            moved: Vec::new(),
+            reached: book.cursor.checks_for(chain),
+        })
     }
 
     /// Applies one entry; returns false if it cannot be booked.
@@ -60,7 +63,7 @@ impl AccountUpdate {
             if matched == Matched::No {
                 return Ok(false);
             }
-            self.count_transferred(entry, matched);
+            self.count_transferred(entry, matched, matcher);
         }
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
         let before = account.allotment.figures();
@@ -77,12 +80,29 @@ impl AccountUpdate {
         Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && is_sound)
     }
 
-    fn count_transferred(&mut self, entry: &Entry, matched: Matched) {
-        let transferred = self.transferred.entry(entry.sku.clone()).or_default();
-        match (entry.change, matched) {
-            (units @ 1.., Matched::TakenOver) => transferred.taken_over += units,
-            (arrived @ 1.., _) => transferred.arrived += arrived,
-            (returned, _) => transferred.returned -= returned,
+    fn count_transferred<B: Books>(
+        &mut self,
+        entry: &Entry,
+        matched: Matched,
+        matcher: &TransferMatcher<'_, B>,
+    ) {
+        if entry.kind == Kind::Grant && matched != Matched::TakenOver {
+            *self.arrived.entry(entry.sku.clone()).or_default() += entry.change;
+            return;
+        }
+        let is_grant = entry.kind == Kind::Grant;
+        let kind = if is_grant { MovementKind::Grant } else { MovementKind::Recall };
+        let cause = if matched == Matched::TakenOver { Cause::default() } else { matcher.cause() };
+        let occasion = Occasion {
+            kind,
+            gateway: Some(&self.gateway),
+            order_id: None,
+            request_id: &entry.request_id,
+            cause: &cause,
+        };
+        let movement = occasion.movement(&entry.sku, entry.change.abs(), &None);
+        // What books that were lost had granted is at the gateway already.
+        self.moved.push(Movement { in_transit_change: 0, ..movement });
         }
     }
 
@@ -91,20 +111,31 @@ impl AccountUpdate {
         let allotments: Vec<_> =
             self.accounts.iter().map(|(sku, account)| (sku.clone(), account.allotment)).collect();
         books.save_allotments(book.id, &allotments)?;
-        if self.transferred.is_empty() {
-            return Ok(());
+        if !self.arrived.is_empty() {
+            let skus: Vec<Sku> = self.arrived.keys().cloned().collect();
+            books.expect_skus(&skus)?;
+            let mut pools = Vec::with_capacity(skus.len());
+            for (sku, arrived) in &self.arrived {
+                let mut pool = books.pool(sku)?;
+                pool.in_transit -= arrived;
+                pools.push((sku.clone(), pool));
+            }
+            books.save_pools(&pools)?;
         }
-        let skus: Vec<Sku> = self.transferred.keys().cloned().collect();
-        books.expect_skus(&skus)?;
-        let mut pools = Vec::with_capacity(skus.len());
-        for (sku, Transferred { arrived, returned, taken_over }) in &self.transferred {
-            let mut pool = books.pool(sku)?;
-            pool.in_transit -= arrived;
-            pool.given += taken_over - returned;
-            pool.unallotted += returned - taken_over;
-            pools.push((sku.clone(), pool));
-        }
-        books.save_pools(&pools)
+        booking::book(books, &self.moved)
+    }
+}
+
+impl Cursor {
+    /// The checks that entries continue which lead to this chain: the ledger may have gone over to
+    /// the newer kind of chain here.
+    fn checks_for(&self, chain: Chain) -> Checks {
+        let Checks { digest, chain: before } = self.checks;
+        let before = match chain {
+            Chain::Xxh3(_) => before,
+            Chain::Sha256(_) => before.upgraded(self.acked_seq),
+        };
+        Checks { digest, chain: before }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the rules need of a books database.
 
+use super::movement::Movement;
 use super::records::{
     Allotment, Book, DecidedRequest, DemandCounts, IssuedTransfer, Policy, Pool, RecentGrants,
     SkuAccount, SkuRecord,
@@ -93,6 +94,9 @@ pub trait Books {
     }
     /// Stores pools.
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), Self::Error>;
+
+    /// Appends movements to the hub's own ledger, under the next positions.
+    fn enter_movements(&mut self, movements: &[Movement]) -> Result<(), Self::Error>;
 
     /// Stores a new or changed transfer.
     fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), Self::Error>;

@@ -2,12 +2,14 @@
 
 use uuid::Uuid;
 
+use super::booking;
 use super::books::Books;
+use super::movement::{MovementKind, Occasion};
 use super::records::Book;
 use super::retire::NoSuchEpoch;
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, Quantity, RequestId, Sku};
+use crate::stock::{Cause, Direction, Line, Quantity, RequestId};
 
 /// What was brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub fn bring_back<B: Books>(
     gateway: &GatewayId,
     from: Uuid,
     to: Uuid,
+    cause: &Cause,
 ) -> Result<Result<BroughtBack, CannotBringBack>, B::Error> {
     let all = books.books(gateway)?;
     let find = |epoch| all.iter().find(|book| book.cursor.epoch == epoch);
@@ -61,7 +64,7 @@ pub fn bring_back<B: Books>(
         let reason = format!("it was replaced by {}", newest.cursor.epoch);
         return Ok(Err(CannotBringBack::Closed(reason)));
     }
-    let lines = move_stock(books, old, &mut new.clone(), &request_id)?;
+    let lines = move_stock(books, old, &mut new.clone(), &request_id, cause)?;
     Ok(Ok(BroughtBack { lines, replayed: false }))
 }
 
@@ -76,6 +79,7 @@ fn move_stock<B: Books>(
     old: &Book,
     new: &mut Book,
     request_id: &RequestId,
+    cause: &Cause,
 ) -> Result<Vec<Line>, B::Error> {
     let held = books.allotments(old.id)?;
     let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
@@ -95,24 +99,17 @@ fn move_stock<B: Books>(
     books.save_allotments(old.id, &left)?;
     // What was in transit to the old database is now in transit to the new one, and so is what the
     // old one had on hand.
-    let on_hand = moved.iter().map(|(line, _, on_hand)| (&line.sku, *on_hand));
-    count_in_transit(books, on_hand.filter(|(_, on_hand)| *on_hand != 0))?;
-    issue(books, new, request_id, Direction::Grant, &lines)?;
+    let occasion = Occasion {
+        kind: MovementKind::BringBack,
+        gateway: Some(&new.gateway),
+        order_id: None,
+        request_id,
+        cause,
+    };
+    let on_hand = moved.iter().filter(|(_, _, on_hand)| *on_hand != 0);
+    let movement =
+        |(line, _, on_hand): &(Line, _, i64)| occasion.movement(&line.sku, *on_hand, &None);
+    booking::book(books, &on_hand.map(movement).collect::<Vec<_>>())?;
+    issue(books, new, request_id, Direction::Grant, &lines, cause)?;
     Ok(lines)
-}
-
-fn count_in_transit<'a, B: Books>(
-    books: &mut B,
-    units: impl Iterator<Item = (&'a Sku, i64)>,
-) -> Result<(), B::Error> {
-    let units: Vec<(&Sku, i64)> = units.collect();
-    let skus: Vec<Sku> = units.iter().map(|(sku, _)| (*sku).clone()).collect();
-    books.expect_skus(&skus)?;
-    let mut pools = Vec::with_capacity(units.len());
-    for (sku, units) in units {
-        let mut pool = books.pool(sku)?;
-        pool.in_transit += units;
-        pools.push((sku.clone(), pool));
-    }
-    books.save_pools(&pools)
 }

@@ -4,16 +4,20 @@
 //! Each is decided once under its request id, as at a gateway: the same request gets the same
 //! outcome again, a refusal too. Another request under the same id is a conflict.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::booking;
 use super::books::Books;
+use super::movement::{MovementKind, Occasion};
 use super::policy;
 use super::records::{AppliedRequest, Book, DecidedRequest, Pool, PoolLine};
 use super::transfer::issue;
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, OrderId, Refusal, RequestId, Sku};
+use crate::stock::{Cause, Direction, Line, OrderId, Refusal, RequestId, Sku, totals};
 
 /// A central request. The order of the variants is part of stored fingerprints: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,10 +81,57 @@ impl CentralRequest {
         }
     }
 
-    fn fingerprint(&self) -> u64 {
-        let bytes = postcard::to_stdvec(self).expect("plain data always serializes");
-        xxh3_64(&bytes)
+    fn lines_mut(&mut self) -> &mut Vec<Line> {
+        match self {
+            Self::Receive { lines, .. }
+            | Self::Deduct { lines, .. }
+            | Self::Grant { lines, .. }
+            | Self::Recall { lines, .. } => lines,
+        }
     }
+
+    fn kind(&self) -> MovementKind {
+        match self {
+            Self::Receive { .. } => MovementKind::Receipt,
+            Self::Deduct { .. } => MovementKind::Deduct,
+            Self::Grant { .. } => MovementKind::Grant,
+            Self::Recall { .. } => MovementKind::Recall,
+        }
+    }
+
+    fn order_id(&self) -> Option<&OrderId> {
+        match self {
+            Self::Receive { order_id, .. } | Self::Deduct { order_id, .. } => order_id.as_ref(),
+            Self::Grant { .. } | Self::Recall { .. } => None,
+        }
+    }
+
+    /// The request with its lines in ascending order.
+    fn sorted(&self) -> Cow<'_, Self> {
+        let place = |line: &Line| (line.sku.clone(), line.trace.clone());
+        if self.lines().is_sorted_by_key(place) {
+            return Cow::Borrowed(self);
+        }
+        let mut sorted = self.clone();
+        sorted.lines_mut().sort_by_key(place);
+        Cow::Owned(sorted)
+    }
+}
+
+/// The fingerprints of a request: that which is stored, and that which earlier versions stored,
+/// with the lines as they were sent.
+fn fingerprints(request: &CentralRequest, cause: &Cause) -> [u64; 2] {
+    let of = |request: &CentralRequest| {
+        let bytes = postcard::to_stdvec(request).expect("plain data always serializes");
+        let traces: Vec<_> = request.lines().iter().map(|line| &line.trace).collect();
+        // What has neither keeps the hash that earlier versions gave it.
+        if cause.reason.is_none() && traces.iter().all(|trace| trace.is_none()) {
+            return xxh3_64(&bytes);
+        }
+        let said = postcard::to_extend(&(&cause.reason, traces), bytes);
+        xxh3_64(&said.expect("plain data always serializes"))
+    };
+    [of(&request.sorted()), of(request)]
 }
 
 /// How a central request was decided.
@@ -115,28 +166,30 @@ pub fn decide<B: Books>(
     books: &mut B,
     request_id: &RequestId,
     request: &CentralRequest,
+    cause: &Cause,
 ) -> Result<Result<CentralDecision, Rejection>, B::Error> {
-    let fingerprint = request.fingerprint();
+    let fingerprints = fingerprints(request, cause);
     if let Some(decided) = books.decided_request(request_id)? {
-        return Ok(replay(decided, fingerprint));
+        return Ok(replay(decided, fingerprints));
     }
     let skus: Vec<Sku> = request.lines().iter().map(|line| line.sku.clone()).collect();
     books.expect_skus(&skus)?;
-    let mut pools = Pools { books, changed: Vec::new() };
-    let (outcome, gateways) = match pools.apply(request_id, request) {
+    let mut pools = Pools { books };
+    let (outcome, gateways) = match pools.apply(request_id, request, cause) {
         Ok(gateways) => (Ok(pools.applied(request)?), gateways),
         Err(NotApplied::Refused(refusal)) => (Err(refusal), Vec::new()),
         Err(NotApplied::Rejected(rejection)) => return Ok(Err(rejection)),
         Err(NotApplied::Failed(error)) => return Err(error),
     };
     let operation = request.operation().into();
+    let [fingerprint, _] = fingerprints;
     let decided = DecidedRequest { fingerprint, operation, outcome: outcome.clone() };
     books.save_request(request_id, &decided)?;
     Ok(Ok(CentralDecision { outcome, replayed: false, gateways }))
 }
 
-fn replay(decided: DecidedRequest, fingerprint: u64) -> Result<CentralDecision, Rejection> {
-    if decided.fingerprint != fingerprint {
+fn replay(decided: DecidedRequest, fingerprints: [u64; 2]) -> Result<CentralDecision, Rejection> {
+    if !fingerprints.contains(&decided.fingerprint) {
         return Err(Rejection::Conflict(decided.operation));
     }
     Ok(CentralDecision { outcome: decided.outcome, replayed: true, gateways: Vec::new() })
@@ -160,7 +213,6 @@ impl<E> From<E> for NotApplied<E> {
 /// before every line has been checked.
 struct Pools<'a, B: Books> {
     books: &'a mut B,
-    changed: Vec<(Sku, Pool)>,
 }
 
 impl<B: Books> Pools<'_, B> {
@@ -169,64 +221,75 @@ impl<B: Books> Pools<'_, B> {
         &mut self,
         request_id: &RequestId,
         request: &CentralRequest,
+        cause: &Cause,
     ) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
+        let occasion = Occasion {
+            kind: request.kind(),
+            gateway: request.gateway(),
+            order_id: request.order_id(),
+            request_id,
+            cause,
+        };
         match request {
-            CentralRequest::Receive { lines, .. } => self.receive(lines),
+            CentralRequest::Receive { lines, .. } => self.receive(&occasion, lines),
             CentralRequest::Deduct { lines, .. } => {
-                self.take_out(lines, true)?;
+                self.take_out(&occasion, lines)?;
                 Ok(Vec::new())
             }
             CentralRequest::Grant { gateway, lines } => {
                 let mut book = self.open_book(gateway)?;
-                self.take_out(lines, false)?;
-                issue(self.books, &mut book, request_id, Direction::Grant, lines)?;
+                self.take_out(&occasion, lines)?;
+                issue(self.books, &mut book, request_id, Direction::Grant, lines, cause)?;
                 Ok(vec![gateway.clone()])
             }
             CentralRequest::Recall { gateway, lines } => {
                 let mut book = self.open_book(gateway)?;
                 self.check_known(lines)?;
-                issue(self.books, &mut book, request_id, Direction::Recall, lines)?;
+                issue(self.books, &mut book, request_id, Direction::Recall, lines, cause)?;
                 Ok(vec![gateway.clone()])
             }
         }
     }
 
-    fn receive(&mut self, lines: &[Line]) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
-        for Line { sku, quantity, .. } in lines {
-            let mut pool = self.books.pool(sku)?;
-            let units = quantity.units();
-            if pool.received.max(pool.unallotted) > STOCK_MAX - units {
+    fn receive(
+        &mut self,
+        occasion: &Occasion<'_>,
+        lines: &[Line],
+    ) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
+        let mut skus = Vec::with_capacity(lines.len());
+        for Line { sku, quantity, .. } in &*totals(lines) {
+            let pool = self.books.pool(sku)?;
+            if pool.received.max(pool.unallotted) > STOCK_MAX - quantity.units() {
                 return Err(NotApplied::Rejected(Rejection::TooLarge(sku.clone())));
             }
-            pool.received += units;
-            pool.unallotted += units;
-            self.changed.push((sku.clone(), pool));
+            skus.push(sku.clone());
         }
-        self.books.save_pools(&self.changed)?;
-        let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
+        self.book(occasion, lines)?;
         Ok(policy::serve_all(self.books, &skus)?)
     }
 
-    fn take_out(&mut self, lines: &[Line], sold: bool) -> Result<(), NotApplied<B::Error>> {
-        for Line { sku, quantity, .. } in lines {
+    fn take_out(
+        &mut self,
+        occasion: &Occasion<'_>,
+        lines: &[Line],
+    ) -> Result<(), NotApplied<B::Error>> {
+        for Line { sku, quantity, .. } in &*totals(lines) {
             let record = self.books.sku_record(sku)?;
             if !record.is_known() {
                 return Err(unknown_sku(sku));
             }
-            let mut pool = record.pool.unwrap_or_default();
-            let units = quantity.units();
-            if pool.unallotted < units {
-                return Err(insufficient(sku, units, pool.unallotted));
+            let unallotted = record.pool.unwrap_or_default().unallotted;
+            if unallotted < quantity.units() {
+                return Err(insufficient(sku, quantity.units(), unallotted));
             }
-            if sold {
-                pool.unallotted -= units;
-                pool.deducted += units;
-            } else {
-                pool.give(units);
-            }
-            self.changed.push((sku.clone(), pool));
         }
-        Ok(self.books.save_pools(&self.changed)?)
+        Ok(self.book(occasion, lines)?)
+    }
+
+    fn book(&mut self, occasion: &Occasion<'_>, lines: &[Line]) -> Result<(), B::Error> {
+        let movement =
+            |line: &Line| occasion.movement(&line.sku, line.quantity.units(), &line.trace);
+        booking::book(self.books, &lines.iter().map(movement).collect::<Vec<_>>())
     }
 
     fn check_known(&mut self, lines: &[Line]) -> Result<(), NotApplied<B::Error>> {

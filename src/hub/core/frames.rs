@@ -484,7 +484,7 @@ fn book_entries<B: Books>(
     chain: Chain,
 ) -> Result<Result<AccountUpdate, Unbookable>, B::Error> {
     let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
-    let mut update = AccountUpdate::new(books, book, entries)?;
+    let mut update = AccountUpdate::new(books, book, entries, chain)?;
     let mut matcher = TransferMatcher::new(books, book);
     for entry in entries {
         if !update.apply(entry, &mut matcher)? {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::protocol::frame::{Behind, Entries, Frame, Hello};
-use crate::stock::{Checks, Seq};
+use crate::stock::{Chain, Checks, Seq};
 
 /// How far the hub has committed the ledger of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +87,19 @@ pub fn judge(cursor: Option<&Cursor>, replaced: &[Uuid], frame: &Frame) -> Verdi
     }
 }
 
+impl Cursor {
+    /// Whether a chain at the cursor's position is of the same ledger.
+    fn agrees(&self, chain: Chain) -> bool {
+        self.checks.chain.agrees(chain, self.acked_seq)
+    }
+}
+
 /// A greeting with a ledger shorter than the books may only be late; if the ledger really went back,
 /// the gateway reports it. The chain at a position never changes, so another chain means another
 /// ledger. Another digest with the same chain is drift: it is searched for, and not a reason to
 /// fence the database.
 fn judge_hello(cursor: &Cursor, hello: &Hello) -> Verdict {
-    if hello.ledger_seq == cursor.acked_seq && hello.checks.chain != cursor.checks.chain {
+    if hello.ledger_seq == cursor.acked_seq && !cursor.agrees(hello.checks.chain) {
         return Verdict::Fence(diverged(cursor.acked_seq));
     }
     Verdict::Resume
@@ -117,7 +124,7 @@ fn judge_entries(cursor: &Cursor, Entries { entries, checks, .. }: &Entries) -> 
         [only] => (only.seq, only.seq),
         [] => return Verdict::Ignore,
     };
-    if last == cursor.acked_seq && checks.chain != cursor.checks.chain {
+    if last == cursor.acked_seq && !cursor.agrees(checks.chain) {
         return Verdict::Fence(diverged(last));
     }
     if last <= cursor.acked_seq {

@@ -127,5 +127,5 @@ fn entries(epoch: Uuid, first: Seq, last: Seq) -> Frame {
 }
 
 fn checks(digest: u64) -> Checks {
-    Checks { digest: Digest(digest), chain: Chain(digest) }
+    Checks { digest: Digest(digest), chain: Chain::Xxh3(digest) }
 }

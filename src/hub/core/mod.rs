@@ -6,6 +6,7 @@
 
 mod account;
 mod answer;
+mod booking;
 mod books;
 mod bring_back;
 mod catalogue;
@@ -15,6 +16,7 @@ mod downlink;
 mod drift;
 mod frames;
 pub mod judge;
+mod movement;
 mod policy;
 mod recalls;
 mod records;
@@ -31,6 +33,7 @@ pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::frames::{FrameOutcome, handle_frame, record_online};
+pub use self::movement::{Movement, MovementKind};
 pub use self::policy::{set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{

@@ -5,11 +5,13 @@
 //! has units.
 
 use super::account::AccountUpdate;
+use super::booking;
 use super::books::Books;
+use super::movement::{MovementKind, Occasion};
 use super::records::{Allotment, Book, Policy, hub_request_id};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Direction, Line, Quantity, Sku};
+use crate::stock::{Cause, Direction, Line, Quantity, Sku};
 
 /// Sets or ends the policy of a SKU for all gateways without one of their own, and applies it at
 /// once; returns the gateways that were granted units.
@@ -152,15 +154,21 @@ fn grant<B: Books>(
     sku: &Sku,
     needed: i64,
 ) -> Result<i64, B::Error> {
-    let mut pool = books.pool(sku)?;
+    let pool = books.pool(sku)?;
     let given = needed.min(pool.unallotted);
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);
     };
-    pool.give(given);
-    books.save_pools(&[(sku.clone(), pool)])?;
-    let request_id = hub_request_id("replenish", book);
+    let (request_id, cause) = (hub_request_id("replenish", book), Cause::default());
+    let occasion = Occasion {
+        kind: MovementKind::Grant,
+        gateway: Some(&book.gateway),
+        order_id: None,
+        request_id: &request_id,
+        cause: &cause,
+    };
+    booking::book(books, &[occasion.movement(sku, given, &None)])?;
     let line = Line::new(sku.clone(), quantity);
-    issue(books, book, &request_id, Direction::Grant, &[line])?;
+    issue(books, book, &request_id, Direction::Grant, &[line], &cause)?;
     Ok(given)
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::judge::Cursor;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Checks, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
+use crate::stock::{Cause, Checks, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
 
 /// The books of one database of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,15 +214,6 @@ pub struct Pool {
     pub given: i64,
 }
 
-impl Pool {
-    /// Moves units to a database; they are in transit until their entry arrives.
-    pub fn give(&mut self, units: i64) {
-        self.unallotted -= units;
-        self.given += units;
-        self.in_transit += units;
-    }
-}
-
 /// When the hub grants a SKU by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -297,6 +288,8 @@ pub struct DemandCounts {
 pub struct IssuedTransfer {
     /// What the gateway is sent.
     pub transfer: Transfer,
+    /// Who asked for it, and why.
+    pub cause: Cause,
     /// For each line of a recall, the units that came back; zeros for a grant.
     pub returned: Vec<i64>,
     /// Whether the gateway has taken the transfer and all its entries are in the books.
@@ -305,9 +298,9 @@ pub struct IssuedTransfer {
 
 impl IssuedTransfer {
     /// A transfer that the gateway has not taken yet.
-    pub fn new(transfer: Transfer) -> Self {
+    pub fn new(transfer: Transfer, cause: Cause) -> Self {
         let returned = vec![0; transfer.lines.len()];
-        Self { transfer, returned, closed: false }
+        Self { transfer, cause, returned, closed: false }
     }
 
     /// The line at an index from 0 on.

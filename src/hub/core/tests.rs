@@ -1,6 +1,8 @@
 mod aside;
+mod chains;
 mod demand;
 mod forged;
+mod movements;
 mod older;
 mod policies;
 mod retired;

@@ -3,7 +3,9 @@
 use super::books::Books;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_ISSUED;
-use crate::stock::{Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer};
+use crate::stock::{
+    Cause, Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer, totals,
+};
 
 /// Issues the transfers of a request. The caller has taken a grant's units from where they were, and
 /// counts them as in transit there; here they are counted as in transit to the database.
@@ -13,12 +15,14 @@ pub(super) fn issue<B: Books>(
     request_id: &RequestId,
     direction: Direction,
     lines: &[Line],
+    cause: &Cause,
 ) -> Result<(), B::Error> {
+    let lines = &*totals(lines);
     for part in lines.chunks(TRANSFER_LINES_ISSUED) {
         book.issued += 1;
         let (number, request_id) = (book.issued, request_id.clone());
         let transfer = Transfer { number, request_id, direction, lines: part.to_vec() };
-        books.save_transfer(book.id, &IssuedTransfer::new(transfer))?;
+        books.save_transfer(book.id, &IssuedTransfer::new(transfer, cause.clone()))?;
     }
     books.save(book)?;
     if direction == Direction::Grant { put_in_transit(books, book, lines) } else { Ok(()) }
@@ -109,6 +113,11 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         self.changed.truncate(before.2);
         self.book.takeover.units += entry.change.unsigned_abs();
         Ok(Matched::TakenOver)
+    }
+
+    /// Who asked for the transfer that was matched last, and why.
+    pub(super) fn cause(&self) -> Cause {
+        self.current.as_ref().map(|issued| issued.cause.clone()).unwrap_or_default()
     }
 
     /// Closes the transfers that the gateway says it has taken; returns false if its ledger lacks an

@@ -17,7 +17,9 @@ use rusqlite::Connection;
 pub(super) use self::error::{BooksError, Locks};
 pub(super) use self::lock::{BooksLock, marker as restore_marker};
 use self::postgres::Postgres;
-pub(super) use self::rows::{entries_sql, read_entry};
+pub(super) use self::rows::{
+    EnteredMovement, entries_sql, movements_sql, read_entry, read_movement,
+};
 pub(super) use self::schema::newest as newest_version;
 use self::sql::Executor;
 pub(super) use self::sqlite::open_existing as open_books_file;

@@ -1,22 +1,24 @@
 //! Converts between rows of the books and what they stand for.
 
 use super::error::BooksError;
-use super::schema::Table;
+use super::schema::{MOVEMENT, Table};
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
-use crate::hub::core::{Book, Held, IssuedTransfer, Takeover};
+use crate::hub::core::{Book, Held, IssuedTransfer, Movement, MovementKind, Takeover};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
-    Cause, Chain, Checks, Digest, Direction, Entry, OrderId, RequestId, Sku, Transfer,
+    Actor, Cause, Chain, Checks, Day, Digest, Direction, Entry, Line, Lot, OptionalTrace, OrderId,
+    Reason, RequestId, Seq, Serial, Sku, Trace, Transfer,
 };
 
 /// The columns that [`read_entry`] reads.
-const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms";
+const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, request_id, at_ms,
+    actor, reason, lot, serial, expires";
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 32;
+pub(super) const BOOK_COLUMNS: usize = 33;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -36,26 +38,50 @@ pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
         known.ok_or_else(|| BooksError::Damaged(format!("entry {seq} has kind {code}")))?;
     let sku = row.id(Sku::parse)?;
     let (change, reserved_change) = (row.int()?, row.int()?);
-    let order_id = row.text_or_null()?;
-    let order_id = order_id.map(|id| {
-        OrderId::parse(&id).map_err(|error| BooksError::Damaged(format!("order id {error}")))
-    });
     Ok(Entry {
         seq,
         kind,
         sku,
         change,
         reserved_change,
-        order_id: order_id.transpose()?,
+        order_id: row.id_or_null(OrderId::parse)?,
         request_id: row.id(RequestId::parse)?,
         at_ms: row.int()?,
         clock_trusted,
-        cause: Cause::default(),
-        trace: None,
+        cause: read_cause(&mut row)?,
+        trace: read_trace(&mut row)?,
     })
 }
 
-pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
+fn read_cause(row: &mut RowReader) -> Result<Cause, BooksError> {
+    let actor = row.id_or_null(Actor::parse)?;
+    Ok(Cause { actor, reason: row.id_or_null(Reason::parse)? })
+}
+
+fn read_trace(row: &mut RowReader) -> Result<OptionalTrace, BooksError> {
+    let (lot, serial) = (row.id_or_null(Lot::parse)?, row.id_or_null(Serial::parse)?);
+    let day = row.int_or_null()?.map(|day| {
+        let known = i32::try_from(day).ok().and_then(|day| Day::try_from(day).ok());
+        known.ok_or_else(|| BooksError::Damaged(format!("an expiry date is {day}")))
+    });
+    Ok(Trace::of(lot, serial, day.transpose()?))
+}
+
+/// The values that [`read_cause`] and [`read_trace`] read.
+fn said(cause: &Cause, trace: &OptionalTrace) -> [SqlValue; 5] {
+    let trace = trace.as_deref();
+    let day = trace.and_then(|trace| trace.expires);
+    [
+        SqlValue::or_null(cause.actor.as_ref().map(Actor::as_str)),
+        SqlValue::or_null(cause.reason.as_ref().map(Reason::as_str)),
+        SqlValue::or_null(trace.and_then(|trace| trace.lot.as_ref()).map(Lot::as_str)),
+        SqlValue::or_null(trace.and_then(|trace| trace.serial.as_ref()).map(Serial::as_str)),
+        day.map_or(SqlValue::Null, |day| SqlValue::Int(i64::from(day.number()))),
+    ]
+}
+
+pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 14] {
+    let [actor, reason, lot, serial, expires] = said(&entry.cause, &entry.trace);
     [
         SqlValue::Int(book),
         SqlValue::number(entry.seq),
@@ -66,6 +92,74 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 9] {
         SqlValue::or_null(entry.order_id.as_ref().map(OrderId::as_str)),
         SqlValue::text(entry.request_id.as_str()),
         SqlValue::Int(entry.at_ms),
+        actor,
+        reason,
+        lot,
+        serial,
+        expires,
+    ]
+}
+
+/// A movement of the hub's own ledger.
+#[derive(Debug)]
+pub(in crate::hub) struct EnteredMovement {
+    pub(in crate::hub) seq: Seq,
+    pub(in crate::hub) at_ms: i64,
+    pub(in crate::hub) movement: Movement,
+}
+
+/// Selects the movements after position `$1`, at most `$2`.
+pub(in crate::hub) fn movements_sql() -> String {
+    format!("SELECT {} FROM movement WHERE seq > $1 ORDER BY seq LIMIT $2", columns(&MOVEMENT))
+}
+
+pub(in crate::hub) fn read_movement(row: SqlRow) -> Result<EnteredMovement, BooksError> {
+    let mut row = RowReader::of(row);
+    let (seq, code) = (row.number()?, row.int()?);
+    let kind = u8::try_from(code).ok().and_then(MovementKind::from_code);
+    let kind =
+        kind.ok_or_else(|| BooksError::Damaged(format!("movement {seq} has kind {code}")))?;
+    let sku = row.id(Sku::parse)?;
+    let (change, in_transit_change) = (row.int()?, row.int()?);
+    let gateway = row.text_or_null()?.zip(row.text_or_null()?);
+    let gateway = gateway.map(|(site, gateway)| GatewayId { site, gateway });
+    let order_id = row.id_or_null(OrderId::parse)?;
+    let request_id = row.id(RequestId::parse)?;
+    let at_ms = row.int()?;
+    let (cause, trace) = (read_cause(&mut row)?, read_trace(&mut row)?);
+    let movement = Movement {
+        kind,
+        sku,
+        change,
+        in_transit_change,
+        gateway,
+        order_id,
+        request_id,
+        cause,
+        trace,
+    };
+    Ok(EnteredMovement { seq, at_ms, movement })
+}
+
+pub(super) fn movement_row(seq: Seq, movement: &Movement, at_ms: i64) -> [SqlValue; 15] {
+    let gateway = movement.gateway.as_ref();
+    let [actor, reason, lot, serial, expires] = said(&movement.cause, &movement.trace);
+    [
+        SqlValue::number(seq),
+        SqlValue::Int(i64::from(movement.kind.code())),
+        SqlValue::text(movement.sku.as_str()),
+        SqlValue::Int(movement.change),
+        SqlValue::Int(movement.in_transit_change),
+        SqlValue::or_null(gateway.map(|id| id.site.as_str())),
+        SqlValue::or_null(gateway.map(|id| id.gateway.as_str())),
+        SqlValue::or_null(movement.order_id.as_ref().map(OrderId::as_str)),
+        SqlValue::text(movement.request_id.as_str()),
+        SqlValue::Int(at_ms),
+        actor,
+        reason,
+        lot,
+        serial,
+        expires,
     ]
 }
 
@@ -78,13 +172,13 @@ pub(super) fn columns(table: &Table) -> String {
 
 pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     let mut row = RowReader::of(row);
-    Ok(Book {
+    let mut book = Book {
         id: row.int()?,
         gateway: GatewayId { site: row.text()?, gateway: row.text()? },
         cursor: Cursor {
             epoch: row.epoch()?,
             acked_seq: row.number()?,
-            checks: Checks { digest: Digest(row.bits()?), chain: Chain(row.bits()?) },
+            checks: Checks { digest: Digest(row.bits()?), chain: Chain::Xxh3(row.bits()?) },
             fenced: row.text_or_null()?,
         },
         known_seq: row.number()?,
@@ -104,7 +198,12 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         held: held(&mut row)?,
         takeover: takeover(&mut row)?,
         reopening: row.text_or_null()?,
-    })
+    };
+    if let Some(chain) = row.blob_or_null()? {
+        let chain = chain.try_into().map_err(|_| BooksError::Damaged("a chain".into()))?;
+        book.cursor.checks.chain = Chain::Sha256(chain);
+    }
+    Ok(book)
 }
 
 fn version(number: i64) -> Result<Version, BooksError> {
@@ -131,6 +230,10 @@ fn takeover(row: &mut RowReader) -> Result<Takeover, BooksError> {
 
 pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
     let (held, takeover) = (book.held.as_ref(), book.takeover);
+    let (chain, sha256) = match book.cursor.checks.chain {
+        Chain::Xxh3(chain) => (chain, SqlValue::Null),
+        Chain::Sha256(chain) => (0, SqlValue::Blob(chain.to_vec())),
+    };
     [
         SqlValue::Int(book.id),
         SqlValue::text(&book.gateway.site),
@@ -138,7 +241,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::Blob(book.cursor.epoch.as_bytes().to_vec()),
         SqlValue::number(book.cursor.acked_seq),
         SqlValue::bits(book.cursor.checks.digest.0),
-        SqlValue::bits(book.cursor.checks.chain.0),
+        SqlValue::bits(chain),
         SqlValue::or_null(book.cursor.fenced.as_deref()),
         SqlValue::number(book.known_seq),
         SqlValue::number(book.issued),
@@ -164,6 +267,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::number(takeover.transfers),
         SqlValue::number(takeover.units),
         SqlValue::or_null(book.reopening.as_deref()),
+        sha256,
     ]
 }
 
@@ -171,9 +275,17 @@ pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, BooksError> {
     let mut row = RowReader::of(row);
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
-    let (direction, lines): (Direction, Vec<_>) = row.postcard()?;
+    let (direction, lines, cause) = read_transfer(&row.blob()?)?;
     let transfer = Transfer { number, request_id, direction, lines };
-    Ok(IssuedTransfer { transfer, returned: row.postcard()?, closed: row.bool()? })
+    Ok(IssuedTransfer { transfer, cause, returned: row.postcard()?, closed: row.bool()? })
+}
+
+/// A stored transfer. Earlier versions stored no cause after it.
+fn read_transfer(bytes: &[u8]) -> Result<(Direction, Vec<Line>, Cause), BooksError> {
+    let damaged = |error| BooksError::Damaged(format!("a transfer: {error}"));
+    let ((direction, lines), rest) = postcard::take_from_bytes(bytes).map_err(damaged)?;
+    let cause = if rest.is_empty() { Ok(Cause::default()) } else { postcard::from_bytes(rest) };
+    Ok((direction, lines, cause.map_err(damaged)?))
 }
 
 pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
@@ -182,7 +294,7 @@ pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
         SqlValue::Int(book),
         SqlValue::number(*number),
         SqlValue::text(request_id.as_str()),
-        to_postcard(&(direction, lines)),
+        to_postcard(&(direction, lines, &issued.cause)),
         to_postcard(&issued.returned),
         SqlValue::bool(issued.closed),
     ]

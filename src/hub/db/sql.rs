@@ -218,6 +218,13 @@ impl RowReader {
         }
     }
 
+    pub(in crate::hub) fn blob_or_null(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
+        match self.next() {
+            SqlValue::Null => Ok(None),
+            value => Self::of(vec![value]).blob().map(Some),
+        }
+    }
+
     /// The epoch of a database.
     pub(in crate::hub) fn epoch(&mut self) -> Result<Uuid, BooksError> {
         Uuid::from_slice(&self.blob()?)
@@ -231,6 +238,16 @@ impl RowReader {
     ) -> Result<T, BooksError> {
         let text = self.text()?;
         parse(&text).map_err(|error| BooksError::Damaged(format!("the text {text:?} {error}")))
+    }
+
+    /// A text that is parsed, if there is one.
+    pub(in crate::hub) fn id_or_null<T, E: std::fmt::Display>(
+        &mut self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, BooksError> {
+        let Some(text) = self.text_or_null()? else { return Ok(None) };
+        let damaged = |error| BooksError::Damaged(format!("the text {text:?} {error}"));
+        parse(&text).map_err(damaged).map(Some)
     }
 
     /// A value that is stored as postcard, if there is one.

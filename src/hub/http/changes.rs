@@ -9,25 +9,27 @@ use super::problems::{refused, rejected};
 use crate::hub::core::{decide, recall_status};
 use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
-use crate::net::access::Sites;
+use crate::net::access::Principal;
 use crate::net::http;
 use crate::net::json::json;
 use crate::problem::Problem;
+use crate::stock::Cause;
 
 impl HubApi {
     pub(super) async fn decide(
         &self,
         operation: CentralOperation,
         request: Request<Incoming>,
-        sites: &Sites,
+        principal: &Principal,
     ) -> Result<String, Problem> {
         let headers = request.headers().clone();
         let body = http::body(request).await?;
-        let IdentifiedRequest { request_id, request } =
+        let IdentifiedRequest { request_id, request, reason } =
             IdentifiedRequest::read(operation, &headers, &body)?;
         if let Some(gateway) = request.gateway() {
-            sites.check(&gateway.site)?;
+            principal.sites().check(&gateway.site)?;
         }
+        let cause = Cause { actor: principal.actor(), reason };
         let locks = Locks {
             gateways: request.gateway().cloned().into_iter().collect(),
             skus: request.lines().iter().map(|line| line.sku.clone()).collect(),
@@ -35,7 +37,7 @@ impl HubApi {
         let (id, is_recall) = (request_id.clone(), operation == CentralOperation::Recall);
         let (decided, recall) = self
             .change(locks, move |books, gateways| {
-                let decided = decide(books, &id, &request)?;
+                let decided = decide(books, &id, &request, &cause)?;
                 if let Ok(decision) = &decided {
                     gateways.extend_from_slice(&decision.gateways);
                 }

@@ -13,12 +13,13 @@ use crate::hub::core::{HeldUnits, bring_back, repair, retire};
 use crate::hub::db::Locks;
 use crate::hub::request::gateway_id;
 use crate::limits::PAGE_MAX;
-use crate::net::access::Sites;
+use crate::net::access::{Principal, Sites};
 use crate::net::http;
 use crate::net::json::json;
 use crate::net::request::read_json;
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
+use crate::stock::Cause;
 
 impl HubApi {
     pub(super) async fn enrol(
@@ -73,13 +74,15 @@ impl HubApi {
         site: &str,
         gateway: &str,
         request: Request<Incoming>,
+        principal: &Principal,
     ) -> Result<String, Problem> {
         let gateway = gateway_id(site, gateway)?;
         let BringBackJson { from, to } = read_json(&http::body(request).await?)?;
         let id = gateway.clone();
+        let cause = Cause { actor: principal.actor(), reason: None };
         let brought_back = self.change(locks(&gateway), move |books, gateways| {
             gateways.push(id.clone());
-            bring_back(books, &id, from, to)
+            bring_back(books, &id, from, to, &cause)
         });
         let done = brought_back.await?.map_err(|error| cannot_bring_back(&gateway, &error))?;
         let units = done.lines.iter().map(|line| line.quantity.units()).sum();

@@ -70,7 +70,7 @@ async fn respond(
         HubTarget::Ledger => api.ledger(query, sites).await,
         HubTarget::Reconcile => api.reconcile(query).await,
         HubTarget::Recall(request_id) => api.recall(&request_id, sites).await,
-        HubTarget::Central(operation) => api.decide(operation, request, sites).await,
+        HubTarget::Central(operation) => api.decide(operation, request, &principal).await,
         HubTarget::Demand => api.demand(query, sites).await,
         HubTarget::Policies => api.policies(query, sites).await,
         HubTarget::PutPolicy(sku) => api.put_policy(&sku, query, request, sites).await,
@@ -78,7 +78,9 @@ async fn respond(
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
-        HubTarget::BringBack(site, gateway) => api.bring_back(&site, &gateway, request).await,
+        HubTarget::BringBack(site, gateway) => {
+            api.bring_back(&site, &gateway, request, &principal).await
+        }
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
         HubTarget::Reopen(site, gateway) => api.reopen(&site, &gateway, request).await,
         HubTarget::Recover => api.recover().await,

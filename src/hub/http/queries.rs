@@ -86,6 +86,11 @@ impl HubApi {
         query: Option<&str>,
         sites: &Sites,
     ) -> Result<String, Problem> {
+        if parameter(query, "site").is_none() && parameter(query, "gateway").is_none() {
+            sites.check_all("the hub's own ledger")?;
+            let (after, limit) = (number(query, "after")?.unwrap_or(0), limit(query)?);
+            return self.read(move |db| reader::movements(db, after, limit)).await;
+        }
         let ledger = ledger_query(query)?;
         sites.check(&ledger.gateway.site)?;
         let unknown = unknown_gateway(&ledger.gateway);

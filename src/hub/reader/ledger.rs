@@ -1,12 +1,16 @@
 //! The ledgers of gateways, as far as they are in the books.
 
+use serde::Serialize;
 use uuid::Uuid;
 
+use crate::clock::rfc3339;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
-use crate::hub::db::{BooksError, entries_sql, read_entry};
-use crate::net::json::ledger_json;
+use crate::hub::db::{
+    BooksError, EnteredMovement, entries_sql, movements_sql, read_entry, read_movement,
+};
+use crate::net::json::{CauseJson, TraceJson, json, ledger_json};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Origin, Seq};
+use crate::stock::{OrderId, Origin, Seq, books_event_id};
 
 /// Which entries of a gateway's ledger to read.
 #[derive(Debug)]
@@ -42,6 +46,74 @@ pub(in crate::hub) fn ledger(
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     let GatewayId { site, gateway } = query.gateway.clone();
     Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &[], last_seq)))
+}
+
+/// A page of the hub's own ledger as JSON: at most `limit` movements after a position.
+pub(in crate::hub) fn movements(
+    db: &mut dyn Executor,
+    after: Seq,
+    limit: usize,
+) -> Result<String, BooksError> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        entries: Vec<MovementJson<'a>>,
+        next: Option<Seq>,
+    }
+    let ends = "SELECT (SELECT books FROM identity), (SELECT seq FROM movement_end)";
+    let mut row = RowReader::of(db.query(ends, &[])?.pop().unwrap_or_default());
+    let (books, last_seq) = (row.epoch()?, row.number()?);
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(0);
+    let rows = db.query(&movements_sql(), &[after, limit].map(SqlValue::Int))?;
+    let entered = rows.into_iter().map(read_movement).collect::<Result<Vec<_>, _>>()?;
+    let next = entered.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
+    let entries = entered.iter().map(|entered| MovementJson::new(books, entered)).collect();
+    Ok(json(&Page { entries, next }))
+}
+
+/// An entry of the hub's own ledger, shaped as those of gateways.
+#[derive(Serialize)]
+struct MovementJson<'a> {
+    seq: Seq,
+    event_id: String,
+    kind: &'static str,
+    sku: &'a str,
+    change: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_transit_change: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<&'a str>,
+    request_id: &'a str,
+    at: String,
+    #[serde(flatten)]
+    cause: CauseJson<'a>,
+    #[serde(flatten)]
+    trace: Option<TraceJson<'a>>,
+}
+
+impl<'a> MovementJson<'a> {
+    fn new(books: Uuid, EnteredMovement { seq, at_ms, movement }: &'a EnteredMovement) -> Self {
+        let gateway = movement.gateway.as_ref();
+        Self {
+            seq: *seq,
+            event_id: books_event_id(books, *seq).to_string(),
+            kind: movement.kind.as_str(),
+            sku: movement.sku.as_str(),
+            change: movement.change,
+            in_transit_change: Some(movement.in_transit_change).filter(|change| *change != 0),
+            site: gateway.map(|id| id.site.as_str()),
+            gateway: gateway.map(|id| id.gateway.as_str()),
+            order_id: movement.order_id.as_ref().map(OrderId::as_str),
+            request_id: movement.request_id.as_str(),
+            at: rfc3339(*at_ms),
+            cause: CauseJson::new(&movement.cause),
+            trace: TraceJson::new(movement.trace.as_deref()),
+        }
+    }
 }
 
 fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundBook>, BooksError> {

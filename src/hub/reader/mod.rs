@@ -25,7 +25,7 @@ use tokio::time::timeout;
 pub(super) use self::balance::balance_page;
 pub(super) use self::demand::{DemandQuery, demand};
 pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
-pub(super) use self::ledger::{LedgerQuery, ledger};
+pub(super) use self::ledger::{LedgerQuery, ledger, movements};
 pub use self::page::BooksPage;
 pub(super) use self::policies::{policies, policy};
 #[cfg(test)]

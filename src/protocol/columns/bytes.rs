@@ -22,7 +22,7 @@ pub(super) fn put_size(out: &mut Vec<u8>, size: usize) {
     put_varint(out, u64::try_from(size).expect("nothing here is that large"));
 }
 
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;

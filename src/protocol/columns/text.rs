@@ -7,6 +7,7 @@ use uuid::fmt::Hyphenated;
 
 use super::bytes::{ColumnReader, put_signed, put_size};
 use crate::protocol::envelope::FrameError;
+use crate::stock::IdError;
 
 pub(super) const SAME: u8 = 0;
 pub(super) const ORDER: u8 = 1;
@@ -147,4 +148,38 @@ fn step(reader: &mut ColumnReader<'_>, before: &str) -> Result<String, FrameErro
 fn kept<'b>(reader: &mut ColumnReader<'_>, before: &'b str) -> Result<&'b str, FrameError> {
     let kept = reader.size(before.len())?;
     before.get(..kept).ok_or(FrameError::Body("a text is cut within a character"))
+}
+
+/// The texts of a column, each with the order id that it may equal.
+pub(super) fn put_texts<'a>(
+    out: &mut Vec<u8>,
+    texts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+) {
+    let mut before = "";
+    let mut needed = Vec::new();
+    for (text, order) in texts {
+        let (way, needs) = follow(before, text, order);
+        out.push(way);
+        needed.extend(needs);
+        before = text;
+    }
+    out.extend(needed);
+}
+
+impl ColumnReader<'_> {
+    /// The texts of a column, each with the order id that it may equal.
+    pub(super) fn texts<'o, T>(
+        &mut self,
+        orders: impl ExactSizeIterator<Item = Option<&'o str>>,
+        parse: fn(&str) -> Result<T, IdError>,
+    ) -> Result<Vec<T>, FrameError> {
+        let ways = self.bytes(orders.len())?;
+        let mut text = String::new();
+        let mut texts = Vec::with_capacity(ways.len());
+        for (way, order) in ways.iter().zip(orders) {
+            text = read(self, *way, &text, order)?;
+            texts.push(parse(&text).map_err(|_| FrameError::Body("an id is not valid"))?);
+        }
+        Ok(texts)
+    }
 }

@@ -31,7 +31,7 @@ impl LedgerChunk {
     /// [`StoreError::Damaged`] if the CRC or the version is wrong, the blob does not decode, or it
     /// cannot be in this place.
     pub(in crate::store) fn decode(key: ChunkKey, blob: &[u8]) -> Result<Self, StoreError> {
-        let chunk = body(key, blob).and_then(Self::decode_body);
+        let chunk = body(key, blob).and_then(|(version, body)| Self::decode_body(version, body));
         let chunk = chunk.filter(|chunk| {
             let (records, seq) = (chunk.ledger_records.len(), chunk.last().0);
             ChunkSpan::new(key, records, chunk.base.0, seq).is_some()
@@ -54,8 +54,8 @@ impl LedgerChunk {
         blob: &[u8],
         mut visit: impl FnMut(Seq, &EncodedLine<'_>),
     ) -> Result<ChunkSpan, StoreError> {
-        let visited = body(key, blob).and_then(|body| {
-            let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
+        let visited = body(key, blob).and_then(|(version, body)| {
+            let (header, mut rest) = Header::take(version, body)?;
             let (mut seq, mut records) = (header.base_seq, 0);
             while !rest.is_empty() {
                 let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
@@ -71,9 +71,9 @@ impl LedgerChunk {
         visited.ok_or_else(|| damaged(key))
     }
 
-    fn decode_body(body: &[u8]) -> Option<Self> {
-        let (header, mut rest) = postcard::take_from_bytes::<Header>(body).ok()?;
-        let mut decoder = ChunkDecoder::new(header);
+    fn decode_body(version: u8, body: &[u8]) -> Option<Self> {
+        let (header, mut rest) = Header::take(version, body)?;
+        let mut decoder = ChunkDecoder::new(version, header);
         while !rest.is_empty() {
             let (record, after) = postcard::take_from_bytes::<EncodedRecord<'_>>(rest).ok()?;
             decoder.add(record)?;
@@ -107,12 +107,12 @@ impl ChunkSpan {
     }
 }
 
-/// What lies between the version and the CRC, if both are right.
-fn body(key: ChunkKey, blob: &[u8]) -> Option<&[u8]> {
+/// The version, and what lies between it and the CRC, if both are right.
+fn body(key: ChunkKey, blob: &[u8]) -> Option<(u8, &[u8])> {
     let (checked, found) = blob.split_last_chunk::<4>()?;
     let (version, body) = checked.split_first()?;
     let is_known = [VERSION, VERSION_WITHOUT_CAUSE, VERSION_WITHOUT_KEY].contains(version);
-    (is_known && crc(checked, key) == u32::from_le_bytes(*found)).then_some(body)
+    (is_known && crc(checked, key) == u32::from_le_bytes(*found)).then_some((*version, body))
 }
 
 fn damaged(ChunkKey { n, .. }: ChunkKey) -> StoreError {
@@ -125,6 +125,8 @@ struct ChunkDecoder {
     seq: Seq,
     checks: Checks,
     base_ms: i64,
+    /// Whether its entries continue the newer chain; the chain before them may be the older one.
+    has_newer_chain: bool,
     /// The cause of the entries that follow.
     cause: Cause,
     /// The traces of the next record's lines.
@@ -141,9 +143,9 @@ struct Decision<'a> {
 }
 
 impl ChunkDecoder {
-    fn new(header: Header) -> Self {
+    fn new(version: u8, header: Header) -> Self {
         let digest = Digest(u64::from_le_bytes(header.digest));
-        let chain = Chain(u64::from_le_bytes(header.chain));
+        let chain = Chain::from_bytes(header.chain);
         let checks = Checks { digest, chain };
         let base = (header.base_seq, checks);
         let chunk = LedgerChunk {
@@ -153,7 +155,9 @@ impl ChunkDecoder {
             base,
         };
         let Header { base_seq: seq, base_ms, .. } = header;
-        Self { chunk, seq, checks, base_ms, cause: Cause::default(), traces: Vec::new() }
+        let has_newer_chain = version == VERSION;
+        let (cause, traces) = (Cause::default(), Vec::new());
+        Self { chunk, seq, checks, base_ms, has_newer_chain, cause, traces }
     }
 
     fn add(&mut self, encoded: EncodedRecord<'_>) -> Option<()> {
@@ -254,6 +258,9 @@ impl ChunkDecoder {
             trace: trace.clone(),
         };
         self.checks.digest = self.checks.digest.moved(&sku, before, (on_hand, reserved));
+        if self.has_newer_chain {
+            self.checks.chain = self.checks.chain.upgraded(self.seq - 1);
+        }
         self.checks.chain = self.checks.chain.with(&entry);
         self.chunk.entries.push(Posted { entry, checks: self.checks });
         self.chunk.figures.push((on_hand, reserved));

@@ -23,7 +23,7 @@ impl ChunkEncoder {
     /// relative to `base_ms`.
     pub(in crate::store) fn new((base_seq, checks): (Seq, Checks), base_ms: i64) -> Self {
         let digest = checks.digest.0.to_le_bytes();
-        let chain = checks.chain.0.to_le_bytes();
+        let chain = checks.chain.to_bytes();
         let header = Header { base_seq, digest, chain, base_ms };
         Self { bytes: append(vec![VERSION], &header), base_ms, cause: Cause::default() }
     }

@@ -7,13 +7,13 @@ use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 use crate::stock::{
-    Actor, Cause, Day, Fingerprint, IdError, Lot, OptionalTrace, Reason, RequestId, RequestRecord,
-    Seq, Serial, Trace,
+    Actor, Cause, Chain, Day, Fingerprint, IdError, Lot, OptionalTrace, Reason, RequestId,
+    RequestRecord, Seq, Serial, Trace,
 };
 
 /// The first byte of each chunk, so that its layout can change.
 pub(super) const VERSION: u8 = 3;
-/// The version without causes and traces; nothing else differs.
+/// The version without causes and traces, and with the older chain.
 pub(super) const VERSION_WITHOUT_CAUSE: u8 = 2;
 /// The version whose CRC does not cover the columns beside the chunk. Such rows are still read;
 /// whether they are in their place shows only in their neighbours.
@@ -39,6 +39,28 @@ pub(in crate::store) fn crc(checked: &[u8], key: ChunkKey) -> u32 {
     crc.finalize()
 }
 
+/// The header of chunks with the older chain, which is little-endian.
+#[derive(Serialize, Deserialize)]
+struct ShortHeader {
+    base_seq: Seq,
+    digest: [u8; 8],
+    chain: [u8; 8],
+    base_ms: i64,
+}
+
+impl Header {
+    /// The header at the beginning of a body, and what follows it.
+    pub(super) fn take(version: u8, body: &[u8]) -> Option<(Self, &[u8])> {
+        if version == VERSION {
+            return postcard::take_from_bytes(body).ok();
+        }
+        let (header, rest) = postcard::take_from_bytes::<ShortHeader>(body).ok()?;
+        let ShortHeader { base_seq, digest, chain, base_ms } = header;
+        let chain = Chain::Xxh3(u64::from_le_bytes(chain)).to_bytes();
+        Some((Self { base_seq, digest, chain, base_ms }, rest))
+    }
+}
+
 /// What the records of a chunk are encoded relative to.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Header {
@@ -46,8 +68,8 @@ pub(super) struct Header {
     pub(super) base_seq: Seq,
     /// The digest of the stock at `base_seq`, little-endian.
     pub(super) digest: [u8; 8],
-    /// The chain of the ledger at `base_seq`, little-endian.
-    pub(super) chain: [u8; 8],
+    /// The chain of the ledger at `base_seq`.
+    pub(super) chain: [u8; 32],
     /// The time that the times of entries are relative to, in milliseconds since 1970.
     pub(super) base_ms: i64,
 }

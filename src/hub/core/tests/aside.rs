@@ -44,7 +44,8 @@ fn what_is_kept_aside_of_one_database_has_a_bound() {
     let many = ASIDE_MAX - 3;
     hub.db(&format!(
         "WITH RECURSIVE n (seq) AS (SELECT 1000000 UNION ALL SELECT seq + 1 FROM n LIMIT {many})
-         INSERT INTO aside SELECT 1, seq, 0, 'A', 0, 0, NULL, 'r', 0 FROM n"
+         INSERT INTO aside SELECT 1, seq, 0, 'A', 0, 0, NULL, 'r', 0,
+             NULL, NULL, NULL, NULL, NULL FROM n"
     ));
     for changes in [1, 5, 1] {
         assert_refused(&mut hub, &old.post(&vec![("deduct", -1); changes]));

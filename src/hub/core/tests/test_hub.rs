@@ -134,7 +134,7 @@ impl TestHub {
         request: CentralRequest,
     ) -> Result<CentralDecision, Rejection> {
         let id = RequestId::parse(id).unwrap();
-        self.change(|books| decide(books, &id, &request))
+        self.change(|books| decide(books, &id, &request, &Cause::default()))
     }
 
     /// Adds goods to the pool; returns the gateways that are granted some of them.
@@ -162,7 +162,7 @@ impl TestHub {
         to: &Ledger,
     ) -> Result<BroughtBack, CannotBringBack> {
         let gateway = &from.gateway;
-        self.change(|books| bring_back(books, gateway, from.epoch, to.epoch))
+        self.change(|books| bring_back(books, gateway, from.epoch, to.epoch, &Cause::default()))
     }
 
     pub(in crate::hub) fn grant(

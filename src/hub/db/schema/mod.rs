@@ -7,14 +7,14 @@ mod tables;
 
 pub(in crate::hub) use self::tables::{
     ASIDE, ASK, BOOK, ColumnType, DEMAND, ENROLLED, ENTRY, GRANTED, HELD, IDENTITY, LISTING,
-    POLICY, POOL, REQUEST, TRANSFER, Table,
+    MOVEMENT, POLICY, POOL, REQUEST, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -24,6 +24,8 @@ const MIGRATIONS: [Migration; 6] = [
     Migration { script: include_str!("version_5.sql"), postgresql: "" },
     Migration { script: include_str!("version_6.sql"), postgresql: "" },
     Migration { script: include_str!("version_7.sql"), postgresql: "" },
+    Migration { script: include_str!("version_8.sql"), postgresql: "" },
+    Migration { script: include_str!("version_9.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -60,6 +60,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("taken_over_transfers", Int),
         ("taken_over_units", Int),
         ("reopening", Text),
+        ("chain_sha256", Blob),
         ("in_force", Int),
     ],
     key: &["id"],
@@ -75,6 +76,11 @@ const ENTRY_COLUMNS: &[(&str, ColumnType)] = &[
     ("order_id", Text),
     ("request_id", Text),
     ("at_ms", Int),
+    ("actor", Text),
+    ("reason", Text),
+    ("lot", Text),
+    ("serial", Text),
+    ("expires", Int),
 ];
 
 pub(in crate::hub) const ENTRY: Table =
@@ -82,6 +88,28 @@ pub(in crate::hub) const ENTRY: Table =
 
 pub(in crate::hub) const ASIDE: Table =
     Table { name: "aside", columns: ENTRY_COLUMNS, key: &["book", "seq"] };
+
+pub(in crate::hub) const MOVEMENT: Table = Table {
+    name: "movement",
+    columns: &[
+        ("seq", Int),
+        ("kind", Int),
+        ("sku", Text),
+        ("change", Int),
+        ("in_transit_change", Int),
+        ("site", Text),
+        ("gateway", Text),
+        ("order_id", Text),
+        ("request_id", Text),
+        ("at_ms", Int),
+        ("actor", Text),
+        ("reason", Text),
+        ("lot", Text),
+        ("serial", Text),
+        ("expires", Int),
+    ],
+    key: &["seq"],
+};
 
 pub(in crate::hub) const HELD: Table = Table {
     name: "held",

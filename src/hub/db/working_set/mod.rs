@@ -18,6 +18,7 @@ mod enrolment;
 mod entries;
 mod identity;
 mod listings;
+mod movements;
 mod policies;
 mod pools;
 mod requests;

@@ -80,7 +80,11 @@ fn a_database_is_retired_and_its_stock_brought_back_in_the_same_statements_whate
         let next = Ledger::at("gw", 99);
         hub.handle(&next.hello());
         let brought_back = hub.count(|books| {
-            drop(bring_back(books, &named("gw"), epoch, next.epoch).unwrap().unwrap());
+            drop(
+                bring_back(books, &named("gw"), epoch, next.epoch, &Cause::default())
+                    .unwrap()
+                    .unwrap(),
+            );
         });
         let repaired = hub.count(|books| drop(repair(books, &named("gw")).unwrap()));
         (retired, brought_back, repaired)
@@ -197,7 +201,7 @@ impl Counted {
         let expected = Expected { locks, ..Expected::default() };
         self.count(|books| {
             books.expect(&expected).unwrap();
-            decide(books, &id, request).unwrap().unwrap().outcome.unwrap();
+            decide(books, &id, request, &Cause::default()).unwrap().unwrap().outcome.unwrap();
         })
     }
 

@@ -10,11 +10,12 @@ use super::enrolment::EnrolmentSet;
 use super::entries::EntrySet;
 use super::identity::Identity;
 use super::listings::ListingSet;
+use super::movements::MovementSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, DemandCounts, IssuedTransfer, Policy, Pool,
+    Allotment, Book, Books, DecidedRequest, DemandCounts, IssuedTransfer, Movement, Policy, Pool,
     RecentGrants, Rules, SkuAccount, SkuRecord,
 };
 use crate::hub::db::error::{BooksError, Locks};
@@ -41,6 +42,7 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     demand: DemandSet,
     rules: Rules,
     now_ms: i64,
+    movements: MovementSet,
 }
 
 /// What the jobs of a batch will read and change, as far as that is known before.
@@ -69,6 +71,7 @@ impl<'a> BooksTransaction<'a> {
             demand: DemandSet::default(),
             rules: Rules::default(),
             now_ms: 0,
+            movements: MovementSet::default(),
         }
     }
 
@@ -173,6 +176,7 @@ impl<'a> BooksTransaction<'a> {
         changes.push(self.transfers.changes());
         changes.push(self.requests.changes());
         changes.extend(self.books.changes());
+        changes.push(self.movements.changes(self.db)?);
         changes.retain(|change| !change.rows.is_empty());
         Ok(changes)
     }
@@ -306,6 +310,11 @@ impl Books for BooksTransaction<'_> {
 
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {
         self.pools.save(pools)
+    }
+
+    fn enter_movements(&mut self, movements: &[Movement]) -> Result<(), BooksError> {
+        self.movements.enter(movements);
+        Ok(())
     }
 
     fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), BooksError> {

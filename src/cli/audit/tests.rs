@@ -1,0 +1,197 @@
+//! Exports that were changed are found, by their first wrong entry.
+
+use ring::signature::Ed25519KeyPair;
+use uuid::Uuid;
+
+use super::format::{CheckpointLine, ExportedEntry, HeadJson};
+use super::verify::{Verdict, Verifier, Wrong};
+use crate::net::json::json;
+use crate::stock::{
+    Actor, Cause, Chain, Entry, Kind, Lot, Origin, RequestId, Seq, SignedPosition, Sku, Trace,
+};
+
+const ENTRIES: u64 = 1_000;
+const EVERY: u64 = 100;
+
+/// An export with a checkpoint after every hundred entries, and the line of each entry.
+struct Export {
+    lines: Vec<String>,
+    origin: Origin,
+    key: Ed25519KeyPair,
+    chain: Chain,
+    /// The last position.
+    end: Seq,
+}
+
+#[test]
+fn a_sound_export_is_verified_to_its_end() {
+    let export = Export::new(0);
+    let sound = Verdict { last: ENTRIES, signed: ENTRIES };
+    assert_eq!(verified(&export.lines, None), Ok(sound));
+    let from_the_middle = Export::new(500);
+    assert_eq!(verified(&from_the_middle.lines, None), Ok(Verdict { last: 1_500, signed: 1_500 }));
+}
+
+#[test]
+fn every_change_is_found_by_its_first_entry() {
+    let export = Export::new(0);
+    let mut random = fastrand::Rng::with_seed(5);
+    for round in 0..300 {
+        let mut lines = export.lines.clone();
+        let at = export.line_of(random.u64(2..ENTRIES - 1));
+        let first = seq_of(&lines[at]);
+        let first = match round % 5 {
+            0 => {
+                lines[at] = edited(&lines[at], &mut random);
+                first
+            }
+            1 => {
+                lines.remove(at);
+                first
+            }
+            2 => {
+                let copy = lines[at].clone();
+                lines.insert(at, copy);
+                first + 1
+            }
+            3 => {
+                let other = export.line_of(first + 1);
+                lines.swap(at, other);
+                first
+            }
+            _ => {
+                lines.truncate(at);
+                first
+            }
+        };
+        let later = export.later();
+        let found = verified(&lines, Some(later)).expect_err("it was changed");
+        assert_eq!(found.seq, first, "round {round}: {found}");
+    }
+}
+
+#[test]
+fn a_ledger_that_was_chained_again_differs_from_what_was_signed() {
+    let honest = Export::new(0);
+    let mut forged = Export::forged(250);
+    let checkpoints = honest.lines.iter().filter(|line| line.contains("checkpoint"));
+    let checkpoints: Vec<String> = checkpoints.cloned().collect();
+    let mut next = checkpoints.into_iter();
+    for line in forged.lines.iter_mut().filter(|line| line.contains("checkpoint")) {
+        *line = next.next().unwrap();
+    }
+    forged.lines[0].clone_from(&honest.lines[0]);
+    let found = verified(&forged.lines, None).unwrap_err();
+    assert_eq!(found.seq, 201, "the last sound checkpoint is at 200: {found}");
+    // With a key of its own, a forger is found by anyone who knows the right one.
+    let forged = Export::forged(250);
+    let key = public(&honest.key);
+    let mut verifier = Verifier::new(Some(key), None);
+    let found = forged.lines.iter().try_for_each(|line| verifier.line(line)).unwrap_err();
+    assert_eq!(found.seq, 1);
+}
+
+#[test]
+fn a_ledger_that_began_with_the_older_chain_is_verified() {
+    let export = Export::begun(Chain::Xxh3(7), 41);
+    let last = 41 + ENTRIES;
+    assert_eq!(verified(&export.lines, None), Ok(Verdict { last, signed: last }));
+}
+
+fn verified(lines: &[String], later: Option<SignedPosition>) -> Result<Verdict, Wrong> {
+    let mut verifier = Verifier::new(None, later);
+    lines.iter().try_for_each(|line| verifier.line(line))?;
+    verifier.end()
+}
+
+fn seq_of(line: &str) -> Seq {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    line["seq"].as_u64().unwrap()
+}
+
+/// The line with one value changed.
+fn edited(line: &str, random: &mut fastrand::Rng) -> String {
+    let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let fields = line.as_object_mut().unwrap();
+    let names: Vec<String> = fields.keys().filter(|name| *name != "seq").cloned().collect();
+    let value = fields.get_mut(&names[random.usize(..names.len())]).unwrap();
+    *value = match value.as_i64() {
+        Some(number) => (number + 1).into(),
+        None => format!("{}0", value.as_str().unwrap()).into(),
+    };
+    line.to_string()
+}
+
+fn public(key: &Ed25519KeyPair) -> [u8; 32] {
+    use ring::signature::KeyPair as _;
+    key.public_key().as_ref().try_into().unwrap()
+}
+
+impl Export {
+    fn new(after: Seq) -> Self {
+        Self::made(Chain::Xxh3(0).upgraded(after), after, None, 1)
+    }
+
+    /// One whose entry at this position was another, with everything after it as it must be then.
+    fn forged(at: Seq) -> Self {
+        Self::made(Chain::Xxh3(0).upgraded(0), 0, Some(at), 2)
+    }
+
+    fn begun(chain: Chain, after: Seq) -> Self {
+        Self::made(chain, after, None, 1)
+    }
+
+    fn made(chain: Chain, after: Seq, other: Option<Seq>, seed: u8) -> Self {
+        let origin = Origin { site: "wh-01".into(), gateway: "gw-01".into(), epoch: Uuid::nil() };
+        let key = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let head = json(&HeadJson::new(&origin, Some(public(&key)), (after, chain)));
+        let mut export = Self { lines: vec![head], origin, key, chain, end: after + ENTRIES };
+        for seq in after + 1..=after + ENTRIES {
+            // A ledger of an earlier version goes over to the newer chain after its first half.
+            let is_old = matches!(export.chain, Chain::Xxh3(_)) && seq <= after + ENTRIES / 2;
+            export.chain = if is_old { export.chain } else { export.chain.upgraded(seq - 1) };
+            export.add(entry(seq, if other == Some(seq) { -7 } else { -6 }));
+        }
+        export
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.chain = self.chain.with(&entry);
+        self.lines.push(json(&ExportedEntry::new(&self.origin, &entry, self.chain)));
+        let is_last = entry.seq == self.end;
+        if let Chain::Sha256(chain) = self.chain
+            && (entry.seq.is_multiple_of(EVERY) || is_last)
+        {
+            let signed = SignedPosition::new(&self.origin, (entry.seq, chain), 7, &self.key);
+            self.lines.push(json(&CheckpointLine::new(&signed)));
+        }
+    }
+
+    /// The index of the line of an entry.
+    fn line_of(&self, seq: Seq) -> usize {
+        let is_entry = |line: &String| line.starts_with(&format!("{{\"seq\":{seq},"));
+        self.lines.iter().position(is_entry).unwrap()
+    }
+
+    /// A checkpoint at the end.
+    fn later(&self) -> SignedPosition {
+        let Chain::Sha256(chain) = self.chain else { panic!("it is the newer one") };
+        SignedPosition::new(&self.origin, (ENTRIES, chain), 8, &self.key)
+    }
+}
+
+fn entry(seq: Seq, change: i64) -> Entry {
+    Entry {
+        seq,
+        kind: Kind::Deduct,
+        sku: Sku::parse(&format!("S{}", seq % 7)).unwrap(),
+        change,
+        reserved_change: 0,
+        order_id: None,
+        request_id: RequestId::parse(&format!("r{}", seq / 3)).unwrap(),
+        at_ms: 1_700_000_000_000 + seq.cast_signed(),
+        clock_trusted: !seq.is_multiple_of(5),
+        cause: Cause { actor: Actor::parse("line-3").ok(), reason: None },
+        trace: Trace::of(Lot::parse("L1").ok().filter(|_| seq.is_multiple_of(2)), None, None),
+    }
+}

@@ -1,0 +1,188 @@
+//! `verify`: checks the chain and the signatures of a ledger, in a database or an export.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use serde_json::Value;
+
+use super::export;
+use super::format::{CheckpointLine, ExportedEntry, HeadJson, read_entry, unhex};
+use crate::stock::{Chain, Origin, Posted, Seq, SignedPosition};
+use crate::store::open_read_only;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArguments {
+    /// An export
+    #[arg(required_unless_present = "data_dir", conflicts_with = "data_dir")]
+    file: Option<PathBuf>,
+    /// The data directory of a gateway, instead of an export
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// The device's public key, in hexadecimal digits; without it that of the export is believed
+    #[arg(long)]
+    key: Option<String>,
+    /// A file with the line of a later checkpoint: entries up to it must be there
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
+}
+
+pub(in crate::cli) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
+    let key = arguments.key.as_deref().map(|key| unhex(key).context("--key: 64 digits are wanted"));
+    let later = arguments.checkpoint.as_deref().map(|path| {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+        let line: CheckpointLine = serde_json::from_str(&text).context("--checkpoint")?;
+        line.signed().context("--checkpoint: it is not one")
+    });
+    let mut verifier = Verifier::new(key.transpose()?, later.transpose()?);
+    if let Some(data_dir) = &arguments.data_dir {
+        let db = open_read_only(data_dir)?;
+        let mut wrong = None;
+        let read = export::write(&db, None, None, |line| {
+            wrong = wrong.take().or_else(|| verifier.line(&line).err());
+            Ok(())
+        });
+        if let Some(wrong) = wrong {
+            bail!("{wrong}");
+        }
+        read.with_context(|| format!("entry {} is wrong", verifier.last + 1))?;
+    }
+    if let Some(file) = &arguments.file {
+        let opened = File::open(file).with_context(|| format!("{}", file.display()))?;
+        for line in BufReader::new(opened).lines() {
+            let line = line.map_err(|_| verifier.wrong_next());
+            line.and_then(|line| verifier.line(&line))
+                .map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
+        }
+    }
+    ensure!(verifier.head.is_some(), "there is nothing to verify");
+    let Verdict { last, signed } = verifier.end().map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
+    crate::cli::say(format!("sound up to entry {last}; signed up to entry {signed}"));
+    Ok(())
+}
+
+/// The first entry that is wrong, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq} is wrong: {why}")]
+pub(super) struct Wrong {
+    pub(super) seq: Seq,
+    why: String,
+}
+
+/// How far a ledger is sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) last: Seq,
+    pub(super) signed: Seq,
+}
+
+/// Verifies an export line by line.
+pub(super) struct Verifier {
+    key: Option<[u8; 32]>,
+    later: Option<SignedPosition>,
+    head: Option<Origin>,
+    chain: Chain,
+    last: Seq,
+    signed: Seq,
+}
+
+impl Verifier {
+    pub(super) fn new(key: Option<[u8; 32]>, later: Option<SignedPosition>) -> Self {
+        Self { key, later, head: None, chain: Chain::default(), last: 0, signed: 0 }
+    }
+
+    /// Takes the next line.
+    pub(super) fn line(&mut self, line: &str) -> Result<(), Wrong> {
+        let value: Value = serde_json::from_str(line).map_err(|_| self.wrong_next())?;
+        let Some(origin) = self.head.clone() else { return self.head_line(&value) };
+        if value.get("checkpoint").is_some() {
+            let line = serde_json::from_value::<CheckpointLine>(value).ok();
+            let signed = line.and_then(|line| line.signed()).ok_or_else(|| self.wrong_next())?;
+            return self.checkpoint(&origin, &signed);
+        }
+        self.entry(&origin, &value)
+    }
+
+    fn head_line(&mut self, value: &Value) -> Result<(), Wrong> {
+        let head: HeadJson =
+            serde_json::from_value(value.clone()).map_err(|_| self.wrong(1, "there is no head"))?;
+        let key = head.public_key.as_deref().and_then(unhex);
+        self.key = self.key.or(key);
+        self.head = head.origin();
+        self.chain = head.chain().ok_or_else(|| self.wrong(1, "the head is damaged"))?;
+        (self.last, self.signed) = (head.after, head.after);
+        if self.head.is_some() { Ok(()) } else { Err(self.wrong(1, "the head is damaged")) }
+    }
+
+    fn entry(&mut self, origin: &Origin, value: &Value) -> Result<(), Wrong> {
+        let seq = self.last + 1;
+        let altered = || self.wrong(seq, "it is not what was entered");
+        if value.get("seq").and_then(Value::as_u64) != Some(seq) {
+            return Err(self.wrong(seq, "it is missing, or not in its place"));
+        }
+        let Posted { entry, checks } = read_entry(value).ok_or_else(altered)?;
+        let before = match checks.chain {
+            Chain::Xxh3(_) => self.chain,
+            Chain::Sha256(_) => self.chain.upgraded(self.last),
+        };
+        let chain = before.with(&entry);
+        let again = serde_json::to_value(ExportedEntry::new(origin, &entry, chain));
+        if again.ok().as_ref() != Some(value) {
+            return Err(altered());
+        }
+        (self.chain, self.last) = (chain, seq);
+        if let Some(later) = self.later.filter(|later| later.seq == seq) {
+            self.compare(&later)?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, origin: &Origin, signed: &SignedPosition) -> Result<(), Wrong> {
+        self.check_signature(origin, signed)?;
+        if signed.seq > self.last {
+            return Err(self.wrong(self.last + 1, "it is missing: a checkpoint is beyond it"));
+        }
+        if signed.seq < self.last {
+            return Err(self.wrong(self.last + 1, "a checkpoint is not in its place"));
+        }
+        self.compare(signed)?;
+        self.signed = self.last;
+        Ok(())
+    }
+
+    fn compare(&self, signed: &SignedPosition) -> Result<(), Wrong> {
+        let same = self.chain.agrees(Chain::Sha256(signed.chain), self.last);
+        let why = format!("it, or one up to {}, is not what was signed", signed.seq);
+        if same { Ok(()) } else { Err(self.wrong(self.signed + 1, &why)) }
+    }
+
+    fn check_signature(&self, origin: &Origin, signed: &SignedPosition) -> Result<(), Wrong> {
+        let is_signed = self.key.is_some_and(|key| signed.is_signed_by(&key, origin));
+        let why = format!("the checkpoint at {} is not signed by this device", signed.seq);
+        if is_signed { Ok(()) } else { Err(self.wrong(self.signed + 1, &why)) }
+    }
+
+    /// Checks the end against the later checkpoint.
+    pub(super) fn end(&self) -> Result<Verdict, Wrong> {
+        let (last, signed) = (self.last, self.signed);
+        if let (Some(later), Some(origin)) = (&self.later, &self.head) {
+            self.check_signature(origin, later)?;
+            if later.seq > last {
+                let why = format!("it is missing: a later checkpoint is at {}", later.seq);
+                return Err(self.wrong(last + 1, &why));
+            }
+            return Ok(Verdict { last, signed: signed.max(later.seq) });
+        }
+        Ok(Verdict { last, signed })
+    }
+
+    fn wrong_next(&self) -> Wrong {
+        self.wrong(self.last + 1, "the line cannot be read")
+    }
+
+    fn wrong(&self, seq: Seq, why: &str) -> Wrong {
+        Wrong { seq, why: why.into() }
+    }
+}
