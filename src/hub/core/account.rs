@@ -103,7 +103,6 @@ impl AccountUpdate {
         let movement = occasion.movement(&entry.sku, entry.change.abs(), &None);
         // What books that were lost had granted is at the gateway already.
         self.moved.push(Movement { in_transit_change: 0, ..movement });
-        }
     }
 
     /// Stores the changed accounts.

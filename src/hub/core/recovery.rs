@@ -8,8 +8,10 @@
 //! pool. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
 //! again.
 
+use super::booking;
 use super::books::Books;
-use super::records::{Book, Held, MatchPosition};
+use super::movement::{MovementKind, Occasion};
+use super::records::{Book, Held, IssuedTransfer, MatchPosition};
 use crate::protocol::frame::{BooksId, Hello};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Sku, Taken};
@@ -137,7 +139,7 @@ pub(super) fn finish<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::
         let skip = if issued.transfer.number == first { line as usize } else { 0 };
         if issued.transfer.direction == Direction::Grant {
             let lines = &issued.transfer.lines[skip.min(issued.transfer.lines.len())..];
-            undo(books, book.id, lines)?;
+            undo(books, book, &issued, lines)?;
         }
         issued.closed = true;
         books.save_transfer(book.id, &issued)?;
@@ -149,18 +151,29 @@ pub(super) fn finish<B: Books>(books: &mut B, book: &mut Book) -> Result<(), B::
 }
 
 /// Moves units from transit back to the pool.
-fn undo<B: Books>(books: &mut B, book: i64, lines: &[Line]) -> Result<(), B::Error> {
+fn undo<B: Books>(
+    books: &mut B,
+    book: &Book,
+    issued: &IssuedTransfer,
+    lines: &[Line],
+) -> Result<(), B::Error> {
     let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
     books.expect_skus(&skus)?;
-    let accounts = books.accounts(book, &skus)?;
-    let (mut allotments, mut pools) = (Vec::new(), Vec::new());
+    let accounts = books.accounts(book.id, &skus)?;
+    let occasion = Occasion {
+        kind: MovementKind::Grant,
+        gateway: Some(&book.gateway),
+        order_id: None,
+        request_id: &issued.transfer.request_id,
+        cause: &issued.cause,
+    };
+    let (mut allotments, mut movements) = (Vec::new(), Vec::new());
     for (Line { sku, quantity, .. }, account) in lines.iter().zip(accounts) {
-        let (mut allotment, mut pool) = (account.allotment, books.pool(sku)?);
+        let mut allotment = account.allotment;
         allotment.give(-quantity.units());
-        pool.give(-quantity.units());
         allotments.push((sku.clone(), allotment));
-        pools.push((sku.clone(), pool));
+        movements.push(occasion.movement(sku, -quantity.units(), &None));
     }
-    books.save_allotments(book, &allotments)?;
-    books.save_pools(&pools)
+    books.save_allotments(book.id, &allotments)?;
+    booking::book(books, &movements)
 }

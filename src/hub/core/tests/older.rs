@@ -59,10 +59,15 @@ fn a_lost_receipt_is_a_named_difference_until_it_is_booked() {
     assert!(!hub.balanced(), "40 units came from nowhere");
     let none = CentralRequest::Deduct { order_id: None, lines: lines(1) };
     let id = |id: &str| RequestId::parse(id).unwrap();
-    let decided = hub.database.change(|books| decide(books, &id("d"), &none));
+    let decided = hub
+        .database
+        .change(|books| decide(books, &id("d"), &none, &crate::stock::Cause::default()));
     assert!(decided.unwrap().unwrap().outcome.is_err(), "nothing can be sold twice");
     let receipt = CentralRequest::Receive { order_id: None, lines: lines(100) };
-    hub.database.change(|books| decide(books, &id("in"), &receipt)).unwrap().unwrap();
+    hub.database
+        .change(|books| decide(books, &id("in"), &receipt, &crate::stock::Cause::default()))
+        .unwrap()
+        .unwrap();
     assert_eq!(hub.places(), (60, 0, 42));
     assert!(hub.balanced());
 }
