@@ -27,6 +27,7 @@ fn every_change_of_a_pool_is_an_entry_with_who_and_why() {
     hub.deliver(&mut old);
     hub.retire(&old);
     hub.answer_to(&new.hello());
+    hub.bring_back(&old, &new).unwrap();
     hub.set_policy(9, 10);
     hub.deliver(&mut new);
 
