@@ -4,6 +4,7 @@
 //! This file is pure: what turns a problem into a response is in [`crate::net::http`], and a part
 //! whose errors become problems has the conversion beside them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -115,10 +116,10 @@ pub struct Problem {
     pub sku: Option<Box<str>>,
     /// Units the request asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub requested: Option<Amount>,
+    pub requested: Option<Box<Amount>>,
     /// Units that were available.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub available: Option<Amount>,
+    pub available: Option<Box<Amount>>,
     /// The GTIN in a code under which nothing is listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gtin: Option<Box<str>>,
@@ -127,7 +128,7 @@ pub struct Problem {
     pub retry_after_s: Option<u32>,
     /// How many listings a catalogue would drop.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
+    pub count: Option<NonZeroU32>,
     /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
 }
@@ -168,7 +169,7 @@ impl Problem {
 
     /// `would_drop`: a catalogue lacks so many of the listings that it may be the wrong file.
     pub fn would_drop(count: usize, message: impl Into<String>) -> Self {
-        let count = Some(u32::try_from(count).unwrap_or(u32::MAX));
+        let count = NonZeroU32::new(u32::try_from(count).unwrap_or(u32::MAX));
         Self { count, ..Self::new(Code::WouldDrop, message) }
     }
 
@@ -204,6 +205,7 @@ impl Problem {
         requested: Option<Amount>,
         available: Option<Amount>,
     ) -> Self {
+        let (requested, available) = (requested.map(Box::new), available.map(Box::new));
         Self { sku: Some(sku.to_string().into()), requested, available, ..self }
     }
 }

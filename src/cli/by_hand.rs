@@ -111,8 +111,10 @@ async fn send(
         }
     };
     let error = match answer {
-        Ok(result) if as_json => return Ok(say(figures::to_json(&result))),
-        Ok(result) => return Ok(say(applied(&result))),
+        Ok(result) => {
+            say(if as_json { figures::to_json(&result) } else { applied(&result) });
+            return Ok(());
+        }
         Err(error) => error,
     };
     let text = |key: &str| error[key].as_str().unwrap_or("?");

@@ -50,7 +50,12 @@ fn exact(json: &str) -> serde_json::Result<Value> {
         }
         _ => match serde_json::from_str(json)? {
             Value::Number(number) if number.is_f64() => Ok(Value::String(json.into())),
-            value => Ok(value),
+            value @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_)) => Ok(value),
         },
     }
 }
@@ -72,7 +77,9 @@ pub(crate) fn to_json(value: &Value) -> String {
             };
             format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))
         }
-        value => value.to_string(),
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            value.to_string()
+        }
     }
 }
 
@@ -81,7 +88,7 @@ pub(crate) fn text(object: &Value, field: &str) -> String {
     match &object[field] {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        _ => "0".into(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => "0".into(),
     }
 }
 

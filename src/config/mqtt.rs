@@ -119,6 +119,7 @@ impl BrokerUrl {
 }
 
 /// Reads the `[mqtt]` section; `None` if it has no usable URL.
+#[cfg(feature = "hub")]
 pub(super) fn read(section: Section<'_>, directory: &Path) -> Option<MqttConfig> {
     read_with(section, directory, |_| None)
 }

@@ -73,6 +73,7 @@ fn identity(
     Ok((chain, key))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let text = std::fs::read(file).map_err(|error| unusable(file, &error))?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
@@ -105,6 +106,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
 const KINDS: &str = "use RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519";
 
 /// What is wrong with a key that could be read.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
 fn unsuitable(file: &Path, error: &rustls::Error) -> String {
     let shown = file.display();
     match error {

@@ -78,7 +78,13 @@ fn body_json(frame: Frame, version: Version) -> Value {
             "at": rfc3339(checkpoint.at_ms),
             "signature": hex(checkpoint.signature.as_flattened()),
         }),
-        other => down_json(other),
+        other @ (Frame::Resume(_)
+        | Frame::Ack(_)
+        | Frame::Refused(_)
+        | Frame::Held(_)
+        | Frame::Transfers(_)
+        | Frame::Catalogue(_)
+        | Frame::Probe(_)) => down_json(other),
     }
 }
 

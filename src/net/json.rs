@@ -91,7 +91,6 @@ impl<'a> EntryJson<'a> {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_zero(amount: &Amount) -> bool {
     amount.units == 0
 }

@@ -197,7 +197,6 @@ fn vectors_of(folder: &str, wire: Wire) -> Vec<Vector> {
     NAMES
         .into_iter()
         .zip(samples())
-        .map(|(name, frame)| (name, frame))
         .chain(of_entries.map(|(name, entries)| (name, Frame::Entries(frame(entries)))))
         .map(|(name, frame)| ours(folder, name, frame, wire))
         .chain(others.map(other))

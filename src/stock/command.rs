@@ -142,7 +142,14 @@ impl Action {
     pub(super) fn skus(&self) -> impl Iterator<Item = &Sku> {
         let counted = match self {
             Self::Count { sku, .. } => Some(sku),
-            _ => None,
+            Self::Deduct { .. }
+            | Self::Restock { .. }
+            | Self::Rollback { .. }
+            | Self::Reserve { .. }
+            | Self::Commit { .. }
+            | Self::Release { .. }
+            | Self::CommitPart { .. }
+            | Self::Extend { .. } => None,
         };
         self.lines().into_iter().flatten().map(|line| &line.sku).chain(counted)
     }
@@ -175,7 +182,14 @@ impl Action {
     fn traces(&self) -> impl Iterator<Item = &OptionalTrace> {
         let of_count = match self {
             Self::Count { trace, .. } => Some(trace),
-            _ => None,
+            Self::Deduct { .. }
+            | Self::Restock { .. }
+            | Self::Rollback { .. }
+            | Self::Reserve { .. }
+            | Self::Commit { .. }
+            | Self::Release { .. }
+            | Self::CommitPart { .. }
+            | Self::Extend { .. } => None,
         };
         self.lines().into_iter().flatten().map(|line| &line.trace).chain(of_count)
     }

@@ -147,7 +147,13 @@ impl Action {
         match self {
             Self::Reserve { .. } => Some(request_id.clone()),
             Self::Extend { reservation, .. } => Some(reservation.clone()),
-            _ => None,
+            Self::Deduct { .. }
+            | Self::Restock { .. }
+            | Self::Count { .. }
+            | Self::Rollback { .. }
+            | Self::Commit { .. }
+            | Self::Release { .. }
+            | Self::CommitPart { .. } => None,
         }
     }
 }

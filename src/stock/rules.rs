@@ -341,7 +341,13 @@ impl Ending {
         let is_same_kind = match command.action {
             Action::Commit { .. } => self.by == EndedBy::Commit,
             Action::Release { .. } => self.by == EndedBy::Release,
-            _ => false,
+            Action::Deduct { .. }
+            | Action::Restock { .. }
+            | Action::Count { .. }
+            | Action::Rollback { .. }
+            | Action::Reserve { .. }
+            | Action::CommitPart { .. }
+            | Action::Extend { .. } => false,
         };
         is_same_kind && !command.chosen
     }

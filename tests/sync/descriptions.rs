@@ -218,11 +218,7 @@ fn the_hub_over_http_is_as_described() {
         format!("/api/demand?site={SITE}&gateway={ID}&sku=A&from=2026-01-01&to=2126-01-01");
     ask("GET", &format!("{demand}&after=&limit=5"), &[], NONE, 200);
     ask("GET", "/api/demand?from=soon", &[], NONE, 400);
-    let catalogue = "sku,name,barcodes\nA,Apple,4006381333931\n";
-    ask("PUT", "/api/catalogue?dry_run=true&replace=all", &[], catalogue.into(), 200);
-    ask("PUT", "/api/catalogue", &[], catalogue.into(), 200);
-    ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\n".into(), 409);
-    ask("GET", "/api/catalogue", &[], NONE, 200);
+    ask_for_the_catalogue(&mut ask);
     // The restock, the grant, what the policy grants, and the recalled units.
     until("all has arrived", || pair.gateway.http().get("/api/status").json()["ledger_seq"] == 4);
     pair.assert_in_step();
@@ -255,6 +251,15 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
     http.assert_all_seen();
+}
+
+/// The catalogue of the hub, with all that can be asked of it.
+fn ask_for_the_catalogue(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    let catalogue = "sku,name,barcodes\nA,Apple,4006381333931\n";
+    ask("PUT", "/api/catalogue?dry_run=true&replace=all", &[], catalogue.into(), 200);
+    ask("PUT", "/api/catalogue", &[], catalogue.into(), 200);
+    ask("PUT", "/api/catalogue", &[], "sku,name,barcodes\n".into(), 409);
+    ask("GET", "/api/catalogue", &[], NONE, 200);
 }
 
 /// A WebSocket session and its description.

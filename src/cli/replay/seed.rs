@@ -87,7 +87,11 @@ impl Needs {
         }
         let change = match &entry["change"] {
             Value::String(text) => text.clone(),
-            change => change.to_string(),
+            change @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => change.to_string(),
         };
         Some((
             Sku::parse(entry["sku"].as_str()?).ok()?,

@@ -69,9 +69,9 @@ impl Reader<'_> {
             self.line += part.matches('\n').count() as u64;
             cell.push_str(part);
             self.rest = rest;
-            if rest.starts_with('"') {
+            if let Some(rest) = rest.strip_prefix('"') {
                 cell.push('"');
-                self.rest = &rest[1..];
+                self.rest = rest;
                 continue;
             }
             let ends = |next: char| next == self.delimiter || next == '\n' || next == '\r';

@@ -221,7 +221,9 @@ impl RowReader {
     pub(in crate::hub) fn blob_or_null(&mut self) -> Result<Option<Vec<u8>>, BooksError> {
         match self.next() {
             SqlValue::Null => Ok(None),
-            value => Self::of(vec![value]).blob().map(Some),
+            value @ (SqlValue::Int(_) | SqlValue::Text(_) | SqlValue::Blob(_)) => {
+                Self::of(vec![value]).blob().map(Some)
+            }
         }
     }
 

@@ -95,6 +95,7 @@ impl LinkFailure {
     }
 
     /// An error while packets are read or written.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other error is one of form")]
     pub(super) fn of_packet(error: PacketError) -> Self {
         match error {
             PacketError::Io(error) => Self::of_io(error),

@@ -1,5 +1,6 @@
 //! Errors of TLS by their types, and by the end that has found fault: what we reject of the broker's
 //! certificate, and what the broker says of ours in an alert.
+#![expect(clippy::wildcard_enum_match_arm, reason = "the enums of rustls grow")]
 
 use rustls::{AlertDescription, CertificateError, Error};
 

@@ -59,7 +59,19 @@ impl Uplink {
             Frame::Resume(Resume { position, nonce }) if !is_older && self.is_answer(nonce) => {
                 Some(UplinkEvent::Bind(books, position.acked_seq))
             }
-            _ => None,
+            Frame::Hello(_)
+            | Frame::Entries(_)
+            | Frame::Behind(_)
+            | Frame::Taken(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_)
+            | Frame::Resume(_)
+            | Frame::Ack(_)
+            | Frame::Transfers(_)
+            | Frame::Catalogue(_)
+            | Frame::Probe(_) => None,
         }
     }
 

@@ -104,7 +104,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
-        let TerminalContext { state, ledger, intake, in_store, .. } = self;
+        let Self { state, ledger, intake, in_store, .. } = self;
         let result = query::answer(query, state, ledger, intake, in_store).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))
     }

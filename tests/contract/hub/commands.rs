@@ -230,9 +230,8 @@ fn the_doctor_looks_at_configuration_broker_tokens_and_secrets() {
 
 #[test]
 fn both_programs_print_completions_and_manual_pages() {
-    let programs: [(fn() -> Command, &str); 2] =
-        [(stockgate, "stockgate"), (stockgate_hub, "stockgate-hub")];
-    for (program, name) in programs {
+    type Program = fn() -> Command;
+    for (program, name) in [(stockgate as Program, "stockgate"), (stockgate_hub, "stockgate-hub")] {
         for shell in ["bash", "zsh", "fish"] {
             let printed = run_to_end(program().args(["completions", shell]));
             assert_eq!(printed.code, Some(0), "{printed:?}");

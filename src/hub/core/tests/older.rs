@@ -211,7 +211,7 @@ fn bind(hub: &mut TestHub, gateway: &mut Ledger) {
 /// Recovers the books; then the gateway greets, is bound to them again, and sends its ledger.
 fn recover_and_send(hub: &mut TestHub, gateway: &mut Ledger) {
     let recovery = hub.change(|books| recover(books));
-    assert_eq!(recovery.gateways, [gateway.gateway.clone()]);
+    assert_eq!(recovery.gateways, std::slice::from_ref(&gateway.gateway));
     let greeted = hub.handle(&gateway.gateway, &gateway.hello()).answer;
     let Some(FrameAnswer::Resume { acked_seq, .. }) = greeted else { panic!("{greeted:?}") };
     gateway.bound.books = Some(recovery.books);

@@ -86,8 +86,8 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
         code: problem.code.as_str(),
         message: &problem.message,
         sku: problem.sku.as_deref(),
-        requested: problem.requested.map(|amount| amount.units.unsigned_abs()),
-        available: problem.available.map(|amount| amount.units),
+        requested: problem.requested.as_ref().map(|amount| amount.units.unsigned_abs()),
+        available: problem.available.as_ref().map(|amount| amount.units),
         replayed: problem.replayed,
         retry_after_s: problem.retry_after_s.map(u64::from),
     })
