@@ -1,5 +1,6 @@
 //! Brokers with a limit on the size of messages: Mosquitto drops a larger one and acknowledges it
 //! (`message_size_limit`), or closes the connection over it (`max_packet_size`).
+#![allow(clippy::print_stdout, reason = "docs/OPERATIONS.md names the figures")]
 
 use std::time::Instant;
 
