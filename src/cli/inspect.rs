@@ -172,6 +172,7 @@ mod tests {
     fn the_sync_state_is_described_in_words() {
         let words = |state: &str, reason: &str, pending: u64, oldest_s: u64| {
             let (pending, oldest_pending_s) = (pending, oldest_s);
+            let reason = (!reason.is_empty()).then_some(reason);
             sync_words(&json!({
                 "state": state, "reason": reason, "pending": pending,
                 "oldest_pending_s": oldest_pending_s,
