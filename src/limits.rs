@@ -224,6 +224,21 @@ pub const FRAME_TRIAL_MS_MAX: u64 = 4 * 3_600_000;
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
 /// Transfers in one frame.
 pub const FRAME_TRANSFERS_MAX: usize = 500;
+/// Rows of refused demand, one for each SKU and day: at most 2 MB of memory. Lines of further SKUs
+/// are counted by a metric alone.
+pub const DEMAND_ROWS_MAX: usize = 10_000;
+/// Days after which refused demand is deleted that was sent to the hub: it may have to be sent again.
+pub const DEMAND_DAYS_KEPT: u32 = 3;
+/// The same if it was not sent: longer than most outages.
+pub const DEMAND_DAYS_UNSENT_MAX: u32 = 31;
+/// The shortest time between two writes of refused demand; a power cut costs what comes between.
+pub const DEMAND_SAVE_MS: u64 = 60_000;
+/// The shortest time between two reports of refused demand.
+pub const DEMAND_REPORT_MS: u64 = 60_000;
+/// The shortest time between two frames of one report: it must not fill a slow link.
+pub const DEMAND_FRAME_MS: u64 = 1_000;
+/// The shortest time between two reports of all refused demand, however often the link is lost.
+pub const DEMAND_REPEAT_MS: u64 = 600_000;
 /// SKUs in one frame of refused demand: that many fit with the longest names.
 pub const DEMAND_SKUS_MAX: usize = 250;
 /// Lines in one transfer: that many fit a frame.

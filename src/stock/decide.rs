@@ -46,7 +46,10 @@ impl Draft<'_> {
             Err(NoDecision::Refused(refusal)) if !command.chosen => {
                 return Ok(Ok(decided(command, Err(refusal))));
             }
-            Err(NoDecision::Refused(refusal)) => Err(refusal),
+            Err(NoDecision::Refused(refusal)) => {
+                self.count_demand(&command.action, &refusal);
+                Err(refusal)
+            }
             Err(NoDecision::Undecided(undecided)) => return Ok(Err(undecided)),
             Err(NoDecision::Repeats(id)) => return self.repeat_of(command, id, records),
             Err(NoDecision::RequestRecords(error)) => return Err(error),
@@ -90,6 +93,14 @@ impl Draft<'_> {
             Effect::Undo { of, record } => self.remember(of, record, 0),
         }
         Ok(Ok(self.settle(command, order_id, entries, Ok(applied))))
+    }
+
+    fn count_demand(&mut self, action: &Action, refusal: &Refusal) {
+        if let Action::Deduct { lines, .. } | Action::Reserve { lines, .. } = action
+            && matches!(refusal, Refusal::InsufficientStock { .. })
+        {
+            self.count_refused(lines);
+        }
     }
 
     fn settle(

@@ -136,6 +136,25 @@ mod properties {
 }
 
 #[test]
+fn lines_whose_stock_is_short_are_refused_demand_and_a_replay_is_none() {
+    let mut shop = Shop::default();
+    shop.decide(&[restock("r1", "A", 5), restock("r2", "B", 5)]);
+    let trace = Trace::of(Some(Lot::parse("L").unwrap()), None, None);
+    let traced = Line { trace, ..one("B", 4).remove(0) };
+    let lines = [one("A", 5), one("B", 2), vec![traced]].concat();
+    let several = Action::Deduct { order_id: None, lines };
+    let several = Command::chosen(id("d1"), several);
+    let all = [several.clone(), several, reserve("d2", "A", 6, 10), deduct("d3", "C", 1)];
+
+    let (_, changes) = shop.draft(&all);
+
+    let told = changes.refused.iter().map(|(sku, units)| (sku.as_str(), units.units()));
+    assert_eq!(told.collect::<Vec<_>>(), [("B", 2), ("B", 4), ("A", 6)]);
+    shop.decide(&all);
+    assert_eq!(shop.draft(&all).1.refused, []);
+}
+
+#[test]
 fn a_reservation_expires_by_running_time_whatever_the_wall_clock_says() {
     let mut shop = Shop::default();
     shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10)]);

@@ -3,18 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::checks::{Checks, Posted};
+use super::command::totals;
 use super::decimals::Decimals;
 use super::decision::{Decision, Movement, Replacement};
 use super::entry::{Entry, Kind};
+use super::line::Line;
 use super::listing::Listing;
 use super::record::{AppliedLine, RequestRecord, RequestRecords};
 use super::reservation_state::ReservationState;
 use super::trace::Cause;
 use super::transfer::Taken;
-use super::types::{OrderId, RequestId, Seq, Sku};
+use super::types::{OrderId, Quantity, RequestId, Seq, Sku};
 use super::{Hold, Item, Stock};
 use crate::clock::Now;
 use crate::limits::STOCK_MAX;
@@ -56,6 +58,8 @@ pub struct Changes {
     pub taken: Option<Taken>,
     /// The changes of the catalogue, in order.
     pub listings: Vec<Listing>,
+    /// The lines that were refused for want of stock. They change nothing in the stock.
+    pub refused: Vec<(Sku, Quantity)>,
 }
 
 /// One decision as the ledger keeps it.
@@ -90,6 +94,7 @@ impl Changes {
         self.holds.clear();
         self.taken = None;
         self.listings.clear();
+        self.refused.clear();
     }
 }
 
@@ -115,6 +120,20 @@ impl<'a> Draft<'a> {
         let (base_seq, checks) = (self.stock.seq, self.stock.checks);
         self.changes = Changes { base_seq, seq: base_seq, checks, ..spare };
         self
+    }
+
+    /// Counts the lines of an order that was refused because their SKU has too few units. The other
+    /// lines of the order were refused with them, but not for want of stock.
+    pub(super) fn count_refused(&mut self, lines: &[Line]) {
+        let totals = totals(lines);
+        let is_short = |line: &&Line| {
+            let item = self.item(&line.sku);
+            item.is_some_and(|item| item.available() < line.quantity.units())
+        };
+        let short: HashSet<&Sku> = totals.iter().filter(is_short).map(|line| &line.sku).collect();
+        let refused = lines.iter().filter(|line| short.contains(&line.sku));
+        let refused: Vec<_> = refused.map(|line| (line.sku.clone(), line.quantity)).collect();
+        self.changes.refused.extend(refused);
     }
 
     /// Expires reservations whose deadline has passed, until `lines_max` lines are given back. The
