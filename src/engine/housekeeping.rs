@@ -20,7 +20,7 @@ const HOUSEKEEPING_EVERY_MS: u64 = 1_000;
 
 impl Writer {
     pub(super) fn housekeep(&mut self) {
-        let now = self.state.clock.now();
+        let now = self.now();
         let is_due = now.running_ms >= self.housekept_at_ms + HOUSEKEEPING_EVERY_MS;
         if is_due {
             self.housekept_at_ms = now.running_ms;
@@ -43,6 +43,9 @@ impl Writer {
         }
         if self.state.storage_problem().is_none() {
             self.signer.sign_if_due(&mut self.store, &self.state.stock(), now);
+            if is_due {
+                self.demand_saver.save_if_due(&mut self.store, &self.state, now);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 //! [`state::CommittedState`].
 
 mod batch;
+mod demand_saver;
 #[cfg(test)]
 mod expiry_tests;
 mod housekeeping;

@@ -6,15 +6,15 @@
 //! writer waits for the lock meanwhile.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
-use crate::stock::{BooksId, Changes, Decimals, Origin, Seq, Sku, Stock};
+use crate::stock::{BooksId, Changes, Decimals, DemandCounter, Origin, Seq, Sku, Stock};
 use crate::store::{LockHolder, Opened};
 
 /// The state of a gateway as of its last commit.
@@ -35,6 +35,8 @@ pub struct CommittedState {
     confirmed: Mutex<Confirmed>,
     link: watch::Sender<LinkState>,
     books: Mutex<Option<BooksId>>,
+    demand: Mutex<DemandCounter>,
+    demand_counted: Notify,
     /// Another hub that speaks on the broker, in a sentence.
     foreign: Mutex<Option<String>>,
     /// The hub holds this gateway, because its books are older: see [`CommittedState::is_held`].
@@ -59,7 +61,7 @@ impl CommittedState {
     /// Publishes a database that was just opened. `oldest_pending_at_ms` is when the first entry
     /// that the hub has not committed was decided.
     pub fn new(opened: Opened, oldest_pending_at_ms: Option<i64>, link: LinkState) -> Self {
-        let Opened { origin, stock, progress, books, .. } = opened;
+        let Opened { origin, stock, progress, books, demand, .. } = opened;
         let acked_seq = progress.acked_seq;
         Self {
             origin,
@@ -72,6 +74,8 @@ impl CommittedState {
             confirmed: Mutex::new(Confirmed { acked_seq, oldest_pending_at_ms }),
             link: watch::Sender::new(link),
             books: Mutex::new(books),
+            demand: Mutex::new(demand),
+            demand_counted: Notify::new(),
             foreign: Mutex::default(),
             held: AtomicBool::new(false),
             offline_since_ms: AtomicU64::new(0),
@@ -161,6 +165,21 @@ impl CommittedState {
     pub(super) fn set_books(&self, books: BooksId) {
         *self.books.lock().unwrap_or_else(PoisonError::into_inner) = Some(books);
         self.committed.send_modify(|_| {});
+    }
+
+    /// What was refused for want of stock. Do not hold the guard across an await.
+    pub fn demand(&self) -> MutexGuard<'_, DemandCounter> {
+        self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the hub link: more was refused.
+    pub(super) fn notify_demand(&self) {
+        self.demand_counted.notify_one();
+    }
+
+    /// Waits until more is refused.
+    pub async fn demand_counted(&self) {
+        self.demand_counted.notified().await;
     }
 
     /// Says which other hub speaks on the broker, if one does.

@@ -19,6 +19,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::demand_saver::DemandSaver;
 use super::intake::{self, Intake, JobQueue, StorageUnavailable, WriterJob, WriterRules};
 use super::signer::Signer;
 use super::state::CommittedState;
@@ -50,6 +51,7 @@ pub struct Writer {
     pub(super) prune_failures: LogThrottle,
     pub(super) log_readers: LogThrottle,
     pub(super) signer: Signer,
+    pub(super) demand_saver: DemandSaver,
     metrics: Arc<GatewayMetrics>,
     jobs: JobQueue,
     storage_failures: LogThrottle,
@@ -84,6 +86,7 @@ impl Writer {
             prune_failures: LogThrottle::default(),
             log_readers: LogThrottle::default(),
             signer,
+            demand_saver: DemandSaver::default(),
             metrics,
             jobs,
             storage_failures: LogThrottle::default(),
@@ -120,10 +123,11 @@ impl Writer {
     /// Saves the progress and brings the stock table up to the ledger, as far as there is time.
     fn finish(&mut self) -> Result<(), StoreError> {
         self.store.check_placement()?;
-        let (nothing, now) = (self.no_changes(), self.state.clock.now());
+        let (nothing, now) = (self.no_changes(), self.now());
         let stock = self.state.stock();
         self.store.commit(&nothing, Some(self.progress(now)), &stock)?;
         self.signer.sign(&mut self.store, &stock, now);
+        self.demand_saver.save(&mut self.store, &self.state, now);
         let latest = clock::instant() + CHECKPOINT_AT_STOP_MAX;
         let deadline = self.checkpoint_deadline.map_or(latest, |asked| asked.min(latest));
         self.store.finish_checkpoint(&stock, || clock::instant() < deadline)
@@ -259,8 +263,7 @@ impl Writer {
         &mut self,
         batch: &Batch,
     ) -> Result<Vec<CommandAnswer>, StoreError> {
-        let mut now = self.state.clock.now();
-        now.trusted &= !self.clock_is_unset;
+        let now = self.now();
         let (outcome, changes) = {
             let stock = self.state.stock();
             let draft = Draft::new(&stock, now, self.rules.reservation_ttl_s);
@@ -278,6 +281,7 @@ impl Writer {
                 false => Some(self.progress(now)),
             };
             self.commit(&changes, progress)?;
+            self.count_demand(&changes, now);
         }
         self.spare_changes = changes;
         Ok(outcome.answers)
@@ -297,6 +301,20 @@ impl Writer {
         self.state.commit(changes);
         self.storage_recovered();
         Ok(())
+    }
+
+    /// A clock that is known to be unset is not trusted.
+    pub(super) fn now(&self) -> Now {
+        let now = self.state.clock.now();
+        Now { trusted: now.trusted && !self.clock_is_unset, ..now }
+    }
+
+    fn count_demand(&self, changes: &Changes, now: Now) {
+        if !changes.refused.is_empty() {
+            let over = self.state.demand().count(&changes.refused, now);
+            self.metrics.demand_uncounted.add(over);
+            self.state.notify_demand();
+        }
     }
 
     fn transfers_in(&self, changes: &Changes) -> u64 {

@@ -17,6 +17,8 @@ pub struct GatewayMetrics {
     pub overloaded: Counter,
     /// Mutations that were not decided because the storage failed.
     pub unavailable: Counter,
+    /// Lines refused for want of stock that are not counted by SKU, because there are too many.
+    pub demand_uncounted: Counter,
     /// The time from the intake of a mutation until its answer was sent.
     pub decisions: Histogram,
     /// The time of a transaction until it was on the disk. The number of samples is the number of

@@ -21,7 +21,7 @@ use super::upgrade_copies::UpgradeCopies;
 use super::{catalogue, ledger, stock_table};
 use crate::limits::CHECKPOINT_STEP_AT_STOP;
 use crate::stock::{
-    BooksId, Changes, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock,
+    BooksId, Changes, DemandCounter, Origin, RequestId, RequestRecord, RequestRecords, Seq, Stock,
 };
 
 /// The database of a gateway, open for writing.
@@ -58,6 +58,8 @@ pub struct Opened {
     pub progress: Progress,
     /// The hub's books that the gateway belongs to, if it has heard of any.
     pub books: Option<BooksId>,
+    /// What was refused for want of stock.
+    pub demand: DemandCounter,
     /// What was damaged and is repaired, or refused.
     pub repairs: Vec<Repair>,
 }

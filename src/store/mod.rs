@@ -15,6 +15,7 @@ mod checkpoint;
 mod chunk;
 mod data_dir;
 mod database;
+mod demand_table;
 mod device_key;
 mod directories;
 mod displacement;
@@ -93,6 +94,8 @@ mod cause_tests;
 mod checkpoint_tests;
 #[cfg(test)]
 mod damage_tests;
+#[cfg(test)]
+mod demand_tests;
 #[cfg(test)]
 mod repair_tests;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::catalogue_repair;
 use super::checkpoint::Checkpoint;
 use super::data_dir::DataDir;
 use super::database::{Opened, Store};
+use super::demand_table::read_demand;
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, UNFINISHED_DIR};
 use super::gateway_row::{self, GatewayRow, Positions};
@@ -27,7 +28,7 @@ use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::clock;
 use crate::limits::DATABASE_WAIT;
-use crate::stock::{Origin, Seq, Stock};
+use crate::stock::{DemandCounter, Origin, Seq, Stock};
 
 impl Store {
     /// Opens the database of a gateway, or creates it, and loads what it holds.
@@ -58,7 +59,11 @@ impl Store {
             let placement = Placement::of(&data_dir, file)
                 .map_err(|source| StoreError::Directory { path: data_dir.path().into(), source })?;
             let books = positions.books;
-            let opened = Opened { origin, stock, progress, books, repairs };
+            let demand = DemandCounter::load(read_demand(&db).unwrap_or_else(|error| {
+                tracing::warn!(%error, "what was refused for want of stock cannot be read, and is counted from 0");
+                Vec::new()
+            }));
+            let opened = Opened { origin, stock, progress, books, demand, repairs };
             let copies =
                 UpgradeCopies::new(Arc::clone(&data_dir), progress.running_ms, is_upgraded);
             let row = (identity, positions);

@@ -232,5 +232,15 @@ pub(super) const MIGRATIONS: [&str; 6] = [
         public_key BLOB    NOT NULL,
         crc        INTEGER NOT NULL
     ) STRICT;
+
+    -- What was refused for want of stock; days since 1970.
+    CREATE TABLE demand (
+        day   INTEGER NOT NULL,
+        sku   TEXT    NOT NULL,
+        lines INTEGER NOT NULL,
+        units INTEGER NOT NULL,
+        crc   INTEGER NOT NULL,
+        PRIMARY KEY (day, sku)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];

@@ -98,6 +98,11 @@ fn add_sync(text: &mut MetricsText, state: &CommittedState, metrics: &GatewayMet
             "Grants and recalls taken from the hub.",
             &metrics.transfers_taken,
         ),
+        (
+            "demand_uncounted_total",
+            "Lines refused for want of stock beyond the limit of SKUs, unknown to the hub.",
+            &metrics.demand_uncounted,
+        ),
         ("frames_sent_total", "Frames sent to the hub.", &metrics.frames_sent),
         (
             "frames_bad_total",

@@ -1,0 +1,55 @@
+//! What was refused for want of stock.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, TransactionBehavior};
+
+use super::database::Store;
+use super::error::StoreError;
+use super::row_check::{RowChecks, text, write_row};
+use super::sql_values::{get_u64, stored, to_i64};
+use crate::stock::{RefusedCounts, RefusedRow, Sku, UnsavedDemand};
+
+impl Store {
+    /// Writes what was refused.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub fn save_demand(&mut self, unsaved: &UnsavedDemand) -> Result<(), StoreError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for day in &unsaved.forgotten {
+            transaction.execute("DELETE FROM demand WHERE day = ?1", [day])?;
+        }
+        let sql = "INSERT OR REPLACE INTO demand VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut statement = transaction.prepare_cached(sql)?;
+        for RefusedRow { day, sku, counts } in &unsaved.rows {
+            let values = [
+                ValueRef::Integer(i64::from(*day)),
+                text(sku.as_str()),
+                ValueRef::Integer(to_i64(counts.lines)),
+                ValueRef::Integer(to_i64(counts.units)),
+            ];
+            write_row(&mut statement, "demand", &values)?;
+        }
+        drop(statement);
+        Ok(transaction.commit()?)
+    }
+}
+
+/// Reads what was refused. Rows that are damaged are left out.
+pub(super) fn read_demand(db: &Connection) -> Result<Vec<RefusedRow>, StoreError> {
+    let mut statement = db.prepare("SELECT day, sku, lines, units, crc FROM demand")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if RowChecks::EXIST.pass("demand", row) {
+            found.push(parse(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn parse(row: &Row<'_>) -> rusqlite::Result<RefusedRow> {
+    let sku = stored(1, Sku::parse(&row.get::<_, String>(1)?))?;
+    let counts = RefusedCounts { lines: get_u64(row, 2)?, units: get_u64(row, 3)? };
+    Ok(RefusedRow { day: row.get(0)?, sku, counts })
+}
