@@ -3,6 +3,8 @@
 //! The link connects to the broker and, when the connection is lost, waits and connects again. It
 //! keeps no entries: what is lost on the way is read from the ledger again.
 
+mod demand;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use crate::net::mqtt::{
 use crate::process::RELEASE;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
+use crate::protocol::demand_report::DemandReport;
 use crate::protocol::drift::{Content, Part};
 use crate::protocol::frame::{
     Behind, Bound, Frame, Hello, Position, ProbeAnswer, Resume, TakenUpTo,
@@ -49,6 +52,7 @@ pub struct HubLink {
     intake: Intake,
     ledger: LedgerReader,
     uplink: Uplink,
+    demand: DemandReport,
     committed: watch::Receiver<Seq>,
     backoff: Backoff,
     lost: LogThrottle,
@@ -86,6 +90,7 @@ impl HubLink {
             intake,
             ledger,
             uplink,
+            demand: DemandReport::default(),
             committed,
             backoff: Backoff::default(),
             lost: LogThrottle::default(),
@@ -138,6 +143,7 @@ impl HubLink {
                     }
                 }
                 _ = self.committed.changed() => {}
+                () = self.state.demand_counted() => {}
                 () = tokio::time::sleep(deadline) => {}
                 () = stop.requested() => return End::Stop,
             }
@@ -260,9 +266,9 @@ impl HubLink {
                     self.send(client, self.answer(seq, content).encode(Wire::UP))
                 }
             };
-            sent.map_err(|error| format!("the MQTT client accepts no more messages: {error}"))?;
+            sent.map_err(client_is_full)?;
         }
-        Ok(())
+        self.report_demand(client).map_err(client_is_full)
     }
 
     async fn send_entries(
@@ -344,7 +350,8 @@ impl HubLink {
     }
 
     fn until_deadline(&self) -> Duration {
-        let deadline_ms = self.uplink.deadline_ms();
+        let deadline_ms =
+            self.uplink.deadline_ms().into_iter().chain(self.demand_deadline_ms()).min();
         let wait_ms = deadline_ms.map_or(60_000, |at_ms| at_ms.saturating_sub(self.now_ms()));
         Duration::from_millis(wait_ms.max(1))
     }
@@ -404,6 +411,10 @@ impl HubLink {
         let ended = async { while connection.events.recv().await.is_some() {} };
         let _ = tokio::time::timeout(OFFLINE_MESSAGE_WAIT, ended).await;
     }
+}
+
+fn client_is_full(error: ClientError) -> String {
+    format!("the MQTT client accepts no more messages: {error}")
 }
 
 /// What is said of frames that do not arrive.

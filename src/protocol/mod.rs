@@ -17,6 +17,7 @@
 //! Nothing here owns a socket, file, clock or task: the gateway's `link` and the hub's `link` do.
 
 pub mod columns;
+pub mod demand_report;
 pub mod drift;
 pub mod envelope;
 pub mod frame;

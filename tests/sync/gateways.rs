@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::pair::{ID, Pair, SITE, until_confirmed};
-use crate::support::bodies::one;
+use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::{eventually, until};
-use crate::support::terminal::Terminal;
+use crate::support::terminal::{Terminal, number};
 
 #[test]
 fn a_gateway_that_is_not_enrolled_is_shown_and_left_aside() {
@@ -99,4 +99,31 @@ fn what_is_sold_at_a_gateway_is_demand_of_its_day() {
     assert_eq!(found["items"][0]["gateway"], ID);
     let later = pair.hub.http().get("/api/demand?sku=A&from=2126-01-01").json();
     assert_eq!(later["items"], json!([]));
+}
+
+/// A replay is no further demand, and neither is the line that would have been filled.
+#[test]
+fn what_is_refused_for_want_of_stock_is_demand_and_survives_a_restart() {
+    let mut pair = Pair::stocked(&[("A", 10), ("B", 1)]);
+    let http = &mut pair.gateway.http();
+    http.refused("deduct", many("r1", &[("A", 4), ("B", 2)]), "insufficient_stock");
+    until("the refusal at the hub", || refused_of(&pair, "B") == Some((1, 2)));
+
+    for _ in 0..2 {
+        http.refused("deduct", many("r1", &[("A", 4), ("B", 2)]), "insufficient_stock");
+        http.refused("reserve", one("r2", "B", 5), "insufficient_stock");
+    }
+    http.refused("deduct", one("r3", "C", 1), "unknown_sku");
+    pair.gateway.restart();
+
+    until("both refusals at the hub", || refused_of(&pair, "B") == Some((2, 7)));
+    pair.gateway.http().refused("deduct", one("r2", "B", 5), "idempotency_conflict");
+    assert_eq!((refused_of(&pair, "A"), refused_of(&pair, "C")), (None, None));
+}
+
+/// The lines and units of a SKU that the hub knows as refused.
+fn refused_of(pair: &Pair, sku: &str) -> Option<(u64, u64)> {
+    let found = pair.hub.http().get(&format!("/api/demand?sku={sku}")).json();
+    let row = found["items"].as_array().unwrap().first()?.clone();
+    Some((number(&row, "refused_lines"), number(&row, "refused_units")))
 }
