@@ -14,8 +14,37 @@ fn a_code_that_is_a_sku_is_that_sku() {
         assert_eq!(
             terminal.ok("resolve", json!({"code": "85123A"})),
             json!({"code": "85123A", "format": "text", "gtin": null, "sku": "85123A",
-                "quantity": 1, "content": 1, "item": terminal.item("85123A")})
+                "quantity": 1, "content": 1, "lot": null, "serial": null,
+                "expires": null, "best_before": null, "item": terminal.item("85123A")})
         );
+    });
+}
+
+#[test]
+fn an_answer_has_the_same_keys_whatever_the_code_says() {
+    const KEYS: [&str; 11] = [
+        "best_before",
+        "code",
+        "content",
+        "expires",
+        "format",
+        "gtin",
+        "item",
+        "lot",
+        "quantity",
+        "serial",
+        "sku",
+    ];
+    on_both_ports(&[("04006381333931", 9), ("A", 1)], |terminal| {
+        for code in
+            ["A", "4006381333931", "(01)04006381333931(10)L(21)S", "(01)04006381333931(17)261231"]
+        {
+            let found = terminal.ok("resolve", json!({"code": code}));
+            let mut keys: Vec<&str> =
+                found.as_object().unwrap().keys().map(String::as_str).collect();
+            keys.sort_unstable();
+            assert_eq!(keys, KEYS, "{found}");
+        }
     });
 }
 

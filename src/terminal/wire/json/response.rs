@@ -274,13 +274,9 @@ struct ResolvedJson<'a> {
     sku: &'a str,
     quantity: Amount,
     content: Amount,
-    #[serde(skip_serializing_if = "Option::is_none")]
     lot: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     best_before: Option<String>,
     item: ItemJson<'a>,
 }
