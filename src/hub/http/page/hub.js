@@ -5,7 +5,7 @@ const ROWS = 100;
 const KEY = 'stockgate-hub.token';
 
 const $ = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat('en');
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 6 });
 const figure = (value) => (typeof value === 'number' ? number.format(value) : String(value ?? '–'));
 
 function row(...cells) {
