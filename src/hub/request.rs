@@ -4,12 +4,12 @@ use hyper::HeaderMap;
 
 use super::core::CentralRequest;
 use crate::net::request::{
-    ClientRequestId, DayJson, LineJson, TraceFields, check_ends, idempotency_key, json_fields,
-    lines, missing, no_decimals, null_lines, request_id,
+    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, check_ends, idempotency_key,
+    json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimal, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
+use crate::stock::{Decimal, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
 
 /// The kinds of these requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,13 @@ json_fields! {
     }
 }
 
-/// A request and its id.
+/// A request and its id. Its lines wait for the decimals of their SKUs, which are in the books.
 #[derive(Debug)]
 pub(crate) struct IdentifiedRequest {
     pub(crate) request_id: RequestId,
+    /// Without lines.
     pub(crate) request: CentralRequest,
+    pub(crate) lines: Vec<LineJson>,
     pub(crate) reason: Option<Reason>,
 }
 
@@ -65,25 +67,31 @@ impl IdentifiedRequest {
             fields.request_id.take().ok_or_else(|| missing("request_id"))?;
         check_ends("request_id", request_id.as_str())?;
         let reason = fields.reason.take();
-        let request = fields.take_request(operation, lines)?;
-        Ok(Self { request_id, request, reason })
+        let request = fields.take_request(operation)?;
+        Ok(Self { request_id, request, lines, reason })
+    }
+
+    /// The request with its lines in the smallest units.
+    ///
+    /// # Errors
+    /// If a quantity is out of range, or has more decimals than its SKU.
+    pub(crate) fn scaled(&self, decimals_of: DecimalsOf<'_>) -> Result<CentralRequest, Problem> {
+        let lines = scaled_lines(self.lines.clone(), decimals_of)?;
+        Ok(self.request.clone().with_lines(lines))
     }
 }
 
 impl CentralFields {
-    fn take_lines(&mut self) -> Result<Vec<Line>, Problem> {
+    fn take_lines(&mut self) -> Result<Vec<LineJson>, Problem> {
         let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
         let trace = TraceFields { lot, serial, expires };
-        let lines =
-            lines(self.lines.take(), self.sku.take(), self.quantity.take(), trace, &no_decimals)?;
+        let (sku, quantity) = (self.sku.take(), self.quantity.take());
+        let lines = unscaled_lines(self.lines.take(), sku, quantity, trace)?;
         lines.ok_or_else(|| if self.lines_are_null { null_lines() } else { missing("lines") })
     }
 
-    fn take_request(
-        mut self,
-        operation: CentralOperation,
-        lines: Vec<Line>,
-    ) -> Result<CentralRequest, Problem> {
+    fn take_request(mut self, operation: CentralOperation) -> Result<CentralRequest, Problem> {
+        let lines = Vec::new();
         Ok(match operation {
             CentralOperation::Receipt => {
                 CentralRequest::Receive { order_id: self.take_order_id()?, lines }

@@ -5,7 +5,7 @@ use hyper::HeaderMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use crate::limits::{LINES_MAX, QUANTITY_MAX};
+use crate::limits::{LINES_MAX, QUANTITY_MAX, STOCK_MAX};
 use crate::problem::{Code, Problem};
 use crate::stock::{
     Amount, Day, Decimal, Decimals, IdText, Line, Lot, OptionalTrace, Quantity, RequestId, Serial,
@@ -203,8 +203,8 @@ pub fn request_id(
     }
 }
 
-/// One line of a mutation in JSON.
-#[derive(Debug, Deserialize)]
+/// One line of a mutation in JSON, its quantity not yet in the smallest unit.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineJson {
     sku: Sku,
@@ -215,7 +215,7 @@ pub struct LineJson {
 }
 
 /// A calendar day, written `2026-01-31`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DayJson(Day);
 
 impl<'de> Deserialize<'de> for DayJson {
@@ -256,11 +256,17 @@ impl TraceFields {
 pub type DecimalsOf<'a> = &'a dyn Fn(&Sku) -> Decimals;
 
 /// Whole units for every SKU.
+#[cfg(any(test, fuzzing))]
 pub fn no_decimals(_: &Sku) -> Decimals {
     Decimals::default()
 }
 
 impl LineJson {
+    /// The SKU.
+    pub fn sku(&self) -> &Sku {
+        &self.sku
+    }
+
     fn line(self, decimals_of: DecimalsOf<'_>) -> Result<Line, Problem> {
         let Self { sku, quantity, lot, serial, expires } = self;
         let trace = TraceFields { lot, serial, expires }.trace();
@@ -289,6 +295,19 @@ fn quantity_of(
     })
 }
 
+/// The amount of a SKU's stock in a field, in the smallest unit.
+///
+/// # Errors
+/// If it has more decimals than the SKU, or is over [`STOCK_MAX`].
+pub fn stock_units(field: &str, number: Decimal, decimals: Decimals) -> Result<i64, Problem> {
+    let most = Amount::new(STOCK_MAX, decimals);
+    let units = number.units(decimals);
+    let units = units
+        .map_err(|error| Problem::bad_request(format!("{field}: {error}, from 0 to {most}")))?;
+    let units = i64::try_from(units).ok().filter(|units| *units <= STOCK_MAX);
+    units.ok_or_else(|| Problem::bad_request(format!("{field}: must be from 0 to {most}")))
+}
+
 /// The lines of a request, written as `lines` or as the fields of a single line; `None` if it has
 /// none of these.
 ///
@@ -301,10 +320,24 @@ pub fn lines(
     trace: TraceFields,
     decimals_of: DecimalsOf<'_>,
 ) -> Result<Option<Vec<Line>>, Problem> {
+    let lines = unscaled_lines(lines, sku, quantity, trace)?;
+    lines.map(|lines| scaled_lines(lines, decimals_of)).transpose()
+}
+
+/// The lines of a request before the decimals of their SKUs are known.
+///
+/// # Errors
+/// Names the field that is missing or wrong.
+pub fn unscaled_lines(
+    lines: Option<Vec<LineJson>>,
+    sku: Option<Sku>,
+    quantity: Option<Decimal>,
+    trace: TraceFields,
+) -> Result<Option<Vec<LineJson>>, Problem> {
     let lines = match (lines, sku, quantity) {
         (None, Some(sku), Some(quantity)) => {
-            let quantity = quantity_of(quantity, &sku, decimals_of)?;
-            vec![Line { sku, quantity, trace: trace.trace() }]
+            let TraceFields { lot, serial, expires } = trace;
+            vec![LineJson { sku, quantity, lot, serial, expires }]
         }
         (lines, None, None) => {
             if let Some(field) = trace.first() {
@@ -312,7 +345,7 @@ pub fn lines(
                 return Err(Problem::bad_request(message));
             }
             let Some(lines) = lines else { return Ok(None) };
-            lines.into_iter().map(|line| line.line(decimals_of)).collect::<Result<_, _>>()?
+            lines
         }
         (None, Some(_), None) => return Err(missing("quantity")),
         (None, None, Some(_)) => return Err(missing("sku")),
@@ -322,7 +355,20 @@ pub fn lines(
             ));
         }
     };
-    checked_lines(lines).map(Some)
+    check_lines(lines.iter().map(LineJson::sku))?;
+    Ok(Some(lines))
+}
+
+/// The lines in the smallest units of their SKUs; those of one SKU and trace are summed.
+///
+/// # Errors
+/// If a quantity is out of range, or has more decimals than its SKU.
+pub fn scaled_lines(
+    lines: Vec<LineJson>,
+    decimals_of: DecimalsOf<'_>,
+) -> Result<Vec<Line>, Problem> {
+    let lines = lines.into_iter().map(|line| line.line(decimals_of));
+    Ok(merge_lines(lines.collect::<Result<_, _>>()?))
 }
 
 /// Checks that an id has nothing at its ends that cannot be seen: people would take it for another
@@ -347,15 +393,19 @@ pub fn check_ends(field: &str, id: &str) -> Result<(), Problem> {
 /// # Errors
 /// If there are none, or more than [`LINES_MAX`], or if a SKU has white space at an end.
 pub fn checked_lines(lines: Vec<Line>) -> Result<Vec<Line>, Problem> {
-    if lines.is_empty() {
+    check_lines(lines.iter().map(|line| &line.sku))?;
+    Ok(merge_lines(lines))
+}
+
+fn check_lines<'a>(mut skus: impl ExactSizeIterator<Item = &'a Sku>) -> Result<(), Problem> {
+    if skus.len() == 0 {
         return Err(Problem::bad_request("lines: must not be empty"));
     }
-    if lines.len() > LINES_MAX {
-        let message = format!("lines: {} are over the limit of {LINES_MAX}", lines.len());
+    if skus.len() > LINES_MAX {
+        let message = format!("lines: {} are over the limit of {LINES_MAX}", skus.len());
         return Err(Problem::new(Code::TooLarge, message));
     }
-    lines.iter().try_for_each(|line| check_ends("sku", line.sku.as_str()))?;
-    Ok(merge_lines(lines))
+    skus.try_for_each(|sku| check_ends("sku", sku.as_str()))
 }
 
 /// Says that `lines` is `null`.

@@ -138,9 +138,16 @@ impl<'de> Deserialize<'de> for Decimal {
 
 /// An amount in the smallest unit, with the decimals that it is written with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Amount {
-    pub units: i64,
+pub struct Amount<N = i64> {
+    pub units: N,
     pub decimals: Decimals,
+}
+
+impl Amount<i128> {
+    /// A sum of amounts, which may need more than 64 bits.
+    pub fn sum(units: i128, decimals: Decimals) -> Self {
+        Self { units, decimals }
+    }
 }
 
 impl Amount {
@@ -159,10 +166,11 @@ impl Amount {
     }
 }
 
-impl fmt::Display for Amount {
+impl<N: Copy + Into<i128>> fmt::Display for Amount<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (units, one) = (self.units.unsigned_abs(), self.decimals.one());
-        let sign = if self.units < 0 { "-" } else { "" };
+        let units: i128 = self.units.into();
+        let sign = if units < 0 { "-" } else { "" };
+        let (units, one) = (units.unsigned_abs(), u128::from(self.decimals.one()));
         let (whole, rest) = (units / one, units % one);
         if rest == 0 {
             return write!(f, "{sign}{whole}");
@@ -173,11 +181,11 @@ impl fmt::Display for Amount {
     }
 }
 
-impl Serialize for Amount {
+impl<N: Copy + Into<i128> + Serialize> Serialize for Amount<N> {
     /// Writes a JSON number.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.decimals == Decimals::default() {
-            return serializer.serialize_i64(self.units);
+            return self.units.serialize(serializer);
         }
         let raw = RawValue::from_string(self.to_string()).map_err(ser::Error::custom)?;
         raw.serialize(serializer)

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
-use crate::net::request::{check_ends, missing};
+use crate::net::request::{check_ends, missing, stock_units};
 use crate::problem::Problem;
-use crate::stock::{Action, Amount, Cause, Command, Decimal, Decimals, RequestId, Seq, Sku};
+use crate::stock::{Action, Cause, Command, Decimal, Decimals, RequestId, Seq, Sku};
 
 /// A request that is valid in itself.
 #[derive(Debug)]
@@ -277,11 +277,7 @@ pub(super) fn checked_count(counted: i64) -> Result<i64, Problem> {
 /// # Errors
 /// If they have too many decimals, or are over [`STOCK_MAX`].
 pub(super) fn counted_units(counted: Decimal, decimals: Decimals) -> Result<i64, Problem> {
-    let units = counted.units(decimals).map_err(|error| {
-        let most = Amount::new(STOCK_MAX, decimals);
-        Problem::bad_request(format!("counted: {error}, from 0 to {most}"))
-    })?;
-    checked_count(i64::try_from(units).unwrap_or(i64::MAX))
+    stock_units("counted", counted, decimals)
 }
 
 /// Checks the life of a reservation.

@@ -200,8 +200,9 @@ impl Books for HubDatabase {
     }
 
     fn sku_record(&mut self, sku: &Sku) -> Kept<SkuRecord> {
-        let (pool, listed) = (self.pools.get(sku).copied(), self.listings.contains_key(sku));
-        Ok(SkuRecord { pool, listed })
+        let (pool, listing) = (self.pools.get(sku).copied(), self.listings.get(sku));
+        let decimals = listing.map(|(_, listing)| listing.decimals).unwrap_or_default();
+        Ok(SkuRecord { pool, listed: listing.is_some(), decimals })
     }
 
     fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Kept<()> {

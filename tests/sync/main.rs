@@ -17,6 +17,7 @@ mod brokers;
 mod catalogue;
 mod clock;
 mod damage;
+mod decimals;
 mod decode;
 mod descriptions;
 mod doctor;

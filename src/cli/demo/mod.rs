@@ -258,7 +258,7 @@ async fn hub_stock(hub: &Hub) -> anyhow::Result<BTreeMap<String, (i64, i64)>> {
         let page = hub.reader.stock(cursor, PAGE_MAX).await?;
         for item in page.items {
             let held = item.gateways.first().context("a SKU is known from a gateway's entry")?;
-            stock.insert(item.sku.clone(), (held.on_hand, held.reserved));
+            stock.insert(item.sku.clone(), (held.on_hand.units, held.reserved.units));
         }
         after = page.next;
     }

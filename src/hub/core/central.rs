@@ -90,6 +90,13 @@ impl CentralRequest {
         }
     }
 
+    /// The request with these lines instead of its own.
+    #[must_use]
+    pub fn with_lines(mut self, lines: Vec<Line>) -> Self {
+        *self.lines_mut() = lines;
+        self
+    }
+
     fn kind(&self) -> MovementKind {
         match self {
             Self::Receive { .. } => MovementKind::Receipt,

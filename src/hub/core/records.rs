@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::judge::Cursor;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Cause, Checks, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
+use crate::stock::{Cause, Checks, Decimals, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
 
 /// The books of one database of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,6 +325,8 @@ pub struct SkuRecord {
     pub pool: Option<Pool>,
     /// Whether it is in the catalogue, or was.
     pub listed: bool,
+    /// The decimals of its quantities, by its listing.
+    pub decimals: Decimals,
 }
 
 impl SkuRecord {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::BooksError;
 use super::schema::Table;
 pub(in crate::hub) use super::schema::{ColumnType, Dialect};
+use crate::stock::Decimals;
 
 /// A value in a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,6 +191,13 @@ impl RowReader {
 
     pub(in crate::hub) fn bits(&mut self) -> Result<u64, BooksError> {
         Ok(self.int()?.cast_unsigned())
+    }
+
+    /// The decimals of a SKU.
+    pub(in crate::hub) fn decimals(&mut self) -> Result<Decimals, BooksError> {
+        let number = self.int()?;
+        let decimals = u8::try_from(number).ok().and_then(|it| Decimals::try_from(it).ok());
+        decimals.ok_or_else(|| damaged("a number of decimals", &SqlValue::Int(number)))
     }
 
     pub(in crate::hub) fn text(&mut self) -> Result<String, BooksError> {

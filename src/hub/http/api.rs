@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::problems::unreadable;
+use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
 use crate::hub::failures::BooksFailures;
 use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
 use crate::hub::metrics::HubMetrics;
-use crate::hub::reader::{BooksReader, Reconciliation};
+use crate::hub::reader::{self, BooksReader, Reconciliation};
 use crate::hub::strangers::Strangers;
 use crate::limits::BOOKS_ANSWER_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
+use crate::stock::Sku;
 
 const NO_ANSWER: &str = "the books do not answer in time; whether it was applied is not known, send it again with the same request id";
 const UNCONFIRMED: &str = "the books have not confirmed the commit; whether it was applied is not known, send it again with the same request id";
@@ -105,6 +107,15 @@ impl HubApi {
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, Problem> {
         self.reader.read(query).await.map_err(|error| self.unreadable(&error))
+    }
+
+    /// The decimals of SKUs that have had units, which do not change.
+    pub(super) async fn decimals(
+        &self,
+        skus: impl Iterator<Item = &Sku>,
+    ) -> Result<SkuDecimals, Problem> {
+        let skus: Vec<Sku> = skus.cloned().collect();
+        self.read(move |db| reader::decimals(db, skus.iter())).await
     }
 
     pub(super) async fn reconcile_page(

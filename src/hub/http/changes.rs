@@ -6,14 +6,14 @@ use hyper::body::Incoming;
 use super::api::HubApi;
 use super::json::{AppliedJson, RecallJson};
 use super::problems::{refused, rejected};
-use crate::hub::core::{decide, recall_status};
+use crate::hub::core::{decide, decimals_of, recall_status};
 use crate::hub::db::Locks;
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::net::access::Principal;
 use crate::net::http;
 use crate::net::json::json;
 use crate::problem::Problem;
-use crate::stock::Cause;
+use crate::stock::{Cause, Sku};
 
 impl HubApi {
     pub(super) async fn decide(
@@ -24,32 +24,40 @@ impl HubApi {
     ) -> Result<String, Problem> {
         let headers = request.headers().clone();
         let body = http::body(request).await?;
-        let IdentifiedRequest { request_id, request, reason } =
-            IdentifiedRequest::read(operation, &headers, &body)?;
-        if let Some(gateway) = request.gateway() {
+        let read = IdentifiedRequest::read(operation, &headers, &body)?;
+        if let Some(gateway) = read.request.gateway() {
             principal.sites().check(&gateway.site)?;
         }
-        let cause = Cause { actor: principal.actor(), reason };
+        let request_id = read.request_id.clone();
+        let cause = Cause { actor: principal.actor(), reason: read.reason.clone() };
+        let skus: Vec<Sku> = read.lines.iter().map(|line| line.sku().clone()).collect();
         let locks = Locks {
-            gateways: request.gateway().cloned().into_iter().collect(),
-            skus: request.lines().iter().map(|line| line.sku.clone()).collect(),
+            gateways: read.request.gateway().cloned().into_iter().collect(),
+            skus: skus.iter().cloned().collect(),
         };
-        let (id, is_recall) = (request_id.clone(), operation == CentralOperation::Recall);
-        let (decided, recall) = self
+        let is_recall = operation == CentralOperation::Recall;
+        let (decided, recall, decimals) = self
             .change(locks, move |books, gateways| {
-                let decided = decide(books, &id, &request, &cause)?;
+                let decimals = decimals_of(books, &skus)?;
+                let request = match read.scaled(&|sku| decimals.of(sku)) {
+                    Ok(request) => request,
+                    Err(problem) => return Ok(Err(problem)),
+                };
+                let id = &read.request_id;
+                let decided = decide(books, id, &request, &cause)?;
                 if let Ok(decision) = &decided {
                     gateways.extend_from_slice(&decision.gateways);
                 }
-                Ok((decided, if is_recall { recall_status(books, &id)? } else { None }))
+                let recall = if is_recall { recall_status(books, id)? } else { None };
+                Ok(Ok((decided, recall, decimals)))
             })
-            .await?;
-        let decision = decided.map_err(|rejection| rejected(&request_id, rejection))?;
+            .await??;
+        let decision = decided.map_err(|rejection| rejected(&request_id, rejection, &decimals))?;
         let replayed = decision.replayed;
-        let applied = decision.outcome.map_err(|refusal| refused(&refusal, replayed))?;
+        let applied = decision.outcome.map_err(|refusal| refused(&refusal, replayed, &decimals))?;
         Ok(match recall {
-            Some(status) => json(&RecallJson::new(&request_id, &status, Some(replayed))),
-            None => json(&AppliedJson::new(&request_id, &applied, replayed)),
+            Some(status) => json(&RecallJson::new(&request_id, &status, Some(replayed), &decimals)),
+            None => json(&AppliedJson::new(&request_id, &applied, replayed, &decimals)),
         })
     }
 }

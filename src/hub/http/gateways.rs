@@ -6,7 +6,10 @@ use hyper::Request;
 use hyper::body::Incoming;
 
 use super::api::HubApi;
-use super::json::{BringBackJson, BroughtBackJson, EnrolJson, HeldJson, RetireJson, RetiredJson};
+use super::json::{
+    BringBackJson, BroughtBackJson, BroughtBackLineJson, EnrolJson, HeldJson, RetireJson,
+    RetiredJson,
+};
 use super::problems::{cannot_bring_back, no_such_database, unknown_gateway};
 use crate::clock::wall_ms;
 use crate::hub::core::{HeldUnits, bring_back, repair, retire};
@@ -58,6 +61,8 @@ impl HubApi {
         });
         let retired = retired.await?.map_err(|error| no_such_database(&gateway, &error))?;
         let sum = |of: fn(&HeldUnits) -> i64| retired.held.iter().map(of).sum();
+        let shown = &retired.held[..retired.held.len().min(PAGE_MAX)];
+        let decimals = self.decimals(shown.iter().map(|held| &held.sku)).await?;
         Ok(json(&RetiredJson {
             epoch: retired.epoch,
             acked_seq: retired.acked_seq,
@@ -65,7 +70,7 @@ impl HubApi {
             on_hand: sum(|held| held.on_hand),
             in_transit: sum(|held| held.in_transit),
             skus: retired.held.len(),
-            held: retired.held.iter().take(PAGE_MAX).map(HeldJson::from).collect(),
+            held: shown.iter().map(|held| HeldJson::new(held, &decimals)).collect(),
         }))
     }
 
@@ -87,7 +92,10 @@ impl HubApi {
         let done = brought_back.await?.map_err(|error| cannot_bring_back(&gateway, &error))?;
         let units = done.lines.iter().map(|line| line.quantity.units()).sum();
         let (skus, replayed) = (done.lines.len(), done.replayed);
-        let lines = done.lines.into_iter().take(PAGE_MAX).map(Into::into).collect();
+        let shown = done.lines.iter().take(PAGE_MAX).map(|line| &line.sku);
+        let decimals = self.decimals(shown).await?;
+        let lines = done.lines.into_iter().take(PAGE_MAX);
+        let lines = lines.map(|line| BroughtBackLineJson::new(line, &decimals)).collect();
         Ok(json(&BroughtBackJson { from, to, units, skus, lines, replayed }))
     }
 

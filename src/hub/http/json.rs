@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::hub::core::{AppliedRequest, HeldUnits, PoolLine, RecallLine, RecallStatus};
-use crate::stock::{Line, RequestId, Sku};
+use crate::hub::core::{
+    AppliedRequest, HeldUnits, PoolLine, RecallLine, RecallStatus, SkuDecimals,
+};
+use crate::stock::{Amount, Decimal, Line, RequestId, Sku};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
@@ -18,7 +20,15 @@ pub(super) struct AppliedJson<'a> {
     request_id: &'a str,
     seq: u64,
     replayed: bool,
-    lines: &'a [PoolLine],
+    lines: Vec<PoolLineJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PoolLineJson<'a> {
+    sku: &'a Sku,
+    quantity: Amount,
+    unallotted: Amount,
+    in_transit: Amount,
 }
 
 impl<'a> AppliedJson<'a> {
@@ -26,9 +36,19 @@ impl<'a> AppliedJson<'a> {
         request_id: &'a RequestId,
         applied: &'a AppliedRequest,
         replayed: bool,
+        decimals: &SkuDecimals,
     ) -> Self {
-        let AppliedRequest { seq, lines } = applied;
-        Self { request_id: request_id.as_str(), seq: *seq, replayed, lines }
+        let line = |line: &'a PoolLine| {
+            let decimals = decimals.of(&line.sku);
+            PoolLineJson {
+                sku: &line.sku,
+                quantity: Amount::of(line.quantity, decimals),
+                unallotted: Amount::new(line.unallotted, decimals),
+                in_transit: Amount::new(line.in_transit, decimals),
+            }
+        };
+        let lines = applied.lines.iter().map(line).collect();
+        Self { request_id: request_id.as_str(), seq: applied.seq, replayed, lines }
     }
 }
 
@@ -46,8 +66,8 @@ pub(super) struct RecallJson<'a> {
 #[derive(Serialize)]
 struct RecallLineJson<'a> {
     sku: &'a Sku,
-    asked: i64,
-    returned: i64,
+    asked: Amount,
+    returned: Amount,
 }
 
 impl<'a> RecallJson<'a> {
@@ -55,11 +75,12 @@ impl<'a> RecallJson<'a> {
         request_id: &'a RequestId,
         status: &'a RecallStatus,
         replayed: Option<bool>,
+        decimals: &SkuDecimals,
     ) -> Self {
         let line = |RecallLine { sku, asked, returned }: &'a RecallLine| RecallLineJson {
             sku,
-            asked: *asked,
-            returned: *returned,
+            asked: Amount::new(*asked, decimals.of(sku)),
+            returned: Amount::new(*returned, decimals.of(sku)),
         };
         Self {
             request_id: request_id.as_str(),
@@ -74,9 +95,9 @@ impl<'a> RecallJson<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicyJson {
-    pub(super) low_water: i64,
-    pub(super) target: i64,
-    pub(super) max_per_day: Option<i64>,
+    pub(super) low_water: Decimal,
+    pub(super) target: Decimal,
+    pub(super) max_per_day: Option<Decimal>,
 }
 
 /// The body of a request that enrols a gateway.
@@ -100,6 +121,7 @@ pub(super) struct RetiredJson<'a> {
     pub(super) epoch: Uuid,
     pub(super) acked_seq: u64,
     pub(super) known_seq: u64,
+    /// Summed over all SKUs in the smallest unit of each, as is `in_transit`.
     pub(super) on_hand: i64,
     pub(super) in_transit: i64,
     pub(super) skus: usize,
@@ -110,13 +132,14 @@ pub(super) struct RetiredJson<'a> {
 #[derive(Serialize)]
 pub(super) struct HeldJson<'a> {
     sku: &'a Sku,
-    on_hand: i64,
-    in_transit: i64,
+    on_hand: Amount,
+    in_transit: Amount,
 }
 
-impl<'a> From<&'a HeldUnits> for HeldJson<'a> {
-    fn from(HeldUnits { sku, on_hand, in_transit }: &'a HeldUnits) -> Self {
-        Self { sku, on_hand: *on_hand, in_transit: *in_transit }
+impl<'a> HeldJson<'a> {
+    pub(super) fn new(held: &'a HeldUnits, decimals: &SkuDecimals) -> Self {
+        let amount = |units: i64| Amount::new(units, decimals.of(&held.sku));
+        Self { sku: &held.sku, on_hand: amount(held.on_hand), in_transit: amount(held.in_transit) }
     }
 }
 
@@ -133,6 +156,7 @@ pub(super) struct BringBackJson {
 pub(super) struct BroughtBackJson {
     pub(super) from: Uuid,
     pub(super) to: Uuid,
+    /// Summed over all SKUs, in the smallest unit of each.
     pub(super) units: i64,
     pub(super) skus: usize,
     /// The first of them.
@@ -143,12 +167,13 @@ pub(super) struct BroughtBackJson {
 #[derive(Serialize)]
 pub(super) struct BroughtBackLineJson {
     sku: Sku,
-    quantity: i64,
+    quantity: Amount,
 }
 
-impl From<Line> for BroughtBackLineJson {
-    fn from(line: Line) -> Self {
-        Self { quantity: line.quantity.units(), sku: line.sku }
+impl BroughtBackLineJson {
+    pub(super) fn new(line: Line, decimals: &SkuDecimals) -> Self {
+        let quantity = Amount::new(line.quantity.units(), decimals.of(&line.sku));
+        Self { quantity, sku: line.sku }
     }
 }
 

@@ -8,18 +8,17 @@ use hyper::body::Incoming;
 use super::api::HubApi;
 use super::json::PolicyJson;
 use super::queries::limit;
-use crate::hub::core::{Policy, set_gateway_policy, set_policy};
+use crate::hub::core::{Policy, decimals_of, set_gateway_policy, set_policy};
 use crate::hub::db::Locks;
-use crate::hub::reader;
+use crate::hub::reader::{self, PolicyOfSkuJson};
 use crate::hub::request::gateway_id;
-use crate::limits::STOCK_MAX;
 use crate::net::access::Sites;
 use crate::net::http::{self, parameter};
 use crate::net::json::json;
-use crate::net::request::read_json;
+use crate::net::request::{read_json, stock_units};
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
-use crate::stock::Sku;
+use crate::stock::{Decimal, Decimals, Sku};
 
 impl HubApi {
     pub(super) async fn policies(
@@ -41,18 +40,9 @@ impl HubApi {
         sites: &Sites,
     ) -> Result<String, Problem> {
         let (sku, of) = subject(sku, query, sites)?;
-        let policy = policy(&read_json(&http::body(request).await?)?)?;
-        self.save_policy(&sku, of.clone(), Some(policy)).await?;
-        let Policy { low_water, target, max_per_day } = policy;
-        let (site, gateway) = of.map(|id| (id.site, id.gateway)).unzip();
-        Ok(json(&serde_json::json!({
-            "sku": sku,
-            "site": site,
-            "gateway": gateway,
-            "low_water": low_water,
-            "target": target,
-            "max_per_day": max_per_day,
-        })))
+        let policy: PolicyJson = read_json(&http::body(request).await?)?;
+        let saved = self.save_policy(&sku, of.clone(), Some(policy)).await?;
+        Ok(json(&saved.map(|(policy, decimals)| PolicyOfSkuJson::new(sku, of, policy, decimals))))
     }
 
     pub(super) async fn end_policy(
@@ -76,19 +66,25 @@ impl HubApi {
         &self,
         sku: &Sku,
         of: Option<GatewayId>,
-        policy: Option<Policy>,
-    ) -> Result<(), Problem> {
+        policy: Option<PolicyJson>,
+    ) -> Result<Option<(Policy, Decimals)>, Problem> {
         let locks =
             Locks { gateways: of.iter().cloned().collect(), skus: BTreeSet::from([sku.clone()]) };
         let sku = sku.clone();
         self.change(locks, move |books, gateways| {
+            let decimals = decimals_of(books, std::slice::from_ref(&sku))?.of(&sku);
+            let scaled = policy.as_ref().map(|policy| scaled(policy, decimals)).transpose();
+            let policy = match scaled {
+                Ok(policy) => policy,
+                Err(problem) => return Ok(Err(problem)),
+            };
             gateways.extend(match &of {
                 None => set_policy(books, &sku, policy)?,
                 Some(gateway) => set_gateway_policy(books, &sku, gateway, policy)?,
             });
-            Ok(())
+            Ok(Ok(policy.map(|policy| (policy, decimals))))
         })
-        .await
+        .await?
     }
 }
 
@@ -114,16 +110,14 @@ fn subject(
     }
 }
 
-fn policy(json: &PolicyJson) -> Result<Policy, Problem> {
-    let PolicyJson { low_water, target, max_per_day } = *json;
-    if !(0..=STOCK_MAX).contains(&low_water) || !(low_water..=STOCK_MAX).contains(&target) {
-        return Err(Problem::bad_request(format!(
-            "low_water and target: must be whole numbers, 0 <= low_water <= target <= {STOCK_MAX}"
-        )));
+/// A policy in the smallest unit.
+fn scaled(json: &PolicyJson, decimals: Decimals) -> Result<Policy, Problem> {
+    let amount = |field, number: Decimal| stock_units(field, number, decimals);
+    let (low_water, target) =
+        (amount("low_water", json.low_water)?, amount("target", json.target)?);
+    if low_water > target {
+        return Err(Problem::bad_request("low_water and target: must be low_water <= target"));
     }
-    if max_per_day.is_some_and(|max| !(0..=STOCK_MAX).contains(&max)) {
-        let message = format!("max_per_day: must be a whole number from 0 to {STOCK_MAX}");
-        return Err(Problem::bad_request(message));
-    }
+    let max_per_day = json.max_per_day.map(|max| amount("max_per_day", max)).transpose()?;
     Ok(Policy { low_water, target, max_per_day })
 }

@@ -1,11 +1,11 @@
 //! The hub's own problems, as its answers name them.
 
-use crate::hub::core::{CannotBringBack, NoSuchEpoch, Rejection};
+use crate::hub::core::{CannotBringBack, NoSuchEpoch, Rejection, SkuDecimals};
 use crate::hub::db::BooksError;
 use crate::limits::STOCK_MAX;
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimals, Refusal, RequestId};
+use crate::stock::{Amount, Refusal, RequestId};
 
 pub(super) fn unknown_gateway(gateway: &GatewayId) -> Problem {
     Problem::new(Code::NotFound, format!("no gateway {gateway} has ever sent"))
@@ -34,7 +34,11 @@ pub(super) fn cannot_bring_back(gateway: &GatewayId, why: &CannotBringBack) -> P
     Problem::new(Code::GatewayClosed, message)
 }
 
-pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem {
+pub(super) fn rejected(
+    request_id: &RequestId,
+    rejection: Rejection,
+    decimals: &SkuDecimals,
+) -> Problem {
     match rejection {
         Rejection::Conflict(operation) => Problem::new(
             Code::IdempotencyConflict,
@@ -43,7 +47,8 @@ pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem 
             ),
         ),
         Rejection::TooLarge(sku) => {
-            Problem::bad_request(format!("SKU {sku}: the stock would exceed {STOCK_MAX} units"))
+            let most = Amount::new(STOCK_MAX, decimals.of(&sku));
+            Problem::bad_request(format!("SKU {sku}: the stock would exceed {most}"))
         }
         Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
         Rejection::Fenced(gateway, why) => Problem::new(
@@ -56,8 +61,8 @@ pub(super) fn rejected(request_id: &RequestId, rejection: Rejection) -> Problem 
 }
 
 /// A refusal by the hub. An unknown SKU has another remedy here than at a gateway.
-pub(super) fn refused(refusal: &Refusal, replayed: bool) -> Problem {
-    let problem = Problem::refused(refusal, replayed, |_| Decimals::default());
+pub(super) fn refused(refusal: &Refusal, replayed: bool, decimals: &SkuDecimals) -> Problem {
+    let problem = Problem::refused(refusal, replayed, |sku| decimals.of(sku));
     let Refusal::UnknownSku { sku } = refusal else {
         return problem;
     };

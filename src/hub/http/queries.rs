@@ -112,7 +112,9 @@ impl HubApi {
         let found = self.read(move |db| reader::recall(db, &wanted, &sites)).await?;
         let unknown =
             || Problem::new(Code::UnknownRequest, format!("there is no recall {request_id}"));
-        Ok(json(&RecallJson::new(&request_id, &found.ok_or_else(unknown)?, None)))
+        let found = found.ok_or_else(unknown)?;
+        let decimals = self.decimals(found.lines.iter().map(|line| &line.sku)).await?;
+        Ok(json(&RecallJson::new(&request_id, &found, None, &decimals)))
     }
 }
 

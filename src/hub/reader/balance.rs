@@ -2,28 +2,38 @@
 
 use serde::Serialize;
 
+use super::decimals::decimals_column;
 use super::held::{Held, HeldRange};
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
+use crate::stock::{Amount, Decimals};
 
-/// The balance of one SKU, in units. Forged figures of many gateways add up to more than 64 bits.
+/// The balance of one SKU. Forged figures of many gateways add up to more than 64 bits.
 #[derive(Debug, Serialize)]
 pub(in crate::hub) struct BalanceJson {
     pub(in crate::hub) sku: String,
-    received: i128,
-    adjusted: i128,
-    deducted: i128,
-    unallotted: i64,
-    in_transit: i64,
-    on_hand: i128,
+    received: Amount<i128>,
+    adjusted: Amount<i128>,
+    deducted: Amount<i128>,
+    unallotted: Amount,
+    in_transit: Amount,
+    on_hand: Amount<i128>,
     /// What exists, less what is in a place; 0 if the books add up.
-    pub(in crate::hub) difference: i128,
+    difference: Amount<i128>,
+}
+
+impl BalanceJson {
+    /// Whether the books do not add up.
+    pub(in crate::hub) fn differs(&self) -> bool {
+        self.difference.units != 0
+    }
 }
 
 /// The hub's own figures of a SKU.
 struct PoolFigures {
     sku: String,
+    decimals: Decimals,
     received: i64,
     adjusted: i64,
     deducted: i64,
@@ -37,9 +47,8 @@ pub(in crate::hub) fn balance_page(
     after: &str,
     limit: usize,
 ) -> Result<BooksPage<BalanceJson>, BooksError> {
-    let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
-               WHERE sku > $1 ORDER BY sku LIMIT $2";
-    let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
+    let sql = select_pools("sku > $1 ORDER BY sku LIMIT $2");
+    let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let pools = rows.into_iter().map(read_pool).collect::<Result<Vec<_>, _>>()?;
     let Some(last) = pools.last() else {
         return Ok(BooksPage { items: Vec::new(), next: None });
@@ -62,9 +71,8 @@ pub(super) fn balance_of(
     db: &mut dyn Executor,
     sku: &str,
 ) -> Result<Option<BalanceJson>, BooksError> {
-    let sql = "SELECT sku, received, adjusted, deducted, unallotted, in_transit FROM pool
-               WHERE sku = $1";
-    let Some(row) = db.query(sql, &[SqlValue::text(sku)])?.pop() else {
+    let sql = select_pools("sku = $1");
+    let Some(row) = db.query(&sql, &[SqlValue::text(sku)])?.pop() else {
         return Ok(None);
     };
     let pool = read_pool(row)?;
@@ -78,10 +86,19 @@ pub(super) fn balance_of(
     Ok(Some(pool.balance(&held.collect::<Result<Vec<_>, BooksError>>()?)))
 }
 
+fn select_pools(condition: &str) -> String {
+    let decimals = decimals_column("pool");
+    format!(
+        "SELECT sku, {decimals}, received, adjusted, deducted, unallotted, in_transit FROM pool
+         WHERE {condition}"
+    )
+}
+
 fn read_pool(row: SqlRow) -> Result<PoolFigures, BooksError> {
     let mut row = RowReader::of(row);
     Ok(PoolFigures {
         sku: row.text()?,
+        decimals: row.decimals()?,
         received: row.int()?,
         adjusted: row.int()?,
         deducted: row.int()?,
@@ -101,16 +118,17 @@ impl PoolFigures {
         // up for by a pool below 0.
         let placed = i128::from(self.unallotted.max(0)) + sum(|held| held.in_transit) + on_hand;
         let difference = received + adjusted - deducted - placed;
-        let Self { sku, unallotted, in_transit, .. } = self;
+        let Self { sku, decimals, unallotted, in_transit, .. } = self;
+        let total = |units: i128| Amount::sum(units, decimals);
         BalanceJson {
             sku,
-            received,
-            adjusted,
-            deducted,
-            unallotted,
-            in_transit,
-            on_hand,
-            difference,
+            received: total(received),
+            adjusted: total(adjusted),
+            deducted: total(deducted),
+            unallotted: Amount::new(unallotted, decimals),
+            in_transit: Amount::new(in_transit, decimals),
+            on_hand: total(on_hand),
+            difference: total(difference),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::decimals::decimals_column;
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
-use crate::stock::{Day, Sku};
+use crate::stock::{Amount, Day, Sku};
 
 /// What was asked for at a gateway on a day.
 #[derive(Debug, Serialize)]
@@ -15,9 +16,9 @@ pub(in crate::hub) struct DemandJson {
     site: String,
     gateway: String,
     sku: Sku,
-    sold: i64,
+    sold: Amount,
     refused_lines: i64,
-    refused_units: i64,
+    refused_units: Amount,
 }
 
 /// Which demand to list.
@@ -72,10 +73,11 @@ pub(in crate::hub) fn demand(
     }
     values.push(SqlValue::number(query.limit as u64 + 1));
     let sql = format!(
-        "SELECT day, site, gateway, sku, CAST(sum(sold) AS BIGINT),
+        "SELECT day, site, gateway, sku, {}, CAST(sum(sold) AS BIGINT),
              CAST(sum(refused_lines) AS BIGINT), CAST(sum(refused_units) AS BIGINT)
          FROM demand WHERE {conditions} GROUP BY day, site, gateway, sku
          ORDER BY day, site, gateway, sku LIMIT ${}",
+        decimals_column("demand"),
         values.len()
     );
     let found = db.query(&sql, &values)?.into_iter().map(read_demand);
@@ -90,14 +92,16 @@ fn read_demand(row: SqlRow) -> Result<DemandJson, BooksError> {
     let day = row.int()?;
     let day = i32::try_from(day).ok().and_then(|day| Day::try_from(day).ok());
     let damaged = || BooksError::Damaged("a day of the demand does not exist".into());
+    let (site, gateway, sku) = (row.text()?, row.text()?, row.id(Sku::parse)?);
+    let decimals = row.decimals()?;
     Ok(DemandJson {
         day: day.ok_or_else(damaged)?.to_string(),
-        site: row.text()?,
-        gateway: row.text()?,
-        sku: row.id(Sku::parse)?,
-        sold: row.int()?,
+        site,
+        gateway,
+        sku,
+        sold: Amount::new(row.int()?, decimals),
         refused_lines: row.int()?,
-        refused_units: row.int()?,
+        refused_units: Amount::new(row.int()?, decimals),
     })
 }
 

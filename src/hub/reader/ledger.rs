@@ -3,14 +3,16 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::decimals::decimals;
 use crate::clock::rfc3339;
+use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::hub::db::{
     BooksError, EnteredMovement, entries_sql, movements_sql, read_entry, read_movement,
 };
 use crate::net::json::{CauseJson, TraceJson, json, ledger_json};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{OrderId, Origin, Seq, books_event_id};
+use crate::stock::{Amount, Decimals, OrderId, Origin, Seq, books_event_id};
 
 /// Which entries of a gateway's ledger to read.
 #[derive(Debug)]
@@ -45,7 +47,9 @@ pub(in crate::hub) fn ledger(
     let rows = db.query(&entries_sql(query.aside), &[id, after, limit].map(SqlValue::Int))?;
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     let GatewayId { site, gateway } = query.gateway.clone();
-    Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &[], last_seq)))
+    let of = decimals(db, entries.iter().map(|entry| &entry.sku))?;
+    let decimals: Vec<Decimals> = entries.iter().map(|entry| of.of(&entry.sku)).collect();
+    Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &decimals, last_seq)))
 }
 
 /// A page of the hub's own ledger as JSON: at most `limit` movements after a position.
@@ -67,7 +71,9 @@ pub(in crate::hub) fn movements(
     let rows = db.query(&movements_sql(), &[after, limit].map(SqlValue::Int))?;
     let entered = rows.into_iter().map(read_movement).collect::<Result<Vec<_>, _>>()?;
     let next = entered.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
-    let entries = entered.iter().map(|entered| MovementJson::new(books, entered)).collect();
+    let decimals = decimals(db, entered.iter().map(|entered| &entered.movement.sku))?;
+    let entry = |entered| MovementJson::new(books, entered, &decimals);
+    let entries = entered.iter().map(entry).collect();
     Ok(json(&Page { entries, next }))
 }
 
@@ -78,9 +84,9 @@ struct MovementJson<'a> {
     event_id: String,
     kind: &'static str,
     sku: &'a str,
-    change: i64,
+    change: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
-    in_transit_change: Option<i64>,
+    in_transit_change: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,15 +102,18 @@ struct MovementJson<'a> {
 }
 
 impl<'a> MovementJson<'a> {
-    fn new(books: Uuid, EnteredMovement { seq, at_ms, movement }: &'a EnteredMovement) -> Self {
+    fn new(books: Uuid, entered: &'a EnteredMovement, decimals: &SkuDecimals) -> Self {
+        let EnteredMovement { seq, at_ms, movement } = entered;
+        let decimals = decimals.of(&movement.sku);
+        let in_transit = Some(movement.in_transit_change).filter(|change| *change != 0);
         let gateway = movement.gateway.as_ref();
         Self {
             seq: *seq,
             event_id: books_event_id(books, *seq).to_string(),
             kind: movement.kind.as_str(),
             sku: movement.sku.as_str(),
-            change: movement.change,
-            in_transit_change: Some(movement.in_transit_change).filter(|change| *change != 0),
+            change: Amount::new(movement.change, decimals),
+            in_transit_change: in_transit.map(|change| Amount::new(change, decimals)),
             site: gateway.map(|id| id.site.as_str()),
             gateway: gateway.map(|id| id.gateway.as_str()),
             order_id: movement.order_id.as_ref().map(OrderId::as_str),

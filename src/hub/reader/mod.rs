@@ -2,6 +2,7 @@
 //! for each other.
 
 mod balance;
+mod decimals;
 mod demand;
 mod gateways;
 mod held;
@@ -23,11 +24,12 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub(super) use self::balance::balance_page;
+pub(super) use self::decimals::decimals;
 pub(super) use self::demand::{DemandQuery, demand};
 pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger, movements};
 pub use self::page::BooksPage;
-pub(super) use self::policies::{policies, policy};
+pub(super) use self::policies::{PolicyOfSkuJson, policies, policy};
 #[cfg(test)]
 pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;
@@ -147,7 +149,7 @@ async fn count(reader: &BooksReader) -> Result<BTreeSet<String>, BooksError> {
     loop {
         let from = std::mem::take(&mut after);
         let page = reader.read(move |db| balance_page(db, &from, PAGE_MAX)).await?;
-        let differs = page.items.into_iter().filter(|item| item.difference != 0);
+        let differs = page.items.into_iter().filter(|item| item.differs());
         differing.extend(differs.map(|item| item.sku));
         match page.next {
             Some(next) => after = next,

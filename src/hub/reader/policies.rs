@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::decimals::decimals_column;
 use super::gateways::of_sites;
 use super::page::BooksPage;
+use crate::hub::core::Policy;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
 use crate::protocol::topic::GatewayId;
-use crate::stock::Sku;
+use crate::stock::{Amount, Decimals, Sku};
 
 const COLUMNS: &str = "sku, site, gateway, low_water, target, max_per_day";
 
@@ -18,9 +20,30 @@ pub(in crate::hub) struct PolicyOfSkuJson {
     sku: Sku,
     site: Option<String>,
     gateway: Option<String>,
-    low_water: i64,
-    target: i64,
-    max_per_day: Option<i64>,
+    low_water: Amount,
+    target: Amount,
+    max_per_day: Option<Amount>,
+}
+
+impl PolicyOfSkuJson {
+    /// A policy of a SKU with these decimals, for one gateway or for all.
+    pub(in crate::hub) fn new(
+        sku: Sku,
+        gateway: Option<GatewayId>,
+        policy: Policy,
+        decimals: Decimals,
+    ) -> Self {
+        let (site, gateway) = gateway.map(|id| (id.site, id.gateway)).unzip();
+        let amount = |units: i64| Amount::new(units, decimals);
+        Self {
+            sku,
+            site,
+            gateway,
+            low_water: amount(policy.low_water),
+            target: amount(policy.target),
+            max_per_day: policy.max_per_day.map(amount),
+        }
+    }
 }
 
 /// A page of the policies, by SKU, site and gateway; the general one of a SKU comes first.
@@ -39,8 +62,9 @@ pub(in crate::hub) fn policies(
         None => condition,
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM policy WHERE (sku, site, gateway) > ($1, $2, $3) {condition}
-         ORDER BY sku, site, gateway LIMIT ${last}"
+        "SELECT {COLUMNS}, {} FROM policy WHERE (sku, site, gateway) > ($1, $2, $3) {condition}
+         ORDER BY sku, site, gateway LIMIT ${last}",
+        decimals_column("policy")
     );
     let mut values = [sku, site, gateway].map(SqlValue::text).to_vec();
     if let Sites::Only(sites) = sites {
@@ -62,7 +86,10 @@ pub(in crate::hub) fn policy(
     gateway: Option<&GatewayId>,
 ) -> Result<Option<PolicyOfSkuJson>, BooksError> {
     let (site, gateway) = gateway.map_or(("", ""), |id| (&id.site, &id.gateway));
-    let sql = format!("SELECT {COLUMNS} FROM policy WHERE sku = $1 AND site = $2 AND gateway = $3");
+    let sql = format!(
+        "SELECT {COLUMNS}, {} FROM policy WHERE sku = $1 AND site = $2 AND gateway = $3",
+        decimals_column("policy")
+    );
     let of = [SqlValue::text(sku.as_str()), SqlValue::text(site), SqlValue::text(gateway)];
     db.query(&sql, &of)?.pop().map(read_policy).transpose()
 }
@@ -70,12 +97,10 @@ pub(in crate::hub) fn policy(
 fn read_policy(row: SqlRow) -> Result<PolicyOfSkuJson, BooksError> {
     let mut row = RowReader::of(row);
     let named = |text: String| (!text.is_empty()).then_some(text);
-    Ok(PolicyOfSkuJson {
-        sku: row.id(Sku::parse)?,
-        site: named(row.text()?),
-        gateway: named(row.text()?),
-        low_water: row.int()?,
-        target: row.int()?,
-        max_per_day: row.int_or_null()?,
-    })
+    let sku = row.id(Sku::parse)?;
+    let (site, gateway) = (named(row.text()?), named(row.text()?));
+    let gateway = site.zip(gateway).map(|(site, gateway)| GatewayId { site, gateway });
+    let (low_water, target) = (row.int()?, row.int()?);
+    let policy = Policy { low_water, target, max_per_day: row.int_or_null()? };
+    Ok(PolicyOfSkuJson::new(sku, gateway, policy, row.decimals()?))
 }

@@ -57,7 +57,7 @@ pub(in crate::hub) fn reconcile(
     let mut adds_up = differing.is_empty();
     if all {
         let page = balance_page(db, after, limit)?;
-        adds_up &= page.items.iter().all(|item| item.difference == 0);
+        adds_up &= page.items.iter().all(|item| !item.differs());
         (items, next) = (page.items, page.next);
     } else {
         differing.retain(|item| item.sku.as_str() > after);
@@ -75,13 +75,13 @@ pub(in crate::hub) fn reconcile(
 fn differing(db: &mut dyn Executor, known: &Known) -> Result<Vec<BalanceJson>, BooksError> {
     let first = balance_page(db, "", COUNTED_AT_ONCE)?;
     let mut differing: Vec<BalanceJson> =
-        first.items.into_iter().filter(|item| item.difference != 0).collect();
+        first.items.into_iter().filter(|item| item.differs()).collect();
     if let Some(counted_up_to) = first.next {
         let others = known.differing.range(counted_up_to..).take(LOOKED_AT_AGAIN);
         for sku in others {
             let again = balance_of(db, sku)?;
             let is_new = |item: &BalanceJson| differing.iter().all(|one| one.sku != item.sku);
-            differing.extend(again.filter(|item| item.difference != 0 && is_new(item)));
+            differing.extend(again.filter(|item| item.differs() && is_new(item)));
         }
     }
     Ok(differing)

@@ -5,37 +5,39 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::decimals::decimals_column;
 use super::held::{Held, HeldRange};
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
+use crate::stock::{Amount, Decimals};
 
-/// One SKU over all gateways, in units.
+/// One SKU over all gateways.
 #[derive(Debug, Serialize)]
 pub struct StockJson {
     /// The SKU.
     pub sku: String,
     /// In the hub's pool.
-    pub unallotted: i64,
+    pub unallotted: Amount,
     /// Granted, with the entry not in the books yet.
-    pub in_transit: i64,
+    pub in_transit: Amount,
     /// In the pool, in transit and on hand at gateways. Forged figures of many gateways add up to
     /// more than 64 bits.
-    pub total: i128,
+    pub total: Amount<i128>,
     /// The gateways that have the SKU.
     pub gateways: Vec<GatewayStockJson>,
 }
 
-/// One SKU at one gateway, in units.
+/// One SKU at one gateway.
 #[derive(Debug, Serialize)]
 pub struct GatewayStockJson {
     site: String,
     gateway: String,
     /// On hand, reserved units included.
-    pub on_hand: i64,
+    pub on_hand: Amount,
     /// Promised to open reservations.
-    pub reserved: i64,
+    pub reserved: Amount,
     /// The epoch of an earlier database of the gateway; absent for the one in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_epoch: Option<String>,
@@ -44,6 +46,7 @@ pub struct GatewayStockJson {
 /// Units in the pool, and in transit from it.
 struct PoolUnits {
     sku: String,
+    decimals: Decimals,
     unallotted: i64,
     in_transit: i64,
 }
@@ -64,13 +67,14 @@ pub(in crate::hub) fn stock(
     sites: &Sites,
 ) -> Result<Option<StockJson>, BooksError> {
     let of = [SqlValue::text(sku)];
-    let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku = $1";
-    let units = match db.query(sql, &of)?.pop() {
+    let units = match db.query(&select_units("sku = $1"), &of)?.pop() {
         Some(row) => read_units(row)?,
-        None if db.query("SELECT n FROM listing WHERE sku = $1", &of)?.is_empty() => {
-            return Ok(None);
+        None => {
+            let listing = "SELECT decimals FROM listing WHERE sku = $1";
+            let Some(row) = db.query(listing, &of)?.pop() else { return Ok(None) };
+            let decimals = RowReader::of(row).decimals()?;
+            PoolUnits { sku: sku.into(), decimals, unallotted: 0, in_transit: 0 }
         }
-        None => PoolUnits { sku: sku.into(), unallotted: 0, in_transit: 0 },
     };
     let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1";
     let held = db.query(sql, &of)?.into_iter().map(|row| {
@@ -92,8 +96,8 @@ pub(in crate::hub) fn stock_list(
     limit: usize,
     sites: &Sites,
 ) -> Result<BooksPage<StockJson>, BooksError> {
-    let sql = "SELECT sku, unallotted, in_transit FROM pool WHERE sku > $1 ORDER BY sku LIMIT $2";
-    let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
+    let sql = select_units("sku > $1 ORDER BY sku LIMIT $2");
+    let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let pools = rows.into_iter().map(read_units).collect::<Result<Vec<_>, _>>()?;
     let Some(last) = pools.last() else {
         return Ok(BooksPage::new(Vec::new(), limit, StockJson::cursor));
@@ -117,9 +121,15 @@ impl StockJson {
     }
 }
 
+fn select_units(condition: &str) -> String {
+    let decimals = decimals_column("pool");
+    format!("SELECT sku, {decimals}, unallotted, in_transit FROM pool WHERE {condition}")
+}
+
 fn read_units(row: SqlRow) -> Result<PoolUnits, BooksError> {
     let mut row = RowReader::of(row);
-    Ok(PoolUnits { sku: row.text()?, unallotted: row.int()?, in_transit: row.int()? })
+    let (sku, decimals) = (row.text()?, row.decimals()?);
+    Ok(PoolUnits { sku, decimals, unallotted: row.int()?, in_transit: row.int()? })
 }
 
 /// The databases of allotments, by id.
@@ -153,7 +163,8 @@ impl PoolUnits {
         databases: &BTreeMap<i64, Database>,
         sites: &Sites,
     ) -> StockJson {
-        let Self { sku, unallotted, in_transit } = self;
+        let Self { sku, decimals, unallotted, in_transit } = self;
+        let amount = |units: i64| Amount::new(units, decimals);
         let found = held.iter().filter_map(|held| Some((databases.get(&held.book)?, held)));
         let mut found: Vec<(&Database, &Held)> =
             found.filter(|(database, _)| sites.contains(&database.site)).collect();
@@ -171,10 +182,16 @@ impl PoolUnits {
         let gateways = found.into_iter().map(|(database, held)| GatewayStockJson {
             site: database.site.clone(),
             gateway: database.gateway.clone(),
-            on_hand: held.on_hand,
-            reserved: held.reserved,
+            on_hand: amount(held.on_hand),
+            reserved: amount(held.reserved),
             replaced_epoch: (!database.in_force).then(|| database.epoch.to_string()),
         });
-        StockJson { sku, unallotted, in_transit, total, gateways: gateways.collect() }
+        StockJson {
+            sku,
+            unallotted: amount(unallotted),
+            in_transit: amount(in_transit),
+            total: Amount::sum(total, decimals),
+            gateways: gateways.collect(),
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Examination {
         loop {
             let page = database.read(|db| balance_page(db, &after, PAGE_MAX))?;
             self.skus += page.items.len() as u64;
-            for item in page.items.into_iter().filter(|item| item.difference != 0) {
+            for item in page.items.into_iter().filter(|item| item.differs()) {
                 self.differing.1 += 1;
                 if self.differing.0.len() < NAMED_MAX {
                     self.differing.0.push(item.sku);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::LISTING;
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
-use crate::stock::{Barcode, Decimals, Listing, Sku};
+use crate::stock::{Barcode, Listing, Sku};
 
 const COLUMNS: &str = "n, sku, name, barcodes, unit, decimals";
 
@@ -82,10 +82,8 @@ fn read_listing(row: SqlRow) -> Result<(u64, Listing), BooksError> {
     let mut row = RowReader::of(row);
     let number = row.number()?;
     let (sku, name, barcodes) = (row.id(Sku::parse)?, row.text_or_null()?, row.text()?);
-    let (unit, decimals) = (row.text_or_null()?, row.int()?);
+    let (unit, decimals) = (row.text_or_null()?, row.decimals()?);
     let damaged = || BooksError::Damaged(format!("the listing of {sku} cannot be read"));
-    let decimals = u8::try_from(decimals).ok().and_then(|it| Decimals::try_from(it).ok());
-    let (decimals, barcodes) = (decimals.ok_or_else(damaged)?, Barcode::split(&barcodes));
-    let barcodes = barcodes.ok_or_else(damaged)?;
+    let barcodes = Barcode::split(&barcodes).ok_or_else(damaged)?;
     Ok((number, Listing { sku, name, unit, decimals, barcodes }))
 }

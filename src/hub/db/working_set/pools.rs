@@ -1,4 +1,4 @@
-//! The pools, and which SKUs have a listing.
+//! The pools, and which SKUs have a listing, with the decimals in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,13 @@ use crate::hub::core::{Pool, SkuRecord};
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::schema::{ColumnType, POOL};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
-use crate::stock::Sku;
+use crate::stock::{Decimals, Listing, Sku};
 
 #[derive(Clone, Copy, Debug, Default)]
 struct CachedPool {
     pool: Option<Pool>,
-    is_listed: bool,
+    /// The decimals in its listing, if it has one.
+    listed: Option<Decimals>,
     /// Whether there is a row of it, which is locked.
     is_stored: bool,
     is_changed: bool,
@@ -42,14 +43,16 @@ impl PoolSet {
             error.or_contended(lock == Lock::AtOnce, Locks { skus, ..Locks::default() })
         })?;
         self.has_locked = true;
-        let sql = "SELECT listing.sku FROM {keys} AS k JOIN listing ON listing.sku = k.a";
+        let sql = "SELECT listing.sku, decimals FROM {keys} AS k
+                   JOIN listing ON listing.sku = k.a";
         let listed = db.query_keys(sql, &keys)?;
         for sku in missing {
             self.pools.insert(sku.clone(), CachedPool::default());
         }
         for row in listed {
-            let sku = RowReader::of(row).id(Sku::parse)?;
-            self.pools.entry(sku).or_default().is_listed = true;
+            let mut row = RowReader::of(row);
+            let sku = row.id(Sku::parse)?;
+            self.pools.entry(sku).or_default().listed = Some(row.decimals()?);
         }
         for (sku, pool) in found {
             let cached = self.pools.entry(sku).or_default();
@@ -64,8 +67,15 @@ impl PoolSet {
         sku: &Sku,
     ) -> Result<SkuRecord, BooksError> {
         self.load(db, std::iter::once(sku))?;
-        let CachedPool { pool, is_listed, .. } = self.pools.get(sku).copied().unwrap_or_default();
-        Ok(SkuRecord { pool, listed: is_listed })
+        let CachedPool { pool, listed, .. } = self.pools.get(sku).copied().unwrap_or_default();
+        Ok(SkuRecord { pool, listed: listed.is_some(), decimals: listed.unwrap_or_default() })
+    }
+
+    /// Notes a listing that this transaction has changed.
+    pub(super) fn list(&mut self, listing: &Listing) {
+        if let Some(cached) = self.pools.get_mut(&listing.sku) {
+            cached.listed = Some(listing.decimals);
+        }
     }
 
     pub(super) fn save(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {

@@ -9,8 +9,8 @@ use super::{BooksTransaction, Expected};
 use crate::config::BookStore;
 use crate::hub::core::tests::test_hub::{Ledger, named};
 use crate::hub::core::{
-    Books, CentralRequest, FrameAnswer, Policy, bring_back, decide, handle_frame, publish, repair,
-    retire, set_policy,
+    Books, CentralRequest, FrameAnswer, Policy, bring_back, decide, decimals_of, handle_frame,
+    publish, repair, retire, set_policy,
 };
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::schema::Dialect;
@@ -19,7 +19,9 @@ use crate::hub::db::{BooksDatabase, sqlite};
 use crate::protocol::Frame;
 use crate::protocol::frame::{Bound, Entries, Hello};
 use crate::protocol::wire::Version;
-use crate::stock::{Cause, Checks, Entry, Kind, Line, Listing, Quantity, RequestId, Sku, Taken};
+use crate::stock::{
+    Cause, Checks, Decimals, Entry, Kind, Line, Listing, Quantity, RequestId, Sku, Taken,
+};
 
 /// With those that begin and commit the transaction.
 const FRAME_MAX: usize = 8;
@@ -124,6 +126,20 @@ fn a_policy_takes_few_statements_whatever_the_number_of_gateways() {
     assert!(many <= few + 6, "{few} statements for 10 gateways, {many} for 300");
 }
 
+#[test]
+fn a_request_is_read_by_the_catalogue_that_came_before_it_in_the_same_batch() {
+    let mut hub = Counted::with_book(1);
+    let (sku, three) = (Sku::parse("NEW").unwrap(), Decimals::try_from(3).unwrap());
+    let locks = Locks { skus: BTreeSet::from([sku.clone()]), ..Locks::default() };
+    let listing =
+        Listing { name: Some("new".into()), decimals: three, ..Listing::removed(sku.clone()) };
+    hub.count(|books| {
+        books.expect(&Expected { locks, ..Expected::default() }).unwrap();
+        publish(books, vec![listing]).unwrap();
+        assert_eq!(decimals_of(books, &[sku.clone()]).unwrap().of(&sku), three);
+    });
+}
+
 /// Books with one gateway, which has each of some SKUs. It counts the statements of transactions.
 struct Counted {
     db: rusqlite::Connection,
@@ -201,6 +217,8 @@ impl Counted {
         let expected = Expected { locks, ..Expected::default() };
         self.count(|books| {
             books.expect(&expected).unwrap();
+            let skus: Vec<Sku> = request.lines().iter().map(|line| line.sku.clone()).collect();
+            decimals_of(books, &skus).unwrap();
             decide(books, &id, request, &Cause::default()).unwrap().unwrap().outcome.unwrap();
         })
     }

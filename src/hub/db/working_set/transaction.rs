@@ -421,6 +421,7 @@ impl Books for BooksTransaction<'_> {
 
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), BooksError> {
         self.listings.save(number, listing);
+        self.pools.list(listing);
         Ok(())
     }
 

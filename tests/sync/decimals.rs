@@ -1,0 +1,136 @@
+//! Quantities with decimals at the hub, and at a gateway that shares its books.
+
+use serde_json::{Value, json};
+
+use super::pair::{ID, Pair, SITE, assert_same_entries, until_confirmed};
+use crate::support::http::Answer;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal;
+
+const CATALOGUE: &str = "sku,name,barcodes,unit,decimals\nKG,Apples,,kg,3\nA,Piece,,,\n";
+
+#[test]
+fn a_decimal_quantity_is_the_same_at_hub_and_gateway() {
+    let pair = listed();
+    let hub = pair.hub.http();
+    let received = send(&pair, "/api/receipts", r#"{"request_id":"r","sku":"KG","quantity":12.5}"#);
+    let pool = r#""quantity":12.5,"unallotted":12.5,"in_transit":0"#;
+    assert!(received.text.contains(pool), "{}", received.text);
+    let granted = json!({"request_id": "g", "site": SITE, "gateway": ID, "sku": "KG",
+        "quantity": "2.250"});
+    let granted = hub.post("/api/grants", &granted).text;
+    assert!(
+        granted.contains(r#""quantity":2.25,"unallotted":10.25,"in_transit":2.25"#),
+        "{granted}"
+    );
+    until("the grant has arrived", || pair.gateway.http().item("KG")["on_hand"] == json!(2.25));
+
+    pair.gateway.http().ok("deduct", json!({"request_id": "d", "sku": "KG", "quantity": 1.25}));
+    let recall = json!({"request_id": "c", "site": SITE, "gateway": ID, "sku": "KG",
+        "quantity": 0.5});
+    assert_eq!(hub.post("/api/recalls", &recall).json()["lines"][0]["asked"], json!(0.5));
+    until("the recall is done", || hub.get("/api/recalls/c").json()["state"] == "done");
+
+    until_confirmed(&pair.gateway);
+    assert_same_entries(&pair.gateway.http().ledger(), &pair.hub.ledger(SITE, ID));
+    assert_eq!(
+        pair.hub.stock("KG"),
+        json!({"sku": "KG", "unallotted": 10.75, "in_transit": 0, "total": 11.25,
+            "gateways": [{"site": SITE, "gateway": ID, "on_hand": 0.5, "reserved": 0}]})
+    );
+    assert_eq!(hub.get("/api/stock").json()["items"][0], pair.hub.stock("KG"));
+    assert_eq!(hub.get("/api/recalls/c").json()["lines"][0]["returned"], json!(0.5));
+    let reconciled = hub.get("/api/reconcile?all=true").json();
+    assert_eq!((&reconciled["balanced"], &reconciled["items"][0]), (&json!(true), &balance()));
+    let changes = changes(&hub.get("/api/ledger").json());
+    assert_eq!(changes, [json!(12.5), json!(-2.25), json!(0.5)]);
+    let sold = || hub.get("/api/demand").json()["items"][0]["sold"].take();
+    until("the demand is known", || sold() == json!(1.25));
+}
+
+#[test]
+fn more_decimals_than_the_sku_has_are_refused_and_leave_no_trace() {
+    let pair = listed();
+    for body in [
+        r#"{"request_id":"r","sku":"KG","quantity":"1.2505"}"#,
+        r#"{"request_id":"r","sku":"KG","quantity":1e-4}"#,
+        r#"{"request_id":"r","sku":"A","quantity":1.5}"#,
+        r#"{"request_id":"r","lines":[{"sku":"A","quantity":1},{"sku":"NEW","quantity":"0.5"}]}"#,
+    ] {
+        let problem = send(&pair, "/api/receipts", body).refused("bad_request");
+        assert!(problem["message"].as_str().unwrap().contains("quantity: SKU"), "{problem}");
+    }
+    send(&pair, "/api/receipts", r#"{"request_id":"r","sku":"KG","quantity":0.001}"#);
+    let beyond = r#"{"request_id":"d","sku":"KG","quantity":0.0020}"#;
+    let refused = send(&pair, "/api/deduct", beyond).refused("insufficient_stock");
+    assert_eq!((&refused["requested"], &refused["available"]), (&json!(0.002), &json!(0.001)));
+}
+
+#[test]
+fn bodies_of_equal_meaning_are_one_request_at_the_hub() {
+    let pair = listed();
+    let first =
+        r#"{"request_id":"r","lines":[{"sku":"A","quantity":1},{"sku":"KG","quantity":1}]}"#;
+    let first = send(&pair, "/api/receipts", first).json();
+    assert_eq!((&first["replayed"], &first["lines"][1]["unallotted"]), (&json!(false), &json!(1)));
+    for same in [
+        r#"{"lines":[{"quantity":"1.0","sku":"KG"},{"sku":"A","quantity":1e0}],"request_id":"r"}"#,
+        r#"{"request_id":"r","lines":[{"sku":"KG","quantity":0.25},{"sku":"A","quantity":"1"},
+            {"sku":"KG","quantity":"0.750"}]}"#,
+    ] {
+        let again = send(&pair, "/api/receipts", same).json();
+        assert_eq!((&again["replayed"], &again["lines"]), (&json!(true), &first["lines"]));
+    }
+    let other =
+        r#"{"request_id":"r","lines":[{"sku":"A","quantity":1},{"sku":"KG","quantity":1.001}]}"#;
+    send(&pair, "/api/receipts", other).refused("idempotency_conflict");
+}
+
+#[test]
+fn a_policy_and_what_a_retired_database_held_are_decimal_too() {
+    let pair = listed();
+    let hub = pair.hub.http();
+    send(&pair, "/api/receipts", r#"{"request_id":"r","sku":"KG","quantity":9.5}"#);
+    let restock = json!({"request_id": "in", "sku": "KG", "quantity": 0.25});
+    pair.gateway.http().ok("restock", restock);
+    until_confirmed(&pair.gateway);
+    let set = |body: &str| hub.send_raw("PUT", "/api/policies/KG", body.as_bytes());
+    set(r#"{"low_water":"0.0001","target":1}"#).refused("bad_request");
+    set(r#"{"low_water":2,"target":"1.5"}"#).refused("bad_request");
+    let policy = set(r#"{"low_water":"0.50","target":1.250,"max_per_day":3}"#);
+    let shown = r#""low_water":0.5,"target":1.25,"max_per_day":3"#;
+    assert!(policy.text.contains(shown), "{}", policy.text);
+    assert!(hub.get("/api/policies").text.contains(shown));
+    until("the policy has granted", || pair.gateway.http().item("KG")["on_hand"] == json!(1.25));
+    until_confirmed(&pair.gateway);
+    assert!(hub.delete("/api/policies/KG").text.contains(shown));
+
+    let epoch = json!({"epoch": pair.known()["epoch"]});
+    let retired = hub.post(&format!("/api/gateways/{SITE}/{ID}/retire"), &epoch).json();
+    assert_eq!(retired["held"], json!([{"sku": "KG", "on_hand": 1.25, "in_transit": 0}]));
+}
+
+fn balance() -> Value {
+    json!({"sku": "KG", "received": 12.5, "adjusted": 0, "deducted": 1.25, "unallotted": 10.75,
+        "in_transit": 0, "on_hand": 0.5, "difference": 0})
+}
+
+fn changes(page: &Value) -> Vec<Value> {
+    page["entries"].as_array().unwrap().iter().map(|entry| entry["change"].clone()).collect()
+}
+
+/// Sends a body as it is written.
+fn send(pair: &Pair, path: &str, body: &str) -> Answer {
+    pair.hub.http().send_raw("POST", path, body.as_bytes())
+}
+
+/// A gateway that has the catalogue.
+fn listed() -> Pair {
+    let pair = Pair::start();
+    let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", CATALOGUE.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    until("the catalogue is known", || {
+        pair.gateway.http().call("get", json!({"sku": "KG"})).is_ok_and(|it| it["decimals"] == 3)
+    });
+    pair
+}
