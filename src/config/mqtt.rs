@@ -55,6 +55,15 @@ impl MqttConfig {
         Self { tls, tls_files, certificate, ..self.clone() }
     }
 
+    /// The configuration in force after a reload: see [`Self::renewed`]. Whether there is a link at
+    /// all applies at the next start.
+    pub fn reloaded(now: Option<&Self>, new: Option<Self>) -> Option<Self> {
+        match (now, new) {
+            (Some(now), Some(new)) => Some(now.renewed(new)),
+            (now, _) => now.cloned(),
+        }
+    }
+
     /// The keys whose values differ and apply at the next start.
     pub fn differences(&self, other: &Self) -> impl Iterator<Item = &'static str> {
         let keys = [

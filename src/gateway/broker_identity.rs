@@ -2,37 +2,32 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-use tokio::sync::watch;
-
 use crate::config::{CertificateDates, MqttConfig};
 use crate::metrics::GatewayMetrics;
-use crate::net::mqtt::ClientTls;
+use crate::net::mqtt::{ClientTls, RenewableTls};
 
 /// What the next connection to the broker uses.
 #[derive(Debug)]
 pub(super) struct BrokerIdentity {
-    tls: Option<watch::Sender<Arc<ClientConfig>>>,
+    tls: RenewableTls,
     metrics: Arc<GatewayMetrics>,
 }
 
 impl BrokerIdentity {
     pub(super) fn new(mqtt: Option<&MqttConfig>, metrics: Arc<GatewayMetrics>) -> Self {
-        let tls = mqtt.and_then(|mqtt| mqtt.tls.clone()).map(watch::Sender::new);
+        let tls = RenewableTls::new(mqtt.and_then(|mqtt| mqtt.tls.clone()));
         let identity = Self { tls, metrics };
         identity.report(mqtt);
         identity
     }
 
     pub(super) fn subscribe(&self) -> Option<ClientTls> {
-        self.tls.as_ref().map(watch::Sender::subscribe)
+        self.tls.subscribe()
     }
 
     /// Uses newer certificates from the next connection on.
     pub(super) fn renew(&self, mqtt: Option<&MqttConfig>) {
-        if let (Some(newest), Some(tls)) = (&self.tls, mqtt.and_then(|mqtt| mqtt.tls.clone())) {
-            newest.send_replace(tls);
-        }
+        self.tls.renew(mqtt.and_then(|mqtt| mqtt.tls.clone()));
         self.report(mqtt);
     }
 

@@ -45,16 +45,9 @@ pub(super) fn merged(
         reservation_ttl_s: new.reservation_ttl_s,
         ledger_retention_days: new.ledger_retention_days,
         log_level: new.log_level,
-        mqtt: renewed(now.mqtt.as_ref(), new.mqtt),
+        mqtt: MqttConfig::reloaded(now.mqtt.as_ref(), new.mqtt),
         ..now.clone()
     })
-}
-
-fn renewed(now: Option<&MqttConfig>, new: Option<MqttConfig>) -> Option<MqttConfig> {
-    match (now, new) {
-        (Some(now), Some(new)) => Some(now.renewed(new)),
-        (now, _) => now.cloned(),
-    }
 }
 
 /// A file that is empty, half written or of another gateway is refused as a whole: none of what it

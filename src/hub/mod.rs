@@ -38,6 +38,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -59,7 +60,7 @@ use crate::clock::wall_ms;
 use crate::config::{BookStore, Enrolment, HubConfig, UnknownSkus};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::http::PortControl;
-use crate::net::mqtt::Broker;
+use crate::net::mqtt::{Broker, BrokerSettings, RenewableTls};
 use crate::process::reload::Reload;
 use crate::process::service::Manager;
 use crate::process::stop::{self, Stop, Stopper};
@@ -76,6 +77,8 @@ pub struct Hub {
     /// The configuration in force; a reload replaces it.
     config: HubConfig,
     port: PortControl,
+    /// Renewed by a reload.
+    broker_tls: RenewableTls,
     health: Arc<HubHealth>,
     publisher: Publisher,
     stopper: Stopper,
@@ -176,7 +179,8 @@ impl Hub {
         tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
         tasks.spawn(reader::recount(reader.clone(), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
-        if let Some(broker) = broker(&config) {
+        let link_tls = RenewableTls::new(broker_tls(&config));
+        if let Some(broker) = broker(&config, &link_tls) {
             let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics)
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
@@ -187,7 +191,19 @@ impl Hub {
             "the hub is ready at {scheme}://{address}/",
         );
         let _lock = lock;
-        Ok(Self { address, reader, _lock, config, port, health, publisher, stopper, tasks, writer })
+        Ok(Self {
+            address,
+            reader,
+            _lock,
+            config,
+            port,
+            broker_tls: link_tls,
+            health,
+            publisher,
+            stopper,
+            tasks,
+            writer,
+        })
     }
 
     /// Stops: first connections and link, then the writer, once it has handled the jobs that wait.
@@ -233,11 +249,17 @@ async fn open_books(
     tokio::task::spawn_blocking(open).await.expect("opening does not panic")
 }
 
-fn broker(config: &HubConfig) -> Option<Broker> {
-    if config.mqtt.is_none() {
+fn broker(config: &HubConfig, tls: &RenewableTls) -> Option<Broker> {
+    let Some(mqtt) = &config.mqtt else {
         tracing::warn!("no [mqtt] section: the books are served, no frames are received");
-    }
-    config.mqtt.as_ref().map(|mqtt| Broker::new(&mqtt.broker_settings(), &config.worker, None))
+        return None;
+    };
+    let settings = BrokerSettings { tls: tls.subscribe(), ..mqtt.broker_settings() };
+    Some(Broker::new(&settings, &config.worker, None))
+}
+
+fn broker_tls(config: &HubConfig) -> Option<Arc<ClientConfig>> {
+    config.mqtt.as_ref().and_then(|mqtt| mqtt.tls.clone())
 }
 
 /// How often the writer looks for what is to be sent again. Several workers on the same books tick

@@ -1,7 +1,7 @@
-//! Reloads the configuration of a running hub: access and certificate, and the log level.
+//! Reloads the configuration of a running hub: access, certificates, and the log level.
 
-use super::Hub;
-use crate::config::{BookStore, HubConfig};
+use super::{Hub, broker_tls};
+use crate::config::{BookStore, HubConfig, MqttConfig};
 use crate::process::reload::{ConfigChanges, Reload, refuse};
 
 impl Hub {
@@ -18,6 +18,7 @@ impl Hub {
         let (new, changes) = read.map_err(|problems| refuse(&problems))?;
         let tls = new.http.tls.as_ref().map(|tls| tls.config.clone());
         self.port.replace(new.http.access(), tls);
+        self.broker_tls.renew(broker_tls(&new));
         changes.announce();
         // Last, so that the lines above are still logged at the old level.
         if new.log_level != self.config.log_level && !(reload.set_log_level)(&new.log_level) {
@@ -63,7 +64,8 @@ fn merged(now: &HubConfig, new: HubConfig) -> Result<HubConfig, Vec<String>> {
         return Err(why);
     }
     let http = now.http.merged(new.http);
-    Ok(HubConfig { http, log_level: new.log_level, ..now.clone() })
+    let mqtt = MqttConfig::reloaded(now.mqtt.as_ref(), new.mqtt);
+    Ok(HubConfig { http, log_level: new.log_level, mqtt, ..now.clone() })
 }
 
 /// Whether they are certainly other books. An address in PostgreSQL may change for the same ones.

@@ -212,6 +212,28 @@ fn a_renewed_certificate_is_taken_by_a_reload_and_its_end_is_shown() {
 }
 
 #[test]
+fn a_renewed_certificate_of_the_hub_is_taken_by_a_reload() {
+    let authority = Authority::new();
+    let broker = mutual_tls_broker(&authority);
+    let stale = Made { clock: Some("-10d"), ..Made::default() };
+    let own = authority.make("hub", "DNS:hub", stale);
+    let mut hub = Hub::prepare(&tls_section(&broker, &authority, Some(&own)));
+    hub.spawn();
+    hub.wait_until_logged(0, &["our certificate has expired"]);
+    let gateway_certificate = authority.sign("gw-01", "DNS:gw-01");
+    let gateway = stocked(&tls_section(&broker, &authority, Some(&gateway_certificate)));
+
+    let renewed = authority.make("renewed", "DNS:hub", Made::default());
+    fs::copy(&renewed.key, &own.key).unwrap();
+    fs::copy(&renewed.certificate, &own.certificate).unwrap();
+    let log = hub.reload();
+    assert!(log.contains("mqtt.ca_file, cert_file or key_file"), "{log}");
+
+    let pair = Pair { gateway, hub, broker };
+    pair.assert_in_step();
+}
+
+#[test]
 fn a_broker_without_tls_is_named_as_the_reason() {
     let authority = Authority::new();
     let broker = Broker::start();

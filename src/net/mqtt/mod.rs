@@ -11,6 +11,7 @@ mod backoff;
 mod codec;
 mod dial;
 mod failure;
+mod renewable_tls;
 mod session;
 mod tls_failure;
 
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use self::backoff::Backoff;
 pub use self::failure::{LinkError, LinkFailure};
+pub use self::renewable_tls::RenewableTls;
 use crate::limits::{MQTT_KEEP_ALIVE, MQTT_REQUESTS_MAX};
 
 /// Something that happened on a connection.
