@@ -70,6 +70,8 @@ const AS_BEFORE_THE_CATALOGUE: &str = "
     ALTER TABLE gateway DROP COLUMN stock_rows;
     ALTER TABLE gateway DROP COLUMN listing_rows;
     ALTER TABLE gateway DROP COLUMN barcode_rows;
+    ALTER TABLE gateway DROP COLUMN books;
+    ALTER TABLE gateway DROP COLUMN books_generation;
     ALTER TABLE gateway DROP COLUMN crc;
     ALTER TABLE seen DROP COLUMN crc;
     ALTER TABLE stock DROP COLUMN crc;
@@ -77,6 +79,8 @@ const AS_BEFORE_THE_CATALOGUE: &str = "
     ALTER TABLE mark DROP COLUMN crc;
     DROP TABLE listing;
     DROP TABLE barcode;
+    DROP TABLE signed;
+    DROP TABLE demand;
     PRAGMA user_version = 2;
 ";
 

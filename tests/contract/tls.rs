@@ -105,7 +105,7 @@ fn an_invalid_certificate_or_key_is_named_with_file_and_reason() {
         (None, text(&one.key), "key_file = \"terminals.key\"\n", &["cert_file beside"]),
         (None, text(&one.key), both, &["terminals.cert_file", "terminals.pem cannot be read"]),
         (Some("x".into()), text(&one.key), both, &["terminals.pem", "no certificate"]),
-        (text(&one.certificate), Some("x".into()), both, &["terminals.key_file", "cannot be used"]),
+        (text(&one.certificate), Some("x".into()), both, &["terminals.key_file", "holds no key"]),
         (text(&one.certificate), text(&other.key), both, &["terminals.key_file", "terminals.key"]),
     ] {
         let gateway = Gateway::prepare(extra);

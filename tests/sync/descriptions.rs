@@ -120,6 +120,7 @@ fn the_gateway_over_http_is_as_described() {
         ask("GET", path, &[], NONE, 200);
     }
     ask("GET", "/page/{name}", &["app.js"], NONE, 200);
+    ask("GET", "/scanner", &[], NONE, 200);
     ask("GET", "/page/{name}", &["nothing"], NONE, 404);
     let restocked = with(many("in", &[("A", 50), ("B", 5)]), "order_id", "supply-1");
     ask("PUT", "/api/stock/restock", &[], restocked.clone(), 200);
@@ -234,6 +235,9 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();
+    let reopened = json!({"epoch": epoch});
+    ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], reopened, 200);
+    ask("POST", "/api/books/recover", &[], NONE, 200);
     let path = "/api/gateways/{site}/{gateway}/retire";
     ask("POST", path, &[SITE, ID], json!({"epoch": epoch}), 200);
     ask("POST", path, &[SITE, ID], json!({}), 400);

@@ -77,8 +77,8 @@ fn a_gateway_is_listed_with_its_position() {
     assert_eq!(
         gateways,
         json!({"next": null, "items": [{"site": SITE, "gateway": ID, "online": true,
-            "state": "online", "epoch": epoch, "acked_seq": 2, "ledger_seq": 2, "pending": 0,
-            "in_transit": 0, "last_seen": last_seen, "drift": false, "problem": null}]})
+            "state": "online", "epoch": epoch, "version": env!("CARGO_PKG_VERSION"), "acked_seq": 2,
+            "ledger_seq": 2, "pending": 0, "oldest_pending_s": null, "held_since": null, "in_transit": 0, "last_seen": last_seen, "drift": false, "problem": null}]})
     );
     assert!(uuid::Uuid::parse_str(epoch).is_ok(), "{epoch}");
     assert!(humantime::parse_rfc3339(last_seen).is_ok(), "{last_seen}");
@@ -219,7 +219,7 @@ fn the_hub_refuses_with_the_error_format_of_the_gateway() {
     hub.get("/api/nothing").refused("not_found");
     for path in ["/api/gateways", "/api/stock", "/api/stock/A", "/api/ledger", "/api/reconcile"] {
         hub.delete(path).refused("method_not_allowed");
-        hub.post(path, &json!({})).refused("method_not_allowed");
+        hub.put(path, &json!({})).refused("method_not_allowed");
     }
 }
 

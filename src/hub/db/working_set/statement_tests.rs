@@ -136,7 +136,7 @@ fn a_request_is_read_by_the_catalogue_that_came_before_it_in_the_same_batch() {
     hub.count(|books| {
         books.expect(&Expected { locks, ..Expected::default() }).unwrap();
         publish(books, vec![listing]).unwrap();
-        assert_eq!(decimals_of(books, &[sku.clone()]).unwrap().of(&sku), three);
+        assert_eq!(decimals_of(books, std::slice::from_ref(&sku)).unwrap().of(&sku), three);
     });
 }
 
