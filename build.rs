@@ -1,19 +1,27 @@
-//! Puts version, commit and target into the program.
+//! Puts version, commit and target into the program, and compresses the files of its pages.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::{env, fs, io};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// Makes std's timed waits end on time where time has 64 bits and a machine word has 32.
 const FUTEX: &str = "src/futex_time64.c";
+/// The pages of the gateway and of the hub.
+const PAGES: [&str; 2] = ["src/terminal/page", "src/hub/http/page"];
 
 fn main() {
-    let commit = std::env::var("STOCKGATE_COMMIT").ok().or_else(commit).unwrap_or("unknown".into());
-    let target = std::env::var("TARGET").unwrap_or("unknown".into());
-    let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    compress_pages().expect("the files of the pages can be read");
+    let commit = env::var("STOCKGATE_COMMIT").ok().or_else(commit).unwrap_or("unknown".into());
+    let target = env::var("TARGET").unwrap_or("unknown".into());
+    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     println!("cargo::rustc-env=STOCKGATE_VERSION={version} ({commit}, {target})");
     println!("cargo::rerun-if-env-changed=STOCKGATE_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
-    if std::env::var_os("RUST_LIBC_UNSTABLE_MUSL_V1_2_3").is_some() {
+    if env::var_os("RUST_LIBC_UNSTABLE_MUSL_V1_2_3").is_some() {
         cc::Build::new().file(FUTEX).opt_level(2).flag("-marm").compile("futex_time64");
     }
     println!("cargo::rerun-if-env-changed=RUST_LIBC_UNSTABLE_MUSL_V1_2_3");
@@ -23,6 +31,23 @@ fn main() {
     {
         println!("cargo::rerun-if-changed={file}");
     }
+}
+
+/// Compresses the files of the pages, each into a file of its name.
+fn compress_pages() -> io::Result<()> {
+    let made = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    for page in PAGES {
+        println!("cargo::rerun-if-changed={page}");
+        for entry in fs::read_dir(page)? {
+            let file = entry?.path();
+            println!("cargo::rerun-if-changed={}", file.display());
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+            gzip.write_all(&fs::read(&file)?)?;
+            let name = file.file_name().unwrap_or_default();
+            fs::write(Path::new(&made).join(name).with_added_extension("gz"), gzip.finish()?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The commit that is checked out, if there is a repository.

@@ -4,7 +4,7 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::net::http::{HTML, HttpResponse, PageFile, SCRIPT, STYLE};
+use crate::net::http::{HTML, HttpResponse, PageFile, SCRIPT, STYLE, built_in};
 
 const IMAGE: &str = "image/svg+xml";
 const JSON: &str = "application/json";
@@ -14,7 +14,7 @@ const WORKER: &str = "offline.js";
 
 macro_rules! files {
     ($($name:literal $content_type:ident,)*) => {
-        [$(PageFile::new($name, $content_type, include_bytes!(concat!("page/", $name))),)*]
+        [$(PageFile::new($name, $content_type, built_in!($name)),)*]
     };
 }
 
@@ -93,8 +93,8 @@ mod tests {
     const BYTES_MAX: usize = 200_000;
     const TRANSFERRED_MAX: usize = 60_000;
 
-    fn text(file: &PageFile) -> &'static str {
-        std::str::from_utf8(file.bytes).unwrap()
+    fn text(file: &PageFile) -> String {
+        String::from_utf8(file.bytes()).unwrap()
     }
 
     /// Whether a terminal loads the file; it loads one language, and the sheet on demand.
@@ -106,23 +106,24 @@ mod tests {
     #[test]
     fn the_page_is_small() {
         let opened = FILES.iter().filter(|file| is_opened(file));
-        let bytes: usize = opened.map(|file| file.bytes.len()).sum();
+        let bytes: usize = opened.map(|file| file.bytes().len()).sum();
         assert!(bytes < BYTES_MAX, "{bytes} bytes");
         let opened = FILES.iter().filter(|file| is_opened(file));
-        let transferred: usize = opened.map(|file| file.compressed().len()).sum();
+        let transferred: usize = opened.map(|file| file.compressed.len()).sum();
         assert!(transferred < TRANSFERRED_MAX, "{transferred} bytes after compression");
     }
 
     #[test]
     fn the_page_loads_nothing_from_other_hosts_and_only_files_that_exist() {
         for from in &FILES {
-            let quoted = text(from).split(['"', '\'']);
+            let text = text(from);
+            let quoted = text.split(['"', '\'']);
             for name in
                 quoted.filter_map(|word| word.strip_prefix("page/").or(word.strip_prefix("./")))
             {
                 assert!(known(name).is_some(), "{} names {name}", from.name);
             }
-            assert!(!names_a_host(text(from)), "{}", from.name);
+            assert!(!names_a_host(&text), "{}", from.name);
         }
     }
 

@@ -2,14 +2,14 @@
 
 use hyper::HeaderMap;
 
-use crate::net::http::{HTML, HttpResponse, PageFile, SCRIPT, STYLE};
+use crate::net::http::{HTML, HttpResponse, PageFile, SCRIPT, STYLE, built_in};
 use crate::problem::{Code, Problem};
 
 /// The first file is served at `/`, the others at `/page/`.
 static FILES: [PageFile; 3] = [
-    PageFile::new("hub.html", HTML, include_bytes!("page/hub.html")),
-    PageFile::new("hub.css", STYLE, include_bytes!("page/hub.css")),
-    PageFile::new("hub.js", SCRIPT, include_bytes!("page/hub.js")),
+    PageFile::new("hub.html", HTML, built_in!("hub.html")),
+    PageFile::new("hub.css", STYLE, built_in!("hub.css")),
+    PageFile::new("hub.js", SCRIPT, built_in!("hub.js")),
 ];
 
 pub(super) fn index(request: &HeaderMap) -> HttpResponse {

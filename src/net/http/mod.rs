@@ -23,6 +23,7 @@ pub use self::body::{BodyError, body, body_within};
 pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
 pub use self::metered_stream::MeteredStream;
+pub(crate) use self::page_file::built_in;
 pub use self::page_file::{HTML, PageFile, SCRIPT, STYLE};
 pub use self::port_access::{PortAccess, PortControl};
 pub use self::query::{number, page_size, parameter};

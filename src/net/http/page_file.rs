@@ -1,12 +1,10 @@
-//! Files of a page that are inside the program: compressed once, with an entity tag, and under a
+//! Files of a page that are inside the program, compressed: with an entity tag, and under a
 //! policy that lets them load nothing from other hosts.
 
 use std::borrow::Cow;
 use std::io::Write as _;
-use std::sync::OnceLock;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::GzDecoder;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName,
     HeaderValue, IF_NONE_MATCH, REFERRER_POLICY, VARY,
@@ -30,25 +28,37 @@ pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub struct PageFile {
     pub name: &'static str,
     pub content_type: &'static str,
-    pub bytes: &'static [u8],
-    compressed: OnceLock<Vec<u8>>,
+    /// The file after gzip.
+    pub compressed: &'static [u8],
 }
 
+/// A file of a page as the build script has compressed it.
+macro_rules! built_in {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz"))
+    };
+}
+pub(crate) use built_in;
+
 impl PageFile {
-    pub const fn new(name: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Self {
-        Self { name, content_type, bytes, compressed: OnceLock::new() }
+    pub const fn new(
+        name: &'static str,
+        content_type: &'static str,
+        compressed: &'static [u8],
+    ) -> Self {
+        Self { name, content_type, compressed }
     }
 
     /// The file, or `304 Not Modified` if the browser has this version. A new program has a new
     /// entity tag for each file that has changed.
     pub fn response(&self, request: &HeaderMap) -> HttpResponse {
-        let bytes = self.content();
-        let tag = format!("\"{:016x}\"", xxh3_64(&bytes));
+        let compressed = self.content();
+        let tag = format!("\"{:016x}\"", xxh3_64(&compressed));
         let known = request.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
         let mut response = match (known, accepts_gzip(request)) {
             (true, _) => response(StatusCode::NOT_MODIFIED, self.content_type, ""),
-            (false, true) => self.compressed_response(&bytes),
-            (false, false) => response(StatusCode::OK, self.content_type, bytes.into_owned()),
+            (false, true) => self.compressed_response(compressed.into_owned()),
+            (false, false) => response(StatusCode::OK, self.content_type, expanded(&compressed)),
         };
         let headers = response.headers_mut();
         headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
@@ -62,17 +72,13 @@ impl PageFile {
         response
     }
 
-    /// The file after gzip, made once: a gateway's processor and radio link are both slow.
-    pub fn compressed(&self) -> &[u8] {
-        self.compressed.get_or_init(|| compressed(self.bytes))
+    /// The file itself.
+    pub fn bytes(&self) -> Vec<u8> {
+        expanded(self.compressed)
     }
 
-    fn compressed_response(&self, bytes: &[u8]) -> HttpResponse {
-        let body = match bytes == self.bytes {
-            true => self.compressed().to_vec(),
-            false => compressed(bytes),
-        };
-        let mut response = response(StatusCode::OK, self.content_type, body);
+    fn compressed_response(&self, compressed: Vec<u8>) -> HttpResponse {
+        let mut response = response(StatusCode::OK, self.content_type, compressed);
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
     }
@@ -84,9 +90,9 @@ impl PageFile {
         if let Some(dir) = std::env::var_os("STOCKGATE_PAGE_DIR")
             && let Ok(read) = std::fs::read(std::path::Path::new(&dir).join(self.name))
         {
-            return Cow::Owned(read);
+            return Cow::Owned(compressed(&read));
         }
-        Cow::Borrowed(self.bytes)
+        Cow::Borrowed(self.compressed)
     }
 }
 
@@ -96,7 +102,15 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     codings.any(|coding| coding == "gzip")
 }
 
+fn expanded(compressed: &[u8]) -> Vec<u8> {
+    let mut bytes = GzDecoder::new(Vec::new());
+    bytes.write_all(compressed).and_then(|()| bytes.finish()).expect("the build compressed it")
+}
+
+#[cfg(debug_assertions)]
 fn compressed(bytes: &[u8]) -> Vec<u8> {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("memory takes every write")
 }
@@ -107,21 +121,22 @@ mod tests {
 
     #[test]
     fn a_file_is_compressed_for_a_browser_that_accepts_it() {
-        let file = PageFile::new("a.css", STYLE, b"p { color: red }");
+        let file = PageFile::new("a.css", STYLE, built_in!("style.css"));
         let value = HeaderValue::from_static("deflate, gzip, br");
         let accepted = HeaderMap::from_iter([(ACCEPT_ENCODING, value)]);
         assert_eq!(file.response(&accepted).headers()[CONTENT_ENCODING], "gzip");
         assert!(!file.response(&HeaderMap::new()).headers().contains_key(CONTENT_ENCODING));
+        assert_eq!(file.bytes(), include_bytes!("../../terminal/page/style.css"));
     }
 
     #[test]
     fn a_browser_that_has_a_file_gets_not_modified() {
-        let file = PageFile::new("a.css", STYLE, b"p { color: red }");
+        let file = PageFile::new("a.css", STYLE, built_in!("style.css"));
         let first = file.response(&HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         let known = HeaderMap::from_iter([(IF_NONE_MATCH, first.headers()[ETAG].clone())]);
         assert_eq!(file.response(&known).status(), StatusCode::NOT_MODIFIED);
-        let other = PageFile::new("b.css", STYLE, b"p { color: blue }");
+        let other = PageFile::new("b.css", STYLE, built_in!("hub.css"));
         assert_eq!(other.response(&known).status(), StatusCode::OK);
     }
 }
