@@ -193,14 +193,13 @@ impl Session {
 
     /// Sends a request, and those that wait after it.
     async fn send(&mut self, first: Request) -> Result<(), LinkFailure> {
-        let mut request = first;
-        for _ in 0..BURST_MAX {
-            self.send_one(request).await?;
+        self.send_one(first).await?;
+        for _ in 1..BURST_MAX {
             if !self.may_send() {
                 break;
             }
             let Ok(another) = self.requests.try_recv() else { break };
-            request = another;
+            self.send_one(another).await?;
         }
         Ok(())
     }
