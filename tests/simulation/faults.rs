@@ -165,21 +165,28 @@ impl World {
 
     /// An operator retires a database that is lost, or one that may be running elsewhere.
     fn retire(&mut self, gateway: usize) {
-        let any = self.dice.one_in(8);
+        let is_lost = self.dice.one_in(2);
+        let holders = &self.gateways[gateway].holders;
+        let is_given_up = |one: &Holder| if is_lost { one.gone } else { one.is_connected() };
+        let given_up: Vec<usize> =
+            (0..holders.len()).filter(|holder| is_given_up(&holders[*holder])).collect();
+        let Some(holder) = self.dice.pick(&given_up).copied() else { return };
+        let epoch = holders[holder].database.epoch;
+        // People go on working there, and what it has to send is on the way.
+        (0..4).for_each(|_| self.terminal_asks());
+        (0..2).for_each(|_| self.write(gateway, holder));
+        self.converse(gateway, holder);
         let one = &self.gateways[gateway];
-        let given_up: Vec<_> = one.holders.iter().filter(|holder| holder.gone || any).collect();
-        let Some(epoch) = self.dice.pick(&given_up).map(|holder| holder.database.epoch) else {
-            return;
-        };
         let job = Job::Retire(one.id.clone(), epoch);
         self.trace.note(|| format!("the hub is asked {job:?}"));
         for worker in self.hub.workers.iter_mut().flatten().take(1) {
-            worker.inbox.push_back(job.clone());
+            // Requests go before the frames that wait.
+            worker.inbox.push_front(job.clone());
         }
     }
 
     /// An operator brings back what a retired database held.
-    fn bring_back(&mut self, gateway: usize) {
+    pub(crate) fn bring_back(&mut self, gateway: usize) {
         let id = self.gateways[gateway].id.clone();
         let of = |book: &&Book| book.gateway == id;
         let books: Vec<&Book> = self.hub.database.books.iter().filter(of).collect();

@@ -44,6 +44,7 @@ impl World {
             self.start_hub(worker);
         }
         for gateway in 0..self.gateways.len() {
+            self.bring_back(gateway);
             let Link { up_cut, down_cut, .. } = &mut self.gateways[gateway].link;
             (*up_cut, *down_cut) = (false, false);
             for holder in 0..self.gateways[gateway].holders.len() {

@@ -57,7 +57,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 #[allow(clippy::print_stdout, reason = "how rich the worlds are is worth knowing")]
 fn the_worlds_are_rich() {
-    const WORLDS: u64 = 1_000;
+    const WORLDS: u64 = 2_000;
     let mut happened = [0; tally::NAMES.len()];
     for seed in 1..=WORLDS {
         let mut world = World::new(seed, None, false);

@@ -206,7 +206,7 @@ impl World {
     }
 
     pub(crate) fn commit(&mut self, worker: usize, breaks: bool) {
-        let breaks_after = breaks.then(|| self.dice.below(14) as u32);
+        let breaks_after = breaks.then(|| self.dice.below(40) as u32);
         let count = 1 + self.dice.below(4);
         let wall_ms = WALL_MS + self.now_ms as i64 + self.hub.wall_ms;
         let Hub { database, workers, .. } = &mut self.hub;
