@@ -207,14 +207,7 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/recalls", &[], to(one("rc", "A", 2)), 200);
     ask("GET", "/api/recalls/{request_id}", &["rc"], NONE, 200);
     ask("GET", "/api/recalls/{request_id}", &["nothing"], NONE, 404);
-    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
-    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
-    let bounded = json!({"low_water": 1, "target": 2, "max_per_day": 9});
-    let own = format!("/api/policies/{{sku}}?site={SITE}&gateway={ID}");
-    ask("PUT", &own, &["B"], bounded, 200);
-    ask("GET", "/api/policies?limit=1&after=", &[], NONE, 200);
-    ask("DELETE", &own, &["B"], NONE, 200);
-    ask("DELETE", &own, &["B"], NONE, 404);
+    ask_for_policies(&mut ask);
     let demand =
         format!("/api/demand?site={SITE}&gateway={ID}&sku=A&from=2026-01-01&to=2126-01-01");
     ask("GET", &format!("{demand}&after=&limit=5"), &[], NONE, 200);
@@ -235,11 +228,11 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();
-    let reopened = json!({"epoch": epoch});
-    ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], reopened, 200);
+    let open = json!({"epoch": epoch});
+    ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], open.clone(), 200);
     ask("POST", "/api/books/recover", &[], NONE, 200);
     let path = "/api/gateways/{site}/{gateway}/retire";
-    ask("POST", path, &[SITE, ID], json!({"epoch": epoch}), 200);
+    ask("POST", path, &[SITE, ID], open, 200);
     ask("POST", path, &[SITE, ID], json!({}), 400);
     let path = "/api/gateways/{site}/{gateway}/bring-back";
     let nothing = "00000000-0000-0000-0000-000000000000";
@@ -255,6 +248,18 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
     http.assert_all_seen();
+}
+
+/// The policies of the hub, with all that can be asked of them.
+fn ask_for_policies(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 1, "target": 2}), 200);
+    ask("PUT", "/api/policies/{sku}", &["B"], json!({"low_water": 3, "target": 2}), 400);
+    let bounded = json!({"low_water": 1, "target": 2, "max_per_day": 9});
+    let own = format!("/api/policies/{{sku}}?site={SITE}&gateway={ID}");
+    ask("PUT", &own, &["B"], bounded, 200);
+    ask("GET", "/api/policies?limit=1&after=", &[], NONE, 200);
+    ask("DELETE", &own, &["B"], NONE, 200);
+    ask("DELETE", &own, &["B"], NONE, 404);
 }
 
 /// The catalogue of the hub, with all that can be asked of it.

@@ -3,7 +3,7 @@
 //! Only an operator knows that a database is gone for good. As long as it may come back and sell
 //! what it was granted, the books leave its units with it. Once it is retired, none of its entries
 //! is booked any more. What it held stays with it until an operator brings it back: see
-//! [`super::bring_back`]. Decisions that it had not sent are not in the books. The answer says how
+//! [`super::bring_back()`]. Decisions that it had not sent are not in the books. The answer says how
 //! many entries are known to be missing; the next cycle count finds their effect on the stock.
 
 use uuid::Uuid;
