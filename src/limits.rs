@@ -241,6 +241,10 @@ pub const DEMAND_FRAME_MS: u64 = 1_000;
 pub const DEMAND_REPEAT_MS: u64 = 600_000;
 /// SKUs in one frame of refused demand: that many fit with the longest names.
 pub const DEMAND_SKUS_MAX: usize = 250;
+/// How many transfers, and how many recoveries, a gateway can be ahead of older books. A device
+/// that claims more is held alone: taken for true, its numbers would leave none for the books.
+pub const TRANSFERS_AHEAD_MAX: u64 = 1_000_000;
+pub const RECOVERIES_AHEAD_MAX: u64 = 1_000;
 /// Lines in one transfer: that many fit a frame.
 pub const TRANSFER_LINES_MAX: usize = 250;
 /// Lines in one transfer that the hub issues; a longer request becomes several transfers. That many

@@ -12,6 +12,7 @@ use super::booking;
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
 use super::records::{Book, Held, IssuedTransfer, MatchPosition};
+use crate::limits::{RECOVERIES_AHEAD_MAX, TRANSFERS_AHEAD_MAX};
 use crate::protocol::frame::{BooksId, Hello};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Direction, Line, Sku, Taken};
@@ -60,6 +61,10 @@ pub(super) fn receive_greeting<B: Books>(
     now_ms: i64,
 ) -> Result<(), B::Error> {
     let identity = books.identity()?;
+    if let Some(what) = impossible(book, hello, identity) {
+        hold(book, &what, now_ms, true);
+        return Ok(());
+    }
     book.takeover.heard_generation = hello.bound.books.map_or(0, |bound| bound.generation);
     if book.takeover.generation < identity.generation {
         book.takeover.generation = identity.generation;
@@ -70,6 +75,20 @@ pub(super) fn receive_greeting<B: Books>(
         None => drop(book.held.take_if(|held| !held.until_recovered)),
     }
     Ok(())
+}
+
+/// What a database claims and no books can have done, however old these are.
+fn impossible(book: &Book, hello: &Hello, identity: BooksId) -> Option<String> {
+    let generation = hello.bound.books.map_or(0, |bound| bound.generation);
+    let transfer = hello.taken.transfer;
+    let is_possible = generation <= identity.generation.saturating_add(RECOVERIES_AHEAD_MAX)
+        && transfer <= book.issued.saturating_add(TRANSFERS_AHEAD_MAX);
+    (!is_possible).then(|| {
+        format!(
+            "the gateway says that it has taken transfer {transfer}, of books that were recovered {generation} times; the books end at transfer {}, recovered {} times, so this cannot be: look at the device, and retire its database",
+            book.issued, identity.generation
+        )
+    })
 }
 
 /// What a database has and the books do not.

@@ -3,7 +3,7 @@
 
 use super::test_hub::{Ledger, TestHub, lines};
 use crate::hub::core::*;
-use crate::protocol::frame::Bound;
+use crate::protocol::frame::{BooksId, Bound};
 use crate::protocol::wire::Version;
 use crate::stock::RequestId;
 
@@ -184,6 +184,26 @@ fn a_retired_or_replaced_database_is_not_opened_again() {
 }
 
 /// Books from before a grant of 40, which the gateway has taken, with 100 or 0 units in the pool.
+#[test]
+fn claims_that_no_books_can_have_made_stay_with_the_device_that_makes_them() {
+    const MOST: u64 = i64::MAX.unsigned_abs();
+    for (transfer, generation) in [(MOST, 1), (0, MOST)] {
+        let (mut hub, mut device) = lost_grant(100);
+        device.taken.transfer = transfer;
+        let books = hub.change(|books| books.identity());
+        device.bound.books = Some(BooksId { generation, ..books });
+        for _ in 0..2 {
+            let held = hub.handle(&device.gateway, &device.hello()).answer;
+            assert!(matches!(&held, Some(FrameAnswer::Held { .. })), "{held:?}");
+            let recovered = hub.change(|books| recover(books)).books;
+            assert!(recovered.generation <= books.generation + 2, "{recovered:?}");
+        }
+        let held = hub.handle(&device.gateway, &device.hello()).answer;
+        assert!(matches!(&held, Some(FrameAnswer::Held { .. })), "{held:?}");
+        assert_eq!(hub.number("SELECT issued FROM book"), 0);
+    }
+}
+
 fn lost_grant(units: u64) -> (TestHub, Ledger) {
     let mut hub = TestHub::new().of_version(Version::V2);
     let mut gateway = hub.stocked("gw", 5);
