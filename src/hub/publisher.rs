@@ -66,9 +66,7 @@ impl Way {
         let recent = self.recent.drain(..);
         let recent = recent.filter(|(at_ms, _)| *at_ms + CLOSED_WITHIN_MS >= now_ms);
         let largest = recent.map(|(_, bytes)| bytes).max().unwrap_or(0);
-        if self.size.is_trial(largest) {
-            self.size.handle_lost(largest, now_ms);
-        }
+        self.size.handle_lost(largest, now_ms);
     }
 }
 
@@ -209,6 +207,7 @@ impl Shared {
 impl State {
     fn end_connection(&mut self) {
         self.outgoing.clear();
+        self.way.recent.clear();
         self.is_awaited = false;
         if let Some(task) = self.task.take() {
             task.abort();
@@ -230,5 +229,24 @@ async fn hand_over(shared: Arc<Shared>, client: AsyncClient, jobs: mpsc::Sender<
         if is_due {
             let _ = jobs.try_send(HubJob::Tick);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_lowered_while_the_hub_runs_is_found() {
+        let mut way = Way::default();
+        way.handle_sent(30_000, 0);
+        way.handle_sent(200, 10_000);
+        let full = way.size.limit(10_000);
+        for now_ms in [20_000, 21_000] {
+            assert_eq!(way.size.limit(now_ms), full, "once may be an accident");
+            way.handle_sent(30_000, now_ms);
+            way.handle_closed(now_ms + 100);
+        }
+        assert!(way.size.limit(22_000) < 30_000);
     }
 }

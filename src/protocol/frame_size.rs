@@ -23,8 +23,9 @@ pub struct FrameSize {
     proven: usize,
     /// The smallest frame that was lost while smaller ones arrived.
     lost: Option<Lost>,
-    /// A frame of a proven size was lost; the next one shows whether a limit has changed.
-    is_doubtful: bool,
+    /// The bytes of a frame of a proven size that was lost: the next one shows whether the limit has
+    /// changed.
+    doubtful: Option<usize>,
     /// How often trials have failed in a row.
     failures: u32,
 }
@@ -39,7 +40,7 @@ struct Lost {
 impl FrameSize {
     /// Starts with small frames, because every byte is paid for.
     pub fn careful() -> Self {
-        Self { first: FIRST, proven: 0, lost: None, is_doubtful: false, failures: 0 }
+        Self { first: FIRST, proven: 0, lost: None, doubtful: None, failures: 0 }
     }
 
     /// Starts with the largest frames.
@@ -64,7 +65,7 @@ impl FrameSize {
 
     /// A frame has arrived.
     pub fn handle_arrived(&mut self, bytes: usize) {
-        self.is_doubtful = false;
+        self.doubtful = self.doubtful.filter(|doubtful| bytes < *doubtful);
         self.proven = self.proven.max(bytes);
         if self.lost.is_some_and(|lost| bytes >= lost.bytes) {
             (self.lost, self.failures) = (None, 0);
@@ -78,10 +79,11 @@ impl FrameSize {
             return;
         }
         if !self.is_trial(bytes) {
-            if !std::mem::replace(&mut self.is_doubtful, true) {
+            if self.doubtful.is_none() {
+                self.doubtful = Some(bytes);
                 return;
             }
-            self.is_doubtful = false;
+            self.doubtful = None;
             self.proven = 0;
             self.first = self.first.min(index(bytes).saturating_sub(1));
         }
@@ -170,6 +172,16 @@ mod tests {
         size.handle_lost(20_000, 0);
         assert!(size.limit(0) < 20_000, "the broker has a limit now");
         assert_eq!(size.lost_bytes(), Some(20_000));
+    }
+
+    #[test]
+    fn small_frames_that_arrive_do_not_end_a_doubt() {
+        let mut size = FrameSize::careful();
+        send(&mut size, 100_000, usize::MAX, 0);
+        size.handle_lost(20_000, 0);
+        size.handle_arrived(200);
+        size.handle_lost(20_000, 0);
+        assert!(size.limit(0) < 20_000, "the broker has a limit now");
     }
 
     #[test]

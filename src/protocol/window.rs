@@ -78,12 +78,10 @@ impl Window {
     }
 
     /// The broker has closed the connection. If a frame was under way that is larger than what is
-    /// known to arrive, the broker has a limit.
+    /// known to arrive, or it is the second time, the broker has a limit.
     pub fn handle_closed(&mut self, now_ms: u64) {
         let largest = self.frames.iter().map(|sent| sent.bytes).max().unwrap_or(0);
-        if self.size.is_trial(largest) {
-            self.size.handle_lost(largest, now_ms);
-        }
+        self.size.handle_lost(largest, now_ms);
     }
 
     /// The bytes that the next frame may have.
