@@ -29,6 +29,7 @@ mod reload;
 pub(crate) mod request;
 mod strangers;
 pub(crate) mod upkeep;
+mod waiting;
 mod writer;
 
 use std::net::SocketAddr;
@@ -170,6 +171,7 @@ impl Hub {
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let mut tasks = JoinSet::new();
+        let serving = requests.clone();
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures)
             .probed(Arc::clone(&health))
             .named(&config.worker, strangers);
@@ -178,6 +180,7 @@ impl Hub {
         let (access, certificates) = (port.access(), port.certificates());
         tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
         tasks.spawn(reader::recount(reader.clone(), stop.clone()));
+        tasks.spawn(waiting::serve(reader.clone(), serving, stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
         if let Some(broker) = broker(&config, &link_tls) {

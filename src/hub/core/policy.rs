@@ -77,7 +77,10 @@ pub(super) fn replenish<B: Books>(
 }
 
 /// Serves the gateways that wait for these SKUs; returns those that were granted units.
-pub(super) fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
+///
+/// # Errors
+/// If the books database fails.
+pub fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
     for sku in skus {
         granted.extend(serve(books, sku)?);

@@ -29,7 +29,7 @@ pub(super) use self::demand::{DemandQuery, demand};
 pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
 pub(super) use self::ledger::{LedgerQuery, ledger, movements};
 pub use self::page::BooksPage;
-pub(super) use self::policies::{PolicyOfSkuJson, policies, policy};
+pub(super) use self::policies::{PolicyOfSkuJson, policies, policy, waiting_skus};
 #[cfg(test)]
 pub(super) use self::reconcile::Known;
 pub use self::reconcile::Reconciliation;

@@ -46,6 +46,17 @@ impl PolicyOfSkuJson {
     }
 }
 
+/// The SKUs after this one of which gateways wait for units, in order.
+pub(in crate::hub) fn waiting_skus(
+    db: &mut dyn Executor,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<Sku>, BooksError> {
+    let sql = "SELECT DISTINCT sku FROM ask WHERE sku > $1 ORDER BY sku LIMIT $2";
+    let rows = db.query(sql, &[SqlValue::text(after), SqlValue::number(limit as u64)])?;
+    rows.into_iter().map(|row| RowReader::of(row).id(Sku::parse)).collect()
+}
+
 /// A page of the policies, by SKU, site and gateway; the general one of a SKU comes first.
 pub(in crate::hub) fn policies(
     db: &mut dyn Executor,

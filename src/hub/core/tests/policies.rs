@@ -198,8 +198,8 @@ fn a_policy_grants_a_gateway_no_more_than_its_bound_in_a_day() {
     assert_eq!(sell_at(&mut hub, &mut a, 8, HOUR_MS), ["a"]);
     assert_eq!(hub.allotment_of(&a), (0, 2), "10 in all");
     assert_eq!(sell_at(&mut hub, &mut b, 8, HOUR_MS), ["b"], "it stops nobody else");
-    assert_eq!(own(&mut hub, "a", Some(bounded), 23 * HOUR_MS), NOBODY);
-    assert_eq!(own(&mut hub, "a", Some(bounded), 26 * HOUR_MS), ["a"], "a day later");
+    assert_eq!(serve_at(&mut hub, 23 * HOUR_MS), NOBODY);
+    assert_eq!(serve_at(&mut hub, 26 * HOUR_MS), ["a"], "a day later");
     assert_eq!(hub.allotment_of(&a), (0, 8));
 }
 
@@ -222,6 +222,14 @@ fn own(hub: &mut TestHub, gateway: &str, policy: Option<Policy>, now_ms: i64) ->
     let granted = hub.change(|books| {
         books.set_rules(Rules::default(), now_ms);
         set_gateway_policy(books, &sku(), &gateway, policy)
+    });
+    granted.into_iter().map(|gateway| gateway.gateway).collect()
+}
+
+fn serve_at(hub: &mut TestHub, now_ms: i64) -> Vec<String> {
+    let granted = hub.change(|books| {
+        books.set_rules(Rules::default(), now_ms);
+        serve_all(books, &[sku()])
     });
     granted.into_iter().map(|gateway| gateway.gateway).collect()
 }
