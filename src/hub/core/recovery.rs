@@ -68,7 +68,7 @@ pub(super) fn receive_greeting<B: Books>(
     book.takeover.heard_generation = hello.bound.books.map_or(0, |bound| bound.generation);
     if book.takeover.generation < identity.generation {
         book.takeover.generation = identity.generation;
-        return take_over(books, book, hello.taken);
+        return take_over(books, book, hello);
     }
     match ahead(book, hello, identity) {
         Some(what) => hold(book, &format!("{what}: {ADVICE}"), now_ms, false),
@@ -131,17 +131,20 @@ pub(super) fn hold_for_transfer(book: &mut Book, what: &str, now_ms: i64) {
 }
 
 /// Starts to take over a ledger up to what shows its last transfer.
-fn take_over<B: Books>(books: &mut B, book: &mut Book, taken: Taken) -> Result<(), B::Error> {
+fn take_over<B: Books>(books: &mut B, book: &mut Book, hello: &Hello) -> Result<(), B::Error> {
+    let taken = hello.taken;
+    // The entry that shows the last transfer is in the ledger, whatever the device says.
+    let up_to = taken.at_seq.min(hello.ledger_seq);
     book.held = None;
     (book.takeover.transfers, book.takeover.units) = (0, 0);
     if taken.transfer < book.match_position.transfer {
         return Ok(());
     }
     book.takeover.transfers = taken.transfer.saturating_sub(book.issued);
-    (book.takeover.transfer, book.takeover.up_to) = (taken.transfer, taken.at_seq);
+    (book.takeover.transfer, book.takeover.up_to) = (taken.transfer, up_to);
     // What is issued from now on comes after what the gateway has taken.
     book.issued = book.issued.max(taken.transfer);
-    if taken.at_seq <= book.cursor.acked_seq { finish(books, book) } else { Ok(()) }
+    if up_to <= book.cursor.acked_seq { finish(books, book) } else { Ok(()) }
 }
 
 /// Ends a takeover, once the ledger is in the books up to the position that shows the last transfer.

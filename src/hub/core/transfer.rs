@@ -111,7 +111,8 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
         }
         (self.book.match_position, self.current) = (before.0, before.1);
         self.changed.truncate(before.2);
-        self.book.takeover.units += entry.change.unsigned_abs();
+        let units = self.book.takeover.units.saturating_add(entry.change.unsigned_abs());
+        self.book.takeover.units = units.min(i64::MAX.unsigned_abs());
         Ok(Matched::TakenOver)
     }
 

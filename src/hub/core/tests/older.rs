@@ -204,6 +204,26 @@ fn claims_that_no_books_can_have_made_stay_with_the_device_that_makes_them() {
     }
 }
 
+#[test]
+fn a_takeover_ends_with_the_ledger_whatever_its_device_says() {
+    let (mut hub, mut gateway) = lost_grant(100);
+    gateway.taken.at_seq = i64::MAX.unsigned_abs();
+    hub.handle(&gateway.gateway, &gateway.hello());
+    recover_and_send(&mut hub, &mut gateway);
+    assert_eq!(hub.number("SELECT takeover_up_to FROM book"), 0);
+    assert_eq!(hub.places(), (60, 0, 42));
+}
+
+#[test]
+fn a_database_that_is_retired_is_not_held_any_more() {
+    let (mut hub, gateway) = lost_grant(100);
+    hub.handle(&gateway.gateway, &gateway.hello());
+    hub.retire(&gateway);
+    let before = hub.change(|books| books.identity());
+    let recovery = hub.change(|books| recover(books));
+    assert_eq!((recovery.books, recovery.gateways.len()), (before, 0));
+}
+
 fn lost_grant(units: u64) -> (TestHub, Ledger) {
     let mut hub = TestHub::new().of_version(Version::V2);
     let mut gateway = hub.stocked("gw", 5);
