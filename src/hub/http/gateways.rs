@@ -60,7 +60,7 @@ impl HubApi {
             retire(books, &retiring, epoch)
         });
         let retired = retired.await?.map_err(|error| no_such_database(&gateway, &error))?;
-        let sum = |of: fn(&HeldUnits) -> i64| retired.held.iter().map(of).sum();
+        let sum = |of: fn(&HeldUnits) -> i64| retired.held.iter().map(of).map(i128::from).sum();
         let shown = &retired.held[..retired.held.len().min(PAGE_MAX)];
         let decimals = self.decimals(shown.iter().map(|held| &held.sku)).await?;
         Ok(json(&RetiredJson {
@@ -90,7 +90,7 @@ impl HubApi {
             bring_back(books, &id, from, to, &cause)
         });
         let done = brought_back.await?.map_err(|error| cannot_bring_back(&gateway, &error))?;
-        let units = done.lines.iter().map(|line| line.quantity.units()).sum();
+        let units = done.lines.iter().map(|line| i128::from(line.quantity.units())).sum();
         let (skus, replayed) = (done.lines.len(), done.replayed);
         let shown = done.lines.iter().take(PAGE_MAX).map(|line| &line.sku);
         let decimals = self.decimals(shown).await?;

@@ -122,8 +122,8 @@ pub(super) struct RetiredJson<'a> {
     pub(super) acked_seq: u64,
     pub(super) known_seq: u64,
     /// Summed over all SKUs in the smallest unit of each, as is `in_transit`.
-    pub(super) on_hand: i64,
-    pub(super) in_transit: i64,
+    pub(super) on_hand: i128,
+    pub(super) in_transit: i128,
     pub(super) skus: usize,
     /// The first of them.
     pub(super) held: Vec<HeldJson<'a>>,
@@ -157,7 +157,7 @@ pub(super) struct BroughtBackJson {
     pub(super) from: Uuid,
     pub(super) to: Uuid,
     /// Summed over all SKUs, in the smallest unit of each.
-    pub(super) units: i64,
+    pub(super) units: i128,
     pub(super) skus: usize,
     /// The first of them.
     pub(super) lines: Vec<BroughtBackLineJson>,
