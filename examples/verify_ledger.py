@@ -104,21 +104,21 @@ def message(head, checkpoint):
 
 
 def verify(lines, key, later):
-    head, chains = json.loads(next(lines)), {}
+    head = json.loads(next(lines))
     key = key or bytes.fromhex(head["public_key"])
-    chain, last, signed = bytes.fromhex(head["chain"]), head["after"], head["after"]
+    chain, last, signed = bytes.fromhex(head["chain"]), head["after"], None
+    chains, unsigned = {last: chain}, last + 1
     for line in lines:
         entry = json.loads(line)
-        checkpoint = entry.get("checkpoint")
-        if checkpoint:
+        if checkpoint := entry.get("checkpoint"):
             signature = bytes.fromhex(checkpoint["signature"])
             if not is_signed(key, message(head, checkpoint), signature):
-                raise Wrong(f"entry {signed + 1}: the checkpoint at {checkpoint['seq']} is forged")
+                raise Wrong(f"entry {unsigned}: the checkpoint at {checkpoint['seq']} is forged")
             if checkpoint["seq"] > last:
                 raise Wrong(f"entry {last + 1} is missing: a checkpoint is beyond it")
             if checkpoint["seq"] < last or bytes.fromhex(checkpoint["chain"]) != chain:
-                raise Wrong(f"entry {signed + 1}: it or a later one is not what was signed")
-            signed = last
+                raise Wrong(f"entry {unsigned}: it or a later one is not what was signed")
+            signed, unsigned = last, last + 1
             continue
         if entry["seq"] != last + 1:
             raise Wrong(f"entry {last + 1} is missing, or not in its place")
@@ -131,9 +131,9 @@ def verify(lines, key, later):
             raise Wrong("the later checkpoint is forged")
         if later["seq"] > last:
             raise Wrong(f"entry {last + 1} is missing: a checkpoint is at {later['seq']}")
-        if later["seq"] in chains and chains[later["seq"]].hex() != later["chain"]:
-            raise Wrong(f"entry {signed + 1}: it or a later one is not what was signed")
-    return last, signed
+        if chains.get(later["seq"], b"").hex() != later["chain"]:
+            raise Wrong(f"entry {unsigned}: it or a later one is not what was signed")
+    return last, max(signed or 0, later["seq"] if later else 0)
 
 
 if __name__ == "__main__":
@@ -147,4 +147,4 @@ if __name__ == "__main__":
         last, signed = verify(iter(asked.export), asked.key, later)
     except (Wrong, KeyError, TypeError, ValueError, StopIteration) as wrong:
         raise SystemExit(f"{type(wrong).__name__}: {wrong}")
-    print(f"sound up to entry {last}; signed up to entry {signed}")
+    print(f"sound up to entry {last};", f"signed up to entry {signed}" if signed else "not signed")

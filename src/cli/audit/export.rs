@@ -41,10 +41,13 @@ pub(super) fn write(
     let (origin, _) = read_identity(db)?.context("the database belongs to no gateway")?;
     let after = from.unwrap_or(1).saturating_sub(1);
     let signed = read_signed(db, after)?;
+    // Only the present key's signatures can be verified with it.
+    let key = signed.last().map(|(_, key)| *key);
+    let signed = signed.into_iter().filter(|(_, by)| Some(*by) == key);
     let mut exporter = Exporter {
         origin,
-        key: signed.last().map(|(_, key)| *key),
-        signed: signed.into_iter().map(|(signed, _)| signed).peekable(),
+        key,
+        signed: signed.map(|(signed, _)| signed).peekable(),
         line,
         written: Ok(()),
         to: to.unwrap_or(Seq::MAX),

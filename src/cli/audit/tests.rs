@@ -26,10 +26,13 @@ struct Export {
 #[test]
 fn a_sound_export_is_verified_to_its_end() {
     let export = Export::new(0);
-    let sound = Verdict { last: ENTRIES, signed: ENTRIES };
+    let sound = Verdict { last: ENTRIES, signed: Some(ENTRIES) };
     assert_eq!(verified(&export.lines, None), Ok(sound));
     let from_the_middle = Export::new(500);
-    assert_eq!(verified(&from_the_middle.lines, None), Ok(Verdict { last: 1_500, signed: 1_500 }));
+    assert_eq!(
+        verified(&from_the_middle.lines, None),
+        Ok(Verdict { last: 1_500, signed: Some(1_500) })
+    );
 }
 
 #[test]
@@ -92,10 +95,23 @@ fn a_ledger_that_was_chained_again_differs_from_what_was_signed() {
 }
 
 #[test]
+fn what_nobody_has_signed_is_not_called_signed() {
+    let export = Export::new(500);
+    let head = &export.lines[..1];
+    assert_eq!(verified(head, None), Ok(Verdict { last: 500, signed: None }));
+    // A checkpoint at the export's beginning, or before it, is not passed over.
+    for seq in [499, 500] {
+        let known = SignedPosition { seq, ..export.later() };
+        let found = verified(&export.lines, Some(known)).unwrap_err();
+        assert_eq!(found.seq, 501, "{found}");
+    }
+}
+
+#[test]
 fn a_ledger_that_began_with_the_older_chain_is_verified() {
     let export = Export::begun(Chain::Xxh3(7), 41);
     let last = 41 + ENTRIES;
-    assert_eq!(verified(&export.lines, None), Ok(Verdict { last, signed: last }));
+    assert_eq!(verified(&export.lines, None), Ok(Verdict { last, signed: Some(last) }));
 }
 
 fn verified(lines: &[String], later: Option<SignedPosition>) -> Result<Verdict, Wrong> {

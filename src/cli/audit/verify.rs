@@ -59,7 +59,8 @@ pub(in crate::cli) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
     }
     ensure!(verifier.head.is_some(), "there is nothing to verify");
     let Verdict { last, signed } = verifier.end().map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
-    crate::cli::say(format!("sound up to entry {last}; signed up to entry {signed}"));
+    let signed = signed.map_or("not signed".into(), |seq| format!("signed up to entry {seq}"));
+    crate::cli::say(format!("sound up to entry {last}; {signed}"));
     Ok(())
 }
 
@@ -75,7 +76,8 @@ pub(super) struct Wrong {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) last: Seq,
-    pub(super) signed: Seq,
+    /// The last signed entry, if any is.
+    pub(super) signed: Option<Seq>,
 }
 
 /// Verifies an export line by line.
@@ -84,13 +86,15 @@ pub(super) struct Verifier {
     later: Option<SignedPosition>,
     head: Option<Origin>,
     chain: Chain,
+    /// The export begins after this entry.
+    after: Seq,
     last: Seq,
-    signed: Seq,
+    signed: Option<Seq>,
 }
 
 impl Verifier {
     pub(super) fn new(key: Option<[u8; 32]>, later: Option<SignedPosition>) -> Self {
-        Self { key, later, head: None, chain: Chain::default(), last: 0, signed: 0 }
+        Self { key, later, head: None, chain: Chain::default(), after: 0, last: 0, signed: None }
     }
 
     /// Takes the next line.
@@ -112,8 +116,18 @@ impl Verifier {
         self.key = self.key.or(key);
         self.head = head.origin();
         self.chain = head.chain().ok_or_else(|| self.wrong(1, "the head is damaged"))?;
-        (self.last, self.signed) = (head.after, head.after);
-        if self.head.is_some() { Ok(()) } else { Err(self.wrong(1, "the head is damaged")) }
+        (self.after, self.last) = (head.after, head.after);
+        if self.head.is_none() {
+            return Err(self.wrong(1, "the head is damaged"));
+        }
+        match self.later {
+            Some(later) if later.seq < self.after => {
+                let why = format!("the checkpoint at {} is before the export begins", later.seq);
+                Err(self.wrong(self.after + 1, &why))
+            }
+            Some(later) if later.seq == self.after => self.compare(&later),
+            _ => Ok(()),
+        }
     }
 
     fn entry(&mut self, origin: &Origin, value: &Value) -> Result<(), Wrong> {
@@ -148,20 +162,20 @@ impl Verifier {
             return Err(self.wrong(self.last + 1, "a checkpoint is not in its place"));
         }
         self.compare(signed)?;
-        self.signed = self.last;
+        self.signed = Some(self.last);
         Ok(())
     }
 
     fn compare(&self, signed: &SignedPosition) -> Result<(), Wrong> {
         let same = self.chain.agrees(Chain::Sha256(signed.chain), self.last);
         let why = format!("it, or one up to {}, is not what was signed", signed.seq);
-        if same { Ok(()) } else { Err(self.wrong(self.signed + 1, &why)) }
+        if same { Ok(()) } else { Err(self.wrong(self.first_unsigned(), &why)) }
     }
 
     fn check_signature(&self, origin: &Origin, signed: &SignedPosition) -> Result<(), Wrong> {
         let is_signed = self.key.is_some_and(|key| signed.is_signed_by(&key, origin));
         let why = format!("the checkpoint at {} is not signed by this device", signed.seq);
-        if is_signed { Ok(()) } else { Err(self.wrong(self.signed + 1, &why)) }
+        if is_signed { Ok(()) } else { Err(self.wrong(self.first_unsigned(), &why)) }
     }
 
     /// Checks the end against the later checkpoint.
@@ -173,9 +187,13 @@ impl Verifier {
                 let why = format!("it is missing: a later checkpoint is at {}", later.seq);
                 return Err(self.wrong(last + 1, &why));
             }
-            return Ok(Verdict { last, signed: signed.max(later.seq) });
+            return Ok(Verdict { last, signed: signed.max(Some(later.seq)) });
         }
         Ok(Verdict { last, signed })
+    }
+
+    fn first_unsigned(&self) -> Seq {
+        self.signed.unwrap_or(self.after) + 1
     }
 
     fn wrong_next(&self) -> Wrong {
