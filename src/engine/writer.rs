@@ -164,7 +164,11 @@ impl Writer {
                 WriterJob::Transfers(transfers) => batch.add_transfers(transfers),
                 WriterJob::Update(update) => batch.add_update(update),
                 WriterJob::Acked(seq) => acked = acked.max(Some(seq)),
-                WriterJob::Bind(books, acked_seq) => self.bind(books, acked_seq),
+                WriterJob::Bind(books, acked_seq) => {
+                    // What was acknowledged before is of other books, or of these before a recovery.
+                    acked = None;
+                    self.bind(books, acked_seq);
+                }
                 WriterJob::SetRules(rules) => self.rules = rules,
                 WriterJob::Stop(deadline) => {
                     self.checkpoint_deadline = Some(deadline);

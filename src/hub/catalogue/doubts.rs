@@ -1,6 +1,6 @@
 //! What lines of a catalogue say about each other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::line_error::{LineError, Warning};
 use crate::barcode::{Gtin, canonical};
@@ -29,11 +29,12 @@ impl Lines {
             return self.repeat(line, first, &listing, warnings);
         }
         let index = self.listings.len();
-        let mut kept = Vec::new();
+        let (mut kept, mut forms) = (Vec::new(), BTreeSet::new());
         for barcode in listing.barcodes {
-            match self.barcodes.insert(canonical(&barcode.code), index) {
-                None => kept.push(barcode),
-                Some(other) if other == index => {
+            let form = canonical(&barcode.code);
+            match self.barcodes.get(&form).copied() {
+                None if forms.insert(form.clone()) => kept.push(barcode),
+                None => {
                     let message = format!("barcode {} is there in another form", barcode.code);
                     warnings.push(Warning::new(line, "barcode_twice", message));
                     kept.push(barcode);
@@ -48,6 +49,7 @@ impl Lines {
                 }
             }
         }
+        self.barcodes.extend(forms.into_iter().map(|form| (form, index)));
         listing.barcodes = kept;
         self.skus.insert(listing.sku.clone(), index);
         self.listings.push((line, listing));

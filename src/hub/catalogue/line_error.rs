@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 
-/// LineErrors that one answer lists.
+/// The most errors that one answer lists.
 const LISTED_MAX: usize = 20;
 
 /// What makes a catalogue unusable.

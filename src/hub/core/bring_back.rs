@@ -1,4 +1,4 @@
-//! Bringing back what a retired database held: an operator's word, and only once.
+//! Bringing back what a retired database held: at an operator's request, and only once.
 
 use uuid::Uuid;
 
@@ -57,8 +57,8 @@ pub fn bring_back<B: Books>(
     if !old.retired {
         return Ok(Err(CannotBringBack::NotRetired));
     }
-    if let Some(reason) = &new.cursor.fenced {
-        return Ok(Err(CannotBringBack::Closed(reason.clone())));
+    if let Some(reason) = new.why_closed() {
+        return Ok(Err(CannotBringBack::Closed(reason.into())));
     }
     if new.id != newest.id {
         let reason = format!("it was replaced by {}", newest.cursor.epoch);

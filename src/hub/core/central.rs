@@ -313,13 +313,12 @@ impl<B: Books> Pools<'_, B> {
         let Some(book) = self.books.books(gateway)?.pop() else {
             return Err(NotApplied::Rejected(Rejection::UnknownGateway(gateway.clone())));
         };
-        match book.why_closed() {
-            Some(reason) => {
-                let rejection = Rejection::Fenced(gateway.clone(), reason.into());
-                Err(NotApplied::Rejected(rejection))
-            }
-            None => Ok(book),
-        }
+        let Some(reason) = book.why_closed() else { return Ok(book) };
+        let reason = match book.cursor.fenced {
+            Some(_) => format!("{reason}; retire its database and give it a new one"),
+            None => reason.to_owned(),
+        };
+        Err(NotApplied::Rejected(Rejection::Fenced(gateway.clone(), reason)))
     }
 
     fn applied(&mut self, request: &CentralRequest) -> Result<AppliedRequest, B::Error> {

@@ -179,7 +179,9 @@ impl Downlink {
         if conversation.is_idle(&book, last_listing) {
             self.conversations.remove(gateway);
         }
-        self.handle_arrived(gateway, arrived);
+        if arrived > 0 {
+            self.handle_arrived(gateway, arrived);
+        }
         Ok(frames)
     }
 

@@ -114,7 +114,9 @@ fn wait_for_listing<B: Books>(
     let reason = format!(
         "{UNLISTED} {sku}, which the catalogue lacks, and this hub refuses unknown SKUs; publish a catalogue with it"
     );
-    book.problem = Some(reason.clone());
+    if book.problem.as_ref().is_none_or(|problem| problem.starts_with(UNLISTED)) {
+        book.problem = Some(reason.clone());
+    }
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     let epoch = book.cursor.epoch;

@@ -20,7 +20,8 @@ use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Entry, Seq, Taken};
 
-/// Handles a frame that was written in this version. On an error, the whole transaction must be rolled back.
+/// Handles a frame that was written in this version. On an error, the whole transaction must be
+/// rolled back.
 ///
 /// # Errors
 /// If the books database fails.

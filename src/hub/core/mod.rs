@@ -39,7 +39,7 @@ pub use self::drift::repair;
 pub use self::frames::{handle_frame, record_online};
 pub use self::movement::{Movement, MovementKind};
 pub use self::outcome::FrameOutcome;
-pub use self::policy::{set_gateway_policy, set_policy};
+pub use self::policy::{serve_all, set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
     Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Held, IssuedTransfer,

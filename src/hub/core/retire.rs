@@ -86,6 +86,7 @@ fn mark_retired(book: &mut Book) {
         false => "as far as is known nothing is missing".into(),
     };
     let reason = format!("the database was retired at entry {acked_seq}; {lost}");
+    (book.held, book.reopening) = (None, None);
     book.retired = true;
     book.online = false;
     book.problem = Some(reason.clone());

@@ -51,12 +51,9 @@ pub(super) fn rejected(
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {most}"))
         }
         Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
-        Rejection::Fenced(gateway, why) => Problem::new(
-            Code::GatewayClosed,
-            format!(
-                "{gateway} gets no transfers: {why}; retire its database and give it a new one"
-            ),
-        ),
+        Rejection::Fenced(gateway, why) => {
+            Problem::new(Code::GatewayClosed, format!("{gateway} gets no transfers: {why}"))
+        }
     }
 }
 

@@ -237,7 +237,7 @@ pub(in crate::hub) fn databases(
     db: &mut dyn Executor,
     gateway: &GatewayId,
 ) -> Result<Vec<EpochJson>, BooksError> {
-    let sql = "SELECT epoch, retired, fenced, acked_seq, known_seq, aside, last_seen_ms, problem
+    let sql = "SELECT epoch, retired, fenced, held, reopening, acked_seq, known_seq, aside, last_seen_ms, problem
                FROM book WHERE site = $1 AND gateway = $2 ORDER BY id DESC";
     let of = [SqlValue::text(&gateway.site), SqlValue::text(&gateway.gateway)];
     let rows = db.query(sql, &of)?.into_iter().enumerate();
@@ -247,11 +247,14 @@ pub(in crate::hub) fn databases(
 fn read_database(in_force: bool, row: SqlRow) -> Result<EpochJson, BooksError> {
     let mut row = RowReader::of(row);
     let epoch = row.epoch()?.to_string();
-    let state = match (row.bool()?, in_force, row.text_or_null()?) {
-        (true, _, _) => "retired",
-        (false, false, _) => "replaced",
-        (false, true, Some(_)) => "fenced",
-        (false, true, None) => "open",
+    let retired = row.bool()?;
+    let [fenced, held, reopening] = [row.text_or_null()?, row.text_or_null()?, row.text_or_null()?];
+    let state = match (retired, in_force) {
+        (true, _) => "retired",
+        (false, false) => "replaced",
+        (false, true) if fenced.is_some() || reopening.is_some() => "fenced",
+        (false, true) if held.is_some() => "held",
+        (false, true) => "open",
     };
     let (acked_seq, known_seq) = (row.number()?, row.number()?);
     let (aside, last_seen) = (row.number()?, rfc3339(row.int()?));

@@ -1,4 +1,4 @@
-//! Errors of TLS by their types, and by the end that has found fault: what we reject of the broker's
+//! Errors of TLS by their types, and by the side that reports them: what we reject of the broker's
 //! certificate, and what the broker says of ours in an alert.
 #![expect(clippy::wildcard_enum_match_arm, reason = "the enums of rustls grow")]
 

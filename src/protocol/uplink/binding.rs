@@ -4,7 +4,7 @@ use crate::protocol::frame::{Frame, Resume};
 use crate::protocol::uplink::{Phase, Uplink, UplinkEvent};
 use crate::stock::BooksId;
 
-/// How long it is said that other books speak on the broker, after the last of their frames.
+/// How long a foreign hub is reported after its last frame.
 pub(super) const FOREIGN_SHOWN_MS: u64 = 300_000;
 
 impl Uplink {
