@@ -278,6 +278,9 @@ pub const MQTT_PACKET_BYTES_MAX: usize = 256 * 1024;
 pub const MQTT_KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Time to connect to the broker, and for every write; generous, for slow cellular links.
 pub const MQTT_NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time after which a connection is given up if nothing that was sent is acknowledged, not even by the
+/// kernel at the other end: after an outage a new connection is quicker than the next repetition.
+pub const MQTT_UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 /// Time for the broker's name to be resolved.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(9);
 /// An answer that takes longer comes from the resolver itself, after the time that it waits for a
@@ -302,9 +305,9 @@ pub const HUB_GREETING_MS: u64 = 60_000;
 pub const RECONNECT_MS_MIN: u64 = 1_000;
 /// The longest wait before reconnecting.
 pub const RECONNECT_MS_MAX: u64 = 60_000;
-/// The same if nothing answers at the broker's addresses: such an attempt costs a few small packets
-/// and burdens no broker.
-pub const RECONNECT_UNREACHABLE_MS_MAX: u64 = 4_000;
+/// The longest time from one attempt to the next if no broker answers: such an attempt costs a few
+/// small packets and burdens no broker.
+pub const RECONNECT_UNANSWERED_MS_MAX: u64 = 4_000;
 /// Time that a connection must have been answered on, so that its loss counts as a new one and not
 /// as one of a series.
 pub const RECONNECT_STEADY_MS: u64 = 60_000;

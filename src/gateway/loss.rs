@@ -13,24 +13,24 @@ pub(super) struct Loss {
     pub(super) reason: String,
     /// What an operator can do about it.
     pub(super) next: &'static str,
-    /// Nothing has answered at all.
-    pub(super) is_unreachable: bool,
+    /// No broker has answered.
+    pub(super) is_unanswered: bool,
     /// The broker has closed the connection.
     pub(super) is_closed: bool,
 }
 
 impl From<LinkError> for Loss {
     fn from(error: LinkError) -> Self {
-        let is_unreachable = error.failure.is_unreachable();
+        let is_unanswered = error.failure.is_unanswered();
         let is_closed = matches!(error.failure, LinkFailure::Closed);
-        Self { reason: error.to_string(), next: error.next_step(), is_unreachable, is_closed }
+        Self { reason: error.to_string(), next: error.next_step(), is_unanswered, is_closed }
     }
 }
 
 impl From<String> for Loss {
     /// The link goes on after a fault of this gateway.
     fn from(reason: String) -> Self {
-        Self { reason, next: "it is tried again", is_unreachable: false, is_closed: false }
+        Self { reason, next: "it is tried again", is_unanswered: false, is_closed: false }
     }
 }
 

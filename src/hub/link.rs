@@ -67,6 +67,7 @@ impl BrokerLink {
     /// Keeps the connection up until a stop is requested.
     pub(super) async fn run(mut self, mut stop: Stop) {
         loop {
+            self.backoff.begin(self.clock.since_start_ms());
             let mut connection = self.broker.connect();
             let error = tokio::select! {
                 error = self.run_connection(&mut connection) => error,
@@ -79,8 +80,8 @@ impl BrokerLink {
             self.health.set_subscribed(false);
             drop(connection);
             self.report_loss(&error).await;
-            let is_unreachable = error.failure.is_unreachable();
-            let wait = self.backoff.next_wait(self.clock.since_start_ms(), is_unreachable);
+            let is_unanswered = error.failure.is_unanswered();
+            let wait = self.backoff.next_wait(self.clock.since_start_ms(), is_unanswered);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.requested() => return,
@@ -103,6 +104,7 @@ impl BrokerLink {
                     if error.concerns(&topic_filter(Channel::Up)) {
                         return error;
                     }
+                    self.health.set_broker_problem(Some(error.to_string()));
                     tracing::error!(next = error.next_step(), "{error}");
                 }
                 BrokerEvent::Connected => {
@@ -168,6 +170,7 @@ impl BrokerLink {
 
     async fn report_loss(&mut self, error: &LinkError) {
         self.metrics.link_losses.inc();
+        self.health.set_broker_problem(Some(error.to_string()));
         let _ = self.jobs.send(HubJob::Lost).await;
         if self.lost.should_log(self.clock.since_start_ms()) {
             tracing::warn!(

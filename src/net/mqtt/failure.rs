@@ -113,9 +113,17 @@ impl LinkFailure {
         }
     }
 
-    /// Whether nothing has answered at all: the network is down, or the broker's machine.
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::NameUnknown(_) | Self::NameUnanswered | Self::Unreachable(_))
+    /// Whether no broker has answered: the network is down, or the broker is and what is before it.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(
+            self,
+            Self::NameUnknown(_)
+                | Self::NameUnanswered
+                | Self::Unreachable(_)
+                | Self::ClosedInHandshake
+                | Self::ClosedAtOnce
+                | Self::Silent
+        )
     }
 }
 
@@ -150,10 +158,11 @@ impl fmt::Display for LinkError {
             }
             LinkFailure::Silent => write!(f, "the broker {broker} does not answer in time"),
             LinkFailure::Denied(filter) => {
-                write!(
-                    f,
-                    "the broker {broker} refuses the subscription to {filter}: gateway and hub do not hear each other"
-                )
+                let so = match filter.ends_with("/state") {
+                    true => "the hub does not learn which gateways are online",
+                    false => "gateway and hub do not hear each other",
+                };
+                write!(f, "the broker {broker} refuses the subscription to {filter}: {so}")
             }
             LinkFailure::Closed => write!(
                 f,

@@ -9,6 +9,7 @@ use rumqttc::{
     ConnectReturnCode, Event, Incoming, MqttState, Packet, PingReq, Request, StateError,
     SubscribeReasonCode,
 };
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{Permit, Sender};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
@@ -17,7 +18,9 @@ use tokio_util::codec::Framed;
 use super::codec::{Codec, Received};
 use super::failure::{Foreign, LinkFailure};
 use super::{Broker, BrokerEvent, Target};
-use crate::limits::{MQTT_KEEP_ALIVE, MQTT_NETWORK_TIMEOUT, MQTT_REQUESTS_MAX};
+use crate::limits::{
+    MQTT_KEEP_ALIVE, MQTT_NETWORK_TIMEOUT, MQTT_REQUESTS_MAX, MQTT_UNACKNOWLEDGED_MAX,
+};
 use crate::net::stream::Stream;
 
 /// Packets that are handled in a row before what they lead to is written.
@@ -57,6 +60,8 @@ impl Target {
     /// Connects and logs in.
     async fn open(&self, deadline: Instant) -> Result<Stream, LinkFailure> {
         let socket = self.dial(deadline).await?;
+        // Without it the kernel gives up after many minutes.
+        let _ = SockRef::from(&socket).set_tcp_user_timeout(Some(MQTT_UNACKNOWLEDGED_MAX));
         let tls = self.tls.as_ref().map(|newest| newest.borrow().clone());
         let securing = Stream::connect(socket, tls, &self.host);
         let mut stream = timeout_at(deadline, securing)
