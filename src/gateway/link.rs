@@ -4,6 +4,7 @@
 //! keeps no entries: what is lost on the way is read from the ledger again.
 
 mod demand;
+mod frame_limit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::frame_limit::{KnownLimit, size_limit};
 use super::loss::{End, Loss, loss_of};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::intake::Intake;
@@ -32,12 +34,12 @@ use crate::protocol::drift::{Content, Part};
 use crate::protocol::frame::{
     Behind, Bound, Frame, Hello, Position, ProbeAnswer, Resume, TakenUpTo,
 };
+use crate::protocol::frame_size::FrameLimit;
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use crate::protocol::wire::{Wire, pack_within};
-use crate::sizes;
 use crate::stock::{Origin, Seq, Taken};
-use crate::store::LedgerReader;
+use crate::store::{LedgerReader, LinkFile};
 
 /// The time that the last message may take when the gateway stops.
 const OFFLINE_MESSAGE_WAIT: Duration = Duration::from_secs(1);
@@ -58,8 +60,7 @@ pub struct HubLink {
     lost: LogThrottle,
     rejected: LogThrottle,
     foreign: LogThrottle,
-    /// It is known that large frames do not arrive.
-    is_limited: bool,
+    limit: KnownLimit,
 }
 
 /// Why a frame of version 1 is rejected: it does not say which books it is from.
@@ -96,13 +97,24 @@ impl HubLink {
             lost: LogThrottle::default(),
             rejected: LogThrottle::default(),
             foreign: LogThrottle::default(),
-            is_limited: false,
+            limit: KnownLimit::default(),
         }
+    }
+
+    /// Remembers in this file how large the frames may be.
+    #[must_use]
+    pub fn remembering(mut self, file: LinkFile) -> Self {
+        let now_ms = self.now_ms();
+        if let Some(limit) = self.limit.keep_in(file, &self.broker.name) {
+            self.uplink.window().recall(limit, now_ms);
+        }
+        self
     }
 
     /// Keeps the link up until a stop is requested.
     pub async fn run(mut self, mut stop: Stop) {
         loop {
+            self.backoff.begin(self.now_ms());
             let mut connection = self.broker.connect();
             let end = self.run_connection(&mut connection, &mut stop).await;
             if matches!(&end, End::Lost(loss) if loss.is_closed) {
@@ -114,7 +126,7 @@ impl HubLink {
                 End::Stop => return self.announce_offline(connection).await,
                 End::Lost(loss) => {
                     drop(connection);
-                    let wait = self.backoff.next_wait(self.now_ms(), loss.is_unreachable);
+                    let wait = self.backoff.next_wait(self.now_ms(), loss.is_unanswered);
                     self.record_loss(loss);
                     wait
                 }
@@ -256,7 +268,10 @@ impl HubLink {
     async fn run_steps(&mut self, client: &AsyncClient) -> Result<(), String> {
         while let Some(step) = self.uplink.poll(self.now_ms()) {
             let sent = match step {
-                Step::Greet { nonce } => self.send(client, self.hello(nonce).encode(Wire::UP)),
+                Step::Greet { nonce } => {
+                    let hello = self.hello(nonce).encode(Wire::UP);
+                    self.send(client, hello)
+                }
                 Step::ReportShorterLedger { hub_seq } => {
                     self.send(client, self.shorter_ledger(hub_seq).encode(Wire::UP))
                 }
@@ -311,7 +326,9 @@ impl HubLink {
         client.try_publish(self.gateway.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
     }
 
-    fn hello(&self, nonce: u64) -> Frame {
+    fn hello(&mut self, nonce: u64) -> Frame {
+        let most = self.uplink.window().known().map_or(0, FrameLimit::most);
+        let frame_bytes = u32::try_from(most).unwrap_or(0);
         let stock = self.state.stock();
         Frame::Hello(Hello {
             epoch: self.state.origin.epoch.into(),
@@ -323,6 +340,7 @@ impl HubLink {
             bound: Bound {
                 books: self.state.books(),
                 acked_seq: self.state.acked_seq(),
+                frame_bytes,
                 ..Bound::default()
             },
         })
@@ -357,7 +375,8 @@ impl HubLink {
     }
 
     fn publish_state(&mut self) {
-        self.report_lost_bytes();
+        let limit = self.uplink.window().known();
+        self.limit.report(limit, &self.broker.name, &self.metrics);
         self.metrics.frames_under_way.set(self.uplink.frames_under_way() as u64);
         self.state.set_foreign(self.uplink.foreign(self.now_ms()));
         self.state.set_held(self.uplink.is_held());
@@ -369,24 +388,6 @@ impl HubLink {
             });
         } else if self.uplink.deadline_ms().is_some() {
             self.state.set_link(LinkState::Offline(self.uplink.reason()));
-        }
-    }
-
-    /// Reports frames that do not arrive, when they are noticed and when they arrive again.
-    fn report_lost_bytes(&mut self) {
-        let bytes = self.uplink.window().lost_bytes();
-        if bytes.is_some() == self.is_limited {
-            return;
-        }
-        self.is_limited = bytes.is_some();
-        self.metrics.frame_lost_bytes.set(bytes.unwrap_or(0) as u64);
-        match bytes {
-            Some(bytes) => tracing::warn!(
-                next = "raise the broker's limit (Mosquitto: message_size_limit, max_packet_size) to 64 KiB or more",
-                "{}; smaller frames are sent",
-                size_limit(bytes)
-            ),
-            None => tracing::info!("large frames arrive again"),
         }
     }
 
@@ -415,14 +416,6 @@ impl HubLink {
 
 fn client_is_full(error: ClientError) -> String {
     format!("the MQTT client accepts no more messages: {error}")
-}
-
-/// What is said of frames that do not arrive.
-fn size_limit(bytes: usize) -> String {
-    format!(
-        "frames of {} do not get through, small ones do: the broker's size limit",
-        sizes::Bytes(bytes as u64)
-    )
 }
 
 /// The retained message about the gateway's state, which any MQTT dashboard can show.

@@ -62,6 +62,7 @@ impl Gateway {
         let address = listener.local_addr()?;
 
         let metrics = Arc::<GatewayMetrics>::default();
+        let link_file = database.0.link_file();
         let (state, intake, writer) = start_writer(&config, database, &metrics)?;
         let backend = Backend {
             state: Arc::clone(&state),
@@ -87,6 +88,7 @@ impl Gateway {
             let mut settings = mqtt.broker_settings();
             settings.tls = identity.subscribe();
             let link = HubLink::new(&settings, state, metrics, intake, ledger);
+            let link = link.remembering(link_file);
             tasks.spawn(link.run(stop));
         }
         let gateway =

@@ -165,7 +165,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         let mut outcome = handle_frame(self.books, gateway, frame, version, self.time.wall_ms)?;
         if outcome.greeted {
             if let Frame::Hello(hello) = frame {
-                self.downlink.weigh_up(gateway, hello.taken, self.time.running_ms);
+                self.downlink.weigh_up(self.books, gateway, hello, self.time.running_ms)?;
             }
             self.downlink.handle_greeting(gateway);
         }

@@ -91,6 +91,8 @@ pub(super) struct Room {
     pub(super) busy: BTreeSet<GatewayId>,
     /// How large each may be.
     pub(super) bytes: usize,
+    /// The size of the frames over which the broker closes the connection, if there are any.
+    pub(super) lost_bytes: Option<usize>,
 }
 
 impl Publisher {
@@ -148,7 +150,8 @@ impl Publisher {
         let state = self.lock();
         let busy = state.outgoing.busy().cloned().collect();
         let bytes = state.way.size.limit(self.shared.clock.since_start_ms());
-        Room { frames: state.outgoing.room(), busy, bytes }
+        let lost_bytes = state.way.size.lost_bytes();
+        Room { frames: state.outgoing.room(), busy, bytes, lost_bytes }
     }
 
     /// Publishes answers and frames of these books without waiting. `is_complete` says that no frame was left

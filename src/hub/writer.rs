@@ -234,7 +234,7 @@ impl HubWriter {
         let (downlink, shared) = (&mut self.downlink, self.shared);
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
-        downlink.set_ceiling(room.bytes);
+        downlink.set_ceiling(room.bytes, room.lost_bytes);
         let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
         let was_failing = self.health.is_failing();
         let written = self.database.change(|books| {

@@ -74,7 +74,7 @@ pub struct Bound {
     pub books: Option<BooksId>,
     /// The highest position that these books have acknowledged.
     pub acked_seq: Seq,
-    /// The largest frame that the gateway has seen arrive, in bytes; 0 if it does not know.
+    /// The largest frame that passes between gateway and broker, in bytes; 0 if no limit is known.
     pub frame_bytes: u32,
     /// The public key of the device.
     pub device_key: Option<[u8; 32]>,

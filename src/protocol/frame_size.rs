@@ -30,6 +30,27 @@ pub struct FrameSize {
     failures: u32,
 }
 
+/// A limit on a way, as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameLimit {
+    /// A size that is known to arrive; 0 if none is.
+    pub passes: usize,
+    /// A size that is known not to arrive.
+    pub lost: usize,
+}
+
+impl FrameLimit {
+    /// The limit of a way on which frames of no more than so many bytes arrive.
+    pub fn of(most: usize) -> Self {
+        Self { passes: 0, lost: most.saturating_add(1) }
+    }
+
+    /// The largest of the sizes that are tried below it.
+    pub fn most(self) -> usize {
+        SIZES[index(self.lost).saturating_sub(1)]
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Lost {
     bytes: usize,
@@ -46,6 +67,24 @@ impl FrameSize {
     /// Starts with the largest frames.
     pub fn trusting() -> Self {
         Self { first: SIZES.len() - 1, ..Self::careful() }
+    }
+
+    /// The same on a way whose limit is known from before. A larger frame is tried in a while.
+    #[must_use]
+    pub fn recalling(mut self, limit: FrameLimit, now_ms: u64) -> Self {
+        let FrameLimit { passes, lost } = limit;
+        if lost > SMALL && passes < lost {
+            self.proven = passes;
+            self.lost = Some(Lost { bytes: lost, again_ms: now_ms + FRAME_TRIAL_MS });
+            self.failures = 1;
+        }
+        self
+    }
+
+    /// The limit of the way, if it has one.
+    pub fn known(&self) -> Option<FrameLimit> {
+        let passes = if self.proven == 0 { 0 } else { SIZES[index(self.proven)] };
+        self.lost.map(|lost| FrameLimit { passes: passes.min(lost.bytes - 1), lost: lost.bytes })
     }
 
     /// The bytes that the next frame may have.
@@ -182,6 +221,35 @@ mod tests {
         size.handle_arrived(200);
         size.handle_lost(20_000, 0);
         assert!(size.limit(0) < 20_000, "the broker has a limit now");
+    }
+
+    #[test]
+    fn a_limit_that_is_remembered_costs_nothing_again_until_it_is_tried() {
+        for limit in [2_048, 4_096, 8_192, 16_384] {
+            let mut size = FrameSize::careful();
+            send(&mut size, 100_000, limit, 0);
+            let known = size.known().expect("there is a limit");
+            assert!(known.most() + 100 <= limit && known.lost + 100 > limit, "{known:?}");
+
+            let mut size = FrameSize::careful().recalling(known, 1_000);
+
+            assert_eq!(size.known(), Some(known));
+            assert_eq!(send(&mut size, 100_000, limit, 1_000), (100_000, 0));
+            let later_ms = 1_000 + FRAME_TRIAL_MS;
+            assert_eq!(send(&mut size, 100_000, limit, later_ms).1, 1, "it is tried once");
+            send(&mut size, 100_000, usize::MAX, later_ms + FRAME_TRIAL_MS_MAX);
+            assert_eq!(size.known(), None);
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_not_remembered() {
+        for limit in [(0, 0), (0, SMALL), (9_000, 8_000), (9_000, 9_000)] {
+            let limit = FrameLimit { passes: limit.0, lost: limit.1 };
+            assert_eq!(FrameSize::careful().recalling(limit, 0).known(), None, "{limit:?}");
+        }
+        assert_eq!(FrameLimit::of(7_936).most(), 7_936);
+        assert_eq!(FrameLimit::of(usize::MAX).most(), 16_128, "below the largest size");
     }
 
     #[test]

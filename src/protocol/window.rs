@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::frame_size::FrameSize;
+use super::frame_size::{FrameLimit, FrameSize};
 use crate::limits::{FRAME_ENTRIES_MAX, WINDOW_FRAMES};
 use crate::stock::Seq;
 
@@ -103,6 +103,16 @@ impl Window {
         }
         let is_full = more && bytes >= limit / 2;
         self.entries = if is_full { entries } else { FRAME_ENTRIES_MAX as u64 };
+    }
+
+    /// Remembers a limit from before.
+    pub fn recall(&mut self, limit: FrameLimit, now_ms: u64) {
+        self.size = FrameSize::careful().recalling(limit, now_ms);
+    }
+
+    /// The limit of the way, if it has one.
+    pub fn known(&self) -> Option<FrameLimit> {
+        self.size.known()
     }
 
     /// The size of the frames that do not arrive though smaller ones do, if there are any.

@@ -10,6 +10,8 @@ pub const RESERVE_FILE: &str = "reserve";
 pub const HIGH_WATER_MARK_FILE: &str = "position";
 /// The key with which the device signs its ledger: see [`super::DeviceKey`].
 pub const DEVICE_KEY_FILE: &str = "device.key";
+/// What the hub link remembers of the way to the broker: see [`super::LinkFile`].
+pub const LINK_FILE: &str = "link";
 /// The directory in which a restore builds its target before it is moved into its place.
 pub(super) const UNFINISHED_DIR: &str = "restoring";
 

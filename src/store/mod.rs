@@ -31,6 +31,7 @@ mod ledger;
 mod ledger_reader;
 mod ledger_repair;
 mod ledger_scan;
+mod link_file;
 mod load;
 pub mod lock_holders;
 mod maintenance;
@@ -64,13 +65,14 @@ pub use self::device_key::DeviceKey;
 pub use self::error::StoreError;
 pub use self::examine::examine;
 pub use self::files::{
-    DATABASE_FILE, DEVICE_KEY_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE,
+    DATABASE_FILE, DEVICE_KEY_FILE, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE, RESERVE_FILE,
 };
 pub use self::free_space::FreeSpace;
 pub use self::gateway_row::{Progress, check_owner, read_identity};
 pub use self::high_water_mark::HighWaterMark;
 pub use self::ledger::{read_last_seq, read_ledger, visit_ledger};
 pub use self::ledger_reader::{DatabaseSizes, LedgerReader};
+pub use self::link_file::LinkFile;
 pub use self::load::load_stock;
 pub use self::lock_holders::LockHolder;
 pub use self::maintenance::wal_bytes;

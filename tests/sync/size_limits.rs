@@ -13,6 +13,8 @@ use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::until;
+use crate::support::process::run_to_end;
+use crate::support::program::stockgate;
 use crate::support::terminal::Terminal;
 
 const KINDS: [&str; 2] = ["message_size_limit", "max_packet_size"];
@@ -71,15 +73,7 @@ fn drained(limit: &str) -> usize {
     let broker = Broker::start_with(&format!("allow_anonymous true\n{limit}"));
     let cable = Cable::to(broker.port());
     let hub = Hub::start(&broker);
-    cable.stall(true);
-    let gateway = Gateway::stocked_with(&cable.section(), &[("A", 1_000_000)]);
-    let order = |n: u64| {
-        // Nothing in it repeats, so that it takes its bytes.
-        let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        json!({"request_id": format!("r{n}"), "order_id": id, "sku": "A", "quantity": 1})
-    };
-    gateway.ws().pipelined("deduct", (0..ORDERS).map(order));
-    cable.mend();
+    let gateway = backlog(&cable);
     until_confirmed(&gateway);
     let sent = cable.sent();
     if limit.is_empty() {
@@ -91,11 +85,65 @@ fn drained(limit: &str) -> usize {
     sent
 }
 
-/// Status, metric and log name the limit.
+#[test]
+fn a_limit_that_was_found_is_remembered_over_a_restart_for_this_broker() {
+    let broker = Broker::start_with("allow_anonymous true\nmessage_size_limit 8192\n");
+    let mut hub = Hub::start(&broker);
+    let cable = Cable::to(broker.port());
+    let mut gateway = backlog(&cable);
+    until_confirmed(&gateway);
+    assert_named(&gateway);
+    let lost = |gateway: &Gateway| gateway.http().metric("stockgate_sync_frame_lost_bytes");
+    let found = lost(&gateway);
+
+    gateway.restart();
+    until_confirmed(&gateway);
+    until("it is known without another loss", || lost(&gateway) == found);
+    let words = "frames of this size are not tried again at once";
+    order(&gateway, "second", ORDERS);
+    until_confirmed(&gateway);
+    assert_eq!(lost(&gateway), found, "{words}");
+
+    until("the hub keeps what the gateway knows", || {
+        let books = rusqlite::Connection::open(hub.database()).unwrap();
+        let sql = "SELECT count(*) FROM book WHERE frame_lost_bytes > 4096";
+        books.query_row(sql, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 1)
+    });
+    hub.terminate();
+    hub.launch();
+    gateway.configure(&gateway.address(), &broker.section());
+    gateway.restart();
+    until_confirmed(&gateway);
+    assert_eq!(lost(&gateway), 0, "another address is another way");
+}
+
+/// A gateway with many orders that wait for the hub, behind a cable that is mended then.
+fn backlog(cable: &Cable) -> Gateway {
+    cable.stall(true);
+    let gateway = Gateway::stocked_with(&cable.section(), &[("A", 1_000_000)]);
+    order(&gateway, "first", ORDERS);
+    cable.mend();
+    gateway
+}
+
+fn order(gateway: &Gateway, name: &str, orders: u64) {
+    let order = |n: u64| {
+        // Nothing in it repeats, so that it takes its bytes.
+        let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        json!({"request_id": format!("{name}{n}"), "order_id": id, "sku": "A", "quantity": 1})
+    };
+    gateway.ws().pipelined("deduct", (0..orders).map(order));
+}
+
+/// Status, metric and log name the limit, and the doctor does.
 fn assert_named(gateway: &Gateway) {
     let words = "do not get through, small ones do: the broker's size limit";
     let names_it = || gateway.sync()["reason"].as_str().is_some_and(|why| why.contains(words));
     until("the status names it", names_it);
     assert!(gateway.http().metric("stockgate_sync_frame_lost_bytes") > 4_096);
     assert!(gateway.log().contains(words), "{}", gateway.log());
+    let mut doctor = stockgate();
+    let visit = run_to_end(doctor.args(["doctor", "--config"]).arg(gateway.config_path()));
+    let line = visit.stdout.lines().find(|line| line.contains("hub answers"));
+    assert!(line.is_some_and(|line| line.contains(words)), "{visit:?}");
 }

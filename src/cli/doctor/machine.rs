@@ -13,8 +13,8 @@ use crate::clock::{is_believable, is_unset, rfc3339, wall_ms};
 use crate::limits::{RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
 use crate::store::{
-    DATABASE_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LOCK_FILE, RESERVE_FILE, free_pages_bytes,
-    open_read_only,
+    DATABASE_FILE, FreeSpace, HIGH_WATER_MARK_FILE, LINK_FILE, LOCK_FILE, RESERVE_FILE,
+    free_pages_bytes, open_read_only,
 };
 
 /// Free space below this is reported as low.
@@ -73,8 +73,8 @@ pub(super) fn space(report: &mut Report, data_dir: &Path) {
 /// The files of a gateway. Other files in the directory are ignored.
 fn files_of_gateway(data_dir: &Path) -> Vec<PathBuf> {
     let logs = ["", "-wal", "-shm"].map(|suffix| format!("{DATABASE_FILE}{suffix}"));
-    let names =
-        logs.into_iter().chain([LOCK_FILE, RESERVE_FILE, HIGH_WATER_MARK_FILE].map(String::from));
+    let others = [LOCK_FILE, RESERVE_FILE, HIGH_WATER_MARK_FILE, LINK_FILE].map(String::from);
+    let names = logs.into_iter().chain(others);
     names.map(|name| data_dir.join(name)).filter(|file| file.exists()).collect()
 }
 

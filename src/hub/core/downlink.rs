@@ -10,14 +10,14 @@ use std::ops::Bound::{Excluded, Unbounded};
 use super::answer::FrameAnswer;
 use super::books::Books;
 use super::drift;
+use super::frame_sizes::FrameSizes;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::{
-    CATALOGUE_FRAMES_MAX, CATALOGUE_LISTINGS_MAX, DOWN_BYTES, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX,
+    CATALOGUE_FRAMES_MAX, CATALOGUE_LISTINGS_MAX, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX,
     FRAME_BYTES_SMALL, FRAME_TRANSFERS_MAX,
 };
 use crate::protocol::drift::{Content, Search};
-use crate::protocol::frame::{Catalogue, Frame, Probe, Transfers};
-use crate::protocol::frame_size::FrameSize;
+use crate::protocol::frame::{Catalogue, Frame, Hello, Probe, Transfers};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Listing, Taken, Transfer};
 
@@ -28,10 +28,7 @@ pub struct Downlink {
     /// The gateway that was served last.
     served: Option<GatewayId>,
     catalogue: CatalogueFrames,
-    /// What is known of frames to gateways that large ones do not reach.
-    sizes: BTreeMap<GatewayId, FrameSize>,
-    /// The bytes that a frame to any gateway may have.
-    ceiling: Option<usize>,
+    sizes: FrameSizes,
 }
 
 /// The newest catalogue frames by their start. All gateways are sent the same ones.
@@ -78,42 +75,41 @@ impl Downlink {
         }
     }
 
-    /// Says how large a frame to any gateway may be.
-    pub fn set_ceiling(&mut self, bytes: usize) {
-        self.ceiling = Some(bytes);
+    /// Says how large a frame to any gateway may be, and how large those are over which the hub's
+    /// broker closes the connection.
+    pub fn set_ceiling(&mut self, bytes: usize, lost: Option<usize>) {
+        self.sizes.set_ceiling(bytes, lost);
     }
 
-    /// Handles a greeting that says what the gateway has taken. It was sent after the gateway was
-    /// called: what was sent before that, and is not taken, does not arrive for its size.
-    pub fn weigh_up(&mut self, gateway: &GatewayId, taken: Taken, now_ms: u64) {
-        let Some(conversation) = self.conversations.get(gateway) else { return };
-        let Conversation { transfers, catalogue, .. } = conversation;
-        let lost = [(transfers, taken.transfer), (catalogue, taken.catalogue)];
-        let lost = lost.into_iter().filter(|(sent, position)| sent.is_lost(*position));
-        if let Some(bytes) = lost.map(|(sent, _)| sent.bytes).max() {
-            let size = self.sizes.entry(gateway.clone()).or_insert_with(FrameSize::trusting);
-            size.handle_lost(bytes, now_ms);
+    /// Handles a greeting that says what the gateway has taken, and how large its frames may be. It
+    /// was sent after the gateway was called: what was sent before that, and is not taken, does not
+    /// arrive for its size.
+    ///
+    /// # Errors
+    /// If the books database fails.
+    pub fn weigh_up<B: Books>(
+        &mut self,
+        books: &mut B,
+        gateway: &GatewayId,
+        hello: &Hello,
+        now_ms: u64,
+    ) -> Result<(), B::Error> {
+        self.sizes.handle_greeting(gateway, hello.bound.frame_bytes, now_ms);
+        if let Some(conversation) = self.conversations.get(gateway) {
+            let Conversation { transfers, catalogue, .. } = conversation;
+            let Taken { transfer, catalogue: change, .. } = hello.taken;
+            let lost = [(transfers, transfer), (catalogue, change)];
+            let lost = lost.into_iter().filter(|(sent, position)| sent.is_lost(*position));
+            if let Some(bytes) = lost.map(|(sent, _)| sent.bytes).max() {
+                self.sizes.handle_lost(gateway, bytes, now_ms);
+            }
         }
+        self.sizes.save(books, gateway)
     }
 
     /// The size of the smallest frames that do not arrive, if there are any.
     pub fn lost_bytes(&self) -> Option<usize> {
-        self.sizes.values().filter_map(FrameSize::lost_bytes).min()
-    }
-
-    fn limit(&self, gateway: &GatewayId, now_ms: u64) -> usize {
-        let known = self.sizes.get(gateway).map_or(DOWN_BYTES, |size| size.limit(now_ms));
-        known.min(DOWN_BYTES).min(self.ceiling.unwrap_or(DOWN_BYTES))
-    }
-
-    /// Frames of this size have arrived at a gateway.
-    fn handle_arrived(&mut self, gateway: &GatewayId, bytes: usize) {
-        if let Some(size) = self.sizes.get_mut(gateway) {
-            size.handle_arrived(bytes);
-            if size.lost_bytes().is_none() {
-                self.sizes.remove(gateway);
-            }
-        }
+        self.sizes.lost_bytes()
     }
 
     /// The gateways that are to be served, those after the one that was served last first.
@@ -157,7 +153,8 @@ impl Downlink {
             return Ok(Vec::new());
         };
         let last_listing = books.last_listing()?;
-        let limit = self.limit(gateway, now_ms);
+        self.sizes.read(&book, now_ms);
+        let limit = self.sizes.limit(gateway, now_ms);
         let conversation = self.conversations.entry(gateway.clone()).or_default();
         let arrived = conversation.arrived(book.taken);
         let mut frames = Vec::new();
@@ -180,7 +177,7 @@ impl Downlink {
             self.conversations.remove(gateway);
         }
         if arrived > 0 {
-            self.handle_arrived(gateway, arrived);
+            self.sizes.handle_arrived(gateway, arrived);
         }
         Ok(frames)
     }

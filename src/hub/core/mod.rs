@@ -16,6 +16,7 @@ mod demand;
 mod downlink;
 mod drift;
 mod entries;
+mod frame_sizes;
 mod frames;
 pub mod judge;
 mod movement;

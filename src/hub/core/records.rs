@@ -53,6 +53,8 @@ pub struct Book {
     pub takeover: Takeover,
     /// The database was fenced for this reason, and may show that its ledger continues the books.
     pub reopening: Option<String>,
+    /// The size of frames that do not reach the gateway though smaller ones do, if there are any.
+    pub frame_lost_bytes: Option<u32>,
 }
 
 /// Since when and why a gateway is held.
@@ -107,6 +109,7 @@ impl Book {
             held: None,
             takeover: Takeover::default(),
             reopening: None,
+            frame_lost_bytes: None,
         }
     }
 
@@ -119,6 +122,11 @@ impl Book {
     pub fn why_closed(&self) -> Option<&str> {
         let held = self.held.as_ref().map(|held| &held.reason);
         self.cursor.fenced.as_ref().or(self.reopening.as_ref()).or(held).map(String::as_str)
+    }
+
+    /// The size of frames that do not reach the gateway, if there are any.
+    pub(super) fn lost_bytes(&self) -> Option<usize> {
+        self.frame_lost_bytes.map(|bytes| bytes as usize)
     }
 
     /// Whether its ledger is being taken over after a recovery of the books.

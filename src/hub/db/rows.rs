@@ -18,7 +18,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 33;
+pub(super) const BOOK_COLUMNS: usize = 34;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -198,11 +198,13 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         held: held(&mut row)?,
         takeover: takeover(&mut row)?,
         reopening: row.text_or_null()?,
+        frame_lost_bytes: None,
     };
     if let Some(chain) = row.blob_or_null()? {
         let chain = chain.try_into().map_err(|_| BooksError::Damaged("a chain".into()))?;
         book.cursor.checks.chain = Chain::Sha256(chain);
     }
+    book.frame_lost_bytes = row.int_or_null()?.and_then(|bytes| u32::try_from(bytes).ok());
     Ok(book)
 }
 
@@ -268,6 +270,7 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::number(takeover.units),
         SqlValue::or_null(book.reopening.as_deref()),
         sha256,
+        book.frame_lost_bytes.map_or(SqlValue::Null, |bytes| SqlValue::Int(i64::from(bytes))),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use super::test_hub::{Ledger, TestHub, gateway_id, sku};
 use crate::hub::core::*;
+use crate::hub::db::BooksTransaction;
 use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, FRAME_BYTES_MAX, ID_BYTES_MAX,
     TRANSFER_LINES_ISSUED,
@@ -153,4 +154,57 @@ fn longest_line(n: usize) -> Line {
 /// Four-digit numbers first, so that their order is that of the texts.
 fn longest_sku(n: usize) -> Sku {
     Sku::parse(&format!("{n:0>4}{}", "s".repeat(ID_BYTES_MAX - 4))).unwrap()
+}
+
+/// The longest frame that is sent for a catalogue of these many listings, in bytes.
+fn longest_sent(hub: &mut TestHub, now_ms: u64) -> usize {
+    let frames = hub.sent(now_ms);
+    frames.iter().map(|frame| frame.encode(Wire::UP).len()).max().unwrap_or(0)
+}
+
+#[test]
+fn a_limit_that_was_found_is_in_the_books_and_counts_after_a_restart() {
+    let mut hub = TestHub::new();
+    let gateway = hub.stocked("gw", 1);
+    let listings: Vec<Listing> = (0..300).map(longest_listing).collect();
+    hub.change(|books| publish(books, listings));
+    let Frame::Hello(hello) = gateway.hello() else { panic!() };
+    let greet = |hub: &mut TestHub, now_ms| {
+        let downlink = &mut hub.downlink;
+        let known = |books: &mut BooksTransaction<'_>| {
+            downlink.weigh_up(books, &gateway_id(), &hello, now_ms)
+        };
+        hub.database.change(known).unwrap();
+        hub.downlink.handle_greeting(&gateway_id());
+    };
+    let first = longest_sent(&mut hub, 1);
+    assert!(first > 16_000, "the largest frames come first: {first}");
+    assert!(longest_sent(&mut hub, 6_000) > 16_000, "once more, with a call");
+    greet(&mut hub, 6_100);
+    let smaller = longest_sent(&mut hub, 6_200);
+    assert!((4_000..16_400).contains(&smaller), "{smaller}");
+
+    hub.downlink = Downlink::default();
+
+    assert_eq!(longest_sent(&mut hub, 1), smaller, "the books know the limit");
+    let again = longest_sent(&mut hub, crate::limits::FRAME_TRIAL_MS + 2);
+    assert!(again > smaller, "it is tried once more after a while: {again}");
+}
+
+#[test]
+fn what_a_gateway_knows_of_its_broker_counts_for_the_frames_to_it() {
+    let mut hub = TestHub::new();
+    let gateway = hub.stocked("gw", 1);
+    let listings: Vec<Listing> = (0..300).map(longest_listing).collect();
+    hub.change(|books| publish(books, listings));
+    let Frame::Hello(mut hello) = gateway.hello() else { panic!() };
+    hello.bound.frame_bytes = 3_840;
+
+    let downlink = &mut hub.downlink;
+    let greet =
+        |books: &mut BooksTransaction<'_>| downlink.weigh_up(books, &gateway_id(), &hello, 1);
+    hub.database.change(greet).unwrap();
+
+    let sent = longest_sent(&mut hub, 2);
+    assert!((1_000..4_000).contains(&sent), "{sent}");
 }

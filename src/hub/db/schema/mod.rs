@@ -14,7 +14,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [Migration; 8] = [
     Migration { script: include_str!("version_7.sql"), postgresql: "" },
     Migration { script: include_str!("version_8.sql"), postgresql: "" },
     Migration { script: include_str!("version_9.sql"), postgresql: "" },
+    Migration { script: include_str!("version_10.sql"), postgresql: "" },
 ];
 
 struct Migration {

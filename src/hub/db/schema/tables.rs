@@ -61,6 +61,7 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("taken_over_units", Int),
         ("reopening", Text),
         ("chain_sha256", Blob),
+        ("frame_lost_bytes", Int),
         ("in_force", Int),
     ],
     key: &["id"],
