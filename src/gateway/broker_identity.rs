@@ -36,8 +36,6 @@ impl BrokerIdentity {
         else {
             return;
         };
-        let seconds = |ms: i64| u64::try_from(ms / 1_000).unwrap_or(0);
-        self.metrics.certificate_begin_s.set(seconds(begin_ms));
-        self.metrics.certificate_end_s.set(seconds(end_ms));
+        self.metrics.certificate.set(begin_ms, end_ms);
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the hub can do its work, for probes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::process::heartbeat::Heartbeat;
@@ -17,6 +17,8 @@ pub(super) struct HubHealth {
     /// A broker is configured, so frames should arrive.
     needs_broker: bool,
     is_subscribed: AtomicBool,
+    /// Why the broker cannot be used, or not fully, if the hub is not subscribed.
+    broker_problem: Mutex<Option<String>>,
     is_failing: AtomicBool,
     /// Commits that the database has not confirmed, and may have made.
     unconfirmed: AtomicU64,
@@ -30,6 +32,14 @@ impl HubHealth {
     /// Records whether the broker has granted the subscriptions of the connection that is up.
     pub(super) fn set_subscribed(&self, is_subscribed: bool) {
         self.is_subscribed.store(is_subscribed, Ordering::Relaxed);
+        if is_subscribed {
+            self.set_broker_problem(None);
+        }
+    }
+
+    /// Records why the broker cannot be used.
+    pub(super) fn set_broker_problem(&self, problem: Option<String>) {
+        *self.broker_problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
     /// Records whether the last commit has failed.
@@ -58,6 +68,13 @@ impl HubHealth {
         (!self.is_subscribed()).then_some("the broker has not granted the subscriptions")
     }
 
+    /// The same for those who may know where the broker is.
+    pub(super) fn problem(&self) -> Option<String> {
+        let broker = self.broker_problem.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = self.unready()?;
+        Some(broker.filter(|_| !self.is_failing()).unwrap_or_else(|| why.into()))
+    }
+
     /// Whether the broker has granted the subscriptions, or none is configured.
     pub(super) fn is_subscribed(&self) -> bool {
         !self.needs_broker || self.is_subscribed.load(Ordering::Relaxed)
@@ -78,6 +95,12 @@ mod tests {
         let health = HubHealth::new(true);
         assert!(health.unready().is_some_and(|why| why.contains("subscriptions")));
         assert!(!health.is_subscribed());
+        health.set_broker_problem(Some("it is refused".into()));
+        assert_eq!(health.problem().as_deref(), Some("it is refused"));
+        health.set_subscribed(true);
+        assert_eq!(health.problem(), None);
+        health.set_subscribed(false);
+        assert!(health.problem().is_some_and(|why| why.contains("subscriptions")), "it is over");
         health.set_subscribed(true);
         assert_eq!((health.unready(), health.is_subscribed()), (None, true));
         health.set_failing(true);

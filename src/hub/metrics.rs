@@ -1,6 +1,6 @@
 //! What the hub counts, and the `/metrics` page that shows it.
 
-use crate::metrics::{Counter, Gauge, Histogram, MetricsText, Refusals};
+use crate::metrics::{CertificateGauges, Counter, Gauge, Histogram, MetricsText, Refusals};
 
 /// The counters of one hub process. All start at 0 with the process.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub(super) struct HubMetrics {
     pub(super) outgoing: Gauge,
     /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
     pub(super) frame_lost_bytes: Gauge,
+    /// Our certificate for the broker.
+    pub(super) certificate: CertificateGauges,
     /// Batches whose transaction failed.
     pub(super) commits_failed: Counter,
     /// The time from the start of a batch to the end of its commit.
@@ -59,6 +61,11 @@ impl HubMetrics {
         text.gauges(&[("hub_outgoing_frames", help, self.outgoing.get())]);
         let help = "Size of the frames that do not arrive though smaller ones do; 0 for none.";
         text.gauges(&[("hub_frame_lost_bytes", help, self.frame_lost_bytes.get())]);
+        let help = "When our certificate for the broker begins, since 1970; 0 without one.";
+        let CertificateGauges { begin_s, end_s } = &self.certificate;
+        text.gauges(&[("hub_broker_certificate_begin_seconds", help, begin_s.get())]);
+        let help = "When our certificate for the broker ends, since 1970; 0 without one.";
+        text.gauges(&[("hub_broker_certificate_end_seconds", help, end_s.get())]);
         let help = "Whether the broker has granted the subscriptions, or none is configured.";
         text.gauges(&[("hub_subscribed", help, is_subscribed.into())]);
         let help = "Time until a batch was committed to the books.";

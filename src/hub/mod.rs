@@ -58,7 +58,7 @@ pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::strangers::Strangers;
 use self::writer::HubWriter;
 use crate::clock::wall_ms;
-use crate::config::{BookStore, Enrolment, HubConfig, UnknownSkus};
+use crate::config::{BookStore, CertificateDates, Enrolment, HubConfig, UnknownSkus};
 use crate::limits::{HUB_BATCH_FRAMES_MAX, STOP_GRACE, WRITER_STOP_GRACE};
 use crate::net::http::PortControl;
 use crate::net::mqtt::{Broker, BrokerSettings, RenewableTls};
@@ -80,6 +80,7 @@ pub struct Hub {
     port: PortControl,
     /// Renewed by a reload.
     broker_tls: RenewableTls,
+    metrics: Arc<HubMetrics>,
     health: Arc<HubHealth>,
     publisher: Publisher,
     stopper: Stopper,
@@ -104,7 +105,7 @@ pub async fn run(
     let sentence = || {
         let refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
         let state = status_sentence(&health, &publisher);
-        refused.iter().map(String::as_str).chain([state]).collect::<Vec<_>>().join(" ")
+        refused.iter().cloned().chain([state]).collect::<Vec<_>>().join(" ")
     };
     let mut reporting = pin!(manager.report_until_stopped(&health.heartbeat, sentence, &mut stop));
     loop {
@@ -123,11 +124,14 @@ pub async fn run(
 }
 
 /// The hub's state, for the service manager.
-fn status_sentence(health: &HubHealth, publisher: &Publisher) -> &'static str {
-    match (health.is_failing(), publisher.is_connected()) {
-        (true, _) => "Cannot write the books; the gateways keep their entries.",
-        (false, true) => "Keeps the books; connected to the broker.",
-        (false, false) => "Serves the books; there is no connection to a broker.",
+fn status_sentence(health: &HubHealth, publisher: &Publisher) -> String {
+    match (health.problem(), publisher.is_connected()) {
+        _ if health.is_failing() => {
+            "Cannot write the books; the gateways keep their entries.".into()
+        }
+        (None, true) => "Keeps the books; connected to the broker.".into(),
+        (None, false) => "Serves the books; no broker is configured.".into(),
+        (Some(why), _) => format!("Serves the books; {why}."),
     }
 }
 
@@ -183,8 +187,10 @@ impl Hub {
         tasks.spawn(waiting::serve(reader.clone(), serving, stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
+        report_certificate(&metrics, &config);
         if let Some(broker) = broker(&config, &link_tls) {
-            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), metrics)
+            let counting = Arc::clone(&metrics);
+            let link = BrokerLink::new(broker, config.shared, jobs, publisher.clone(), counting)
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
@@ -193,14 +199,14 @@ impl Hub {
             %address, store = %config.store, worker = config.worker,
             "the hub is ready at {scheme}://{address}/",
         );
-        let _lock = lock;
         Ok(Self {
             address,
             reader,
-            _lock,
+            _lock: lock,
             config,
             port,
             broker_tls: link_tls,
+            metrics,
             health,
             publisher,
             stopper,
@@ -263,6 +269,14 @@ fn broker(config: &HubConfig, tls: &RenewableTls) -> Option<Broker> {
 
 fn broker_tls(config: &HubConfig) -> Option<Arc<ClientConfig>> {
     config.mqtt.as_ref().and_then(|mqtt| mqtt.tls.clone())
+}
+
+/// Shows when our certificate for the broker ends.
+fn report_certificate(metrics: &HubMetrics, config: &HubConfig) {
+    let certificate = config.mqtt.as_ref().and_then(|mqtt| mqtt.certificate);
+    if let Some(CertificateDates { begin_ms, end_ms }) = certificate {
+        metrics.certificate.set(begin_ms, end_ms);
+    }
 }
 
 /// How often the writer looks for what is to be sent again. Several workers on the same books tick

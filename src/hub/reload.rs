@@ -1,6 +1,6 @@
 //! Reloads the configuration of a running hub: access, certificates, and the log level.
 
-use super::{Hub, broker_tls};
+use super::{Hub, broker_tls, report_certificate};
 use crate::config::{BookStore, HubConfig, MqttConfig};
 use crate::process::reload::{ConfigChanges, Reload, refuse};
 
@@ -19,6 +19,7 @@ impl Hub {
         let tls = new.http.tls.as_ref().map(|tls| tls.config.clone());
         self.port.replace(new.http.access(), tls);
         self.broker_tls.renew(broker_tls(&new));
+        report_certificate(&self.metrics, &new);
         changes.announce();
         // Last, so that the lines above are still logged at the old level.
         if new.log_level != self.config.log_level && !(reload.set_log_level)(&new.log_level) {

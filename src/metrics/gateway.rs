@@ -1,5 +1,6 @@
 //! The counters of a gateway.
 
+use super::certificate::CertificateGauges;
 use super::counter::{Counter, Gauge};
 use super::histogram::Histogram;
 use super::refusals::Refusals;
@@ -36,10 +37,8 @@ pub struct GatewayMetrics {
     pub frames_under_way: Gauge,
     /// The size of the frames that do not arrive though smaller ones do, in bytes; 0 for none.
     pub frame_lost_bytes: Gauge,
-    /// When our certificate for the broker begins, in seconds since 1970; 0 without one.
-    pub certificate_begin_s: Gauge,
-    /// When it ends.
-    pub certificate_end_s: Gauge,
+    /// Our certificate for the broker.
+    pub certificate: CertificateGauges,
     /// Connections to the broker that were lost or failed.
     pub link_losses: Counter,
     /// Open WebSocket sessions.

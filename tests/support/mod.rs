@@ -16,6 +16,7 @@ pub mod catalogue;
 pub mod certificates;
 pub mod crowd;
 pub mod daemon;
+pub mod denier;
 pub mod description;
 pub mod gateway;
 pub mod http;

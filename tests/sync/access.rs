@@ -220,6 +220,8 @@ fn a_renewed_certificate_of_the_hub_is_taken_by_a_reload() {
     let mut hub = Hub::prepare(&tls_section(&broker, &authority, Some(&own)));
     hub.spawn();
     hub.wait_until_logged(0, &["our certificate has expired"]);
+    let ends = |hub: &Hub| hub.http().metric("stockgate_hub_broker_certificate_end_seconds");
+    let ended = ends(&hub);
     let gateway_certificate = authority.sign("gw-01", "DNS:gw-01");
     let gateway = stocked(&tls_section(&broker, &authority, Some(&gateway_certificate)));
 
@@ -228,6 +230,7 @@ fn a_renewed_certificate_of_the_hub_is_taken_by_a_reload() {
     fs::copy(&renewed.certificate, &own.certificate).unwrap();
     let log = hub.reload();
     assert!(log.contains("mqtt.ca_file, cert_file or key_file"), "{log}");
+    assert!(ends(&hub) > ended + 9 * 86_400, "{ended}");
 
     let pair = Pair { gateway, hub, broker };
     pair.assert_in_step();

@@ -19,6 +19,7 @@ mod clock;
 mod damage;
 mod decimals;
 mod decode;
+mod denied;
 mod descriptions;
 mod doctor;
 mod epochs;

@@ -1,5 +1,5 @@
-//! Sends messages to itself through the broker: how long a small one takes, and whether one of the
-//! size of a full frame arrives.
+//! Tries what the program needs of the broker: its subscriptions, how long a small message takes to
+//! itself, and whether one of the size of a full frame arrives.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::report::{Check, Report};
 use crate::clock::instant;
 use crate::limits::FRAME_BYTES_MAX;
-use crate::net::mqtt::{BrokerConnection, BrokerEvent};
+use crate::net::mqtt::{Broker, BrokerConnection, BrokerEvent, LinkFailure};
 use crate::sizes;
 
 /// The advice if large frames do not arrive.
@@ -24,15 +24,47 @@ const ROUNDS_COUNTED: usize = 5;
 /// A message that takes so much longer than a request to the broker itself was held back.
 const HELD_BACK: Duration = Duration::from_millis(25);
 
+/// Subscribes as the program itself does, and reports what the broker denies. What arrives meanwhile
+/// is dropped: it is a copy.
+pub(super) async fn subscriptions(
+    report: &mut Report,
+    broker: &Broker,
+    connection: &mut BrokerConnection,
+    filters: &[String],
+) {
+    for filter in filters {
+        if let Err(failure) = subscribe(connection, filter).await {
+            let error = broker.error(failure);
+            return report.wrong(Check::Broker, error.to_string(), error.next_step());
+        }
+    }
+    report.ok(Check::Broker, "the broker grants our subscriptions");
+}
+
+/// Subscribes to a topic filter and waits for the answer.
+async fn subscribe(connection: &mut BrokerConnection, filter: &str) -> Result<(), LinkFailure> {
+    let sent = connection.client.try_subscribe(filter, QoS::AtMostOnce);
+    sent.map_err(|_| LinkFailure::Ended)?;
+    let answered = async {
+        loop {
+            match connection.events.recv().await {
+                Some(BrokerEvent::Subscribed) => return Ok(()),
+                Some(BrokerEvent::Denied(filter)) => return Err(LinkFailure::Denied(filter)),
+                Some(BrokerEvent::Lost(error)) => return Err(error.failure),
+                Some(BrokerEvent::Connected | BrokerEvent::Received { .. }) => {}
+                None => return Err(LinkFailure::Ended),
+            }
+        }
+    };
+    timeout(PATIENCE, answered).await.unwrap_or(Err(LinkFailure::Silent))
+}
+
 /// Probes a connection on a topic that nobody else uses.
 pub(super) async fn probe(report: &mut Report, connection: &mut BrokerConnection, topic: &str) {
     let began = instant();
-    if connection.client.try_subscribe(topic, QoS::AtMostOnce).is_err() {
-        return;
-    }
-    let answered = timeout(PATIENCE, connection.events.recv()).await;
+    let answered = subscribe(connection, topic).await;
     let plain = began.elapsed();
-    if !matches!(answered, Ok(Some(BrokerEvent::Subscribed))) {
+    if answered.is_err() {
         return unknown(report, topic);
     }
     let mut times = Vec::new();

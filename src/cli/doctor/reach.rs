@@ -9,13 +9,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::probe::{RAISE_THE_LIMIT, probe};
+use super::probe::{RAISE_THE_LIMIT, probe, subscriptions};
 use super::report::{Check, Report};
 use crate::cli::{GatewayArguments, certificate_line};
 use crate::clock::wall_ms;
 use crate::config::{GatewayConfig, MqttConfig};
 use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure};
-use crate::protocol::topic::GatewayId;
+use crate::protocol::topic::{Channel, GatewayId, topic_filter};
 
 /// The time limit for each of them but the broker.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,6 +141,7 @@ pub(in crate::cli) async fn broker(
         Ok(Some(BrokerEvent::Connected)) => {
             let how = if mqtt.url.tls { ", over TLS" } else { "" };
             report.ok(Check::Broker, format!("the broker {} accepts us{how}", broker.name));
+            subscriptions(report, &broker, &mut connection, &filters_of(gateway)).await;
             if let Some(gateway) = gateway {
                 probe(report, &mut connection, &gateway.probe_topic()).await;
             }
@@ -157,6 +158,14 @@ pub(in crate::cli) async fn broker(
             let error = broker.error(LinkFailure::Silent);
             report.wrong(Check::Broker, error.to_string(), error.next_step());
         }
+    }
+}
+
+/// What a gateway subscribes to, or the hub.
+fn filters_of(gateway: Option<&GatewayId>) -> Vec<String> {
+    match gateway {
+        Some(gateway) => vec![gateway.topic(Channel::Down)],
+        None => vec![topic_filter(Channel::Up), topic_filter(Channel::State)],
     }
 }
 
@@ -214,9 +223,9 @@ fn hub_step(reason: &str) -> &'static str {
     } else if reason.starts_with("the hub holds") {
         "at the hub, see how its books came to be older, then POST /api/books/recover"
     } else if reason.starts_with("the hub refuses") {
-        "GET /api/gateways at the hub says more; retire the old database there if it is gone for good"
+        "GET /api/gateways at the hub says more; if nobody has changed this database, have it reopened there, else restore it"
     } else if reason.contains("the hub does not") {
-        "look at the hub: systemctl status stockgate-hub, and whether its mqtt.url is the same broker"
+        "look at the hub: systemctl status stockgate-hub, whether its mqtt.url is the same broker, and whether the broker lets both publish"
     } else {
         "fix the problem reported for the broker; the gateway keeps working without the hub"
     }

@@ -88,6 +88,11 @@ impl HubApi {
         }
     }
 
+    /// Why the hub is not ready, if it is not.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.health.problem()
+    }
+
     /// Asks every gateway to greet, instead of waiting until it does so by itself.
     pub(super) fn call_gateways(&self) {
         let _ = self.requests.try_send(HubJob::Announce);

@@ -188,6 +188,8 @@ pub(super) struct StatusJson<'a> {
     pub(super) online: u64,
     pub(super) held: u64,
     pub(super) pending_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) problem: Option<String>,
 }
 
 /// A fenced database that is to be opened again.

@@ -37,6 +37,7 @@ impl HubApi {
             online: status.online,
             held: status.held,
             pending_out: self.pending_out(),
+            problem: self.problem(),
         }))
     }
 

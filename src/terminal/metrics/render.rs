@@ -59,12 +59,12 @@ fn add_queues(text: &mut MetricsText, metrics: &GatewayMetrics, depth: IntakeDep
         (
             "broker_certificate_begin_seconds",
             "When our certificate for the broker begins, since 1970; 0 without one.",
-            metrics.certificate_begin_s.get(),
+            metrics.certificate.begin_s.get(),
         ),
         (
             "broker_certificate_end_seconds",
             "When our certificate for the broker ends, since 1970; 0 without one.",
-            metrics.certificate_end_s.get(),
+            metrics.certificate.end_s.get(),
         ),
         (
             "sync_frame_lost_bytes",

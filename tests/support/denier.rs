@@ -1,0 +1,109 @@
+//! A relay to a broker that denies subscriptions the broker has granted, as one with access rules of
+//! its own does.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+const SUBSCRIBE: u8 = 0x82;
+const SUBACK: u8 = 0x90;
+const DENIED: u8 = 0x80;
+
+pub struct Denier {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// The end of the topic filters that are denied.
+    ending: String,
+    is_denying: AtomicBool,
+}
+
+impl Denier {
+    /// Denies subscriptions whose topic filter has this ending.
+    pub fn to(port: u16, ending: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let shared = Shared { ending: ending.into(), is_denying: AtomicBool::new(true) };
+        let denier = Self { port: listener.local_addr().unwrap().port(), shared: Arc::new(shared) };
+        let shared = Arc::clone(&denier.shared);
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                relay(client, server, &shared);
+            }
+        });
+        denier
+    }
+
+    /// Lets everything pass from now on.
+    pub fn allow(&self) {
+        self.shared.is_denying.store(false, Ordering::Relaxed);
+    }
+
+    /// The address for `mqtt.url`.
+    pub fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+}
+
+fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
+    // The packet ids of subscriptions to deny.
+    let denied = Arc::new(Mutex::new(Vec::new()));
+    let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let (noted, ours) = (Arc::clone(&denied), Arc::clone(shared));
+    thread::spawn(move || {
+        pass(from, to, |packet| {
+            let (id, filter) = (packet.body[..2].to_vec(), &packet.body[4..packet.body.len() - 1]);
+            if ours.is_denying.load(Ordering::Relaxed) && filter.ends_with(ours.ending.as_bytes()) {
+                noted.lock().unwrap().push(id);
+            }
+        })
+    });
+    thread::spawn(move || {
+        pass(server, client, |packet| {
+            if denied.lock().unwrap().iter().any(|id| *id == packet.body[..2]) {
+                packet.body[2] = DENIED;
+            }
+        })
+    });
+}
+
+struct Packet {
+    header: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// Forwards packets until one end closes. Those about subscriptions are looked at.
+fn pass(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&mut Packet)) {
+    while let Ok(mut packet) = read(&mut from) {
+        if [SUBSCRIBE, SUBACK].contains(&packet.header[0]) {
+            look(&mut packet);
+        }
+        packet.header.append(&mut packet.body);
+        if to.write_all(&packet.header).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
+
+fn read(from: &mut TcpStream) -> std::io::Result<Packet> {
+    let mut header = vec![0; 2];
+    from.read_exact(&mut header)?;
+    let mut length = usize::from(header[1] & 0x7f);
+    let mut shift = 7;
+    while header.last().is_some_and(|byte| byte & 0x80 > 0) {
+        let mut byte = [0];
+        from.read_exact(&mut byte)?;
+        length |= usize::from(byte[0] & 0x7f) << shift;
+        shift += 7;
+        header.extend(byte);
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body)?;
+    Ok(Packet { header, body })
+}
