@@ -24,6 +24,47 @@ print('ready', flush=True)
 time.sleep(60)
 ";
 
+/// A name server that has an address for every name in each family, of which the one of IPv6 is not
+/// routed, and a broker at the other one.
+const NAME_SERVER_AND_BROKER: &str = "import fcntl, ipaddress, socket, struct, threading
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
+s.bind(('127.0.0.9', 53))
+addresses = {1: '127.0.0.1', 28: '2001:db8::1'}
+def names():
+    while True:
+        query, asker = s.recvfrom(512)
+        end = query.index(0, 12) + 5
+        kind = struct.unpack('>H', query[end - 4:end - 2])[0]
+        address = ipaddress.ip_address(addresses[kind]).packed
+        head = query[:2] + struct.pack('>5H', 0x8180, 1, 1, 0, 0)
+        record = struct.pack('>3HIH', 0xc00c, kind, 1, 60, len(address)) + address
+        s.sendto(head + query[12:end] + record, asker)
+threading.Thread(target=names, daemon=True).start()
+server = socket.create_server(('127.0.0.1', 1883))
+while True:
+    client, _ = server.accept()
+    client.recv(4096)
+    client.send(bytes([0x20, 2, 0, 0]))
+    subscription = client.recv(4096)
+    client.send(bytes([0x90, 3]) + subscription[2:4] + bytes([0]))
+";
+
+#[test]
+fn an_address_of_ipv6_that_is_not_routed_does_not_hide_one_that_answers() {
+    let finding =
+        doctor("unshare -rmn", &meanwhile(NAME_SERVER_AND_BROKER), "127.0.0.1 localhost\n", 1883);
+    assert_eq!(finding["verdict"], "ok", "{finding}");
+}
+
+#[test]
+fn a_silent_address_of_ipv6_does_not_hide_one_that_answers() {
+    let broker = Broker::start();
+    let _dead = silent("[::1]", broker.port());
+    let finding = doctor("unshare -rm", "", "::1 broker\n127.0.0.1 broker\n", broker.port());
+    assert_eq!(finding["verdict"], "ok", "{finding}");
+}
+
 #[test]
 fn a_dead_address_does_not_hide_one_that_answers() {
     let broker = Broker::start();
@@ -46,17 +87,22 @@ fn every_address_that_was_tried_is_named() {
 
 /// What is said when no name server answers, and the next step.
 pub(super) fn without_name_servers() -> (String, String) {
-    let run =
-        format!("{{ timeout 60 python3 -c \"{SILENT_NAME_SERVER}\" > /dev/null & }}; sleep 1;");
+    let run = meanwhile(SILENT_NAME_SERVER);
     let finding = doctor("unshare -rmn", &run, "127.0.0.1 localhost\n", 1883);
     let text = |key: &str| finding[key].as_str().unwrap().to_owned();
     (text("message"), text("next"))
 }
 
+/// Runs a script beside the doctor.
+fn meanwhile(script: &str) -> String {
+    format!("{{ timeout 60 python3 -c \"{script}\" > /dev/null & }}; sleep 1;")
+}
+
 /// A listener that takes no connections: what comes to it is dropped.
 fn silent(address: &str, port: u16) -> (socket2::Socket, Vec<TcpStream>) {
     let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
     socket.bind(&address.into()).unwrap();
     socket.listen(0).unwrap();
     let limit = Duration::from_millis(300);

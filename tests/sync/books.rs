@@ -11,6 +11,8 @@ use crate::support::broker::{Broker, section};
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::{eventually, until};
+use crate::support::process::run_to_end;
+use crate::support::program::stockgate;
 use crate::support::terminal::Terminal;
 
 const FOREIGN: &str = "stockgate_frames_foreign_total";
@@ -173,6 +175,44 @@ fn a_database_fenced_for_a_clone_on_a_bench_is_opened_again() {
     assert_eq!((&opened["state"], &opened["problem"]), (&json!("open"), &json!(null)), "{opened}");
     pair.assert_in_step();
     assert_eq!(pair.hub.stock("A")["total"], 97);
+}
+
+/// The copy was only looked at: the original continues exactly where the hub is.
+#[test]
+fn a_copy_that_ran_on_a_bench_for_3_seconds_does_not_end_the_original() {
+    let mut pair = Pair::stocked(&[("A", 100)]);
+    let mut clone = Gateway::prepare(&pair.broker.section());
+    clone.put_back(&pair.gateway.backup());
+    pair.gateway.http().ok("deduct", one("r1", "A", 1));
+    pair.assert_in_step();
+    pair.gateway.terminate();
+
+    clone.launch();
+    let copy_says =
+        "the hub has this ledger up to 2, this database ends at 1: an older copy was put back";
+    until_reason(&clone, copy_says);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    clone.terminate();
+
+    let fenced = pair.known();
+    let hub_says = "the ledger went back from 2 to 1: an older copy of the database was put back";
+    assert_eq!((&fenced["state"], &fenced["problem"]), (&json!("fenced"), &json!(hub_says)));
+    pair.gateway.launch();
+    pair.gateway.http().ok("deduct", one("r2", "A", 1));
+    until_reason(&pair.gateway, &format!("the hub refuses this database: {hub_says}"));
+    let visit = run_to_end(
+        stockgate().args(["doctor", "--json", "--config"]).arg(pair.gateway.config_path()),
+    );
+    let next = "if nobody has changed this database, have it reopened there";
+    assert!(visit.stdout.contains(next), "{visit:?}");
+
+    let path = format!("/api/gateways/{SITE}/{ID}/reopen");
+    let opened = pair.hub.http().post(&path, &json!({"epoch": fenced["epoch"]})).json();
+
+    assert_eq!((&opened["state"], &opened["problem"]), (&json!("open"), &json!(null)), "{opened}");
+    pair.assert_in_step();
+    assert_eq!(pair.gateway.sync()["reason"], json!(null));
+    assert_eq!(pair.hub.stock("A")["total"], 98);
 }
 
 fn grant(pair: &Pair, id: &str, units: u64) {
