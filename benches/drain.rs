@@ -3,13 +3,14 @@
 //! ```text
 //! cargo bench --bench drain                 # 1,000,000 entries
 //! cargo bench --bench drain -- 100000       # another number
+//! cargo bench --bench drain -- 100000 "message_size_limit 8192"
 //! ```
 //!
 //! Gateway, Mosquitto, hub and a terminal that deducts one at a time share the processors. The hub
 //! is stopped and continued in turns while the terminal deducts; the median of the ratios of two
 //! neighbouring rounds is the cost of draining. The hub keeps its SQLite books in memory
 //! (`/dev/shm`), because its disk would be another one. `STOCKGATE_BIN` and `STOCKGATE_HUB_BIN`
-//! name other programs.
+//! name other programs. An argument with a space is a line for Mosquitto's configuration.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -46,7 +47,8 @@ fn main() {
     let load = Load { clients: 1, depth: 1, time: ROUND, ids: Ids::Uuid, skus: Arc::clone(&skus) };
     let prefilled = Prefilled::new(&skus, Ids::Uuid, usize::try_from(entries).unwrap());
     let dir = temp_dir();
-    let broker = broker(dir.path());
+    let extra: Vec<String> = std::env::args().skip(1).filter(|text| text.contains(' ')).collect();
+    let broker = broker(dir.path(), &extra.join("\n"));
     let meter = Meter::to(broker.port);
     let gateway = prefilled.start_with(&link(meter.port));
     let deduct = || gateway.run(&load, &WebSocket);
@@ -83,9 +85,9 @@ fn link(port: u16) -> String {
     format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n")
 }
 
-fn broker(dir: &Path) -> Served {
+fn broker(dir: &Path, extra: &str) -> Served {
     let (port, config) = (free_port(), dir.join("mosquitto.conf"));
-    let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n");
+    let text = format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\n{extra}\n");
     std::fs::write(&config, text).unwrap();
     Served::start(Command::new("/usr/sbin/mosquitto").arg("-c").arg(config), port)
 }
