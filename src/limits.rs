@@ -363,11 +363,19 @@ pub const BOOKS_TRANSACTION_MAX: Duration = Duration::from_millis(4_500);
 /// The time to connect to one PostgreSQL server, unless `connect_timeout` in its address names
 /// another.
 pub const BOOKS_CONNECT_MAX: Duration = Duration::from_secs(2);
-/// The number of connections of one hub process to its books: one for the writer, the others for
-/// readers.
-pub const BOOKS_CONNECTIONS_MAX: usize = 1 + BOOKS_READERS_MAX;
+/// The number of connections of one hub process to its books: one for the writer, one for the end of
+/// the feed, the others for readers.
+pub const BOOKS_CONNECTIONS_MAX: usize = 2 + BOOKS_READERS_MAX;
 /// The number of queries that read the books at once.
 pub const BOOKS_READERS_MAX: usize = 4;
+/// Entries that are looked at in one query of the feed.
+pub const FEED_SCAN_MAX: usize = 2_000;
+/// Clients that wait for events of the feed at once.
+pub const FEED_FOLLOWERS_MAX: usize = 256;
+/// The longest time that a request for events waits for the first one.
+pub const FEED_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Parts of a response that wait for a client that does not read.
+pub const RESPONSE_PARTS_MAX: usize = 2;
 /// Time for the hub's writer to end once everything else has: one transaction that fails.
 pub const WRITER_STOP_GRACE: Duration = Duration::from_secs(5);
 /// The longest time that a request waits for the hub's writer.

@@ -39,11 +39,13 @@ pub enum Code {
     BadCode,
     UnknownCode,
     WouldDrop,
+    #[cfg(feature = "hub")]
+    Gone,
 }
 
 impl Code {
     /// All codes, each at the index that is its number.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 23 + cfg!(feature = "hub") as usize] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -67,6 +69,8 @@ impl Code {
         Self::BadCode,
         Self::UnknownCode,
         Self::WouldDrop,
+        #[cfg(feature = "hub")]
+        Self::Gone,
     ];
 
     /// The code as clients see it.
@@ -95,6 +99,8 @@ impl Code {
             Self::BadCode => "bad_code",
             Self::UnknownCode => "unknown_code",
             Self::WouldDrop => "would_drop",
+            #[cfg(feature = "hub")]
+            Self::Gone => "gone",
         }
     }
 }
@@ -129,6 +135,10 @@ pub struct Problem {
     /// How many listings a catalogue would drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<NonZeroU32>,
+    /// The place before the first event that is kept.
+    #[cfg(feature = "hub")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Box<str>>,
     /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
 }
@@ -145,8 +155,16 @@ impl Problem {
             gtin: None,
             retry_after_s: None,
             count: None,
+            #[cfg(feature = "hub")]
+            first: None,
             replayed: false,
         }
+    }
+
+    /// `gone`: events are not kept any more; those after `first` are.
+    #[cfg(feature = "hub")]
+    pub fn gone(first: impl ToString, message: impl Into<String>) -> Self {
+        Self { first: Some(first.to_string().into()), ..Self::new(Code::Gone, message) }
     }
 
     /// `storage_unavailable`: the stock of a SKU was lost to damage of the database.
@@ -324,6 +342,10 @@ mod tests {
     #[test]
     fn each_code_has_the_index_that_is_its_number() {
         assert!(Code::ALL.into_iter().enumerate().all(|(at, code)| code as usize == at));
-        assert_eq!(Code::WouldDrop as usize + 1, Code::ALL.len(), "the last one");
+        #[cfg(feature = "hub")]
+        let last = Code::Gone;
+        #[cfg(not(feature = "hub"))]
+        let last = Code::WouldDrop;
+        assert_eq!(last as usize + 1, Code::ALL.len(), "the last one");
     }
 }

@@ -16,6 +16,7 @@ pub mod core;
 mod db;
 mod decode;
 mod failures;
+mod feed;
 mod health;
 mod http;
 mod jobs;
@@ -48,6 +49,7 @@ use self::core::Rules;
 use self::db::{BooksDatabase, BooksError, BooksLock};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
+use self::feed::FeedEnd;
 use self::health::HubHealth;
 use self::http::HubApi;
 use self::jobs::{HubJob, RequestSender};
@@ -158,14 +160,13 @@ impl Hub {
         let failures = Arc::<BooksFailures>::default();
         let publisher = Publisher::new(Arc::clone(&metrics));
         let health = Arc::new(HubHealth::new(config.mqtt.is_some()));
-        let strangers = Arc::new(match config.gateways {
-            Enrolment::Open => Strangers::default(),
-            Enrolment::Listed => Strangers::refused(),
-        });
+        let strangers = Arc::new(strangers(config.gateways));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
+        let (feed, feed_database) = (FeedEnd::new(stop.clone()), database.reader()?);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
+            .feeding(feed.clone())
             .sharing(config.shared)
             .ruled(rules(&config), Arc::clone(&strangers))
             .reporting(Arc::clone(&failures))
@@ -176,7 +177,8 @@ impl Hub {
 
         let mut tasks = JoinSet::new();
         let serving = requests.clone();
-        let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures)
+        tasks.spawn(feed.clone().follow(feed_database, Arc::clone(&failures)));
+        let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures, feed)
             .probed(Arc::clone(&health))
             .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
@@ -237,6 +239,13 @@ fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {
         BookStore::Sqlite(path) => BooksLock::of_hub(path).map(Some),
         // PostgreSQL looks after that itself.
         BookStore::Postgres(_) => Ok(None),
+    }
+}
+
+fn strangers(gateways: Enrolment) -> Strangers {
+    match gateways {
+        Enrolment::Open => Strangers::default(),
+        Enrolment::Listed => Strangers::refused(),
     }
 }
 

@@ -15,6 +15,7 @@ use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
 use super::core::{Downlink, FrameAnswer, FrameOutcome, Rules};
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
+use super::feed::FeedEnd;
 use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
@@ -55,6 +56,8 @@ pub(super) struct HubWriter {
     early: Vec<EarlyFrame>,
     rules: Rules,
     strangers: Arc<Strangers>,
+    /// Told of every commit.
+    feed: Option<FeedEnd>,
 }
 
 impl HubWriter {
@@ -80,7 +83,13 @@ impl HubWriter {
             early: Vec::new(),
             rules: Rules::default(),
             strangers: Arc::default(),
+            feed: None,
         }
+    }
+
+    /// Tells those who wait for events of every commit.
+    pub(super) fn feeding(self, feed: FeedEnd) -> Self {
+        Self { feed: Some(feed), ..self }
     }
 
     /// Says whether other workers on the same books get some of the frames.
@@ -157,6 +166,7 @@ impl HubWriter {
         let began = instant();
         let outcome = self.write(jobs, early)?;
         self.metrics.commits.observe([began.elapsed()]);
+        self.feed.iter().for_each(FeedEnd::committed);
         self.publish(outcome);
         self.health.set_failing(false);
         self.failures.end("the books can be written again");

@@ -225,6 +225,7 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", &ledger, &[], NONE, 200);
     ask("GET", "/api/ledger", &[], NONE, 200);
     ask("GET", "/api/ledger?site=wh-01", &[], NONE, 400);
+    ask_for_the_feed(&mut ask);
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();
@@ -248,6 +249,17 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
     http.assert_all_seen();
+}
+
+/// The feed, with all that can be asked of it.
+fn ask_for_the_feed(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    let filter = format!("site={SITE}&sku=A&kind=grant");
+    ask("GET", &format!("/api/events?after=0&limit=5&wait_s=1&{filter}"), &[], NONE, 200);
+    ask("GET", "/api/events?after=0", &[], NONE, 200);
+    ask("GET", "/api/events?after=soon", &[], NONE, 400);
+    ask("GET", "/api/events?after=99.1", &[], NONE, 410);
+    ask("GET", &format!("/api/export?from=2026-01-01&to=2126-01-01&{filter}"), &[], NONE, 200);
+    ask("GET", "/api/export?format=jsonl", &[], NONE, 200);
 }
 
 /// The policies of the hub, with all that can be asked of them.

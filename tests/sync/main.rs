@@ -25,6 +25,7 @@ mod doctor;
 mod epochs;
 mod escrow;
 mod faults;
+mod feed;
 mod fleet;
 mod forged;
 mod frames;

@@ -21,7 +21,8 @@ pub enum MovementKind {
 }
 
 impl MovementKind {
-    const ALL: [Self; 6] =
+    /// Every kind, at the index of its number.
+    pub const ALL: [Self; 6] =
         [Self::Receipt, Self::Deduct, Self::Grant, Self::Recall, Self::BringBack, Self::Correction];
 
     /// The number in the books.

@@ -18,12 +18,14 @@ pub(super) use self::error::{BooksError, Locks};
 pub(super) use self::lock::{BooksLock, marker as restore_marker};
 use self::postgres::Postgres;
 pub(super) use self::rows::{
-    EnteredMovement, entries_sql, movements_sql, read_entry, read_movement,
+    EnteredMovement, entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry,
+    read_movement,
 };
 pub(super) use self::schema::newest as newest_version;
-use self::sql::Executor;
+use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
-pub(super) use self::working_set::{BooksTransaction, Expected, read_catalogue};
+use self::working_set::number_feed;
+pub(super) use self::working_set::{BooksTransaction, Expected, OWN_LEDGER, read_catalogue};
 use crate::config::BookStore;
 
 /// A connection to the books database.
@@ -101,6 +103,18 @@ impl BooksDatabase {
             }),
             Self::Postgres(db) => db.change(change),
         }
+    }
+
+    /// Gives a position in the feed to the ranges that wait for one.
+    pub(super) fn number_feed(&mut self) -> Result<(), BooksError> {
+        if let Self::Postgres(db) = self {
+            let is_waiting = "SELECT EXISTS (SELECT 1 FROM feed_waiting)";
+            let waiting = db.read(|db| db.query(is_waiting, &[]))?.pop();
+            if waiting.as_deref() == Some(&[SqlValue::bool(true)]) {
+                while db.change(|db| Ok((number_feed(db)?, Vec::new())))? {}
+            }
+        }
+        Ok(())
     }
 
     /// Reads the books in one snapshot.

@@ -29,6 +29,24 @@ pub(in crate::hub) fn entries_sql(aside: bool) -> String {
     )
 }
 
+/// Selects entries of the feed: the keys are a book, the first and the last position of a range, and
+/// the position of the range in the feed, which comes before the columns of an entry.
+pub(in crate::hub) fn feed_entries_sql() -> String {
+    format!(
+        "SELECT k.d, {ENTRY_COLUMNS} FROM {{keys}} AS k
+         JOIN entry ON entry.book = k.a AND entry.seq BETWEEN k.b AND k.c ORDER BY k.d, seq"
+    )
+}
+
+/// The same of the hub's own ledger, whose keys have no book.
+pub(in crate::hub) fn feed_movements_sql() -> String {
+    format!(
+        "SELECT k.c, {} FROM {{keys}} AS k
+         JOIN movement ON movement.seq BETWEEN k.a AND k.b ORDER BY k.c, seq",
+        columns(&MOVEMENT)
+    )
+}
+
 pub(in crate::hub) fn read_entry(row: SqlRow) -> Result<Entry, BooksError> {
     let mut row = RowReader::of(row);
     let seq = row.number()?;

@@ -2,19 +2,20 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::problems::unreadable;
 use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
 use crate::hub::failures::BooksFailures;
+use crate::hub::feed::FeedEnd;
 use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{self, BooksReader, Reconciliation};
 use crate::hub::strangers::Strangers;
-use crate::limits::BOOKS_ANSWER_MAX;
+use crate::limits::{BOOKS_ANSWER_MAX, FEED_FOLLOWERS_MAX};
 use crate::problem::{Code, Problem};
 use crate::protocol::topic::GatewayId;
 use crate::stock::Sku;
@@ -33,6 +34,9 @@ pub(in crate::hub) struct HubApi {
     health: Arc<HubHealth>,
     worker: String,
     pub(super) strangers: Arc<Strangers>,
+    pub(super) feed: FeedEnd,
+    /// Bounds the number of clients that wait for events.
+    pub(super) followers: Arc<Semaphore>,
 }
 
 impl HubApi {
@@ -41,6 +45,7 @@ impl HubApi {
         requests: RequestSender,
         metrics: Arc<HubMetrics>,
         failures: Arc<BooksFailures>,
+        feed: FeedEnd,
     ) -> Self {
         Self {
             reader,
@@ -50,6 +55,8 @@ impl HubApi {
             health: Arc::default(),
             worker: String::new(),
             strangers: Arc::default(),
+            feed,
+            followers: Arc::new(Semaphore::new(FEED_FOLLOWERS_MAX)),
         }
     }
 

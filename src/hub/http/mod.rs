@@ -6,6 +6,8 @@
 mod api;
 mod catalogue;
 mod changes;
+mod events;
+mod export;
 mod gateways;
 mod json;
 mod page;
@@ -76,6 +78,8 @@ async fn respond(
         HubTarget::PutPolicy(sku) => api.put_policy(&sku, query, request, sites).await,
         HubTarget::EndPolicy(sku) => api.end_policy(&sku, query, sites).await,
         HubTarget::Publish => api.publish(query, request).await,
+        HubTarget::Events => return api.events(query, request.headers(), sites).await,
+        HubTarget::Export => return api.export(query, sites).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => {

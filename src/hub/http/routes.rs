@@ -27,6 +27,10 @@ pub(super) enum HubTarget {
     /// One SKU.
     Stock(String),
     Ledger,
+    /// The feed, as pages or as a stream.
+    Events,
+    /// The entries of a period.
+    Export,
     Reconcile,
     /// The request id of a recall.
     Recall(String),
@@ -82,6 +86,8 @@ impl HubTarget {
             | Self::StockList
             | Self::Stock(_)
             | Self::Ledger
+            | Self::Events
+            | Self::Export
             | Self::Recall(_)
             | Self::Catalogue
             | Self::Policies
@@ -124,7 +130,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 30] = [
+pub(super) static ROUTES: [Route<HubTarget>; 32] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -143,6 +149,8 @@ pub(super) static ROUTES: [Route<HubTarget>; 30] = [
     Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
     Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),
     Route::fixed(Method::GET, "/api/ledger", HubTarget::Ledger),
+    Route::fixed(Method::GET, "/api/events", HubTarget::Events),
+    Route::fixed(Method::GET, "/api/export", HubTarget::Export),
     Route::fixed(Method::GET, "/api/reconcile", HubTarget::Reconcile),
     Route::fixed(Method::POST, "/api/receipts", HubTarget::Central(CentralOperation::Receipt)),
     Route::fixed(Method::POST, "/api/deduct", HubTarget::Central(CentralOperation::Deduct)),

@@ -5,6 +5,8 @@
 
 mod answer;
 mod body;
+#[cfg(feature = "hub")]
+mod body_out;
 mod buffer_budget;
 mod connection_limit;
 mod connection_permit;
@@ -20,6 +22,8 @@ mod server;
 
 pub use self::answer::answer;
 pub use self::body::{BodyError, body, body_within};
+#[cfg(feature = "hub")]
+pub use self::body_out::Incomplete;
 pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
 pub use self::metered_stream::MeteredStream;
@@ -27,6 +31,8 @@ pub(crate) use self::page_file::built_in;
 pub use self::page_file::{HTML, PageFile, SCRIPT, STYLE};
 pub use self::port_access::{PortAccess, PortControl};
 pub use self::query::{number, page_size, parameter};
+#[cfg(feature = "hub")]
+pub use self::response::in_parts;
 pub use self::response::{HttpResponse, csv, json, problem, response, text};
 pub use self::router::Route;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Responses: JSON, plain text, and problems as RFC 9457 describes them.
 
+#[cfg(not(feature = "hub"))]
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
@@ -7,11 +8,19 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+#[cfg(feature = "hub")]
+use tokio::sync::mpsc;
 
+#[cfg(feature = "hub")]
+use super::body_out::{Incomplete, ResponseBody};
 use crate::problem::{Code, Problem};
 
-/// A response whose body is in memory.
-pub type HttpResponse = Response<Full<Bytes>>;
+/// The edge has no response that does not fit into memory.
+#[cfg(not(feature = "hub"))]
+type ResponseBody = Full<Bytes>;
+
+/// A response.
+pub type HttpResponse = Response<ResponseBody>;
 
 /// A success with a JSON body.
 pub fn json(body: String) -> HttpResponse {
@@ -35,7 +44,20 @@ pub fn response(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> HttpResponse {
-    let mut response = Response::new(Full::new(body.into()));
+    with_body(status, content_type, ResponseBody::new(body.into()))
+}
+
+/// A success whose body is made while it is sent.
+#[cfg(feature = "hub")]
+pub fn in_parts(
+    content_type: &'static str,
+    parts: mpsc::Receiver<Result<Bytes, Incomplete>>,
+) -> HttpResponse {
+    with_body(StatusCode::OK, content_type, ResponseBody::Parts(parts))
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: ResponseBody) -> HttpResponse {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -93,6 +115,8 @@ fn status(code: Code) -> StatusCode {
         | Code::ReservationClosed
         | Code::GatewayClosed
         | Code::WouldDrop => StatusCode::CONFLICT,
+        #[cfg(feature = "hub")]
+        Code::Gone => StatusCode::GONE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::IdempotencyConflict | Code::BadCode => StatusCode::UNPROCESSABLE_ENTITY,
         Code::Overloaded | Code::Throttled => StatusCode::TOO_MANY_REQUESTS,

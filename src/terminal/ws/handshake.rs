@@ -3,8 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use hyper::{HeaderMap, Request};
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -24,7 +23,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.rules().check_origin(request.headers())?;
         let principal = self.access.principal_of(request.headers(), permit)?;
-        let mut response = create_response_with_body(&request, Full::<Bytes>::default)
+        let mut response = create_response_with_body(&request, Default::default)
             .map_err(|error| Problem::bad_request(format!("WebSocket handshake: {error}")))?;
         let format = wire_format(request.headers());
         if format == WireFormat::Postcard {

@@ -6,15 +6,15 @@
 mod tables;
 
 pub(in crate::hub) use self::tables::{
-    ASIDE, ASK, BOOK, ColumnType, DEMAND, ENROLLED, ENTRY, GRANTED, HELD, IDENTITY, LISTING,
-    MOVEMENT, POLICY, POOL, REQUEST, TRANSFER, Table,
+    ASIDE, ASK, BOOK, ColumnType, DEMAND, ENROLLED, ENTRY, FEED, FEED_WAITING, GRANTED, HELD,
+    IDENTITY, LISTING, MOVEMENT, POLICY, POOL, REQUEST, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -27,6 +27,10 @@ const MIGRATIONS: [Migration; 9] = [
     Migration { script: include_str!("version_8.sql"), postgresql: "" },
     Migration { script: include_str!("version_9.sql"), postgresql: "" },
     Migration { script: include_str!("version_10.sql"), postgresql: "" },
+    Migration {
+        script: include_str!("version_11.sql"),
+        postgresql: include_str!("version_11_postgresql.sql"),
+    },
 ];
 
 struct Migration {

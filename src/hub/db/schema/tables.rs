@@ -112,6 +112,26 @@ pub(in crate::hub) const MOVEMENT: Table = Table {
     key: &["seq"],
 };
 
+/// Ranges of entries, in the order of their commits.
+pub(in crate::hub) const FEED: Table = Table {
+    name: "feed",
+    columns: &[
+        ("position", Int),
+        ("book", Int),
+        ("first_seq", Int),
+        ("last_seq", Int),
+        ("at_ms", Int),
+    ],
+    key: &["position"],
+};
+
+/// Ranges that have no position yet. Only PostgreSQL has the table; the column `n` counts by itself.
+pub(in crate::hub) const FEED_WAITING: Table = Table {
+    name: "feed_waiting",
+    columns: &[("book", Int), ("first_seq", Int), ("last_seq", Int), ("at_ms", Int)],
+    key: &["n"],
+};
+
 pub(in crate::hub) const HELD: Table = Table {
     name: "held",
     columns: &[

@@ -16,6 +16,7 @@ mod books;
 mod demand;
 mod enrolment;
 mod entries;
+mod feed;
 mod identity;
 mod listings;
 mod movements;
@@ -25,6 +26,8 @@ mod requests;
 mod transaction;
 mod transfers;
 
+pub(in crate::hub) use self::feed::OWN_LEDGER;
+pub(super) use self::feed::number_feed;
 pub(in crate::hub) use self::listings::read_catalogue;
 pub(in crate::hub) use self::transaction::{BooksTransaction, Expected};
 

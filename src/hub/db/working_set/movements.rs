@@ -1,11 +1,14 @@
 //! New movements of the hub's own ledger.
 
+use std::ops::RangeInclusive;
+
 use crate::clock;
 use crate::hub::core::Movement;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::rows::movement_row;
 use crate::hub::db::schema::MOVEMENT;
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
+use crate::stock::Seq;
 
 #[derive(Debug, Default)]
 pub(super) struct MovementSet {
@@ -19,9 +22,13 @@ impl MovementSet {
 
     /// Numbers the movements. The last position is locked from here to the commit, so that other
     /// workers leave no gap; hence this is the last thing that a transaction reads.
-    pub(super) fn changes(&mut self, db: &mut dyn Executor) -> Result<Change, BooksError> {
+    /// Returns the positions as well, if there are any.
+    pub(super) fn changes(
+        &mut self,
+        db: &mut dyn Executor,
+    ) -> Result<(Change, Option<RangeInclusive<Seq>>), BooksError> {
         let new = std::mem::take(&mut self.new);
-        let mut rows = Vec::with_capacity(new.len());
+        let (mut rows, mut entered) = (Vec::with_capacity(new.len()), None);
         if !new.is_empty() {
             let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq";
             let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
@@ -31,7 +38,8 @@ impl MovementSet {
                 movement_row(seq, movement, at_ms).to_vec()
             };
             rows.extend((first..).zip(&new).map(row));
+            entered = Some(first..=first + new.len() as u64 - 1);
         }
-        Ok(Change { table: &MOVEMENT, write: Write::Insert, rows })
+        Ok((Change { table: &MOVEMENT, write: Write::Insert, rows }, entered))
     }
 }

@@ -8,6 +8,7 @@ use super::books::{BookSet, Lock};
 use super::demand::DemandSet;
 use super::enrolment::EnrolmentSet;
 use super::entries::EntrySet;
+use super::feed::FeedSet;
 use super::identity::Identity;
 use super::listings::ListingSet;
 use super::movements::MovementSet;
@@ -43,6 +44,7 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     rules: Rules,
     now_ms: i64,
     movements: MovementSet,
+    feed: FeedSet,
 }
 
 /// What the jobs of a batch will read and change, as far as that is known before.
@@ -72,6 +74,7 @@ impl<'a> BooksTransaction<'a> {
             rules: Rules::default(),
             now_ms: 0,
             movements: MovementSet::default(),
+            feed: FeedSet::default(),
         }
     }
 
@@ -176,7 +179,9 @@ impl<'a> BooksTransaction<'a> {
         changes.push(self.transfers.changes());
         changes.push(self.requests.changes());
         changes.extend(self.books.changes());
-        changes.push(self.movements.changes(self.db)?);
+        let (movements, entered) = self.movements.changes(self.db)?;
+        changes.push(movements);
+        changes.extend(self.feed.changes(self.db, entered)?);
         changes.retain(|change| !change.rows.is_empty());
         Ok(changes)
     }
@@ -241,6 +246,7 @@ impl Books for BooksTransaction<'_> {
 
     fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), BooksError> {
         self.books.check_locked(book)?;
+        self.feed.append(book, entries);
         self.entries.append(book, entries);
         Ok(())
     }

@@ -1,0 +1,205 @@
+//! The feed: as pages, for which a client may wait, and as server-sent events.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::ACCEPT;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
+
+use super::api::HubApi;
+use super::queries::limit;
+use crate::clock;
+use crate::hub::core::MovementKind;
+use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_ends, feed_page};
+use crate::limits::{FEED_WAIT_MAX, PAGE_MAX, RESPONSE_PARTS_MAX};
+use crate::net::access::Sites;
+use crate::net::http::{self, HttpResponse, Incomplete, number, parameter};
+use crate::net::json::json;
+use crate::problem::{Code, Problem};
+use crate::stock::Kind;
+
+/// How often a client of server-sent events that has had no event is sent a comment.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// How long is searched for the first event that a filter lets through.
+const SCAN_MAX: Duration = Duration::from_secs(2);
+
+type Parts = mpsc::Sender<Result<Bytes, Incomplete>>;
+
+impl HubApi {
+    pub(super) async fn events(
+        &self,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        sites: &Sites,
+    ) -> Result<HttpResponse, Problem> {
+        let filter = filter(query, sites)?;
+        let is_stream = accepts_stream(headers);
+        let last_id = headers.get("last-event-id").filter(|_| is_stream);
+        let last_id = last_id.map(|id| id.to_str().unwrap_or_default().to_owned());
+        let after = match last_id.or_else(|| parameter(query, "after")) {
+            Some(text) => FeedCursor::parse(&text).ok_or_else(|| no_cursor(&text))?,
+            None => self.read(feed_ends).await?.last,
+        };
+        if is_stream {
+            return self.stream(after, filter).await;
+        }
+        let wait = wait(query)?;
+        let permit = if wait.is_zero() { None } else { Some(self.follower()?) };
+        let page = self.wait_for_page(after, limit(query)?, filter, wait).await?;
+        drop(permit);
+        Ok(http::json(json(&PageJson { next: page.next.to_string(), events: page.events })))
+    }
+
+    /// The next events, for the first of which this waits.
+    async fn wait_for_page(
+        &self,
+        mut after: FeedCursor,
+        limit: usize,
+        filter: FeedFilter,
+        wait: Duration,
+    ) -> Result<FeedPage, Problem> {
+        let began = Instant::from_std(clock::instant());
+        loop {
+            let page = self.page(after, limit, &filter).await?;
+            if !page.events.is_empty() {
+                return Ok(page);
+            }
+            // What is filtered out may be long. The client is told how far it is.
+            let until = began + if page.has_more { wait.max(SCAN_MAX) } else { wait };
+            let is_late = Instant::from_std(clock::instant()) >= until;
+            after = page.next;
+            if is_late || !page.has_more && !self.feed.wait(after, until).await {
+                return Ok(page);
+            }
+        }
+    }
+
+    pub(super) async fn page(
+        &self,
+        after: FeedCursor,
+        limit: usize,
+        filter: &FeedFilter,
+    ) -> Result<FeedPage, Problem> {
+        let page = self.page_now(after, limit, filter).await?;
+        if page.has_more || !page.events.is_empty() {
+            return Ok(page);
+        }
+        // A client sees what it has been answered before.
+        self.feed.settle().await;
+        self.page_now(page.next, limit, filter).await
+    }
+
+    async fn page_now(
+        &self,
+        after: FeedCursor,
+        limit: usize,
+        filter: &FeedFilter,
+    ) -> Result<FeedPage, Problem> {
+        let filter = filter.clone();
+        let read = self.read(move |db| feed_page(db, after, limit, &filter)).await?;
+        read.map_err(|Gone(first)| {
+            Problem::gone(
+                first,
+                format!("events after {after} are not kept; begin with after={first}, and look for what is missing in the stock"),
+            )
+        })
+    }
+
+    pub(super) fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = self.followers.clone().try_acquire_owned();
+        permit.map_err(|_| {
+            let message = "too many clients wait for events; retry, or ask without wait_s";
+            Problem::new(Code::Overloaded, message)
+        })
+    }
+
+    async fn stream(&self, after: FeedCursor, filter: FeedFilter) -> Result<HttpResponse, Problem> {
+        let permit = self.follower()?;
+        // What does not follow is said before the stream begins.
+        let page = self.page(after, PAGE_MAX, &filter).await?;
+        let (parts, receiver) = mpsc::channel(RESPONSE_PARTS_MAX);
+        let api = self.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            api.send_events(page, filter, &parts).await;
+        });
+        Ok(http::in_parts("text/event-stream", receiver))
+    }
+
+    /// Sends events until the client leaves or the hub stops.
+    async fn send_events(&self, mut page: FeedPage, filter: FeedFilter, parts: &Parts) {
+        let mut text = ":\n\n".to_owned();
+        loop {
+            page.events.iter().for_each(|event| write_event(&mut text, event));
+            if !text.is_empty() && parts.send(Ok(std::mem::take(&mut text).into())).await.is_err() {
+                return;
+            }
+            let after = page.next;
+            if !page.has_more {
+                let until = Instant::from_std(clock::instant()) + COMMENT_EVERY;
+                let goes_on = tokio::select! {
+                    goes_on = self.feed.wait(after, until) => goes_on,
+                    () = parts.closed() => false,
+                };
+                if !goes_on {
+                    return;
+                }
+                if Instant::from_std(clock::instant()) >= until {
+                    ":\n\n".clone_into(&mut text);
+                }
+            }
+            // The client connects again, and is told then what is wrong.
+            let Ok(next) = self.page(after, PAGE_MAX, &filter).await else { return };
+            page = next;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PageJson {
+    events: Vec<FeedEvent>,
+    next: String,
+}
+
+fn write_event(text: &mut String, event: &FeedEvent) {
+    *text += &format!("id: {}\ndata: {}\n\n", event.cursor, json(event));
+}
+
+/// Reads the filters of a query.
+pub(super) fn filter(query: Option<&str>, sites: &Sites) -> Result<FeedFilter, Problem> {
+    let [site, sku, kind] = ["site", "sku", "kind"].map(|name| parameter(query, name));
+    if let Some(site) = &site {
+        sites.check(site)?;
+    }
+    let is_kind = |kind: &String| {
+        Kind::ALL.iter().any(|known| known.as_str() == kind)
+            || MovementKind::ALL.iter().any(|known| known.as_str() == kind)
+    };
+    if let Some(kind) = kind.as_ref().filter(|kind| !is_kind(kind)) {
+        return Err(Problem::bad_request(format!("kind: there are no events of kind {kind:?}")));
+    }
+    Ok(FeedFilter { site, sku, kind, sites: sites.clone() })
+}
+
+fn wait(query: Option<&str>) -> Result<Duration, Problem> {
+    let wait = Duration::from_secs(number(query, "wait_s")?.unwrap_or(0));
+    if wait > FEED_WAIT_MAX {
+        let message = format!("wait_s: must be at most {}", FEED_WAIT_MAX.as_secs());
+        return Err(Problem::bad_request(message));
+    }
+    Ok(wait)
+}
+
+fn no_cursor(text: &str) -> Problem {
+    Problem::bad_request(format!("after: {text:?} is no cursor of this feed; 0 is its beginning"))
+}
+
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/event-stream"))
+}

@@ -1,0 +1,156 @@
+//! The entries of a period as CSV or as lines of JSON, sent while they are read.
+
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+
+use super::api::HubApi;
+use super::events::filter;
+use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, export_page};
+use crate::limits::RESPONSE_PARTS_MAX;
+use crate::net::access::Sites;
+use crate::net::http::{self, HttpResponse, Incomplete, parameter};
+use crate::net::json::json;
+use crate::problem::Problem;
+use crate::stock::{Amount, Day};
+
+const DAY_MS: i64 = 86_400_000;
+const COLUMNS: &str = "cursor,event_id,kind,site,gateway,sku,change,reserved_change,\
+    in_transit_change,order_id,request_id,actor,reason,lot,serial,expires,peer,at,booked_at\n";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    JsonLines,
+}
+
+impl HubApi {
+    pub(super) async fn export(
+        &self,
+        query: Option<&str>,
+        sites: &Sites,
+    ) -> Result<HttpResponse, Problem> {
+        let filter = filter(query, sites)?;
+        let period = Period {
+            from_ms: moment(query, "from", 0)?.unwrap_or(0),
+            to_ms: moment(query, "to", DAY_MS)?.unwrap_or(i64::MAX),
+        };
+        let (format, content_type) = match parameter(query, "format").as_deref() {
+            None | Some("csv") => (Format::Csv, "text/csv; charset=utf-8"),
+            Some("jsonl") => (Format::JsonLines, "application/jsonl"),
+            Some(_) => return Err(Problem::bad_request("format: must be csv or jsonl")),
+        };
+        let permit = self.follower()?;
+        let (parts, receiver) = mpsc::channel(RESPONSE_PARTS_MAX);
+        let api = self.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            api.send_period(period, filter, format, &parts).await;
+        });
+        Ok(http::in_parts(content_type, receiver))
+    }
+
+    async fn send_period(
+        &self,
+        period: Period,
+        filter: FeedFilter,
+        format: Format,
+        parts: &mpsc::Sender<Result<Bytes, Incomplete>>,
+    ) {
+        let mut text = if format == Format::Csv { COLUMNS.to_owned() } else { String::new() };
+        let mut place = Some(ExportPlace::default());
+        while let Some(from) = place {
+            let filter = filter.clone();
+            let read = self.read(move |db| export_page(db, from, period, &filter)).await;
+            let Ok((events, next)) = read else {
+                let _ = parts.send(Err(Incomplete)).await;
+                return;
+            };
+            events.iter().for_each(|event| write(&mut text, event, format));
+            place = next;
+            let part = std::mem::take(&mut text);
+            if !part.is_empty() && parts.send(Ok(part.into())).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn write(text: &mut String, event: &FeedEvent, format: Format) {
+    match format {
+        Format::JsonLines => *text += &json(event),
+        Format::Csv => {
+            let cells = cells(event);
+            let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+            *text += &cells.join(",");
+        }
+    }
+    text.push('\n');
+}
+
+fn cells(event: &FeedEvent) -> [String; 19] {
+    let or_empty = |text: &Option<String>| text.clone().unwrap_or_default();
+    let amount = |amount: &Option<Amount>| amount.map(|it| it.to_string()).unwrap_or_default();
+    [
+        event.cursor.to_string(),
+        event.event_id.to_string(),
+        event.kind.to_owned(),
+        or_empty(&event.site),
+        or_empty(&event.gateway),
+        event.sku.to_string(),
+        event.change.to_string(),
+        amount(&event.reserved_change),
+        amount(&event.in_transit_change),
+        or_empty(&event.order_id),
+        event.request_id.clone(),
+        or_empty(&event.actor),
+        or_empty(&event.reason),
+        or_empty(&event.lot),
+        or_empty(&event.serial),
+        or_empty(&event.expires),
+        or_empty(&event.peer),
+        event.at.clone(),
+        event.booked_at.clone(),
+    ]
+}
+
+fn quoted(cell: &str) -> String {
+    match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => cell.to_owned(),
+    }
+}
+
+/// A moment, or a day, whose end is meant where `of_day_ms` is its length.
+fn moment(query: Option<&str>, name: &str, of_day_ms: i64) -> Result<Option<i64>, Problem> {
+    let Some(text) = parameter(query, name) else { return Ok(None) };
+    if let Ok(day) = Day::parse(&text) {
+        return Ok(Some(i64::from(day.number()) * DAY_MS + of_day_ms));
+    }
+    let since = humantime::parse_rfc3339(&text).ok();
+    let since = since.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    ms.map(Some).ok_or_else(|| {
+        let message = "must be a day such as 2026-01-31, or a moment such as 2026-01-31T08:26:00Z";
+        Problem::bad_request(format!("{name}: {message}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_meant_from_its_beginning_to_its_end() {
+        let of = |query, name, day_ms| moment(Some(query), name, day_ms).unwrap().unwrap();
+        assert_eq!(of("from=1970-01-02", "from", 0), DAY_MS);
+        assert_eq!(of("to=1970-01-02", "to", DAY_MS), 2 * DAY_MS);
+        assert_eq!(of("to=1970-01-01T00:00:01.5Z", "to", DAY_MS), 1_500);
+        assert!(moment(Some("from=yesterday"), "from", 0).is_err());
+    }
+
+    #[test]
+    fn cells_with_separators_are_quoted() {
+        assert_eq!(quoted("a b"), "a b");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+}
