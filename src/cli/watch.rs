@@ -3,10 +3,12 @@
 //! by itself, and ends with Ctrl-C or when its output is closed.
 
 mod board;
+mod keys;
+mod screen;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::Interest;
@@ -14,7 +16,8 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{interval, sleep, timeout};
 
-use self::board::Board;
+use self::keys::Keys;
+use self::screen::Screen;
 use super::client::{Client, GatewayArguments};
 use super::inspect::{item_row, sync_words};
 use super::{figures, say};
@@ -43,11 +46,13 @@ const SILENT: Duration = Duration::from_secs(30);
 const ANSWER: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(arguments: WatchArguments) -> anyhow::Result<()> {
-    let shown = Shown::new(&arguments);
+    let (keys, quit) = keys::channel();
+    let shown = Shown::new(&arguments, keys);
     let mut watch = Watch { arguments, shown, epoch: Value::Null, seq: 0, base_seq: 0 };
     tokio::select! {
         result = watch.run() => result,
         () = ended() => Ok(()),
+        () = quit.pressed() => Ok(()),
     }
 }
 
@@ -142,11 +147,11 @@ enum Shown {
 }
 
 impl Shown {
-    fn new(arguments: &WatchArguments) -> Self {
+    fn new(arguments: &WatchArguments, keys: Keys) -> Self {
         match (arguments.json, std::io::stdout().is_terminal()) {
             (true, _) => Self::Json,
             (false, false) => Self::Lines,
-            (false, true) => Self::Screen(Screen::new(arguments.low)),
+            (false, true) => Self::Screen(Screen::new(arguments.low, keys)),
         }
     }
 
@@ -186,52 +191,4 @@ impl Shown {
             screen.draw();
         }
     }
-}
-
-/// A terminal in raw drawing mode, restored when this is dropped.
-struct Screen {
-    board: Board,
-    drawn: Vec<String>,
-    drawn_at: Instant,
-}
-
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-const HOME: &str = "\x1b[H";
-const END_OF_LINE: &str = "\x1b[K\r\n";
-const END_OF_SCREEN: &str = "\x1b[J";
-
-impl Screen {
-    fn new(low: i64) -> Self {
-        put(ENTER);
-        Self { board: Board::new(low), drawn: Vec::new(), drawn_at: clock::instant() }
-    }
-
-    /// Redraws after an event, and once a second to update ages.
-    fn draw(&mut self) {
-        let lines = self.board.lines(clock::wall_ms());
-        if lines == self.drawn && self.drawn_at.elapsed() < Duration::from_secs(1) {
-            return;
-        }
-        let mut frame = String::from(HOME);
-        for line in &lines {
-            frame.push_str(line);
-            frame.push_str(END_OF_LINE);
-        }
-        frame.push_str(END_OF_SCREEN);
-        put(&frame);
-        (self.drawn, self.drawn_at) = (lines, clock::instant());
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        put(LEAVE);
-    }
-}
-
-/// Writes to the terminal. A write error is ignored: the closed output ends the program.
-fn put(text: &str) {
-    let mut terminal = std::io::stdout().lock();
-    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }
