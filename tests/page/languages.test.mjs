@@ -60,3 +60,30 @@ test('every text that the page asks for is there', () => {
     assert.ok(asked.includes(key) || key.includes('.') && composed.includes(prefix) || ['rollback'].includes(key) || new RegExp(`(?:'${key}'|\\b${key}:)`).test(sources), `${key} is never used`);
   }
 });
+
+const HUB = new URL('../../src/hub/http/page/', import.meta.url);
+const hubTexts = (tag) => JSON.parse(readFileSync(new URL(`hub.${tag}.json`, HUB), 'utf8'));
+
+for (const tag of LANGUAGES) {
+  test(`the hub's page has every text in ${tag}`, () => {
+    const [texts, wanted] = [hubTexts(tag), hubTexts('en')];
+    assert.deepEqual(Object.keys(texts), Object.keys(wanted));
+    const needed = new Intl.PluralRules(tag).resolvedOptions().pluralCategories;
+    for (const [key, entry] of Object.entries(texts)) {
+      assert.equal(typeof entry, typeof wanted[key], key);
+      if (typeof entry !== 'string') assert.deepEqual(Object.keys(entry).sort(), [...needed].sort(), key);
+      for (const form of typeof entry === 'string' ? [entry] : Object.values(entry)) {
+        assert.ok(form.trim(), key);
+        assert.deepEqual(values(form), values(wanted[key].other ?? wanted[key]), key);
+      }
+    }
+  });
+}
+
+test('the hub\'s page asks for texts that are there', () => {
+  const sources = ['hub.html', 'hub.js'].map((name) => readFileSync(new URL(name, HUB), 'utf8')).join('\n');
+  const asked = [...sources.matchAll(/'(\w+)'|data-text="(\w+)"/g)].map(([, called, marked]) => called ?? marked);
+  const texts = hubTexts('en');
+  for (const [, key] of sources.matchAll(/\bt\('(\w+)'|data-text="(\w+)"/g)) if (key) assert.ok(key in texts, key);
+  for (const key of Object.keys(texts)) assert.ok(asked.includes(key) || key.startsWith('state.'), `${key} is never used`);
+});

@@ -1,12 +1,15 @@
 /** The hub for people: gateways, stock by place, and whether the books balance. It changes nothing. */
 
+import { LANGUAGES, keepLanguage, keptLanguage, number, pickLanguage, setLanguage, t, time } from './texts.js';
+
 const REFRESH_MS = 2_000;
 const ROWS = 100;
 const KEY = 'stockgate-hub.token';
 
 const $ = (id) => document.getElementById(id);
-const number = new Intl.NumberFormat('en', { maximumFractionDigits: 6 });
-const figure = (value) => (typeof value === 'number' ? number.format(value) : String(value ?? '–'));
+const figure = (value) => (typeof value === 'number' ? number(value) : String(value ?? '–'));
+/** What the hub itself says, which is English. */
+let details = [];
 
 function row(...cells) {
   const line = document.createElement('tr');
@@ -28,23 +31,25 @@ async function ask(path) {
 }
 
 function drawBalance({ balanced, drift }) {
-  $('balance').textContent = balanced ? 'Yes, to the unit.' : 'No.';
+  const words = [t(balanced ? 'balanced' : 'notBalanced'), drift?.length ? t('drift', { count: drift.length }) : ''];
+  $('balance').textContent = words.filter(Boolean).join(' ');
   $('balance').className = balanced ? 'good' : 'bad';
-  if (drift?.length) $('balance').textContent += ` ${drift.length} with drift.`;
 }
 
 function drawGateways({ items }) {
+  const looks = { online: 'good', offline: 'late' };
   const rows = items.map(({ site, gateway, state, acked_seq: acked, pending, in_transit: transit, last_seen: seen, problem }) => row(
-    [site], [gateway], [problem ?? state, { online: problem ? 'bad' : 'good', offline: 'late', fenced: 'bad' }[state]],
-    [figure(acked)], [figure(pending), pending ? 'late' : ''], [figure(transit)], [new Date(seen).toLocaleTimeString()],
+    [site], [gateway], [t(`state.${state}`) || state, problem ? 'bad' : looks[state] ?? 'bad'],
+    [figure(acked), 'figure'], [figure(pending), pending ? 'figure late' : 'figure'], [figure(transit), 'figure'], [time(new Date(seen))],
   ));
+  details = items.filter(({ problem }) => problem).map(({ site, gateway, problem }) => `${site}/${gateway}: ${problem}`);
   $('gateways').replaceChildren(...rows);
 }
 
 function drawStock({ items }) {
   const at = ({ site, gateway, on_hand: onHand }) => `${site}/${gateway} ${figure(onHand)}`;
   const rows = items.map(({ sku, name, unallotted, in_transit: transit, gateways, total }) => row(
-    [name ? `${sku} · ${name}` : sku], [figure(unallotted)], [figure(transit)], [gateways.map(at).join(', ')], [figure(total)],
+    [name ? `${sku} · ${name}` : sku], [figure(unallotted), 'figure'], [figure(transit), 'figure'], [gateways.map(at).join(', ')], [figure(total), 'figure'],
   ));
   $('stock').replaceChildren(...rows);
 }
@@ -57,18 +62,35 @@ async function refresh() {
     drawGateways(gateways);
     drawStock(stock);
     $('sign-in').hidden = true;
-    $('state').textContent = `As of ${new Date().toLocaleTimeString()}.`;
-    await ask('api/reconcile').then(drawBalance, (error) => { $('balance').textContent = error.message; });
+    $('state').textContent = t('asOf', { time: time(new Date()) });
+    await ask('api/reconcile').then(drawBalance, (error) => { $('balance').textContent = '–'; details.push(error.message); });
   } catch (error) {
-    $('sign-in').hidden = error.code !== 'unauthorized';
-    $('state').textContent = error.code === 'unauthorized' ? 'Sign in to read the books.' : `The books cannot be read: ${error.message}`;
+    const isLocked = error.code === 'unauthorized';
+    $('sign-in').hidden = !isLocked;
+    $('state').textContent = t(isLocked ? 'needsToken' : 'unreadable');
+    details = isLocked ? [] : [error.message];
   }
-  setTimeout(refresh, REFRESH_MS);
+  $('details').textContent = details.join(' · ');
 }
 
+async function work() {
+  await refresh();
+  setTimeout(work, REFRESH_MS);
+}
+
+for (const [tag, name] of Object.entries(LANGUAGES)) $('language').append(new Option(name, tag));
+$('language').addEventListener('change', async ({ target }) => {
+  keepLanguage(target.value);
+  if (await setLanguage(target.value)) refresh();
+});
 $('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   sessionStorage.setItem(KEY, $('token').value.trim());
+  refresh();
 });
-$('find').addEventListener('submit', (event) => event.preventDefault());
-refresh();
+$('find').addEventListener('submit', (event) => { event.preventDefault(); refresh(); });
+
+const language = pickLanguage(location.href, keptLanguage(), navigator.languages ?? []);
+await setLanguage(language);
+$('language').value = language;
+work();
