@@ -10,8 +10,8 @@ use flate2::write::GzEncoder;
 
 /// Makes std's timed waits end on time where time has 64 bits and a machine word has 32.
 const FUTEX: &str = "src/futex_time64.c";
-/// The pages of the gateway and of the hub.
-const PAGES: [&str; 2] = ["src/terminal/page", "src/hub/http/page"];
+/// The pages of the gateway, of the hub and of the demo.
+const PAGES: [&str; 3] = ["src/terminal/page", "src/hub/http/page", "src/cli/demo/page"];
 
 fn main() {
     compress_pages().expect("the files of the pages can be read");
@@ -33,7 +33,8 @@ fn main() {
     }
 }
 
-/// Compresses the files of the pages, each into a file of its name.
+/// Compresses the files of the pages, each into a file of its name. Comments and indentation are for
+/// those who read the source, which runs as it is.
 fn compress_pages() -> io::Result<()> {
     let made = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
     for page in PAGES {
@@ -42,12 +43,24 @@ fn compress_pages() -> io::Result<()> {
             let file = entry?.path();
             println!("cargo::rerun-if-changed={}", file.display());
             let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-            gzip.write_all(&fs::read(&file)?)?;
+            gzip.write_all(without_comments(&fs::read_to_string(&file)?).as_bytes())?;
             let name = file.file_name().unwrap_or_default();
             fs::write(Path::new(&made).join(name).with_added_extension("gz"), gzip.finish()?)?;
         }
     }
     Ok(())
+}
+
+/// A text without indentation, and without comments that have lines of their own.
+fn without_comments(text: &str) -> String {
+    let mut is_comment = false;
+    let is_kept = |line: &&str| {
+        let (begins, ends) = (line.starts_with("/*"), line.ends_with("*/"));
+        let was_comment = is_comment;
+        is_comment = (is_comment || begins) && !ends;
+        !(was_comment || begins || line.starts_with("// ") || line.is_empty())
+    };
+    text.lines().map(str::trim).filter(is_kept).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The commit that is checked out, if there is a repository.

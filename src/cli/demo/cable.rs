@@ -1,6 +1,7 @@
 //! A cable that can be unplugged: a TCP relay between the gateway and the broker.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use tokio::io::copy_bidirectional;
@@ -13,6 +14,8 @@ pub(super) struct Cable {
     /// The address to connect to.
     pub(super) address: SocketAddr,
     plugged: watch::Sender<bool>,
+    /// Whether a person has taken over.
+    in_hand: AtomicBool,
 }
 
 impl Cable {
@@ -22,11 +25,21 @@ impl Cable {
         let address = listener.local_addr()?;
         let (plugged, receiver) = watch::channel(true);
         tokio::spawn(relay(listener, target, receiver));
-        Ok(Self { address, plugged })
+        Ok(Self { address, plugged, in_hand: AtomicBool::new(false) })
     }
 
     pub(super) fn plug(&self, plugged: bool) {
         self.plugged.send_replace(plugged);
+    }
+
+    /// A person plugs or unplugs it; from then on nobody else does.
+    pub(super) fn take_in_hand(&self, plugged: bool) {
+        self.in_hand.store(true, Ordering::Relaxed);
+        self.plug(plugged);
+    }
+
+    pub(super) fn is_in_hand(&self) -> bool {
+        self.in_hand.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_plugged(&self) -> bool {

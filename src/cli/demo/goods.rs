@@ -7,8 +7,8 @@ use anyhow::{Context as _, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::shop::{SKUS, sku};
-
+/// The number of SKUs.
+pub(super) const SKUS: usize = 400;
 const KINDS: [&str; 20] = [
     "Parasol",
     "Lantern",
@@ -38,14 +38,18 @@ const STYLES: [&str; 20] = [
 /// A prefix of GS1 that is used for examples here; the demo's codes are in no shop.
 const PREFIX: &str = "4099999";
 
+pub(super) fn sku(number: usize) -> String {
+    format!("SKU-{number:04}")
+}
+
 /// The name of a SKU.
-fn name(number: usize) -> String {
+pub(super) fn name(number: usize) -> String {
     let (kind, style) = (number % KINDS.len(), number / KINDS.len() % STYLES.len());
     format!("{} {}", STYLES[style], KINDS[kind])
 }
 
 /// The EAN-13 of a SKU.
-fn barcode(number: usize) -> String {
+pub(super) fn barcode(number: usize) -> String {
     let digits = format!("{PREFIX}{number:05}");
     let weighted = digits.bytes().enumerate().map(|(at, digit)| {
         let weight = if at % 2 == 0 { 1 } else { 3 };

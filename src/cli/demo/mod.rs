@@ -4,6 +4,7 @@
 mod broker;
 mod cable;
 mod goods;
+mod page;
 mod shop;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, bail};
 use tokio::task::JoinSet;
 
 use self::cable::Cable;
+use self::page::{Floor, SHOWN};
 use self::shop::{Tally, Terminal};
 use crate::cli::replay::{ReplayArguments, replay};
 use crate::cli::{GatewayArguments, on_signal, say};
@@ -72,22 +74,20 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     let (stopper, mut stop) = stop::channel();
     on_signal(stopper);
     let broker = broker::start()?;
-    let cable = Cable::to(broker).await?;
+    let cable = Arc::new(Cable::to(broker).await?);
     let hub = Hub::start(hub_config(broker, directory)).await?;
     let gateway = start_gateway(cable.address, directory)?;
-    say(format!("terminal page   http://{}/", gateway.address));
-    say(format!(
-        "hub             http://{}/  (gateways, stock by place, do the books balance?)",
-        hub.address
-    ));
-    say(format!(
-        "scanner sheet   http://{}/scanner  (barcodes to print or to scan from the screen)",
-        gateway.address
-    ));
-    say(LEGEND);
+    let tally = Arc::new(Tally::default());
+    let floor = Floor {
+        state: Arc::clone(&gateway.state),
+        cable: Arc::clone(&cable),
+        tally: Arc::clone(&tally),
+        terminal: gateway.address,
+        hub: hub.address,
+    };
+    introduce(floor.serve(stop.clone())?, &gateway, &hub);
     goods::publish(hub.address).await?;
 
-    let tally = Arc::new(Tally::default());
     let mut shop = open_shop(arguments, gateway.address, &tally).await?;
     let failure = watch(arguments, &gateway, &cable, &tally, &mut shop, &mut stop).await;
     tally.closed.store(true, Ordering::Relaxed);
@@ -104,6 +104,16 @@ async fn show(arguments: &DemoArguments, directory: &Path) -> anyhow::Result<()>
     gateway.stop().await;
     hub.stop().await;
     books
+}
+
+/// Says where to look.
+fn introduce(page: SocketAddr, gateway: &Gateway, hub: &Hub) {
+    let code = goods::barcode(SHOWN[0]);
+    say(format!("start here     http://{page}/  (orders, barcodes, pull the cable)"));
+    say(format!("terminal page  http://{}/?code={code}", gateway.address));
+    say(format!("head office    http://{}/  (do the books balance?)", hub.address));
+    say(format!("scanner sheet  http://{}/scanner  (to print)", gateway.address));
+    say(LEGEND);
 }
 
 fn start_gateway(broker: SocketAddr, directory: &Path) -> anyhow::Result<Gateway> {
@@ -196,7 +206,9 @@ async fn watch(
             return Ok(());
         }
         let into_cycle = elapsed.as_secs() % (PLUGGED + PULLED).as_secs();
-        cable.plug(into_cycle < PLUGGED.as_secs());
+        if !cable.is_in_hand() {
+            cable.plug(into_cycle < PLUGGED.as_secs());
+        }
         report(elapsed, gateway, cable, tally);
     }
 }

@@ -3,21 +3,23 @@
 //! A seed determines what they do. As in real shops, a few SKUs are asked for very often and most
 //! seldom, and deliveries are late, so some orders are refused.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+use super::goods::{self, SKUS, sku};
 use crate::cli::Client;
 
-/// The number of SKUs.
-pub(super) const SKUS: usize = 400;
 /// Units of each SKU at the start.
 const OPENING_UNITS: u64 = 200;
 /// The number of requests that a terminal remembers, to roll one of them back later.
 const REMEMBERED: usize = 64;
+/// The number of orders that the demo's page lists.
+const ORDERS: usize = 12;
 
 /// The sums over all terminals.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Tally {
     pub(super) decided: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) closed: AtomicBool,
+    /// The last orders, the newest first.
+    orders: Mutex<VecDeque<Value>>,
 }
 
 impl Tally {
@@ -34,6 +38,16 @@ impl Tally {
         if !ok {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn orders(&self) -> Vec<Value> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn note(&self, order: Value) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.push_front(order);
+        orders.truncate(ORDERS);
     }
 }
 
@@ -94,7 +108,10 @@ impl Terminal {
     async fn sell(&mut self) -> anyhow::Result<()> {
         let lines = self.basket();
         let order = format!("order-{}-{}", self.name, self.requests);
+        let items: Vec<String> = lines.iter().map(words).collect();
         let sold = self.ask(json!({"op": "deduct", "order_id": order, "lines": lines})).await?;
+        let refused = sold.is_none().then_some("refused: short of stock");
+        self.tally.note(json!({"order": order, "items": items.join(", "), "refused": refused}));
         remember(&mut self.sold, sold);
         Ok(())
     }
@@ -168,13 +185,16 @@ impl Terminal {
     }
 }
 
+/// A line of an order as people say it.
+fn words(line: &Value) -> String {
+    let sku = line["sku"].as_str().unwrap_or_default();
+    let number = sku.trim_start_matches("SKU-").parse().unwrap_or_default();
+    format!("{} × {}", line["quantity"], goods::name(number))
+}
+
 fn remember(names: &mut Vec<String>, name: Option<String>) {
     names.extend(name);
     if names.len() > REMEMBERED {
         names.remove(0);
     }
-}
-
-pub(super) fn sku(number: usize) -> String {
-    format!("SKU-{number:04}")
 }

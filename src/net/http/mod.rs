@@ -28,7 +28,7 @@ pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
 pub use self::metered_stream::MeteredStream;
 pub(crate) use self::page_file::built_in;
-pub use self::page_file::{HTML, PageFile, SCRIPT, STYLE};
+pub use self::page_file::{HTML, IMAGE, PageFile, SCRIPT, STYLE, guard};
 pub use self::port_access::{PortAccess, PortControl};
 pub use self::query::{number, page_size, parameter};
 #[cfg(feature = "hub")]

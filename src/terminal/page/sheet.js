@@ -1,6 +1,6 @@
 /** The sheet with which a scanner is set up: printable barcodes, and a test of what arrives. */
 
-import { code128 } from './code128.js';
+import { barcode } from './barcode.js';
 import { isSound } from './codes.js';
 import { $, make } from './dom.js';
 import { SEPARATOR, Scanner } from './scanner.js';
@@ -12,34 +12,17 @@ const COMMANDS = [
   ['Count', 'STOCKGATE MODE COUNT'], ['Write off', 'STOCKGATE MODE WRITEOFF'], ['Order', 'STOCKGATE MODE ORDER'],
   ...[0, 1, 2, 5, 6, 10, 12, 24, 50, 100].map((n) => [`Quantity ${n}`, `STOCKGATE QTY ${n}`]),
 ];
-const SVG = 'http://www.w3.org/2000/svg';
-const QUIET = 10;
-const HEIGHT = 50;
 
-function barcode(text, name = text) {
+function labelled(text, name = text) {
   const figure = make('figure');
-  const svg = document.createElementNS(SVG, 'svg');
-  const widths = Array.from(code128(text), Number);
-  const total = widths.reduce((sum, width) => sum + width, 2 * QUIET);
-  svg.setAttribute('viewBox', `0 0 ${total} ${HEIGHT}`);
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', text);
-  let [path, at] = ['', QUIET];
-  widths.forEach((width, index) => {
-    if (index % 2 === 0) path += `M${at} 0h${width}v${HEIGHT}h-${width}z`;
-    at += width;
-  });
-  const bars = document.createElementNS(SVG, 'path');
-  bars.setAttribute('d', path);
-  svg.append(bars);
-  figure.append(svg, make('figcaption', '', name === text ? text : `${name} · ${text}`));
+  figure.append(barcode(text), make('figcaption', '', name === text ? text : `${name} · ${text}`));
   return figure;
 }
 
-$('tests').append(...TESTS.map((text) => barcode(text)));
-$('commands').append(...COMMANDS.map(([name, text]) => barcode(text, name)));
+$('tests').append(...TESTS.map((text) => labelled(text)));
+$('commands').append(...COMMANDS.map(([name, text]) => labelled(text, name)));
 $('text').addEventListener('input', ({ target }) => {
-  try { $('made').replaceChildren(barcode(target.value)); } catch { $('made').replaceChildren(make('p', '', 'Letters of ASCII only.')); }
+  try { $('made').replaceChildren(labelled(target.value)); } catch { $('made').replaceChildren(make('p', '', 'Letters of ASCII only.')); }
 });
 
 // What a scanner sends, as the terminal page reads it.
