@@ -209,6 +209,8 @@ pub const FEED_SUBSCRIBERS_MAX: usize = 128;
 /// Pause after a change batch, for each terminal on its feed: somewhat more than it takes to send
 /// the batch, so that the processor has time for other work.
 pub const FEED_PACE_PER_SUBSCRIBER: Duration = Duration::from_micros(18);
+/// Reasons that the page may offer.
+pub const REASONS_MAX: usize = 20;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 

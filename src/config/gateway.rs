@@ -7,7 +7,11 @@ use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::{log_level, name, set};
 use crate::barcode::InStoreForm;
-use crate::limits::RESERVATION_TTL_S_MAX;
+use crate::limits::{REASONS_MAX, RESERVATION_TTL_S_MAX};
+use crate::stock::Reason;
+
+/// The page has words for these in every language.
+const REASONS: [&str; 5] = ["damaged", "expired", "missing", "own_use", "sample"];
 
 /// The configuration of a gateway. [`GatewayConfig::default`] has the values without a file.
 #[derive(Clone, Debug)]
@@ -23,6 +27,8 @@ pub struct GatewayConfig {
     pub displaced_data_dir: Option<PathBuf>,
     /// `terminals`: the terminal port.
     pub terminals: PortConfig,
+    /// `terminals.reasons`: what the page offers as reasons of a write-off or a short pick.
+    pub reasons: Vec<String>,
     /// `barcodes.in_store`: the forms of in-store numbers with a weight or count; none: it is off.
     pub in_store: Vec<InStoreForm>,
     /// `mqtt`: the broker. Without it, the gateway has no hub.
@@ -44,6 +50,7 @@ impl Default for GatewayConfig {
             data_dir: data_dir.unwrap_or_else(|| "stockgate-data".into()),
             displaced_data_dir: None,
             terminals: PortConfig::local("terminals", 8080),
+            reasons: REASONS.map(String::from).into(),
             in_store: Vec::new(),
             mqtt: None,
             reservation_ttl_s: 900,
@@ -77,6 +84,7 @@ impl GatewayConfig {
         }
         if let Some(mut section) = document.section("terminals") {
             config.terminals.read(&mut section, &directory, false);
+            config.read_reasons(&mut section);
             section.finish();
         }
         if let Some(section) = document.section("barcodes") {
@@ -108,6 +116,19 @@ impl GatewayConfig {
             self.displaced_data_dir = displaced(path, &self.data_dir);
         }
         section.finish();
+    }
+
+    fn read_reasons(&mut self, section: &mut Section<'_>) {
+        let Some(reasons) = section.texts("reasons") else { return };
+        if !(1..=REASONS_MAX).contains(&reasons.len()) {
+            section.problem("reasons", format!("name from 1 to {REASONS_MAX}"));
+        }
+        for reason in &reasons {
+            if let Err(why) = Reason::parse(reason) {
+                section.problem("reasons", format!("{reason:?} {why}"));
+            }
+        }
+        self.reasons = reasons;
     }
 
     fn read_barcodes(&mut self, mut section: Section<'_>) {

@@ -16,6 +16,7 @@ pub(super) fn changes(now: &GatewayConfig, new: &GatewayConfig) -> ConfigChanges
         (LOG_LEVEL, now.log_level != new.log_level),
     ]);
     changes.add_at_restart([
+        ("terminals.reasons", now.reasons != new.reasons),
         ("barcodes.in_store", now.in_store != new.in_store),
         ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
     ]);

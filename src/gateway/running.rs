@@ -70,6 +70,7 @@ impl Gateway {
             intake: intake.clone(),
             ledger: ledger.clone(),
             in_store: config.in_store.as_slice().into(),
+            reasons: config.reasons.as_slice().into(),
         };
         let (stopper, stop) = stop::channel();
         let mut tasks = JoinSet::new();

@@ -145,6 +145,28 @@ pub fn find_barcode(db: &Connection, code: &str) -> Result<Option<(Sku, u64)>, S
     Ok(Some((stored(1, Sku::parse(&sku))?, get_u64(row, 2)?)))
 }
 
+/// Up to `limit` barcodes after the text `after`, in order, each with its SKU and the content of what
+/// has it.
+///
+/// # Errors
+/// If the database cannot be read, or a barcode is damaged.
+pub(super) fn barcodes(
+    db: &Connection,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<(Barcode, Sku)>, StoreError> {
+    let sql = "SELECT code, sku, content, crc FROM barcode WHERE code > ?1 ORDER BY code LIMIT ?2";
+    let mut select = db.prepare_cached(sql)?;
+    let mut rows = select.query((after, to_i64(limit as u64)))?;
+    let mut barcodes = Vec::new();
+    while let Some(row) = rows.next()? {
+        check("barcode", row)?;
+        let (code, sku): (String, String) = (row.get(0)?, row.get(1)?);
+        barcodes.push((Barcode { code, content: get_u64(row, 2)? }, stored(1, Sku::parse(&sku))?));
+    }
+    Ok(barcodes)
+}
+
 fn check(table: &str, row: &Row<'_>) -> Result<(), StoreError> {
     if RowChecks::EXIST.pass(table, row) {
         return Ok(());

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::catalogue::{find_barcode, listing};
+use super::catalogue::{barcodes, find_barcode, listing};
 use super::error::StoreError;
 use super::files::DATABASE_FILE;
 use super::free_space::FreeSpace;
@@ -23,7 +23,7 @@ use super::ledger::read_ledger;
 use super::maintenance::wal_bytes;
 use super::read_only::open_read_only;
 use crate::limits::{READ_WAIT, SIZES_WAIT};
-use crate::stock::{Listing, Posted, Seq, Sku};
+use crate::stock::{Barcode, Listing, Posted, Seq, Sku};
 
 /// A read-only connection of its own. Clones share it.
 #[derive(Clone, Debug)]
@@ -82,6 +82,19 @@ impl LedgerReader {
             found.filter_map(Result::transpose).next().transpose()
         };
         self.query(first).await
+    }
+
+    /// Up to `limit` barcodes of the catalogue after this one, in order, each with its SKU. Runs on
+    /// the blocking pool.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn barcodes(
+        &self,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<(Barcode, Sku)>, StoreError> {
+        self.query(move |db| barcodes(db, &after, limit)).await
     }
 
     /// The listing of a SKU. Runs on the blocking pool.

@@ -24,6 +24,8 @@ pub(super) struct TerminalContext {
     pub(super) intake: Intake,
     pub(super) ledger: LedgerReader,
     pub(super) in_store: Arc<[InStoreForm]>,
+    /// What the page offers as reasons.
+    pub(super) reasons: Arc<[String]>,
     /// Who may do what.
     pub(super) access: PortAccess,
     pub(super) sync_events: watch::Receiver<SyncEvent>,

@@ -4,9 +4,8 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::net::http::{HTML, HttpResponse, PageFile, SCRIPT, STYLE, built_in};
+use crate::net::http::{HTML, HttpResponse, IMAGE, PageFile, SCRIPT, STYLE, built_in, guard};
 
-const IMAGE: &str = "image/svg+xml";
 const JSON: &str = "application/json";
 const MANIFEST: &str = "application/manifest+json";
 /// Serves the page while the gateway is away; its scope is the whole site.
@@ -19,7 +18,7 @@ macro_rules! files {
 }
 
 /// The first file is served at `/`, the second one at `/scanner`, the others at `/page/`.
-static FILES: [PageFile; 41] = files! {
+static FILES: [PageFile; 44] = files! {
     "index.html" HTML,
     "scanner.html" HTML,
     "style.css" STYLE,
@@ -29,9 +28,12 @@ static FILES: [PageFile; 41] = files! {
     "amount.js" SCRIPT,
     "app.js" SCRIPT,
     "backoff.js" SCRIPT,
+    "barcode.js" SCRIPT,
+    "barcodes.js" SCRIPT,
     "cache.js" SCRIPT,
     "code128.js" SCRIPT,
     "codes.js" SCRIPT,
+    "database.js" SCRIPT,
     "dom.js" SCRIPT,
     "feedback.js" SCRIPT,
     "found.js" SCRIPT,
@@ -76,6 +78,7 @@ pub(super) fn scanner_sheet(request: &HeaderMap) -> HttpResponse {
 pub(super) fn file(name: &str, request: &HeaderMap) -> Option<HttpResponse> {
     let mut response = known(name)?.response(request);
     if name == WORKER {
+        guard(response.headers_mut());
         let scope = HeaderName::from_static("service-worker-allowed");
         response.headers_mut().insert(scope, HeaderValue::from_static("/"));
     }
@@ -88,10 +91,14 @@ fn known(name: &str) -> Option<&'static PageFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const BYTES_MAX: usize = 200_000;
     const TRANSFERRED_MAX: usize = 60_000;
+    /// The head of an answer with a file.
+    const HEAD_BYTES: usize = 350;
 
     fn text(file: &PageFile) -> String {
         String::from_utf8(file.bytes()).unwrap()
@@ -100,7 +107,8 @@ mod tests {
     /// Whether a terminal loads the file; it loads one language, and the sheet on demand.
     fn is_opened(file: &PageFile) -> bool {
         let is_language = file.content_type == JSON && file.name != "fr.json";
-        !is_language && !["scanner.html", "sheet.js", "code128.js"].contains(&file.name)
+        !is_language
+            && !["scanner.html", "sheet.js", "barcode.js", "code128.js"].contains(&file.name)
     }
 
     #[test]
@@ -109,7 +117,7 @@ mod tests {
         let bytes: usize = opened.map(|file| file.bytes().len()).sum();
         assert!(bytes < BYTES_MAX, "{bytes} bytes");
         let opened = FILES.iter().filter(|file| is_opened(file));
-        let transferred: usize = opened.map(|file| file.compressed.len()).sum();
+        let transferred: usize = opened.map(|file| HEAD_BYTES + file.compressed.len()).sum();
         assert!(transferred < TRANSFERRED_MAX, "{transferred} bytes after compression");
     }
 
@@ -125,6 +133,30 @@ mod tests {
             }
             assert!(!names_a_host(&text), "{}", from.name);
         }
+    }
+
+    /// Adds a script and those that it imports.
+    fn add_imports(name: &str, found: &mut BTreeSet<String>) {
+        if !found.insert(name.into()) {
+            return;
+        }
+        let text = text(known(name).unwrap());
+        for import in text.split("from './").skip(1) {
+            add_imports(import.split('\'').next().unwrap(), found);
+        }
+    }
+
+    #[test]
+    fn every_script_is_asked_for_at_once_and_kept_for_the_time_without_a_gateway() {
+        let mut scripts = BTreeSet::new();
+        add_imports("app.js", &mut scripts);
+        let (page, worker) = (text(&FILES[0]), text(known(WORKER).unwrap()));
+        for script in &scripts {
+            assert!(worker.contains(&format!("'{script}'")), "{WORKER} lacks {script}");
+            let preload = format!("<link rel=\"modulepreload\" href=\"page/{script}\">");
+            assert!(script == "app.js" || page.contains(&preload), "{preload}");
+        }
+        assert_eq!(page.matches("modulepreload").count(), scripts.len() - 1);
     }
 
     /// Whether two slashes are followed by a host; in a comment they are followed by a space.

@@ -1,13 +1,15 @@
 //! What a request came to, before it is encoded. The wire formats turn these types into messages.
 
+use std::sync::Arc;
+
 use crate::barcode::Reading;
 use crate::engine::state::CommittedState;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
 use crate::problem::Problem;
 use crate::stock::{
-    Actor, Applied, Decided, Decimals, EndedBy, Ending, Entry, Line, ListedItem, OrderId,
-    RequestId, Seq,
+    Actor, Applied, Barcode, Decided, Decimals, EndedBy, Ending, Entry, Line, ListedItem, OrderId,
+    RequestId, Seq, Sku,
 };
 
 /// The result of a request other than a mutation.
@@ -45,6 +47,24 @@ pub(super) struct ItemPage {
     pub(super) next: Option<String>,
 }
 
+/// A page of the catalogue's barcodes.
+#[derive(Debug)]
+pub(super) struct BarcodePage {
+    /// The last change of the catalogue that they have.
+    pub(super) catalogue: u64,
+    pub(super) items: Vec<ListedBarcode>,
+    /// The code after which the next page begins.
+    pub(super) next: Option<String>,
+}
+
+/// A barcode, and the SKU that it stands for.
+#[derive(Debug)]
+pub(super) struct ListedBarcode {
+    pub(super) barcode: Barcode,
+    pub(super) sku: Sku,
+    pub(super) decimals: Decimals,
+}
+
 /// The state of the gateway at one moment.
 #[derive(Debug)]
 pub(super) struct GatewayStatus {
@@ -52,6 +72,10 @@ pub(super) struct GatewayStatus {
     pub(super) skus: usize,
     pub(super) reservations: usize,
     pub(super) ledger_seq: Seq,
+    /// The last change of the catalogue.
+    pub(super) catalogue: u64,
+    /// What the page offers as reasons.
+    pub(super) reasons: Arc<[String]>,
     /// Why mutations are not decided; `None` if they are.
     pub(super) problem: Option<String>,
     pub(super) sync: SyncStatus,

@@ -31,6 +31,8 @@ pub struct Backend {
     pub ledger: LedgerReader,
     /// The forms of in-store numbers with a weight or count.
     pub in_store: Arc<[InStoreForm]>,
+    /// What the page offers as reasons of a write-off or a short pick.
+    pub reasons: Arc<[String]>,
 }
 
 /// Serves terminals until a stop is requested; returns when the last session has ended.
@@ -41,7 +43,7 @@ pub async fn serve(
     certificates: Option<Certificates>,
     stop: Stop,
 ) {
-    let Backend { state, metrics, intake, ledger, in_store } = backend;
+    let Backend { state, metrics, intake, ledger, in_store, reasons } = backend;
     let (sync_events, sync_task) = sync_events(Arc::clone(&state), stop.clone());
     let feeds = Feeds::default();
     let feed_task = feeds.clone().run(Arc::clone(&state), stop.clone());
@@ -53,6 +55,7 @@ pub async fn serve(
         intake,
         ledger,
         in_store,
+        reasons,
         access,
         sync_events,
         feeds,

@@ -211,7 +211,16 @@ impl Browser {
     /// Saves a picture of the whole page.
     pub(super) fn photograph(&self, name: &str) {
         self.script("scrollTo(0, 0)", &[]);
-        let picture = json!({"format": "png", "captureBeyondViewport": true});
+        self.capture(name, true);
+    }
+
+    /// Saves a picture of what the screen shows.
+    pub(super) fn photograph_view(&self, name: &str) {
+        self.capture(name, false);
+    }
+
+    fn capture(&self, name: &str, is_whole: bool) {
+        let picture = json!({"format": "png", "captureBeyondViewport": is_whole});
         let data = self.command("Page.captureScreenshot", &picture)["data"].take();
         let dir = target().join("screenshots");
         std::fs::create_dir_all(&dir).unwrap();
@@ -219,7 +228,7 @@ impl Browser {
     }
 
     /// Sends a command of Chromium's own protocol.
-    fn command(&self, name: &str, parameters: &Value) -> Value {
+    pub(super) fn command(&self, name: &str, parameters: &Value) -> Value {
         self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
     }
 

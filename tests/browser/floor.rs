@@ -7,35 +7,12 @@ use serde_json::{Value, json};
 
 use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4};
 use super::page::{NEWEST, Page};
+use super::states::{DOCK, SCREENS};
 use crate::pair::Pair;
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
-/// Name, width and height.
-const SCREENS: [(&str, u32, u32); 3] =
-    [("handheld", 360, 640), ("tablet", 1024, 600), ("desktop", 1280, 800)];
-const LANGUAGES: [&str; 6] = ["en", "de", "zh", "fr", "es", "pl"];
-/// Words that are wider than what they stand in, and so would break or be cut.
-const TOO_WIDE: &str = "
-    const pen = document.createElement('canvas').getContext('2d');
-    const wide = [];
-    for (const element of document.querySelectorAll('button, #modes b, h2')) {
-        if (!element.checkVisibility() || element.closest('.unseen')) continue;
-        const style = getComputedStyle(element);
-        pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-        const frame = element.closest('#modes label > span') ?? element;
-        const { paddingLeft, paddingRight } = getComputedStyle(frame);
-        const inside = frame.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
-        for (const word of element.innerText.split(/\\s+/)) {
-            if (/^[\\x20-\\u024f]+$/.test(word) && pen.measureText(word).width > inside + 1) wide.push(`${word} ${inside}`);
-        }
-    }
-    return wide";
-/// Where quantity and confirmation are, and whether all of them can be seen.
-const DOCK: &str = "
-    const boxes = ['quantity', 'confirm'].map((id) => document.getElementById(id).getBoundingClientRect());
-    return boxes.map(({ top, bottom }) => [Math.round(top), Math.round(bottom), bottom <= innerHeight && top >= 0])";
 /// Records the tones that the page makes.
 const LISTEN: &str = "
     window.tones = [];
@@ -44,6 +21,18 @@ const LISTEN: &str = "
 fn stocked() -> Gateway {
     Gateway::stocked(&[("A-1", 20), ("22423", 3), ("85123A", 1_240)])
 }
+
+/// How many barcodes, and items, the browser's database has.
+const KEPT_BARCODES: &str = "
+    const database = await new Promise((done) => { const asked = indexedDB.open('stockgate'); asked.onsuccess = () => done(asked.result); });
+    const pages = await new Promise((done) => { const asked = database.transaction('barcodes').objectStore('barcodes').getAll(); asked.onsuccess = () => done(asked.result); });
+    database.close();
+    return pages.flat().length";
+const KEPT_ITEMS: &str = "
+    const database = await new Promise((done) => { const asked = indexedDB.open('stockgate'); asked.onsuccess = () => done(asked.result); });
+    const count = await new Promise((done) => { const asked = database.transaction('stock').objectStore('stock').count(); asked.onsuccess = () => done(asked.result); });
+    database.close();
+    return count";
 
 /// Where the field for the order ends, above what stays at the lower edge.
 const ORDER_FITS: &str = "
@@ -74,29 +63,6 @@ fn quantity_and_confirmation_are_always_in_view_and_stay_where_they_are() {
         assert_eq!(dock(&page), first, "a refusal on a {name}");
         page.photograph(&format!("floor-{name}-refused"));
         page.press(ENTER);
-    }
-}
-
-#[test]
-fn no_word_is_broken_in_any_language_on_any_screen() {
-    let gateway = stocked();
-    let page = Page::of(Browser::start(), &gateway.url());
-    for language in LANGUAGES {
-        page.go(&format!("{}/?lang={language}", gateway.url()));
-        page.until_connected();
-        page.scan_item("22423");
-        page.press(ENTER);
-        page.until_newest("done");
-        for (name, width, height) in SCREENS {
-            page.resize(width, height, 1, name != "desktop");
-            sleep(DRAWN);
-            assert_eq!(page.script(TOO_WIDE, &[]), json!([]), "{language} on a {name}");
-            let places = dock(&page);
-            assert!(places.as_array().unwrap().iter().all(|place| place[2] == true), "{language}");
-            page.photograph(&format!("floor-{name}-{language}"));
-        }
-        let restock = json!({"request_id": language, "sku": "22423", "quantity": 1});
-        gateway.http().ok("restock", restock);
     }
 }
 
@@ -349,6 +315,71 @@ fn a_page_that_is_opened_without_its_gateway_has_its_queue_and_its_stock() {
 
     page.until_newest("done");
     page.until_available("14");
+}
+
+#[test]
+fn codes_that_were_never_scanned_are_read_without_a_gateway() {
+    let mut pair = Pair::stocked(&[("LAMP", 20), ("SOUP", 30)]);
+    let catalogue = "sku,name,barcodes\nLAMP,Lamp,4006381333931\nSOUP,Soup,036000291452*12\n";
+    let answer = pair.hub.http().send_raw("PUT", "/api/catalogue", catalogue.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let page = Page::open(&pair.gateway);
+    page.until_text("#low-note", "Nothing is low.");
+    until("the barcodes are kept", || page.promise(KEPT_BARCODES, &[]) == 2);
+    page.promise("await navigator.serviceWorker.ready; return true", &[]);
+    page.reload();
+    page.until_connected();
+    page.script("dispatchEvent(new Event('pagehide'))", &[]);
+    until("the stock is kept", || page.promise(KEPT_ITEMS, &[]) == 2);
+    pair.gateway.kill9();
+    page.until_link(&["lost"]);
+    page.reload();
+    page.until_link(&["lost"]);
+
+    for (code, name, button) in [
+        ("4006381333931", "Lamp", "Pick 1"),
+        ("0036000291452", "Soup", "Pick 12"),
+        ("01040063813339311727013110LOT-7\u{1d}302", "Lamp", "Pick 2"),
+    ] {
+        page.scan(code);
+        page.until_text("#name", name);
+        page.until_text("#confirm", button);
+        page.press(ESCAPE);
+    }
+    page.scan("01040063813339311727013110LOT-7\u{1d}302");
+    page.until_text("#trace", "Lot LOT-7 · Expires 2027-01-31");
+    page.press(ENTER);
+    page.until_newest("waiting");
+    page.scan("4006381333932");
+    page.until_text("#note", "cannot be reached now");
+    page.photograph("floor-offline-barcode");
+    pair.gateway.launch();
+
+    page.until_newest("confirmed");
+    let entries = pair.gateway.http().entries_of(&page.newest_id());
+    assert_eq!((&entries[0]["sku"], &entries[0]["lot"]), (&json!("LAMP"), &json!("LOT-7")));
+}
+
+#[test]
+fn the_reasons_are_those_of_the_configuration() {
+    let gateway = Gateway::stocked_with(
+        "reasons = [\"damaged\", \"Fell off the fork-lift\"]\n",
+        &[("A-1", 20)],
+    );
+    let page = Page::open(&gateway);
+    page.click("#modes label:nth-of-type(5)");
+    until("they are offered", || {
+        page.text("#reason").lines().eq(["Choose a reason", "Damaged", "Fell off the fork-lift"])
+    });
+}
+
+#[test]
+fn a_link_opens_the_item_that_it_names() {
+    let gateway = Gateway::stocked(&[("A-1", 20)]);
+    let page = Page::of(Browser::start(), &format!("{}/?code=A-1", gateway.url()));
+    page.until_item("A-1");
+    page.until_available("20");
+    assert_eq!(page.text("#operations"), "", "it books nothing");
 }
 
 #[test]

@@ -154,8 +154,40 @@ fn axe_finds_no_barrier_in_the_login() {
     assert_no_barrier(&page, "a wrong token");
 }
 
+#[test]
+fn axe_finds_no_barrier_in_the_hubs_page() {
+    let pair = Pair::stocked(&STOCK);
+    let page = Page::of(Browser::start(), &format!("{}/", pair.hub.url()));
+    for (language, words) in [
+        ("en", "Yes, to the unit."),
+        ("de", "Ja, auf das Stück."),
+        ("zh", "是，分毫不差。"),
+        ("fr", "Oui, à l'unité près."),
+        ("es", "Sí, a la unidad."),
+        ("pl", "Tak, co do sztuki."),
+    ] {
+        page.go(&format!("{}/?lang={language}", pair.hub.url()));
+        page.until_text("#balance", words);
+        until("stock is listed", || page.text("#stock").contains("REGENCY"));
+        assert_no_barrier(&page, &format!("the hub in {language}"));
+        page.resize(1280, 800, 1, false);
+        page.photograph(&format!("hub-{language}"));
+    }
+}
+
+#[test]
+fn axe_finds_no_barrier_in_the_hubs_login() {
+    let token = "[[hub.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
+    let hub = crate::support::hub::Hub::start_with(token);
+    let page = Page::of(Browser::start(), &hub.url());
+    page.until_text("#state", "Sign in to read the books.");
+    assert_no_barrier(&page, "the hub, locked");
+    page.type_into("#token", &format!("secret-0123456789{ENTER}"));
+    page.until_text("#balance", "Yes, to the unit.");
+}
+
 /// On a light desktop and on a dark phone.
-fn assert_no_barrier(page: &Page, state: &str) {
+pub(super) fn assert_no_barrier(page: &Page, state: &str) {
     page.script(&axe(), &[]);
     let looks = [("light", SCREENS[0]), ("dark", SCREENS[3])];
     for (scheme, (name, width, height, scale, mobile)) in looks {

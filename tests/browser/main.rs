@@ -17,6 +17,7 @@ mod support;
 
 mod access;
 mod codes;
+mod demo;
 mod driver;
 mod floor;
 mod languages;
@@ -25,4 +26,6 @@ mod looks;
 mod once;
 mod page;
 mod scanner;
+mod speed;
+mod states;
 mod work;

@@ -128,6 +128,33 @@ fn a_terminal_that_was_asleep_catches_up() {
 }
 
 #[test]
+fn a_page_that_was_frozen_sends_what_it_has_once_and_catches_up() {
+    let mut gateway = Gateway::stocked(&[("A-1", 12)]);
+    let page = Page::open(&gateway);
+    page.scan_item("A-1");
+    let freeze = |state: &str| {
+        page.command("Page.setWebLifecycleState", &json!({"state": state}));
+    };
+
+    // The browser suspends the page between the request and its answer.
+    gateway.signal("STOP");
+    page.type_slowly(&format!("5{ENTER}"));
+    page.until_newest("sent");
+    let id = page.newest_id();
+    freeze("frozen");
+    gateway.signal("CONT");
+    until("the request is decided", || !gateway.http().entries_of(&id).is_empty());
+    gateway.restart();
+    gateway.http().ok("deduct", json!({"request_id": "d", "sku": "A-1", "quantity": 1}));
+    freeze("active");
+
+    page.until_newest("done");
+    page.until_available("6");
+    assert_eq!((page.newest_id(), page.kept()), (id.clone(), 0));
+    assert_eq!(gateway.http().entries_of(&id).len(), 1);
+}
+
+#[test]
 fn a_refused_subscription_is_requested_again() {
     let mut gateway = Gateway::stocked(&[("A-1", 12)]);
     let page = Page::open(&gateway);

@@ -6,13 +6,16 @@ use crate::support::http::Answer;
 const TOKEN: &str =
     "[[terminals.tokens]]\nname = \"t\"\nrole = \"viewer\"\ntoken = \"secret-0123456789\"\n";
 const BYTES_MAX: usize = 200_000;
-const NAMES: [&str; 39] = [
+const NAMES: [&str; 42] = [
     "amount.js",
     "app.js",
     "backoff.js",
+    "barcode.js",
+    "barcodes.js",
     "cache.js",
     "code128.js",
     "codes.js",
+    "database.js",
     "de.json",
     "dom.js",
     "en.json",
@@ -76,7 +79,7 @@ fn the_page_is_small_and_whole_and_needs_no_token() {
 /// Whether a terminal loads the file; it loads one language, and the sheet for scanners on demand.
 fn is_opened(name: &str) -> bool {
     let is_language = name.len() == "en.json".len() && name.ends_with(".json");
-    (!is_language || name == "fr.json") && !["sheet.js", "code128.js"].contains(&name)
+    (!is_language || name == "fr.json") && !["sheet.js", "barcode.js", "code128.js"].contains(&name)
 }
 
 fn type_of(name: &str) -> &'static str {
@@ -99,7 +102,7 @@ fn assert_imports_are_there(file: &Answer) {
 fn the_page_may_run_its_own_files_only() {
     let gateway = Gateway::start();
     let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
-    for path in ["/", "/scanner", "/page/app.js"] {
+    for path in ["/", "/scanner", "/page/icon.svg", "/page/offline.js"] {
         let answer = agent.get(format!("{}{path}", gateway.url())).call().unwrap();
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         let policy = header("content-security-policy");
@@ -109,6 +112,11 @@ fn the_page_may_run_its_own_files_only() {
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("referrer-policy"), "no-referrer");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+    }
+    for path in ["/page/app.js", "/page/style.css", "/page/en.json"] {
+        let answer = agent.get(format!("{}{path}", gateway.url())).call().unwrap();
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "it is no document");
     }
 }
 

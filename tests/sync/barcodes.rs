@@ -151,6 +151,39 @@ fn a_code_that_was_removed_from_the_catalogue_is_unknown() {
 }
 
 #[test]
+fn a_terminal_reads_all_barcodes_page_by_page_and_sees_when_they_change() {
+    let pair = listed();
+    let first = pages(&pair);
+    let codes: Vec<&str> = first.iter().map(|item| item["code"].as_str().unwrap()).collect();
+    assert_eq!(
+        codes,
+        ["01234565", "036000291452", "14006381333938", "4006381333931", "96385074", "BOX-7"]
+    );
+    assert_eq!(first[3], json!({"code": "4006381333931", "sku": "LAMP", "content": 1}));
+    let change = || pair.gateway.http().ok("status", json!({}))["catalogue"].as_u64().unwrap();
+    let before = change();
+
+    publish(&pair, &CATALOGUE.replace("BOX-7", "BOX-8*12"));
+    until("the gateway has the change", || change() > before);
+
+    assert_eq!(pages(&pair)[5], json!({"code": "BOX-8", "sku": "BOX", "content": 12}));
+}
+
+/// The barcodes at the gateway, two at a time.
+fn pages(pair: &Pair) -> Vec<Value> {
+    let (mut items, mut after) = (Vec::new(), Some(String::new()));
+    while let Some(cursor) = after {
+        let page = pair.gateway.http().get(&format!("/api/barcodes?limit=2&after={cursor}"));
+        let page: Value = serde_json::from_str(&page.text).unwrap();
+        let listed = page["items"].as_array().unwrap();
+        assert!(listed.len() <= 2, "{page}");
+        items.extend(listed.iter().cloned());
+        after = page["next"].as_str().map(str::to_owned);
+    }
+    items
+}
+
+#[test]
 fn two_forms_of_one_gtin_resolve_to_one_sku() {
     let pair = Pair::start();
     let twice = "sku,name,barcodes\nA,a,036000291452\nB,b,0036000291452\n";

@@ -154,6 +154,8 @@ fn the_gateway_over_http_is_as_described() {
     ask("GET", "/api/stock?q=a", &[], NONE, 200);
     ask("GET", "/api/stock/{sku}", &["A"], NONE, 200);
     ask("GET", "/api/stock/{sku}", &["Z"], NONE, 404);
+    ask("GET", "/api/barcodes?after=4&limit=1", &[], NONE, 200);
+    ask("GET", "/api/barcodes?limit=some", &[], NONE, 400);
     ask("GET", "/api/barcodes/{code}", &["A"], NONE, 200);
     ask("GET", "/api/barcodes/{code}", &["4006381333931"], NONE, 404);
     ask("GET", "/api/barcodes/{code}", &["4006381333932"], NONE, 422);

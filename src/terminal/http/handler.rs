@@ -14,7 +14,7 @@ use crate::stock::Sku;
 use crate::terminal::context::TerminalContext;
 use crate::terminal::metrics::render_metrics;
 use crate::terminal::request::{Mutation, Query, ReservationsQuery};
-use crate::terminal::wire::json::result_json;
+use crate::terminal::wire::json::{barcodes_json, result_json};
 use crate::terminal::{page, query};
 
 impl TerminalContext {
@@ -47,6 +47,7 @@ impl TerminalContext {
             TerminalTarget::Ledger => self.query(&request, permit, ledger_query).await,
             TerminalTarget::List => self.query(&request, permit, list_query).await,
             TerminalTarget::Item(sku) => self.query(&request, permit, |_| item_query(&sku)).await,
+            TerminalTarget::Barcodes => self.barcodes(&request, permit).await,
             TerminalTarget::Barcode(code) => {
                 self.query(&request, permit, |_| Ok(Query::Resolve { code })).await
             }
@@ -96,6 +97,19 @@ impl TerminalContext {
         Ok(http::text(text))
     }
 
+    async fn barcodes(
+        &self,
+        request: &Request<Incoming>,
+        permit: &ConnectionPermit,
+    ) -> Result<HttpResponse, Problem> {
+        self.access.admit(request.headers(), permit, Role::Viewer)?;
+        let parameters = request.uri().query();
+        let after = parameter(parameters, "after").unwrap_or_default();
+        let limit = page_size(number(parameters, "limit")?);
+        let page = query::barcodes::page(&self.state, &self.ledger, after, limit).await?;
+        Ok(http::json(barcodes_json(&page)))
+    }
+
     async fn query(
         &self,
         request: &Request<Incoming>,
@@ -104,8 +118,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
-        let Self { state, ledger, intake, in_store, .. } = self;
-        let result = query::answer(query, state, ledger, intake, in_store).await?;
+        let result = query::answer(query, self).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))
     }
 }

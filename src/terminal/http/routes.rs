@@ -21,6 +21,8 @@ pub(super) enum TerminalTarget {
     List,
     /// One SKU.
     Item(String),
+    /// The barcodes of the catalogue.
+    Barcodes,
     /// The SKU for a scanned code.
     Barcode(String),
     Deduct,
@@ -39,7 +41,7 @@ pub(super) enum TerminalTarget {
     Reservation(String),
 }
 
-pub(super) static ROUTES: [Route<TerminalTarget>; 23] = [
+pub(super) static ROUTES: [Route<TerminalTarget>; 24] = [
     Route::fixed(Method::GET, "/", TerminalTarget::Page),
     Route::fixed(Method::GET, "/scanner", TerminalTarget::ScannerSheet),
     Route::one(Method::GET, "/page/{name}", TerminalTarget::PageFile),
@@ -51,6 +53,7 @@ pub(super) static ROUTES: [Route<TerminalTarget>; 23] = [
     Route::fixed(Method::GET, "/api/ledger", TerminalTarget::Ledger),
     Route::fixed(Method::GET, "/api/stock", TerminalTarget::List),
     Route::one(Method::GET, "/api/stock/{sku}", TerminalTarget::Item),
+    Route::fixed(Method::GET, "/api/barcodes", TerminalTarget::Barcodes),
     Route::one(Method::GET, "/api/barcodes/{code}", TerminalTarget::Barcode),
     Route::fixed(Method::POST, "/api/stock/deduct", TerminalTarget::Deduct),
     Route::fixed(Method::PUT, "/api/stock/restock", TerminalTarget::Restock),

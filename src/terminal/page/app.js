@@ -1,6 +1,8 @@
 /** The terminal page: connects the parts, and says when each is drawn. */
 
+import { Barcodes } from './barcodes.js';
 import { Cache } from './cache.js';
+import { Database } from './database.js';
 import { $, joined, make, say } from './dom.js';
 import { backoff } from './backoff.js';
 import { Feedback } from './feedback.js';
@@ -13,11 +15,11 @@ import { fillReasons, Orders } from './orders.js';
 import { Outbox } from './outbox.js';
 import { Reservations } from './reservations.js';
 import { padFor } from './pad.js';
-import { ownReasons } from './reasons.js';
+import { takeReasons } from './reasons.js';
 import { offerSettings } from './settings.js';
 import { listen, rest } from './sink.js';
 import { Stock } from './stock.js';
-import { keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
+import { hasText, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
 import { Work } from './work.js';
 import { linkSentence } from './words.js';
 
@@ -32,11 +34,14 @@ const LOW_MS = 300;
 
 const threshold = Number(kept(THRESHOLD_KEY, THRESHOLD));
 const stock = new Stock(Number.isSafeInteger(threshold) ? threshold : THRESHOLD);
-const cache = new Cache();
+const database = new Database();
+const cache = new Cache(database);
 const feedback = new Feedback();
 let sync = {};
 let status = null;
 let subscribing = 0;
+/** The item that the address names, as a link or a label may. */
+let asked = new URL(location.href).searchParams.get('code');
 
 const link = new Link({
   ready(news) {
@@ -47,6 +52,8 @@ const link = new Link({
     // The changes since the last connection; the first time, all of the stock.
     subscribe();
     outbox.resume();
+    if (asked) work.show(asked);
+    asked = null;
   },
   status: takeStatus,
   event(message) {
@@ -54,15 +61,16 @@ const link = new Link({
     else if (message.event === 'sync') takeSync(message.sync);
     else if (message.event === 'stock') {
       if (stock.take(message)) drawLow();
-      cache.save(stock);
+      cache.save(stock, message.items);
       drawWork();
     }
   },
   changed: () => draw(),
 });
 const outbox = new Outbox(link, settled, { keys: keptKeys, get: (key) => kept(key), put: keep });
-const lookup = new Lookup(link, stock, cache);
-const found = new Found(link, stock, (sku) => work.show(sku));
+const barcodes = new Barcodes(database, (path) => link.read(path));
+const lookup = new Lookup(link, stock, barcodes);
+const found = new Found({ link, stock, barcodes }, (sku) => work.show(sku));
 const work = new Work({ link, outbox, stock, lookup, feedback, found, order: new Orders(stock, feedback) });
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
@@ -111,7 +119,10 @@ function takeNames({ gateway, site }) {
 
 function takeStatus(news) {
   status = news;
+  stock.asOf = Date.now();
   takeNames(news);
+  if (takeReasons(news.reasons)) offerReasons();
+  barcodes.follow(news.epoch, news.catalogue);
   takeSync(news.sync);
 }
 
@@ -134,6 +145,8 @@ function offlineMs() {
 // ---- Drawing ----
 
 const draw = joined(() => {
+  // Without words there is nothing to draw yet.
+  if (!hasText('ready')) return;
   drawLink();
   drawAccess();
   work.draw();
@@ -141,7 +154,7 @@ const draw = joined(() => {
   reservations.draw();
   drawAbout();
 });
-const drawWork = joined(() => work.draw());
+const drawWork = joined(() => { if (hasText('ready')) work.draw(); });
 const drawLow = joined(listLow, LOW_MS);
 
 function drawLink() {
@@ -177,6 +190,7 @@ function drawAbout() {
 }
 
 function listLow() {
+  if (!hasText('ready')) return;
   const items = stock.lowest(LOW_ROWS);
   const rows = items.map(({ sku, name, available }) => {
     const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
@@ -201,10 +215,12 @@ function listLow() {
 async function choose(chosen) {
   if (!await setLanguage(chosen)) return;
   $('language').value = chosen;
-  fillReasons($('reason'), $('reason').value, t('reasonFirst'));
+  offerReasons();
   draw();
   listLow();
 }
+
+function offerReasons() { fillReasons($('reason'), $('reason').value, t('reasonFirst')); }
 
 $('threshold').value = String(stock.threshold);
 $('threshold').addEventListener('input', ({ target }) => {
@@ -230,16 +246,24 @@ $('leave').addEventListener('click', () => link.leave());
 addEventListener('storage', ({ key }) => outbox.share(key));
 addEventListener('pagehide', () => cache.saveNow(stock));
 
-$('reasons').value = ownReasons();
-offerSettings({ choose, feedback, reasonsChanged: () => fillReasons($('reason'), '', t('reasonFirst')) });
+/** What earlier visits have left, until the gateway answers. */
+async function recall() {
+  await database.open();
+  const old = await cache.recall();
+  if (old) stock.recall(old);
+  draw();
+  drawLow();
+  await barcodes.recall();
+}
+
+// The connection is made while the words are loaded.
+link.connect();
+const recalled = recall();
+offerSettings({ choose, feedback });
 await choose(pickLanguage(location.href, keptLanguage(), navigator.languages ?? [language]));
 padFor((text) => work.enterAmount(text));
 listen(work, lookup.isKnown);
 setInterval(draw, TICK_MS);
 setInterval(endReservations, 5 * TICK_MS);
-link.connect();
 rest();
-const old = await cache.open();
-if (old) stock.recall(old);
-draw();
-listLow();
+await recalled;

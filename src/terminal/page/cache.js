@@ -1,73 +1,51 @@
-/**
- * What the page needs without a gateway: the stock with its names as it was last seen, and which item
- * each code stands for. Kept in IndexedDB, for up to 100,000 items; without it for this visit only.
- */
+/** The stock with its names as it was last seen, for a page that opens without the gateway. */
 
-const NAME = 'stockgate';
-const STORES = ['stock', 'codes'];
-const CODES_MAX = 100_000;
 const SAVE_MS = 10_000;
+/** Items that are written or read at once, so that the page stays quick. */
+const STEP = 500;
 
 export class Cache {
-  /** Code → `{sku, quantity}`. */
-  #codes = new Map();
-  #database = null;
+  #database;
+  /** The SKUs that have changed since they were written. */
+  #changed = new Set();
+  /** The database of the gateway that the kept stock is of. */
+  #epoch = '';
   #timer = 0;
 
-  /** Opens the database and reads the codes. Resolves to the stock, `{items, at}`, or to `null`. */
-  async open() {
-    this.#database = await opened().catch(() => null);
-    if (!this.#database) return null;
-    const [codes, stock] = await Promise.all([this.#read('codes', 'all'), this.#read('stock', 'all')]).catch(() => []);
-    for (const [code, aim] of codes ?? []) if (!this.#codes.has(code)) this.#codes.set(code, aim);
-    return stock ?? null;
+  constructor(database) { this.#database = database; }
+
+  /** Resolves to the kept stock, `{items, at}`, or to `null`. */
+  async recall() {
+    const about = await this.#database.read('facts', 'stock');
+    if (!about) return null;
+    this.#epoch = about.epoch;
+    const items = [];
+    await this.#database.each('stock', STEP, (values) => items.push(...values));
+    return { items, at: about.at };
   }
 
-  has(code) { return this.#codes.has(code); }
-  get(code) { return this.#codes.get(code); }
-
-  /** Remembers what the gateway has said a code stands for. */
-  learn(code, aim) {
-    if (this.#codes.size >= CODES_MAX && !this.#codes.has(code)) this.#codes.delete(this.#codes.keys().next().value);
-    this.#codes.delete(code);
-    this.#codes.set(code, aim);
-    this.#write('codes', [...this.#codes]);
-  }
-
-  /** Saves the stock a while after it has changed. */
-  save(stock) {
+  /** Notes that these items of a stock have changed, and saves them a while later. */
+  save(stock, items) {
+    for (const { sku } of items) this.#changed.add(sku);
     if (!this.#timer) this.#timer = setTimeout(() => this.saveNow(stock), SAVE_MS);
   }
 
-  saveNow(stock) {
+  async saveNow(stock) {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (stock.items.size && !stock.isOld) this.#write('stock', { items: [...stock.items.values()], at: Date.now(), epoch: stock.epoch });
+    if (!stock.epoch || stock.isOld) return;
+    const skus = [...this.#changed];
+    this.#changed.clear();
+    if (this.#epoch !== stock.epoch) this.#database.clear('stock');
+    this.#epoch = stock.epoch;
+    const steps = [];
+    for (let at = 0; at < skus.length; at += STEP) {
+      const pairs = skus.slice(at, at + STEP).map((sku) => [sku, stock.items.get(sku)]).filter(([, item]) => item);
+      steps.push(this.#database.put('stock', pairs));
+      // A page that is left has no time for pauses.
+      if (!document.hidden) await steps.at(-1);
+    }
+    await Promise.all(steps);
+    await this.#database.put('facts', [['stock', { epoch: stock.epoch, at: stock.asOf }]]);
   }
-
-  /** Another database answers. */
-  forgetStock() { this.#write('stock', null); }
-
-  #read(store, key) {
-    return done(this.#database.transaction(store).objectStore(store).get(key));
-  }
-
-  #write(store, value) {
-    try {
-      this.#database?.transaction(store, 'readwrite').objectStore(store).put(value, 'all');
-    } catch { /* the disk is full, or the database is closed: it holds for this visit */ }
-  }
-}
-
-function opened() {
-  const asked = indexedDB.open(NAME, 1);
-  asked.onupgradeneeded = () => { for (const store of STORES) asked.result.createObjectStore(store); };
-  return done(asked);
-}
-
-function done(asked) {
-  return new Promise((resolve, reject) => {
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
-  });
 }

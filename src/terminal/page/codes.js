@@ -21,6 +21,48 @@ export function isSound(text) {
     || /^0[12]\d{14}/.test(bare) && isGtin(bare.slice(2, 16)) || isCommand(text);
 }
 
+const SEPARATOR = '\u001d';
+/** The lengths of what follows application identifiers: of a fixed length, or up to a separator. */
+const FIXED = { '01': 14, '02': 14, 11: 6, 13: 6, 15: 6, 17: 6 };
+const OPEN = ['10', '21', '30', '37'];
+const DATE = /^\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])$/;
+
+/** A trade item's number in each of its lengths. */
+export function spellings(gtin) {
+  const longest = gtin.padStart(14, '0');
+  return GTIN_LENGTHS.map((length) => longest.slice(-length)).filter((short) => Number(short) === Number(longest));
+}
+
+/**
+ * What a code of a trade item says, as `{gtin, count, lot, serial, expires, best}`: as much as a terminal needs
+ * that cannot ask the gateway. `null` for anything else, and where a reading is not certain.
+ */
+export function elementsOf(text) {
+  const bare = text.replace(AIM, '');
+  if (isGtin(bare)) return { gtin: bare, count: 1 };
+  const found = {};
+  for (let rest = bare; rest;) {
+    const ai = rest.slice(0, 2);
+    const end = FIXED[ai] ? 2 + FIXED[ai] : OPEN.includes(ai) ? (rest + SEPARATOR).indexOf(SEPARATOR) : 0;
+    if (end < 3 || end > rest.length || ai in found) return null;
+    found[ai] = rest.slice(2, end);
+    if (FIXED[ai] === 6 && !DATE.test(found[ai])) return null;
+    rest = rest.slice(rest[end] === SEPARATOR ? end + 1 : end);
+  }
+  const gtin = found['01'] ?? found['02'];
+  const count = found['01'] ? found[30] ?? '1' : found[37] ?? '';
+  if (!gtin || !isGtin(gtin) || !/^\d{1,8}$/.test(count)) return null;
+  return { gtin, count: Number(count), lot: found[10], serial: found[21], expires: found[17], best: found[15] };
+}
+
+/** The trace of what a code says, with its date as `YYYY-MM-DD`; `null` without one. */
+export function traceOf({ lot, serial, expires, best }) {
+  const [year, month, day] = (expires ?? best ?? '').match(/\d\d/g) ?? [];
+  // Day 00 is the end of the month.
+  const date = year && new Date(Date.UTC(2000 + Number(year), Number(month) - (day === '00' ? 0 : 1), Number(day))).toISOString().slice(0, 10);
+  return lot || serial || date ? { lot, serial, expires: date || undefined } : null;
+}
+
 const isCommand = (text) => COMMAND.test(text);
 
 /** A printed command, as `{name, rest}`; `null` for any other text. */

@@ -14,16 +14,17 @@ export function make(tag, className, text = '') {
   return element;
 }
 
-/** Joins all calls within one frame, or within a longer time, into one. */
+/** Joins all calls within one frame into one, and so that there is a pause after each. */
 export function joined(draw, pause = 0) {
   let asked = false;
-  const run = () => { asked = false; draw(); };
+  let drawnAt = -pause;
+  const run = () => { asked = false; drawnAt = performance.now(); draw(); };
   return () => {
     if (asked) return;
     asked = true;
-    if (pause) setTimeout(run, pause);
+    const wait = drawnAt + pause - performance.now();
     // A page in the background gets no frames.
-    else if (document.hidden) setTimeout(run, 250);
+    if (wait > 0 || document.hidden) setTimeout(run, Math.max(wait, document.hidden ? 250 : 0));
     else requestAnimationFrame(run);
   };
 }

@@ -30,6 +30,8 @@ export class Feedback {
     const volume = Number(kept(VOLUME_KEY, VOLUME));
     this.volume = volume >= 0 && volume <= 1 ? volume : VOLUME;
     this.muted = kept(MUTED_KEY) === 'yes';
+    // To open the sound device takes longer than a scan may.
+    (globalThis.requestIdleCallback ?? setTimeout)(() => this.#open());
     for (const kind of ['keydown', 'pointerdown']) document.addEventListener(kind, () => this.acknowledge(), true);
   }
 
@@ -79,10 +81,14 @@ export class Feedback {
     if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(VIBRATIONS[name]);
     if (this.muted || !this.volume) return;
     try {
-      this.#audio ??= new AudioContext();
+      this.#open();
       this.#audio.resume();
       for (const tone of TONES[name]) this.#tone(...tone);
     } catch { /* without sound the colour remains */ }
+  }
+
+  #open() {
+    try { this.#audio ??= new AudioContext(); } catch { /* the same */ }
   }
 
   #tone(frequency, shape, start, length) {

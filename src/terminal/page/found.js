@@ -8,19 +8,21 @@ const ROWS = 20;
 /** The gateway also knows barcodes; it is asked when a person has paused. */
 const PAUSE_MS = 250;
 const QUERY_MIN = 2;
+/** Fewer characters of a barcode say little. */
+const DIGITS_MIN = 4;
 
 export class Found {
   #link;
   #stock;
+  #barcodes;
   #search = new Search();
   #timer = 0;
   #query = '';
   #items = [];
 
   /** `show(sku)` is called for a chosen item. */
-  constructor(link, stock, show) {
-    this.#link = link;
-    this.#stock = stock;
+  constructor({ link, stock, barcodes }, show) {
+    [this.#link, this.#stock, this.#barcodes] = [link, stock, barcodes];
     $('found').addEventListener('click', ({ target }) => {
       const button = target.closest('button');
       if (button) show(button.dataset.sku);
@@ -36,10 +38,18 @@ export class Found {
     this.#query = text.trim();
     clearTimeout(this.#timer);
     if (this.#query.length < QUERY_MIN) return this.close();
-    this.#items = this.#search.find(this.#query, this.#stock.items.values(), ROWS);
+    this.#items = this.#here();
     this.#draw();
     this.#timer = setTimeout(() => this.#ask(this.#query), PAUSE_MS);
     return undefined;
+  }
+
+  /** What is found without the gateway: by SKU and name, else by a part of a barcode. */
+  #here() {
+    const { items } = this.#stock;
+    const found = this.#search.find(this.#query, items.values(), ROWS);
+    if (found.length || this.#query.length < DIGITS_MIN) return found;
+    return this.#barcodes.containing(this.#query, ROWS).map((sku) => items.get(sku)).filter(Boolean);
   }
 
   /** The SKU of the only item that a text finds, unless the text is itself one; `null` if there is a choice. */

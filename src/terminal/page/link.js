@@ -173,16 +173,21 @@ export class Link {
 
   /** A refused handshake gives a page no reason, so a plain request asks for it. */
   async #lookForReason() {
+    const { code } = await this.#get('api/status');
+    this.foreign = code === 'forbidden';
+    this.listener.changed();
+  }
+
+  /** What a path answers, or `null`. */
+  async read(path) {
+    const answer = await this.#get(path);
+    return answer.code ? null : answer;
+  }
+
+  async #get(path) {
     const token = this.#token();
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    try {
-      const answer = await fetch('api/status', { headers, cache: 'no-store' });
-      const { code } = await answer.json();
-      this.foreign = code === 'forbidden';
-    } catch {
-      this.foreign = false;
-    }
-    this.listener.changed();
+    return fetch(path, { headers, cache: 'no-store' }).then((answer) => answer.json()).catch(() => ({ code: 'lost' }));
   }
 
   #set(state) {

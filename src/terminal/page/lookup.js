@@ -25,17 +25,17 @@ export class Lookup {
 
   /** Resolves to `{state}` with, if it is `known`, `{sku, quantity, item, trace}`. */
   async find(code) {
-    if (this.#stock.items.has(code)) return { state: 'known', sku: code };
-    const learned = this.#codes.get(code);
-    const resolved = await this.#ask(code, learned);
+    if (this.#stock.items.has(code) && !this.#codes.lists(code)) return { state: 'known', sku: code };
+    const here = this.#codes.find(code, (sku) => this.#stock.items.has(sku));
+    const resolved = await this.#ask(code, here);
     if (resolved.ok) return this.#found(code, resolved.result);
-    if (resolved.lost && learned) return { state: 'known', ...learned, isLearned: true };
+    if (resolved.lost && here) return { state: 'known', ...here };
     return { state: this.#stateOf(code, resolved.error) };
   }
 
-  #ask(code, learned) {
+  #ask(code, here) {
     const asked = this.#link.ask({ op: 'resolve', code });
-    if (!learned) return asked;
+    if (!here) return asked;
     const late = new Promise((resolve) => setTimeout(() => resolve({ lost: true }), PATIENCE_MS));
     return Promise.race([asked, late]);
   }
@@ -43,7 +43,7 @@ export class Lookup {
   #found(code, { sku, quantity, item, lot, serial, expires, best_before: bestBefore }) {
     const ends = expires ?? bestBefore;
     const trace = lot || serial || ends ? { lot: lot ?? undefined, serial: serial ?? undefined, expires: ends ?? undefined } : null;
-    this.#codes.learn(code, { sku, quantity });
+    this.#codes.learn(code, { sku, quantity, trace });
     return { state: 'known', sku, quantity, item, trace };
   }
 

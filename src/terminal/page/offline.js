@@ -7,10 +7,10 @@ const CACHE = 'stockgate-page';
 const PATIENCE_MS = 3_000;
 const FILES = [
   '/',
-  'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'backoff.js', 'cache.js', 'codes.js',
-  'dom.js', 'feedback.js', 'found.js', 'item.js', 'kept.js', 'link.js', 'lookup.js', 'operations.js',
-  'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reasons.js', 'reservations.js', 'scanner.js', 'search.js', 'settings.js',
-  'sink.js', 'stock.js', 'texts.js', 'words.js', 'work.js',
+  'style.css', 'icon.svg', 'manifest.json', 'amount.js', 'app.js', 'backoff.js', 'barcodes.js', 'cache.js',
+  'codes.js', 'database.js', 'dom.js', 'feedback.js', 'found.js', 'item.js', 'kept.js', 'link.js', 'lookup.js',
+  'operations.js', 'order.js', 'orders.js', 'outbox.js', 'pad.js', 'reasons.js', 'reservations.js', 'scanner.js',
+  'search.js', 'settings.js', 'sink.js', 'stock.js', 'texts.js', 'words.js', 'work.js',
 ];
 
 self.addEventListener('install', (event) => {

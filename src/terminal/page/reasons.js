@@ -1,18 +1,19 @@
-/** The reasons for a write-off or a short pick. A terminal may have its own, separated by commas. */
+/** The reasons for a write-off or a short pick, as the gateway is configured. */
 
-import { keep, kept } from './kept.js';
+import { keep, kept, parsed } from './kept.js';
 
 const KEY = 'stockgate.reasons';
-const REASONS = ['damaged', 'expired', 'missing', 'own_use', 'sample'];
-const BYTES_MAX = 64;
 
-const isReason = (text) => text && new TextEncoder().encode(text).length <= BYTES_MAX;
+/** As they were last heard of. */
+let offered = kept(KEY) ?? '[]';
 
-/** The page has words for its own reasons; others are shown as they are. */
-export function reasonsFor() {
-  const own = (kept(KEY) ?? '').split(',').map((each) => each.trim()).filter(isReason);
-  return own.length ? own : REASONS;
+/** Returns whether they are others than before. */
+export function takeReasons(reasons = []) {
+  const before = offered;
+  offered = JSON.stringify(reasons);
+  if (offered !== before) keep(KEY, offered);
+  return offered !== before;
 }
 
-export const ownReasons = () => kept(KEY) ?? '';
-export const keepReasons = (text) => keep(KEY, text.trim() || null);
+/** The page has words for some of them; others are shown as they are. */
+export const reasonsFor = () => parsed(offered) ?? [];

@@ -1,7 +1,7 @@
 /** The open reservations of the gateway, whichever terminal made them: to ship them, in parts too, to extend or to cancel them. */
 
 import { $, make, say } from './dom.js';
-import { duration, number, t } from './texts.js';
+import { duration, language, number, t } from './texts.js';
 
 const ROWS = 20;
 const EXTEND_S = 900;
@@ -41,7 +41,7 @@ export class Reservations {
     this.refresh(true);
     say($('no-reservations'), this.#items.length ? '' : t('noReservations'));
     const front = this.#inFront();
-    const text = JSON.stringify([this.#items, front, this.#mayChange(), Math.floor(Date.now() / REFRESH_MS)]);
+    const text = JSON.stringify([language, this.#items, front, this.#mayChange(), Math.floor(Date.now() / REFRESH_MS)]);
     if ($('reserved-list').dataset.drawn === text) return;
     $('reserved-list').dataset.drawn = text;
     $('reserved-list').replaceChildren(...this.#items.map((item) => this.#row(item, front)));

@@ -1,11 +1,10 @@
 /** The choices that belong to this terminal, and what its browser can do. */
 
 import { $, make, say } from './dom.js';
-import { keepReasons } from './reasons.js';
 import { LANGUAGES, keepLanguage, t } from './texts.js';
 
 /** `choose(tag)` switches the language. */
-export function offerSettings({ choose, feedback, reasonsChanged }) {
+export function offerSettings({ choose, feedback }) {
   for (const [tag, name] of Object.entries(LANGUAGES)) {
     const option = make('option', '', name);
     option.value = tag;
@@ -22,7 +21,6 @@ export function offerSettings({ choose, feedback, reasonsChanged }) {
     feedback.setMuted(!feedback.muted);
     $('sound').setAttribute('aria-pressed', String(!feedback.muted));
   });
-  $('reasons').addEventListener('change', ({ target }) => { keepReasons(target.value); reasonsChanged(); });
   $('full').addEventListener('click', () => {
     if (document.fullscreenElement) document.exitFullscreen();
     else document.documentElement.requestFullscreen?.().catch(() => {});

@@ -3,6 +3,7 @@
 //! They are answered from the committed state in memory, except for the ledger and the catalogue,
 //! so most of them continue to work when the disk fails. This folder must not change anything.
 
+pub(super) mod barcodes;
 mod reservations;
 mod resolve;
 mod search;
@@ -10,10 +11,9 @@ mod search;
 use std::sync::Arc;
 
 use self::search::Search;
+use super::context::TerminalContext;
 use super::request::Query;
 use super::response::{GatewayStatus, ItemPage, RequestResult};
-use crate::barcode::InStoreForm;
-use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
 use crate::stock::{Entry, SearchWords, Seq, Sku};
@@ -26,11 +26,9 @@ use crate::store::LedgerReader;
 /// `storage_unavailable` if the disk fails.
 pub(super) async fn answer(
     query: Query,
-    state: &Arc<CommittedState>,
-    ledger: &LedgerReader,
-    intake: &Intake,
-    in_store: &[InStoreForm],
+    context: &TerminalContext,
 ) -> Result<RequestResult, Problem> {
+    let TerminalContext { state, ledger, intake, in_store, reasons, .. } = context;
     match query {
         Query::Item(sku) => item(state, sku),
         Query::List { prefix, q, after, limit } => {
@@ -47,7 +45,7 @@ pub(super) async fn answer(
         Query::Reservation(id) => {
             reservations::one(state, intake, id).await.map(RequestResult::Reservation)
         }
-        Query::Status => Ok(RequestResult::Status(status(state))),
+        Query::Status => Ok(RequestResult::Status(status(state, reasons))),
         Query::Resolve { code } => {
             resolve::resolve(state, ledger, in_store, code).await.map(RequestResult::Resolved)
         }
@@ -88,7 +86,7 @@ async fn ledger_page(
     Ok(RequestResult::Ledger { entries, decimals, last_seq })
 }
 
-fn status(state: &CommittedState) -> GatewayStatus {
+fn status(state: &CommittedState, reasons: &Arc<[String]>) -> GatewayStatus {
     let (sync, problem) = (state.sync_status(), state.problem());
     let stock = state.stock();
     GatewayStatus {
@@ -96,6 +94,8 @@ fn status(state: &CommittedState) -> GatewayStatus {
         skus: stock.sku_count(),
         reservations: stock.hold_count(),
         ledger_seq: stock.seq(),
+        catalogue: stock.taken().catalogue,
+        reasons: Arc::clone(reasons),
         problem,
         sync,
     }

@@ -161,7 +161,7 @@ fn kind_of(reading: &Reading, is_in_store_off: bool) -> Option<&'static str> {
     }
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Problem {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> Problem {
     let message = format!("the catalogue cannot be read: {error}; send it again later");
     Problem::new(Code::StorageUnavailable, message)
 }

@@ -11,7 +11,6 @@ use crate::net::access::{Role, authorize};
 use crate::net::request::missing;
 use crate::problem::Problem;
 use crate::stock::Command;
-use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::Subscription;
 use crate::terminal::query;
 use crate::terminal::request::{InvalidRequest, Query, Request, SessionRequest, SubscribeRequest};
@@ -125,8 +124,7 @@ impl Session {
                 may_read?;
                 self.walk_credit.ready().await;
                 self.walk_credit.spend(visits_of(&query, &self.context.state));
-                let TerminalContext { state, ledger, intake, in_store, .. } = &self.context;
-                query::answer(query, state, ledger, intake, in_store).await
+                query::answer(query, &self.context).await
             }
             SessionRequest::Subscribe(request) => {
                 may_read?;

@@ -1,9 +1,11 @@
 //! JSON, in WebSocket text messages and in HTTP bodies.
 
+mod barcodes;
 mod request;
 mod reservation;
 mod response;
 
+pub(in crate::terminal) use self::barcodes::barcodes_json;
 pub(crate) use self::request::read_message;
 pub(crate) use self::request::read_mutation;
 pub(in crate::terminal) use self::response::{

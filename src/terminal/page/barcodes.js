@@ -1,0 +1,108 @@
+/**
+ * What each code stands for when the gateway is away: the barcodes of the catalogue, which are read
+ * again when it has changed, and codes that this terminal has scanned before.
+ */
+
+import { backoff } from './backoff.js';
+import { elementsOf, spellings, traceOf } from './codes.js';
+
+const BARCODES_MAX = 200_000;
+const LEARNED_MAX = 20_000;
+const PAGE = 1_000;
+const TRIES = 6;
+
+export class Barcodes {
+  #database;
+  #read;
+  /** Code → `[sku, content]`. */
+  #listed = new Map();
+  /** Code → `{sku, quantity}`. */
+  #learned = new Map();
+  /** The database of the gateway and the change of the catalogue that the barcodes are of. */
+  #tag = '';
+  #isReading = false;
+
+  /** `read(path)` resolves to what the gateway answers, or to `null`. */
+  constructor(database, read) {
+    this.#database = database;
+    this.#read = read;
+  }
+
+  async recall() {
+    await this.#database.each('learned', PAGE, (aims, codes) => codes.forEach((code, at) => this.#learned.set(code, aims[at])));
+    if (this.#learned.size > LEARNED_MAX) this.#database.clear('learned');
+    const tag = await this.#database.read('facts', 'barcodes');
+    if (!tag || this.#tag) return;
+    await this.#database.each('barcodes', 1, ([page]) => this.#take(page));
+    this.#tag ||= tag;
+  }
+
+  /** Whether the catalogue has this very text as a barcode, which comes before a SKU of that text. */
+  lists(code) { return this.#listed.has(code); }
+  get count() { return this.#listed.size; }
+  has(code) { return this.#learned.has(code) || this.#listed.has(code); }
+
+  /** What a code stands for, as `{sku, quantity, trace}`, by what is known here and by `isSku`; or `null`. */
+  find(code, isSku) {
+    const learned = this.#learned.get(code);
+    if (learned) return learned;
+    const read = elementsOf(code);
+    const names = [...read ? spellings(read.gtin) : [], code];
+    const [sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? names.filter(isSku);
+    return sku === undefined ? null : { sku, quantity: content * (read?.count ?? 1), trace: read && traceOf(read) };
+  }
+
+  /** SKUs with a barcode that contains these characters. */
+  containing(text, most) {
+    const skus = new Set();
+    for (const [code, [sku]] of this.#listed) if (skus.size < most && code.includes(text)) skus.add(sku);
+    return [...skus];
+  }
+
+  /** Remembers what the gateway has said a code stands for. */
+  learn(code, aim) {
+    if (this.#listed.has(code) || this.#learned.size >= LEARNED_MAX) return;
+    this.#learned.set(code, aim);
+    this.#database.put('learned', [[code, aim]]);
+  }
+
+  /** Reads the barcodes again if the catalogue has changed. */
+  async follow(epoch, catalogue) {
+    const tag = `${epoch} ${catalogue}`;
+    if (catalogue === undefined || tag === this.#tag || this.#isReading) return;
+    this.#isReading = true;
+    const pages = await this.#readPages(catalogue);
+    this.#isReading = false;
+    if (!pages) return;
+    this.#listed.clear();
+    this.#learned.clear();
+    pages.forEach((page) => this.#take(page));
+    this.#tag = tag;
+    for (const store of ['learned', 'barcodes']) await this.#database.clear(store);
+    for (const [at, page] of pages.entries()) await this.#database.put('barcodes', [[at, page]]);
+    await this.#database.put('facts', [['barcodes', tag]]);
+  }
+
+  /** `null` if the catalogue changes meanwhile, or the gateway does not answer; the next status begins again. */
+  async #readPages(catalogue) {
+    const pages = [];
+    for (let after = ''; after !== null && pages.length * PAGE < BARCODES_MAX;) {
+      const page = await this.#readPage(`api/barcodes?limit=${PAGE}&after=${encodeURIComponent(after)}`);
+      if (page?.catalogue !== catalogue) return null;
+      pages.push(page.items.map(({ code, sku, content }) => [code, sku, content]));
+      after = page.next;
+    }
+    return pages;
+  }
+
+  async #readPage(path) {
+    for (let attempt = 0; attempt < TRIES; attempt += 1) {
+      const page = await this.#read(path);
+      if (page) return page;
+      await new Promise((resolve) => setTimeout(resolve, backoff(attempt)));
+    }
+    return null;
+  }
+
+  #take(page) { for (const [code, sku, content] of page) this.#listed.set(code, [sku, content]); }
+}

@@ -1,0 +1,111 @@
+// What a code stands for while the gateway is away, without a browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Barcodes } from '../../src/terminal/page/barcodes.js';
+import { elementsOf, spellings, traceOf } from '../../src/terminal/page/codes.js';
+
+const GTIN = '4006381333931';
+/** Keeps records in memory, as IndexedDB would. */
+class Memory {
+  stores = {};
+  #of(store) { return this.stores[store] ??= new Map(); }
+  async read(store, key) { return this.#of(store).get(key); }
+  async each(store, count, take) {
+    const all = [...this.#of(store)];
+    for (let at = 0; at < all.length; at += count) {
+      const some = all.slice(at, at + count);
+      take(some.map(([, value]) => value), some.map(([key]) => key));
+    }
+  }
+  async put(store, pairs) { for (const [key, value] of pairs) this.#of(store).set(key, structuredClone(value)); }
+  async clear(store) { this.#of(store).clear(); }
+}
+
+const item = (code, sku = 'LAMP', content = 1) => ({ code, sku, content });
+/** A gateway with these pages of barcodes; `asked` collects the paths. */
+function gateway(pages, catalogue = 7, asked = []) {
+  return { asked, read: async (path) => { asked.push(path); return { catalogue, next: null, ...pages[asked.length - 1] }; } };
+}
+const none = () => false;
+
+test('the barcodes of the catalogue are read page by page and only when they have changed', async () => {
+  const memory = new Memory();
+  const { asked, read } = gateway([{ items: [item('A')], next: 'A' }, { items: [item(GTIN, 'PARASOL', 12)] }, { items: [] }]);
+  const barcodes = new Barcodes(memory, read);
+  await barcodes.follow('e', 7);
+  await barcodes.follow('e', 7);
+  assert.deepEqual(asked, ['api/barcodes?limit=1000&after=', 'api/barcodes?limit=1000&after=A']);
+  assert.deepEqual(barcodes.find(GTIN, none), { sku: 'PARASOL', quantity: 12, trace: null });
+
+  const again = new Barcodes(memory, read);
+  await again.recall();
+  await again.follow('e', 7);
+  assert.equal(asked.length, 2, 'a page that is opened again has them');
+  assert.equal(again.find('A', none).sku, 'LAMP');
+  await again.follow('other', 7);
+  assert.equal(asked.length, 3, 'another database is another catalogue');
+});
+
+test('a catalogue that changes while it is read is not taken', async () => {
+  const { read } = gateway([{ items: [item('A')], next: 'A' }, { catalogue: 8, items: [] }]);
+  const barcodes = new Barcodes(new Memory(), read);
+  await barcodes.follow('e', 7);
+  assert.equal(barcodes.count, 0);
+});
+
+test('a hundred thousand barcodes are kept and found', async () => {
+  const memory = new Memory();
+  const page = (number) => ({ items: Array.from({ length: 1_000 }, (_, at) => item(`C${number}-${at}`, `S${at}`)), next: number < 99 ? `${number}` : null });
+  const { read } = gateway(Array.from({ length: 100 }, (_, number) => page(number)));
+  const barcodes = new Barcodes(memory, read);
+  await barcodes.follow('e', 7);
+  const again = new Barcodes(memory, read);
+  await again.recall();
+  assert.equal(again.count, 100_000);
+  assert.equal(again.find('C99-999', none).sku, 'S999');
+  assert.deepEqual(again.containing('99-99', 3), ['S99', 'S990', 'S991']);
+});
+
+test('what was scanned before is known until the catalogue changes', async () => {
+  const memory = new Memory();
+  const barcodes = new Barcodes(memory, gateway([{ items: [] }]).read);
+  barcodes.learn('LABEL', { sku: 'LAMP', quantity: 6, trace: { lot: 'L' } });
+  const again = new Barcodes(memory, gateway([{ items: [] }]).read);
+  await again.recall();
+  assert.deepEqual(again.find('LABEL', none), { sku: 'LAMP', quantity: 6, trace: { lot: 'L' } });
+  await again.follow('e', 7);
+  assert.equal(again.find('LABEL', none), null);
+});
+
+test('a number is found in each of its lengths, and inside a label', async () => {
+  const barcodes = new Barcodes(new Memory(), gateway([{ items: [item(GTIN, 'PARASOL', 12), item('036000291452')] }]).read);
+  await barcodes.follow('e', 7);
+  for (const code of [GTIN, `0${GTIN}`, `]E0${GTIN}`, `010${GTIN}`, `]C1010${GTIN}17270131`]) {
+    assert.equal(barcodes.find(code, none)?.sku, 'PARASOL', code);
+  }
+  assert.equal(barcodes.find('0036000291452', none).sku, 'LAMP');
+  const label = barcodes.find(`010${GTIN}1727013110LOT-7\u001d21S-9\u001d302`, none);
+  assert.deepEqual(label, { sku: 'PARASOL', quantity: 24, trace: { lot: 'LOT-7', serial: 'S-9', expires: '2027-01-31' } });
+  assert.equal(barcodes.find(`020${GTIN}3712`, none).quantity, 144);
+  assert.equal(barcodes.find('4006381333932', none), null);
+  assert.deepEqual(barcodes.find(`010${GTIN}`, (sku) => sku === `0${GTIN}`).sku, 'PARASOL', 'the catalogue comes first');
+  assert.equal(new Barcodes(new Memory()).find(`0${GTIN}`, (sku) => sku === GTIN).sku, GTIN);
+});
+
+test('what is not certain is not read', () => {
+  for (const text of ['', 'LAMP', '0104006381333932', '0204006381333931', '010400638133393110', '01040063813339311799130110L',
+    '01040063813339318005000123', `010${GTIN}010${GTIN}`, `010${GTIN}30x`]) assert.equal(elementsOf(text), null, text);
+});
+
+test('day 00 is the last of the month', () => {
+  assert.equal(traceOf({ expires: '280200' }).expires, '2028-02-29');
+  assert.equal(traceOf({ best: '271231' }).expires, '2027-12-31');
+  assert.equal(traceOf({}), null);
+});
+
+test('a number has no spelling that loses digits', () => {
+  assert.deepEqual(spellings('96385074'), ['96385074', '000096385074', '0000096385074', '00000096385074']);
+  assert.deepEqual(spellings('14006381333938'), ['14006381333938']);
+});
