@@ -103,7 +103,10 @@ fn hub(dir: &Path, broker: u16) -> Served {
     std::fs::write(&config, text).unwrap();
     let built = || env!("CARGO_BIN_EXE_stockgate-hub").into();
     let program = std::env::var_os("STOCKGATE_HUB_BIN").map_or_else(built, PathBuf::from);
-    Served::start(Command::new(program).args(["run", "--config"]).arg(config), port)
+    let mut command = Command::new(program);
+    // The hub would take it for a key of its configuration.
+    command.args(["run", "--config"]).arg(config).env_remove("STOCKGATE_HUB_BIN");
+    Served::start(&mut command, port)
 }
 
 /// The position that the hub has confirmed.
