@@ -117,9 +117,11 @@ impl HubLink {
             self.backoff.begin(self.now_ms());
             let mut connection = self.broker.connect();
             let end = self.run_connection(&mut connection, &mut stop).await;
-            if matches!(&end, End::Lost(loss) if loss.is_closed) {
-                let now_ms = self.now_ms();
-                self.uplink.window().handle_closed(now_ms);
+            let now_ms = self.now_ms();
+            match &end {
+                End::Lost(loss) if loss.is_closed => self.uplink.window().handle_closed(now_ms),
+                End::Lost(loss) if loss.is_silent => self.uplink.window().handle_silent(now_ms),
+                End::Lost(_) | End::Stop => {}
             }
             self.uplink.handle_disconnected();
             let wait = match end {

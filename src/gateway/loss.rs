@@ -17,20 +17,25 @@ pub(super) struct Loss {
     pub(super) is_unanswered: bool,
     /// The broker has closed the connection.
     pub(super) is_closed: bool,
+    /// The connection has fallen silent.
+    pub(super) is_silent: bool,
 }
 
 impl From<LinkError> for Loss {
     fn from(error: LinkError) -> Self {
         let is_unanswered = error.failure.is_unanswered();
         let is_closed = matches!(error.failure, LinkFailure::Closed);
-        Self { reason: error.to_string(), next: error.next_step(), is_unanswered, is_closed }
+        let is_silent = matches!(error.failure, LinkFailure::Silent);
+        let (reason, next) = (error.to_string(), error.next_step());
+        Self { reason, next, is_unanswered, is_closed, is_silent }
     }
 }
 
 impl From<String> for Loss {
     /// The link goes on after a fault of this gateway.
     fn from(reason: String) -> Self {
-        Self { reason, next: "it is tried again", is_unanswered: false, is_closed: false }
+        let next = "it is tried again";
+        Self { reason, next, is_unanswered: false, is_closed: false, is_silent: false }
     }
 }
 

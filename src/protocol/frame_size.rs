@@ -122,14 +122,24 @@ impl FrameSize {
                 self.doubtful = Some(bytes);
                 return;
             }
-            self.doubtful = None;
             self.proven = 0;
             self.first = self.first.min(index(bytes).saturating_sub(1));
         }
+        self.doubtful = None;
         let wait_ms = FRAME_TRIAL_MS << self.failures.min(16);
         self.failures += 1;
         let again_ms = now_ms + wait_ms.min(FRAME_TRIAL_MS_MAX);
         self.lost = Some(Lost { bytes, again_ms });
+    }
+
+    /// A frame was under way when the connection fell silent: by accident, unless it is the second
+    /// time and no frame of its size has arrived since.
+    pub fn handle_doubtful(&mut self, bytes: usize, now_ms: u64) {
+        if self.doubtful.is_some() {
+            self.handle_lost(bytes, now_ms);
+        } else if bytes > SMALL {
+            self.doubtful = Some(bytes);
+        }
     }
 
     /// The size of the frames that do not arrive, if there are any.
@@ -211,6 +221,22 @@ mod tests {
         size.handle_lost(20_000, 0);
         assert!(size.limit(0) < 20_000, "the broker has a limit now");
         assert_eq!(size.lost_bytes(), Some(20_000));
+    }
+
+    #[test]
+    fn a_way_that_falls_silent_twice_over_large_frames_gets_smaller_ones() {
+        let mut size = FrameSize::careful();
+        size.handle_doubtful(3_800, 0);
+        assert_eq!(size.limit(0), 3_840, "the network may have been away");
+        size.handle_arrived(3_800);
+        size.handle_doubtful(3_800, 0);
+        size.handle_arrived(200);
+        assert_eq!(size.lost_bytes(), None, "frames of this size have arrived since");
+        size.handle_doubtful(3_800, 0);
+        assert_eq!((size.limit(0), size.lost_bytes()), (1_792, Some(3_800)));
+        size.handle_doubtful(200, 0);
+        size.handle_doubtful(200, 0);
+        assert_eq!(size.limit(0), 1_792, "small frames are never to blame");
     }
 
     #[test]

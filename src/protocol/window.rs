@@ -80,8 +80,17 @@ impl Window {
     /// The broker has closed the connection. If a frame was under way that is larger than what is
     /// known to arrive, or it is the second time, the broker has a limit.
     pub fn handle_closed(&mut self, now_ms: u64) {
-        let largest = self.frames.iter().map(|sent| sent.bytes).max().unwrap_or(0);
-        self.size.handle_lost(largest, now_ms);
+        self.size.handle_lost(self.largest(), now_ms);
+    }
+
+    /// The connection has fallen silent. If that happens again over a large frame, large packets are
+    /// dropped on the way.
+    pub fn handle_silent(&mut self, now_ms: u64) {
+        self.size.handle_doubtful(self.largest(), now_ms);
+    }
+
+    fn largest(&self) -> usize {
+        self.frames.iter().map(|sent| sent.bytes).max().unwrap_or(0)
     }
 
     /// The bytes that the next frame may have.

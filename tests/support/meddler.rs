@@ -1,5 +1,5 @@
-//! A relay to a broker that denies subscriptions the broker has granted, as one with access rules of
-//! its own does.
+//! A relay to a broker that meddles with what passes: it denies subscriptions that the broker has
+//! granted, or drops large packets on their way to the broker, which then answers nothing.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ const SUBSCRIBE: u8 = 0x82;
 const SUBACK: u8 = 0x90;
 const DENIED: u8 = 0x80;
 
-pub struct Denier {
+pub struct Meddler {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -20,25 +20,38 @@ struct Shared {
     /// The end of the topic filters that are denied.
     ending: String,
     is_denying: AtomicBool,
+    /// The bytes of the largest packet that passes.
+    largest: usize,
 }
 
-impl Denier {
+impl Meddler {
     /// Denies subscriptions whose topic filter has this ending.
-    pub fn to(port: u16, ending: &str) -> Self {
+    pub fn denying(port: u16, ending: &str) -> Self {
+        let is_denying = AtomicBool::new(true);
+        Self::start(port, Shared { ending: ending.into(), is_denying, largest: usize::MAX })
+    }
+
+    /// Drops packets that are larger.
+    pub fn dropping(port: u16, largest: usize) -> Self {
+        let is_denying = AtomicBool::new(false);
+        Self::start(port, Shared { ending: String::new(), is_denying, largest })
+    }
+
+    fn start(port: u16, shared: Shared) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let shared = Shared { ending: ending.into(), is_denying: AtomicBool::new(true) };
-        let denier = Self { port: listener.local_addr().unwrap().port(), shared: Arc::new(shared) };
-        let shared = Arc::clone(&denier.shared);
+        let meddler =
+            Self { port: listener.local_addr().unwrap().port(), shared: Arc::new(shared) };
+        let shared = Arc::clone(&meddler.shared);
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
                 relay(client, server, &shared);
             }
         });
-        denier
+        meddler
     }
 
-    /// Lets everything pass from now on.
+    /// Denies nothing from now on.
     pub fn allow(&self) {
         self.shared.is_denying.store(false, Ordering::Relaxed);
     }
@@ -55,7 +68,7 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     let (noted, ours) = (Arc::clone(&denied), Arc::clone(shared));
     thread::spawn(move || {
-        pass(from, to, |packet| {
+        pass((from, to), ours.largest, |packet| {
             let (id, filter) = (packet.body[..2].to_vec(), &packet.body[4..packet.body.len() - 1]);
             if ours.is_denying.load(Ordering::Relaxed) && filter.ends_with(ours.ending.as_bytes()) {
                 noted.lock().unwrap().push(id);
@@ -63,7 +76,7 @@ fn relay(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
         })
     });
     thread::spawn(move || {
-        pass(server, client, |packet| {
+        pass((server, client), usize::MAX, |packet| {
             if denied.lock().unwrap().iter().any(|id| *id == packet.body[..2]) {
                 packet.body[2] = DENIED;
             }
@@ -77,8 +90,11 @@ struct Packet {
 }
 
 /// Forwards packets until one end closes. Those about subscriptions are looked at.
-fn pass(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&mut Packet)) {
+fn pass((mut from, mut to): (TcpStream, TcpStream), largest: usize, look: impl Fn(&mut Packet)) {
     while let Ok(mut packet) = read(&mut from) {
+        if packet.body.len() > largest {
+            continue;
+        }
         if [SUBSCRIBE, SUBACK].contains(&packet.header[0]) {
             look(&mut packet);
         }

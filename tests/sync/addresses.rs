@@ -16,17 +16,17 @@ use crate::support::program::stockgate;
 
 /// Makes the loopback device of a network namespace usable, and a name server there that hears
 /// everything and answers nothing.
-const SILENT_NAME_SERVER: &str = "import fcntl, socket, struct, time
+const SILENT_NAME_SERVER: &str = "import fcntl, socket, struct, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
 s.bind(('127.0.0.9', 53))
-print('ready', flush=True)
+open(sys.argv[1], 'w')
 time.sleep(60)
 ";
 
 /// A name server that has an address for every name in each family, of which the one of IPv6 is not
 /// routed, and a broker at the other one.
-const NAME_SERVER_AND_BROKER: &str = "import fcntl, ipaddress, socket, struct, threading
+const NAME_SERVER_AND_BROKER: &str = "import fcntl, ipaddress, socket, struct, sys, threading
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
 s.bind(('127.0.0.9', 53))
@@ -42,6 +42,7 @@ def names():
         s.sendto(head + query[12:end] + record, asker)
 threading.Thread(target=names, daemon=True).start()
 server = socket.create_server(('127.0.0.1', 1883))
+open(sys.argv[1], 'w')
 while True:
     client, _ = server.accept()
     client.recv(4096)
@@ -93,9 +94,11 @@ pub(super) fn without_name_servers() -> (String, String) {
     (text("message"), text("next"))
 }
 
-/// Runs a script beside the doctor.
+/// Runs a script beside the doctor, which begins once the script has made a file.
 fn meanwhile(script: &str) -> String {
-    format!("{{ timeout 60 python3 -c \"{script}\" > /dev/null & }}; sleep 1;")
+    format!(
+        "R=$(mktemp -u) && {{ timeout 60 python3 -c \"{script}\" \"$R\" > /dev/null & }}; until [ -e \"$R\" ]; do sleep 0.1; done; rm \"$R\";"
+    )
 }
 
 /// A listener that takes no connections: what comes to it is dropped.

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::pair::{until_confirmed, until_reason};
 use crate::support::broker::{Broker, section};
-use crate::support::denier::Denier;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
+use crate::support::meddler::Meddler;
 use crate::support::patience::until;
 use crate::support::process::run_to_end;
 use crate::support::program::{Program, stockgate};
@@ -21,9 +21,9 @@ const NEXT: &str =
 #[test]
 fn a_hub_that_may_not_hear_gateways_says_so_until_it_is_allowed() {
     let broker = Broker::start();
-    let denier = Denier::to(broker.port(), "/up");
+    let meddler = Meddler::denying(broker.port(), "/up");
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 5)]);
-    let mut hub = Hub::prepare(&section(&denier.url(), &[]));
+    let mut hub = Hub::prepare(&section(&meddler.url(), &[]));
     hub.spawn();
 
     until("the status says why", || problem(&hub).contains(UP));
@@ -35,7 +35,7 @@ fn a_hub_that_may_not_hear_gateways_says_so_until_it_is_allowed() {
     let doctor = Program::hub().command();
     assert_found(doctor, &hub.config_path(), UP);
 
-    denier.allow();
+    meddler.allow();
     until("the hub is ready", || {
         http.try_send("GET", "/readyz", None).is_ok_and(|answer| answer.status == 200)
     });
@@ -46,9 +46,9 @@ fn a_hub_that_may_not_hear_gateways_says_so_until_it_is_allowed() {
 #[test]
 fn a_hub_that_may_not_hear_who_is_online_books_all_the_same_and_says_so() {
     let broker = Broker::start();
-    let denier = Denier::to(broker.port(), "/state");
+    let meddler = Meddler::denying(broker.port(), "/state");
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 5)]);
-    let mut hub = Hub::prepare(&section(&denier.url(), &[]));
+    let mut hub = Hub::prepare(&section(&meddler.url(), &[]));
     hub.spawn();
 
     let words = "stockgate/1/+/+/state: the hub does not learn which gateways are online";
@@ -60,16 +60,16 @@ fn a_hub_that_may_not_hear_who_is_online_books_all_the_same_and_says_so() {
 #[test]
 fn a_gateway_that_may_not_hear_the_hub_says_so_until_it_is_allowed() {
     let broker = Broker::start();
-    let denier = Denier::to(broker.port(), "/down");
+    let meddler = Meddler::denying(broker.port(), "/down");
     let _hub = Hub::start(&broker);
-    let gateway = Gateway::stocked_with(&section(&denier.url(), &[]), &[("A", 5)]);
+    let gateway = Gateway::stocked_with(&section(&meddler.url(), &[]), &[("A", 5)]);
 
     let words = "stockgate/1/wh-01/gw-01/down: gateway and hub do not hear each other";
     until_reason(&gateway, words);
     assert_logged(&gateway.log(), words);
     assert_found(stockgate(), &gateway.config_path(), words);
 
-    denier.allow();
+    meddler.allow();
     until_confirmed(&gateway);
 }
 

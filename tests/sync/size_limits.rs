@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::pair::{ID, Pair, SITE, assert_balanced, until_confirmed};
 use crate::support::bodies::one;
-use crate::support::broker::Broker;
+use crate::support::broker::{Broker, section};
 use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
+use crate::support::meddler::Meddler;
 use crate::support::patience::until;
 use crate::support::process::run_to_end;
 use crate::support::program::stockgate;
@@ -117,6 +118,23 @@ fn a_limit_that_was_found_is_remembered_over_a_restart_for_this_broker() {
     assert_eq!(lost(&gateway), 0, "another address is another way");
 }
 
+/// What is dropped is never acknowledged, not even by the broker.
+#[test]
+fn a_backlog_passes_a_proxy_that_drops_large_packets_without_a_word() {
+    let broker = Broker::start();
+    let hub = Hub::start(&broker);
+    let meddler = Meddler::dropping(broker.port(), 1_500);
+    let gateway = Gateway::stocked_with(&section(&meddler.url(), &[]), &[("A", 1_000_000)]);
+    order(&gateway, "first", ORDERS);
+    order(&gateway, "second", ORDERS);
+    let pair = Pair { gateway, hub, broker };
+    pair.assert_in_step();
+    assert_named(&pair.gateway);
+    let sent = pair.gateway.http().metric("stockgate_frames_sent_total");
+    assert!(sent > 64, "{sent} frames: more than there are numbers for packets under way");
+    assert_eq!(pair.gateway.http().metric("stockgate_link_losses_total"), 0);
+}
+
 /// A gateway with many orders that wait for the hub, behind a cable that is mended then.
 fn backlog(cable: &Cable) -> Gateway {
     cable.stall(true);
@@ -140,7 +158,7 @@ fn assert_named(gateway: &Gateway) {
     let words = "do not get through, small ones do: the broker's size limit";
     let names_it = || gateway.sync()["reason"].as_str().is_some_and(|why| why.contains(words));
     until("the status names it", names_it);
-    assert!(gateway.http().metric("stockgate_sync_frame_lost_bytes") > 4_096);
+    assert!(gateway.http().metric("stockgate_sync_frame_lost_bytes") > 1_400);
     assert!(gateway.log().contains(words), "{}", gateway.log());
     let mut doctor = stockgate();
     let visit = run_to_end(doctor.args(["doctor", "--config"]).arg(gateway.config_path()));

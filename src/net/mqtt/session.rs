@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use flume::Receiver;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use rumqttc::{
-    ConnectReturnCode, Event, Incoming, MqttState, Packet, PingReq, Request, StateError,
+    ConnectReturnCode, Event, Incoming, MqttState, Packet, PingReq, PubAck, Request, StateError,
     SubscribeReasonCode,
 };
 use socket2::SockRef;
@@ -133,7 +133,7 @@ impl Session {
     }
 
     fn may_send(&self) -> bool {
-        usize::from(self.state.inflight()) < MQTT_REQUESTS_MAX && self.state.collision.is_none()
+        usize::from(self.state.inflight()) < MQTT_REQUESTS_MAX
     }
 
     /// Handles a packet, and those that have arrived with it.
@@ -210,7 +210,14 @@ impl Session {
     }
 
     async fn send_one(&mut self, request: Request) -> Result<(), LinkFailure> {
-        let packet = self.state.handle_outgoing_packet(request).map_err(LinkFailure::Protocol)?;
+        let mut packet =
+            self.state.handle_outgoing_packet(request).map_err(LinkFailure::Protocol)?;
+        if let Some(waiting) = &self.state.collision {
+            // A broker acknowledges in order, so the message with this number was lost on the way.
+            // The hub's acknowledgement is what counts.
+            let lost = Packet::PubAck(PubAck::new(waiting.pkid));
+            packet = self.state.handle_incoming_packet(lost).map_err(LinkFailure::Protocol)?;
+        }
         self.state.events.clear();
         if let Some(Packet::Subscribe(subscribe)) = &packet {
             let filters = subscribe.filters.iter().map(|filter| filter.path.as_str());
