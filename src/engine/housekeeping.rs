@@ -62,7 +62,7 @@ impl Writer {
     fn update_files(&mut self, now: Now) {
         self.clock_is_unset = clock::is_unset();
         self.store.restore_reserve();
-        self.store.save_high_water_mark(self.state.stock().seq());
+        self.store.save_high_water_mark(&self.state.stock());
         self.store.remove_upgrade_copies(now.running_ms);
         self.watch_log(now);
     }

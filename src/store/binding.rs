@@ -57,8 +57,8 @@ impl Store {
     }
 
     fn save_positions(&mut self, positions: Positions, stock: &Stock) -> Result<(), StoreError> {
-        let ends = (self.request_index.next() - 1, stock.seq());
-        let transaction = ledger::begin(&mut self.db, ends)?;
+        let end = self.end(stock);
+        let transaction = ledger::begin(&mut self.db, end)?;
         gateway_row::save(&transaction, &self.identity, &positions)?;
         transaction.commit().map_err(StoreError::of_commit)?;
         self.positions = positions;

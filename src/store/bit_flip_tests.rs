@@ -24,7 +24,7 @@ use super::request_index::RequestIndex;
 use super::row_check::add_row_crc_function;
 use super::shop::{HOUR_MS, Shop, id, transfer};
 use super::{
-    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_identity, read_ledger,
+    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_end, read_identity, read_ledger,
 };
 use crate::clock::Now;
 use crate::stock::{
@@ -115,7 +115,7 @@ impl Base {
     /// Closes a database and notes what it answers to these requests.
     fn new(shop: Shop, commands: Vec<Command>, skus: &[&str], codes: &[&str]) -> Self {
         let Shop { directory, mut store, stock } = shop;
-        store.save_high_water_mark(stock.seq());
+        store.save_high_water_mark(&stock);
         store.close().unwrap();
         let high_water_mark = HighWaterMark::read(directory.path());
         let db = Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
@@ -149,9 +149,9 @@ impl Base {
         db.pragma_update(None, "synchronous", "off")?;
         add_row_crc_function(&db)?;
         let (row, stock, index, repairs) =
-            load_and_repair(&db, "site", "gateway", |origin, seq| {
+            load_and_repair(&db, "site", "gateway", |origin, end| {
                 // The end of the ledger is in no other row, but in a file.
-                self.high_water_mark.check_reached(origin, seq)
+                self.high_water_mark.check_reached(origin, end)
             })?;
         let records = Records(&db, &index);
         let replay = |command: &Command| {
@@ -189,9 +189,8 @@ impl Base {
     fn is_found_by_doctor(&self, database: &Path) -> bool {
         let Ok(db) = Connection::open(database) else { return true };
         let Ok(identity) = read_identity(&db) else { return true };
-        let Ok(stock) = load_stock(&db) else { return true };
-        let ends =
-            identity.map(|identity| self.high_water_mark.check_reached(&identity.0, stock.seq()));
+        let (Ok(_), Ok(end)) = (load_stock(&db), read_end(&db)) else { return true };
+        let ends = identity.map(|identity| self.high_water_mark.check_reached(&identity.0, end));
         let is_cut = !matches!(ends, Some(Ok(())));
         is_cut || !examine(&db, |_| {}).is_ok_and(|found| found.is_empty())
     }
@@ -325,11 +324,15 @@ fn small() -> Base {
     decide(&mut shop, "out", Action::Deduct { order_id: None, lines: lines(&[("A", 5)]) });
     decide(&mut shop, "back", Action::Rollback { of: id("out"), lines: None });
     let too_many = Action::Deduct { order_id: None, lines: lines(&[("A", 500)]) };
-    let mut draft = shop.empty_draft();
-    let refused = Command::chosen(id("too-many"), too_many);
-    draft.decide(&refused, &shop.store).unwrap().unwrap();
-    let changes = draft.finish();
-    shop.commit(&changes);
+    let refuse = |shop: &mut Shop, name: &str| {
+        let refused = Command::chosen(id(name), too_many.clone());
+        let mut draft = shop.empty_draft();
+        draft.decide(&refused, &shop.store).unwrap().unwrap();
+        let changes = draft.finish();
+        shop.commit(&changes);
+        refused
+    };
+    let refused = refuse(&mut shop, "too-many");
     shop.take(&transfer(1, Direction::Grant, 7));
     shop.flush_hashes();
     shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
@@ -338,7 +341,9 @@ fn small() -> Base {
     decide(&mut shop, "hold-2", reserve(lines(&[("A", 1)])));
     decide(&mut shop, "last", restock(&[("A", 3), ("E", 1)]));
     shop.store.record_retention_mark(3 * HOUR_MS).unwrap();
-    commands.push(refused);
+    // A record without entries, whose absence only the high-water mark shows.
+    let last = refuse(&mut shop, "too-many-again");
+    commands.extend([refused, last]);
     Base::new(shop, commands, &["A", "B", "C", "D", "E", "L"], &["401", "402", "403", "404"])
 }
 

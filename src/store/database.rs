@@ -12,6 +12,7 @@ use super::displacement::Displacement;
 use super::error::StoreError;
 use super::gateway_row::{self, Identity, Positions, Progress};
 use super::high_water_mark::HighWaterMark;
+use super::ledger_end::LedgerEnd;
 use super::placement::Placement;
 use super::repairs::Repair;
 use super::request_index::RequestIndex;
@@ -79,8 +80,8 @@ impl Store {
         stock: &Stock,
     ) -> Result<(), StoreError> {
         let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
-        let first = self.request_index.next();
-        let transaction = ledger::begin(&mut self.db, (first - 1, stock.seq()))?;
+        let (first, end) = (self.request_index.next(), self.end(stock));
+        let transaction = ledger::begin(&mut self.db, end)?;
         ledger::append(&transaction, changes, stock.checks(), first)?;
         let visited = checkpoint.step(stock, changes.entries.len());
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
@@ -102,6 +103,11 @@ impl Store {
         Ok(())
     }
 
+    /// Where the ledger ends, with this stock.
+    pub(super) fn end(&self, stock: &Stock) -> LedgerEnd {
+        LedgerEnd { n: self.request_index.next() - 1, seq: stock.seq() }
+    }
+
     /// Lets the checkpoint visit so many more SKUs.
     pub(super) fn checkpoint_step(
         &mut self,
@@ -109,8 +115,8 @@ impl Store {
         count: usize,
     ) -> Result<(), StoreError> {
         let (mut checkpoint, mut positions) = (self.checkpoint.clone(), self.positions);
-        let ends = (self.request_index.next() - 1, stock.seq());
-        let transaction = ledger::begin(&mut self.db, ends)?;
+        let end = self.end(stock);
+        let transaction = ledger::begin(&mut self.db, end)?;
         let visited = checkpoint.visit(stock, count);
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
         positions.checkpoint_seq = checkpoint.seq;

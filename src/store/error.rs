@@ -6,6 +6,7 @@ use rusqlite::{ErrorCode, ffi};
 
 use super::displacement::{Displacement, Remedy};
 use super::free_space::{FreeSpace, Shortage};
+use super::ledger_end::LedgerEnd;
 use super::lock_holders::LockHolder;
 use crate::limits::{READ_WAIT, RESERVE_BYTES, RESERVE_SPARE_BYTES};
 use crate::sizes::Bytes;
@@ -116,15 +117,9 @@ pub enum StoreError {
     /// The ledger does not end where this process has ended it.
     #[error(
         "another program has written to the database {path}: its ledger ends with record {}, entry {}, and this gateway's last one is record {}, entry {}; find that program and end it, then start the gateway again",
-        found.0, found.1, expected.0, expected.1
+        found.n, found.seq, expected.n, expected.seq
     )]
-    WrittenByOther {
-        path: PathBuf,
-        /// Record and entry at which the ledger ends.
-        found: (i64, u64),
-        /// Record and entry at which it should end.
-        expected: (i64, u64),
-    },
+    WrittenByOther { path: PathBuf, found: LedgerEnd, expected: LedgerEnd },
     /// The source of a restore cannot be read.
     #[error(
         "nothing can be restored from {path}: {why}; use a backup with --from FILE, or begin with an empty database on purpose with --empty"

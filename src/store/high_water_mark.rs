@@ -1,5 +1,5 @@
-//! The high-water mark: a file beside the database that says which database it is and which
-//! position its ledger had reached.
+//! The high-water mark: a file beside the database that says which database it is and how
+//! far its ledger had come: to which record and to which entry. A refusal is a record without entries.
 //!
 //! A database that is gone, or whose WAL was lost or cut, looks to SQLite like a new or an older
 //! one, and nothing in it says otherwise. The mark does. It is written before a new database
@@ -21,14 +21,15 @@ use super::aside::newest_aside;
 use super::data_dir::{DataDir, was_used};
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, UNFINISHED_DIR};
+use super::ledger_end::LedgerEnd;
 use crate::stock::{Origin, Seq};
 
 /// The high-water mark of one data directory.
 #[derive(Debug)]
 pub struct HighWaterMark {
     data_dir: PathBuf,
-    /// The epoch and the position in the file; `None` if it does not exist or cannot be read.
-    saved: Option<(Uuid, Seq)>,
+    /// The epoch and the end of the ledger in the file; `None` if it does not exist or cannot be read.
+    saved: Option<(Uuid, LedgerEnd)>,
     /// Whether a gateway has run here, so that there must be a mark beside a database with entries.
     expected: bool,
     /// Whether the file could not be written the last time.
@@ -67,7 +68,7 @@ impl HighWaterMark {
     /// gone. This also holds for an empty file: all of its content may have been in the WAL.
     pub(super) fn check_may_create(&self, database: &Path) -> Result<(), StoreError> {
         match self.saved {
-            Some((epoch, seq)) => {
+            Some((epoch, LedgerEnd { seq, .. })) => {
                 let aside = database.parent().and_then(newest_aside);
                 Err(StoreError::Gone { path: database.into(), epoch, seq, aside })
             }
@@ -75,26 +76,21 @@ impl HighWaterMark {
         }
     }
 
-    /// Checks that a database whose ledger ends at `seq` is the one that was here, and has not lost
-    /// entries.
+    /// Checks that a database whose ledger ends at `end` is the one that was here, and has not lost
+    /// entries or refusals.
     ///
     /// # Errors
-    /// If it is another one, if it has lost entries, or if there is no mark although there should
+    /// If it is another one, if it has lost some, or if there is no mark although there should
     /// be one.
-    pub fn check_reached(&self, origin: &Origin, seq: Seq) -> Result<(), StoreError> {
+    pub fn check_reached(&self, origin: &Origin, end: LedgerEnd) -> Result<(), StoreError> {
         let path = self.data_dir.join(DATABASE_FILE);
         match self.saved {
-            Some((epoch, reached)) if epoch == origin.epoch => match reached > seq {
-                true => Err(StoreError::Damaged(format!(
-                    "it ends at entry {seq}, but had come to entry {reached}: its log was lost or cut, or it is an older copy"
-                ))),
-                false => Ok(()),
-            },
+            Some((epoch, reached)) if epoch == origin.epoch => check_not_shorter(end, reached),
             Some(_) if self.is_just_restored(origin.epoch) => Ok(()),
-            Some((marked, reached)) => {
+            Some((marked, LedgerEnd { seq: reached, .. })) => {
                 Err(StoreError::OtherEpoch { path, found: origin.epoch, marked, reached })
             }
-            None if self.expected && seq > 0 => Err(StoreError::Unmarked { path }),
+            None if self.expected && end.seq > 0 => Err(StoreError::Unmarked { path }),
             None => Ok(()),
         }
     }
@@ -109,32 +105,45 @@ impl HighWaterMark {
 
     /// The position that the database of this epoch had reached; `None` if the mark is another's.
     pub(super) fn seq_of(&self, epoch: Uuid) -> Option<Seq> {
-        self.saved.filter(|saved| saved.0 == epoch).map(|saved| saved.1)
+        self.saved.filter(|saved| saved.0 == epoch).map(|saved| saved.1.seq)
     }
 
     /// Writes the mark if it has changed or its file is gone. A failure is logged and tried again:
     /// the commits go on, and the hub notices a loss, too.
-    pub(super) fn write(&mut self, data_dir: &DataDir, epoch: Uuid, seq: Seq) {
+    pub(super) fn write(&mut self, data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) {
         let is_there = self.saved.is_some() && data_dir.exists(HIGH_WATER_MARK_FILE);
-        if is_there && self.saved == Some((epoch, seq)) {
+        if is_there && self.saved == Some((epoch, end)) {
             return;
         }
-        let is_same = is_there && self.saved.is_some_and(|saved| saved.0 == epoch);
+        // One of an earlier version names no record, and its file is shorter.
+        let is_same = is_there && self.saved.is_some_and(|saved| saved.0 == epoch && saved.1.n > 0);
         let written =
-            if is_same { overwrite(data_dir, epoch, seq) } else { create(data_dir, epoch, seq) };
+            if is_same { overwrite(data_dir, epoch, end) } else { create(data_dir, epoch, end) };
         if let (Err(error), false) = (&written, self.failed) {
             tracing::error!(%error, "the file {HIGH_WATER_MARK_FILE} beside the database cannot be written; without it the next start is refused");
         }
         self.failed = written.is_err();
         if !self.failed {
-            self.saved = Some((epoch, seq));
+            self.saved = Some((epoch, end));
         }
     }
 }
 
+/// Checks that a ledger does not end before where it had come to.
+fn check_not_shorter(found: LedgerEnd, reached: LedgerEnd) -> Result<(), StoreError> {
+    let (what, found, reached) = match (reached.seq > found.seq, reached.n > found.n) {
+        (true, _) => ("entry", found.seq.to_string(), reached.seq.to_string()),
+        (false, true) => ("record", found.n.to_string(), reached.n.to_string()),
+        (false, false) => return Ok(()),
+    };
+    Err(StoreError::Damaged(format!(
+        "it ends at {what} {found}, but had come to {what} {reached}: its log was lost or cut, or it is an older copy"
+    )))
+}
+
 /// Writes a mark where there was none, or another database's. It is on disk when this returns.
-pub(super) fn create(data_dir: &DataDir, epoch: Uuid, seq: Seq) -> io::Result<()> {
-    let text = text(epoch, seq);
+pub(super) fn create(data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
+    let text = text(epoch, end);
     let flags = OFlags::WRONLY | OFlags::CREATE;
     let file = data_dir.open(HIGH_WATER_MARK_FILE, flags)?;
     file.write_all_at(text.as_bytes(), 0)?;
@@ -144,25 +153,26 @@ pub(super) fn create(data_dir: &DataDir, epoch: Uuid, seq: Seq) -> io::Result<()
 }
 
 /// In place: that works on a full disk, too.
-fn overwrite(data_dir: &DataDir, epoch: Uuid, seq: Seq) -> io::Result<()> {
+fn overwrite(data_dir: &DataDir, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
     let file = data_dir.open(HIGH_WATER_MARK_FILE, OFlags::WRONLY)?;
-    file.write_all_at(text(epoch, seq).as_bytes(), 0)
+    file.write_all_at(text(epoch, end).as_bytes(), 0)
 }
 
-fn text(epoch: Uuid, seq: Seq) -> String {
-    let mark = format!("{epoch} {seq:020}");
+/// The whole file.
+fn text(epoch: Uuid, LedgerEnd { n, seq }: LedgerEnd) -> String {
+    let mark = format!("{epoch} {seq:020} {n:020}");
     let line = format!("{mark} {:08x}\n", crc32fast::hash(mark.as_bytes()));
     line.repeat(2)
 }
 
 /// The mark in either half of the file.
-fn parse(bytes: &[u8]) -> Option<(Uuid, Seq)> {
+fn parse(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
     let (first, second) = bytes.split_at(bytes.len() / 2);
     let marks = [first, second].map(parse_line);
-    marks.into_iter().flatten().max_by_key(|mark| mark.1).or_else(|| parse_old(bytes))
+    marks.into_iter().flatten().max_by_key(|mark| mark.1.n).or_else(|| parse_old(bytes))
 }
 
-fn parse_line(bytes: &[u8]) -> Option<(Uuid, Seq)> {
+fn parse_line(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
     // The last byte is the end of the line, whatever it is.
     let line = std::str::from_utf8(bytes.split_last()?.1).ok()?;
     let (mark, checksum) = line.rsplit_once(' ')?;
@@ -171,15 +181,19 @@ fn parse_line(bytes: &[u8]) -> Option<(Uuid, Seq)> {
 }
 
 /// A file of the versions that wrote the mark once, without a checksum.
-fn parse_old(bytes: &[u8]) -> Option<(Uuid, Seq)> {
+fn parse_old(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
     const BYTES: usize = 57;
     let mark = bytes.strip_suffix(b"\n").filter(|mark| mark.len() == BYTES)?;
     parse_mark(std::str::from_utf8(mark).ok()?)
 }
 
-fn parse_mark(mark: &str) -> Option<(Uuid, Seq)> {
-    let (epoch, seq) = mark.split_once(' ')?;
-    Some((Uuid::try_parse(epoch).ok()?, seq.parse().ok()?))
+/// A mark of an earlier version names no record.
+fn parse_mark(mark: &str) -> Option<(Uuid, LedgerEnd)> {
+    let mut parts = mark.split(' ');
+    let epoch = Uuid::try_parse(parts.next()?).ok()?;
+    let seq = parts.next()?.parse().ok()?;
+    let n = parts.next().map_or(Ok(0), str::parse).ok()?;
+    Some((epoch, LedgerEnd { n, seq }))
 }
 
 #[cfg(test)]
@@ -188,12 +202,12 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_whatever_single_bit_of_its_file_is_flipped() {
-        let (epoch, seq) = (Uuid::from_bytes([7; 16]), 4_711);
-        let whole = text(epoch, seq).into_bytes();
+        let (epoch, end) = (Uuid::from_bytes([7; 16]), LedgerEnd { n: 5_000, seq: 4_711 });
+        let whole = text(epoch, end).into_bytes();
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(parse(&flipped), Some((epoch, seq)), "bit {bit}");
+            assert_eq!(parse(&flipped), Some((epoch, end)), "bit {bit}");
         }
         for cut_to in 0..whole.len() / 2 {
             assert_eq!(parse(&whole[..cut_to]), None, "cut to {cut_to}");
@@ -203,6 +217,10 @@ mod tests {
     #[test]
     fn a_mark_of_an_earlier_version_is_read() {
         let epoch = Uuid::from_bytes([7; 16]);
-        assert_eq!(parse(format!("{epoch} {:020}\n", 12).as_bytes()), Some((epoch, 12)));
+        let expected = Some((epoch, LedgerEnd { n: 0, seq: 12 }));
+        let mark = format!("{epoch} {:020}", 12);
+        assert_eq!(parse(format!("{mark}\n").as_bytes()), expected);
+        let line = format!("{mark} {:08x}\n", crc32fast::hash(mark.as_bytes()));
+        assert_eq!(parse(line.repeat(2).as_bytes()), expected);
     }
 }

@@ -10,15 +10,16 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use super::chunk::{ChunkEncoder, ChunkKey, LedgerChunk};
 use super::error::StoreError;
+use super::ledger_end::LedgerEnd;
 use super::sql_values::{get_blob, get_u64, to_i64};
 use crate::limits::LEDGER_CHUNK_BYTES;
 use crate::stock::{Chain, Changes, Checks, LedgerRecord, Posted, Seq};
 
-/// Begins a transaction that writes. The ledger must end with this record and this entry: what
-/// another program has appended would be contradicted by what this process appends.
+/// Begins a transaction that writes. The ledger must end here: what another program has appended
+/// would be contradicted by what this process appends.
 pub(super) fn begin(
     db: &mut Connection,
-    expected: (i64, Seq),
+    expected: LedgerEnd,
 ) -> Result<Transaction<'_>, StoreError> {
     // Immediate: a transaction that reads first cannot wait for another writer.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -31,11 +32,13 @@ pub(super) fn begin(
     Err(StoreError::WrittenByOther { path, found: found.unwrap_or_default(), expected })
 }
 
-/// The last record and the last entry; `None` if the ledger is empty.
-fn end(db: &Connection) -> Result<Option<(i64, Seq)>, StoreError> {
+/// The end of the ledger; `None` if it is empty.
+fn end(db: &Connection) -> Result<Option<LedgerEnd>, StoreError> {
     let sql = "SELECT n, seq FROM ledger ORDER BY n DESC LIMIT 1";
-    let row = db.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, get_u64(row, 1)?)));
-    Ok(row.optional()?)
+    let end = db
+        .prepare_cached(sql)?
+        .query_row([], |row| Ok(LedgerEnd { n: row.get(0)?, seq: get_u64(row, 1)? }));
+    Ok(end.optional()?)
 }
 
 /// Appends a batch. `next` is the number of its first record, `before` the checks before it.
@@ -270,7 +273,16 @@ pub(super) fn for_each_blob(
 /// # Errors
 /// If the database cannot be read, or is damaged there.
 pub fn read_last_seq(db: &Connection) -> Result<Seq, StoreError> {
-    Ok(last_row(db)?.map_or(0, |row| row.chunk.last().0))
+    Ok(read_end(db)?.seq)
+}
+
+/// Where the ledger ends.
+///
+/// # Errors
+/// If the database cannot be read, or is damaged there.
+pub fn read_end(db: &Connection) -> Result<LedgerEnd, StoreError> {
+    let last = last_row(db)?;
+    Ok(last.map_or_else(LedgerEnd::default, |row| LedgerEnd { n: row.n, seq: row.chunk.last().0 }))
 }
 
 /// Up to `limit` entries after the position `after`, in order.

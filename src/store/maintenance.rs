@@ -12,7 +12,7 @@ use super::reserve::free_pages_bytes;
 use crate::clock;
 use crate::limits::{PLACEMENT_CHECK_FRESH, RESERVE_BYTES, RESERVE_SPARE_BYTES, WAL_LARGE_BYTES};
 use crate::sizes::Bytes;
-use crate::stock::Seq;
+use crate::stock::Stock;
 
 impl Store {
     /// Checks that every file is where it was when it was opened. Nothing may be answered, nor
@@ -69,9 +69,10 @@ impl Store {
         is_saved && displaced.ends_with_restart()
     }
 
-    /// Writes the high-water mark: the position that the ledger has reached.
-    pub fn save_high_water_mark(&mut self, seq: Seq) {
-        self.high_water_mark.write(&self.data_dir, self.identity.origin.epoch, seq);
+    /// Writes the high-water mark: where the ledger of this stock ends.
+    pub fn save_high_water_mark(&mut self, stock: &Stock) {
+        let end = self.end(stock);
+        self.high_water_mark.write(&self.data_dir, self.identity.origin.epoch, end);
     }
 
     /// Deletes the copies from before an upgrade, once the new version has served long enough.

@@ -28,6 +28,7 @@ mod gateway_row;
 mod hash_check;
 mod high_water_mark;
 mod ledger;
+mod ledger_end;
 mod ledger_reader;
 mod ledger_repair;
 mod ledger_scan;
@@ -70,7 +71,8 @@ pub use self::files::{
 pub use self::free_space::FreeSpace;
 pub use self::gateway_row::{Progress, check_owner, read_identity};
 pub use self::high_water_mark::HighWaterMark;
-pub use self::ledger::{read_last_seq, read_ledger, visit_ledger};
+pub use self::ledger::{read_end, read_last_seq, read_ledger, visit_ledger};
+pub use self::ledger_end::LedgerEnd;
 pub use self::ledger_reader::{DatabaseSizes, LedgerReader};
 pub use self::link_file::LinkFile;
 pub use self::load::load_stock;

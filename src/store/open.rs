@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::files::{DATABASE_FILE, UNFINISHED_DIR};
 use super::gateway_row::{self, GatewayRow, Positions};
 use super::high_water_mark::HighWaterMark;
+use super::ledger_end::LedgerEnd;
 use super::ledger_repair::correct_rows;
 use super::load::load;
 use super::migrate::{create, migrate};
@@ -28,7 +29,7 @@ use super::upgrade_copies::UpgradeCopies;
 use super::version::check_ours;
 use crate::clock;
 use crate::limits::DATABASE_WAIT;
-use crate::stock::{DemandCounter, Origin, Seq, Stock};
+use crate::stock::{DemandCounter, Origin, Stock};
 
 impl Store {
     /// Opens the database of a gateway, or creates it, and loads what it holds.
@@ -46,7 +47,7 @@ impl Store {
             if is_upgraded {
                 high_water_mark.expect_none();
             }
-            let check = |origin: &Origin, seq| high_water_mark.check_reached(origin, seq);
+            let check = |origin: &Origin, end| high_water_mark.check_reached(origin, end);
             let (row, stock, request_index, repairs) = load_and_repair(&db, site, gateway, check)?;
             let GatewayRow { identity, positions, .. } = row;
             let origin = identity.origin.clone();
@@ -86,7 +87,7 @@ impl Store {
             placement,
             data_dir,
         };
-        store.save_high_water_mark(opened.stock.seq());
+        store.save_high_water_mark(&opened.stock);
         if store.high_water_mark.exists() {
             // What an interrupted restore has left; if it had put this database in its place, the
             // mark is renewed now.
@@ -103,7 +104,7 @@ pub(super) fn load_and_repair(
     db: &Connection,
     site: &str,
     gateway: &str,
-    check: impl FnOnce(&Origin, Seq) -> Result<(), StoreError>,
+    check: impl FnOnce(&Origin, LedgerEnd) -> Result<(), StoreError>,
 ) -> Result<(GatewayRow, Stock, RequestIndex, Vec<Repair>), StoreError> {
     let mut repairs = Repairs::default();
     let mut row = gateway_row::read_own(db, site, gateway, &mut repairs)?;
@@ -121,7 +122,7 @@ pub(super) fn load_and_repair(
         loaded => loaded,
     };
     let ((mut stock, stock_repair), (index, request_repair)) = loaded?;
-    check(&row.identity.origin, stock.seq())?;
+    check(&row.identity.origin, LedgerEnd { n: index.next() - 1, seq: stock.seq() })?;
 
     if let Some(catalogue) = &catalogue {
         catalogue.tell(&mut repairs);

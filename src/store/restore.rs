@@ -23,7 +23,8 @@ use super::error::StoreError;
 use super::files::{DATABASE_FILE, HIGH_WATER_MARK_FILE, LOCK_FILE, UNFINISHED_DIR};
 use super::gateway_row::{GatewayRow, Identity, Positions, Progress, read_identity};
 use super::high_water_mark::{self, HighWaterMark};
-use super::ledger::{read_last_seq, row_from};
+use super::ledger::{read_end, row_from};
+use super::ledger_end::LedgerEnd;
 use super::read_only::{open_file_read_only, open_read_only};
 use super::salvage::for_each_readable_chunk;
 use super::stock_table;
@@ -119,11 +120,11 @@ pub fn accept(data_dir: &Path) -> Result<(Origin, Seq), StoreError> {
     let found = open_read_only(data_dir).and_then(|db| {
         let identity = read_identity(&db)?;
         let (origin, _) = identity.ok_or_else(|| StoreError::Damaged(NOBODYS.into()))?;
-        Ok((origin, read_last_seq(&db)?))
+        Ok((origin, read_end(&db)?))
     });
-    let (origin, seq) = found.map_err(|error| error.at(data_dir.join(DATABASE_FILE)))?;
-    lock.write_mark(origin.epoch, seq).map_err(at(data_dir))?;
-    Ok((origin, seq))
+    let (origin, end) = found.map_err(|error| error.at(data_dir.join(DATABASE_FILE)))?;
+    lock.write_mark(origin.epoch, end).map_err(at(data_dir))?;
+    Ok((origin, end.seq))
 }
 
 const NOBODYS: &str = "it does not say whose it is";
@@ -142,8 +143,8 @@ impl RestoreLock {
         Ok(Self { data_dir, _database: database.transpose()? })
     }
 
-    fn write_mark(&self, epoch: Uuid, seq: Seq) -> io::Result<()> {
-        high_water_mark::create(&self.data_dir, epoch, seq)?;
+    fn write_mark(&self, epoch: Uuid, end: LedgerEnd) -> io::Result<()> {
+        high_water_mark::create(&self.data_dir, epoch, end)?;
         let path = self.data_dir.path();
         copy_owner(path, &path.join(HIGH_WATER_MARK_FILE))
     }
@@ -318,7 +319,7 @@ fn put_in_place(unfinished: &Path, lock: &RestoreLock, epoch: Uuid) -> io::Resul
     copy_owner(data_dir, &target)?;
     fs::rename(target, data_dir.join(DATABASE_FILE))?;
     sync_directory(data_dir)?;
-    lock.write_mark(epoch, 0)?;
+    lock.write_mark(epoch, LedgerEnd::default())?;
     let _ = fs::remove_dir_all(unfinished);
     Ok(())
 }

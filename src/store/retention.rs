@@ -73,11 +73,11 @@ impl Store {
         stock: &Stock,
     ) -> Result<(), StoreError> {
         let kept = self.open_reservations_up_to(last_n)?;
-        let next = self.request_index.next();
+        let (next, end) = (self.request_index.next(), self.end(stock));
         // The acknowledged position is saved with it: that the hub has the deleted entries must
         // be known to every later start.
         let positions = Positions { progress, pruned_seq: last_seq, ..self.positions };
-        let transaction = begin(&mut self.db, (next - 1, stock.seq()))?;
+        let transaction = begin(&mut self.db, end)?;
         gateway_row::save(&transaction, &self.identity, &positions)?;
         carry_forward(&transaction, &kept, stock, next)?;
         transaction.execute("DELETE FROM ledger WHERE n <= ?1", [last_n])?;

@@ -1,6 +1,8 @@
 use super::shop::{HOUR_MS, Shop, id, lines, named, open, transfer};
 use crate::stock::{Action, Catalogue, Command, Direction, Kind, Stock, Taken, Undecided};
-use crate::store::{DATABASE_FILE, Progress, Store, StoreError, read_identity, read_ledger};
+use crate::store::{
+    DATABASE_FILE, LedgerEnd, Progress, Store, StoreError, accept, read_identity, read_ledger,
+};
 
 #[test]
 fn committed_changes_are_kept_after_reopening() {
@@ -413,8 +415,8 @@ fn a_damaged_chunk_leaves_only_its_own_requests_undecided() {
 fn a_missing_or_truncated_database_is_refused() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
-    shop.store.save_high_water_mark(1);
-    let Shop { directory, store, .. } = shop;
+    let Shop { directory, mut store, stock } = shop;
+    store.save_high_water_mark(&stock);
     drop(store);
     let database = directory.path().join(DATABASE_FILE);
     let away = directory.path().join("away");
@@ -426,13 +428,15 @@ fn a_missing_or_truncated_database_is_refused() {
         "an empty file is not a database"
     );
     std::fs::rename(&away, &database).unwrap();
-    let (mut store, _) = open(&directory).unwrap();
-    store.save_high_water_mark(2);
-    drop(store);
-    assert!(
-        matches!(open(&directory), Err(StoreError::Broken { .. })),
-        "its ledger had reached entry 2"
-    );
+    // A refusal is a record without entries.
+    for reached in [LedgerEnd { n: 1, seq: 2 }, LedgerEnd { n: 2, seq: 1 }] {
+        let (mut store, _) = open(&directory).unwrap();
+        let epoch = store.identity.origin.epoch;
+        store.high_water_mark.write(&store.data_dir, epoch, reached);
+        drop(store);
+        assert!(matches!(open(&directory), Err(StoreError::Broken { .. })), "{reached:?}");
+        accept(directory.path()).unwrap();
+    }
 }
 
 /// A reader keeps SQLite from emptying the WAL, which then holds committed changes.

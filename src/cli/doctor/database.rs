@@ -10,7 +10,8 @@ use crate::config::GatewayConfig;
 use crate::stock::{Checks, Digest, Item, Origin, Posted, Seq, Sku, Stock};
 use crate::store::{
     HighWaterMark, LedgerChunk, Repair, StoreError, check_owner, examine as examine_rows,
-    load_stock, open_file_read_only, open_with_high_water_mark, read_identity, schema_version,
+    load_stock, open_file_read_only, open_with_high_water_mark, read_end, read_identity,
+    schema_version,
 };
 
 const KEEP: &str = "keep a copy of the data directory before anything else; then stop the gateway and bring the database back with `stockgate restore --from-damaged --data-dir DIR`, or with --from and a backup; the hub's books hold what was confirmed";
@@ -108,10 +109,10 @@ impl Examination<'_> {
         let is_lost = faults.iter().any(|fault| fault.is_lost);
         faults.iter().for_each(|fault| self.tell_row(fault));
         let stock = load_stock(db);
-        if let (Ok(stock), Some(high_water_mark), Some(origin)) =
+        if let (Ok(_), Some(high_water_mark), Some(origin)) =
             (&stock, &self.high_water_mark, origin)
         {
-            high_water_mark.check_reached(origin, stock.seq())?;
+            high_water_mark.check_reached(origin, read_end(db)?)?;
         }
         let findings = match stock {
             // The ledger was not read in full, or does not tell the stock of all SKUs.
