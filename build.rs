@@ -1,7 +1,8 @@
-//! Puts version, commit and target into the program, and compresses the files of its pages.
+//! Puts version, commit and target into the program, and compresses what is built into it: the
+//! files of the pages, the manual pages and the completions.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
@@ -13,8 +14,13 @@ const FUTEX: &str = "src/futex_time64.c";
 /// The pages of the gateway, of the hub and of the demo.
 const PAGES: [&str; 3] = ["src/terminal/page", "src/hub/http/page", "src/cli/demo/page"];
 
+/// The programs, and where their manual pages and completions are.
+const PROGRAMS: [&str; 2] = ["stockgate", "stockgate-hub"];
+const MANUAL: [&str; 2] = ["docs/man", "docs/completions"];
+
 fn main() {
     compress_pages().expect("the files of the pages can be read");
+    compress_manuals().expect("docs/man and docs/completions can be read");
     let commit = env::var("STOCKGATE_COMMIT").ok().or_else(commit).unwrap_or("unknown".into());
     let target = env::var("TARGET").unwrap_or("unknown".into());
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
@@ -36,16 +42,11 @@ fn main() {
 /// Compresses the files of the pages, each into a file of its name. Comments and indentation are for
 /// those who read the source, which runs as it is.
 fn compress_pages() -> io::Result<()> {
-    let made = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
     for page in PAGES {
-        println!("cargo::rerun-if-changed={page}");
-        for entry in fs::read_dir(page)? {
-            let file = entry?.path();
-            println!("cargo::rerun-if-changed={}", file.display());
-            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-            gzip.write_all(without_comments(&fs::read_to_string(&file)?).as_bytes())?;
+        for file in files_in(page)? {
             let name = file.file_name().unwrap_or_default();
-            fs::write(Path::new(&made).join(name).with_added_extension("gz"), gzip.finish()?)?;
+            let text = without_comments(&fs::read_to_string(&file)?);
+            compress(Path::new(name), text.as_bytes())?;
         }
     }
     Ok(())
@@ -61,6 +62,42 @@ fn without_comments(text: &str) -> String {
         !(was_comment || begins || line.starts_with("// ") || line.is_empty())
     };
     text.lines().map(str::trim).filter(is_kept).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Compresses manual pages and completions, those of a program into one file. Each has its name as
+/// the first line, and ends with a zero.
+fn compress_manuals() -> io::Result<()> {
+    let mut texts = PROGRAMS.map(|_| String::new());
+    for file in MANUAL.into_iter().map(files_in).collect::<io::Result<Vec<_>>>()?.concat() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let of_hub = name.trim_start_matches('_').starts_with(PROGRAMS[1]);
+        texts[usize::from(of_hub)] += &format!("{name}\n{}\0", fs::read_to_string(&file)?);
+    }
+    let compressed = PROGRAMS
+        .iter()
+        .zip(texts)
+        .map(|(program, text)| compress(Path::new(&format!("{program}.manual")), text.as_bytes()));
+    compressed.collect()
+}
+
+/// The files in a directory, in order.
+fn files_in(directory: &str) -> io::Result<Vec<PathBuf>> {
+    println!("cargo::rerun-if-changed={directory}");
+    let entries = fs::read_dir(directory)?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    files.sort();
+    for file in &files {
+        println!("cargo::rerun-if-changed={}", file.display());
+    }
+    Ok(files)
+}
+
+/// Writes a compressed file, with `.gz` after its name.
+fn compress(name: &Path, bytes: &[u8]) -> io::Result<()> {
+    let made = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(bytes)?;
+    fs::write(Path::new(&made).join(name).with_added_extension("gz"), gzip.finish()?)
 }
 
 /// The commit that is checked out, if there is a repository.

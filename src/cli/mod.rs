@@ -27,8 +27,7 @@ mod manual_tests;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Parser, Subcommand};
 
 #[cfg(feature = "demo")]
 pub(crate) use self::client::Client;
@@ -173,7 +172,7 @@ enum Command {
     #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
-        shell: Shell,
+        shell: manual::Shell,
     },
     /// Print a manual page
     #[command(after_help = examples::MAN)]
@@ -212,11 +211,10 @@ pub fn main() -> ExitCode {
         Command::Restore { source, data_dir } => STOCKGATE.ended(restore::run(&data_dir, &source)),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions { shell } => {
-            manual::print_completions(Arguments::command(), shell);
-            ExitCode::SUCCESS
+            STOCKGATE.ended(manual::Manual::of_gateway().print_completions(shell))
         }
         Command::Man(arguments) => {
-            STOCKGATE.ended(manual::print_pages(Arguments::command(), &arguments))
+            STOCKGATE.ended(manual::Manual::of_gateway().print_pages(&arguments))
         }
     }
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Parser, Subcommand};
 
+use super::manual::{self, Manual};
 use super::program::{Program, on_signal};
-use super::{examples, manual, say};
+use super::{examples, say};
 use crate::config::HubConfig;
 use crate::hub;
 use crate::process::reload::{self, Reload};
@@ -56,7 +56,7 @@ enum Command {
     #[command(after_help = examples::HUB_COMPLETIONS)]
     Completions {
         /// The shell
-        shell: Shell,
+        shell: manual::Shell,
     },
     /// Print a manual page
     #[command(after_help = examples::HUB_MAN)]
@@ -85,12 +85,9 @@ pub fn main() -> ExitCode {
         }),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions { shell } => {
-            manual::print_completions(Arguments::command(), shell);
-            ExitCode::SUCCESS
+            STOCKGATE_HUB.ended(Manual::of_hub().print_completions(shell))
         }
-        Command::Man(arguments) => {
-            STOCKGATE_HUB.ended(manual::print_pages(Arguments::command(), &arguments))
-        }
+        Command::Man(arguments) => STOCKGATE_HUB.ended(Manual::of_hub().print_pages(&arguments)),
         Command::Decode { file } => STOCKGATE_HUB.ended(decode(&file)),
     }
 }

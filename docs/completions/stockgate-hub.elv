@@ -1,0 +1,77 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[stockgate-hub] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'stockgate-hub'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'stockgate-hub'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand run 'Run the hub'
+            cand check-config 'Check a configuration'
+            cand backup 'Copy the books while the hub runs'
+            cand restore 'Put a copy in the place of the books'
+            cand doctor 'Check books, machine and links, and say what to do'
+            cand completions 'Print the completions for a shell'
+            cand man 'Print a manual page'
+            cand decode 'Print a captured frame as JSON'
+        }
+        &'stockgate-hub;run'= {
+            cand --config 'The configuration; without it, the built-in defaults'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;check-config'= {
+            cand --config 'The configuration'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;backup'= {
+            cand --config 'The hub''s configuration; without it, the built-in defaults'
+            cand --to 'The copy, which must not exist'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;restore'= {
+            cand --config 'The hub''s configuration; without it, the built-in defaults'
+            cand --from 'The copy to restore; the hub must not run'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;doctor'= {
+            cand --config 'The hub''s configuration; without it, the built-in defaults'
+            cand --json 'Print JSON'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;man'= {
+            cand --to 'Write all pages into this directory instead of printing one'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;decode'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}
