@@ -128,6 +128,10 @@ impl Hub {
         });
     }
 
+    pub fn pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
     pub fn kill9(&mut self) {
         self.daemon.kill9();
     }

@@ -61,13 +61,26 @@ impl Postgres {
         postgres
     }
 
+    pub fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Stops the server at once and starts it again with the same data and port.
     pub fn restart(&mut self) {
-        self.signal("INT");
+        self.restart_after("INT");
+    }
+
+    /// The same without letting it write anything before: it has to recover.
+    pub fn crash(&mut self) {
+        self.restart_after("QUIT");
+    }
+
+    fn restart_after(&mut self, signal: &str) {
+        self.signal(signal);
         self.server.wait().unwrap();
         self.server = launch(self.dir.path(), self.port, &self.settings);
         self.wait();
