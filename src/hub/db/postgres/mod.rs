@@ -35,6 +35,12 @@ const LIMITS: &str = "SELECT set_config('statement_timeout', '4000', true),
 const DURABLE: &str = "set_config('synchronous_commit',
     CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local'
     ELSE current_setting('synchronous_commit') END, true)";
+/// Every statement of a change finds its rows by keys, of which there may be many. So none of them is
+/// planned as a pass over a whole table, whatever the server knows of the sizes, nor compiled, which
+/// takes longer than to run it; and the keys and rows of a batch stay in memory.
+const BY_KEYS: &str = "set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+    set_config('jit', 'off', true), set_config('work_mem', '64MB', true)";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// The time for a migration of large books.
@@ -104,7 +110,7 @@ impl Postgres {
         &self,
         change: impl FnOnce(&mut dyn Executor) -> Result<(T, Vec<Change>), BooksError>,
     ) -> Result<T, BooksError> {
-        let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}");
+        let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}, {BY_KEYS}");
         self.within(&begin, BOOKS_TRANSACTION_MAX, |session| {
             let (done, changes) = change(session)?;
             session.commit(&changes).map_err(BooksError::in_commit)?;
@@ -132,7 +138,10 @@ impl Postgres {
                 Err(_) => session.abandon(),
             }
         };
-        finish(read(&mut session).and_then(|done| session.commit(&[]).map(|()| done)), session)
+        finish(
+            read(&mut session).and_then(|done| session.commit(&[]).map(|()| done)),
+            session,
+        )
     }
 
     fn within<T>(

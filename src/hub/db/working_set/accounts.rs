@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::policies::{JOINS, POLICIES, PolicySet};
+use super::policies::{EXISTS, PolicySet};
 use crate::hub::core::{Allotment, Policy, SkuAccount};
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::{ColumnType, HELD};
@@ -36,28 +36,31 @@ impl AccountSet {
         db: &mut dyn Executor,
         wanted: impl Iterator<Item = (i64, &'a Sku)>,
     ) -> Result<(), BooksError> {
-        let key =
-            |(book, sku): (i64, &Sku)| vec![SqlValue::Int(book), SqlValue::text(sku.as_str())];
-        let missing = wanted.filter(|(book, sku)| {
+        let mut wanted: Vec<(i64, &Sku)> = wanted.collect();
+        // Neighbours in the index follow each other.
+        wanted.sort_unstable_by_key(|(book, sku)| (*sku, *book));
+        let missing = wanted.iter().filter(|(book, sku)| {
             let known = self.of_books.get(book).is_some_and(|of| of.contains_key(*sku));
-            !known || !self.policies.is_known(*book, sku)
+            !known || !self.policies.knows(sku)
         });
+        let key = |(book, sku): &(i64, &Sku)| -> SqlRow {
+            vec![SqlValue::Int(*book), SqlValue::text(sku.as_str())]
+        };
         let rows: Vec<SqlRow> = missing.map(key).collect();
-        if rows.is_empty() {
-            return Ok(());
+        if !rows.is_empty() {
+            let sql = format!(
+                "SELECT k.a, k.b, {EXISTS}, {FIGURES} FROM {{keys}} AS k
+                 LEFT JOIN held ON held.sku = k.b AND held.book = k.a"
+            );
+            let keys = Keys { types: &[ColumnType::Int, ColumnType::Text], rows };
+            for row in db.query_keys(&sql, &keys)? {
+                let mut row = RowReader::of(row);
+                let (book, sku) = (row.int()?, row.id(Sku::parse)?);
+                self.policies.note(&sku, row.bool()?);
+                self.add(book, sku, &mut row)?;
+            }
         }
-        let sql = format!(
-            "SELECT k.a, k.b, {POLICIES}, {FIGURES} FROM {{keys}} AS k
-             LEFT JOIN held ON held.sku = k.b AND held.book = k.a {JOINS}"
-        );
-        let keys = Keys { types: &[ColumnType::Int, ColumnType::Text], rows };
-        for row in db.query_keys(&sql, &keys)? {
-            let mut row = RowReader::of(row);
-            let (book, sku) = (row.int()?, row.id(Sku::parse)?);
-            self.policies.read(book, &sku, &mut row)?;
-            self.add(book, sku, &mut row)?;
-        }
-        Ok(())
+        self.policies.load(db, &wanted)
     }
 
     /// Adds a row that was read, unless it is known already.
@@ -178,8 +181,12 @@ impl AccountSet {
         let mut rows = Vec::new();
         for (book, of) in &self.of_books {
             let changed = of.iter().filter(|(_, cached)| cached.is_changed);
-            rows.extend(changed.map(|(sku, cached)| held_row(*book, sku, &cached.allotment)));
+            rows.extend(changed.map(|(sku, cached)| (sku, *book, cached.allotment)));
         }
+        // As above.
+        rows.sort_unstable_by_key(|(sku, book, _)| (*sku, *book));
+        let rows = rows.into_iter().map(|(sku, book, allotment)| held_row(book, sku, &allotment));
+        let rows = rows.collect();
         let mut changes = vec![Change { table: &HELD, write: Write::Set, rows }];
         changes.extend(self.policies.changes());
         changes

@@ -11,13 +11,14 @@ use crate::hub::db::sql::{
 use crate::protocol::topic::GatewayId;
 use crate::stock::Sku;
 
-/// The columns that [`PolicySet::read`] reads, for a key of book and SKU.
-pub(super) const POLICIES: &str = "(SELECT count(*) FROM policy AS every WHERE every.sku = k.b),
-    general.low_water, general.target, general.max_per_day,
-    own.low_water, own.target, own.max_per_day, granted.recent";
+/// Whether the SKU of a key has any policy. Most have none, and then there is nothing more to read.
+pub(super) const EXISTS: &str = "EXISTS (SELECT 1 FROM policy WHERE policy.sku = k.b)";
 
-/// The tables of these columns.
-pub(super) const JOINS: &str = "LEFT JOIN book AS of ON of.id = k.a
+/// The policies for a key of book and SKU, and what they have granted.
+const POLICIES: &str = "SELECT k.a, k.b, general.low_water, general.target, general.max_per_day,
+        own.low_water, own.target, own.max_per_day, granted.recent
+    FROM {keys} AS k
+    LEFT JOIN book AS of ON of.id = k.a
     LEFT JOIN policy AS general ON general.sku = k.b AND general.site = '' AND general.gateway = ''
     LEFT JOIN policy AS own ON own.sku = k.b AND own.site = of.site AND own.gateway = of.gateway
     LEFT JOIN granted ON granted.sku = k.b AND granted.site = of.site
@@ -40,24 +41,48 @@ pub(super) struct PolicySet {
 type PolicyKey = (Sku, String, String);
 
 impl PolicySet {
-    pub(super) fn is_known(&self, book: i64, sku: &Sku) -> bool {
-        self.own.contains_key(&(book, sku.clone()))
+    /// Whether it is known if a SKU has any policy.
+    pub(super) fn knows(&self, sku: &Sku) -> bool {
+        self.exists.contains_key(sku)
     }
 
-    /// Reads what is not known yet.
-    pub(super) fn read(
-        &mut self,
-        book: i64,
-        sku: &Sku,
-        row: &mut RowReader,
-    ) -> Result<(), BooksError> {
-        let exists = row.int()? > 0;
+    /// Notes whether a SKU has any policy, unless that is known already.
+    pub(super) fn note(&mut self, sku: &Sku, exists: bool) {
         self.exists.entry(sku.clone()).or_insert(exists);
+    }
+
+    /// Reads the policies that are not known yet, of SKUs that have any.
+    pub(super) fn load(
+        &mut self,
+        db: &mut dyn Executor,
+        wanted: &[(i64, &Sku)],
+    ) -> Result<(), BooksError> {
+        let missing = wanted.iter().filter(|(book, sku)| {
+            let exists = self.exists.get(*sku).copied().unwrap_or_default();
+            exists && !self.own.contains_key(&(*book, (*sku).clone()))
+        });
+        let key = |(book, sku): &(i64, &Sku)| -> SqlRow {
+            vec![SqlValue::Int(*book), SqlValue::text(sku.as_str())]
+        };
+        let rows: Vec<SqlRow> = missing.map(key).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let keys = Keys { types: &[ColumnType::Int, ColumnType::Text], rows };
+        for row in db.query_keys(POLICIES, &keys)? {
+            self.read(&mut RowReader::of(row))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a row, unless it is known already.
+    fn read(&mut self, row: &mut RowReader) -> Result<(), BooksError> {
+        let (book, sku) = (row.int()?, row.id(Sku::parse)?);
         let (general, own) = (read_policy(row)?, read_policy(row)?);
         let recent = row.postcard_or_null()?.unwrap_or_default();
         self.general.entry(sku.clone()).or_insert(general);
         self.own.entry((book, sku.clone())).or_insert(own);
-        self.recent.entry((book, sku.clone())).or_insert(recent);
+        self.recent.entry((book, sku)).or_insert(recent);
         Ok(())
     }
 
