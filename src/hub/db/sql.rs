@@ -33,7 +33,12 @@ pub(in crate::hub) trait Executor {
     /// whose columns are `a`, `b` …; `{for update of TABLE}` keeps others from changing the rows
     /// found, in the order in which they are returned.
     fn query_keys(&mut self, sql: &str, keys: &Keys) -> Result<Vec<SqlRow>, BooksError>;
-    /// Writes rows of several tables.
+    /// Begins to insert many new rows of one table. It may go on while other statements are made; what
+    /// fails is an error of one of these, at the latest of the commit.
+    fn insert(&mut self, table: &'static Table, rows: Vec<SqlRow>) -> Result<(), BooksError> {
+        self.write(&[Change { table, write: Write::Insert, rows }])
+    }
+    /// Writes rows of several tables. What was begun before is finished first.
     fn write(&mut self, changes: &[Change]) -> Result<(), BooksError>;
     /// The kind of database.
     fn dialect(&self) -> Dialect;

@@ -4,6 +4,7 @@
 //! pooler in transaction mode may stand between.
 
 mod connect;
+mod copy;
 mod session;
 mod statement;
 mod tls;
@@ -113,7 +114,7 @@ impl Postgres {
         let begin = format!("{BEGIN}; {LIMITS}, {DURABLE}, {BY_KEYS}");
         self.within(&begin, BOOKS_TRANSACTION_MAX, |session| {
             let (done, changes) = change(session)?;
-            session.commit(&changes).map_err(BooksError::in_commit)?;
+            session.commit(changes).map_err(BooksError::in_commit)?;
             Ok(done)
         })
     }
@@ -139,7 +140,7 @@ impl Postgres {
             }
         };
         finish(
-            read(&mut session).and_then(|done| session.commit(&[]).map(|()| done)),
+            read(&mut session).and_then(|done| session.commit(Vec::new()).map(|()| done)),
             session,
         )
     }

@@ -1,24 +1,31 @@
 //! One transaction on one connection. Nothing waits longer than the transaction's limit, whatever
 //! the server does.
 
+use std::sync::Arc;
+
 use deadpool_postgres::Object;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Error;
+
+use super::copy::{COPIED_MIN, copy};
 
 use super::statement::{key_statement, typed_keys, write_statement};
 use super::values::{read_row, typed};
 use crate::hub::db::error::BooksError;
-use crate::hub::db::schema::Dialect;
-use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue};
+use crate::hub::db::schema::{Dialect, Table};
+use crate::hub::db::sql::{Change, Executor, Keys, SqlRow, SqlValue, Write};
 
 /// A connection with a transaction.
 pub(super) struct Session {
-    client: Object,
+    client: Arc<Object>,
     runtime: Handle,
     deadline: Instant,
     /// The statements that begin the transaction, sent together with its first one.
     begin: Option<Begin>,
+    /// Rows that are being inserted.
+    copying: Vec<JoinHandle<Result<(), BooksError>>>,
     /// The connection may be in the middle of something, and is not used again.
     is_broken: bool,
 }
@@ -37,8 +44,9 @@ impl Session {
         sql: String,
         (answer, deadline): (Instant, Instant),
     ) -> Self {
+        let (client, copying) = (Arc::new(client), Vec::new());
         let begin = Some(Begin { sql, deadline: answer });
-        Self { client, runtime, deadline, begin, is_broken: false }
+        Self { client, runtime, deadline, begin, copying, is_broken: false }
     }
 
     /// Begins the transaction before its first statement.
@@ -52,14 +60,20 @@ impl Session {
     }
 
     /// Writes rows and commits. A transaction without any statement needs no server.
-    pub(super) fn commit(&mut self, changes: &[Change]) -> Result<(), BooksError> {
+    pub(super) fn commit(&mut self, mut changes: Vec<Change>) -> Result<(), BooksError> {
         if changes.is_empty() && self.begin.is_some() {
             return Ok(());
         }
+        let is_large =
+            |change: &mut Change| change.write == Write::Insert && change.rows.len() >= COPIED_MIN;
+        for Change { table, rows, .. } in changes.extract_if(.., is_large) {
+            self.insert(table, rows)?;
+        }
+        self.settle()?;
         if changes.is_empty() {
             return self.script("COMMIT");
         }
-        let (sql, columns) = write_statement(changes);
+        let (sql, columns) = write_statement(&changes);
         let values: Vec<_> = columns.iter().map(|column| column.typed()).collect();
         self.run(async |client: &Object| {
             // After a statement that failed, the server makes a rollback of the commit.
@@ -69,7 +83,27 @@ impl Session {
         })
     }
 
+    /// Waits until the rows are inserted; returns the first error.
+    fn settle(&mut self) -> Result<(), BooksError> {
+        let mut settled = Ok(());
+        for copying in std::mem::take(&mut self.copying) {
+            let copied = self.runtime.block_on(copying).unwrap_or(Err(BooksError::SlowServer));
+            settled = settled.and(copied);
+        }
+        self.is_broken |= settled.as_ref().is_err_and(BooksError::ends_connection);
+        settled
+    }
+
+    /// Executes a statement. After rows that could not be inserted every statement fails; then their
+    /// error is returned.
     fn run<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
+    ) -> Result<T, BooksError> {
+        self.run_alone(statement).map_err(|error| self.settle().err().unwrap_or(error))
+    }
+
+    fn run_alone<T>(
         &mut self,
         statement: impl AsyncFnOnce(&Object) -> Result<T, Error>,
     ) -> Result<T, BooksError> {
@@ -95,9 +129,16 @@ impl Session {
     /// Rolls back after an error, and gives the connection back or closes it.
     pub(super) fn abandon(mut self) {
         let has_begun = self.begin.is_none();
-        if self.is_broken || (has_begun && self.script("ROLLBACK").is_err()) {
+        if self.is_broken {
+            self.copying.iter().for_each(JoinHandle::abort);
+        }
+        // The error that matters was returned before.
+        let _ = self.settle();
+        if (self.is_broken || (has_begun && self.script("ROLLBACK").is_err()))
+            && let Some(client) = Arc::into_inner(self.client)
+        {
             // The server rolls back what a lost connection has left.
-            drop(Object::take(self.client));
+            drop(Object::take(client));
         }
     }
 }
@@ -122,7 +163,20 @@ impl Executor for Session {
         rows.iter().map(read_row).collect()
     }
 
+    fn insert(&mut self, table: &'static Table, rows: Vec<SqlRow>) -> Result<(), BooksError> {
+        if self.begin.is_some() {
+            self.begin()?;
+        }
+        let (client, deadline) = (Arc::clone(&self.client), self.deadline);
+        self.copying.push(self.runtime.spawn(async move {
+            let copied = timeout_at(deadline, copy(&client, table, &rows)).await;
+            copied.map_err(|_| BooksError::SlowServer)?.map_err(BooksError::from)
+        }));
+        Ok(())
+    }
+
     fn write(&mut self, changes: &[Change]) -> Result<(), BooksError> {
+        self.settle()?;
         if changes.is_empty() {
             return Ok(());
         }

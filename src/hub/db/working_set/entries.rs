@@ -8,6 +8,9 @@ use crate::hub::db::schema::{ASIDE, ENTRY};
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
 use crate::stock::{Entry, Seq, Sku};
 
+/// So many entries are written while the next frames are booked.
+const WRITTEN_AHEAD: usize = 4_000;
+
 #[derive(Debug, Default)]
 pub(super) struct EntrySet {
     appended: Vec<SqlRow>,
@@ -16,8 +19,17 @@ pub(super) struct EntrySet {
 }
 
 impl EntrySet {
-    pub(super) fn append(&mut self, book: i64, entries: &[Entry]) {
+    pub(super) fn append(
+        &mut self,
+        db: &mut dyn Executor,
+        book: i64,
+        entries: &[Entry],
+    ) -> Result<(), BooksError> {
         self.appended.extend(entries.iter().map(|entry| entry_row(book, entry).to_vec()));
+        if self.appended.len() < WRITTEN_AHEAD {
+            return Ok(());
+        }
+        db.insert(&ENTRY, std::mem::take(&mut self.appended))
     }
 
     /// Keeps entries aside; returns how many are kept for the book.

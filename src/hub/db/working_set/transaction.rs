@@ -247,8 +247,7 @@ impl Books for BooksTransaction<'_> {
     fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), BooksError> {
         self.books.check_locked(book)?;
         self.feed.append(book, entries);
-        self.entries.append(book, entries);
-        Ok(())
+        self.entries.append(self.db, book, entries)
     }
 
     fn ledger_sums(&mut self, book: i64) -> Result<Vec<(Sku, i64, i64)>, BooksError> {
