@@ -1,6 +1,7 @@
 //! One batch of the hub's writer: jobs that are handled in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
 use super::publisher::Room;
 use super::strangers::Strangers;
-use crate::limits::{HUB_BATCH_FRAMES_MAX, HUB_SILENT_MS};
+use crate::limits::HUB_SILENT_MS;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
 use crate::protocol::frame::{BooksId, Entries};
@@ -17,8 +18,12 @@ use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::Kind;
 
-/// How long a frame may wait for the frames before it, which another worker may be handling.
-const EARLY_MS: u64 = 1_000;
+/// How long a frame may wait for the frames before it, which another worker may be handling. A gateway
+/// waits longer for its answer.
+const EARLY_MS: u64 = 3_000;
+/// As long as so many frames wait, or entries in them, no more are taken.
+const EARLY_FRAMES_MAX: usize = 1_024;
+const EARLY_ENTRIES_MAX: usize = 96_000;
 /// Of how many gateways the books are read at once to send something.
 const SENT_AT_ONCE: usize = 512;
 
@@ -31,11 +36,11 @@ pub(super) struct BatchTime {
     pub(super) running_ms: u64,
 }
 
-/// A frame that starts after a gap.
+/// A frame that starts after a gap, or whose gateway's books another worker holds.
 #[derive(Clone)]
 pub(super) struct EarlyFrame {
     gateway: GatewayId,
-    frame: Frame,
+    frame: Arc<Frame>,
     version: Version,
     /// When it arrived, in running time.
     since_ms: u64,
@@ -44,7 +49,45 @@ pub(super) struct EarlyFrame {
 impl EarlyFrame {
     /// The job that handles it as one that has just arrived.
     pub(super) fn job(&self) -> HubJob {
-        HubJob::Frame(self.gateway.clone(), self.frame.clone(), self.version)
+        HubJob::Frame(self.gateway.clone(), Arc::clone(&self.frame), self.version)
+    }
+
+    /// Whether the frames before it may still be handled elsewhere.
+    fn may_wait(&self, time: BatchTime) -> bool {
+        time.running_ms < self.since_ms + EARLY_MS
+    }
+
+    /// Whether so many frames wait that no more are to be taken.
+    pub(super) fn are_many(early: &[Self]) -> bool {
+        let entries = |early: &Self| match &*early.frame {
+            Frame::Entries(entries) => entries.entries.len(),
+            _ => 0,
+        };
+        early.len() >= EARLY_FRAMES_MAX
+            || early.iter().map(entries).sum::<usize>() >= EARLY_ENTRIES_MAX
+    }
+
+    /// Parts these frames: those to be handled now, and those that wait on. Nothing is locked for
+    /// the latter, so that the worker that has the frames before them can go on.
+    pub(super) fn part(
+        early: &[Self],
+        books: &mut BooksTransaction<'_>,
+        time: BatchTime,
+    ) -> Result<(Vec<Self>, Vec<Self>), BooksError> {
+        let gateways = early.iter().map(|early| early.gateway.clone()).collect();
+        let positions = books.positions(&gateways)?;
+        let is_due = |early: &&Self| {
+            let position = positions.get(&early.gateway);
+            let follows = |(epoch, acked_seq): &(Uuid, u64)| match &*early.frame {
+                Frame::Entries(Entries { entries, .. }) if *epoch == early.frame.epoch() => {
+                    entries.first().is_none_or(|first| first.seq <= acked_seq + 1)
+                }
+                _ => true,
+            };
+            !early.may_wait(time) || position.is_none_or(follows)
+        };
+        let (due, waiting): (Vec<&Self>, Vec<&Self>) = early.iter().partition(is_due);
+        Ok((due.into_iter().cloned().collect(), waiting.into_iter().cloned().collect()))
     }
 }
 
@@ -82,6 +125,8 @@ pub(super) struct HubBatch<'a, 'db> {
     time: BatchTime,
     /// Whether other workers get some of the frames.
     shared: bool,
+    /// The gateways whose books another worker holds.
+    busy: BTreeSet<GatewayId>,
     room: Room,
     /// Gateways that may have to be sent something.
     due: &'a mut BTreeSet<GatewayId>,
@@ -98,21 +143,22 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         due: &'a mut BTreeSet<GatewayId>,
         strangers: &'a Strangers,
     ) -> Self {
-        let (shared, outcome) = (false, HubBatchOutcome::default());
-        Self { books, downlink, time, shared, room, due, strangers, outcome }
+        let (shared, busy, outcome) = (false, BTreeSet::new(), HubBatchOutcome::default());
+        Self { books, downlink, time, shared, busy, room, due, strangers, outcome }
     }
 
-    /// Says whether other workers on the same books get some of the frames.
-    pub(super) fn sharing(self, shared: bool) -> Self {
-        Self { shared, ..self }
+    /// Other workers on the same books get some of the frames: they hold the books of the gateways in
+    /// `busy`, and the frames in `waiting` wait on.
+    pub(super) fn sharing(mut self, busy: BTreeSet<GatewayId>, waiting: Vec<EarlyFrame>) -> Self {
+        self.outcome.early = waiting;
+        Self { shared: true, busy, ..self }
     }
 
     /// Handles frames that were early in an earlier batch, unless they are early still and may
     /// wait on.
     pub(super) fn retry(&mut self, early: &[EarlyFrame]) -> Result<(), BooksError> {
         for early in early {
-            let may_wait = self.time.running_ms < early.since_ms + EARLY_MS;
-            if may_wait && is_early(self.books, &early.gateway, &early.frame)? {
+            if early.may_wait(self.time) && self.is_early(&early.gateway, &early.frame)? {
                 self.outcome.early.push(early.clone());
             } else {
                 self.handle_frame(&early.gateway, &early.frame, early.version)?;
@@ -124,15 +170,18 @@ impl<'a, 'db> HubBatch<'a, 'db> {
     /// Handles a job, or lets a frame wait whose predecessors another worker may be handling.
     pub(super) fn handle_or_wait(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
         if let HubJob::Frame(gateway, frame, version) = &*job
-            && self.outcome.early.len() < HUB_BATCH_FRAMES_MAX
-            && is_early(self.books, gateway, frame)?
+            && self.is_early(gateway, frame)?
         {
-            let (gateway, frame, version) = (gateway.clone(), frame.clone(), *version);
+            let (gateway, frame, version) = (gateway.clone(), Arc::clone(frame), *version);
             let since_ms = self.time.running_ms;
             self.outcome.early.push(EarlyFrame { gateway, frame, version, since_ms });
             return Ok(());
         }
         self.handle(job)
+    }
+
+    fn is_early(&mut self, gateway: &GatewayId, frame: &Frame) -> Result<bool, BooksError> {
+        Ok(self.busy.contains(gateway) || is_early(self.books, gateway, frame)?)
     }
 
     pub(super) fn handle(&mut self, job: &mut HubJob) -> Result<(), BooksError> {
@@ -277,14 +326,22 @@ pub(super) fn set_offline(
 }
 
 /// What the jobs of a batch will read and change.
-pub(super) fn expected(jobs: &[HubJob], early: &[EarlyFrame], locks: &Locks) -> Expected {
+pub(super) fn expected(
+    jobs: &[HubJob],
+    early: &[EarlyFrame],
+    locks: &Locks,
+    (time, shared): (BatchTime, bool),
+) -> Expected {
     let mut expected = Expected { locks: locks.clone(), ..Expected::default() };
-    for EarlyFrame { gateway, frame, .. } in early {
-        expect_frame(&mut expected, gateway, frame);
+    for early in early {
+        let may_wait = shared && early.may_wait(time);
+        expect_frame(&mut expected, &early.gateway, &early.frame, may_wait);
     }
     for job in jobs {
         match job {
-            HubJob::Frame(gateway, frame, _) => expect_frame(&mut expected, gateway, frame),
+            HubJob::Frame(gateway, frame, _) => {
+                expect_frame(&mut expected, gateway, frame, shared);
+            }
             HubJob::Online { gateway, .. } => {
                 expected.locks.gateways.insert(gateway.clone());
             }
@@ -295,11 +352,12 @@ pub(super) fn expected(jobs: &[HubJob], early: &[EarlyFrame], locks: &Locks) -> 
     expected
 }
 
-fn expect_frame(expected: &mut Expected, gateway: &GatewayId, frame: &Frame) {
+fn expect_frame(expected: &mut Expected, gateway: &GatewayId, frame: &Frame, may_wait: bool) {
     if !frame.is_upward() {
         return;
     }
-    expected.locks.gateways.insert(gateway.clone());
+    let gateways = if may_wait { &mut expected.if_free } else { &mut expected.locks.gateways };
+    gateways.insert(gateway.clone());
     if let Frame::Entries(Entries { entries, .. }) = frame {
         let skus = entries.iter().map(|entry| entry.sku.clone()).collect();
         expected.skus.push((gateway.clone(), skus));

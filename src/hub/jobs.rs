@@ -1,5 +1,7 @@
 //! What the link, the HTTP interface and the timer ask of the hub's writer.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use crate::protocol::wire::Version;
 /// A job for the hub's writer. Jobs wait in a bounded channel, in the order of their arrival.
 pub(super) enum HubJob {
     /// A gateway has sent a frame, written in this version.
-    Frame(GatewayId, Frame, Version),
+    Frame(GatewayId, Arc<Frame>, Version),
     /// A gateway has connected to the broker or left it.
     Online {
         gateway: GatewayId,

@@ -154,7 +154,7 @@ impl BrokerLink {
         }
         match channel {
             Channel::Up => match Frame::decode_with_wire(payload) {
-                Ok((frame, wire)) => Some(HubJob::Frame(gateway, frame, wire.version())),
+                Ok((frame, wire)) => Some(HubJob::Frame(gateway, Arc::new(frame), wire.version())),
                 Err(error) => {
                     self.rejected.record(&gateway, &error.to_string());
                     None

@@ -32,6 +32,8 @@ const NOT_WRITTEN: &str =
 
 /// How often a transaction is tried while other workers are in its way.
 const ATTEMPTS_MAX: u32 = 8;
+/// What another worker takes for some frames, or more.
+const OTHERS: Duration = Duration::from_millis(5);
 /// A transaction whose connection was lost is repeated if that took no longer.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(2);
 
@@ -123,6 +125,7 @@ impl HubWriter {
     /// cannot be written.
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
+            self.wait_for_others();
             // In a batch of their own: somebody waits for each, and a batch of frames is long.
             let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
             let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
@@ -135,6 +138,15 @@ impl HubWriter {
             if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
                 return;
             }
+        }
+    }
+
+    /// Takes no more as long as many frames wait for what other workers have.
+    fn wait_for_others(&mut self) {
+        while EarlyFrame::are_many(&self.early) {
+            std::thread::sleep(OTHERS);
+            self.handle(&mut []);
+            self.health.heartbeat.beat();
         }
     }
 
@@ -245,17 +257,23 @@ impl HubWriter {
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
         downlink.set_ceiling(room.bytes, room.lost_bytes);
-        let (expected, mut due) = (expected(jobs, early, locks), BTreeSet::new());
+        let mut due = BTreeSet::new();
         let was_failing = self.health.is_failing();
         let written = self.database.change(|books| {
             if was_failing {
                 books.try_writing()?;
             }
-            books.expect(&expected)?;
+            let (early, waiting) = match shared {
+                true => EarlyFrame::part(early, books, time)?,
+                false => (early.to_vec(), Vec::new()),
+            };
+            let busy = books.expect(&expected(jobs, &early, locks, (time, shared)))?;
             books.set_rules(rules, time.wall_ms);
-            let mut batch =
-                HubBatch::new(books, downlink, time, room, &mut due, &strangers).sharing(shared);
-            batch.retry(early)?;
+            let mut batch = HubBatch::new(books, downlink, time, room, &mut due, &strangers);
+            if shared {
+                batch = batch.sharing(busy, waiting);
+            }
+            batch.retry(&early)?;
             for job in jobs {
                 if shared { batch.handle_or_wait(job) } else { batch.handle(job) }?;
             }

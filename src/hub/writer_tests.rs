@@ -107,7 +107,7 @@ fn a_catalogue_reaches_more_gateways_than_there_is_room_for_frames_each_in_its_t
     let ledgers = names.iter().zip(1..).map(|(name, epoch)| Ledger::at(name, epoch));
     hub.write(
         ledgers
-            .map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello(), Version::V2))
+            .map(|ledger| HubJob::Frame(ledger.gateway.clone(), ledger.hello().into(), Version::V2))
             .collect(),
     );
     let listing = Listing { name: Some("GOODS".into()), ..Listing::removed(sku()) };
@@ -255,5 +255,5 @@ impl TestHub {
 }
 
 fn frame(gateway: &str, frame: &Frame) -> HubJob {
-    HubJob::Frame(named(gateway), frame.clone(), Version::V2)
+    HubJob::Frame(named(gateway), frame.clone().into(), Version::V2)
 }

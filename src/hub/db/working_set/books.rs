@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use uuid::Uuid;
+
 use crate::hub::core::Book;
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::rows::{book_row, columns, read_book};
 use crate::hub::db::schema::{BOOK, ColumnType, Dialect};
 use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
 use crate::protocol::topic::GatewayId;
-use crate::stock::Sku;
+use crate::stock::{Seq, Sku};
 
 /// How to read rows that other workers may be changing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) enum Lock {
     Wait,
     /// Fail if others have them, because waiting would be out of order.
     AtOnce,
+    /// Leave out those that others have.
+    IfFree,
 }
 
 #[derive(Debug)]
@@ -26,6 +30,14 @@ struct CachedBook {
     book: Book,
     is_locked: bool,
     is_changed: bool,
+}
+
+/// A book as it was read.
+struct Found {
+    book: Book,
+    in_force: bool,
+    /// How many books its gateway has.
+    count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -61,12 +73,63 @@ impl BookSet {
         for gateway in missing {
             self.of.insert(gateway.clone(), Vec::new());
         }
-        for (book, _) in found {
+        self.keep(found.into_iter(), lock != Lock::No);
+        Ok(())
+    }
+
+    /// Reads and locks the books of those gateways that no other worker has locked; returns the others.
+    pub(super) fn load_if_free(
+        &mut self,
+        db: &mut dyn Executor,
+        gateways: &BTreeSet<GatewayId>,
+    ) -> Result<BTreeSet<GatewayId>, BooksError> {
+        if db.dialect() == Dialect::Sqlite {
+            self.load(db, gateways, Lock::Wait)?;
+            return Ok(BTreeSet::new());
+        }
+        let missing: Vec<&GatewayId> =
+            gateways.iter().filter(|gateway| !self.of.contains_key(gateway)).collect();
+        if missing.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let found = read(db, &missing, Lock::IfFree)?;
+        self.has_locked |= !found.is_empty();
+        let free = all_locked(&found);
+        self.keep(found.into_iter().filter(|found| free.contains(&found.book.gateway)), true);
+        let left: BTreeSet<GatewayId> =
+            missing.into_iter().filter(|gateway| !free.contains(*gateway)).cloned().collect();
+        let known = self.positions(db, &left)?;
+        // The others have no books yet.
+        let new = left.iter().filter(|gateway| !known.contains_key(*gateway));
+        self.of.extend(new.map(|gateway| (gateway.clone(), Vec::new())));
+        Ok(known.into_keys().collect())
+    }
+
+    fn keep(&mut self, found: impl Iterator<Item = Found>, is_locked: bool) {
+        for Found { book, .. } in found {
             self.of.entry(book.gateway.clone()).or_default().push(book.id);
-            let is_locked = lock != Lock::No;
             self.by_id.insert(book.id, CachedBook { book, is_locked, is_changed: false });
         }
-        Ok(())
+    }
+
+    /// The epoch and the position of each gateway's newest database, as they are committed.
+    pub(super) fn positions(
+        &self,
+        db: &mut dyn Executor,
+        gateways: &BTreeSet<GatewayId>,
+    ) -> Result<BTreeMap<GatewayId, (Uuid, Seq)>, BooksError> {
+        if gateways.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let sql = "SELECT book.site, book.gateway, book.epoch, book.acked_seq FROM {keys} AS k
+                   JOIN book ON book.site = k.a AND book.gateway = k.b WHERE book.in_force = 1";
+        let keys = keys(gateways.iter());
+        let read = |row: SqlRow| {
+            let mut row = RowReader::of(row);
+            let gateway = GatewayId { site: row.text()?, gateway: row.text()? };
+            Ok((gateway, (row.epoch()?, row.number()?)))
+        };
+        db.query_keys(sql, &keys)?.into_iter().map(read).collect()
     }
 
     /// The lock for rows that are not expected in advance.
@@ -146,10 +209,21 @@ impl BookSet {
         found.into_iter().map(read_gateway).collect()
     }
 
-    /// The newest books of gateways other than these, which this transaction has opened.
-    pub(super) fn opened(&self, others: &BTreeSet<GatewayId>) -> Vec<Book> {
-        let new = self.of.keys().filter(|gateway| !others.contains(*gateway));
-        new.filter_map(|gateway| self.newest(gateway)).cloned().collect()
+    /// The books in force that are not fenced.
+    pub(super) fn all_open(&self, db: &mut dyn Executor) -> Result<Vec<Book>, BooksError> {
+        let sql = format!("SELECT {} FROM book WHERE in_force = 1", columns(&BOOK));
+        let (mut gateways, mut books) = (BTreeSet::new(), Vec::new());
+        for mut row in db.query(&sql, &[])? {
+            row.pop();
+            let book = read_book(row)?;
+            gateways.insert(book.gateway.clone());
+            books.push(self.newest(&book.gateway).cloned().unwrap_or(book));
+        }
+        // Those that this transaction has opened.
+        let new = self.of.keys().filter(|gateway| !gateways.contains(*gateway));
+        books.extend(new.filter_map(|gateway| self.newest(gateway)).cloned());
+        books.retain(|book| book.cursor.fenced.is_none());
+        Ok(books)
     }
 
     pub(super) fn set_offline(&mut self, before_ms: i64) {
@@ -253,37 +327,53 @@ fn read(
     db: &mut dyn Executor,
     gateways: &[&GatewayId],
     lock: Lock,
-) -> Result<Vec<(Book, bool)>, BooksError> {
+) -> Result<Vec<Found>, BooksError> {
     let clause = match lock {
         Lock::No => "",
         Lock::Wait => "{for update of book}",
         // The clause is empty where nothing is locked.
         Lock::AtOnce => "{for update of book NOWAIT}",
+        Lock::IfFree => "{for update of book SKIP LOCKED}",
     };
     let sql = format!(
-        "SELECT {} FROM {{keys}} AS k JOIN book ON book.site = k.a AND book.gateway = k.b
+        "SELECT {}, (SELECT count(*) FROM book AS one
+                 WHERE one.site = book.site AND one.gateway = book.gateway)
+         FROM {{keys}} AS k JOIN book ON book.site = k.a AND book.gateway = k.b
          ORDER BY book.id {clause}",
         columns(&BOOK)
     );
-    let key = |id: &&GatewayId| vec![SqlValue::text(&id.site), SqlValue::text(&id.gateway)];
-    let rows = gateways.iter().map(key).collect();
-    let keys = Keys { types: &[ColumnType::Text, ColumnType::Text], rows };
+    let keys = keys(gateways.iter().copied());
     let found = db.query_keys(&sql, &keys).map_err(|error| {
         let gateways = gateways.iter().map(|gateway| (*gateway).clone()).collect();
         error.or_contended(lock == Lock::AtOnce, Locks { gateways, ..Locks::default() })
     })?;
     let read = |mut row: SqlRow| {
+        let count = RowReader::of(row.split_off(row.len().saturating_sub(1))).number()?;
         let in_force = row.pop() == Some(SqlValue::Int(1));
-        Ok((read_book(row)?, in_force))
+        Ok(Found { book: read_book(row)?, in_force, count })
     };
     found.into_iter().map(read).collect()
 }
 
+fn keys<'a>(gateways: impl Iterator<Item = &'a GatewayId>) -> Keys {
+    let key = |id: &GatewayId| vec![SqlValue::text(&id.site), SqlValue::text(&id.gateway)];
+    Keys { types: &[ColumnType::Text, ColumnType::Text], rows: gateways.map(key).collect() }
+}
+
 /// Whether each gateway has a book in force.
-fn all_in_force(found: &[(Book, bool)]) -> bool {
+fn all_in_force(found: &[Found]) -> bool {
     let newest: BTreeMap<&GatewayId, bool> =
-        found.iter().map(|(book, in_force)| (&book.gateway, *in_force)).collect();
+        found.iter().map(|Found { book, in_force, .. }| (&book.gateway, *in_force)).collect();
     newest.values().all(|in_force| *in_force)
+}
+
+/// The gateways of which all books were found. Of the others another worker has locked some.
+fn all_locked(found: &[Found]) -> BTreeSet<GatewayId> {
+    let mut counts: BTreeMap<&GatewayId, u64> = BTreeMap::new();
+    found.iter().for_each(|found| *counts.entry(&found.book.gateway).or_default() += 1);
+    let is_whole =
+        |found: &&Found| found.in_force && counts.get(&found.book.gateway) == Some(&found.count);
+    found.iter().filter(is_whole).map(|found| found.book.gateway.clone()).collect()
 }
 
 fn read_gateway(row: SqlRow) -> Result<GatewayId, BooksError> {

@@ -119,6 +119,7 @@ fn read(db: &mut dyn Executor, keys: &Keys, lock: Lock) -> Result<Vec<(Sku, Pool
         Lock::No => "",
         Lock::Wait => "{for update of pool}",
         Lock::AtOnce => "{for update of pool NOWAIT}",
+        Lock::IfFree => "{for update of pool SKIP LOCKED}",
     };
     let sql = format!(
         "SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit, given

@@ -1,6 +1,8 @@
 //! The books as the rules see them, within a transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
 
 use super::accounts::AccountSet;
 use super::asks::AskSet;
@@ -20,12 +22,10 @@ use crate::hub::core::{
     RecentGrants, Rules, SkuAccount, SkuRecord,
 };
 use crate::hub::db::error::{BooksError, Locks};
-use crate::hub::db::rows::{columns, read_book};
-use crate::hub::db::schema::BOOK;
-use crate::hub::db::sql::{Change, Executor, SqlRow};
+use crate::hub::db::sql::{Change, Executor};
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Listing, RequestId, Sku};
+use crate::stock::{Entry, Listing, RequestId, Seq, Sku};
 
 /// The books within an open transaction.
 pub(in crate::hub) struct BooksTransaction<'a> {
@@ -52,6 +52,8 @@ pub(in crate::hub) struct BooksTransaction<'a> {
 pub(in crate::hub) struct Expected {
     /// What is locked: the gateways of the jobs, and the pools of central requests and transfers.
     pub(in crate::hub) locks: Locks,
+    /// Gateways that are locked unless another worker has locked them.
+    pub(in crate::hub) if_free: BTreeSet<GatewayId>,
     /// The SKUs of entries, for the newest database of a gateway.
     pub(in crate::hub) skus: Vec<(GatewayId, BTreeSet<Sku>)>,
 }
@@ -104,24 +106,42 @@ impl<'a> BooksTransaction<'a> {
         self.identity.register();
     }
 
-    /// Reads and locks what is expected, in the fixed order.
-    pub(in crate::hub) fn expect(&mut self, expected: &Expected) -> Result<(), BooksError> {
-        let Expected { locks: Locks { gateways, skus }, skus: of } = expected;
+    /// Reads and locks what is expected, in the fixed order. Returns the gateways that another worker
+    /// has locked.
+    pub(in crate::hub) fn expect(
+        &mut self,
+        expected: &Expected,
+    ) -> Result<BTreeSet<GatewayId>, BooksError> {
+        let Expected { locks: Locks { gateways, skus }, if_free, skus: of } = expected;
         self.books.load(self.db, gateways, Lock::Wait)?;
-        let unknown = self.books.count_unknown(gateways.iter());
+        // Nothing waits for these, so it does not matter that they come after the others.
+        let busy = self.books.load_if_free(self.db, if_free)?;
+        let gateways: BTreeSet<&GatewayId> =
+            gateways.iter().chain(if_free).filter(|gateway| !busy.contains(*gateway)).collect();
+        let unknown = self.books.count_unknown(gateways.iter().copied());
         if unknown > 0 {
             self.books.reserve_ids(self.db, unknown)?;
         }
         self.pools.load(self.db, skus.iter())?;
         let mut accounts = Vec::new();
-        for (gateway, skus) in of {
+        for (gateway, skus) in of.iter().filter(|(gateway, _)| !busy.contains(gateway)) {
             let book = self.books.newest(gateway).filter(|book| book.is_open());
             accounts.extend(book.iter().flat_map(|book| skus.iter().map(|sku| (book.id, sku))));
         }
         self.accounts.load(self.db, accounts.into_iter())?;
-        let next = gateways.iter().filter_map(|gateway| self.books.newest(gateway));
+        let next = gateways.into_iter().filter_map(|gateway| self.books.newest(gateway));
         let next: Vec<(i64, u64)> = next.filter_map(next_transfer).collect();
-        self.transfers.load(self.db, next.into_iter())
+        self.transfers.load(self.db, next.into_iter())?;
+        Ok(busy)
+    }
+
+    /// The epoch and the position of each gateway's newest database, as they are committed. Nothing
+    /// is locked.
+    pub(in crate::hub) fn positions(
+        &mut self,
+        gateways: &BTreeSet<GatewayId>,
+    ) -> Result<BTreeMap<GatewayId, (Uuid, Seq)>, BooksError> {
+        self.books.positions(self.db, gateways)
     }
 
     /// Reads what is needed to send something to these gateways.
@@ -147,22 +167,7 @@ impl<'a> BooksTransaction<'a> {
 
     /// The books in force that are not fenced.
     pub(in crate::hub) fn open_books(&mut self) -> Result<Vec<Book>, BooksError> {
-        let columns = columns(&BOOK);
-        let sql = format!("SELECT {columns} FROM book WHERE in_force = 1");
-        let read = |mut row: SqlRow| {
-            row.pop();
-            read_book(row)
-        };
-        let stored = self.db.query(&sql, &[])?.into_iter().map(read);
-        let stored = stored.collect::<Result<Vec<_>, _>>()?;
-        let (mut gateways, mut books) = (BTreeSet::new(), Vec::with_capacity(stored.len()));
-        for book in stored {
-            gateways.insert(book.gateway.clone());
-            books.push(self.books.newest(&book.gateway).cloned().unwrap_or(book));
-        }
-        books.extend(self.books.opened(&gateways));
-        books.retain(|book| book.cursor.fenced.is_none());
-        Ok(books)
+        self.books.all_open(self.db)
     }
 
     /// What the transaction has changed.
