@@ -143,6 +143,7 @@ impl Gateway {
                 if self.books.replace(books).is_none() {
                     return self.greet();
                 }
+                self.board.greeted(self.number);
                 self.acknowledge(position.acked_seq);
                 (self.sent, self.is_streaming) = (0, true);
                 self.greet_at = Instant::now() + LATER;

@@ -15,6 +15,8 @@ pub(crate) struct Standing {
     /// The position that the hub has acknowledged.
     pub(crate) acked: u64,
     pub(crate) taken: Taken,
+    /// How many of its greetings were answered.
+    pub(crate) greeted: u64,
 }
 
 impl Standing {
@@ -48,6 +50,10 @@ impl Board {
         self.lock()[number].acked = acked;
     }
 
+    pub(crate) fn greeted(&self, number: usize) {
+        self.lock()[number].greeted += 1;
+    }
+
     pub(crate) fn acknowledged(&self, took: Duration) {
         self.acknowledged.lock().unwrap().push(took.as_secs_f64());
     }
@@ -65,6 +71,11 @@ impl Board {
     /// How many gateways are so.
     pub(crate) fn count(&self, is_so: impl Fn(&Standing) -> bool) -> usize {
         self.lock().iter().filter(|standing| is_so(standing)).count()
+    }
+
+    /// How many greetings of each gateway were answered.
+    pub(crate) fn greetings(&self) -> Vec<u64> {
+        self.lock().iter().map(|standing| standing.greeted).collect()
     }
 
     /// A sum over all gateways.
