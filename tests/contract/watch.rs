@@ -1,11 +1,12 @@
 //! `stockgate watch`, and the output formats that scripts read.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -110,39 +111,71 @@ fn watch_ends_quietly_when_its_output_is_closed() {
     }
 }
 
+/// A watch on a terminal of its own, and what it has drawn.
+struct Drawn {
+    child: Child,
+    shown: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Drawn {
+    fn start(gateway: &Gateway) -> Self {
+        let stockgate = stockgate();
+        let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());
+        let program: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+        // Without `exec` some shells stay in between and receive the signal.
+        let watch = format!("exec {} watch --url {}", program.join(" "), gateway.url());
+        let mut command = Command::new("script");
+        command.env("SHELL", "/bin/sh").env_remove("NO_COLOR").env("TERM", "xterm");
+        command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("Debian's bsdutils are there");
+        let mut stdout = child.stdout.take().unwrap();
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let shown_there = Arc::clone(&shown);
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(count @ 1..) = stdout.read(&mut bytes) {
+                shown_there.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        Self { child, shown, reader }
+    }
+
+    fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+
+    /// The last frame that was drawn as a whole.
+    fn frame(&self) -> String {
+        self.screen().rsplit("\x1b[H").next().unwrap_or_default().to_owned()
+    }
+
+    fn press(&mut self, key: &str) {
+        let keyboard = self.child.stdin.as_mut().unwrap();
+        keyboard.write_all(key.as_bytes()).and_then(|()| keyboard.flush()).unwrap();
+    }
+
+    /// Everything that it drew, once it has ended well.
+    fn ended(mut self, why: &str) -> String {
+        assert_eq!(wait(&mut self.child, LIMIT).expect(why).code(), Some(0));
+        self.reader.join().unwrap();
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).into_owned()
+    }
+}
+
 #[test]
 #[cfg_attr(not(feature = "real-parts"), ignore = "needs script and pgrep: scripts/test")]
 fn watch_on_a_terminal_draws_in_place_and_restores_the_terminal() {
     let gateway = Gateway::stocked(&[("PLENTY", 500), ("FEW", 3)]);
-    let stockgate = stockgate();
-    let words = std::iter::once(stockgate.get_program()).chain(stockgate.get_args());
-    let program: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    // Without `exec` some shells stay in between and receive the signal.
-    let watch = format!("exec {} watch --url {}", program.join(" "), gateway.url());
-    let mut command = Command::new("script");
-    command.env("SHELL", "/bin/sh");
-    command.args(["--quiet", "--return", "--command", &watch, "/dev/null"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("Debian's bsdutils are there");
-    let mut stdout = child.stdout.take().unwrap();
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let shown_there = Arc::clone(&shown);
-    let reader = std::thread::spawn(move || {
-        let mut bytes = [0; 4_096];
-        while let Ok(count @ 1..) = stdout.read(&mut bytes) {
-            shown_there.lock().unwrap().extend_from_slice(&bytes[..count]);
-        }
-    });
-    let screen = || String::from_utf8_lossy(&shown.lock().unwrap()).into_owned();
-    until("the board is drawn", || screen().contains("FEW"));
+    let drawn = Drawn::start(&gateway);
+    until("the board is drawn", || drawn.screen().contains("FEW"));
     gateway.http().ok("deduct", one("d1", "PLENTY", 7));
-    until("the change is drawn", || screen().contains("493"));
-    let inner = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().unwrap();
+    until("the change is drawn", || drawn.screen().contains("493"));
+    let inner = Command::new("pgrep").args(["-P", &drawn.child.id().to_string()]).output().unwrap();
     let inner = String::from_utf8(inner.stdout).unwrap();
     assert!(Command::new("kill").args(["-INT", inner.trim()]).status().unwrap().success());
-    assert_eq!(wait(&mut child, LIMIT).expect("Ctrl-C ends it").code(), Some(0));
-    reader.join().unwrap();
-    let screen = screen();
+    let screen = drawn.ended("Ctrl-C ends it");
 
     let frames: Vec<&str> = screen.split("\x1b[H").collect();
     assert!(frames.len() > 2, "{screen:?}");
@@ -151,6 +184,23 @@ fn watch_on_a_terminal_draws_in_place_and_restores_the_terminal() {
         assert!(last.contains(part), "{part}: {last:?}");
     }
     assert!(screen.starts_with("\x1b[?1049h") && screen.ends_with("\x1b[?25h\x1b[?1049l"));
+}
+
+#[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs script: scripts/test")]
+fn the_keys_of_the_board_explain_and_end_it_and_its_lines_have_colours() {
+    let gateway = Gateway::stocked(&[("PLENTY", 500), ("GONE", 3)]);
+    gateway.http().ok("deduct", one("d1", "GONE", 3));
+    let mut drawn = Drawn::start(&gateway);
+    until("the board is drawn", || drawn.frame().contains("GONE"));
+    assert!(drawn.frame().contains("\x1b[31m  GONE"), "{:?}", drawn.frame());
+    drawn.press("?");
+    until("it is explained", || drawn.frame().contains("second line"));
+    drawn.press("?");
+    until("the board is back", || drawn.frame().contains("GONE"));
+    drawn.press("q");
+
+    assert!(drawn.ended("q ends it").ends_with("\x1b[?25h\x1b[?1049l"));
 }
 
 #[test]
