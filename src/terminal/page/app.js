@@ -190,7 +190,7 @@ function drawAbout() {
 }
 
 function listLow() {
-  if (!hasText('ready')) return;
+  if (!hasText('ready')) return false;
   const items = stock.lowest(LOW_ROWS);
   const rows = items.map(({ sku, name, available }) => {
     const [row, button, words] = [make('li'), make('button'), make('span', 'words')];
@@ -208,6 +208,7 @@ function listLow() {
   if (focused !== undefined) rows.map((row) => row.firstChild).find(({ dataset }) => dataset.sku === focused)?.focus();
   const more = stock.lowCount - items.length;
   say($('low-note'), more > 0 ? t('lowMore', { n: more }) : items.length ? '' : t('lowNone'));
+  return stock.items.size > 0;
 }
 
 // ---- The choices of this terminal ----

@@ -14,11 +14,11 @@ export function make(tag, className, text = '') {
   return element;
 }
 
-/** Joins all calls within one frame into one, and so that there is a pause after each. */
+/** Joins all calls within one frame into one, and so that there is a pause after each that drew something. */
 export function joined(draw, pause = 0) {
   let asked = false;
   let drawnAt = -pause;
-  const run = () => { asked = false; drawnAt = performance.now(); draw(); };
+  const run = () => { asked = false; if (draw() !== false) drawnAt = performance.now(); };
   return () => {
     if (asked) return;
     asked = true;
