@@ -144,7 +144,8 @@ impl Terminal {
     }
 
     async fn take_in(&mut self) -> anyhow::Result<()> {
-        let lines: Vec<Value> = (0..8)
+        // A little less than is sold, so that stock is seen to fall.
+        let lines: Vec<Value> = (0..3)
             .map(|_| json!({"sku": self.popular_sku(), "quantity": self.random.u64(5..40)}))
             .collect();
         self.ask(json!({"op": "restock", "lines": lines})).await?;
