@@ -330,6 +330,8 @@ pub const DOWN_RESEND_MS_MAX: u64 = 60_000;
 /// A catalogue that drops more than one of this many listings may be the wrong file, and has to be
 /// confirmed.
 pub const CATALOGUE_DROPPED_PER_MAX: usize = 10;
+/// Catalogues that are received and read at the same time.
+pub const CATALOGUES_READ_MAX: usize = 2;
 /// Bytes in a published catalogue.
 pub const CATALOGUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Frames for gateways other than answers that wait for the broker's client. They may be as large

@@ -3,12 +3,16 @@
 use hyper::Request;
 use hyper::body::Incoming;
 use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::api::HubApi;
-use crate::hub::catalogue::{LineError, Warning, read_catalogue, refusal, write_catalogue};
+use crate::hub::catalogue::{
+    LineError, ReadCatalogue, Warning, read_catalogue, refusal, write_catalogue,
+};
 use crate::hub::core::{CatalogueChange, compare};
 use crate::hub::db::{self, Locks};
-use crate::limits::{CATALOGUE_BYTES_MAX, CATALOGUE_DROPPED_PER_MAX};
+use crate::limits::{CATALOGUE_BYTES_MAX, CATALOGUE_DROPPED_PER_MAX, CATALOGUES_READ_MAX};
 use crate::net::http::{self, parameter};
 use crate::net::json::json;
 use crate::problem::Problem;
@@ -36,10 +40,7 @@ impl HubApi {
             }
         };
         let is_dry_run = super::queries::is_true(query, "dry_run");
-        let body = http::body_within(request, CATALOGUE_BYTES_MAX).await?;
-        let read = read_catalogue(&body)?;
-        let listings: Vec<Listing> =
-            read.listings.iter().map(|(_, listing)| listing.clone()).collect();
+        let (read, listings) = received(request).await?;
         let count = listings.len();
         let change = self.change(Locks::default(), move |books, gateways| {
             let change = compare(books, listings.clone())?;
@@ -62,8 +63,23 @@ impl HubApi {
 
     /// The catalogue as CSV.
     pub(super) async fn catalogue(&self) -> Result<String, Problem> {
-        Ok(write_catalogue(&self.read(db::read_catalogue).await?))
+        self.read(|db| Ok(write_catalogue(&db::read_catalogue(db)?))).await
     }
+}
+
+/// Receives a catalogue and reads it. So many bytes take seconds, and many times their memory: it
+/// runs outside the event loop, for few catalogues at once.
+async fn received(request: Request<Incoming>) -> Result<(ReadCatalogue, Vec<Listing>), Problem> {
+    static READING: Semaphore = Semaphore::const_new(CATALOGUES_READ_MAX);
+    let permit = READING.acquire().await;
+    let body = http::body_within(request, CATALOGUE_BYTES_MAX).await?;
+    let read = spawn_blocking(move || {
+        let _permit = permit;
+        let read = read_catalogue(&body)?;
+        let listings = read.listings.iter().map(|(_, listing)| listing.clone()).collect();
+        Ok((read, listings))
+    });
+    read.await.expect("reading does not panic")
 }
 
 fn drops_too_many(CatalogueChange { listed_before, dropped, .. }: &CatalogueChange) -> bool {
@@ -85,6 +101,9 @@ fn would_drop(CatalogueChange { listed_before, dropped, .. }: &CatalogueChange) 
 /// mean something else.
 fn check_decimals(change: &CatalogueChange, lines: &[(u64, Listing)]) -> Result<(), Problem> {
     let fixed = &change.with_fixed_decimals;
+    if fixed.is_empty() {
+        return Ok(());
+    }
     let mut errors = Vec::new();
     for (line, Listing { sku, decimals, .. }) in lines {
         if let Some(known) = fixed.get(sku) {
