@@ -75,6 +75,13 @@ fn lists_hold_what_is_of_the_sites_of_a_token() {
     let whole = sites.all().get("/api/stock/A").json();
     assert_eq!((&whole["in_transit"], &whole["total"]), (&json!(7), &json!(120)));
 
+    let counted = |http: Http| {
+        let status = http.get("/api/status").json();
+        ["gateways", "online", "held"].map(|field| status[field].as_u64().unwrap())
+    };
+    assert_eq!(counted(sites.bound("viewer")), [1, 1, 0]);
+    until("the other is offline", || counted(sites.all()) == [2, 1, 0]);
+
     assert_eq!(viewer.get("/api/ledger?site=wh-01&gateway=gw-01").status, 200);
     assert_eq!(viewer.get("/api/gateways/wh-01/gw-01").status, 200);
 }

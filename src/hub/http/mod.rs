@@ -62,7 +62,7 @@ async fn respond(
     let query = request.uri().query().map(str::to_owned);
     let query = query.as_deref();
     let json = match target {
-        HubTarget::Status => api.status().await,
+        HubTarget::Status => api.status(sites).await,
         HubTarget::Gateways => api.gateways(query, sites).await,
         HubTarget::Enrol => api.enrol(request, sites).await,
         HubTarget::Strangers => Ok(api.strangers()),

@@ -26,8 +26,9 @@ impl HubApi {
         Ok(json(&page))
     }
 
-    pub(super) async fn status(&self) -> Result<String, Problem> {
-        let status = self.read(reader::status).await?;
+    pub(super) async fn status(&self, sites: &Sites) -> Result<String, Problem> {
+        let sites = sites.clone();
+        let status = self.read(move |db| reader::status(db, &sites)).await?;
         Ok(json(&StatusJson {
             books: status.books,
             worker: self.worker(),

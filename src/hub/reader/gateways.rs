@@ -143,9 +143,7 @@ pub(in crate::hub) fn gateways(
     let (site, gateway) = query.after.as_ref().map_or(("", ""), |id| (&id.site, &id.gateway));
     let limit = SqlValue::number(query.limit as u64 + 1);
     let mut values = vec![SqlValue::text(site), SqlValue::text(gateway)];
-    if let Sites::Only(sites) = &query.sites {
-        values.extend(sites.iter().map(|site| SqlValue::text(site)));
-    }
+    values.extend(site_values(&query.sites));
     values.push(limit);
     let found = db.query(&sql, &values)?;
     let found = found.into_iter().map(read_gateway).collect::<Result<Vec<_>, _>>()?;
@@ -169,6 +167,14 @@ pub(super) fn of_sites(sites: &Sites, first: usize) -> (String, usize) {
             let names: Vec<String> = (first..last).map(|n| format!("${n}")).collect();
             (format!("AND site IN ({})", names.join(", ")), last)
         }
+    }
+}
+
+/// The parameters of [`of_sites`].
+pub(super) fn site_values(sites: &Sites) -> Vec<SqlValue> {
+    match sites {
+        Sites::All => Vec::new(),
+        Sites::Only(sites) => sites.iter().map(|site| SqlValue::text(site)).collect(),
     }
 }
 
