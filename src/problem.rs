@@ -259,7 +259,7 @@ impl Problem {
             }
             Refusal::UnknownRequest { of } => {
                 let message = format!(
-                    "no applied deduction, commit, restock or count has the request id {of}"
+                    "no applied deduction, commit, restock or count of one SKU has the request id {of}"
                 );
                 Self::new(Code::UnknownRequest, message)
             }
@@ -324,6 +324,9 @@ impl From<Undecided> for Problem {
                     "SKU {sku}: the catalogue has just changed its decimals; retry, nothing was applied"
                 ),
             ),
+            Undecided::Impossible { sku, why } => {
+                Self::bad_request(format!("SKU {sku} {why}")).about(sku, None, None)
+            }
             Undecided::StockLost { sku } => Self::stock_lost(&sku),
             Undecided::RecordLost { why } => Self::new(
                 Code::StorageUnavailable,

@@ -33,6 +33,8 @@ complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "replay" -d 'Rep
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "deduct" -d 'Deduct a quantity of a SKU by hand'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "restock" -d 'Restock a quantity of a SKU by hand'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "count" -d 'Set on hand of a SKU to a cycle count by hand'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "merge" -d 'Move all units of a SKU that should not be there to the one that was meant'
+complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "hide" -d 'Take a SKU without stock and listing out of the lists'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "stock" -d 'Show the stock of some SKUs, or of all'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "ledger" -d 'Show the ledger'
 complete -c stockgate -n "__fish_stockgate_needs_command" -f -a "watch" -d 'Show changes of stock and sync as they happen'
@@ -83,6 +85,20 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l token-file
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -l json -d 'Print the result as JSON'
 complete -c stockgate -n "__fish_stockgate_using_subcommand count" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l reason -d 'Why, for the ledger' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l request-id -d 'The id of the request, to repeat it; a new one by default' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l url -d 'The gateway\'s address' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l token-file -d 'A file that holds the token' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -l json -d 'Print the result as JSON'
+complete -c stockgate -n "__fish_stockgate_using_subcommand merge" -s h -l help -d 'Print help'
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l reason -d 'Why, for the ledger' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l request-id -d 'The id of the request, to repeat it; a new one by default' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l url -d 'The gateway\'s address' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l token-file -d 'A file that holds the token' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l ca-file -d 'For https://: the certificate authorities to trust, as PEM; by default the system\'s' -r -F
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -l json -d 'Print the result as JSON'
+complete -c stockgate -n "__fish_stockgate_using_subcommand hide" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l prefix -d 'Only SKUs that begin with this text' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l url -d 'The gateway\'s address' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand stock" -l token-file -d 'A file that holds the token' -r -F

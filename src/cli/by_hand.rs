@@ -1,4 +1,4 @@
-//! Mutations by hand: `deduct`, `restock`, `count`, for the engineer at night.
+//! Mutations by hand: `deduct`, `restock`, `count`, and `merge` and `hide` for phantom SKUs.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +25,30 @@ pub(super) struct ByHandArguments {
     sku: String,
     /// How much, such as 6 or 1.25
     quantity: String,
+    #[command(flatten)]
+    sending: SendingArguments,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MergeArguments {
+    /// The SKU that should not be there; nothing is left of it
+    from: String,
+    /// The SKU that was meant, which gets its units
+    into: String,
+    #[command(flatten)]
+    sending: SendingArguments,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HideArguments {
+    /// The SKU, without stock and not in the catalogue
+    sku: String,
+    #[command(flatten)]
+    sending: SendingArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct SendingArguments {
     /// Why, for the ledger
     #[arg(long)]
     reason: Option<String>,
@@ -67,9 +91,27 @@ impl ByHand {
 /// Runs one mutation. The exit code is 0 if it was applied, 1 if it was refused, 2 for wrong usage,
 /// and 3 if it is not known whether it was applied.
 pub(super) fn run(program: &Program, action: ByHand, arguments: ByHandArguments) -> ExitCode {
-    if let Err(error) = Decimal::parse(&arguments.quantity) {
-        return program.usage(&format!("the quantity {error}, is {:?}", arguments.quantity));
+    let ByHandArguments { sku, quantity, sending } = arguments;
+    if let Err(error) = Decimal::parse(&quantity) {
+        return program.usage(&format!("the quantity {error}, is {quantity:?}"));
     }
+    let mut request = json!({"op": action.op(), "sku": sku});
+    request[action.field()] = quantity.into();
+    run_request(program, request, sending)
+}
+
+/// As [`run`], for the units of a SKU that should not be there.
+pub(super) fn merge(program: &Program, arguments: MergeArguments) -> ExitCode {
+    let MergeArguments { from, into, sending } = arguments;
+    run_request(program, json!({"op": "merge", "from": from, "into": into}), sending)
+}
+
+/// As [`run`], for a SKU that should be in no list.
+pub(super) fn hide(program: &Program, arguments: HideArguments) -> ExitCode {
+    run_request(program, json!({"op": "hide", "sku": arguments.sku}), arguments.sending)
+}
+
+fn run_request(program: &Program, request: Value, arguments: SendingArguments) -> ExitCode {
     let request_id = arguments.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let told = format!("request id {request_id}");
     // Before it is sent, so that it can be repeated whatever happens then.
@@ -78,18 +120,17 @@ pub(super) fn run(program: &Program, action: ByHand, arguments: ByHandArguments)
     } else {
         say(told)
     }
-    program.with_runtime("warn", send(action, arguments, request_id))
+    program.with_runtime("warn", send(request, arguments, request_id))
 }
 
 async fn send(
-    action: ByHand,
-    arguments: ByHandArguments,
+    mut request: Value,
+    arguments: SendingArguments,
     request_id: String,
 ) -> anyhow::Result<()> {
-    let ByHandArguments { sku, quantity, reason, gateway, json: as_json, .. } = arguments;
+    let SendingArguments { reason, gateway, json: as_json, .. } = arguments;
     let mut client = gateway.connect().await.context("nothing was sent")?;
-    let mut request = json!({"op": action.op(), "request_id": request_id, "sku": sku});
-    request[action.field()] = quantity.into();
+    request["request_id"] = request_id.as_str().into();
     if let Some(reason) = reason {
         request["reason"] = reason.into();
     }
@@ -130,15 +171,18 @@ async fn send(
 
 /// The result in words.
 fn applied(result: &Value) -> String {
-    let line = &result["lines"][0];
-    let figure = |field: &str| figures::text(line, field);
     let replayed = if result["replayed"] == true { ", decided before" } else { "" };
-    format!(
-        "{}: {} on hand, {} reserved, {} available (entry {}{replayed})",
-        line["sku"].as_str().unwrap_or("?"),
-        figure("on_hand"),
-        figure("reserved"),
-        figure("available"),
-        result["seq"],
-    )
+    let of_line = |line: &Value| {
+        let figure = |field: &str| figures::text(line, field);
+        format!(
+            "{}: {} on hand, {} reserved, {} available (entry {}{replayed})",
+            line["sku"].as_str().unwrap_or("?"),
+            figure("on_hand"),
+            figure("reserved"),
+            figure("available"),
+            line["version"],
+        )
+    };
+    let lines = result["lines"].as_array().into_iter().flatten();
+    lines.map(of_line).collect::<Vec<_>>().join("\n")
 }

@@ -50,6 +50,20 @@ Examples:
 The id of the request is printed before it is sent. Exit codes: 0 applied, 1 refused, 2 wrong usage,
 3 not decided or not known: repeat it with the same id.";
 
+pub(super) const MERGE: &str = "\
+Examples:
+  stockgate merge 85123a 85123A --reason 'misread label'
+
+The token needs the role admin. The id of the request is printed before it is sent. Exit codes: 0
+applied, 1 refused, 2 wrong usage, 3 not decided or not known: repeat it with the same id.";
+
+pub(super) const HIDE: &str = "\
+Examples:
+  stockgate hide 85123a
+
+The SKU stays in the ledger, and is back once it has stock or is listed. The token needs the role
+admin. Exit codes: 0 applied, 1 refused, 2 wrong usage, 3 not decided or not known.";
+
 pub(super) const STOCK: &str = "\
 Examples:
   stockgate stock

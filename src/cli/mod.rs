@@ -89,6 +89,12 @@ enum Command {
     /// Set on hand of a SKU to a cycle count by hand
     #[command(after_help = examples::COUNT)]
     Count(by_hand::ByHandArguments),
+    /// Move all units of a SKU that should not be there to the one that was meant
+    #[command(after_help = examples::MERGE)]
+    Merge(by_hand::MergeArguments),
+    /// Take a SKU without stock and listing out of the lists
+    #[command(after_help = examples::HIDE)]
+    Hide(by_hand::HideArguments),
     /// Show the stock of some SKUs, or of all
     #[command(after_help = examples::STOCK)]
     Stock {
@@ -193,6 +199,8 @@ pub fn main() -> ExitCode {
             by_hand::run(&STOCKGATE, by_hand::ByHand::Restock, arguments)
         }
         Command::Count(arguments) => by_hand::run(&STOCKGATE, by_hand::ByHand::Count, arguments),
+        Command::Merge(arguments) => by_hand::merge(&STOCKGATE, arguments),
+        Command::Hide(arguments) => by_hand::hide(&STOCKGATE, arguments),
         Command::Stock { skus, prefix, gateway, json } => {
             STOCKGATE.with_runtime("warn", inspect::stock(gateway, skus, prefix, json))
         }

@@ -51,6 +51,12 @@ pub enum Undecided {
         /// The first line that fails.
         sku: Sku,
     },
+    /// A SKU can't be merged or hidden as it is.
+    Impossible {
+        sku: Sku,
+        /// Why, and what to do first.
+        why: String,
+    },
     /// The stock of a SKU was lost to damage of the database, or may have been.
     StockLost {
         /// The first line that fails.

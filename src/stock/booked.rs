@@ -26,6 +26,8 @@ impl RequestRecord {
         match self.kind {
             RequestKind::Deduct | RequestKind::Commit => Some(Booked::Taken(moved(lines))),
             RequestKind::Restock => Some(Booked::Added(moved(lines))),
+            // A merge: its two sides belong together.
+            RequestKind::Count if lines.len() > 1 => None,
             RequestKind::Count => {
                 let is_loss = lines.iter().any(|line| line.change < 0);
                 let changed = lines.iter().filter_map(changed).collect();

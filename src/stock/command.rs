@@ -122,6 +122,10 @@ pub enum Action {
         /// The lifetime from now, in seconds.
         ttl_s: u64,
     },
+    /// Move all units of a SKU that should not be there to the one that was meant.
+    Merge { from: Sku, into: Sku },
+    /// Take a SKU without stock and listing out of the lists.
+    Hide { sku: Sku },
 }
 
 impl Action {
@@ -134,14 +138,18 @@ impl Action {
             Self::Rollback { lines, .. }
             | Self::Commit { lines, .. }
             | Self::CommitPart { lines, .. } => lines.as_ref().map_or(1, Vec::len),
-            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => 1,
+            Self::Merge { .. } => 2,
+            Self::Count { .. } | Self::Hide { .. } | Self::Release { .. } | Self::Extend { .. } => {
+                1
+            }
         }
     }
 
     /// The SKUs that the action names.
     pub(super) fn skus(&self) -> impl Iterator<Item = &Sku> {
-        let counted = match self {
-            Self::Count { sku, .. } => Some(sku),
+        let (one, other) = match self {
+            Self::Count { sku, .. } | Self::Hide { sku } => (Some(sku), None),
+            Self::Merge { from, into } => (Some(from), Some(into)),
             Self::Deduct { .. }
             | Self::Restock { .. }
             | Self::Rollback { .. }
@@ -149,9 +157,9 @@ impl Action {
             | Self::Commit { .. }
             | Self::Release { .. }
             | Self::CommitPart { .. }
-            | Self::Extend { .. } => None,
+            | Self::Extend { .. } => (None, None),
         };
-        self.lines().into_iter().flatten().map(|line| &line.sku).chain(counted)
+        self.lines().into_iter().flatten().map(|line| &line.sku).chain(one).chain(other)
     }
 
     fn lines(&self) -> Option<&Vec<Line>> {
@@ -162,7 +170,11 @@ impl Action {
             Self::Rollback { lines, .. }
             | Self::Commit { lines, .. }
             | Self::CommitPart { lines, .. } => lines.as_ref(),
-            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => None,
+            Self::Count { .. }
+            | Self::Merge { .. }
+            | Self::Hide { .. }
+            | Self::Release { .. }
+            | Self::Extend { .. } => None,
         }
     }
 
@@ -174,7 +186,11 @@ impl Action {
             Self::Rollback { lines, .. }
             | Self::Commit { lines, .. }
             | Self::CommitPart { lines, .. } => lines.as_mut(),
-            Self::Count { .. } | Self::Release { .. } | Self::Extend { .. } => None,
+            Self::Count { .. }
+            | Self::Merge { .. }
+            | Self::Hide { .. }
+            | Self::Release { .. }
+            | Self::Extend { .. } => None,
         }
     }
 
@@ -189,7 +205,9 @@ impl Action {
             | Self::Commit { .. }
             | Self::Release { .. }
             | Self::CommitPart { .. }
-            | Self::Extend { .. } => None,
+            | Self::Extend { .. }
+            | Self::Merge { .. }
+            | Self::Hide { .. } => None,
         };
         self.lines().into_iter().flatten().map(|line| &line.trace).chain(of_count)
     }

@@ -91,6 +91,7 @@ impl Draft<'_> {
                 self.replace(replacement);
             }
             Effect::Undo { of, record } => self.remember(of, record, 0),
+            Effect::Hide(sku) => self.set_hidden(sku),
         }
         Ok(Ok(self.settle(command, order_id, entries, Ok(applied))))
     }
@@ -144,7 +145,7 @@ impl Action {
         match self {
             Self::Deduct { .. } => RequestKind::Deduct,
             Self::Restock { .. } => RequestKind::Restock,
-            Self::Count { .. } => RequestKind::Count,
+            Self::Count { .. } | Self::Merge { .. } | Self::Hide { .. } => RequestKind::Count,
             Self::Rollback { .. } => RequestKind::Rollback,
             Self::Reserve { .. } => RequestKind::Reserve,
             Self::Commit { .. } | Self::CommitPart { .. } => RequestKind::Commit,
@@ -164,7 +165,9 @@ impl Action {
             | Self::Rollback { .. }
             | Self::Commit { .. }
             | Self::Release { .. }
-            | Self::CommitPart { .. } => None,
+            | Self::CommitPart { .. }
+            | Self::Merge { .. }
+            | Self::Hide { .. } => None,
         }
     }
 }

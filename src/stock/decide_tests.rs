@@ -8,8 +8,8 @@ use super::*;
 use crate::clock::Now;
 use crate::limits::{EXPIRED_LINES_MAX, STOCK_MAX};
 use crate::stock::{
-    CatalogueUpdate, Checks, Decimals, EndedBy, Item, Kind, Line, Listing, Lot, Posted, Quantity,
-    Sku, Stock, Trace,
+    CatalogueUpdate, Checks, Decimals, EndedBy, Item, Items, Kind, Line, Listing, Lot, Posted,
+    Quantity, Sku, Stock, Trace,
 };
 
 /// Any sequence of commands, cut into any batches, keeps what must always hold.
@@ -48,6 +48,10 @@ mod properties {
             let first: Vec<CommandAnswer> = commands.iter().flat_map(decide).collect();
             let before = shop.stock.clone();
             for (command, first) in commands.iter().zip(first) {
+                // What was not decided may be possible now.
+                if first.is_err() {
+                    continue;
+                }
                 // Under a derived request id, a refusal is not remembered.
                 if !command.chosen && first.as_ref().is_ok_and(|first| first.outcome.is_err()) {
                     continue;
@@ -118,6 +122,8 @@ mod properties {
                 .prop_map(|(reservation, lines)| Action::CommitPart { reservation, lines }),
             1 => (earlier(), 1..20_u64)
                 .prop_map(|(reservation, ttl_s)| Action::Extend { reservation, ttl_s }),
+            1 => (sku(), sku()).prop_map(|(from, into)| Action::Merge { from, into }),
+            1 => sku().prop_map(|sku| Action::Hide { sku }),
         ]
     }
 
@@ -519,7 +525,10 @@ impl Shop {
             );
         }
         let holds = self.stock.holds.clone();
-        let (items, seq) = (items.into_iter().collect(), self.ledger.len() as u64);
+        let (mut items, seq): (Items, _) = (items.into_iter().collect(), self.ledger.len() as u64);
+        items.hide(
+            self.stock.items().map(|(sku, _)| sku).filter(|sku| self.stock.is_hidden(sku.as_str())),
+        );
         let loaded = Stock::load(items, holds, seq, checks.chain, self.stock.taken());
         assert_eq!(loaded, self.stock);
     }

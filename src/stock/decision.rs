@@ -46,6 +46,8 @@ pub(super) enum Effect {
         of: RequestId,
         record: RequestRecord,
     },
+    /// Take a SKU out of the lists.
+    Hide(Sku),
 }
 
 /// An open reservation as it is after a part of it was committed, or its lifetime was changed.
@@ -75,6 +77,12 @@ impl Movement {
             reserved_change: units * reserved_sign,
             trace: line.trace.clone(),
         }
+    }
+
+    /// Sets on hand from `on_hand` to what was counted.
+    pub(super) fn count(sku: Sku, on_hand: i64, counted: i64, trace: OptionalTrace) -> Self {
+        let (quantity, change) = (counted.unsigned_abs(), counted - on_hand);
+        Self { sku, quantity, change, reserved_change: 0, trace }
     }
 
     pub(super) fn expire(held: &Line) -> Self {

@@ -27,7 +27,7 @@ pub struct Draft<'a> {
     pub(super) stock: &'a Stock,
     pub(super) now: Now,
     pub(super) reservation_ttl_s: u64,
-    changes: Changes,
+    pub(super) changes: Changes,
     holds: BTreeMap<RequestId, Option<Hold>>,
     /// Reservations opened less those closed, and the same of their lines.
     opened: (isize, isize),
@@ -42,8 +42,10 @@ pub struct Changes {
     pub entries: Vec<Posted>,
     /// On hand and reserved of the entry's SKU, after each entry.
     pub figures: Vec<(i64, i64)>,
-    /// The new stock of each SKU that changed or became known.
+    /// The new stock of each SKU that changed, became known, or is in the lists again.
     pub items: HashMap<Sku, Item>,
+    /// SKUs that are hidden after the batch, of those in `items`.
+    pub hidden: HashSet<Sku>,
     /// The decisions, in order.
     pub ledger_records: Vec<LedgerRecord>,
     /// The index of the ledger record with the newest record of each request.
@@ -89,6 +91,7 @@ impl Changes {
         self.entries.clear();
         self.figures.clear();
         self.items.clear();
+        self.hidden.clear();
         self.ledger_records.clear();
         self.records.clear();
         self.holds.clear();
@@ -342,7 +345,9 @@ impl<'a> Draft<'a> {
         after
     }
 
+    /// Sets the stock of a SKU, which is in the lists from then on.
     pub(super) fn set_item(&mut self, sku: Sku, item: Item) {
+        self.changes.hidden.remove(&sku);
         self.changes.items.insert(sku, item);
     }
 

@@ -44,7 +44,8 @@ impl Draft<'_> {
     }
 
     /// Applies a change of the catalogue that follows the last one, or overlaps it; returns
-    /// whether it did. A SKU that was unknown becomes known, without stock and without an entry.
+    /// whether it did. A SKU that was unknown becomes known, without stock and
+    /// without an entry; one that was hidden is in the lists again.
     pub fn apply_catalogue_update(&mut self, update: &CatalogueUpdate) -> bool {
         let mut taken = self.taken();
         let goes_on = update.after <= taken.catalogue && taken.catalogue < update.up_to;
@@ -53,9 +54,7 @@ impl Draft<'_> {
             return false;
         }
         for listing in update.listings.iter().filter(|listing| listing.name.is_some()) {
-            if self.item(&listing.sku).is_none() && !self.stock.is_lost(listing.sku.as_str()) {
-                self.set_item(listing.sku.clone(), Item::default());
-            }
+            self.show(&listing.sku);
         }
         taken.catalogue = update.up_to;
         self.set_taken(taken);
@@ -63,6 +62,17 @@ impl Draft<'_> {
             update.listings.iter().map(|listing| self.kept_decimals(listing)).collect();
         self.add_listings(listings);
         true
+    }
+
+    /// Puts a listed SKU into the lists, if it is not in them.
+    fn show(&mut self, sku: &Sku) {
+        match self.item(sku) {
+            Some(item) if self.is_hidden(sku) => self.set_item(sku.clone(), item),
+            None if !self.stock.is_lost(sku.as_str()) => {
+                self.set_item(sku.clone(), Item::default());
+            }
+            Some(_) | None => {}
+        }
     }
 
     /// A listing with the decimals that the SKU's entries were made in: those of stock that was

@@ -2,13 +2,14 @@
 //!
 //! Each SKU has a slot that it keeps. The indexes hold slot numbers of four bytes, so a million
 //! SKUs fit a small machine, and the hot path, a lookup and an update, compares no texts in a
-//! tree.
+//! tree. A hidden SKU keeps its slot, so it is found by its name, but it is not in the order of the
+//! SKUs, so no list has it.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::ops::Bound;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::Item;
 use super::types::{Seq, Sku};
@@ -24,6 +25,9 @@ pub struct Items {
     /// The slot of each SKU by its version. What changed after a position is a range of this map.
     /// SKUs that have never changed share version 0 and are left out.
     by_version: BTreeMap<Seq, u32>,
+    hidden: HashSet<u32>,
+    /// The newest version of a SKU when it was hidden.
+    hidden_seq: Seq,
 }
 
 impl Items {
@@ -41,9 +45,9 @@ impl Items {
         items
     }
 
-    /// The number of SKUs.
+    /// The number of SKUs that are not hidden.
     pub fn count(&self) -> usize {
-        self.slots.len()
+        self.by_sku.len()
     }
 
     /// Whether there are SKUs that have never changed.
@@ -64,21 +68,50 @@ impl Items {
         }
     }
 
-    /// All SKUs, in no particular order.
+    /// All SKUs, hidden ones too, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.slots.iter().map(|(sku, item)| (sku, item))
+    }
+
+    /// Takes known SKUs out of the lists, until their stock is set again.
+    pub fn hide<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
+        let before = self.hidden.len();
+        for sku in skus {
+            if let Some(slot) = self.slot(sku.as_str()) {
+                self.hidden.insert(slot_number(slot));
+                self.hidden_seq = self.hidden_seq.max(self.slots[slot].1.version);
+            }
+        }
+        if self.hidden.len() > before {
+            self.by_sku.retain(|slot| !self.hidden.contains(slot));
+        }
+    }
+
+    pub(super) fn is_hidden(&self, sku: &str) -> bool {
+        !self.hidden.is_empty()
+            && self.slot(sku).is_some_and(|slot| self.hidden.contains(&slot_number(slot)))
+    }
+
+    /// After this position no SKU was hidden.
+    pub(super) fn hidden_seq(&self) -> Seq {
+        self.hidden_seq
     }
 
     /// Sets the stock of some SKUs, and adds those that are not known.
     pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = (&'a Sku, &'a Item)>) {
         let known = self.slots.len();
+        let mut listed = Vec::new();
         for (sku, item) in changes {
             match self.slot(sku.as_str()) {
-                Some(slot) => self.set(slot, *item),
+                Some(slot) => {
+                    self.set(slot, *item);
+                    listed.extend(self.hidden.take(&slot_number(slot)));
+                }
                 None => self.push(sku.clone(), *item),
             }
         }
-        self.order_from(known);
+        listed.extend(slot_number(known)..slot_number(self.slots.len()));
+        self.list(listed);
     }
 
     /// What changed after a position, oldest change first.
@@ -126,7 +159,7 @@ impl Items {
         }
     }
 
-    /// Adds a SKU; [`Items::order_from`] then puts it into the order of SKUs.
+    /// Adds a SKU; [`Items::list`] then puts it into the order of SKUs.
     fn push(&mut self, sku: Sku, item: Item) {
         let slot = slot_number(self.slots.len());
         let hash = self.hasher.hash_one(sku.as_str());
@@ -137,15 +170,14 @@ impl Items {
         self.index_version(item.version, slot);
     }
 
-    /// Inserts the slots from `first` on into the order of SKUs. Each slot is moved once, and only
-    /// the texts of new SKUs are compared: comparing all would take noticeable time with a million.
-    fn order_from(&mut self, first: usize) {
+    /// Inserts slots into the order of SKUs. Each slot is moved once, and only the texts of new SKUs
+    /// are compared: comparing all would take noticeable time with a million.
+    fn list(&mut self, mut new: Vec<u32>) {
         let slots = &self.slots;
         let sku = |slot: u32| &slots[slot as usize].0;
-        let mut new: Vec<u32> = (slot_number(first)..slot_number(slots.len())).collect();
         new.sort_unstable_by_key(|slot| sku(*slot));
         let mut end = self.by_sku.len();
-        self.by_sku.resize(slots.len(), 0);
+        self.by_sku.resize(end + new.len(), 0);
         for (before, slot) in new.into_iter().enumerate().rev() {
             let at = self.by_sku[..end].partition_point(|old| sku(*old) < sku(slot));
             self.by_sku.copy_within(at..end, at + before + 1);
@@ -157,7 +189,9 @@ impl Items {
 
 impl PartialEq for Items {
     fn eq(&self, other: &Self) -> bool {
-        self.with_prefix("", None).eq(other.with_prefix("", None))
+        self.slots.len() == other.slots.len()
+            && self.with_prefix("", None).eq(other.with_prefix("", None))
+            && self.iter().all(|(sku, item)| other.get(sku.as_str()) == Some(*item))
     }
 }
 

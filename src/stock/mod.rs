@@ -28,6 +28,7 @@ mod items;
 mod line;
 mod listing;
 mod lost;
+mod phantom;
 mod record;
 mod refused_demand;
 mod request_kind;
@@ -183,6 +184,7 @@ impl Stock {
     pub fn apply(&mut self, changes: &Changes) {
         assert_eq!(changes.base_seq, self.seq, "one writer drafts and applies in turn");
         self.items.set_all(&changes.items);
+        self.items.hide(&changes.hidden);
         for (id, hold) in &changes.holds {
             self.set_hold(id.clone(), hold.clone());
         }
@@ -245,7 +247,7 @@ impl Stock {
         self.taken
     }
 
-    /// The number of known SKUs.
+    /// The number of known SKUs that are not hidden.
     pub fn sku_count(&self) -> usize {
         self.items.count()
     }
@@ -271,13 +273,23 @@ impl Stock {
         self.items.get(sku)
     }
 
-    /// All SKUs, in no particular order: the quickest walk through all.
+    /// Whether a SKU is hidden: it is known, but in no list.
+    pub fn is_hidden(&self, sku: &str) -> bool {
+        self.items.is_hidden(sku)
+    }
+
+    /// After this position no SKU was hidden.
+    pub fn hidden_seq(&self) -> Seq {
+        self.items.hidden_seq()
+    }
+
+    /// All SKUs, hidden ones too, in no particular order: the quickest walk through all.
     pub fn items(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.iter()
     }
 
-    /// The SKUs that begin with `prefix` and follow `after`, in ascending order. Their number is
-    /// known without a walk.
+    /// The SKUs that begin with `prefix` and follow `after`, in ascending order, without the hidden
+    /// ones. Their number is known without a walk.
     pub fn items_after<'a>(
         &'a self,
         prefix: &str,
@@ -292,7 +304,8 @@ impl Stock {
         self.items.has_unmoved()
     }
 
-    /// The SKUs that changed after a position with their newest stock, oldest change first.
+    /// The SKUs that changed after a position with their newest stock, hidden ones too, oldest change
+    /// first.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.changed_after(seq)
     }

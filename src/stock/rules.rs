@@ -5,7 +5,6 @@
 
 use hashbrown::HashMap;
 
-use super::Hold;
 use super::answer::Undecided;
 use super::command::{Action, Command, totals};
 use super::decision::{Decision, Effect, Movement, Replacement};
@@ -18,6 +17,7 @@ use super::reservation_state::{EndedBy, Ending, ReservationState};
 use super::share::Share;
 use super::trace::OptionalTrace;
 use super::types::{OrderId, RequestId, Sku};
+use super::{Hold, Item};
 use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 
 /// The reason why a rule returns no decision.
@@ -66,6 +66,8 @@ impl Draft<'_> {
             Action::Extend { reservation, ttl_s } => {
                 self.extend(command, reservation, *ttl_s, records)
             }
+            Action::Merge { from, into } => self.merge(from, into),
+            Action::Hide { sku } => self.hide(sku),
         }
     }
 
@@ -95,6 +97,13 @@ impl Draft<'_> {
         counted: i64,
         trace: &OptionalTrace,
     ) -> Result<Decision, NoDecision<E>> {
+        let item = self.countable(sku, counted)?;
+        let movement = Movement::count(sku.clone(), item.on_hand, counted, trace.clone());
+        Ok(Decision::plain(Kind::Count, None, vec![movement]))
+    }
+
+    /// The stock of a SKU, if so much of it may be counted.
+    pub(super) fn countable<E>(&self, sku: &Sku, counted: i64) -> Result<Item, NoDecision<E>> {
         self.check_not_lost(sku)?;
         let Some(item) = self.item(sku) else {
             return Err(Refusal::UnknownSku { sku: sku.clone() }.into());
@@ -103,14 +112,7 @@ impl Draft<'_> {
             let (sku, reserved) = (sku.clone(), item.reserved);
             return Err(Refusal::BelowReserved { sku, counted, reserved }.into());
         }
-        let movement = Movement {
-            sku: sku.clone(),
-            quantity: counted.unsigned_abs(),
-            change: counted - item.on_hand,
-            reserved_change: 0,
-            trace: trace.clone(),
-        };
-        Ok(Decision::plain(Kind::Count, None, vec![movement]))
+        Ok(item)
     }
 
     fn reserve<E>(
@@ -347,7 +349,9 @@ impl Ending {
             | Action::Rollback { .. }
             | Action::Reserve { .. }
             | Action::CommitPart { .. }
-            | Action::Extend { .. } => false,
+            | Action::Extend { .. }
+            | Action::Merge { .. }
+            | Action::Hide { .. } => false,
         };
         is_same_kind && !command.chosen
     }

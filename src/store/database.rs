@@ -85,6 +85,7 @@ impl Store {
         ledger::append(&transaction, changes, stock.checks(), first)?;
         let visited = checkpoint.step(stock, changes.entries.len());
         positions.rows.stock += stock_table::save_items(&transaction, visited)?;
+        positions.rows.stock += stock_table::save_hidden(&transaction, changes)?;
         stock_table::save_holds(&transaction, changes, first)?;
         save_from_hub(&transaction, changes, &mut positions)?;
         let index_saved = self.request_index.save(&transaction)?;
@@ -198,8 +199,8 @@ impl RequestRecords for Store {
     }
 }
 
-/// Saves what was applied of what the hub sent. A SKU that only became known is in no entry of the
-/// ledger, so its row is written at once and not by a checkpoint.
+/// Saves what was applied of what the hub sent. A SKU that only became known, or is no longer hidden,
+/// is in no entry of the batch, so its row is written at once and not by a checkpoint.
 fn save_from_hub(
     db: &Transaction<'_>,
     changes: &Changes,
@@ -209,7 +210,7 @@ fn save_from_hub(
         return Ok(());
     };
     positions.taken = taken;
-    let unmoved = changes.items.iter().filter(|(_, item)| item.version == 0);
+    let unmoved = changes.items.iter().filter(|(_, item)| item.version <= changes.base_seq);
     positions.rows.stock += stock_table::save_items(db, unmoved)?;
     catalogue::save(db, &changes.listings, &mut positions.rows)
 }

@@ -15,7 +15,7 @@ use super::ledger_scan::{LastStock, last_stock, open_reservations};
 use super::repairs::{HOLD, Repairs, STOCK, keep_sound_rows, named};
 use super::row_check::RowChecks;
 use super::stock_table::{
-    ReadHolds, ReadItems, read_holds, read_items, save_hold, save_items, save_lost,
+    ReadHolds, ReadItems, delete_lost, read_holds, read_items, save_hold, save_items, save_lost,
 };
 use crate::stock::{Hold, Item, Items, Lost, RequestId, Sku, Stock};
 
@@ -44,8 +44,9 @@ impl StockRepair {
         let rows = usize::try_from(positions.rows.stock).unwrap_or(usize::MAX);
         let missing =
             if RowChecks::of(db)?.exist() { rows.saturating_sub(read.sound()) } else { 0 };
-        let ReadItems { items, corrected, damaged, lost: (lost, _), unreadable } = read;
+        let ReadItems { items, hidden, corrected, damaged, lost: (lost, _), unreadable } = read;
         let mut items: Items = items.into_iter().collect();
+        items.hide(&hidden);
         items.set_all(&corrected);
         let is_damaged = missing > 0 || unreadable > 0 || !damaged.is_empty();
         let mut repair = Self { lost, ..Self::default() };
@@ -140,7 +141,7 @@ impl StockRepair {
             rows += save_items(db, self.corrected.iter().chain(&self.derived))?;
             let mut lost = self.lost.clone();
             lost.skus.retain(|sku| !self.wrong.contains(sku));
-            rows -= db.execute("DELETE FROM stock WHERE version < 0", [])? as u64;
+            rows -= delete_lost(db)?;
             rows += save_lost(db, &lost)?;
             positions.rows.stock = rows;
         }

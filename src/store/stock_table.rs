@@ -23,13 +23,21 @@ pub(super) fn save_items<'a>(
     db: &Transaction<'_>,
     items: impl IntoIterator<Item = (&'a Sku, &'a Item)>,
 ) -> Result<u64, StoreError> {
+    let rows = items.into_iter().map(|(sku, item)| (sku, item, to_i64(item.version)));
+    save_rows(db, rows)
+}
+
+fn save_rows<'a>(
+    db: &Transaction<'_>,
+    rows: impl IntoIterator<Item = (&'a Sku, &'a Item, i64)>,
+) -> Result<u64, StoreError> {
     let mut update = db.prepare_cached(
         "UPDATE stock SET on_hand = ?2, reserved = ?3, version = ?4, crc = ?5 WHERE sku = ?1",
     )?;
     let mut insert = db.prepare_cached("INSERT INTO stock VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let mut new = 0;
-    for (sku, item) in items {
-        let numbers = [item.on_hand, item.reserved, to_i64(item.version)].map(ValueRef::Integer);
+    for (sku, item, version) in rows {
+        let numbers = [item.on_hand, item.reserved, version].map(ValueRef::Integer);
         let [on_hand, reserved, version] = numbers;
         let values = [text(sku.as_str()), on_hand, reserved, version];
         if write_row(&mut update, "stock", &values)? == 0 {
@@ -38,6 +46,13 @@ pub(super) fn save_items<'a>(
         }
     }
     Ok(new)
+}
+
+/// Saves that SKUs are hidden: their rows are written at once, and again when they have changed.
+pub(super) fn save_hidden(db: &Transaction<'_>, changes: &Changes) -> Result<u64, StoreError> {
+    let hidden =
+        |sku| changes.items.get(sku).map(|item| (sku, item, HIDDEN - to_i64(item.version)));
+    save_rows(db, changes.hidden.iter().filter_map(hidden))
 }
 
 /// Saves the reservations that a batch opened (`Some`) and closed (`None`). Each row holds the
@@ -97,6 +112,8 @@ fn write_hold(
 #[derive(Debug, Default)]
 pub(super) struct ReadItems {
     pub(super) items: Vec<(Sku, Item)>,
+    /// Those of `items` that are hidden.
+    pub(super) hidden: Vec<Sku>,
     /// Rows in which one bit had flipped, as they were written.
     pub(super) corrected: BTreeMap<Sku, Item>,
     /// Rows that are damaged, but not in their key.
@@ -110,6 +127,8 @@ pub(super) struct ReadItems {
 /// The version in a row that says that the stock of its SKU was lost. The row of those whose names
 /// were lost, too, has no SKU.
 const LOST: i64 = -1;
+/// Less its version, what stands in the place of the version of a SKU that is hidden.
+const HIDDEN: i64 = -2;
 
 pub(super) fn read_items(db: &Connection) -> Result<ReadItems, StoreError> {
     let checks = RowChecks::of(db)?;
@@ -142,6 +161,8 @@ impl ReadItems {
         let (sku, item) = parse_item([0, 1, 2, 3].map(|index| row.get_ref_unwrap(index)))?;
         // A damaged page may hold rows twice, or in another order.
         if self.items.last().is_none_or(|(last, _)| *last < sku) {
+            let is_hidden = row.get::<_, i64>(3)? <= HIDDEN;
+            self.hidden.extend(is_hidden.then(|| sku.clone()));
             self.items.push((sku, item));
         } else {
             self.corrected.insert(sku, item);
@@ -173,6 +194,11 @@ impl ReadItems {
     }
 }
 
+/// Deletes the rows that say that the stock of a SKU was lost. Returns how many they were.
+pub(super) fn delete_lost(db: &Transaction<'_>) -> Result<u64, StoreError> {
+    Ok(db.execute("DELETE FROM stock WHERE version = ?1", [LOST])? as u64)
+}
+
 /// Records that the stock of some SKUs was lost. Returns how many rows that are.
 pub(super) fn save_lost(db: &Transaction<'_>, lost: &Lost) -> Result<u64, StoreError> {
     let mut insert = db.prepare("INSERT OR REPLACE INTO stock VALUES (?1, ?2, ?3, ?4, ?5)")?;
@@ -187,7 +213,11 @@ pub(super) fn save_lost(db: &Transaction<'_>, lost: &Lost) -> Result<u64, StoreE
 fn parse_item(values: [ValueRef<'_>; 4]) -> rusqlite::Result<(Sku, Item)> {
     let [sku, on_hand, reserved, version] = values;
     let sku = parse_sku(sku)?;
-    let version = u64::try_from(version.as_i64()?).unwrap_or(0);
+    let version = match version.as_i64()? {
+        hidden if hidden <= HIDDEN => HIDDEN - hidden,
+        version => version,
+    };
+    let version = u64::try_from(version).unwrap_or(0);
     Ok((sku, Item { on_hand: on_hand.as_i64()?, reserved: reserved.as_i64()?, version }))
 }
 

@@ -1,5 +1,7 @@
 use super::shop::{HOUR_MS, Shop, id, lines, named, open, transfer};
-use crate::stock::{Action, Catalogue, Command, Direction, Kind, Stock, Taken, Undecided};
+use crate::stock::{
+    Action, Catalogue, Command, Direction, Kind, Line, Quantity, Sku, Stock, Taken, Undecided,
+};
 use crate::store::{
     DATABASE_FILE, LedgerEnd, Progress, Store, StoreError, accept, read_identity, read_ledger,
 };
@@ -456,4 +458,50 @@ fn closing_fails_while_the_wal_cannot_be_emptied() {
 
     open(&directory).unwrap().0.close().unwrap();
     assert!(!directory.path().join("stockgate.db-wal").exists(), "the database is one file");
+}
+
+/// Hidden SKUs are in the stock table at once, so a start finds them whatever the checkpoint and the
+/// ledger say of them.
+#[test]
+fn hidden_skus_are_hidden_after_any_start() {
+    let sku = |name: &str| Sku::parse(name).unwrap();
+    let mut shop = Shop::new();
+    for n in 0..40 {
+        let changes = shop.draft(&format!("r{n}"), restock(&format!("S{n}"), n + 1));
+        shop.commit(&changes);
+    }
+    for n in 1..30 {
+        let (from, into) = (sku(&format!("S{n}")), sku("S0"));
+        let name = |what: &str| format!("{what}{n}");
+        for (name, action) in [
+            (name("merge"), Action::Merge { from: from.clone(), into }),
+            (name("hide"), Action::Hide { sku: from.clone() }),
+        ] {
+            let changes = shop.draft(&name, action);
+            shop.commit(&changes);
+        }
+        if n % 3 == 0 {
+            let changes = shop.draft(&name("back"), restock(from.as_str(), 1));
+            shop.commit(&changes);
+        }
+        if n % 4 == 0 {
+            shop.store.checkpoint_step(&shop.stock, n).unwrap();
+        }
+        if n % 5 == 0 {
+            shop.update(n as u64 - 5, n as u64, &[(from.as_str(), Some("listed"), "")]);
+        }
+        assert_eq!(shop.killed().unwrap().stock, shop.stock, "after {n}");
+    }
+    let hidden = |stock: &Stock| (1..30).filter(|n| stock.is_hidden(&format!("S{n}"))).count();
+    assert_eq!(hidden(&shop.stock), 29 - 9 - 4, "without those that came back or are listed");
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    let before = shop.stock.clone();
+    shop.reopen();
+    assert_eq!((hidden(&shop.stock), shop.stock == before), (hidden(&before), true));
+}
+
+fn restock(sku: &str, units: usize) -> Action {
+    let quantity = Quantity::of_line(units as u64).unwrap();
+    let line = Line::new(Sku::parse(sku).unwrap(), quantity);
+    Action::Restock { order_id: None, lines: vec![line] }
 }

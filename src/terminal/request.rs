@@ -9,7 +9,7 @@ use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
 use crate::net::request::{check_ends, missing, stock_units};
 use crate::problem::Problem;
-use crate::stock::{Action, Cause, Command, Decimal, Decimals, RequestId, Seq, Sku};
+use crate::stock::{Action, Cause, Command, Decimal, Decimals, Reason, RequestId, Seq, Sku};
 
 /// A request that is valid in itself.
 #[derive(Debug)]
@@ -142,10 +142,45 @@ pub(crate) enum Mutation {
     Commit,
     Release,
     Extend,
+    Merge,
+    Hide,
+}
+
+impl Mutation {
+    /// The role that a client needs for it.
+    pub(super) fn needed_role(self) -> Role {
+        match self {
+            Self::Merge | Self::Hide => Role::Admin,
+            Self::Deduct
+            | Self::Restock
+            | Self::Count
+            | Self::Rollback
+            | Self::Reserve
+            | Self::Commit
+            | Self::Release
+            | Self::Extend => Role::Operator,
+        }
+    }
+}
+
+/// The role that a client needs for an action.
+pub(super) fn role_for(action: &Action) -> Role {
+    match action {
+        Action::Merge { .. } | Action::Hide { .. } => Role::Admin,
+        Action::Deduct { .. }
+        | Action::Restock { .. }
+        | Action::Count { .. }
+        | Action::Rollback { .. }
+        | Action::Reserve { .. }
+        | Action::Commit { .. }
+        | Action::Release { .. }
+        | Action::CommitPart { .. }
+        | Action::Extend { .. } => Role::Operator,
+    }
 }
 
 /// The operations by their names in JSON.
-static OPERATIONS: [(&str, Operation); 18] = [
+static OPERATIONS: [(&str, Operation); 20] = [
     ("deduct", Operation::Mutate(Mutation::Deduct)),
     ("restock", Operation::Mutate(Mutation::Restock)),
     ("count", Operation::Mutate(Mutation::Count)),
@@ -154,6 +189,8 @@ static OPERATIONS: [(&str, Operation); 18] = [
     ("commit", Operation::Mutate(Mutation::Commit)),
     ("release", Operation::Mutate(Mutation::Release)),
     ("extend", Operation::Mutate(Mutation::Extend)),
+    ("merge", Operation::Mutate(Mutation::Merge)),
+    ("hide", Operation::Mutate(Mutation::Hide)),
     ("get", Operation::Get),
     ("list", Operation::List),
     ("ledger", Operation::Ledger),
@@ -191,7 +228,7 @@ impl InvalidRequest {
     /// The role that a client needs to see the problem; `None` if every client may see it.
     pub(super) fn needed_role(&self) -> Option<Role> {
         match self.operation {
-            Some(Operation::Mutate(_)) => Some(Role::Operator),
+            Some(Operation::Mutate(mutation)) => Some(mutation.needed_role()),
             Some(Operation::Auth) => None,
             Some(
                 Operation::Get
@@ -220,6 +257,7 @@ pub(super) fn named_command(
     cause: Cause,
 ) -> Result<Command, Problem> {
     check_ids(chosen.as_ref(), &action)?;
+    let cause = Cause { reason: cause.reason.or_else(|| reason_of(&action)), ..cause };
     let derived = || match &action {
         Action::Commit { reservation, .. } => Some(RequestId::commit_of(reservation)),
         Action::Release { reservation } => Some(RequestId::release_of(reservation)),
@@ -229,7 +267,9 @@ pub(super) fn named_command(
         | Action::Rollback { .. }
         | Action::Reserve { .. }
         | Action::CommitPart { .. }
-        | Action::Extend { .. } => None,
+        | Action::Extend { .. }
+        | Action::Merge { .. }
+        | Action::Hide { .. } => None,
     };
     let is_chosen = chosen.is_some();
     match chosen.or_else(derived) {
@@ -237,6 +277,23 @@ pub(super) fn named_command(
             Ok(Command { request_id, chosen: is_chosen, action, cause, read_by: None })
         }
         None => Err(missing("request_id")),
+    }
+}
+
+/// Why the stock is corrected, where the action itself says so.
+fn reason_of(action: &Action) -> Option<Reason> {
+    match action {
+        Action::Merge { .. } => Reason::parse("merge").ok(),
+        Action::Hide { .. } => Reason::parse("hide").ok(),
+        Action::Deduct { .. }
+        | Action::Restock { .. }
+        | Action::Count { .. }
+        | Action::Rollback { .. }
+        | Action::Reserve { .. }
+        | Action::Commit { .. }
+        | Action::Release { .. }
+        | Action::CommitPart { .. }
+        | Action::Extend { .. } => None,
     }
 }
 
@@ -250,6 +307,9 @@ fn check_ids(chosen: Option<&RequestId>, action: &Action) -> Result<(), Problem>
         | Action::Restock { order_id: Some(id), .. }
         | Action::Reserve { order_id: Some(id), .. } => check_ends("order_id", id.as_str()),
         Action::Count { sku, .. } => check_ends("sku", sku.as_str()),
+        Action::Merge { from, into } if from == into => {
+            Err(Problem::bad_request("into: is the same SKU as from"))
+        }
         Action::Deduct { order_id: None, .. }
         | Action::Restock { order_id: None, .. }
         | Action::Reserve { order_id: None, .. }
@@ -257,6 +317,8 @@ fn check_ids(chosen: Option<&RequestId>, action: &Action) -> Result<(), Problem>
         | Action::Commit { .. }
         | Action::CommitPart { .. }
         | Action::Extend { .. }
+        | Action::Merge { .. }
+        | Action::Hide { .. }
         | Action::Release { .. } => Ok(()),
     }
 }

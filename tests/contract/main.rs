@@ -32,6 +32,7 @@ mod model;
 mod mutations;
 mod names;
 mod page;
+mod phantom;
 mod placement;
 mod positions;
 mod postcard;

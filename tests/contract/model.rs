@@ -66,6 +66,7 @@ impl Model {
             "deduct" => self.deduct(request_id, body),
             "restock" => Ok(self.restock(request_id, body)),
             "count" => self.count(request_id, body),
+            "merge" => self.merge(body),
             "rollback" => self.rollback(body),
             "reserve" => self.reserve(request_id, body),
             "commit" => self.commit(request_id, body),
@@ -99,6 +100,19 @@ impl Model {
         let booked = (change != 0).then(|| (sku.clone(), change));
         self.once.insert(request_id.to_owned(), booked.into_iter().collect());
         Ok(self.change(&Lines::from([(sku, counted)]), |stock, counted| stock.0 = counted))
+    }
+
+    fn merge(&mut self, body: &Value) -> Expected {
+        let (from, into) = (text(body, "from"), text(body, "into"));
+        let (on_hand, reserved) = *self.stock.get(&from).ok_or("unknown_sku")?;
+        if reserved > 0 {
+            return Err("below_reserved");
+        }
+        let mut figures =
+            self.change(&Lines::from([(into, on_hand)]), |stock, units| stock.0 += units);
+        figures
+            .extend(self.change(&Lines::from([(from, on_hand)]), |stock, units| stock.0 -= units));
+        Ok(figures)
     }
 
     fn rollback(&mut self, body: &Value) -> Expected {

@@ -126,7 +126,8 @@ impl Orders {
         match self.rng.u8(0..100) {
             0..30 => self.deduct(request_id),
             30..45 => self.restock(request_id),
-            45..50 => self.count(&request_id),
+            45..49 => self.count(&request_id),
+            49..50 => self.merge(request_id),
             50..65 => ("rollback", self.rollback(&request_id)),
             65..82 => self.reserve(request_id),
             82..92 => self.commit(&request_id, model),
@@ -150,6 +151,14 @@ impl Orders {
     fn count(&mut self, request_id: &str) -> (&'static str, Value) {
         self.deductions.push(request_id.to_owned());
         ("count", count(request_id, self.sku(), self.rng.u64(0..30)))
+    }
+
+    fn merge(&mut self, request_id: String) -> (&'static str, Value) {
+        let (from, into) = (self.rng.usize(0..SKUS.len()), self.rng.usize(1..SKUS.len()));
+        let into = (from + into) % SKUS.len();
+        let body = json!({"request_id": request_id, "from": SKUS[from], "into": SKUS[into]});
+        self.deductions.push(request_id);
+        ("merge", body)
     }
 
     fn extend(&mut self, request_id: &str) -> (&'static str, Value) {

@@ -220,6 +220,7 @@ fn route(op: &str, mut body: Value) -> Route {
             let key = body["request_id"].as_str().map(str::to_owned);
             Route::Release(format!("/api/reservations/{id}"), key)
         }
+        "merge" | "hide" => Route::Mutation(format!("/api/skus/{op}"), body),
         _ => Route::Mutation(format!("/api/stock/{op}"), body),
     }
 }

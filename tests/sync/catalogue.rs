@@ -8,6 +8,7 @@ use super::pair::{ID, Pair, SITE, until_confirmed};
 use crate::support::bodies::one;
 use crate::support::broker::Broker;
 use crate::support::hub::Hub;
+use crate::support::patience::until;
 use crate::support::terminal::Terminal;
 
 #[test]
@@ -66,6 +67,32 @@ fn decimals_stay_as_they_are_once_there_are_entries() {
     let refused = upload(&pair.hub, "", loose);
     assert!(refused["message"].as_str().unwrap().contains("line 3"), "{refused}");
     assert_eq!(pair.hub.ledger(SITE, ID).len(), 1);
+}
+
+/// To the hub a merge and a hide are counts like others.
+#[test]
+fn a_phantom_sku_is_merged_and_hidden_and_the_books_agree() {
+    let pair = Pair::stocked(&[("85123A", 40)]);
+    let mut http = pair.gateway.http();
+    http.ok("restock", one("typo", "85123B", 3));
+    pair.assert_in_step();
+    http.ok("merge", json!({"request_id": "m", "from": "85123B", "into": "85123A"}));
+    http.ok("hide", json!({"request_id": "h", "sku": "85123B"}));
+    pair.assert_in_step();
+    let held = |sku: &str| pair.hub.stock(sku)["gateways"][0]["on_hand"].clone();
+    assert_eq!((held("85123A"), pair.hub.stock("85123B")["total"].clone()), (json!(43), json!(0)));
+    let reasons = pair.hub.ledger(SITE, ID).into_iter().skip(2);
+    let reasons: Vec<_> = reasons.map(|entry| entry["reason"].clone()).collect();
+    assert_eq!(reasons, ["merge", "merge", "hide"]);
+
+    let skus = || {
+        let items = pair.gateway.http().every_page("list", json!({}), "items");
+        items.iter().map(|item| item["sku"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(skus(), ["85123A"]);
+    upload(&pair.hub, "", "sku,name,barcodes\n85123B,Lamp,\n".into());
+    until("the SKU is listed", || skus() == ["85123A", "85123B"]);
+    pair.assert_in_step();
 }
 
 /// Each file in ../shared/cases/catalogue, with what expected.csv says of it.

@@ -134,6 +134,11 @@ fn the_gateway_over_http_is_as_described() {
     let part = with(rollback("back", "out"), "lines", json!([{"sku": "A", "quantity": 2}]));
     ask("POST", "/api/stock/rollback", &[], part, 200);
     ask("POST", "/api/stock/count", &[], count("counted", "B", 4), 200);
+    ask("POST", "/api/stock/restock", &[], one("typo", "a", 2), 200);
+    let merge = json!({"request_id": "m", "from": "a", "into": "A", "reason": "misread"});
+    ask("POST", "/api/skus/merge", &[], merge, 200);
+    ask("POST", "/api/skus/hide", &[], json!({"request_id": "hide", "sku": "a"}), 200);
+    ask("POST", "/api/skus/hide", &[], json!({"request_id": "hide2", "sku": "none"}), 404);
     ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 201);
     ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 200);
     let lines = json!({"lines": [{"sku": "A", "quantity": 1}]});
@@ -339,6 +344,9 @@ fn the_websocket_is_as_described() {
     session.ask("deduct", json!({"request_id": "r"}));
     session.ask("rollback", rollback("back", "out"));
     session.ask("count", count("counted", "B", 4));
+    session.ask("restock", one("typo", "a", 2));
+    session.ask("merge", json!({"request_id": "m", "from": "a", "into": "A"}));
+    session.ask("hide", json!({"request_id": "hide", "sku": "a"}));
     session.ask("reserve", with(one("h1", "A", 3), "ttl_s", 60));
     session.ask("commit", json!({"reservation": "h1"}));
     session.ask("reserve", one("h2", "A", 3));

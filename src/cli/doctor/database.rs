@@ -209,7 +209,7 @@ impl Sum {
     /// be the one from which the ledger starts.
     fn compare(&mut self, stock: &Stock) {
         let mut opening = Digest::default();
-        for (sku, item) in stock.items_after("", None) {
+        for (sku, item) in stock.items() {
             let moved = self.moved.remove(sku).unwrap_or_default();
             let before = (item.on_hand.wrapping_sub(moved.0), item.reserved.wrapping_sub(moved.1));
             opening = opening.moved(sku, (0, 0), before);

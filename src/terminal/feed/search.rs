@@ -18,6 +18,8 @@ pub(super) struct StockSearch {
     /// terminal that starts from position 0 gets them first. `Some` until all are found; inside it
     /// the last one.
     unmoved: Option<Option<Sku>>,
+    /// A terminal that starts from position 0 does not get SKUs that were hidden before its search.
+    began_at: Seq,
     walk: Option<RangeWalk>,
 }
 
@@ -45,11 +47,14 @@ pub(super) struct SearchStep {
 impl StockSearch {
     /// A search for what changed after a position.
     pub(super) fn after(seq: Seq) -> Self {
-        Self { seq, unmoved: (seq == 0).then_some(None), walk: None }
+        Self { seq, unmoved: (seq == 0).then_some(None), began_at: 0, walk: None }
     }
 
     /// Takes the next step. What it finds is complete up to [`StockSearch::seq`].
     pub(super) fn step(&mut self, filter: &SkuFilter, stock: &Stock) -> SearchStep {
+        if self.seq == 0 {
+            self.began_at = stock.seq();
+        }
         match filter {
             SkuFilter::Skus(skus) => {
                 let find = |sku: &Sku| Some((sku.clone(), stock.item(sku.as_str())?));
@@ -66,6 +71,10 @@ impl StockSearch {
     fn with_prefix(&mut self, prefix: &str, stock: &Stock) -> SearchStep {
         if let Some(walk) = self.walk.take() {
             return self.walked(walk, prefix, stock);
+        }
+        // A terminal that knows a SKU is told what it had left when it was hidden.
+        if self.seq > 0 && stock.hidden_seq() > self.seq {
+            return self.changed(prefix, stock);
         }
         let range = stock.items_after(prefix, None);
         let count = range.len();
@@ -127,7 +136,8 @@ impl StockSearch {
         for (sku, item) in stock.changed_after(self.seq).take(STOCK_SCAN_MAX) {
             step.visited += 1;
             complete_to = item.version;
-            if sku.as_str().starts_with(prefix) {
+            let is_old = item.version <= self.began_at && stock.is_hidden(sku.as_str());
+            if sku.as_str().starts_with(prefix) && !is_old {
                 step.items.push((sku.clone(), *item));
             }
             if step.items.len() == EVENT_ITEMS_MAX {

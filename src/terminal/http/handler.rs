@@ -58,6 +58,8 @@ impl TerminalContext {
                 self.mutate(request, permit, Mutation::Rollback, None).await
             }
             TerminalTarget::Reserve => self.mutate(request, permit, Mutation::Reserve, None).await,
+            TerminalTarget::Merge => self.mutate(request, permit, Mutation::Merge, None).await,
+            TerminalTarget::Hide => self.mutate(request, permit, Mutation::Hide, None).await,
             TerminalTarget::Release(id) => {
                 self.mutate(request, permit, Mutation::Release, Some(&id)).await
             }

@@ -5,7 +5,6 @@ use hyper::{Request, StatusCode};
 use tokio::sync::mpsc;
 
 use crate::engine::intake::{ReplyTo, SubmitError};
-use crate::net::access::Role;
 use crate::net::http::{self, ConnectionPermit, HttpResponse};
 use crate::net::request::idempotency_key;
 use crate::problem::Problem;
@@ -25,7 +24,7 @@ impl TerminalContext {
         mutation: Mutation,
         reservation: Option<&str>,
     ) -> Result<HttpResponse, Problem> {
-        let principal = self.access.admit(request.headers(), permit, Role::Operator)?;
+        let principal = self.access.admit(request.headers(), permit, mutation.needed_role())?;
         let key = idempotency_key(request.headers())?;
         let body = http::body(request).await?;
         let read_by = self.state.catalogue();

@@ -30,6 +30,8 @@ pub(super) enum TerminalTarget {
     Count,
     Rollback,
     Reserve,
+    Merge,
+    Hide,
     /// A reservation, by id.
     Release(String),
     /// A reservation, by id.
@@ -41,7 +43,7 @@ pub(super) enum TerminalTarget {
     Reservation(String),
 }
 
-pub(super) static ROUTES: [Route<TerminalTarget>; 24] = [
+pub(super) static ROUTES: [Route<TerminalTarget>; 26] = [
     Route::fixed(Method::GET, "/", TerminalTarget::Page),
     Route::fixed(Method::GET, "/scanner", TerminalTarget::ScannerSheet),
     Route::one(Method::GET, "/page/{name}", TerminalTarget::PageFile),
@@ -60,6 +62,8 @@ pub(super) static ROUTES: [Route<TerminalTarget>; 24] = [
     Route::fixed(Method::POST, "/api/stock/restock", TerminalTarget::Restock),
     Route::fixed(Method::POST, "/api/stock/count", TerminalTarget::Count),
     Route::fixed(Method::POST, "/api/stock/rollback", TerminalTarget::Rollback),
+    Route::fixed(Method::POST, "/api/skus/merge", TerminalTarget::Merge),
+    Route::fixed(Method::POST, "/api/skus/hide", TerminalTarget::Hide),
     Route::fixed(Method::POST, "/api/reservations", TerminalTarget::Reserve),
     Route::fixed(Method::GET, "/api/reservations", TerminalTarget::Reservations),
     Route::one(Method::GET, "/api/reservations/{id}", TerminalTarget::Reservation),

@@ -13,7 +13,9 @@ use crate::problem::Problem;
 use crate::stock::Command;
 use crate::terminal::feed::Subscription;
 use crate::terminal::query;
-use crate::terminal::request::{InvalidRequest, Query, Request, SessionRequest, SubscribeRequest};
+use crate::terminal::request::{
+    InvalidRequest, Query, Request, SessionRequest, SubscribeRequest, role_for,
+};
 use crate::terminal::response::RequestResult;
 use crate::terminal::wire::{MessageId, RequestMessage};
 
@@ -76,7 +78,7 @@ impl Session {
 
     /// Hands a command to the writer, which answers it later.
     fn submit(&mut self, mut command: Command, id: &MessageId) -> Result<(), Problem> {
-        authorize(self.role(), Role::Operator)?;
+        authorize(self.role(), role_for(&command.action))?;
         let principal = self.client.principal.as_ref();
         command.cause.actor = principal.and_then(|principal| principal.actor());
         // Room for every mutation in flight, so that the writer never waits for a terminal.

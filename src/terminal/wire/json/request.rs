@@ -38,6 +38,8 @@ json_fields! {
         reason: Reason,
         counted: Decimal,
         of: DeductionId,
+        from: Sku,
+        into: Sku,
         reservation: ClientRequestId,
         ttl_s: u64,
         keep_rest: bool,
@@ -194,6 +196,11 @@ impl RequestFields {
                 reservation: self.take_reservation()?,
                 ttl_s: checked_ttl(self.ttl_s.take())?.ok_or_else(|| missing("ttl_s"))?,
             },
+            Mutation::Merge => Action::Merge {
+                from: self.from.take().ok_or_else(|| missing("from"))?,
+                into: self.into.take().ok_or_else(|| missing("into"))?,
+            },
+            Mutation::Hide => Action::Hide { sku: self.sku.take().ok_or_else(|| missing("sku"))? },
         })
     }
 
