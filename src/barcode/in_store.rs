@@ -1,5 +1,5 @@
 //! Numbers for use within one company, GTINs that begin with 02 or 20 to 29. A scale or a counter may
-//! print a weight or a count into them; each company decides how.
+//! print a weight, a count or a price into them; each company decides how.
 
 use super::gtin::{Gtin, check_digit};
 use super::measure::Measure;
@@ -7,19 +7,22 @@ use super::measure::Measure;
 /// Digits of an EAN-13.
 const DIGITS: usize = 13;
 
-/// How a company prints a weight or a count into its own numbers: 13 characters, such as
+/// How a company prints a weight, a count or a price into its own numbers: 13 characters, such as
 /// `21iiiiiwwwwwc`. A digit stands for itself, `i` for a digit of the item, `w` for one of its weight in
-/// grams, `n` for one of its count, `x` for one that says nothing here, and `c` for the check digit.
+/// grams, `n` for one of its count, `p` for one of its price, `x` for one that says nothing here, and
+/// `c` for the check digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InStoreForm(String);
 
 /// What such a number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InStoreItem {
-    /// The number of the item in the catalogue: zeros in the place of weight or count.
+    /// The number of the item in the catalogue: zeros in the place of weight, count or price.
     pub gtin: Gtin,
     pub measure: Option<Measure>,
     pub count: Option<u64>,
+    /// Whether it has a price, from which no quantity follows.
+    pub has_price: bool,
 }
 
 impl InStoreForm {
@@ -32,8 +35,8 @@ impl InStoreForm {
             return Err("must have 13 characters, the last one c for the check digit");
         }
         let body = &text[..DIGITS - 1];
-        if !body.bytes().all(|byte| byte.is_ascii_digit() || b"iwnx".contains(&byte)) {
-            return Err("must consist of digits, i, w, n and x, and one c at the end");
+        if !body.bytes().all(|byte| byte.is_ascii_digit() || b"iwnpx".contains(&byte)) {
+            return Err("must consist of digits, i, w, n, p and x, and one c at the end");
         }
         let is_prefix = |prefix: &str| prefix == "02" || prefix.starts_with('2');
         if !is_prefix(&text[..2]) || !text.as_bytes()[1].is_ascii_digit() {
@@ -41,11 +44,12 @@ impl InStoreForm {
         }
         let part = |kind: char| body.trim_matches(|char| char != kind);
         let is_whole = |kind: char| part(kind).chars().all(|char| char == kind);
-        if part('i').is_empty() || part('w').is_empty() == part('n').is_empty() {
-            return Err("must have an item (i), and either a weight (w) or a count (n)");
+        let values = ['w', 'n', 'p'].into_iter().filter(|kind| !part(*kind).is_empty()).count();
+        if part('i').is_empty() || values != 1 {
+            return Err("must have an item (i), and a weight (w), a count (n) or a price (p)");
         }
-        if !is_whole('w') || !is_whole('n') {
-            return Err("must have the digits of the weight or count side by side");
+        if !['w', 'n', 'p'].into_iter().all(is_whole) {
+            return Err("must have the digits of the weight, count or price side by side");
         }
         Ok(Self(text.to_owned()))
     }
@@ -55,12 +59,10 @@ impl InStoreForm {
         let digits = gtin.to_string();
         let digits = digits.strip_prefix('0')?;
         let (mut item, mut value) = (String::with_capacity(DIGITS), String::new());
-        let (mut is_weight, places) = (false, self.0.chars().zip(digits.chars()));
-        for (place, digit) in places {
+        for (place, digit) in self.0.chars().zip(digits.chars()) {
             match place {
                 'i' => item.push(digit),
-                'w' | 'n' => {
-                    is_weight = place == 'w';
+                'w' | 'n' | 'p' => {
                     value.push(digit);
                     item.push('0');
                 }
@@ -74,8 +76,9 @@ impl InStoreForm {
         let measure = Measure { unit: "kg", digits: number, decimals: 3 };
         Some(InStoreItem {
             gtin: Gtin::of_digits(&item)?,
-            measure: is_weight.then_some(measure),
-            count: (!is_weight).then_some(number.into()),
+            measure: self.0.contains('w').then_some(measure),
+            count: self.0.contains('n').then_some(number.into()),
+            has_price: self.0.contains('p'),
         })
     }
 }
@@ -101,6 +104,8 @@ mod tests {
         assert_eq!((&item[..13], weight, count), ("0021234000000", None, Some(12)));
         assert_eq!(read("21iiiiiwwwwwc", "221234501250"), None, "another prefix");
         assert_eq!(read("21iiiiiwwwwwc", "400638133393"), None);
+        let (item, weight, count) = read("23iiiiixppppc", "231234500199").unwrap();
+        assert_eq!((&item[..13], weight, count), ("0231234500000", None, None));
     }
 
     #[test]
@@ -116,6 +121,9 @@ mod tests {
             "2112345wwwwwc",
             "21iiiiiwiwwwc",
             "21iiiiiwwpwwc",
+            "21iiiiippnnnc",
+            "21iiiiipnippc",
+            "21iiiiipippic",
             "21iiiii€wwc",
         ] {
             assert!(InStoreForm::parse(wrong).is_err(), "{wrong}");

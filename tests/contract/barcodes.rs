@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::bodies::one;
-use crate::support::catalogue::{list, measured};
+use crate::support::catalogue::{list, measured, named};
 use crate::support::gateway::{Gateway, on_both_ports};
 use crate::support::http::encode;
 use crate::support::terminal::Terminal;
@@ -219,6 +219,21 @@ fn an_in_store_number_is_the_item_in_it_where_its_form_is_configured() {
     assert_eq!((&weighed["sku"], &weighed["quantity"]), (&json!("2112345000008"), &json!(1)));
     let other = resolved("2199999012502");
     assert_eq!(other["code"], "unknown_code", "{other}");
+}
+
+#[test]
+fn from_a_price_in_an_in_store_number_no_quantity_follows() {
+    let mut gateway = Gateway::start_with("[barcodes]\nin_store = [\"23iiiiixppppc\"]\n");
+    let listings =
+        vec![named("PIE", "Pie", &["2312345000002"]), measured("HAM", "kg", 3, &["2354321000002"])];
+    list(&mut gateway, listings);
+    let resolved = |code: &str| gateway.http().get(&format!("/api/barcodes/{code}")).json();
+    let pie = resolved("2312345001993");
+    assert_eq!((&pie["sku"], &pie["quantity"]), (&json!("PIE"), &json!(1)), "{pie}");
+    let ham = resolved("2354321001993");
+    assert_eq!((&ham["code"], &ham["gtin"]), (&json!("unknown_code"), &json!("02354321001993")));
+    let said = ham["message"].as_str().unwrap();
+    assert!(said.contains("price") && said.contains("HAM"), "{ham}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::barcode::{self, CodeError, Gtin, InStoreForm, InStoreItem, Reading};
 use crate::clock::{rfc3339, wall_ms};
 use crate::engine::state::CommittedState;
 use crate::problem::{Code, Problem};
-use crate::stock::{ListedItem, Sku};
+use crate::stock::{Decimals, ListedItem, Sku};
 use crate::store::LedgerReader;
 use crate::terminal::response::ResolvedCode;
 
@@ -77,6 +77,22 @@ struct Found {
     content: u64,
 }
 
+impl Found {
+    /// Whether it is not counted in pieces.
+    fn is_measured(&self) -> bool {
+        self.item.unit().is_some() || self.item.decimals() != Decimals::default()
+    }
+}
+
+/// The problem of a price on goods that are measured.
+fn without_weight(gtin: Option<Gtin>, ListedItem { sku, .. }: &ListedItem) -> Problem {
+    let gtin = gtin.map(|gtin| gtin.to_string());
+    let message = format!(
+        "the number has a price and no weight of SKU {sku}, which is not counted in pieces; type the SKU and the quantity"
+    );
+    Problem::unknown_code(gtin, message)
+}
+
 impl Resolver<'_> {
     /// The first SKU with stock, of the one that the catalogue lists under one of the names and
     /// those that have one of them.
@@ -91,7 +107,8 @@ impl Resolver<'_> {
             }
         }
         let same = names.iter().filter_map(|name| Sku::parse(name).ok());
-        let known = { same }.find_map(|sku| self.known(sku));
+        let shown = |sku: &Sku| !self.state.stock().is_hidden(sku.as_str());
+        let known = { same }.filter(shown).find_map(|sku| self.known(sku));
         Ok(known.map(|item| Found { content: item.decimals().one(), item }))
     }
 
@@ -101,12 +118,18 @@ impl Resolver<'_> {
         Some(stock.listed(sku, item))
     }
 
-    /// The item in an in-store number, with the weight or count that the number contains.
+    /// The item in an in-store number, with the weight or count that the number contains. From a
+    /// price no quantity follows, so it is one piece.
     async fn find_in_store(&self, reading: &Reading) -> Result<Option<(Reading, Found)>, Problem> {
         let read =
             reading.gtin.and_then(|gtin| self.in_store.iter().find_map(|form| form.read(gtin)));
-        let Some(InStoreItem { gtin, measure, count }) = read else { return Ok(None) };
+        let Some(InStoreItem { gtin, measure, count, has_price }) = read else { return Ok(None) };
         let found = self.find(gtin.spellings()).await?;
+        if let Some(Found { item, .. }) =
+            found.as_ref().filter(|found| has_price && found.is_measured())
+        {
+            return Err(without_weight(reading.gtin, item));
+        }
         let (measures, count) = (measure.into_iter().collect(), count.or(reading.count));
         Ok(found.map(|found| (Reading { measures, count, ..reading.clone() }, found)))
     }
@@ -152,7 +175,7 @@ fn kind_of(reading: &Reading, is_in_store_off: bool) -> Option<&'static str> {
             Some("is a logistic unit, not an article; scan the barcode of what is in it")
         }
         Some(gtin) if gtin.is_in_store() && is_in_store_off => Some(
-            "is a number for use within one company and not in the catalogue; if it contains a weight or a count, that is not read, because barcodes.in_store is off",
+            "is a number for use within one company and not in the catalogue; if it contains a weight, a count or a price, that is not read, because barcodes.in_store is off",
         ),
         Some(gtin) if gtin.is_in_store() => Some(
             "is a number for use within one company; neither it nor the item in it, by the forms of barcodes.in_store, is in the catalogue",
