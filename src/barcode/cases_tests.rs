@@ -55,6 +55,12 @@ fn what_makes_sense_in_two_ways_is_doubtful() {
         ("010400638133393110LOT305".to_owned(), "(10)LOT305", "(10)LOT(30)5"),
         ("010400638133393110AB3102001255".to_owned(), "(10)AB3102001255", "(10)AB(3102)001255"),
         ("010400638133393110AB3602001255".to_owned(), "(10)AB3602001255", "(10)AB(3602)001255"),
+        // They say the same about the stock, but not about the lot.
+        (
+            "020400638133393110A13260101112601023712".to_owned(),
+            "(10)A13260101(11)260102(37)12",
+            "(10)A1326010111260102(37)12",
+        ),
     ] {
         let error = wrong(&code);
         assert!(error.contains(one) && error.contains(other), "{code}: {error}");

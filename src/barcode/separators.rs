@@ -133,3 +133,25 @@ fn is_plain(ai: &str, row: &Ai) -> bool {
 fn is_measure(ai: &str) -> bool {
     ai.len() == 4 && ("31".."37").contains(&&ai[..2])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_ends_soon_after_its_bound() {
+        let ais = (91..=99).chain(240..=243).chain([400, 10, 21]);
+        let text: String = ais.map(|ai| format!("{ai}A")).collect();
+        let wanted = |_: &[Element<'_>]| false;
+        let mut search = Search { missing: Missing::Anywhere, wanted, steps: 0, found: Vec::new() };
+        search.go_on(&text, &mut Vec::new(), false);
+        assert!((STEPS_MAX..2 * STEPS_MAX).contains(&search.steps), "{} steps", search.steps);
+    }
+
+    #[test]
+    fn a_search_ends_with_its_second_reading() {
+        let text = "020400638133393110A13260101112601023712";
+        let found = find_missing(text, Missing::Anywhere, |_| true).unwrap();
+        assert_eq!(found.len(), 2);
+    }
+}
