@@ -222,6 +222,46 @@ fn a_token_that_may_not_write_ends_the_replay() {
     assert!(ended.stderr.contains("operator"), "{ended:?}");
 }
 
+/// Each file in ../shared/cases/orders, with what expected.csv says of it.
+#[test]
+#[ignore = "needs the files of ../shared/cases: scripts/test"]
+fn the_shared_cases_of_orders_become_what_is_expected() {
+    let directory = data_directory().with_file_name("cases").join("orders");
+    let mut expected = csv::Reader::from_path(directory.join("expected.csv")).unwrap();
+    let mut files = 0;
+    for row in expected.records() {
+        let row = row.unwrap();
+        let (file, expected) = (&row[0], row[1].strip_prefix("after base.csv: "));
+        let gateway = shop();
+        if expected.is_some() {
+            assert_eq!(replay_file(&gateway, &directory.join("base.csv"), &[]).code, Some(0));
+        }
+        let before = stock(&gateway);
+        let ended = replay_file(&gateway, &directory.join(file), &["--json"]);
+        let after = stock(&gateway);
+        let moved = (after.0 - before.0, after.1 - before.1);
+        let expected = expected.unwrap_or(&row[1]);
+        let (code, units, said): (i32, (i64, i64), &[&str]) = match expected {
+            "BOOK -19, PEN -1" => (0, (-19, -1), &[]),
+            "only S0 is new" => (0, (0, -2), &[]),
+            "nothing is new" => (0, (0, 0), &[]),
+            "F1-F4 one each; F5, F6 refused by line, exit 1" => (1, (-4, 0), &["line 6", "line 7"]),
+            "taken" => (0, (-1, 0), &[]),
+            refused => {
+                let (before, line) = refused.split_once(": ").expect(refused);
+                assert_eq!(before, "refused before the first row");
+                (1, (0, 0), &[line.split(',').next().unwrap()])
+            }
+        };
+        assert_eq!((ended.code, moved), (Some(code), units), "{file}: {ended:?}");
+        for words in said {
+            assert!(ended.stderr.contains(words), "{file}: {words} in {ended:?}");
+        }
+        files += 1;
+    }
+    assert_eq!(files, 8);
+}
+
 /// The first orders of the real file; `STOCKGATE_REPLAY_ROWS` says how many rows of it.
 #[test]
 #[ignore = "needs the real orders: scripts/test"]
@@ -268,11 +308,15 @@ fn whole_stock(gateway: &Gateway) -> Vec<(String, i64)> {
 }
 
 fn real_orders(rows: usize) -> String {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
-    let directory = std::env::var("STOCKGATE_DATA").unwrap_or_else(|_| beside.into());
-    let path = PathBuf::from(directory).join("online-retail-2010-2011-lines.csv.zst");
+    let path = data_directory().join("online-retail-2010-2011-lines.csv.zst");
     let file = fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let decoder = ruzstd::decoding::StreamingDecoder::new(file).unwrap();
     let lines = std::io::BufRead::lines(std::io::BufReader::new(decoder)).take(rows + 1);
     lines.map(|line| line.unwrap() + "\n").collect()
+}
+
+/// The directory is not part of the project.
+fn data_directory() -> PathBuf {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    std::env::var("STOCKGATE_DATA").unwrap_or_else(|_| beside.into()).into()
 }
