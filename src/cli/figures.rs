@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::stock::{Amount, Decimal, Decimals};
+
 /// The fields that are figures of stock.
 const FIELDS: [&str; 8] = [
     "on_hand",
@@ -100,25 +102,15 @@ pub(crate) fn signed(object: &Value, field: &str) -> String {
 
 /// A figure in millionths, in which figures of any decimals can be compared.
 pub(crate) fn millionths(object: &Value, field: &str) -> Option<i128> {
-    let text = text(object, field);
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text.as_str()), |digits| (-1, digits));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let parts = format!("{whole}{fraction:0<6}");
-    Some(sign * parts.parse::<i128>().ok()?)
+    let (is_negative, figure) = Decimal::parse_signed(&text(object, field)).ok()?;
+    let millionths = i128::try_from(figure.large_units(Decimals::MOST).ok()?).ok()?;
+    Some(if is_negative { -millionths } else { millionths })
 }
 
 /// Millionths as a decimal number, with its sign if that is asked for.
 pub(crate) fn in_units(millionths: i128, is_signed: bool) -> String {
-    let sign = match millionths {
-        ..0 => "-",
-        _ if is_signed => "+",
-        _ => "",
-    };
-    let (whole, rest) =
-        (millionths.unsigned_abs() / 1_000_000, millionths.unsigned_abs() % 1_000_000);
-    let fraction = format!("{rest:06}");
-    let dot = if rest == 0 { "" } else { "." };
-    format!("{sign}{whole}{dot}{}", fraction.trim_end_matches('0'))
+    let plus = if is_signed && millionths >= 0 { "+" } else { "" };
+    format!("{plus}{}", Amount::sum(millionths, Decimals::MOST))
 }
 
 #[cfg(test)]

@@ -37,6 +37,17 @@ impl Decimal {
     /// # Errors
     /// If it is none, or negative, or has more digits than any amount.
     pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        match Self::parse_signed(text)? {
+            (true, number) if number.digits > 0 => Err(DecimalError::Negative),
+            (_, number) => Ok(number),
+        }
+    }
+
+    /// Reads a number that may be negative: whether it has a minus, and the number without it.
+    ///
+    /// # Errors
+    /// If it is none, or has more digits than any amount.
+    pub fn parse_signed(text: &str) -> Result<(bool, Self), DecimalError> {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(text) => (true, text),
             None => (false, text),
@@ -55,11 +66,12 @@ impl Decimal {
         if has_leading_zero || !is_number {
             return Err(DecimalError::NotANumber);
         }
-        let number = Self::of_digits(whole, fraction, exponent)?;
-        match is_negative && number.digits > 0 {
-            true => Err(DecimalError::Negative),
-            false => Ok(number),
-        }
+        Ok((is_negative, Self::of_digits(whole, fraction, exponent)?))
+    }
+
+    /// The decimals that it needs; `None` if that is more than any quantity has.
+    pub fn decimals(self) -> Option<Decimals> {
+        u8::try_from(self.exponent.min(0).unsigned_abs()).ok()?.try_into().ok()
     }
 
     fn of_digits(whole: &str, fraction: &str, exponent: i64) -> Result<Self, DecimalError> {
@@ -87,6 +99,14 @@ impl Decimal {
     /// # Errors
     /// If it has more decimals, or is too large for any amount.
     pub fn units(self, decimals: Decimals) -> Result<u64, DecimalError> {
+        u64::try_from(self.large_units(decimals)?).map_err(|_| DecimalError::TooLarge)
+    }
+
+    /// The same for figures that are larger than any amount.
+    ///
+    /// # Errors
+    /// If it has more decimals, or is too large for any figure.
+    pub fn large_units(self, decimals: Decimals) -> Result<u128, DecimalError> {
         let power = self.exponent.saturating_add(u8::from(decimals).into());
         let Ok(power) = u32::try_from(power) else {
             return Err(match u8::from(decimals) {
@@ -96,8 +116,7 @@ impl Decimal {
             });
         };
         let units = 10_u128.checked_pow(power).and_then(|power| self.digits.checked_mul(power));
-        let units = units.or((self.digits == 0).then_some(0)).ok_or(DecimalError::TooLarge)?;
-        u64::try_from(units).map_err(|_| DecimalError::TooLarge)
+        units.or((self.digits == 0).then_some(0)).ok_or(DecimalError::TooLarge)
     }
 }
 

@@ -38,6 +38,20 @@ fn more_decimals_than_there_are_and_numbers_out_of_range_are_refused() {
 }
 
 #[test]
+fn a_number_says_how_many_decimals_it_needs() {
+    for (text, decimals) in
+        [("12", Some(0)), ("1e3", Some(0)), ("1.250", Some(2)), ("1e-6", Some(6))]
+    {
+        let needed = Decimal::parse(text).unwrap().decimals();
+        assert_eq!(needed.map(u8::from), decimals, "{text}");
+    }
+    assert_eq!(Decimal::parse("1e-7").unwrap().decimals(), None);
+    let (is_negative, number) = Decimal::parse_signed("-9007199254740991").unwrap();
+    assert!(is_negative);
+    assert_eq!(number.large_units(decimals(6)), Ok(9_007_199_254_740_991_000_000));
+}
+
+#[test]
 fn what_is_no_json_number_is_refused() {
     for text in [
         "", " 1", "1 ", "+1", "01", "1.", ".5", "1e", "1e+", "0x1", "1,5", "NaN", "Infinity", "١",

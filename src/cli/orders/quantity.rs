@@ -1,15 +1,14 @@
 //! Quantities as spreadsheets and programs write them, read exactly or not at all.
 
 use crate::limits::QUANTITY_MAX;
+use crate::stock::{Amount, Decimal, DecimalError, Decimals};
 
-/// Decimals that a quantity can have.
-const DECIMALS_MAX: usize = 6;
-
-/// A decimal number: `units` of the last one of its decimals, which is never 0.
+/// A decimal number, in units of the last one of its decimals, which is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Quantity {
-    units: i64,
-    decimals: u8,
+    is_negative: bool,
+    units: u64,
+    decimals: Decimals,
 }
 
 impl Quantity {
@@ -25,16 +24,27 @@ impl Quantity {
         if text.contains([',', '\'', ' ', '\u{a0}', '\u{202f}']) {
             return Err(wrong("may be thousands or decimals; write it without separators"));
         }
-        let (digits, exponent) = digits(text).ok_or_else(|| wrong("is not a number"))?;
-        let exact = exact(&digits, exponent).ok_or_else(|| {
-            wrong(&format!("has over {DECIMALS_MAX} decimals, or is over {QUANTITY_MAX}"))
-        })?;
-        Ok(if text.starts_with('-') { Self { units: -exact.units, ..exact } } else { exact })
+        let (is_negative, digits) = match text.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let too_much = || {
+            let decimals = u8::from(Decimals::MOST);
+            wrong(&format!("has over {decimals} decimals, or is over {QUANTITY_MAX}"))
+        };
+        let number = match Decimal::parse(without_leading_zeros(digits)) {
+            Ok(number) => number,
+            Err(DecimalError::TooLarge) => return Err(too_much()),
+            Err(_) => return Err(wrong("is not a number")),
+        };
+        let decimals = number.decimals().ok_or_else(too_much)?;
+        let units = number.units(decimals).ok().filter(|units| *units <= QUANTITY_MAX);
+        Ok(Self { is_negative, units: units.ok_or_else(too_much)?, decimals })
     }
 
     /// Decimals that it needs.
     pub(crate) fn decimals(self) -> u8 {
-        self.decimals
+        self.decimals.into()
     }
 
     pub(crate) fn is_zero(self) -> bool {
@@ -43,61 +53,34 @@ impl Quantity {
 
     /// Whether units go out.
     pub(crate) fn is_positive(self) -> bool {
-        self.units > 0
+        self.units > 0 && !self.is_negative
     }
 
     /// Without its sign, as JSON.
     pub(crate) fn magnitude(self) -> serde_json::Value {
-        match self.decimals {
-            0 => self.units.unsigned_abs().into(),
-            _ => in_decimals(self.millionths().unsigned_abs()).into(),
+        match self.decimals() {
+            0 => self.units.into(),
+            _ => Amount::of(self.units, self.decimals).to_string().into(),
         }
     }
 
     /// In millionths, in which quantities of any decimals can be summed.
     pub(crate) fn millionths(self) -> i128 {
-        i128::from(self.units) * 10_i128.pow(DECIMALS_MAX as u32 - u32::from(self.decimals))
+        let units = i128::from(self.units) * i128::from(Decimals::MOST.one() / self.decimals.one());
+        if self.is_negative { -units } else { units }
     }
+}
+
+/// Some programs write leading zeros.
+fn without_leading_zeros(digits: &str) -> &str {
+    let zeros = digits.len() - digits.trim_start_matches('0').len();
+    let is_followed = digits[zeros..].starts_with(|next: char| next.is_ascii_digit());
+    &digits[if is_followed { zeros } else { zeros.saturating_sub(1) }..]
 }
 
 /// Millionths as a decimal number that needs no more digits than shown.
-pub(crate) fn in_decimals(millionths: u128) -> String {
-    let text = format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The digits of a number, and the power of ten of the last one; `None` if it is no number.
-fn digits(text: &str) -> Option<(String, i64)> {
-    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
-        return None;
-    }
-    if mantissa.ends_with('.') || !is_digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))
-    {
-        return None;
-    }
-    let exponent: i64 = exponent.parse::<i16>().ok()?.into();
-    Some((format!("{whole}{fraction}"), exponent - i64::try_from(fraction.len()).ok()?))
-}
-
-/// The number exactly; `None` if it is out of range.
-fn exact(digits: &str, mut exponent: i64) -> Option<Quantity> {
-    let digits = digits.trim_start_matches('0');
-    let significant = digits.trim_end_matches('0');
-    exponent += i64::try_from(digits.len() - significant.len()).ok()?;
-    if significant.is_empty() {
-        return Some(Quantity { units: 0, decimals: 0 });
-    }
-    let units: i64 = significant.parse().ok()?;
-    let (units, decimals) = match exponent {
-        0.. => (units.checked_mul(10_i64.checked_pow(u32::try_from(exponent).ok()?)?)?, 0),
-        _ => (units, usize::try_from(-exponent).ok()?),
-    };
-    let is_in_range = decimals <= DECIMALS_MAX && units.unsigned_abs() <= QUANTITY_MAX;
-    is_in_range.then_some(Quantity { units, decimals: u8::try_from(decimals).ok()? })
+pub(crate) fn in_decimals(millionths: i128) -> String {
+    Amount::sum(millionths, Decimals::MOST).to_string()
 }
 
 #[cfg(test)]
@@ -106,7 +89,12 @@ mod tests {
 
     #[test]
     fn numbers_are_read_exactly() {
-        let read = |text: &str| Quantity::read(text).map(|q| (q.units, q.decimals));
+        let read = |text: &str| {
+            Quantity::read(text).map(|q| {
+                let units = i64::try_from(q.units).unwrap();
+                (if q.is_negative { -units } else { units }, q.decimals())
+            })
+        };
         for (text, units) in
             [("1", 1), ("1.0", 1), ("1e0", 1), ("+7", 7), ("-12", -12), ("007", 7), ("1.2e1", 12)]
         {

@@ -121,7 +121,7 @@ fn lines(sku: &Sku, mut missing: i128, decimals: u8) -> Vec<Value> {
     let mut lines = Vec::new();
     while missing > 0 {
         let millionths = missing.min(line_max);
-        let quantity = in_decimals(millionths.unsigned_abs());
+        let quantity = in_decimals(millionths);
         lines.push(match quantity.parse::<u64>() {
             Ok(whole) => json!({"sku": sku.as_str(), "quantity": whole}),
             Err(_) => json!({"sku": sku.as_str(), "quantity": quantity}),

@@ -11,7 +11,7 @@ use crate::barcode::Gtin;
 use crate::limits::{
     CATALOGUE_BARCODES_MAX, CATALOGUE_NAME_BYTES_MAX, CATALOGUE_UNIT_BYTES_MAX, ID_BYTES_MAX,
 };
-use crate::stock::{Barcode, Decimals, Listing, Sku};
+use crate::stock::{Barcode, Decimal, Decimals, Listing, Sku};
 
 /// Reads the listing of a line.
 pub(super) fn read_listing(
@@ -163,7 +163,9 @@ impl LineReader<'_> {
 }
 
 fn read_content(written: &str, content: &str, decimals: Decimals) -> Result<u64, String> {
-    let read = decimals.parse(content).and_then(|units| u64::try_from(units).ok());
+    let is_scientific = content.contains(['e', 'E']);
+    let number = Decimal::parse(content).ok().filter(|_| !is_scientific);
+    let read = number.and_then(|number| number.units(decimals).ok());
     let wrong = || {
         format!(
             "barcode {written}: after the asterisk stands how much one of them holds, a number above 0 with at most {} decimals",

@@ -1,6 +1,6 @@
 //! Writing a catalogue as CSV.
 
-use crate::stock::{Barcode, Decimals, Listing};
+use crate::stock::{Amount, Barcode, Decimals, Listing};
 
 /// Writes the listings that are not removed. Reading the text gives the same listings again.
 pub(crate) fn write_catalogue(listings: &[Listing]) -> String {
@@ -26,7 +26,7 @@ fn written(Barcode { code, content }: &Barcode, decimals: Decimals) -> String {
     if *content == decimals.one() && !code.contains('*') {
         return code.clone();
     }
-    format!("{code}*{}", decimals.format(i64::try_from(*content).unwrap_or(i64::MAX)))
+    format!("{code}*{}", Amount::of(*content, decimals))
 }
 
 fn quoted(cell: &str) -> String {
