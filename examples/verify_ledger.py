@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""Verifies an export of a gateway's ledger with Python's standard library alone; see docs/EXPORT.md.
+"""Verifies an export of a ledger with Python's standard library alone; see docs/EXPORT.md.
 
 usage: verify_ledger.py EXPORT [--key PUBLIC_KEY] [--checkpoint FILE]
 
-Without the device's PUBLIC_KEY (hexadecimal) that of the export is believed. FILE holds a later
+Without the signer's PUBLIC_KEY (hexadecimal) that of the export is believed. FILE holds a later
 checkpoint. Exits with 0, or with 1 and the first entry that is wrong.
 """
 import argparse
 import datetime
 import hashlib
 import json
-import struct
 import uuid
+from struct import pack
 
-KINDS = ["deduct", "restock", "count", "rollback", "reserve", "commit", "release", "expire",
-         "grant", "recall"]
+KINDS = "deduct restock count rollback reserve commit release expire grant recall".split()
 NAMESPACE = uuid.UUID("f98470bd-9efb-5661-86b0-7716d250e2a0")
 
 P = 2**255 - 19  # Ed25519 (RFC 8032); a signature takes some milliseconds.
@@ -74,33 +73,34 @@ def text(value):
     return bytes([255 if value is None else len(data)]) + data
 
 
-def chained(chain, entry):
+def chained(of_hub, chain, entry):
     if not any(chain[8:]):
         if not any(bytes.fromhex(entry["chain"])[8:]):
             return bytes.fromhex(entry["chain"])  # The older chain, which is believed.
-        before = struct.pack("<q", entry["seq"] - 1)
+        before = pack("<q", entry["seq"] - 1)
         chain = hashlib.sha256(b"stockgate chain 2" + chain[:8] + before).digest()
-    code = KINDS.index(entry["kind"]) + (64 if entry.get("clock") == "untrusted" else 0)
-    numbers = [entry["change"], entry.get("reserved_change", 0), entry["at_ms"], entry["seq"]]
-    names = ["sku", "order_id", "request_id", "actor", "reason", "lot", "serial"]
+    code = 128 if of_hub else KINDS.index(entry["kind"]) + 64 * (entry.get("clock") == "untrusted")
+    other = entry.get("in_transit_change" if of_hub else "reserved_change", 0)
+    names = of_hub * ["kind"] + "sku order_id request_id actor reason lot serial".split()
     texts, date = b"".join(text(entry.get(name)) for name in names), entry.get("expires")
     day = datetime.date.fromisoformat(date).toordinal() - 719163 if date else -2**31
-    data = bytes([code]) + struct.pack("<4q", *numbers) + texts + struct.pack("<i", day)
-    return hashlib.sha256(chain + data).digest()
+    data = pack("<B4q", code, entry["change"], other, entry["at_ms"], entry["seq"])
+    place = text(entry.get("site")) + text(entry.get("gateway")) if of_hub else b""
+    return hashlib.sha256(chain + data + texts + pack("<i", day) + place).digest()
 
 
 def derived(head, entry):
     ms = min(max(entry["at_ms"], 0), 253402300799999)
     time = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=ms)
-    name = f"{head['site']}/{head['gateway']}/{head['epoch']}/{entry['seq']}"
+    place = f"{head['site']}/{head['gateway']}/" if head["site"] else ""
+    name = f"{place}{head['epoch']}/{entry['seq']}"
     return str(uuid.uuid5(NAMESPACE, name)), time.isoformat(timespec="milliseconds") + "Z"
 
 
 def message(head, checkpoint):
     return (b"stockgate checkpoint 1" + text(head["site"]) + text(head["gateway"])
             + uuid.UUID(head["epoch"]).bytes
-            + struct.pack("<2q", checkpoint["seq"], checkpoint["at_ms"])
-            + bytes.fromhex(checkpoint["chain"]))
+            + pack("<2q", checkpoint["seq"], checkpoint["at_ms"]) + bytes.fromhex(checkpoint["chain"]))
 
 
 def verify(lines, key, later):
@@ -122,7 +122,7 @@ def verify(lines, key, later):
             continue
         if entry["seq"] != last + 1:
             raise Wrong(f"entry {last + 1} is missing, or not in its place")
-        chain, last = chained(chain, entry), last + 1
+        chain, last = chained(head["site"] == "", chain, entry), last + 1
         if entry["chain"] != chain.hex() or (entry["event_id"], entry["at"]) != derived(head, entry):
             raise Wrong(f"entry {last} is not what was entered")
         chains[last] = chain

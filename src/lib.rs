@@ -48,6 +48,7 @@ pub mod engine;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod gateway;
+mod hex;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod limits;

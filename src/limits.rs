@@ -94,6 +94,8 @@ pub const WAL_LARGE_BYTES: u64 = 16 << 20;
 pub const SIGN_EVERY_ENTRIES: u64 = 10_000;
 /// Milliseconds after which it signs new entries.
 pub const SIGN_EVERY_MS: u64 = 60_000;
+/// Milliseconds from one look for movements of the hub that are not signed to the next.
+pub const HUB_SIGN_LOOK_MS: u64 = 1_000;
 /// The interval at which an idle writer checks reservations, clock and storage.
 pub const WRITER_IDLE: Duration = Duration::from_secs(1);
 /// Time without progress of the writer after which the gateway is not ready.

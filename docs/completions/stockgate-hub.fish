@@ -30,6 +30,8 @@ complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "run" -d
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Check a configuration'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "backup" -d 'Copy the books while the hub runs'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "restore" -d 'Put a copy in the place of the books'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "export" -d 'Write the hub\'s own ledger, or that of a gateway, as JSON lines, for auditors'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "verify" -d 'Check the chains and signatures of the books or of an export'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "doctor" -d 'Check books, machine and links, and say what to do'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "man" -d 'Print a manual page'
@@ -44,6 +46,17 @@ complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -s h
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -l from -d 'The copy to restore; the hub must not run' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l site -d 'The site of a gateway; without it, the hub\'s own ledger is exported' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l gateway -d 'The gateway' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l epoch -d 'The database of the gateway; without it, the one in force' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l from -d 'The first entry' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -l to -d 'The last entry' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand export" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand verify" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand verify" -l key -d 'The public key, in hexadecimal digits; without it that of the export is believed' -r
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand verify" -l checkpoint -d 'A file with the line of a later checkpoint: entries up to it must be there' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand doctor" -s h -l help -d 'Print help'

@@ -132,7 +132,7 @@ complete -c stockgate -n "__fish_stockgate_using_subcommand export" -l from -d '
 complete -c stockgate -n "__fish_stockgate_using_subcommand export" -l to -d 'The last position' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand export" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l data-dir -d 'The data directory of a gateway, instead of an export' -r -F
-complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l key -d 'The device\'s public key, in hexadecimal digits; without it that of the export is believed' -r
+complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l key -d 'The public key, in hexadecimal digits; without it that of the export is believed' -r
 complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -l checkpoint -d 'A file with the line of a later checkpoint: entries up to it must be there' -r -F
 complete -c stockgate -n "__fish_stockgate_using_subcommand verify" -s h -l help -d 'Print help'
 complete -c stockgate -n "__fish_stockgate_using_subcommand restore" -l from -d 'Restore this backup' -r -F

@@ -142,6 +142,18 @@ Examples:
   stockgate-hub backup --config /etc/stockgate/stockgate-hub.toml --to /mnt/backup/hub.db";
 
 #[cfg(feature = "hub")]
+pub(super) const HUB_EXPORT: &str = "\
+Examples:
+  stockgate-hub export --config /etc/stockgate/stockgate-hub.toml > books.jsonl
+  stockgate-hub export --config /etc/stockgate/stockgate-hub.toml --site wh-01 --gateway gw-01";
+
+#[cfg(feature = "hub")]
+pub(super) const HUB_VERIFY: &str = "\
+Examples:
+  stockgate-hub verify --config /etc/stockgate/stockgate-hub.toml
+  stockgate-hub verify books.jsonl --checkpoint later.json";
+
+#[cfg(feature = "hub")]
 pub(super) const HUB_RESTORE: &str = "\
 Examples:
   stockgate-hub restore --config /etc/stockgate/stockgate-hub.toml --from /mnt/backup/hub.db";

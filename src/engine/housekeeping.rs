@@ -42,10 +42,17 @@ impl Writer {
             self.housekeeping_failed(error, now);
         }
         if self.state.storage_problem().is_none() {
-            self.signer.sign_if_due(&mut self.store, &self.state.stock(), now);
+            self.sign_if_due(now);
             if is_due {
                 self.demand_saver.save_if_due(&mut self.store, &self.state, now);
             }
+        }
+    }
+
+    fn sign_if_due(&mut self, now: Now) {
+        let signed = self.signer.sign_if_due(&mut self.store, &self.state.stock(), now);
+        if let Some(signatures) = signed {
+            self.state.set_signatures(signatures);
         }
     }
 

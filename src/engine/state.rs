@@ -14,7 +14,9 @@ use super::sync_status::{LinkState, SyncStatus};
 use crate::clock::{Clock, wall_ms};
 use crate::limits::WRITER_SILENT_MAX;
 use crate::process::heartbeat::Heartbeat;
-use crate::stock::{BooksId, Changes, Decimals, DemandCounter, Origin, Seq, Sku, Stock};
+use crate::stock::{
+    BooksId, Changes, Decimals, DemandCounter, Origin, Seq, SignedPosition, Sku, Stock,
+};
 use crate::store::{LockHolder, Opened};
 
 /// The state of a gateway as of its last commit.
@@ -37,6 +39,7 @@ pub struct CommittedState {
     books: Mutex<Option<BooksId>>,
     demand: Mutex<DemandCounter>,
     demand_counted: Notify,
+    signatures: Mutex<Signatures>,
     /// Another hub that speaks on the broker, in a sentence.
     foreign: Mutex<Option<String>>,
     /// The hub holds this gateway, because its books are older: see [`CommittedState::is_held`].
@@ -55,6 +58,15 @@ struct Confirmed {
     acked_seq: Seq,
     /// When the first entry after `acked_seq` was decided, by the wall clock.
     oldest_pending_at_ms: Option<i64>,
+}
+
+/// The key of the device and what it has signed last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signatures {
+    /// The public key; `None` if the ledger is not signed.
+    pub key: Option<[u8; 32]>,
+    /// The newest position that this key has signed.
+    pub newest: Option<SignedPosition>,
 }
 
 impl CommittedState {
@@ -76,6 +88,7 @@ impl CommittedState {
             books: Mutex::new(books),
             demand: Mutex::new(demand),
             demand_counted: Notify::new(),
+            signatures: Mutex::default(),
             foreign: Mutex::default(),
             held: AtomicBool::new(false),
             offline_since_ms: AtomicU64::new(0),
@@ -180,6 +193,17 @@ impl CommittedState {
     /// Waits until more is refused.
     pub async fn demand_counted(&self) {
         self.demand_counted.notified().await;
+    }
+
+    /// The key of the device and what it has signed last.
+    pub fn signatures(&self) -> Signatures {
+        *self.signatures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets them, and wakes the hub link.
+    pub(super) fn set_signatures(&self, signatures: Signatures) {
+        *self.signatures.lock().unwrap_or_else(PoisonError::into_inner) = signatures;
+        self.committed.send_modify(|_| {});
     }
 
     /// Says which other hub speaks on the broker, if one does.

@@ -75,7 +75,8 @@ impl Writer {
         saved: Progress,
     ) -> (Self, Intake) {
         let (intake, jobs) = intake::queue();
-        let signer = Signer::of(&store);
+        let (signer, signatures) = Signer::of(&store);
+        state.set_signatures(signatures);
         let writer = Self {
             store,
             state,

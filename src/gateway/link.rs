@@ -5,6 +5,7 @@
 
 mod demand;
 mod frame_limit;
+mod own_ledger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +32,7 @@ use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 use crate::protocol::demand_report::DemandReport;
 use crate::protocol::drift::{Content, Part};
-use crate::protocol::frame::{
-    Behind, Bound, Frame, Hello, Position, ProbeAnswer, Resume, TakenUpTo,
-};
-use crate::protocol::frame_size::FrameLimit;
+use crate::protocol::frame::{Behind, Frame, Position, ProbeAnswer, Resume, TakenUpTo};
 use crate::protocol::topic::{Channel, GatewayId};
 use crate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use crate::protocol::wire::{Wire, pack_within};
@@ -171,6 +169,8 @@ impl HubLink {
             (stock.seq(), stock.taken())
         };
         self.uplink.handle_committed(seq, taken);
+        // Read after the stock: what is signed is at most what is known as committed.
+        self.uplink.handle_signed(self.state.signatures().newest);
         self.uplink.handle_bound(self.state.books(), self.now_ms());
     }
 
@@ -282,6 +282,9 @@ impl HubLink {
                 Step::Answer(seq, content) => {
                     self.send(client, self.answer(seq, content).encode(Wire::UP))
                 }
+                Step::SendCheckpoint(signed) => {
+                    self.send(client, self.checkpoint(&signed).encode(Wire::UP))
+                }
             };
             sent.map_err(client_is_full)?;
         }
@@ -326,26 +329,6 @@ impl HubLink {
     fn send(&self, client: &AsyncClient, bytes: Vec<u8>) -> Result<(), ClientError> {
         self.metrics.frames_sent.inc();
         client.try_publish(self.gateway.topic(Channel::Up), QoS::AtLeastOnce, false, bytes)
-    }
-
-    fn hello(&mut self, nonce: u64) -> Frame {
-        let most = self.uplink.window().known().map_or(0, FrameLimit::most);
-        let frame_bytes = u32::try_from(most).unwrap_or(0);
-        let stock = self.state.stock();
-        Frame::Hello(Hello {
-            epoch: self.state.origin.epoch.into(),
-            ledger_seq: stock.seq(),
-            checks: stock.checks(),
-            nonce,
-            software: RELEASE.into(),
-            taken: stock.taken(),
-            bound: Bound {
-                books: self.state.books(),
-                acked_seq: self.state.acked_seq(),
-                frame_bytes,
-                ..Bound::default()
-            },
-        })
     }
 
     fn taken(&self, taken: Taken) -> Frame {

@@ -373,11 +373,13 @@ fn is_early(
     gateway: &GatewayId,
     frame: &Frame,
 ) -> Result<bool, BooksError> {
-    let Frame::Entries(entries) = frame else {
-        return Ok(false);
+    let first_seq = match frame {
+        Frame::Entries(entries) => entries.entries.first().map_or(0, |first| first.seq),
+        // It is compared with the books where they end.
+        Frame::Checkpoint(checkpoint) => checkpoint.seq.saturating_add(1),
+        _ => return Ok(false),
     };
     let book = books.books(gateway)?.pop();
     let book = book.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open());
-    let first_seq = entries.entries.first().map_or(0, |first| first.seq);
     Ok(book.is_some_and(|book| first_seq > book.cursor.acked_seq + 1))
 }

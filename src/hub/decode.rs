@@ -4,13 +4,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::rfc3339;
+use crate::hex;
 use crate::protocol::Frame;
 use crate::protocol::envelope::FrameError;
 use crate::protocol::frame::{
     Behind, BooksId, Bound, Catalogue, Hello, Probe, ProbeAnswer, Resume, TakenUpTo, Transfers,
 };
 use crate::protocol::wire::{Version, Wire};
-use crate::stock::{Barcode, Chain, Decimals, Entry, Listing, Taken};
+use crate::stock::{
+    Barcode, Cause, Chain, Decimals, Entry, Listing, OptionalTrace, Taken, Transfer,
+};
 
 /// Decodes a frame to JSON.
 ///
@@ -74,9 +77,9 @@ fn body_json(frame: Frame, version: Version) -> Value {
             "kind": "checkpoint",
             "epoch": Uuid::from(checkpoint.epoch),
             "seq": checkpoint.seq,
-            "chain": hex(&checkpoint.chain),
+            "chain": hex::encode(&checkpoint.chain),
             "at": rfc3339(checkpoint.at_ms),
-            "signature": hex(checkpoint.signature.as_flattened()),
+            "signature": hex::encode(checkpoint.signature.as_flattened()),
         }),
         other @ (Frame::Resume(_)
         | Frame::Ack(_)
@@ -101,7 +104,9 @@ fn down_json(frame: Frame) -> Value {
             "kind": "ack", "epoch": Uuid::from(position.epoch), "acked_seq": position.acked_seq,
         }),
         Frame::Transfers(Transfers { epoch, transfers }) => json!({
-            "kind": "transfers", "epoch": Uuid::from(epoch), "transfers": transfers,
+            "kind": "transfers",
+            "epoch": Uuid::from(epoch),
+            "transfers": transfers.iter().map(transfer_json).collect::<Vec<_>>(),
         }),
         Frame::Catalogue(Catalogue { epoch, after, up_to, listings }) => json!({
             "kind": "catalogue",
@@ -147,7 +152,7 @@ fn hello_json(hello: &Hello, version: Version) -> Value {
         json["generation"] = json!(books.map(|id| id.generation));
         json["acked_seq"] = acked_seq.into();
         json["frame_bytes"] = frame_bytes.into();
-        json["device_key"] = json!(device_key.map(|key| hex(&key)));
+        json["device_key"] = json!(device_key.map(|key| hex::encode(&key)));
     }
     json
 }
@@ -156,20 +161,42 @@ fn chain_json(chain: Chain, version: Version) -> String {
     match version {
         Version::V1 => match chain {
             Chain::Xxh3(chain) => format!("{chain:016x}"),
-            Chain::Sha256(chain) => hex(&chain),
+            Chain::Sha256(chain) => hex::encode(&chain),
         },
-        Version::V2 => hex(&chain.to_bytes()),
+        Version::V2 => hex::encode(&chain.to_bytes()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn taken_json(taken: &Taken) -> Value {
     json!({
         "transfer": taken.transfer, "at_seq": taken.at_seq, "catalogue": taken.catalogue,
     })
+}
+
+fn transfer_json(transfer: &Transfer) -> Value {
+    let mut json = json!(transfer);
+    say(&mut json, &transfer.cause, &None);
+    for (at, line) in transfer.lines.iter().enumerate() {
+        say(&mut json["lines"][at], &Cause::default(), &line.trace);
+    }
+    json
+}
+
+/// Names who asked and why, and which goods they were, as far as that is known.
+fn say(json: &mut Value, cause: &Cause, trace: &OptionalTrace) {
+    let trace = trace.as_deref().cloned().unwrap_or_default();
+    let said = [
+        ("actor", cause.actor.as_ref().map(ToString::to_string)),
+        ("reason", cause.reason.as_ref().map(ToString::to_string)),
+        ("lot", trace.lot.map(|lot| lot.to_string())),
+        ("serial", trace.serial.map(|serial| serial.to_string())),
+        ("expires", trace.expires.map(|day| day.to_string())),
+    ];
+    for (name, text) in said {
+        if let Some(text) = text {
+            json[name] = text.into();
+        }
+    }
 }
 
 /// Units, decimals and contents are named where there are any.
@@ -204,18 +231,6 @@ fn entry_json(entry: &Entry) -> Value {
     if !entry.clock_trusted {
         json["clock"] = "untrusted".into();
     }
-    let trace = entry.trace.as_deref().cloned().unwrap_or_default();
-    let said = [
-        ("actor", entry.cause.actor.as_ref().map(ToString::to_string)),
-        ("reason", entry.cause.reason.as_ref().map(ToString::to_string)),
-        ("lot", trace.lot.map(|lot| lot.to_string())),
-        ("serial", trace.serial.map(|serial| serial.to_string())),
-        ("expires", trace.expires.map(|day| day.to_string())),
-    ];
-    for (name, text) in said {
-        if let Some(text) = text {
-            json[name] = text.into();
-        }
-    }
+    say(&mut json, &entry.cause, &entry.trace);
     json
 }

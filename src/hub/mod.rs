@@ -22,12 +22,14 @@ mod http;
 mod jobs;
 mod link;
 mod metrics;
+mod movement_json;
 mod outgoing;
 mod publisher;
 mod reader;
 mod rejected;
 mod reload;
 pub(crate) mod request;
+mod signer;
 mod strangers;
 pub(crate) mod upkeep;
 mod waiting;
@@ -55,8 +57,10 @@ use self::http::HubApi;
 use self::jobs::{HubJob, RequestSender};
 use self::link::BrokerLink;
 use self::metrics::HubMetrics;
+pub(crate) use self::movement_json::MovementJson;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
+use self::signer::BooksSigner;
 use self::strangers::Strangers;
 use self::writer::HubWriter;
 use crate::clock::wall_ms;
@@ -154,7 +158,6 @@ impl Hub {
         let listener = crate::net::http::listen(config.http.listen)
             .with_context(|| format!("hub.listen: {} cannot be used", config.http.listen))?;
         let address = listener.local_addr()?;
-
         let (stopper, stop) = stop::channel();
         let metrics = Arc::new(HubMetrics::default());
         let failures = Arc::<BooksFailures>::default();
@@ -169,6 +172,7 @@ impl Hub {
             .feeding(feed.clone())
             .sharing(config.shared)
             .ruled(rules(&config), Arc::clone(&strangers))
+            .signing(BooksSigner::of(&config.store))
             .reporting(Arc::clone(&failures))
             .ending(stop.clone())
             .reporting_health(Arc::clone(&health));

@@ -21,6 +21,7 @@ use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
+use super::signer::BooksSigner;
 use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
@@ -60,6 +61,7 @@ pub(super) struct HubWriter {
     strangers: Arc<Strangers>,
     /// Told of every commit.
     feed: Option<FeedEnd>,
+    signer: BooksSigner,
 }
 
 impl HubWriter {
@@ -86,6 +88,7 @@ impl HubWriter {
             rules: Rules::default(),
             strangers: Arc::default(),
             feed: None,
+            signer: BooksSigner::default(),
         }
     }
 
@@ -107,6 +110,11 @@ impl HubWriter {
     /// Says what the operator has chosen.
     pub(super) fn ruled(self, rules: Rules, strangers: Arc<Strangers>) -> Self {
         Self { rules, strangers, ..self }
+    }
+
+    /// Signs the hub's own ledger.
+    pub(super) fn signing(self, signer: BooksSigner) -> Self {
+        Self { signer, ..self }
     }
 
     pub(super) fn reporting(self, failures: Arc<BooksFailures>) -> Self {
@@ -134,10 +142,20 @@ impl HubWriter {
             let mut jobs: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
             is_written &= self.handle(&mut jobs);
+            self.sign_if_due(false);
             self.health.heartbeat.beat();
             if !is_written && self.stop.as_ref().is_some_and(Stop::is_requested) {
                 return;
             }
+        }
+        self.sign_if_due(true);
+    }
+
+    /// Books that cannot be written are tried by the next batch.
+    fn sign_if_due(&mut self, is_stop: bool) {
+        if !self.health.is_failing() {
+            let now = (wall_ms(), self.clock.since_start_ms());
+            self.signer.sign_if_due(&mut self.database, now, is_stop, &self.failures);
         }
     }
 
@@ -179,6 +197,7 @@ impl HubWriter {
         let outcome = self.write(jobs, early)?;
         self.metrics.commits.observe([began.elapsed()]);
         self.feed.iter().for_each(FeedEnd::committed);
+        self.signer.note();
         self.publish(outcome);
         self.health.set_failing(false);
         self.failures.end("the books can be written again");

@@ -1,10 +1,12 @@
 //! JSON that gateway and hub write in the same shape.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::rfc3339;
+use crate::hex;
 use crate::stock::{
-    Actor, Amount, Cause, Decimals, Entry, Lot, OrderId, Origin, Reason, Seq, Serial, Trace,
+    Actor, Amount, Cause, Decimals, Entry, Lot, OrderId, Origin, Reason, Seq, Serial,
+    SignedPosition, Trace,
 };
 
 /// A ledger entry as JSON.
@@ -122,4 +124,37 @@ pub fn ledger_json(
 /// Writes plain data as JSON.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data always serializes")
+}
+
+/// A signed position of a ledger.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CheckpointJson {
+    seq: Seq,
+    chain: String,
+    at_ms: i64,
+    signature: String,
+    /// The key that it was signed with, where that is not known from elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+}
+
+impl CheckpointJson {
+    pub(crate) fn new(signed: &SignedPosition) -> Self {
+        let SignedPosition { seq, chain, at_ms, signature } = signed;
+        let (chain, signature) = (hex::encode(chain), hex::encode(signature));
+        Self { seq: *seq, chain, at_ms: *at_ms, signature, public_key: None }
+    }
+
+    /// Says which key it was signed with.
+    #[cfg(feature = "hub")]
+    pub(crate) fn by(self, key: [u8; 32]) -> Self {
+        Self { public_key: Some(hex::encode(&key)), ..self }
+    }
+
+    /// What was signed; `None` if it is none.
+    pub(crate) fn signed(&self) -> Option<SignedPosition> {
+        let Self { seq, chain, at_ms, signature, .. } = self;
+        let (chain, signature) = (hex::decode(chain)?, hex::decode(signature)?);
+        Some(SignedPosition { seq: *seq, chain, at_ms: *at_ms, signature })
+    }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::drift::{Figures, Part, Sums};
 pub use crate::stock::BooksId;
-use crate::stock::{Checks, Entry, Listing, Seq, Sku, Taken, Transfer};
+use crate::stock::{Checks, Entry, Listing, Seq, SignedPosition, Sku, Taken, Transfer};
 
 /// A frame, in either direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +180,23 @@ pub struct Checkpoint {
     pub at_ms: i64,
     /// Two halves of 32 bytes.
     pub signature: [[u8; 32]; 2],
+}
+
+impl Checkpoint {
+    /// The signature of a database.
+    pub fn new(epoch: Uuid, signed: &SignedPosition) -> Self {
+        let SignedPosition { seq, chain, at_ms, signature } = *signed;
+        let (halves, _) = signature.as_chunks();
+        Self { epoch: epoch.into(), seq, chain, at_ms, signature: [halves[0], halves[1]] }
+    }
+
+    /// What was signed.
+    pub fn signed(&self) -> SignedPosition {
+        let Self { seq, chain, at_ms, signature, .. } = *self;
+        let mut joined = [0; 64];
+        joined.copy_from_slice(signature.as_flattened());
+        SignedPosition { seq, chain, at_ms, signature: joined }
+    }
 }
 
 /// Grants and recalls for a database.

@@ -8,8 +8,8 @@ use crate::protocol::frame::{
     TakenUpTo, Transfers,
 };
 use crate::stock::{
-    Barcode, Cause, Chain, Decimals, Digest, Direction, Kind, Line, Listing, OrderId, Quantity,
-    RequestId, Sku, Transfer,
+    Actor, Barcode, Cause, Chain, Day, Decimals, Digest, Direction, Kind, Line, Listing, Lot,
+    OrderId, Quantity, Reason, RequestId, Serial, Sku, Trace, Transfer,
 };
 
 #[test]
@@ -251,6 +251,7 @@ pub(super) fn samples_of_v2() -> Vec<Frame> {
         Frame::Held(Held { epoch: epoch(), reason }),
         Frame::Demand(Demand { epoch: epoch(), day: 20_600, refused }),
         Frame::Checkpoint(Checkpoint { epoch: epoch(), seq: 300, chain, at_ms, signature }),
+        Frame::Transfers(Transfers { epoch: epoch(), transfers: vec![said(), silent()] }),
     ]
 }
 
@@ -291,7 +292,27 @@ pub(super) fn transfer(number: u64, request_id: &str, direction: Direction) -> T
     let request_id = RequestId::parse(request_id).unwrap();
     let line =
         |sku: &str, units| Line::new(Sku::parse(sku).unwrap(), Quantity::of_line(units).unwrap());
-    Transfer { number, request_id, direction, lines: vec![line("85123A", 24), line("Grün", 1)] }
+    Transfer {
+        number,
+        request_id,
+        direction,
+        lines: vec![line("85123A", 24), line("Grün", 1)],
+        cause: Cause::default(),
+    }
+}
+
+/// A transfer with all that version 1 cannot say.
+fn said() -> Transfer {
+    let mut said = silent();
+    said.number = 4;
+    said.cause = Cause { actor: Actor::parse("office").ok(), reason: Reason::parse("season").ok() };
+    let expires = Day::parse("2027-01-31").ok();
+    said.lines[0].trace = Trace::of(Lot::parse("L1").ok(), Serial::parse("S1").ok(), expires);
+    said
+}
+
+fn silent() -> Transfer {
+    transfer(5, "po-7", Direction::Grant)
 }
 
 /// With all that version 1 cannot say.

@@ -38,7 +38,8 @@ const NAMES: [&str; 12] = [
 ];
 
 /// What there is in version 2 beside them.
-const NAMES_OF_V2: [&str; 5] = ["hello-bound", "catalogue-units", "held", "demand", "checkpoint"];
+const NAMES_OF_V2: [&str; 6] =
+    ["hello-bound", "catalogue-units", "held", "demand", "checkpoint", "transfers-said"];
 
 /// A golden frame: its name, bytes and decoded form.
 struct Vector {

@@ -24,6 +24,7 @@ pub mod frame;
 pub mod frame_size;
 mod listing_v1;
 mod ranges;
+mod said;
 pub mod topic;
 pub mod uplink;
 pub mod window;

@@ -3,7 +3,9 @@ use uuid::Uuid;
 use super::*;
 use crate::protocol::drift::Part;
 use crate::protocol::frame::{Bound, Entries, Epoch, Held, Refused, RefusedDemand};
-use crate::stock::{Checks, Digest, Direction, Line, Listing, Quantity, RequestId, Sku, Transfer};
+use crate::stock::{
+    Cause, Checks, Digest, Direction, Line, Listing, Quantity, RequestId, Sku, Transfer,
+};
 
 #[test]
 fn positions_and_numbers_are_at_most_the_largest_signed_integer() {
@@ -185,7 +187,13 @@ fn transfers(transfers: Vec<Transfer>) -> Frame {
 fn transfer(number: u64, lines: usize) -> Transfer {
     let line = Line::new(sku(), Quantity::of_line(1).unwrap());
     let request_id = RequestId::parse("r").unwrap();
-    Transfer { number, request_id, direction: Direction::Grant, lines: vec![line; lines] }
+    Transfer {
+        number,
+        request_id,
+        direction: Direction::Grant,
+        lines: vec![line; lines],
+        cause: Cause::default(),
+    }
 }
 
 fn catalogue(after: u64, up_to: u64, count: usize) -> Frame {

@@ -4,6 +4,7 @@
 //! [`Uplink::poll`] until it returns nothing, and again at [`Uplink::deadline_ms`] at the latest.
 
 mod binding;
+mod checkpoints;
 
 use std::collections::VecDeque;
 
@@ -13,7 +14,7 @@ use super::drift::{Content, Part};
 use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
 use super::window::Window;
 use crate::limits::{HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN};
-use crate::stock::{BooksId, CatalogueUpdate, Seq, Taken, Transfer};
+use crate::stock::{BooksId, CatalogueUpdate, Seq, SignedPosition, Taken, Transfer};
 
 /// How many greetings without an answer show that the hub is slower than the greetings.
 const SLOW_HUB_GREETINGS: usize = 3;
@@ -61,6 +62,10 @@ pub struct Uplink {
     behind: Option<Seq>,
     /// The answer to the hub's probe: the content of a part at a position.
     answer: Option<(Seq, Content)>,
+    /// The newest signed position of the ledger.
+    signed: Option<SignedPosition>,
+    /// The last signed position that was sent since the hub was last away; 0 for none.
+    vouched_seq: Seq,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +94,8 @@ pub enum Step {
     ReportTaken(Taken),
     /// Send the content of a part at this position. All entries up to it have been sent.
     Answer(Seq, Content),
+    /// Send this signature. The entries up to it have been sent, and none after it.
+    SendCheckpoint(SignedPosition),
 }
 
 /// A range of entries to send, and what to report with them.
@@ -143,6 +150,8 @@ impl Uplink {
             is_held: false,
             behind: None,
             answer: None,
+            signed: None,
+            vouched_seq: 0,
         }
     }
 
@@ -157,6 +166,7 @@ impl Uplink {
         self.leave(Phase::Greeting);
         self.unanswered.clear();
         self.greet_at_ms = now_ms;
+        self.vouched_seq = 0;
     }
 
     /// The connection to the broker is lost.
@@ -275,6 +285,8 @@ impl Uplink {
         self.sent_seq = acked_seq;
         if is_prompt {
             self.window.weigh_up(acked_seq, now_ms);
+        } else {
+            self.vouched_seq = 0;
         }
         self.window.clear();
         self.answer.take_if(|(seq, _)| *seq < acked_seq);
@@ -330,8 +342,12 @@ impl Uplink {
         if let Some((seq, content)) = self.answer.take_if(|(seq, _)| *seq == self.sent_seq) {
             return Some(Step::Answer(seq, content));
         }
+        if let Some(signed) = self.checkpoint_due() {
+            return Some(Step::SendCheckpoint(signed));
+        }
         let up_to =
             self.answer.as_ref().map_or(self.ledger_seq, |(seq, _)| self.ledger_seq.min(*seq));
+        let up_to = self.up_to_checkpoint(up_to);
         if self.sent_seq < up_to { self.send(up_to) } else { self.report_taken() }
     }
 

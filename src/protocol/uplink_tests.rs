@@ -7,6 +7,8 @@ use crate::stock::{
     Cause, Checks, Digest, Direction, Entry, Kind, Line, Listing, Quantity, RequestId, Sku,
 };
 
+#[path = "uplink_checkpoint_tests.rs"]
+mod checkpoints;
 #[path = "uplink_network_tests.rs"]
 mod network;
 
@@ -556,6 +558,7 @@ fn transfers(numbers: std::ops::RangeInclusive<u64>) -> Frame {
         request_id: RequestId::parse("g").unwrap(),
         direction: Direction::Grant,
         lines: vec![line.clone()],
+        cause: Cause::default(),
     };
     Frame::Transfers(Transfers { epoch: EPOCH.into(), transfers: numbers.map(transfer).collect() })
 }

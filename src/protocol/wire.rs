@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::columns;
 pub use super::envelope::Version;
 use super::envelope::{FrameError, HEADER_BYTES, body, open, part, plain, seal};
-use super::frame::{BooksId, Bound, Catalogue, Entries, Epoch, Frame, Hello};
+use super::frame::{BooksId, Bound, Catalogue, Entries, Epoch, Frame, Hello, Transfers};
 use super::listing_v1::ListingV1;
 use super::ranges::check_books;
+use super::said;
 use crate::limits::{FRAME_BYTES_MAX, FRAME_ENTRIES_MAX};
 use crate::stock::{Chain, Checks, Digest, Entry, Posted, Seq, Taken};
 
@@ -92,7 +93,7 @@ impl Frame {
             Self::Refused(refused) => (REFUSED, plain(refused)),
             Self::Behind(behind) => (BEHIND, plain(behind)),
             Self::Taken(taken) => (TAKEN, plain(taken)),
-            Self::Transfers(transfers) => (TRANSFERS, plain(transfers)),
+            Self::Transfers(transfers) => (TRANSFERS, transfers_body(transfers, version)),
             Self::Catalogue(catalogue) => (CATALOGUE, catalogue_body(catalogue, version)),
             Self::Probe(probe) => (PROBE, plain(probe)),
             Self::Sums(sums) => (SUMS, plain(sums)),
@@ -146,7 +147,7 @@ fn decode_body(version: Version, kind: u8, bytes: &[u8]) -> Result<Frame, FrameE
         REFUSED => Frame::Refused(body(bytes)?),
         BEHIND => Frame::Behind(body(bytes)?),
         TAKEN => Frame::Taken(body(bytes)?),
-        TRANSFERS => Frame::Transfers(body(bytes)?),
+        TRANSFERS => Frame::Transfers(decode_transfers(version, bytes)?),
         CATALOGUE => Frame::Catalogue(decode_catalogue(version, bytes)?),
         PROBE => Frame::Probe(body(bytes)?),
         SUMS => Frame::Sums(body(bytes)?),
@@ -349,6 +350,22 @@ fn decode_entries(version: Version, bytes: &[u8]) -> Result<Entries, FrameError>
     }
     let entries = columns::decode(columns, version, first_seq, entries)?;
     Ok(Entries { epoch, checks: checks.into(), taken, entries })
+}
+
+fn transfers_body(transfers: &Transfers, version: Version) -> Vec<u8> {
+    let mut body = plain(transfers);
+    if version == Version::V2 {
+        body.extend(said::encode(&transfers.transfers));
+    }
+    body
+}
+
+fn decode_transfers(version: Version, bytes: &[u8]) -> Result<Transfers, FrameError> {
+    let (mut transfers, rest): (Transfers, _) = part(bytes)?;
+    if version == Version::V2 {
+        said::decode(&mut transfers.transfers, rest)?;
+    }
+    Ok(transfers)
 }
 
 #[derive(Serialize, Deserialize)]

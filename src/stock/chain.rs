@@ -1,11 +1,11 @@
 //! The chain: a hash over a ledger, entry by entry.
 
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use ring::digest::SHA256_OUTPUT_LEN;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::chained_bytes::{ChainedBytes, sha256};
 use super::entry::Entry;
-use super::trace::Day;
-use super::types::{Actor, Lot, OrderId, Reason, Serial};
+use super::types::OrderId;
 use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 
 /// The hash of a ledger up to a position.
@@ -26,8 +26,6 @@ impl Default for Chain {
 /// The bytes that are hashed at most: a chain, five numbers, seven texts with their lengths, a day.
 const CHAINED_BYTES_MAX: usize =
     SHA256_OUTPUT_LEN + 33 + 7 + 6 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX + 4;
-/// The length of a text that is not there.
-const NO_TEXT: u8 = u8::MAX;
 
 impl Chain {
     /// The chain after one more entry: the hash of the chain before it and of the entry.
@@ -39,21 +37,21 @@ impl Chain {
     /// eight bytes, lengths one. The older chain has no position, and nothing after the request id.
     #[must_use]
     pub fn with(self, entry: &Entry) -> Self {
-        let mut bytes = ChainedBytes { bytes: [0; CHAINED_BYTES_MAX], length: 0 };
+        let mut bytes = ChainedBytes::<CHAINED_BYTES_MAX>::default();
         match self {
             Self::Xxh3(before) => {
                 bytes.put(&before.to_le_bytes());
-                bytes.put_change(entry);
-                bytes.put_ids(entry);
+                put_change(&mut bytes, entry);
+                put_ids(&mut bytes, entry);
                 Self::Xxh3(xxh3_64(bytes.so_far()))
             }
             Self::Sha256(before) => {
                 bytes.put(&before);
-                bytes.put_change(entry);
-                bytes.put(&entry.seq.to_le_bytes());
-                bytes.put_ids(entry);
-                bytes.put_said(entry);
-                Self::Sha256(sha256(bytes.so_far()))
+                put_change(&mut bytes, entry);
+                bytes.put_number(entry.seq.cast_signed());
+                put_ids(&mut bytes, entry);
+                bytes.put_said(&entry.cause, &entry.trace);
+                Self::Sha256(bytes.sha256())
             }
         }
     }
@@ -105,61 +103,25 @@ impl Chain {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
-    digest(&SHA256, bytes).as_ref().try_into().expect("32 bytes")
+fn put_change(bytes: &mut ChainedBytes<CHAINED_BYTES_MAX>, entry: &Entry) {
+    bytes.put(&[entry.code()]);
+    for number in [entry.change, entry.reserved_change, entry.at_ms] {
+        bytes.put_number(number);
+    }
 }
 
-/// The bytes that a chain is made of.
-struct ChainedBytes {
-    bytes: [u8; CHAINED_BYTES_MAX],
-    length: usize,
-}
-
-impl ChainedBytes {
-    fn put(&mut self, part: &[u8]) {
-        let end = self.length + part.len();
-        self.bytes[self.length..end].copy_from_slice(part);
-        self.length = end;
-    }
-
-    fn put_change(&mut self, entry: &Entry) {
-        self.put(&[entry.code()]);
-        for number in [entry.change, entry.reserved_change, entry.at_ms] {
-            self.put(&number.to_le_bytes());
-        }
-    }
-
-    fn put_ids(&mut self, entry: &Entry) {
-        self.put_text(Some(entry.sku.as_str()));
-        self.put_text(entry.order_id.as_ref().map(OrderId::as_str));
-        self.put_text(Some(entry.request_id.as_str()));
-    }
-
-    fn put_said(&mut self, Entry { cause, trace, .. }: &Entry) {
-        let trace = trace.as_deref();
-        self.put_text(cause.actor.as_ref().map(Actor::as_str));
-        self.put_text(cause.reason.as_ref().map(Reason::as_str));
-        self.put_text(trace.and_then(|trace| trace.lot.as_ref()).map(Lot::as_str));
-        self.put_text(trace.and_then(|trace| trace.serial.as_ref()).map(Serial::as_str));
-        let day = trace.and_then(|trace| trace.expires).map_or(i32::MIN, Day::number);
-        self.put(&day.to_le_bytes());
-    }
-
-    fn put_text(&mut self, text: Option<&str>) {
-        let length = text.map_or(NO_TEXT, |text| u8::try_from(text.len()).expect("ids are short"));
-        self.put(&[length]);
-        self.put(text.unwrap_or_default().as_bytes());
-    }
-
-    fn so_far(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
+fn put_ids(bytes: &mut ChainedBytes<CHAINED_BYTES_MAX>, entry: &Entry) {
+    bytes.put_text(Some(entry.sku.as_str()));
+    bytes.put_text(entry.order_id.as_ref().map(OrderId::as_str));
+    bytes.put_text(Some(entry.request_id.as_str()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stock::{Cause, IdError, Kind, RequestId, Sku, Trace};
+    use crate::stock::{
+        Actor, Cause, Day, IdError, Kind, Lot, Reason, RequestId, Serial, Sku, Trace,
+    };
 
     #[test]
     fn every_field_of_an_entry_is_in_the_chain() {

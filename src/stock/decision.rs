@@ -93,13 +93,14 @@ impl Movement {
         Self::new(line, 1, 0)
     }
 
-    pub(super) fn give_back(sku: Sku, units: i64) -> Self {
+    /// A part of a line.
+    pub(super) fn give_back(line: &Line, units: i64) -> Self {
         Self {
-            sku,
+            sku: line.sku.clone(),
             quantity: units.unsigned_abs(),
             change: -units,
             reserved_change: 0,
-            trace: None,
+            trace: line.trace.clone(),
         }
     }
 }

@@ -264,9 +264,10 @@ impl<'a> Draft<'a> {
         &mut self,
         kind: Kind,
         id: &RequestId,
+        cause: &Cause,
         movements: Vec<Movement>,
     ) {
-        let entries = self.enter(kind, id, &Cause::default(), None, movements).len();
+        let entries = self.enter(kind, id, cause, None, movements).len();
         self.record_without_request(id, entries);
     }
 

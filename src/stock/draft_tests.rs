@@ -100,7 +100,13 @@ impl RequestRecords for Damaged {
 
 fn grant(name: &str) -> Transfer {
     let lines = vec![line("A", 1), line("B", 2)];
-    Transfer { number: 1, request_id: id(name), direction: Direction::Grant, lines }
+    Transfer {
+        number: 1,
+        request_id: id(name),
+        direction: Direction::Grant,
+        lines,
+        cause: Cause::default(),
+    }
 }
 
 fn hold() -> Hold {

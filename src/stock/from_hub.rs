@@ -38,7 +38,7 @@ impl Draft<'_> {
             },
             Direction::Recall => (Kind::Recall, self.given_up(&lines)),
         };
-        self.enter_without_request(kind, &transfer.request_id, movements);
+        self.enter_without_request(kind, &transfer.request_id, &transfer.cause, movements);
         self.set_taken(Taken { transfer: transfer.number, at_seq: self.seq(), ..taken });
         TransferOutcome::Applied
     }
@@ -100,7 +100,7 @@ impl Draft<'_> {
         let given = |line: &Line| {
             let available = self.item(&line.sku).unwrap_or_default().available();
             let units = line.quantity.units().min(available);
-            (units > 0).then(|| Movement::give_back(line.sku.clone(), units))
+            (units > 0).then(|| Movement::give_back(line, units))
         };
         lines.iter().filter_map(given).collect()
     }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Now;
 use crate::stock::{
-    Action, Changes, Command, Entry, Item, Quantity, RequestId, RequestRecord, RequestRecords, Seq,
-    Stock,
+    Action, Cause, Changes, Command, Entry, Item, Quantity, RequestId, RequestRecord,
+    RequestRecords, Seq, Stock,
 };
 
 #[test]
@@ -289,7 +289,7 @@ fn recall(number: u64, lines: &[(&str, u64)]) -> Transfer {
 fn transfer_of(number: u64, name: &str, direction: Direction, lines: &[(&str, u64)]) -> Transfer {
     let request_id = RequestId::parse(&format!("{name}{number}")).unwrap();
     let lines = lines.iter().map(|(sku, units)| line(sku, *units)).collect();
-    Transfer { number, request_id, direction, lines }
+    Transfer { number, request_id, direction, lines, cause: Cause::default() }
 }
 
 fn line(sku: &str, units: u64) -> Line {

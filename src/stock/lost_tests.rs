@@ -3,9 +3,9 @@ use std::convert::Infallible;
 use super::*;
 use crate::clock::Now;
 use crate::stock::{
-    Action, CatalogueUpdate, Chain, Command, Digest, Direction, Draft, Hold, Item, Line, Listing,
-    Quantity, RequestId, RequestRecord, RequestRecords, Stock, Taken, Transfer, TransferOutcome,
-    Undecided,
+    Action, CatalogueUpdate, Cause, Chain, Command, Digest, Direction, Draft, Hold, Item, Line,
+    Listing, Quantity, RequestId, RequestRecord, RequestRecords, Stock, Taken, Transfer,
+    TransferOutcome, Undecided,
 };
 
 #[test]
@@ -109,7 +109,7 @@ fn decide(stock: &Stock, action: Action) -> Result<bool, Undecided> {
 
 fn grant(name: &str) -> Transfer {
     let (request_id, lines) = (RequestId::parse("g").unwrap(), lines(name));
-    Transfer { number: 1, request_id, direction: Direction::Grant, lines }
+    Transfer { number: 1, request_id, direction: Direction::Grant, lines, cause: Cause::default() }
 }
 
 fn hold(id: &str, deadline_ms: u64, name: &str) -> (RequestId, Hold) {

@@ -14,6 +14,7 @@ mod books_id;
 mod catalogue;
 mod catalogue_text;
 mod chain;
+mod chained_bytes;
 mod checks;
 mod command;
 mod decide;
@@ -51,6 +52,8 @@ pub use self::books_id::BooksId;
 pub use self::catalogue::{Catalogue, Label, ListedItem};
 pub use self::catalogue_text::{SearchWords, TextSegment};
 pub use self::chain::Chain;
+#[cfg(feature = "hub")]
+pub(crate) use self::chained_bytes::ChainedBytes;
 pub use self::checks::{Checks, Digest, Posted};
 pub use self::command::{Action, Command, Fingerprint, merge_lines, totals};
 pub use self::decimal::{Amount, Decimal, DecimalError};
@@ -68,7 +71,7 @@ pub use self::record::{Applied, AppliedLine, Outcome, Refusal, RequestRecord, Re
 pub use self::refused_demand::{DemandCounter, RefusedCounts, RefusedRow, UnsavedDemand};
 pub use self::request_kind::RequestKind;
 pub use self::reservation_state::{EndedBy, Ending, ReservationState};
-pub use self::signed::SignedPosition;
+pub use self::signed::{Signed, SignedPosition};
 pub use self::trace::{Cause, Day, DayError, OptionalTrace, Trace};
 pub use self::transfer::{Direction, Taken, Transfer};
 pub(crate) use self::types::Text as IdText;

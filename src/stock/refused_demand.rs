@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::trace::Day;
 use super::types::{Quantity, Sku};
 use crate::clock::Now;
 use crate::limits::{DEMAND_DAYS_KEPT, DEMAND_DAYS_UNSENT_MAX, DEMAND_ROWS_MAX, STOCK_MAX};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The day of what was refused while the clock was not set. It is counted as today's once it is.
 const UNDATED: u32 = 0;
@@ -173,7 +172,7 @@ impl DemandCounter {
 }
 
 fn day_of(wall_ms: i64) -> u32 {
-    u32::try_from(wall_ms.div_euclid(DAY_MS)).unwrap_or(UNDATED)
+    u32::try_from(wall_ms.div_euclid(Day::MS)).unwrap_or(UNDATED)
 }
 
 #[cfg(test)]

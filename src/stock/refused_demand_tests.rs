@@ -79,7 +79,7 @@ fn changed(counter: &DemandCounter, after: u64) -> Vec<RefusedRow> {
 }
 
 fn at(day: u32) -> Now {
-    Now { wall_ms: i64::from(day) * DAY_MS + 5, running_ms: 0, trusted: true }
+    Now { wall_ms: i64::from(day) * Day::MS + 5, running_ms: 0, trusted: true }
 }
 
 fn line(sku: &str, units: u64) -> (Sku, Quantity) {

@@ -17,6 +17,9 @@ pub struct SignedPosition {
     pub signature: [u8; 64],
 }
 
+/// A signed position, and the public key that it was signed with.
+pub type Signed = (SignedPosition, [u8; 32]);
+
 impl SignedPosition {
     /// Signs a position.
     ///

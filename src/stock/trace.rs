@@ -58,6 +58,9 @@ const BEFORE_10000: i32 = 3_652_059;
 pub struct DayError;
 
 impl Day {
+    /// Milliseconds in a day.
+    pub const MS: i64 = 86_400_000;
+
     /// Parses `YYYY-MM-DD`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::line::Line;
+use super::trace::Cause;
 use super::types::{RequestId, Seq};
 
 /// A transfer, or one part of a long one.
@@ -20,6 +21,10 @@ pub struct Transfer {
     pub direction: Direction,
     /// Each SKU appears once.
     pub lines: Vec<Line>,
+    /// Who asked for it, and why. As the traces of lines, it is not in the postcard form: where it is
+    /// stored or sent, it stands beside.
+    #[serde(skip)]
+    pub cause: Cause,
 }
 
 /// The direction of a transfer. The variants' order is on the wire: append only.

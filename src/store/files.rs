@@ -8,7 +8,7 @@ pub const LOCK_FILE: &str = "lock";
 pub const RESERVE_FILE: &str = "reserve";
 /// The position that the ledger had reached: see [`super::HighWaterMark`].
 pub const HIGH_WATER_MARK_FILE: &str = "position";
-/// The key with which the device signs its ledger: see [`super::DeviceKey`].
+/// The key with which the device signs its ledger: see [`crate::process::signing_key`].
 pub const DEVICE_KEY_FILE: &str = "device.key";
 /// What the hub link remembers of the way to the broker: see [`super::LinkFile`].
 pub const LINK_FILE: &str = "link";

@@ -16,7 +16,6 @@ mod chunk;
 mod data_dir;
 mod database;
 mod demand_table;
-mod device_key;
 mod directories;
 mod displacement;
 mod encoded_hold;
@@ -62,7 +61,6 @@ mod version;
 pub use self::catalogue::{find_barcode, listing};
 pub use self::chunk::LedgerChunk;
 pub use self::database::{Opened, Store};
-pub use self::device_key::DeviceKey;
 pub use self::error::StoreError;
 pub use self::examine::examine;
 pub use self::files::{
@@ -86,7 +84,7 @@ pub use self::repairs::Repair;
 pub use self::reserve::free_pages_bytes;
 pub use self::restore::{RestoreSource, Restored, accept, move_database_aside, restore};
 pub use self::row_check::add_row_crc_function;
-pub use self::signed_table::{Signed, read_signed};
+pub use self::signed_table::read_signed;
 
 #[cfg(test)]
 mod bit_flip_tests;

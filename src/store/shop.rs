@@ -4,8 +4,8 @@ use tempfile::TempDir;
 
 use crate::clock::Now;
 use crate::stock::{
-    Action, Barcode, CatalogueUpdate, Changes, Command, Direction, Draft, Line, Listing, Quantity,
-    RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
+    Action, Barcode, CatalogueUpdate, Cause, Changes, Command, Direction, Draft, Line, Listing,
+    Quantity, RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
 };
 use crate::store::request_index::save_hashes;
 use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, find_barcode, listing};
@@ -180,7 +180,7 @@ pub(super) fn id(text: &str) -> RequestId {
 
 pub(super) fn transfer(number: u64, direction: Direction, units: u64) -> Transfer {
     let request_id = id(&format!("t{number}"));
-    Transfer { number, request_id, direction, lines: lines(units) }
+    Transfer { number, request_id, direction, lines: lines(units), cause: Cause::default() }
 }
 
 pub(super) fn named(sku: &str, name: &str, codes: &[&str]) -> Listing {

@@ -120,6 +120,27 @@ class Reader:
         check(1 <= content <= STOCK_MAX, "a content is out of range")
         return code if content == 1 else f"{code}*{content}"
 
+    # Who asked for transfers and why, and which goods they are.
+    def said(self, transfers):
+        said = self.list(lambda: (self.named("actor", "reason"), self.list(self.trace)))
+        check(not said or [len(of_lines) for _, of_lines in said] == [len(t["lines"]) for t in transfers],
+              "what is said is of other transfers")
+        for transfer, (cause, traces) in zip(transfers, said):
+            transfer.update(cause)
+            for line, trace in zip(transfer["lines"], traces):
+                line.update(trace)
+
+    def named(self, *names):
+        texts = [(name, self.option(lambda: ident(self.text()))) for name in names]
+        return {name: text for name, text in texts if text is not None}
+
+    def trace(self):
+        trace = self.option(lambda: (self.named("lot", "serial"), self.option(self.signed)))
+        texts, day = trace or ({}, None)
+        check(day is None or -719162 <= day < 2932897, "a day is out of range")
+        date = datetime.date.fromordinal(day + 719163) if day is not None else None
+        return {**texts, **({"expires": str(date)} if date else {})}
+
     def books(self):
         return {"books": self.epoch(), "generation": self.number()}
 
@@ -303,6 +324,8 @@ def content(r, kind, version):
         numbers = [transfer["number"] for transfer in body["transfers"]]
         whole = numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False
         check(whole and len(numbers) <= 500, "a gap, too many transfers, or none")
+        if version == 2 and r.at < len(r.data):
+            r.said(body["transfers"])
     elif kind == 9:
         body = {"kind": "catalogue", "epoch": r.epoch(), "after": r.number(), "up_to": r.number(),
                 "listings": r.list(r.listing if version == 1 else r.listing_2)}

@@ -8,11 +8,14 @@ use super::database::Database;
 use super::hub::{Job, Worker};
 use super::memory::{Memory, Stage};
 use super::network::Packet;
-use super::world::{Holder, World};
+use super::world::{Gateway, Holder, World};
 
 impl World {
     pub(crate) fn fault(&mut self) {
         let (gateway, holder) = self.any_holder();
+        if self.plan.upgrade && self.dice.one_in(8) {
+            return self.upgrade(gateway);
+        }
         match self.dice.below(24) {
             0..=4 => self.crash(gateway, holder),
             5..=6 => self.crash_hub(),
@@ -77,6 +80,32 @@ impl World {
         self.trace.note(|| format!("g{gateway}'s link is cut: up {up}, down {down}"));
         let link = &mut self.gateways[gateway].link;
         (link.up_cut, link.down_cut) = (up, down);
+    }
+
+    /// Upgrades the hub, or a gateway. The hub should come first; a gateway that comes before it
+    /// waits.
+    fn upgrade(&mut self, gateway: usize) {
+        if self.dice.one_in(2) {
+            self.upgrade_hub();
+        } else {
+            self.upgrade_gateway(gateway);
+        }
+    }
+
+    pub(crate) fn upgrade_hub(&mut self) {
+        if std::mem::take(&mut self.hub.is_old) {
+            self.trace.note(|| "the hub is upgraded".into());
+            self.hub.workers.iter_mut().for_each(|worker| *worker = None);
+        }
+    }
+
+    pub(crate) fn upgrade_gateway(&mut self, gateway: usize) {
+        if std::mem::take(&mut self.gateways[gateway].is_old) {
+            self.trace.note(|| format!("g{gateway} is upgraded"));
+            self.upgraded_first |= self.hub.is_old;
+            (0..self.gateways[gateway].holders.len())
+                .for_each(|holder| self.crash(gateway, holder));
+        }
     }
 
     /// A clock without a battery jumps. Running time goes on.
@@ -154,7 +183,7 @@ impl World {
         self.gateways[gateway].link.up.clear();
         let id = &self.gateways[gateway].id;
         for worker in self.hub.workers.iter_mut().flatten() {
-            worker.inbox.retain(|job| !matches!(job, Job::Frame(of, _) if of == id));
+            worker.inbox.retain(|job| !matches!(job, Job::Frame(of, ..) if of == id));
         }
     }
 
@@ -218,13 +247,15 @@ impl World {
     pub(crate) fn start(&mut self, gateway: usize, holder: usize) {
         let (now_ms, bug) = (self.now_ms, self.bug);
         let is_known = self.is_known(gateway, holder);
+        let Gateway { is_old, ref id, .. } = self.gateways[gateway];
+        let id = id.clone();
         let one = &mut self.gateways[gateway].holders[holder];
         // A lost database may have been stolen, and come back.
         if one.gone && !(is_known && self.dice.one_in(6)) {
             return;
         }
         if one.memory.is_none() {
-            one.memory = Some(Memory::start(&mut one.database, now_ms, bug));
+            one.memory = Some(Memory::start(&mut one.database, &id, now_ms, is_old, bug));
             self.trace.note(|| format!("g{gateway}.{holder} starts"));
         } else if !one.is_connected() {
             self.connect(gateway, holder);

@@ -40,10 +40,12 @@ impl World {
         self.trace.note(|| "the faults end".into());
         let plan = &mut self.plan;
         (plan.loss, plan.twice, plan.damage, plan.out_of_order, plan.faults) = (0, 0, 0, 0, 0);
+        self.upgrade_hub();
         for worker in 0..self.hub.workers.len() {
             self.start_hub(worker);
         }
         for gateway in 0..self.gateways.len() {
+            self.upgrade_gateway(gateway);
             self.bring_back(gateway);
             let Link { up_cut, down_cut, .. } = &mut self.gateways[gateway].link;
             (*up_cut, *down_cut) = (false, false);

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy, Rejection,
-    Retired, bring_back, decide, handle_frame, publish, record_online, retire, set_policy,
+    Books as _, CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy,
+    Rejection, Retired, bring_back, decide, handle_frame, publish, record_online, retire,
+    set_policy,
 };
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
@@ -19,7 +20,7 @@ use super::hub_database::{Broken, HubDatabase};
 /// A job of a worker.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
-    Frame(GatewayId, Frame),
+    Frame(GatewayId, Frame, Version),
     Online(GatewayId, bool, Uuid),
     Central(RequestId, CentralRequest),
     Policy(Sku, Policy),
@@ -45,16 +46,16 @@ pub(crate) struct Worker {
     downlink: Downlink,
     pub(crate) inbox: VecDeque<Job>,
     /// Committed, but not sent.
-    pub(crate) outbox: VecDeque<(GatewayId, Frame)>,
+    pub(crate) outbox: VecDeque<(GatewayId, Version, Frame)>,
     started_ms: u64,
     bug: Option<Bug>,
 }
 
 #[derive(Default)]
 struct Outcome {
-    answers: BTreeMap<GatewayId, FrameAnswer>,
+    answers: BTreeMap<GatewayId, (Version, FrameAnswer)>,
     touched: BTreeSet<GatewayId>,
-    frames: Vec<(GatewayId, Frame)>,
+    frames: Vec<(GatewayId, Version, Frame)>,
     replies: Vec<Reply>,
 }
 
@@ -79,15 +80,18 @@ impl Worker {
             self.write(books, jobs, &mut outcome, wall_ms)?;
             for gateway in std::mem::take(&mut outcome.touched) {
                 let frames = self.downlink.next(books, &gateway, running_ms)?;
-                outcome.frames.extend(frames.into_iter().map(|frame| (gateway.clone(), frame)));
+                let version = books.books(&gateway)?.last().map_or(Version::V1, |book| book.wire);
+                let frames = frames.into_iter().map(|frame| (gateway.clone(), version, frame));
+                outcome.frames.extend(frames);
             }
             Ok(())
         });
         if done.is_err() && self.bug != Some(Bug::AckBeforeCommit) {
             return Vec::new();
         }
+        let answers = outcome.answers.into_iter();
         let answers =
-            outcome.answers.into_iter().map(|(gateway, answer)| (gateway, answer.frame()));
+            answers.map(|(gateway, (version, answer))| (gateway, version, answer.frame()));
         self.outbox.extend(answers.chain(outcome.frames));
         if done.is_ok() { outcome.replies } else { Vec::new() }
     }
@@ -110,13 +114,14 @@ impl Worker {
         now_ms: i64,
     ) -> Result<(), Broken> {
         match job {
-            Job::Frame(gateway, frame) => self.take(books, gateway, frame, outcome, now_ms)?,
+            Job::Frame(gateway, frame, version) => {
+                self.take(books, gateway, (frame, version), outcome, now_ms)?;
+            }
             Job::Online(gateway, online, epoch) => {
                 let known = record_online(books, &gateway, online, online, now_ms)?;
                 if online && !known {
-                    outcome
-                        .answers
-                        .insert(gateway, FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 });
+                    let answer = FrameAnswer::Resume { epoch, acked_seq: 0, nonce: 0 };
+                    outcome.answers.insert(gateway, (Version::V1, answer));
                 }
             }
             Job::Central(id, request) => {
@@ -150,7 +155,7 @@ impl Worker {
                         acked_seq: book.cursor.acked_seq,
                         nonce: 0,
                     };
-                    outcome.answers.insert(book.gateway, answer);
+                    outcome.answers.insert(book.gateway, (book.wire, answer));
                 }
             }
             Job::Tick => {
@@ -165,7 +170,7 @@ impl Worker {
         &mut self,
         books: &mut HubDatabase,
         gateway: GatewayId,
-        frame: Frame,
+        (frame, version): (Frame, Version),
         outcome: &mut Outcome,
         now_ms: i64,
     ) -> Result<(), Broken> {
@@ -173,7 +178,7 @@ impl Worker {
             return Ok(());
         }
         self.misread(books, &gateway, &frame);
-        let mut frame_outcome = handle_frame(books, &gateway, &frame, Version::V2, now_ms)?;
+        let mut frame_outcome = handle_frame(books, &gateway, &frame, version, now_ms)?;
         self.overrule(&frame, &mut frame_outcome);
         if frame_outcome.greeted {
             self.downlink.handle_greeting(&gateway);
@@ -182,8 +187,9 @@ impl Worker {
             self.take_answer(books, &gateway, frame)?;
         }
         if let Some(answer) = frame_outcome.answer {
-            let answer = answer.joined_to(outcome.answers.get(&gateway));
-            outcome.answers.insert(gateway.clone(), answer);
+            let earlier = outcome.answers.get(&gateway).map(|(_, earlier)| earlier);
+            let answer = answer.joined_to(earlier);
+            outcome.answers.insert(gateway.clone(), (version, answer));
         }
         outcome.touched.extend(frame_outcome.granted);
         outcome.touched.insert(gateway);

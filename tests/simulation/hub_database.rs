@@ -8,7 +8,7 @@ use stockgate::hub::core::{
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
-use stockgate::stock::{Entry, Listing, RequestId, Sku};
+use stockgate::stock::{Entry, Listing, RequestId, SignedPosition, Sku};
 
 /// The error of a database that fails during a transaction.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct HubDatabase {
     policies: BTreeMap<Sku, Policy>,
     waiting: Vec<(Sku, i64)>,
     aside: BTreeMap<(i64, u64), Entry>,
+    /// The newest of each book.
+    pub(crate) checkpoints: BTreeMap<i64, SignedPosition>,
     /// The number of changes that still succeed; `None` for all.
     pub(crate) breaks_after: Option<u32>,
 }
@@ -110,6 +112,12 @@ impl Books for HubDatabase {
     fn save_identity(&mut self, identity: BooksId) -> Kept<()> {
         self.touch()?;
         self.identity = identity;
+        Ok(())
+    }
+
+    fn save_checkpoint(&mut self, book: &Book, signed: &SignedPosition, _: [u8; 32]) -> Kept<()> {
+        self.touch()?;
+        self.checkpoints.insert(book.id, *signed);
         Ok(())
     }
 

@@ -2,22 +2,30 @@
 
 use std::collections::VecDeque;
 
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use stockgate::clock::Now;
 use stockgate::limits::FRAME_ENTRIES_MAX;
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::{
-    self, Behind, Bound, Frame, Hello, ProbeAnswer, Resume, TakenUpTo,
+    self, Behind, Bound, Checkpoint, Entries, Frame, Hello, ProbeAnswer, Resume, TakenUpTo,
 };
+use stockgate::protocol::topic::GatewayId;
 use stockgate::protocol::uplink::{Range, Step, Uplink, UplinkEvent};
 use stockgate::protocol::wire::{Wire, pack};
 use stockgate::stock::{
-    BooksId, CatalogueUpdate, Changes, Command, CommandAnswer, Direction, Draft, Seq, Stock, Taken,
-    Transfer,
+    BooksId, CatalogueUpdate, Chain, Changes, Command, CommandAnswer, Direction, Draft, Entry,
+    Origin, Posted, Seq, SignedPosition, Stock, Taken, Transfer,
 };
+use uuid::Uuid;
 
 use super::bug::Bug;
 use super::database::{Database, Position};
 use super::dice::Dice;
+
+/// Stands for the books of a hub whose frames do not name them.
+const NO_BOOKS: BooksId = BooksId { books: Uuid::nil(), generation: 1 };
+/// So few entries fit a frame of version 1 in any case.
+const OLD_FRAME_ENTRIES: usize = 100;
 
 const RESERVATION_TTL_S: u64 = 900;
 /// Lines that expire in one commit: so few that several reservations which are due together do not
@@ -36,6 +44,11 @@ pub(crate) struct Memory {
     /// Running time minus the time of the world.
     clock_ms: i64,
     sent_seq: Seq,
+    origin: Origin,
+    /// It is the program before version 2 of the protocol.
+    is_old: bool,
+    /// What the device has signed last.
+    signed: Option<SignedPosition>,
     bug: Option<Bug>,
 }
 
@@ -69,20 +82,37 @@ pub(crate) struct Batch {
 
 impl Memory {
     /// Starts the process at a time of the world.
-    pub(crate) fn start(database: &mut Database, now_ms: u64, bug: Option<Bug>) -> Self {
+    pub(crate) fn start(
+        database: &mut Database,
+        id: &GatewayId,
+        now_ms: u64,
+        is_old: bool,
+        bug: Option<Bug>,
+    ) -> Self {
         if bug == Some(Bug::RequestsForgotten) {
             database.forget_requests();
         }
         let position = database.position;
         Self {
             stock: database.load(),
-            uplink: Uplink::new(database.epoch, database.seq).bound_to(position.books),
+            uplink: Uplink::new(database.epoch, database.seq).bound_to(if is_old {
+                Some(NO_BOOKS)
+            } else {
+                position.books
+            }),
             acked_seq: position.acked_seq,
             connected: false,
             jobs: VecDeque::new(),
             stage: Stage::Idle,
             clock_ms: position.running_ms as i64 - now_ms as i64,
             sent_seq: 0,
+            origin: Origin {
+                site: id.site.clone(),
+                gateway: id.gateway.clone(),
+                epoch: database.epoch,
+            },
+            is_old,
+            signed: None,
             bug,
         }
     }
@@ -140,7 +170,10 @@ impl Memory {
         if let Some(taken) = self.taken_back(&jobs) {
             self.stock = database.load_with(taken);
         }
-        let (changes, answers) = self.draft(&jobs, database, now);
+        let (mut changes, answers) = self.draft(&jobs, database, now);
+        if self.is_old {
+            chain_as_before(&mut changes, self.stock.checks().chain);
+        }
         let books = bound.map(|(books, _)| books).or(database.position.books);
         let position = Position { acked_seq: self.acked_seq, running_ms: now.running_ms, books };
         let batch = Batch { changes, position, answers };
@@ -203,6 +236,9 @@ impl Memory {
         if dice.one_in(4) {
             self.save_position(database, now);
         }
+        if dice.one_in(4) {
+            self.sign(database, now);
+        }
         if dice.one_in(4) && self.acked_seq > 0 {
             let is_bug = self.bug == Some(Bug::PruneOfWhatIsSent);
             let confirmed = if is_bug { self.sent_seq } else { self.acked_seq };
@@ -211,6 +247,31 @@ impl Memory {
                 self.save_position(database, now);
                 database.prune(up_to);
             }
+        }
+    }
+
+    fn wire(&self) -> Wire {
+        if self.is_old { Wire::V1 } else { Wire::UP }
+    }
+
+    fn packed(&self, epoch: Uuid, posted: &[Posted], taken: Taken) -> (Vec<u8>, usize) {
+        if !self.is_old {
+            return pack(epoch, posted, taken);
+        }
+        let posted = &posted[..posted.len().min(OLD_FRAME_ENTRIES)];
+        let entries: Vec<Entry> = posted.iter().map(|posted| posted.entry.clone()).collect();
+        let checks = posted[posted.len() - 1].checks;
+        let frame = Frame::Entries(Entries { epoch: epoch.into(), checks, taken, entries });
+        (frame.encode(Wire::V1), posted.len())
+    }
+
+    /// Signs the end of the ledger. A crash forgets the signature; the next one counts.
+    fn sign(&mut self, database: &Database, now: Now) {
+        let checks = self.stock.checks();
+        if let (Chain::Sha256(chain), false) = (checks.chain, self.is_old) {
+            let end = (self.stock.seq(), chain);
+            let key = device_key(database);
+            self.signed = Some(SignedPosition::new(&self.origin, end, now.wall_ms, &key));
         }
     }
 
@@ -229,11 +290,14 @@ impl Memory {
         }
         debug_assert!(seq <= database.seq || self.bug.is_some());
         self.uplink.handle_committed(seq, taken);
+        self.uplink.handle_signed(self.signed);
     }
 
     /// The next frame that the uplink wants to send.
     pub(crate) fn poll(&mut self, database: &Database, running_ms: u64) -> Option<Vec<u8>> {
-        self.uplink.handle_bound(database.position.books, running_ms);
+        if !self.is_old {
+            self.uplink.handle_bound(database.position.books, running_ms);
+        }
         let step = self.uplink.poll(running_ms)?;
         let epoch = database.epoch.into();
         let frame = match step {
@@ -250,8 +314,11 @@ impl Memory {
             Step::Answer(seq, Content::Figures(content)) => {
                 Frame::Figures(ProbeAnswer { epoch, seq, content })
             }
+            Step::SendCheckpoint(signed) => {
+                Frame::Checkpoint(Checkpoint::new(database.epoch, &signed))
+            }
         };
-        Some(frame.encode(Wire::UP))
+        Some(frame.encode(self.wire()))
     }
 
     fn hello(&self, database: &Database, nonce: u64) -> Frame {
@@ -265,7 +332,8 @@ impl Memory {
             bound: Bound {
                 books: database.position.books,
                 acked_seq: self.acked_seq,
-                ..Bound::default()
+                frame_bytes: 0,
+                device_key: Some(public(&device_key(database))),
             },
         })
     }
@@ -287,7 +355,7 @@ impl Memory {
             self.uplink.refuse("entries are forgotten", running_ms);
             return None;
         }
-        let (bytes, packed) = pack(database.epoch, &posted, taken);
+        let (bytes, packed) = self.packed(database.epoch, &posted, taken);
         let last_seq = posted[packed - 1].entry.seq;
         self.sent_seq = self.sent_seq.max(last_seq);
         self.uplink.sent(last_seq, running_ms);
@@ -299,14 +367,21 @@ impl Memory {
         let Ok((frame, wire)) = Frame::decode_with_wire(bytes) else {
             return;
         };
-        let Wire::V2(books) = wire else { return };
+        if frame.epoch() != database.epoch || !self.connected {
+            return;
+        }
+        let books = match (wire, &frame) {
+            (Wire::V1, _) if self.is_old => NO_BOOKS,
+            (Wire::V1, Frame::Resume(Resume { nonce: 0, .. })) => {
+                return self.uplink.handle_call(running_ms);
+            }
+            (Wire::V2(books), _) if !self.is_old => books,
+            (Wire::V1 | Wire::V2(_), _) => return,
+        };
         let books = match self.bug {
             Some(Bug::OtherBooksHeard) => database.position.books.unwrap_or(books),
             _ => books,
         };
-        if frame.epoch() != database.epoch || !self.connected {
-            return;
-        }
         if let (Some(Bug::TransferTakenTwice), Frame::Transfers(transfers)) = (self.bug, &frame) {
             self.ask(Job::Transfers(transfers.transfers.clone()));
         }
@@ -362,4 +437,23 @@ impl Memory {
         }
         transfer
     }
+}
+
+/// The chain as the program before version 2 of the protocol made it.
+fn chain_as_before(changes: &mut Changes, mut chain: Chain) {
+    for posted in &mut changes.entries {
+        chain = chain.with(&posted.entry);
+        posted.checks.chain = chain;
+    }
+    changes.checks.chain = chain;
+}
+
+/// The key of the device with this database. A copy of the database is one of the device.
+fn device_key(database: &Database) -> Ed25519KeyPair {
+    let half = database.epoch.into_bytes();
+    Ed25519KeyPair::from_seed_unchecked(&[half, half].concat()).unwrap()
+}
+
+fn public(key: &Ed25519KeyPair) -> [u8; 32] {
+    key.public_key().as_ref().try_into().unwrap()
 }

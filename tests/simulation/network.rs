@@ -1,7 +1,7 @@
 //! The network between gateways and hub: it loses, duplicates, delays, reorders and damages.
 
 use stockgate::protocol::frame::Frame;
-use stockgate::protocol::wire::Wire;
+use stockgate::protocol::wire::{Version, Wire};
 use uuid::Uuid;
 
 use super::hub::Job;
@@ -45,7 +45,7 @@ impl World {
         let Some(running) = &mut self.hub.workers[worker] else {
             return false;
         };
-        let Some((id, frame)) = running.outbox.pop_front() else {
+        let Some((id, version, frame)) = running.outbox.pop_front() else {
             return false;
         };
         let Some(gateway) = self.gateways.iter().position(|one| one.id == id) else {
@@ -53,7 +53,11 @@ impl World {
         };
         self.trace
             .note(|| format!("hub.{worker} sends g{gateway} {frame:?}").replace("Epoch([", "(["));
-        let bytes = frame.encode(Wire::V2(self.hub.database.identity));
+        let wire = match version {
+            Version::V1 => Wire::V1,
+            Version::V2 => Wire::V2(self.hub.database.identity),
+        };
+        let bytes = frame.encode(wire);
         let newer = self.plan.newer_hub;
         let bytes = if newer { wire::newer(&bytes, &mut self.dice) } else { bytes };
         if newer && self.dice.one_in(20) {
@@ -109,8 +113,10 @@ impl World {
         let id = self.gateways[gateway].id.clone();
         let job = match packet {
             Packet::State(online, epoch) => Job::Online(id, online, epoch),
-            Packet::Frame(bytes) => match Frame::decode(&bytes) {
-                Ok(frame) => Job::Frame(id, frame),
+            Packet::Frame(bytes) => match Frame::decode_with_wire(&bytes) {
+                // The program before this version knows version 1 only.
+                Ok((_, Wire::V2(_))) if self.hub.is_old => return true,
+                Ok((frame, wire)) => Job::Frame(id, frame, wire.version()),
                 Err(_) => return true,
             },
         };

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) policies: bool,
     /// Whether a hub with other books speaks on the broker.
     pub(crate) second_hub: bool,
+    /// Whether everything begins with the programs before version 2 of the protocol.
+    pub(crate) upgrade: bool,
 }
 
 impl Plan {
@@ -42,6 +44,7 @@ impl Plan {
             newer_hub: dice.one_in(4),
             policies: !dice.one_in(3),
             second_hub: dice.one_in(3),
+            upgrade: dice.one_in(3),
         }
     }
 }

@@ -5,7 +5,7 @@ use stockgate::stock::{Direction, Kind};
 use super::world::World;
 
 /// Events that must occur in many worlds.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 13] = [
     "entries are booked",
     "a grant is taken",
     "a recall gives something back",
@@ -16,6 +16,9 @@ pub(crate) const NAMES: [&str; 10] = [
     "what a lost database held is brought back",
     "entries come too late and are kept aside",
     "something is pruned",
+    "what a device has signed is kept",
+    "a ledger goes over to the newer chain",
+    "a gateway is upgraded before the hub",
 ];
 
 impl World {
@@ -48,6 +51,9 @@ impl World {
             named("bring-back"),
             hub_database.books.iter().any(|book| book.aside > 0),
             self.databases().iter().any(|database| database.pruned_seq > 0),
+            !hub_database.checkpoints.is_empty(),
+            hub_database.books.iter().any(|book| book.chain_since > 0),
+            self.upgraded_first,
         ]
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) reference: Reference,
     pub(crate) trace: Trace,
+    /// A gateway was upgraded before the hub.
+    pub(crate) upgraded_first: bool,
 }
 
 /// A gateway id with all the databases that it has had.
@@ -39,6 +41,8 @@ pub(crate) struct Gateway {
     pub(crate) holders: Vec<Holder>,
     pub(crate) wall_ms: i64,
     pub(crate) newer: bool,
+    /// It runs the program before version 2 of the protocol.
+    pub(crate) is_old: bool,
     /// The requests of terminals so far, to repeat some of them.
     pub(crate) asked: Vec<Command>,
 }
@@ -60,6 +64,8 @@ pub(crate) struct Hub {
     /// It is not started before this time.
     pub(crate) away_until_ms: u64,
     pub(crate) wall_ms: i64,
+    /// It runs the program before version 2 of the protocol.
+    pub(crate) is_old: bool,
     pub(crate) requests: Vec<Job>,
 }
 
@@ -78,17 +84,31 @@ impl World {
         let mut dice = Dice::new(seed);
         let plan = Plan::draw(&mut dice);
         let skus = (0..plan.skus).map(|n| Sku::parse(&format!("S{n}")).unwrap()).collect();
-        let gateways = (0..plan.gateways).map(|n| Gateway::new(n, &mut dice)).collect();
+        let gateways =
+            (0..plan.gateways).map(|n| Gateway::new(n, plan.upgrade, &mut dice)).collect();
         let workers = (0..plan.workers).map(|_| Some(Worker::start(0, bug))).collect();
         let hub = Hub {
             database: HubDatabase::default(),
             workers,
             away_until_ms: 0,
             wall_ms: 0,
+            is_old: plan.upgrade,
             requests: Vec::new(),
         };
         let (reference, trace) = (Reference::default(), Trace::new(traced));
-        Self { dice, plan, bug, now_ms: 1_000, skus, gateways, hub, reference, trace }
+        let upgraded_first = false;
+        Self {
+            dice,
+            plan,
+            bug,
+            now_ms: 1_000,
+            skus,
+            gateways,
+            hub,
+            reference,
+            trace,
+            upgraded_first,
+        }
     }
 
     /// Runs the whole simulation; panics if a promise is broken.
@@ -234,13 +254,14 @@ impl World {
 }
 
 impl Gateway {
-    fn new(number: usize, dice: &mut Dice) -> Self {
+    fn new(number: usize, is_old: bool, dice: &mut Dice) -> Self {
         Self {
             id: GatewayId { site: "wh".into(), gateway: format!("g{number}") },
             link: Link::default(),
             holders: vec![Holder::new(Database::new(dice.epoch()))],
             wall_ms: 0,
-            newer: dice.one_in(4),
+            newer: !is_old && dice.one_in(4),
+            is_old,
             asked: Vec::new(),
         }
     }

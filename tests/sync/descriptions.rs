@@ -238,6 +238,7 @@ fn the_hub_over_http_is_as_described() {
     let epoch = pair.known()["epoch"].clone();
     let open = json!({"epoch": epoch});
     ask("POST", "/api/gateways/{site}/{gateway}/reopen", &[SITE, ID], open.clone(), 200);
+    ask_for_another_key(&mut ask, &epoch);
     ask("POST", "/api/books/recover", &[], NONE, 200);
     let path = "/api/gateways/{site}/{gateway}/retire";
     ask("POST", path, &[SITE, ID], open, 200);
@@ -267,6 +268,20 @@ fn ask_for_the_feed(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Val
     ask("GET", "/api/events?after=99.1", &[], NONE, 410);
     ask("GET", &format!("/api/export?from=2026-01-01&to=2126-01-01&{filter}"), &[], NONE, 200);
     ask("GET", "/api/export?format=jsonl", &[], NONE, 200);
+}
+
+/// The key of a device, and another one.
+fn ask_for_another_key(
+    ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value,
+    epoch: &Value,
+) {
+    let path = "/api/gateways/{site}/{gateway}";
+    let known = ask("GET", path, &[SITE, ID], NONE, 200)["items"][0]["device_key"].clone();
+    let path = "/api/gateways/{site}/{gateway}/accept-key";
+    let accepted = json!({"epoch": epoch, "public_key": known});
+    ask("POST", path, &[SITE, ID], accepted.clone(), 200);
+    ask("POST", path, &[SITE, ID], with(accepted, "public_key", "00".repeat(32)), 409);
+    ask("POST", path, &[SITE, ID], json!({"epoch": epoch, "public_key": "short"}), 400);
 }
 
 /// The policies of the hub, with all that can be asked of them.

@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod addresses;
+mod audit;
 mod backlog;
 mod barcodes;
 mod books;

@@ -9,7 +9,7 @@ use stockgate::protocol::Frame;
 use stockgate::protocol::drift::Part;
 use stockgate::protocol::frame::{Catalogue, Epoch, Position, Probe, Resume, Transfers};
 use stockgate::stock::{
-    Barcode, Direction, Entry, Kind, Line, Listing, RequestId, Sku, Taken, Transfer,
+    Barcode, Cause, Direction, Entry, Kind, Line, Listing, RequestId, Sku, Taken, Transfer,
 };
 use uuid::Uuid;
 
@@ -399,5 +399,11 @@ fn transfer(number: u64, name: &str, direction: Direction, lines: &[(&str, u64)]
         Line::new(Sku::parse(sku).unwrap(), (*units).try_into().unwrap())
     };
     let request_id = RequestId::parse(name).unwrap();
-    Transfer { number, request_id, direction, lines: lines.iter().map(line).collect() }
+    Transfer {
+        number,
+        request_id,
+        direction,
+        lines: lines.iter().map(line).collect(),
+        cause: Cause::default(),
+    }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::format::{CheckpointLine, ExportedEntry, HeadJson};
 use crate::net::json::json;
-use crate::stock::{Chain, Origin, Posted, Seq, SignedPosition};
+use crate::stock::{Chain, Origin, Posted, Seq, Signed};
 use crate::store::{open_read_only, read_identity, read_signed, visit_ledger};
 
 /// Writes the entries from `from` to `to`, both included.
@@ -18,8 +18,15 @@ pub(in crate::cli) fn run(
     to: Option<Seq>,
 ) -> anyhow::Result<()> {
     let db = open_read_only(data_dir)?;
+    to_stdout(|line| write(&db, from, to, line))
+}
+
+/// Prints lines; that the reader has seen enough is no failure.
+pub(in crate::cli) fn to_stdout(
+    write: impl FnOnce(&mut dyn FnMut(String) -> io::Result<()>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match write(&db, from, to, |line| writeln!(out, "{line}")) {
+    match write(&mut |line| writeln!(out, "{line}")) {
         Err(error) if is_closed_pipe(&error) => Ok(()),
         written => written.and_then(|()| Ok(out.flush()?)),
     }
@@ -40,52 +47,52 @@ pub(super) fn write(
     let _snapshot = db.unchecked_transaction()?;
     let (origin, _) = read_identity(db)?.context("the database belongs to no gateway")?;
     let after = from.unwrap_or(1).saturating_sub(1);
-    let signed = read_signed(db, after)?;
-    // Only the present key's signatures can be verified with it.
-    let key = signed.last().map(|(_, key)| *key);
-    let signed = signed.into_iter().filter(|(_, by)| Some(*by) == key);
-    let mut exporter = Exporter {
-        origin,
-        key,
-        signed: signed.map(|(signed, _)| signed).peekable(),
-        line,
-        written: Ok(()),
-        to: to.unwrap_or(Seq::MAX),
-    };
-    visit_ledger(db, after, |base, posted| exporter.entry(base, posted))?;
-    Ok(exporter.written?)
+    let to = to.unwrap_or(Seq::MAX);
+    let mut lines = ExportLines::new(origin.clone(), read_signed(db, after)?, line);
+    visit_ledger(db, after, |base, posted| {
+        if let Some(base) = base {
+            lines.head(base);
+        }
+        if let Some(Posted { entry, checks }) = posted.filter(|posted| posted.entry.seq <= to) {
+            lines.entry(entry.seq, json(&ExportedEntry::new(&origin, entry, checks.chain)));
+        }
+        lines.written.is_ok() && posted.is_none_or(|posted| posted.entry.seq < to)
+    })?;
+    Ok(lines.written?)
 }
 
-struct Exporter<S: Iterator<Item = SignedPosition>, L> {
+/// Writes the lines of an export, with the signatures in their places.
+pub(in crate::cli) struct ExportLines<L> {
     origin: Origin,
     key: Option<[u8; 32]>,
-    signed: std::iter::Peekable<S>,
+    signed: std::iter::Peekable<std::vec::IntoIter<Signed>>,
     line: L,
-    written: io::Result<()>,
-    to: Seq,
+    pub(in crate::cli) written: io::Result<()>,
 }
 
-impl<S: Iterator<Item = SignedPosition>, L: FnMut(String) -> io::Result<()>> Exporter<S, L> {
-    /// Writes the next entry, after the head if `base` says where the export begins. Returns
-    /// whether to go on.
-    fn entry(&mut self, base: Option<(Seq, Chain)>, posted: Option<&Posted>) -> bool {
-        if let Some((after, chain)) = base {
-            let head = HeadJson::new(&self.origin, self.key, (after, chain));
-            self.put(json(&head));
-            self.put_signed(after);
-        }
-        if let Some(Posted { entry, checks }) = posted.filter(|posted| posted.entry.seq <= self.to)
-        {
-            let line = json(&ExportedEntry::new(&self.origin, entry, checks.chain));
-            self.put(line);
-            self.put_signed(entry.seq);
-        }
-        self.written.is_ok() && posted.is_none_or(|posted| posted.entry.seq < self.to)
+impl<L: FnMut(String) -> io::Result<()>> ExportLines<L> {
+    pub(in crate::cli) fn new(origin: Origin, mut signed: Vec<Signed>, line: L) -> Self {
+        // Only the present key's signatures can be verified with it.
+        let key = signed.last().map(|(_, key)| *key);
+        signed.retain(|(_, by)| Some(*by) == key);
+        Self { origin, key, signed: signed.into_iter().peekable(), line, written: Ok(()) }
+    }
+
+    /// The head: the position before the first entry, and the chain there.
+    pub(in crate::cli) fn head(&mut self, (after, chain): (Seq, Chain)) {
+        let head = HeadJson::new(&self.origin, self.key, (after, chain));
+        self.put(json(&head));
+        self.put_signed(after);
+    }
+
+    pub(in crate::cli) fn entry(&mut self, seq: Seq, line: String) {
+        self.put(line);
+        self.put_signed(seq);
     }
 
     /// Writes what was signed at this position.
     fn put_signed(&mut self, seq: Seq) {
-        while let Some(signed) = self.signed.next_if(|signed| signed.seq <= seq) {
+        while let Some((signed, _)) = self.signed.next_if(|(signed, _)| signed.seq <= seq) {
             if signed.seq == seq {
                 self.put(json(&CheckpointLine::new(&signed)));
             }

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::net::json::EntryJson;
+use crate::hex;
+use crate::net::json::{CheckpointJson, EntryJson};
 use crate::stock::{
-    Actor, Cause, Chain, Day, Decimals, Entry, Kind, Lot, Origin, Posted, Reason, RequestId, Seq,
-    Serial, SignedPosition, Sku, Trace,
+    Actor, Cause, Chain, Day, Decimals, Entry, Kind, Lot, OptionalTrace, Origin, Posted, Reason,
+    RequestId, Seq, Serial, SignedPosition, Sku, Trace,
 };
 
 /// The version of the format.
@@ -39,9 +40,9 @@ impl HeadJson {
             site: origin.site.clone(),
             gateway: origin.gateway.clone(),
             epoch: origin.epoch.to_string(),
-            public_key: key.map(|key| hex(&key)),
+            public_key: key.map(|key| hex::encode(&key)),
             after,
-            chain: hex(&chain.to_bytes()),
+            chain: hex::encode(&chain.to_bytes()),
         }
     }
 
@@ -52,13 +53,13 @@ impl HeadJson {
     }
 
     pub(super) fn chain(&self) -> Option<Chain> {
-        Some(Chain::from_bytes(unhex(&self.chain)?))
+        Some(Chain::from_bytes(hex::decode(&self.chain)?))
     }
 }
 
 /// The line of an entry: as the gateway shows it, with what the chain needs exactly.
 #[derive(Serialize)]
-pub(super) struct ExportedEntry<'a> {
+pub(in crate::cli) struct ExportedEntry<'a> {
     #[serde(flatten)]
     entry: EntryJson<'a>,
     at_ms: i64,
@@ -67,29 +68,37 @@ pub(super) struct ExportedEntry<'a> {
 }
 
 impl<'a> ExportedEntry<'a> {
-    pub(super) fn new(origin: &Origin, entry: &'a Entry, chain: Chain) -> Self {
+    pub(in crate::cli) fn new(origin: &Origin, entry: &'a Entry, chain: Chain) -> Self {
         let at_ms = entry.at_ms;
         // In the smallest unit, whatever the catalogue says of decimals.
         let entry = EntryJson::new(origin, entry, Decimals::default());
-        Self { entry, at_ms, chain: hex(&chain.to_bytes()) }
+        Self { entry, at_ms, chain: hex::encode(&chain.to_bytes()) }
     }
 }
 
-/// Reads the line of an entry. The caller compares what it would have written with the line, so
-/// fields that say something twice are not looked at here.
-pub(super) fn read_entry(line: &Value) -> Option<Posted> {
+/// The chain after the entry of a line, if the line is exactly what is written for that entry.
+pub(super) fn chain_of_entry(
+    origin: &Origin,
+    (last, before): (Seq, Chain),
+    line: &Value,
+) -> Option<Chain> {
+    let Posted { entry, checks } = read_entry(line)?;
+    let before = match checks.chain {
+        Chain::Xxh3(_) => before,
+        Chain::Sha256(_) => before.upgraded(last),
+    };
+    let chain = before.with(&entry);
+    let again = serde_json::to_value(ExportedEntry::new(origin, &entry, chain));
+    (again.ok().as_ref() == Some(line)).then_some(chain)
+}
+
+/// Reads the line of an entry. Fields that say something twice are not looked at here.
+fn read_entry(line: &Value) -> Option<Posted> {
     let text = |name: &str| line.get(name).and_then(Value::as_str);
     let number = |name: &str| line.get(name).and_then(Value::as_i64);
     let kind = Kind::ALL.into_iter().find(|kind| Some(kind.as_str()) == text("kind"))?;
-    let parsed = |name| text(name).map(|text| (text.to_owned(), name));
-    let lot = parsed("lot").map(|(text, _)| Lot::parse(&text)).transpose().ok()?;
-    let serial = parsed("serial").map(|(text, _)| Serial::parse(&text)).transpose().ok()?;
-    let expires = parsed("expires").map(|(text, _)| Day::parse(&text)).transpose().ok()?;
     let order_id = text("order_id").map(crate::stock::OrderId::parse).transpose().ok()?;
-    let cause = Cause {
-        actor: text("actor").map(Actor::parse).transpose().ok()?,
-        reason: text("reason").map(Reason::parse).transpose().ok()?,
-    };
+    let (cause, trace) = read_said(line)?;
     let entry = Entry {
         seq: line.get("seq")?.as_u64()?,
         kind,
@@ -101,11 +110,24 @@ pub(super) fn read_entry(line: &Value) -> Option<Posted> {
         at_ms: number("at_ms")?,
         clock_trusted: text("clock") != Some("untrusted"),
         cause,
-        trace: Trace::of(lot, serial, expires),
+        trace,
     };
-    let chain = Chain::from_bytes(unhex(text("chain")?)?);
+    let chain = Chain::from_bytes(hex::decode(text("chain")?)?);
     let checks = crate::stock::Checks { chain, ..crate::stock::Checks::default() };
     Some(Posted { entry, checks })
+}
+
+/// Reads who asked and why, and which goods they were.
+pub(super) fn read_said(line: &Value) -> Option<(Cause, OptionalTrace)> {
+    let text = |name: &str| line.get(name).and_then(Value::as_str);
+    let lot = text("lot").map(Lot::parse).transpose().ok()?;
+    let serial = text("serial").map(Serial::parse).transpose().ok()?;
+    let expires = text("expires").map(Day::parse).transpose().ok()?;
+    let cause = Cause {
+        actor: text("actor").map(Actor::parse).transpose().ok()?,
+        reason: text("reason").map(Reason::parse).transpose().ok()?,
+    };
+    Some((cause, Trace::of(lot, serial, expires)))
 }
 
 /// The line of a signed position.
@@ -114,40 +136,12 @@ pub(super) struct CheckpointLine {
     checkpoint: CheckpointJson,
 }
 
-#[derive(Serialize, Deserialize)]
-struct CheckpointJson {
-    seq: Seq,
-    chain: String,
-    at_ms: i64,
-    signature: String,
-}
-
 impl CheckpointLine {
     pub(super) fn new(signed: &SignedPosition) -> Self {
-        let SignedPosition { seq, chain, at_ms, signature } = signed;
-        let (chain, signature) = (hex(chain), hex(signature));
-        Self { checkpoint: CheckpointJson { seq: *seq, chain, at_ms: *at_ms, signature } }
+        Self { checkpoint: CheckpointJson::new(signed) }
     }
 
     pub(super) fn signed(&self) -> Option<SignedPosition> {
-        let CheckpointJson { seq, chain, at_ms, signature } = &self.checkpoint;
-        let (chain, signature) = (unhex(chain)?, unhex(signature)?);
-        Some(SignedPosition { seq: *seq, chain, at_ms: *at_ms, signature })
+        self.checkpoint.signed()
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads exactly so many bytes.
-pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -2,9 +2,19 @@
 
 mod export;
 mod format;
+#[cfg(feature = "hub")]
+mod movements;
 mod verify;
 
 pub(super) use self::export::run as export;
+#[cfg(feature = "hub")]
+pub(super) use self::export::{ExportLines, to_stdout};
+#[cfg(feature = "hub")]
+pub(super) use self::format::ExportedEntry;
+#[cfg(feature = "hub")]
+pub(super) use self::movements::ExportedMovement;
+#[cfg(feature = "hub")]
+pub(super) use self::verify::{KnownArguments, verify_file, verify_lines};
 pub(super) use self::verify::{VerifyArguments, run as verify};
 
 #[cfg(test)]

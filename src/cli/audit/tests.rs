@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::format::{CheckpointLine, ExportedEntry, HeadJson};
 use super::verify::{Verdict, Verifier, Wrong};
+use crate::hex;
 use crate::net::json::json;
 use crate::stock::{
     Actor, Cause, Chain, Entry, Kind, Lot, Origin, RequestId, Seq, SignedPosition, Sku, Trace,
@@ -35,42 +36,57 @@ fn a_sound_export_is_verified_to_its_end() {
     );
 }
 
+/// Each change begins where a verifier of the honest export stands shortly before it: what comes
+/// before is the same, and what comes after the first wrong entry is not read.
 #[test]
-fn every_change_is_found_by_its_first_entry() {
-    let export = Export::new(0);
+fn each_of_a_thousand_changes_of_a_hundred_thousand_entries_is_found_by_its_first() {
+    let export = Export::long(100_000);
     let mut random = fastrand::Rng::with_seed(5);
-    for round in 0..300 {
-        let mut lines = export.lines.clone();
-        let at = export.line_of(random.u64(2..ENTRIES - 1));
-        let first = seq_of(&lines[at]);
-        let first = match round % 5 {
-            0 => {
-                lines[at] = edited(&lines[at], &mut random);
-                first
-            }
-            1 => {
-                lines.remove(at);
-                first
-            }
-            2 => {
-                let copy = lines[at].clone();
-                lines.insert(at, copy);
-                first + 1
-            }
-            3 => {
-                let other = export.line_of(first + 1);
-                lines.swap(at, other);
-                first
-            }
-            _ => {
-                lines.truncate(at);
-                first
-            }
-        };
-        let later = export.later();
-        let found = verified(&lines, Some(later)).expect_err("it was changed");
-        assert_eq!(found.seq, first, "round {round}: {found}");
+    let mut changes: Vec<(Seq, usize)> =
+        (0..1_000).map(|round| (random.u64(2..99_999), round % CHANGES.len())).collect();
+    changes.sort_unstable();
+    let mut honest = Verifier::new(Some(public(&export.key)), Some(export.later()));
+    let mut read = 0;
+    for (seq, change) in changes {
+        let before = export.line_of(seq);
+        export.lines[read..before].iter().for_each(|line| honest.line(line).unwrap());
+        read = before;
+        let (lines, first) = CHANGES[change](&export, seq, &mut random);
+        let mut verifier = honest.clone();
+        let found = lines.iter().try_for_each(|line| verifier.line(line));
+        let found = found.and_then(|()| verifier.end()).expect_err("it was changed");
+        assert_eq!(found.seq, first, "change {change} at {seq}: {found}");
     }
+    export.lines[read..].iter().for_each(|line| honest.line(line).unwrap());
+    assert_eq!(honest.end(), Ok(Verdict { last: 100_000, signed: Some(100_000) }));
+}
+
+/// What stands where an entry stood, as far as a verifier reads it, and the first wrong entry.
+type Change = fn(&Export, Seq, &mut fastrand::Rng) -> (Vec<String>, Seq);
+
+const CHANGES: [Change; 6] = [
+    |export, seq, random| (vec![edited(&export.lines[export.line_of(seq)], random)], seq),
+    |export, seq, _| (vec![export.lines[export.line_of(seq) + 1].clone()], seq),
+    |export, seq, _| (vec![export.lines[export.line_of(seq)].clone(); 2], seq + 1),
+    |export, seq, _| (vec![export.lines[export.line_of(seq + 1)].clone()], seq),
+    |_, seq, _| (Vec::new(), seq),
+    forged,
+];
+
+/// Another entry, with what follows chained to it, up to what was signed.
+fn forged(export: &Export, seq: Seq, _: &mut fastrand::Rng) -> (Vec<String>, Seq) {
+    let line = |seq| parsed(&export.lines[export.line_of(seq)]);
+    let chain = line(seq - 1)["chain"].as_str().and_then(hex::decode).map(Chain::Sha256).unwrap();
+    let end = seq.next_multiple_of(EVERY);
+    let mut again = Export { lines: Vec::new(), chain, end: Seq::MAX, ..export.emptied() };
+    for at in seq..=end {
+        let change = if at == seq { -7 } else { -6 };
+        again.add(entry(at, change));
+    }
+    // The signature is the honest one.
+    again.lines.pop_if(|line| line.contains("checkpoint"));
+    again.lines.push(export.lines[export.line_of(end) + 1].clone());
+    (again.lines, (seq - 1) / EVERY * EVERY + 1)
 }
 
 #[test]
@@ -120,14 +136,13 @@ fn verified(lines: &[String], later: Option<SignedPosition>) -> Result<Verdict, 
     verifier.end()
 }
 
-fn seq_of(line: &str) -> Seq {
-    let line: serde_json::Value = serde_json::from_str(line).unwrap();
-    line["seq"].as_u64().unwrap()
+fn parsed(line: &str) -> serde_json::Value {
+    serde_json::from_str(line).unwrap()
 }
 
 /// The line with one value changed.
 fn edited(line: &str, random: &mut fastrand::Rng) -> String {
-    let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let mut line = parsed(line);
     let fields = line.as_object_mut().unwrap();
     let names: Vec<String> = fields.keys().filter(|name| *name != "seq").cloned().collect();
     let value = fields.get_mut(&names[random.usize(..names.len())]).unwrap();
@@ -145,26 +160,36 @@ fn public(key: &Ed25519KeyPair) -> [u8; 32] {
 
 impl Export {
     fn new(after: Seq) -> Self {
-        Self::made(Chain::Xxh3(0).upgraded(after), after, None, 1)
+        Self::made(Chain::Xxh3(0).upgraded(after), (after, ENTRIES), None, 1)
+    }
+
+    fn long(entries: u64) -> Self {
+        Self::made(Chain::Xxh3(0).upgraded(0), (0, entries), None, 1)
+    }
+
+    /// One without entries, of the same device.
+    fn emptied(&self) -> Self {
+        let origin = self.origin.clone();
+        Self { lines: Vec::new(), origin, key: signing(1), chain: self.chain, end: self.end }
     }
 
     /// One whose entry at this position was another, with everything after it as it must be then.
     fn forged(at: Seq) -> Self {
-        Self::made(Chain::Xxh3(0).upgraded(0), 0, Some(at), 2)
+        Self::made(Chain::Xxh3(0).upgraded(0), (0, ENTRIES), Some(at), 2)
     }
 
     fn begun(chain: Chain, after: Seq) -> Self {
-        Self::made(chain, after, None, 1)
+        Self::made(chain, (after, ENTRIES), None, 1)
     }
 
-    fn made(chain: Chain, after: Seq, other: Option<Seq>, seed: u8) -> Self {
+    fn made(chain: Chain, (after, entries): (Seq, u64), other: Option<Seq>, seed: u8) -> Self {
         let origin = Origin { site: "wh-01".into(), gateway: "gw-01".into(), epoch: Uuid::nil() };
-        let key = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let key = signing(seed);
         let head = json(&HeadJson::new(&origin, Some(public(&key)), (after, chain)));
-        let mut export = Self { lines: vec![head], origin, key, chain, end: after + ENTRIES };
-        for seq in after + 1..=after + ENTRIES {
+        let mut export = Self { lines: vec![head], origin, key, chain, end: after + entries };
+        for seq in after + 1..=after + entries {
             // A ledger of an earlier version goes over to the newer chain after its first half.
-            let is_old = matches!(export.chain, Chain::Xxh3(_)) && seq <= after + ENTRIES / 2;
+            let is_old = matches!(export.chain, Chain::Xxh3(_)) && seq <= after + entries / 2;
             export.chain = if is_old { export.chain } else { export.chain.upgraded(seq - 1) };
             export.add(entry(seq, if other == Some(seq) { -7 } else { -6 }));
         }
@@ -183,17 +208,20 @@ impl Export {
         }
     }
 
-    /// The index of the line of an entry.
+    /// The index of the line of an entry, of an export from the first one on.
     fn line_of(&self, seq: Seq) -> usize {
-        let is_entry = |line: &String| line.starts_with(&format!("{{\"seq\":{seq},"));
-        self.lines.iter().position(is_entry).unwrap()
+        usize::try_from(seq + (seq - 1) / EVERY).unwrap()
     }
 
     /// A checkpoint at the end.
     fn later(&self) -> SignedPosition {
         let Chain::Sha256(chain) = self.chain else { panic!("it is the newer one") };
-        SignedPosition::new(&self.origin, (ENTRIES, chain), 8, &self.key)
+        SignedPosition::new(&self.origin, (self.end, chain), 8, &self.key)
     }
+}
+
+fn signing(seed: u8) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()
 }
 
 fn entry(seq: Seq, change: i64) -> Entry {

@@ -1,16 +1,18 @@
 //! `verify`: checks the chain and the signatures of a ledger, in a database or an export.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
 
 use super::export;
-use super::format::{CheckpointLine, ExportedEntry, HeadJson, read_entry, unhex};
-use crate::stock::{Chain, Origin, Posted, Seq, SignedPosition};
+use super::format::{CheckpointLine, HeadJson, chain_of_entry};
+use crate::hex;
+use crate::stock::{Chain, Origin, Seq, SignedPosition};
 use crate::store::open_read_only;
 
 #[derive(Debug, Args)]
@@ -21,7 +23,14 @@ pub(in crate::cli) struct VerifyArguments {
     /// The data directory of a gateway, instead of an export
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// The device's public key, in hexadecimal digits; without it that of the export is believed
+    #[command(flatten)]
+    known: KnownArguments,
+}
+
+/// What is known from elsewhere.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct KnownArguments {
+    /// The public key, in hexadecimal digits; without it that of the export is believed
     #[arg(long)]
     key: Option<String>,
     /// A file with the line of a later checkpoint: entries up to it must be there
@@ -29,59 +38,85 @@ pub(in crate::cli) struct VerifyArguments {
     checkpoint: Option<PathBuf>,
 }
 
+impl KnownArguments {
+    pub(in crate::cli) fn verifier(&self) -> anyhow::Result<Verifier> {
+        let digits = |key: &String| hex::decode(key).context("--key: 64 digits are wanted");
+        let read = |path: &PathBuf| {
+            let text = std::fs::read_to_string(path);
+            let text = text.with_context(|| format!("{}", path.display()))?;
+            let line: CheckpointLine = serde_json::from_str(&text).context("--checkpoint")?;
+            line.signed().context("--checkpoint: it is not one")
+        };
+        let key = self.key.as_ref().map(digits).transpose()?;
+        Ok(Verifier::new(key, self.checkpoint.as_ref().map(read).transpose()?))
+    }
+}
+
 pub(in crate::cli) fn run(arguments: &VerifyArguments) -> anyhow::Result<()> {
-    let key = arguments.key.as_deref().map(|key| unhex(key).context("--key: 64 digits are wanted"));
-    let later = arguments.checkpoint.as_deref().map(|path| {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
-        let line: CheckpointLine = serde_json::from_str(&text).context("--checkpoint")?;
-        line.signed().context("--checkpoint: it is not one")
-    });
-    let mut verifier = Verifier::new(key.transpose()?, later.transpose()?);
+    let mut verifier = arguments.known.verifier()?;
     if let Some(data_dir) = &arguments.data_dir {
         let db = open_read_only(data_dir)?;
-        let mut wrong = None;
-        let read = export::write(&db, None, None, |line| {
-            wrong = wrong.take().or_else(|| verifier.line(&line).err());
-            Ok(())
-        });
-        if let Some(wrong) = wrong {
-            bail!("{wrong}");
-        }
-        read.with_context(|| format!("entry {} is wrong", verifier.last + 1))?;
+        verify_lines(&mut verifier, |line| export::write(&db, None, None, line))?;
     }
     if let Some(file) = &arguments.file {
-        let opened = File::open(file).with_context(|| format!("{}", file.display()))?;
-        for line in BufReader::new(opened).lines() {
-            let line = line.map_err(|_| verifier.wrong_next());
-            line.and_then(|line| verifier.line(&line))
-                .map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
-        }
+        verify_file(&mut verifier, file)?;
     }
-    ensure!(verifier.head.is_some(), "there is nothing to verify");
-    let Verdict { last, signed } = verifier.end().map_err(|wrong| anyhow::anyhow!("{wrong}"))?;
-    let signed = signed.map_or("not signed".into(), |seq| format!("signed up to entry {seq}"));
-    crate::cli::say(format!("sound up to entry {last}; {signed}"));
+    crate::cli::say(verifier.end()?);
     Ok(())
+}
+
+/// Verifies an export.
+pub(in crate::cli) fn verify_file(verifier: &mut Verifier, file: &Path) -> anyhow::Result<()> {
+    let opened = File::open(file).with_context(|| format!("{}", file.display()))?;
+    for line in BufReader::new(opened).lines() {
+        verifier.line(&line.map_err(|_| verifier.wrong_next())?)?;
+    }
+    Ok(())
+}
+
+/// Verifies lines while they are written.
+pub(in crate::cli) fn verify_lines(
+    verifier: &mut Verifier,
+    write: impl FnOnce(&mut dyn FnMut(String) -> io::Result<()>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut wrong = None;
+    let written = write(&mut |line| {
+        wrong = wrong.take().or_else(|| verifier.line(&line).err());
+        Ok(())
+    });
+    wrong.map_or(Ok(()), Err)?;
+    written.with_context(|| format!("entry {} is wrong", verifier.last + 1))
 }
 
 /// The first entry that is wrong, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {seq} is wrong: {why}")]
-pub(super) struct Wrong {
+pub(in crate::cli) struct Wrong {
     pub(super) seq: Seq,
     why: String,
 }
 
 /// How far a ledger is sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) last: Seq,
+pub(in crate::cli) struct Verdict {
+    pub(in crate::cli) last: Seq,
     /// The last signed entry, if any is.
-    pub(super) signed: Option<Seq>,
+    pub(in crate::cli) signed: Option<Seq>,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sound up to entry {}; ", self.last)?;
+        match self.signed {
+            Some(seq) => write!(f, "signed up to entry {seq}"),
+            None => f.write_str("not signed"),
+        }
+    }
 }
 
 /// Verifies an export line by line.
-pub(super) struct Verifier {
+#[derive(Clone)]
+pub(in crate::cli) struct Verifier {
     key: Option<[u8; 32]>,
     later: Option<SignedPosition>,
     head: Option<Origin>,
@@ -95,6 +130,12 @@ pub(super) struct Verifier {
 impl Verifier {
     pub(super) fn new(key: Option<[u8; 32]>, later: Option<SignedPosition>) -> Self {
         Self { key, later, head: None, chain: Chain::default(), after: 0, last: 0, signed: None }
+    }
+
+    /// The chain at the end.
+    #[cfg(feature = "hub")]
+    pub(in crate::cli) fn chain(&self) -> Chain {
+        self.chain
     }
 
     /// Takes the next line.
@@ -112,7 +153,7 @@ impl Verifier {
     fn head_line(&mut self, value: &Value) -> Result<(), Wrong> {
         let head: HeadJson =
             serde_json::from_value(value.clone()).map_err(|_| self.wrong(1, "there is no head"))?;
-        let key = head.public_key.as_deref().and_then(unhex);
+        let key = head.public_key.as_deref().and_then(hex::decode);
         self.key = self.key.or(key);
         self.head = head.origin();
         self.chain = head.chain().ok_or_else(|| self.wrong(1, "the head is damaged"))?;
@@ -136,16 +177,13 @@ impl Verifier {
         if value.get("seq").and_then(Value::as_u64) != Some(seq) {
             return Err(self.wrong(seq, "it is missing, or not in its place"));
         }
-        let Posted { entry, checks } = read_entry(value).ok_or_else(altered)?;
-        let before = match checks.chain {
-            Chain::Xxh3(_) => self.chain,
-            Chain::Sha256(_) => self.chain.upgraded(self.last),
+        let end = (self.last, self.chain);
+        let chain = match origin.site.is_empty() {
+            #[cfg(feature = "hub")]
+            true => super::movements::chain_of_movement(origin, end, value),
+            _ => chain_of_entry(origin, end, value),
         };
-        let chain = before.with(&entry);
-        let again = serde_json::to_value(ExportedEntry::new(origin, &entry, chain));
-        if again.ok().as_ref() != Some(value) {
-            return Err(altered());
-        }
+        let chain = chain.ok_or_else(altered)?;
         (self.chain, self.last) = (chain, seq);
         if let Some(later) = self.later.filter(|later| later.seq == seq) {
             self.compare(&later)?;
@@ -179,7 +217,10 @@ impl Verifier {
     }
 
     /// Checks the end against the later checkpoint.
-    pub(super) fn end(&self) -> Result<Verdict, Wrong> {
+    pub(in crate::cli) fn end(&self) -> Result<Verdict, Wrong> {
+        if self.head.is_none() {
+            return Err(self.wrong(1, "there is nothing to verify"));
+        }
         let (last, signed) = (self.last, self.signed);
         if let (Some(later), Some(origin)) = (&self.later, &self.head) {
             self.check_signature(origin, later)?;

@@ -1,5 +1,6 @@
 //! The command line of `stockgate-hub`.
 
+mod audit;
 mod backup;
 mod doctor;
 
@@ -49,6 +50,12 @@ enum Command {
     /// Put a copy in the place of the books
     #[command(after_help = examples::HUB_RESTORE)]
     Restore(backup::RestoreArguments),
+    /// Write the hub's own ledger, or that of a gateway, as JSON lines, for auditors
+    #[command(after_help = examples::HUB_EXPORT)]
+    Export(audit::ExportArguments),
+    /// Check the chains and signatures of the books or of an export
+    #[command(after_help = examples::HUB_VERIFY)]
+    Verify(audit::VerifyArguments),
     /// Check books, machine and links, and say what to do
     #[command(after_help = examples::HUB_DOCTOR)]
     Doctor(doctor::DoctorArguments),
@@ -83,6 +90,15 @@ pub fn main() -> ExitCode {
         Command::Restore(arguments) => with_config(arguments.config.as_deref(), |config| {
             backup::restore(&config.store, &arguments.from)
         }),
+        Command::Export(arguments) => with_config(arguments.config.as_deref(), |config| {
+            audit::export(&config.store, &arguments)
+        }),
+        Command::Verify(arguments) => match arguments.parts() {
+            (Some(file), known) => STOCKGATE_HUB.ended(audit::verify_export(file, known)),
+            (None, known) => with_config(arguments.config.as_deref(), |config| {
+                audit::verify_books(&config.store, known)
+            }),
+        },
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions { shell } => {
             STOCKGATE_HUB.ended(Manual::of_hub().print_completions(shell))

@@ -100,7 +100,7 @@ impl AccountUpdate {
             request_id: &entry.request_id,
             cause: &cause,
         };
-        let movement = occasion.movement(&entry.sku, entry.change.abs(), &None);
+        let movement = occasion.movement(&entry.sku, entry.change.abs(), &entry.trace);
         // What books that were lost had granted is at the gateway already.
         self.moved.push(Movement { in_transit_change: 0, ..movement });
     }

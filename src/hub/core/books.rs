@@ -7,7 +7,7 @@ use super::records::{
 };
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Listing, RequestId, Sku};
+use crate::stock::{Entry, Listing, RequestId, SignedPosition, Sku};
 
 /// What an operator has chosen for the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,6 +145,20 @@ pub trait Books {
     fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
     /// Removes a book from those that wait for a SKU.
     fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), Self::Error>;
+
+    /// Stores what a device has signed of its ledger. It replaces an earlier signature of the same
+    /// [`SIGN_EVERY_ENTRIES`] entries.
+    ///
+    /// [`SIGN_EVERY_ENTRIES`]: crate::limits::SIGN_EVERY_ENTRIES
+    fn save_checkpoint(
+        &mut self,
+        book: &Book,
+        signed: &SignedPosition,
+        key: [u8; 32],
+    ) -> Result<(), Self::Error> {
+        let _ = (book, signed, key);
+        Ok(())
+    }
 
     /// Counts demand of a day, in days since 1970.
     fn count_demand(

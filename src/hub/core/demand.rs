@@ -6,9 +6,7 @@ use super::books::Books;
 use super::records::{Book, DemandCounts};
 use crate::limits::DEMAND_DAYS_MAX;
 use crate::protocol::frame::{Demand, RefusedDemand};
-use crate::stock::{Entry, Kind, Sku};
-
-const DAY_MS: i64 = 86_400_000;
+use crate::stock::{Day, Entry, Kind, Sku};
 
 /// Counts what new entries have sold.
 pub(super) fn count_sold<B: Books>(
@@ -63,12 +61,12 @@ pub(super) fn count_refused<B: Books>(
 
 /// The day of an entry by its own clock, or by the hub's if that one was wrong.
 fn day_of(entry: &Entry, now_ms: i64) -> i64 {
-    let day = entry.at_ms.div_euclid(DAY_MS);
-    if entry.clock_trusted && is_near(day, now_ms) { day } else { now_ms.div_euclid(DAY_MS) }
+    let day = entry.at_ms.div_euclid(Day::MS);
+    if entry.clock_trusted && is_near(day, now_ms) { day } else { now_ms.div_euclid(Day::MS) }
 }
 
 /// A wrong clock, or a malicious one, must not fill the books with days.
 fn is_near(day: i64, now_ms: i64) -> bool {
-    let today = now_ms.div_euclid(DAY_MS);
+    let today = now_ms.div_euclid(Day::MS);
     (today - DEMAND_DAYS_MAX..=today + 1).contains(&day)
 }

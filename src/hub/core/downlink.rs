@@ -19,7 +19,7 @@ use crate::limits::{
 use crate::protocol::drift::{Content, Search};
 use crate::protocol::frame::{Catalogue, Frame, Hello, Probe, Transfers};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Listing, Taken, Transfer};
+use crate::stock::{Line, Listing, Taken, Trace, Transfer};
 
 /// The frames that are being sent to gateways; lost with the process, which costs a repetition.
 #[derive(Debug, Default)]
@@ -351,13 +351,25 @@ fn call(book: &Book) -> Frame {
     FrameAnswer::Resume { epoch, acked_seq, nonce: 0 }.frame()
 }
 
+/// The most bytes of a transfer beside its lines: number, request id, direction, actor and reason.
+const TRANSFER_BYTES_MAX: usize = 10 + 73 + 1 + 2 * 67 + 2 * 10;
+
+/// The most bytes of a line: SKU and quantity, and lot, serial number and day if they are there.
+fn bytes_of_line(line: &Line) -> usize {
+    let text = |length: Option<usize>| length.map_or(1, |length| length + 2);
+    let trace = line.trace.as_deref().map_or(1, |Trace { lot, serial, .. }| {
+        let lot = text(lot.as_ref().map(|lot| lot.as_str().len()));
+        lot + text(serial.as_ref().map(|serial| serial.as_str().len())) + 7
+    });
+    line.sku.as_str().len() + 11 + trace
+}
+
 /// As many transfers as fit in a frame of this size, by the most bytes that each can take, and these
 /// bytes.
 fn fitting(found: Vec<IssuedTransfer>, limit: usize) -> (Vec<Transfer>, usize) {
     let (mut transfers, mut bytes) = (Vec::new(), 0);
     for IssuedTransfer { transfer, .. } in found {
-        let lines = transfer.lines.iter().map(|line| line.sku.as_str().len() + 11);
-        let more = 128 + lines.sum::<usize>();
+        let more = TRANSFER_BYTES_MAX + transfer.lines.iter().map(bytes_of_line).sum::<usize>();
         if bytes + more > limit && !transfers.is_empty() {
             break;
         }

@@ -49,6 +49,9 @@ pub(super) fn apply<B: Books>(
     if book.problem.as_ref().is_some_and(|problem| problem.starts_with(UNLISTED)) {
         book.problem = None;
     }
+    if !before.cursor.checks.chain.is_like(checks.chain) {
+        book.chain_since = before.cursor.acked_seq;
+    }
     book.cursor.checks = *checks;
     book.known_seq = book.known_seq.max(last_seq);
     count_pending(&mut book, entries.last(), now_ms);

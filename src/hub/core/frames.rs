@@ -13,7 +13,7 @@ use super::judge::{Verdict, judge};
 use super::outcome::{FrameOutcome, close, fence_and_refuse, held_answer, record_seen};
 use super::records::Book;
 use super::transfer::count_taken;
-use super::{demand, drift, recovery, reopen};
+use super::{demand, drift, keys, recovery, reopen};
 use crate::limits::{ASIDE_MAX, GATEWAY_DATABASES_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
@@ -70,12 +70,7 @@ pub fn handle_frame<B: Books>(
             .or_answer(|epoch, acked_seq| FrameAnswer::Ack { epoch, acked_seq }),
         (Verdict::Resume, Some(book)) => record(books, book, frame, now_ms)?
             .or_answer(|epoch, acked_seq| FrameAnswer::Resume { epoch, acked_seq, nonce }),
-        (Verdict::Record, Some(book)) => {
-            if let Frame::Demand(demand) = frame {
-                demand::count_refused(books, &book, demand, now_ms)?;
-            }
-            record(books, book, frame, now_ms)?.without_answer()
-        }
+        (Verdict::Record, Some(book)) => record_only(books, book, frame, now_ms)?,
         // A rejected frame; or a verdict that needs books where there are none, which the judge
         // does not give.
         (
@@ -135,12 +130,31 @@ fn hold_back<B: Books>(
     }
     if let Frame::Hello(hello) = frame {
         recovery::receive_greeting(books, book, hello, now_ms)?;
+        keys::receive(book, hello);
         book.known_seq = book.known_seq.max(hello.ledger_seq);
     }
     let Some(answer) = held_answer(book) else { return Ok(None) };
     record_seen(book, now_ms);
     books.save(book)?;
     Ok(Some(answer))
+}
+
+/// Records what a frame says that has no answer.
+fn record_only<B: Books>(
+    books: &mut B,
+    mut book: Book,
+    frame: &Frame,
+    now_ms: i64,
+) -> Result<FrameOutcome, B::Error> {
+    if let Frame::Demand(demand) = frame {
+        demand::count_refused(books, &book, demand, now_ms)?;
+    }
+    if let Frame::Checkpoint(checkpoint) = frame
+        && let Some(fenced) = keys::record_checkpoint(books, &mut book, checkpoint, now_ms)?
+    {
+        return Ok(fenced);
+    }
+    Ok(record(books, book, frame, now_ms)?.without_answer())
 }
 
 /// What was recorded from a frame, before the answer is known.
@@ -246,12 +260,13 @@ fn open_book<B: Books>(
     let greeting = if let Frame::Hello(hello) = frame { Some(hello) } else { None };
     if let Some(hello) = greeting.filter(|_| version == Version::V2) {
         recovery::receive_greeting(books, &mut book, hello, now_ms)?;
+        keys::receive(&mut book, hello);
     }
     if let Some(newest) = older.last() {
         books.save(&Book { online: false, ..newest.clone() })?;
     }
     let replaced = older.iter().rfind(|old| !old.retired);
-    book.problem = replaced.map(|old| replaced_problem(old, epoch));
+    book.problem = replaced.map(|old| replaced_problem(old, &book));
     books.open(&mut book)?;
     if let Some(answer) = held_answer(&book) {
         return Ok(FrameOutcome::answered(answer));
@@ -260,9 +275,12 @@ fn open_book<B: Books>(
     Ok(FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce }))
 }
 
-fn replaced_problem(old: &Book, epoch: Uuid) -> String {
+fn replaced_problem(old: &Book, new: &Book) -> String {
+    let is_other = new.device_key != old.device_key && old.device_key.is_some();
+    let device = if is_other { ", signed with another key" } else { "" };
+    let epoch = new.cursor.epoch;
     format!(
-        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues; retire the old one if it is gone for good, bring its stock back, then count",
+        "the database was replaced: epoch {} ended at entry {}, epoch {epoch} continues{device}; retire the old one if it is gone for good, bring its stock back, then count",
         old.cursor.epoch, old.cursor.acked_seq
     )
 }

@@ -19,6 +19,7 @@ mod entries;
 mod frame_sizes;
 mod frames;
 pub mod judge;
+mod keys;
 mod movement;
 mod outcome;
 mod policy;
@@ -38,13 +39,15 @@ pub use self::decimals::{SkuDecimals, decimals_of};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::frames::{handle_frame, record_online};
-pub use self::movement::{Movement, MovementKind};
+pub use self::keys::{NotAccepted, accept_key};
+pub use self::movement::{EnteredMovement, Movement, MovementKind};
 pub use self::outcome::FrameOutcome;
 pub use self::policy::{serve_all, set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
     Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Held, IssuedTransfer,
-    MatchPosition, Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord, Takeover,
+    MatchPosition, OTHER_KEY, Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord,
+    Takeover,
 };
 pub use self::recovery::{Recovery, recover};
 pub use self::reopen::{NotReopened, reopen};

@@ -1,7 +1,8 @@
 //! Movements of the hub's own: what changes a pool beside the entries of gateways.
 
+use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, OptionalTrace, OrderId, RequestId, Sku};
+use crate::stock::{Cause, Chain, ChainedBytes, OptionalTrace, OrderId, RequestId, Seq, Sku};
 
 /// The kind of a movement. The numbers are in the books: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,11 @@ impl MovementKind {
         Self::ALL.get(usize::from(code)).copied()
     }
 
+    /// The kind with this name in JSON.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,6 +69,49 @@ pub struct Movement {
     pub request_id: RequestId,
     pub cause: Cause,
     pub trace: OptionalTrace,
+}
+
+/// A movement in the hub's own ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnteredMovement {
+    pub seq: Seq,
+    pub at_ms: i64,
+    pub movement: Movement,
+}
+
+/// The bytes that are hashed at most: a chain, a mark, four numbers, ten texts, a day.
+const CHAINED_BYTES_MAX: usize = 32 + 1 + 32 + 10 + 9 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX + 4;
+/// What the bytes of a movement begin with, after the chain. No entry of a gateway does.
+const OF_BOOKS: u8 = 128;
+
+impl EnteredMovement {
+    /// The chain of a ledger without movements.
+    pub fn first_chain() -> [u8; 32] {
+        Chain::default().upgraded(0).to_bytes()
+    }
+
+    /// The chain after this movement: the hash of the chain before it and of the movement, as
+    /// docs/EXPORT.md describes.
+    #[must_use]
+    pub fn chained(&self, before: &[u8; 32]) -> [u8; 32] {
+        let Self { seq, at_ms, movement } = self;
+        let mut bytes = ChainedBytes::<CHAINED_BYTES_MAX>::default();
+        bytes.put(before);
+        bytes.put(&[OF_BOOKS]);
+        let Movement { change, in_transit_change, .. } = *movement;
+        for number in [change, in_transit_change, *at_ms, seq.cast_signed()] {
+            bytes.put_number(number);
+        }
+        bytes.put_text(Some(movement.kind.as_str()));
+        bytes.put_text(Some(movement.sku.as_str()));
+        bytes.put_text(movement.order_id.as_ref().map(OrderId::as_str));
+        bytes.put_text(Some(movement.request_id.as_str()));
+        bytes.put_said(&movement.cause, &movement.trace);
+        let gateway = movement.gateway.as_ref();
+        bytes.put_text(gateway.map(|id| id.site.as_str()));
+        bytes.put_text(gateway.map(|id| id.gateway.as_str()));
+        bytes.sha256()
+    }
 }
 
 /// What the movements of one request have in common.

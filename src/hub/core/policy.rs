@@ -11,7 +11,10 @@ use super::movement::{MovementKind, Occasion};
 use super::records::{Allotment, Book, Policy, hub_request_id};
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, Direction, Line, Quantity, Sku};
+use crate::stock::{Actor, Cause, Direction, Line, Quantity, Sku};
+
+/// The actor of what a policy grants.
+const POLICY: &str = "policy";
 
 /// Sets or ends the policy of a SKU for all gateways without one of their own, and applies it at
 /// once; returns the gateways that were granted units.
@@ -162,7 +165,8 @@ fn grant<B: Books>(
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);
     };
-    let (request_id, cause) = (hub_request_id("replenish", book), Cause::default());
+    let request_id = hub_request_id("replenish", book);
+    let cause = Cause { actor: Actor::parse(POLICY).ok(), reason: None };
     let occasion = Occasion {
         kind: MovementKind::Grant,
         gateway: Some(&book.gateway),

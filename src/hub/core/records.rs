@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::judge::Cursor;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Cause, Checks, Decimals, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
+use crate::stock::{Checks, Decimals, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
 
 /// The books of one database of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,16 @@ pub struct Book {
     pub reopening: Option<String>,
     /// The size of frames that do not reach the gateway though smaller ones do, if there are any.
     pub frame_lost_bytes: Option<u32>,
+    /// The public key of the device: the first that it showed, or that an operator has accepted.
+    pub device_key: Option<[u8; 32]>,
+    /// Another key that the device shows. What it signs counts once an operator accepts it.
+    pub offered_key: Option<[u8; 32]>,
+    /// The position after which the ledger has the newer kind of chain.
+    pub chain_since: Seq,
 }
+
+/// What is wrong with a database whose device shows another key.
+pub const OTHER_KEY: &str = "the device shows another key than the one it was bound with: its key file was replaced, or this is a copy of the database; its signatures count only once the key is accepted (POST /api/gateways/{site}/{gateway}/accept-key)";
 
 /// Since when and why a gateway is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +119,9 @@ impl Book {
             takeover: Takeover::default(),
             reopening: None,
             frame_lost_bytes: None,
+            device_key: None,
+            offered_key: None,
+            chain_since: 0,
         }
     }
 
@@ -296,8 +308,6 @@ pub struct DemandCounts {
 pub struct IssuedTransfer {
     /// What the gateway is sent.
     pub transfer: Transfer,
-    /// Who asked for it, and why.
-    pub cause: Cause,
     /// For each line of a recall, the units that came back; zeros for a grant.
     pub returned: Vec<i64>,
     /// Whether the gateway has taken the transfer and all its entries are in the books.
@@ -306,9 +316,9 @@ pub struct IssuedTransfer {
 
 impl IssuedTransfer {
     /// A transfer that the gateway has not taken yet.
-    pub fn new(transfer: Transfer, cause: Cause) -> Self {
+    pub fn new(transfer: Transfer) -> Self {
         let returned = vec![0; transfer.lines.len()];
-        Self { transfer, cause, returned, closed: false }
+        Self { transfer, returned, closed: false }
     }
 
     /// The line at an index from 0 on.

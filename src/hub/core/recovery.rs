@@ -187,7 +187,7 @@ fn undo<B: Books>(
         gateway: Some(&book.gateway),
         order_id: None,
         request_id: &issued.transfer.request_id,
-        cause: &issued.cause,
+        cause: &issued.transfer.cause,
     };
     let (mut allotments, mut movements) = (Vec::new(), Vec::new());
     for (Line { sku, quantity, .. }, account) in lines.iter().zip(accounts) {

@@ -2,6 +2,7 @@ mod aside;
 mod chains;
 mod demand;
 mod forged;
+mod keys;
 mod movements;
 mod older;
 mod policies;

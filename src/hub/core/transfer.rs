@@ -1,8 +1,12 @@
 //! Issues transfers, and matches the entries of a gateway's ledger with them.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use super::books::Books;
 use super::records::{Book, IssuedTransfer};
 use crate::limits::TRANSFER_LINES_ISSUED;
+use crate::protocol::wire::Version;
 use crate::stock::{
     Cause, Direction, Entry, Kind, Line, RequestId, Seq, Sku, Taken, Transfer, totals,
 };
@@ -17,15 +21,37 @@ pub(super) fn issue<B: Books>(
     lines: &[Line],
     cause: &Cause,
 ) -> Result<(), B::Error> {
-    let lines = &*totals(lines);
-    for part in lines.chunks(TRANSFER_LINES_ISSUED) {
+    for lines in parts(lines, book.wire) {
         book.issued += 1;
-        let (number, request_id) = (book.issued, request_id.clone());
-        let transfer = Transfer { number, request_id, direction, lines: part.to_vec() };
-        books.save_transfer(book.id, &IssuedTransfer::new(transfer, cause.clone()))?;
+        let (number, request_id, cause) = (book.issued, request_id.clone(), cause.clone());
+        let transfer = Transfer { number, request_id, direction, lines, cause };
+        books.save_transfer(book.id, &IssuedTransfer::new(transfer))?;
     }
     books.save(book)?;
-    if direction == Direction::Grant { put_in_transit(books, book, lines) } else { Ok(()) }
+    match direction {
+        Direction::Grant => put_in_transit(books, book, &totals(lines)),
+        Direction::Recall => Ok(()),
+    }
+}
+
+/// The lines of each transfer: a SKU appears once in it, and so the lots of a SKU are in several. A
+/// gateway of version 1 knows no lots.
+fn parts(lines: &[Line], version: Version) -> Vec<Vec<Line>> {
+    let lines = if version == Version::V1 { totals(lines) } else { Cow::Borrowed(lines) };
+    let mut parts: Vec<(BTreeSet<Sku>, Vec<Line>)> = Vec::new();
+    for line in &*lines {
+        let has_room = |(skus, lines): &&mut (BTreeSet<Sku>, Vec<Line>)| {
+            lines.len() < TRANSFER_LINES_ISSUED && !skus.contains(&line.sku)
+        };
+        match parts.iter_mut().find(has_room) {
+            Some((skus, lines)) => {
+                skus.insert(line.sku.clone());
+                lines.push(line.clone());
+            }
+            None => parts.push((BTreeSet::from([line.sku.clone()]), vec![line.clone()])),
+        }
+    }
+    parts.into_iter().map(|(_, lines)| lines).collect()
 }
 
 fn put_in_transit<B: Books>(books: &mut B, book: &Book, lines: &[Line]) -> Result<(), B::Error> {
@@ -118,7 +144,7 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
 
     /// Who asked for the transfer that was matched last, and why.
     pub(super) fn cause(&self) -> Cause {
-        self.current.as_ref().map(|issued| issued.cause.clone()).unwrap_or_default()
+        self.current.as_ref().map(|issued| issued.transfer.cause.clone()).unwrap_or_default()
     }
 
     /// Closes the transfers that the gateway says it has taken; returns false if its ledger lacks an

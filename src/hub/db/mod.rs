@@ -18,14 +18,15 @@ pub(super) use self::error::{BooksError, Locks};
 pub(super) use self::lock::{BooksLock, marker as restore_marker};
 use self::postgres::Postgres;
 pub(super) use self::rows::{
-    EnteredMovement, entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry,
-    read_movement,
+    entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry, read_movement,
 };
 pub(super) use self::schema::newest as newest_version;
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
 use self::working_set::number_feed;
-pub(super) use self::working_set::{BooksTransaction, Expected, OWN_LEDGER, read_catalogue};
+pub(super) use self::working_set::{
+    BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, read_catalogue,
+};
 use crate::config::BookStore;
 
 /// A connection to the books database.

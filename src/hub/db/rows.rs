@@ -4,12 +4,14 @@ use super::error::BooksError;
 use super::schema::{MOVEMENT, Table};
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
-use crate::hub::core::{Book, Held, IssuedTransfer, Movement, MovementKind, Takeover};
+use crate::hub::core::{
+    Book, EnteredMovement, Held, IssuedTransfer, Movement, MovementKind, Takeover,
+};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{
     Actor, Cause, Chain, Checks, Day, Digest, Direction, Entry, Line, Lot, OptionalTrace, OrderId,
-    Reason, RequestId, Seq, Serial, Sku, Trace, Transfer,
+    Reason, RequestId, Serial, Sku, Trace, Transfer,
 };
 
 /// The columns that [`read_entry`] reads.
@@ -18,7 +20,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 34;
+pub(super) const BOOK_COLUMNS: usize = 37;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -118,14 +120,6 @@ pub(super) fn entry_row(book: i64, entry: &Entry) -> [SqlValue; 14] {
     ]
 }
 
-/// A movement of the hub's own ledger.
-#[derive(Debug)]
-pub(in crate::hub) struct EnteredMovement {
-    pub(in crate::hub) seq: Seq,
-    pub(in crate::hub) at_ms: i64,
-    pub(in crate::hub) movement: Movement,
-}
-
 /// Selects the movements after position `$1`, at most `$2`.
 pub(in crate::hub) fn movements_sql() -> String {
     format!("SELECT {} FROM movement WHERE seq > $1 ORDER BY seq LIMIT $2", columns(&MOVEMENT))
@@ -159,11 +153,12 @@ pub(in crate::hub) fn read_movement(row: SqlRow) -> Result<EnteredMovement, Book
     Ok(EnteredMovement { seq, at_ms, movement })
 }
 
-pub(super) fn movement_row(seq: Seq, movement: &Movement, at_ms: i64) -> [SqlValue; 15] {
+pub(super) fn movement_row(entered: &EnteredMovement) -> [SqlValue; 15] {
+    let EnteredMovement { seq, at_ms, movement } = entered;
     let gateway = movement.gateway.as_ref();
     let [actor, reason, lot, serial, expires] = said(&movement.cause, &movement.trace);
     [
-        SqlValue::number(seq),
+        SqlValue::number(*seq),
         SqlValue::Int(i64::from(movement.kind.code())),
         SqlValue::text(movement.sku.as_str()),
         SqlValue::Int(movement.change),
@@ -172,7 +167,7 @@ pub(super) fn movement_row(seq: Seq, movement: &Movement, at_ms: i64) -> [SqlVal
         SqlValue::or_null(gateway.map(|id| id.gateway.as_str())),
         SqlValue::or_null(movement.order_id.as_ref().map(OrderId::as_str)),
         SqlValue::text(movement.request_id.as_str()),
-        SqlValue::Int(at_ms),
+        SqlValue::Int(*at_ms),
         actor,
         reason,
         lot,
@@ -217,12 +212,16 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         takeover: takeover(&mut row)?,
         reopening: row.text_or_null()?,
         frame_lost_bytes: None,
+        device_key: None,
+        offered_key: None,
+        chain_since: 0,
     };
-    if let Some(chain) = row.blob_or_null()? {
-        let chain = chain.try_into().map_err(|_| BooksError::Damaged("a chain".into()))?;
+    if let Some(chain) = row.bytes_or_null()? {
         book.cursor.checks.chain = Chain::Sha256(chain);
     }
     book.frame_lost_bytes = row.int_or_null()?.and_then(|bytes| u32::try_from(bytes).ok());
+    (book.device_key, book.offered_key) = (row.bytes_or_null()?, row.bytes_or_null()?);
+    book.chain_since = row.number()?;
     Ok(book)
 }
 
@@ -289,6 +288,9 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::or_null(book.reopening.as_deref()),
         sha256,
         book.frame_lost_bytes.map_or(SqlValue::Null, |bytes| SqlValue::Int(i64::from(bytes))),
+        SqlValue::bytes_or_null(book.device_key.as_ref()),
+        SqlValue::bytes_or_null(book.offered_key.as_ref()),
+        SqlValue::number(book.chain_since),
     ]
 }
 
@@ -297,25 +299,34 @@ pub(super) fn read_issued(row: SqlRow) -> Result<IssuedTransfer, BooksError> {
     let number = row.number()?;
     let request_id = row.id(RequestId::parse)?;
     let (direction, lines, cause) = read_transfer(&row.blob()?)?;
-    let transfer = Transfer { number, request_id, direction, lines };
-    Ok(IssuedTransfer { transfer, cause, returned: row.postcard()?, closed: row.bool()? })
+    let transfer = Transfer { number, request_id, direction, lines, cause };
+    Ok(IssuedTransfer { transfer, returned: row.postcard()?, closed: row.bool()? })
 }
 
-/// A stored transfer. Earlier versions stored no cause after it.
+/// A stored transfer. Earlier versions stored neither a cause after it nor the traces of its lines.
 fn read_transfer(bytes: &[u8]) -> Result<(Direction, Vec<Line>, Cause), BooksError> {
     let damaged = |error| BooksError::Damaged(format!("a transfer: {error}"));
-    let ((direction, lines), rest) = postcard::take_from_bytes(bytes).map_err(damaged)?;
-    let cause = if rest.is_empty() { Ok(Cause::default()) } else { postcard::from_bytes(rest) };
-    Ok((direction, lines, cause.map_err(damaged)?))
+    let ((direction, mut lines), rest): ((_, Vec<Line>), _) =
+        postcard::take_from_bytes(bytes).map_err(damaged)?;
+    if rest.is_empty() {
+        return Ok((direction, lines, Cause::default()));
+    }
+    let (cause, rest) = postcard::take_from_bytes(rest).map_err(damaged)?;
+    if !rest.is_empty() {
+        let traces: Vec<OptionalTrace> = postcard::from_bytes(rest).map_err(damaged)?;
+        lines.iter_mut().zip(traces).for_each(|(line, trace)| line.trace = trace);
+    }
+    Ok((direction, lines, cause))
 }
 
 pub(super) fn issued_row(book: i64, issued: &IssuedTransfer) -> [SqlValue; 6] {
-    let Transfer { number, request_id, direction, lines } = &issued.transfer;
+    let Transfer { number, request_id, direction, lines, cause } = &issued.transfer;
+    let traces: Vec<&OptionalTrace> = lines.iter().map(|line| &line.trace).collect();
     [
         SqlValue::Int(book),
         SqlValue::number(*number),
         SqlValue::text(request_id.as_str()),
-        to_postcard(&(direction, lines, &issued.cause)),
+        to_postcard(&(direction, lines, cause, traces)),
         to_postcard(&issued.returned),
         SqlValue::bool(issued.closed),
     ]

@@ -149,6 +149,10 @@ impl SqlValue {
         Self::Int(bits.cast_signed())
     }
 
+    pub(in crate::hub) fn bytes_or_null(bytes: Option<&[u8; 32]>) -> Self {
+        bytes.map_or(Self::Null, |bytes| Self::Blob(bytes.to_vec()))
+    }
+
     pub(in crate::hub) fn or_null(text: Option<&str>) -> Self {
         text.map_or(Self::Null, Self::text)
     }
@@ -238,6 +242,21 @@ impl RowReader {
                 Self::of(vec![value]).blob().map(Some)
             }
         }
+    }
+
+    /// So many bytes.
+    pub(in crate::hub) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], BooksError> {
+        let bytes = self.blob()?;
+        let found = format!("{} bytes where there are {N}", bytes.len());
+        bytes.try_into().map_err(|_| BooksError::Damaged(found))
+    }
+
+    /// So many bytes, if there are any.
+    pub(in crate::hub) fn bytes_or_null<const N: usize>(
+        &mut self,
+    ) -> Result<Option<[u8; N]>, BooksError> {
+        let Some(bytes) = self.blob_or_null()? else { return Ok(None) };
+        Self::of(vec![SqlValue::Blob(bytes)]).bytes().map(Some)
     }
 
     /// The epoch of a database.

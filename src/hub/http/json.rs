@@ -198,3 +198,11 @@ pub(super) struct StatusJson<'a> {
 pub(super) struct ReopenJson {
     pub(super) epoch: Uuid,
 }
+
+/// The key of a device that an operator accepts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AcceptKeyJson {
+    pub(super) epoch: Uuid,
+    pub(super) public_key: String,
+}

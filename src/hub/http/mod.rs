@@ -10,6 +10,7 @@ mod events;
 mod export;
 mod gateways;
 mod json;
+mod keys;
 mod page;
 mod policies;
 mod problems;
@@ -87,6 +88,7 @@ async fn respond(
         }
         HubTarget::Repair(site, gateway) => api.repair(&site, &gateway).await,
         HubTarget::Reopen(site, gateway) => api.reopen(&site, &gateway, request).await,
+        HubTarget::AcceptKey(site, gateway) => api.accept_key(&site, &gateway, request).await,
         HubTarget::Recover => api.recover().await,
         HubTarget::Page
         | HubTarget::PageFile(_)

@@ -52,6 +52,8 @@ pub(super) enum HubTarget {
     Repair(String, String),
     /// Site and gateway.
     Reopen(String, String),
+    /// Site and gateway.
+    AcceptKey(String, String),
     /// Takes on the gateways that are held.
     Recover,
 }
@@ -105,6 +107,7 @@ impl HubTarget {
             Self::Retire(site, _)
             | Self::Repair(site, _)
             | Self::BringBack(site, _)
+            | Self::AcceptKey(site, _)
             | Self::Reopen(site, _) => (Role::Admin, Reach::Site(site)),
             Self::Recover => (Role::Admin, Reach::All("the books")),
             Self::Enrol => (Role::Admin, Reach::Own),
@@ -130,7 +133,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 32] = [
+pub(super) static ROUTES: [Route<HubTarget>; 33] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -145,6 +148,7 @@ pub(super) static ROUTES: [Route<HubTarget>; 32] = [
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/bring-back", HubTarget::BringBack),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", HubTarget::Repair),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/reopen", HubTarget::Reopen),
+    Route::two(Method::POST, "/api/gateways/{site}/{gateway}/accept-key", HubTarget::AcceptKey),
     Route::fixed(Method::POST, "/api/books/recover", HubTarget::Recover),
     Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
     Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),

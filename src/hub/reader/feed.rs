@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decimals::decimals;
 use super::feed_cursor::{FeedCursor, feed_ends};
 use super::feed_event::FeedEvent;
-use crate::hub::core::SkuDecimals;
+use crate::hub::core::{EnteredMovement, SkuDecimals};
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{
-    BooksError, EnteredMovement, OWN_LEDGER, feed_entries_sql, feed_movements_sql, read_entry,
-    read_movement,
+    BooksError, OWN_LEDGER, feed_entries_sql, feed_movements_sql, read_entry, read_movement,
 };
 use crate::limits::FEED_SCAN_MAX;
 use crate::net::access::Sites;

@@ -5,8 +5,7 @@ use uuid::Uuid;
 
 use super::feed_cursor::FeedCursor;
 use crate::clock::rfc3339;
-use crate::hub::core::SkuDecimals;
-use crate::hub::db::EnteredMovement;
+use crate::hub::core::{EnteredMovement, SkuDecimals};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Amount, Entry, Origin, Sku, Trace, books_event_id};
 

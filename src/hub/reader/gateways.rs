@@ -7,11 +7,14 @@ use serde::Serialize;
 use super::page::BooksPage;
 
 use crate::clock::{rfc3339, wall_ms};
+use crate::hex;
+use crate::hub::core::OTHER_KEY;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
+use crate::net::json::CheckpointJson;
 use crate::protocol::topic::GatewayId;
-use crate::stock::Seq;
+use crate::stock::{Seq, SignedPosition};
 
 /// A gateway, with its database in force.
 #[derive(Debug, Serialize)]
@@ -53,6 +56,12 @@ pub(in crate::hub) struct EpochJson {
     aside: u64,
     last_seen: String,
     problem: Option<String>,
+    /// The key that is bound to it …
+    device_key: Option<String>,
+    /// … and another one that the device shows.
+    offered_key: Option<String>,
+    /// What the device has signed last.
+    checkpoint: Option<CheckpointJson>,
 }
 
 /// Which gateways to list.
@@ -136,7 +145,7 @@ pub(in crate::hub) fn gateways(
     let sql = format!(
         "SELECT id, site, gateway, online, coalesce(fenced, reopening), epoch, acked_seq, known_seq,
              last_seen_ms, problem, software, pending_since_ms,
-             CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT), held, held_since_ms
+             CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT), held, held_since_ms, offered_key
          FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
          ORDER BY site, gateway LIMIT ${last}"
     );
@@ -192,9 +201,9 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     let oldest_pending_s = (pending_since_ms > 0).then_some(waited_ms / 1_000);
     let (pending, drift) = (ledger_seq.saturating_sub(acked_seq), problem.is_some());
     let (held, since_ms) = (row.text_or_null()?, row.int()?);
-    let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
     let held_since = held.as_ref().map(|_| rfc3339(since_ms));
-    let problem = problem.or(held);
+    let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
+    let problem = problem.or(held).or(row.blob_or_null()?.map(|_| OTHER_KEY.into()));
     let in_transit = 0;
     Ok((
         id,
@@ -243,8 +252,13 @@ pub(in crate::hub) fn databases(
     db: &mut dyn Executor,
     gateway: &GatewayId,
 ) -> Result<Vec<EpochJson>, BooksError> {
-    let sql = "SELECT epoch, retired, fenced, held, reopening, acked_seq, known_seq, aside, last_seen_ms, problem
-               FROM book WHERE site = $1 AND gateway = $2 ORDER BY id DESC";
+    let sql = "SELECT book.epoch, book.retired, book.fenced, book.held, book.reopening,
+                   book.acked_seq, book.known_seq, book.aside, book.last_seen_ms, book.problem,
+                   book.device_key, book.offered_key,
+                   last.seq, last.chain, last.at_ms, last.signature, last.public_key
+               FROM book LEFT JOIN checkpoint AS last ON last.book = book.id AND last.part =
+                   (SELECT max(part) FROM checkpoint WHERE checkpoint.book = book.id)
+               WHERE book.site = $1 AND book.gateway = $2 ORDER BY book.id DESC";
     let of = [SqlValue::text(&gateway.site), SqlValue::text(&gateway.gateway)];
     let rows = db.query(sql, &of)?.into_iter().enumerate();
     rows.map(|(place, row)| read_database(place == 0, row)).collect()
@@ -255,6 +269,10 @@ fn read_database(in_force: bool, row: SqlRow) -> Result<EpochJson, BooksError> {
     let epoch = row.epoch()?.to_string();
     let retired = row.bool()?;
     let [fenced, held, reopening] = [row.text_or_null()?, row.text_or_null()?, row.text_or_null()?];
+    let (acked_seq, known_seq) = (row.number()?, row.number()?);
+    let (aside, last_seen) = (row.number()?, rfc3339(row.int()?));
+    let problem = row.text_or_null()?;
+    let (device, offered) = (row.bytes_or_null()?, row.bytes_or_null()?);
     let state = match (retired, in_force) {
         (true, _) => "retired",
         (false, false) => "replaced",
@@ -262,8 +280,29 @@ fn read_database(in_force: bool, row: SqlRow) -> Result<EpochJson, BooksError> {
         (false, true) if held.is_some() => "held",
         (false, true) => "open",
     };
-    let (acked_seq, known_seq) = (row.number()?, row.number()?);
-    let (aside, last_seen) = (row.number()?, rfc3339(row.int()?));
-    let problem = row.text_or_null()?;
-    Ok(EpochJson { epoch, state, acked_seq, known_seq, aside, last_seen, problem })
+    let problem = problem.or(held).or(offered.map(|_| OTHER_KEY.into()));
+    let key = |key: [u8; 32]| hex::encode(&key);
+    let (device_key, offered_key) = (device.map(key), offered.map(key));
+    let checkpoint = read_checkpoint(&mut row)?;
+    Ok(EpochJson {
+        epoch,
+        state,
+        acked_seq,
+        known_seq,
+        aside,
+        last_seen,
+        problem,
+        device_key,
+        offered_key,
+        checkpoint,
+    })
+}
+
+/// What a device has signed, if it has signed anything.
+fn read_checkpoint(row: &mut RowReader) -> Result<Option<CheckpointJson>, BooksError> {
+    let Some(seq) = row.int_or_null()? else { return Ok(None) };
+    let seq = u64::try_from(seq).unwrap_or_default();
+    let (chain, at_ms, signature) = (row.bytes()?, row.int()?, row.bytes()?);
+    let signed = SignedPosition { seq, chain, at_ms, signature };
+    Ok(Some(CheckpointJson::new(&signed).by(row.bytes()?)))
 }

@@ -4,15 +4,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::decimals::decimals;
-use crate::clock::rfc3339;
-use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
-use crate::hub::db::{
-    BooksError, EnteredMovement, entries_sql, movements_sql, read_entry, read_movement,
-};
-use crate::net::json::{CauseJson, TraceJson, json, ledger_json};
+use crate::hub::db::{BooksError, entries_sql, movements_sql, read_entry, read_movement};
+use crate::hub::movement_json::MovementJson;
+use crate::net::json::{json, ledger_json};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Amount, Decimals, OrderId, Origin, Seq, books_event_id};
+use crate::stock::{Decimals, Origin, Seq, Sku};
 
 /// Which entries of a gateway's ledger to read.
 #[derive(Debug)]
@@ -72,57 +69,10 @@ pub(in crate::hub) fn movements(
     let entered = rows.into_iter().map(read_movement).collect::<Result<Vec<_>, _>>()?;
     let next = entered.last().map(|last| last.seq).filter(|&seq| seq < last_seq);
     let decimals = decimals(db, entered.iter().map(|entered| &entered.movement.sku))?;
-    let entry = |entered| MovementJson::new(books, entered, &decimals);
-    let entries = entered.iter().map(entry).collect();
+    let of = |sku: &Sku| decimals.of(sku);
+    let entries =
+        entered.iter().map(|it| MovementJson::new(books, it, of(&it.movement.sku))).collect();
     Ok(json(&Page { entries, next }))
-}
-
-/// An entry of the hub's own ledger, shaped as those of gateways.
-#[derive(Serialize)]
-struct MovementJson<'a> {
-    seq: Seq,
-    event_id: String,
-    kind: &'static str,
-    sku: &'a str,
-    change: Amount,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_transit_change: Option<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    site: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gateway: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    order_id: Option<&'a str>,
-    request_id: &'a str,
-    at: String,
-    #[serde(flatten)]
-    cause: CauseJson<'a>,
-    #[serde(flatten)]
-    trace: Option<TraceJson<'a>>,
-}
-
-impl<'a> MovementJson<'a> {
-    fn new(books: Uuid, entered: &'a EnteredMovement, decimals: &SkuDecimals) -> Self {
-        let EnteredMovement { seq, at_ms, movement } = entered;
-        let decimals = decimals.of(&movement.sku);
-        let in_transit = Some(movement.in_transit_change).filter(|change| *change != 0);
-        let gateway = movement.gateway.as_ref();
-        Self {
-            seq: *seq,
-            event_id: books_event_id(books, *seq).to_string(),
-            kind: movement.kind.as_str(),
-            sku: movement.sku.as_str(),
-            change: Amount::new(movement.change, decimals),
-            in_transit_change: in_transit.map(|change| Amount::new(change, decimals)),
-            site: gateway.map(|id| id.site.as_str()),
-            gateway: gateway.map(|id| id.gateway.as_str()),
-            order_id: movement.order_id.as_ref().map(OrderId::as_str),
-            request_id: movement.request_id.as_str(),
-            at: rfc3339(*at_ms),
-            cause: CauseJson::new(&movement.cause),
-            trace: TraceJson::new(movement.trace.as_deref()),
-        }
-    }
 }
 
 fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundBook>, BooksError> {

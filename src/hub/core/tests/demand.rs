@@ -9,8 +9,8 @@ use crate::net::access::Sites;
 use crate::protocol::Frame;
 use crate::protocol::frame::{Demand, RefusedDemand};
 use crate::protocol::wire::Version;
+use crate::stock::Day;
 
-const DAY_MS: i64 = 86_400_000;
 const TODAY: i64 = 20_000;
 
 #[test]
@@ -34,7 +34,7 @@ fn refused_demand_is_cumulative_so_lost_late_and_repeated_frames_do_no_harm() {
     let mut hub = TestHub::new();
     let first = Ledger::new(1);
     hub.answer_to(&first.hello());
-    let now_ms = TODAY * DAY_MS;
+    let now_ms = TODAY * Day::MS;
     for lines in [1, 3, 2, 3] {
         handle(&mut hub, &refused(&first, TODAY, lines), now_ms);
     }

@@ -3,7 +3,7 @@
 use super::test_hub::{Ledger, TestHub, gateway_id, sku};
 use crate::hub::core::*;
 use crate::hub::db::sql::SqlValue;
-use crate::hub::db::{EnteredMovement, movements_sql, read_movement};
+use crate::hub::db::{movements_sql, read_movement};
 use crate::stock::{Actor, Cause, Line, Lot, Quantity, Reason, RequestId, Trace};
 
 #[test]
@@ -41,7 +41,7 @@ fn every_change_of_a_pool_is_an_entry_with_who_and_why() {
             "5 grant -5 5 g line-3 because -",
             "6 recall 2 0 r line-3 because -",
             "7 bring_back 0 7 bring-back - - -",
-            "8 grant -3 3 replenish - - -",
+            "8 grant -3 3 replenish policy - -",
         ]
     );
     let explained = hub.number("SELECT sum(change) FROM movement");

@@ -6,15 +6,16 @@
 mod tables;
 
 pub(in crate::hub) use self::tables::{
-    ASIDE, ASK, BOOK, ColumnType, DEMAND, ENROLLED, ENTRY, FEED, FEED_WAITING, GRANTED, HELD,
-    IDENTITY, LISTING, MOVEMENT, POLICY, POOL, REQUEST, TRANSFER, Table,
+    ASIDE, ASK, BOOK, BOOKS_CHECKPOINT, CHECKPOINT, ColumnType, DEMAND, ENROLLED, ENTRY, FEED,
+    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, POLICY, POOL, REQUEST,
+    TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -31,6 +32,7 @@ const MIGRATIONS: [Migration; 10] = [
         script: include_str!("version_11.sql"),
         postgresql: include_str!("version_11_postgresql.sql"),
     },
+    Migration { script: include_str!("version_12.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -62,9 +62,40 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("reopening", Text),
         ("chain_sha256", Blob),
         ("frame_lost_bytes", Int),
+        ("device_key", Blob),
+        ("offered_key", Blob),
+        ("chain_since", Int),
         ("in_force", Int),
     ],
     key: &["id"],
+};
+
+pub(in crate::hub) const CHECKPOINT: Table = Table {
+    name: "checkpoint",
+    columns: &[
+        ("book", Int),
+        ("part", Int),
+        ("seq", Int),
+        ("chain", Blob),
+        ("at_ms", Int),
+        ("signature", Blob),
+        ("public_key", Blob),
+    ],
+    key: &["book", "part"],
+};
+
+/// What the hub has signed of its own ledger.
+pub(in crate::hub) const BOOKS_CHECKPOINT: Table = Table {
+    name: "books_checkpoint",
+    columns: &[
+        ("part", Int),
+        ("seq", Int),
+        ("chain", Blob),
+        ("at_ms", Int),
+        ("signature", Blob),
+        ("public_key", Blob),
+    ],
+    key: &["part"],
 };
 
 const ENTRY_COLUMNS: &[(&str, ColumnType)] = &[
@@ -130,6 +161,13 @@ pub(in crate::hub) const FEED_WAITING: Table = Table {
     name: "feed_waiting",
     columns: &[("book", Int), ("first_seq", Int), ("last_seq", Int), ("at_ms", Int)],
     key: &["n"],
+};
+
+/// The end of the hub's own ledger, in a single row.
+pub(in crate::hub) const MOVEMENT_END: Table = Table {
+    name: "movement_end",
+    columns: &[("one", Int), ("seq", Int), ("chain", Blob)],
+    key: &["one"],
 };
 
 pub(in crate::hub) const HELD: Table = Table {

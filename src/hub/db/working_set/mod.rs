@@ -13,9 +13,11 @@
 mod accounts;
 mod asks;
 mod books;
+mod checkpoints;
 mod demand;
 mod enrolment;
 mod entries;
+mod expected;
 mod feed;
 mod identity;
 mod listings;
@@ -26,10 +28,12 @@ mod requests;
 mod transaction;
 mod transfers;
 
+pub(in crate::hub) use self::expected::Expected;
 pub(in crate::hub) use self::feed::OWN_LEDGER;
 pub(super) use self::feed::number_feed;
 pub(in crate::hub) use self::listings::read_catalogue;
-pub(in crate::hub) use self::transaction::{BooksTransaction, Expected};
+pub(in crate::hub) use self::movements::MovementsEnd;
+pub(in crate::hub) use self::transaction::BooksTransaction;
 
 #[cfg(test)]
 mod statement_tests;

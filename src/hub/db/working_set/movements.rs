@@ -1,18 +1,41 @@
-//! New movements of the hub's own ledger.
+//! New movements of the hub's own ledger, and its signatures.
 
 use std::ops::RangeInclusive;
 
 use crate::clock;
-use crate::hub::core::Movement;
+use crate::hub::core::{EnteredMovement, Movement};
 use crate::hub::db::error::BooksError;
-use crate::hub::db::rows::movement_row;
-use crate::hub::db::schema::MOVEMENT;
-use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
-use crate::stock::Seq;
+use crate::hub::db::rows::{movement_row, movements_sql, read_movement};
+use crate::hub::db::schema::{BOOKS_CHECKPOINT, MOVEMENT, MOVEMENT_END};
+use crate::hub::db::sql::{Change, Executor, RowReader, SqlValue, Write};
+use crate::limits::{PAGE_MAX, SIGN_EVERY_ENTRIES};
+use crate::stock::{Seq, SignedPosition};
 
 #[derive(Debug, Default)]
 pub(super) struct MovementSet {
     new: Vec<Movement>,
+    signed: Option<(SignedPosition, [u8; 32])>,
+}
+
+/// The end of the hub's own ledger.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub) struct MovementsEnd {
+    pub(in crate::hub) seq: Seq,
+    pub(in crate::hub) chain: [u8; 32],
+    /// The last position that was signed; 0 if none was.
+    pub(in crate::hub) signed_seq: Seq,
+}
+
+impl MovementsEnd {
+    /// `None` before the first movement that is chained.
+    pub(super) fn read(db: &mut dyn Executor) -> Result<Option<Self>, BooksError> {
+        let sql = "SELECT seq, chain, (SELECT coalesce(max(seq), 0) FROM books_checkpoint)
+                   FROM movement_end";
+        let mut row = RowReader::of(db.query(sql, &[])?.pop().unwrap_or_default());
+        let (seq, chain) = (row.number()?, row.bytes_or_null()?);
+        let signed_seq = row.number()?;
+        Ok(chain.map(|chain| Self { seq, chain, signed_seq }))
+    }
 }
 
 impl MovementSet {
@@ -20,26 +43,85 @@ impl MovementSet {
         self.new.extend_from_slice(movements);
     }
 
-    /// Numbers the movements. The last position is locked from here to the commit, so that other
-    /// workers leave no gap; hence this is the last thing that a transaction reads.
+    pub(super) fn sign(&mut self, signed: SignedPosition, key: [u8; 32]) {
+        self.signed = Some((signed, key));
+    }
+
+    /// Numbers and chains the movements. The last position is locked from here to the commit, so
+    /// that other workers leave no gap; hence this is the last thing that a transaction reads.
     /// Returns the positions as well, if there are any.
     pub(super) fn changes(
         &mut self,
         db: &mut dyn Executor,
-    ) -> Result<(Change, Option<RangeInclusive<Seq>>), BooksError> {
+    ) -> Result<(Vec<Change>, Option<RangeInclusive<Seq>>), BooksError> {
         let new = std::mem::take(&mut self.new);
-        let (mut rows, mut entered) = (Vec::with_capacity(new.len()), None);
-        if !new.is_empty() {
-            let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq";
-            let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
-            let first = RowReader::of(end.unwrap_or_default()).number()? + 1 - new.len() as u64;
-            let at_ms = clock::wall_ms();
-            let row = |(seq, movement): (u64, &Movement)| -> SqlRow {
-                movement_row(seq, movement, at_ms).to_vec()
-            };
-            rows.extend((first..).zip(&new).map(row));
-            entered = Some(first..=first + new.len() as u64 - 1);
+        let mut changes: Vec<Change> = self.signed.iter().map(signature).collect();
+        if new.is_empty() {
+            return Ok((changes, None));
         }
-        Ok((Change { table: &MOVEMENT, write: Write::Insert, rows }, entered))
+        let (chained, entered) = chain(db, new)?;
+        changes.extend(chained);
+        Ok((changes, Some(entered)))
     }
+}
+
+fn chain(
+    db: &mut dyn Executor,
+    new: Vec<Movement>,
+) -> Result<([Change; 2], RangeInclusive<Seq>), BooksError> {
+    let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq, chain";
+    let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
+    let mut end = RowReader::of(end.unwrap_or_default());
+    let last = end.number()?;
+    let first = last + 1 - new.len() as u64;
+    let mut chain = match end.bytes_or_null()? {
+        Some(chain) => chain,
+        None => chain_of(db, first - 1)?,
+    };
+    let at_ms = clock::wall_ms();
+    let row = |(seq, movement)| {
+        let entered = EnteredMovement { seq, at_ms, movement };
+        chain = entered.chained(&chain);
+        movement_row(&entered).to_vec()
+    };
+    let rows = (first..).zip(new).map(row).collect();
+    let entered = Change { table: &MOVEMENT, write: Write::Insert, rows };
+    let end = vec![SqlValue::Int(1), SqlValue::number(last), SqlValue::Blob(chain.to_vec())];
+    let end = Change { table: &MOVEMENT_END, write: Write::Set, rows: vec![end] };
+    Ok(([entered, end], first..=last))
+}
+
+/// The chain of the movements up to a position, which an earlier version has entered.
+fn chain_of(db: &mut dyn Executor, up_to: Seq) -> Result<[u8; 32], BooksError> {
+    let (mut after, mut chain) = (0, EnteredMovement::first_chain());
+    while after < up_to {
+        let limit = (up_to - after).min(PAGE_MAX as u64);
+        let page =
+            db.query(&movements_sql(), &[SqlValue::number(after), SqlValue::number(limit)])?;
+        let missing = || BooksError::Damaged(format!("movement {} is missing", after + 1));
+        if page.is_empty() {
+            return Err(missing());
+        }
+        for row in page {
+            let entered = read_movement(row)?;
+            chain = entered.chained(&chain);
+            after = entered.seq;
+        }
+    }
+    Ok(chain)
+}
+
+fn signature((signed, key): &(SignedPosition, [u8; 32])) -> Change {
+    let SignedPosition { seq, chain, at_ms, signature } = signed;
+    // The last position of a part is a multiple.
+    let part = seq.saturating_sub(1) / SIGN_EVERY_ENTRIES;
+    let row = vec![
+        SqlValue::number(part),
+        SqlValue::number(*seq),
+        SqlValue::Blob(chain.to_vec()),
+        SqlValue::Int(*at_ms),
+        SqlValue::Blob(signature.to_vec()),
+        SqlValue::Blob(key.to_vec()),
+    ];
+    Change { table: &BOOKS_CHECKPOINT, write: Write::Set, rows: vec![row] }
 }

@@ -7,13 +7,15 @@ use uuid::Uuid;
 use super::accounts::AccountSet;
 use super::asks::AskSet;
 use super::books::{BookSet, Lock};
+use super::checkpoints::CheckpointSet;
 use super::demand::DemandSet;
 use super::enrolment::EnrolmentSet;
 use super::entries::EntrySet;
+use super::expected::{Expected, next_transfer};
 use super::feed::FeedSet;
 use super::identity::Identity;
 use super::listings::ListingSet;
-use super::movements::MovementSet;
+use super::movements::{MovementSet, MovementsEnd};
 use super::pools::PoolSet;
 use super::requests::RequestSet;
 use super::transfers::TransferSet;
@@ -25,7 +27,7 @@ use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::sql::{Change, Executor};
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Listing, RequestId, Seq, Sku};
+use crate::stock::{Entry, Listing, RequestId, Seq, SignedPosition, Sku};
 
 /// The books within an open transaction.
 pub(in crate::hub) struct BooksTransaction<'a> {
@@ -41,21 +43,11 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     entries: EntrySet,
     enrolment: EnrolmentSet,
     demand: DemandSet,
+    checkpoints: CheckpointSet,
     rules: Rules,
     now_ms: i64,
     movements: MovementSet,
     feed: FeedSet,
-}
-
-/// What the jobs of a batch will read and change, as far as that is known before.
-#[derive(Debug, Default)]
-pub(in crate::hub) struct Expected {
-    /// What is locked: the gateways of the jobs, and the pools of central requests and transfers.
-    pub(in crate::hub) locks: Locks,
-    /// Gateways that are locked unless another worker has locked them.
-    pub(in crate::hub) if_free: BTreeSet<GatewayId>,
-    /// The SKUs of entries, for the newest database of a gateway.
-    pub(in crate::hub) skus: Vec<(GatewayId, BTreeSet<Sku>)>,
 }
 
 impl<'a> BooksTransaction<'a> {
@@ -73,6 +65,7 @@ impl<'a> BooksTransaction<'a> {
             entries: EntrySet::default(),
             enrolment: EnrolmentSet::default(),
             demand: DemandSet::default(),
+            checkpoints: CheckpointSet::default(),
             rules: Rules::default(),
             now_ms: 0,
             movements: MovementSet::default(),
@@ -90,7 +83,6 @@ impl<'a> BooksTransaction<'a> {
     pub(in crate::hub) fn is_enrolled(&mut self, gateway: &GatewayId) -> Result<bool, BooksError> {
         Ok(!self.books(gateway)?.is_empty() || self.enrolment.contains(self.db, gateway)?)
     }
-
     pub(in crate::hub) fn enrol(&mut self, gateway: &GatewayId, now_ms: i64) {
         self.enrolment.add(gateway, now_ms);
     }
@@ -101,6 +93,14 @@ impl<'a> BooksTransaction<'a> {
         self.db.query(sql, &[]).map(drop)
     }
 
+    /// The end of the hub's own ledger.
+    pub(in crate::hub) fn movements_end(&mut self) -> Result<Option<MovementsEnd>, BooksError> {
+        MovementsEnd::read(self.db)
+    }
+    /// Stores a signature of the hub's own ledger.
+    pub(in crate::hub) fn sign_movements(&mut self, signed: SignedPosition, key: [u8; 32]) {
+        self.movements.sign(signed, key);
+    }
     /// Gives new books their identity.
     pub(in crate::hub) fn register_identity(&mut self) {
         self.identity.register();
@@ -181,21 +181,16 @@ impl<'a> BooksTransaction<'a> {
         changes.extend(self.listings.changes());
         changes.push(self.enrolment.changes());
         changes.push(self.demand.changes());
+        changes.push(self.checkpoints.changes());
         changes.push(self.transfers.changes());
         changes.push(self.requests.changes());
         changes.extend(self.books.changes());
         let (movements, entered) = self.movements.changes(self.db)?;
-        changes.push(movements);
+        changes.extend(movements);
         changes.extend(self.feed.changes(self.db, entered)?);
         changes.retain(|change| !change.rows.is_empty());
         Ok(changes)
     }
-}
-
-/// The transfer that the ledger's next grant or recall must match, if there is one.
-fn next_transfer(book: &Book) -> Option<(i64, u64)> {
-    let next = book.match_position.transfer;
-    (book.is_open() && next <= book.issued).then_some((book.id, next.saturating_sub(1)))
 }
 
 impl Books for BooksTransaction<'_> {
@@ -407,6 +402,16 @@ impl Books for BooksTransaction<'_> {
 
     fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
         self.asks.remove(sku, book);
+        Ok(())
+    }
+
+    fn save_checkpoint(
+        &mut self,
+        book: &Book,
+        signed: &SignedPosition,
+        key: [u8; 32],
+    ) -> Result<(), BooksError> {
+        self.checkpoints.save(book, signed, key);
         Ok(())
     }
 

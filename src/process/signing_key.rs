@@ -1,5 +1,5 @@
-//! The key of this device, with which it signs its ledger. It is made at the first start, and nobody
-//! else needs to read it; only the public half ever leaves the device.
+//! The key with which this machine signs its ledger. It is made at the first start, and nobody else
+//! needs to read it; only the public half ever leaves the machine.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,28 +9,24 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::files::DEVICE_KEY_FILE;
-
 /// The bytes of the file: the seed of an Ed25519 key.
 const SEED_BYTES: usize = 32;
 
-/// The key of this device.
+/// The key of this machine.
 #[derive(Debug)]
-pub struct DeviceKey(Ed25519KeyPair);
+pub struct SigningKey(Ed25519KeyPair);
 
-impl DeviceKey {
-    /// Reads the key from the service manager's credential `device.key`, or from the data directory,
-    /// where it is made if there is none.
+impl SigningKey {
+    /// Reads the key from the service manager's credential of this name, or from the file of this name
+    /// in a directory, where it is made if there is none.
     ///
     /// # Errors
     /// If the file cannot be read or written, or holds no key.
-    pub fn open(data_dir: &Path) -> io::Result<Self> {
-        let credential = std::env::var_os("CREDENTIALS_DIRECTORY");
-        let credential = credential.map(|directory| Path::new(&directory).join(DEVICE_KEY_FILE));
-        if let Some(path) = credential.filter(|path| path.exists()) {
-            return Self::read(&path);
+    pub fn open(directory: &Path, name: &str) -> io::Result<Self> {
+        if let Some(key) = Self::credential(name) {
+            return key;
         }
-        let path = data_dir.join(DEVICE_KEY_FILE);
+        let path = directory.join(name);
         match Self::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make(&path)?;
@@ -38,6 +34,13 @@ impl DeviceKey {
             }
             read => read,
         }
+    }
+
+    /// Reads the key from the service manager's credential of this name, if there is one.
+    pub fn credential(name: &str) -> Option<io::Result<Self>> {
+        let directory = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+        let path = Path::new(&directory).join(name);
+        path.exists().then(|| Self::read(&path))
     }
 
     fn read(path: &PathBuf) -> io::Result<Self> {
@@ -71,7 +74,8 @@ fn make(path: &Path) -> io::Result<()> {
     file.write_all(&seed)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
@@ -83,11 +87,11 @@ mod tests {
     #[test]
     fn the_key_is_made_once_and_only_its_owner_may_read_it() {
         let directory = tempfile::tempdir().unwrap();
-        let key = DeviceKey::open(directory.path()).unwrap().public();
-        assert_eq!(DeviceKey::open(directory.path()).unwrap().public(), key);
-        let file = directory.path().join(DEVICE_KEY_FILE);
+        let key = SigningKey::open(directory.path(), "device.key").unwrap().public();
+        assert_eq!(SigningKey::open(directory.path(), "device.key").unwrap().public(), key);
+        let file = directory.path().join("device.key");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::write(&file, b"short").unwrap();
-        assert!(DeviceKey::open(directory.path()).is_err());
+        assert!(SigningKey::open(directory.path(), "device.key").is_err());
     }
 }
