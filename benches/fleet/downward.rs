@@ -15,7 +15,6 @@ use crate::parts::{broker, hubs, is_balanced, new_books, receive};
 use crate::plan::Plan;
 use crate::support::hub::Hub;
 use crate::support::postgres::Postgres;
-use crate::support::terminal::Terminal;
 
 const HOLDERS: usize = 300;
 const LISTINGS: u64 = 3_000;
