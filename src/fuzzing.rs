@@ -154,7 +154,7 @@ pub fn terminal(bytes: &[u8]) {
                 true => CentralOperation::Grant,
                 false => CentralOperation::Deduct,
             };
-            let _ = IdentifiedRequest::read(operation, &HeaderMap::new(), body);
+            let _ = IdentifiedRequest::read(operation, Some("r"), &HeaderMap::new(), body);
         }
     }
 }

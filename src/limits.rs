@@ -374,6 +374,17 @@ pub const BOOKS_CONNECT_MAX: Duration = Duration::from_secs(2);
 pub const BOOKS_CONNECTIONS_MAX: usize = 2 + BOOKS_READERS_MAX;
 /// The number of queries that read the books at once.
 pub const BOOKS_READERS_MAX: usize = 4;
+/// The life of a reservation in the hub's pool whose request names none, in seconds.
+pub const HUB_RESERVATION_TTL_S: u64 = 900;
+/// Sales that wait for units from elsewhere.
+pub const OPEN_ORDERS_MAX: usize = 1_000;
+/// How long such a sale waits if its request does not say, and at most, in milliseconds.
+pub const ORDER_WAIT_MS: u32 = 500;
+pub const ORDER_WAIT_MS_MAX: u32 = 10_000;
+/// Sites and gateways that one request prefers.
+pub const PREFERRED_MAX: usize = 100;
+/// Reservations in the pool that end in one transaction.
+pub const HUB_EXPIRED_AT_ONCE: usize = 100;
 /// Entries that are looked at in one query of the feed.
 pub const FEED_SCAN_MAX: usize = 2_000;
 /// Clients that wait for events of the feed at once.

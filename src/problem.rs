@@ -135,6 +135,13 @@ pub struct Problem {
     /// How many listings a catalogue would drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<NonZeroU32>,
+    /// Units that gateways have to spare, online and not, as far as the books know.
+    #[cfg(feature = "hub")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere_online: Option<Box<Amount>>,
+    #[cfg(feature = "hub")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere_offline: Option<Box<Amount>>,
     /// The place before the first event that is kept.
     #[cfg(feature = "hub")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +162,10 @@ impl Problem {
             gtin: None,
             retry_after_s: None,
             count: None,
+            #[cfg(feature = "hub")]
+            elsewhere_online: None,
+            #[cfg(feature = "hub")]
+            elsewhere_offline: None,
             #[cfg(feature = "hub")]
             first: None,
             replayed: false,

@@ -107,6 +107,8 @@ pub(super) struct HubBatchOutcome {
     pub(super) handled: Vec<(GatewayId, FrameOutcome)>,
     /// The frames that wait on.
     pub(super) early: Vec<EarlyFrame>,
+    /// The gateways that sales have asked for units, and whether they have answered in time.
+    pub(super) recalls: Vec<(GatewayId, bool)>,
 }
 
 impl HubBatchOutcome {
@@ -287,6 +289,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         for part in self.downlink.in_turn(self.due).chunks(SENT_AT_ONCE) {
             self.send_to(part)?;
         }
+        self.outcome.recalls = self.books.take_recalls();
         if !(self.outcome.answers.is_empty() && self.outcome.frames.is_empty()) {
             self.outcome.books = self.books.identity()?;
         }

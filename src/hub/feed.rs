@@ -16,7 +16,7 @@ use super::reader::{FeedCursor, feed_ends};
 use crate::process::stop::Stop;
 
 /// How soon somebody who waits sees what another worker has booked.
-const WATCHED: Duration = Duration::from_millis(100);
+const WATCHED: Duration = Duration::from_millis(50);
 /// How often is looked for what another worker has left.
 const UNWATCHED: Duration = Duration::from_secs(1);
 
@@ -42,6 +42,11 @@ impl FeedEnd {
     /// Notes that entries may have been committed.
     pub(super) fn committed(&self) {
         self.commits.notify_one();
+    }
+
+    /// The end as far as it is known. It is up to date only while somebody waits.
+    pub(super) fn seen(&self) -> FeedCursor {
+        *self.end.borrow()
     }
 
     /// Waits for entries after a place until a time; returns false at once if the hub stops.

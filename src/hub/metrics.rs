@@ -32,8 +32,8 @@ pub(super) struct HubMetrics {
 }
 
 impl HubMetrics {
-    /// The page in Prometheus's text format.
-    pub(super) fn page(&self, is_subscribed: bool) -> String {
+    /// The page in Prometheus's text format. `left_out` gateways are not asked by sales.
+    pub(super) fn page(&self, is_subscribed: bool, left_out: usize) -> String {
         let mut text = MetricsText::default();
         text.counters(&[
             ("hub_frames_applied_total", "Frames whose entries were booked.", &self.frames_applied),
@@ -66,6 +66,8 @@ impl HubMetrics {
         text.gauges(&[("hub_broker_certificate_begin_seconds", help, begin_s.get())]);
         let help = "When our certificate for the broker ends, since 1970; 0 without one.";
         text.gauges(&[("hub_broker_certificate_end_seconds", help, end_s.get())]);
+        let help = "Gateways that sales ask for nothing for a while, because they miss recalls.";
+        text.gauges(&[("hub_gateways_left_out", help, left_out as u64)]);
         let help = "Whether the broker has granted the subscriptions, or none is configured.";
         text.gauges(&[("hub_subscribed", help, is_subscribed.into())]);
         let help = "Time until a batch was committed to the books.";

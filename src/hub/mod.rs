@@ -15,11 +15,13 @@ pub(crate) mod catalogue;
 pub mod core;
 mod db;
 mod decode;
+mod expiry;
 mod failures;
 mod feed;
 mod health;
 mod http;
 mod jobs;
+mod left_out;
 mod link;
 mod metrics;
 mod movement_json;
@@ -29,6 +31,7 @@ mod reader;
 mod rejected;
 mod reload;
 pub(crate) mod request;
+mod sales;
 mod signer;
 mod strangers;
 pub(crate) mod upkeep;
@@ -55,6 +58,7 @@ use self::feed::FeedEnd;
 use self::health::HubHealth;
 use self::http::HubApi;
 use self::jobs::{HubJob, RequestSender};
+use self::left_out::LeftOut;
 use self::link::BrokerLink;
 use self::metrics::HubMetrics;
 pub(crate) use self::movement_json::MovementJson;
@@ -166,10 +170,12 @@ impl Hub {
         let strangers = Arc::new(strangers(config.gateways));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
+        let left_out = Arc::<LeftOut>::default();
         let (feed, feed_database) = (FeedEnd::new(stop.clone()), database.reader()?);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .feeding(feed.clone())
+            .leaving_out(Arc::clone(&left_out))
             .sharing(config.shared)
             .ruled(rules(&config), Arc::clone(&strangers))
             .signing(BooksSigner::of(&config.store))
@@ -180,17 +186,16 @@ impl Hub {
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let mut tasks = JoinSet::new();
-        let serving = requests.clone();
+        spawn_upkeep(&mut tasks, &reader, &requests, &stop);
         tasks.spawn(feed.clone().follow(feed_database, Arc::clone(&failures)));
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures, feed)
             .probed(Arc::clone(&health))
+            .leaving_out(left_out)
             .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
         let (access, certificates) = (port.access(), port.certificates());
         tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
-        tasks.spawn(reader::recount(reader.clone(), stop.clone()));
-        tasks.spawn(waiting::serve(reader.clone(), serving, stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
         report_certificate(&metrics, &config);
@@ -200,11 +205,9 @@ impl Hub {
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
-        let scheme = port.scheme();
-        tracing::info!(
-            %address, store = %config.store, worker = config.worker,
-            "the hub is ready at {scheme}://{address}/",
-        );
+        let (scheme, store) = (port.scheme(), &config.store);
+        let ready = format!("the hub is ready at {scheme}://{address}/");
+        tracing::info!(%address, %store, worker = config.worker, "{ready}");
         Ok(Self {
             address,
             reader,
@@ -236,6 +239,19 @@ impl Hub {
             Err(_) => tracing::warn!("the books do not answer; the hub stops without them"),
         }
     }
+}
+
+/// What is done from time to time, without a frame or a request.
+fn spawn_upkeep(
+    tasks: &mut JoinSet<()>,
+    reader: &BooksReader,
+    requests: &RequestSender,
+    stop: &Stop,
+) {
+    tasks.spawn(reader::recount(reader.clone(), stop.clone()));
+    tasks.spawn(waiting::serve(reader.clone(), requests.clone(), stop.clone()));
+    tasks.spawn(expiry::run(reader.clone(), requests.clone(), stop.clone()));
+    tasks.spawn(sales::run(reader.clone(), requests.clone(), stop.clone()));
 }
 
 fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {

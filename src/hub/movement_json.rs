@@ -17,6 +17,8 @@ pub(crate) struct MovementJson<'a> {
     sku: &'a str,
     change: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_change: Option<Amount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     in_transit_change: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<&'a str>,
@@ -44,6 +46,9 @@ impl<'a> MovementJson<'a> {
             kind: movement.kind.as_str(),
             sku: movement.sku.as_str(),
             change: Amount::new(movement.change, decimals),
+            reserved_change: Some(movement.reserved_change)
+                .filter(|change| *change != 0)
+                .map(|change| Amount::new(change, decimals)),
             in_transit_change: in_transit.map(|change| Amount::new(change, decimals)),
             site: gateway.map(|id| id.site.as_str()),
             gateway: gateway.map(|id| id.gateway.as_str()),

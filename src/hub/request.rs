@@ -1,15 +1,20 @@
-//! The requests that change the hub's own stock: receipts, deductions, grants and recalls.
+//! The requests that change the hub's own stock: receipts, sales, reservations, grants and recalls.
 
 use hyper::HeaderMap;
+use serde::Deserialize;
+use serde::de::Deserializer;
 
-use super::core::CentralRequest;
+use super::core::{AnywhereSale, CentralRequest};
+use crate::limits::{ORDER_WAIT_MS, ORDER_WAIT_MS_MAX, PREFERRED_MAX, RESERVATION_TTL_S_MAX};
 use crate::net::request::{
     ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, check_ends, idempotency_key,
     json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimal, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
+use crate::stock::{
+    Action, Decimal, IdText, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name,
+};
 
 /// The kinds of these requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,27 @@ pub(crate) enum CentralOperation {
     Grant,
     /// Units come back from a gateway.
     Recall,
+    /// A sale, commit or receipt is undone.
+    Rollback,
+    /// Units of the pool are promised to an order.
+    Reserve,
+    /// A reservation becomes a sale.
+    Commit,
+    /// A reservation ends at another time.
+    Extend,
+    /// A reservation is given up.
+    Release,
+}
+
+impl CentralOperation {
+    /// Whether the request may leave out its lines, and is about all there are then.
+    fn has_optional_lines(self) -> bool {
+        matches!(self, Self::Rollback | Self::Commit)
+    }
+
+    fn has_lines(self) -> bool {
+        !matches!(self, Self::Extend | Self::Release)
+    }
 }
 
 json_fields! {
@@ -37,38 +63,75 @@ json_fields! {
         reason: Reason,
         site: String,
         gateway: String,
+        of: DeductionId,
+        ttl_s: u64,
+        keep_rest: bool,
+        from: String,
+        prefer: Vec<String>,
+        wait_ms: u64,
     }
 }
 
-/// A request and its id. Its lines wait for the decimals of their SKUs, which are in the books.
+/// The id of a sale, commit or receipt, which a rollback names.
 #[derive(Debug)]
+struct DeductionId(RequestId);
+
+impl<'de> Deserialize<'de> for DeductionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(IdText(RequestId::of_deduction)).map(Self)
+    }
+}
+
+/// What a sale from anywhere says beside its order and lines.
+#[derive(Clone, Debug)]
+struct Anywhere {
+    prefer: Vec<String>,
+    wait_ms: u32,
+}
+
+/// A request and its id. Its lines wait for the decimals of their SKUs, which are in the books.
+#[derive(Clone, Debug)]
 pub(crate) struct IdentifiedRequest {
     pub(crate) request_id: RequestId,
     /// Without lines.
     pub(crate) request: CentralRequest,
-    pub(crate) lines: Vec<LineJson>,
+    /// `None` if it is about all lines that there are, or has none.
+    pub(crate) lines: Option<Vec<LineJson>>,
     pub(crate) reason: Option<Reason>,
+    /// For a sale of units that need not be in the pool.
+    anywhere: Option<Anywhere>,
 }
 
 impl IdentifiedRequest {
-    /// Reads a request; all fields of its operation must be there, and no others.
+    /// Reads a request; all fields of its operation must be there, and no others. `reservation` is
+    /// the id in the path of one that is about a reservation, which needs no body.
     ///
     /// # Errors
     /// Names the field that is missing, wrong or not of this operation.
     pub(crate) fn read(
         operation: CentralOperation,
+        reservation: Option<&str>,
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Self, Problem> {
-        let mut fields = CentralFields::read(body)?;
-        fields.request_id = request_id(fields.request_id.take(), idempotency_key(headers)?)?;
-        let lines = fields.take_lines()?;
-        let ClientRequestId(request_id) =
-            fields.request_id.take().ok_or_else(|| missing("request_id"))?;
-        check_ends("request_id", request_id.as_str())?;
+        let mut fields = match reservation {
+            Some(_) if body.is_empty() => CentralFields::default(),
+            Some(_) | None => CentralFields::read(body)?,
+        };
+        let reservation = reservation.map(|id| ClientRequestId::parse("reservation", id));
+        let reservation = reservation.transpose()?.map(|ClientRequestId(id)| id);
+        let chosen = request_id(fields.request_id.take(), idempotency_key(headers)?)?;
+        let chosen = chosen.map(|ClientRequestId(id)| id);
+        let lines = if operation.has_lines() { fields.take_lines(operation)? } else { None };
         let reason = fields.reason.take();
-        let request = fields.take_request(operation)?;
-        Ok(Self { request_id, request, lines, reason })
+        let anywhere = match operation {
+            CentralOperation::Deduct => fields.take_anywhere()?,
+            _ => None,
+        };
+        let part = lines.as_ref().map(|_| Vec::new());
+        let request = fields.take_request(operation, reservation, part, chosen.is_some())?;
+        let request_id = named(chosen, &request)?;
+        Ok(Self { request_id, request, lines, reason, anywhere })
     }
 
     /// The request with its lines in the smallest units.
@@ -76,36 +139,147 @@ impl IdentifiedRequest {
     /// # Errors
     /// If a quantity is out of range, or has more decimals than its SKU.
     pub(crate) fn scaled(&self, decimals_of: DecimalsOf<'_>) -> Result<CentralRequest, Problem> {
-        let lines = scaled_lines(self.lines.clone(), decimals_of)?;
-        Ok(self.request.clone().with_lines(lines))
+        let request = self.request.clone();
+        let Some(lines) = self.lines.clone() else { return Ok(request) };
+        Ok(request.with_lines(scaled_lines(lines, decimals_of)?))
+    }
+}
+
+impl IdentifiedRequest {
+    /// The SKUs of its lines.
+    pub(crate) fn skus(&self) -> Vec<Sku> {
+        self.lines.iter().flatten().map(|line| line.sku().clone()).collect()
+    }
+
+    /// Whether it is a sale of units that need not be in the pool.
+    pub(crate) fn is_from_anywhere(&self) -> bool {
+        self.anywhere.is_some()
+    }
+
+    /// The sale from anywhere, with its lines in the smallest units.
+    ///
+    /// # Errors
+    /// If a quantity is out of range, or has more decimals than its SKU.
+    pub(crate) fn sale(&self, decimals_of: DecimalsOf<'_>) -> Result<AnywhereSale, Problem> {
+        let (CentralRequest::Deduct { order_id, lines }, Some(Anywhere { prefer, wait_ms })) =
+            (self.scaled(decimals_of)?, self.anywhere.clone())
+        else {
+            return Err(Problem::bad_request("from: only a sale is from anywhere"));
+        };
+        Ok(AnywhereSale { order_id, lines, prefer, wait_ms })
+    }
+}
+
+/// The request id: the one that the client chose, or one derived from the reservation.
+fn named(chosen: Option<RequestId>, request: &CentralRequest) -> Result<RequestId, Problem> {
+    if let Some(chosen) = chosen {
+        check_ends("request_id", chosen.as_str())?;
+        return Ok(chosen);
+    }
+    match request {
+        CentralRequest::Order { action: Action::Commit { reservation, .. }, .. } => {
+            Ok(RequestId::commit_of(reservation))
+        }
+        CentralRequest::Order { action: Action::Release { reservation }, .. } => {
+            Ok(RequestId::release_of(reservation))
+        }
+        _ => Err(missing("request_id")),
     }
 }
 
 impl CentralFields {
-    fn take_lines(&mut self) -> Result<Vec<LineJson>, Problem> {
+    fn take_lines(
+        &mut self,
+        operation: CentralOperation,
+    ) -> Result<Option<Vec<LineJson>>, Problem> {
         let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
         let trace = TraceFields { lot, serial, expires };
         let (sku, quantity) = (self.sku.take(), self.quantity.take());
-        let lines = unscaled_lines(self.lines.take(), sku, quantity, trace)?;
-        lines.ok_or_else(|| if self.lines_are_null { null_lines() } else { missing("lines") })
+        match unscaled_lines(self.lines.take(), sku, quantity, trace)? {
+            None if self.lines_are_null => Err(null_lines()),
+            None if !operation.has_optional_lines() => Err(missing("lines")),
+            lines => Ok(lines),
+        }
     }
 
-    fn take_request(mut self, operation: CentralOperation) -> Result<CentralRequest, Problem> {
+    /// The request; `part` are its lines, which are to be filled in, if they are optional.
+    fn take_request(
+        mut self,
+        operation: CentralOperation,
+        reservation: Option<RequestId>,
+        part: Option<Vec<Line>>,
+        chosen: bool,
+    ) -> Result<CentralRequest, Problem> {
         let lines = Vec::new();
-        Ok(match operation {
+        let reservation = || reservation.ok_or_else(|| missing("reservation"));
+        let action = match operation {
             CentralOperation::Receipt => {
-                CentralRequest::Receive { order_id: self.take_order_id()?, lines }
+                return Ok(CentralRequest::Receive { order_id: self.take_order_id()?, lines });
             }
             CentralOperation::Deduct => {
-                CentralRequest::Deduct { order_id: self.take_order_id()?, lines }
+                return Ok(CentralRequest::Deduct { order_id: self.take_order_id()?, lines });
             }
             CentralOperation::Grant => {
-                CentralRequest::Grant { gateway: self.take_gateway()?, lines }
+                return Ok(CentralRequest::Grant { gateway: self.take_gateway()?, lines });
             }
             CentralOperation::Recall => {
-                CentralRequest::Recall { gateway: self.take_gateway()?, lines }
+                return Ok(CentralRequest::Recall { gateway: self.take_gateway()?, lines });
             }
-        })
+            CentralOperation::Rollback => {
+                let of = self.of.take().map(|DeductionId(id)| id);
+                Action::Rollback { of: of.ok_or_else(|| missing("of"))?, lines: part }
+            }
+            CentralOperation::Reserve => {
+                let (ttl_s, order_id) = (self.take_ttl()?, self.take_order_id()?);
+                Action::Reserve { order_id, lines, ttl_s }
+            }
+            CentralOperation::Commit => match self.keep_rest.take() {
+                Some(true) => Action::CommitPart { reservation: reservation()?, lines: part },
+                Some(false) | None => Action::Commit { reservation: reservation()?, lines: part },
+            },
+            CentralOperation::Extend => {
+                let ttl_s = self.take_ttl()?.ok_or_else(|| missing("ttl_s"))?;
+                Action::Extend { reservation: reservation()?, ttl_s }
+            }
+            CentralOperation::Release => Action::Release { reservation: reservation()? },
+        };
+        self.expect_empty()?;
+        Ok(CentralRequest::Order { action, chosen })
+    }
+
+    /// `None` for a sale from the pool.
+    fn take_anywhere(&mut self) -> Result<Option<Anywhere>, Problem> {
+        match self.from.take().as_deref() {
+            Some("anywhere") => {}
+            None | Some("pool") => return Ok(None),
+            Some(_) => return Err(Problem::bad_request("from: must be pool or anywhere")),
+        }
+        let prefer = self.prefer.take().unwrap_or_default();
+        let is_preference = |text: &String| {
+            let (site, gateway) = text.split_once('/').unwrap_or((text, "any"));
+            is_name(site) && is_name(gateway)
+        };
+        if prefer.len() > PREFERRED_MAX || !prefer.iter().all(is_preference) {
+            return Err(Problem::bad_request(format!(
+                "prefer: must be at most {PREFERRED_MAX} sites, or gateways as site/gateway"
+            )));
+        }
+        let wait_ms = self.wait_ms.take().unwrap_or_else(|| ORDER_WAIT_MS.into());
+        let wait_ms = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms <= ORDER_WAIT_MS_MAX);
+        let too_long =
+            || Problem::bad_request(format!("wait_ms: must be at most {ORDER_WAIT_MS_MAX}"));
+        Ok(Some(Anywhere { prefer, wait_ms: wait_ms.ok_or_else(too_long)? }))
+    }
+
+    fn take_ttl(&mut self) -> Result<Option<u64>, Problem> {
+        let ttl_s = self.ttl_s.take();
+        match ttl_s.is_none_or(|ttl_s| (1..=RESERVATION_TTL_S_MAX).contains(&ttl_s)) {
+            true => Ok(ttl_s),
+            false => {
+                let message = format!("ttl_s: must be from 1 to {RESERVATION_TTL_S_MAX}");
+                Err(Problem::bad_request(message))
+            }
+        }
     }
 
     fn take_order_id(&mut self) -> Result<Option<OrderId>, Problem> {

@@ -18,6 +18,7 @@ use super::failures::BooksFailures;
 use super::feed::FeedEnd;
 use super::health::HubHealth;
 use super::jobs::HubJob;
+use super::left_out::LeftOut;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
@@ -62,6 +63,7 @@ pub(super) struct HubWriter {
     /// Told of every commit.
     feed: Option<FeedEnd>,
     signer: BooksSigner,
+    left_out: Arc<LeftOut>,
 }
 
 impl HubWriter {
@@ -89,7 +91,13 @@ impl HubWriter {
             strangers: Arc::default(),
             feed: None,
             signer: BooksSigner::default(),
+            left_out: Arc::default(),
         }
+    }
+
+    /// Notes here which gateways do not answer recalls.
+    pub(super) fn leaving_out(self, left_out: Arc<LeftOut>) -> Self {
+        Self { left_out, ..self }
     }
 
     /// Tells those who wait for events of every commit.
@@ -278,6 +286,7 @@ impl HubWriter {
         downlink.set_ceiling(room.bytes, room.lost_bytes);
         let mut due = BTreeSet::new();
         let was_failing = self.health.is_failing();
+        let left_out = self.left_out.gateways();
         let written = self.database.change(|books| {
             if was_failing {
                 books.try_writing()?;
@@ -288,6 +297,7 @@ impl HubWriter {
             };
             let busy = books.expect(&expected(jobs, &early, locks, (time, shared)))?;
             books.set_rules(rules, time.wall_ms);
+            books.leave_out(left_out);
             let mut batch = HubBatch::new(books, downlink, time, room, &mut due, &strangers);
             if shared {
                 batch = batch.sharing(busy, waiting);
@@ -309,6 +319,7 @@ impl HubWriter {
     /// Makes known what is committed.
     fn publish(&mut self, outcome: HubBatchOutcome) {
         self.early = outcome.early;
+        self.left_out.note(&outcome.recalls);
         for (gateway, handled) in &outcome.handled {
             self.count(handled);
             if !handled.accepted {

@@ -10,7 +10,9 @@ use crate::stock::is_name;
 const PREFIX: &str = "stockgate/1/";
 
 /// Identifies a gateway across all sites.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct GatewayId {
     pub site: String,
     /// The gateway within the warehouse.

@@ -145,8 +145,26 @@ impl Action {
         }
     }
 
+    /// The reservation that the action ends or changes.
+    #[cfg(feature = "hub")]
+    pub fn named_reservation(&self) -> Option<&RequestId> {
+        match self {
+            Self::Commit { reservation, .. }
+            | Self::CommitPart { reservation, .. }
+            | Self::Release { reservation }
+            | Self::Extend { reservation, .. } => Some(reservation),
+            Self::Deduct { .. }
+            | Self::Restock { .. }
+            | Self::Count { .. }
+            | Self::Rollback { .. }
+            | Self::Reserve { .. }
+            | Self::Merge { .. }
+            | Self::Hide { .. } => None,
+        }
+    }
+
     /// The SKUs that the action names.
-    pub(super) fn skus(&self) -> impl Iterator<Item = &Sku> {
+    pub fn skus(&self) -> impl Iterator<Item = &Sku> {
         let (one, other) = match self {
             Self::Count { sku, .. } | Self::Hide { sku } => (Some(sku), None),
             Self::Merge { from, into } => (Some(from), Some(into)),
@@ -162,7 +180,8 @@ impl Action {
         self.lines().into_iter().flatten().map(|line| &line.sku).chain(one).chain(other)
     }
 
-    fn lines(&self) -> Option<&Vec<Line>> {
+    /// The lines that the client has sent.
+    pub fn lines(&self) -> Option<&Vec<Line>> {
         match self {
             Self::Deduct { lines, .. }
             | Self::Restock { lines, .. }
@@ -178,7 +197,8 @@ impl Action {
         }
     }
 
-    fn lines_mut(&mut self) -> Option<&mut Vec<Line>> {
+    /// The lines that the client has sent.
+    pub fn lines_mut(&mut self) -> Option<&mut Vec<Line>> {
         match self {
             Self::Deduct { lines, .. }
             | Self::Restock { lines, .. }

@@ -141,7 +141,8 @@ impl Draft<'_> {
 }
 
 impl Action {
-    fn kind(&self) -> RequestKind {
+    /// The kind of the request.
+    pub fn kind(&self) -> RequestKind {
         match self {
             Self::Deduct { .. } => RequestKind::Deduct,
             Self::Restock { .. } => RequestKind::Restock,
@@ -155,7 +156,7 @@ impl Action {
     }
 
     /// The reservation that the action makes, under its request id, or extends.
-    fn reservation(&self, request_id: &RequestId) -> Option<RequestId> {
+    pub fn reservation(&self, request_id: &RequestId) -> Option<RequestId> {
         match self {
             Self::Reserve { .. } => Some(request_id.clone()),
             Self::Extend { reservation, .. } => Some(reservation.clone()),

@@ -68,12 +68,9 @@ impl Reference {
             (Ok(_), CentralRequest::Grant { .. } | CentralRequest::Recall { .. }) | (Err(_), _) => {
                 0
             }
+            (Ok(_), CentralRequest::Order { .. }) => panic!("the plan has no such requests"),
         };
-        let (CentralRequest::Receive { lines, .. }
-        | CentralRequest::Deduct { lines, .. }
-        | CentralRequest::Grant { lines, .. }
-        | CentralRequest::Recall { lines, .. }) = request;
-        for line in lines {
+        for line in request.lines() {
             add(&mut self.outside, &line.sku, sign * line.quantity.units());
         }
     }

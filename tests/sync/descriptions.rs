@@ -209,6 +209,7 @@ fn the_hub_over_http_is_as_described() {
     ask("POST", "/api/deduct", &[], one("much", "A", 1_000), 409);
     ask("POST", "/api/deduct", &[], one("out", "A", 5), 422);
     ask("POST", "/api/deduct", &[], without(one("r", "A", 5), "request_id"), 400);
+    ask_for_orders(&mut ask);
     ask("POST", "/api/grants", &[], to(one("g", "A", 10)), 200);
     ask("POST", "/api/grants", &[], with(to(one("g2", "A", 1)), "gateway", "nobody"), 404);
     ask("POST", "/api/recalls", &[], to(one("rc", "A", 2)), 200);
@@ -282,6 +283,31 @@ fn ask_for_another_key(
     ask("POST", path, &[SITE, ID], accepted.clone(), 200);
     ask("POST", path, &[SITE, ID], with(accepted, "public_key", "00".repeat(32)), 409);
     ask("POST", path, &[SITE, ID], json!({"epoch": epoch, "public_key": "short"}), 400);
+}
+
+/// Sales from anywhere, reservations in the pool and a rollback, with all that can be asked of them.
+fn ask_for_orders(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    let path = "/api/reservations/{id}";
+    ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 201);
+    ask("POST", "/api/reservations", &[], with(one("h1", "A", 3), "ttl_s", 60), 200);
+    ask("GET", "/api/reservations?sku=A&limit=2", &[], NONE, 200);
+    ask("GET", path, &["h1"], NONE, 200);
+    let longer = json!({"request_id": "x1", "ttl_s": 60});
+    ask("POST", "/api/reservations/{id}/extend", &["h1"], longer, 200);
+    let lines = json!({"lines": [{"sku": "A", "quantity": 1}]});
+    ask("POST", "/api/reservations/{id}/commit", &["h1"], lines, 200);
+    ask("GET", path, &["h1"], NONE, 200);
+    ask("POST", "/api/reservations", &[], one("h2", "A", 3), 201);
+    ask("DELETE", path, &["h2"], NONE, 200);
+    ask("DELETE", path, &["nobody"], NONE, 404);
+    ask("GET", path, &["nobody"], NONE, 404);
+    ask("POST", "/api/reservations/{id}/commit", &["h2"], NONE, 409);
+    let anywhere = |id, units| with(with(one(id, "A", units), "from", "anywhere"), "wait_ms", 50);
+    let preferred = with(anywhere("any", 1), "prefer", json!([SITE]));
+    ask("POST", "/api/deduct", &[], preferred, 200);
+    ask("POST", "/api/deduct", &[], anywhere("any2", 5_000), 409);
+    ask("POST", "/api/rollback", &[], rollback("back", "out"), 200);
+    ask("POST", "/api/rollback", &[], rollback("back2", "out"), 409);
 }
 
 /// The policies of the hub, with all that can be asked of them.

@@ -10,6 +10,7 @@ mod support;
 
 mod access;
 mod addresses;
+mod anywhere;
 mod audit;
 mod backlog;
 mod barcodes;
@@ -33,6 +34,7 @@ mod frames;
 mod gateways;
 mod hub;
 mod link;
+mod orders;
 mod pair;
 mod postgres;
 mod reasons;

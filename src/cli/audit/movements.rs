@@ -50,6 +50,7 @@ fn read_movement(line: &Value) -> Option<EnteredMovement> {
         kind: MovementKind::of_name(text("kind")?)?,
         sku: Sku::parse(text("sku")?).ok()?,
         change: number("change")?,
+        reserved_change: number("reserved_change").unwrap_or(0),
         in_transit_change: number("in_transit_change").unwrap_or(0),
         gateway: gateway
             .map(|(site, gateway)| GatewayId { site: site.into(), gateway: gateway.into() }),

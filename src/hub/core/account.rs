@@ -105,6 +105,12 @@ impl AccountUpdate {
         self.moved.push(Movement { in_transit_change: 0, ..movement });
     }
 
+    /// The SKUs of which units have come back into the pool.
+    pub(super) fn returned(&self) -> Vec<Sku> {
+        let returned = self.moved.iter().filter(|movement| movement.kind == MovementKind::Recall);
+        returned.map(|movement| movement.sku.clone()).collect()
+    }
+
     /// Stores the changed accounts.
     pub(super) fn save<B: Books>(&self, books: &mut B, book: &Book) -> Result<(), B::Error> {
         let allotments: Vec<_> =

@@ -30,14 +30,20 @@ pub(super) fn book<B: Books>(books: &mut B, movements: &[Movement]) -> Result<()
 
 impl Pool {
     fn apply(&mut self, movement: &Movement) {
-        let Movement { change, in_transit_change, .. } = *movement;
+        let Movement { change, reserved_change, in_transit_change, .. } = *movement;
         self.unallotted += change;
+        self.reserved += reserved_change;
         self.in_transit += in_transit_change;
         match movement.kind {
             MovementKind::Receipt => self.received += change,
-            MovementKind::Deduct => self.deducted -= change,
+            MovementKind::Deduct | MovementKind::Commit | MovementKind::Rollback => {
+                self.deducted -= change;
+            }
             MovementKind::Grant | MovementKind::Recall => self.given -= change,
-            MovementKind::BringBack => {}
+            MovementKind::BringBack
+            | MovementKind::Reserve
+            | MovementKind::Release
+            | MovementKind::Expire => {}
             MovementKind::Correction => self.adjusted += change,
         }
     }

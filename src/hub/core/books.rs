@@ -1,5 +1,8 @@
 //! What the rules need of a books database.
 
+use std::collections::BTreeSet;
+
+use super::anywhere::{OpenOrder, Spare};
 use super::movement::Movement;
 use super::records::{
     Allotment, Book, DecidedRequest, DemandCounts, IssuedTransfer, Policy, Pool, RecentGrants,
@@ -7,7 +10,7 @@ use super::records::{
 };
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Listing, RequestId, SignedPosition, Sku};
+use crate::stock::{Entry, Hold, Listing, RequestId, SignedPosition, Sku};
 
 /// What an operator has chosen for the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +123,68 @@ pub trait Books {
     /// Stores a central request that was decided.
     fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest)
     -> Result<(), Self::Error>;
+
+    /// The stored central request with this id as it is now: others may change it as long as the
+    /// pools of its SKUs are not locked.
+    fn newest_request(&mut self, id: &RequestId) -> Result<Option<DecidedRequest>, Self::Error> {
+        self.decided_request(id)
+    }
+    /// Stores a changed central request.
+    fn update_request(
+        &mut self,
+        id: &RequestId,
+        decided: &DecidedRequest,
+    ) -> Result<(), Self::Error> {
+        self.save_request(id, decided)
+    }
+    /// An open reservation as it is now.
+    fn reservation(&mut self, id: &RequestId) -> Result<Option<Hold>, Self::Error> {
+        let _ = id;
+        Ok(None)
+    }
+    /// Stores an open reservation, or removes one that has ended.
+    fn save_reservation(&mut self, id: &RequestId, hold: Option<&Hold>) -> Result<(), Self::Error> {
+        let _ = (id, hold);
+        Ok(())
+    }
+
+    /// A sale that waits for units from elsewhere, as it is now.
+    fn open_order(&mut self, id: &RequestId) -> Result<Option<OpenOrder>, Self::Error> {
+        Ok(self.open_orders()?.into_iter().find(|(open, _)| open == id).map(|(_, order)| order))
+    }
+    /// The sales that wait for units from elsewhere. Others may change them.
+    fn open_orders(&mut self) -> Result<Vec<(RequestId, OpenOrder)>, Self::Error> {
+        Ok(Vec::new())
+    }
+    /// Stores a sale that waits, or removes one that is decided.
+    fn save_open_order(
+        &mut self,
+        id: &RequestId,
+        order: Option<&OpenOrder>,
+    ) -> Result<(), Self::Error> {
+        let _ = (id, order);
+        Ok(())
+    }
+    /// The gateways that have units of a SKU to spare. Others may change that at any time.
+    fn spares(&mut self, sku: &Sku) -> Result<Vec<Spare>, Self::Error> {
+        let mut spares = Vec::new();
+        for (id, allotment) in self.holders(sku)? {
+            let (book, units) = (self.book(id)?, allotment.on_hand - allotment.reserved);
+            let newest = self.books(&book.gateway)?.pop().map(|newest| newest.id);
+            if units > 0 && book.is_open() && newest == Some(id) {
+                spares.push(Spare { gateway: book.gateway, online: book.online, units });
+            }
+        }
+        Ok(spares)
+    }
+    /// The gateways that have not answered recalls lately, and are asked for nothing for a while.
+    fn left_out(&self) -> BTreeSet<GatewayId> {
+        BTreeSet::new()
+    }
+    /// Notes that a gateway has answered a recall of a sale, or has not in time.
+    fn note_recall(&mut self, gateway: &GatewayId, is_answered: bool) {
+        let _ = (gateway, is_answered);
+    }
 
     /// The policy of a SKU that holds for the gateway of a book: its own before the general one.
     fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, Self::Error>;

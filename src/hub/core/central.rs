@@ -4,152 +4,37 @@
 //! Each is decided once under its request id, as at a gateway: the same request gets the same
 //! outcome again, a refusal too. Another request under the same id is a conflict.
 
-use std::borrow::Cow;
-
-use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::booking;
 use super::books::Books;
+use super::central_request::{CentralRequest, fingerprints};
 use super::movement::{MovementKind, Occasion};
-use super::policy;
-use super::records::{AppliedRequest, Book, DecidedRequest, Pool, PoolLine};
+use super::orders::{self, Ordered};
+use super::records::{AppliedRequest, Book, DecidedRequest, Elsewhere, Pool, PoolLine};
 use super::transfer::issue;
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, Direction, Line, OrderId, Refusal, RequestId, Sku, totals};
-
-/// A central request. The order of the variants is part of stored fingerprints: append only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum CentralRequest {
-    /// Goods arrive in the pool.
-    Receive {
-        /// The purchase order.
-        order_id: Option<OrderId>,
-        /// SKUs and quantities.
-        lines: Vec<Line>,
-    },
-    /// Goods leave the pool for a customer.
-    Deduct {
-        /// The customer's order.
-        order_id: Option<OrderId>,
-        /// SKUs and quantities.
-        lines: Vec<Line>,
-    },
-    /// Units go from the pool to a gateway.
-    Grant {
-        /// The gateway that gets them.
-        gateway: GatewayId,
-        /// SKUs and quantities.
-        lines: Vec<Line>,
-    },
-    /// Units come back from a gateway, as far as they are available there.
-    Recall {
-        /// The gateway that gives them.
-        gateway: GatewayId,
-        /// SKUs and quantities.
-        lines: Vec<Line>,
-    },
-}
-
-impl CentralRequest {
-    /// The name of the operation, for error messages and stored requests.
-    pub fn operation(&self) -> &'static str {
-        match self {
-            Self::Receive { .. } => "receipt",
-            Self::Deduct { .. } => "deduct",
-            Self::Grant { .. } => "grant",
-            Self::Recall { .. } => "recall",
-        }
-    }
-
-    /// The gateway that the request is about.
-    pub fn gateway(&self) -> Option<&GatewayId> {
-        match self {
-            Self::Receive { .. } | Self::Deduct { .. } => None,
-            Self::Grant { gateway, .. } | Self::Recall { gateway, .. } => Some(gateway),
-        }
-    }
-
-    /// The SKUs and quantities.
-    pub fn lines(&self) -> &[Line] {
-        match self {
-            Self::Receive { lines, .. }
-            | Self::Deduct { lines, .. }
-            | Self::Grant { lines, .. }
-            | Self::Recall { lines, .. } => lines,
-        }
-    }
-
-    fn lines_mut(&mut self) -> &mut Vec<Line> {
-        match self {
-            Self::Receive { lines, .. }
-            | Self::Deduct { lines, .. }
-            | Self::Grant { lines, .. }
-            | Self::Recall { lines, .. } => lines,
-        }
-    }
-
-    /// The request with these lines instead of its own.
-    #[must_use]
-    pub fn with_lines(mut self, lines: Vec<Line>) -> Self {
-        *self.lines_mut() = lines;
-        self
-    }
-
-    fn kind(&self) -> MovementKind {
-        match self {
-            Self::Receive { .. } => MovementKind::Receipt,
-            Self::Deduct { .. } => MovementKind::Deduct,
-            Self::Grant { .. } => MovementKind::Grant,
-            Self::Recall { .. } => MovementKind::Recall,
-        }
-    }
-
-    fn order_id(&self) -> Option<&OrderId> {
-        match self {
-            Self::Receive { order_id, .. } | Self::Deduct { order_id, .. } => order_id.as_ref(),
-            Self::Grant { .. } | Self::Recall { .. } => None,
-        }
-    }
-
-    /// The request with its lines in ascending order.
-    fn sorted(&self) -> Cow<'_, Self> {
-        let place = |line: &Line| (line.sku.clone(), line.trace.clone());
-        if self.lines().is_sorted_by_key(place) {
-            return Cow::Borrowed(self);
-        }
-        let mut sorted = self.clone();
-        sorted.lines_mut().sort_by_key(place);
-        Cow::Owned(sorted)
-    }
-}
-
-/// The fingerprints of a request: that which is stored, and that which earlier versions stored,
-/// with the lines as they were sent.
-fn fingerprints(request: &CentralRequest, cause: &Cause) -> [u64; 2] {
-    let of = |request: &CentralRequest| {
-        let bytes = postcard::to_stdvec(request).expect("plain data always serializes");
-        let traces: Vec<_> = request.lines().iter().map(|line| &line.trace).collect();
-        // What has neither keeps the hash that earlier versions gave it.
-        if cause.reason.is_none() && traces.iter().all(|trace| trace.is_none()) {
-            return xxh3_64(&bytes);
-        }
-        let said = postcard::to_extend(&(&cause.reason, traces), bytes);
-        xxh3_64(&said.expect("plain data always serializes"))
-    };
-    [of(&request.sorted()), of(request)]
-}
+use crate::stock::{
+    AppliedLine, Cause, Command, Direction, Line, Refusal, RequestId, RequestRecord, Sku,
+    Undecided, totals,
+};
 
 /// How a central request was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CentralDecision {
+    /// The request whose outcome this is: another one if this one repeats it.
+    pub request_id: RequestId,
     /// Applied or refused; stored under the request id.
     pub outcome: Result<AppliedRequest, Refusal>,
     /// Whether the request had been decided before.
     pub replayed: bool,
     /// The gateways with new transfers.
     pub gateways: Vec<GatewayId>,
+    /// What the stock engine remembers of an order.
+    pub record: Option<RequestRecord>,
+    /// The reservation that the request has made or extended.
+    pub reservation: Option<RequestId>,
+    /// For a refused sale from anywhere, what gateways have of the SKU.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 /// Why a central request was not decided. Nothing is stored, so it may be sent again.
@@ -163,6 +48,10 @@ pub enum Rejection {
     UnknownGateway(GatewayId),
     /// The database in force is fenced, for this reason.
     Fenced(GatewayId, String),
+    /// The stock engine does not decide it.
+    Undecided(Undecided),
+    /// Too many sales wait for units from elsewhere.
+    TooManyOpen,
 }
 
 /// Decides a central request, or returns its outcome again.
@@ -175,31 +64,107 @@ pub fn decide<B: Books>(
     request: &CentralRequest,
     cause: &Cause,
 ) -> Result<Result<CentralDecision, Rejection>, B::Error> {
-    let fingerprints = fingerprints(request, cause);
+    let fingerprints = fingerprints(request_id, request, cause);
     if let Some(decided) = books.decided_request(request_id)? {
-        return Ok(replay(decided, fingerprints));
+        return Ok(replay(request_id, request, decided, fingerprints));
+    }
+    if let Some(command) = request.command(request_id, cause) {
+        return decide_order(books, &command, request, fingerprints);
     }
     let skus: Vec<Sku> = request.lines().iter().map(|line| line.sku.clone()).collect();
     books.expect_skus(&skus)?;
     let mut pools = Pools { books };
     let (outcome, gateways) = match pools.apply(request_id, request, cause) {
-        Ok(gateways) => (Ok(pools.applied(request)?), gateways),
+        Ok(gateways) => (Ok(pools.applied(request.lines())?), gateways),
         Err(NotApplied::Refused(refusal)) => (Err(refusal), Vec::new()),
         Err(NotApplied::Rejected(rejection)) => return Ok(Err(rejection)),
         Err(NotApplied::Failed(error)) => return Err(error),
     };
-    let operation = request.operation().into();
-    let [fingerprint, _] = fingerprints;
-    let decided = DecidedRequest { fingerprint, operation, outcome: outcome.clone() };
+    let decided = remembered(request, fingerprints, outcome, None);
     books.save_request(request_id, &decided)?;
-    Ok(Ok(CentralDecision { outcome, replayed: false, gateways }))
+    Ok(Ok(CentralDecision { gateways, ..decision(request_id, request, decided, false) }))
 }
 
-fn replay(decided: DecidedRequest, fingerprints: [u64; 2]) -> Result<CentralDecision, Rejection> {
-    if !fingerprints.contains(&decided.fingerprint) {
-        return Err(Rejection::Conflict(decided.operation));
+/// Decides an order whose request id is new.
+fn decide_order<B: Books>(
+    books: &mut B,
+    command: &Command,
+    request: &CentralRequest,
+    fingerprints: [u64; 2],
+) -> Result<Result<CentralDecision, Rejection>, B::Error> {
+    if let CentralRequest::Receive { lines, .. } = request
+        && let Some(sku) = received_too_much(books, lines)?
+    {
+        return Ok(Err(Rejection::TooLarge(sku)));
     }
-    Ok(CentralDecision { outcome: decided.outcome, replayed: true, gateways: Vec::new() })
+    let Ordered { decided, record, gateways } = match orders::order(books, command)? {
+        Ok(ordered) => ordered,
+        Err(Undecided::StockTooLarge { sku }) => return Ok(Err(Rejection::TooLarge(sku))),
+        Err(undecided) => return Ok(Err(Rejection::Undecided(undecided))),
+    };
+    if decided.replayed {
+        let earlier = books.newest_request(&decided.request_id)?;
+        let earlier = earlier.map(|earlier| decision(&decided.request_id, request, earlier, true));
+        return Ok(earlier.ok_or_else(|| Rejection::Conflict(request.operation().into())));
+    }
+    let outcome = match decided.outcome {
+        Ok(applied) => Ok(applied_order(books, &applied.lines)?),
+        Err(refusal) => Err(refusal),
+    };
+    let is_remembered = record.is_some();
+    let known = remembered(request, fingerprints, outcome, record);
+    if is_remembered {
+        books.save_request(&command.request_id, &known)?;
+    }
+    Ok(Ok(CentralDecision { gateways, ..decision(&command.request_id, request, known, false) }))
+}
+
+/// The first SKU of which more would have been received in all than a number can hold exactly.
+fn received_too_much<B: Books>(books: &mut B, lines: &[Line]) -> Result<Option<Sku>, B::Error> {
+    let skus: Vec<Sku> = lines.iter().map(|line| line.sku.clone()).collect();
+    books.expect_skus(&skus)?;
+    for Line { sku, quantity, .. } in &*totals(lines) {
+        if books.pool(sku)?.received > STOCK_MAX - quantity.units() {
+            return Ok(Some(sku.clone()));
+        }
+    }
+    Ok(None)
+}
+
+fn remembered(
+    request: &CentralRequest,
+    [fingerprint, _]: [u64; 2],
+    outcome: Result<AppliedRequest, Refusal>,
+    record: Option<RequestRecord>,
+) -> DecidedRequest {
+    let operation = request.operation().into();
+    DecidedRequest { fingerprint, operation, outcome, record, elsewhere: None }
+}
+
+pub(super) fn decision(
+    request_id: &RequestId,
+    request: &CentralRequest,
+    decided: DecidedRequest,
+    replayed: bool,
+) -> CentralDecision {
+    let DecidedRequest { outcome, record, elsewhere, .. } = decided;
+    let reservation = request.reservation(request_id);
+    let (request_id, gateways) = (request_id.clone(), Vec::new());
+    CentralDecision { request_id, outcome, replayed, gateways, record, reservation, elsewhere }
+}
+
+fn replay(
+    request_id: &RequestId,
+    request: &CentralRequest,
+    decided: DecidedRequest,
+    fingerprints: [u64; 2],
+) -> Result<CentralDecision, Rejection> {
+    let is_same =
+        decided.operation == request.operation() && fingerprints.contains(&decided.fingerprint);
+    match is_same {
+        true => Ok(decision(request_id, request, decided, true)),
+        false => Err(Rejection::Conflict(decided.operation)),
+    }
 }
 
 /// Why a request changed nothing.
@@ -230,22 +195,17 @@ impl<B: Books> Pools<'_, B> {
         request: &CentralRequest,
         cause: &Cause,
     ) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
-        let occasion = Occasion {
-            kind: request.kind(),
-            gateway: request.gateway(),
-            order_id: request.order_id(),
+        let occasion = |kind, gateway| Occasion {
+            kind,
+            gateway: Some(gateway),
+            order_id: None,
             request_id,
             cause,
         };
         match request {
-            CentralRequest::Receive { lines, .. } => self.receive(&occasion, lines),
-            CentralRequest::Deduct { lines, .. } => {
-                self.take_out(&occasion, lines)?;
-                Ok(Vec::new())
-            }
             CentralRequest::Grant { gateway, lines } => {
                 let mut book = self.open_book(gateway)?;
-                self.take_out(&occasion, lines)?;
+                self.take_out(&occasion(MovementKind::Grant, gateway), lines)?;
                 issue(self.books, &mut book, request_id, Direction::Grant, lines, cause)?;
                 Ok(vec![gateway.clone()])
             }
@@ -255,24 +215,10 @@ impl<B: Books> Pools<'_, B> {
                 issue(self.books, &mut book, request_id, Direction::Recall, lines, cause)?;
                 Ok(vec![gateway.clone()])
             }
+            CentralRequest::Receive { .. }
+            | CentralRequest::Deduct { .. }
+            | CentralRequest::Order { .. } => unreachable!("orders are decided by their rules"),
         }
-    }
-
-    fn receive(
-        &mut self,
-        occasion: &Occasion<'_>,
-        lines: &[Line],
-    ) -> Result<Vec<GatewayId>, NotApplied<B::Error>> {
-        let mut skus = Vec::with_capacity(lines.len());
-        for Line { sku, quantity, .. } in &*totals(lines) {
-            let pool = self.books.pool(sku)?;
-            if pool.received.max(pool.unallotted) > STOCK_MAX - quantity.units() {
-                return Err(NotApplied::Rejected(Rejection::TooLarge(sku.clone())));
-            }
-            skus.push(sku.clone());
-        }
-        self.book(occasion, lines)?;
-        Ok(policy::serve_all(self.books, &skus)?)
     }
 
     fn take_out(
@@ -285,9 +231,9 @@ impl<B: Books> Pools<'_, B> {
             if !record.is_known() {
                 return Err(unknown_sku(sku));
             }
-            let unallotted = record.pool.unwrap_or_default().unallotted;
-            if unallotted < quantity.units() {
-                return Err(insufficient(sku, quantity.units(), unallotted));
+            let available = record.pool.unwrap_or_default().available();
+            if available < quantity.units() {
+                return Err(insufficient(sku, quantity.units(), available));
             }
         }
         Ok(self.book(occasion, lines)?)
@@ -321,15 +267,30 @@ impl<B: Books> Pools<'_, B> {
         Err(NotApplied::Rejected(Rejection::Fenced(gateway.clone(), reason)))
     }
 
-    fn applied(&mut self, request: &CentralRequest) -> Result<AppliedRequest, B::Error> {
-        let mut lines = Vec::with_capacity(request.lines().len());
-        for Line { sku, quantity, .. } in request.lines() {
+    fn applied(&mut self, lines: &[Line]) -> Result<AppliedRequest, B::Error> {
+        let quantities = lines.iter().map(|line| (&line.sku, line.quantity.units().unsigned_abs()));
+        self.applied_to(quantities)
+    }
+
+    fn applied_to<'l>(
+        &mut self,
+        quantities: impl Iterator<Item = (&'l Sku, u64)>,
+    ) -> Result<AppliedRequest, B::Error> {
+        let mut lines = Vec::new();
+        for (sku, quantity) in quantities {
             let Pool { unallotted, in_transit, .. } = self.books.pool(sku)?;
-            let quantity = quantity.units().unsigned_abs();
             lines.push(PoolLine { sku: sku.clone(), quantity, unallotted, in_transit });
         }
         Ok(AppliedRequest { seq: self.books.request_count()? + 1, lines })
     }
+}
+
+/// The pools after an order was applied.
+pub(super) fn applied_order<B: Books>(
+    books: &mut B,
+    lines: &[AppliedLine],
+) -> Result<AppliedRequest, B::Error> {
+    Pools { books }.applied_to(lines.iter().map(|line| (&line.sku, line.quantity)))
 }
 
 fn unknown_sku<E>(sku: &Sku) -> NotApplied<E> {

@@ -7,7 +7,7 @@ use super::judge::diverged;
 use super::outcome::{FrameOutcome, close, fence_and_refuse, hold_instead, record_seen};
 use super::records::{Allotment, Book};
 use super::transfer::{TransferMatcher, count_taken};
-use super::{demand, drift, policy, recovery, reopen};
+use super::{anywhere, demand, drift, policy, recovery, reopen};
 use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::wire::Version;
 use crate::stock::{Chain, Entry, Kind, Sku};
@@ -64,7 +64,9 @@ pub(super) fn apply<B: Books>(
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
-    let granted = policy::replenish(books, &book, &update)?;
+    // Sales that wait for what has come back are first.
+    let mut granted = anywhere::serve(books, &update.returned())?;
+    granted.extend(policy::replenish(books, &book, &update)?);
     let epoch = book.cursor.epoch;
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;

@@ -6,11 +6,14 @@
 
 mod account;
 mod answer;
+mod anywhere;
 mod booking;
 mod books;
+mod breaker;
 mod bring_back;
 mod catalogue;
 mod central;
+mod central_request;
 mod decimals;
 mod demand;
 mod downlink;
@@ -21,6 +24,7 @@ mod frames;
 pub mod judge;
 mod keys;
 mod movement;
+mod orders;
 mod outcome;
 mod policy;
 mod recalls;
@@ -31,21 +35,25 @@ mod retire;
 mod transfer;
 
 pub use self::answer::FrameAnswer;
+pub use self::anywhere::{AnywhereSale, OpenOrder, Progress, Spare, StoredOrder, sell, settle};
 pub use self::books::{Books, Rules};
+pub use self::breaker::Breaker;
 pub use self::bring_back::{BroughtBack, CannotBringBack, bring_back};
 pub use self::catalogue::{CatalogueChange, compare, publish};
-pub use self::central::{CentralDecision, CentralRequest, Rejection, decide};
+pub use self::central::{CentralDecision, Rejection, decide};
+pub use self::central_request::CentralRequest;
 pub use self::decimals::{SkuDecimals, decimals_of};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::frames::{handle_frame, record_online};
 pub use self::keys::{NotAccepted, accept_key};
 pub use self::movement::{EnteredMovement, Movement, MovementKind};
+pub use self::orders::{StoredHold, StoredRecord, expire};
 pub use self::outcome::FrameOutcome;
 pub use self::policy::{serve_all, set_gateway_policy, set_policy};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
-    Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Held, IssuedTransfer,
+    Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Elsewhere, Held, IssuedTransfer,
     MatchPosition, OTHER_KEY, Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord,
     Takeover,
 };

@@ -2,7 +2,9 @@
 
 use crate::limits::{ID_BYTES_MAX, REQUEST_ID_BYTES_MAX};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, Chain, ChainedBytes, OptionalTrace, OrderId, RequestId, Seq, Sku};
+use crate::stock::{
+    Cause, Chain, ChainedBytes, Entry, Kind, OptionalTrace, OrderId, RequestId, Seq, Sku,
+};
 
 /// The kind of a movement. The numbers are in the books: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +21,33 @@ pub enum MovementKind {
     BringBack = 4,
     /// An operator put the pool right.
     Correction = 5,
+    /// A sale, commit or receipt was undone, in whole or in part.
+    Rollback = 6,
+    /// Units of the pool were promised to an order.
+    Reserve = 7,
+    /// A reservation was turned into a sale.
+    Commit = 8,
+    /// A reservation was given up.
+    Release = 9,
+    /// The time of a reservation was over.
+    Expire = 10,
 }
 
 impl MovementKind {
     /// Every kind, at the index of its number.
-    pub const ALL: [Self; 6] =
-        [Self::Receipt, Self::Deduct, Self::Grant, Self::Recall, Self::BringBack, Self::Correction];
+    pub const ALL: [Self; 11] = [
+        Self::Receipt,
+        Self::Deduct,
+        Self::Grant,
+        Self::Recall,
+        Self::BringBack,
+        Self::Correction,
+        Self::Rollback,
+        Self::Reserve,
+        Self::Commit,
+        Self::Release,
+        Self::Expire,
+    ];
 
     /// The number in the books.
     pub fn code(self) -> u8 {
@@ -50,6 +73,25 @@ impl MovementKind {
             Self::Recall => "recall",
             Self::BringBack => "bring_back",
             Self::Correction => "correction",
+            Self::Rollback => "rollback",
+            Self::Reserve => "reserve",
+            Self::Commit => "commit",
+            Self::Release => "release",
+            Self::Expire => "expire",
+        }
+    }
+
+    /// The kind of what an order has entered.
+    fn of_order(kind: Kind) -> Self {
+        match kind {
+            Kind::Deduct => Self::Deduct,
+            Kind::Restock => Self::Receipt,
+            Kind::Rollback => Self::Rollback,
+            Kind::Reserve => Self::Reserve,
+            Kind::Commit => Self::Commit,
+            Kind::Release => Self::Release,
+            Kind::Expire => Self::Expire,
+            Kind::Count | Kind::Grant | Kind::Recall => Self::Correction,
         }
     }
 }
@@ -61,6 +103,8 @@ pub struct Movement {
     pub sku: Sku,
     /// Change of the units in the pool that no gateway has.
     pub change: i64,
+    /// Change of those of them that are promised to reservations.
+    pub reserved_change: i64,
     /// Change of the units in transit.
     pub in_transit_change: i64,
     /// The gateway on the other side.
@@ -114,6 +158,24 @@ impl EnteredMovement {
     }
 }
 
+impl Movement {
+    /// What an order has entered into the stock that was made of the pools.
+    pub(super) fn of_entry(entry: &Entry) -> Self {
+        Self {
+            kind: MovementKind::of_order(entry.kind),
+            sku: entry.sku.clone(),
+            change: entry.change,
+            reserved_change: entry.reserved_change,
+            in_transit_change: 0,
+            gateway: None,
+            order_id: entry.order_id.clone(),
+            request_id: entry.request_id.clone(),
+            cause: entry.cause.clone(),
+            trace: entry.trace.clone(),
+        }
+    }
+}
+
 /// What the movements of one request have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Occasion<'a> {
@@ -128,15 +190,20 @@ impl Occasion<'_> {
     /// A movement of this many units: into the pool, out of it, or past it.
     pub(super) fn movement(&self, sku: &Sku, units: i64, trace: &OptionalTrace) -> Movement {
         let (change, in_transit_change) = match self.kind {
-            MovementKind::Receipt | MovementKind::Recall | MovementKind::Correction => (units, 0),
-            MovementKind::Deduct => (-units, 0),
+            MovementKind::Receipt
+            | MovementKind::Recall
+            | MovementKind::Correction
+            | MovementKind::Rollback => (units, 0),
+            MovementKind::Deduct | MovementKind::Commit => (-units, 0),
             MovementKind::Grant => (-units, units),
             MovementKind::BringBack => (0, units),
+            MovementKind::Reserve | MovementKind::Release | MovementKind::Expire => (0, 0),
         };
         Movement {
             kind: self.kind,
             sku: sku.clone(),
             change,
+            reserved_change: 0,
             in_transit_change,
             gateway: self.gateway.cloned(),
             order_id: self.order_id.cloned(),

@@ -5,6 +5,7 @@
 //! has units.
 
 use super::account::AccountUpdate;
+use super::anywhere::wanted;
 use super::booking;
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
@@ -161,7 +162,8 @@ fn grant<B: Books>(
     needed: i64,
 ) -> Result<i64, B::Error> {
     let pool = books.pool(sku)?;
-    let given = needed.min(pool.unallotted);
+    let free = pool.available().saturating_sub(wanted(books, sku)?);
+    let given = needed.min(free);
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);
     };

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::judge::Cursor;
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Checks, Decimals, Line, Refusal, RequestId, Seq, Sku, Taken, Transfer};
+use crate::stock::{
+    Checks, Decimals, Line, Refusal, RequestId, RequestRecord, Seq, Sku, Taken, Transfer,
+};
 
 /// The books of one database of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,10 +230,19 @@ pub struct Pool {
     pub deducted: i64,
     /// In the pool: in no database's allotment.
     pub unallotted: i64,
+    /// The part of it that is promised to open reservations.
+    pub reserved: i64,
     /// Granted, with the entry in no gateway's books yet.
     pub in_transit: i64,
     /// Given to databases in all, less what they gave back; units in transit included.
     pub given: i64,
+}
+
+impl Pool {
+    /// What may be sold, reserved or granted.
+    pub fn available(&self) -> i64 {
+        self.unallotted - self.reserved
+    }
 }
 
 /// When the hub grants a SKU by itself.
@@ -364,6 +375,19 @@ pub struct DecidedRequest {
     pub operation: String,
     /// Applied or refused.
     pub outcome: Result<AppliedRequest, Refusal>,
+    /// For an order, what else is known of it. It is stored behind the other fields.
+    #[serde(skip)]
+    pub record: Option<RequestRecord>,
+    /// For a refused sale from anywhere. It is stored behind the record.
+    #[serde(skip)]
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// The units of a SKU that gateways have to spare, as far as the books know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    pub online: i64,
+    pub offline: i64,
 }
 
 /// What a central request has led to. The order of the fields is that of the stored bytes.

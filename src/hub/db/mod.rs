@@ -5,6 +5,7 @@
 
 mod error;
 mod lock;
+mod order_rows;
 mod postgres;
 mod rows;
 mod schema;
@@ -16,6 +17,7 @@ use rusqlite::Connection;
 
 pub(super) use self::error::{BooksError, Locks};
 pub(super) use self::lock::{BooksLock, marker as restore_marker};
+pub(super) use self::order_rows::{RESERVATION_COLUMNS, read_decided, read_reservation};
 use self::postgres::Postgres;
 pub(super) use self::rows::{
     entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry, read_movement,

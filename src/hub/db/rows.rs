@@ -143,6 +143,7 @@ pub(in crate::hub) fn read_movement(row: SqlRow) -> Result<EnteredMovement, Book
         kind,
         sku,
         change,
+        reserved_change: row.int()?,
         in_transit_change,
         gateway,
         order_id,
@@ -153,7 +154,7 @@ pub(in crate::hub) fn read_movement(row: SqlRow) -> Result<EnteredMovement, Book
     Ok(EnteredMovement { seq, at_ms, movement })
 }
 
-pub(super) fn movement_row(entered: &EnteredMovement) -> [SqlValue; 15] {
+pub(super) fn movement_row(entered: &EnteredMovement) -> [SqlValue; 16] {
     let EnteredMovement { seq, at_ms, movement } = entered;
     let gateway = movement.gateway.as_ref();
     let [actor, reason, lot, serial, expires] = said(&movement.cause, &movement.trace);
@@ -173,6 +174,7 @@ pub(super) fn movement_row(entered: &EnteredMovement) -> [SqlValue; 15] {
         lot,
         serial,
         expires,
+        SqlValue::Int(movement.reserved_change),
     ]
 }
 

@@ -12,6 +12,7 @@ use crate::hub::failures::BooksFailures;
 use crate::hub::feed::FeedEnd;
 use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
+use crate::hub::left_out::LeftOut;
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{self, BooksReader, Reconciliation};
 use crate::hub::strangers::Strangers;
@@ -35,6 +36,7 @@ pub(in crate::hub) struct HubApi {
     worker: String,
     pub(super) strangers: Arc<Strangers>,
     pub(super) feed: FeedEnd,
+    pub(super) left_out: Arc<LeftOut>,
     /// Bounds the number of clients that wait for events.
     pub(super) followers: Arc<Semaphore>,
 }
@@ -56,8 +58,14 @@ impl HubApi {
             worker: String::new(),
             strangers: Arc::default(),
             feed,
+            left_out: Arc::default(),
             followers: Arc::new(Semaphore::new(FEED_FOLLOWERS_MAX)),
         }
+    }
+
+    /// Shows the gateways that sales leave out.
+    pub(in crate::hub) fn leaving_out(self, left_out: Arc<LeftOut>) -> Self {
+        Self { left_out, ..self }
     }
 
     pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {
@@ -110,7 +118,7 @@ impl HubApi {
     }
 
     pub(super) fn metrics_page(&self) -> String {
-        self.metrics.page(self.health.is_subscribed())
+        self.metrics.page(self.health.is_subscribed(), self.left_out.gateways().len())
     }
 
     /// Reads the books in one snapshot.

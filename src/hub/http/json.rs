@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::rfc3339;
 use crate::hub::core::{
-    AppliedRequest, HeldUnits, PoolLine, RecallLine, RecallStatus, SkuDecimals,
+    CentralDecision, HeldUnits, PoolLine, RecallLine, RecallStatus, SkuDecimals,
 };
 use crate::stock::{Amount, Decimal, Line, RequestId, Sku};
 
@@ -14,13 +15,17 @@ pub(super) struct ItemsJson<T> {
     pub(super) items: Vec<T>,
 }
 
-/// A receipt, deduction or grant that was applied.
+/// A receipt, grant or order that was applied.
 #[derive(Serialize)]
 pub(super) struct AppliedJson<'a> {
     request_id: &'a str,
     seq: u64,
     replayed: bool,
     lines: Vec<PoolLineJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -28,27 +33,40 @@ struct PoolLineJson<'a> {
     sku: &'a Sku,
     quantity: Amount,
     unallotted: Amount,
+    reserved: Amount,
+    available: Amount,
     in_transit: Amount,
 }
 
 impl<'a> AppliedJson<'a> {
-    pub(super) fn new(
-        request_id: &'a RequestId,
-        applied: &'a AppliedRequest,
-        replayed: bool,
-        decimals: &SkuDecimals,
-    ) -> Self {
-        let line = |line: &'a PoolLine| {
-            let decimals = decimals.of(&line.sku);
+    /// # Panics
+    /// If the request was refused.
+    pub(super) fn new(decision: &'a CentralDecision, decimals: &SkuDecimals) -> Self {
+        let applied = decision.outcome.as_ref().expect("it was applied");
+        let record = decision.record.as_ref();
+        let known = record.and_then(|record| record.outcome.as_ref().ok());
+        // Earlier programs had no reservations in the pool.
+        let reserved = known.iter().flat_map(|known| &known.lines).map(|line| line.reserved);
+        let lines = applied.lines.iter().zip(reserved.chain(std::iter::repeat(0)));
+        let line = |(line, reserved): (&'a PoolLine, i64)| {
+            let amount = |units| Amount::new(units, decimals.of(&line.sku));
             PoolLineJson {
                 sku: &line.sku,
-                quantity: Amount::of(line.quantity, decimals),
-                unallotted: Amount::new(line.unallotted, decimals),
-                in_transit: Amount::new(line.in_transit, decimals),
+                quantity: Amount::of(line.quantity, decimals.of(&line.sku)),
+                unallotted: amount(line.unallotted),
+                reserved: amount(reserved),
+                available: amount((line.unallotted - reserved).max(0)),
+                in_transit: amount(line.in_transit),
             }
         };
-        let lines = applied.lines.iter().map(line).collect();
-        Self { request_id: request_id.as_str(), seq: applied.seq, replayed, lines }
+        Self {
+            request_id: decision.request_id.as_str(),
+            seq: applied.seq,
+            replayed: decision.replayed,
+            lines: lines.map(line).collect(),
+            reservation: decision.reservation.as_ref().map(RequestId::as_str),
+            expires_at: known.and_then(|known| known.expires_at_ms).map(rfc3339),
+        }
     }
 }
 
@@ -190,6 +208,8 @@ pub(super) struct StatusJson<'a> {
     pub(super) pending_out: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) problem: Option<String>,
+    /// The gateways that sales from anywhere ask for nothing for a while, as `site/gateway`.
+    pub(super) left_out: Vec<String>,
 }
 
 /// A fenced database that is to be opened again.

@@ -16,7 +16,9 @@ mod policies;
 mod problems;
 mod queries;
 mod recovery;
+mod reservations;
 mod routes;
+mod sales;
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -73,7 +75,14 @@ async fn respond(
         HubTarget::Ledger => api.ledger(query, sites).await,
         HubTarget::Reconcile => api.reconcile(query).await,
         HubTarget::Recall(request_id) => api.recall(&request_id, sites).await,
-        HubTarget::Central(operation) => api.decide(operation, request, &principal).await,
+        HubTarget::Central(operation) => {
+            return api.decide(operation, None, request, &principal).await;
+        }
+        HubTarget::OfReservation(operation, id) => {
+            return api.decide(operation, Some(id), request, &principal).await;
+        }
+        HubTarget::Reservations => api.reservations(query).await,
+        HubTarget::Reservation(id) => api.reservation(&id).await,
         HubTarget::Demand => api.demand(query, sites).await,
         HubTarget::Policies => api.policies(query, sites).await,
         HubTarget::PutPolicy(sku) => api.put_policy(&sku, query, request, sites).await,

@@ -1,6 +1,6 @@
 //! The hub's own problems, as its answers name them.
 
-use crate::hub::core::{CannotBringBack, NoSuchEpoch, Rejection, SkuDecimals};
+use crate::hub::core::{CannotBringBack, Elsewhere, NoSuchEpoch, Rejection, SkuDecimals};
 use crate::hub::db::BooksError;
 use crate::limits::STOCK_MAX;
 use crate::problem::{Code, Problem};
@@ -50,6 +50,12 @@ pub(super) fn rejected(
             let most = Amount::new(STOCK_MAX, decimals.of(&sku));
             Problem::bad_request(format!("SKU {sku}: the stock would exceed {most}"))
         }
+        Rejection::Undecided(undecided) => undecided.into(),
+        Rejection::TooManyOpen => {
+            let message =
+                "too many sales wait for units from elsewhere; retry, nothing was applied";
+            Problem::new(Code::Overloaded, message)
+        }
         Rejection::UnknownGateway(gateway) => unknown_gateway(&gateway),
         Rejection::Fenced(gateway, why) => {
             Problem::new(Code::GatewayClosed, format!("{gateway} gets no transfers: {why}"))
@@ -65,6 +71,21 @@ pub(super) fn refused(refusal: &Refusal, replayed: bool, decimals: &SkuDecimals)
     };
     let message = format!("SKU {sku} is not in the books; receive it first");
     Problem { message, ..problem }
+}
+
+/// Says what gateways have of the SKU that a sale from anywhere could not have.
+pub(super) fn with_elsewhere(
+    problem: Problem,
+    refusal: &Refusal,
+    elsewhere: Option<Elsewhere>,
+    decimals: &SkuDecimals,
+) -> Problem {
+    let (Some(sku), Some(Elsewhere { online, offline })) = (refusal.sku(), elsewhere) else {
+        return problem;
+    };
+    let amount = |units| Some(Box::new(Amount::new(units, decimals.of(sku))));
+    let (elsewhere_online, elsewhere_offline) = (amount(online), amount(offline));
+    Problem { elsewhere_online, elsewhere_offline, ..problem }
 }
 
 pub(super) fn unreadable(error: &BooksError) -> Problem {

@@ -39,6 +39,7 @@ impl HubApi {
             held: status.held,
             pending_out: self.pending_out(),
             problem: self.problem(),
+            left_out: self.left_out.gateways().iter().map(ToString::to_string).collect(),
         }))
     }
 

@@ -35,6 +35,11 @@ pub(super) enum HubTarget {
     /// The request id of a recall.
     Recall(String),
     Central(CentralOperation),
+    /// With the id of a reservation in the pool.
+    OfReservation(CentralOperation, String),
+    Reservations,
+    /// The id of a reservation in the pool.
+    Reservation(String),
     Demand,
     Policies,
     /// The SKU of a policy.
@@ -99,9 +104,8 @@ impl HubTarget {
             Self::Central(CentralOperation::Grant | CentralOperation::Recall) => {
                 (Role::Operator, Reach::Own)
             }
-            Self::Central(CentralOperation::Receipt | CentralOperation::Deduct) => {
-                (Role::Operator, Reach::All("the pool"))
-            }
+            Self::Central(_) | Self::OfReservation(..) => (Role::Operator, Reach::All("the pool")),
+            Self::Reservations | Self::Reservation(_) => (Role::Viewer, Reach::All("the pool")),
             Self::PutPolicy(_) | Self::EndPolicy(_) => (Role::Admin, Reach::Own),
             Self::Publish => (Role::Admin, Reach::All("the catalogue")),
             Self::Retire(site, _)
@@ -133,7 +137,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 33] = [
+pub(super) static ROUTES: [Route<HubTarget>; 40] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -158,6 +162,19 @@ pub(super) static ROUTES: [Route<HubTarget>; 33] = [
     Route::fixed(Method::GET, "/api/reconcile", HubTarget::Reconcile),
     Route::fixed(Method::POST, "/api/receipts", HubTarget::Central(CentralOperation::Receipt)),
     Route::fixed(Method::POST, "/api/deduct", HubTarget::Central(CentralOperation::Deduct)),
+    Route::fixed(Method::POST, "/api/rollback", HubTarget::Central(CentralOperation::Rollback)),
+    Route::fixed(Method::POST, "/api/reservations", HubTarget::Central(CentralOperation::Reserve)),
+    Route::fixed(Method::GET, "/api/reservations", HubTarget::Reservations),
+    Route::one(Method::GET, "/api/reservations/{id}", HubTarget::Reservation),
+    Route::one(Method::DELETE, "/api/reservations/{id}", |id| {
+        HubTarget::OfReservation(CentralOperation::Release, id)
+    }),
+    Route::one(Method::POST, "/api/reservations/{id}/commit", |id| {
+        HubTarget::OfReservation(CentralOperation::Commit, id)
+    }),
+    Route::one(Method::POST, "/api/reservations/{id}/extend", |id| {
+        HubTarget::OfReservation(CentralOperation::Extend, id)
+    }),
     Route::fixed(Method::POST, "/api/grants", HubTarget::Central(CentralOperation::Grant)),
     Route::fixed(Method::POST, "/api/recalls", HubTarget::Central(CentralOperation::Recall)),
     Route::one(Method::GET, "/api/recalls/{request_id}", HubTarget::Recall),

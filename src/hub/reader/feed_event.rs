@@ -109,7 +109,7 @@ impl FeedEvent {
         let [lot, serial, expires] = traced(movement.trace.as_deref());
         let booked_ms = if booked_ms == 0 { *at_ms } else { booked_ms };
         let peer = movement.gateway.as_ref();
-        let in_transit = movement.in_transit_change;
+        let (reserved, in_transit) = (movement.reserved_change, movement.in_transit_change);
         Self {
             cursor: FeedCursor { position, seq: *seq },
             event_id: books_event_id(books, *seq),
@@ -117,7 +117,7 @@ impl FeedEvent {
             site: None,
             gateway: None,
             change: Amount::new(movement.change, decimals.of(&movement.sku)),
-            reserved_change: None,
+            reserved_change: amount_unless_zero(reserved, &movement.sku, decimals),
             in_transit_change: amount_unless_zero(in_transit, &movement.sku, decimals),
             order_id: text(movement.order_id.as_ref()),
             request_id: movement.request_id.to_string(),

@@ -16,6 +16,7 @@ mod policies;
 mod reconcile;
 mod recount;
 mod recovery;
+mod reservations;
 mod status;
 mod stock;
 
@@ -44,6 +45,9 @@ pub use self::reconcile::Reconciliation;
 pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
 pub(super) use self::recovery::{recovery, reopening};
+pub(super) use self::reservations::{
+    ReservationQuery, due_reservations, overdue_orders, reservation, reservations,
+};
 pub(super) use self::status::status;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{stock, stock_list};

@@ -18,8 +18,10 @@ use crate::stock::{Amount, Decimals};
 pub struct StockJson {
     /// The SKU.
     pub sku: String,
-    /// In the hub's pool.
+    /// In the hub's pool, reserved units included.
     pub unallotted: Amount,
+    /// Of the pool, promised to open reservations there.
+    pub reserved: Amount,
     /// Granted, with the entry not in the books yet.
     pub in_transit: Amount,
     /// In the pool, in transit and on hand at gateways. Forged figures of many gateways add up to
@@ -48,6 +50,7 @@ struct PoolUnits {
     sku: String,
     decimals: Decimals,
     unallotted: i64,
+    reserved: i64,
     in_transit: i64,
 }
 
@@ -73,7 +76,7 @@ pub(in crate::hub) fn stock(
             let listing = "SELECT decimals FROM listing WHERE sku = $1";
             let Some(row) = db.query(listing, &of)?.pop() else { return Ok(None) };
             let decimals = RowReader::of(row).decimals()?;
-            PoolUnits { sku: sku.into(), decimals, unallotted: 0, in_transit: 0 }
+            PoolUnits { sku: sku.into(), decimals, unallotted: 0, reserved: 0, in_transit: 0 }
         }
     };
     let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1";
@@ -123,13 +126,14 @@ impl StockJson {
 
 fn select_units(condition: &str) -> String {
     let decimals = decimals_column("pool");
-    format!("SELECT sku, {decimals}, unallotted, in_transit FROM pool WHERE {condition}")
+    format!("SELECT sku, {decimals}, unallotted, reserved, in_transit FROM pool WHERE {condition}")
 }
 
 fn read_units(row: SqlRow) -> Result<PoolUnits, BooksError> {
     let mut row = RowReader::of(row);
     let (sku, decimals) = (row.text()?, row.decimals()?);
-    Ok(PoolUnits { sku, decimals, unallotted: row.int()?, in_transit: row.int()? })
+    let (unallotted, reserved) = (row.int()?, row.int()?);
+    Ok(PoolUnits { sku, decimals, unallotted, reserved, in_transit: row.int()? })
 }
 
 /// The databases of allotments, by id.
@@ -163,7 +167,7 @@ impl PoolUnits {
         databases: &BTreeMap<i64, Database>,
         sites: &Sites,
     ) -> StockJson {
-        let Self { sku, decimals, unallotted, in_transit } = self;
+        let Self { sku, decimals, unallotted, reserved, in_transit } = self;
         let amount = |units: i64| Amount::new(units, decimals);
         let found = held.iter().filter_map(|held| Some((databases.get(&held.book)?, held)));
         let mut found: Vec<(&Database, &Held)> =
@@ -189,6 +193,7 @@ impl PoolUnits {
         StockJson {
             sku,
             unallotted: amount(unallotted),
+            reserved: amount(reserved),
             in_transit: amount(in_transit),
             total: Amount::sum(total, decimals),
             gateways: gateways.collect(),

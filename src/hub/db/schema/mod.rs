@@ -7,15 +7,15 @@ mod tables;
 
 pub(in crate::hub) use self::tables::{
     ASIDE, ASK, BOOK, BOOKS_CHECKPOINT, CHECKPOINT, ColumnType, DEMAND, ENROLLED, ENTRY, FEED,
-    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, POLICY, POOL, REQUEST,
-    TRANSFER, Table,
+    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, OPEN_ORDER, POLICY,
+    POOL, REQUEST, RESERVATION, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 13] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -33,6 +33,8 @@ const MIGRATIONS: [Migration; 11] = [
         postgresql: include_str!("version_11_postgresql.sql"),
     },
     Migration { script: include_str!("version_12.sql"), postgresql: "" },
+    Migration { script: include_str!("version_13.sql"), postgresql: "" },
+    Migration { script: include_str!("version_14.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -139,6 +139,7 @@ pub(in crate::hub) const MOVEMENT: Table = Table {
         ("lot", Text),
         ("serial", Text),
         ("expires", Int),
+        ("reserved_change", Int),
     ],
     key: &["seq"],
 };
@@ -196,6 +197,7 @@ pub(in crate::hub) const POOL: Table = Table {
         ("unallotted", Int),
         ("in_transit", Int),
         ("given", Int),
+        ("reserved", Int),
     ],
     key: &["sku"],
 };
@@ -217,6 +219,24 @@ pub(in crate::hub) const REQUEST: Table = Table {
     name: "request",
     columns: &[("n", Int), ("id", Text), ("remembered", Blob)],
     key: &["n"],
+};
+
+pub(in crate::hub) const OPEN_ORDER: Table = Table {
+    name: "open_order",
+    columns: &[("id", Text), ("deadline_ms", Int), ("state", Blob)],
+    key: &["id"],
+};
+
+pub(in crate::hub) const RESERVATION: Table = Table {
+    name: "reservation",
+    columns: &[
+        ("id", Text),
+        ("deadline_ms", Int),
+        ("order_id", Text),
+        ("actor", Text),
+        ("lines", Blob),
+    ],
+    key: &["id"],
 };
 
 pub(in crate::hub) const POLICY: Table = Table {

@@ -11,6 +11,7 @@
 //! no two transactions wait for each other.
 
 mod accounts;
+mod as_books;
 mod asks;
 mod books;
 mod checkpoints;
@@ -22,9 +23,11 @@ mod feed;
 mod identity;
 mod listings;
 mod movements;
+mod open_orders;
 mod policies;
 mod pools;
 mod requests;
+mod reservations;
 mod transaction;
 mod transfers;
 

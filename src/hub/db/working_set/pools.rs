@@ -122,7 +122,8 @@ fn read(db: &mut dyn Executor, keys: &Keys, lock: Lock) -> Result<Vec<(Sku, Pool
         Lock::IfFree => "{for update of pool SKIP LOCKED}",
     };
     let sql = format!(
-        "SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit, given
+        "SELECT pool.sku, received, adjusted, deducted, unallotted, in_transit, given,
+            reserved
          FROM {{keys}} AS k JOIN pool ON pool.sku = k.a ORDER BY pool.sku {clause}"
     );
     let read = |row: SqlRow| {
@@ -141,11 +142,13 @@ fn read_pool(row: &mut RowReader) -> Result<Pool, BooksError> {
         unallotted: row.int()?,
         in_transit: row.int()?,
         given: row.int()?,
+        reserved: row.int()?,
     })
 }
 
 fn row(sku: &Sku, pool: &Pool) -> SqlRow {
-    let Pool { received, adjusted, deducted, unallotted, in_transit, given } = *pool;
-    let figures = [received, adjusted, deducted, unallotted, in_transit, given].map(SqlValue::Int);
+    let Pool { received, adjusted, deducted, unallotted, in_transit, given, reserved } = *pool;
+    let figures = [received, adjusted, deducted, unallotted, in_transit, given, reserved];
+    let figures = figures.map(SqlValue::Int);
     [SqlValue::text(sku.as_str())].into_iter().chain(figures).collect()
 }

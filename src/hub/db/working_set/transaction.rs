@@ -16,38 +16,38 @@ use super::feed::FeedSet;
 use super::identity::Identity;
 use super::listings::ListingSet;
 use super::movements::{MovementSet, MovementsEnd};
+use super::open_orders::OpenOrderSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
+use super::reservations::ReservationSet;
 use super::transfers::TransferSet;
-use crate::hub::core::{
-    Allotment, Book, Books, DecidedRequest, DemandCounts, IssuedTransfer, Movement, Policy, Pool,
-    RecentGrants, Rules, SkuAccount, SkuRecord,
-};
+use crate::hub::core::{Book, Books as _, Rules};
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::sql::{Change, Executor};
-use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Listing, RequestId, Seq, SignedPosition, Sku};
+use crate::stock::{Seq, SignedPosition};
 
 /// The books within an open transaction.
 pub(in crate::hub) struct BooksTransaction<'a> {
-    db: &'a mut dyn Executor,
-    identity: Identity,
-    books: BookSet,
-    accounts: AccountSet,
-    pools: PoolSet,
-    asks: AskSet,
-    transfers: TransferSet,
-    requests: RequestSet,
-    listings: ListingSet,
-    entries: EntrySet,
-    enrolment: EnrolmentSet,
-    demand: DemandSet,
-    checkpoints: CheckpointSet,
-    rules: Rules,
-    now_ms: i64,
-    movements: MovementSet,
-    feed: FeedSet,
+    pub(super) db: &'a mut dyn Executor,
+    pub(super) identity: Identity,
+    pub(super) books: BookSet,
+    pub(super) accounts: AccountSet,
+    pub(super) pools: PoolSet,
+    pub(super) asks: AskSet,
+    pub(super) transfers: TransferSet,
+    pub(super) requests: RequestSet,
+    pub(super) reservations: ReservationSet,
+    pub(super) listings: ListingSet,
+    pub(super) entries: EntrySet,
+    pub(super) enrolment: EnrolmentSet,
+    pub(super) demand: DemandSet,
+    pub(super) checkpoints: CheckpointSet,
+    pub(super) rules: Rules,
+    pub(super) now_ms: i64,
+    pub(super) movements: MovementSet,
+    pub(super) feed: FeedSet,
+    pub(super) open_orders: OpenOrderSet,
 }
 
 impl<'a> BooksTransaction<'a> {
@@ -61,6 +61,7 @@ impl<'a> BooksTransaction<'a> {
             asks: AskSet::default(),
             transfers: TransferSet::default(),
             requests: RequestSet::default(),
+            reservations: ReservationSet::default(),
             listings: ListingSet::default(),
             entries: EntrySet::default(),
             enrolment: EnrolmentSet::default(),
@@ -70,12 +71,23 @@ impl<'a> BooksTransaction<'a> {
             now_ms: 0,
             movements: MovementSet::default(),
             feed: FeedSet::default(),
+            open_orders: OpenOrderSet::default(),
         }
     }
 
     /// Sets what an operator has chosen, and the time.
     pub(in crate::hub) fn set_rules(&mut self, rules: Rules, now_ms: i64) {
         (self.rules, self.now_ms) = (rules, now_ms);
+    }
+
+    /// Sets the gateways that are asked for nothing for a while.
+    pub(in crate::hub) fn leave_out(&mut self, gateways: BTreeSet<GatewayId>) {
+        self.open_orders.left_out = gateways;
+    }
+
+    /// The gateways that were asked for units, and whether they have answered in time.
+    pub(in crate::hub) fn take_recalls(&mut self) -> Vec<(GatewayId, bool)> {
+        std::mem::take(&mut self.open_orders.recalls)
     }
 
     /// Whether frames of a gateway are taken where only those of enrolled ones are. A gateway that
@@ -183,268 +195,14 @@ impl<'a> BooksTransaction<'a> {
         changes.push(self.demand.changes());
         changes.push(self.checkpoints.changes());
         changes.push(self.transfers.changes());
-        changes.push(self.requests.changes());
+        changes.extend(self.requests.changes());
+        changes.extend(self.reservations.changes());
+        changes.extend(self.open_orders.changes());
         changes.extend(self.books.changes());
         let (movements, entered) = self.movements.changes(self.db)?;
         changes.extend(movements);
         changes.extend(self.feed.changes(self.db, entered)?);
         changes.retain(|change| !change.rows.is_empty());
         Ok(changes)
-    }
-}
-
-impl Books for BooksTransaction<'_> {
-    type Error = BooksError;
-
-    fn now_ms(&self) -> i64 {
-        self.now_ms
-    }
-
-    fn rules(&self) -> Rules {
-        self.rules
-    }
-
-    fn identity(&mut self) -> Result<BooksId, BooksError> {
-        self.identity.get(self.db)
-    }
-
-    fn save_identity(&mut self, identity: BooksId) -> Result<(), BooksError> {
-        self.identity.save(identity);
-        Ok(())
-    }
-
-    fn held_gateways(&mut self) -> Result<Vec<GatewayId>, BooksError> {
-        let gateways = self.books.held(self.db)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
-        Ok(gateways.into_iter().collect())
-    }
-
-    fn book_count(&mut self) -> Result<usize, BooksError> {
-        Ok(usize::try_from(self.books.count(self.db)?).unwrap_or(usize::MAX))
-    }
-
-    fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, BooksError> {
-        self.books.of(self.db, gateway, self.books.lock_now())
-    }
-
-    fn book(&mut self, id: i64) -> Result<Book, BooksError> {
-        if self.books.get(id).is_none() {
-            let gateways = self.books.gateways_of(self.db, &[id])?;
-            self.books.load(self.db, &gateways, self.books.lock_now())?;
-        }
-        let missing = || BooksError::Damaged(format!("there is no book {id}"));
-        self.books.get(id).cloned().ok_or_else(missing)
-    }
-
-    fn open(&mut self, book: &mut Book) -> Result<(), BooksError> {
-        self.books.open(self.db, book)
-    }
-
-    fn save(&mut self, book: &Book) -> Result<(), BooksError> {
-        self.books.save(book)
-    }
-
-    fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), BooksError> {
-        self.books.check_locked(book)?;
-        self.feed.append(book, entries);
-        self.entries.append(self.db, book, entries)
-    }
-
-    fn ledger_sums(&mut self, book: i64) -> Result<Vec<(Sku, i64, i64)>, BooksError> {
-        self.entries.sums(self.db, book)
-    }
-
-    fn set_aside(&mut self, book: i64, entries: &[Entry]) -> Result<u64, BooksError> {
-        self.books.check_locked(book)?;
-        self.entries.set_aside(self.db, book, entries)
-    }
-
-    fn expect_skus(&mut self, skus: &[Sku]) -> Result<(), BooksError> {
-        self.pools.load(self.db, skus.iter())?;
-        let with_policy = self.accounts.with_policy(self.db, skus)?;
-        self.asks.load(self.db, with_policy.iter())?;
-        // Nobody waits for a SKU without a policy.
-        skus.iter().for_each(|sku| self.asks.know(sku));
-        Ok(())
-    }
-
-    fn expect_books(&mut self, ids: &[i64], sku: &Sku) -> Result<(), BooksError> {
-        let gateways = self.books.gateways_of(self.db, ids)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
-        self.accounts.load(self.db, ids.iter().map(|id| (*id, sku)))
-    }
-
-    fn accounts(&mut self, book: i64, skus: &[Sku]) -> Result<Vec<SkuAccount>, BooksError> {
-        self.accounts.accounts(self.db, book, skus)
-    }
-
-    fn allotment(&mut self, book: i64, sku: &Sku) -> Result<Allotment, BooksError> {
-        let account = self.accounts(book, std::slice::from_ref(sku))?.pop();
-        Ok(account.unwrap_or_default().allotment)
-    }
-
-    fn allotments(&mut self, book: i64) -> Result<Vec<(Sku, Allotment)>, BooksError> {
-        self.accounts.of_book(self.db, book)
-    }
-
-    /// Locks the books of the holders before their allotments are read.
-    fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, BooksError> {
-        let gateways = self.books.holders(self.db, sku)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
-        self.accounts.of_sku(self.db, sku)
-    }
-
-    fn save_allotments(
-        &mut self,
-        book: i64,
-        allotments: &[(Sku, Allotment)],
-    ) -> Result<(), BooksError> {
-        self.books.check_locked(book)?;
-        self.accounts.save(book, allotments);
-        Ok(())
-    }
-
-    fn sku_record(&mut self, sku: &Sku) -> Result<SkuRecord, BooksError> {
-        let mut record = self.pools.record(self.db, sku)?;
-        // A SKU that a database has had since the start of the transaction.
-        if record.pool.is_none() && self.accounts.new_skus().contains(sku) {
-            record.pool = Some(Pool::default());
-        }
-        Ok(record)
-    }
-
-    fn save_pools(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {
-        self.pools.save(pools)
-    }
-
-    fn enter_movements(&mut self, movements: &[Movement]) -> Result<(), BooksError> {
-        self.movements.enter(movements);
-        Ok(())
-    }
-
-    fn save_transfer(&mut self, book: i64, issued: &IssuedTransfer) -> Result<(), BooksError> {
-        self.books.check_locked(book)?;
-        self.transfers.save(book, issued);
-        Ok(())
-    }
-
-    fn transfers_after(
-        &mut self,
-        book: i64,
-        number: u64,
-        limit: usize,
-    ) -> Result<Vec<IssuedTransfer>, BooksError> {
-        let issued = self.book(book)?.issued;
-        self.transfers.after(self.db, (book, issued), number, limit)
-    }
-
-    fn transfers_of(&mut self, request_id: &RequestId) -> Result<Vec<IssuedTransfer>, BooksError> {
-        self.transfers.of_request(self.db, request_id)
-    }
-
-    fn decided_request(
-        &mut self,
-        request_id: &RequestId,
-    ) -> Result<Option<DecidedRequest>, BooksError> {
-        self.requests.decided(self.db, request_id)
-    }
-
-    fn request_count(&mut self) -> Result<u64, BooksError> {
-        Ok(self.requests.count())
-    }
-
-    fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Result<(), BooksError> {
-        self.requests.save(id, decided);
-        Ok(())
-    }
-
-    fn policy_of(&mut self, book: &Book, sku: &Sku) -> Result<Option<Policy>, BooksError> {
-        Ok(self.accounts.policies(self.db, book.id, sku)?.of(book.id, sku))
-    }
-
-    fn save_policy(
-        &mut self,
-        sku: &Sku,
-        gateway: Option<&GatewayId>,
-        policy: Option<Policy>,
-    ) -> Result<(), BooksError> {
-        let of = match gateway {
-            None => None,
-            Some(gateway) => Some((gateway, self.books(gateway)?.pop().map(|book| book.id))),
-        };
-        self.accounts.save_policy(sku, of, policy);
-        Ok(())
-    }
-
-    fn recent_grants(&mut self, book: &Book, sku: &Sku) -> Result<RecentGrants, BooksError> {
-        Ok(self.accounts.policies(self.db, book.id, sku)?.recent(book.id, sku))
-    }
-
-    fn save_recent_grants(
-        &mut self,
-        book: &Book,
-        sku: &Sku,
-        recent: &RecentGrants,
-    ) -> Result<(), BooksError> {
-        let of = (book.id, &book.gateway);
-        self.accounts.policies(self.db, book.id, sku)?.save_recent(of, sku, recent);
-        Ok(())
-    }
-
-    fn waiting(&mut self, sku: &Sku) -> Result<Vec<i64>, BooksError> {
-        self.asks.waiting(self.db, sku)
-    }
-
-    fn start_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
-        self.asks.add(sku, book);
-        Ok(())
-    }
-
-    fn stop_waiting(&mut self, sku: &Sku, book: i64) -> Result<(), BooksError> {
-        self.asks.remove(sku, book);
-        Ok(())
-    }
-
-    fn save_checkpoint(
-        &mut self,
-        book: &Book,
-        signed: &SignedPosition,
-        key: [u8; 32],
-    ) -> Result<(), BooksError> {
-        self.checkpoints.save(book, signed, key);
-        Ok(())
-    }
-
-    fn count_demand(
-        &mut self,
-        book: &Book,
-        day: i64,
-        sku: &Sku,
-        counts: DemandCounts,
-    ) -> Result<(), BooksError> {
-        self.demand.count(book, day, sku, counts);
-        Ok(())
-    }
-
-    fn catalogue(&mut self) -> Result<Vec<Listing>, BooksError> {
-        self.listings.all(self.db)
-    }
-
-    fn last_listing(&mut self) -> Result<u64, BooksError> {
-        self.listings.last(self.db)
-    }
-
-    fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), BooksError> {
-        self.listings.save(number, listing);
-        self.pools.list(listing);
-        Ok(())
-    }
-
-    fn listings_after(
-        &mut self,
-        number: u64,
-        limit: usize,
-    ) -> Result<Vec<(u64, Listing)>, BooksError> {
-        self.listings.after(self.db, number, limit)
     }
 }

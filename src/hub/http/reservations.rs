@@ -1,0 +1,33 @@
+//! The routes that show reservations in the pool.
+
+use super::api::HubApi;
+use super::queries::limit;
+use crate::clock::wall_ms;
+use crate::hub::reader::{self, ReservationQuery};
+use crate::net::http::parameter;
+use crate::net::json::json;
+use crate::net::request::ClientRequestId;
+use crate::problem::{Code, Problem};
+
+impl HubApi {
+    pub(super) async fn reservations(&self, query: Option<&str>) -> Result<String, Problem> {
+        let query = ReservationQuery {
+            order_id: parameter(query, "order_id"),
+            sku: parameter(query, "sku"),
+            after: parameter(query, "after").unwrap_or_default(),
+            limit: limit(query)?,
+            now_ms: wall_ms(),
+        };
+        let page = self.read(move |db| reader::reservations(db, &query)).await?;
+        Ok(json(&page))
+    }
+
+    pub(super) async fn reservation(&self, id: &str) -> Result<String, Problem> {
+        let ClientRequestId(id) = ClientRequestId::parse("reservation", id)?;
+        let (wanted, now_ms) = (id.clone(), wall_ms());
+        let found = self.read(move |db| reader::reservation(db, &wanted, now_ms)).await?;
+        let unknown =
+            || Problem::new(Code::UnknownReservation, format!("there is no reservation {id}"));
+        Ok(json(&found.ok_or_else(unknown)?))
+    }
+}

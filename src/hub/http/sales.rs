@@ -1,0 +1,101 @@
+//! Sales from anywhere: the answer waits until the sale is decided.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::api::HubApi;
+use super::changes::answer;
+use super::problems::rejected;
+use crate::clock::{instant, wall_ms};
+use crate::hub::core::{CentralDecision, Progress, SkuDecimals, decimals_of, sell};
+use crate::hub::db::Locks;
+use crate::hub::request::IdentifiedRequest;
+use crate::net::access::Principal;
+use crate::problem::{Code, Problem};
+use crate::stock::{Cause, Sku};
+
+const STOPS: &str =
+    "the hub stops; the sale is decided all the same, send it again with the same request id";
+/// The shortest time between two looks at a sale that waits.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// The longest: another worker may have decided it.
+const LOOK_AT_LAST: Duration = Duration::from_millis(250);
+
+/// A sale that waits is looked at again at this time at the latest.
+struct Waiting {
+    until_ms: i64,
+    is_new: bool,
+}
+
+impl HubApi {
+    /// Has a sale from anywhere decided, within the time that it names.
+    pub(super) async fn sell_anywhere(
+        &self,
+        read: IdentifiedRequest,
+        principal: &Principal,
+    ) -> Result<String, Problem> {
+        let cause = Cause { actor: principal.actor(), reason: read.reason.clone() };
+        let mut is_first = false;
+        loop {
+            let looked = Instant::from_std(instant());
+            let seen = self.feed.seen();
+            let (decimals, progress) = self.look_at(&read, &cause).await?;
+            let waiting = match progress {
+                Ok(decision) => {
+                    // If another job has decided it, this is the first answer all the same.
+                    let replayed = decision.replayed && !is_first;
+                    return answer(&CentralDecision { replayed, ..decision }, None, &decimals);
+                }
+                Err(waiting) => waiting,
+            };
+            is_first |= waiting.is_new;
+            let left_ms = u64::try_from(waiting.until_ms - wall_ms()).unwrap_or(0);
+            let next = Duration::from_millis(left_ms).clamp(LOOK_EVERY, LOOK_AT_LAST);
+            // Units come back with an entry.
+            if !self.feed.wait(seen, looked + next).await {
+                return Err(Problem::new(Code::StorageUnavailable, STOPS));
+            }
+            tokio::time::sleep_until(looked + LOOK_EVERY).await;
+        }
+    }
+
+    async fn look_at(
+        &self,
+        read: &IdentifiedRequest,
+        cause: &Cause,
+    ) -> Result<(SkuDecimals, Result<CentralDecision, Waiting>), Problem> {
+        let (read, cause) = (read.clone(), cause.clone());
+        let request_id = read.request_id.clone();
+        let skus: Vec<Sku> = read.skus();
+        let locks = Locks { skus: skus.iter().cloned().collect(), ..Locks::default() };
+        let (decimals, sold) = self
+            .change(locks, move |books, gateways| {
+                let decimals = decimals_of(books, &skus)?;
+                let sale = match read.sale(&|sku| decimals.of(sku)) {
+                    Ok(sale) => sale,
+                    Err(problem) => return Ok(Err(problem)),
+                };
+                let sold = sell(books, &read.request_id, &sale, &cause)?;
+                match &sold {
+                    Ok(Progress::Decided(decision)) => {
+                        gateways.extend_from_slice(&decision.gateways);
+                    }
+                    Ok(Progress::Waiting { gateways: transferred, .. }) => {
+                        gateways.extend_from_slice(transferred);
+                    }
+                    Err(_) => {}
+                }
+                Ok(Ok((decimals, sold)))
+            })
+            .await??;
+        let progress = sold.map_err(|rejection| rejected(&request_id, rejection, &decimals))?;
+        Ok((
+            decimals,
+            match progress {
+                Progress::Decided(decision) => Ok(*decision),
+                Progress::Waiting { until_ms, is_new, .. } => Err(Waiting { until_ms, is_new }),
+            },
+        ))
+    }
+}
