@@ -101,6 +101,7 @@ fn every_field_of_a_movement_is_in_the_chain() {
         kind: MovementKind::Grant,
         sku: super::sku(),
         change: -4,
+        reserved_change: 0,
         in_transit_change: 4,
         gateway: Some(gateway_id()),
         order_id: None,
