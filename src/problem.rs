@@ -135,19 +135,26 @@ pub struct Problem {
     /// How many listings a catalogue would drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<NonZeroU32>,
-    /// Units that gateways have to spare, online and not, as far as the books know.
     #[cfg(feature = "hub")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub elsewhere_online: Option<Box<Amount>>,
-    #[cfg(feature = "hub")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub elsewhere_offline: Option<Box<Amount>>,
-    /// The place before the first event that is kept.
-    #[cfg(feature = "hub")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first: Option<Box<str>>,
+    #[serde(flatten)]
+    pub central: Option<Box<Central>>,
     /// Whether this is the replay of an earlier outcome.
     pub replayed: bool,
+}
+
+/// What only the hub says of a problem.
+#[cfg(feature = "hub")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Central {
+    /// Units that gateways have to spare which are online, as far as the books know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere_online: Option<Amount>,
+    /// The same at gateways that are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere_offline: Option<Amount>,
+    /// The place before the first event that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
 }
 
 impl Problem {
@@ -163,11 +170,7 @@ impl Problem {
             retry_after_s: None,
             count: None,
             #[cfg(feature = "hub")]
-            elsewhere_online: None,
-            #[cfg(feature = "hub")]
-            elsewhere_offline: None,
-            #[cfg(feature = "hub")]
-            first: None,
+            central: None,
             replayed: false,
         }
     }
@@ -175,7 +178,8 @@ impl Problem {
     /// `gone`: events are not kept any more; those after `first` are.
     #[cfg(feature = "hub")]
     pub fn gone(first: impl ToString, message: impl Into<String>) -> Self {
-        Self { first: Some(first.to_string().into()), ..Self::new(Code::Gone, message) }
+        let central = Central { first: Some(first.to_string()), ..Central::default() };
+        Self { central: Some(Box::new(central)), ..Self::new(Code::Gone, message) }
     }
 
     /// `storage_unavailable`: the stock of a SKU was lost to damage of the database.

@@ -143,7 +143,7 @@ impl Watch {
 enum Shown {
     Json,
     Lines,
-    Screen(Screen),
+    Screen(Box<Screen>),
 }
 
 impl Shown {
@@ -151,7 +151,7 @@ impl Shown {
         match (arguments.json, std::io::stdout().is_terminal()) {
             (true, _) => Self::Json,
             (false, false) => Self::Lines,
-            (false, true) => Self::Screen(Screen::new(arguments.low, keys)),
+            (false, true) => Self::Screen(Box::new(Screen::new(arguments.low, keys))),
         }
     }
 

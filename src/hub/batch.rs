@@ -61,7 +61,20 @@ impl EarlyFrame {
     pub(super) fn are_many(early: &[Self]) -> bool {
         let entries = |early: &Self| match &*early.frame {
             Frame::Entries(entries) => entries.entries.len(),
-            _ => 0,
+            Frame::Hello(_)
+            | Frame::Behind(_)
+            | Frame::Taken(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_)
+            | Frame::Resume(_)
+            | Frame::Ack(_)
+            | Frame::Refused(_)
+            | Frame::Held(_)
+            | Frame::Transfers(_)
+            | Frame::Catalogue(_)
+            | Frame::Probe(_) => 0,
         };
         early.len() >= EARLY_FRAMES_MAX
             || early.iter().map(entries).sum::<usize>() >= EARLY_ENTRIES_MAX
@@ -82,7 +95,21 @@ impl EarlyFrame {
                 Frame::Entries(Entries { entries, .. }) if *epoch == early.frame.epoch() => {
                     entries.first().is_none_or(|first| first.seq <= acked_seq + 1)
                 }
-                _ => true,
+                Frame::Hello(_)
+                | Frame::Entries(_)
+                | Frame::Behind(_)
+                | Frame::Taken(_)
+                | Frame::Sums(_)
+                | Frame::Figures(_)
+                | Frame::Demand(_)
+                | Frame::Checkpoint(_)
+                | Frame::Resume(_)
+                | Frame::Ack(_)
+                | Frame::Refused(_)
+                | Frame::Held(_)
+                | Frame::Transfers(_)
+                | Frame::Catalogue(_)
+                | Frame::Probe(_) => true,
             };
             !early.may_wait(time) || position.is_none_or(follows)
         };
@@ -380,7 +407,19 @@ fn is_early(
         Frame::Entries(entries) => entries.entries.first().map_or(0, |first| first.seq),
         // It is compared with the books where they end.
         Frame::Checkpoint(checkpoint) => checkpoint.seq.saturating_add(1),
-        _ => return Ok(false),
+        Frame::Hello(_)
+        | Frame::Behind(_)
+        | Frame::Taken(_)
+        | Frame::Sums(_)
+        | Frame::Figures(_)
+        | Frame::Demand(_)
+        | Frame::Resume(_)
+        | Frame::Ack(_)
+        | Frame::Refused(_)
+        | Frame::Held(_)
+        | Frame::Transfers(_)
+        | Frame::Catalogue(_)
+        | Frame::Probe(_) => return Ok(false),
     };
     let book = books.books(gateway)?.pop();
     let book = book.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open());

@@ -126,7 +126,14 @@ impl IdentifiedRequest {
         let reason = fields.reason.take();
         let anywhere = match operation {
             CentralOperation::Deduct => fields.take_anywhere()?,
-            _ => None,
+            CentralOperation::Receipt
+            | CentralOperation::Grant
+            | CentralOperation::Recall
+            | CentralOperation::Rollback
+            | CentralOperation::Reserve
+            | CentralOperation::Commit
+            | CentralOperation::Extend
+            | CentralOperation::Release => None,
         };
         let part = lines.as_ref().map(|_| Vec::new());
         let request = fields.take_request(operation, reservation, part, chosen.is_some())?;
@@ -183,7 +190,11 @@ fn named(chosen: Option<RequestId>, request: &CentralRequest) -> Result<RequestI
         CentralRequest::Order { action: Action::Release { reservation }, .. } => {
             Ok(RequestId::release_of(reservation))
         }
-        _ => Err(missing("request_id")),
+        CentralRequest::Receive { .. }
+        | CentralRequest::Deduct { .. }
+        | CentralRequest::Grant { .. }
+        | CentralRequest::Recall { .. }
+        | CentralRequest::Order { .. } => Err(missing("request_id")),
     }
 }
 

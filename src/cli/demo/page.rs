@@ -74,7 +74,8 @@ impl Floor {
         let handler = move |request: Request<Incoming>, permit: ConnectionPermit| {
             let (floor, access) = (self.clone(), access.clone());
             async move {
-                let handle = |target, request| floor.respond(target, request, &access, &permit);
+                let handle =
+                    async |target, request| floor.respond(target, &request, &access, &permit);
                 http::answer(&ROUTES, &access, request, handle, |_| {}).await
             }
         };
@@ -82,10 +83,10 @@ impl Floor {
         Ok(address)
     }
 
-    async fn respond(
+    fn respond(
         &self,
         target: Target,
-        request: Request<Incoming>,
+        request: &Request<Incoming>,
         access: &PortAccess,
         permit: &ConnectionPermit,
     ) -> Result<HttpResponse, Problem> {

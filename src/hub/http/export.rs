@@ -24,7 +24,7 @@ enum Format {
 }
 
 impl HubApi {
-    pub(super) async fn export(
+    pub(super) fn export(
         &self,
         query: Option<&str>,
         sites: &Sites,

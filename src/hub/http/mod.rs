@@ -89,7 +89,7 @@ async fn respond(
         HubTarget::EndPolicy(sku) => api.end_policy(&sku, query, sites).await,
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Events => return api.events(query, request.headers(), sites).await,
-        HubTarget::Export => return api.export(query, sites).await,
+        HubTarget::Export => return api.export(query, sites),
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => {

@@ -3,7 +3,7 @@
 use crate::hub::core::{CannotBringBack, Elsewhere, NoSuchEpoch, Rejection, SkuDecimals};
 use crate::hub::db::BooksError;
 use crate::limits::STOCK_MAX;
-use crate::problem::{Code, Problem};
+use crate::problem::{Central, Code, Problem};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Amount, Refusal, RequestId};
 
@@ -83,9 +83,13 @@ pub(super) fn with_elsewhere(
     let (Some(sku), Some(Elsewhere { online, offline })) = (refusal.sku(), elsewhere) else {
         return problem;
     };
-    let amount = |units| Some(Box::new(Amount::new(units, decimals.of(sku))));
-    let (elsewhere_online, elsewhere_offline) = (amount(online), amount(offline));
-    Problem { elsewhere_online, elsewhere_offline, ..problem }
+    let amount = |units| Some(Amount::new(units, decimals.of(sku)));
+    let central = Central {
+        elsewhere_online: amount(online),
+        elsewhere_offline: amount(offline),
+        ..Central::default()
+    };
+    Problem { central: Some(Box::new(central)), ..problem }
 }
 
 pub(super) fn unreadable(error: &BooksError) -> Problem {

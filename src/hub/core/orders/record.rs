@@ -103,7 +103,7 @@ impl DecidedRequest {
             fingerprint: self.fingerprint,
             kind,
             order_id: None,
-            outcome: self.outcome.map(|applied| applied.as_of_engine(sign)),
+            outcome: self.outcome.map(|applied| applied.into_applied(sign)),
             undone: Vec::new(),
             state: None,
         })
@@ -111,7 +111,7 @@ impl DecidedRequest {
 }
 
 impl AppliedRequest {
-    fn as_of_engine(self, sign: i64) -> Applied {
+    fn into_applied(self, sign: i64) -> Applied {
         let line = |line: PoolLine| AppliedLine {
             sku: line.sku,
             quantity: line.quantity,
