@@ -36,7 +36,7 @@ pub(crate) enum Job {
 /// The result of a request to the hub, once it is committed.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    Central(RequestId, CentralRequest, Result<CentralDecision, Rejection>),
+    Central(RequestId, CentralRequest, Box<Result<CentralDecision, Rejection>>),
     Retired(Retired),
 }
 
@@ -130,7 +130,7 @@ impl Worker {
                 if let Ok(decision) = &decided {
                     outcome.touched.extend(decision.gateways.iter().cloned());
                 }
-                outcome.replies.push(Reply::Central(id, request, decided));
+                outcome.replies.push(Reply::Central(id, request, Box::new(decided)));
             }
             Job::Policy(sku, policy) => outcome.touched.extend(set_policy(books, &sku, policy)?),
             Job::Publish(listings) => {

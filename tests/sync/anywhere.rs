@@ -237,7 +237,7 @@ fn two_workers_never_sell_a_unit_twice() {
     });
     until_settled(&company);
     let left = company.hub.stock("A");
-    let local: u64 = company.gateways.iter().map(|it| deducted(it)).sum();
+    let local: u64 = company.gateways.iter().map(deducted).sum();
     assert_eq!(left["total"].as_u64().unwrap() + sold + local, 40, "{left}");
     assert!(sold > 0);
 }

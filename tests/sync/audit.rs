@@ -45,7 +45,7 @@ fn an_export_is_compared_with_what_the_hub_has_seen_signed() {
     deleted.remove(3);
     let mut exchanged = entries.clone();
     exchanged.swap(2, 3);
-    let mut cut = entries.clone();
+    let mut cut = entries;
     cut.pop();
     for (changed, first) in [(edited, 4), (deleted, 3), (exchanged, 2), (cut, 6)] {
         for finished in verify(&changed) {

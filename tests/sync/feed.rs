@@ -50,7 +50,7 @@ fn assert_is_the_ledger(events: &[Value], ledger: &[Value]) {
     }
 }
 
-fn of_gateway<'a>(events: &'a [Value], gateway: &Value) -> Vec<Value> {
+fn of_gateway(events: &[Value], gateway: &Value) -> Vec<Value> {
     let found = events.iter().filter(|event| event["gateway"] == *gateway);
     found.cloned().collect()
 }
