@@ -29,6 +29,8 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate-hub' -ScriptBlock {
             [CompletionResult]::new('check-config', 'check-config', [CompletionResultType]::ParameterValue, 'Check a configuration')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Copy the books while the hub runs')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put a copy in the place of the books')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the hub''s own ledger, or that of a gateway, as JSON lines, for auditors')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check the chains and signatures of the books or of an export')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check books, machine and links, and say what to do')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
@@ -57,6 +59,25 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate-hub' -ScriptBlock {
         'stockgate-hub;restore' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The hub''s configuration; without it, the built-in defaults')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The copy to restore; the hub must not run')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'stockgate-hub;export' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The hub''s configuration; without it, the built-in defaults')
+            [CompletionResult]::new('--site', '--site', [CompletionResultType]::ParameterName, 'The site of a gateway; without it, the hub''s own ledger is exported')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'The gateway')
+            [CompletionResult]::new('--epoch', '--epoch', [CompletionResultType]::ParameterName, 'The database of the gateway; without it, the one in force')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The first entry')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The last entry')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'stockgate-hub;verify' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The hub''s configuration; without it, the built-in defaults')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The public key, in hexadecimal digits; without it that of the export is believed')
+            [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'A file with the line of a later checkpoint: entries up to it must be there')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

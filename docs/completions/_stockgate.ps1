@@ -32,6 +32,8 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate' -ScriptBlock {
             [CompletionResult]::new('deduct', 'deduct', [CompletionResultType]::ParameterValue, 'Deduct a quantity of a SKU by hand')
             [CompletionResult]::new('restock', 'restock', [CompletionResultType]::ParameterValue, 'Restock a quantity of a SKU by hand')
             [CompletionResult]::new('count', 'count', [CompletionResultType]::ParameterValue, 'Set on hand of a SKU to a cycle count by hand')
+            [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Move all units of a SKU that should not be there to the one that was meant')
+            [CompletionResult]::new('hide', 'hide', [CompletionResultType]::ParameterValue, 'Take a SKU without stock and listing out of the lists')
             [CompletionResult]::new('stock', 'stock', [CompletionResultType]::ParameterValue, 'Show the stock of some SKUs, or of all')
             [CompletionResult]::new('ledger', 'ledger', [CompletionResultType]::ParameterValue, 'Show the ledger')
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Show changes of stock and sync as they happen')
@@ -112,6 +114,28 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'stockgate;merge' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for the ledger')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'The id of the request, to repeat it; a new one by default')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The gateway''s address')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'A file that holds the token')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'For https://: the certificate authorities to trust, as PEM; by default the system''s')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the result as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'stockgate;hide' {
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for the ledger')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'The id of the request, to repeat it; a new one by default')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The gateway''s address')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'A file that holds the token')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'For https://: the certificate authorities to trust, as PEM; by default the system''s')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the result as JSON')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'stockgate;stock' {
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Only SKUs that begin with this text')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The gateway''s address')
@@ -170,7 +194,7 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate' -ScriptBlock {
         }
         'stockgate;verify' {
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'The data directory of a gateway, instead of an export')
-            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The device''s public key, in hexadecimal digits; without it that of the export is believed')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The public key, in hexadecimal digits; without it that of the export is believed')
             [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'A file with the line of a later checkpoint: entries up to it must be there')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

@@ -26,6 +26,8 @@ set edit:completion:arg-completer[stockgate-hub] = {|@words|
             cand check-config 'Check a configuration'
             cand backup 'Copy the books while the hub runs'
             cand restore 'Put a copy in the place of the books'
+            cand export 'Write the hub''s own ledger, or that of a gateway, as JSON lines, for auditors'
+            cand verify 'Check the chains and signatures of the books or of an export'
             cand doctor 'Check books, machine and links, and say what to do'
             cand completions 'Print the completions for a shell'
             cand man 'Print a manual page'
@@ -50,6 +52,23 @@ set edit:completion:arg-completer[stockgate-hub] = {|@words|
         &'stockgate-hub;restore'= {
             cand --config 'The hub''s configuration; without it, the built-in defaults'
             cand --from 'The copy to restore; the hub must not run'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;export'= {
+            cand --config 'The hub''s configuration; without it, the built-in defaults'
+            cand --site 'The site of a gateway; without it, the hub''s own ledger is exported'
+            cand --gateway 'The gateway'
+            cand --epoch 'The database of the gateway; without it, the one in force'
+            cand --from 'The first entry'
+            cand --to 'The last entry'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;verify'= {
+            cand --config 'The hub''s configuration; without it, the built-in defaults'
+            cand --key 'The public key, in hexadecimal digits; without it that of the export is believed'
+            cand --checkpoint 'A file with the line of a later checkpoint: entries up to it must be there'
             cand -h 'Print help'
             cand --help 'Print help'
         }

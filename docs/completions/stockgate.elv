@@ -29,6 +29,8 @@ set edit:completion:arg-completer[stockgate] = {|@words|
             cand deduct 'Deduct a quantity of a SKU by hand'
             cand restock 'Restock a quantity of a SKU by hand'
             cand count 'Set on hand of a SKU to a cycle count by hand'
+            cand merge 'Move all units of a SKU that should not be there to the one that was meant'
+            cand hide 'Take a SKU without stock and listing out of the lists'
             cand stock 'Show the stock of some SKUs, or of all'
             cand ledger 'Show the ledger'
             cand watch 'Show changes of stock and sync as they happen'
@@ -101,6 +103,26 @@ set edit:completion:arg-completer[stockgate] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'stockgate;merge'= {
+            cand --reason 'Why, for the ledger'
+            cand --request-id 'The id of the request, to repeat it; a new one by default'
+            cand --url 'The gateway''s address'
+            cand --token-file 'A file that holds the token'
+            cand --ca-file 'For https://: the certificate authorities to trust, as PEM; by default the system''s'
+            cand --json 'Print the result as JSON'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate;hide'= {
+            cand --reason 'Why, for the ledger'
+            cand --request-id 'The id of the request, to repeat it; a new one by default'
+            cand --url 'The gateway''s address'
+            cand --token-file 'A file that holds the token'
+            cand --ca-file 'For https://: the certificate authorities to trust, as PEM; by default the system''s'
+            cand --json 'Print the result as JSON'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'stockgate;stock'= {
             cand --prefix 'Only SKUs that begin with this text'
             cand --url 'The gateway''s address'
@@ -153,7 +175,7 @@ set edit:completion:arg-completer[stockgate] = {|@words|
         }
         &'stockgate;verify'= {
             cand --data-dir 'The data directory of a gateway, instead of an export'
-            cand --key 'The device''s public key, in hexadecimal digits; without it that of the export is believed'
+            cand --key 'The public key, in hexadecimal digits; without it that of the export is believed'
             cand --checkpoint 'A file with the line of a later checkpoint: entries up to it must be there'
             cand -h 'Print help'
             cand --help 'Print help'
