@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::core::{Books, Downlink, FrameAnswer, FrameOutcome, handle_frame, record_online};
+use super::core::{
+    Books, Downlink, FrameAnswer, FrameOutcome, Quota, Quotas, Rules, handle_frame, record_online,
+};
 use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
 use super::publisher::Room;
@@ -160,6 +162,7 @@ pub(super) struct HubBatch<'a, 'db> {
     /// Gateways that may have to be sent something.
     due: &'a mut BTreeSet<GatewayId>,
     strangers: &'a Strangers,
+    quotas: Option<&'a Quotas>,
     outcome: HubBatchOutcome,
 }
 
@@ -173,7 +176,13 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         strangers: &'a Strangers,
     ) -> Self {
         let (shared, busy, outcome) = (false, BTreeSet::new(), HubBatchOutcome::default());
-        Self { books, downlink, time, shared, busy, room, due, strangers, outcome }
+        let quotas = None;
+        Self { books, downlink, time, shared, busy, room, due, strangers, quotas, outcome }
+    }
+
+    /// Limits what each gateway may cost.
+    pub(super) fn limited(self, quotas: &'a Quotas) -> Self {
+        Self { quotas: Some(quotas), ..self }
     }
 
     /// Other workers on the same books get some of the frames: they hold the books of the gateways in
@@ -240,6 +249,12 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             self.outcome.handled.push((gateway.clone(), FrameOutcome::default()));
             return Ok(());
         }
+        let rules = Rules {
+            new_skus: self.left(gateway, Quota::Skus),
+            new_databases: self.left(gateway, Quota::Databases),
+            ..self.books.rules()
+        };
+        self.books.set_rules(rules, self.time.wall_ms);
         let mut outcome = handle_frame(self.books, gateway, frame, version, self.time.wall_ms)?;
         if outcome.greeted {
             if let Frame::Hello(hello) = frame {
@@ -248,7 +263,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
             self.downlink.handle_greeting(gateway);
         }
         if outcome.accepted {
-            self.handle_probe_answer(gateway, frame)?;
+            self.handle_probe_answer(gateway, frame, &mut outcome)?;
         }
         if let Some(answer) = outcome.answer.clone() {
             self.outcome.answer(gateway.clone(), version, answer);
@@ -263,6 +278,7 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         &mut self,
         gateway: &GatewayId,
         frame: &Frame,
+        outcome: &mut FrameOutcome,
     ) -> Result<(), BooksError> {
         let (seq, content) = if let Frame::Sums(answer) = frame {
             (answer.seq, Content::Sums(answer.content.clone()))
@@ -271,7 +287,21 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         } else {
             return Ok(());
         };
-        self.downlink.answered(self.books, gateway, seq, &content)
+        // The probe is sent again until it is answered.
+        if self.left(gateway, Quota::Compared) == 0 {
+            outcome.limited = Some(Quota::Compared);
+            return Ok(());
+        }
+        outcome.compared = self.downlink.answered(self.books, gateway, seq, &content)? as u64;
+        Ok(())
+    }
+
+    /// What a gateway has left of a quota, less what earlier frames of this batch cost.
+    fn left(&self, gateway: &GatewayId, quota: Quota) -> u64 {
+        let Some(quotas) = self.quotas else { return u64::MAX };
+        let earlier = self.outcome.handled.iter().filter(|(of, _)| of == gateway);
+        let spent: u64 = earlier.map(|(_, outcome)| outcome.cost(quota)).sum();
+        quotas.left(gateway, quota, self.time.running_ms).saturating_sub(spent)
     }
 
     fn handle_online(

@@ -1,6 +1,12 @@
 //! What the hub counts, and the `/metrics` page that shows it.
 
-use crate::metrics::{CertificateGauges, Counter, Gauge, Histogram, MetricsText, Refusals};
+use std::sync::{Mutex, PoisonError};
+
+use super::core::Quota;
+use super::reader::{AGES_S, Fleet, GatewayState};
+use crate::metrics::{
+    CertificateGauges, Counter, Gauge, Histogram, MetricKind, MetricsText, Refusals,
+};
 
 /// The counters of one hub process. All start at 0 with the process.
 #[derive(Debug, Default)]
@@ -29,6 +35,20 @@ pub(super) struct HubMetrics {
     pub(super) commits_failed: Counter,
     /// The time from the start of a batch to the end of its commit.
     pub(super) commits: Histogram,
+    /// Frames that were left aside because their gateway had used up a quota.
+    pub(super) limited: Limited,
+    /// The gateways together; `None` as long as the books do not answer.
+    pub(super) fleet: Mutex<Option<Fleet>>,
+}
+
+/// A counter for each quota.
+#[derive(Debug, Default)]
+pub(super) struct Limited([Counter; Quota::ALL.len()]);
+
+impl Limited {
+    pub(super) fn inc(&self, quota: Quota) {
+        self.0[quota as usize].inc();
+    }
 }
 
 impl HubMetrics {
@@ -70,8 +90,49 @@ impl HubMetrics {
         text.gauges(&[("hub_gateways_left_out", help, left_out as u64)]);
         let help = "Whether the broker has granted the subscriptions, or none is configured.";
         text.gauges(&[("hub_subscribed", help, is_subscribed.into())]);
+        let help = "Frames left aside because their gateway had used up a quota, by quota.";
+        let counts = Quota::ALL.into_iter().map(Quota::as_str);
+        let counts = counts.zip(self.limited.0.iter().map(Counter::get));
+        text.labelled(MetricKind::Counter, ("hub_limited_total", help), "quota", counts);
+        if let Some(fleet) = &*self.fleet.lock().unwrap_or_else(PoisonError::into_inner) {
+            fleet.write(&mut text);
+        }
         let help = "Time until a batch was committed to the books.";
         text.histogram("hub_commit_duration_seconds", help, &self.commits);
         text.finish()
+    }
+}
+
+impl Fleet {
+    fn write(&self, text: &mut MetricsText) {
+        let states = GatewayState::ALL.into_iter().map(GatewayState::name).zip(self.states);
+        let help = "Gateways, by state.";
+        text.labelled(MetricKind::Gauge, ("hub_gateways", help), "state", states);
+        let ages = [
+            (
+                "hub_pending_gateways",
+                "Gateways online whose oldest pending entry has waited longer than this many seconds.",
+                self.pending_longer,
+            ),
+            (
+                "hub_in_transit_gateways",
+                "Gateways online whose oldest transfer has not been taken for longer than this many seconds.",
+                self.in_transit_longer,
+            ),
+        ];
+        for (name, help, counts) in ages {
+            let counts = AGES_S.into_iter().zip(counts);
+            text.labelled(MetricKind::Gauge, (name, help), "longer_than", counts);
+        }
+        text.gauges(&[
+            ("hub_drifting_gateways", "Gateways with a problem for people.", self.drift),
+            ("hub_receiving_gateways", "Gateways with units in transit.", self.in_transit),
+            ("hub_pending_entries", "Ledger entries that are known and not booked.", self.pending),
+            (
+                "hub_oldest_pending_seconds",
+                "Age of the oldest pending entry of a gateway online.",
+                self.oldest_pending_s,
+            ),
+        ]);
     }
 }

@@ -18,6 +18,7 @@ mod decode;
 mod expiry;
 mod failures;
 mod feed;
+mod fleet;
 mod health;
 mod http;
 mod jobs;
@@ -196,6 +197,7 @@ impl Hub {
         let port = PortControl::new(config.http.access(), tls);
         let (access, certificates) = (port.access(), port.certificates());
         tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
+        tasks.spawn(fleet::watch(reader.clone(), Arc::clone(&metrics), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
         report_certificate(&metrics, &config);
@@ -270,7 +272,8 @@ fn strangers(gateways: Enrolment) -> Strangers {
 }
 
 fn rules(config: &HubConfig) -> Rules {
-    Rules { refuses_unknown_skus: config.unknown_skus == UnknownSkus::Refuse }
+    let refuses_unknown_skus = config.unknown_skus == UnknownSkus::Refuse;
+    Rules { refuses_unknown_skus, ..Rules::default() }
 }
 
 async fn open_books(

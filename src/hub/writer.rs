@@ -12,7 +12,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
-use super::core::{Downlink, FrameAnswer, FrameOutcome, Rules};
+use super::core::{
+    Books as _, Downlink, FrameAnswer, FrameOutcome, Quota, Quotas, Rules, reject_frame,
+};
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
 use super::feed::FeedEnd;
@@ -27,6 +29,9 @@ use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
 use crate::process::stop::Stop;
+use crate::protocol::Frame;
+use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 
 /// What a batch that fails leads to.
 const NOT_WRITTEN: &str =
@@ -64,6 +69,7 @@ pub(super) struct HubWriter {
     feed: Option<FeedEnd>,
     signer: BooksSigner,
     left_out: Arc<LeftOut>,
+    quotas: Quotas,
 }
 
 impl HubWriter {
@@ -92,6 +98,7 @@ impl HubWriter {
             feed: None,
             signer: BooksSigner::default(),
             left_out: Arc::default(),
+            quotas: Quotas::default(),
         }
     }
 
@@ -149,6 +156,7 @@ impl HubWriter {
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let mut jobs: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
+            jobs.retain(|job| self.admits(job));
             is_written &= self.handle(&mut jobs);
             self.sign_if_due(false);
             self.health.heartbeat.beat();
@@ -174,6 +182,25 @@ impl HubWriter {
             self.handle(&mut []);
             self.health.heartbeat.beat();
         }
+    }
+
+    /// Whether a job may be handled now: a gateway whose frames lead to nothing, or cannot be stored,
+    /// has to wait.
+    fn admits(&mut self, job: &HubJob) -> bool {
+        let HubJob::Frame(gateway, frame, _) = job else { return true };
+        let now_ms = self.clock.since_start_ms();
+        let (quota, reason) = match frame {
+            _ if self.quotas.left(gateway, Quota::Frames, now_ms) == 0 => {
+                (Quota::Frames, "it sends too many frames that lead to nothing")
+            }
+            Frame::Entries(_) if self.quotas.left(gateway, Quota::Rejections, now_ms) == 0 => {
+                (Quota::Rejections, "its last entries could not be stored, it is tried again later")
+            }
+            _ => return true,
+        };
+        self.metrics.limited.inc(quota);
+        self.rejected.record(gateway, reason);
+        false
     }
 
     /// Handles jobs; returns false if the books cannot be written.
@@ -227,10 +254,29 @@ impl HubWriter {
     }
 
     fn reject(&mut self, job: &HubJob, error: &BooksError) {
-        if let HubJob::Frame(gateway, ..) = job {
-            self.rejected.record(gateway, &format!("the books cannot hold it: {error}"));
-        } else {
-            self.failures.record("a request cannot be stored", error);
+        let HubJob::Frame(gateway, frame, version) = job else {
+            return self.failures.record("a request cannot be stored", error);
+        };
+        let reason = format!("the books cannot hold what it sends: {error}");
+        self.rejected.record(gateway, &reason);
+        self.metrics.limited.inc(Quota::Rejections);
+        self.quotas.charge(gateway, Quota::Rejections, 1, self.clock.since_start_ms());
+        self.tell_rejected((gateway, frame, *version), &reason);
+    }
+
+    /// Tells people and the gateway why its frame is not booked. It is tried again later anyway.
+    fn tell_rejected(
+        &mut self,
+        (gateway, frame, version): (&GatewayId, &Frame, Version),
+        why: &str,
+    ) {
+        let told = self.database.change(|books| {
+            let outcome = reject_frame(books, gateway, frame, why, wall_ms())?;
+            let answers = outcome.answer.map(|answer| (gateway.clone(), (version, answer)));
+            Ok((books.identity()?, answers))
+        });
+        if let Ok((books, answers)) = told {
+            self.publisher.publish(books, answers.into_iter(), std::iter::empty(), false);
         }
     }
 
@@ -280,7 +326,7 @@ impl HubWriter {
         locks: &Locks,
     ) -> Result<HubBatchOutcome, BooksError> {
         let time = BatchTime { wall_ms: wall_ms(), running_ms: self.clock.since_start_ms() };
-        let (downlink, shared) = (&mut self.downlink, self.shared);
+        let (downlink, shared, quotas) = (&mut self.downlink, self.shared, &self.quotas);
         let (rules, strangers) = (self.rules, Arc::clone(&self.strangers));
         let room = self.publisher.room();
         downlink.set_ceiling(room.bytes, room.lost_bytes);
@@ -299,6 +345,7 @@ impl HubWriter {
             books.set_rules(rules, time.wall_ms);
             books.leave_out(left_out);
             let mut batch = HubBatch::new(books, downlink, time, room, &mut due, &strangers);
+            batch = batch.limited(quotas);
             if shared {
                 batch = batch.sharing(busy, waiting);
             }
@@ -320,8 +367,13 @@ impl HubWriter {
     fn publish(&mut self, outcome: HubBatchOutcome) {
         self.early = outcome.early;
         self.left_out.note(&outcome.recalls);
+        let now_ms = self.clock.since_start_ms();
         for (gateway, handled) in &outcome.handled {
             self.count(handled);
+            for quota in Quota::ALL {
+                self.quotas.charge(gateway, quota, handled.cost(quota), now_ms);
+            }
+            handled.limited.into_iter().for_each(|quota| self.metrics.limited.inc(quota));
             if !handled.accepted {
                 self.rejected.record(gateway, "it is of another database or of a gateway that is not enrolled, or not for a hub");
             }

@@ -9,7 +9,7 @@ use crate::hub::core::{Books, Policy, publish};
 use crate::hub::jobs::{ApplyChange, BooksChange, RequestSender};
 use crate::limits::{HUB_SILENT_MS, OUTGOING_BULK_MAX};
 use crate::protocol::Frame;
-use crate::protocol::frame::{Behind, Position};
+use crate::protocol::frame::{Behind, Position, ProbeAnswer};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Listing, Sku};
@@ -150,6 +150,91 @@ fn a_frame_that_the_database_refuses_fails_alone() {
 }
 
 #[test]
+fn a_gateway_whose_frames_cannot_be_stored_waits_alone_and_its_reason_is_said() {
+    let mut hub = TestHub::new();
+    let [mut a, mut b] = [("a", 1), ("b", 2)].map(|(name, n)| Ledger::at(name, n));
+    hub.write([("a", &a), ("b", &b)].map(|(n, of)| frame(n, &of.hello())).into());
+    hub.database(
+        "CREATE TRIGGER poison BEFORE INSERT ON entry WHEN new.change = 13
+         BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+    );
+    let poison = frame("b", &b.post(&[("restock", 13)]));
+    assert!(hub.writer.handle(&mut [frame("a", &a.post(&[("restock", 1)])), poison]));
+    assert!(hub.problem_of("b").is_some_and(|why| why.contains("poisoned")));
+
+    let commits = hub.commits();
+    for _ in 0..100 {
+        assert!(!hub.writer.admits(&frame("b", &b.frame(0))), "it costs the writer nothing");
+    }
+    assert_eq!(hub.commits(), commits);
+    assert!(hub.writer.admits(&frame("b", &b.hello())), "it is heard");
+    assert!(hub.writer.admits(&frame("a", &a.frame(0))), "and so are the others");
+
+    hub.database("DROP TRIGGER poison");
+    hub.writer.quotas = Quotas::default();
+    assert!(hub.writer.admits(&frame("b", &b.frame(0))));
+    assert!(hub.writer.handle(&mut [frame("b", &b.frame(0))]));
+    assert_eq!(hub.acked(), [("a", 1), ("b", 1)].map(|(n, seq)| (named(n), seq)));
+    assert_eq!(hub.problem_of("b"), None);
+}
+
+#[test]
+fn a_gateway_shows_a_bounded_number_of_new_databases_within_a_time() {
+    let mut hub = TestHub::new();
+    let mut greetings: Vec<HubJob> =
+        (1..=30).map(|epoch| frame("a", &Ledger::at("a", epoch).hello())).collect();
+    assert!(hub.writer.handle(&mut greetings[..15]));
+    assert!(hub.writer.handle(&mut greetings[15..]));
+    assert_eq!(hub.count_books(), 9, "the first one, and eight");
+    assert!(hub.problem_of("a").is_some_and(|why| why.contains("new databases")));
+    assert!(hub.writer.metrics.page(true).contains("hub_limited_total{quota=\"databases\"} 21"));
+    assert!(hub.writer.handle(&mut [frame("b", &Ledger::at("b", 99).hello())]));
+    assert_eq!(hub.count_books(), 10, "others open theirs");
+}
+
+#[test]
+fn a_gateway_that_sends_frames_that_lead_to_nothing_slows_itself_down() {
+    let mut hub = TestHub::new();
+    let [a, b] = [("a", 1), ("b", 2)].map(|(name, n)| Ledger::at(name, n));
+    hub.writer.handle(&mut [frame("a", &a.hello()), frame("b", &b.hello())]);
+    let mut handled = 0;
+    while hub.writer.admits(&frame("a", &a.taken_report())) {
+        hub.writer.handle(&mut [frame("a", &a.taken_report())]);
+        handled += 1;
+        assert!(handled < 100_000, "it is never slowed down");
+    }
+    assert!(handled > 900, "{handled}: enough for all that an honest one says");
+    assert!(hub.writer.admits(&frame("b", &b.taken_report())));
+    hub.writer.quotas = Quotas::default();
+    assert!(hub.writer.admits(&frame("a", &a.taken_report())), "after a while it is heard again");
+}
+
+#[test]
+fn answers_about_drift_cost_no_more_than_a_gateways_share() {
+    let mut hub = TestHub::new();
+    let mut a = Ledger::at("a", 1);
+    let (hello, entries) = (a.hello(), a.post(&[("restock", 10)]));
+    hub.write(vec![frame("a", &hello), frame("a", &entries)]);
+    a.checks.digest = a.checks.digest.moved(&sku(), (10, 0), (11, 0));
+    let probed = hub.writer.write(&mut [frame("a", &a.hello())], &[]).unwrap();
+    let Some((_, _, Frame::Probe(probe))) = probed.frames.last() else { panic!("a probe") };
+    let figures = [(sku(), (10, 0))];
+    let content = probe.part.content(figures.iter().map(|(sku, figures)| (sku, *figures)));
+    let crate::protocol::drift::Content::Figures(content) = content else { panic!("{content:?}") };
+    let epoch = a.epoch.into();
+    let answer = frame("a", &Frame::Figures(ProbeAnswer { epoch, seq: 1, content }));
+    let mut answers = [answer];
+
+    let now_ms = hub.writer.clock.since_start_ms();
+    hub.writer.quotas.charge(&named("a"), Quota::Compared, 1_010_000, now_ms);
+    let limited = hub.writer.write(&mut answers, &[]).unwrap().handled;
+    assert_eq!((limited[0].1.limited, limited[0].1.compared), (Some(Quota::Compared), 0));
+    hub.writer.quotas = Quotas::default();
+    let compared = hub.writer.write(&mut answers, &[]).unwrap().handled;
+    assert_eq!((compared[0].1.limited, compared[0].1.compared), (None, 1));
+}
+
+#[test]
 fn a_change_that_is_repeated_answers_once() {
     let mut hub = TestHub::new();
     hub.database(
@@ -236,6 +321,22 @@ impl TestHub {
     fn is_online(&mut self) -> bool {
         let books = self.writer.database.change(|books| books.open_books()).unwrap();
         books.iter().all(|book| book.online)
+    }
+
+    /// The line of the metrics that counts them.
+    fn commits(&self) -> String {
+        let page = self.writer.metrics.page(true);
+        let is_it = |line: &&str| line.contains("commit_duration_seconds_count");
+        page.lines().find(is_it).unwrap().into()
+    }
+
+    fn problem_of(&mut self, gateway: &str) -> Option<String> {
+        let books = self.writer.database.change(|books| books.books(&named(gateway))).unwrap();
+        books.last().and_then(|book| book.problem.clone())
+    }
+
+    fn count_books(&mut self) -> usize {
+        self.writer.database.change(|books| books.book_count()).unwrap()
     }
 
     /// How far the gateways are in the books.

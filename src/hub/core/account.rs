@@ -6,7 +6,7 @@ use super::booking;
 use super::books::Books;
 use super::judge::Cursor;
 use super::movement::{Movement, MovementKind, Occasion};
-use super::records::{Allotment, Book, SkuAccount};
+use super::records::{Allotment, Book, SkuAccount, WholeUnits};
 use super::transfer::{Matched, TransferMatcher};
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
@@ -24,6 +24,7 @@ pub(super) struct AccountUpdate {
     /// Units of recalls, which are back in the pool, and of grants that were taken over.
     moved: Vec<Movement>,
     pub(super) reached: Checks,
+    whole_units: WholeUnits,
 }
 
 impl AccountUpdate {
@@ -45,6 +46,7 @@ impl AccountUpdate {
             arrived: BTreeMap::new(),
             moved: Vec::new(),
             reached: book.cursor.checks_for(chain),
+            whole_units: book.whole_units.clone(),
         })
     }
 
@@ -65,19 +67,31 @@ impl AccountUpdate {
             }
             self.count_transferred(entry, matched, matcher);
         }
+        let Some(scaled) = self.scaled(entry) else { return Ok(false) };
         let account = self.accounts.get_mut(&entry.sku).expect("read for every SKU");
         let before = account.allotment.figures();
-        account.allotment.on_hand += entry.change;
-        account.allotment.reserved += entry.reserved_change;
-        account.allotment.count(entry);
+        account.allotment.on_hand += scaled.0;
+        account.allotment.reserved += scaled.1;
+        account.allotment.count(entry.kind, scaled.0);
         if matched == Matched::TakenOver && entry.kind == Kind::Grant {
-            account.allotment.give(entry.change);
+            account.allotment.give(scaled.0);
         }
         let is_sound = account.allotment.is_sound();
         let (on_hand, reserved) = account.allotment.figures();
-        self.reached.digest = self.reached.digest.moved(&entry.sku, before, (on_hand, reserved));
+        let own = |figures| self.whole_units.own(&entry.sku, figures);
+        let (before, after) = (own(before), own((on_hand, reserved)));
+        self.reached.digest = self.reached.digest.moved(&entry.sku, before, after);
         self.reached.chain = self.reached.chain.with(entry);
         Ok(0 <= reserved && reserved <= on_hand && on_hand <= STOCK_MAX && is_sound)
+    }
+
+    /// What an entry changes on hand and reserved, in the catalogue's smallest unit.
+    fn scaled(&self, entry: &Entry) -> Option<(i64, i64)> {
+        let factor = self.whole_units.factor(&entry.sku);
+        let change = entry.change.checked_mul(factor)?;
+        let reserved = entry.reserved_change.checked_mul(factor)?;
+        let is_sound = |change: i64| change.unsigned_abs() <= STOCK_MAX.unsigned_abs();
+        (is_sound(change) && is_sound(reserved)).then_some((change, reserved))
     }
 
     fn count_transferred<B: Books>(
@@ -86,8 +100,9 @@ impl AccountUpdate {
         matched: Matched,
         matcher: &TransferMatcher<'_, B>,
     ) {
+        let units = entry.change.saturating_mul(self.whole_units.factor(&entry.sku));
         if entry.kind == Kind::Grant && matched != Matched::TakenOver {
-            *self.arrived.entry(entry.sku.clone()).or_default() += entry.change;
+            *self.arrived.entry(entry.sku.clone()).or_default() += units;
             return;
         }
         let is_grant = entry.kind == Kind::Grant;
@@ -100,7 +115,7 @@ impl AccountUpdate {
             request_id: &entry.request_id,
             cause: &cause,
         };
-        let movement = occasion.movement(&entry.sku, entry.change.abs(), &entry.trace);
+        let movement = occasion.movement(&entry.sku, units.saturating_abs(), &entry.trace);
         // What books that were lost had granted is at the gateway already.
         self.moved.push(Movement { in_transit_change: 0, ..movement });
     }
@@ -145,13 +160,13 @@ impl Cursor {
 }
 
 impl Allotment {
-    fn count(&mut self, entry: &Entry) {
-        match entry.kind {
-            Kind::Restock => self.received += entry.change,
-            Kind::Count => self.adjusted += entry.change,
-            Kind::Deduct | Kind::Commit | Kind::Rollback => self.deducted -= entry.change,
-            Kind::Grant => self.in_transit -= entry.change,
-            Kind::Recall => self.given += entry.change,
+    fn count(&mut self, kind: Kind, change: i64) {
+        match kind {
+            Kind::Restock => self.received += change,
+            Kind::Count => self.adjusted += change,
+            Kind::Deduct | Kind::Commit | Kind::Rollback => self.deducted -= change,
+            Kind::Grant => self.in_transit -= change,
+            Kind::Recall => self.given += change,
             // Reservations change what is available, and not how many units exist.
             Kind::Reserve | Kind::Release | Kind::Expire => {}
         }

@@ -10,13 +10,23 @@ use super::records::{
 };
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Hold, Listing, RequestId, SignedPosition, Sku};
+use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, SignedPosition, Sku};
 
-/// What an operator has chosen for the books.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an operator has chosen for the books, and how much a gateway may bring into them now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// A gateway cannot bring a SKU into the books that the catalogue lacks.
     pub refuses_unknown_skus: bool,
+    /// How many SKUs that nobody knows.
+    pub new_skus: u64,
+    /// How many databases beside its first one.
+    pub new_databases: u64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { refuses_unknown_skus: false, new_skus: u64::MAX, new_databases: u64::MAX }
+    }
 }
 
 /// The books within one transaction: all changes become durable together, or none.
@@ -54,6 +64,10 @@ pub trait Books {
     fn book(&mut self, id: i64) -> Result<Book, Self::Error>;
     /// Stores a new book under the next id, and sets the id in it.
     fn open(&mut self, book: &mut Book) -> Result<(), Self::Error>;
+    /// Removes a book without entries and transfers.
+    fn remove(&mut self, book: &Book) -> Result<(), Self::Error>;
+    /// Removes a SKU without units from the pools and the allotments.
+    fn remove_sku(&mut self, sku: &Sku) -> Result<(), Self::Error>;
     /// Stores a changed book.
     fn save(&mut self, book: &Book) -> Result<(), Self::Error>;
 
@@ -241,6 +255,8 @@ pub trait Books {
     fn catalogue(&mut self) -> Result<Vec<Listing>, Self::Error>;
     /// The number of the last change of the catalogue; 0 for none.
     fn last_listing(&mut self) -> Result<u64, Self::Error>;
+    /// The decimals of those SKUs whose listing has changed after a number and has some.
+    fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, Self::Error>;
     /// Stores a changed listing under the number of the change.
     fn save_listing(&mut self, number: u64, listing: &Listing) -> Result<(), Self::Error>;
     /// The changes of the catalogue after a number, in order, at most `limit`. A SKU that changed

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::books::Books;
+use super::records::Book;
 use crate::stock::{Decimals, Listing, Sku};
 
 /// What a new catalogue changes.
@@ -92,4 +93,28 @@ pub fn publish<B: Books>(books: &mut B, listings: Vec<Listing>) -> Result<usize,
     let change = compare(books, listings)?;
     change.save(books)?;
     Ok(change.changed.len() + change.dropped.len())
+}
+
+/// Numbers up to here leave room for changes to come.
+const BASE_MAX: u64 = 1 << 62;
+
+/// Handles a greeting: a gateway that has taken more than these books have ever sent it has that from
+/// others, or from these before an older copy was put back.
+pub(super) fn check_greeting<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    taken: u64,
+) -> Result<(), B::Error> {
+    let known = taken.saturating_sub(book.catalogue_base);
+    if known > 0 && known > books.last_listing()? {
+        start_again(book, taken);
+    }
+    Ok(())
+}
+
+/// Sends a gateway the whole catalogue, under numbers that follow what it has taken.
+pub(super) fn start_again(book: &mut Book, taken: u64) {
+    if (1..=BASE_MAX).contains(&taken) {
+        (book.catalogue_base, book.taken.catalogue) = (taken, taken);
+    }
 }

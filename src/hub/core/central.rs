@@ -204,13 +204,13 @@ impl<B: Books> Pools<'_, B> {
         };
         match request {
             CentralRequest::Grant { gateway, lines } => {
-                let mut book = self.open_book(gateway)?;
+                let mut book = self.open_book(gateway, lines)?;
                 self.take_out(&occasion(MovementKind::Grant, gateway), lines)?;
                 issue(self.books, &mut book, request_id, Direction::Grant, lines, cause)?;
                 Ok(vec![gateway.clone()])
             }
             CentralRequest::Recall { gateway, lines } => {
-                let mut book = self.open_book(gateway)?;
+                let mut book = self.open_book(gateway, lines)?;
                 self.check_known(lines)?;
                 issue(self.books, &mut book, request_id, Direction::Recall, lines, cause)?;
                 Ok(vec![gateway.clone()])
@@ -255,10 +255,21 @@ impl<B: Books> Pools<'_, B> {
     }
 
     /// The book in force of a gateway, if it is open.
-    fn open_book(&mut self, gateway: &GatewayId) -> Result<Book, NotApplied<B::Error>> {
+    fn open_book(
+        &mut self,
+        gateway: &GatewayId,
+        lines: &[Line],
+    ) -> Result<Book, NotApplied<B::Error>> {
         let Some(book) = self.books.books(gateway)?.pop() else {
             return Err(NotApplied::Rejected(Rejection::UnknownGateway(gateway.clone())));
         };
+        if let Some(line) = lines.iter().find(|line| book.whole_units.contains(&line.sku)) {
+            let reason = format!(
+                "it has booked SKU {} in whole units, before it knew that the catalogue gives it decimals; settle that first",
+                line.sku
+            );
+            return Err(NotApplied::Rejected(Rejection::Fenced(gateway.clone(), reason)));
+        }
         let Some(reason) = book.why_closed() else { return Ok(book) };
         let reason = match book.cursor.fenced {
             Some(_) => format!("{reason}; retire its database and give it a new one"),

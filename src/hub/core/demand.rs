@@ -30,6 +30,7 @@ pub(super) fn count_sold<B: Books>(
             | Kind::Recall => 0,
         };
         if units != 0 {
+            let units = units.saturating_mul(book.whole_units.factor(&entry.sku));
             *sold.entry((day_of(entry, now_ms), &entry.sku)).or_default() += units;
         }
     }

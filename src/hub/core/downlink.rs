@@ -9,9 +9,9 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::drift;
 use super::frame_sizes::FrameSizes;
 use super::records::{Book, IssuedTransfer};
+use super::{drift, whole_units};
 use crate::limits::{
     CATALOGUE_FRAMES_MAX, CATALOGUE_LISTINGS_MAX, DOWN_RESEND_MS, DOWN_RESEND_MS_MAX,
     FRAME_BYTES_SMALL, FRAME_TRANSFERS_MAX,
@@ -153,15 +153,18 @@ impl Downlink {
             return Ok(Vec::new());
         };
         let last_listing = books.last_listing()?;
+        let last_number = last_listing + book.catalogue_base;
         self.sizes.read(&book, now_ms);
         let limit = self.sizes.limit(gateway, now_ms);
         let conversation = self.conversations.entry(gateway.clone()).or_default();
         let arrived = conversation.arrived(book.taken);
         let mut frames = Vec::new();
         frames.extend(conversation.next_transfers(books, &book, limit, now_ms)?);
-        if let Some(after) = conversation.next_listings(&book, last_listing, now_ms) {
+        if let Some(after) = conversation.next_listings(&book, last_number, now_ms) {
+            let ours = after.saturating_sub(book.catalogue_base);
             let (listings, up_to, bytes) =
-                self.catalogue.frame(books, (after, limit), last_listing)?;
+                self.catalogue.frame(books, (ours, limit), last_listing)?;
+            let up_to = up_to + book.catalogue_base;
             conversation.catalogue.sent(up_to, bytes, now_ms);
             let epoch = book.cursor.epoch.into();
             frames.push(Frame::Catalogue(Catalogue { epoch, after, up_to, listings }));
@@ -173,7 +176,7 @@ impl Downlink {
         if !frames.is_empty() {
             self.served = Some(gateway.clone());
         }
-        if conversation.is_idle(&book, last_listing) {
+        if conversation.is_idle(&book, last_number) {
             self.conversations.remove(gateway);
         }
         if arrived > 0 {
@@ -182,7 +185,7 @@ impl Downlink {
         Ok(frames)
     }
 
-    /// Handles a gateway's answer to a probe.
+    /// Handles a gateway's answer to a probe; returns how many SKUs had to be compared.
     ///
     /// # Errors
     /// If the books database fails.
@@ -192,22 +195,21 @@ impl Downlink {
         gateway: &GatewayId,
         seq: u64,
         content: &Content,
-    ) -> Result<(), B::Error> {
+    ) -> Result<usize, B::Error> {
         let Some(conversation) = self.conversations.get_mut(gateway) else {
-            return Ok(());
+            return Ok(0);
         };
         // An answer costs a pass over all SKUs of the gateway, so there is one for each probe.
         if conversation.probed_ms == 0 {
-            return Ok(());
+            return Ok(0);
         }
-        if let Some(search) = &mut conversation.search {
-            drift::compare(books, gateway, seq, content, search)?;
-            conversation.probed_ms = 0;
-            if search.next().is_none() {
-                conversation.search = None;
-            }
+        let Some(search) = &mut conversation.search else { return Ok(0) };
+        let compared = drift::compare(books, gateway, seq, content, search)?;
+        conversation.probed_ms = 0;
+        if search.next().is_none() {
+            conversation.search = None;
         }
-        Ok(())
+        Ok(compared)
     }
 }
 
@@ -223,7 +225,8 @@ impl Conversation {
             return Ok(None);
         };
         let found = books.transfers_after(book.id, after, FRAME_TRANSFERS_MAX)?;
-        let (transfers, bytes) = fitting(found, limit);
+        let (mut transfers, bytes) = fitting(found, limit);
+        transfers.truncate(whole_units::sendable(books, book, &transfers)?);
         let Some(last) = transfers.last() else {
             return Ok(None);
         };
@@ -267,10 +270,8 @@ impl Conversation {
         [&self.transfers, &self.catalogue].iter().any(|sent| sent.is_suspect())
     }
 
-    fn is_idle(&self, book: &Book, last_listing: u64) -> bool {
-        book.taken.transfer >= book.issued
-            && book.taken.catalogue >= last_listing
-            && !book.searching
+    fn is_idle(&self, book: &Book, last_number: u64) -> bool {
+        book.taken.transfer >= book.issued && book.taken.catalogue >= last_number && !book.searching
     }
 }
 

@@ -26,27 +26,30 @@ pub(super) fn check_greeting(book: &mut Book, hello: &Hello) {
     }
 }
 
-/// Compares the answer to a probe with the books, if both are at the same position.
+/// Compares the answer to a probe with the books, if both are at the same position; returns how many
+/// SKUs it had to look at.
 pub(super) fn compare<B: Books>(
     books: &mut B,
     gateway: &GatewayId,
     seq: Seq,
     content: &Content,
     search: &mut Search,
-) -> Result<(), B::Error> {
+) -> Result<usize, B::Error> {
     let Some(mut book) = books.books(gateway)?.pop() else {
-        return Ok(());
+        return Ok(0);
     };
     if book.cursor.acked_seq != seq {
-        return Ok(());
+        return Ok(0);
     }
     let allotments = books.allotments(book.id)?;
-    search.compare(content, allotments.iter().map(|(sku, allotment)| (sku, allotment.figures())));
+    let own = allotments.iter();
+    let own = own.map(|(sku, held)| (sku, book.whole_units.own(sku, held.figures())));
+    search.compare(content, own);
     if search.next().is_none() {
         report(&mut book, search.found());
         books.save(&book)?;
     }
-    Ok(())
+    Ok(allotments.len())
 }
 
 fn report(book: &mut Book, found: &[Sku]) {
@@ -77,6 +80,8 @@ pub fn repair<B: Books>(books: &mut B, gateway: &GatewayId) -> Result<Option<Vec
     let mut repaired = Vec::new();
     for (sku, on_hand, reserved) in books.ledger_sums(book.id)? {
         digest = digest.moved(&sku, (0, 0), (on_hand, reserved));
+        let factor = book.whole_units.factor(&sku);
+        let (on_hand, reserved) = (on_hand * factor, reserved * factor);
         let allotment = left.remove(&sku).unwrap_or_default();
         if allotment.figures() != (on_hand, reserved) {
             repaired.push((sku, Allotment { on_hand, reserved, ..allotment }));

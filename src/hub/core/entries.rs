@@ -5,15 +5,19 @@ use super::answer::FrameAnswer;
 use super::books::Books;
 use super::judge::diverged;
 use super::outcome::{FrameOutcome, close, fence_and_refuse, hold_instead, record_seen};
-use super::records::{Allotment, Book};
+use super::quota::Quota;
+use super::records::Book;
 use super::transfer::{TransferMatcher, count_taken};
-use super::{anywhere, demand, drift, policy, recovery, reopen};
+use super::{anywhere, demand, drift, policy, recovery, reopen, whole_units};
 use crate::protocol::frame::{Entries, Frame};
+use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
 use crate::stock::{Chain, Entry, Kind, Sku};
 
-/// How the problem of a gateway begins whose entries wait for a listing.
+/// How the problem of a gateway begins whose entries wait for a listing, or for another reason that
+/// may pass.
 const UNLISTED: &str = "its ledger has entries of SKU";
+const WAITING: &str = "its entries wait";
 
 /// Books new entries, if they lead to the checksums that the frame names. `skip` entries are known.
 pub(super) fn apply<B: Books>(
@@ -27,10 +31,17 @@ pub(super) fn apply<B: Books>(
         return Ok(FrameOutcome::default());
     };
     let entries = &entries[skip..];
-    if let Some(sku) = unlisted(books, &book, entries)? {
-        return wait_for_listing(books, book, &sku, now_ms);
-    }
+    let new = new_skus(books, &book, entries)?;
+    let new_skus = match count_unknown(books, &new)? {
+        Ok(new_skus) => new_skus,
+        Err(New::Unlisted(reason)) => return wait(books, book, reason, now_ms),
+        Err(New::TooMany(reason)) => {
+            let waiting = wait(books, book, reason, now_ms)?;
+            return Ok(FrameOutcome { limited: Some(Quota::Skus), ..waiting });
+        }
+    };
     let before = book.clone();
+    whole_units::find(books, &mut book, &new, entries, taken.catalogue)?;
     let update = match book_entries(books, &mut book, entries, checks.chain)? {
         Ok(update) => update,
         Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
@@ -46,9 +57,7 @@ pub(super) fn apply<B: Books>(
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
-    if book.problem.as_ref().is_some_and(|problem| problem.starts_with(UNLISTED)) {
-        book.problem = None;
-    }
+    drop(book.problem.take_if(|problem| may_pass(problem)));
     if !before.cursor.checks.chain.is_like(checks.chain) {
         book.chain_since = before.cursor.acked_seq;
     }
@@ -70,7 +79,7 @@ pub(super) fn apply<B: Books>(
     let epoch = book.cursor.epoch;
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;
-    Ok(FrameOutcome { entries, granted, ..FrameOutcome::answered(answer) })
+    Ok(FrameOutcome { entries, granted, new_skus, ..FrameOutcome::answered(answer) })
 }
 
 /// Notes since when entries wait. After some were booked, the next ones are at most as old as the
@@ -88,44 +97,86 @@ pub(super) fn count_pending(book: &mut Book, booked: Option<&Entry>, now_ms: i64
     }
 }
 
-/// The first SKU that the catalogue lacks and the books do not know, where such are refused.
-fn unlisted<B: Books>(
-    books: &mut B,
-    book: &Book,
-    entries: &[Entry],
-) -> Result<Option<Sku>, B::Error> {
-    if !books.rules().refuses_unknown_skus {
-        return Ok(None);
-    }
+/// Why entries of new SKUs wait.
+enum New {
+    Unlisted(String),
+    TooMany(String),
+}
+
+/// The SKUs that are new to the database.
+fn new_skus<B: Books>(books: &mut B, book: &Book, entries: &[Entry]) -> Result<Vec<Sku>, B::Error> {
     let mut skus: Vec<Sku> = entries.iter().map(|entry| entry.sku.clone()).collect();
     skus.sort();
     skus.dedup();
     let accounts = books.accounts(book.id, &skus)?;
-    for (sku, account) in skus.into_iter().zip(accounts) {
-        if account.allotment == Allotment::default() && !books.sku_record(&sku)?.is_known() {
-            return Ok(Some(sku));
-        }
-    }
-    Ok(None)
+    let new = skus.into_iter().zip(accounts);
+    let new = new.filter(|(_, account)| !account.allotment.is_booked());
+    Ok(new.map(|(sku, _)| sku).collect())
 }
 
-/// Takes nothing until the SKU is in the catalogue. The gateway keeps its entries and asks again.
-fn wait_for_listing<B: Books>(
+/// How many of the SKUs that are new to a database count as unknown: all, or if these are too many,
+/// those that nobody knows. Or the reason to let them wait.
+fn count_unknown<B: Books>(books: &mut B, new: &[Sku]) -> Result<Result<u64, New>, B::Error> {
+    let rules = books.rules();
+    if new.is_empty() || !rules.refuses_unknown_skus && new.len() as u64 <= rules.new_skus {
+        return Ok(Ok(new.len() as u64));
+    }
+    books.expect_skus(new)?;
+    let mut unknown = Vec::new();
+    for sku in new {
+        if !books.sku_record(sku)?.is_known() {
+            unknown.push(sku);
+        }
+    }
+    let count = unknown.len() as u64;
+    Ok(match unknown.first() {
+        Some(sku) if rules.refuses_unknown_skus => Err(New::Unlisted(format!(
+            "{UNLISTED} {sku}, which the catalogue lacks, and this hub refuses unknown SKUs; publish a catalogue with it"
+        ))),
+        Some(sku) if count > rules.new_skus => Err(New::TooMany(format!(
+            "{WAITING}: it brings more SKUs that nobody knows than a gateway may at a time, {sku} among them; publish a catalogue with them, or let it go on by and by"
+        ))),
+        Some(_) | None => Ok(count),
+    })
+}
+
+/// Whether a problem ends by itself, once entries are booked.
+fn may_pass(problem: &str) -> bool {
+    problem.starts_with(UNLISTED) || problem.starts_with(WAITING)
+}
+
+/// Takes nothing for this reason. The gateway keeps its entries and asks again.
+fn wait<B: Books>(
     books: &mut B,
     mut book: Book,
-    sku: &Sku,
+    reason: String,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
-    let reason = format!(
-        "{UNLISTED} {sku}, which the catalogue lacks, and this hub refuses unknown SKUs; publish a catalogue with it"
-    );
-    if book.problem.as_ref().is_none_or(|problem| problem.starts_with(UNLISTED)) {
+    if book.problem.as_ref().is_none_or(|problem| may_pass(problem)) {
         book.problem = Some(reason.clone());
     }
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     let epoch = book.cursor.epoch;
     Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }))
+}
+
+/// Says of a frame that the database cannot hold why it is not booked. Its gateway waits.
+///
+/// # Errors
+/// If the books database fails.
+pub fn reject_frame<B: Books>(
+    books: &mut B,
+    gateway: &GatewayId,
+    frame: &Frame,
+    reason: &str,
+    now_ms: i64,
+) -> Result<FrameOutcome, B::Error> {
+    let newest = books.books(gateway)?.pop();
+    match newest.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open()) {
+        Some(book) => wait(books, book, format!("{WAITING}: {reason}"), now_ms),
+        None => Ok(FrameOutcome::default()),
+    }
 }
 
 /// Why entries cannot be booked.

@@ -11,9 +11,10 @@ use super::books::Books;
 use super::entries::{apply, count_pending};
 use super::judge::{Verdict, judge};
 use super::outcome::{FrameOutcome, close, fence_and_refuse, held_answer, record_seen};
+use super::quota::Quota;
 use super::records::Book;
 use super::transfer::count_taken;
-use super::{demand, drift, keys, recovery, reopen};
+use super::{catalogue, demand, drift, keys, recovery, reopen};
 use crate::limits::{ASIDE_MAX, GATEWAY_DATABASES_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
@@ -186,9 +187,11 @@ fn record<B: Books>(
     if let Frame::Hello(hello) = frame {
         book.known_seq = book.known_seq.max(hello.ledger_seq);
         book.software.clone_from(&hello.software);
+        book.whole_units.receive_greeting(hello);
         count_pending(&mut book, None, now_ms);
         drift::check_greeting(&mut book, hello);
         lower_taken(&mut book, hello.taken);
+        catalogue::check_greeting(books, &mut book, hello.taken.catalogue)?;
     }
     let contradiction = match frame.taken() {
         Some(taken) if !book.is_taken_over() => count_taken(books, &mut book, taken)?,
@@ -255,9 +258,23 @@ fn open_book<B: Books>(
         books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
         return Ok(FrameOutcome::answered(FrameAnswer::Refused { epoch, reason }));
     }
+    let is_another = !older.is_empty();
+    if let Some(newest) = older.last().filter(|_| books.rules().new_databases == 0) {
+        let reason = format!(
+            "the gateway has shown more new databases than one may at a time; {epoch} is taken later, if it still asks then"
+        );
+        books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
+        let answer = FrameAnswer::Refused { epoch, reason };
+        let limited = Some(Quota::Databases);
+        return Ok(FrameOutcome { limited, ..FrameOutcome::answered(answer) });
+    }
     let mut book = Book { wire: version, ..Book::new(gateway, epoch, now_ms) };
     book.takeover.generation = books.identity()?.generation;
     let greeting = if let Frame::Hello(hello) = frame { Some(hello) } else { None };
+    if let Some(hello) = greeting {
+        catalogue::start_again(&mut book, hello.taken.catalogue);
+        book.whole_units.receive_greeting(hello);
+    }
     if let Some(hello) = greeting.filter(|_| version == Version::V2) {
         recovery::receive_greeting(books, &mut book, hello, now_ms)?;
         keys::receive(&mut book, hello);
@@ -268,11 +285,10 @@ fn open_book<B: Books>(
     let replaced = older.iter().rfind(|old| !old.retired);
     book.problem = replaced.map(|old| replaced_problem(old, &book));
     books.open(&mut book)?;
-    if let Some(answer) = held_answer(&book) {
-        return Ok(FrameOutcome::answered(answer));
-    }
     let nonce = greeting.map_or(0, |hello| hello.nonce);
-    Ok(FrameOutcome::answered(FrameAnswer::Resume { epoch, acked_seq: 0, nonce }))
+    let resume = FrameAnswer::Resume { epoch, acked_seq: 0, nonce };
+    let answer = held_answer(&book).unwrap_or(resume);
+    Ok(FrameOutcome { opened_another: is_another, ..FrameOutcome::answered(answer) })
 }
 
 fn replaced_problem(old: &Book, new: &Book) -> String {

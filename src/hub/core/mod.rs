@@ -19,6 +19,7 @@ mod demand;
 mod downlink;
 mod drift;
 mod entries;
+mod forget;
 mod frame_sizes;
 mod frames;
 pub mod judge;
@@ -27,12 +28,14 @@ mod movement;
 mod orders;
 mod outcome;
 mod policy;
+mod quota;
 mod recalls;
 mod records;
 mod recovery;
 mod reopen;
 mod retire;
 mod transfer;
+mod whole_units;
 
 pub use self::answer::FrameAnswer;
 pub use self::anywhere::{AnywhereSale, OpenOrder, Progress, Spare, StoredOrder, sell, settle};
@@ -45,17 +48,20 @@ pub use self::central_request::CentralRequest;
 pub use self::decimals::{SkuDecimals, decimals_of};
 pub use self::downlink::Downlink;
 pub use self::drift::repair;
+pub use self::entries::reject_frame;
+pub use self::forget::{ForgottenDatabases, NotForgotten, forget_sku, forget_unused};
 pub use self::frames::{handle_frame, record_online};
 pub use self::keys::{NotAccepted, accept_key};
 pub use self::movement::{EnteredMovement, Movement, MovementKind};
 pub use self::orders::{StoredHold, StoredRecord, expire};
 pub use self::outcome::FrameOutcome;
 pub use self::policy::{serve_all, set_gateway_policy, set_policy};
+pub use self::quota::{Quota, Quotas};
 pub use self::recalls::{RecallLine, RecallStatus, recall_status};
 pub use self::records::{
     Allotment, AppliedRequest, Book, DecidedRequest, DemandCounts, Elsewhere, Held, IssuedTransfer,
     MatchPosition, OTHER_KEY, Policy, Pool, PoolLine, RecentGrants, SkuAccount, SkuRecord,
-    Takeover,
+    Takeover, WholeUnits,
 };
 pub use self::recovery::{Recovery, recover};
 pub use self::reopen::{NotReopened, reopen};

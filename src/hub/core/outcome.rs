@@ -2,6 +2,7 @@
 
 use super::answer::FrameAnswer;
 use super::books::Books;
+use super::quota::Quota;
 use super::records::Book;
 use super::recovery;
 use crate::protocol::topic::GatewayId;
@@ -21,11 +22,30 @@ pub struct FrameOutcome {
     /// Whether the frame is for a hub, and from a database that may send it. Other frames are
     /// rejected.
     pub accepted: bool,
+    /// The number of SKUs that were new.
+    pub new_skus: u64,
+    /// Books were opened for a database beside others.
+    pub opened_another: bool,
+    /// How many SKUs were compared in a search for drift.
+    pub compared: u64,
+    /// The quota that has kept it from being handled.
+    pub limited: Option<Quota>,
 }
 
 impl FrameOutcome {
     pub(super) fn answered(answer: FrameAnswer) -> Self {
         Self { answer: Some(answer), accepted: true, ..Self::default() }
+    }
+
+    /// What it costs of a gateway's quota.
+    pub fn cost(&self, quota: Quota) -> u64 {
+        match quota {
+            Quota::Databases => self.opened_another.into(),
+            Quota::Skus => self.new_skus,
+            Quota::Compared => self.compared,
+            Quota::Frames => (self.entries == 0).into(),
+            Quota::Rejections => 0,
+        }
     }
 }
 

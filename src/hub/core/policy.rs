@@ -101,7 +101,9 @@ fn wait_if_low<B: Books>(
     let policy = books.policy_of(book, sku)?;
     let waits = books.waiting(sku)?.contains(&book.id);
     match policy.is_some_and(|policy| allotment.expected() < policy.low_water) {
-        true if !waits && book.is_open() => books.start_waiting(sku, book.id),
+        true if !waits && book.is_open() && !book.whole_units.contains(sku) => {
+            books.start_waiting(sku, book.id)
+        }
         false if waits => books.stop_waiting(sku, book.id),
         true | false => Ok(()),
     }
@@ -118,7 +120,7 @@ fn serve<B: Books>(books: &mut B, sku: &Sku) -> Result<Vec<GatewayId>, B::Error>
             books.expect_books(&waiting[place..expected_up_to], sku)?;
         }
         let mut book = books.book(id)?;
-        if !is_in_force(books, &book)? {
+        if !is_in_force(books, &book)? || book.whole_units.contains(sku) {
             books.stop_waiting(sku, id)?;
             continue;
         }

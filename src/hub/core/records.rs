@@ -63,6 +63,11 @@ pub struct Book {
     pub offered_key: Option<[u8; 32]>,
     /// The position after which the ledger has the newer kind of chain.
     pub chain_since: Seq,
+    /// What is added to the numbers of the catalogue's changes in frames to the gateway. It has taken
+    /// changes up to here from other books, or from these before an older copy of them was put back.
+    pub catalogue_base: u64,
+    /// What it booked in whole units.
+    pub whole_units: WholeUnits,
 }
 
 /// What is wrong with a database whose device shows another key.
@@ -95,6 +100,17 @@ pub struct Takeover {
     pub units: u64,
 }
 
+/// What a database booked before it knew what the catalogue says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeUnits {
+    /// The SKUs that it books in whole units, with the decimals that the catalogue gives them.
+    pub(super) skus: Vec<(Sku, Decimals)>,
+    /// The end of its ledger when it greeted last.
+    pub(super) greeted_seq: Seq,
+    /// The last change of the catalogue that it had taken then.
+    pub(super) greeted_catalogue: u64,
+}
+
 impl Book {
     /// Empty books for a database that has just greeted. The books database gives them their id.
     pub fn new(gateway: &GatewayId, epoch: Uuid, now_ms: i64) -> Self {
@@ -124,6 +140,8 @@ impl Book {
             device_key: None,
             offered_key: None,
             chain_since: 0,
+            catalogue_base: 0,
+            whole_units: WholeUnits::default(),
         }
     }
 
@@ -199,6 +217,12 @@ impl Allotment {
         self.given -= taken.0 + taken.1;
         (self.on_hand, self.reserved, self.in_transit) = (0, 0, 0);
         taken
+    }
+
+    /// Whether the database itself has ever had any units.
+    pub fn is_booked(&self) -> bool {
+        let Self { given, in_transit, .. } = *self;
+        *self != Self { given, in_transit, ..Self::default() } || given != in_transit
     }
 
     /// What is here, less where it came from; 0 if the figures add up.

@@ -8,10 +8,10 @@
 //! pool. If the books have lost a receipt, the pool is below 0 then, until the receipt is booked
 //! again.
 
-use super::booking;
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
 use super::records::{Book, Held, IssuedTransfer, MatchPosition};
+use super::{booking, catalogue};
 use crate::limits::{RECOVERIES_AHEAD_MAX, TRANSFERS_AHEAD_MAX};
 use crate::protocol::frame::{BooksId, Hello};
 use crate::protocol::topic::GatewayId;
@@ -136,6 +136,8 @@ fn take_over<B: Books>(books: &mut B, book: &mut Book, hello: &Hello) -> Result<
     // The entry that shows the last transfer is in the ledger, whatever the device says.
     let up_to = taken.at_seq.min(hello.ledger_seq);
     book.held = None;
+    // Changes under numbers that it has taken may be others.
+    catalogue::start_again(book, taken.catalogue);
     (book.takeover.transfers, book.takeover.units) = (0, 0);
     if taken.transfer < book.match_position.transfer {
         return Ok(());

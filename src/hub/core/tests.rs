@@ -2,6 +2,7 @@ mod aside;
 mod chains;
 mod demand;
 mod forged;
+mod forget;
 mod keys;
 mod movements;
 mod older;
@@ -10,6 +11,7 @@ mod retired;
 mod sent;
 pub(in crate::hub) mod test_hub;
 mod unlisted;
+mod whole_units;
 
 use self::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
 use super::*;

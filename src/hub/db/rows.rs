@@ -5,7 +5,7 @@ use super::schema::{MOVEMENT, Table};
 use super::sql::{RowReader, SqlRow, SqlValue, to_postcard};
 use crate::hub::core::judge::Cursor;
 use crate::hub::core::{
-    Book, EnteredMovement, Held, IssuedTransfer, Movement, MovementKind, Takeover,
+    Book, EnteredMovement, Held, IssuedTransfer, Movement, MovementKind, Takeover, WholeUnits,
 };
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
@@ -20,7 +20,7 @@ const ENTRY_COLUMNS: &str = "seq, kind, sku, change, reserved_change, order_id, 
 
 /// The number of columns that [`book_row`] and [`read_book`] have, in the order of the table. The
 /// last column of the table, whether a book is in force, is not a part of it.
-pub(super) const BOOK_COLUMNS: usize = 37;
+pub(super) const BOOK_COLUMNS: usize = 39;
 
 /// Selects the entries of book `$1` after position `$2`, at most `$3`: of its ledger, or those that
 /// were kept aside.
@@ -217,6 +217,8 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
         device_key: None,
         offered_key: None,
         chain_since: 0,
+        catalogue_base: 0,
+        whole_units: WholeUnits::default(),
     };
     if let Some(chain) = row.bytes_or_null()? {
         book.cursor.checks.chain = Chain::Sha256(chain);
@@ -224,6 +226,12 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     book.frame_lost_bytes = row.int_or_null()?.and_then(|bytes| u32::try_from(bytes).ok());
     (book.device_key, book.offered_key) = (row.bytes_or_null()?, row.bytes_or_null()?);
     book.chain_since = row.number()?;
+    book.catalogue_base = row.number()?;
+    if let Some(stored) = row.blob_or_null()? {
+        let damaged =
+            |error| BooksError::Damaged(format!("what was booked in whole units: {error}"));
+        book.whole_units = postcard::from_bytes(&stored).map_err(damaged)?;
+    }
     Ok(book)
 }
 
@@ -293,6 +301,8 @@ pub(super) fn book_row(book: &Book) -> [SqlValue; BOOK_COLUMNS] {
         SqlValue::bytes_or_null(book.device_key.as_ref()),
         SqlValue::bytes_or_null(book.offered_key.as_ref()),
         SqlValue::number(book.chain_since),
+        SqlValue::number(book.catalogue_base),
+        to_postcard(&book.whole_units),
     ]
 }
 

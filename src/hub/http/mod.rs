@@ -17,6 +17,7 @@ mod problems;
 mod queries;
 mod recovery;
 mod reservations;
+mod removal;
 mod routes;
 mod sales;
 
@@ -87,6 +88,9 @@ async fn respond(
         HubTarget::Policies => api.policies(query, sites).await,
         HubTarget::PutPolicy(sku) => api.put_policy(&sku, query, request, sites).await,
         HubTarget::EndPolicy(sku) => api.end_policy(&sku, query, sites).await,
+        HubTarget::ForgetGateway(site, gateway) => api.forget_gateway(&site, &gateway).await,
+        HubTarget::ForgetSku(sku) => api.forget_sku(&sku).await,
+        HubTarget::ForgetSkus => api.forget_skus(query).await,
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Events => return api.events(query, request.headers(), sites).await,
         HubTarget::Export => return api.export(query, sites),

@@ -61,6 +61,12 @@ pub(super) enum HubTarget {
     AcceptKey(String, String),
     /// Takes on the gateways that are held.
     Recover,
+    /// Removes the unused databases of a gateway: site and gateway.
+    ForgetGateway(String, String),
+    /// Removes a SKU without units.
+    ForgetSku(String),
+    /// Removes SKUs without units that a gateway has brought.
+    ForgetSkus,
 }
 
 /// What a request needs to be admitted.
@@ -112,8 +118,11 @@ impl HubTarget {
             | Self::Repair(site, _)
             | Self::BringBack(site, _)
             | Self::AcceptKey(site, _)
+            | Self::ForgetGateway(site, _)
             | Self::Reopen(site, _) => (Role::Admin, Reach::Site(site)),
-            Self::Recover => (Role::Admin, Reach::All("the books")),
+            Self::Recover | Self::ForgetSku(_) | Self::ForgetSkus => {
+                (Role::Admin, Reach::All("the books"))
+            }
             Self::Enrol => (Role::Admin, Reach::Own),
             Self::Strangers => (Role::Viewer, Reach::All("gateways of unknown sites")),
             Self::Status => (Role::Viewer, Reach::Own),
@@ -137,7 +146,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 40] = [
+pub(super) static ROUTES: [Route<HubTarget>; 43] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -148,6 +157,7 @@ pub(super) static ROUTES: [Route<HubTarget>; 40] = [
     Route::fixed(Method::POST, "/api/gateways", HubTarget::Enrol),
     Route::fixed(Method::GET, "/api/strangers", HubTarget::Strangers),
     Route::two(Method::GET, "/api/gateways/{site}/{gateway}", HubTarget::Databases),
+    Route::two(Method::DELETE, "/api/gateways/{site}/{gateway}", HubTarget::ForgetGateway),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/retire", HubTarget::Retire),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/bring-back", HubTarget::BringBack),
     Route::two(Method::POST, "/api/gateways/{site}/{gateway}/repair", HubTarget::Repair),
@@ -156,6 +166,8 @@ pub(super) static ROUTES: [Route<HubTarget>; 40] = [
     Route::fixed(Method::POST, "/api/books/recover", HubTarget::Recover),
     Route::fixed(Method::GET, "/api/stock", HubTarget::StockList),
     Route::one(Method::GET, "/api/stock/{sku}", HubTarget::Stock),
+    Route::fixed(Method::DELETE, "/api/stock", HubTarget::ForgetSkus),
+    Route::one(Method::DELETE, "/api/stock/{sku}", HubTarget::ForgetSku),
     Route::fixed(Method::GET, "/api/ledger", HubTarget::Ledger),
     Route::fixed(Method::GET, "/api/events", HubTarget::Events),
     Route::fixed(Method::GET, "/api/export", HubTarget::Export),

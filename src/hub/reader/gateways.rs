@@ -88,12 +88,14 @@ pub(in crate::hub) enum GatewayState {
 }
 
 impl GatewayState {
+    pub(in crate::hub) const ALL: [Self; 5] =
+        [Self::Online, Self::Offline, Self::Held, Self::Fenced, Self::Replaced];
+
     pub(in crate::hub) fn of_name(name: &str) -> Option<Self> {
-        let all = [Self::Online, Self::Offline, Self::Held, Self::Fenced, Self::Replaced];
-        all.into_iter().find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    fn name(self) -> &'static str {
+    pub(in crate::hub) fn name(self) -> &'static str {
         match self {
             Self::Online => "online",
             Self::Offline => "offline",
@@ -103,7 +105,7 @@ impl GatewayState {
         }
     }
 
-    fn of(online: bool, is_fenced: bool, is_held: bool, has_older: bool) -> Self {
+    pub(super) fn of(online: bool, is_fenced: bool, is_held: bool, has_older: bool) -> Self {
         if is_fenced {
             return Self::Fenced;
         }
@@ -131,7 +133,7 @@ impl GatewayState {
 /// Entries of the database are booked.
 const IS_OPEN: &str = "fenced IS NULL AND reopening IS NULL AND held IS NULL";
 /// Whether an older database of the gateway is not retired.
-const HAS_OLDER: &str = "EXISTS (SELECT 1 FROM book AS old WHERE old.site = book.site
+pub(super) const HAS_OLDER: &str = "EXISTS (SELECT 1 FROM book AS old WHERE old.site = book.site
     AND old.gateway = book.gateway AND old.in_force = 0 AND old.retired = 0)";
 
 /// A page of the gateways, by site and name.

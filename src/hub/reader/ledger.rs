@@ -4,6 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::decimals::decimals;
+use crate::hub::core::WholeUnits;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::hub::db::{BooksError, entries_sql, movements_sql, read_entry, read_movement};
 use crate::hub::movement_json::MovementJson;
@@ -29,6 +30,8 @@ struct FoundBook {
     epoch: Uuid,
     /// The last position that a page may lead to.
     last_seq: Seq,
+    /// What it has booked in whole units, whatever the catalogue says.
+    whole_units: WholeUnits,
 }
 
 /// A page of a gateway's ledger as JSON; `None` for an unknown gateway or database.
@@ -36,7 +39,7 @@ pub(in crate::hub) fn ledger(
     db: &mut dyn Executor,
     query: &LedgerQuery,
 ) -> Result<Option<String>, BooksError> {
-    let Some(FoundBook { id, epoch, last_seq }) = find_book(db, query)? else {
+    let Some(FoundBook { id, epoch, last_seq, whole_units }) = find_book(db, query)? else {
         return Ok(None);
     };
     let after = i64::try_from(query.after).unwrap_or(i64::MAX);
@@ -45,7 +48,8 @@ pub(in crate::hub) fn ledger(
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     let GatewayId { site, gateway } = query.gateway.clone();
     let of = decimals(db, entries.iter().map(|entry| &entry.sku))?;
-    let decimals: Vec<Decimals> = entries.iter().map(|entry| of.of(&entry.sku)).collect();
+    let own = |sku| if whole_units.contains(sku) { Decimals::default() } else { of.of(sku) };
+    let decimals: Vec<Decimals> = entries.iter().map(|entry| own(&entry.sku)).collect();
     Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &decimals, last_seq)))
 }
 
@@ -76,7 +80,7 @@ pub(in crate::hub) fn movements(
 }
 
 fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundBook>, BooksError> {
-    let sql = "SELECT id, epoch, acked_seq, known_seq FROM book WHERE site = $1 AND gateway = $2
+    let sql = "SELECT id, epoch, acked_seq, known_seq, whole_units FROM book WHERE site = $1 AND gateway = $2
                ORDER BY id DESC";
     let GatewayId { site, gateway } = &query.gateway;
     for row in db.query(sql, &[SqlValue::text(site), SqlValue::text(gateway)])? {
@@ -85,7 +89,10 @@ fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundB
         let (acked_seq, known_seq) = (row.number()?, row.number()?);
         if query.epoch.is_none_or(|wanted| wanted == epoch) {
             let last_seq = if query.aside { known_seq } else { acked_seq };
-            return Ok(Some(FoundBook { id, epoch, last_seq }));
+            let damaged = |error| BooksError::Damaged(format!("book {id}: {error}"));
+            let stored = row.blob_or_null()?.map(|stored| postcard::from_bytes(&stored));
+            let whole_units = stored.transpose().map_err(damaged)?.unwrap_or_default();
+            return Ok(Some(FoundBook { id, epoch, last_seq, whole_units }));
         }
     }
     Ok(None)

@@ -1,11 +1,11 @@
 //! Books that are older than what gateways have: nobody is fenced, and an operator takes them on
 //! again.
 
-use super::test_hub::{Ledger, TestHub, lines};
+use super::test_hub::{Ledger, TestHub, lines, sku};
 use crate::hub::core::*;
-use crate::protocol::frame::{BooksId, Bound};
+use crate::protocol::frame::{BooksId, Bound, Frame};
 use crate::protocol::wire::Version;
-use crate::stock::RequestId;
+use crate::stock::{Listing, RequestId};
 
 #[test]
 fn a_gateway_that_has_more_than_the_books_is_held_and_nothing_is_booked_or_sent() {
@@ -222,6 +222,34 @@ fn a_database_that_is_retired_is_not_held_any_more() {
     let before = hub.change(|books| books.identity());
     let recovery = hub.change(|books| recover(books));
     assert_eq!((recovery.books, recovery.gateways.len()), (before, 0));
+}
+
+#[test]
+fn a_gateway_with_a_newer_catalogue_than_the_books_is_sent_theirs_and_what_comes_after() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let listing = |name: &str| Listing { name: Some(name.into()), ..Listing::removed(sku()) };
+    hub.change(|books| publish(books, vec![listing("first")]));
+    let mut gateway = hub.stocked("gw", 5);
+    // The books end at change 1, the gateway has taken change 7.
+    gateway.taken.catalogue = 7;
+    hub.handle(&gateway.gateway, &gateway.hello());
+    let [Frame::Catalogue(whole)] = &hub.sent(1)[..] else { panic!("what the books have") };
+    assert_eq!((whole.after, whole.up_to, whole.listings.len()), (7, 8, 1));
+    gateway.taken.catalogue = 8;
+    hub.handle(&gateway.gateway, &gateway.taken_report());
+    assert_eq!(hub.sent(60_000), [], "it has everything");
+
+    hub.change(|books| publish(books, vec![listing("later")]));
+
+    let [Frame::Catalogue(later)] = &hub.sent(61_000)[..] else { panic!("what comes after") };
+    assert_eq!((later.after, later.up_to), (8, 9));
+    assert_eq!(later.listings[0].name.as_deref(), Some("later"));
+    // A copy of the database that has taken less is not left behind.
+    gateway.taken.catalogue = 3;
+    hub.handle(&gateway.gateway, &gateway.hello());
+    hub.downlink.handle_greeting(&gateway.gateway);
+    let [Frame::Catalogue(again)] = &hub.sent(62_000)[..] else { panic!("once more") };
+    assert_eq!((again.after, again.up_to), (3, 9));
 }
 
 fn lost_grant(units: u64) -> (TestHub, Ledger) {

@@ -34,6 +34,31 @@ fn entries_of_a_sku_that_the_books_know_are_taken_whatever_the_catalogue_says() 
 }
 
 #[test]
+fn entries_of_too_many_unknown_skus_wait_and_those_of_listed_ones_do_not() {
+    let mut hub = TestHub::new();
+    let mut gateway = Ledger::new(1);
+    hub.answer_to(&gateway.hello());
+    let frame = gateway.post(&[("restock", 10)]);
+    let limited = |hub: &mut TestHub, new_skus| {
+        hub.change(|books| {
+            books.set_rules(Rules { new_skus, ..Rules::default() }, 0);
+            handle_frame(books, &gateway_id(), &frame, Version::V2, 0)
+        })
+    };
+    let waits = limited(&mut hub, 0);
+    assert_eq!((waits.limited, waits.new_skus), (Some(Quota::Skus), 0));
+    assert!(matches!(waits.answer, Some(FrameAnswer::Refused { .. })), "{waits:?}");
+    assert!(hub.problem().is_some_and(|problem| problem.contains("publish a catalogue")));
+    let mut later = hub.copy();
+    let taken = limited(&mut later, 1);
+    assert_eq!((taken.entries, taken.new_skus, later.problem()), (1, 1, None));
+    let listing = Listing { name: Some("a".into()), ..Listing::removed(sku()) };
+    hub.change(|books| publish(books, vec![listing]));
+    let taken = limited(&mut hub, 0);
+    assert_eq!((taken.entries, taken.new_skus, hub.problem()), (1, 0, None));
+}
+
+#[test]
 fn it_is_known_since_when_entries_wait() {
     let mut hub = TestHub::new();
     let mut gateway = Ledger::new(1);
@@ -51,7 +76,7 @@ fn it_is_known_since_when_entries_wait() {
 
 fn ruled(hub: &mut TestHub, frame: &Frame) -> Option<FrameAnswer> {
     hub.change(|books| {
-        books.set_rules(Rules { refuses_unknown_skus: true }, 0);
+        books.set_rules(Rules { refuses_unknown_skus: true, ..Rules::default() }, 0);
         handle_frame(books, &gateway_id(), frame, Version::V2, 0)
     })
     .answer

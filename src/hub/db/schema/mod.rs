@@ -15,7 +15,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -35,6 +35,7 @@ const MIGRATIONS: [Migration; 13] = [
     Migration { script: include_str!("version_12.sql"), postgresql: "" },
     Migration { script: include_str!("version_13.sql"), postgresql: "" },
     Migration { script: include_str!("version_14.sql"), postgresql: "" },
+    Migration { script: include_str!("version_15.sql"), postgresql: "" },
 ];
 
 struct Migration {

@@ -65,6 +65,8 @@ pub(in crate::hub) const BOOK: Table = Table {
         ("device_key", Blob),
         ("offered_key", Blob),
         ("chain_since", Int),
+        ("catalogue_base", Int),
+        ("whole_units", Blob),
         ("in_force", Int),
     ],
     key: &["id"],

@@ -141,6 +141,19 @@ impl AccountSet {
         }
     }
 
+    /// Removes the allotments of a SKU at once.
+    pub(super) fn remove_sku(
+        &mut self,
+        db: &mut dyn Executor,
+        sku: &Sku,
+    ) -> Result<(), BooksError> {
+        db.query("DELETE FROM held WHERE sku = $1", &[SqlValue::text(sku.as_str())])?;
+        for of in self.of_books.values_mut() {
+            of.remove(sku);
+        }
+        Ok(())
+    }
+
     /// Those of the SKUs that have any policy.
     pub(super) fn with_policy(
         &mut self,

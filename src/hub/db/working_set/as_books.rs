@@ -11,7 +11,7 @@ use crate::hub::core::{
 use crate::hub::db::error::BooksError;
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Entry, Hold, Listing, RequestId, SignedPosition, Sku};
+use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, SignedPosition, Sku};
 
 impl Books for BooksTransaction<'_> {
     type Error = BooksError;
@@ -62,6 +62,15 @@ impl Books for BooksTransaction<'_> {
 
     fn save(&mut self, book: &Book) -> Result<(), BooksError> {
         self.books.save(book)
+    }
+
+    fn remove(&mut self, book: &Book) -> Result<(), BooksError> {
+        self.books.remove(self.db, book)
+    }
+
+    fn remove_sku(&mut self, sku: &Sku) -> Result<(), BooksError> {
+        self.accounts.remove_sku(self.db, sku)?;
+        self.pools.remove(self.db, sku)
     }
 
     fn append(&mut self, book: i64, entries: &[Entry]) -> Result<(), BooksError> {
@@ -308,6 +317,10 @@ impl Books for BooksTransaction<'_> {
         self.listings.save(number, listing);
         self.pools.list(listing);
         Ok(())
+    }
+
+    fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Result<Vec<(Sku, Decimals)>, BooksError> {
+        self.listings.decimals_after(self.db, skus)
     }
 
     fn listings_after(

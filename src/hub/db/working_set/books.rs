@@ -253,6 +253,20 @@ impl BookSet {
         Ok(())
     }
 
+    /// Removes a book at once: the one before it is in force again, and only one can be.
+    pub(super) fn remove(&mut self, db: &mut dyn Executor, book: &Book) -> Result<(), BooksError> {
+        self.check_locked(book.id)?;
+        db.query("DELETE FROM book WHERE id = $1", &[SqlValue::Int(book.id)])?;
+        self.by_id.remove(&book.id);
+        let of = self.of.entry(book.gateway.clone()).or_default();
+        of.retain(|id| *id != book.id);
+        if let Some(newest) = of.last().and_then(|id| self.by_id.get_mut(id)) {
+            newest.is_changed = true;
+        }
+        self.count = self.count.map(|count| count.saturating_sub(1));
+        Ok(())
+    }
+
     pub(super) fn count(&mut self, db: &mut dyn Executor) -> Result<u64, BooksError> {
         if self.count.is_none() {
             self.reserve_ids(db, 1)?;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::hub::db::error::BooksError;
-use crate::hub::db::schema::LISTING;
-use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
-use crate::stock::{Barcode, Listing, Sku};
+use crate::hub::db::schema::{ColumnType, LISTING};
+use crate::hub::db::sql::{Change, Executor, Keys, RowReader, SqlRow, SqlValue, Write};
+use crate::stock::{Barcode, Decimals, Listing, Sku};
 
+/// The highest number that the database can hold.
+const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
 const COLUMNS: &str = "n, sku, name, barcodes, unit, decimals";
 
 #[derive(Debug, Default)]
@@ -61,6 +63,30 @@ impl ListingSet {
         let found = found.collect::<Result<Vec<_>, _>>()?;
         self.after.insert(number, found.clone());
         Ok(found)
+    }
+
+    /// The decimals of those SKUs whose listing has changed after a number and has some.
+    pub(super) fn decimals_after(
+        &mut self,
+        db: &mut dyn Executor,
+        skus: &[(Sku, u64)],
+    ) -> Result<Vec<(Sku, Decimals)>, BooksError> {
+        if skus.is_empty() {
+            return Ok(Vec::new());
+        }
+        db.write(&self.changes())?;
+        let sql = "SELECT listing.sku, decimals FROM {keys} AS k
+                   JOIN listing ON listing.sku = k.a AND listing.n > k.b AND listing.decimals > 0";
+        let key = |(sku, after): &(Sku, u64)| {
+            vec![SqlValue::text(sku.as_str()), SqlValue::number((*after).min(NUMBER_MAX))]
+        };
+        let rows = skus.iter().map(key).collect();
+        let keys = Keys { types: &[ColumnType::Text, ColumnType::Int], rows };
+        let found = db.query_keys(sql, &keys)?.into_iter().map(|row| {
+            let mut row = RowReader::of(row);
+            Ok((row.id(Sku::parse)?, row.decimals()?))
+        });
+        found.collect()
     }
 
     pub(super) fn changes(&mut self) -> Vec<Change> {

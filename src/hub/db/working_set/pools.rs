@@ -78,6 +78,13 @@ impl PoolSet {
         }
     }
 
+    /// Removes the pool of a SKU at once.
+    pub(super) fn remove(&mut self, db: &mut dyn Executor, sku: &Sku) -> Result<(), BooksError> {
+        db.query("DELETE FROM pool WHERE sku = $1", &[SqlValue::text(sku.as_str())])?;
+        self.pools.remove(sku);
+        Ok(())
+    }
+
     pub(super) fn save(&mut self, pools: &[(Sku, Pool)]) -> Result<(), BooksError> {
         for (sku, pool) in pools {
             let missing = || BooksError::Damaged(format!("the pool of {sku} was not read"));

@@ -1,0 +1,114 @@
+//! A gateway books a SKU in whole units, and the catalogue gives it decimals.
+
+use super::test_hub::{Ledger, TestHub, gateway_id, lines, sku};
+use crate::hub::core::*;
+use crate::protocol::frame::Frame;
+use crate::protocol::wire::Version;
+use crate::stock::{Decimals, Listing};
+
+fn listed_in_thousandths() -> Listing {
+    let decimals = Decimals::try_from(3).unwrap();
+    Listing { name: Some("Apples".into()), decimals, ..Listing::removed(sku()) }
+}
+
+/// A gateway that was offline when the catalogue came, with 5 whole units.
+fn in_conflict() -> (TestHub, Ledger) {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    gateway.post(&[("restock", 7), ("deduct", -2)]);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    hub.receive("in", 12_500);
+    hub.answer_to(&gateway.hello());
+    // By now it has the catalogue; its entries are older.
+    gateway.taken.catalogue = 1;
+    let acked = hub.answer_to(&gateway.frame(0));
+    assert!(matches!(acked, Some(FrameAnswer::Ack { acked_seq: 2, .. })), "{acked:?}");
+    (hub, gateway)
+}
+
+#[test]
+fn whole_units_are_counted_in_the_smallest_unit_of_the_catalogue_and_the_conflict_is_shown() {
+    let (mut hub, mut gateway) = in_conflict();
+    assert_eq!(hub.places(), (12_500, 0, 5_000), "no sum mixes the two");
+    assert!(hub.problem().is_some_and(|problem| problem.contains("3 decimals, SKU A")));
+    hub.sell(&mut gateway, 1);
+    assert_eq!(hub.places(), (12_500, 0, 4_000), "and its ledger goes on");
+    assert_eq!(hub.number("SELECT sum(change) FROM entry"), 4, "as it has it");
+    assert_eq!(hub.number("SELECT searching FROM book"), 0, "nothing drifts");
+    let repaired = hub.change(|books| repair(books, &gateway_id()));
+    assert_eq!(repaired, Some(Vec::new()));
+}
+
+#[test]
+fn nothing_of_it_is_granted_or_recalled_until_the_conflict_is_settled() {
+    let (mut hub, _) = in_conflict();
+    let refused = hub.grant("g", 1_250);
+    assert!(matches!(refused, Err(Rejection::Fenced(_, why)) if why.contains("whole units")));
+    let recall = CentralRequest::Recall { gateway: gateway_id(), lines: lines(500) };
+    assert!(hub.decide("r", recall).is_err());
+    assert_eq!(hub.set_policy(9_000, 12_000), [""; 0]);
+    assert_eq!(hub.places(), (12_500, 0, 5_000));
+}
+
+#[test]
+fn a_new_database_settles_it_and_gets_what_the_old_one_held() {
+    let (mut hub, old) = in_conflict();
+    let mut new = Ledger::new(2);
+    new.taken.catalogue = 1;
+    hub.answer_to(&new.hello());
+    hub.retire(&old);
+    let back = hub.bring_back(&old, &new).unwrap();
+    assert_eq!(back.lines[0].quantity.units(), 5_000);
+}
+
+#[test]
+fn a_gateway_that_knew_the_decimals_is_in_no_conflict() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    hub.answer_to(&gateway.hello());
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    hub.answer_to(&gateway.post(&[("restock", 2_500)]));
+    assert_eq!((hub.on_hand(), hub.problem()), (2_500, None));
+    hub.receive("in", 500);
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+}
+
+#[test]
+fn a_transfer_waits_until_the_gateway_knows_the_decimals() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    gateway.post(&[("restock", 7)]);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    hub.receive("in", 500);
+    hub.answer_to(&gateway.hello());
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+    let transfers = |hub: &mut TestHub, now_ms| {
+        let sent = hub.sent(now_ms).into_iter();
+        sent.filter(|frame| matches!(frame, Frame::Transfers(_))).count()
+    };
+    assert_eq!(transfers(&mut hub, 1), 0, "it would take them for whole units");
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    assert_eq!(transfers(&mut hub, 60_000), 0, "its ledger may have them in whole units");
+    hub.answer_to(&gateway.frame(0));
+    assert_eq!(transfers(&mut hub, 120_000), 0, "and it has");
+    assert_eq!(hub.places(), (0, 500, 7_000));
+}
+
+#[test]
+fn a_transfer_goes_once_the_gateway_knows_the_decimals() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    let mut gateway = Ledger::new(1);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    hub.receive("in", 500);
+    hub.answer_to(&gateway.hello());
+    hub.grant("g", 500).unwrap().outcome.unwrap();
+    let frames = hub.sent(1);
+    assert!(matches!(frames[..], [Frame::Catalogue(_)]), "{frames:?}");
+    gateway.taken.catalogue = 1;
+    hub.answer_to(&gateway.taken_report());
+    assert_eq!(hub.deliver(&mut gateway).entries, 1);
+    assert_eq!(hub.places(), (0, 0, 500));
+}

@@ -1,0 +1,119 @@
+//! SKUs that a gateway booked in whole units before it knew that the catalogue gives them decimals.
+//!
+//! The decimals of a SKU are fixed where it is booked first. So such a database keeps to whole units,
+//! and the books count them in the catalogue's smallest unit, so that no sum mixes the two. Its own
+//! ledger stays as it is. It gets no transfers of that SKU until people have settled the conflict.
+
+use std::collections::BTreeMap;
+
+use super::books::Books;
+use super::records::{Book, WholeUnits};
+use crate::limits::WHOLE_UNITS_MAX;
+use crate::protocol::frame::Hello;
+use crate::stock::{Decimals, Entry, Seq, Sku, Transfer};
+
+/// How a problem begins that says so.
+const CONFLICT: &str = "it has booked in whole units";
+
+impl WholeUnits {
+    /// How many of the catalogue's smallest units make one of the database's.
+    pub fn factor(&self, sku: &Sku) -> i64 {
+        let of = self.skus.iter().find(|(of, _)| of == sku);
+        of.map_or(1, |(_, decimals)| decimals.one().cast_signed())
+    }
+
+    pub fn contains(&self, sku: &Sku) -> bool {
+        self.skus.iter().any(|(of, _)| of == sku)
+    }
+
+    /// The figures of the database itself.
+    pub(super) fn own(&self, sku: &Sku, (on_hand, reserved): (i64, i64)) -> (i64, i64) {
+        let factor = self.factor(sku);
+        (on_hand / factor, reserved / factor)
+    }
+
+    pub(super) fn receive_greeting(&mut self, hello: &Hello) {
+        (self.greeted_seq, self.greeted_catalogue) = (hello.ledger_seq, hello.taken.catalogue);
+    }
+
+    /// The last change of the catalogue that the database can have known when it made an entry which
+    /// it sent with `taken`.
+    fn known_at(&self, seq: Seq, taken: u64) -> u64 {
+        if seq <= self.greeted_seq { taken.min(self.greeted_catalogue) } else { taken }
+    }
+}
+
+/// Finds the SKUs among those that are new to a database which it booked without the decimals that
+/// the catalogue gives them.
+pub(super) fn find<B: Books>(
+    books: &mut B,
+    book: &mut Book,
+    new: &[Sku],
+    entries: &[Entry],
+    taken: u64,
+) -> Result<(), B::Error> {
+    let last = if new.is_empty() { 0 } else { books.last_listing()? + book.catalogue_base };
+    let mut unseen = Vec::new();
+    for sku in new {
+        let first = entries.iter().find(|entry| entry.sku == *sku);
+        let known = first.map_or(last, |first| book.whole_units.known_at(first.seq, taken));
+        if known < last {
+            unseen.push((sku.clone(), known.saturating_sub(book.catalogue_base)));
+        }
+    }
+    if unseen.is_empty() {
+        return Ok(());
+    }
+    for (sku, decimals) in books.decimals_after(&unseen)? {
+        if book.whole_units.skus.len() < WHOLE_UNITS_MAX {
+            book.problem = Some(problem(&sku, decimals));
+            book.whole_units.skus.push((sku, decimals));
+        }
+    }
+    Ok(())
+}
+
+fn problem(sku: &Sku, decimals: Decimals) -> String {
+    format!(
+        "{CONFLICT} what the catalogue gives {} decimals, SKU {sku} at last; it is granted none of it until that is settled: count it to 0 there and give it another SKU, or give the gateway a new database",
+        u8::from(decimals)
+    )
+}
+
+/// How many of the transfers may be sent: up to the first one with a SKU in other units, or whose
+/// decimals the database does not know yet.
+pub(super) fn sendable<B: Books>(
+    books: &mut B,
+    book: &Book,
+    transfers: &[Transfer],
+) -> Result<usize, B::Error> {
+    let lines = transfers.iter().flat_map(|transfer| &transfer.lines);
+    let mut skus: Vec<Sku> = lines.map(|line| line.sku.clone()).collect();
+    skus.sort();
+    skus.dedup();
+    let waiting = unknown_decimals(books, book, skus)?;
+    let waits = |sku: &Sku| book.whole_units.contains(sku) || waiting.contains_key(sku);
+    let waits = |transfer: &Transfer| transfer.lines.iter().any(|line| waits(&line.sku));
+    Ok(transfers.iter().position(waits).unwrap_or(transfers.len()))
+}
+
+/// Those of the SKUs whose decimals the database may not know.
+fn unknown_decimals<B: Books>(
+    books: &mut B,
+    book: &Book,
+    mut skus: Vec<Sku>,
+) -> Result<BTreeMap<Sku, Decimals>, B::Error> {
+    // What was in its ledger when it greeted may be of another SKU than the catalogue thinks.
+    let has_backlog = book.cursor.acked_seq < book.whole_units.greeted_seq;
+    let known = book.taken.catalogue.saturating_sub(book.catalogue_base);
+    if !has_backlog && known >= books.last_listing()? {
+        return Ok(BTreeMap::new());
+    }
+    let accounts = books.accounts(book.id, &skus)?;
+    let is_new: Vec<bool> = accounts.iter().map(|of| !of.allotment.is_booked()).collect();
+    let mut is_new = is_new.into_iter();
+    skus.retain(|_| is_new.next().unwrap_or(true));
+    let after = if has_backlog { 0 } else { known };
+    let skus: Vec<(Sku, u64)> = skus.into_iter().map(|sku| (sku, after)).collect();
+    Ok(books.decimals_after(&skus)?.into_iter().collect())
+}
