@@ -43,10 +43,26 @@ pub(crate) enum Bug {
     RecallOfTooMuch,
     /// The gateway takes frames of another hub's books for those of its own.
     OtherBooksHeard,
+    /// The hub fences a gateway that has more than older books.
+    OlderBooksFence,
+    /// The hub does not look at what a gateway says it has taken and was told.
+    OlderBooksUnnoticed,
+    /// The hub releases held gateways without taking over their ledgers.
+    ReleasedAsTheyAre,
+    /// The hub leaves the units of transfers that it takes over in the pool.
+    TakenOverFromNowhere,
+    /// The hub sends changes of the catalogue under numbers that the gateway has taken before.
+    CatalogueNumbersUsedAgain,
+    /// The hub believes a gateway's ledger about grants that it has not made.
+    ForgedGrantBelieved,
+    /// The hub closes other gateways' databases because of what one claims.
+    FiguresCountForAll,
+    /// The hub ends at a number that its database cannot store.
+    LargeNumberUnchecked,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::AckBeforeCommit,
         Self::AckOfWhatIsReceived,
         Self::HalfTransaction,
@@ -67,5 +83,13 @@ impl Bug {
         Self::RequestsForgotten,
         Self::RecallOfTooMuch,
         Self::OtherBooksHeard,
+        Self::OlderBooksFence,
+        Self::OlderBooksUnnoticed,
+        Self::ReleasedAsTheyAre,
+        Self::TakenOverFromNowhere,
+        Self::CatalogueNumbersUsedAgain,
+        Self::ForgedGrantBelieved,
+        Self::FiguresCountForAll,
+        Self::LargeNumberUnchecked,
     ];
 }

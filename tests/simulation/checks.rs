@@ -26,6 +26,8 @@ impl World {
         let books = &self.hub.database.books;
         let book = books.iter().find(|book| book.cursor.epoch == database.epoch);
         let booked = book.map_or(0, |book| book.cursor.acked_seq);
+        let booked =
+            booked.max(self.reference.lost.acked.get(&database.epoch).copied().unwrap_or(0));
         let memory = one.memory.as_ref().map_or(0, |memory| memory.acked_seq);
         let acked = memory.max(database.position.acked_seq);
         assert!(acked <= booked, "confirmed up to {acked}, in the books up to {booked}");

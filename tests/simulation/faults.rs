@@ -170,6 +170,9 @@ impl World {
         }
         self.trace.note(|| format!("g{gateway} is lost, and another one put in"));
         let database = Database::new(self.dice.epoch());
+        if self.liar() == Some(gateway) {
+            self.distrust(database.epoch);
+        }
         self.gateways[gateway].holders.push(Holder::new(database));
     }
 

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    Books as _, CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Policy,
-    Rejection, Retired, bring_back, decide, handle_frame, publish, record_online, retire,
-    set_policy,
+    Book, Books as _, CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Movement,
+    MovementKind, Policy, Rejection, Retired, bring_back, decide, handle_frame, publish,
+    record_online, recover, retire, set_policy,
 };
+use stockgate::limits::STOCK_MAX;
 use stockgate::protocol::drift::Content;
 use stockgate::protocol::frame::Frame;
 use stockgate::protocol::topic::GatewayId;
 use stockgate::protocol::wire::Version;
-use stockgate::stock::{Cause, Direction, Listing, RequestId, Sku};
+use stockgate::stock::{Cause, Direction, Entry, Kind, Listing, RequestId, Sku};
 use uuid::Uuid;
 
 use super::bug::Bug;
@@ -28,6 +29,7 @@ pub(crate) enum Job {
     Retire(GatewayId, Uuid),
     /// From a retired database to the one in force.
     BringBack(GatewayId, Uuid, Uuid),
+    Recover,
     Lost,
     Announce,
     Tick,
@@ -147,6 +149,13 @@ impl Worker {
                 let _ = bring_back(books, &gateway, from, to, &Cause::default())?;
                 outcome.touched.insert(gateway);
             }
+            Job::Recover => {
+                let before = books.identity;
+                outcome.touched.extend(recover(books)?.gateways);
+                if self.bug == Some(Bug::ReleasedAsTheyAre) {
+                    books.identity = before;
+                }
+            }
             Job::Lost => books.set_all_offline(),
             Job::Announce => {
                 for book in books.open_books() {
@@ -178,8 +187,11 @@ impl Worker {
             return Ok(());
         }
         self.misread(books, &gateway, &frame);
+        let frame = self.twisted(books, &gateway, frame);
+        let moved = books.movements.len();
         let mut frame_outcome = handle_frame(books, &gateway, &frame, version, now_ms)?;
         self.overrule(&frame, &mut frame_outcome);
+        self.misbook(books, &gateway, moved, &frame_outcome);
         if frame_outcome.greeted {
             self.downlink.handle_greeting(&gateway);
         }
@@ -203,9 +215,13 @@ impl Worker {
         frame: Frame,
     ) -> Result<(), Broken> {
         if let Frame::Sums(answer) = frame {
-            self.downlink.answered(books, gateway, answer.seq, &Content::Sums(answer.content))
+            self.downlink
+                .answered(books, gateway, answer.seq, &Content::Sums(answer.content))
+                .map(drop)
         } else if let Frame::Figures(answer) = frame {
-            self.downlink.answered(books, gateway, answer.seq, &Content::Figures(answer.content))
+            self.downlink
+                .answered(books, gateway, answer.seq, &Content::Figures(answer.content))
+                .map(drop)
         } else {
             Ok(())
         }
@@ -213,9 +229,7 @@ impl Worker {
 
     /// For bugs: changes the books before a frame is handled.
     fn misread(&self, books: &mut HubDatabase, gateway: &GatewayId, frame: &Frame) {
-        let of = |book: &&mut stockgate::hub::core::Book| {
-            book.gateway == *gateway && book.cursor.epoch == frame.epoch()
-        };
+        let of = |book: &&mut Book| book.gateway == *gateway && book.cursor.epoch == frame.epoch();
         let Some(book) = books.books.iter_mut().find(of) else {
             return;
         };
@@ -226,6 +240,74 @@ impl Worker {
             }
             (Some(Bug::MergeOfTheRetired), _) if book.retired => {
                 (book.retired, book.cursor.fenced) = (false, None);
+            }
+            _ => {}
+        }
+    }
+
+    /// For bugs: reads a frame as another one.
+    fn twisted(&self, books: &mut HubDatabase, gateway: &GatewayId, mut frame: Frame) -> Frame {
+        match (self.bug, &mut frame) {
+            (Some(Bug::OlderBooksUnnoticed), Frame::Hello(hello)) => {
+                let epoch = Uuid::from(hello.epoch);
+                let of = |book: &&Book| book.cursor.epoch == epoch;
+                let issued = books.books.iter().find(of).map_or(0, |book| book.issued);
+                hello.taken.transfer = hello.taken.transfer.min(issued);
+                hello.bound.acked_seq = 0;
+            }
+            (Some(Bug::LargeNumberUnchecked), Frame::Hello(hello)) => {
+                let _: i64 = hello.ledger_seq.try_into().expect("positions are small");
+            }
+            (Some(Bug::ForgedGrantBelieved), Frame::Entries(entries)) => {
+                let last = entries.entries.last().map_or(0, |entry| entry.seq);
+                let is_grant = |entry: &Entry| entry.kind == Kind::Grant;
+                let epoch = Uuid::from(entries.epoch);
+                let of = |book: &&mut Book| book.gateway == *gateway && book.cursor.epoch == epoch;
+                if let Some(book) = books.books.iter_mut().find(of)
+                    && entries.entries.iter().any(is_grant)
+                    && !book.is_taken_over()
+                {
+                    book.takeover.up_to = last;
+                }
+            }
+            _ => {}
+        }
+        frame
+    }
+
+    /// For bugs: changes what a frame has led to.
+    fn misbook(
+        &self,
+        books: &mut HubDatabase,
+        gateway: &GatewayId,
+        moved: usize,
+        outcome: &FrameOutcome,
+    ) {
+        match self.bug {
+            Some(Bug::OlderBooksFence) => {
+                let held = books.books.iter_mut().filter(|book| book.held.is_some());
+                held.for_each(|book| book.cursor.fenced = Some("it has more".into()));
+            }
+            Some(Bug::TakenOverFromNowhere) => {
+                let is_it = |movement: &&Movement| {
+                    movement.kind == MovementKind::Grant && movement.in_transit_change == 0
+                };
+                for movement in books.movements[moved..].iter().filter(is_it) {
+                    let pool = books.pools.entry(movement.sku.clone()).or_default();
+                    pool.unallotted -= movement.change;
+                }
+            }
+            Some(Bug::CatalogueNumbersUsedAgain) => {
+                books.books.iter_mut().for_each(|book| book.catalogue_base = 0);
+            }
+            Some(Bug::FiguresCountForAll) if outcome.entries > 0 => {
+                let received: i64 = books.allotments.values().map(|held| held.received).sum();
+                let of = |book: &&mut Book| book.gateway == *gateway;
+                let newest = books.books.iter_mut().rfind(of);
+                newest
+                    .filter(|_| received > STOCK_MAX / 2)
+                    .into_iter()
+                    .for_each(|book| book.cursor.fenced = Some("too many units".into()));
             }
             _ => {}
         }

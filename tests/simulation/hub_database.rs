@@ -8,7 +8,8 @@ use stockgate::hub::core::{
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
-use stockgate::stock::{Entry, Listing, RequestId, SignedPosition, Sku};
+use stockgate::stock::{Decimals, Entry, Listing, RequestId, SignedPosition, Sku};
+use uuid::Uuid;
 
 /// The error of a database that fails during a transaction.
 #[derive(Debug)]
@@ -40,6 +41,11 @@ pub(crate) struct HubDatabase {
 type Kept<T> = Result<T, Broken>;
 
 impl HubDatabase {
+    pub(crate) fn new() -> Self {
+        let identity = BooksId { books: Uuid::from_u128(0xa), generation: 0 };
+        Self { identity, ..Self::default() }
+    }
+
     /// Runs a transaction, which takes effect whole or not at all. `half` plants a bug.
     pub(crate) fn change<T>(
         &mut self,
@@ -150,6 +156,14 @@ impl Books for HubDatabase {
         let place = usize::try_from(book.id - 1).map_err(|_| Broken)?;
         self.books[place] = book.clone();
         Ok(())
+    }
+
+    fn remove(&mut self, _: &Book) -> Kept<()> {
+        unreachable!("nobody removes anything")
+    }
+
+    fn remove_sku(&mut self, _: &Sku) -> Kept<()> {
+        unreachable!("nobody removes anything")
     }
 
     fn append(&mut self, book: i64, entries: &[Entry]) -> Kept<()> {
@@ -315,6 +329,15 @@ impl Books for HubDatabase {
         self.touch()?;
         self.listings.insert(listing.sku.clone(), (number, listing.clone()));
         Ok(())
+    }
+
+    fn decimals_after(&mut self, skus: &[(Sku, u64)]) -> Kept<Vec<(Sku, Decimals)>> {
+        let decimals = |(sku, after): &(Sku, u64)| {
+            let (number, listing) = self.listings.get(sku)?;
+            let has_some = listing.decimals != Decimals::default();
+            (number > after && has_some).then(|| (sku.clone(), listing.decimals))
+        };
+        Ok(skus.iter().filter_map(decimals).collect())
     }
 
     fn listings_after(&mut self, number: u64, limit: usize) -> Kept<Vec<(u64, Listing)>> {

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stockgate::hub::core::Book;
 use stockgate::stock::{Command, CommandAnswer, Kind, Outcome, Posted, RequestId, Sku};
+
+use super::hub_database::HubDatabase;
 
 /// The whole ledger of one database, never pruned, and the answers given for it.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +61,13 @@ impl Lineage {
     pub(crate) fn begins_with(&self, booked: &[stockgate::stock::Entry]) -> bool {
         booked.len() <= self.ledger.len()
             && booked.iter().zip(&self.ledger).all(|(entry, posted)| *entry == posted.entry)
+    }
+
+    /// Whether the hub has booked the entries up to the last grant or recall.
+    pub(crate) fn begins_with_all(&self, hub_database: &HubDatabase, book: &Book) -> bool {
+        let booked = hub_database.entries.get(&book.id).map_or(0, Vec::len);
+        let is_transfer = |posted: &Posted| matches!(posted.entry.kind, Kind::Grant | Kind::Recall);
+        !self.ledger.get(booked..).unwrap_or_default().iter().any(is_transfer)
     }
 }
 

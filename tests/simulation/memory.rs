@@ -226,7 +226,14 @@ impl Memory {
     }
 
     /// Housekeeping: expires reservations, saves positions, prunes confirmed entries.
-    pub(crate) fn keep_house(&mut self, database: &mut Database, now: Now, dice: &mut Dice) {
+    /// Entries after `prunable` are not old enough to be pruned.
+    pub(crate) fn keep_house(
+        &mut self,
+        database: &mut Database,
+        prunable: Seq,
+        now: Now,
+        dice: &mut Dice,
+    ) {
         if !matches!(self.stage, Stage::Idle) {
             return;
         }
@@ -242,7 +249,7 @@ impl Memory {
         if dice.one_in(4) && self.acked_seq > 0 {
             let is_bug = self.bug == Some(Bug::PruneOfWhatIsSent);
             let confirmed = if is_bug { self.sent_seq } else { self.acked_seq };
-            let up_to = dice.between(0, confirmed);
+            let up_to = dice.between(0, confirmed).min(prunable);
             if up_to > database.pruned_seq {
                 self.save_position(database, now);
                 database.prune(up_to);

@@ -25,13 +25,21 @@ pub(crate) struct Plan {
     pub(crate) second_hub: bool,
     /// Whether everything begins with the programs before version 2 of the protocol.
     pub(crate) upgrade: bool,
+    /// Whether one gateway lies.
+    pub(crate) liar: bool,
+    /// Whether older books are put back.
+    pub(crate) restores: bool,
+    /// Whether the office makes sure of everything before it goes on after that.
+    pub(crate) careful: bool,
 }
 
 impl Plan {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let restores = dice.one_in(4);
+        let careful = restores && !dice.one_in(3);
         Self {
             gateways: 1 + dice.below(4).min(dice.below(4)),
-            workers: 1 + usize::from(dice.one_in(3)),
+            workers: 1 + if dice.one_in(3) { 1 + dice.below(2) } else { 0 },
             skus: 1 + dice.below(4),
             steps: 300 + dice.below(1_200),
             loss: dice.rate(300),
@@ -39,12 +47,19 @@ impl Plan {
             damage: dice.rate(50),
             out_of_order: dice.rate(800),
             faults: dice.rate(80),
-            copies: dice.one_in(3),
-            losses: dice.one_in(2),
+            // Units that were brought back are at the old database too in older books; docs/OPERATIONS.md
+            // says what to do.
+            copies: !restores && dice.one_in(3),
+            losses: !restores && dice.one_in(2),
             newer_hub: dice.one_in(4),
-            policies: !dice.one_in(3),
+            policies: !careful && !dice.one_in(3),
             second_hub: dice.one_in(3),
-            upgrade: dice.one_in(3),
+            // Gateways of version 1 cannot tell that books are older.
+            upgrade: !restores && dice.one_in(3),
+            // A recovery takes over what a device claims, so people look at it before.
+            liar: !restores && dice.one_in(3),
+            restores,
+            careful,
         }
     }
 }

@@ -5,19 +5,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stockgate::hub::core::{Book, CentralDecision, CentralRequest, IssuedTransfer, Rejection};
-use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken};
+use stockgate::hub::core::{Book, CentralDecision, CentralRequest, Rejection};
+use stockgate::stock::{Direction, Entry, Kind, Posted, Refusal, RequestId, Sku, Taken, Transfer};
 use uuid::Uuid;
 
 use super::database::Database;
 use super::hub_database::HubDatabase;
 use super::lineage::outside;
+use super::restored::Lost;
 
 type Units = BTreeMap<Sku, i64>;
 
 /// What the reference model has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Reference {
+    pub(crate) timeline: Timeline,
+    pub(crate) lost: Lost,
+    /// Databases of which a copy was restored, or runs in parallel.
+    pub(crate) split: BTreeSet<Uuid>,
+    /// Databases whose password somebody else has too.
+    pub(crate) forged: BTreeSet<Uuid>,
+    /// What such databases had before.
+    pub(crate) abandoned: Vec<Database>,
+}
+
+/// What the books in place must say. It goes back with them when older ones are put back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timeline {
     /// Units received at the hub itself minus units sold there.
     outside: Units,
     decided: BTreeMap<
@@ -26,14 +40,16 @@ pub(crate) struct Reference {
     >,
     /// Indexed like the hub's books.
     followed: Vec<Followed>,
-    /// Databases of which a copy was restored, or runs in parallel.
-    pub(crate) split: BTreeSet<Uuid>,
-    /// What such databases had before.
-    pub(crate) abandoned: Vec<Database>,
+}
+
+impl Timeline {
+    pub(crate) fn has_applied(&self, id: &RequestId) -> bool {
+        self.decided.get(id).is_some_and(|(_, outcome)| outcome.is_ok())
+    }
 }
 
 /// The books of one database, followed entry by entry.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Followed {
     booked: usize,
     outside: Units,
@@ -52,7 +68,7 @@ impl Reference {
         let Ok(CentralDecision { outcome, replayed, .. }) = decided else {
             return;
         };
-        if let Some((same, before)) = self.decided.get(id) {
+        if let Some((same, before)) = self.timeline.decided.get(id) {
             assert!(
                 same == request && before == outcome,
                 "request {id} has two outcomes at the hub"
@@ -61,7 +77,7 @@ impl Reference {
             return;
         }
         assert!(!replayed, "request {id} is new to the hub");
-        self.decided.insert(id.clone(), (request.clone(), outcome.clone()));
+        self.timeline.decided.insert(id.clone(), (request.clone(), outcome.clone()));
         let sign = match (outcome, request) {
             (Ok(_), CentralRequest::Receive { .. }) => 1,
             (Ok(_), CentralRequest::Deduct { .. }) => -1,
@@ -70,15 +86,18 @@ impl Reference {
             }
             (Ok(_), CentralRequest::Order { .. }) => panic!("the plan has no such requests"),
         };
+        if sign != 0 {
+            self.lost.happened.insert(id.clone());
+        }
         for line in request.lines() {
-            add(&mut self.outside, &line.sku, sign * line.quantity.units());
+            add(&mut self.timeline.outside, &line.sku, sign * line.quantity.units());
         }
     }
 
     /// The hub's books equal the ledgers, entry by entry, and no database is fenced without cause.
     pub(crate) fn follow(&mut self, hub_database: &HubDatabase, databases: &[&Database]) {
-        self.followed.resize_with(hub_database.books.len(), Followed::default);
-        for (book, followed) in hub_database.books.iter().zip(&mut self.followed) {
+        self.timeline.followed.resize_with(hub_database.books.len(), Followed::default);
+        for (book, followed) in hub_database.books.iter().zip(&mut self.timeline.followed) {
             let epoch = book.cursor.epoch;
             let entries = hub_database.entries.get(&book.id).map_or(&[][..], Vec::as_slice);
             assert_eq!(book.cursor.acked_seq, entries.len() as u64, "entries and cursor part");
@@ -89,6 +108,7 @@ impl Reference {
                     self.abandoned.iter().chain(databases.iter().copied()).any(|database| {
                         database.epoch == epoch && database.lineage.begins_with(entries)
                     });
+                let known = known || self.forged.contains(&epoch);
                 assert!(known, "the books of {epoch} are not the beginning of a ledger: {new:?}");
                 followed.take(new);
             }
@@ -96,22 +116,24 @@ impl Reference {
             let is_at_fault = book.retired || self.split.contains(&epoch);
             let reason = &book.cursor.fenced;
             assert!(reason.is_none() || is_at_fault, "{epoch} is fenced for nothing: {reason:?}");
-            assert!(!book.searching && book.differing.is_empty(), "the stock drifts: {book:?}");
+            let drifts = book.searching || !book.differing.is_empty();
+            assert!(!drifts || self.forged.contains(&epoch), "the stock drifts: {book:?}");
         }
     }
 
     /// Every unit is in exactly one place, by the hub's books.
     pub(crate) fn balance(&self, hub_database: &HubDatabase) {
-        let (mut exists, mut places) = (self.outside.clone(), Units::new());
-        for followed in &self.followed {
+        let (mut exists, mut places) = (self.timeline.outside.clone(), Units::new());
+        for followed in &self.timeline.followed {
             followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
         }
         let (mut in_transit, mut given, mut total) = (Units::new(), Units::new(), Units::new());
         for ((id, sku), allotment) in &hub_database.allotments {
             let sound = 0 <= allotment.reserved && allotment.reserved <= allotment.on_hand;
             assert!(sound && allotment.in_transit >= 0, "{sku} at {id}: {allotment:?}");
-            let booked = self.followed[*id as usize - 1].on_hand.get(sku).copied().unwrap_or(0);
-            let moved = self.followed[*id as usize - 1].retired && allotment.on_hand == 0;
+            let booked =
+                self.timeline.followed[*id as usize - 1].on_hand.get(sku).copied().unwrap_or(0);
+            let moved = self.timeline.followed[*id as usize - 1].retired && allotment.on_hand == 0;
             assert!(
                 allotment.on_hand == booked || moved,
                 "{sku} at {id}: {allotment:?}, entries: {booked}"
@@ -123,7 +145,8 @@ impl Reference {
             assert_eq!(allotment.difference(), 0, "{sku} at {id}: {allotment:?}");
         }
         for (sku, pool) in &hub_database.pools {
-            assert!(pool.unallotted >= 0, "the hub has sold what it has not: {sku} {pool:?}");
+            let is_sound = pool.unallotted >= 0 || self.lost.is_mending;
+            assert!(is_sound, "the hub has sold what it has not: {sku} {pool:?}");
             let own = hub_database.movements.iter().filter(|movement| movement.sku == *sku);
             let explained: i64 = own.map(|movement| movement.change).sum();
             assert_eq!(pool.unallotted, explained, "the hub's ledger explains the pool of {sku}");
@@ -140,11 +163,19 @@ impl Reference {
 
     /// Every unit is in exactly one place, by what is durable everywhere at this moment.
     pub(crate) fn truth(&self, hub_database: &HubDatabase, databases: &[&Database]) {
-        let (mut exists, mut places) = (self.outside.clone(), Units::new());
+        // Books that are older do not know of all that is in transit.
+        if !self.lost.is_mending {
+            self.truth_at_rest(hub_database, databases);
+        }
+    }
+
+    /// The same, after everything has arrived.
+    pub(crate) fn truth_at_rest(&self, hub_database: &HubDatabase, databases: &[&Database]) {
+        let (mut exists, mut places) = (self.timeline.outside.clone(), Units::new());
         for (sku, pool) in &hub_database.pools {
             add(&mut places, sku, pool.unallotted);
         }
-        for (book, followed) in hub_database.books.iter().zip(&self.followed) {
+        for (book, followed) in hub_database.books.iter().zip(&self.timeline.followed) {
             // A ledger that is retired, or continued twice, counts as far as the hub has booked it.
             if book.retired || self.split.contains(&book.cursor.epoch) {
                 followed.outside.iter().for_each(|(sku, units)| add(&mut exists, sku, *units));
@@ -184,17 +215,25 @@ impl Reference {
     ) {
         let book = hub_database.books.iter().find(|book| book.cursor.epoch == database.epoch);
         let id = book.map_or(0, |book| book.id);
+        let epoch = database.epoch;
         for Posted { entry, .. } in new {
             if matches!(entry.kind, Kind::Grant | Kind::Recall) {
-                let mut of = hub_database.transfers.range((id, 0)..=(id, u64::MAX));
-                assert!(of.any(|(_, issued)| allows(issued, entry)), "not the hub's: {entry:?}");
+                let of = hub_database.transfers.range((id, 0)..=(id, u64::MAX));
+                let of = of.map(|(_, issued)| &issued.transfer);
+                let lost = self.lost.transfers.range((epoch, 0)..=(epoch, u64::MAX));
+                let mut all = of.chain(lost.flat_map(|(_, lost)| lost));
+                assert!(all.any(|issued| allows(issued, entry)), "not the hub's: {entry:?}");
             }
         }
         for number in before.transfer + 1..=database.taken.transfer {
-            let issued = &hub_database.transfers[&(id, number)].transfer;
-            let entered = new.iter().filter(|one| one.entry.request_id == issued.request_id);
-            let is_whole = entered.count() == issued.lines.len();
-            assert!(is_whole || issued.direction == Direction::Recall, "half of {issued:?} taken");
+            let issued = hub_database.transfers.get(&(id, number)).map(|issued| &issued.transfer);
+            let lost = self.lost.transfers.get(&(epoch, number));
+            let mut all = issued.into_iter().chain(lost.into_iter().flatten());
+            let is_whole = |issued: &Transfer| {
+                let entered = new.iter().filter(|one| one.entry.request_id == issued.request_id);
+                entered.count() == issued.lines.len() || issued.direction == Direction::Recall
+            };
+            assert!(all.any(is_whole), "transfer {number} is not taken whole: {new:?}");
         }
     }
 }
@@ -209,8 +248,7 @@ impl Followed {
     }
 }
 
-fn allows(issued: &IssuedTransfer, entry: &Entry) -> bool {
-    let transfer = &issued.transfer;
+fn allows(transfer: &Transfer, entry: &Entry) -> bool {
     let line = transfer.lines.iter().find(|line| line.sku == entry.sku);
     let allowed = line.is_some_and(|line| match (transfer.direction, entry.kind) {
         (Direction::Grant, Kind::Grant) => entry.change == line.quantity.units(),

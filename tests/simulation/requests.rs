@@ -65,6 +65,9 @@ impl World {
 
     /// The office sends a new request to the hub, or repeats an earlier one.
     pub(crate) fn office_asks(&mut self) {
+        if self.mend() {
+            return;
+        }
         let again = self.dice.pick(&self.hub.requests).cloned();
         let job = match again {
             Some(job) if self.dice.one_in(6) => job,
@@ -91,7 +94,7 @@ impl World {
             3..=6 => Job::Central(id, CentralRequest::Grant { gateway: gateway_id(), lines }),
             7..=8 => Job::Central(id, CentralRequest::Recall { gateway: gateway_id(), lines }),
             9 if self.plan.policies => self.policy(),
-            10 => self.catalogue(),
+            10 if self.is_catalogue_known() => self.catalogue(),
             _ => Job::Central(id, CentralRequest::Deduct { order_id, lines }),
         }
     }

@@ -1,11 +1,12 @@
 //! The variety of the worlds: which events occurred in one that converged.
 
+use stockgate::hub::core::{Book, IssuedTransfer};
 use stockgate::stock::{Direction, Kind};
 
 use super::world::World;
 
 /// Events that must occur in many worlds.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 16] = [
     "entries are booked",
     "a grant is taken",
     "a recall gives something back",
@@ -19,6 +20,9 @@ pub(crate) const NAMES: [&str; 13] = [
     "what a device has signed is kept",
     "a ledger goes over to the newer chain",
     "a gateway is upgraded before the hub",
+    "older books are put back",
+    "a ledger is taken over",
+    "a forger is closed",
 ];
 
 impl World {
@@ -29,16 +33,16 @@ impl World {
             let closed = hub_database.transfers.values().filter(|issued| issued.closed);
             closed.filter(move |issued| issued.transfer.direction == direction)
         };
-        let asked = |issued: &stockgate::hub::core::IssuedTransfer| -> i64 {
+        let asked = |issued: &IssuedTransfer| -> i64 {
             issued.transfer.lines.iter().map(|line| line.quantity.units()).sum()
         };
-        let returned =
-            |issued: &stockgate::hub::core::IssuedTransfer| -> i64 { issued.returned.iter().sum() };
+        let returned = |issued: &IssuedTransfer| -> i64 { issued.returned.iter().sum() };
         let named = |name: &str| {
             of(Direction::Grant).any(|issued| issued.transfer.request_id.as_str().contains(name))
         };
+        let is_forged = |book: &&Book| self.reference.forged.contains(&book.cursor.epoch);
         let is_split =
-            |book: &&stockgate::hub::core::Book| self.reference.split.contains(&book.cursor.epoch);
+            |book: &&Book| self.reference.split.contains(&book.cursor.epoch) && !is_forged(book);
         let copies = || hub_database.books.iter().filter(is_split);
         [
             hub_database.entries.values().flatten().any(|entry| entry.kind == Kind::Deduct),
@@ -54,6 +58,9 @@ impl World {
             !hub_database.checkpoints.is_empty(),
             hub_database.books.iter().any(|book| book.chain_since > 0),
             self.upgraded_first,
+            self.reference.lost.times > 0,
+            hub_database.books.iter().any(|book| book.takeover.transfers > 0),
+            hub_database.books.iter().filter(is_forged).any(|book| !book.is_open()),
         ]
     }
 }

@@ -13,6 +13,7 @@ use super::memory::{Memory, Stage};
 use super::network::Link;
 use super::plan::Plan;
 use super::reference::Reference;
+use super::restored::Backup;
 use super::trace::Trace;
 
 const WALL_MS: i64 = 1_700_000_000_000;
@@ -67,6 +68,7 @@ pub(crate) struct Hub {
     /// It runs the program before version 2 of the protocol.
     pub(crate) is_old: bool,
     pub(crate) requests: Vec<Job>,
+    pub(crate) backups: Vec<Backup>,
 }
 
 impl Holder {
@@ -88,16 +90,17 @@ impl World {
             (0..plan.gateways).map(|n| Gateway::new(n, plan.upgrade, &mut dice)).collect();
         let workers = (0..plan.workers).map(|_| Some(Worker::start(0, bug))).collect();
         let hub = Hub {
-            database: HubDatabase::default(),
+            database: HubDatabase::new(),
             workers,
             away_until_ms: 0,
             wall_ms: 0,
             is_old: plan.upgrade,
             requests: Vec::new(),
+            backups: Vec::new(),
         };
         let (reference, trace) = (Reference::default(), Trace::new(traced));
         let upgraded_first = false;
-        Self {
+        let mut world = Self {
             dice,
             plan,
             bug,
@@ -108,7 +111,11 @@ impl World {
             reference,
             trace,
             upgraded_first,
+        };
+        if let Some(liar) = world.liar() {
+            world.distrust(world.gateways[liar].holders[0].database.epoch);
         }
+        world
     }
 
     /// Runs the whole simulation; panics if a promise is broken.
@@ -122,6 +129,12 @@ impl World {
     fn step(&mut self) {
         if self.dice.permille(self.plan.faults) {
             return self.fault();
+        }
+        if self.plan.restores && self.dice.one_in(80) {
+            return if self.dice.one_in(3) { self.restore_hub() } else { self.back_up_hub() };
+        }
+        if self.plan.liar && self.dice.one_in(12) {
+            return self.lie();
         }
         match self.dice.below(100) {
             0..=27 => self.deliver(),
@@ -156,9 +169,11 @@ impl World {
 
     pub(crate) fn keep_house(&mut self, gateway: usize, holder: usize) {
         let now = self.now(gateway, holder);
+        let epoch = self.gateways[gateway].holders[holder].database.epoch;
+        let prunable = self.backed_up(epoch);
         let Holder { database, memory, .. } = &mut self.gateways[gateway].holders[holder];
         if let Some(memory) = memory {
-            memory.keep_house(database, now, &mut self.dice);
+            memory.keep_house(database, prunable, now, &mut self.dice);
         }
         self.check_positions(gateway, holder);
     }
