@@ -40,6 +40,7 @@ mod message;
 mod models;
 mod moves;
 mod network;
+mod older_books;
 mod order;
 mod orders;
 mod properties;
