@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::pair::{ID, Pair, SITE, assert_same_entries, until_confirmed};
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
 use crate::support::http::Answer;
-use crate::support::patience::until;
+use crate::support::hub::Hub;
+use crate::support::patience::{eventually, until};
 use crate::support::terminal::Terminal;
 
 const CATALOGUE: &str = "sku,name,barcodes,unit,decimals\nKG,Apples,,kg,3\nA,Piece,,,\n";
@@ -108,6 +111,33 @@ fn a_policy_and_what_a_retired_database_held_are_decimal_too() {
     let epoch = json!({"epoch": pair.known()["epoch"]});
     let retired = hub.post(&format!("/api/gateways/{SITE}/{ID}/retire"), &epoch).json();
     assert_eq!(retired["held"], json!([{"sku": "KG", "on_hand": 1.25, "in_transit": 0}]));
+}
+
+#[test]
+fn whole_units_that_were_booked_before_the_decimals_came_are_never_mixed_with_them() {
+    let broker = Broker::start();
+    let hub = Hub::start_with(&broker.section());
+    let mut gateway = Gateway::start();
+    gateway.http().ok("restock", json!({"request_id": "in", "sku": "KG", "quantity": 5}));
+    let published = hub.http().send_raw("PUT", "/api/catalogue", CATALOGUE.as_bytes());
+    assert_eq!(published.status, 200, "{published:?}");
+    hub.http().post("/api/receipts", &json!({"request_id": "r", "sku": "KG", "quantity": 12.5}));
+    gateway.configure(&gateway.address(), &broker.section());
+    gateway.restart();
+    until_confirmed(&gateway);
+
+    assert_eq!(gateway.http().item("KG")["on_hand"], 5, "it keeps to whole units");
+    let stock = hub.stock("KG");
+    assert_eq!((&stock["unallotted"], &stock["total"]), (&json!(12.5), &json!(17.5)), "{stock}");
+    assert_eq!(stock["gateways"][0]["on_hand"], 5);
+    assert_same_entries(&gateway.http().ledger(), &hub.ledger(SITE, ID));
+    let problem =
+        eventually("it is shown", || hub.gateway()?["problem"].as_str().map(str::to_owned));
+    assert!(problem.contains("3 decimals, SKU KG"), "{problem}");
+    let grant =
+        json!({"request_id": "g", "site": SITE, "gateway": ID, "sku": "KG", "quantity": 1.5});
+    hub.http().post("/api/grants", &grant).refused("gateway_closed");
+    assert_eq!(hub.http().get("/api/reconcile").json()["balanced"], true);
 }
 
 fn balance() -> Value {

@@ -1,12 +1,16 @@
 //! Which gateways the hub takes, and what it says of them.
 
 use serde_json::json;
+use stockgate::protocol::wire::Wire;
+use uuid::Uuid;
 
-use super::pair::{ID, Pair, SITE, until_confirmed};
+use super::forged;
+use super::pair::{ID, Pair, SITE, UP, until_confirmed};
 use crate::support::bodies::{many, one};
 use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
+use crate::support::mqtt::Bystander;
 use crate::support::patience::{eventually, until};
 use crate::support::terminal::{Terminal, number};
 
@@ -41,6 +45,48 @@ fn a_gateway_cannot_make_up_skus_where_unknown_ones_are_refused() {
         eventually("the hub says why", || hub.gateway()?["problem"].as_str().map(str::to_owned));
     assert!(problem.contains("PHANTOM"), "{problem}");
     hub.http().get("/api/stock/PHANTOM").refused("unknown_sku");
+}
+
+#[test]
+fn what_a_device_makes_up_is_bounded_and_can_be_removed() {
+    let pair = Pair::stocked(&[("A", 5), ("JUNK", 1)]);
+    let hub = pair.hub.http();
+    pair.gateway.http().ok("deduct", one("sold", "JUNK", 1));
+    until_confirmed(&pair.gateway);
+    let mut device = Bystander::at(&pair.broker);
+    for epoch in 1..=30 {
+        device.publish(UP, &forged::hello(Uuid::from_u128(epoch).into(), 0).encode(Wire::UP));
+    }
+    let limited = "stockgate_hub_limited_total{quota=\"databases\"}";
+    until("the rest waits", || hub.get("/metrics").text.contains(&format!("{limited} 22")));
+    let path = format!("/api/gateways/{SITE}/{ID}");
+    assert_eq!(hub.get(&path).json()["items"].as_array().unwrap().len(), 9);
+
+    let removed = hub.delete(&path).json();
+    assert_eq!(removed, json!({"forgotten": 8, "left": 1}));
+    pair.gateway.http().ok("deduct", one("later", "A", 2));
+    until_confirmed(&pair.gateway);
+    assert_eq!(pair.hub.stock("A")["total"], 3, "its own database is in force again");
+
+    hub.delete("/api/stock/A").refused("would_drop");
+    let of_gateway = format!("/api/stock?site={SITE}&gateway={ID}");
+    assert_eq!(hub.delete(&of_gateway).json(), json!({"forgotten": 1, "more": false}));
+    hub.get("/api/stock/JUNK").refused("unknown_sku");
+    assert_eq!(hub.get("/api/reconcile").json()["balanced"], true);
+}
+
+#[test]
+fn the_metrics_count_gateways_by_state_and_age() {
+    let pair = Pair::stocked(&[("A", 5)]);
+    let hub = pair.hub.http();
+    until("the fleet is counted", || {
+        let page = hub.get("/metrics").text;
+        page.contains("stockgate_hub_gateways{state=\"online\"} 1")
+            && page.contains("stockgate_hub_gateways{state=\"held\"} 0")
+            && page.contains("stockgate_hub_pending_gateways{longer_than=\"3600\"} 0")
+            && page.contains("stockgate_hub_in_transit_gateways{longer_than=\"60\"} 0")
+    });
+    assert_eq!(hub.metric("stockgate_hub_drifting_gateways"), 0);
 }
 
 #[test]

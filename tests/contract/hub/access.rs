@@ -73,6 +73,9 @@ fn administration() -> Vec<Asked> {
         asked("POST", "/api/gateways/wh-01/gw-01/retire", Some(epoch), 404),
         asked("POST", "/api/gateways/wh-01/gw-01/repair", None, 404),
         asked("DELETE", "/api/policies/A", None, 200),
+        asked("DELETE", "/api/gateways/wh-01/gw-01", None, 404),
+        asked("DELETE", "/api/stock/A", None, 409),
+        asked("DELETE", "/api/stock?site=wh-01&gateway=gw-01", None, 200),
         asked("POST", "/api/gateways", Some(json!({"site": "wh-01", "gateway": "gw-09"})), 200),
     ]
 }
