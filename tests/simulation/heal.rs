@@ -194,8 +194,8 @@ impl World {
             return Some(format!("{} transfers, taken {taken:?}, known {known:?}", book.issued));
         }
         let mut of = self.hub.database.transfers.range((book.id, 0)..=(book.id, u64::MAX));
-        if of.any(|(_, issued)| !issued.closed) {
-            return Some("a transfer is not closed".into());
+        if let Some((_, open)) = of.find(|(_, issued)| !issued.closed) {
+            return Some(format!("a transfer is not closed: {open:?}, {book:?}"));
         }
         for (sku, allotment) in self.hub.database.allotments_of(book.id) {
             let Item { on_hand, reserved, .. } =

@@ -130,9 +130,6 @@ impl World {
         if self.dice.permille(self.plan.faults) {
             return self.fault();
         }
-        if self.plan.restores && self.dice.one_in(80) {
-            return if self.dice.one_in(3) { self.restore_hub() } else { self.back_up_hub() };
-        }
         if self.plan.liar && self.dice.one_in(12) {
             return self.lie();
         }
