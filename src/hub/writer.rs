@@ -189,7 +189,7 @@ impl HubWriter {
     fn admits(&mut self, job: &HubJob) -> bool {
         let HubJob::Frame(gateway, frame, _) = job else { return true };
         let now_ms = self.clock.since_start_ms();
-        let (quota, reason) = match frame {
+        let (quota, reason) = match &**frame {
             _ if self.quotas.left(gateway, Quota::Frames, now_ms) == 0 => {
                 (Quota::Frames, "it sends too many frames that lead to nothing")
             }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use stockgate::hub::core::{
-    Book, Books as _, CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome, Movement,
-    MovementKind, Policy, Rejection, Retired, bring_back, decide, handle_frame, publish,
+    Book, Books as _, CentralDecision, CentralRequest, Downlink, FrameAnswer, FrameOutcome,
+    Movement, MovementKind, Policy, Rejection, Retired, bring_back, decide, handle_frame, publish,
     record_online, recover, retire, set_policy,
 };
 use stockgate::limits::STOCK_MAX;
@@ -254,9 +254,6 @@ impl Worker {
                 let issued = books.books.iter().find(of).map_or(0, |book| book.issued);
                 hello.taken.transfer = hello.taken.transfer.min(issued);
                 hello.bound.acked_seq = 0;
-            }
-            (Some(Bug::LargeNumberUnchecked), Frame::Hello(hello)) => {
-                let _: i64 = hello.ledger_seq.try_into().expect("positions are small");
             }
             (Some(Bug::ForgedGrantBelieved), Frame::Entries(entries)) => {
                 let last = entries.entries.last().map_or(0, |entry| entry.seq);

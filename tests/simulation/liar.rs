@@ -112,6 +112,11 @@ impl World {
         let named = RequestId::parse(&format!("forged-{}-{seq}", book.id)).unwrap();
         let request_id = issued.filter(|_| self.dice.one_in(2)).unwrap_or(named);
         let reserved_change = if self.dice.one_in(2) { 0 } else { change };
+        // One restock of everything is a valid entry.
+        let (kind, change, reserved_change) = match self.dice.one_in(4) {
+            true => (Kind::Restock, CHANGES[5], 0),
+            false => (kind, change, reserved_change),
+        };
         Entry {
             seq,
             kind,
