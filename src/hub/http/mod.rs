@@ -16,8 +16,8 @@ mod policies;
 mod problems;
 mod queries;
 mod recovery;
-mod reservations;
 mod removal;
+mod reservations;
 mod routes;
 mod sales;
 
