@@ -187,7 +187,7 @@ fn a_gateway_shows_a_bounded_number_of_new_databases_within_a_time() {
     assert!(hub.writer.handle(&mut greetings[15..]));
     assert_eq!(hub.count_books(), 9, "the first one, and eight");
     assert!(hub.problem_of("a").is_some_and(|why| why.contains("new databases")));
-    assert!(hub.writer.metrics.page(true).contains("hub_limited_total{quota=\"databases\"} 21"));
+    assert!(hub.writer.metrics.page(true, 0).contains("hub_limited_total{quota=\"databases\"} 21"));
     assert!(hub.writer.handle(&mut [frame("b", &Ledger::at("b", 99).hello())]));
     assert_eq!(hub.count_books(), 10, "others open theirs");
 }
@@ -325,7 +325,7 @@ impl TestHub {
 
     /// The line of the metrics that counts them.
     fn commits(&self) -> String {
-        let page = self.writer.metrics.page(true);
+        let page = self.writer.metrics.page(true, 0);
         let is_it = |line: &&str| line.contains("commit_duration_seconds_count");
         page.lines().find(is_it).unwrap().into()
     }
