@@ -10,9 +10,9 @@ use super::core::{
 };
 use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
+use super::link::set_offline;
 use super::publisher::Room;
 use super::strangers::Strangers;
-use crate::limits::HUB_SILENT_MS;
 use crate::protocol::Frame;
 use crate::protocol::drift::Content;
 use crate::protocol::frame::{BooksId, Entries};
@@ -372,17 +372,6 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         }
         Ok(())
     }
-}
-
-/// Without a connection to the broker, no gateway counts as online; unless other workers have one:
-/// then only those that none of them has heard of lately.
-pub(super) fn set_offline(
-    books: &mut BooksTransaction<'_>,
-    shared: bool,
-    now_ms: i64,
-) -> Result<(), BooksError> {
-    let before_ms = if shared { now_ms - HUB_SILENT_MS } else { i64::MAX };
-    books.set_offline(before_ms)
 }
 
 /// What the jobs of a batch will read and change.

@@ -6,13 +6,14 @@ use rumqttc::{AsyncClient, ClientError, QoS};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::db::{BooksError, BooksTransaction};
 use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::metrics::HubMetrics;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use crate::clock::Clock;
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, HUB_SILENT_MS};
 use crate::net::mqtt::{Backoff, Broker, BrokerConnection, BrokerEvent, LinkError, LinkFailure};
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
@@ -179,6 +180,17 @@ impl BrokerLink {
             );
         }
     }
+}
+
+/// Without a connection to the broker, no gateway counts as online; unless other workers have one:
+/// then only those that none of them has heard of lately.
+pub(super) fn set_offline(
+    books: &mut BooksTransaction<'_>,
+    shared: bool,
+    now_ms: i64,
+) -> Result<(), BooksError> {
+    let before_ms = if shared { now_ms - HUB_SILENT_MS } else { i64::MAX };
+    books.set_offline(before_ms)
 }
 
 /// What the hub reads of the retained state that a gateway publishes.

@@ -50,7 +50,6 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::batch::set_offline;
 use self::core::Rules;
 use self::db::{BooksDatabase, BooksError, BooksLock};
 pub use self::decode::frame_json;
@@ -60,7 +59,7 @@ use self::health::HubHealth;
 use self::http::HubApi;
 use self::jobs::{HubJob, RequestSender};
 use self::left_out::LeftOut;
-use self::link::BrokerLink;
+use self::link::{BrokerLink, set_offline};
 use self::metrics::HubMetrics;
 pub(crate) use self::movement_json::MovementJson;
 use self::publisher::Publisher;
