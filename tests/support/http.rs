@@ -30,6 +30,7 @@ const STATUSES: &[(&str, u16)] = &[
     ("reservation_expired", 409),
     ("reservation_closed", 409),
     ("gateway_closed", 409),
+    ("would_drop", 409),
     ("gone", 410),
     ("too_large", 413),
     ("idempotency_conflict", 422),

@@ -72,7 +72,7 @@ fn not_forgotten(sku: &Sku, why: NotForgotten) -> Problem {
         }
         NotForgotten::Listed => "it is in the catalogue, or was",
         NotForgotten::HasUnits => {
-            "it has units, or has had some in the pool; GET /api/stock/{sku} shows where"
+            "it has units, or has had some in the pool; GET /api/stock shows where"
         }
         NotForgotten::HasPolicy => "it has a policy; end that first",
     };
