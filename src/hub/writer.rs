@@ -257,7 +257,7 @@ impl HubWriter {
         let HubJob::Frame(gateway, frame, version) = job else {
             return self.failures.record("a request cannot be stored", error);
         };
-        let reason = format!("the books cannot hold what it sends: {error}");
+        let reason = format!("the books cannot hold it: {error}");
         self.rejected.record(gateway, &reason);
         self.metrics.limited.inc(Quota::Rejections);
         self.quotas.charge(gateway, Quota::Rejections, 1, self.clock.since_start_ms());

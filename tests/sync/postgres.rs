@@ -349,7 +349,8 @@ fn of_store(command: &str, url: &str) -> Finished {
 fn a_frame_that_the_server_refuses_fails_alone() {
     let (postgres, broker) = (Postgres::start(), Broker::start());
     let hub = Hub::start_on(&postgres.url(), &broker.section());
-    let [good, bad] = ["gw-01", "gw-02"].map(|id| Gateway::named("wh-01", id, &broker.section()));
+    let [good, mut bad] =
+        ["gw-01", "gw-02"].map(|id| Gateway::named("wh-01", id, &broker.section()));
     for gateway in [&good, &bad] {
         gateway.http().ok("restock", json!({"request_id": "1", "sku": "A", "quantity": 1}));
         until_confirmed(gateway);
@@ -363,7 +364,10 @@ fn a_frame_that_the_server_refuses_fails_alone() {
     until_confirmed(&good);
     assert_eq!(hub.gateway_at("wh-01", "gw-02")["acked_seq"], 1);
     assert!(hub.log().contains("the books cannot hold it"), "{}", hub.log());
+    until("it is said", || hub.gateway_at("wh-01", "gw-02")["problem"].is_string());
     postgres.sql("ALTER TABLE entry DROP CONSTRAINT poison");
+    // It would ask again within a minute.
+    bad.restart();
     until_confirmed(&bad);
     assert_balanced(&hub);
 }

@@ -46,7 +46,7 @@ impl Quota {
             Self::Skus => (10_000, 50_000),
             Self::Compared => (1_000_000, 200),
             Self::Frames => (1_000, 50_000),
-            Self::Rejections => (1, 60_000_000),
+            Self::Rejections => (1, 10_000_000),
         }
     }
 }
@@ -107,7 +107,7 @@ mod tests {
         let (mut quotas, gateway) = (Quotas::default(), named("gw"));
         quotas.charge(&gateway, Quota::Rejections, 3, 0);
         let left = |ms| quotas.left(&gateway, Quota::Rejections, ms);
-        assert_eq!([left(120_000), left(180_000)], [0, 1]);
+        assert_eq!([left(20_000), left(30_000)], [0, 1]);
     }
 
     #[test]
