@@ -223,7 +223,7 @@ fn head_works_wherever_get_does_and_nothing_is_kept_on_the_way() {
         assert_eq!(answer.content_type, hub.http().get(path).content_type, "{path}");
     }
     assert_eq!(hub.http().send("HEAD", "/api/receipts", None).status, 405);
-    let refused = hub.http().send("DELETE", "/api/stock", None);
+    let refused = hub.http().send("DELETE", "/api/status", None);
     assert_eq!(refused.header("allow"), Some("GET, HEAD"));
     for (path, status) in [("/api/stock/A", 200), ("/api/stock/B", 404), ("/nothing", 404)] {
         let answer = hub.http().get(path);
