@@ -17,13 +17,15 @@ fn a_decimal_quantity_is_the_same_at_hub_and_gateway() {
     let pair = listed();
     let hub = pair.hub.http();
     let received = send(&pair, "/api/receipts", r#"{"request_id":"r","sku":"KG","quantity":12.5}"#);
-    let pool = r#""quantity":12.5,"unallotted":12.5,"in_transit":0"#;
+    let pool = r#""quantity":12.5,"unallotted":12.5,"reserved":0,"available":12.5,"in_transit":0"#;
     assert!(received.text.contains(pool), "{}", received.text);
     let granted = json!({"request_id": "g", "site": SITE, "gateway": ID, "sku": "KG",
         "quantity": "2.250"});
     let granted = hub.post("/api/grants", &granted).text;
     assert!(
-        granted.contains(r#""quantity":2.25,"unallotted":10.25,"in_transit":2.25"#),
+        granted.contains(
+            r#""quantity":2.25,"unallotted":10.25,"reserved":0,"available":10.25,"in_transit":2.25"#
+        ),
         "{granted}"
     );
     until("the grant has arrived", || pair.gateway.http().item("KG")["on_hand"] == json!(2.25));

@@ -13,6 +13,7 @@ use crate::support::gateway::Gateway;
 use crate::support::http::{Answer, Http};
 use crate::support::mqtt::Bystander;
 use crate::support::patience::until;
+use crate::support::terminal::Terminal;
 use crate::support::ws::Ws;
 
 /// A program's HTTP port and its description.
@@ -257,7 +258,22 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/status", &[], NONE, 200);
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
+    pair.gateway.http().ok("restock", one("typo", "J", 1));
+    pair.gateway.http().ok("deduct", one("gone", "J", 1));
+    pair.assert_in_step();
+    ask_to_forget(&mut ask);
     http.assert_all_seen();
+}
+
+/// What a device has made up, with all that can be asked of it.
+fn ask_to_forget(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    ask("DELETE", "/api/stock/{sku}", &["J"], NONE, 200);
+    ask("DELETE", "/api/stock/{sku}", &["J"], NONE, 404);
+    ask("DELETE", "/api/stock/{sku}", &["A"], NONE, 409);
+    ask("DELETE", &format!("/api/stock?site={SITE}&gateway={ID}"), &[], NONE, 200);
+    ask("DELETE", "/api/stock?site=wh-01", &[], NONE, 400);
+    ask("DELETE", "/api/gateways/{site}/{gateway}", &[SITE, ID], NONE, 200);
+    ask("DELETE", "/api/gateways/{site}/{gateway}", &[SITE, "nobody"], NONE, 404);
 }
 
 /// The feed, with all that can be asked of it.

@@ -217,7 +217,7 @@ fn the_hub_refuses_with_the_error_format_of_the_gateway() {
 
     hub.get("/api/stock/B").refused("unknown_sku");
     hub.get("/api/nothing").refused("not_found");
-    for path in ["/api/gateways", "/api/stock", "/api/stock/A", "/api/ledger", "/api/reconcile"] {
+    for path in ["/api/gateways", "/api/status", "/api/ledger", "/api/reconcile"] {
         hub.delete(path).refused("method_not_allowed");
         hub.put(path, &json!({})).refused("method_not_allowed");
     }

@@ -32,7 +32,7 @@ fn on_both(check: impl Fn(&Store)) {
 /// The figures of a SKU in the pool: unallotted, reserved, and the total.
 fn pool(hub: &Hub, sku: &str) -> [u64; 3] {
     let stock = hub.stock(sku);
-    ["unallotted", "reserved", "total"].map(|field| stock[field].as_u64().unwrap())
+    ["unallotted", "reserved", "total"].map(|field| stock[field].as_u64().unwrap_or(0))
 }
 
 fn done(answer: &Answer) -> Value {

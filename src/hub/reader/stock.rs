@@ -20,8 +20,9 @@ pub struct StockJson {
     pub sku: String,
     /// In the hub's pool, reserved units included.
     pub unallotted: Amount,
-    /// Of the pool, promised to open reservations there.
-    pub reserved: Amount,
+    /// Of the pool, promised to open reservations there; absent if nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Amount>,
     /// Granted, with the entry not in the books yet.
     pub in_transit: Amount,
     /// In the pool, in transit and on hand at gateways. Forged figures of many gateways add up to
@@ -193,7 +194,7 @@ impl PoolUnits {
         StockJson {
             sku,
             unallotted: amount(unallotted),
-            reserved: amount(reserved),
+            reserved: (reserved != 0).then(|| amount(reserved)),
             in_transit: amount(in_transit),
             total: Amount::sum(total, decimals),
             gateways: gateways.collect(),
