@@ -162,8 +162,11 @@ function drawLink() {
   const problem = status?.problem ?? null;
   const [state, text] = linkSentence({ link, sync, waiting, problem, offlineMs: offlineMs() });
   const banner = $('banner');
-  // Announced to screen readers when the state changes, not with every figure.
-  if (banner.dataset.state !== state) say($('announcement'), text);
+  const announcement = $('announcement');
+  const { lang } = document.documentElement;
+  // Announced to screen readers when the state or the language changes, not with every figure.
+  if (banner.dataset.state !== state || announcement.lang !== lang) say(announcement, text);
+  announcement.lang = lang;
   banner.dataset.state = state;
   say($('sentence'), text);
 }
