@@ -196,7 +196,21 @@ impl HubWriter {
             Frame::Entries(_) if self.quotas.left(gateway, Quota::Rejections, now_ms) == 0 => {
                 (Quota::Rejections, "its last entries could not be stored, it is tried again later")
             }
-            _ => return true,
+            Frame::Hello(_)
+            | Frame::Entries(_)
+            | Frame::Behind(_)
+            | Frame::Taken(_)
+            | Frame::Sums(_)
+            | Frame::Figures(_)
+            | Frame::Demand(_)
+            | Frame::Checkpoint(_)
+            | Frame::Resume(_)
+            | Frame::Ack(_)
+            | Frame::Refused(_)
+            | Frame::Held(_)
+            | Frame::Transfers(_)
+            | Frame::Catalogue(_)
+            | Frame::Probe(_) => return true,
         };
         self.metrics.limited.inc(quota);
         self.rejected.record(gateway, reason);

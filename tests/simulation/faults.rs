@@ -28,7 +28,7 @@ impl World {
             18 if self.plan.copies => self.copy(gateway, holder),
             19 if self.plan.losses => self.lose(gateway),
             16..=18 if self.plan.restores => self.back_up_hub(),
-            19..=20 if self.plan.restores => self.restore_hub(),
+            19 | 20 if self.plan.restores => self.restore_hub(),
             20.. if self.plan.losses && self.dice.one_in(2) => self.bring_back(gateway),
             20.. if self.plan.losses => self.retire(gateway),
             _ => self.crash(gateway, holder),

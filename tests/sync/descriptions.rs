@@ -258,15 +258,15 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/status", &[], NONE, 200);
     ask("POST", "/api/gateways", &[], json!({"site": SITE, "gateway": "gw-07"}), 200);
     ask("GET", "/api/strangers", &[], NONE, 200);
-    pair.gateway.http().ok("restock", one("typo", "J", 1));
-    pair.gateway.http().ok("deduct", one("gone", "J", 1));
-    pair.assert_in_step();
-    ask_to_forget(&mut ask);
+    ask_to_forget(&mut pair, &mut ask);
     http.assert_all_seen();
 }
 
 /// What a device has made up, with all that can be asked of it.
-fn ask_to_forget(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+fn ask_to_forget(pair: &mut Pair, ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    pair.gateway.http().ok("restock", one("typo", "J", 1));
+    pair.gateway.http().ok("deduct", one("gone", "J", 1));
+    pair.assert_in_step();
     ask("DELETE", "/api/stock/{sku}", &["J"], NONE, 200);
     ask("DELETE", "/api/stock/{sku}", &["J"], NONE, 404);
     ask("DELETE", "/api/stock/{sku}", &["A"], NONE, 409);
