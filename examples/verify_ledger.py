@@ -80,11 +80,11 @@ def chained(of_hub, chain, entry):
         before = pack("<q", entry["seq"] - 1)
         chain = hashlib.sha256(b"stockgate chain 2" + chain[:8] + before).digest()
     code = 128 if of_hub else KINDS.index(entry["kind"]) + 64 * (entry.get("clock") == "untrusted")
-    other = entry.get("in_transit_change" if of_hub else "reserved_change", 0)
+    changes = [entry.get(f"{of}change", 0) for of in ("", "reserved_", "in_transit_")[: 2 + of_hub]]
     names = of_hub * ["kind"] + "sku order_id request_id actor reason lot serial".split()
     texts, date = b"".join(text(entry.get(name)) for name in names), entry.get("expires")
     day = datetime.date.fromisoformat(date).toordinal() - 719163 if date else -2**31
-    data = pack("<B4q", code, entry["change"], other, entry["at_ms"], entry["seq"])
+    data = pack(f"<B{len(changes) + 2}q", code, *changes, entry["at_ms"], entry["seq"])
     place = text(entry.get("site")) + text(entry.get("gateway")) if of_hub else b""
     return hashlib.sha256(chain + data + texts + pack("<i", day) + place).digest()
 

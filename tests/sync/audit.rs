@@ -123,6 +123,7 @@ fn the_books_are_exported_and_verified_and_a_change_in_them_is_named() {
     assert!(whole && finished.code == Some(0), "{finished:?}");
     for (sql, what) in [
         ("UPDATE movement SET reason = 'none' WHERE seq = 2", "the hub's own ledger"),
+        ("UPDATE movement SET reserved_change = 1 WHERE seq = 2", "the hub's own ledger"),
         ("UPDATE entry SET change = -7 WHERE seq = 2", ID),
         ("DELETE FROM entry WHERE seq = 3", "entry 3"),
         ("DELETE FROM movement WHERE seq = 5", "entry 5"),

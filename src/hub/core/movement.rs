@@ -123,8 +123,8 @@ pub struct EnteredMovement {
     pub movement: Movement,
 }
 
-/// The bytes that are hashed at most: a chain, a mark, four numbers, ten texts, a day.
-const CHAINED_BYTES_MAX: usize = 32 + 1 + 32 + 10 + 9 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX + 4;
+/// The bytes that are hashed at most: a chain, a mark, five numbers, ten texts, a day.
+const CHAINED_BYTES_MAX: usize = 32 + 1 + 40 + 10 + 9 * ID_BYTES_MAX + REQUEST_ID_BYTES_MAX + 4;
 /// What the bytes of a movement begin with, after the chain. No entry of a gateway does.
 const OF_BOOKS: u8 = 128;
 
@@ -142,8 +142,8 @@ impl EnteredMovement {
         let mut bytes = ChainedBytes::<CHAINED_BYTES_MAX>::default();
         bytes.put(before);
         bytes.put(&[OF_BOOKS]);
-        let Movement { change, in_transit_change, .. } = *movement;
-        for number in [change, in_transit_change, *at_ms, seq.cast_signed()] {
+        let Movement { change, reserved_change, in_transit_change, .. } = *movement;
+        for number in [change, reserved_change, in_transit_change, *at_ms, seq.cast_signed()] {
             bytes.put_number(number);
         }
         bytes.put_text(Some(movement.kind.as_str()));

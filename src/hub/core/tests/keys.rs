@@ -120,6 +120,7 @@ fn every_field_of_a_movement_is_in_the_chain() {
         of(1, 8, &movement),
         of(1, 7, &Movement { kind: MovementKind::BringBack, ..movement.clone() }),
         of(1, 7, &Movement { change: -5, ..movement.clone() }),
+        of(1, 7, &Movement { reserved_change: -4, ..movement.clone() }),
         of(1, 7, &Movement { in_transit_change: 5, ..movement.clone() }),
         of(1, 7, &Movement { gateway: None, ..movement.clone() }),
         of(1, 7, &Movement { gateway: named("other"), ..movement.clone() }),
