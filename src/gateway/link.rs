@@ -169,7 +169,7 @@ impl HubLink {
             (stock.seq(), stock.taken())
         };
         self.uplink.handle_committed(seq, taken);
-        // Read after the stock: what is signed is at most what is known as committed.
+        // Read after the stock: an entry is not known before a signature that is older than it.
         self.uplink.handle_signed(self.state.signatures().newest);
         self.uplink.handle_bound(self.state.books(), self.now_ms());
     }

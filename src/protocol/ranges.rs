@@ -106,10 +106,18 @@ fn check_transfers(Transfers { transfers, .. }: &Transfers) -> Result<(), &'stat
     check(is_number, "the number of transfers is out of range")?;
     let has_lines = transfers.iter().all(|t| (1..=TRANSFER_LINES_MAX).contains(&t.lines.len()));
     check(has_lines, "a transfer's number of lines is out of range")?;
+    check(transfers.iter().all(can_be_summed), "a transfer has a SKU of two lots")?;
     let in_range = transfers.iter().all(|t| (1..=NUMBER_MAX).contains(&t.number));
     check(in_range, "a transfer's number is out of range")?;
     let follows = |pair: &[_; 2]| matches!(pair, [a, b] if numbers_follow(a, b));
     check(transfers.array_windows().all(follows), "there is a gap between transfers")
+}
+
+/// The stock engine sums the lines of a SKU, and checks the sum against the stock.
+fn can_be_summed(transfer: &crate::stock::Transfer) -> bool {
+    let mut lines: Vec<&crate::stock::Line> = transfer.lines.iter().collect();
+    lines.sort_unstable_by(|a, b| a.sku.cmp(&b.sku));
+    lines.array_windows().all(|[a, b]| a.sku != b.sku || a.trace == b.trace)
 }
 
 fn numbers_follow(one: &crate::stock::Transfer, next: &crate::stock::Transfer) -> bool {

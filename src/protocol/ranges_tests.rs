@@ -4,7 +4,7 @@ use super::*;
 use crate::protocol::drift::Part;
 use crate::protocol::frame::{Bound, Entries, Epoch, Held, Refused, RefusedDemand};
 use crate::stock::{
-    Cause, Checks, Digest, Direction, Line, Listing, Quantity, RequestId, Sku, Transfer,
+    Cause, Checks, Digest, Direction, Line, Listing, Lot, Quantity, RequestId, Sku, Trace, Transfer,
 };
 
 #[test]
@@ -106,6 +106,11 @@ fn transfers_are_numbered_from_one_without_a_gap_and_have_lines() {
     assert_eq!(check(&[]), Err("the number of transfers is out of range"));
     assert_eq!(check(&[(1, 1), (2, 0)]), Err("a transfer's number of lines is out of range"));
     assert_eq!(check(&[(0, 1), (1, 1)]), Err("a transfer's number is out of range"));
+    let mut twice = transfer(1, 2);
+    twice.lines[1] = twice.lines[0].clone();
+    assert_eq!(transfers(vec![twice.clone()]).check_ranges(), Ok(()), "it is summed");
+    twice.lines[1].trace = Trace::of(Lot::parse("L2").ok(), None, None);
+    assert_eq!(transfers(vec![twice]).check_ranges(), Err("a transfer has a SKU of two lots"));
     for numbers in [[(4, 1), (6, 1)], [(4, 1), (4, 1)], [(5, 1), (4, 1)]] {
         assert_eq!(check(&numbers), Err("there is a gap between transfers"), "{numbers:?}");
     }
@@ -185,13 +190,16 @@ fn transfers(transfers: Vec<Transfer>) -> Frame {
 }
 
 fn transfer(number: u64, lines: usize) -> Transfer {
-    let line = Line::new(sku(), Quantity::of_line(1).unwrap());
+    let line = |n: usize| {
+        let sku = Sku::parse(&format!("S{n}")).unwrap();
+        Line::new(sku, Quantity::of_line(1).unwrap())
+    };
     let request_id = RequestId::parse("r").unwrap();
     Transfer {
         number,
         request_id,
         direction: Direction::Grant,
-        lines: vec![line; lines],
+        lines: (0..lines).map(line).collect(),
         cause: Cause::default(),
     }
 }

@@ -285,7 +285,9 @@ impl Uplink {
         self.sent_seq = acked_seq;
         if is_prompt {
             self.window.weigh_up(acked_seq, now_ms);
-        } else {
+        }
+        // A signature that arrived before the entries up to it was not taken.
+        if !is_prompt || acked_seq < self.vouched_seq {
             self.vouched_seq = 0;
         }
         self.window.clear();

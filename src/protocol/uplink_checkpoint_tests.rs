@@ -55,6 +55,21 @@ fn a_signature_is_sent_again_after_what_may_have_lost_it() {
     assert_eq!(uplink.poll(now_ms), again, "a hub that asks for a greeting was away");
 }
 
+#[test]
+fn a_signature_that_arrived_before_the_entries_up_to_it_is_sent_again() {
+    let mut uplink = online(5);
+    uplink.handle_signed(Some(signed(5)));
+    uplink.sent(5, 0);
+    assert_eq!(uplink.poll(0), Some(Step::SendCheckpoint(signed(5))));
+    // The frame with the entries was lost.
+    let now_ms = uplink.deadline_ms().unwrap();
+    let nonce = greeting_nonce(uplink.poll(now_ms));
+    uplink.handle_frame(resume(0, nonce), now_ms);
+    assert_eq!(uplink.poll(now_ms), Some(send(0, 5)));
+    uplink.sent(5, now_ms);
+    assert_eq!(uplink.poll(now_ms), Some(Step::SendCheckpoint(signed(5))));
+}
+
 fn signed(seq: Seq) -> SignedPosition {
     SignedPosition { seq, chain: [7; 32], at_ms: 1, signature: [8; 64] }
 }

@@ -62,6 +62,8 @@ pub struct ListedItem {
     pub item: Item,
     /// `None` if the catalogue does not list the SKU.
     pub label: Option<Label>,
+    /// Whether it is in no list.
+    pub hidden: bool,
 }
 
 impl ListedItem {

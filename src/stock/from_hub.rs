@@ -29,7 +29,7 @@ impl Draft<'_> {
         if taken.transfer.checked_add(1) != Some(transfer.number) {
             return TransferOutcome::OutOfTurn;
         }
-        // Lines of one SKU are summed, as in a mutation.
+        // One line of each SKU is left: no transfer has a SKU of two lots, see protocol/ranges.rs.
         let lines = super::merge_lines(transfer.lines.clone());
         let (kind, movements) = match transfer.direction {
             Direction::Grant => match self.without_room(&lines) {

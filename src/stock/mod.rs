@@ -221,7 +221,7 @@ impl Stock {
     /// An item with what the catalogue says of its SKU.
     pub fn listed(&self, sku: Sku, item: Item) -> ListedItem {
         let label = self.catalogue.label(sku.as_str()).cloned();
-        ListedItem { sku, item, label }
+        ListedItem { hidden: self.is_hidden(sku.as_str()), sku, item, label }
     }
 
     /// The SKUs that were lost to damage.

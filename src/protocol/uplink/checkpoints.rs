@@ -8,7 +8,8 @@ use super::Uplink;
 use crate::stock::{Seq, SignedPosition};
 
 impl Uplink {
-    /// The ledger is signed up to here. No entry after it may have been reported as committed.
+    /// The ledger is signed up to here. A signature has to be reported before the entries that were
+    /// committed after it was made.
     pub fn handle_signed(&mut self, signed: Option<SignedPosition>) {
         self.signed = signed;
     }
