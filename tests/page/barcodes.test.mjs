@@ -19,7 +19,10 @@ class Memory {
       take(some.map(([, value]) => value), some.map(([key]) => key));
     }
   }
-  async put(store, pairs) { for (const [key, value] of pairs) this.#of(store).set(key, structuredClone(value)); }
+  async put(store, pairs) {
+    for (const [key, value] of pairs) this.#of(store).set(key, structuredClone(value));
+    return pairs.at(-1)?.[0];
+  }
   async clear(store) { this.#of(store).clear(); }
 }
 
@@ -46,6 +49,38 @@ test('the barcodes of the catalogue are read page by page and only when they hav
   assert.equal(again.find('A', none).sku, 'LAMP');
   await again.follow('other', 7);
   assert.equal(asked.length, 3, 'another database is another catalogue');
+});
+
+test('two spellings of a number that are SKUs are no quantity, and contents are exact', async () => {
+  const barcodes = new Barcodes(new Memory(), gateway([{ items: [item(GTIN, 'LOOSE', 1.1)] }]).read);
+  assert.equal(barcodes.find(GTIN, () => true).quantity, 1);
+  await barcodes.follow('e', 7);
+  assert.equal(barcodes.find(`020${GTIN}373`, none).quantity, 3.3);
+});
+
+test('what can be read from a code is not learned, and what was learned makes room', async () => {
+  const memory = new Memory();
+  const barcodes = new Barcodes(memory, gateway([{ items: [item(GTIN, 'PARASOL')] }]).read);
+  await barcodes.follow('e', 7);
+  barcodes.learn(`010${GTIN}2117`, { sku: 'PARASOL', quantity: 1 });
+  assert.equal(memory.stores.learned?.size ?? 0, 0);
+  for (let n = 0; n < 20_001; n += 1) barcodes.learn(`L${n}`, { sku: 'LAMP', quantity: 1 });
+  const again = new Barcodes(memory, gateway([]).read);
+  await again.recall();
+  again.learn('NEW', { sku: 'LAMP', quantity: 1 });
+  assert.equal(again.find('NEW', none).sku, 'LAMP');
+});
+
+test('barcodes that were not all stored are read again', async () => {
+  const memory = new Memory();
+  const put = memory.put;
+  memory.put = async (store, pairs) => (store === 'barcodes' ? undefined : put.call(memory, store, pairs));
+  const { asked, read } = gateway([{ items: [item('A')] }, { items: [item('A')] }]);
+  await new Barcodes(memory, read).follow('e', 7);
+  const again = new Barcodes(memory, read);
+  await again.recall();
+  await again.follow('e', 7);
+  assert.equal(asked.length, 2);
 });
 
 test('a catalogue that changes while it is read is not taken', async () => {

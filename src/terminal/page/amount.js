@@ -16,6 +16,9 @@ export function amountOf(text) {
 /** A sum of quantities, exact to the smallest unit there is. */
 export const added = (one, other) => Math.round((one + other) * STEP) / STEP;
 
+/** A product of quantities, as exact. */
+export const times = (one, other) => Math.round(one * other * STEP) / STEP;
+
 /** Whether a quantity may be booked in this mode; parts only of what is measured in a unit. */
 export function isAmount(amount, mode, unit) {
   const [least, most] = mode === 'count' ? [0, COUNT_MAX] : [Number.MIN_VALUE, QUANTITY_MAX];

@@ -3,6 +3,7 @@
  * again when it has changed, and codes that this terminal has scanned before.
  */
 
+import { times } from './amount.js';
 import { backoff } from './backoff.js';
 import { elementsOf, spellings, traceOf } from './codes.js';
 
@@ -30,10 +31,14 @@ export class Barcodes {
 
   async recall() {
     await this.#database.each('learned', PAGE, (aims, codes) => codes.forEach((code, at) => this.#learned.set(code, aims[at])));
-    if (this.#learned.size > LEARNED_MAX) this.#database.clear('learned');
+    if (this.#learned.size >= LEARNED_MAX) {
+      this.#learned.clear();
+      this.#database.clear('learned');
+    }
     const tag = await this.#database.read('facts', 'barcodes');
     if (!tag || this.#tag) return;
-    await this.#database.each('barcodes', 1, ([page]) => this.#take(page));
+    // Newer ones may be read from the gateway meanwhile.
+    await this.#database.each('barcodes', 1, ([page]) => this.#tag || this.#take(page));
     this.#tag ||= tag;
   }
 
@@ -48,8 +53,8 @@ export class Barcodes {
     if (learned) return learned;
     const read = elementsOf(code);
     const names = [...read ? spellings(read.gtin) : [], code];
-    const [sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? names.filter(isSku);
-    return sku === undefined ? null : { sku, quantity: content * (read?.count ?? 1), trace: read && traceOf(read) };
+    const [sku, content = 1] = names.map((name) => this.#listed.get(name)).find(Boolean) ?? names.filter(isSku).slice(0, 1);
+    return sku === undefined ? null : { sku, quantity: times(content, read?.count ?? 1), trace: read && traceOf(read) };
   }
 
   /** SKUs with a barcode that contains these characters. */
@@ -59,9 +64,11 @@ export class Barcodes {
     return [...skus];
   }
 
-  /** Remembers what the gateway has said a code stands for. */
+  /** Remembers what the gateway has said a code stands for, unless that can be read from the code. */
   learn(code, aim) {
-    if (this.#listed.has(code) || this.#learned.size >= LEARNED_MAX) return;
+    const read = elementsOf(code);
+    const names = [...read ? spellings(read.gtin) : [], code];
+    if (names.some((name) => this.#listed.has(name)) || this.#learned.size >= LEARNED_MAX) return;
     this.#learned.set(code, aim);
     this.#database.put('learned', [[code, aim]]);
   }
@@ -78,8 +85,12 @@ export class Barcodes {
     this.#learned.clear();
     pages.forEach((page) => this.#take(page));
     this.#tag = tag;
+    await this.#database.put('facts', [['barcodes', null]]);
     for (const store of ['learned', 'barcodes']) await this.#database.clear(store);
-    for (const [at, page] of pages.entries()) await this.#database.put('barcodes', [[at, page]]);
+    for (const [at, page] of pages.entries()) {
+      // Without all pages, the next visit reads them again.
+      if (await this.#database.put('barcodes', [[at, page]]) === undefined) return;
+    }
     await this.#database.put('facts', [['barcodes', tag]]);
   }
 

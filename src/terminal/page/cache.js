@@ -40,7 +40,7 @@ export class Cache {
     this.#epoch = stock.epoch;
     const steps = [];
     for (let at = 0; at < skus.length; at += STEP) {
-      const pairs = skus.slice(at, at + STEP).map((sku) => [sku, stock.items.get(sku)]).filter(([, item]) => item);
+      const pairs = skus.slice(at, at + STEP).map((sku) => [sku, stock.items.get(sku)]);
       steps.push(this.#database.put('stock', pairs));
       // A page that is left has no time for pauses.
       if (!document.hidden) await steps.at(-1);

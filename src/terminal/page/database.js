@@ -22,18 +22,22 @@ export class Database {
     }
   }
 
-  /** Writes `[key, value]` pairs. */
+  /** Writes `[key, value]` pairs; without a value, the record is deleted. */
   put(store, pairs) {
-    return this.#in(store, 'readwrite', (all) => pairs.map(([key, value]) => all.put(value, key)).at(-1));
+    const write = (all) => ([key, value]) => (value === undefined ? all.delete(key) : all.put(value, key));
+    return this.#in(store, 'readwrite', (all) => pairs.map(write(all)).at(-1));
   }
 
   clear(store) { return this.#in(store, 'readwrite', (all) => all.clear()); }
 
-  /** Resolves to the result of the request that `act` makes; to `undefined` if it fails. */
+  /** Resolves to the result of the request that `act` makes, once it is stored; to `undefined` if that fails. */
   async #in(store, mode, act) {
     try {
-      const request = act(this.#opened.transaction(store, mode).objectStore(store));
-      return request && await done(request);
+      const transaction = this.#opened.transaction(store, mode);
+      const request = act(transaction.objectStore(store));
+      const result = request && await done(request);
+      if (mode === 'readwrite') await finished(transaction);
+      return result;
     } catch {
       return undefined;
     }
@@ -42,11 +46,20 @@ export class Database {
 
 function opened() {
   const asked = indexedDB.open(NAME, VERSION);
+  // A newer page in another tab gets its way.
+  const close = () => asked.result.close();
   asked.onupgradeneeded = () => {
     for (const store of asked.result.objectStoreNames) asked.result.deleteObjectStore(store);
     for (const store of STORES) asked.result.createObjectStore(store);
   };
-  return done(asked);
+  return done(asked).then((database) => Object.assign(database, { onversionchange: close }));
+}
+
+function finished(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
 }
 
 function done(asked) {

@@ -64,6 +64,10 @@ export class Stock {
   }
 
   #put(item) {
+    if (item.hidden) {
+      this.items.delete(item.sku);
+      return this.#low.delete(item.sku);
+    }
     this.items.set(item.sku, item);
     return this.#sort(item);
   }

@@ -130,6 +130,9 @@ struct ItemJson<'a> {
     reserved: Amount,
     available: Amount,
     version: Seq,
+    /// Only of an item that is in no list any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hidden: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -150,6 +153,7 @@ impl<'a> ItemJson<'a> {
             reserved: amount(item.reserved),
             available: amount(item.available()),
             version: item.version,
+            hidden: listed.hidden,
         }
     }
 }

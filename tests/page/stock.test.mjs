@@ -1,0 +1,15 @@
+// The stock that the page shows, without a browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Stock } from '../../src/terminal/page/stock.js';
+
+test('an item that was hidden leaves the stock and the list of low stock', () => {
+  const stock = new Stock(5);
+  const phantom = { sku: '85123a', on_hand: 0, reserved: 0, available: 0, version: 2 };
+  stock.take({ items: [phantom], seq: 2 });
+  assert.equal(stock.lowCount, 1);
+  assert.ok(stock.take({ items: [{ ...phantom, version: 3, hidden: true }], seq: 3 }), 'the list has changed');
+  assert.deepEqual([stock.items.size, stock.lowCount], [0, 0]);
+});
