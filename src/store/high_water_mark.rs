@@ -169,7 +169,11 @@ fn text(epoch: Uuid, LedgerEnd { n, seq }: LedgerEnd) -> String {
 fn parse(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {
     let (first, second) = bytes.split_at(bytes.len() / 2);
     let marks = [first, second].map(parse_line);
-    marks.into_iter().flatten().max_by_key(|mark| mark.1.n).or_else(|| parse_old(bytes))
+    marks
+        .into_iter()
+        .flatten()
+        .max_by_key(|mark| (mark.1.n, mark.1.seq))
+        .or_else(|| parse_old(bytes))
 }
 
 fn parse_line(bytes: &[u8]) -> Option<(Uuid, LedgerEnd)> {

@@ -181,7 +181,9 @@ impl Verifier {
         let chain = match origin.site.is_empty() {
             #[cfg(feature = "hub")]
             true => super::movements::chain_of_movement(origin, end, value),
-            _ => chain_of_entry(origin, end, value),
+            #[cfg(not(feature = "hub"))]
+            true => return Err(self.wrong(seq, "it is of a hub: use stockgate-hub verify")),
+            false => chain_of_entry(origin, end, value),
         };
         let chain = chain.ok_or_else(altered)?;
         (self.chain, self.last) = (chain, seq);

@@ -28,6 +28,9 @@ impl Quantity {
             Some(digits) => (true, digits),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
+        if digits.starts_with('-') {
+            return Err(wrong("is not a number"));
+        }
         let too_much = || {
             let decimals = u8::from(Decimals::MOST);
             wrong(&format!("has over {decimals} decimals, or is over {QUANTITY_MAX}"))
@@ -123,6 +126,8 @@ mod tests {
             "e1",
             "1.2.3",
             "--1",
+            "--0",
+            "+-0",
             "+-1",
             "0x10",
             "1_000",
