@@ -18,7 +18,7 @@ use crate::protocol::drift::Content;
 use crate::protocol::frame::{BooksId, Entries};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::Kind;
+use crate::stock::{Kind, Seq};
 
 /// How long a frame may wait for the frames before it, which another worker may be handling. A gateway
 /// waits longer for its answer.
@@ -61,22 +61,8 @@ impl EarlyFrame {
 
     /// Whether so many frames wait that no more are to be taken.
     pub(super) fn are_many(early: &[Self]) -> bool {
-        let entries = |early: &Self| match &*early.frame {
-            Frame::Entries(entries) => entries.entries.len(),
-            Frame::Hello(_)
-            | Frame::Behind(_)
-            | Frame::Taken(_)
-            | Frame::Sums(_)
-            | Frame::Figures(_)
-            | Frame::Demand(_)
-            | Frame::Checkpoint(_)
-            | Frame::Resume(_)
-            | Frame::Ack(_)
-            | Frame::Refused(_)
-            | Frame::Held(_)
-            | Frame::Transfers(_)
-            | Frame::Catalogue(_)
-            | Frame::Probe(_) => 0,
+        let entries = |early: &Self| {
+            if let Frame::Entries(entries) = &*early.frame { entries.entries.len() } else { 0 }
         };
         early.len() >= EARLY_FRAMES_MAX
             || early.iter().map(entries).sum::<usize>() >= EARLY_ENTRIES_MAX
@@ -93,25 +79,9 @@ impl EarlyFrame {
         let positions = books.positions(&gateways)?;
         let is_due = |early: &&Self| {
             let position = positions.get(&early.gateway);
-            let follows = |(epoch, acked_seq): &(Uuid, u64)| match &*early.frame {
-                Frame::Entries(Entries { entries, .. }) if *epoch == early.frame.epoch() => {
-                    entries.first().is_none_or(|first| first.seq <= acked_seq + 1)
-                }
-                Frame::Hello(_)
-                | Frame::Entries(_)
-                | Frame::Behind(_)
-                | Frame::Taken(_)
-                | Frame::Sums(_)
-                | Frame::Figures(_)
-                | Frame::Demand(_)
-                | Frame::Checkpoint(_)
-                | Frame::Resume(_)
-                | Frame::Ack(_)
-                | Frame::Refused(_)
-                | Frame::Held(_)
-                | Frame::Transfers(_)
-                | Frame::Catalogue(_)
-                | Frame::Probe(_) => true,
+            let follows = |(epoch, acked_seq): &(Uuid, u64)| {
+                *epoch != early.frame.epoch()
+                    || next_seq(&early.frame).is_none_or(|next| next <= acked_seq + 1)
             };
             !early.may_wait(time) || position.is_none_or(follows)
         };
@@ -416,31 +386,26 @@ fn expect_frame(expected: &mut Expected, gateway: &GatewayId, frame: &Frame, may
     }
 }
 
-/// Whether a frame's entries start after a gap.
+/// The entry that has to be the next one in the books before a frame can be handled.
+fn next_seq(frame: &Frame) -> Option<Seq> {
+    if let Frame::Entries(entries) = frame {
+        entries.entries.first().map(|first| first.seq)
+    } else if let Frame::Checkpoint(checkpoint) = frame {
+        // It is compared with the books where they end.
+        Some(checkpoint.seq.saturating_add(1))
+    } else {
+        None
+    }
+}
+
+/// Whether entries are missing before a frame.
 fn is_early(
     books: &mut BooksTransaction<'_>,
     gateway: &GatewayId,
     frame: &Frame,
 ) -> Result<bool, BooksError> {
-    let first_seq = match frame {
-        Frame::Entries(entries) => entries.entries.first().map_or(0, |first| first.seq),
-        // It is compared with the books where they end.
-        Frame::Checkpoint(checkpoint) => checkpoint.seq.saturating_add(1),
-        Frame::Hello(_)
-        | Frame::Behind(_)
-        | Frame::Taken(_)
-        | Frame::Sums(_)
-        | Frame::Figures(_)
-        | Frame::Demand(_)
-        | Frame::Resume(_)
-        | Frame::Ack(_)
-        | Frame::Refused(_)
-        | Frame::Held(_)
-        | Frame::Transfers(_)
-        | Frame::Catalogue(_)
-        | Frame::Probe(_) => return Ok(false),
-    };
+    let Some(next) = next_seq(frame) else { return Ok(false) };
     let book = books.books(gateway)?.pop();
     let book = book.filter(|book| book.cursor.epoch == frame.epoch() && book.is_open());
-    Ok(book.is_some_and(|book| first_seq > book.cursor.acked_seq + 1))
+    Ok(book.is_some_and(|book| next > book.cursor.acked_seq + 1))
 }

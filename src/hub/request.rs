@@ -126,11 +126,11 @@ impl IdentifiedRequest {
         let reason = fields.reason.take();
         let anywhere = match operation {
             CentralOperation::Deduct => fields.take_anywhere()?,
+            CentralOperation::Reserve => fields.expect_pool()?,
             CentralOperation::Receipt
             | CentralOperation::Grant
             | CentralOperation::Recall
             | CentralOperation::Rollback
-            | CentralOperation::Reserve
             | CentralOperation::Commit
             | CentralOperation::Extend
             | CentralOperation::Release => None,
@@ -280,6 +280,14 @@ impl CentralFields {
         let too_long =
             || Problem::bad_request(format!("wait_ms: must be at most {ORDER_WAIT_MS_MAX}"));
         Ok(Some(Anywhere { prefer, wait_ms: wait_ms.ok_or_else(too_long)? }))
+    }
+
+    /// A reservation is made in the pool, and may say so.
+    fn expect_pool(&mut self) -> Result<Option<Anywhere>, Problem> {
+        match self.from.take().as_deref() {
+            None | Some("pool") => Ok(None),
+            Some(_) => Err(Problem::bad_request("from: a reservation is made in the pool")),
+        }
     }
 
     fn take_ttl(&mut self) -> Result<Option<u64>, Problem> {

@@ -189,28 +189,13 @@ impl HubWriter {
     fn admits(&mut self, job: &HubJob) -> bool {
         let HubJob::Frame(gateway, frame, _) = job else { return true };
         let now_ms = self.clock.since_start_ms();
-        let (quota, reason) = match &**frame {
-            _ if self.quotas.left(gateway, Quota::Frames, now_ms) == 0 => {
-                (Quota::Frames, "it sends too many frames that lead to nothing")
-            }
-            Frame::Entries(_) if self.quotas.left(gateway, Quota::Rejections, now_ms) == 0 => {
-                (Quota::Rejections, "its last entries could not be stored, it is tried again later")
-            }
-            Frame::Hello(_)
-            | Frame::Entries(_)
-            | Frame::Behind(_)
-            | Frame::Taken(_)
-            | Frame::Sums(_)
-            | Frame::Figures(_)
-            | Frame::Demand(_)
-            | Frame::Checkpoint(_)
-            | Frame::Resume(_)
-            | Frame::Ack(_)
-            | Frame::Refused(_)
-            | Frame::Held(_)
-            | Frame::Transfers(_)
-            | Frame::Catalogue(_)
-            | Frame::Probe(_) => return true,
+        let is_used_up = |quota| self.quotas.left(gateway, quota, now_ms) == 0;
+        let (quota, reason) = if is_used_up(Quota::Frames) {
+            (Quota::Frames, "it sends too many frames that lead to nothing")
+        } else if matches!(**frame, Frame::Entries(_)) && is_used_up(Quota::Rejections) {
+            (Quota::Rejections, "its last entries could not be stored, it is tried again later")
+        } else {
+            return true;
         };
         self.metrics.limited.inc(quota);
         self.rejected.record(gateway, reason);
@@ -379,7 +364,7 @@ impl HubWriter {
 
     /// Makes known what is committed.
     fn publish(&mut self, outcome: HubBatchOutcome) {
-        self.early = outcome.early;
+        self.early.extend(outcome.early);
         self.left_out.note(&outcome.recalls);
         let now_ms = self.clock.since_start_ms();
         for (gateway, handled) in &outcome.handled {

@@ -75,6 +75,23 @@ fn what_a_device_makes_up_is_bounded_and_can_be_removed() {
     assert_eq!(hub.get("/api/reconcile").json()["balanced"], true);
 }
 
+/// A database that is forgotten waits for no units any more.
+#[test]
+fn a_gateway_with_a_policy_can_be_forgotten() {
+    let mut pair = Pair::start();
+    let hub = pair.hub.http();
+    let received = |id: &str| hub.post("/api/receipts", &one(id, "A", 5)).status;
+    assert_eq!(received("in"), 200);
+    assert_eq!(hub.post("/api/deduct", &one("out", "A", 5)).status, 200);
+    let policy = format!("/api/policies/A?site={SITE}&gateway={ID}");
+    assert_eq!(hub.put(&policy, &json!({"low_water": 3, "target": 9})).status, 200);
+    pair.gateway.terminate();
+    let path = format!("/api/gateways/{SITE}/{ID}");
+    assert_eq!(hub.delete(&path).json(), json!({"forgotten": 1, "left": 0}));
+    assert_eq!(received("again"), 200);
+    assert_eq!(pair.hub.stock("A")["unallotted"], 5);
+}
+
 #[test]
 fn the_metrics_count_gateways_by_state_and_age() {
     let pair = Pair::stocked(&[("A", 5)]);

@@ -82,6 +82,9 @@ fn a_reservation_holds_units_of_the_pool_until_it_is_committed_or_released() {
             "a refusal is remembered"
         );
         http.post("/api/reservations", &one("r1", "A", 4)).refused("idempotency_conflict");
+        let from = |place: &str| with(one("r3", "B", 1), "from", place);
+        http.post("/api/reservations", &from("anywhere")).refused("bad_request");
+        http.post("/api/reservations", &from("pool")).refused("insufficient_stock");
 
         // A box of it leaves, and the rest stays reserved.
         let part = json!({"request_id": "b1", "keep_rest": true, "sku": "A", "quantity": 1});

@@ -17,7 +17,7 @@ use crate::stock::{Chain, Entry, Kind, Sku};
 /// How the problem of a gateway begins whose entries wait for a listing, or for another reason that
 /// may pass.
 const UNLISTED: &str = "its ledger has entries of SKU";
-const WAITING: &str = "its entries wait";
+pub(super) const WAITING: &str = "its entries wait";
 
 /// Books new entries, if they lead to the checksums that the frame names. `skip` entries are known.
 pub(super) fn apply<B: Books>(
@@ -141,7 +141,7 @@ fn count_unknown<B: Books>(books: &mut B, new: &[Sku]) -> Result<Result<u64, New
 }
 
 /// Whether a problem ends by itself, once entries are booked.
-fn may_pass(problem: &str) -> bool {
+pub(super) fn may_pass(problem: &str) -> bool {
     problem.starts_with(UNLISTED) || problem.starts_with(WAITING)
 }
 

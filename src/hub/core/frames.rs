@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::entries::{apply, count_pending};
+use super::entries::{WAITING, apply, count_pending, may_pass};
 use super::judge::{Verdict, judge};
 use super::outcome::{FrameOutcome, close, fence_and_refuse, held_answer, record_seen};
 use super::quota::Quota;
@@ -261,9 +261,11 @@ fn open_book<B: Books>(
     let is_another = !older.is_empty();
     if let Some(newest) = older.last().filter(|_| books.rules().new_databases == 0) {
         let reason = format!(
-            "the gateway has shown more new databases than one may at a time; {epoch} is taken later, if it still asks then"
+            "{WAITING}: the gateway has shown more new databases than one may at a time; {epoch} is taken later, if it still asks then"
         );
-        books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
+        if newest.problem.as_ref().is_none_or(|problem| may_pass(problem)) {
+            books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
+        }
         let answer = FrameAnswer::Refused { epoch, reason };
         let limited = Some(Quota::Databases);
         return Ok(FrameOutcome { limited, ..FrameOutcome::answered(answer) });

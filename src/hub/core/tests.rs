@@ -1,3 +1,4 @@
+mod anywhere;
 mod aside;
 mod chains;
 mod demand;

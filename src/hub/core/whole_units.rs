@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::books::Books;
+use super::decimals::SkuDecimals;
 use super::records::{Book, WholeUnits};
 use crate::limits::WHOLE_UNITS_MAX;
 use crate::protocol::frame::Hello;
@@ -24,6 +25,11 @@ impl WholeUnits {
 
     pub fn contains(&self, sku: &Sku) -> bool {
         self.skus.iter().any(|(of, _)| of == sku)
+    }
+
+    /// The decimals of the amounts in the database's own ledger.
+    pub fn own_decimals(&self, sku: &Sku, decimals: &SkuDecimals) -> Decimals {
+        if self.contains(sku) { Decimals::default() } else { decimals.of(sku) }
     }
 
     /// The figures of the database itself.

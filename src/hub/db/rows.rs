@@ -227,11 +227,7 @@ pub(super) fn read_book(row: SqlRow) -> Result<Book, BooksError> {
     (book.device_key, book.offered_key) = (row.bytes_or_null()?, row.bytes_or_null()?);
     book.chain_since = row.number()?;
     book.catalogue_base = row.number()?;
-    if let Some(stored) = row.blob_or_null()? {
-        let damaged =
-            |error| BooksError::Damaged(format!("what was booked in whole units: {error}"));
-        book.whole_units = postcard::from_bytes(&stored).map_err(damaged)?;
-    }
+    book.whole_units = row.postcard_or_null()?.unwrap_or_default();
     Ok(book)
 }
 

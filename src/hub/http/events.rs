@@ -131,24 +131,28 @@ impl HubApi {
 
     /// Sends events until the client leaves or the hub stops.
     async fn send_events(&self, mut page: FeedPage, filter: FeedFilter, parts: &Parts) {
-        let mut text = ":\n\n".to_owned();
+        let now = || Instant::from_std(clock::instant());
+        let mut comment_at = now();
         loop {
+            let mut text = String::new();
             page.events.iter().for_each(|event| write_event(&mut text, event));
-            if !text.is_empty() && parts.send(Ok(std::mem::take(&mut text).into())).await.is_err() {
-                return;
+            if text.is_empty() && now() >= comment_at {
+                ":\n\n".clone_into(&mut text);
+            }
+            if !text.is_empty() {
+                if parts.send(Ok(text.into())).await.is_err() {
+                    return;
+                }
+                comment_at = now() + COMMENT_EVERY;
             }
             let after = page.next;
             if !page.has_more {
-                let until = Instant::from_std(clock::instant()) + COMMENT_EVERY;
                 let goes_on = tokio::select! {
-                    goes_on = self.feed.wait(after, until) => goes_on,
+                    goes_on = self.feed.wait(after, comment_at) => goes_on,
                     () = parts.closed() => false,
                 };
                 if !goes_on {
                     return;
-                }
-                if Instant::from_std(clock::instant()) >= until {
-                    ":\n\n".clone_into(&mut text);
                 }
             }
             // The client connects again, and is told then what is wrong.

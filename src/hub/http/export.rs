@@ -44,6 +44,8 @@ impl HubApi {
         let api = self.clone();
         tokio::spawn(async move {
             let _permit = permit;
+            // A client sees what it has been answered before.
+            api.feed.settle().await;
             api.send_period(period, filter, format, &parts).await;
         });
         Ok(http::in_parts(content_type, receiver))

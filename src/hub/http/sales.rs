@@ -15,6 +15,7 @@ use crate::net::access::Principal;
 use crate::problem::{Code, Problem};
 use crate::stock::{Cause, Sku};
 
+const OPEN: &str = "the sale is open and is decided within its time, but that cannot be followed now; send it again with the same request id";
 const STOPS: &str =
     "the hub stops; the sale is decided all the same, send it again with the same request id";
 /// The shortest time between two looks at a sale that waits.
@@ -36,11 +37,19 @@ impl HubApi {
         principal: &Principal,
     ) -> Result<String, Problem> {
         let cause = Cause { actor: principal.actor(), reason: read.reason.clone() };
-        let mut is_first = false;
+        let (mut is_first, mut is_open) = (false, false);
         loop {
             let looked = Instant::from_std(instant());
             let seen = self.feed.seen();
-            let (decimals, progress) = self.look_at(&read, &cause).await?;
+            let (decimals, progress) = match self.look_at(&read, &cause).await {
+                Ok(seen) => seen,
+                Err(Problem { code: Code::Overloaded | Code::StorageUnavailable, .. })
+                    if is_open =>
+                {
+                    return Err(Problem::new(Code::StorageUnavailable, OPEN));
+                }
+                Err(problem) => return Err(problem),
+            };
             let waiting = match progress {
                 Ok(decision) => {
                     // If another job has decided it, this is the first answer all the same.
@@ -50,6 +59,7 @@ impl HubApi {
                 Err(waiting) => waiting,
             };
             is_first |= waiting.is_new;
+            is_open = true;
             let left_ms = u64::try_from(waiting.until_ms - wall_ms()).unwrap_or(0);
             let next = Duration::from_millis(left_ms).clamp(LOOK_EVERY, LOOK_AT_LAST);
             // Units come back with an entry.

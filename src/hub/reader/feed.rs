@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decimals::decimals;
 use super::feed_cursor::{FeedCursor, feed_ends};
 use super::feed_event::FeedEvent;
-use crate::hub::core::{EnteredMovement, SkuDecimals};
+use crate::hub::core::{EnteredMovement, SkuDecimals, WholeUnits};
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{
     BooksError, OWN_LEDGER, feed_entries_sql, feed_movements_sql, read_entry, read_movement,
@@ -47,6 +47,8 @@ pub(super) struct FeedRange {
     pub(super) at_ms: i64,
     /// `None` for the hub's own ledger.
     pub(super) origin: Option<Origin>,
+    /// The SKUs that this ledger counts in whole units.
+    pub(super) whole_units: WholeUnits,
 }
 
 /// The events after a place, at most `limit`.
@@ -84,7 +86,7 @@ pub(in crate::hub) fn feed_page(
 pub(super) fn select_ranges(condition: &str) -> String {
     format!(
         "SELECT feed.position, feed.book, feed.first_seq, feed.last_seq, feed.at_ms,
-            book.site, book.gateway, book.epoch
+            book.site, book.gateway, book.epoch, book.whole_units
          FROM feed LEFT JOIN book ON book.id = feed.book WHERE {condition}"
     )
 }
@@ -94,11 +96,13 @@ pub(super) fn read_range(row: SqlRow) -> Result<FeedRange, BooksError> {
     let (position, book) = (row.number()?, row.int()?);
     let (first, last, at_ms) = (row.number()?, row.number()?, row.int()?);
     let names = row.text_or_null()?.zip(row.text_or_null()?);
-    let origin = match names {
-        Some((site, gateway)) => Some(Origin { site, gateway, epoch: row.epoch()? }),
-        None => None,
+    let Some((site, gateway)) = names else {
+        let whole_units = WholeUnits::default();
+        return Ok(FeedRange { position, book, first, last, at_ms, origin: None, whole_units });
     };
-    Ok(FeedRange { position, book, first, last, at_ms, origin })
+    let origin = Some(Origin { site, gateway, epoch: row.epoch()? });
+    let whole_units = row.postcard_or_null()?.unwrap_or_default();
+    Ok(FeedRange { position, book, first, last, at_ms, origin, whole_units })
 }
 
 /// The ranges to read after a place, with at most `entries_max` entries, and the place after them.
@@ -172,7 +176,8 @@ pub(super) fn events(
     let entries = entries.iter().filter_map(|(position, entry)| {
         let range = of.get(position)?;
         let origin = range.origin.as_ref()?;
-        Some(FeedEvent::of_entry(*position, origin, entry, range.at_ms, &decimals))
+        let decimals = range.whole_units.own_decimals(&entry.sku, &decimals);
+        Some(FeedEvent::of_entry(*position, origin, entry, range.at_ms, decimals))
     });
     let mut events: Vec<FeedEvent> = entries.collect();
     events.extend(movement_events(db, &movements, &of, &decimals)?);
@@ -193,6 +198,7 @@ fn movement_events(
     let books = RowReader::of(row.unwrap_or_default()).epoch()?;
     let event = |(position, entered): &(u64, EnteredMovement)| {
         let booked_ms = of.get(position).map_or(0, |range| range.at_ms);
+        let decimals = decimals.of(&entered.movement.sku);
         FeedEvent::of_movement(*position, books, entered, booked_ms, decimals)
     };
     Ok(movements.iter().map(event).collect())

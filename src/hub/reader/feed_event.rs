@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::feed_cursor::FeedCursor;
 use crate::clock::rfc3339;
-use crate::hub::core::{EnteredMovement, SkuDecimals};
+use crate::hub::core::EnteredMovement;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Amount, Entry, Origin, Sku, Trace, books_event_id};
+use crate::stock::{Amount, Decimals, Entry, Origin, Sku, Trace, books_event_id};
 
 /// An event. The columns of an export are named like the fields, and are in their order.
 #[derive(Debug, Serialize)]
@@ -58,8 +58,8 @@ fn text<T: ToString>(id: Option<&T>) -> Option<String> {
     id.map(T::to_string)
 }
 
-fn amount_unless_zero(units: i64, sku: &Sku, decimals: &SkuDecimals) -> Option<Amount> {
-    (units != 0).then(|| Amount::new(units, decimals.of(sku)))
+fn amount_unless_zero(units: i64, decimals: Decimals) -> Option<Amount> {
+    (units != 0).then(|| Amount::new(units, decimals))
 }
 
 impl FeedEvent {
@@ -69,7 +69,7 @@ impl FeedEvent {
         origin: &Origin,
         entry: &Entry,
         booked_ms: i64,
-        decimals: &SkuDecimals,
+        decimals: Decimals,
     ) -> Self {
         let booked_ms = if booked_ms == 0 { entry.at_ms } else { booked_ms };
         let [lot, serial, expires] = traced(entry.trace.as_deref());
@@ -79,8 +79,8 @@ impl FeedEvent {
             kind: entry.kind.as_str(),
             site: Some(origin.site.clone()),
             gateway: Some(origin.gateway.clone()),
-            change: Amount::new(entry.change, decimals.of(&entry.sku)),
-            reserved_change: amount_unless_zero(entry.reserved_change, &entry.sku, decimals),
+            change: Amount::new(entry.change, decimals),
+            reserved_change: amount_unless_zero(entry.reserved_change, decimals),
             in_transit_change: None,
             order_id: text(entry.order_id.as_ref()),
             request_id: entry.request_id.to_string(),
@@ -103,7 +103,7 @@ impl FeedEvent {
         books: Uuid,
         entered: &EnteredMovement,
         booked_ms: i64,
-        decimals: &SkuDecimals,
+        decimals: Decimals,
     ) -> Self {
         let EnteredMovement { seq, at_ms, movement } = entered;
         let [lot, serial, expires] = traced(movement.trace.as_deref());
@@ -116,9 +116,9 @@ impl FeedEvent {
             kind: movement.kind.as_str(),
             site: None,
             gateway: None,
-            change: Amount::new(movement.change, decimals.of(&movement.sku)),
-            reserved_change: amount_unless_zero(reserved, &movement.sku, decimals),
-            in_transit_change: amount_unless_zero(in_transit, &movement.sku, decimals),
+            change: Amount::new(movement.change, decimals),
+            reserved_change: amount_unless_zero(reserved, decimals),
+            in_transit_change: amount_unless_zero(in_transit, decimals),
             order_id: text(movement.order_id.as_ref()),
             request_id: movement.request_id.to_string(),
             actor: text(movement.cause.actor.as_ref()),

@@ -48,8 +48,8 @@ pub(in crate::hub) fn ledger(
     let entries = rows.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?;
     let GatewayId { site, gateway } = query.gateway.clone();
     let of = decimals(db, entries.iter().map(|entry| &entry.sku))?;
-    let own = |sku| if whole_units.contains(sku) { Decimals::default() } else { of.of(sku) };
-    let decimals: Vec<Decimals> = entries.iter().map(|entry| own(&entry.sku)).collect();
+    let own = entries.iter().map(|entry| whole_units.own_decimals(&entry.sku, &of));
+    let decimals: Vec<Decimals> = own.collect();
     Ok(Some(ledger_json(&Origin { site, gateway, epoch }, &entries, &decimals, last_seq)))
 }
 
@@ -89,9 +89,7 @@ fn find_book(db: &mut dyn Executor, query: &LedgerQuery) -> Result<Option<FoundB
         let (acked_seq, known_seq) = (row.number()?, row.number()?);
         if query.epoch.is_none_or(|wanted| wanted == epoch) {
             let last_seq = if query.aside { known_seq } else { acked_seq };
-            let damaged = |error| BooksError::Damaged(format!("book {id}: {error}"));
-            let stored = row.blob_or_null()?.map(|stored| postcard::from_bytes(&stored));
-            let whole_units = stored.transpose().map_err(damaged)?.unwrap_or_default();
+            let whole_units = row.postcard_or_null()?.unwrap_or_default();
             return Ok(Some(FoundBook { id, epoch, last_seq, whole_units }));
         }
     }

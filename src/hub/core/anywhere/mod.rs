@@ -26,7 +26,7 @@ use super::books::Books;
 use super::central::{CentralDecision, Rejection, applied_order, decision};
 use super::central_request::CentralRequest;
 use super::orders::{self, Ordered};
-use super::records::{DecidedRequest, Elsewhere, hub_request_id};
+use super::records::{Book, DecidedRequest, Elsewhere, hub_request_id};
 use super::transfer::issue;
 use crate::limits::OPEN_ORDERS_MAX;
 use crate::protocol::topic::GatewayId;
@@ -154,6 +154,10 @@ fn advance<B: Books>(
     let skus: Vec<Sku> = known.lines.iter().map(|line| line.sku.clone()).collect();
     books.expect_skus(&skus)?;
     if let Some(decided) = books.newest_request(id)? {
+        if !is_new {
+            // Another request with this id may have been decided meanwhile.
+            books.save_open_order(id, None)?;
+        }
         return Ok(replay(id, &request, decided, known.fingerprint()));
     }
     let Some(mut order) = books.open_order(id)?.or_else(|| is_new.then_some(known)) else {
@@ -168,8 +172,8 @@ fn advance<B: Books>(
     let (outcome, elsewhere) = match outcome {
         Ok(applied) => (Ok(applied_order(books, &applied.lines)?), None),
         Err(Refusal::InsufficientStock { sku, requested, available }) => {
-            let spares = spares(books, &order)?;
-            if let Some(plan) = next_step(books, &order, &spares)? {
+            let mut spares = spares(books, &order)?;
+            if let Some(plan) = next_step(books, &order, &mut spares)? {
                 return ask(books, id, order, plan).map(Ok);
             }
             let elsewhere = elsewhere(spares.get(&sku));
@@ -214,11 +218,12 @@ fn spares<B: Books>(
     Ok(spares)
 }
 
-/// What to do for an order that the pool cannot serve; `None` if it is to be refused.
+/// What to do for an order that the pool cannot serve; `None` if it is to be refused. Gateways that
+/// cannot be asked are taken out of `spares`.
 fn next_step<B: Books>(
     books: &mut B,
     order: &OpenOrder,
-    spares: &BTreeMap<Sku, Vec<Spare>>,
+    spares: &mut BTreeMap<Sku, Vec<Spare>>,
 ) -> Result<Option<Plan>, B::Error> {
     let now_ms = books.now_ms();
     if now_ms >= order.deadline_ms {
@@ -229,8 +234,30 @@ fn next_step<B: Books>(
         let lacks = quantity.units() - books.pool(sku)?.available().max(0);
         lacking.extend((lacks > 0).then(|| (sku.clone(), lacks)));
     }
-    let plan = plan(order, &lacking, spares, &books.left_out(), now_ms);
-    Ok(Some(plan).filter(|plan| plan.may_suffice))
+    loop {
+        let plan = plan(order, &lacking, spares, &books.left_out(), now_ms);
+        let unable = unable(books, &plan)?;
+        if unable.is_empty() {
+            return Ok(Some(plan).filter(|plan| plan.may_suffice));
+        }
+        for (gateway, sku) in unable {
+            let of = spares.entry(sku).or_default();
+            of.retain(|spare| spare.gateway != gateway);
+        }
+    }
+}
+
+/// Whom a plan asks in vain: a gateway that was closed meanwhile, or one that counts the SKU in whole
+/// units, to which no transfer of it is sent.
+fn unable<B: Books>(books: &mut B, plan: &Plan) -> Result<Vec<(GatewayId, Sku)>, B::Error> {
+    let mut unable = Vec::new();
+    for (gateway, lines) in &plan.recalls {
+        let book = books.books(gateway)?.pop().filter(Book::is_open);
+        let is_able = |sku: &Sku| book.as_ref().is_some_and(|book| !book.whole_units.contains(sku));
+        let of = lines.iter().filter(|line| !is_able(&line.sku));
+        unable.extend(of.map(|line| (gateway.clone(), line.sku.clone())));
+    }
+    Ok(unable)
 }
 
 /// Issues recalls, and stores the order.

@@ -43,7 +43,11 @@ pub(super) fn order<B: Books>(
     let holds = holds(books, command.action.named_reservation())?;
     let stock = stock(books, &skus)?.with_holds(holds);
     let mut draft = Draft::new(&stock, now(books), HUB_RESERVATION_TTL_S);
-    let answer = draft.decide(command, &Records::of(books, Some(&command.request_id)))?;
+    // What ends a reservation locks its pools only now: another worker may have decided the same
+    // request meanwhile.
+    let is_new = command.action.named_reservation().is_none();
+    let own = is_new.then_some(&command.request_id);
+    let answer = draft.decide(command, &Records::of(books, own))?;
     let decided = match answer {
         Ok(decided) => decided,
         Err(undecided) => return Ok(Err(undecided)),

@@ -12,7 +12,7 @@ fn listed_in_thousandths() -> Listing {
 }
 
 /// A gateway that was offline when the catalogue came, with 5 whole units.
-fn in_conflict() -> (TestHub, Ledger) {
+pub(super) fn in_conflict() -> (TestHub, Ledger) {
     let mut hub = TestHub::new().of_version(Version::V2);
     let mut gateway = Ledger::new(1);
     gateway.post(&[("restock", 7), ("deduct", -2)]);

@@ -141,13 +141,16 @@ impl AccountSet {
         }
     }
 
-    /// Removes the allotments of a SKU at once.
+    /// Removes the allotments of a SKU at once. Another worker may just have booked units of it for
+    /// a gateway that is not locked here: these stay.
     pub(super) fn remove_sku(
         &mut self,
         db: &mut dyn Executor,
         sku: &Sku,
     ) -> Result<(), BooksError> {
-        db.query("DELETE FROM held WHERE sku = $1", &[SqlValue::text(sku.as_str())])?;
+        let sql = "DELETE FROM held WHERE sku = $1
+                   AND on_hand = 0 AND reserved = 0 AND in_transit = 0";
+        db.query(sql, &[SqlValue::text(sku.as_str())])?;
         for of in self.of_books.values_mut() {
             of.remove(sku);
         }

@@ -35,7 +35,8 @@ impl Books for BooksTransaction<'_> {
 
     fn held_gateways(&mut self) -> Result<Vec<GatewayId>, BooksError> {
         let gateways = self.books.held(self.db)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        let lock = self.book_lock();
+        self.books.load(self.db, &gateways, lock)?;
         Ok(gateways.into_iter().collect())
     }
 
@@ -44,13 +45,15 @@ impl Books for BooksTransaction<'_> {
     }
 
     fn books(&mut self, gateway: &GatewayId) -> Result<Vec<Book>, BooksError> {
-        self.books.of(self.db, gateway, self.books.lock_now())
+        let lock = self.book_lock();
+        self.books.of(self.db, gateway, lock)
     }
 
     fn book(&mut self, id: i64) -> Result<Book, BooksError> {
         if self.books.get(id).is_none() {
             let gateways = self.books.gateways_of(self.db, &[id])?;
-            self.books.load(self.db, &gateways, self.books.lock_now())?;
+            let lock = self.book_lock();
+            self.books.load(self.db, &gateways, lock)?;
         }
         let missing = || BooksError::Damaged(format!("there is no book {id}"));
         self.books.get(id).cloned().ok_or_else(missing)
@@ -99,7 +102,8 @@ impl Books for BooksTransaction<'_> {
 
     fn expect_books(&mut self, ids: &[i64], sku: &Sku) -> Result<(), BooksError> {
         let gateways = self.books.gateways_of(self.db, ids)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        let lock = self.book_lock();
+        self.books.load(self.db, &gateways, lock)?;
         self.accounts.load(self.db, ids.iter().map(|id| (*id, sku)))
     }
 
@@ -119,7 +123,8 @@ impl Books for BooksTransaction<'_> {
     /// Locks the books of the holders before their allotments are read.
     fn holders(&mut self, sku: &Sku) -> Result<Vec<(i64, Allotment)>, BooksError> {
         let gateways = self.books.holders(self.db, sku)?;
-        self.books.load(self.db, &gateways, self.books.lock_now())?;
+        let lock = self.book_lock();
+        self.books.load(self.db, &gateways, lock)?;
         self.accounts.of_sku(self.db, sku)
     }
 

@@ -132,9 +132,8 @@ impl BookSet {
         db.query_keys(sql, &keys)?.into_iter().map(read).collect()
     }
 
-    /// The lock for rows that are not expected in advance.
-    pub(super) fn lock_now(&self) -> Lock {
-        if self.has_locked { Lock::AtOnce } else { Lock::Wait }
+    pub(super) fn has_locked(&self) -> bool {
+        self.has_locked
     }
 
     pub(super) fn of(
@@ -256,7 +255,10 @@ impl BookSet {
     /// Removes a book at once: the one before it is in force again, and only one can be.
     pub(super) fn remove(&mut self, db: &mut dyn Executor, book: &Book) -> Result<(), BooksError> {
         self.check_locked(book.id)?;
-        db.query("DELETE FROM book WHERE id = $1", &[SqlValue::Int(book.id)])?;
+        // It waits for units no longer.
+        for sql in ["DELETE FROM ask WHERE book = $1", "DELETE FROM book WHERE id = $1"] {
+            db.query(sql, &[SqlValue::Int(book.id)])?;
+        }
         self.by_id.remove(&book.id);
         let of = self.of.entry(book.gateway.clone()).or_default();
         of.retain(|id| *id != book.id);

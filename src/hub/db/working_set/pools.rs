@@ -61,6 +61,10 @@ impl PoolSet {
         Ok(())
     }
 
+    pub(super) fn has_locked(&self) -> bool {
+        self.has_locked
+    }
+
     pub(super) fn record(
         &mut self,
         db: &mut dyn Executor,
@@ -78,9 +82,11 @@ impl PoolSet {
         }
     }
 
-    /// Removes the pool of a SKU at once.
+    /// Removes the pool of a SKU at once, unless a gateway has just brought units of it.
     pub(super) fn remove(&mut self, db: &mut dyn Executor, sku: &Sku) -> Result<(), BooksError> {
-        db.query("DELETE FROM pool WHERE sku = $1", &[SqlValue::text(sku.as_str())])?;
+        let sql = "DELETE FROM pool WHERE sku = $1
+                   AND NOT EXISTS (SELECT 1 FROM held WHERE held.sku = $1)";
+        db.query(sql, &[SqlValue::text(sku.as_str())])?;
         self.pools.remove(sku);
         Ok(())
     }

@@ -169,10 +169,17 @@ impl<'a> BooksTransaction<'a> {
         self.transfers.load(self.db, after.into_iter())
     }
 
+    /// The lock for books that were not expected in advance. Books are locked before pools, so once
+    /// anything is locked there is no waiting for one.
+    pub(super) fn book_lock(&self) -> Lock {
+        if self.books.has_locked() || self.pools.has_locked() { Lock::AtOnce } else { Lock::Wait }
+    }
+
     /// Records that the gateways that were seen last before this time are not online.
     pub(in crate::hub) fn set_offline(&mut self, before_ms: i64) -> Result<(), BooksError> {
         let online = self.books.online(self.db, before_ms)?;
-        self.books.load(self.db, &online, self.books.lock_now())?;
+        let lock = self.book_lock();
+        self.books.load(self.db, &online, lock)?;
         self.books.set_offline(before_ms);
         Ok(())
     }

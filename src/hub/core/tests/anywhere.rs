@@ -1,0 +1,40 @@
+//! Sales from anywhere on real books, without a network.
+
+use super::test_hub::{TestHub, gateway_id, lines};
+use super::whole_units::in_conflict;
+use crate::hub::core::*;
+use crate::stock::{Cause, RequestId};
+
+fn id() -> RequestId {
+    RequestId::parse("sale").unwrap()
+}
+
+/// Asks for units within a second; whether the sale waits for gateways.
+fn waits(hub: &mut TestHub, units: u64) -> bool {
+    let sale = AnywhereSale { order_id: None, lines: lines(units), prefer: vec![], wait_ms: 1_000 };
+    let progress = hub.change(|books| sell(books, &id(), &sale, &Cause::default())).unwrap();
+    matches!(progress, Progress::Waiting { .. })
+}
+
+#[test]
+fn a_gateway_that_counts_in_whole_units_is_not_asked() {
+    let (mut hub, _) = in_conflict();
+    hub.db("UPDATE book SET online = 1");
+    assert!(!waits(&mut hub, 13_000), "no transfer of the SKU would reach it");
+    assert_eq!(hub.number("SELECT count(*) FROM transfer"), 0);
+}
+
+#[test]
+fn an_order_is_closed_when_another_request_has_its_id() {
+    let mut hub = TestHub::new();
+    hub.stocked("gw", 5);
+    hub.db("UPDATE book SET online = 1");
+    hub.receive("in", 2);
+    assert!(waits(&mut hub, 4));
+    let of_pool = CentralRequest::Deduct { order_id: None, lines: lines(1) };
+    assert!(hub.decide("sale", of_pool).unwrap().outcome.is_ok());
+    hub.change(|books| settle(books, &[id()]));
+    assert_eq!(hub.number("SELECT count(*) FROM open_order"), 0);
+    let newest = hub.change(|books| books.books(&gateway_id())).pop().unwrap();
+    assert_eq!(newest.issued, 1, "what was asked for comes into the pool");
+}
