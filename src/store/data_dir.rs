@@ -9,15 +9,13 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, Stat, flock, fstatfs, fstatvfs, openat, statat, unlinkat,
-};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstatfs, fstatvfs, openat, statat, unlinkat};
 
 use super::directories::create_directory;
 use super::error::StoreError;
 use super::files::{DATABASE_FILE, LOCK_FILE, RESERVE_FILE};
 use super::free_space::FreeSpace;
+use super::locked_file::LockedFile;
 
 /// The filesystems on which a lock of a whole file is one of its bytes, and would keep SQLite from
 /// locking them: NFS and two kinds of SMB.
@@ -27,12 +25,11 @@ const SHARED_FILESYSTEMS: [u32; 3] = [0x6969, 0xff53_4d42, 0xfe53_4d42];
 #[derive(Debug)]
 pub(super) struct DataDir {
     path: PathBuf,
-    /// Holds the lock.
-    handle: File,
+    handle: LockedFile,
     /// Whether a gateway has used the directory before.
     was_used: bool,
     /// Locked for gateways of earlier versions, which lock nothing else.
-    _lock_file: File,
+    _lock_file: LockedFile,
 }
 
 impl DataDir {
@@ -42,15 +39,13 @@ impl DataDir {
         let failed = |source| StoreError::Directory { path: path.into(), source };
         create_directory(path).map_err(failed)?;
         let handle = File::open(path).map_err(failed)?;
-        lock(&handle, path)?;
+        let handle = LockedFile::lock_if_supported(handle, path)?;
         let was_used = was_used(path);
         let flags = OFlags::WRONLY | OFlags::CREATE;
-        let lock_file = open_in(&handle, LOCK_FILE, flags).map_err(failed)?;
-        match lock_file.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), handle, was_used, _lock_file: lock_file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(path.into())),
-            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
-        }
+        let lock_file = open_in(handle.file(), LOCK_FILE, flags).map_err(failed)?;
+        // In any case: a directory cannot be locked everywhere.
+        let lock_file = LockedFile::lock(lock_file, path)?;
+        Ok(Self { path: path.into(), handle, was_used, _lock_file: lock_file })
     }
 
     /// Locks the database file, which may have been moved here from the directory of a gateway
@@ -58,7 +53,7 @@ impl DataDir {
     ///
     /// The file must stay open until SQLite has closed the database: closing any of a process's
     /// files drops the locks that the process has on it, SQLite's too.
-    pub(super) fn lock_database(&self) -> Result<File, StoreError> {
+    pub(super) fn lock_database(&self) -> Result<LockedFile, StoreError> {
         let path = self.path.join(DATABASE_FILE);
         let file = match self.open(DATABASE_FILE, OFlags::RDWR) {
             // SQLite reports what it may not write.
@@ -68,10 +63,11 @@ impl DataDir {
         let file = file.map_err(|source| StoreError::Directory { path: path.clone(), source })?;
         let is_shared =
             fstatfs(&file).is_ok_and(|kind| SHARED_FILESYSTEMS.contains(&(kind.f_type as u32)));
-        if !is_shared {
-            lock(&file, &path)?;
+        if is_shared {
+            Ok(LockedFile::without_lock(file))
+        } else {
+            LockedFile::lock_if_supported(file, &path)
         }
-        Ok(file)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -79,7 +75,7 @@ impl DataDir {
     }
 
     pub(super) fn handle(&self) -> &File {
-        &self.handle
+        self.handle.file()
     }
 
     pub(super) fn was_used(&self) -> bool {
@@ -88,11 +84,11 @@ impl DataDir {
 
     /// Opens a file in it.
     pub(super) fn open(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        open_in(&self.handle, name, flags)
+        open_in(self.handle.file(), name, flags)
     }
 
     pub(super) fn stat(&self, name: &str) -> io::Result<Stat> {
-        Ok(statat(&self.handle, name, AtFlags::empty())?)
+        Ok(statat(self.handle.file(), name, AtFlags::empty())?)
     }
 
     pub(super) fn metadata(&self, name: &str) -> io::Result<Metadata> {
@@ -104,17 +100,18 @@ impl DataDir {
     }
 
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(unlinkat(&self.handle, name, AtFlags::empty())?)
+        Ok(unlinkat(self.handle.file(), name, AtFlags::empty())?)
     }
 
     /// Makes what was created in it durable.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.handle.sync_all()
+        self.handle.file().sync_all()
     }
 
     /// What its filesystem has left for this process.
     pub(super) fn free_space(&self) -> FreeSpace {
-        fstatvfs(&self.handle).map_or_else(|_| FreeSpace::default(), |left| FreeSpace::new(&left))
+        fstatvfs(self.handle.file())
+            .map_or_else(|_| FreeSpace::default(), |left| FreeSpace::new(&left))
     }
 }
 
@@ -126,16 +123,6 @@ pub(super) fn was_used(path: &Path) -> bool {
 fn open_in(directory: &File, name: &str, flags: OFlags) -> io::Result<File> {
     let mode = Mode::from_raw_mode(0o666);
     Ok(openat(directory, name, flags | OFlags::CLOEXEC, mode)?.into())
-}
-
-fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(()),
-        Err(Errno::WOULDBLOCK) => Err(StoreError::InUse(path.into())),
-        // Not every filesystem locks directories. The lock file is locked in any case.
-        Err(Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL | Errno::BADF | Errno::NOSYS) => Ok(()),
-        Err(error) => Err(StoreError::Directory { path: path.into(), source: error.into() }),
-    }
 }
 
 fn is_forbidden(error: &io::Error) -> bool {

@@ -34,6 +34,7 @@ mod ledger_scan;
 mod link_file;
 mod load;
 pub mod lock_holders;
+mod locked_file;
 mod maintenance;
 mod migrate;
 mod open;

@@ -1,6 +1,6 @@
 //! Opening of the database for writing: lock, migrate, load, check.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use super::high_water_mark::HighWaterMark;
 use super::ledger_end::LedgerEnd;
 use super::ledger_repair::correct_rows;
 use super::load::load;
+use super::locked_file::LockedFile;
 use super::migrate::{create, migrate};
 use super::placement::Placement;
 use super::repairs::{MARK, Repair, Repairs, check_structure, keep_sound_rows};
@@ -170,7 +171,7 @@ struct Start<'a> {
 struct PreparedDatabase {
     db: Connection,
     /// Closed after the connection: see [`DataDir::lock_database`].
-    file: File,
+    file: LockedFile,
     /// Whether it had an older version.
     is_upgraded: bool,
 }

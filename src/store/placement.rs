@@ -14,6 +14,7 @@ use rustix::fs::{Stat, fstat, stat};
 use super::data_dir::DataDir;
 use super::displacement::{Change, DisplacedKind, Displacement};
 use super::files::{DATABASE_FILE, database_files};
+use super::locked_file::LockedFile;
 
 /// What tells one file from every other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +36,19 @@ pub(super) struct Placement {
     /// The database, its WAL and the WAL's index.
     files: [(String, FileId); 3],
     /// Locked. It must be closed after the database: see [`DataDir::lock_database`].
-    database: File,
+    database: LockedFile,
 }
 
 impl Placement {
     /// Remembers where an open database is, whose file was locked.
-    pub(super) fn of(data_dir: &DataDir, database: File) -> io::Result<Self> {
+    pub(super) fn of(data_dir: &DataDir, database: LockedFile) -> io::Result<Self> {
         let directory = FileId::of(&fstat(data_dir.handle())?);
         let [db, wal, shm] = database_files();
         let with_id = |name: String| {
             let id = FileId::of(&data_dir.stat(&name)?);
             io::Result::Ok((name, id))
         };
-        let files = [(db, FileId::of(&fstat(&database)?)), with_id(wal)?, with_id(shm)?];
+        let files = [(db, FileId::of(&fstat(database.file())?)), with_id(wal)?, with_id(shm)?];
         Ok(Self { directory, files, database })
     }
 
@@ -67,7 +68,7 @@ impl Placement {
             let change = change(&found, *id)?;
             let path = data_dir.path().join(name);
             if name == DATABASE_FILE {
-                let (kind, now_at) = (DisplacedKind::Database, name_of(&self.database));
+                let (kind, now_at) = (DisplacedKind::Database, name_of(self.database.file()));
                 return Some(Displacement { path, kind, change, now_at });
             }
             let is_harmless = found.is_ok_and(|new| is_new_log(name, &new));

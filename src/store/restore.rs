@@ -25,6 +25,7 @@ use super::gateway_row::{GatewayRow, Identity, Positions, Progress, read_identit
 use super::high_water_mark::{self, HighWaterMark};
 use super::ledger::{read_end, row_from};
 use super::ledger_end::LedgerEnd;
+use super::locked_file::LockedFile;
 use super::read_only::{open_file_read_only, open_read_only};
 use super::salvage::for_each_readable_chunk;
 use super::stock_table;
@@ -132,7 +133,7 @@ const NOBODYS: &str = "it does not say whose it is";
 /// Keeps a gateway from using a data directory and its database meanwhile.
 struct RestoreLock {
     data_dir: DataDir,
-    _database: Option<File>,
+    _database: Option<LockedFile>,
 }
 
 impl RestoreLock {
