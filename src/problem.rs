@@ -293,6 +293,18 @@ impl Problem {
             Refusal::ReservationEnded { reservation, ending } => {
                 Self::new(Code::ReservationClosed, ended(reservation, ending))
             }
+            Refusal::HasStock { sku, on_hand } => {
+                let on_hand = amount(*on_hand);
+                let message = format!(
+                    "SKU {sku} has stock: {on_hand} on hand; merge it, or count it to 0 first"
+                );
+                Self::new(Code::WouldDrop, message).about(sku, None, None)
+            }
+            Refusal::IsListed { sku } => {
+                let message =
+                    format!("SKU {sku} is listed; take it out of the catalogue at the hub first");
+                Self::new(Code::WouldDrop, message).about(sku, None, None)
+            }
         }
     }
 }

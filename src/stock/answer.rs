@@ -51,7 +51,7 @@ pub enum Undecided {
         /// The first line that fails.
         sku: Sku,
     },
-    /// A SKU can't be merged or hidden as it is.
+    /// A SKU can't be merged as it is.
     Impossible {
         sku: Sku,
         /// Why, and what to do first.

@@ -2,8 +2,8 @@
 //!
 //! Each SKU has a slot that it keeps. The indexes hold slot numbers of four bytes, so a million
 //! SKUs fit a small machine, and the hot path, a lookup and an update, compares no texts in a
-//! tree. A hidden SKU keeps its slot, so it is found by its name, but it is not in the order of the
-//! SKUs, so no list has it.
+//! tree. A hidden SKU keeps its slot, so it is found by its name, but it is in an order of its own, so
+//! no list has it.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -20,20 +20,25 @@ pub struct Items {
     slots: Vec<(Sku, Item)>,
     hasher: DefaultHashBuilder,
     by_hash: HashTable<u32>,
-    /// The slots in the order of the SKUs.
-    by_sku: Vec<u32>,
+    /// The slots in the order of the SKUs, without the hidden ones.
+    by_sku: Order,
     /// The slot of each SKU by its version. What changed after a position is a range of this map.
     /// SKUs that have never changed share version 0 and are left out.
     by_version: BTreeMap<Seq, u32>,
     hidden: HashSet<u32>,
-    /// The newest version of a SKU when it was hidden.
-    hidden_seq: Seq,
+    /// The hidden slots in the order of the SKUs.
+    hidden_by_sku: Order,
 }
+
+/// Slots in the order of their SKUs.
+#[derive(Clone, Debug, Default)]
+struct Order(Vec<u32>);
 
 impl Items {
     /// Takes SKUs in ascending order, without duplicates.
     fn from_ordered(slots: Vec<(Sku, Item)>) -> Self {
-        let mut items = Self { by_sku: (0..slot_number(slots.len())).collect(), ..Self::default() };
+        let by_sku = Order((0..slot_number(slots.len())).collect());
+        let mut items = Self { by_sku, ..Self::default() };
         let by_version = slots.iter().zip(0..).map(|((_, item), slot)| (item.version, slot));
         items.by_version = by_version.filter(|(version, _)| *version > 0).collect();
         items.by_hash.reserve(slots.len(), |_| unreachable!("nothing is in it yet"));
@@ -47,7 +52,7 @@ impl Items {
 
     /// The number of SKUs that are not hidden.
     pub fn count(&self) -> usize {
-        self.by_sku.len()
+        self.by_sku.0.len()
     }
 
     /// Whether there are SKUs that have never changed.
@@ -75,16 +80,13 @@ impl Items {
 
     /// Takes known SKUs out of the lists, until their stock is set again.
     pub fn hide<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
-        let before = self.hidden.len();
+        let mut new = Vec::new();
         for sku in skus {
-            if let Some(slot) = self.slot(sku.as_str()) {
-                self.hidden.insert(slot_number(slot));
-                self.hidden_seq = self.hidden_seq.max(self.slots[slot].1.version);
-            }
+            let slot = self.slot(sku.as_str()).map(slot_number);
+            new.extend(slot.filter(|slot| self.hidden.insert(*slot)));
         }
-        if self.hidden.len() > before {
-            self.by_sku.retain(|slot| !self.hidden.contains(slot));
-        }
+        self.by_sku.remove(&self.slots, new.clone());
+        self.hidden_by_sku.insert(&self.slots, new);
     }
 
     pub(super) fn is_hidden(&self, sku: &str) -> bool {
@@ -92,32 +94,28 @@ impl Items {
             && self.slot(sku).is_some_and(|slot| self.hidden.contains(&slot_number(slot)))
     }
 
-    /// After this position no SKU was hidden.
-    pub(super) fn hidden_seq(&self) -> Seq {
-        self.hidden_seq
-    }
-
     /// Sets the stock of some SKUs, and adds those that are not known.
     pub fn set_all<'a>(&mut self, changes: impl IntoIterator<Item = (&'a Sku, &'a Item)>) {
         let known = self.slots.len();
-        let mut listed = Vec::new();
+        let mut shown = Vec::new();
         for (sku, item) in changes {
             match self.slot(sku.as_str()) {
                 Some(slot) => {
                     self.set(slot, *item);
-                    listed.extend(self.hidden.take(&slot_number(slot)));
+                    shown.extend(self.hidden.take(&slot_number(slot)));
                 }
                 None => self.push(sku.clone(), *item),
             }
         }
-        listed.extend(slot_number(known)..slot_number(self.slots.len()));
-        self.list(listed);
+        self.hidden_by_sku.remove(&self.slots, shown.clone());
+        shown.extend(slot_number(known)..slot_number(self.slots.len()));
+        self.by_sku.insert(&self.slots, shown);
     }
 
     /// What changed after a position, oldest change first.
     pub fn changed_after(&self, seq: Seq) -> impl Iterator<Item = (&Sku, &Item)> {
         let after = (Bound::Excluded(seq), Bound::Unbounded);
-        self.by_version.range(after).map(|(_, slot)| self.at(*slot))
+        self.by_version.range(after).map(|(_, slot)| at(&self.slots, *slot))
     }
 
     /// The SKUs with a prefix that follow `after`, in ascending order. Their number is known
@@ -127,17 +125,18 @@ impl Items {
         prefix: &str,
         after: Option<&str>,
     ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item)> + use<'a> {
-        let sku = |slot: &u32| self.at(*slot).0.as_str();
-        let is_before = |sku: &str| sku < prefix || after.is_some_and(|after| sku <= after);
-        let from = &self.by_sku[self.by_sku.partition_point(|slot| is_before(sku(slot)))..];
-        let count = from.partition_point(|slot| sku(slot).starts_with(prefix));
-        from[..count].iter().map(|slot| self.at(*slot))
+        self.by_sku.range(&self.slots, prefix, after).iter().map(|slot| at(&self.slots, *slot))
     }
 
-    fn at(&self, slot: u32) -> (&Sku, &Item) {
-        visits::count();
-        let (sku, item) = &self.slots[slot as usize];
-        (sku, item)
+    /// The same with the hidden ones, and whether they are hidden.
+    pub fn all_with_prefix<'a>(
+        &'a self,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item, bool)> + use<'a> {
+        let orders = [&self.by_sku, &self.hidden_by_sku];
+        let [listed, hidden] = orders.map(|order| order.range(&self.slots, prefix, after));
+        Merged { slots: &self.slots, listed, hidden }
     }
 
     fn slot(&self, sku: &str) -> Option<usize> {
@@ -159,7 +158,7 @@ impl Items {
         }
     }
 
-    /// Adds a SKU; [`Items::list`] then puts it into the order of SKUs.
+    /// Adds a SKU that is not in the order of SKUs yet.
     fn push(&mut self, sku: Sku, item: Item) {
         let slot = slot_number(self.slots.len());
         let hash = self.hasher.hash_one(sku.as_str());
@@ -169,23 +168,87 @@ impl Items {
         self.by_hash.insert_unique(hash, slot, hash_of);
         self.index_version(item.version, slot);
     }
+}
 
-    /// Inserts slots into the order of SKUs. Each slot is moved once, and only the texts of new SKUs
-    /// are compared: comparing all would take noticeable time with a million.
-    fn list(&mut self, mut new: Vec<u32>) {
-        let slots = &self.slots;
-        let sku = |slot: u32| &slots[slot as usize].0;
+type Slots = [(Sku, Item)];
+
+fn at(slots: &Slots, slot: u32) -> (&Sku, &Item) {
+    visits::count();
+    let (sku, item) = &slots[slot as usize];
+    (sku, item)
+}
+
+/// Each change moves each slot at most once, and compares only the texts of the SKUs concerned:
+/// comparing all would take noticeable time with a million.
+impl Order {
+    /// Adds slots that are not in it.
+    fn insert(&mut self, slots: &Slots, mut new: Vec<u32>) {
+        let sku = |slot: u32| at(slots, slot).0;
         new.sort_unstable_by_key(|slot| sku(*slot));
-        let mut end = self.by_sku.len();
-        self.by_sku.resize(end + new.len(), 0);
+        let order = &mut self.0;
+        let mut end = order.len();
+        order.resize(end + new.len(), 0);
         for (before, slot) in new.into_iter().enumerate().rev() {
-            let at = self.by_sku[..end].partition_point(|old| sku(*old) < sku(slot));
-            self.by_sku.copy_within(at..end, at + before + 1);
-            self.by_sku[at + before] = slot;
-            end = at;
+            let place = order[..end].partition_point(|old| sku(*old) < sku(slot));
+            order.copy_within(place..end, place + before + 1);
+            order[place + before] = slot;
+            end = place;
         }
     }
+
+    /// Takes out slots that are in it.
+    fn remove(&mut self, slots: &Slots, gone: Vec<u32>) {
+        let order = &mut self.0;
+        let sku = |slot: u32| at(slots, slot).0;
+        let place = |slot: u32| order.partition_point(|old| sku(*old) < sku(slot));
+        let mut places: Vec<usize> = gone.into_iter().map(place).collect();
+        places.sort_unstable();
+        let ends = places.iter().skip(1).copied().chain([order.len()]).collect::<Vec<_>>();
+        for (before, (place, end)) in places.iter().zip(ends).enumerate() {
+            order.copy_within(place + 1..end, place - before);
+        }
+        order.truncate(order.len() - places.len());
+    }
+
+    /// The slots whose SKUs have a prefix and follow `after`.
+    fn range(&self, slots: &Slots, prefix: &str, after: Option<&str>) -> &[u32] {
+        let sku = |slot: &u32| at(slots, *slot).0.as_str();
+        let is_before = |sku: &str| sku < prefix || after.is_some_and(|after| sku <= after);
+        let from = &self.0[self.0.partition_point(|slot| is_before(sku(slot)))..];
+        &from[..from.partition_point(|slot| sku(slot).starts_with(prefix))]
+    }
 }
+
+/// A range of each order as one, in the order of the SKUs.
+struct Merged<'a> {
+    slots: &'a Slots,
+    listed: &'a [u32],
+    hidden: &'a [u32],
+}
+
+impl<'a> Iterator for Merged<'a> {
+    type Item = (&'a Sku, &'a Item, bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = |range: &[u32]| range.first().map(|slot| &self.slots[*slot as usize].0);
+        let is_hidden = match (first(self.listed), first(self.hidden)) {
+            (Some(listed), Some(hidden)) => hidden < listed,
+            (listed, _) => listed.is_none(),
+        };
+        let range = if is_hidden { &mut self.hidden } else { &mut self.listed };
+        let (slot, rest) = range.split_first()?;
+        *range = rest;
+        let (sku, item) = at(self.slots, *slot);
+        Some((sku, item, is_hidden))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.listed.len() + self.hidden.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Merged<'_> {}
 
 impl PartialEq for Items {
     fn eq(&self, other: &Self) -> bool {
@@ -276,6 +339,53 @@ mod tests {
             for (sku, item) in &model {
                 prop_assert_eq!(items.get(sku.as_str()), Some(*item));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hidden_skus_are_in_an_order_of_their_own(
+            batches in prop::collection::vec((batch(), batch()), 0..20),
+        ) {
+            let mut items = Items::default();
+            let (mut model, mut hidden) = (BTreeMap::new(), BTreeMap::new());
+            for ((shown, hides), version) in batches.into_iter().zip(1..) {
+                let changes: BTreeMap<Sku, Item> = shown.into_iter().zip(0..).map(|((sku, on_hand), n)| {
+                    (sku, Item { on_hand, reserved: 0, version: version * 100 + n })
+                }).collect();
+                items.set_all(&changes);
+                hidden.retain(|sku, _| !changes.contains_key(sku));
+                model.extend(changes);
+                let hides: Vec<Sku> = hides.into_iter().map(|(sku, _)| sku).collect();
+                items.hide(&hides);
+                hidden.extend(hides.into_iter().filter_map(|sku| Some((sku.clone(), *model.get(&sku)?))));
+            }
+            let listed = model.iter().filter(|(sku, _)| !hidden.contains_key(*sku));
+            prop_assert_eq!(items.count(), listed.clone().count());
+            prop_assert!(items.with_prefix("", None).eq(listed));
+            let told = |(sku, item)| (sku, item, hidden.contains_key(sku));
+            prop_assert!(items.all_with_prefix("", None).eq(model.iter().map(told)));
+            let few = model.iter().filter(|(sku, _)| sku.as_str().starts_with('b'));
+            prop_assert_eq!(items.all_with_prefix("b", None).len(), few.clone().count());
+            prop_assert!(items.all_with_prefix("b", None).eq(few.map(told)));
+            for sku in model.keys() {
+                prop_assert_eq!(items.is_hidden(sku.as_str()), hidden.contains_key(sku));
+            }
+        }
+    }
+
+    #[test]
+    fn hiding_one_of_many_looks_at_a_few() {
+        let sku = |n: usize| Sku::parse(&format!("{n:06}")).unwrap();
+        let item = |n: usize| Item { on_hand: 0, reserved: 0, version: n as u64 };
+        let mut items: Items = (0..100_000).map(|n| (sku(n), item(n))).collect();
+        for n in [0, 50_000, 99_999] {
+            visits::take();
+            items.hide(&[sku(n)]);
+            let hidden = visits::take();
+            items.set_all([(&sku(n), &item(n))]);
+            let shown = visits::take();
+            assert!(hidden.max(shown) < 64, "{hidden} and {shown} looked at");
         }
     }
 

@@ -29,6 +29,9 @@ mod items;
 mod line;
 mod listing;
 mod lost;
+#[cfg(test)]
+#[path = "number_text_tests.rs"]
+pub(crate) mod number_text;
 mod phantom;
 mod record;
 mod refused_demand;
@@ -281,11 +284,6 @@ impl Stock {
         self.items.is_hidden(sku)
     }
 
-    /// After this position no SKU was hidden.
-    pub fn hidden_seq(&self) -> Seq {
-        self.items.hidden_seq()
-    }
-
     /// All SKUs, hidden ones too, in no particular order: the quickest walk through all.
     pub fn items(&self) -> impl Iterator<Item = (&Sku, &Item)> {
         self.items.iter()
@@ -299,6 +297,15 @@ impl Stock {
         after: Option<&str>,
     ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item)> + use<'a> {
         self.items.with_prefix(prefix, after)
+    }
+
+    /// The same with the hidden ones, and whether they are hidden.
+    pub fn all_after<'a>(
+        &'a self,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> impl ExactSizeIterator<Item = (&'a Sku, &'a Item, bool)> + use<'a> {
+        self.items.all_with_prefix(prefix, after)
     }
 
     /// Whether there are SKUs that have never changed. [`Stock::changed_after`] does not return

@@ -5,6 +5,7 @@ use super::answer::Undecided;
 use super::decision::{Decision, Effect, Movement};
 use super::draft::Draft;
 use super::entry::Kind;
+use super::record::Refusal;
 use super::rules::NoDecision;
 use super::types::Sku;
 use crate::limits::STOCK_MAX;
@@ -31,16 +32,15 @@ impl Draft<'_> {
     /// A count of nothing, which takes the SKU out of the lists.
     pub(super) fn hide<E>(&self, sku: &Sku) -> Result<Decision, NoDecision<E>> {
         let item = self.countable(sku, 0)?;
-        let why = match self.is_listed(sku) {
-            true => "is listed; take it out of the catalogue at the hub first".to_owned(),
-            false if item.on_hand > 0 => "has stock; merge it, or count it to 0 first".to_owned(),
-            false => {
-                let movements = vec![Movement::count(sku.clone(), 0, 0, None)];
-                let effect = Effect::Hide(sku.clone());
-                return Ok(Decision { effect, ..Decision::plain(Kind::Count, None, movements) });
-            }
-        };
-        Err(Undecided::Impossible { sku: sku.clone(), why }.into())
+        let of = sku.clone();
+        if self.is_listed(sku) {
+            return Err(Refusal::IsListed { sku: of }.into());
+        }
+        if item.on_hand > 0 {
+            return Err(Refusal::HasStock { sku: of, on_hand: item.on_hand }.into());
+        }
+        let movements = vec![Movement::count(of.clone(), 0, 0, None)];
+        Ok(Decision { effect: Effect::Hide(of), ..Decision::plain(Kind::Count, None, movements) })
     }
 
     /// Takes a SKU whose stock has just been set out of the lists.

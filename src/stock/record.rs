@@ -81,6 +81,10 @@ pub enum Refusal {
     ReservationClosed { reservation: RequestId },
     /// The reservation was committed or released by another request.
     ReservationEnded { reservation: RequestId, ending: Ending },
+    /// The SKU was to be hidden and has units.
+    HasStock { sku: Sku, on_hand: i64 },
+    /// The SKU was to be hidden and the catalogue lists it.
+    IsListed { sku: Sku },
 }
 
 impl Refusal {
@@ -90,7 +94,9 @@ impl Refusal {
             Self::UnknownSku { sku }
             | Self::InsufficientStock { sku, .. }
             | Self::BelowReserved { sku, .. }
-            | Self::ExceedsDeduction { sku, .. } => Some(sku),
+            | Self::ExceedsDeduction { sku, .. }
+            | Self::HasStock { sku, .. }
+            | Self::IsListed { sku } => Some(sku),
             Self::UnknownRequest { .. }
             | Self::UnknownReservation { .. }
             | Self::ReservationExpired { .. }

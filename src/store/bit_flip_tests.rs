@@ -235,7 +235,9 @@ impl Base {
         same("catalogue", said || before.taken == found.taken)?;
         let is_same = |sku: &Sku| {
             let items = (before.stock.item(sku.as_str()), found.stock.item(sku.as_str()));
-            items.0 == items.1 || (said && found.stock.is_lost(sku.as_str()))
+            let hidden = [before, found].map(|it| it.stock.is_hidden(sku.as_str()));
+            let is_same = items.0 == items.1 && hidden[0] == hidden[1];
+            is_same || (said && found.stock.is_lost(sku.as_str()))
         };
         let different = self.skus.iter().find(|sku| !is_same(sku));
         same(&format!("stock of {different:?}"), different.is_none())?;
@@ -339,12 +341,27 @@ fn small() -> Base {
     while shop.prune(4 * HOUR_MS, 9) {}
     shop.flush_hashes();
     decide(&mut shop, "hold-2", reserve(lines(&[("A", 1)])));
+    for sku in ["H", "N"] {
+        decide(&mut shop, &format!("in-{sku}"), restock(&[(sku, 1)]));
+        let of = Sku::parse(sku).unwrap();
+        decide(
+            &mut shop,
+            &format!("none-{sku}"),
+            Action::Count { sku: of, counted: 0, trace: None },
+        );
+    }
+    decide(&mut shop, "hide", Action::Hide { sku: Sku::parse("H").unwrap() });
     decide(&mut shop, "last", restock(&[("A", 3), ("E", 1)]));
     shop.store.record_retention_mark(3 * HOUR_MS).unwrap();
     // A record without entries, whose absence only the high-water mark shows.
     let last = refuse(&mut shop, "too-many-again");
     commands.extend([refused, last]);
-    Base::new(shop, commands, &["A", "B", "C", "D", "E", "L"], &["401", "402", "403", "404"])
+    Base::new(
+        shop,
+        commands,
+        &["A", "B", "C", "D", "E", "H", "L", "N"],
+        &["401", "402", "403", "404"],
+    )
 }
 
 /// The database of the version before, upgraded: its chunks do not cover the columns beside them.

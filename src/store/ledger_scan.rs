@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::ledger::for_each_blob;
 use crate::limits::RESERVATION_TTL_S_MAX;
 use crate::stock::{
-    Actor, Entry, Hold, Item, Kind, LedgerRecord, Posted, RequestId, RequestKind, RequestRecord,
-    Seq, Sku,
+    Action, Actor, Command, Entry, Hold, Item, Kind, LedgerRecord, Posted, RequestId, RequestKind,
+    RequestRecord, Seq, Sku,
 };
 
 /// The stock of a SKU after its last entry in the ledger.
@@ -19,6 +19,15 @@ pub(super) struct LastStock {
     pub(super) item: Item,
     /// Whether the stock table must have had a row of it.
     pub(super) had_row: bool,
+    /// The position of the last entry that hid it.
+    hidden_at: Option<Seq>,
+}
+
+impl LastStock {
+    /// Whether its last entry hid it.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden_at == Some(self.item.version)
+    }
 }
 
 /// The stock of each SKU that has entries in the ledger. The stock table is complete up to
@@ -29,7 +38,9 @@ pub(super) fn last_stock(
 ) -> Result<BTreeMap<Sku, LastStock>, StoreError> {
     let mut found: BTreeMap<Sku, LastStock> = BTreeMap::new();
     for_each_blob(db, 0, |key, blob| {
+        let mut may_hide = false;
         let visited = LedgerChunk::visit_stock(key, blob, |version, line| {
+            may_hide |= (line.on_hand, line.change, line.reserved_change) == (0, 0, 0);
             let item = Item { on_hand: line.on_hand, reserved: line.reserved, version };
             let had_stock = (line.on_hand, line.reserved) != (line.change, line.reserved_change);
             match found.get_mut(line.sku) {
@@ -37,7 +48,7 @@ pub(super) fn last_stock(
                 None => {
                     let had_row = had_stock || version <= checkpoint_seq;
                     if let Ok(sku) = Sku::parse(line.sku) {
-                        found.insert(sku, LastStock { item, had_row });
+                        found.insert(sku, LastStock { item, had_row, hidden_at: None });
                     }
                 }
             }
@@ -46,9 +57,37 @@ pub(super) fn last_stock(
             // What it says of earlier rows may be outdated.
             found.clear();
         }
+        if let Some(chunk) = may_hide.then(|| LedgerChunk::decode(key, blob).ok()).flatten() {
+            for (sku, seq) in hidden_by(&chunk) {
+                if let Some(last) = found.get_mut(sku) {
+                    // The row of a hidden SKU is written at once.
+                    (last.had_row, last.hidden_at) = (true, Some(seq));
+                }
+            }
+        }
         Ok(true)
     })?;
     Ok(found)
+}
+
+/// The SKUs that a chunk hides, each with the position of the entry. It is a count of nothing, told
+/// from others by the fingerprint of its request.
+fn hidden_by(chunk: &LedgerChunk) -> Vec<(&Sku, Seq)> {
+    let mut entries = chunk.entries.iter();
+    let mut hidden = Vec::new();
+    for record in &chunk.ledger_records {
+        let its = entries.by_ref().take(record.entries);
+        let last = its.last().map(|posted| &posted.entry).filter(|entry| hides(record, entry));
+        hidden.extend(last.map(|entry| (&entry.sku, entry.seq)));
+    }
+    hidden
+}
+
+fn hides(record: &LedgerRecord, entry: &Entry) -> bool {
+    let action = Action::Hide { sku: entry.sku.clone() };
+    let hide = Command::chosen(record.request_id.clone(), action);
+    let hide = Command { cause: entry.cause.clone(), ..hide };
+    record.record.as_ref().is_some_and(|record| hide.has_fingerprint(record.fingerprint))
 }
 
 /// A reservation that is open, and the number of the record of its request.

@@ -5,17 +5,18 @@
 //! from the record of its reservation, if the ledger still has that. What is left then is lost:
 //! nothing is decided about those SKUs any more. The digest in the ledger confirms the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Transaction};
 
+use super::catalogue::listing;
 use super::error::StoreError;
 use super::gateway_row::Positions;
 use super::ledger_scan::{LastStock, last_stock, open_reservations};
 use super::repairs::{HOLD, Repairs, STOCK, keep_sound_rows, named};
 use super::row_check::RowChecks;
 use super::stock_table::{
-    ReadHolds, ReadItems, delete_lost, read_holds, read_items, save_hold, save_items, save_lost,
+    ReadHolds, ReadItems, delete_lost, read_holds, read_items, save_again, save_hold, save_lost,
 };
 use crate::stock::{Hold, Item, Items, Lost, RequestId, Sku, Stock};
 
@@ -24,6 +25,8 @@ use crate::stock::{Hold, Item, Items, Lost, RequestId, Sku, Stock};
 pub(super) struct StockRepair {
     corrected: BTreeMap<Sku, Item>,
     derived: BTreeMap<Sku, Item>,
+    /// Those that are hidden.
+    hidden: BTreeSet<Sku>,
     pub(super) lost: Lost,
     /// SKUs whose reservations do not add up.
     wrong: Vec<Sku>,
@@ -46,15 +49,16 @@ impl StockRepair {
             if RowChecks::of(db)?.exist() { rows.saturating_sub(read.sound()) } else { 0 };
         let ReadItems { items, hidden, corrected, damaged, lost: (lost, _), unreadable } = read;
         let mut items: Items = items.into_iter().collect();
-        items.hide(&hidden);
         items.set_all(&corrected);
         let is_damaged = missing > 0 || unreadable > 0 || !damaged.is_empty();
-        let mut repair = Self { lost, ..Self::default() };
+        let mut repair = Self { lost, hidden, ..Self::default() };
         if is_damaged {
             let last = last_stock(db, positions.checkpoint_seq)?;
             repair.derive(last, &items, damaged, missing);
+            repair.hidden.retain(|sku| !repair.derived.contains_key(sku) || is_unlisted(db, sku));
             items.set_all(&repair.derived);
         }
+        items.hide(&repair.hidden);
         repair.rewrite.0 = is_damaged || !corrected.is_empty();
         repair.corrected = corrected;
         Ok((items, repair))
@@ -76,7 +80,7 @@ impl StockRepair {
         for sku in damaged.into_iter().filter(|sku| !is_known(sku)) {
             missing = missing.saturating_sub(1);
             match last.remove(&sku) {
-                Some(last) => drop(self.derived.insert(sku, last.item)),
+                Some(last) => self.add_derived(sku, &last),
                 None => drop(self.lost.skus.insert(sku)),
             }
         }
@@ -84,8 +88,13 @@ impl StockRepair {
             let had_row = last.into_iter().filter(|(_, last)| last.had_row);
             let found: Vec<(Sku, LastStock)> = had_row.collect();
             self.lost.unnamed |= missing > found.len();
-            self.derived.extend(found.into_iter().map(|(sku, last)| (sku, last.item)));
+            found.into_iter().for_each(|(sku, last)| self.add_derived(sku, &last));
         }
+    }
+
+    fn add_derived(&mut self, sku: Sku, last: &LastStock) {
+        self.hidden.extend(last.is_hidden().then(|| sku.clone()));
+        self.derived.insert(sku, last.item);
     }
 
     /// Reads the open reservations.
@@ -138,7 +147,7 @@ impl StockRepair {
     ) -> Result<(), StoreError> {
         if self.rewrite.0 {
             let mut rows = keep_sound_rows(db, STOCK)?;
-            rows += save_items(db, self.corrected.iter().chain(&self.derived))?;
+            rows += save_again(db, self.corrected.iter().chain(&self.derived), &self.hidden)?;
             let mut lost = self.lost.clone();
             lost.skus.retain(|sku| !self.wrong.contains(sku));
             rows -= delete_lost(db)?;
@@ -214,6 +223,12 @@ impl StockRepair {
             repairs.add(fault, "they are dropped: no open reservation is missing");
         }
     }
+}
+
+/// What is listed is in the lists again without an entry. A SKU that was listed for a while after it
+/// was hidden is hidden again by a repair.
+fn is_unlisted(db: &Connection, sku: &Sku) -> bool {
+    listing(db, sku).is_ok_and(|listing| listing.is_none())
 }
 
 const LOST_REMEDY: &str =

@@ -5,7 +5,7 @@
 //! version of its SKU, which is the position of the last change in it, so a start knows for each
 //! SKU which entries of the ledger are newer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Transaction};
@@ -50,9 +50,25 @@ fn save_rows<'a>(
 
 /// Saves that SKUs are hidden: their rows are written at once, and again when they have changed.
 pub(super) fn save_hidden(db: &Transaction<'_>, changes: &Changes) -> Result<u64, StoreError> {
-    let hidden =
-        |sku| changes.items.get(sku).map(|item| (sku, item, HIDDEN - to_i64(item.version)));
-    save_rows(db, changes.hidden.iter().filter_map(hidden))
+    let hidden = changes.hidden.iter();
+    save_rows(db, hidden.filter_map(|sku| Some(hidden_row(sku, changes.items.get(sku)?))))
+}
+
+/// Saves the stock of some SKUs again, hidden or not as they were.
+pub(super) fn save_again<'a>(
+    db: &Transaction<'_>,
+    items: impl IntoIterator<Item = (&'a Sku, &'a Item)>,
+    hidden: &BTreeSet<Sku>,
+) -> Result<u64, StoreError> {
+    let row = |(sku, item): (&'a Sku, &'a Item)| match hidden.contains(sku) {
+        true => hidden_row(sku, item),
+        false => (sku, item, to_i64(item.version)),
+    };
+    save_rows(db, items.into_iter().map(row))
+}
+
+fn hidden_row<'a>(sku: &'a Sku, item: &'a Item) -> (&'a Sku, &'a Item, i64) {
+    (sku, item, HIDDEN - to_i64(item.version))
 }
 
 /// Saves the reservations that a batch opened (`Some`) and closed (`None`). Each row holds the
@@ -112,8 +128,8 @@ fn write_hold(
 #[derive(Debug, Default)]
 pub(super) struct ReadItems {
     pub(super) items: Vec<(Sku, Item)>,
-    /// Those of `items` that are hidden.
-    pub(super) hidden: Vec<Sku>,
+    /// Those of `items` and `corrected` that are hidden.
+    pub(super) hidden: BTreeSet<Sku>,
     /// Rows in which one bit had flipped, as they were written.
     pub(super) corrected: BTreeMap<Sku, Item>,
     /// Rows that are damaged, but not in their key.
@@ -158,16 +174,24 @@ impl ReadItems {
             self.add_lost(row);
             return Ok(());
         }
-        let (sku, item) = parse_item([0, 1, 2, 3].map(|index| row.get_ref_unwrap(index)))?;
+        let (sku, item, is_hidden) =
+            parse_item([0, 1, 2, 3].map(|index| row.get_ref_unwrap(index)))?;
         // A damaged page may hold rows twice, or in another order.
         if self.items.last().is_none_or(|(last, _)| *last < sku) {
-            let is_hidden = row.get::<_, i64>(3)? <= HIDDEN;
             self.hidden.extend(is_hidden.then(|| sku.clone()));
             self.items.push((sku, item));
         } else {
-            self.corrected.insert(sku, item);
+            self.add_corrected(sku, item, is_hidden);
         }
         Ok(())
+    }
+
+    fn add_corrected(&mut self, sku: Sku, item: Item, is_hidden: bool) {
+        match is_hidden {
+            true => self.hidden.insert(sku.clone()),
+            false => self.hidden.remove(&sku),
+        };
+        self.corrected.insert(sku, item);
     }
 
     fn add_lost(&mut self, row: &Row<'_>) {
@@ -187,7 +211,7 @@ impl ReadItems {
         let named =
             || parse_sku(row.get_ref_unwrap(0)).ok().filter(|_| checks.key_passes("stock", row));
         match (corrected, named()) {
-            (Some((sku, item)), _) => drop(self.corrected.insert(sku, item)),
+            (Some((sku, item, is_hidden)), _) => self.add_corrected(sku, item, is_hidden),
             (None, Some(sku)) => self.damaged.push(sku),
             (None, None) => self.unreadable += 1,
         }
@@ -210,15 +234,16 @@ pub(super) fn save_lost(db: &Transaction<'_>, lost: &Lost) -> Result<u64, StoreE
     Ok(lost.skus.len() as u64 + u64::from(lost.unnamed))
 }
 
-fn parse_item(values: [ValueRef<'_>; 4]) -> rusqlite::Result<(Sku, Item)> {
+/// The stock of a row, and whether its SKU is hidden.
+fn parse_item(values: [ValueRef<'_>; 4]) -> rusqlite::Result<(Sku, Item, bool)> {
     let [sku, on_hand, reserved, version] = values;
     let sku = parse_sku(sku)?;
-    let version = match version.as_i64()? {
-        hidden if hidden <= HIDDEN => HIDDEN - hidden,
-        version => version,
-    };
+    let stored = version.as_i64()?;
+    let is_hidden = stored <= HIDDEN;
+    let version = if is_hidden { HIDDEN - stored } else { stored };
     let version = u64::try_from(version).unwrap_or(0);
-    Ok((sku, Item { on_hand: on_hand.as_i64()?, reserved: reserved.as_i64()?, version }))
+    let item = Item { on_hand: on_hand.as_i64()?, reserved: reserved.as_i64()?, version };
+    Ok((sku, item, is_hidden))
 }
 
 fn parse_sku(value: ValueRef<'_>) -> rusqlite::Result<Sku> {

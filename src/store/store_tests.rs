@@ -500,6 +500,35 @@ fn hidden_skus_are_hidden_after_any_start() {
     assert_eq!((hidden(&shop.stock), shop.stock == before), (hidden(&before), true));
 }
 
+/// What is rebuilt from the ledger is hidden as it was.
+#[test]
+fn a_hidden_sku_whose_row_is_lost_is_hidden_after_the_repair() {
+    let mut shop = Shop::new();
+    let decide = |shop: &mut Shop, name: &str, action: Action| {
+        let changes = shop.draft(name, action);
+        shop.commit(&changes);
+    };
+    let sku = |name: &str| Sku::parse(name).unwrap();
+    for name in ["H", "L", "N", "S"] {
+        decide(&mut shop, &format!("in {name}"), restock(name, 1));
+        let count = Action::Count { sku: sku(name), counted: i64::from(name == "S"), trace: None };
+        decide(&mut shop, &format!("count {name}"), count);
+    }
+    for name in ["H", "L"] {
+        decide(&mut shop, &format!("hide {name}"), Action::Hide { sku: sku(name) });
+    }
+    shop.update(0, 1, &[("L", Some("listed again"), "")]);
+    shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
+    for damage in ["DELETE FROM stock", "UPDATE stock SET on_hand = 77"] {
+        shop.store.db.execute(damage, []).unwrap();
+        shop.reopen();
+        let hidden = ["H", "L", "N", "S"].map(|name| shop.stock.is_hidden(name));
+        assert_eq!(hidden, [true, false, false, false], "{damage}");
+        shop.reopen();
+        assert!(shop.stock.is_hidden("H"), "written as hidden, too: {damage}");
+    }
+}
+
 fn restock(sku: &str, units: usize) -> Action {
     let quantity = Quantity::of_line(units as u64).unwrap();
     let line = Line::new(Sku::parse(sku).unwrap(), quantity);

@@ -85,8 +85,8 @@ fn what_cannot_be_merged_or_hidden_is_said_and_changes_nothing() {
             ("merge", json!({"request_id": "5", "from": "X"}), "bad_request", "into"),
             ("merge", with(merge(&id("6"), "X", "A"), "sku", "X"), "bad_request", "sku"),
             ("hide", hide(&id("7"), "none"), "unknown_sku", "none"),
-            ("hide", hide(&id("8"), "X"), "bad_request", "has stock"),
-            ("hide", hide(&id("9"), "L"), "bad_request", "is listed"),
+            ("hide", hide(&id("8"), "X"), "would_drop", "has stock: 3 on hand"),
+            ("hide", hide(&id("9"), "L"), "would_drop", "is listed"),
             ("hide", json!({"request_id": "10"}), "bad_request", "sku"),
         ] {
             let error = terminal.refused(op, body, code);
@@ -101,6 +101,33 @@ fn what_cannot_be_merged_or_hidden_is_said_and_changes_nothing() {
         let again = terminal.refused("merge", merge(&id("11"), "X", "A"), "below_reserved");
         assert_eq!(again["replayed"], true, "{again}");
     }
+}
+
+/// A late duplicate of a refused request hides nothing, whatever has become of the stock.
+#[test]
+fn a_refused_hide_stays_refused_when_the_stock_is_gone() {
+    let mut gateway = Gateway::stocked(&[("X", 3)]);
+    list(&mut gateway, vec![named("L", "Lamp", &[])]);
+    for port in PORTS {
+        let mut terminal = gateway.terminal(port);
+        let id = |name: &str| format!("{name} {port:?}");
+        for sku in ["X", "L"] {
+            let refused = terminal.refused("hide", hide(&id(sku), sku), "would_drop");
+            assert_eq!((&refused["sku"], &refused["replayed"]), (&json!(sku), &json!(false)));
+        }
+    }
+    gateway.http().ok("count", count("c", "X", 0));
+    gateway.kill9();
+    gateway.launch();
+    for port in PORTS {
+        let mut terminal = gateway.terminal(port);
+        let id = |name: &str| format!("{name} {port:?}");
+        for sku in ["X", "L"] {
+            let refused = terminal.refused("hide", hide(&id(sku), sku), "would_drop");
+            assert_eq!(refused["replayed"], true, "{refused}");
+        }
+    }
+    assert_eq!(skus(&gateway, ""), ["L", "X"]);
 }
 
 #[test]

@@ -18,8 +18,10 @@ pub(super) struct StockSearch {
     /// terminal that starts from position 0 gets them first. `Some` until all are found; inside it
     /// the last one.
     unmoved: Option<Option<Sku>>,
-    /// A terminal that starts from position 0 does not get SKUs that were hidden before its search.
-    began_at: Seq,
+    /// Where the stock was at the first step of a search from position 0: SKUs that were hidden before
+    /// are not told. A terminal that knows a SKU is told what it had left when it was hidden. `None` in
+    /// other searches.
+    began_at: Option<Seq>,
     walk: Option<RangeWalk>,
 }
 
@@ -47,13 +49,13 @@ pub(super) struct SearchStep {
 impl StockSearch {
     /// A search for what changed after a position.
     pub(super) fn after(seq: Seq) -> Self {
-        Self { seq, unmoved: (seq == 0).then_some(None), began_at: 0, walk: None }
+        Self { seq, unmoved: (seq == 0).then_some(None), began_at: None, walk: None }
     }
 
     /// Takes the next step. What it finds is complete up to [`StockSearch::seq`].
     pub(super) fn step(&mut self, filter: &SkuFilter, stock: &Stock) -> SearchStep {
         if self.seq == 0 {
-            self.began_at = stock.seq();
+            self.began_at.get_or_insert(stock.seq());
         }
         match filter {
             SkuFilter::Skus(skus) => {
@@ -72,14 +74,11 @@ impl StockSearch {
         if let Some(walk) = self.walk.take() {
             return self.walked(walk, prefix, stock);
         }
-        // A terminal that knows a SKU is told what it had left when it was hidden.
-        if self.seq > 0 && stock.hidden_seq() > self.seq {
-            return self.changed(prefix, stock);
-        }
-        let range = stock.items_after(prefix, None);
+        let range = stock.all_after(prefix, None);
         let count = range.len();
         if count <= STOCK_SCAN_MAX {
-            let items = range.map(|(sku, item)| (sku.clone(), *item)).collect();
+            let told = range.filter(|(_, item, is_hidden)| !is_hidden || self.is_newer(item));
+            let items = told.map(|(sku, item, _)| (sku.clone(), *item)).collect();
             return self.among(items, count, stock);
         }
         let changes_max = stock.seq().saturating_sub(self.seq);
@@ -136,8 +135,8 @@ impl StockSearch {
         for (sku, item) in stock.changed_after(self.seq).take(STOCK_SCAN_MAX) {
             step.visited += 1;
             complete_to = item.version;
-            let is_old = item.version <= self.began_at && stock.is_hidden(sku.as_str());
-            if sku.as_str().starts_with(prefix) && !is_old {
+            let is_told = self.is_newer(item) || !stock.is_hidden(sku.as_str());
+            if sku.as_str().starts_with(prefix) && is_told {
                 step.items.push((sku.clone(), *item));
             }
             if step.items.len() == EVENT_ITEMS_MAX {
@@ -149,20 +148,27 @@ impl StockSearch {
         step
     }
 
+    /// Whether a SKU changed after the first step of a search from position 0, or at any time for
+    /// another search.
+    fn is_newer(&self, item: &Item) -> bool {
+        self.began_at.is_none_or(|began_at| item.version > began_at)
+    }
+
     /// The next step of a walk. The last items found are kept until it ends: the event with them
     /// tells the terminal the position.
     fn walked(&mut self, mut walk: RangeWalk, prefix: &str, stock: &Stock) -> SearchStep {
-        let range = stock.items_after(prefix, walk.after.as_ref().map(Sku::as_str));
+        let range = stock.all_after(prefix, walk.after.as_ref().map(Sku::as_str));
         let (left, full) = (range.len(), EVENT_ITEMS_MAX);
         let mut visited = 0;
-        for (sku, item) in range.take(STOCK_SCAN_MAX) {
+        for (sku, item, is_hidden) in range.take(STOCK_SCAN_MAX) {
             if walk.found.len() == 2 * full {
                 break;
             }
             visited += 1;
             walk.after = Some(sku.clone());
             let is_new = item.version > self.seq || (item.version == 0 && self.unmoved.is_some());
-            if is_new && item.version <= walk.up_to {
+            let is_told = !is_hidden || self.is_newer(item);
+            if is_new && is_told && item.version <= walk.up_to {
                 walk.found.push((sku.clone(), *item));
             }
         }

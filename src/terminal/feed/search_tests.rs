@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::stock::{Chain, Taken, visits};
+use crate::stock::{Chain, Items, Taken, visits};
 
-/// A binary search looks at these many SKUs besides those that are found.
-const LOOKUP: usize = 64;
+/// Binary searches in both orders, of listed and of hidden SKUs, look at these many besides those
+/// that are found.
+const LOOKUP: usize = 72;
 
 /// The SKUs `00000` to `09999`, or so many of them, changed in this order, without the last
 /// `unmoved`.
@@ -76,6 +77,50 @@ fn a_search_looks_at_no_more_than_it_concerns() {
     let (found, visited, _) = search(&SkuFilter::All, 9_950, &stock(10_000, 0));
     assert_eq!(found.len(), 50);
     assert!(visited <= 60, "{visited} for 50 changes");
+}
+
+#[test]
+fn hidden_skus_make_no_search_longer() {
+    let items = stock(10_000, 0);
+    let mut items: Items = items.items().map(|(sku, item)| (sku.clone(), *item)).collect();
+    items.hide(&[sku(4_711), sku(9_999)]);
+    let stock = Stock::load(items, [], 10_000, Chain::default(), Taken::default());
+    for (filter, since, count) in [
+        (prefix("0471"), 0, 9),
+        (prefix("0471"), 4_000, 10),
+        (prefix("0471"), 4_712, 8),
+        (prefix("04"), 0, 999),
+        (prefix("04"), 1, 1_000),
+        (prefix("09999"), 9_999, 1),
+        (prefix("09999"), 0, 0),
+    ] {
+        let (found, visited, _) = search(&filter, since, &stock);
+        assert_eq!(found.len(), count, "{filter:?} since {since}");
+        let limit = 3 * count + 2 * LOOKUP + if count < 100 { 0 } else { 60 * LOOKUP };
+        assert!(visited <= limit, "{filter:?} since {since}: {visited} were looked at");
+    }
+}
+
+/// It was told what the SKU had, so it is told that nothing is left.
+#[test]
+fn a_terminal_is_told_of_what_is_hidden_while_it_searches() {
+    for filter in [prefix("0"), prefix("01"), named(&[1_000, 1_001]), SkuFilter::All] {
+        let mut items: BTreeMap<_, _> =
+            stock(2_000, 0).items().map(|(sku, item)| (sku.clone(), *item)).collect();
+        let (mut search, mut known) = (StockSearch::after(0), BTreeMap::new());
+        while !known.contains_key(&sku(1_000)) {
+            known.extend(search.step(&filter, &loaded(&items, 2_000)).items);
+        }
+        let gone = Item { on_hand: 0, reserved: 0, version: 2_001 };
+        items.insert(sku(1_000), gone);
+        let mut hidden: Items = items.into_iter().collect();
+        hidden.hide(&[sku(1_000)]);
+        let stock = Stock::load(hidden, [], 2_001, Chain::default(), Taken::default());
+        for _ in 0..1_000 {
+            known.extend(search.step(&filter, &stock).items);
+        }
+        assert_eq!(known[&sku(1_000)], gone, "{filter:?}");
+    }
 }
 
 /// A terminal that loses its connection within a search starts again at the position of the last
