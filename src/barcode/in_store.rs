@@ -104,6 +104,8 @@ mod tests {
         assert_eq!((&item[..13], weight, count), ("0021234000000", None, Some(12)));
         assert_eq!(read("21iiiiiwwwwwc", "221234501250"), None, "another prefix");
         assert_eq!(read("21iiiiiwwwwwc", "400638133393"), None);
+        assert_eq!(read("21iiiiiwwwwwc", "211234500000"), None, "nothing was weighed");
+        assert_eq!(read("21iiiiiwwwwwc", "211234500001").unwrap().1, Some(1));
         let (item, weight, count) = read("23iiiiixppppc", "231234500199").unwrap();
         assert_eq!((&item[..13], weight, count), ("0231234500000", None, None));
     }

@@ -47,8 +47,6 @@ use self::text_forms::{read_form, trade_item, with_add_on};
 /// text is an element string.
 const BEGINNINGS: [&str; 6] = ["00", "01", "02", "03", "8006", "8026"];
 const BEGINNING_DIGITS_MIN: usize = 10;
-/// The shortest element string that contains a GTIN.
-const WITH_GTIN_BYTES_MIN: usize = 16;
 
 /// Reads a code as a scanner sends it, with or without a symbology identifier such as `]C1`, or as
 /// it is printed for people, with parentheses. `year` is the current one; it determines the century
@@ -129,7 +127,7 @@ fn unlabelled(text: &str, year: u16) -> Result<Reading, CodeError> {
     }
     // With any other identifier first, it is a text unless it holds a GTIN.
     match element_string(text, year, false) {
-        Ok(reading) if reading.gtin.is_some() && text.len() >= WITH_GTIN_BYTES_MIN => Ok(reading),
+        Ok(reading) if reading.gtin.is_some() => Ok(reading),
         Ok(_) | Err(_) => Ok(Reading::text()),
     }
 }

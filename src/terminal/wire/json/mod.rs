@@ -1,6 +1,8 @@
 //! JSON, in WebSocket text messages and in HTTP bodies.
 
 mod barcodes;
+#[cfg(test)]
+mod exact_tests;
 mod request;
 mod reservation;
 mod response;
