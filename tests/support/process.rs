@@ -12,7 +12,7 @@ use super::patience::stretched;
 
 const PORTS_FIRST: u32 = 10_000;
 const PORTS_COUNT: u32 = 20_000;
-const RUN_LIMIT: Duration = Duration::from_secs(20);
+pub const RUN_LIMIT: Duration = Duration::from_secs(20);
 
 /// The exit status of a command, with everything that it wrote.
 #[derive(Debug)]
@@ -30,11 +30,16 @@ impl Finished {
 
 /// Runs a command that ends by itself.
 pub fn run_to_end(command: &mut Command) -> Finished {
+    run_within(RUN_LIMIT, command)
+}
+
+/// The same with another limit.
+pub fn run_within(limit: Duration, command: &mut Command) -> Finished {
     let mut stdout = tempfile::tempfile().unwrap();
     let mut stderr = tempfile::tempfile().unwrap();
     command.stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
     let mut child = command.spawn().expect("the program starts");
-    let status = wait(&mut child, stretched(RUN_LIMIT));
+    let status = wait(&mut child, stretched(limit));
     let (stdout, stderr) = (from_the_start(&mut stdout), from_the_start(&mut stderr));
     let status = status.unwrap_or_else(|| panic!("{command:?} did not end:\n{stdout}{stderr}"));
     Finished { code: status.code(), stdout, stderr }

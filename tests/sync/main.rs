@@ -43,4 +43,5 @@ mod service;
 mod sites;
 mod size_limits;
 mod transfers;
+mod upgrades;
 mod workers;
