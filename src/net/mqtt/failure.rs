@@ -38,7 +38,9 @@ pub enum LinkFailure {
     Refused(Option<ConnectReturnCode>),
     /// The broker has closed the connection instead of answering.
     ClosedAtOnce,
-    /// The broker does not answer.
+    /// What listens at the broker's address takes the connection and then says nothing.
+    NoGreeting,
+    /// The broker has fallen silent.
     Silent,
     /// The broker has denied the subscription to this topic filter.
     Denied(String),
@@ -122,6 +124,7 @@ impl LinkFailure {
                 | Self::Unreachable(_)
                 | Self::ClosedInHandshake
                 | Self::ClosedAtOnce
+                | Self::NoGreeting
                 | Self::Silent
         )
     }
@@ -155,6 +158,9 @@ impl fmt::Display for LinkError {
             LinkFailure::Refused(code) => refused(f, broker, client_id, code.as_ref()),
             LinkFailure::ClosedAtOnce => {
                 write!(f, "the broker {broker} closes the connection without an answer")
+            }
+            LinkFailure::NoGreeting => {
+                write!(f, "what listens at {broker} accepts the connection and then says nothing")
             }
             LinkFailure::Silent => write!(f, "the broker {broker} does not answer in time"),
             LinkFailure::Denied(filter) => {
@@ -279,6 +285,9 @@ impl LinkError {
             LinkFailure::Refused(code) => refusal_step(code.as_ref()),
             LinkFailure::ClosedAtOnce => {
                 "the broker's log says why: its limit of connections, a port for TLS (mqtts://), or a proxy without a broker"
+            }
+            LinkFailure::NoGreeting => {
+                "restart a broker that hangs; otherwise correct the port in mqtt.url: MQTT is mostly at 1883, with TLS at 8883"
             }
             LinkFailure::Denied(_) => {
                 "allow it in the broker's access rules: docs/OPERATIONS.md has a line for each topic"

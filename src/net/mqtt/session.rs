@@ -66,7 +66,7 @@ impl Target {
         let securing = Stream::connect(socket, tls, &self.host);
         let mut stream = timeout_at(deadline, securing)
             .await
-            .map_err(|_| LinkFailure::Silent)?
+            .map_err(|_| LinkFailure::NoGreeting)?
             .map_err(LinkFailure::in_handshake)?;
         let mut greeting = BytesMut::new();
         self.connect.write(&mut greeting).map_err(LinkFailure::Malformed)?;
@@ -78,7 +78,7 @@ impl Target {
         };
         timeout_at(deadline, greet)
             .await
-            .map_err(|_| LinkFailure::Silent)?
+            .map_err(|_| LinkFailure::NoGreeting)?
             .map_err(LinkFailure::in_greeting)?;
         match answer {
             [0x20, 2, _, 0] => Ok(stream),
