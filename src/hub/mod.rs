@@ -10,6 +10,7 @@
 //! and answers. This file assembles the parts, and no part imports it. Nothing here knows the
 //! terminal port or the gateway's database.
 
+mod api;
 mod batch;
 pub(crate) mod catalogue;
 pub mod core;
@@ -50,13 +51,13 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::api::HubApi;
 use self::core::Rules;
 use self::db::{BooksDatabase, BooksError, BooksLock};
 pub use self::decode::frame_json;
 use self::failures::BooksFailures;
 use self::feed::FeedEnd;
 use self::health::HubHealth;
-use self::http::HubApi;
 use self::jobs::{HubJob, RequestSender};
 use self::left_out::LeftOut;
 use self::link::{BrokerLink, set_offline};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::api::HubApi;
+use crate::hub::api::HubApi;
 use crate::hub::catalogue::{
     LineError, ReadCatalogue, Warning, read_catalogue, refusal, write_catalogue,
 };

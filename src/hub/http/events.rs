@@ -6,19 +6,19 @@ use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::ACCEPT;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::api::HubApi;
 use super::queries::limit;
 use crate::clock;
+use crate::hub::api::HubApi;
 use crate::hub::core::MovementKind;
-use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_ends, feed_page};
+use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, feed_ends};
 use crate::limits::{FEED_WAIT_MAX, PAGE_MAX, RESPONSE_PARTS_MAX};
 use crate::net::access::Sites;
 use crate::net::http::{self, HttpResponse, Incomplete, number, parameter};
 use crate::net::json::json;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::stock::Kind;
 
 /// How often a client of server-sent events that has had no event is sent a comment.
@@ -75,45 +75,6 @@ impl HubApi {
                 return Ok(page);
             }
         }
-    }
-
-    pub(super) async fn page(
-        &self,
-        after: FeedCursor,
-        limit: usize,
-        filter: &FeedFilter,
-    ) -> Result<FeedPage, Problem> {
-        let page = self.page_now(after, limit, filter).await?;
-        if page.has_more || !page.events.is_empty() {
-            return Ok(page);
-        }
-        // A client sees what it has been answered before.
-        self.feed.settle().await;
-        self.page_now(page.next, limit, filter).await
-    }
-
-    async fn page_now(
-        &self,
-        after: FeedCursor,
-        limit: usize,
-        filter: &FeedFilter,
-    ) -> Result<FeedPage, Problem> {
-        let filter = filter.clone();
-        let read = self.read(move |db| feed_page(db, after, limit, &filter)).await?;
-        read.map_err(|Gone(first)| {
-            Problem::gone(
-                first,
-                format!("events after {after} are not kept; begin with after={first}, and look for what is missing in the stock"),
-            )
-        })
-    }
-
-    pub(super) fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = self.followers.clone().try_acquire_owned();
-        permit.map_err(|_| {
-            let message = "too many clients wait for events; retry, or ask without wait_s";
-            Problem::new(Code::Overloaded, message)
-        })
     }
 
     async fn stream(&self, after: FeedCursor, filter: FeedFilter) -> Result<HttpResponse, Problem> {

@@ -3,8 +3,8 @@
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::api::HubApi;
 use super::events::filter;
+use crate::hub::api::HubApi;
 use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, export_page};
 use crate::limits::RESPONSE_PARTS_MAX;
 use crate::net::access::Sites;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::api::HubApi;
 use super::json::{
     BringBackJson, BroughtBackJson, BroughtBackLineJson, EnrolJson, HeldJson, RetireJson,
     RetiredJson,
 };
-use super::problems::{cannot_bring_back, no_such_database, unknown_gateway};
 use crate::clock::wall_ms;
+use crate::hub::api::HubApi;
+use crate::hub::api::{cannot_bring_back, no_such_database, unknown_gateway};
 use crate::hub::core::{HeldUnits, bring_back, repair, retire};
 use crate::hub::db::Locks;
 use crate::hub::request::gateway_id;

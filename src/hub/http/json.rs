@@ -3,71 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::rfc3339;
-use crate::hub::core::{
-    CentralDecision, HeldUnits, PoolLine, RecallLine, RecallStatus, SkuDecimals,
-};
+use crate::hub::core::{HeldUnits, RecallLine, RecallStatus, SkuDecimals};
 use crate::stock::{Amount, Decimal, Line, RequestId, Sku};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
 pub(super) struct ItemsJson<T> {
     pub(super) items: Vec<T>,
-}
-
-/// A receipt, grant or order that was applied.
-#[derive(Serialize)]
-pub(super) struct AppliedJson<'a> {
-    request_id: &'a str,
-    seq: u64,
-    replayed: bool,
-    lines: Vec<PoolLineJson<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reservation: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-}
-
-#[derive(Serialize)]
-struct PoolLineJson<'a> {
-    sku: &'a Sku,
-    quantity: Amount,
-    unallotted: Amount,
-    reserved: Amount,
-    available: Amount,
-    in_transit: Amount,
-}
-
-impl<'a> AppliedJson<'a> {
-    /// # Panics
-    /// If the request was refused.
-    pub(super) fn new(decision: &'a CentralDecision, decimals: &SkuDecimals) -> Self {
-        let applied = decision.outcome.as_ref().expect("it was applied");
-        let record = decision.record.as_ref();
-        let known = record.and_then(|record| record.outcome.as_ref().ok());
-        // Earlier programs had no reservations in the pool.
-        let reserved = known.iter().flat_map(|known| &known.lines).map(|line| line.reserved);
-        let lines = applied.lines.iter().zip(reserved.chain(std::iter::repeat(0)));
-        let line = |(line, reserved): (&'a PoolLine, i64)| {
-            let amount = |units| Amount::new(units, decimals.of(&line.sku));
-            PoolLineJson {
-                sku: &line.sku,
-                quantity: Amount::of(line.quantity, decimals.of(&line.sku)),
-                unallotted: amount(line.unallotted),
-                reserved: amount(reserved),
-                available: amount((line.unallotted - reserved).max(0)),
-                in_transit: amount(line.in_transit),
-            }
-        };
-        Self {
-            request_id: decision.request_id.as_str(),
-            seq: applied.seq,
-            replayed: decision.replayed,
-            lines: lines.map(line).collect(),
-            reservation: decision.reservation.as_ref().map(RequestId::as_str),
-            expires_at: known.and_then(|known| known.expires_at_ms).map(rfc3339),
-        }
-    }
 }
 
 /// A recall: the answer to the request, which says whether it is a replay, and to the query for

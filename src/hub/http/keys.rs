@@ -6,10 +6,10 @@ use hyper::Request;
 use hyper::body::Incoming;
 use serde_json::json;
 
-use super::api::HubApi;
 use super::json::AcceptKeyJson;
-use super::problems::no_such_database;
 use crate::hex;
+use crate::hub::api::HubApi;
+use crate::hub::api::no_such_database;
 use crate::hub::core::{NotAccepted, accept_key};
 use crate::hub::db::Locks;
 use crate::hub::request::gateway_id;

@@ -3,7 +3,6 @@
 //! Queries read the books database on a connection of their own. Changes are jobs for the hub's
 //! writer, and are answered after its commit. docs/hub.openapi.json describes every route.
 
-mod api;
 mod catalogue;
 mod changes;
 mod events;
@@ -13,20 +12,18 @@ mod json;
 mod keys;
 mod page;
 mod policies;
-mod problems;
 mod queries;
 mod recovery;
 mod removal;
 mod reservations;
 mod routes;
-mod sales;
 
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
-pub(super) use self::api::HubApi;
 use self::routes::{HubTarget, ROUTES};
+use super::api::HubApi;
 use crate::net::http::{self, ConnectionPermit, HttpResponse, PortAccess};
 use crate::net::stream::Certificates;
 use crate::problem::Problem;
@@ -77,10 +74,10 @@ async fn respond(
         HubTarget::Reconcile => api.reconcile(query).await,
         HubTarget::Recall(request_id) => api.recall(&request_id, sites).await,
         HubTarget::Central(operation) => {
-            return api.decide(operation, None, request, &principal).await;
+            return api.decide_request(operation, None, request, &principal).await;
         }
         HubTarget::OfReservation(operation, id) => {
-            return api.decide(operation, Some(id), request, &principal).await;
+            return api.decide_request(operation, Some(id), request, &principal).await;
         }
         HubTarget::Reservations => api.reservations(query).await,
         HubTarget::Reservation(id) => api.reservation(&id).await,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::api::HubApi;
 use super::json::PolicyJson;
 use super::queries::limit;
+use crate::hub::api::HubApi;
 use crate::hub::core::{Policy, decimals_of, set_gateway_policy, set_policy};
 use crate::hub::db::Locks;
 use crate::hub::reader::{self, PolicyOfSkuJson};

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::api::HubApi;
 use super::json::{ItemsJson, RecallJson, StatusJson};
-use super::problems::unknown_gateway;
+use crate::hub::api::HubApi;
+use crate::hub::api::unknown_gateway;
 use crate::hub::reader::{self, DemandQuery, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
 use crate::net::access::Sites;

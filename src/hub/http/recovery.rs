@@ -8,9 +8,9 @@ use hyper::body::Incoming;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::api::HubApi;
 use super::json::ReopenJson;
-use super::problems::no_such_database;
+use crate::hub::api::HubApi;
+use crate::hub::api::no_such_database;
 use crate::hub::core::{NotReopened, recover, reopen};
 use crate::hub::db::Locks;
 use crate::hub::reader;

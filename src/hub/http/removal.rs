@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::api::HubApi;
-use super::problems::unknown_gateway;
+use crate::hub::api::HubApi;
+use crate::hub::api::unknown_gateway;
 use crate::hub::core::{NotForgotten, forget_sku, forget_unused};
 use crate::hub::db::Locks;
 use crate::hub::reader;

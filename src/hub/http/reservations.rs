@@ -1,8 +1,8 @@
 //! The routes that show reservations in the pool.
 
-use super::api::HubApi;
 use super::queries::limit;
 use crate::clock::wall_ms;
+use crate::hub::api::HubApi;
 use crate::hub::reader::{self, ReservationQuery};
 use crate::net::http::parameter;
 use crate::net::json::json;

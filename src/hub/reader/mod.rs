@@ -49,11 +49,11 @@ pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
 pub(super) use self::recovery::{recovery, reopening};
 pub(super) use self::reservations::{
-    ReservationQuery, due_reservations, overdue_orders, reservation, reservations,
+    ReservationJson, ReservationQuery, due_reservations, overdue_orders, reservation, reservations,
 };
 pub(super) use self::status::status;
 pub use self::stock::StockJson;
-pub(super) use self::stock::{stock, stock_list};
+pub(super) use self::stock::{GatewayStockJson, stock, stock_list};
 pub(super) use self::unused::unused_skus;
 use super::core::{RecallStatus, recall_status};
 use super::db::sql::{Executor, RowReader, SqlValue};

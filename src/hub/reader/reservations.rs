@@ -34,27 +34,27 @@ pub(in crate::hub) struct ReservationQuery {
 pub(in crate::hub) struct ReservationJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
-    reservation: String,
-    order_id: Option<String>,
-    lines: Vec<ReservedLineJson>,
-    expires_at: Option<String>,
-    expires_in_s: Option<u64>,
-    actor: Option<String>,
+    pub(in crate::hub) reservation: String,
+    pub(in crate::hub) order_id: Option<String>,
+    pub(in crate::hub) lines: Vec<ReservedLineJson>,
+    pub(in crate::hub) expires_at: Option<String>,
+    pub(in crate::hub) expires_in_s: Option<u64>,
+    pub(in crate::hub) actor: Option<String>,
     #[serde(flatten)]
     end: Option<EndJson>,
 }
 
 #[derive(Debug, Serialize)]
-struct ReservedLineJson {
-    sku: String,
-    quantity: Amount,
+pub(in crate::hub) struct ReservedLineJson {
+    pub(in crate::hub) sku: String,
+    pub(in crate::hub) quantity: Amount,
     #[serde(flatten)]
-    trace: Option<TraceFields>,
+    pub(in crate::hub) trace: Option<TraceFields>,
 }
 
 /// Which goods of a SKU a line is about.
 #[derive(Debug)]
-struct TraceFields(OptionalTrace);
+pub(in crate::hub) struct TraceFields(pub(in crate::hub) OptionalTrace);
 
 impl Serialize for TraceFields {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

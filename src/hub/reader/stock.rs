@@ -35,15 +35,15 @@ pub struct StockJson {
 /// One SKU at one gateway.
 #[derive(Debug, Serialize)]
 pub struct GatewayStockJson {
-    site: String,
-    gateway: String,
+    pub(in crate::hub) site: String,
+    pub(in crate::hub) gateway: String,
     /// On hand, reserved units included.
     pub on_hand: Amount,
     /// Promised to open reservations.
     pub reserved: Amount,
     /// The epoch of an earlier database of the gateway; absent for the one in force.
     #[serde(skip_serializing_if = "Option::is_none")]
-    replaced_epoch: Option<String>,
+    pub(in crate::hub) replaced_epoch: Option<String>,
 }
 
 /// Units in the pool, and in transit from it.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::api::HubApi;
-use super::changes::answer;
+use super::HubApi;
+use super::decide::Decided;
 use super::problems::rejected;
 use crate::clock::{instant, wall_ms};
 use crate::hub::core::{CentralDecision, Progress, SkuDecimals, decimals_of, sell};
@@ -35,7 +35,7 @@ impl HubApi {
         &self,
         read: IdentifiedRequest,
         principal: &Principal,
-    ) -> Result<String, Problem> {
+    ) -> Result<Decided, Problem> {
         let cause = Cause { actor: principal.actor(), reason: read.reason.clone() };
         let (mut is_first, mut is_open) = (false, false);
         loop {
@@ -54,7 +54,8 @@ impl HubApi {
                 Ok(decision) => {
                     // If another job has decided it, this is the first answer all the same.
                     let replayed = decision.replayed && !is_first;
-                    return answer(&CentralDecision { replayed, ..decision }, None, &decimals);
+                    let decision = CentralDecision { replayed, ..decision };
+                    return Ok(Decided { decision, recall: None, decimals });
                 }
                 Err(waiting) => waiting,
             };

@@ -7,11 +7,11 @@ use crate::problem::{Central, Code, Problem};
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Amount, Refusal, RequestId};
 
-pub(super) fn unknown_gateway(gateway: &GatewayId) -> Problem {
+pub(in crate::hub) fn unknown_gateway(gateway: &GatewayId) -> Problem {
     Problem::new(Code::NotFound, format!("no gateway {gateway} has ever sent"))
 }
 
-pub(super) fn no_such_database(gateway: &GatewayId, error: &NoSuchEpoch) -> Problem {
+pub(in crate::hub) fn no_such_database(gateway: &GatewayId, error: &NoSuchEpoch) -> Problem {
     match error.known.as_slice() {
         [] => unknown_gateway(gateway),
         known => Problem::new(
@@ -21,7 +21,7 @@ pub(super) fn no_such_database(gateway: &GatewayId, error: &NoSuchEpoch) -> Prob
     }
 }
 
-pub(super) fn cannot_bring_back(gateway: &GatewayId, why: &CannotBringBack) -> Problem {
+pub(in crate::hub) fn cannot_bring_back(gateway: &GatewayId, why: &CannotBringBack) -> Problem {
     let message = match why {
         CannotBringBack::NoSuchEpoch(error) => return no_such_database(gateway, error),
         CannotBringBack::NotRetired => {

@@ -1,10 +1,20 @@
-//! What every handler uses: the reader, and the way to the hub's writer.
+//! What stands behind HTTP and gRPC alike: the reader, the way to the hub's writer, and how central
+//! requests are decided. Each of the two reads its own requests and writes its own answers.
+
+mod anywhere;
+mod applied;
+mod decide;
+mod feed;
+mod problems;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
 
-use super::problems::unreadable;
+pub(super) use self::applied::{Applied, AppliedLine};
+pub(super) use self::decide::Decided;
+use self::problems::unreadable;
+pub(super) use self::problems::{cannot_bring_back, no_such_database, unknown_gateway};
 use crate::hub::core::SkuDecimals;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{BooksError, BooksTransaction, Locks};
@@ -25,7 +35,7 @@ const NO_ANSWER: &str = "the books do not answer in time; whether it was applied
 const UNCONFIRMED: &str = "the books have not confirmed the commit; whether it was applied is not known, send it again with the same request id";
 const NOT_APPLIED: &str = "the books cannot be written; nothing was applied, send it again later";
 
-/// The handlers of all routes.
+/// What handlers of both interfaces use; clones share it.
 #[derive(Clone, Debug)]
 pub(in crate::hub) struct HubApi {
     reader: BooksReader,
@@ -34,11 +44,11 @@ pub(in crate::hub) struct HubApi {
     failures: Arc<BooksFailures>,
     health: Arc<HubHealth>,
     worker: String,
-    pub(super) strangers: Arc<Strangers>,
-    pub(super) feed: FeedEnd,
-    pub(super) left_out: Arc<LeftOut>,
+    pub(in crate::hub) strangers: Arc<Strangers>,
+    pub(in crate::hub) feed: FeedEnd,
+    pub(in crate::hub) left_out: Arc<LeftOut>,
     /// Bounds the number of clients that wait for events.
-    pub(super) followers: Arc<Semaphore>,
+    pub(in crate::hub) followers: Arc<Semaphore>,
 }
 
 impl HubApi {
@@ -77,17 +87,17 @@ impl HubApi {
         Self { worker: worker.into(), strangers, ..self }
     }
 
-    pub(super) fn worker(&self) -> &str {
+    pub(in crate::hub) fn worker(&self) -> &str {
         &self.worker
     }
 
     /// Frames that wait until the broker's client takes them.
-    pub(super) fn pending_out(&self) -> u64 {
+    pub(in crate::hub) fn pending_out(&self) -> u64 {
         self.metrics.outgoing.get()
     }
 
     /// Alive means that the writing thread goes round.
-    pub(super) fn liveness(&self) -> Result<&'static str, Problem> {
+    pub(in crate::hub) fn liveness(&self) -> Result<&'static str, Problem> {
         if self.health.is_alive() {
             return Ok("ok\n");
         }
@@ -96,7 +106,7 @@ impl HubApi {
 
     /// Ready means that the broker has granted the subscriptions, and that the last commit worked or
     /// none was tried.
-    pub(super) fn readiness(&self) -> Result<&'static str, Problem> {
+    pub(in crate::hub) fn readiness(&self) -> Result<&'static str, Problem> {
         match self.health.unready() {
             None => Ok("ready\n"),
             Some(why) => Err(Problem::new(Code::StorageUnavailable, why)),
@@ -104,25 +114,25 @@ impl HubApi {
     }
 
     /// Why the hub is not ready, if it is not.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(in crate::hub) fn problem(&self) -> Option<String> {
         self.health.problem()
     }
 
     /// Asks every gateway to greet, instead of waiting until it does so by itself.
-    pub(super) fn call_gateways(&self) {
+    pub(in crate::hub) fn call_gateways(&self) {
         let _ = self.requests.try_send(HubJob::Announce);
     }
 
-    pub(super) fn count_refusal(&self, code: Code) {
+    pub(in crate::hub) fn count_refusal(&self, code: Code) {
         self.metrics.refusals.count(code);
     }
 
-    pub(super) fn metrics_page(&self) -> String {
+    pub(in crate::hub) fn metrics_page(&self) -> String {
         self.metrics.page(self.health.is_subscribed(), self.left_out.gateways().len())
     }
 
     /// Reads the books in one snapshot.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(in crate::hub) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -130,7 +140,7 @@ impl HubApi {
     }
 
     /// The decimals of SKUs that have had units, which do not change.
-    pub(super) async fn decimals(
+    pub(in crate::hub) async fn decimals(
         &self,
         skus: impl Iterator<Item = &Sku>,
     ) -> Result<SkuDecimals, Problem> {
@@ -138,7 +148,7 @@ impl HubApi {
         self.read(move |db| reader::decimals(db, skus.iter())).await
     }
 
-    pub(super) async fn reconcile_page(
+    pub(in crate::hub) async fn reconcile_page(
         &self,
         all: bool,
         after: String,
@@ -155,7 +165,7 @@ impl HubApi {
     /// Changes the books within the writer's next batch, and returns the result after the commit.
     /// `change` adds the gateways that may have to be sent something; `locks` are the gateways and
     /// SKUs that it changes, as far as they are known.
-    pub(super) async fn change<T: Send + 'static>(
+    pub(in crate::hub) async fn change<T: Send + 'static>(
         &self,
         locks: Locks,
         mut change: impl FnMut(&mut BooksTransaction<'_>, &mut Vec<GatewayId>) -> Result<T, BooksError>

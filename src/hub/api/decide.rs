@@ -1,0 +1,98 @@
+//! Has central requests decided by the hub's writer.
+
+use super::HubApi;
+use super::applied::Applied;
+use super::problems::{refused, rejected, with_elsewhere};
+use crate::hub::core::{
+    CentralDecision, RecallStatus, SkuDecimals, decide, decimals_of, recall_status,
+};
+use crate::hub::db::Locks;
+use crate::hub::request::{CentralOperation, IdentifiedRequest};
+use crate::net::access::Principal;
+use crate::problem::Problem;
+use crate::stock::{Cause, Refusal, Sku};
+
+/// A decision, after its commit.
+#[derive(Debug)]
+pub(in crate::hub) struct Decided {
+    pub(in crate::hub) decision: CentralDecision,
+    /// Of a recall.
+    pub(in crate::hub) recall: Option<RecallStatus>,
+    /// Of the SKUs whose figures the answer has.
+    pub(in crate::hub) decimals: SkuDecimals,
+}
+
+impl Decided {
+    /// What was booked.
+    ///
+    /// # Errors
+    /// The refusal, if the request was refused.
+    pub(in crate::hub) fn applied(&self) -> Result<Applied<'_>, Problem> {
+        let Self { decision, decimals, .. } = self;
+        match &decision.outcome {
+            Ok(_) => Ok(Applied::new(decision, decimals)),
+            Err(refusal) => {
+                let problem = refused(refusal, decision.replayed, decimals);
+                Err(with_elsewhere(problem, refusal, decision.elsewhere, decimals))
+            }
+        }
+    }
+}
+
+impl HubApi {
+    /// Has a request decided.
+    ///
+    /// # Errors
+    /// If it was not decided. A refusal is a decision.
+    pub(in crate::hub) async fn decide(
+        &self,
+        operation: CentralOperation,
+        read: IdentifiedRequest,
+        principal: &Principal,
+    ) -> Result<Decided, Problem> {
+        if read.is_from_anywhere() {
+            return self.sell_anywhere(read, principal).await;
+        }
+        if let Some(gateway) = read.request.gateway() {
+            principal.sites().check(&gateway.site)?;
+        }
+        let request_id = read.request_id.clone();
+        let cause = Cause { actor: principal.actor(), reason: read.reason.clone() };
+        let skus = read.skus();
+        let locks = Locks {
+            gateways: read.request.gateway().cloned().into_iter().collect(),
+            skus: skus.iter().cloned().collect(),
+        };
+        let is_recall = operation == CentralOperation::Recall;
+        let (decided, recall, decimals) = self
+            .change(locks, move |books, gateways| {
+                let decimals = decimals_of(books, &skus)?;
+                let request = match read.scaled(&|sku| decimals.of(sku)) {
+                    Ok(request) => request,
+                    Err(problem) => return Ok(Err(problem)),
+                };
+                let id = &read.request_id;
+                let decided = decide(books, id, &request, &cause)?;
+                let mut about = skus.clone();
+                if let Ok(decision) = &decided {
+                    gateways.extend_from_slice(&decision.gateways);
+                    about.extend(decision.skus().cloned());
+                }
+                let decimals = decimals_of(books, &about)?;
+                let recall = if is_recall { recall_status(books, id)? } else { None };
+                Ok(Ok((decided, recall, decimals)))
+            })
+            .await??;
+        let decision = decided.map_err(|rejection| rejected(&request_id, rejection, &decimals))?;
+        Ok(Decided { decision, recall, decimals })
+    }
+}
+
+impl CentralDecision {
+    /// The SKUs whose figures the answer has.
+    fn skus(&self) -> impl Iterator<Item = &Sku> {
+        let lines = self.outcome.iter().flat_map(|applied| &applied.lines);
+        let refused = self.outcome.as_ref().err().and_then(Refusal::sku);
+        lines.map(|line| &line.sku).chain(refused)
+    }
+}
