@@ -393,6 +393,30 @@ pub const FEED_SCAN_MAX: usize = 2_000;
 pub const FEED_FOLLOWERS_MAX: usize = 256;
 /// The longest time that a request for events waits for the first one.
 pub const FEED_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Connections on the hub's gRPC port. A client needs one for all of its calls.
+pub const GRPC_CONNECTIONS_MAX: usize = 1_000;
+/// Calls at the same time on one connection; a client queues further ones.
+pub const GRPC_STREAMS_MAX: u32 = 100;
+/// Bytes of requests that the hub holds for one call, and for one connection: at most 256 MB for all
+/// of them, and a quarter of that for clients that have not been let in.
+pub const GRPC_STREAM_WINDOW: u32 = 64 * 1024;
+pub const GRPC_CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Bytes in one message to a client, which one item may exceed. Most clients take 4 MiB.
+pub const GRPC_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// The longest time of a call that is no stream: a slow request, the longest wait of a sale, and the
+/// wait for the writer. A client may set a shorter one.
+pub const GRPC_CALL_MAX: Duration = Duration::from_secs(30);
+/// Time between pings to a gRPC client, and for its answer.
+pub const GRPC_PING_EVERY: Duration = Duration::from_secs(30);
+pub const GRPC_PING_WAIT: Duration = Duration::from_secs(20);
+/// SKUs whose changes one update of a watched stock joins at most; a watch may name as many.
+pub const WATCH_SKUS_MAX: usize = 1_000;
+/// The shortest time between two updates: what changes meanwhile is joined.
+pub const WATCH_PACE: Duration = Duration::from_millis(50);
+/// How often a watch that has had no update is told how far it is.
+pub const WATCH_CURSOR_EVERY: Duration = Duration::from_secs(15);
+/// A watch whose client takes no update for this long is ended.
+pub const WATCH_STALLED_MAX: Duration = Duration::from_secs(30);
 /// Parts of a response that wait for a client that does not read.
 pub const RESPONSE_PARTS_MAX: usize = 2;
 /// Time for the hub's writer to end once everything else has: one transaction that fails.
@@ -406,6 +430,7 @@ pub const STOP_GRACE: Duration = Duration::from_secs(4);
 pub const STOP_TIDY: Duration = Duration::from_millis(4_500);
 
 const _: () = assert!(HEADER_TIMEOUT.as_secs() > 60, "a proxy closes first");
+const _: () = assert!(GRPC_CALL_MAX.as_millis() > ORDER_WAIT_MS_MAX as u128 + 15_000);
 const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_INTERNAL_RESERVED);
 const _: () = assert!(BATCH_COMMANDS_MAX <= INTAKE_MAX);
 const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");

@@ -2,13 +2,14 @@
 //! config/stockgate-hub.toml.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::postgres::PostgresUrl;
-use super::{log_level, name, set};
+use super::{address, log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
 /// The sections of a gateway's configuration.
@@ -21,6 +22,9 @@ pub struct HubConfig {
     pub store: BookStore,
     /// `hub.listen` and the keys beside it: the HTTP interface.
     pub http: PortConfig,
+    /// `hub.grpc_listen`: the address of the gRPC interface, if there is to be one. Tokens, limits and
+    /// certificate are those of `http`.
+    pub grpc_listen: Option<SocketAddr>,
     /// `hub.worker`: the client id of this process at the broker.
     pub worker: String,
     /// `hub.gateways`: whose frames are taken.
@@ -64,6 +68,8 @@ pub enum BookStore {
     Postgres(Box<PostgresUrl>),
 }
 
+const UNGUARDED: &str = "it can be reached from outside, and no tokens are configured; add [[hub.tokens]] or listen on 127.0.0.1";
+
 impl BookStore {
     /// Whether both are the same database, reached in the same way.
     pub fn is_same(&self, other: &Self) -> bool {
@@ -101,6 +107,7 @@ impl Default for HubConfig {
                 directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
             ),
             http: PortConfig::local("hub", 8090),
+            grpc_listen: None,
             worker: default_worker(),
             gateways: Enrolment::default(),
             unknown_skus: UnknownSkus::default(),
@@ -120,12 +127,22 @@ impl HubConfig {
         Self::from_document(Document::read(file, super::variables()?, FOREIGN)?)
     }
 
+    /// Whether the gRPC interface can be used from this machine only, or with a token.
+    pub fn is_guarded(&self) -> bool {
+        let is_local = self.grpc_listen.is_none_or(|address| address.ip().is_loopback());
+        is_local || !self.http.tokens.is_empty()
+    }
+
     pub(super) fn from_document(mut document: Document) -> Result<Self, ConfigError> {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {
             set(&mut config.store, section.text("store", |text| store(text, &directory)));
             config.http.read(&mut section, &directory, true);
+            set(&mut config.grpc_listen, section.text("grpc_listen", address_or_none));
+            if !config.is_guarded() {
+                section.problem("grpc_listen", UNGUARDED);
+            }
             set(&mut config.worker, section.text("worker", name));
             set(&mut config.shared, section.text("subscription", is_shared));
             set(&mut config.gateways, section.text("gateways", enrolment));
@@ -148,9 +165,6 @@ impl HubConfig {
 /// The keys of features that this version does not have. Their empty values are accepted, so that a
 /// configuration may state them.
 fn refuse_what_is_not_there(section: &mut Section<'_>) {
-    let lacks = |what: &str| Err(format!("this version has no {what}; leave it empty"));
-    section
-        .text("grpc_listen", |text| if text.is_empty() { Ok(()) } else { lacks("gRPC interface") });
     if section.number("ledger_retention_days", 0..=36_500).is_some_and(|days| days > 0) {
         let message = "this version keeps every entry of the books; leave it 0";
         section.problem("ledger_retention_days", message);
@@ -173,6 +187,10 @@ fn worker_of(host: &str, process: u32) -> String {
     let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let host: String = host.chars().filter(allowed).take(ID_BYTES_MAX - suffix.len()).collect();
     if host.is_empty() { format!("hub{suffix}") } else { host + &suffix }
+}
+
+fn address_or_none(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text.is_empty() { Ok(None) } else { address(text).map(Some) }
 }
 
 fn enrolment(text: &str) -> Result<Enrolment, String> {

@@ -33,13 +33,23 @@ fn enrolment_and_unknown_skus_are_read() {
 fn what_this_version_lacks_is_refused_unless_it_is_empty() {
     assert!(read("[hub]\ngrpc_listen = \"\"\nledger_retention_days = 0\nsinks = []\n").is_ok());
     for (text, place) in [
-        ("[hub]\ngrpc_listen = \"127.0.0.1:8091\"", ":2: hub.grpc_listen: this version has no"),
         ("[hub]\nledger_retention_days = 30", ":2: hub.ledger_retention_days: this version keeps"),
         ("[hub]\n[[hub.sinks]]\nname = \"erp\"\nurl = \"https://erp\"", ":2: hub.sinks"),
     ] {
         let error = read(text).unwrap_err();
         assert!(error.contains(place) && error.lines().count() == 1, "{text}: {error}");
     }
+}
+
+#[test]
+fn the_grpc_interface_listens_on_loopback_only_without_tokens() {
+    let config = read("[hub]\ngrpc_listen = \"[::1]:8091\"\n").unwrap();
+    assert_eq!(config.grpc_listen, "[::1]:8091".parse().ok());
+    assert_eq!(read("[hub]\ngrpc_listen = \"\"\n").unwrap().grpc_listen, None);
+    let error = read("[hub]\ngrpc_listen = \"0.0.0.0:8091\"\n").unwrap_err();
+    assert!(error.contains(":2: hub.grpc_listen: it can be reached from outside"), "{error}");
+    let error = read("[hub]\ngrpc_listen = \"8091\"\n").unwrap_err();
+    assert!(error.contains("hub.grpc_listen: must be an IP address and port"), "{error}");
 }
 
 #[test]

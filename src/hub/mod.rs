@@ -3,7 +3,7 @@
 //! ```text
 //! broker -> link -> jobs -> writer: one thread, one transaction a batch -> books database
 //!                             '-> after the commit: publisher -> broker
-//! HTTP: changes -> jobs; queries -> reader, on a connection of its own -> books database
+//! HTTP, gRPC -> api: changes -> jobs; queries -> reader, on a connection of its own -> books database
 //! ```
 //!
 //! The rules are in [`core`], which does no IO; `db` stores the books, everything else moves jobs
@@ -20,6 +20,7 @@ mod expiry;
 mod failures;
 mod feed;
 mod fleet;
+mod grpc;
 mod health;
 mod http;
 mod jobs;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustls::ClientConfig;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -157,11 +159,12 @@ impl Hub {
     /// If the configuration lets clients from outside use the hub without a token.
     pub async fn start(config: HubConfig) -> anyhow::Result<Self> {
         // A configuration from a file has been checked; one that was made in code has not.
-        assert!(config.http.is_guarded(), "without tokens a hub listens on loopback only");
+        let is_guarded = config.http.is_guarded() && config.is_guarded();
+        assert!(is_guarded, "without tokens a hub listens on loopback only");
         let lock = lock_books(&config.store)?;
         let (database, reader) = open_books(config.store.clone(), config.shared).await?;
-        let listener = crate::net::http::listen(config.http.listen)
-            .with_context(|| format!("hub.listen: {} cannot be used", config.http.listen))?;
+        let listener = listen("hub.listen", config.http.listen)?;
+        let grpc = config.grpc_listen.map(|at| listen("hub.grpc_listen", at)).transpose()?;
         let address = listener.local_addr()?;
         let (stopper, stop) = stop::channel();
         let metrics = Arc::new(HubMetrics::default());
@@ -195,8 +198,7 @@ impl Hub {
             .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
-        let (access, certificates) = (port.access(), port.certificates());
-        tasks.spawn(http::serve(listener, api, access, certificates, stop.clone()));
+        serve_ports(&mut tasks, (listener, grpc), api, &port, &stop)?;
         tasks.spawn(fleet::watch(reader.clone(), Arc::clone(&metrics), stop.clone()));
         tasks.spawn(tick(jobs.clone(), tick_interval(config.shared), stop.clone()));
         let link_tls = RenewableTls::new(broker_tls(&config));
@@ -254,6 +256,29 @@ fn spawn_upkeep(
     tasks.spawn(waiting::serve(reader.clone(), requests.clone(), stop.clone()));
     tasks.spawn(expiry::run(reader.clone(), requests.clone(), stop.clone()));
     tasks.spawn(sales::run(reader.clone(), requests.clone(), stop.clone()));
+}
+
+/// Serves HTTP, and gRPC where it has an address; both by the same rules.
+fn serve_ports(
+    tasks: &mut JoinSet<()>,
+    (http, grpc): (TcpListener, Option<TcpListener>),
+    api: HubApi,
+    port: &PortControl,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    let (access, certificates) = (port.access(), port.certificates());
+    if let Some(listener) = grpc {
+        tracing::info!(address = %listener.local_addr()?, "the gRPC interface is ready");
+        let (api, access, certificates) = (api.clone(), access.clone(), certificates.clone());
+        tasks.spawn(grpc::serve(listener, api, access, certificates, stop.clone()));
+    }
+    tasks.spawn(http::serve(http, api, access, certificates, stop.clone()));
+    Ok(())
+}
+
+fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listening = crate::net::http::listen(address);
+    listening.with_context(|| format!("{key}: {address} cannot be used"))
 }
 
 fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {

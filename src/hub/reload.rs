@@ -36,6 +36,7 @@ fn changes(now: &HubConfig, new: &HubConfig) -> ConfigChanges {
     changes.add_at_once([("log.level", now.log_level != new.log_level)]);
     changes.add_at_restart([
         ("hub.store", !now.store.is_same(&new.store)),
+        ("hub.grpc_listen", now.grpc_listen != new.grpc_listen),
         ("hub.worker", now.worker != new.worker),
         ("hub.subscription", now.shared != new.shared),
         ("hub.gateways", now.gateways != new.gateways),
@@ -105,9 +106,13 @@ mod tests {
         };
         new.http.tokens[0].sites = Sites::Only(["wh-01".to_owned()].into());
         new.http.listen.set_port(1);
+        new.grpc_listen = Some(new.http.listen);
         let ConfigChanges { at_once, at_restart } = changes(&now, &new);
         assert_eq!(at_once, ["token b revoked", "token a changed", "token c added"]);
-        assert_eq!(at_restart, ["hub.listen", "hub.worker", "hub.gateways", "hub.unknown_skus"]);
+        assert_eq!(
+            at_restart,
+            ["hub.listen", "hub.grpc_listen", "hub.worker", "hub.gateways", "hub.unknown_skus"]
+        );
         let merged = merged(&now, new).unwrap();
         assert_eq!((&merged.worker, merged.gateways), (&now.worker, Enrolment::Open));
         assert_eq!((merged.http.listen, merged.http.tokens.len()), (now.http.listen, 2));

@@ -6,15 +6,14 @@ use serde::de::Deserializer;
 
 use super::core::{AnywhereSale, CentralRequest};
 use crate::limits::{ORDER_WAIT_MS, ORDER_WAIT_MS_MAX, PREFERRED_MAX, RESERVATION_TTL_S_MAX};
+use crate::net::given_quantity::GivenQuantity;
 use crate::net::request::{
     ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, check_ends, idempotency_key,
     json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{
-    Action, Decimal, IdText, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name,
-};
+use crate::stock::{Action, IdText, Line, Lot, OrderId, Reason, RequestId, Serial, Sku, is_name};
 
 /// The kinds of these requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +50,13 @@ impl CentralOperation {
 }
 
 json_fields! {
-    struct CentralFields {
+    /// The fields of all these requests.
+    pub(crate) struct CentralFields {
         request_id: ClientRequestId,
         order_id: OrderId,
         lines: Vec<LineJson>,
         sku: Sku,
-        quantity: Decimal,
+        quantity: GivenQuantity,
         lot: Lot,
         serial: Serial,
         expires: DayJson,
@@ -74,7 +74,7 @@ json_fields! {
 
 /// The id of a sale, commit or receipt, which a rollback names.
 #[derive(Debug)]
-struct DeductionId(RequestId);
+pub(crate) struct DeductionId(pub(crate) RequestId);
 
 impl<'de> Deserialize<'de> for DeductionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -114,12 +114,25 @@ impl IdentifiedRequest {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Self, Problem> {
-        let mut fields = match reservation {
+        let fields = match reservation {
             Some(_) if body.is_empty() => CentralFields::default(),
             Some(_) | None => CentralFields::read(body)?,
         };
         let reservation = reservation.map(|id| ClientRequestId::parse("reservation", id));
-        let reservation = reservation.transpose()?.map(|ClientRequestId(id)| id);
+        Self::of(operation, reservation.transpose()?, headers, fields)
+    }
+
+    /// A request with these fields, as [`IdentifiedRequest::read`] reads them from JSON.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn of(
+        operation: CentralOperation,
+        reservation: Option<ClientRequestId>,
+        headers: &HeaderMap,
+        mut fields: CentralFields,
+    ) -> Result<Self, Problem> {
+        let reservation = reservation.map(|ClientRequestId(id)| id);
         let chosen = request_id(fields.request_id.take(), idempotency_key(headers)?)?;
         let chosen = chosen.map(|ClientRequestId(id)| id);
         let lines = if operation.has_lines() { fields.take_lines(operation)? } else { None };

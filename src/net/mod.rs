@@ -5,6 +5,7 @@
 //! touch the store, the committed state, or what a request leads to.
 
 pub mod access;
+pub mod given_quantity;
 pub mod http;
 pub mod json;
 pub mod mqtt;

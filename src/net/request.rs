@@ -5,11 +5,12 @@ use hyper::HeaderMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
-use crate::limits::{LINES_MAX, QUANTITY_MAX, STOCK_MAX};
+use super::given_quantity::GivenQuantity;
+use crate::limits::{LINES_MAX, STOCK_MAX};
 use crate::problem::{Code, Problem};
 use crate::stock::{
-    Amount, Day, Decimal, Decimals, IdText, Line, Lot, OptionalTrace, Quantity, RequestId, Serial,
-    Sku, Trace, merge_lines,
+    Amount, Day, Decimal, Decimals, IdText, Line, Lot, OptionalTrace, RequestId, Serial, Sku,
+    Trace, merge_lines,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -203,12 +204,12 @@ pub fn request_id(
     }
 }
 
-/// One line of a mutation in JSON, its quantity not yet in the smallest unit.
+/// One line of a mutation, its quantity not yet in the smallest unit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineJson {
     sku: Sku,
-    quantity: Decimal,
+    quantity: GivenQuantity,
     lot: Option<Lot>,
     serial: Option<Serial>,
     expires: Option<DayJson>,
@@ -217,6 +218,17 @@ pub struct LineJson {
 /// A calendar day, written `2026-01-31`.
 #[derive(Clone, Debug)]
 pub struct DayJson(Day);
+
+impl DayJson {
+    /// Reads a day that is no JSON.
+    ///
+    /// # Errors
+    /// If it is none.
+    #[cfg(feature = "hub")]
+    pub fn parse(text: &str) -> Result<Self, crate::stock::DayError> {
+        Day::parse(text).map(Self)
+    }
+}
 
 impl<'de> Deserialize<'de> for DayJson {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -262,6 +274,13 @@ pub fn no_decimals(_: &Sku) -> Decimals {
 }
 
 impl LineJson {
+    /// A line that is no JSON.
+    #[cfg(feature = "hub")]
+    pub fn new(sku: Sku, quantity: GivenQuantity, trace: TraceFields) -> Self {
+        let TraceFields { lot, serial, expires } = trace;
+        Self { sku, quantity, lot, serial, expires }
+    }
+
     /// The SKU.
     pub fn sku(&self) -> &Sku {
         &self.sku
@@ -270,29 +289,9 @@ impl LineJson {
     fn line(self, decimals_of: DecimalsOf<'_>) -> Result<Line, Problem> {
         let Self { sku, quantity, lot, serial, expires } = self;
         let trace = TraceFields { lot, serial, expires }.trace();
-        let quantity = quantity_of(quantity, &sku, decimals_of)?;
+        let quantity = quantity.of_line(&sku, decimals_of(&sku))?;
         Ok(Line { sku, quantity, trace })
     }
-}
-
-/// The quantity of a line in the smallest unit.
-fn quantity_of(
-    number: Decimal,
-    sku: &Sku,
-    decimals_of: DecimalsOf<'_>,
-) -> Result<Quantity, Problem> {
-    let decimals = decimals_of(sku);
-    let units = number.units(decimals).ok().and_then(Quantity::of_line);
-    units.ok_or_else(|| {
-        let (least, most) = (Amount::of(1, decimals), Amount::of(QUANTITY_MAX, decimals));
-        let number = match u8::from(decimals) {
-            0 => "a whole number".to_owned(),
-            count => format!("a number with at most {count} decimals"),
-        };
-        Problem::bad_request(format!(
-            "quantity: SKU {sku}: must be {number} from {least} to {most}"
-        ))
-    })
 }
 
 /// The amount of a SKU's stock in a field, in the smallest unit.
@@ -331,13 +330,13 @@ pub fn lines(
 pub fn unscaled_lines(
     lines: Option<Vec<LineJson>>,
     sku: Option<Sku>,
-    quantity: Option<Decimal>,
+    quantity: Option<impl Into<GivenQuantity>>,
     trace: TraceFields,
 ) -> Result<Option<Vec<LineJson>>, Problem> {
     let lines = match (lines, sku, quantity) {
         (None, Some(sku), Some(quantity)) => {
             let TraceFields { lot, serial, expires } = trace;
-            vec![LineJson { sku, quantity, lot, serial, expires }]
+            vec![LineJson { sku, quantity: quantity.into(), lot, serial, expires }]
         }
         (lines, None, None) => {
             if let Some(field) = trace.first() {

@@ -32,6 +32,7 @@ mod fleet;
 mod forged;
 mod frames;
 mod gateways;
+mod grpc;
 mod hub;
 mod link;
 mod orders;

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connection_permit::ConnectionPermit;
 use super::open_connections::{Entered, OpenConnections, Shares};
 use crate::clock::Clock;
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_REFUSED_MAX, FILES_RESERVED, GIVE_WAY_MAX};
+use crate::limits::{CONNECTIONS_REFUSED_MAX, FILES_RESERVED, GIVE_WAY_MAX};
 use crate::net::access::network;
 use crate::process::log_throttle::LogThrottle;
 
@@ -30,16 +30,16 @@ pub(super) struct ConnectionLimit {
     clock: Clock,
     refused: LogThrottle,
     gave_way: LogThrottle,
+    connections_max: usize,
 }
 
 impl ConnectionLimit {
-    /// As many connections as the limit of open files allows, and no more than
-    /// [`CONNECTIONS_MAX`].
-    pub(super) fn new() -> Self {
+    /// As many connections as the limit of open files allows, and no more than this.
+    pub(super) fn new(connections_max: usize) -> Self {
         let limits = read_to_string("/proc/self/limits").unwrap_or_default();
         let files = open_files_max(&limits).unwrap_or(usize::MAX);
-        let total = files.saturating_sub(FILES_RESERVED).clamp(1, CONNECTIONS_MAX);
-        if total < CONNECTIONS_MAX {
+        let total = files.saturating_sub(FILES_RESERVED).clamp(1, connections_max);
+        if total < connections_max {
             tracing::info!("the limit of open files, {files}, leaves room for {total} connections");
         }
         let (refused, gave_way) = (LogThrottle::default(), LogThrottle::default());
@@ -49,6 +49,7 @@ impl ConnectionLimit {
             clock: Clock::starting_at(0),
             refused,
             gave_way,
+            connections_max,
         }
     }
 
@@ -70,7 +71,7 @@ impl ConnectionLimit {
             }
             Entered::Full(share) => {
                 if self.refused.should_log(now_ms) {
-                    tracing::warn!(peer = %peer.ip(), "{share} are in use, others are refused; LimitNOFILE of the unit may allow more, up to {CONNECTIONS_MAX}");
+                    tracing::warn!(peer = %peer.ip(), "{share} are in use, others are refused; LimitNOFILE of the unit may allow more, up to {}", self.connections_max);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! A small HTTP/1.1 server with limits, shared by the terminal port and the hub.
+//! A small HTTP/1.1 server with limits, shared by the terminal port and the hub; for the hub's gRPC
+//! interface also over HTTP/2.
 //!
 //! This folder knows connections, bodies, access, routes and responses. What a request means is up to the
 //! handler.
@@ -11,6 +12,8 @@ mod buffer_budget;
 mod connection_limit;
 mod connection_permit;
 mod cors;
+#[cfg(feature = "hub")]
+mod http2;
 mod metered_stream;
 mod open_connections;
 mod page_file;
@@ -26,6 +29,8 @@ pub use self::body::{BodyError, body, body_within};
 pub use self::body_out::Incomplete;
 pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
+#[cfg(feature = "hub")]
+pub use self::http2::serve_http2;
 pub use self::metered_stream::MeteredStream;
 pub(crate) use self::page_file::built_in;
 pub use self::page_file::{HTML, IMAGE, PageFile, SCRIPT, STYLE, guard};

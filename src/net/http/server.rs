@@ -13,8 +13,9 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -24,8 +25,8 @@ use super::metered_stream::MeteredStream;
 use super::response::{HttpResponse, problem};
 use crate::clock::Clock;
 use crate::limits::{
-    BACKLOG, FIRST_BYTE_TIMEOUT, FIRST_HEAD_TIMEOUT, HEADER_BYTES_MAX, HEADER_TIMEOUT, HEADERS_MAX,
-    SEND_BUFFER_BYTES, STOP_GRACE,
+    BACKLOG, CONNECTIONS_MAX, FIRST_BYTE_TIMEOUT, FIRST_HEAD_TIMEOUT, HEADER_BYTES_MAX,
+    HEADER_TIMEOUT, HEADERS_MAX, SEND_BUFFER_BYTES, STOP_GRACE,
 };
 use crate::net::stream::{Certificates, Stream};
 use crate::problem::{Code, Problem};
@@ -49,19 +50,47 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves connections until a stop is requested, then lets open requests finish for half of
+/// Serves HTTP/1.1 until a stop is requested, then lets open requests finish for half of
 /// [`STOP_GRACE`]. With certificates it accepts TLS only.
 pub async fn serve<H, F>(
     listener: TcpListener,
     certificates: Option<Certificates>,
-    mut stop: Stop,
+    stop: Stop,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>, ConnectionPermit) -> F + Clone + Send + 'static,
+    H: Fn(Request<Incoming>, ConnectionPermit) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = HttpResponse> + Send + 'static,
 {
+    let limit = ConnectionLimit::new(CONNECTIONS_MAX);
+    serve_connections(listener, limit, certificates, stop, Http1 { handler }).await;
+}
+
+/// What is spoken on the connections of a port.
+pub(super) trait Spoken: Clone + Send + 'static {
+    /// Its name in the TLS handshake.
+    const ALPN: &'static [u8];
+
+    /// Serves a connection until it ends, or a stop is requested.
+    fn serve(
+        self,
+        stream: Stream,
+        permit: ConnectionPermit,
+        stop: Stop,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Tells a client that there is no permit for it.
+    fn refuse(stream: Stream) -> impl Future<Output = ()> + Send;
+}
+
+/// Serves connections until a stop is requested, then lets them finish for half of [`STOP_GRACE`].
+pub(super) async fn serve_connections<S: Spoken>(
+    listener: TcpListener,
+    mut limit: ConnectionLimit,
+    certificates: Option<Certificates>,
+    mut stop: Stop,
+    spoken: S,
+) {
     let mut acceptor = Acceptor::new(listener);
-    let mut limit = ConnectionLimit::new();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -70,19 +99,28 @@ pub async fn serve<H, F>(
         };
         while connections.try_join_next().is_some() {}
         let Some(admission) = limit.admit(peer).await else { continue };
-        let (certificates, handler, stop) = (certificates.clone(), handler.clone(), stop.clone());
+        let (certificates, spoken, stop) = (certificates.clone(), spoken.clone(), stop.clone());
         connections.spawn(async move {
             // Boxed, so that an open connection does not keep the memory for the handshake.
-            let opening = Box::pin(open(stream, certificates, stop.clone()));
+            let opening = Box::pin(open(stream, certificates, S::ALPN, stop.clone()));
             match admission {
                 Admission::Served(permit) => {
                     let gives_way = permit.clone();
+                    let served = async {
+                        if let Some(stream) = opening.await {
+                            spoken.serve(stream, permit, stop).await;
+                        }
+                    };
                     tokio::select! {
-                        () = served(opening, permit, handler, stop) => {}
+                        () = served => {}
                         () = gives_way.gives_way() => {}
                     }
                 }
-                Admission::Refused(permit) => refused(opening, permit).await,
+                Admission::Refused(_permit) => {
+                    if let Some(stream) = opening.await {
+                        S::refuse(stream).await;
+                    }
+                }
             }
         });
     }
@@ -123,69 +161,83 @@ impl Acceptor {
 async fn open(
     stream: TcpStream,
     certificates: Option<Certificates>,
+    alpn: &[u8],
     mut stop: Stop,
 ) -> Option<Stream> {
     tokio::select! {
         heard = timeout(FIRST_BYTE_TIMEOUT, stream.readable()) => heard.ok()?.ok()?,
         () = stop.requested() => return None,
     }
-    let tls = certificates.map(|newest| Arc::clone(&newest.borrow()));
+    let tls = certificates.map(|newest| speaking(&newest.borrow(), alpn));
     let opened = Stream::accept(stream, tls).await;
     opened.inspect_err(|error| tracing::debug!(%error, "no TLS was agreed on")).ok()
 }
 
-async fn served<H, F>(
-    opening: impl Future<Output = Option<Stream>>,
-    permit: ConnectionPermit,
-    handler: H,
-    mut stop: Stop,
-) where
-    H: Fn(Request<Incoming>, ConnectionPermit) -> F,
-    F: Future<Output = HttpResponse>,
-{
-    let Some(stream) = opening.await else { return };
-    let stream = MeteredStream::new(stream, permit.clone());
-    let (asked, service_permit) = (Arc::<Notify>::default(), permit.clone());
-    let asks = Arc::clone(&asked);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let permit = service_permit.clone();
-        asks.notify_one();
-        permit.set_heard();
-        permit.set_handled(true);
-        request.extensions_mut().insert(permit.clone());
-        let response = handler(request, permit.clone());
-        async move {
-            let response = response.await;
-            permit.set_handled(false);
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = http1().serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = pin!(connection);
-    let first_head_is_late = async {
-        if timeout(FIRST_HEAD_TIMEOUT, asked.notified()).await.is_ok() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = first_head_is_late => return,
-        () = stop.requested() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, peer = %permit.peer_address(), "a connection ended early");
+/// A configuration for this protocol.
+fn speaking(config: &Arc<ServerConfig>, alpn: &[u8]) -> Arc<ServerConfig> {
+    if config.alpn_protocols == [alpn] {
+        return Arc::clone(config);
     }
+    let mut own = ServerConfig::clone(config);
+    own.alpn_protocols = vec![alpn.to_vec()];
+    Arc::new(own)
 }
 
-/// Tells a client that there is no permit for it.
-async fn refused(opening: impl Future<Output = Option<Stream>>, _permit: OwnedSemaphorePermit) {
-    let Some(stream) = opening.await else { return };
-    let refuse = |_| std::future::ready(Ok::<_, Infallible>(over_limit_response()));
-    let connection = http1().serve_connection(TokioIo::new(stream), service_fn(refuse));
-    tokio::select! { _ = connection => {}, () = sleep(FIRST_HEAD_TIMEOUT) => {} }
+/// HTTP/1.1, with WebSocket.
+#[derive(Clone)]
+struct Http1<H> {
+    handler: H,
+}
+
+impl<H, F> Spoken for Http1<H>
+where
+    H: Fn(Request<Incoming>, ConnectionPermit) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = HttpResponse> + Send + 'static,
+{
+    const ALPN: &'static [u8] = b"http/1.1";
+
+    async fn serve(self, stream: Stream, permit: ConnectionPermit, mut stop: Stop) {
+        let stream = MeteredStream::new(stream, permit.clone());
+        let (asked, service_permit) = (Arc::<Notify>::default(), permit.clone());
+        let (asks, handler) = (Arc::clone(&asked), self.handler);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let permit = service_permit.clone();
+            asks.notify_one();
+            permit.set_heard();
+            permit.set_handled(true);
+            request.extensions_mut().insert(permit.clone());
+            let response = handler(request, permit.clone());
+            async move {
+                let response = response.await;
+                permit.set_handled(false);
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = http1().serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut connection = pin!(connection);
+        let first_head_is_late = async {
+            if timeout(FIRST_HEAD_TIMEOUT, asked.notified()).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = first_head_is_late => return,
+            () = stop.requested() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, peer = %permit.peer_address(), "a connection ended early");
+        }
+    }
+
+    async fn refuse(stream: Stream) {
+        let refuse = |_| std::future::ready(Ok::<_, Infallible>(over_limit_response()));
+        let connection = http1().serve_connection(TokioIo::new(stream), service_fn(refuse));
+        tokio::select! { _ = connection => {}, () = sleep(FIRST_HEAD_TIMEOUT) => {} }
+    }
 }
 
 fn http1() -> http1::Builder {

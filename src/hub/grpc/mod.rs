@@ -1,0 +1,62 @@
+//! The hub's gRPC interface: orders from the centre, as over HTTP.
+//!
+//! It reads its requests into the values that HTTP's become, has the same code decide them, and
+//! writes the same outcomes. What it needs itself is here: messages, status codes, deadlines, the
+//! watch, health checking and reflection. proto/stockgate/v1/inventory.proto describes it.
+
+mod answers;
+mod deadline;
+mod health;
+mod proto;
+mod requests;
+mod service;
+mod status;
+mod watch;
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tonic::body::Body;
+use tonic::codegen::Service as _;
+use tonic::service::Routes;
+
+use self::deadline::{Deadline, deadline_exceeded, time_left};
+use self::proto::inventory_service_server::InventoryServiceServer;
+use self::service::Inventory;
+use self::status::explained;
+use super::api::HubApi;
+use crate::limits::{BODY_BYTES_MAX, GRPC_CALL_MAX};
+use crate::net::http::{PortAccess, serve_http2};
+use crate::net::stream::Certificates;
+use crate::process::stop::Stop;
+
+/// Serves calls until a stop is requested.
+pub(super) async fn serve(
+    listener: TcpListener,
+    api: HubApi,
+    access: PortAccess,
+    certificates: Option<Certificates>,
+    stop: Stop,
+) {
+    let (health, reporting) = health::service(api.clone(), stop.clone());
+    let service = Inventory::new(api, access, stop.clone());
+    let service = InventoryServiceServer::new(service).max_decoding_message_size(BODY_BYTES_MAX);
+    let routes = proto::with_reflection(Routes::new(service).add_service(health)).prepare();
+    let handler = move |request| answer(routes.clone(), request);
+    tokio::join!(serve_http2(listener, certificates, stop, handler), reporting);
+}
+
+/// Answers a call within the time that its client has for it. A stream only begins within that time,
+/// and ends by itself.
+async fn answer(mut routes: Routes, mut request: Request<Incoming>) -> Response<Body> {
+    let given = time_left(request.headers());
+    let limit = given.map_or(GRPC_CALL_MAX, |given: Duration| given.min(GRPC_CALL_MAX));
+    request.extensions_mut().insert(Deadline::after(given));
+    match tokio::time::timeout(limit, routes.call(request)).await {
+        Ok(Ok(response)) => explained(response),
+        Ok(Err(never)) => match never {},
+        Err(_) => deadline_exceeded().into_http(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Requests as messages, read into the fields that HTTP's JSON becomes. A text that is empty is
+//! absent.
+
+use super::proto::{
+    CommitRequest, DeductRequest, ExtendRequest, Line, ReceiveRequest, ReleaseRequest,
+    ReserveRequest, RollbackRequest, Trace, line,
+};
+use crate::hub::request::{CentralFields, DeductionId};
+use crate::net::given_quantity::GivenQuantity;
+use crate::net::request::{ClientRequestId, DayJson, LineJson, TraceFields};
+use crate::problem::Problem;
+use crate::stock::{Decimal, Lot, OrderId, Reason, RequestId, Serial, Sku};
+
+/// The fields of a request, and the reservation that it is about.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) reservation: Option<ClientRequestId>,
+    pub(super) fields: CentralFields,
+}
+
+impl From<CentralFields> for Asked {
+    fn from(fields: CentralFields) -> Self {
+        Self { reservation: None, fields }
+    }
+}
+
+/// The value of a field, if it is given.
+fn read<T, E: ToString>(
+    field: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, Problem> {
+    let parsed = (!text.is_empty()).then(|| parse(text)).transpose();
+    parsed.map_err(|error| Problem::bad_request(format!("{field}: {}", error.to_string())))
+}
+
+/// The fields that every request has.
+fn common(request_id: &str, lines: Vec<Line>, reason: &str) -> Result<CentralFields, Problem> {
+    let mut fields = CentralFields::default();
+    fields.request_id = read("request_id", request_id, RequestId::chosen)?.map(ClientRequestId);
+    fields.reason = read("reason", reason, Reason::parse)?;
+    let lines = lines.into_iter().map(line_of).collect::<Result<Vec<_>, _>>()?;
+    fields.lines = Some(lines).filter(|lines| !lines.is_empty());
+    Ok(fields)
+}
+
+pub(super) fn deduct(request: DeductRequest) -> Result<Asked, Problem> {
+    // The client of three fields chooses an order id and no request id.
+    let request_id =
+        if request.request_id.is_empty() { &request.order_id } else { &request.request_id };
+    let mut fields = common(request_id, request.lines, &request.reason)?;
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
+    fields.sku = read("sku_id", &request.sku_id, Sku::parse)?;
+    fields.quantity = match (request.quantity, request.quantity_decimal.as_str()) {
+        (0, "") if fields.sku.is_none() => None,
+        (quantity, "") => Some(units("quantity", quantity.into())?),
+        (0, text) => read("quantity_decimal", text, Decimal::parse)?.map(GivenQuantity::Number),
+        (_, _) => {
+            let message = "quantity: give either quantity or quantity_decimal";
+            return Err(Problem::bad_request(message));
+        }
+    };
+    let TraceFields { lot, serial, expires } = trace_of(request.trace)?;
+    (fields.lot, fields.serial, fields.expires) = (lot, serial, expires);
+    fields.from = Some(request.from).filter(|from| !from.is_empty());
+    fields.prefer = Some(request.prefer).filter(|prefer| !prefer.is_empty());
+    fields.wait_ms = request.wait_ms.map(Into::into);
+    Ok(fields.into())
+}
+
+pub(super) fn receive(request: ReceiveRequest) -> Result<Asked, Problem> {
+    let mut fields = common(&request.request_id, request.lines, &request.reason)?;
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
+    Ok(fields.into())
+}
+
+pub(super) fn reserve(request: ReserveRequest) -> Result<Asked, Problem> {
+    let mut fields = common(&request.request_id, request.lines, &request.reason)?;
+    fields.order_id = read("order_id", &request.order_id, OrderId::parse)?;
+    fields.ttl_s = request.ttl_s;
+    Ok(fields.into())
+}
+
+pub(super) fn commit(request: CommitRequest) -> Result<Asked, Problem> {
+    let mut fields = common(&request.request_id, request.lines, &request.reason)?;
+    fields.keep_rest = request.keep_rest.then_some(true);
+    Ok(Asked { reservation: reservation(&request.reservation)?, fields })
+}
+
+pub(super) fn extend(request: ExtendRequest) -> Result<Asked, Problem> {
+    let mut fields = common(&request.request_id, Vec::new(), &request.reason)?;
+    fields.ttl_s = Some(request.ttl_s);
+    Ok(Asked { reservation: reservation(&request.reservation)?, fields })
+}
+
+pub(super) fn release(request: ReleaseRequest) -> Result<Asked, Problem> {
+    let fields = common(&request.request_id, Vec::new(), &request.reason)?;
+    Ok(Asked { reservation: reservation(&request.reservation)?, fields })
+}
+
+pub(super) fn rollback(request: RollbackRequest) -> Result<Asked, Problem> {
+    let mut fields = common(&request.request_id, request.lines, &request.reason)?;
+    fields.of = read("of", &request.of, RequestId::of_deduction)?.map(DeductionId);
+    Ok(fields.into())
+}
+
+fn reservation(id: &str) -> Result<Option<ClientRequestId>, Problem> {
+    read("reservation", id, RequestId::chosen).map(|id| id.map(ClientRequestId))
+}
+
+fn line_of(line: Line) -> Result<LineJson, Problem> {
+    let sku = Sku::parse(&line.sku)
+        .map_err(|error| Problem::bad_request(format!("lines: sku: {error}")))?;
+    let quantity = match line.amount {
+        Some(line::Amount::Units(count)) => units("units", count)?,
+        Some(line::Amount::Decimal(text)) => {
+            let number = Decimal::parse(&text).map_err(|error| {
+                Problem::bad_request(format!("decimal: SKU {sku}: {error}, is {text:?}"))
+            })?;
+            GivenQuantity::Number(number)
+        }
+        None => {
+            let message = format!("lines: SKU {sku} has neither units nor a decimal number");
+            return Err(Problem::bad_request(message));
+        }
+    };
+    Ok(LineJson::new(sku, quantity, trace_of(line.trace)?))
+}
+
+fn units(field: &str, count: i64) -> Result<GivenQuantity, Problem> {
+    let at_least_one = || Problem::bad_request(format!("{field}: must be at least 1, is {count}"));
+    u64::try_from(count)
+        .ok()
+        .filter(|count| *count > 0)
+        .map(GivenQuantity::Units)
+        .ok_or_else(at_least_one)
+}
+
+fn trace_of(trace: Option<Trace>) -> Result<TraceFields, Problem> {
+    let Trace { lot, serial, expires } = trace.unwrap_or_default();
+    Ok(TraceFields {
+        lot: read("lot", &lot, Lot::parse)?,
+        serial: read("serial", &serial, Serial::parse)?,
+        expires: read("expires", &expires, DayJson::parse)?,
+    })
+}

@@ -1,0 +1,116 @@
+//! Deadlines, and limits on messages and calls.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use prost::Message as _;
+use tonic::Code;
+
+use super::client::{Client, hub_with_grpc, sale, units_of, why};
+use super::proto::DeductRequest;
+use crate::support::bodies::one;
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::patience::until;
+use crate::support::terminal::Terminal as _;
+
+const DEDUCT: &str = "/stockgate.v1.InventoryService/DeductStock";
+
+/// What a call without a library is answered: the status, its message, and how many calls one
+/// connection may have at a time.
+struct Raw {
+    status: String,
+    message: String,
+    streams: usize,
+}
+
+/// Sends a message, whatever it is.
+fn raw(client: &Client, port: u16, path: &str, message: &[u8], timeout: &str) -> Raw {
+    client.runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        let request = http::Request::post(format!("http://127.0.0.1:{port}{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("grpc-timeout", timeout);
+        let (response, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+        let length = u32::try_from(message.len()).unwrap();
+        let framed = [&[0], &length.to_be_bytes()[..], message].concat();
+        body.send_data(Bytes::from(framed), true).unwrap();
+        let response = response.await.unwrap();
+        let streams = sender.current_max_send_streams();
+        let header = |name: &str| {
+            let value = response.headers().get(name).map(|value| value.to_str().unwrap());
+            value.unwrap_or_default().to_owned()
+        };
+        Raw { status: header("grpc-status"), message: header("grpc-message"), streams }
+    })
+}
+
+/// The sale is decided all the same, and a repetition gets its answer.
+#[test]
+fn a_call_ends_when_the_time_of_its_client_is_over() {
+    let broker = Broker::start();
+    let (hub, port) = hub_with_grpc(&broker.section());
+    let gateway = Gateway::named("wh-01", "gw-01", &broker.section());
+    gateway.http().ok("restock", one("in", "A", 5));
+    until("it is online, and its units are in the books", || {
+        hub.gateway().is_some_and(|it| it["online"] == true && it["acked_seq"] == 1)
+    });
+    let order = |id: &str| DeductRequest {
+        from: "anywhere".into(),
+        wait_ms: Some(9_000),
+        ..sale("A", 1, id)
+    };
+    gateway.signal("STOP");
+    let client = Client::new(port);
+    let began = Instant::now();
+    let answer = raw(&client, port, DEDUCT, &order("o1").encode_to_vec(), "300m");
+    assert_eq!(answer.status, "4", "DEADLINE_EXCEEDED: {}", answer.message);
+    assert!(answer.message.contains("same%20request%20id"), "{}", answer.message);
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
+    let short = Client { within: Some(Duration::from_millis(300)), ..Client::new(port) };
+    assert!(short.deduct(order("o2")).is_err());
+    gateway.signal("CONT");
+    client.deduct(order("o1")).unwrap();
+    assert_eq!(hub.stock("A")["total"], 4 - i64::from(client.deduct(order("o2")).is_ok()));
+}
+
+#[test]
+fn messages_that_are_too_large_or_no_messages_are_refused_with_their_reason() {
+    let (hub, port) = hub_with_grpc("");
+    let client = Client::new(port);
+    client.receive_one("po", "A", 10);
+    let of = |lines: usize, length: usize| {
+        let lines = (0..lines).map(|n| units_of(&format!("{n:0>length$}"), 1)).collect();
+        client.deduct(DeductRequest { lines, ..sale("", 0, "o") })
+    };
+    let too_large = (Code::OutOfRange, "too_large".to_owned());
+    assert_eq!(why(of(1_000, 64)), too_large, "more than 64 KiB");
+    assert_eq!(why(of(1_001, 4)), too_large, "more than 1,000 lines");
+    assert_eq!(why(of(1_000, 4)), (Code::NotFound, "unknown_sku".into()));
+
+    let garbage = raw(&client, port, DEDUCT, &[0xff; 9], "9S");
+    assert_eq!(garbage.status, "3", "INVALID_ARGUMENT: {}", garbage.message);
+    let unknown = raw(&client, port, "/stockgate.v1.InventoryService/Sell", &[], "9S");
+    assert_eq!((unknown.status.as_str(), unknown.streams), ("12", 100), "UNIMPLEMENTED");
+    assert_eq!(hub.stock("A")["total"], 10);
+}
+
+#[test]
+fn the_rate_of_a_token_is_one_for_http_and_grpc() {
+    let (hub, port) = hub_with_grpc("requests_per_s = 2\n");
+    let client = Client::new(port);
+    let refused = (0..20).find_map(|n| {
+        client
+            .deduct(sale("A", 1, &n.to_string()))
+            .err()
+            .filter(|status| status.code() == Code::ResourceExhausted)
+    });
+    let refused: Result<(), _> = Err(refused.expect("it is limited"));
+    assert_eq!(why(refused), (Code::ResourceExhausted, "overloaded".into()));
+    hub.http().post("/api/deduct", &one("s", "A", 1)).refused("overloaded");
+}
