@@ -90,14 +90,14 @@ fn trace_message(trace: &Trace) -> TraceMessage {
     }
 }
 
-/// How many of the first items fit a message; at least one.
+/// How many of the first items fit a message; at least one, if there are any.
 pub(super) fn fitting<M: Message>(items: &[M]) -> usize {
     let mut bytes = 0;
     let fits = |item: &&M| {
         bytes += item.encoded_len();
         bytes <= GRPC_ANSWER_BYTES_MAX
     };
-    items.iter().take_while(fits).count().max(1)
+    items.iter().take_while(fits).count().max(1).min(items.len())
 }
 
 /// The first items, as many as fit a message, and the name of the last one if others are left.
