@@ -61,3 +61,61 @@ impl<'a> Applied<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::HeaderMap;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::hub::core::{AppliedRequest, CentralRequest};
+    use crate::hub::request::{CentralOperation, IdentifiedRequest};
+    use crate::net::json::json;
+    use crate::stock::number_text::{NumberText, field};
+    use crate::stock::{Decimals, Line};
+
+    /// Reads a receipt and writes the answer to it. `None` if it is refused.
+    fn answer(number: &NumberText, decimals: Decimals) -> Option<String> {
+        let body = format!(r#"{{"request_id":"r","sku":"A","quantity":{}}}"#, number.json);
+        let (receipt, headers) = (CentralOperation::Receipt, HeaderMap::new());
+        let read = IdentifiedRequest::read(receipt, None, &headers, body.as_bytes()).ok()?;
+        let scaled = read.scaled(&|_| decimals).ok()?;
+        let CentralRequest::Receive { lines, .. } = scaled else { panic!("{scaled:?}") };
+        let pool = |line: &Line| PoolLine {
+            sku: line.sku.clone(),
+            quantity: line.quantity.units().unsigned_abs(),
+            unallotted: line.quantity.units(),
+            in_transit: 0,
+        };
+        let applied = AppliedRequest { seq: 1, lines: lines.iter().map(pool).collect() };
+        let decision = CentralDecision {
+            request_id: read.request_id,
+            outcome: Ok(applied),
+            replayed: false,
+            gateways: Vec::new(),
+            record: None,
+            reservation: None,
+            elsewhere: None,
+        };
+        let of_skus = lines.iter().map(|line| (line.sku.clone(), decimals)).collect();
+        Some(json(&Applied::new(&decision, &of_skus)))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn a_quantity_is_answered_as_the_text_of_the_request_says(
+            number in NumberText::any(),
+            decimals in 0..=6_u8,
+        ) {
+            let answer = answer(&number, Decimals::try_from(decimals).unwrap());
+            let quantity = number.quantity(decimals);
+            prop_assert_eq!(answer.is_some(), quantity.is_some(), "{:?}: {:?}", number, answer);
+            if let (Some(answer), Some(quantity)) = (answer, quantity) {
+                for name in ["quantity", "unallotted", "available"] {
+                    prop_assert_eq!(field(&answer, name), &quantity, "{:?}: {}", number, answer);
+                }
+            }
+        }
+    }
+}
