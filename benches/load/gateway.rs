@@ -119,25 +119,67 @@ fn copy_synced(file: &Path, to: &Path) {
 pub struct Gateway {
     /// Its process.
     pub served: Served,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Gateway {
+    /// A gateway of this file, of any version, without stock.
+    pub fn empty(program: &Path) -> Self {
+        let dir = temp_dir();
+        let data = dir.path().join("data");
+        Self::start_program(program, dir, &data, "")
+    }
+
+    /// Stops a gateway of [`Self::empty`], and keeps its data.
+    pub fn stop(self) -> Stopped {
+        let Self { served, dir } = self;
+        drop(served);
+        Stopped { dir }
+    }
+
     fn start(dir: TempDir, data: &Path, sections: &str) -> Self {
+        Self::start_program(&program(), dir, data, sections)
+    }
+
+    fn start_program(program: &Path, dir: TempDir, data: &Path, sections: &str) -> Self {
         let (port, config) = (free_port(), dir.path().join("stockgate.toml"));
         let text = format!(
             "[gateway]\ndata_dir = \"{}\"\n[terminals]\nlisten = \"127.0.0.1:{port}\"\n{sections}",
             data.display()
         );
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(program());
+        let mut command = Command::new(program);
         command.args(["run", "--config"]).arg(&config);
-        Self { served: Served::start(&mut command, port), _dir: dir }
+        Self { served: Served::start(&mut command, port), dir }
     }
 
     /// Sends it requests.
     pub fn run(&self, load: &Load, protocol: &impl Protocol) -> Figures {
         load.run(self.served.port, protocol, || self.served.bytes_written())
+    }
+}
+
+/// The data of a gateway that is not running.
+#[derive(Debug)]
+pub struct Stopped {
+    dir: TempDir,
+}
+
+impl Stopped {
+    /// A copy, on the disk and no longer in the way of anything.
+    pub fn copy(&self) -> Self {
+        let dir = temp_dir();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let files = std::fs::read_dir(self.dir.path().join("data")).unwrap();
+        files.for_each(|file| copy_synced(&file.unwrap().path(), &data));
+        Self { dir }
+    }
+
+    /// A gateway of this file on it.
+    pub fn start(&self, program: &Path) -> Gateway {
+        let config = temp_dir();
+        Gateway::start_program(program, config, &self.dir.path().join("data"), "")
     }
 }
 

@@ -15,6 +15,7 @@ pub mod batches;
 pub mod client;
 pub mod engine;
 pub mod figures;
+pub mod filled;
 pub mod gateway;
 pub mod http;
 pub mod protocol;
