@@ -11,6 +11,7 @@ use stockgate::terminal::wire::postcard::{
 use tungstenite::{ClientRequestBuilder, Message, WebSocket, client};
 
 use crate::support::bodies::one;
+use crate::support::catalogue::{list, named};
 use crate::support::gateway::Gateway;
 use crate::support::terminal::Terminal;
 use crate::support::ws::{Steady, Ws};
@@ -130,6 +131,28 @@ fn every_query_is_answered() {
         };
         assert_eq!((format, gtin, item.sku), ("text", None, "A"));
     });
+}
+
+#[test]
+fn a_search_finds_what_it_finds_in_json() {
+    let mut gateway = Gateway::stocked(&[("A", 5), ("B", 6), ("C", 7)]);
+    list(&mut gateway, vec![named("A", "Red lamp", &[]), named("B", "red LÁMPS", &["12345670"])]);
+    let mut terminal = PostcardTerminal::connect(&gateway);
+    for (prefix, q, limit) in
+        [("", "lamp", None), ("", "LAMP red", Some(1)), ("B", "red", None), ("", "12345670", None)]
+    {
+        let body = json!({"prefix": prefix, "q": q, "limit": limit.unwrap_or(100)});
+        let page = gateway.http().ok("list", body);
+        let expected = page["items"].as_array().unwrap().iter().map(|item| item["sku"].clone());
+        let expected: Vec<_> = expected.collect();
+        assert!(!expected.is_empty(), "{q}");
+        terminal.ask(1, WireOperation::Search { prefix, q, after: None, limit });
+        terminal.hear(|reply| {
+            let WireOutcome::Items { items, next } = done(reply) else { panic!("no items") };
+            let skus: Vec<_> = items.iter().map(|item| json!(item.sku)).collect();
+            assert_eq!((skus, json!(next)), (expected, page["next"].clone()), "{q}");
+        });
+    }
 }
 
 #[test]

@@ -100,6 +100,13 @@ pub enum WireOperation<'a> {
     Reservation {
         reservation: &'a str,
     },
+    /// A list of the SKUs in which, or in whose name or barcodes, all of some words are.
+    Search {
+        prefix: &'a str,
+        q: &'a str,
+        after: Option<&'a str>,
+        limit: Option<u64>,
+    },
 }
 
 /// The SKUs of a subscription.

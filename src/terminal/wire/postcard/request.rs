@@ -98,12 +98,8 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         WireOperation::Get { sku } => {
             SessionRequest::Query(Query::Item(parsed("sku", sku, Sku::parse)?))
         }
-        WireOperation::List { prefix, after, limit } => SessionRequest::Query(Query::List {
-            prefix: prefix.into(),
-            q: None,
-            after: after.map(Into::into),
-            limit: page_size(limit),
-        }),
+        WireOperation::List { prefix, after, limit } => list(prefix, None, after, limit),
+        WireOperation::Search { prefix, q, after, limit } => list(prefix, Some(q), after, limit),
         WireOperation::Ledger { after, limit } => {
             SessionRequest::Query(Query::Ledger { after, limit: page_size(limit) })
         }
@@ -158,6 +154,15 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
         true => Err(malformed(&"a note follows what is no mutation")),
         false => Ok(Request::Session(request)),
     }
+}
+
+fn list(prefix: &str, q: Option<&str>, after: Option<&str>, limit: Option<u64>) -> SessionRequest {
+    SessionRequest::Query(Query::List {
+        prefix: prefix.into(),
+        q: q.map(Into::into),
+        after: after.map(Into::into),
+        limit: page_size(limit),
+    })
 }
 
 fn deduct(
