@@ -9,7 +9,10 @@ fn every_problem_is_named_with_its_line_and_key() {
     for (extra, parts) in [
         ("gateways = \"some\"\n", &[":4: hub.gateways: must be open or listed"][..]),
         ("unknown_skus = true\n", &[":4: hub.unknown_skus: must be a text"]),
-        ("grpc_listen = \"127.0.0.1:8091\"\n", &[":4: hub.grpc_listen: this version has no"]),
+        (
+            "grpc_listen = \"0.0.0.0:8091\"\n",
+            &[":4: hub.grpc_listen: it can be reached from outside"],
+        ),
         ("ledger_retention_days = 1\n", &[":4: hub.ledger_retention_days: this version keeps"]),
         ("[[hub.sinks]]\nname = \"erp\"\n", &["hub.sinks", "no sinks"]),
         ("token = \"x\"\n", &[":4: hub.token: unknown key"]),
