@@ -160,13 +160,16 @@ impl Watch {
             if page.has_more && changed.len() < WATCH_SKUS_MAX {
                 continue;
             }
-            if !changed.is_empty() || (began >= tell_at && sent != cursor) {
+            let is_due = began >= tell_at;
+            if !changed.is_empty() || (is_due && sent != cursor) {
                 self.send_stock(updates, std::mem::take(&mut changed), cursor).await?;
-                (sent, tell_at) = (cursor, now() + WATCH_CURSOR_EVERY);
+                sent = cursor;
+            }
+            if is_due {
+                tell_at = now() + WATCH_CURSOR_EVERY;
             }
             if !page.has_more {
-                let until = tell_at.max(now() + WATCH_PACE);
-                self.api.feed.wait(cursor, until).await;
+                self.api.feed.wait(cursor, tell_at).await;
                 sleep_until(began + WATCH_PACE).await;
             }
         }
