@@ -149,13 +149,15 @@ impl HubWriter {
     pub(super) fn run(mut self) {
         while let Some(first) = self.jobs.blocking_recv() {
             self.wait_for_others();
-            // In a batch of their own: somebody waits for each, and a batch of frames is long.
-            let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
-            let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
-            let mut is_written = requests.is_empty() || self.handle(&mut requests);
             let more = std::iter::from_fn(|| self.jobs.try_recv().ok());
             let mut jobs: Vec<HubJob> =
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
+            // After the jobs, because a request sends its tick behind itself: one whose tick was taken
+            // is taken too, and one that comes later wakes this thread again.
+            let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
+            let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
+            // In a batch of their own: somebody waits for each, and a batch of frames is long.
+            let mut is_written = requests.is_empty() || self.handle(&mut requests);
             jobs.retain(|job| self.admits(job));
             is_written &= self.handle(&mut jobs);
             self.sign_if_due(false);

@@ -281,6 +281,30 @@ fn a_request_is_handled_before_the_frames_that_wait() {
 }
 
 #[test]
+fn a_request_that_comes_during_a_batch_waits_for_no_other_job() {
+    let TestHub { writer, _directory } = TestHub::new();
+    let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
+    let (requests, asked) = RequestSender::new(2, jobs.clone());
+    let (sender, done) = std::sync::mpsc::channel();
+    let change = |apply| HubJob::Change(BooksChange { locks: Locks::default(), apply });
+    let second: ApplyChange = Box::new(move |_, _| {
+        let sender = sender.clone();
+        Ok(Box::new(move || sender.send(()).unwrap()))
+    });
+    let (during, mut second) = (requests.clone(), Some(change(second)));
+    let first: ApplyChange = Box::new(move |_, _| {
+        second.take().into_iter().for_each(|second| assert!(during.try_send(second)));
+        Ok(Box::new(|| ()))
+    });
+    assert!(requests.try_send(change(first)));
+    let writer = HubWriter { jobs: waiting, ..writer.serving(asked) };
+    let writer = std::thread::spawn(move || writer.run());
+    assert!(done.recv_timeout(Duration::from_secs(10)).is_ok(), "it has been decided");
+    drop((jobs, requests));
+    writer.join().unwrap();
+}
+
+#[test]
 fn a_worker_without_a_connection_leaves_the_gateways_of_other_workers_online() {
     let mut hub = TestHub::new();
     hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);
