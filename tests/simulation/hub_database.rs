@@ -1,6 +1,6 @@
 //! The hub's books in memory: fast enough for a simulation, and able to fail at any moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stockgate::hub::core::{
     Allotment, Book, Books, DecidedRequest, IssuedTransfer, Movement, Policy, Pool, RecentGrants,
@@ -8,7 +8,7 @@ use stockgate::hub::core::{
 };
 use stockgate::protocol::frame::BooksId;
 use stockgate::protocol::topic::GatewayId;
-use stockgate::stock::{Decimals, Entry, Listing, RequestId, SignedPosition, Sku};
+use stockgate::stock::{Decimals, Entry, Kind, Listing, RequestId, SignedPosition, Sku};
 use uuid::Uuid;
 
 /// The error of a database that fails during a transaction.
@@ -81,6 +81,13 @@ impl HubDatabase {
 
     pub(crate) fn is_newest(&self, book: &Book) -> bool {
         self.books.iter().all(|other| other.gateway != book.gateway || other.id <= book.id)
+    }
+
+    /// The requests whose transfers are in a ledger of the books.
+    pub(crate) fn transferred(&self) -> BTreeSet<RequestId> {
+        let entries = self.entries.values().flatten();
+        let moved = entries.filter(|entry| matches!(entry.kind, Kind::Grant | Kind::Recall));
+        moved.map(|entry| entry.request_id.clone()).collect()
     }
 
     /// For a bug: forgets a request.
@@ -272,6 +279,13 @@ impl Books for HubDatabase {
         self.touch()?;
         let before = self.requests.insert(id.clone(), decided.clone());
         assert!(before.is_none(), "the hub decides request {id} twice");
+        Ok(())
+    }
+
+    fn update_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Kept<()> {
+        self.touch()?;
+        let before = self.requests.insert(id.clone(), decided.clone());
+        assert!(before.is_some(), "the hub changes request {id} that it has not decided");
         Ok(())
     }
 

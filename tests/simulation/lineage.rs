@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stockgate::hub::core::Book;
-use stockgate::stock::{Command, CommandAnswer, Kind, Outcome, Posted, RequestId, Sku};
+use stockgate::stock::{Command, CommandAnswer, Entry, Kind, Outcome, Posted, RequestId, Sku};
 
 use super::hub_database::HubDatabase;
 
@@ -27,7 +27,9 @@ impl Lineage {
             let entry = &one.entry;
             assert_eq!(entry.seq, self.ledger.len() as u64 + 1, "a gap in the ledger");
             let key = (entry.request_id.clone(), entry.kind.code(), entry.sku.clone());
-            assert!(self.entered.insert(key), "a request has its effect twice: {entry:?}");
+            let is_transfer = matches!(entry.kind, Kind::Grant | Kind::Recall);
+            let is_new = self.entered.insert(key);
+            assert!(is_new || is_transfer, "a request has its effect twice: {entry:?}");
             *self.outside.entry(entry.sku.clone()).or_default() +=
                 outside(entry.kind, entry.change);
             self.ledger.push(one.clone());
@@ -57,8 +59,18 @@ impl Lineage {
         }
     }
 
+    /// Whether no other entry says the same of the same request.
+    pub(crate) fn has_once(&self, entry: &Entry) -> bool {
+        let same = |posted: &&Posted| {
+            let other = &posted.entry;
+            (&other.request_id, other.kind, &other.sku)
+                == (&entry.request_id, entry.kind, &entry.sku)
+        };
+        self.ledger.iter().filter(same).count() == 1
+    }
+
     /// Whether the ledger begins with the entries that the hub has booked.
-    pub(crate) fn begins_with(&self, booked: &[stockgate::stock::Entry]) -> bool {
+    pub(crate) fn begins_with(&self, booked: &[Entry]) -> bool {
         booked.len() <= self.ledger.len()
             && booked.iter().zip(&self.ledger).all(|(entry, posted)| *entry == posted.entry)
     }

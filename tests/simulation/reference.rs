@@ -58,12 +58,23 @@ struct Followed {
 }
 
 impl Reference {
-    /// A central request was committed: once, and its outcome never changes.
+    /// The requests of lost books that are in a ledger of these.
+    pub(crate) fn known_transfers(&self, hub_database: &HubDatabase) -> BTreeSet<RequestId> {
+        if self.lost.requests.is_empty() {
+            return BTreeSet::new();
+        }
+        hub_database.transferred().intersection(&self.lost.requests).cloned().collect()
+    }
+
+    /// A central request was committed: once, and its outcome never changes. `known` says whether the
+    /// books had it in a ledger, before and after the transaction: then they may not have decided it
+    /// themselves.
     pub(crate) fn decide(
         &mut self,
         id: &RequestId,
         request: &CentralRequest,
         decided: &Result<CentralDecision, Rejection>,
+        known: [bool; 2],
     ) {
         let Ok(CentralDecision { outcome, replayed, .. }) = decided else {
             return;
@@ -76,7 +87,15 @@ impl Reference {
             assert!(replayed, "request {id} is decided twice at the hub");
             return;
         }
-        assert!(!replayed, "request {id} is new to the hub");
+        let [before, after] = known;
+        assert!(*replayed || !before, "request {id} is in a ledger, and is made again");
+        assert!(!replayed || after, "request {id} is new to the hub");
+        if *replayed {
+            return;
+        }
+        if self.lost.requests.contains(id) {
+            self.lost.again.insert(id.clone());
+        }
         self.timeline.decided.insert(id.clone(), (request.clone(), outcome.clone()));
         let sign = match (outcome, request) {
             (Ok(_), CentralRequest::Receive { .. }) => 1,
@@ -223,6 +242,9 @@ impl Reference {
                 let lost = self.lost.transfers.range((epoch, 0)..=(epoch, u64::MAX));
                 let mut all = of.chain(lost.flat_map(|(_, lost)| lost));
                 assert!(all.any(|issued| allows(issued, entry)), "not the hub's: {entry:?}");
+                let is_again = self.lost.again.contains(&entry.request_id);
+                let is_once = database.lineage.has_once(entry);
+                assert!(is_once || is_again, "a request has its effect twice: {entry:?}");
             }
         }
         for number in before.transfer + 1..=database.taken.transfer {

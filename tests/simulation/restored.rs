@@ -30,6 +30,10 @@ pub(crate) struct Backup {
 pub(crate) struct Lost {
     /// Transfers that may have been taken, by database and number.
     pub(crate) transfers: BTreeMap<(Uuid, u64), Vec<Transfer>>,
+    /// The requests that they had made transfers for.
+    pub(crate) requests: BTreeSet<RequestId>,
+    /// Such requests that were decided a second time, before the books knew that they had been.
+    pub(crate) again: BTreeSet<RequestId>,
     /// How far ledgers were confirmed.
     pub(crate) acked: BTreeMap<Uuid, u64>,
     /// Receipts and sales that have happened, whatever the books say.
@@ -61,7 +65,13 @@ impl World {
     }
 
     pub(crate) fn restore_hub(&mut self) {
-        let Some(backup) = self.dice.pick(&self.hub.backups).cloned() else { return };
+        if self.hub.backups.is_empty() {
+            return;
+        }
+        let place = self.dice.below(self.hub.backups.len());
+        // Copies that were made later are of the books that are given up here.
+        self.hub.backups.truncate(place + 1);
+        let backup = self.hub.backups[place].clone();
         self.trace.note(|| "older books are put back".into());
         self.hub.workers.iter_mut().for_each(|worker| *worker = None);
         let Backup { database, timeline } = backup;
@@ -83,6 +93,7 @@ impl World {
             let acked = lost.acked.entry(epoch).or_default();
             *acked = book.cursor.acked_seq.max(*acked);
             for (_, issued) in abandoned.transfers.range((book.id, 0)..=(book.id, u64::MAX)) {
+                lost.requests.insert(issued.transfer.request_id.clone());
                 let same = lost.transfers.entry((epoch, issued.transfer.number)).or_default();
                 if !same.contains(&issued.transfer) {
                     same.push(issued.transfer.clone());

@@ -133,6 +133,9 @@ impl World {
         if self.plan.liar && self.dice.one_in(12) {
             return self.lie();
         }
+        if self.plan.restores && self.dice.one_in(80) {
+            return if self.dice.one_in(3) { self.restore_hub() } else { self.back_up_hub() };
+        }
         match self.dice.below(100) {
             0..=27 => self.deliver(),
             28..=52 => self.gateway_works(),
@@ -249,14 +252,17 @@ impl World {
             return;
         }
         let first = running.inbox.front().cloned();
+        let before = self.reference.known_transfers(database);
         let replies = running.work(database, count, (wall_ms, self.now_ms), breaks_after);
         if !matches!(first, Some(Job::Tick)) {
             self.trace.note(|| format!("hub.{worker} commits, broken: {breaks}: {first:?} …"));
         }
+        let after = self.reference.known_transfers(&self.hub.database);
         for reply in replies {
             match reply {
                 Reply::Central(id, request, decided) => {
-                    self.reference.decide(&id, &request, &decided)
+                    let known = [&before, &after].map(|known| known.contains(&id));
+                    self.reference.decide(&id, &request, &decided, known);
                 }
                 Reply::Retired(retired) => self.trace.note(|| format!("{retired:?}")),
             }

@@ -7,6 +7,7 @@ use super::books::Books;
 use super::judge::Cursor;
 use super::movement::{Movement, MovementKind, Occasion};
 use super::records::{Allotment, Book, SkuAccount, WholeUnits};
+use super::recovery::{self, TakenOver};
 use super::transfer::{Matched, TransferMatcher};
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
@@ -23,6 +24,8 @@ pub(super) struct AccountUpdate {
     arrived: BTreeMap<Sku, i64>,
     /// Units of recalls, which are back in the pool, and of grants that were taken over.
     moved: Vec<Movement>,
+    /// What was taken over of which requests.
+    taken_over: Vec<TakenOver>,
     pub(super) reached: Checks,
     whole_units: WholeUnits,
 }
@@ -45,6 +48,7 @@ impl AccountUpdate {
             gateway: book.gateway.clone(),
             arrived: BTreeMap::new(),
             moved: Vec::new(),
+            taken_over: Vec::new(),
             reached: book.cursor.checks_for(chain),
             whole_units: book.whole_units.clone(),
         })
@@ -107,6 +111,11 @@ impl AccountUpdate {
         }
         let is_grant = entry.kind == Kind::Grant;
         let kind = if is_grant { MovementKind::Grant } else { MovementKind::Recall };
+        if matched == Matched::TakenOver {
+            let (request_id, sku) = (entry.request_id.clone(), entry.sku.clone());
+            let quantity = units.unsigned_abs();
+            self.taken_over.push(TakenOver { request_id, kind, sku, quantity });
+        }
         let cause = if matched == Matched::TakenOver { Cause::default() } else { matcher.cause() };
         let occasion = Occasion {
             kind,
@@ -121,9 +130,9 @@ impl AccountUpdate {
     }
 
     /// The SKUs of which units have come back into the pool.
-    pub(super) fn returned(&self) -> Vec<Sku> {
+    pub(super) fn returned(&self) -> impl Iterator<Item = Sku> {
         let returned = self.moved.iter().filter(|movement| movement.kind == MovementKind::Recall);
-        returned.map(|movement| movement.sku.clone()).collect()
+        returned.map(|movement| movement.sku.clone())
     }
 
     /// Stores the changed accounts.
@@ -142,7 +151,8 @@ impl AccountUpdate {
             }
             books.save_pools(&pools)?;
         }
-        booking::book(books, &self.moved)
+        booking::book(books, &self.moved)?;
+        recovery::remember(books, book, &self.taken_over)
     }
 }
 

@@ -159,8 +159,8 @@ fn replay(
     decided: DecidedRequest,
     fingerprints: [u64; 2],
 ) -> Result<CentralDecision, Rejection> {
-    let is_same =
-        decided.operation == request.operation() && fingerprints.contains(&decided.fingerprint);
+    let is_same = decided.operation == request.operation()
+        && (decided.is_taken_over() || fingerprints.contains(&decided.fingerprint));
     match is_same {
         true => Ok(decision(request_id, request, decided, true)),
         false => Err(Rejection::Conflict(decided.operation)),

@@ -7,12 +7,12 @@ use super::judge::diverged;
 use super::outcome::{FrameOutcome, close, fence_and_refuse, hold_instead, record_seen};
 use super::quota::Quota;
 use super::records::Book;
-use super::transfer::{TransferMatcher, count_taken};
+use super::transfer::{Counted, TransferMatcher, count_taken};
 use super::{anywhere, demand, drift, policy, recovery, reopen, whole_units};
 use crate::protocol::frame::{Entries, Frame};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Chain, Entry, Kind, Sku};
+use crate::stock::{Chain, Entry, Kind, Sku, Taken};
 
 /// How the problem of a gateway begins whose entries wait for a listing, or for another reason that
 /// may pass.
@@ -42,7 +42,7 @@ pub(super) fn apply<B: Books>(
     };
     let before = book.clone();
     whole_units::find(books, &mut book, &new, entries, taken.catalogue)?;
-    let update = match book_entries(books, &mut book, entries, checks.chain)? {
+    let update = match book_entries(books, &mut book, (entries, *taken), checks.chain)? {
         Ok(update) => update,
         Err(Unbookable::Transfer(what)) if book.wire == Version::V2 => {
             return hold_instead(books, before, &what, now_ms);
@@ -57,7 +57,7 @@ pub(super) fn apply<B: Books>(
         drift::start_search(&mut book, last_seq);
     }
     book.cursor.acked_seq = last_seq;
-    drop(book.problem.take_if(|problem| may_pass(problem)));
+    end_waiting(&mut book);
     if !before.cursor.checks.chain.is_like(checks.chain) {
         book.chain_since = before.cursor.acked_seq;
     }
@@ -67,14 +67,17 @@ pub(super) fn apply<B: Books>(
     if book.is_taken_over() && last_seq >= book.takeover.up_to {
         recovery::finish(books, &mut book)?;
     }
-    let contradiction =
-        if book.is_taken_over() { None } else { count_taken(books, &mut book, *taken)? };
+    let Counted { contradiction, recalled } = match book.is_taken_over() {
+        true => Counted::default(),
+        false => count_taken(books, &mut book, *taken)?,
+    };
     let closed = contradiction.map(|reason| close(&mut book, reason, now_ms));
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
     // Sales that wait for what has come back are first.
-    let mut granted = anywhere::serve(books, &update.returned())?;
+    let returned: Vec<Sku> = update.returned().chain(recalled).collect();
+    let mut granted = anywhere::serve(books, &returned)?;
     granted.extend(policy::replenish(books, &book, &update)?);
     let epoch = book.cursor.epoch;
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
@@ -140,9 +143,26 @@ fn count_unknown<B: Books>(books: &mut B, new: &[Sku]) -> Result<Result<u64, New
     })
 }
 
-/// Whether a problem ends by itself, once entries are booked.
-pub(super) fn may_pass(problem: &str) -> bool {
-    problem.starts_with(UNLISTED) || problem.starts_with(WAITING)
+/// Adds to what is wrong with a database that it waits, for a reason that may pass.
+pub(super) fn note_waiting(book: &mut Book, reason: &str) {
+    end_waiting(book);
+    book.problem = Some(match book.problem.take() {
+        Some(problem) => format!("{problem}; {reason}"),
+        None => reason.into(),
+    });
+}
+
+/// Takes back what [`note_waiting`] has added, once entries are booked.
+fn end_waiting(book: &mut Book) {
+    let Some(problem) = &mut book.problem else { return };
+    for beginning in [UNLISTED, WAITING] {
+        if problem.starts_with(beginning) {
+            problem.clear();
+        } else if let Some(at) = problem.find(&format!("; {beginning}")) {
+            problem.truncate(at);
+        }
+    }
+    drop(book.problem.take_if(|problem| problem.is_empty()));
 }
 
 /// Takes nothing for this reason. The gateway keeps its entries and asks again.
@@ -152,9 +172,7 @@ fn wait<B: Books>(
     reason: String,
     now_ms: i64,
 ) -> Result<FrameOutcome, B::Error> {
-    if book.problem.as_ref().is_none_or(|problem| may_pass(problem)) {
-        book.problem = Some(reason.clone());
-    }
+    note_waiting(&mut book, &reason);
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     let epoch = book.cursor.epoch;
@@ -190,12 +208,12 @@ enum Unbookable {
 fn book_entries<B: Books>(
     books: &mut B,
     book: &mut Book,
-    entries: &[Entry],
+    (entries, taken): (&[Entry], Taken),
     chain: Chain,
 ) -> Result<Result<AccountUpdate, Unbookable>, B::Error> {
     let last_seq = entries.last().map_or(book.cursor.acked_seq, |last| last.seq);
     let mut update = AccountUpdate::new(books, book, entries, chain)?;
-    let mut matcher = TransferMatcher::new(books, book);
+    let mut matcher = TransferMatcher::new(books, book).with_taken(taken);
     for entry in entries {
         if !update.apply(entry, &mut matcher)? {
             return Ok(Err(unbookable(entry)));

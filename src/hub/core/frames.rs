@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::entries::{WAITING, apply, count_pending, may_pass};
+use super::entries::{WAITING, apply, count_pending, note_waiting};
 use super::judge::{Verdict, judge};
 use super::outcome::{FrameOutcome, close, fence_and_refuse, held_answer, record_seen};
 use super::quota::Quota;
 use super::records::Book;
-use super::transfer::count_taken;
-use super::{catalogue, demand, drift, keys, recovery, reopen};
+use super::transfer::{Counted, count_taken};
+use super::{anywhere, catalogue, demand, drift, keys, recovery, reopen};
 use crate::limits::{ASIDE_MAX, GATEWAY_DATABASES_MAX, HUB_GATEWAYS_MAX};
 use crate::protocol::frame::{Entries, Frame, Hello};
 use crate::protocol::topic::GatewayId;
@@ -164,16 +164,20 @@ struct Recorded {
     acked_seq: Seq,
     /// The answer, if the database was closed.
     closed: Option<FrameAnswer>,
+    /// The gateways with new transfers.
+    granted: Vec<GatewayId>,
 }
 
 impl Recorded {
     fn or_answer(self, answer: impl FnOnce(Uuid, Seq) -> FrameAnswer) -> FrameOutcome {
-        let Self { epoch, acked_seq, closed } = self;
-        FrameOutcome::answered(closed.unwrap_or_else(|| answer(epoch, acked_seq)))
+        let Self { epoch, acked_seq, closed, granted } = self;
+        let answer = closed.unwrap_or_else(|| answer(epoch, acked_seq));
+        FrameOutcome { granted, ..FrameOutcome::answered(answer) }
     }
 
     fn without_answer(self) -> FrameOutcome {
-        FrameOutcome { answer: self.closed, accepted: true, ..FrameOutcome::default() }
+        let Self { closed: answer, granted, .. } = self;
+        FrameOutcome { answer, granted, accepted: true, ..FrameOutcome::default() }
     }
 }
 
@@ -193,14 +197,15 @@ fn record<B: Books>(
         lower_taken(&mut book, hello.taken);
         catalogue::check_greeting(books, &mut book, hello.taken.catalogue)?;
     }
-    let contradiction = match frame.taken() {
+    let Counted { contradiction, recalled } = match frame.taken() {
         Some(taken) if !book.is_taken_over() => count_taken(books, &mut book, taken)?,
-        Some(_) | None => None,
+        Some(_) | None => Counted::default(),
     };
     let closed = contradiction.map(|reason| close(&mut book, reason, now_ms));
     record_seen(&mut book, now_ms);
     books.save(&book)?;
-    Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, closed })
+    let granted = anywhere::serve(books, &recalled)?;
+    Ok(Recorded { epoch: book.cursor.epoch, acked_seq: book.cursor.acked_seq, closed, granted })
 }
 
 /// Lowers what a gateway has taken to what its greeting says.
@@ -263,9 +268,9 @@ fn open_book<B: Books>(
         let reason = format!(
             "{WAITING}: the gateway has shown more new databases than one may at a time; {epoch} is taken later, if it still asks then"
         );
-        if newest.problem.as_ref().is_none_or(|problem| may_pass(problem)) {
-            books.save(&Book { problem: Some(reason.clone()), ..newest.clone() })?;
-        }
+        let mut newest = newest.clone();
+        note_waiting(&mut newest, &reason);
+        books.save(&newest)?;
         let answer = FrameAnswer::Refused { epoch, reason };
         let limited = Some(Quota::Databases);
         return Ok(FrameOutcome { limited, ..FrameOutcome::answered(answer) });

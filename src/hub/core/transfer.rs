@@ -87,11 +87,24 @@ pub(super) struct TransferMatcher<'a, B: Books> {
     /// The transfer at the match position, once it has been read.
     current: Option<IssuedTransfer>,
     changed: Vec<IssuedTransfer>,
+    /// The last transfer that the gateway has taken, as its frame says.
+    taken: u64,
+    /// The last transfer that the entry may be of.
+    last: u64,
 }
 
 impl<'a, B: Books> TransferMatcher<'a, B> {
     pub(super) fn new(books: &'a mut B, book: &'a mut Book) -> Self {
-        Self { books, book, current: None, changed: Vec::new() }
+        let (taken, last) = (u64::MAX, book.issued);
+        Self { books, book, current: None, changed: Vec::new(), taken, last }
+    }
+
+    /// Matches entries of a frame with what the gateway had taken when it sent it. The books may have
+    /// issued later ones for the same request, if they do not know that it was made before.
+    pub(super) fn with_taken(self, taken: Taken) -> Self {
+        // Earlier versions are not held back: they would be fenced.
+        let is_known = self.book.wire == Version::V2;
+        Self { taken: if is_known { taken.transfer } else { u64::MAX }, ..self }
     }
 
     /// Matches the entry of a grant or recall; returns false if the hub has not issued it.
@@ -129,10 +142,13 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
     /// books matches is booked as it is.
     pub(super) fn match_or_take_over(&mut self, entry: &Entry) -> Result<Matched, B::Error> {
         let before = (self.book.match_position, self.current.clone(), self.changed.len());
+        let is_taken_over = entry.seq <= self.book.takeover.up_to;
+        let Book { issued, takeover, .. } = &*self.book;
+        self.last = self.taken.min(if is_taken_over { takeover.transfer } else { *issued });
         if self.match_entry(entry)? {
             return Ok(Matched::Known);
         }
-        if entry.seq > self.book.takeover.up_to {
+        if !is_taken_over {
             return Ok(Matched::No);
         }
         (self.book.match_position, self.current) = (before.0, before.1);
@@ -184,11 +200,18 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
 
     fn read_current(&mut self) -> Result<(), B::Error> {
         let number = self.book.match_position.transfer;
-        if self.current.is_none() && number <= self.book.issued {
+        if self.current.is_none() && number <= self.last {
             let found = self.books.transfers_after(self.book.id, number - 1, 1)?;
             self.current = found.into_iter().find(|issued| issued.transfer.number == number);
         }
         Ok(())
+    }
+
+    /// The SKUs of the recalls that were closed.
+    fn recalled(&self) -> Vec<Sku> {
+        let closed = self.changed.iter().map(|issued| &issued.transfer);
+        let recalls = closed.filter(|transfer| transfer.direction == Direction::Recall);
+        recalls.flat_map(|transfer| &transfer.lines).map(|line| line.sku.clone()).collect()
     }
 
     /// Stores the changed transfers. The caller stores the book.
@@ -201,20 +224,35 @@ impl<'a, B: Books> TransferMatcher<'a, B> {
     }
 }
 
+/// What counting the transfers that a gateway has taken comes to.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    /// The reason to fence the database, if its ledger contradicts it.
+    pub(super) contradiction: Option<String>,
+    /// The SKUs of recalls that are closed now: sales may have waited for their units.
+    pub(super) recalled: Vec<Sku>,
+}
+
+impl Counted {
+    fn contradicted(reason: String) -> Self {
+        Self { contradiction: Some(reason), recalled: Vec::new() }
+    }
+}
+
 /// Records what a gateway says it has taken, once the books have its ledger up to the position that
-/// shows it. Returns the reason to fence the database if the ledger contradicts it.
+/// shows it.
 pub(super) fn count_taken<B: Books>(
     books: &mut B,
     book: &mut Book,
     taken: Taken,
-) -> Result<Option<String>, B::Error> {
+) -> Result<Counted, B::Error> {
     let acked_seq: Seq = book.cursor.acked_seq;
     book.taken.catalogue = book.taken.catalogue.max(taken.catalogue);
     if taken.transfer <= book.taken.transfer || taken.at_seq > acked_seq {
-        return Ok(None);
+        return Ok(Counted::default());
     }
     if taken.transfer > book.issued {
-        return Ok(Some(format!(
+        return Ok(Counted::contradicted(format!(
             "the gateway has taken transfer {}, the books end at transfer {}: older books were put back",
             taken.transfer, book.issued
         )));
@@ -222,12 +260,13 @@ pub(super) fn count_taken<B: Books>(
     let mut matcher = TransferMatcher::new(books, book);
     if !matcher.close_up_to(taken.transfer)? {
         let unmatched = book.match_position.transfer;
-        return Ok(Some(format!(
+        return Ok(Counted::contradicted(format!(
             "the gateway says it has taken transfer {}, but transfer {unmatched} is not in its ledger",
             taken.transfer
         )));
     }
+    let recalled = matcher.recalled();
     matcher.save()?;
     book.taken = Taken { catalogue: book.taken.catalogue, ..taken };
-    Ok(None)
+    Ok(Counted { contradiction: None, recalled })
 }

@@ -49,6 +49,54 @@ fn recovered_books_take_over_the_grants_of_a_ledger_and_go_on() {
 }
 
 #[test]
+fn a_request_that_was_taken_over_is_not_made_again() {
+    let (mut hub, mut gateway) = lost_grant(100);
+    hub.handle(&gateway.gateway, &gateway.hello());
+    recover_and_send(&mut hub, &mut gateway);
+
+    let again = hub.grant("g", 40).unwrap();
+
+    assert!(again.replayed && again.outcome.is_ok(), "{again:?}");
+    assert_eq!(hub.places(), (60, 0, 42));
+    let other = CentralRequest::Recall { gateway: gateway.gateway, lines: lines(1) };
+    let id = RequestId::parse("g").unwrap();
+    let other = hub.change(|books| decide(books, &id, &other, &crate::stock::Cause::default()));
+    assert_eq!(other, Err(Rejection::Conflict("grant".into())));
+}
+
+#[test]
+fn a_ledger_is_not_matched_with_what_is_issued_for_the_same_request_after_it() {
+    let (mut hub, mut gateway) = lost_grant(100);
+    // Number 1 is another transfer than the one that the gateway has taken, which number 2 repeats.
+    hub.recall("other", 3).unwrap().outcome.unwrap();
+    hub.grant("g", 40).unwrap().outcome.unwrap();
+    hub.handle(&gateway.gateway, &gateway.hello());
+
+    recover_and_send(&mut hub, &mut gateway);
+
+    assert_eq!(hub.places(), (20, 40, 42));
+    assert_eq!(hub.deliver(&mut gateway).entries, 1);
+    assert_eq!(hub.places(), (20, 0, 82));
+    assert!(hub.balanced());
+}
+
+#[test]
+fn nor_is_it_before_anybody_knows_that_the_books_are_older() {
+    let (mut hub, mut gateway) = lost_grant(100);
+    hub.recall("other", 3).unwrap().outcome.unwrap();
+    hub.grant("g", 40).unwrap().outcome.unwrap();
+    // The books that are lost had acknowledged nothing, so its greeting is like any other.
+    gateway.bound.acked_seq = 1;
+    hub.handle(&gateway.gateway, &gateway.hello());
+    let held = hub.handle(&gateway.gateway, &gateway.frame(1)).answer;
+    assert!(matches!(held, Some(FrameAnswer::Held { .. })), "{held:?}");
+
+    recover_and_send(&mut hub, &mut gateway);
+
+    assert_eq!(hub.places(), (20, 40, 42));
+}
+
+#[test]
 fn a_lost_receipt_is_a_named_difference_until_it_is_booked() {
     let (mut hub, mut gateway) = lost_grant(0);
     hub.handle(&gateway.gateway, &gateway.hello());
