@@ -37,7 +37,7 @@ impl HubApi {
         read.map_err(|Gone(first)| {
             Problem::gone(
                 first,
-                format!("events after {after} are not kept; begin with after={first}, and look for what is missing in the stock"),
+                format!("events after {after} are not kept, or are of books that were replaced by an older copy; begin with after={first}, and look for what is missing in the stock"),
             )
         })
     }

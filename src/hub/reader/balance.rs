@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::decimals::decimals_column;
-use super::held::{Held, HeldRange};
+use super::held_sums::{HeldSums, HeldSumsRange, sums_of};
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
@@ -41,11 +41,24 @@ struct PoolFigures {
     in_transit: i64,
 }
 
+/// The most allotments that are added up for a page, unless its only SKU has more.
+const SUMMED_MAX: usize = 25_000;
+
 /// The balance of the SKUs after one, in their order.
 pub(in crate::hub) fn balance_page(
     db: &mut dyn Executor,
     after: &str,
     limit: usize,
+) -> Result<BooksPage<BalanceJson>, BooksError> {
+    balance_within(db, after, limit, SUMMED_MAX)
+}
+
+/// The same, with at most so many allotments.
+pub(super) fn balance_within(
+    db: &mut dyn Executor,
+    after: &str,
+    limit: usize,
+    allotments: usize,
 ) -> Result<BooksPage<BalanceJson>, BooksError> {
     let sql = select_pools("sku > $1 ORDER BY sku LIMIT $2");
     let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
@@ -53,13 +66,13 @@ pub(in crate::hub) fn balance_page(
     let Some(last) = pools.last() else {
         return Ok(BooksPage { items: Vec::new(), next: None });
     };
-    let mut held = HeldRange::read(db, after, &last.sku)?;
+    let mut held = HeldSumsRange::read(db, (after, &last.sku), allotments)?;
     let complete = pools.iter().take_while(|pool| held.is_complete(&pool.sku)).count();
     let limit = limit.min(complete);
     let more = pools.len() > limit;
     let of = |pool: PoolFigures| {
         let of = held.take(&pool.sku);
-        pool.balance(&of)
+        pool.balance(of)
     };
     let items: Vec<BalanceJson> = pools.into_iter().take(limit).map(of).collect();
     let next = items.last().filter(|_| more).map(|item| item.sku.clone());
@@ -76,14 +89,8 @@ pub(super) fn balance_of(
         return Ok(None);
     };
     let pool = read_pool(row)?;
-    let sql = "SELECT on_hand, in_transit, received, adjusted, deducted FROM held WHERE sku = $1";
-    let held = db.query(sql, &[SqlValue::text(sku)])?.into_iter().map(|row| {
-        let mut row = RowReader::of(row);
-        let (on_hand, in_transit, received) = (row.int()?, row.int()?, row.int()?);
-        let (adjusted, deducted, book, reserved) = (row.int()?, row.int()?, 0, 0);
-        Ok(Held { book, on_hand, reserved, in_transit, received, adjusted, deducted })
-    });
-    Ok(Some(pool.balance(&held.collect::<Result<Vec<_>, BooksError>>()?)))
+    let held = sums_of(db, sku)?;
+    Ok(Some(pool.balance(held)))
 }
 
 fn select_pools(condition: &str) -> String {
@@ -108,15 +115,13 @@ fn read_pool(row: SqlRow) -> Result<PoolFigures, BooksError> {
 }
 
 impl PoolFigures {
-    fn balance(self, held: &[Held]) -> BalanceJson {
-        let sum = |of: fn(&Held) -> i64| held.iter().map(|held| i128::from(of(held))).sum::<i128>();
-        let received = i128::from(self.received) + sum(|held| held.received);
-        let adjusted = i128::from(self.adjusted) + sum(|held| held.adjusted);
-        let deducted = i128::from(self.deducted) + sum(|held| held.deducted);
-        let on_hand = sum(|held| held.on_hand);
+    fn balance(self, held: HeldSums) -> BalanceJson {
+        let received = i128::from(self.received) + held.received;
+        let adjusted = i128::from(self.adjusted) + held.adjusted;
+        let deducted = i128::from(self.deducted) + held.deducted;
         // Units that recovered books gave to a gateway, but do not know the receipt of, are not made
         // up for by a pool below 0.
-        let placed = i128::from(self.unallotted.max(0)) + sum(|held| held.in_transit) + on_hand;
+        let placed = i128::from(self.unallotted.max(0)) + held.in_transit + held.on_hand;
         let difference = received + adjusted - deducted - placed;
         let Self { sku, decimals, unallotted, in_transit, .. } = self;
         let total = |units: i128| Amount::sum(units, decimals);
@@ -127,7 +132,7 @@ impl PoolFigures {
             deducted: total(deducted),
             unallotted: Amount::new(unallotted, decimals),
             in_transit: Amount::new(in_transit, decimals),
-            on_hand: total(on_hand),
+            on_hand: total(held.on_hand),
             difference: total(difference),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decimals::decimals;
-use super::feed_cursor::{FeedCursor, feed_ends};
+use super::feed_cursor::{FeedCursor, feed_ends, has_range};
 use super::feed_event::FeedEvent;
 use crate::hub::core::{EnteredMovement, SkuDecimals, WholeUnits};
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
@@ -44,6 +44,7 @@ pub(super) struct FeedRange {
     pub(super) book: i64,
     pub(super) first: Seq,
     pub(super) last: Seq,
+    pub(super) check: u32,
     pub(super) at_ms: i64,
     /// `None` for the hub's own ledger.
     pub(super) origin: Option<Origin>,
@@ -59,7 +60,7 @@ pub(in crate::hub) fn feed_page(
     filter: &FeedFilter,
 ) -> Result<Result<FeedPage, Gone>, BooksError> {
     let ends = feed_ends(db)?;
-    if !ends.have(after) {
+    if !ends.have(after) || !has_range(db, after)? {
         return Ok(Err(Gone(ends.first)));
     }
     let scan = if filter.is_open() { limit } else { FEED_SCAN_MAX };
@@ -95,14 +96,13 @@ pub(super) fn read_range(row: SqlRow) -> Result<FeedRange, BooksError> {
     let mut row = RowReader::of(row);
     let (position, book) = (row.number()?, row.int()?);
     let (first, last, at_ms) = (row.number()?, row.number()?, row.int()?);
+    let (check, whole_units) = (FeedCursor::check_of(book, first, at_ms), WholeUnits::default());
     let names = row.text_or_null()?.zip(row.text_or_null()?);
-    let Some((site, gateway)) = names else {
-        let whole_units = WholeUnits::default();
-        return Ok(FeedRange { position, book, first, last, at_ms, origin: None, whole_units });
-    };
+    let own = FeedRange { position, book, first, last, check, at_ms, origin: None, whole_units };
+    let Some((site, gateway)) = names else { return Ok(own) };
     let origin = Some(Origin { site, gateway, epoch: row.epoch()? });
     let whole_units = row.postcard_or_null()?.unwrap_or_default();
-    Ok(FeedRange { position, book, first, last, at_ms, origin, whole_units })
+    Ok(FeedRange { origin, whole_units, ..own })
 }
 
 /// The ranges to read after a place, with at most `entries_max` entries, and the place after them.
@@ -123,14 +123,21 @@ fn cut(
             }
             range.last = range.last.min(range.first.saturating_add(left - 1));
             left -= range.last - range.first + 1;
-            next = FeedCursor { position: range.position, seq: range.last };
+            next = range.cursor(range.last);
             cut.push(range);
         } else {
             let seq = range.last.max(after.seq_at(range.position));
-            next = FeedCursor { position: range.position, seq };
+            next = range.cursor(seq);
         }
     }
     (cut, next)
+}
+
+impl FeedRange {
+    /// The place after an entry of the range.
+    pub(super) fn cursor(&self, seq: Seq) -> FeedCursor {
+        FeedCursor { position: self.position, seq, check: Some(self.check) }
+    }
 }
 
 impl FeedCursor {
@@ -177,7 +184,8 @@ pub(super) fn events(
         let range = of.get(position)?;
         let origin = range.origin.as_ref()?;
         let decimals = range.whole_units.own_decimals(&entry.sku, &decimals);
-        Some(FeedEvent::of_entry(*position, origin, entry, range.at_ms, decimals))
+        let cursor = range.cursor(entry.seq);
+        Some(FeedEvent::of_entry(cursor, origin, entry, range.at_ms, decimals))
     });
     let mut events: Vec<FeedEvent> = entries.collect();
     events.extend(movement_events(db, &movements, &of, &decimals)?);
@@ -197,11 +205,12 @@ fn movement_events(
     let row = db.query("SELECT books FROM identity WHERE one = 1", &[])?.pop();
     let books = RowReader::of(row.unwrap_or_default()).epoch()?;
     let event = |(position, entered): &(u64, EnteredMovement)| {
-        let booked_ms = of.get(position).map_or(0, |range| range.at_ms);
+        let range = of.get(position)?;
         let decimals = decimals.of(&entered.movement.sku);
-        FeedEvent::of_movement(*position, books, entered, booked_ms, decimals)
+        let cursor = range.cursor(entered.seq);
+        Some(FeedEvent::of_movement(cursor, books, entered, range.at_ms, decimals))
     };
-    Ok(movements.iter().map(event).collect())
+    Ok(movements.iter().filter_map(event).collect())
 }
 
 fn entries(db: &mut dyn Executor, ranges: &[FeedRange]) -> Result<Vec<(u64, Entry)>, BooksError> {

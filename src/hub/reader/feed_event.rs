@@ -65,7 +65,7 @@ fn amount_unless_zero(units: i64, decimals: Decimals) -> Option<Amount> {
 impl FeedEvent {
     /// An entry of a gateway that was booked at this time; 0 if that is not known.
     pub(super) fn of_entry(
-        position: u64,
+        cursor: FeedCursor,
         origin: &Origin,
         entry: &Entry,
         booked_ms: i64,
@@ -74,7 +74,7 @@ impl FeedEvent {
         let booked_ms = if booked_ms == 0 { entry.at_ms } else { booked_ms };
         let [lot, serial, expires] = traced(entry.trace.as_deref());
         Self {
-            cursor: FeedCursor { position, seq: entry.seq },
+            cursor,
             event_id: origin.event_id(entry.seq),
             kind: entry.kind.as_str(),
             site: Some(origin.site.clone()),
@@ -99,7 +99,7 @@ impl FeedEvent {
 
     /// A movement of the books with this identity.
     pub(super) fn of_movement(
-        position: u64,
+        cursor: FeedCursor,
         books: Uuid,
         entered: &EnteredMovement,
         booked_ms: i64,
@@ -111,7 +111,7 @@ impl FeedEvent {
         let peer = movement.gateway.as_ref();
         let (reserved, in_transit) = (movement.reserved_change, movement.in_transit_change);
         Self {
-            cursor: FeedCursor { position, seq: *seq },
+            cursor,
             event_id: books_event_id(books, *seq),
             kind: movement.kind.as_str(),
             site: None,

@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 
 use crate::hub::db::BooksError;
-use crate::hub::db::sql::{Executor, RowReader, SqlValue};
+use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 
-/// The most allotments of a page. More than one SKU can have: see
-/// [`HUB_GATEWAYS_MAX`](crate::limits::HUB_GATEWAYS_MAX).
-const HELD_MAX: usize = 25_000;
+/// The most allotments of a page that lists them, unless its only SKU has more.
+const LISTED_MAX: usize = 4_000;
 
 /// One SKU at one database.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +18,6 @@ pub(super) struct Held {
     pub(super) on_hand: i64,
     pub(super) reserved: i64,
     pub(super) in_transit: i64,
-    /// `received + adjusted - deducted`: what the database's own entries have brought.
-    pub(super) received: i64,
-    pub(super) adjusted: i64,
-    pub(super) deducted: i64,
 }
 
 /// The allotments of SKUs.
@@ -34,17 +29,30 @@ pub(super) struct HeldRange {
 }
 
 impl HeldRange {
-    /// Reads the allotments of the SKUs after one up to another.
+    /// Reads the allotments of the SKUs after one up to another, or of the first of them.
     pub(super) fn read(
         db: &mut dyn Executor,
         after: &str,
         up_to: &str,
     ) -> Result<Self, BooksError> {
-        let sql = "SELECT sku, book, on_hand, reserved, in_transit, received, adjusted, deducted
-                   FROM held WHERE sku > $1 AND sku <= $2 ORDER BY sku, book LIMIT $3";
-        let limit = SqlValue::number(HELD_MAX as u64 + 1);
-        let rows = db.query(sql, &[SqlValue::text(after), SqlValue::text(up_to), limit])?;
-        let is_cut = rows.len() > HELD_MAX;
+        let sql = select_held("sku > $1 AND sku <= $2 ORDER BY sku, book LIMIT $3");
+        let limit = SqlValue::number(LISTED_MAX as u64 + 1);
+        let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::text(up_to), limit])?;
+        let is_cut = rows.len() > LISTED_MAX;
+        let mut range = Self::of_rows(rows)?;
+        if is_cut {
+            // The allotments of the last SKU go on.
+            let last = range.of.pop_last();
+            if let Some((sku, _)) = last.filter(|_| range.of.is_empty()) {
+                let all = db.query(&select_held("sku = $1 ORDER BY book"), &[SqlValue::text(&sku)]);
+                range = Self::of_rows(all?)?;
+            }
+            range.complete_up_to = range.of.keys().next_back().cloned();
+        }
+        Ok(range)
+    }
+
+    fn of_rows(rows: Vec<SqlRow>) -> Result<Self, BooksError> {
         let mut range = Self::default();
         for row in rows {
             let mut row = RowReader::of(row);
@@ -54,11 +62,6 @@ impl HeldRange {
                 Some(of) => of.push(held),
                 None => drop(range.of.insert(sku, vec![held])),
             }
-        }
-        if is_cut {
-            // The allotments of the last SKU go on.
-            range.of.pop_last();
-            range.complete_up_to = range.of.keys().next_back().cloned();
         }
         Ok(range)
     }
@@ -73,14 +76,11 @@ impl HeldRange {
     }
 }
 
-fn read_held(row: &mut RowReader) -> Result<Held, BooksError> {
-    Ok(Held {
-        book: row.int()?,
-        on_hand: row.int()?,
-        reserved: row.int()?,
-        in_transit: row.int()?,
-        received: row.int()?,
-        adjusted: row.int()?,
-        deducted: row.int()?,
-    })
+pub(super) fn read_held(row: &mut RowReader) -> Result<Held, BooksError> {
+    let (book, on_hand) = (row.int()?, row.int()?);
+    Ok(Held { book, on_hand, reserved: row.int()?, in_transit: row.int()? })
+}
+
+fn select_held(condition: &str) -> String {
+    format!("SELECT sku, book, on_hand, reserved, in_transit FROM held WHERE {condition}")
 }

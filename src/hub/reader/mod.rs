@@ -11,6 +11,7 @@ mod feed_event;
 mod fleet;
 mod gateways;
 mod held;
+mod held_sums;
 mod ledger;
 mod page;
 mod policies;
@@ -49,7 +50,8 @@ pub(super) use self::reconcile::{problems, reconcile};
 use self::recount::Recount;
 pub(super) use self::recovery::{recovery, reopening};
 pub(super) use self::reservations::{
-    ReservationJson, ReservationQuery, due_reservations, overdue_orders, reservation, reservations,
+    ReservationJson, ReservationQuery, due_reservations, open_orders, overdue_orders, reservation,
+    reservations,
 };
 pub(super) use self::status::status;
 pub use self::stock::StockJson;

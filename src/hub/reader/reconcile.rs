@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::balance::{BalanceJson, balance_of, balance_page};
+use super::balance::{BalanceJson, balance_of, balance_page, balance_within};
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow};
 use crate::stock::Sku;
 
-/// Books of so few SKUs are counted for every answer.
+/// Books of so few SKUs, and allotments, are counted for every answer.
 const COUNTED_AT_ONCE: usize = 200;
+const ALLOTMENTS_AT_ONCE: usize = 2_000;
 /// The most SKUs of the last count that are looked at again for one answer.
 const LOOKED_AT_AGAIN: usize = 200;
 
@@ -73,7 +74,7 @@ pub(in crate::hub) fn reconcile(
 /// The SKUs that do not balance, by SKU: of all, if there are few, or else of those of the last
 /// count.
 fn differing(db: &mut dyn Executor, known: &Known) -> Result<Vec<BalanceJson>, BooksError> {
-    let first = balance_page(db, "", COUNTED_AT_ONCE)?;
+    let first = balance_within(db, "", COUNTED_AT_ONCE, ALLOTMENTS_AT_ONCE)?;
     let mut differing: Vec<BalanceJson> =
         first.items.into_iter().filter(|item| item.differs()).collect();
     if let Some(counted_up_to) = first.next {

@@ -180,6 +180,12 @@ pub(in crate::hub) fn overdue_orders(
     found.into_iter().map(|row| RowReader::of(row).id(RequestId::parse)).collect()
 }
 
+/// The sales from anywhere that are not decided yet. There are few.
+pub(in crate::hub) fn open_orders(db: &mut dyn Executor) -> Result<Vec<RequestId>, BooksError> {
+    let found = db.query("SELECT id FROM open_order", &[])?;
+    found.into_iter().map(|row| RowReader::of(row).id(RequestId::parse)).collect()
+}
+
 impl ReservationJson {
     fn open(id: &RequestId, hold: &Hold, now_ms: i64, decimals: &SkuDecimals) -> Self {
         let left_ms = hold.deadline_ms.saturating_sub(now_ms.unsigned_abs());

@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::decimals::decimals_column;
-use super::held::{Held, HeldRange};
+use super::held::{Held, HeldRange, read_held};
 use super::page::BooksPage;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
@@ -81,13 +81,7 @@ pub(in crate::hub) fn stock(
         }
     };
     let sql = "SELECT book, on_hand, reserved, in_transit FROM held WHERE sku = $1";
-    let held = db.query(sql, &of)?.into_iter().map(|row| {
-        let mut row = RowReader::of(row);
-        let (book, on_hand) = (row.int()?, row.int()?);
-        let (reserved, in_transit) = (row.int()?, row.int()?);
-        let (received, adjusted, deducted) = (0, 0, 0);
-        Ok(Held { book, on_hand, reserved, in_transit, received, adjusted, deducted })
-    });
+    let held = db.query(sql, &of)?.into_iter().map(|row| read_held(&mut RowReader::of(row)));
     let held = held.collect::<Result<Vec<_>, BooksError>>()?;
     let databases = databases(db, held.iter())?;
     Ok(Some(units.with_gateways(&held, &databases, sites)))
