@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::core::{
     Books, Downlink, FrameAnswer, FrameOutcome, Quota, Quotas, Rules, handle_frame, record_online,
+    serve_sales,
 };
 use super::db::{BooksError, BooksTransaction, Expected, Locks};
 use super::jobs::{BooksChange, Completion, HubJob};
@@ -18,7 +19,7 @@ use crate::protocol::drift::Content;
 use crate::protocol::frame::{BooksId, Entries};
 use crate::protocol::topic::GatewayId;
 use crate::protocol::wire::Version;
-use crate::stock::{Kind, Seq};
+use crate::stock::{Kind, RequestId, Seq};
 
 /// How long a frame may wait for the frames before it, which another worker may be handling. A gateway
 /// waits longer for its answer.
@@ -108,6 +109,8 @@ pub(super) struct HubBatchOutcome {
     pub(super) early: Vec<EarlyFrame>,
     /// The gateways that sales have asked for units, and whether they have answered in time.
     pub(super) recalls: Vec<(GatewayId, bool)>,
+    /// The sales from anywhere that were decided.
+    pub(super) decided_sales: Vec<RequestId>,
 }
 
 impl HubBatchOutcome {
@@ -313,10 +316,13 @@ impl<'a, 'db> HubBatch<'a, 'db> {
 
     /// Adds what is to be sent to the gateways that this batch concerns, as far as there is room.
     pub(super) fn finish(mut self) -> Result<HubBatchOutcome, BooksError> {
+        let given = self.books.take_given();
+        self.due.extend(serve_sales(self.books, &given)?);
         for part in self.downlink.in_turn(self.due).chunks(SENT_AT_ONCE) {
             self.send_to(part)?;
         }
         self.outcome.recalls = self.books.take_recalls();
+        self.outcome.decided_sales = self.books.decided_sales();
         if !(self.outcome.answers.is_empty() && self.outcome.frames.is_empty()) {
             self.outcome.books = self.books.identity()?;
         }

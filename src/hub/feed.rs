@@ -44,9 +44,9 @@ impl FeedEnd {
         self.commits.notify_one();
     }
 
-    /// The end as far as it is known. It is up to date only while somebody waits.
-    pub(super) fn seen(&self) -> FeedCursor {
-        *self.end.borrow()
+    /// The request to stop.
+    pub(super) fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// Waits for entries after a place until a time; returns false at once if the hub stops.

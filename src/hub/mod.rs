@@ -16,6 +16,7 @@ pub(crate) mod catalogue;
 pub mod core;
 mod db;
 mod decode;
+mod due;
 mod expiry;
 mod failures;
 mod feed;
@@ -28,6 +29,7 @@ mod left_out;
 mod link;
 mod metrics;
 mod movement_json;
+mod open_sales;
 mod outgoing;
 mod publisher;
 mod reader;
@@ -65,6 +67,7 @@ use self::left_out::LeftOut;
 use self::link::{BrokerLink, set_offline};
 use self::metrics::HubMetrics;
 pub(crate) use self::movement_json::MovementJson;
+use self::open_sales::OpenSales;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::signer::BooksSigner;
@@ -174,12 +177,12 @@ impl Hub {
         let strangers = Arc::new(strangers(config.gateways));
         let (jobs, waiting) = mpsc::channel(HUB_BATCH_FRAMES_MAX);
         let (requests, asked) = RequestSender::new(HUB_BATCH_FRAMES_MAX, jobs.clone());
-        let left_out = Arc::<LeftOut>::default();
+        let (left_out, open_sales) = (Arc::<LeftOut>::default(), OpenSales::default());
         let (feed, feed_database) = (FeedEnd::new(stop.clone()), database.reader()?);
         let writer = HubWriter::new(database, waiting, publisher.clone(), Arc::clone(&metrics))
             .serving(asked)
             .feeding(feed.clone())
-            .leaving_out(Arc::clone(&left_out))
+            .selling(Arc::clone(&left_out), open_sales.clone())
             .sharing(config.shared)
             .ruled(rules(&config), Arc::clone(&strangers))
             .signing(BooksSigner::of(&config.store))
@@ -190,11 +193,11 @@ impl Hub {
             std::thread::Builder::new().name("hub-writer".into()).spawn(|| writer.run())?;
 
         let mut tasks = JoinSet::new();
-        spawn_upkeep(&mut tasks, &reader, &requests, &stop);
+        spawn_upkeep(&mut tasks, &reader, &requests, &open_sales, &stop);
         tasks.spawn(feed.clone().follow(feed_database, Arc::clone(&failures)));
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures, feed)
             .probed(Arc::clone(&health))
-            .leaving_out(left_out)
+            .selling(left_out, open_sales)
             .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
@@ -250,8 +253,10 @@ fn spawn_upkeep(
     tasks: &mut JoinSet<()>,
     reader: &BooksReader,
     requests: &RequestSender,
+    open_sales: &OpenSales,
     stop: &Stop,
 ) {
+    tasks.spawn(sales::hear_others(reader.clone(), open_sales.clone(), stop.clone()));
     tasks.spawn(reader::recount(reader.clone(), stop.clone()));
     tasks.spawn(waiting::serve(reader.clone(), requests.clone(), stop.clone()));
     tasks.spawn(expiry::run(reader.clone(), requests.clone(), stop.clone()));

@@ -22,6 +22,7 @@ use super::health::HubHealth;
 use super::jobs::HubJob;
 use super::left_out::LeftOut;
 use super::metrics::HubMetrics;
+use super::open_sales::OpenSales;
 use super::publisher::Publisher;
 use super::rejected::RejectedFrames;
 use super::signer::BooksSigner;
@@ -69,6 +70,7 @@ pub(super) struct HubWriter {
     feed: Option<FeedEnd>,
     signer: BooksSigner,
     left_out: Arc<LeftOut>,
+    open_sales: OpenSales,
     quotas: Quotas,
 }
 
@@ -98,13 +100,14 @@ impl HubWriter {
             feed: None,
             signer: BooksSigner::default(),
             left_out: Arc::default(),
+            open_sales: OpenSales::default(),
             quotas: Quotas::default(),
         }
     }
 
-    /// Notes here which gateways do not answer recalls.
-    pub(super) fn leaving_out(self, left_out: Arc<LeftOut>) -> Self {
-        Self { left_out, ..self }
+    /// Notes here which gateways do not answer recalls, and tells those who wait for sales.
+    pub(super) fn selling(self, left_out: Arc<LeftOut>, open_sales: OpenSales) -> Self {
+        Self { left_out, open_sales, ..self }
     }
 
     /// Tells those who wait for events of every commit.
@@ -154,10 +157,7 @@ impl HubWriter {
                 std::iter::once(first).chain(more).take(HUB_BATCH_FRAMES_MAX).collect();
             // After the jobs, because a request sends its tick behind itself: one whose tick was taken
             // is taken too, and one that comes later wakes this thread again.
-            let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
-            let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
-            // In a batch of their own: somebody waits for each, and a batch of frames is long.
-            let mut is_written = requests.is_empty() || self.handle(&mut requests);
+            let mut is_written = self.serve();
             jobs.retain(|job| self.admits(job));
             is_written &= self.handle(&mut jobs);
             self.sign_if_due(false);
@@ -177,10 +177,19 @@ impl HubWriter {
         }
     }
 
-    /// Takes no more as long as many frames wait for what other workers have.
+    /// Handles the requests that wait, in a batch of their own: somebody waits for each, and a batch
+    /// of frames is long. Returns false if the books cannot be written.
+    fn serve(&mut self) -> bool {
+        let requests = std::iter::from_fn(|| self.requests.try_recv().ok());
+        let mut requests: Vec<HubJob> = requests.take(HUB_BATCH_FRAMES_MAX).collect();
+        requests.is_empty() || self.handle(&mut requests)
+    }
+
+    /// Takes no more frames as long as many wait for what other workers have.
     fn wait_for_others(&mut self) {
         while EarlyFrame::are_many(&self.early) {
             std::thread::sleep(OTHERS);
+            self.serve();
             self.handle(&mut []);
             self.health.heartbeat.beat();
         }
@@ -368,6 +377,7 @@ impl HubWriter {
     fn publish(&mut self, outcome: HubBatchOutcome) {
         self.early.extend(outcome.early);
         self.left_out.note(&outcome.recalls);
+        self.open_sales.decided(&outcome.decided_sales);
         let now_ms = self.clock.since_start_ms();
         for (gateway, handled) in &outcome.handled {
             self.count(handled);

@@ -305,6 +305,33 @@ fn a_request_that_comes_during_a_batch_waits_for_no_other_job() {
 }
 
 #[test]
+fn a_request_is_handled_while_many_frames_wait_for_what_other_workers_have() {
+    let mut hub = TestHub::new();
+    hub.writer.shared = true;
+    let mut gateway = Ledger::at("a", 1);
+    hub.write(vec![frame("a", &gateway.hello())]);
+    // The first of them is at another worker.
+    gateway.post(&[("restock", 9_999)]);
+    let mut early: Vec<HubJob> =
+        (0..1_024).map(|_| frame("a", &gateway.post(&[("deduct", -1)]))).collect();
+    assert!(hub.writer.handle(&mut early));
+    let (requests, asked) = RequestSender::new(1, mpsc::channel(1).0);
+    let mut writer = hub.writer.serving(asked);
+    let (sender, seen) = std::sync::mpsc::channel();
+    let apply: ApplyChange = Box::new(move |_, _| {
+        let sender = sender.clone();
+        Ok(Box::new(move || sender.send(instant()).unwrap()))
+    });
+    assert!(requests.try_send(HubJob::Change(BooksChange { locks: Locks::default(), apply })));
+
+    let began = instant();
+    writer.wait_for_others();
+
+    assert!(began.elapsed() > Duration::from_secs(1), "they have waited");
+    assert!(seen.recv().unwrap() - began < Duration::from_secs(1), "and the request has not");
+}
+
+#[test]
 fn a_worker_without_a_connection_leaves_the_gateways_of_other_workers_online() {
     let mut hub = TestHub::new();
     hub.write(vec![frame("a", &Ledger::at("a", 1).hello())]);

@@ -20,10 +20,8 @@ const STOPS: &str =
     "the hub stops; the sale is decided all the same, send it again with the same request id";
 /// The shortest time between two looks at a sale that waits.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// The longest: another worker may have decided it.
-const LOOK_AT_LAST: Duration = Duration::from_millis(250);
 
-/// A sale that waits is looked at again at this time at the latest.
+/// A sale that waits is looked at again when it is decided, and at this time at the latest.
 struct Waiting {
     until_ms: i64,
     is_new: bool,
@@ -40,7 +38,7 @@ impl HubApi {
         let (mut is_first, mut is_open) = (false, false);
         loop {
             let looked = Instant::from_std(instant());
-            let seen = self.feed.seen();
+            let mut decision = self.open_sales.follow(&read.request_id);
             let (decimals, progress) = match self.look_at(&read, &cause).await {
                 Ok(seen) => seen,
                 Err(Problem { code: Code::Overloaded | Code::StorageUnavailable, .. })
@@ -62,12 +60,15 @@ impl HubApi {
             is_first |= waiting.is_new;
             is_open = true;
             let left_ms = u64::try_from(waiting.until_ms - wall_ms()).unwrap_or(0);
-            let next = Duration::from_millis(left_ms).clamp(LOOK_EVERY, LOOK_AT_LAST);
-            // Units come back with an entry.
-            if !self.feed.wait(seen, looked + next).await {
-                return Err(Problem::new(Code::StorageUnavailable, STOPS));
+            let next = looked + Duration::from_millis(left_ms).max(LOOK_EVERY);
+            let mut stop = self.feed.stop();
+            tokio::select! {
+                () = decision.made() => {}
+                () = tokio::time::sleep_until(next) => {}
+                () = stop.requested() => {
+                    return Err(Problem::new(Code::StorageUnavailable, STOPS));
+                }
             }
-            tokio::time::sleep_until(looked + LOOK_EVERY).await;
         }
     }
 

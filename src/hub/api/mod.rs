@@ -24,6 +24,7 @@ use crate::hub::health::HubHealth;
 use crate::hub::jobs::{ApplyChange, BooksChange, HubJob, RequestSender};
 use crate::hub::left_out::LeftOut;
 use crate::hub::metrics::HubMetrics;
+use crate::hub::open_sales::OpenSales;
 use crate::hub::reader::{self, BooksReader, Reconciliation};
 use crate::hub::strangers::Strangers;
 use crate::limits::{BOOKS_ANSWER_MAX, FEED_FOLLOWERS_MAX};
@@ -47,6 +48,7 @@ pub(in crate::hub) struct HubApi {
     pub(in crate::hub) strangers: Arc<Strangers>,
     pub(in crate::hub) feed: FeedEnd,
     pub(in crate::hub) left_out: Arc<LeftOut>,
+    pub(in crate::hub) open_sales: OpenSales,
     /// Bounds the number of clients that wait for events.
     pub(in crate::hub) followers: Arc<Semaphore>,
 }
@@ -69,13 +71,14 @@ impl HubApi {
             strangers: Arc::default(),
             feed,
             left_out: Arc::default(),
+            open_sales: OpenSales::default(),
             followers: Arc::new(Semaphore::new(FEED_FOLLOWERS_MAX)),
         }
     }
 
-    /// Shows the gateways that sales leave out.
-    pub(in crate::hub) fn leaving_out(self, left_out: Arc<LeftOut>) -> Self {
-        Self { left_out, ..self }
+    /// Shows the gateways that sales leave out, and waits for sales.
+    pub(in crate::hub) fn selling(self, left_out: Arc<LeftOut>, open_sales: OpenSales) -> Self {
+        Self { left_out, open_sales, ..self }
     }
 
     pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {

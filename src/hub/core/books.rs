@@ -164,11 +164,26 @@ pub trait Books {
 
     /// A sale that waits for units from elsewhere, as it is now.
     fn open_order(&mut self, id: &RequestId) -> Result<Option<OpenOrder>, Self::Error> {
-        Ok(self.open_orders()?.into_iter().find(|(open, _)| open == id).map(|(_, order)| order))
+        let _ = id;
+        Ok(None)
     }
-    /// The sales that wait for units from elsewhere. Others may change them.
-    fn open_orders(&mut self) -> Result<Vec<(RequestId, OpenOrder)>, Self::Error> {
+    /// The number of sales that wait for units from elsewhere.
+    fn open_order_count(&mut self) -> Result<usize, Self::Error> {
+        Ok(0)
+    }
+    /// The sales that wait for units of one of these SKUs, the oldest first. Others may change them.
+    fn open_orders_of(&mut self, skus: &[Sku]) -> Result<Vec<(RequestId, OpenOrder)>, Self::Error> {
+        let _ = skus;
         Ok(Vec::new())
+    }
+    /// Says of which SKUs [`Books::wanted`] is about to be asked for.
+    fn expect_wanted(&mut self, skus: &[Sku]) {
+        let _ = skus;
+    }
+    /// The units of a SKU that sales wait for.
+    fn wanted(&mut self, sku: &Sku) -> Result<i64, Self::Error> {
+        let _ = sku;
+        Ok(0)
     }
     /// Stores a sale that waits, or removes one that is decided.
     fn save_open_order(

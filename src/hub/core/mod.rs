@@ -38,7 +38,9 @@ mod transfer;
 mod whole_units;
 
 pub use self::answer::FrameAnswer;
-pub use self::anywhere::{AnywhereSale, OpenOrder, Progress, Spare, StoredOrder, sell, settle};
+pub use self::anywhere::{
+    AnywhereSale, OpenOrder, Progress, Spare, StoredOrder, sell, serve as serve_sales, settle,
+};
 pub use self::books::{Books, Rules};
 pub use self::breaker::Breaker;
 pub use self::bring_back::{BroughtBack, CannotBringBack, bring_back};

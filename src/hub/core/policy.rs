@@ -5,7 +5,6 @@
 //! has units.
 
 use super::account::AccountUpdate;
-use super::anywhere::wanted;
 use super::booking;
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
@@ -73,7 +72,9 @@ pub(super) fn replenish<B: Books>(
     update: &AccountUpdate,
 ) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
-    for (sku, account) in update.accounts.iter().filter(|(_, account)| account.has_policy) {
+    let with_policy = || update.accounts.iter().filter(|(_, account)| account.has_policy);
+    books.expect_wanted(&with_policy().map(|(sku, _)| sku.clone()).collect::<Vec<_>>());
+    for (sku, account) in with_policy() {
         wait_if_low(books, book, sku, &account.allotment)?;
         granted.extend(serve(books, sku)?);
     }
@@ -86,6 +87,7 @@ pub(super) fn replenish<B: Books>(
 /// If the books database fails.
 pub fn serve_all<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     let mut granted = Vec::new();
+    books.expect_wanted(skus);
     for sku in skus {
         granted.extend(serve(books, sku)?);
     }
@@ -164,7 +166,7 @@ fn grant<B: Books>(
     needed: i64,
 ) -> Result<i64, B::Error> {
     let pool = books.pool(sku)?;
-    let free = pool.available().saturating_sub(wanted(books, sku)?);
+    let free = pool.available().saturating_sub(books.wanted(sku)?);
     let given = needed.min(free);
     let Some(quantity) = u64::try_from(given).ok().and_then(Quantity::of_sum) else {
         return Ok(0);

@@ -63,6 +63,11 @@ pub enum BooksError {
         "the PostgreSQL database has the encoding {0}, the books need UTF8: create it with ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding(String),
+    /// The server does not isolate transactions as it is told to.
+    #[error(
+        "the database makes a transaction {0} that asks for read committed, so it is no PostgreSQL that the books can be in"
+    )]
+    Isolation(String),
     /// The books in PostgreSQL come from a newer program.
     #[error(
         "the books in PostgreSQL have version {found}, this program knows up to {known}; install a hub at least as new as the one that wrote them"

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use super::schema::{self, Dialect};
 use super::sql::SqlValue;
 use super::*;
+use crate::hex;
+use crate::hub::core::tests::test_hub::TestHub;
 use crate::hub::reader;
 
 #[test]
@@ -60,6 +62,36 @@ fn books_of_a_newer_version_are_left_alone() {
 
     let known = schema::newest();
     assert!(matches!(error, BooksError::Newer { found: 99, known: up_to, .. } if up_to == known));
+}
+
+#[test]
+fn an_own_ledger_that_is_not_chained_is_chained_when_the_books_are_opened() {
+    let mut hub = TestHub::new();
+    // More than a page.
+    let lines = format!(
+        "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {})
+         INSERT INTO movement (seq, kind, sku, change, in_transit_change, request_id, at_ms)
+         SELECT n, 1, 'A', 1, 0, 'r' || n, n FROM n",
+        2 * crate::limits::PAGE_MAX + 7
+    );
+    hub.db(&lines);
+    hub.db("UPDATE movement_end SET seq = (SELECT max(seq) FROM movement), chain = NULL");
+
+    let mut reopened = hub.copy();
+
+    let ends = "SELECT seq, hex(chain) FROM movement_end";
+    let chained = rows(&mut reopened.database, ends);
+    let whole = |books: &mut BooksDatabase| {
+        let end = books.read(ChainedUpTo::wanted).unwrap();
+        assert_eq!(end, None);
+        let mut chained = ChainedUpTo::default();
+        while chained.seq < 2_007 {
+            chained = books.read(|db| chained.page(db, chained.seq + 1)).unwrap();
+        }
+        hex::encode(&chained.chain).to_uppercase()
+    };
+    let whole = whole(&mut reopened.database);
+    assert_eq!(chained, [format!("2007 {whole}")]);
 }
 
 #[test]

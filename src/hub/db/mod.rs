@@ -25,10 +25,10 @@ pub(super) use self::rows::{
 pub(super) use self::schema::newest as newest_version;
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
-use self::working_set::number_feed;
 pub(super) use self::working_set::{
     BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, read_catalogue,
 };
+use self::working_set::{ChainedUpTo, number_feed};
 use crate::config::BookStore;
 
 /// A connection to the books database.
@@ -49,7 +49,22 @@ impl BooksDatabase {
             books.register_identity();
             Ok(())
         })?;
+        database.chain_movements()?;
         Ok(database)
+    }
+
+    /// Chains the movements that an earlier version has entered. There may be many, so only the end
+    /// is a change of the books; what is before it is read page by page.
+    fn chain_movements(&mut self) -> Result<(), BooksError> {
+        let Some(end) = self.read(ChainedUpTo::wanted)? else { return Ok(()) };
+        let mut chained = ChainedUpTo::default();
+        while chained.seq < end {
+            chained = self.read(|db| chained.page(db, end))?;
+        }
+        self.change(|books| {
+            books.set_chained(chained);
+            Ok(())
+        })
     }
 
     /// Opens books that should be there, for reading: creates and upgrades nothing.

@@ -209,6 +209,12 @@ impl RowReader {
         decimals.ok_or_else(|| damaged("a number of decimals", &SqlValue::Int(number)))
     }
 
+    /// The decimals of a SKU, if there are any.
+    pub(in crate::hub) fn decimals_or_null(&mut self) -> Result<Option<Decimals>, BooksError> {
+        let Some(number) = self.int_or_null()? else { return Ok(None) };
+        Self::of(vec![SqlValue::Int(number)]).decimals().map(Some)
+    }
+
     pub(in crate::hub) fn text(&mut self) -> Result<String, BooksError> {
         match self.next() {
             SqlValue::Text(text) => Ok(text),

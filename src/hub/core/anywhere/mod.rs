@@ -5,12 +5,12 @@
 //! Nothing is set apart for an open order, except that no policy grants what it waits for. A unit is
 //! sold by the same rule as any other of the pool, so none is promised twice; a gateway gives what
 //! is available there, so no reservation of a site is touched. The order is stored until it is
-//! decided, and each of these goes on with it: the worker that has taken it, one that books a
-//! recall, one that is sent the request again, or any of them once its time is over.
+//! decided, and each of these goes on with it: what brings units of its SKUs into the pool, the
+//! worker that has taken it once a recall is late, one that is sent the request again, or any of them
+//! once its time is over.
 
 mod open_order;
 mod plan;
-mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,6 @@ pub(super) use self::open_order::Asked;
 pub use self::open_order::{OpenOrder, StoredOrder};
 pub use self::plan::Spare;
 use self::plan::{Plan, plan};
-pub(super) use self::wanted::wanted;
 use super::books::Books;
 use super::central::{CentralDecision, Rejection, applied_order, decision};
 use super::central_request::CentralRequest;
@@ -80,7 +79,7 @@ pub fn sell<B: Books>(
     let order = match known {
         Some(order) if order.fingerprint() == fingerprint => order,
         Some(_) => return Ok(Err(Rejection::Conflict("deduct".into()))),
-        None if books.open_orders()?.len() >= OPEN_ORDERS_MAX => {
+        None if books.open_order_count()? >= OPEN_ORDERS_MAX => {
             return Ok(Err(Rejection::TooManyOpen));
         }
         None => OpenOrder {
@@ -104,13 +103,14 @@ pub fn sell<B: Books>(
 
 /// Goes on with those of the open orders that wait for one of these SKUs. Returns the gateways with
 /// new transfers.
-pub(super) fn serve<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
+///
+/// # Errors
+/// If the books database fails.
+pub fn serve<B: Books>(books: &mut B, skus: &[Sku]) -> Result<Vec<GatewayId>, B::Error> {
     if skus.is_empty() {
         return Ok(Vec::new());
     }
-    let open = books.open_orders()?.into_iter();
-    let waits = |order: &OpenOrder| order.lines.iter().any(|line| skus.contains(&line.sku));
-    let waiting: Vec<_> = open.filter(|(_, order)| waits(order)).collect();
+    let waiting = books.open_orders_of(skus)?;
     go_on(books, waiting)
 }
 
@@ -168,13 +168,14 @@ fn advance<B: Books>(
         Err(undecided) => return Ok(Err(Rejection::Undecided(undecided))),
     };
     let Decided { outcome, .. } = decided;
-    hear(books, &mut order)?;
+    let heard = hear(books, &mut order)?;
     let (outcome, elsewhere) = match outcome {
         Ok(applied) => (Ok(applied_order(books, &applied.lines)?), None),
         Err(Refusal::InsufficientStock { sku, requested, available }) => {
             let mut spares = spares(books, &order)?;
             if let Some(plan) = next_step(books, &order, &mut spares)? {
-                return ask(books, id, order, plan).map(Ok);
+                let is_changed = is_new || heard || !plan.recalls.is_empty();
+                return ask(books, id, order, plan, is_changed).map(Ok);
             }
             let elsewhere = elsewhere(spares.get(&sku));
             (Err(Refusal::InsufficientStock { sku, requested, available }), Some(elsewhere))
@@ -194,16 +195,18 @@ fn advance<B: Books>(
     Ok(Ok(Progress::Decided(Box::new(decision))))
 }
 
-/// Notes which recalls have been answered.
-fn hear<B: Books>(books: &mut B, order: &mut OpenOrder) -> Result<(), B::Error> {
+/// Notes which recalls have been answered; returns whether any has.
+fn hear<B: Books>(books: &mut B, order: &mut OpenOrder) -> Result<bool, B::Error> {
+    let mut heard = false;
     for asked in order.asked.iter_mut().filter(|asked| asked.is_open()) {
         let transfers = books.transfers_of(&asked.recall)?;
         if transfers.iter().all(|transfer| transfer.closed) {
             asked.answered = true;
             books.note_recall(&asked.gateway, true);
+            heard = true;
         }
     }
-    Ok(())
+    Ok(heard)
 }
 
 /// The gateways that have what an order needs.
@@ -260,12 +263,13 @@ fn unable<B: Books>(books: &mut B, plan: &Plan) -> Result<Vec<(GatewayId, Sku)>,
     Ok(unable)
 }
 
-/// Issues recalls, and stores the order.
+/// Issues recalls, and stores the order if it is changed.
 fn ask<B: Books>(
     books: &mut B,
     id: &RequestId,
     mut order: OpenOrder,
     plan: Plan,
+    is_changed: bool,
 ) -> Result<Progress, B::Error> {
     let now_ms = books.now_ms();
     let mut gateways = Vec::new();
@@ -285,7 +289,9 @@ fn ask<B: Books>(
         });
         gateways.push(gateway);
     }
-    books.save_open_order(id, Some(&order))?;
+    if is_changed {
+        books.save_open_order(id, Some(&order))?;
+    }
     Ok(Progress::Waiting { until_ms: order.next_ms(now_ms), gateways, is_new: false })
 }
 

@@ -10,11 +10,10 @@ mod record;
 use std::cell::RefCell;
 
 pub use self::record::{StoredHold, StoredRecord};
-use super::booking;
 use super::books::Books;
 use super::movement::Movement;
-use super::policy;
 use super::records::DecidedRequest;
+use super::{booking, policy};
 use crate::clock::Now;
 use crate::limits::HUB_RESERVATION_TTL_S;
 use crate::protocol::topic::GatewayId;

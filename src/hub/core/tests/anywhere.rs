@@ -1,6 +1,6 @@
 //! Sales from anywhere on real books, without a network.
 
-use super::test_hub::{TestHub, gateway_id, lines};
+use super::test_hub::{TestHub, gateway_id, lines, sku};
 use super::whole_units::in_conflict;
 use crate::hub::core::*;
 use crate::stock::{Cause, RequestId};
@@ -37,4 +37,44 @@ fn an_order_is_closed_when_another_request_has_its_id() {
     assert_eq!(hub.number("SELECT count(*) FROM open_order"), 0);
     let newest = hub.change(|books| books.books(&gateway_id())).pop().unwrap();
     assert_eq!(newest.issued, 1, "what was asked for comes into the pool");
+}
+
+#[test]
+fn a_sale_is_decided_as_soon_as_a_receipt_brings_what_it_waits_for() {
+    let mut hub = TestHub::new();
+    hub.stocked("gw", 5);
+    hub.db("UPDATE book SET online = 1");
+    assert!(waits(&mut hub, 4));
+    assert_eq!(hub.number("SELECT sum(units) FROM open_order_line"), 4);
+
+    let decided = hub.database.change(|books| {
+        let lines = lines(7);
+        let receipt = CentralRequest::Receive { order_id: None, lines };
+        let id = RequestId::parse("in").unwrap();
+        decide(books, &id, &receipt, &Cause::default())?.unwrap();
+        let given = books.take_given();
+        assert_eq!(given, [sku()]);
+        serve_sales(books, &given)?;
+        Ok(books.decided_sales())
+    });
+
+    assert_eq!(decided.unwrap(), [id()]);
+    assert_eq!(hub.places().0, 3);
+    assert_eq!(hub.number("SELECT count(*) FROM open_order_line"), 0);
+}
+
+#[test]
+fn a_sale_goes_on_when_a_recall_is_answered_with_nothing() {
+    let mut hub = TestHub::new();
+    let mut gateway = hub.stocked("gw", 5);
+    hub.db("UPDATE book SET online = 1");
+    assert!(waits(&mut hub, 4));
+    let frame = gateway.post(&[("deduct", -5)]);
+    hub.handle(&gateway.gateway, &frame);
+    assert_eq!(hub.number("SELECT count(*) FROM open_order"), 1);
+
+    hub.deliver(&mut gateway);
+    hub.handle(&gateway.gateway, &gateway.taken_report());
+
+    assert_eq!(hub.number("SELECT count(*) FROM open_order"), 0, "nothing can be had elsewhere");
 }

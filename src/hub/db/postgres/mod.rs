@@ -67,6 +67,10 @@ impl Postgres {
     pub(super) fn open(url: &PostgresUrl) -> Result<Self, BooksError> {
         let postgres = Self { pool: connect::pool(url), runtime: Handle::current() };
         postgres.read(check_encoding)?;
+        postgres.within(BEGIN, BOOKS_TRANSACTION_MAX, |session| {
+            check_isolation(session)?;
+            session.commit(Vec::new())
+        })?;
         while postgres.migrate()? {}
         Ok(postgres)
     }
@@ -203,6 +207,18 @@ fn version(db: &mut dyn Executor) -> Result<Option<i64>, BooksError> {
             Err(BooksError::Older { found: i32::try_from(found).unwrap_or(0) })
         }
         found => Ok(found),
+    }
+}
+
+/// Every transaction names its isolation, whatever the default of the server is. One that has another
+/// all the same is no server that these statements are written for.
+fn check_isolation(db: &mut dyn Executor) -> Result<(), BooksError> {
+    let row = db.query("SELECT current_setting('transaction_isolation')", &[])?.pop();
+    match row.as_deref() {
+        Some([SqlValue::Text(isolation)]) if isolation != "read committed" => {
+            Err(BooksError::Isolation(isolation.clone()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,15 +7,15 @@ mod tables;
 
 pub(in crate::hub) use self::tables::{
     ASIDE, ASK, BOOK, BOOKS_CHECKPOINT, CHECKPOINT, ColumnType, DEMAND, ENROLLED, ENTRY, FEED,
-    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, OPEN_ORDER, POLICY,
-    POOL, REQUEST, RESERVATION, TRANSFER, Table,
+    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, OPEN_ORDER,
+    OPEN_ORDER_LINE, POLICY, POOL, REQUEST, RESERVATION, TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 14] = [
+const MIGRATIONS: [Migration; 15] = [
     Migration { script: include_str!("version_2.sql"), postgresql: "" },
     Migration {
         script: include_str!("version_3.sql"),
@@ -36,6 +36,10 @@ const MIGRATIONS: [Migration; 14] = [
     Migration { script: include_str!("version_13.sql"), postgresql: "" },
     Migration { script: include_str!("version_14.sql"), postgresql: "" },
     Migration { script: include_str!("version_15.sql"), postgresql: "" },
+    Migration {
+        script: include_str!("version_16.sql"),
+        postgresql: include_str!("version_16_postgresql.sql"),
+    },
 ];
 
 struct Migration {

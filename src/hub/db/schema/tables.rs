@@ -229,6 +229,13 @@ pub(in crate::hub) const OPEN_ORDER: Table = Table {
     key: &["id"],
 };
 
+/// What an open order waits for.
+pub(in crate::hub) const OPEN_ORDER_LINE: Table = Table {
+    name: "open_order_line",
+    columns: &[("sku", Text), ("id", Text), ("units", Int)],
+    key: &["sku", "id"],
+};
+
 pub(in crate::hub) const RESERVATION: Table = Table {
     name: "reservation",
     columns: &[

@@ -18,6 +18,8 @@ struct CachedAllotment {
     allotment: Allotment,
     /// Whether there is a row of it.
     is_stored: bool,
+    /// Whether it was read, and there was no row of it.
+    is_missing: bool,
     is_changed: bool,
 }
 
@@ -69,9 +71,9 @@ impl AccountSet {
         let cached = match stored {
             Some(on_hand) => {
                 let allotment = read_figures(on_hand, row)?;
-                CachedAllotment { allotment, is_stored: true, is_changed: false }
+                CachedAllotment { allotment, is_stored: true, ..CachedAllotment::default() }
             }
-            None => CachedAllotment::default(),
+            None => CachedAllotment { is_missing: true, ..CachedAllotment::default() },
         };
         self.of_books.entry(book).or_default().entry(sku).or_insert(cached);
         Ok(())
@@ -194,18 +196,27 @@ impl AccountSet {
     }
 
     pub(super) fn changes(&self) -> Vec<Change> {
+        let change = |is_missing, write| {
+            let rows = self.changed_rows(is_missing);
+            Change { table: &HELD, write, rows }
+        };
+        // The book is locked since before they were read, so those that were missing are new: that
+        // costs less than to look whether they are.
+        let mut changes = vec![change(true, Write::Insert), change(false, Write::Set)];
+        changes.extend(self.policies.changes());
+        changes
+    }
+
+    fn changed_rows(&self, is_missing: bool) -> Vec<SqlRow> {
         let mut rows = Vec::new();
         for (book, of) in &self.of_books {
             let changed = of.iter().filter(|(_, cached)| cached.is_changed);
+            let changed = changed.filter(|(_, cached)| cached.is_missing == is_missing);
             rows.extend(changed.map(|(sku, cached)| (sku, *book, cached.allotment)));
         }
         // As above.
         rows.sort_unstable_by_key(|(sku, book, _)| (*sku, *book));
-        let rows = rows.into_iter().map(|(sku, book, allotment)| held_row(book, sku, &allotment));
-        let rows = rows.collect();
-        let mut changes = vec![Change { table: &HELD, write: Write::Set, rows }];
-        changes.extend(self.policies.changes());
-        changes
+        rows.into_iter().map(|(sku, book, allotment)| held_row(book, sku, &allotment)).collect()
     }
 }
 

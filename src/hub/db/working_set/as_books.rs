@@ -217,8 +217,21 @@ impl Books for BooksTransaction<'_> {
         self.open_orders.newest(self.db, id)
     }
 
-    fn open_orders(&mut self) -> Result<Vec<(RequestId, OpenOrder)>, BooksError> {
-        self.open_orders.all(self.db)
+    fn open_order_count(&mut self) -> Result<usize, BooksError> {
+        self.open_orders.count(self.db)
+    }
+
+    fn open_orders_of(&mut self, skus: &[Sku]) -> Result<Vec<(RequestId, OpenOrder)>, BooksError> {
+        let skus: Vec<Sku> = skus.iter().filter(|sku| self.may_be_awaited(sku)).cloned().collect();
+        if skus.is_empty() { Ok(Vec::new()) } else { self.open_orders.of(self.db, &skus) }
+    }
+
+    fn expect_wanted(&mut self, skus: &[Sku]) {
+        self.open_orders.expect_wanted(skus);
+    }
+
+    fn wanted(&mut self, sku: &Sku) -> Result<i64, BooksError> {
+        self.open_orders.wanted(self.db, sku)
     }
 
     fn save_open_order(

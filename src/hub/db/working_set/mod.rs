@@ -35,6 +35,7 @@ pub(in crate::hub) use self::expected::Expected;
 pub(in crate::hub) use self::feed::OWN_LEDGER;
 pub(super) use self::feed::number_feed;
 pub(in crate::hub) use self::listings::read_catalogue;
+pub(super) use self::movements::ChainedUpTo;
 pub(in crate::hub) use self::movements::MovementsEnd;
 pub(in crate::hub) use self::transaction::BooksTransaction;
 

@@ -14,6 +14,8 @@ use crate::stock::{Seq, SignedPosition};
 #[derive(Debug, Default)]
 pub(super) struct MovementSet {
     new: Vec<Movement>,
+    /// How far movements of an earlier version have been chained.
+    chained: Option<ChainedUpTo>,
     signed: Option<(SignedPosition, [u8; 32])>,
 }
 
@@ -38,7 +40,63 @@ impl MovementsEnd {
     }
 }
 
+/// How far the movements have been chained that an earlier version has entered.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub::db) struct ChainedUpTo {
+    pub(in crate::hub::db) seq: Seq,
+    pub(in crate::hub::db) chain: [u8; 32],
+}
+
+impl Default for ChainedUpTo {
+    fn default() -> Self {
+        Self { seq: 0, chain: EnteredMovement::first_chain() }
+    }
+}
+
+impl ChainedUpTo {
+    /// The last movement, if the movements are not chained yet.
+    pub(in crate::hub::db) fn wanted(db: &mut dyn Executor) -> Result<Option<Seq>, BooksError> {
+        let found = db.query("SELECT seq, chain FROM movement_end", &[])?.pop();
+        let mut row = RowReader::of(found.unwrap_or_default());
+        let (seq, chain) = (row.number()?, row.bytes_or_null::<32>()?);
+        Ok((seq > 0 && chain.is_none()).then_some(seq))
+    }
+
+    /// Chains a page of movements, up to a position.
+    pub(in crate::hub::db) fn page(
+        mut self,
+        db: &mut dyn Executor,
+        up_to: Seq,
+    ) -> Result<Self, BooksError> {
+        let limit = (up_to - self.seq).min(PAGE_MAX as u64);
+        let page =
+            db.query(&movements_sql(), &[SqlValue::number(self.seq), SqlValue::number(limit)])?;
+        if page.is_empty() {
+            let missing = format!("movement {} is missing", self.seq + 1);
+            return Err(BooksError::Damaged(missing));
+        }
+        for row in page {
+            let entered = read_movement(row)?;
+            self = Self { seq: entered.seq, chain: entered.chained(&self.chain) };
+        }
+        Ok(self)
+    }
+
+    /// Chains what is left, up to a position.
+    fn rest(mut self, db: &mut dyn Executor, up_to: Seq) -> Result<[u8; 32], BooksError> {
+        while self.seq < up_to {
+            self = self.page(db, up_to)?;
+        }
+        Ok(self.chain)
+    }
+}
+
 impl MovementSet {
+    /// Stores the chain of the movements that an earlier version has entered.
+    pub(super) fn set_chained(&mut self, chained: ChainedUpTo) {
+        self.chained = Some(chained);
+    }
+
     pub(super) fn enter(&mut self, movements: &[Movement]) {
         self.new.extend_from_slice(movements);
     }
@@ -56,18 +114,19 @@ impl MovementSet {
     ) -> Result<(Vec<Change>, Option<RangeInclusive<Seq>>), BooksError> {
         let new = std::mem::take(&mut self.new);
         let mut changes: Vec<Change> = self.signed.iter().map(signature).collect();
-        if new.is_empty() {
+        if new.is_empty() && self.chained.is_none() {
             return Ok((changes, None));
         }
-        let (chained, entered) = chain(db, new)?;
+        let (chained, entered) = chain(db, new, self.chained.take().unwrap_or_default())?;
         changes.extend(chained);
-        Ok((changes, Some(entered)))
+        Ok((changes, Some(entered).filter(|entered| !entered.is_empty())))
     }
 }
 
 fn chain(
     db: &mut dyn Executor,
     new: Vec<Movement>,
+    chained: ChainedUpTo,
 ) -> Result<([Change; 2], RangeInclusive<Seq>), BooksError> {
     let sql = "UPDATE movement_end SET seq = seq + $1 RETURNING seq, chain";
     let end = db.query(sql, &[SqlValue::number(new.len() as u64)])?.pop();
@@ -76,7 +135,7 @@ fn chain(
     let first = last + 1 - new.len() as u64;
     let mut chain = match end.bytes_or_null()? {
         Some(chain) => chain,
-        None => chain_of(db, first - 1)?,
+        None => chained.rest(db, first - 1)?,
     };
     let at_ms = clock::wall_ms();
     let row = |(seq, movement)| {
@@ -89,26 +148,6 @@ fn chain(
     let end = vec![SqlValue::Int(1), SqlValue::number(last), SqlValue::Blob(chain.to_vec())];
     let end = Change { table: &MOVEMENT_END, write: Write::Set, rows: vec![end] };
     Ok(([entered, end], first..=last))
-}
-
-/// The chain of the movements up to a position, which an earlier version has entered.
-fn chain_of(db: &mut dyn Executor, up_to: Seq) -> Result<[u8; 32], BooksError> {
-    let (mut after, mut chain) = (0, EnteredMovement::first_chain());
-    while after < up_to {
-        let limit = (up_to - after).min(PAGE_MAX as u64);
-        let page =
-            db.query(&movements_sql(), &[SqlValue::number(after), SqlValue::number(limit)])?;
-        let missing = || BooksError::Damaged(format!("movement {} is missing", after + 1));
-        if page.is_empty() {
-            return Err(missing());
-        }
-        for row in page {
-            let entered = read_movement(row)?;
-            chain = entered.chained(&chain);
-            after = entered.seq;
-        }
-    }
-    Ok(chain)
 }
 
 fn signature((signed, key): &(SignedPosition, [u8; 32])) -> Change {

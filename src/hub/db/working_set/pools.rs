@@ -14,6 +14,8 @@ struct CachedPool {
     pool: Option<Pool>,
     /// The decimals in its listing, if it has one.
     listed: Option<Decimals>,
+    /// Whether a sale waits for it.
+    is_awaited: bool,
     /// Whether there is a row of it, which is locked.
     is_stored: bool,
     is_changed: bool,
@@ -22,6 +24,8 @@ struct CachedPool {
 #[derive(Debug, Default)]
 pub(super) struct PoolSet {
     pools: BTreeMap<Sku, CachedPool>,
+    /// The SKUs of which there is more to sell than before.
+    given: BTreeSet<Sku>,
     has_locked: bool,
 }
 
@@ -43,16 +47,14 @@ impl PoolSet {
             error.or_contended(lock == Lock::AtOnce, Locks { skus, ..Locks::default() })
         })?;
         self.has_locked = true;
-        let sql = "SELECT listing.sku, decimals FROM {keys} AS k
-                   JOIN listing ON listing.sku = k.a";
-        let listed = db.query_keys(sql, &keys)?;
-        for sku in missing {
-            self.pools.insert(sku.clone(), CachedPool::default());
-        }
-        for row in listed {
+        let sql = "SELECT k.a, CAST(CASE WHEN EXISTS (SELECT 1 FROM open_order_line
+                       WHERE open_order_line.sku = k.a) THEN 1 ELSE 0 END AS BIGINT), decimals
+                   FROM {keys} AS k LEFT JOIN listing ON listing.sku = k.a";
+        for row in db.query_keys(sql, &keys)? {
             let mut row = RowReader::of(row);
-            let sku = row.id(Sku::parse)?;
-            self.pools.entry(sku).or_default().listed = Some(row.decimals()?);
+            let (sku, is_awaited) = (row.id(Sku::parse)?, row.bool()?);
+            let listed = row.decimals_or_null()?;
+            self.pools.insert(sku, CachedPool { listed, is_awaited, ..CachedPool::default() });
         }
         for (sku, pool) in found {
             let cached = self.pools.entry(sku).or_default();
@@ -75,6 +77,11 @@ impl PoolSet {
         Ok(SkuRecord { pool, listed: listed.is_some(), decimals: listed.unwrap_or_default() })
     }
 
+    /// Whether a sale may wait for a SKU.
+    pub(super) fn is_awaited(&self, sku: &Sku) -> bool {
+        self.pools.get(sku).is_none_or(|cached| cached.is_awaited)
+    }
+
     /// Notes a listing that this transaction has changed.
     pub(super) fn list(&mut self, listing: &Listing) {
         if let Some(cached) = self.pools.get_mut(&listing.sku) {
@@ -95,9 +102,17 @@ impl PoolSet {
         for (sku, pool) in pools {
             let missing = || BooksError::Damaged(format!("the pool of {sku} was not read"));
             let cached = self.pools.get_mut(sku).ok_or_else(missing)?;
+            if pool.available() > cached.pool.unwrap_or_default().available() {
+                self.given.insert(sku.clone());
+            }
             (cached.pool, cached.is_changed) = (Some(*pool), true);
         }
         Ok(())
+    }
+
+    /// The SKUs of which there was more to sell than before at any time since this was asked last.
+    pub(super) fn take_given(&mut self) -> Vec<Sku> {
+        std::mem::take(&mut self.given).into_iter().collect()
     }
 
     /// What to write. A pool that another worker has made meanwhile was not locked, so a new one must

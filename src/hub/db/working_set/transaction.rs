@@ -15,7 +15,7 @@ use super::expected::{Expected, next_transfer};
 use super::feed::FeedSet;
 use super::identity::Identity;
 use super::listings::ListingSet;
-use super::movements::{MovementSet, MovementsEnd};
+use super::movements::{ChainedUpTo, MovementSet, MovementsEnd};
 use super::open_orders::OpenOrderSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
@@ -25,7 +25,7 @@ use crate::hub::core::{Book, Books as _, Rules};
 use crate::hub::db::error::{BooksError, Locks};
 use crate::hub::db::sql::{Change, Executor};
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Seq, SignedPosition};
+use crate::stock::{RequestId, Seq, SignedPosition, Sku};
 
 /// The books within an open transaction.
 pub(in crate::hub) struct BooksTransaction<'a> {
@@ -90,6 +90,21 @@ impl<'a> BooksTransaction<'a> {
         std::mem::take(&mut self.open_orders.recalls)
     }
 
+    /// The SKUs of which there is more to sell than before.
+    pub(in crate::hub) fn take_given(&mut self) -> Vec<Sku> {
+        self.pools.take_given()
+    }
+
+    /// Whether a sale may wait for a SKU.
+    pub(super) fn may_be_awaited(&self, sku: &Sku) -> bool {
+        self.pools.is_awaited(sku) || self.open_orders.has_opened(sku)
+    }
+
+    /// The sales from anywhere that this transaction has decided.
+    pub(in crate::hub) fn decided_sales(&self) -> Vec<RequestId> {
+        self.open_orders.decided()
+    }
+
     /// Whether frames of a gateway are taken where only those of enrolled ones are. A gateway that
     /// has books was taken before.
     pub(in crate::hub) fn is_enrolled(&mut self, gateway: &GatewayId) -> Result<bool, BooksError> {
@@ -108,6 +123,10 @@ impl<'a> BooksTransaction<'a> {
     /// The end of the hub's own ledger.
     pub(in crate::hub) fn movements_end(&mut self) -> Result<Option<MovementsEnd>, BooksError> {
         MovementsEnd::read(self.db)
+    }
+    /// Stores the chain of the movements that an earlier version has entered.
+    pub(in crate::hub::db) fn set_chained(&mut self, chained: ChainedUpTo) {
+        self.movements.set_chained(chained);
     }
     /// Stores a signature of the hub's own ledger.
     pub(in crate::hub) fn sign_movements(&mut self, signed: SignedPosition, key: [u8; 32]) {
