@@ -373,6 +373,94 @@ fn a_frame_that_the_server_refuses_fails_alone() {
 }
 
 #[test]
+fn a_server_whose_default_isolation_is_another_serves_as_well() {
+    let (postgres, broker) = (Postgres::start(), Broker::start());
+    set(&postgres, "default_transaction_isolation = 'serializable'");
+    let hub = Hub::start_on(&postgres.url(), &broker.section());
+    let gateway = Gateway::named("wh-01", "gw-01", &broker.section());
+    gateway.http().ok("restock", json!({"request_id": "1", "sku": "A", "quantity": 1}));
+    until_confirmed(&gateway);
+    assert_eq!(receive(&hub, "po").status, 200);
+    assert_balanced(&hub);
+}
+
+/// So many lines of a receipt are copied, and not inserted by a statement.
+const COPIED: usize = 1_000;
+
+/// A receipt of so many lines, whose reason has what the text of a `COPY` would escape.
+fn receipt_of_many(id: &str, first: usize) -> Value {
+    let line = |n| json!({"sku": format!("S-{n}"), "quantity": n + 1});
+    let lines: Vec<Value> = (first..first + COPIED).map(line).collect();
+    json!({"request_id": id, "reason": r#"back\slash \N "quoted" ü"#, "lines": lines})
+}
+
+#[test]
+fn what_is_copied_arrives_whole_or_not_at_all() {
+    let postgres = Postgres::start();
+    let hub = Hub::start_on(&postgres.url(), "");
+    postgres.sql(
+        "CREATE TABLE seen (query TEXT);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN INSERT INTO seen VALUES (current_query()); RETURN NULL; END';
+         CREATE TRIGGER seen AFTER INSERT ON movement EXECUTE FUNCTION note()",
+    );
+    let receive = |id, first| hub.http().post("/api/receipts", &receipt_of_many(id, first));
+
+    assert_eq!(receive("po-1", 0).status, 200);
+
+    let query = postgres.sql("SELECT query FROM seen");
+    assert!(query.starts_with("COPY movement"), "the rows were copied: {query}");
+    let page = hub.http().get("/api/ledger?limit=1000").json();
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), COPIED);
+    let reason = receipt_of_many("", 0)["reason"].clone();
+    for (n, item) in items.iter().enumerate() {
+        let found = [&item["sku"], &item["change"], &item["reason"]];
+        assert_eq!(found, [&json!(format!("S-{n}")), &json!(n + 1), &reason], "{item}");
+    }
+    postgres.sql("ALTER TABLE movement ADD CONSTRAINT poison CHECK (sku <> 'S-1999')");
+    assert_eq!(receive("po-2", COPIED).status, 503, "a row cannot be stored");
+    assert_eq!(hub.http().get("/api/stock/S-1000").status, 404, "and so none of them is");
+    postgres.sql("ALTER TABLE movement DROP CONSTRAINT poison");
+    assert_eq!(receive("po-2", COPIED).json()["replayed"], false);
+    assert_balanced(&hub);
+}
+
+#[test]
+fn a_gateway_whose_book_another_worker_has_stops_no_other_one() {
+    let (postgres, broker) = (Postgres::start(), Broker::start());
+    let keys = format!("worker = \"hub-1\"\nsubscription = \"shared\"\n{}", broker.section());
+    let hub = Hub::start_on(&postgres.url(), &keys);
+    let [locked, free] =
+        ["gw-01", "gw-02"].map(|id| Gateway::named("wh-01", id, &broker.section()));
+    let restock = |gateway: &Gateway, id: &str| {
+        gateway.http().ok("restock", json!({"request_id": id, "sku": "A", "quantity": 1}));
+    };
+    for gateway in [&locked, &free] {
+        restock(gateway, "1");
+        until_confirmed(gateway);
+    }
+    let url = postgres.url();
+    let holding = thread::spawn(move || {
+        let sql = "BEGIN; SELECT FROM book WHERE gateway = 'gw-01' FOR UPDATE;";
+        let wait = "SELECT pg_sleep(2); COMMIT";
+        run_to_end(std::process::Command::new("psql").args([&url, "-Xqc", sql, "-c", wait]))
+    });
+    let is_locked = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND pid <> pg_backend_pid()";
+    until("the book is locked", || postgres.sql(is_locked).trim() == "1");
+
+    restock(&locked, "2");
+    restock(&free, "2");
+    until_confirmed(&free);
+
+    assert_eq!(hub.gateway_at("wh-01", "gw-01")["acked_seq"], 1, "its frame waits");
+    assert!(!holding.is_finished(), "the others did not wait");
+    drop(holding.join());
+    until_confirmed(&locked);
+    assert_balanced(&hub);
+}
+
+#[test]
 fn books_of_an_older_version_are_upgraded() {
     let postgres = Postgres::start();
     postgres.run_file(Path::new("tests/golden/databases/hub-version-2.sql"));
