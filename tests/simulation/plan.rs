@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) liar: bool,
     /// Whether older books are put back.
     pub(crate) restores: bool,
+    /// Whether that happens again and again.
+    pub(crate) restores_often: bool,
     /// Whether the office makes sure of everything before it goes on after that.
     pub(crate) careful: bool,
 }
@@ -60,6 +62,7 @@ impl Plan {
             liar: !restores && dice.one_in(3),
             restores,
             careful,
+            restores_often: restores && dice.one_in(2),
         }
     }
 }

@@ -133,7 +133,7 @@ impl World {
         if self.plan.liar && self.dice.one_in(12) {
             return self.lie();
         }
-        if self.plan.restores && self.dice.one_in(80) {
+        if self.plan.restores_often && self.dice.one_in(80) {
             return if self.dice.one_in(3) { self.restore_hub() } else { self.back_up_hub() };
         }
         match self.dice.below(100) {
