@@ -411,7 +411,7 @@ fn what_is_copied_arrives_whole_or_not_at_all() {
     let query = postgres.sql("SELECT query FROM seen");
     assert!(query.starts_with("COPY movement"), "the rows were copied: {query}");
     let page = hub.http().get("/api/ledger?limit=1000").json();
-    let items = page["items"].as_array().unwrap();
+    let items = page["entries"].as_array().unwrap();
     assert_eq!(items.len(), COPIED);
     let reason = receipt_of_many("", 0)["reason"].clone();
     for (n, item) in items.iter().enumerate() {
