@@ -62,7 +62,7 @@ impl Plan {
             liar: !restores && dice.one_in(3),
             restores,
             careful,
-            restores_often: restores && dice.one_in(2),
+            restores_often: restores && dice.one_in(3),
         }
     }
 }
