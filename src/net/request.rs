@@ -88,7 +88,7 @@ macro_rules! json_fields {
                         use serde::de::Error as _;
 
                         let mut fields = $name::default();
-                        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                        while let Some($crate::net::request::FieldName(key)) = map.next_key()? {
                             match &*key {
                                 $(stringify!($field) => {
                                     if fields.$field.is_some() {
@@ -119,6 +119,10 @@ macro_rules! json_fields {
     };
 }
 pub(crate) use json_fields;
+
+/// The name of a field, which is copied only if it has an escape.
+#[derive(Deserialize)]
+pub(crate) struct FieldName<'a>(#[serde(borrow)] pub(crate) std::borrow::Cow<'a, str>);
 
 /// Reads JSON of a known shape, with or without a byte order mark: some programs write one before
 /// UTF-8, and it changes no meaning.

@@ -46,11 +46,11 @@ impl Command {
     fn fingerprint_of(&self, action: &Action) -> Fingerprint {
         let bytes = put(action, Vec::with_capacity(128));
         let reason = &self.cause.reason;
-        let traces: Vec<&OptionalTrace> = action.traces().collect();
         // What has neither keeps the hash that earlier versions gave it.
-        if reason.is_none() && traces.iter().all(|trace| trace.is_none()) {
+        if reason.is_none() && action.traces().all(Option::is_none) {
             return xxh3_64(&bytes);
         }
+        let traces: Vec<&OptionalTrace> = action.traces().collect();
         xxh3_64(&put(&(reason, traces), bytes))
     }
 }
@@ -234,8 +234,9 @@ impl Action {
 
     /// The action with its lines in ascending order.
     fn sorted(&self) -> Cow<'_, Self> {
+        let lines = self.lines().map(Vec::as_slice).unwrap_or_default();
         let place = |line: &Line| (line.sku.clone(), line.trace.clone());
-        if self.lines().is_none_or(|lines| lines.is_sorted_by_key(place)) {
+        if lines.len() < 2 || lines.is_sorted_by_key(place) {
             return Cow::Borrowed(self);
         }
         let mut sorted = self.clone();

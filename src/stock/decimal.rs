@@ -142,16 +142,17 @@ fn exponent_of(text: &str) -> Result<i64, DecimalError> {
 impl<'de> Deserialize<'de> for Decimal {
     /// Reads a JSON number, or a text of the same form.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let json = raw.get();
+        let json = <&RawValue>::deserialize(deserializer)?.get();
         let read = match json.starts_with('"') {
             true => serde_json::from_str::<String>(json)
                 .map_err(|_| DecimalError::NotANumber)
                 .and_then(|text| Self::parse(&text)),
             false => Self::parse(json),
         };
-        let shown: String = json.chars().take(40).collect();
-        read.map_err(|error| de::Error::custom(format!("{error}, is {shown}")))
+        read.map_err(|error| {
+            let shown: String = json.chars().take(40).collect();
+            de::Error::custom(format!("{error}, is {shown}"))
+        })
     }
 }
 
