@@ -39,7 +39,7 @@ impl Plan {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         let restores = dice.one_in(4);
         let careful = restores && !dice.one_in(3);
-        Self {
+        let drawn = Self {
             gateways: 1 + dice.below(4).min(dice.below(4)),
             workers: 1 + if dice.one_in(3) { 1 + dice.below(2) } else { 0 },
             skus: 1 + dice.below(4),
@@ -62,7 +62,8 @@ impl Plan {
             liar: !restores && dice.one_in(3),
             restores,
             careful,
-            restores_often: restores && dice.one_in(3),
-        }
+            restores_often: false,
+        };
+        Self { restores_often: restores && drawn.steps.is_multiple_of(3), ..drawn }
     }
 }

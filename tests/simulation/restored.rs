@@ -69,9 +69,11 @@ impl World {
             return;
         }
         let place = self.dice.below(self.hub.backups.len());
-        // Copies that were made later are of the books that are given up here.
-        self.hub.backups.truncate(place + 1);
         let backup = self.hub.backups[place].clone();
+        if self.plan.careful {
+            // Copies that were made later are of the books that are given up here.
+            self.hub.backups.truncate(place + 1);
+        }
         self.trace.note(|| "older books are put back".into());
         self.hub.workers.iter_mut().for_each(|worker| *worker = None);
         let Backup { database, timeline } = backup;
