@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "hub")]
+mod sinks;
+#[cfg(feature = "hub")]
+pub use self::sinks::*;
+
 /// Bytes in a SKU, an order id or a request id that a client chose.
 pub const ID_BYTES_MAX: usize = 64;
 /// The longest request id that the gateway makes itself: `release:` and a reservation's id.

@@ -5,10 +5,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::document::{ConfigError, Document, Section};
+use super::document::{ConfigError, Document};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::postgres::PostgresUrl;
+use super::sinks::{self, SinkConfig};
 use super::{address, log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
@@ -33,6 +34,10 @@ pub struct HubConfig {
     pub unknown_skus: UnknownSkus,
     /// `hub.subscription`: whether several workers on the same books share the frames.
     pub shared: bool,
+    /// `hub.ledger_retention_days`: after which entries are removed; 0: never.
+    pub retention_days: u32,
+    /// `hub.sinks`: where the events of the feed are delivered.
+    pub sinks: Vec<SinkConfig>,
     /// `mqtt`: the broker. Without it, the hub serves its books and receives no frames.
     pub mqtt: Option<MqttConfig>,
     /// `log.level`: of all modules, unless `RUST_LOG` is set.
@@ -112,6 +117,8 @@ impl Default for HubConfig {
             gateways: Enrolment::default(),
             unknown_skus: UnknownSkus::default(),
             shared: false,
+            retention_days: 0,
+            sinks: Vec::new(),
             mqtt: None,
             log_level: "info".into(),
         }
@@ -147,7 +154,9 @@ impl HubConfig {
             set(&mut config.shared, section.text("subscription", is_shared));
             set(&mut config.gateways, section.text("gateways", enrolment));
             set(&mut config.unknown_skus, section.text("unknown_skus", unknown_skus));
-            refuse_what_is_not_there(&mut section);
+            let days = section.number("ledger_retention_days", 0..=36_500);
+            set(&mut config.retention_days, days.and_then(|days| u32::try_from(days).ok()));
+            config.sinks = sinks::read(&mut section, &directory);
             section.finish();
         }
         if let Some(section) = document.section("mqtt") {
@@ -160,20 +169,6 @@ impl HubConfig {
         document.finish()?;
         Ok(config)
     }
-}
-
-/// The keys of features that this version does not have. Their empty values are accepted, so that a
-/// configuration may state them.
-fn refuse_what_is_not_there(section: &mut Section<'_>) {
-    if section.number("ledger_retention_days", 0..=36_500).is_some_and(|days| days > 0) {
-        let message = "this version keeps every entry of the books; leave it 0";
-        section.problem("ledger_retention_days", message);
-    }
-    section.tables("sinks", |section| {
-        section.problem("name", "this version delivers to no sinks; leave the section out");
-        section.leave();
-        None::<()>
-    });
 }
 
 /// The host's name and the process id: no two workers at a broker have the same client id.

@@ -14,6 +14,8 @@ mod mqtt;
 mod port;
 #[cfg(feature = "hub")]
 mod postgres;
+#[cfg(feature = "hub")]
+mod sinks;
 mod text;
 mod tls;
 mod tokens;
@@ -31,6 +33,8 @@ pub use self::mqtt::{BrokerUrl, MqttConfig};
 pub use self::port::PortConfig;
 #[cfg(feature = "hub")]
 pub use self::postgres::{PostgresTls, PostgresUrl};
+#[cfg(feature = "hub")]
+pub use self::sinks::{KafkaConfig, NatsConfig, SinkConfig, SinkTarget, WebhookConfig};
 pub use self::tls::ServerTls;
 pub(crate) use self::tls::client as client_tls;
 
@@ -99,7 +103,7 @@ pub fn secret_files_of_hub(file: &std::path::Path) -> Vec<std::path::PathBuf> {
 fn secret_files_in(document: Result<document::Document, ConfigError>) -> Vec<std::path::PathBuf> {
     let Ok(document) = document else { return Vec::new() };
     let directory = document.directory();
-    let named = document.files(&["token_file", "password_file", "key_file"]);
+    let named = document.files(&["token_file", "password_file", "key_file", "secret_file"]);
     let named = named.iter().filter(|name| !name.is_empty()).map(|name| path_of(name, &directory));
     named.chain(document.file_with_secrets()).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::core::Quota;
-use super::reader::{AGES_S, Fleet, GatewayState};
+use super::reader::{AGES_S, Fleet, GatewayState, SinkFigures};
 use crate::metrics::{
     CertificateGauges, Counter, Gauge, Histogram, MetricKind, MetricsText, Refusals,
 };
@@ -39,6 +39,8 @@ pub(super) struct HubMetrics {
     pub(super) limited: Limited,
     /// The gateways together; `None` as long as the books do not answer.
     pub(super) fleet: Mutex<Option<Fleet>>,
+    /// The sinks of the feed.
+    pub(super) sinks: Mutex<Vec<SinkFigures>>,
 }
 
 /// A counter for each quota.
@@ -97,10 +99,39 @@ impl HubMetrics {
         if let Some(fleet) = &*self.fleet.lock().unwrap_or_else(PoisonError::into_inner) {
             fleet.write(&mut text);
         }
+        write_sinks(&mut text, &self.sinks.lock().unwrap_or_else(PoisonError::into_inner));
         let help = "Time until a batch was committed to the books.";
         text.histogram("hub_commit_duration_seconds", help, &self.commits);
         text.finish()
     }
+}
+
+/// What is told of each sink.
+fn write_sinks(text: &mut MetricsText, sinks: &[SinkFigures]) {
+    if sinks.is_empty() {
+        return;
+    }
+    let mut gauge = |name: &str, help: &str, of: fn(&SinkFigures) -> u64| {
+        let samples = sinks.iter().map(|figures| (&figures.sink.name, of(figures)));
+        text.labelled(MetricKind::Gauge, (name, help), "sink", samples);
+    };
+    let help = "Position in the feed up to which a sink has taken events.";
+    gauge("hub_sink_position", help, |figures| figures.sink.position);
+    let help = "Events that a sink has not taken yet.";
+    gauge("hub_sink_lag_events", help, |figures| figures.lag_events);
+    let help = "Age of the first event that a sink has not taken yet.";
+    gauge("hub_sink_lag_seconds", help, |figures| figures.lag_s);
+    let help = "Events that were set aside, because a sink has refused them.";
+    gauge("hub_sink_set_aside", help, |figures| figures.set_aside);
+    let help = "Whether the last delivery to a sink failed.";
+    gauge("hub_sink_failing", help, |figures| (figures.sink.failing_since_ms > 0).into());
+    let failed = sinks.iter().filter_map(|SinkFigures { sink, .. }| {
+        let error = sink.error.as_ref()?;
+        Some(([&sink.name, error], u64::from(sink.failing_since_ms > 0)))
+    });
+    let help = "The last error of a sink in words; 1 as long as it lasts.";
+    let name = ("hub_sink_last_error", help);
+    text.labelled_twice(MetricKind::Gauge, name, ["sink", "error"], failed);
 }
 
 impl Fleet {

@@ -36,8 +36,10 @@ mod reader;
 mod rejected;
 mod reload;
 pub(crate) mod request;
+mod retention;
 mod sales;
 mod signer;
+mod sinks;
 mod strangers;
 pub(crate) mod upkeep;
 mod waiting;
@@ -71,6 +73,7 @@ use self::open_sales::OpenSales;
 use self::publisher::Publisher;
 pub use self::reader::{BooksPage, BooksReader, Reconciliation, StockJson};
 use self::signer::BooksSigner;
+use self::sinks::{SinkBooks, Sinks};
 use self::strangers::Strangers;
 use self::writer::HubWriter;
 use crate::clock::wall_ms;
@@ -195,9 +198,11 @@ impl Hub {
         let mut tasks = JoinSet::new();
         spawn_upkeep(&mut tasks, &reader, &requests, &open_sales, &stop);
         tasks.spawn(feed.clone().follow(feed_database, Arc::clone(&failures)));
+        let sinks = spawn_sinks(&mut tasks, &config, (&reader, &requests, &feed), &metrics, &stop);
         let api = HubApi::new(reader.clone(), requests, Arc::clone(&metrics), failures, feed)
             .probed(Arc::clone(&health))
             .selling(left_out, open_sales)
+            .delivering(sinks)
             .named(&config.worker, strangers);
         let tls = config.http.tls.as_ref().map(|tls| Arc::clone(&tls.config));
         let port = PortControl::new(config.http.access(), tls);
@@ -212,9 +217,7 @@ impl Hub {
                 .reporting(Arc::clone(&health));
             tasks.spawn(link.run(stop));
         }
-        let (scheme, store) = (port.scheme(), &config.store);
-        let ready = format!("the hub is ready at {scheme}://{address}/");
-        tracing::info!(%address, %store, worker = config.worker, "{ready}");
+        announce(address, port.scheme(), &config);
         Ok(Self {
             address,
             reader,
@@ -246,6 +249,11 @@ impl Hub {
             Err(_) => tracing::warn!("the books do not answer; the hub stops without them"),
         }
     }
+}
+
+fn announce(address: SocketAddr, scheme: &str, config: &HubConfig) {
+    let ready = format!("the hub is ready at {scheme}://{address}/");
+    tracing::info!(%address, store = %config.store, worker = config.worker, "{ready}");
 }
 
 /// What is done from time to time, without a frame or a request.
@@ -284,6 +292,29 @@ fn serve_ports(
 fn listen(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listening = crate::net::http::listen(address);
     listening.with_context(|| format!("{key}: {address} cannot be used"))
+}
+
+/// Starts what delivers the feed to its sinks, and what removes entries that they have taken.
+fn spawn_sinks(
+    tasks: &mut JoinSet<()>,
+    config: &HubConfig,
+    (reader, requests, feed): (&BooksReader, &RequestSender, &FeedEnd),
+    metrics: &Arc<HubMetrics>,
+    stop: &Stop,
+) -> Sinks {
+    let sinks = Sinks::new(&config.sinks);
+    if config.retention_days > 0 {
+        let (days, requests) = (config.retention_days, requests.clone());
+        tasks.spawn(retention::run(days, sinks.names(), requests, stop.clone()));
+    }
+    if sinks.is_empty() {
+        return sinks;
+    }
+    let is_shared = matches!(config.store, BookStore::Postgres(_));
+    let books = SinkBooks::new(reader.clone(), requests.clone(), is_shared);
+    sinks.spawn(tasks, &config.worker, &books, feed, stop);
+    tasks.spawn(sinks::watch(reader.clone(), sinks.clone(), Arc::clone(metrics), stop.clone()));
+    sinks
 }
 
 fn lock_books(store: &BookStore) -> Result<Option<BooksLock>, BooksError> {

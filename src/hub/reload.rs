@@ -41,6 +41,8 @@ fn changes(now: &HubConfig, new: &HubConfig) -> ConfigChanges {
         ("hub.subscription", now.shared != new.shared),
         ("hub.gateways", now.gateways != new.gateways),
         ("hub.unknown_skus", now.unknown_skus != new.unknown_skus),
+        ("hub.ledger_retention_days", now.retention_days != new.retention_days),
+        ("hub.sinks", !have_same_sinks(now, new)),
         ("mqtt", now.mqtt.is_some() != new.mqtt.is_some()),
     ]);
     if let (Some(now), Some(new)) = (&now.mqtt, &new.mqtt) {
@@ -48,6 +50,11 @@ fn changes(now: &HubConfig, new: &HubConfig) -> ConfigChanges {
         changes.add_at_once([("mqtt.ca_file, cert_file or key_file", now.has_other_files(new))]);
     }
     changes
+}
+
+fn have_same_sinks(now: &HubConfig, new: &HubConfig) -> bool {
+    now.sinks.len() == new.sinks.len()
+        && now.sinks.iter().zip(&new.sinks).all(|(now, new)| now.is_same(new))
 }
 
 /// The configuration in force after a reload: new values where they apply at once, old ones

@@ -63,6 +63,23 @@ impl MetricsText {
         }
     }
 
+    /// Adds a metric with two labels.
+    #[cfg(feature = "hub")]
+    pub fn labelled_twice<L: Display>(
+        &mut self,
+        kind: MetricKind,
+        (name, help): (&str, &str),
+        labels: [&str; 2],
+        samples: impl IntoIterator<Item = ([L; 2], u64)>,
+    ) {
+        self.head(kind.as_str(), name, help);
+        for (values, number) in samples {
+            let [one, other] = values.map(|value| escaped(&value.to_string()));
+            let [first, second] = labels;
+            self.sample(name, &format!("{{{first}=\"{one}\",{second}=\"{other}\"}}"), number);
+        }
+    }
+
     /// Adds a histogram, in seconds.
     pub fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
         self.head("histogram", name, help);

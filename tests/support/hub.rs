@@ -58,6 +58,11 @@ impl Hub {
         Self::prepare_at(Program::hub(), None, extra)
     }
 
+    /// The same with its books at this address.
+    pub fn prepare_on(store: &str, extra: &str) -> Self {
+        Self::prepare_at(Program::hub(), Some(store), extra)
+    }
+
     fn prepare_at(program: Program, store: Option<&str>, extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::pair::{ID, Pair, SITE};
+use super::receiver::{Receiver, SECRET};
 use crate::support::bodies::{count, many, one, rollback, with, without};
 use crate::support::description::Description;
 use crate::support::gateway::Gateway;
@@ -195,6 +196,7 @@ fn refusals_by_access_are_as_described() {
 #[test]
 fn the_hub_over_http_is_as_described() {
     let mut pair = Pair::stocked(&[("A", 5)]);
+    let _refusing = add_sink(&mut pair);
     let mut http = Described::new("hub.openapi.json", pair.hub.http());
     let mut ask = |method: &str, path: &str, open: &[&str], body: Value, status: u16| {
         http.ask(method, path, open, body, status)
@@ -235,6 +237,7 @@ fn the_hub_over_http_is_as_described() {
     ask("GET", "/api/ledger", &[], NONE, 200);
     ask("GET", "/api/ledger?site=wh-01", &[], NONE, 400);
     ask_for_the_feed(&mut ask);
+    ask_for_the_sinks(&mut ask);
     ask("GET", "/api/reconcile?all=true&limit=1", &[], NONE, 200);
     ask("POST", "/api/gateways/{site}/{gateway}/repair", &[SITE, ID], NONE, 200);
     let epoch = pair.known()["epoch"].clone();
@@ -285,6 +288,26 @@ fn ask_for_the_feed(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Val
     ask("GET", "/api/events?after=99.1", &[], NONE, 410);
     ask("GET", &format!("/api/export?from=2026-01-01&to=2126-01-01&{filter}"), &[], NONE, 200);
     ask("GET", "/api/export?format=jsonl", &[], NONE, 200);
+}
+
+/// Has the hub deliver to a sink that refuses every event.
+fn add_sink(pair: &mut Pair) -> Receiver {
+    let refusing = Receiver::start();
+    refusing.state().status = Some(422);
+    pair.hub.write("erp.secret", SECRET);
+    let sections = refusing.section("erp", "give_up_s = 1\n") + &pair.broker.section();
+    pair.hub.configure(&pair.hub.address(), &sections);
+    pair.hub.restart();
+    refusing
+}
+
+/// The sinks, with all that can be asked of them.
+fn ask_for_the_sinks(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Value) {
+    until("an event was set aside", || {
+        ask("GET", "/api/sinks", &[], NONE, 200)["items"][0]["set_aside"] != 0
+    });
+    ask("POST", "/api/sinks/{name}/retry", &["erp"], NONE, 200);
+    ask("POST", "/api/sinks/{name}/retry", &["nobody"], NONE, 404);
 }
 
 /// The key of a device, and another one.

@@ -58,16 +58,57 @@ fn of_gateway(events: &[Value], gateway: &Value) -> Vec<Value> {
 #[test]
 fn every_entry_is_an_event_in_the_order_of_its_ledger() {
     let broker = Broker::start();
-    assert_every_entry_is_an_event(&broker, Hub::start(&broker));
+    let hub = Hub::start(&broker);
+    let books = Connection::open(hub.database()).unwrap();
+    let (events, _pair) = assert_every_entry_is_an_event(&broker, hub);
+    let columns = "event_id, product_id, change_amount, source_order, created_at, kind, site, \
+                   gateway, actor, reason";
+    let sql = format!("SELECT {columns} FROM inventory_changed_event");
+    let mut view = books.prepare(&sql).unwrap();
+    let rows = view.query_map([], |row| (0..10).map(|at| row.get(at).map(json_of)).collect());
+    let rows: Vec<Value> = rows.unwrap().collect::<Result<_, _>>().unwrap();
+    assert_in_view(rows, &events);
+}
+
+fn json_of(value: rusqlite::types::Value) -> Value {
+    match value {
+        rusqlite::types::Value::Integer(number) => number.into(),
+        // SQLite has no exact fractions; JSON writes a whole number without one.
+        rusqlite::types::Value::Real(number) if number.fract() == 0.0 => (number as i64).into(),
+        rusqlite::types::Value::Real(number) => number.into(),
+        rusqlite::types::Value::Text(text) => text.into(),
+        rusqlite::types::Value::Null | rusqlite::types::Value::Blob(_) => Value::Null,
+    }
+}
+
+/// The view shows the events of the feed, and no others.
+fn assert_in_view(rows: impl IntoIterator<Item = Value>, events: &[Value]) {
+    let rows = rows.into_iter().map(|row| (row[0].to_string(), row));
+    let rows: BTreeMap<String, Value> = rows.collect();
+    assert_eq!(rows.len(), events.len(), "{rows:?}");
+    let fields = ["event_id", "sku", "change", "order_id", "at", "kind", "site", "gateway"];
+    for event in events {
+        let row = &rows[&event["event_id"].to_string()];
+        for (at, field) in fields.iter().chain(&["actor", "reason"]).enumerate() {
+            assert_eq!(row[at], event[field], "{field} of {event} and {row}");
+        }
+    }
 }
 
 #[test]
 fn every_entry_is_an_event_with_postgresql() {
     let (broker, postgres) = (Broker::start(), Postgres::start());
-    assert_every_entry_is_an_event(&broker, Hub::start_on(&postgres.url(), &broker.section()));
+    let hub = Hub::start_on(&postgres.url(), &broker.section());
+    let (events, _) = assert_every_entry_is_an_event(&broker, hub);
+    let time = "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
+    let rows = postgres.sql(&format!(
+        "SELECT json_build_array(event_id, product_id, change_amount, source_order, {time}, kind, \
+         site, gateway, actor, reason) FROM inventory_changed_event"
+    ));
+    assert_in_view(rows.lines().map(|row| serde_json::from_str(row).unwrap()), &events);
 }
 
-fn assert_every_entry_is_an_event(broker: &Broker, hub: Hub) {
+fn assert_every_entry_is_an_event(broker: &Broker, hub: Hub) -> (Vec<Value>, Pair) {
     let gateway = Gateway::start_with(&broker.section());
     let pair = Pair { gateway, hub, broker: Broker::start() };
     let (hub, mut gateway) = (pair.hub.http(), pair.gateway.http());
@@ -109,7 +150,9 @@ fn assert_every_entry_is_an_event(broker: &Broker, hub: Hub) {
         hub.get(&format!("/api/events?{wrong}")).refused("bad_request");
     }
     assert_waiting(&hub, &mut gateway, &end);
-    assert_exported(&hub, &read_on(&hub, "0", 100, "").0);
+    let (events, _) = read_on(&hub, "0", 100, "");
+    assert_exported(&hub, &events);
+    (events, pair)
 }
 
 /// A request for events waits for the first one, and without a cursor it is about what comes.

@@ -92,7 +92,7 @@ fn write(
         lines.written.is_ok() && entry.seq() < to
     })?;
     if !has_head && from <= 1 {
-        lines.head((0, ledger.first_chain()));
+        lines.head(ledger.start());
     }
     Ok(lines.written?)
 }

@@ -90,13 +90,13 @@ pub fn main() -> ExitCode {
         Command::Restore(arguments) => with_config(arguments.config.as_deref(), |config| {
             backup::restore(&config.store, &arguments.from)
         }),
-        Command::Export(arguments) => with_config(arguments.config.as_deref(), |config| {
+        Command::Export(arguments) => with_books(arguments.config.clone(), move |config| {
             audit::export(&config.store, &arguments)
         }),
         Command::Verify(arguments) => match arguments.parts() {
             (Some(file), known) => STOCKGATE_HUB.ended(audit::verify_export(file, known)),
-            (None, known) => with_config(arguments.config.as_deref(), |config| {
-                audit::verify_books(&config.store, known)
+            (None, _) => with_books(arguments.config.clone(), move |config| {
+                audit::verify_books(&config.store, arguments.parts().1)
             }),
         },
         Command::Doctor(arguments) => doctor::run(&arguments),
@@ -135,6 +135,18 @@ fn with_config(
 ) -> ExitCode {
     match HubConfig::load(file) {
         Ok(config) => STOCKGATE_HUB.ended(work(config)),
+        Err(error) => STOCKGATE_HUB.usage(&error),
+    }
+}
+
+/// Works on the books, whose connections to PostgreSQL need a runtime around them.
+fn with_books(
+    file: Option<PathBuf>,
+    work: impl FnOnce(HubConfig) -> anyhow::Result<()> + Send + 'static,
+) -> ExitCode {
+    match HubConfig::load(file.as_deref()) {
+        Ok(config) => STOCKGATE_HUB
+            .on_runtime(async { tokio::task::spawn_blocking(move || work(config)).await? }),
         Err(error) => STOCKGATE_HUB.usage(&error),
     }
 }

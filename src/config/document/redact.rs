@@ -6,7 +6,7 @@ use super::{ConfigError, ConfigValue, Document, Node, ValuePlace};
 pub const HIDDEN: &str = "(hidden)";
 
 /// The keys whose texts are shown. All other texts are hidden, also under unknown keys.
-const SHOWN: [&str; 22] = [
+const SHOWN: [&str; 27] = [
     "site",
     "id",
     "data_dir",
@@ -29,6 +29,11 @@ const SHOWN: [&str; 22] = [
     "unknown_skus",
     "grpc_listen",
     "sites",
+    "kind",
+    "secret_file",
+    "stream",
+    "brokers",
+    "topic",
 ];
 
 impl Document {

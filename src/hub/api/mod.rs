@@ -26,6 +26,7 @@ use crate::hub::left_out::LeftOut;
 use crate::hub::metrics::HubMetrics;
 use crate::hub::open_sales::OpenSales;
 use crate::hub::reader::{self, BooksReader, Reconciliation};
+use crate::hub::sinks::Sinks;
 use crate::hub::strangers::Strangers;
 use crate::limits::{BOOKS_ANSWER_MAX, FEED_FOLLOWERS_MAX};
 use crate::problem::{Code, Problem};
@@ -49,6 +50,7 @@ pub(in crate::hub) struct HubApi {
     pub(in crate::hub) feed: FeedEnd,
     pub(in crate::hub) left_out: Arc<LeftOut>,
     pub(in crate::hub) open_sales: OpenSales,
+    pub(in crate::hub) sinks: Sinks,
     /// Bounds the number of clients that wait for events.
     pub(in crate::hub) followers: Arc<Semaphore>,
 }
@@ -72,6 +74,7 @@ impl HubApi {
             feed,
             left_out: Arc::default(),
             open_sales: OpenSales::default(),
+            sinks: Sinks::default(),
             followers: Arc::new(Semaphore::new(FEED_FOLLOWERS_MAX)),
         }
     }
@@ -79,6 +82,11 @@ impl HubApi {
     /// Shows the gateways that sales leave out, and waits for sales.
     pub(in crate::hub) fn selling(self, left_out: Arc<LeftOut>, open_sales: OpenSales) -> Self {
         Self { left_out, open_sales, ..self }
+    }
+
+    /// Shows the sinks of the feed.
+    pub(in crate::hub) fn delivering(self, sinks: Sinks) -> Self {
+        Self { sinks, ..self }
     }
 
     pub(in crate::hub) fn probed(self, health: Arc<HubHealth>) -> Self {

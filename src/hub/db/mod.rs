@@ -9,6 +9,7 @@ mod order_rows;
 mod postgres;
 mod rows;
 mod schema;
+mod sink_rows;
 pub(super) mod sql;
 mod sqlite;
 mod working_set;
@@ -23,10 +24,11 @@ pub(super) use self::rows::{
     entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry, read_movement,
 };
 pub(super) use self::schema::newest as newest_version;
+pub(super) use self::sink_rows::{AsideRow, SinkRow, aside_events, sink_rows};
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{
-    BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, read_catalogue,
+    BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, Prunable, read_catalogue,
 };
 use self::working_set::{ChainedUpTo, number_feed};
 use crate::config::BookStore;

@@ -17,6 +17,7 @@ mod recovery;
 mod removal;
 mod reservations;
 mod routes;
+mod sinks;
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -91,6 +92,8 @@ async fn respond(
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Events => return api.events(query, request.headers(), sites).await,
         HubTarget::Export => return api.export(query, sites),
+        HubTarget::Sinks => api.sinks().await,
+        HubTarget::RetrySink(name) => api.retry_sink(&name).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),
         HubTarget::Retire(site, gateway) => api.retire(&site, &gateway, request).await,
         HubTarget::BringBack(site, gateway) => {

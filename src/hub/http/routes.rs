@@ -29,6 +29,10 @@ pub(super) enum HubTarget {
     Ledger,
     /// The feed, as pages or as a stream.
     Events,
+    /// The sinks of the feed.
+    Sinks,
+    /// The name of a sink.
+    RetrySink(String),
     /// The entries of a period.
     Export,
     Reconcile,
@@ -112,6 +116,8 @@ impl HubTarget {
             }
             Self::Central(_) | Self::OfReservation(..) => (Role::Operator, Reach::All("the pool")),
             Self::Reservations | Self::Reservation(_) => (Role::Viewer, Reach::All("the pool")),
+            Self::Sinks => (Role::Viewer, Reach::All("the sinks")),
+            Self::RetrySink(_) => (Role::Operator, Reach::All("the sinks")),
             Self::PutPolicy(_) | Self::EndPolicy(_) => (Role::Admin, Reach::Own),
             Self::Publish => (Role::Admin, Reach::All("the catalogue")),
             Self::Retire(site, _)
@@ -146,7 +152,7 @@ impl Reach<'_> {
 }
 
 /// Every route; docs/hub.openapi.json describes them.
-pub(super) static ROUTES: [Route<HubTarget>; 43] = [
+pub(super) static ROUTES: [Route<HubTarget>; 45] = [
     Route::fixed(Method::GET, "/", HubTarget::Page),
     Route::one(Method::GET, "/page/{name}", HubTarget::PageFile),
     Route::fixed(Method::GET, "/healthz", HubTarget::Healthz),
@@ -171,6 +177,8 @@ pub(super) static ROUTES: [Route<HubTarget>; 43] = [
     Route::fixed(Method::GET, "/api/ledger", HubTarget::Ledger),
     Route::fixed(Method::GET, "/api/events", HubTarget::Events),
     Route::fixed(Method::GET, "/api/export", HubTarget::Export),
+    Route::fixed(Method::GET, "/api/sinks", HubTarget::Sinks),
+    Route::one(Method::POST, "/api/sinks/{name}/retry", HubTarget::RetrySink),
     Route::fixed(Method::GET, "/api/reconcile", HubTarget::Reconcile),
     Route::fixed(Method::POST, "/api/receipts", HubTarget::Central(CentralOperation::Receipt)),
     Route::fixed(Method::POST, "/api/deduct", HubTarget::Central(CentralOperation::Deduct)),

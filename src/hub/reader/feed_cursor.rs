@@ -26,6 +26,19 @@ pub(in crate::hub) struct FeedCursor {
 }
 
 impl FeedCursor {
+    /// After the entry `seq` of the range at a position.
+    pub(in crate::hub) fn new(position: u64, seq: Seq) -> Self {
+        Self { position, seq, check: None }
+    }
+
+    pub(in crate::hub) fn position(self) -> u64 {
+        self.position
+    }
+
+    pub(in crate::hub) fn seq(self) -> Seq {
+        self.seq
+    }
+
     /// Reads what [`fmt::Display`] has written; `None` for anything else.
     pub(in crate::hub) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
@@ -105,20 +118,23 @@ impl FeedEnds {
     /// places that they have given out.
     pub(super) fn have(&self, after: FeedCursor) -> bool {
         after == FeedCursor::default()
-            || (self.first.position <= after.position && after.position <= self.last.position)
+            || (self.first <= after && after.position <= self.last.position)
     }
 }
 
 pub(in crate::hub) fn feed_ends(db: &mut dyn Executor) -> Result<FeedEnds, BooksError> {
     let sql = "SELECT feed_end.position,
                coalesce((SELECT min(position) FROM feed), feed_end.position + 1),
-               coalesce(last.last_seq, 0), last.book, last.first_seq, last.at_ms
+               coalesce(last.last_seq, 0), last.book, last.first_seq, last.at_ms,
+               (SELECT position FROM feed_start), (SELECT seq FROM feed_start)
                FROM feed_end LEFT JOIN feed AS last ON last.position = feed_end.position";
     let mut row = RowReader::of(db.query(sql, &[])?.pop().unwrap_or_default());
     let (position, first, seq) = (row.number()?, row.number()?, row.number()?);
     let check = check(&mut row)?;
     let first = FeedCursor { position: first.saturating_sub(1), ..FeedCursor::default() };
-    Ok(FeedEnds { first, last: FeedCursor { position, seq, check } })
+    // After what was removed; a cursor within that has lost what follows it.
+    let first = first.max(FeedCursor::new(row.number()?, row.number()?));
+    Ok(FeedEnds { first, last: first.max(FeedCursor { position, seq, check }) })
 }
 
 /// Whether the books have the range of a cursor, as far as it is kept.
@@ -131,8 +147,9 @@ pub(super) fn has_range(db: &mut dyn Executor, cursor: FeedCursor) -> Result<boo
 }
 
 fn check(row: &mut RowReader) -> Result<Option<u32>, BooksError> {
-    let Some(book) = row.int_or_null()? else { return Ok(None) };
-    Ok(Some(FeedCursor::check_of(book, row.number()?, row.int()?)))
+    let of = (row.int_or_null()?, row.int_or_null()?, row.int_or_null()?);
+    let (Some(book), Some(first), Some(at_ms)) = of else { return Ok(None) };
+    Ok(Some(FeedCursor::check_of(book, first.unsigned_abs(), at_ms)))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod reconcile;
 mod recount;
 mod recovery;
 mod reservations;
+mod sinks;
 mod status;
 mod stock;
 mod unused;
@@ -53,6 +54,7 @@ pub(super) use self::reservations::{
     ReservationJson, ReservationQuery, due_reservations, open_orders, overdue_orders, reservation,
     reservations,
 };
+pub(super) use self::sinks::{SinkFigures, sink_figures};
 pub(super) use self::status::status;
 pub use self::stock::StockJson;
 pub(super) use self::stock::{GatewayStockJson, stock, stock_list};

@@ -4,7 +4,7 @@ use crate::config::BookStore;
 use crate::hub::core::EnteredMovement;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow, SqlValue};
 use crate::hub::db::{
-    BooksDatabase, BooksError, entries_sql, movements_sql, newest_version, read_entry,
+    BooksDatabase, BooksError, OWN_LEDGER, entries_sql, movements_sql, newest_version, read_entry,
     read_movement,
 };
 use crate::hub::signer;
@@ -20,6 +20,8 @@ pub(crate) struct AuditedLedger {
     book: Option<i64>,
     /// Its end and the chain there.
     pub(crate) end: (Seq, Chain),
+    /// The last entry that was removed, and the chain after it.
+    pruned: Option<(Seq, Chain)>,
     /// The position after which it has the newer kind of chain.
     chain_since: Seq,
     /// What was signed of it, in order.
@@ -71,7 +73,8 @@ impl BooksAudit {
                        ORDER BY seq";
             let signed = db.query(sql, &[])?.into_iter().map(read_signed).collect::<Result<_, _>>();
             let (origin, end) = (signer::origin(books), (seq, chain));
-            Ok(AuditedLedger { origin, book: None, end, chain_since: 0, signed: signed? })
+            let (signed, pruned) = (signed?, read_pruned(db, OWN_LEDGER)?);
+            Ok(AuditedLedger { origin, book: None, end, pruned, chain_since: 0, signed })
         })
     }
 
@@ -96,7 +99,7 @@ impl BooksAudit {
         ledger: &AuditedLedger,
         mut each: impl FnMut(&AuditedEntry, (Seq, Chain), Chain) -> bool,
     ) -> Result<(), BooksError> {
-        let mut last = (0, ledger.first_chain());
+        let mut last = ledger.start();
         while last.0 < ledger.end.0 {
             let page = self.page(ledger, last.0)?;
             let before = last.0;
@@ -135,9 +138,10 @@ impl BooksAudit {
 }
 
 impl AuditedLedger {
-    /// The chain before the first entry.
-    pub(crate) fn first_chain(&self) -> Chain {
-        self.chain_before((0, Chain::default()))
+    /// The position before the first entry that is kept, and the chain there.
+    pub(crate) fn start(&self) -> (Seq, Chain) {
+        let (seq, chain) = self.pruned.unwrap_or_default();
+        (seq, self.chain_before((seq, chain)))
     }
 
     /// The chain that the entry after a position continues.
@@ -165,7 +169,18 @@ fn read_ledger(db: &mut dyn Executor, row: SqlRow) -> Result<AuditedLedger, Book
                WHERE book = $1 ORDER BY seq";
     let signed = db.query(sql, &[SqlValue::Int(book)])?.into_iter().map(read_signed);
     let signed = signed.collect::<Result<_, _>>()?;
-    Ok(AuditedLedger { origin, book: Some(book), end, chain_since, signed })
+    let pruned = read_pruned(db, book)?;
+    Ok(AuditedLedger { origin, book: Some(book), end, pruned, chain_since, signed })
+}
+
+fn read_pruned(db: &mut dyn Executor, book: i64) -> Result<Option<(Seq, Chain)>, BooksError> {
+    let sql = "SELECT seq, chain FROM pruned WHERE book = $1";
+    let row = db.query(sql, &[SqlValue::Int(book)])?.pop();
+    let read = |row| {
+        let mut row = RowReader::of(row);
+        Ok((row.number()?, Chain::from_bytes(row.bytes()?)))
+    };
+    row.map(read).transpose()
 }
 
 fn read_signed(row: SqlRow) -> Result<Signed, BooksError> {

@@ -7,44 +7,57 @@ mod tables;
 
 pub(in crate::hub) use self::tables::{
     ASIDE, ASK, BOOK, BOOKS_CHECKPOINT, CHECKPOINT, ColumnType, DEMAND, ENROLLED, ENTRY, FEED,
-    FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, OPEN_ORDER,
-    OPEN_ORDER_LINE, POLICY, POOL, REQUEST, RESERVATION, TRANSFER, Table,
+    FEED_START, FEED_WAITING, GRANTED, HELD, IDENTITY, LISTING, MOVEMENT, MOVEMENT_END, OPEN_ORDER,
+    OPEN_ORDER_LINE, POLICY, POOL, PRUNED, PRUNED_SUM, REQUEST, RESERVATION, SINK, SINK_ASIDE,
+    TRANSFER, Table,
 };
 
 /// The version that the first migration leads to: there are no books of older ones.
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 15] = [
-    Migration { script: include_str!("version_2.sql"), postgresql: "" },
+const MIGRATIONS: [Migration; 18] = [
+    Migration::same(include_str!("version_2.sql")),
     Migration {
         script: include_str!("version_3.sql"),
+        sqlite: "",
         postgresql: include_str!("version_3_postgresql.sql"),
     },
-    Migration { script: include_str!("version_4.sql"), postgresql: "" },
-    Migration { script: include_str!("version_5.sql"), postgresql: "" },
-    Migration { script: include_str!("version_6.sql"), postgresql: "" },
-    Migration { script: include_str!("version_7.sql"), postgresql: "" },
-    Migration { script: include_str!("version_8.sql"), postgresql: "" },
-    Migration { script: include_str!("version_9.sql"), postgresql: "" },
-    Migration { script: include_str!("version_10.sql"), postgresql: "" },
+    Migration::same(include_str!("version_4.sql")),
+    Migration::same(include_str!("version_5.sql")),
+    Migration::same(include_str!("version_6.sql")),
+    Migration::same(include_str!("version_7.sql")),
+    Migration::same(include_str!("version_8.sql")),
+    Migration::same(include_str!("version_9.sql")),
+    Migration::same(include_str!("version_10.sql")),
     Migration {
         script: include_str!("version_11.sql"),
+        sqlite: "",
         postgresql: include_str!("version_11_postgresql.sql"),
     },
-    Migration { script: include_str!("version_12.sql"), postgresql: "" },
-    Migration { script: include_str!("version_13.sql"), postgresql: "" },
-    Migration { script: include_str!("version_14.sql"), postgresql: "" },
-    Migration { script: include_str!("version_15.sql"), postgresql: "" },
+    Migration::same(include_str!("version_12.sql")),
+    Migration::same(include_str!("version_13.sql")),
+    Migration::same(include_str!("version_14.sql")),
+    Migration::same(include_str!("version_15.sql")),
     Migration {
         script: include_str!("version_16.sql"),
+        sqlite: "",
         postgresql: include_str!("version_16_postgresql.sql"),
     },
+    Migration {
+        script: "",
+        sqlite: include_str!("version_17_sqlite.sql"),
+        postgresql: include_str!("version_17_postgresql.sql"),
+    },
+    Migration::same(include_str!("version_18.sql")),
+    Migration::same(include_str!("version_19.sql")),
 ];
 
 struct Migration {
     /// The same for both databases.
     script: &'static str,
+    /// What only SQLite needs.
+    sqlite: &'static str,
     /// What only PostgreSQL needs.
     postgresql: &'static str,
 }
@@ -73,6 +86,10 @@ pub(super) fn migrations(
 }
 
 impl Migration {
+    const fn same(script: &'static str) -> Self {
+        Self { script, sqlite: "", postgresql: "" }
+    }
+
     fn statements(&self, dialect: Dialect) -> String {
         let (int, text, blob, table) = match dialect {
             Dialect::Sqlite => ("INTEGER", "TEXT", "BLOB", " STRICT, WITHOUT ROWID"),
@@ -84,6 +101,10 @@ impl Migration {
             .replace("{text}", text)
             .replace("{blob}", blob)
             .replace("{table}", table);
-        if dialect == Dialect::Postgresql { script + self.postgresql } else { script }
+        script
+            + match dialect {
+                Dialect::Sqlite => self.sqlite,
+                Dialect::Postgresql => self.postgresql,
+            }
     }
 }

@@ -306,3 +306,53 @@ pub(in crate::hub) const DEMAND: Table = Table {
     ],
     key: &["day", "site", "gateway", "sku", "book"],
 };
+
+pub(in crate::hub) const SINK: Table = Table {
+    name: "sink",
+    columns: &[
+        ("name", Text),
+        ("position", Int),
+        ("seq", Int),
+        ("owner", Text),
+        ("lease_until_ms", Int),
+        ("delivered_ms", Int),
+        ("error", Text),
+        ("failing_since_ms", Int),
+        ("refused_since_ms", Int),
+        ("retries", Int),
+    ],
+    key: &["name"],
+};
+
+pub(in crate::hub) const SINK_ASIDE: Table = Table {
+    name: "sink_aside",
+    columns: &[
+        ("sink", Text),
+        ("position", Int),
+        ("seq", Int),
+        ("error", Text),
+        ("at_ms", Int),
+        ("retry", Int),
+    ],
+    key: &["sink", "position", "seq"],
+};
+
+/// Where ledgers begin whose older entries were removed.
+pub(in crate::hub) const PRUNED: Table = Table {
+    name: "pruned",
+    columns: &[("book", Int), ("seq", Int), ("chain", Blob)],
+    key: &["book"],
+};
+
+pub(in crate::hub) const PRUNED_SUM: Table = Table {
+    name: "pruned_sum",
+    columns: &[("book", Int), ("sku", Text), ("change", Int), ("reserved_change", Int)],
+    key: &["book", "sku"],
+};
+
+/// The place in the feed after what was removed, in a single row.
+pub(in crate::hub) const FEED_START: Table = Table {
+    name: "feed_start",
+    columns: &[("one", Int), ("position", Int), ("seq", Int)],
+    key: &["one"],
+};

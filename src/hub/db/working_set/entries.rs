@@ -64,7 +64,10 @@ impl EntrySet {
     ) -> Result<Vec<(Sku, i64, i64)>, BooksError> {
         db.write(&self.take_appended())?;
         let sql = "SELECT sku, CAST(sum(change) AS BIGINT), CAST(sum(reserved_change) AS BIGINT)
-                   FROM entry WHERE book = $1 GROUP BY sku ORDER BY sku";
+                   FROM (SELECT sku, change, reserved_change FROM entry WHERE book = $1
+                         UNION ALL SELECT sku, change, reserved_change FROM pruned_sum
+                         WHERE book = $1) AS every
+                   GROUP BY sku ORDER BY sku";
         let read = |row: SqlRow| {
             let mut row = RowReader::of(row);
             Ok((row.id(Sku::parse)?, row.int()?, row.int()?))

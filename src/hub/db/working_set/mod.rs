@@ -12,6 +12,7 @@
 
 mod accounts;
 mod as_books;
+mod as_sinks;
 mod asks;
 mod books;
 mod checkpoints;
@@ -28,6 +29,8 @@ mod policies;
 mod pools;
 mod requests;
 mod reservations;
+mod retention;
+mod sinks;
 mod transaction;
 mod transfers;
 
@@ -37,6 +40,7 @@ pub(super) use self::feed::number_feed;
 pub(in crate::hub) use self::listings::read_catalogue;
 pub(super) use self::movements::ChainedUpTo;
 pub(in crate::hub) use self::movements::MovementsEnd;
+pub(in crate::hub) use self::retention::Prunable;
 pub(in crate::hub) use self::transaction::BooksTransaction;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::open_orders::OpenOrderSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
 use super::reservations::ReservationSet;
+use super::sinks::SinkSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{Book, Books as _, Rules};
 use crate::hub::db::error::{BooksError, Locks};
@@ -48,6 +49,7 @@ pub(in crate::hub) struct BooksTransaction<'a> {
     pub(super) movements: MovementSet,
     pub(super) feed: FeedSet,
     pub(super) open_orders: OpenOrderSet,
+    pub(super) sinks: SinkSet,
 }
 
 impl<'a> BooksTransaction<'a> {
@@ -72,6 +74,7 @@ impl<'a> BooksTransaction<'a> {
             movements: MovementSet::default(),
             feed: FeedSet::default(),
             open_orders: OpenOrderSet::default(),
+            sinks: SinkSet::default(),
         }
     }
 
@@ -224,6 +227,7 @@ impl<'a> BooksTransaction<'a> {
         changes.extend(self.requests.changes());
         changes.extend(self.reservations.changes());
         changes.extend(self.open_orders.changes());
+        changes.extend(self.sinks.changes());
         changes.extend(self.books.changes());
         let (movements, entered) = self.movements.changes(self.db)?;
         changes.extend(movements);

@@ -1,0 +1,94 @@
+use super::super::document::Document;
+use super::super::hub::HubConfig;
+use super::*;
+
+/// The sinks in a text, or the problems of the configuration. `erp.secret` lies beside the file.
+fn read(text: &str) -> Result<Vec<SinkConfig>, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = format!("whsec_{}\n", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    std::fs::write(directory.path().join("erp.secret"), secret).unwrap();
+    std::fs::write(directory.path().join("bad.secret"), "hunter2").unwrap();
+    let document = Document::parse(&directory.path().join("stockgate-hub.toml"), text);
+    let config = document.and_then(HubConfig::from_document);
+    config.map(|config| config.sinks).map_err(|error| error.to_string())
+}
+
+const WEBHOOK: &str =
+    "[[hub.sinks]]\nname = \"erp\"\nkind = \"webhook\"\nsecret_file = \"erp.secret\"\n";
+const NATS: &str = "[[hub.sinks]]\nname = \"bus\"\nkind = \"nats\"\n";
+const KAFKA: &str = "[[hub.sinks]]\nname = \"lake\"\nkind = \"kafka\"\n";
+
+#[test]
+fn each_kind_of_sink_is_read() {
+    let text = format!(
+        "{WEBHOOK}url = \"http://127.0.0.1:9/in?x=1\"\ngive_up_s = 60\n\
+         {NATS}url = \"nats://127.0.0.1:4222\"\nstream = \"STOCK\"\n\
+         {KAFKA}brokers = [\"127.0.0.1:9092\"]\ntopic = \"inventory-updates\"\n"
+    );
+    let sinks = read(&text).unwrap();
+    let places: Vec<String> = sinks.iter().map(|sink| sink.target.place()).collect();
+    let expected =
+        ["http://127.0.0.1:9", "nats://127.0.0.1:4222 STOCK", "127.0.0.1:9092 inventory-updates"];
+    assert_eq!(places, expected);
+    let SinkTarget::Webhook(webhook) = &sinks[0].target else { panic!("{sinks:?}") };
+    assert_eq!((webhook.path.as_str(), webhook.key.len()), ("/in?x=1", 24));
+    assert_eq!([sinks[0].give_up, sinks[1].give_up], [Some(Duration::from_secs(60)), None]);
+    assert!(!format!("{sinks:?}").contains("x=1"), "what may be a secret is not shown");
+}
+
+#[test]
+fn what_is_wrong_with_a_sink_is_named_with_its_line_and_key() {
+    let cases = [
+        (
+            format!("{WEBHOOK}url = \"http://erp.example/in\"\n"),
+            ":5: hub.sinks.url: must be https://",
+        ),
+        (
+            format!("{WEBHOOK}url = \"https://u:p@erp/in\"\n"),
+            ":5: hub.sinks.url: must be https://HOST",
+        ),
+        (WEBHOOK.to_owned(), ":1: hub.sinks.url: is missing"),
+        (
+            WEBHOOK.replace("erp.secret", "bad.secret") + "url = \"https://erp\"\n",
+            ":4: hub.sinks.secret_file: must hold whsec_",
+        ),
+        (format!("{NATS}stream = \"A\"\n"), "hub.sinks.url: is missing"),
+        (
+            format!("{NATS}url = \"nats://a\"\nstream = \"A.B\"\n"),
+            ":5: hub.sinks.stream: must be 1 to 64",
+        ),
+        (
+            format!("{NATS}url = \"nats://a\"\nstream = \"A\"\nusername = \"u\"\n"),
+            ":6: hub.sinks.username: needs a password_file",
+        ),
+        (
+            format!("{KAFKA}brokers = []\ntopic = \"t\"\n"),
+            ":4: hub.sinks.brokers: must name a broker",
+        ),
+        (
+            format!("{KAFKA}brokers = [\"a\"]\ntopic = \"t\"\n"),
+            ":4: hub.sinks.brokers: must be a list",
+        ),
+        (
+            format!("{KAFKA}brokers = [\"a:1\"]\ntopic = \"t t\"\n"),
+            ":5: hub.sinks.topic: must be 1 to 249",
+        ),
+        (
+            "[[hub.sinks]]\nname = \"x\"\nkind = \"amqp\"\nurl = \"amqp://x\"\n".into(),
+            ":3: hub.sinks.kind: must be webhook, nats or kafka",
+        ),
+        (
+            format!("{WEBHOOK}url = \"https://erp\"\nretry = 1\n"),
+            ":6: hub.sinks.retry: unknown key",
+        ),
+        (
+            format!("{0}url = \"http://[::1]:1\"\n{0}url = \"http://[::1]:2\"\n", WEBHOOK),
+            "hub.sinks.name: two sinks have the name",
+        ),
+    ];
+    for (text, part) in cases {
+        let error = read(&text).unwrap_err();
+        assert!(error.contains(part) && error.lines().count() == 1, "{text}: {error}");
+        assert!(!error.contains("hunter2") && !error.contains("u:p"), "{error}");
+    }
+}

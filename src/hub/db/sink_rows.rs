@@ -1,0 +1,143 @@
+//! Converts between rows of the books and the sinks of the feed.
+
+use super::error::BooksError;
+use super::sql::{Dialect, Executor, RowReader, SqlRow, SqlValue};
+
+/// How far a sink is, and who delivers to it. Places are those of the feed: the position of a range,
+/// and the last entry of it that was delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::hub) struct SinkRow {
+    pub(in crate::hub) name: String,
+    pub(in crate::hub) position: u64,
+    pub(in crate::hub) seq: u64,
+    /// The process that has the sink for itself; empty: none.
+    pub(in crate::hub) owner: String,
+    pub(in crate::hub) lease_until_ms: i64,
+    /// When the last delivery succeeded, in milliseconds since 1970; 0: never.
+    pub(in crate::hub) delivered_ms: i64,
+    /// What was wrong with the last delivery.
+    pub(in crate::hub) error: Option<String>,
+    /// Since when deliveries fail; 0: they do not.
+    pub(in crate::hub) failing_since_ms: i64,
+    /// Since when the next event alone is refused; 0: it is not.
+    pub(in crate::hub) refused_since_ms: i64,
+    /// How often people have asked to try again.
+    pub(in crate::hub) retries: i64,
+}
+
+/// An event that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::hub) struct AsideRow {
+    pub(in crate::hub) sink: String,
+    pub(in crate::hub) position: u64,
+    pub(in crate::hub) seq: u64,
+    pub(in crate::hub) error: String,
+    pub(in crate::hub) at_ms: i64,
+    /// Whether it is to be tried again.
+    pub(in crate::hub) retry: bool,
+}
+
+/// The columns that [`SinkRow::read`] reads.
+const COLUMNS: &str = "name, position, seq, owner, lease_until_ms, delivered_ms, error,
+    failing_since_ms, refused_since_ms, retries";
+
+/// The time of the database, which is the same for all workers, in milliseconds since 1970.
+fn now(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        Dialect::Postgresql => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    }
+}
+
+/// Selects a sink by name, with the time of the database before its columns.
+pub(super) fn sink_sql(dialect: Dialect) -> String {
+    format!(
+        "SELECT {}, {COLUMNS} FROM {{keys}} AS k JOIN sink ON sink.name = k.a {{for update of sink}}",
+        now(dialect)
+    )
+}
+
+/// Every sink that the books know, with the time of the database.
+pub(in crate::hub) fn sink_rows(db: &mut dyn Executor) -> Result<Vec<(i64, SinkRow)>, BooksError> {
+    let sql = format!("SELECT {}, {COLUMNS} FROM sink ORDER BY name", now(db.dialect()));
+    db.query(&sql, &[])?.into_iter().map(read_timed).collect()
+}
+
+pub(super) fn read_timed(row: SqlRow) -> Result<(i64, SinkRow), BooksError> {
+    let mut row = RowReader::of(row);
+    Ok((row.int()?, SinkRow::read(&mut row)?))
+}
+
+impl SinkRow {
+    fn read(row: &mut RowReader) -> Result<Self, BooksError> {
+        Ok(Self {
+            name: row.text()?,
+            position: row.number()?,
+            seq: row.number()?,
+            owner: row.text()?,
+            lease_until_ms: row.int()?,
+            delivered_ms: row.int()?,
+            error: row.text_or_null()?,
+            failing_since_ms: row.int()?,
+            refused_since_ms: row.int()?,
+            retries: row.int()?,
+        })
+    }
+
+    pub(super) fn row(&self) -> SqlRow {
+        vec![
+            SqlValue::text(&self.name),
+            SqlValue::number(self.position),
+            SqlValue::number(self.seq),
+            SqlValue::text(&self.owner),
+            SqlValue::Int(self.lease_until_ms),
+            SqlValue::Int(self.delivered_ms),
+            SqlValue::or_null(self.error.as_deref()),
+            SqlValue::Int(self.failing_since_ms),
+            SqlValue::Int(self.refused_since_ms),
+            SqlValue::Int(self.retries),
+        ]
+    }
+}
+
+impl AsideRow {
+    pub(super) fn row(&self) -> SqlRow {
+        vec![
+            SqlValue::text(&self.sink),
+            SqlValue::number(self.position),
+            SqlValue::number(self.seq),
+            SqlValue::text(&self.error),
+            SqlValue::Int(self.at_ms),
+            SqlValue::bool(self.retry),
+        ]
+    }
+
+    pub(super) fn key(&self) -> SqlRow {
+        self.row().into_iter().take(3).collect()
+    }
+}
+
+/// The events of a sink that were set aside, the oldest first; with `retry` only those that are to be
+/// tried again.
+pub(in crate::hub) fn aside_events(
+    db: &mut dyn Executor,
+    sink: &str,
+    retry: bool,
+    limit: usize,
+) -> Result<Vec<AsideRow>, BooksError> {
+    let sql = "SELECT sink, position, seq, error, at_ms, retry FROM sink_aside
+               WHERE sink = $1 AND retry >= $2 ORDER BY position, seq LIMIT $3";
+    let values = [SqlValue::text(sink), SqlValue::bool(retry), SqlValue::number(limit as u64)];
+    let read = |row: SqlRow| {
+        let mut row = RowReader::of(row);
+        Ok(AsideRow {
+            sink: row.text()?,
+            position: row.number()?,
+            seq: row.number()?,
+            error: row.text()?,
+            at_ms: row.int()?,
+            retry: row.bool()?,
+        })
+    };
+    db.query(sql, &values)?.into_iter().map(read).collect()
+}

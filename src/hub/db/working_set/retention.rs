@@ -1,0 +1,335 @@
+//! Removes old entries from the books. What they add up to, and where the chains of their ledgers go
+//! on, is kept, so that sums, chains and cursors stay what they were.
+
+use std::collections::BTreeMap;
+
+use super::feed::OWN_LEDGER;
+use super::transaction::BooksTransaction;
+use crate::hub::core::EnteredMovement;
+use crate::hub::db::error::BooksError;
+use crate::hub::db::rows::{feed_entries_sql, feed_movements_sql, read_entry, read_movement};
+use crate::hub::db::schema::{ENTRY, FEED, FEED_START, MOVEMENT, PRUNED, PRUNED_SUM, Table};
+use crate::hub::db::sql::{
+    Change, ColumnType, Dialect, Executor, Keys, RowReader, SqlRow, SqlValue, Write,
+};
+use crate::stock::{Chain, Entry, Seq, Sku};
+
+/// Ranges of the feed that one transaction looks at.
+const RANGES_MAX: u64 = 500;
+
+/// What may be removed.
+#[derive(Clone, Debug)]
+pub(in crate::hub) struct Prunable {
+    /// What was booked before this time, in milliseconds since 1970.
+    pub(in crate::hub) before_ms: i64,
+    /// Entries that are removed at once.
+    pub(in crate::hub) limit: u64,
+    /// The sinks, each of which must have taken it.
+    pub(in crate::hub) sinks: Vec<String>,
+}
+
+/// A range of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Range {
+    position: u64,
+    book: i64,
+    first: Seq,
+    last: Seq,
+    at_ms: i64,
+}
+
+/// The entries of some ranges, by position in the feed.
+#[derive(Debug, Default)]
+struct Removed {
+    entries: Vec<(u64, i64, Entry)>,
+    movements: Vec<(u64, EnteredMovement)>,
+}
+
+impl BooksTransaction<'_> {
+    /// Removes some entries from the beginning of the feed; returns how many.
+    pub(in crate::hub) fn prune(&mut self, prunable: &Prunable) -> Result<u64, BooksError> {
+        let db = &mut *self.db;
+        if !lock(db)? {
+            return Ok(0);
+        }
+        let passed = passed(db, &prunable.sinks)?;
+        let ranges = plan(ranges(db)?, prunable, passed);
+        if ranges.is_empty() {
+            return Ok(0);
+        }
+        let removed = read(db, &ranges)?;
+        let ranges = undated(ranges, &removed, prunable.before_ms);
+        let mut changes = feed_changes(&ranges);
+        let count = ranges.iter().map(|range| range.last + 1 - range.first).sum::<u64>();
+        changes.extend(ledger_changes(db, &ranges, removed)?);
+        changes.retain(|change| !change.rows.is_empty());
+        db.write(&changes)?;
+        Ok(count)
+    }
+}
+
+/// Keeps other workers from doing the same; returns false if one does.
+fn lock(db: &mut dyn Executor) -> Result<bool, BooksError> {
+    let clause = match db.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgresql => "FOR UPDATE SKIP LOCKED",
+    };
+    Ok(!db.query(&format!("SELECT position FROM feed_start {clause}"), &[])?.is_empty())
+}
+
+/// The place that every sink has passed. Events that were set aside may be asked for.
+fn passed(db: &mut dyn Executor, sinks: &[String]) -> Result<(u64, Seq), BooksError> {
+    let mut passed = (u64::MAX, Seq::MAX);
+    for name in sinks {
+        let sql = "SELECT position, seq FROM sink WHERE name = $1";
+        let row = db.query(sql, &[SqlValue::text(name)])?.pop();
+        let place = row.map(read_place).transpose()?.unwrap_or_default();
+        let sql = "SELECT position, seq - 1 FROM sink_aside WHERE sink = $1
+                   ORDER BY position, seq LIMIT 1";
+        let row = db.query(sql, &[SqlValue::text(name)])?.pop();
+        let aside = row.map(read_place).transpose()?.unwrap_or(place);
+        passed = passed.min(place).min(aside);
+    }
+    Ok(passed)
+}
+
+fn read_place(row: SqlRow) -> Result<(u64, Seq), BooksError> {
+    let mut row = RowReader::of(row);
+    Ok((row.number()?, row.number()?))
+}
+
+fn ranges(db: &mut dyn Executor) -> Result<Vec<Range>, BooksError> {
+    let sql = "SELECT position, book, first_seq, last_seq, at_ms FROM feed
+               ORDER BY position LIMIT $1";
+    let read = |row: SqlRow| {
+        let mut row = RowReader::of(row);
+        let (position, book) = (row.number()?, row.int()?);
+        let (first, last) = (row.number()?, row.number()?);
+        Ok(Range { position, book, first, last, at_ms: row.int()? })
+    };
+    db.query(sql, &[SqlValue::number(RANGES_MAX)])?.into_iter().map(read).collect()
+}
+
+/// The ranges from the beginning that may be removed. A range goes as a whole, because cursors tell it
+/// by its beginning; the first one even if it has more entries than the limit.
+fn plan(ranges: Vec<Range>, prunable: &Prunable, passed: (u64, Seq)) -> Vec<Range> {
+    let (mut planned, mut count) = (Vec::new(), 0);
+    for range in ranges {
+        count += range.last + 1 - range.first;
+        let is_passed = (range.position, range.last) <= passed;
+        let is_more = count > prunable.limit && !planned.is_empty();
+        if range.at_ms >= prunable.before_ms || !is_passed || is_more {
+            break;
+        }
+        planned.push(range);
+    }
+    planned
+}
+
+/// What an earlier program has booked has no time of booking: there the entries' own time counts. The
+/// range goes, with those after it, once all of it is old.
+fn undated(mut ranges: Vec<Range>, removed: &Removed, before_ms: i64) -> Vec<Range> {
+    let is_new = |range: &Range| {
+        let of_gateway =
+            removed.entries.iter().filter(|(position, ..)| *position == range.position);
+        let own = removed.movements.iter().filter(|(position, _)| *position == range.position);
+        let times = of_gateway.map(|(_, _, entry)| entry.at_ms);
+        range.at_ms == 0
+            && times.chain(own.map(|(_, entered)| entered.at_ms)).any(|at_ms| at_ms >= before_ms)
+    };
+    let kept = ranges.iter().position(is_new).unwrap_or(ranges.len());
+    ranges.truncate(kept);
+    ranges
+}
+
+fn read(db: &mut dyn Executor, ranges: &[Range]) -> Result<Removed, BooksError> {
+    let key = |range: &Range| [range.first, range.last, range.position].map(SqlValue::number);
+    let (own, of_gateways): (Vec<&Range>, Vec<&Range>) =
+        ranges.iter().partition(|range| range.book == OWN_LEDGER);
+    let book_of: BTreeMap<u64, i64> =
+        of_gateways.iter().map(|range| (range.position, range.book)).collect();
+    let keyed = |range: &&Range| -> SqlRow {
+        [SqlValue::Int(range.book)].into_iter().chain(key(range)).collect()
+    };
+    let mut removed = Removed::default();
+    let rows: Vec<SqlRow> = of_gateways.iter().map(keyed).collect();
+    for mut row in query(db, &feed_entries_sql(), &[ColumnType::Int; 4], rows)? {
+        let position = RowReader::of(vec![row.remove(0)]).number()?;
+        let book = book_of.get(&position).copied().unwrap_or_default();
+        removed.entries.push((position, book, read_entry(row)?));
+    }
+    let rows: Vec<SqlRow> = own.iter().map(|range| key(range).to_vec()).collect();
+    for mut row in query(db, &feed_movements_sql(), &[ColumnType::Int; 3], rows)? {
+        let position = RowReader::of(vec![row.remove(0)]).number()?;
+        removed.movements.push((position, read_movement(row)?));
+    }
+    Ok(removed)
+}
+
+fn query(
+    db: &mut dyn Executor,
+    sql: &str,
+    types: &'static [ColumnType],
+    rows: Vec<SqlRow>,
+) -> Result<Vec<SqlRow>, BooksError> {
+    if rows.is_empty() { Ok(Vec::new()) } else { db.query_keys(sql, &Keys { types, rows }) }
+}
+
+fn change(table: &'static Table, write: Write, rows: Vec<SqlRow>) -> Change {
+    Change { table, write, rows }
+}
+
+/// The feed without these ranges.
+fn feed_changes(ranges: &[Range]) -> Vec<Change> {
+    let positions = ranges.iter().map(|range| vec![SqlValue::number(range.position)]);
+    let start = ranges.last().map(|range| {
+        vec![SqlValue::Int(1), SqlValue::number(range.position), SqlValue::number(range.last)]
+    });
+    vec![
+        change(&FEED, Write::Delete, positions.collect()),
+        change(&FEED_START, Write::Set, start.into_iter().collect()),
+    ]
+}
+
+/// The ledgers without what lies in these ranges, and what is kept of it.
+fn ledger_changes(
+    db: &mut dyn Executor,
+    ranges: &[Range],
+    removed: Removed,
+) -> Result<Vec<Change>, BooksError> {
+    let last: BTreeMap<u64, Seq> =
+        ranges.iter().map(|range| (range.position, range.last)).collect();
+    let is_removed = |position, seq| last.get(&position).is_some_and(|last| seq <= *last);
+    let mut books: Vec<i64> = ranges.iter().map(|range| range.book).collect();
+    books.sort_unstable();
+    books.dedup();
+    let mut starts = starts(db, &books)?;
+    let mut sums = BTreeMap::<(i64, Sku), (i64, i64)>::new();
+    let (mut entries, mut movements) = (Vec::new(), Vec::new());
+    for (position, book, entry) in removed.entries {
+        if is_removed(position, entry.seq) {
+            if let Some(start) = starts.get_mut(&book) {
+                start.take(entry.seq, |before| before.with(&entry));
+            }
+            let sum = sums.entry((book, entry.sku.clone())).or_default();
+            *sum = (sum.0 + entry.change, sum.1 + entry.reserved_change);
+            entries.push(vec![SqlValue::Int(book), SqlValue::number(entry.seq)]);
+        }
+    }
+    for (position, entered) in removed.movements {
+        if is_removed(position, entered.seq) {
+            if let Some(start) = starts.get_mut(&OWN_LEDGER) {
+                let chained = |before: Chain| entered.chained(&before.to_bytes());
+                start.take(entered.seq, |before| Chain::Sha256(chained(before)));
+            }
+            movements.push(vec![SqlValue::number(entered.seq)]);
+        }
+    }
+    let starts = starts.into_iter().map(|(book, start)| {
+        let chain = SqlValue::Blob(start.chain.to_bytes().to_vec());
+        vec![SqlValue::Int(book), SqlValue::number(start.seq), chain]
+    });
+    Ok(vec![
+        change(&PRUNED, Write::Set, starts.collect()),
+        change(&PRUNED_SUM, Write::Set, added(db, sums)?),
+        change(&ENTRY, Write::Delete, entries),
+        change(&MOVEMENT, Write::Delete, movements),
+    ])
+}
+
+/// Where a ledger begins in the books.
+#[derive(Debug)]
+struct Start {
+    seq: Seq,
+    chain: Chain,
+    /// The position after which it has the newer kind of chain, if it has it at all.
+    new_since: Option<Seq>,
+}
+
+impl Start {
+    /// Goes on after an entry.
+    fn take(&mut self, seq: Seq, chain: impl FnOnce(Chain) -> Chain) {
+        let is_new = self.new_since.is_some_and(|since| self.seq >= since);
+        let before = if is_new { self.chain.upgraded(self.seq) } else { self.chain };
+        (self.seq, self.chain) = (seq, chain(before));
+    }
+}
+
+fn starts(db: &mut dyn Executor, books: &[i64]) -> Result<BTreeMap<i64, Start>, BooksError> {
+    let rows = || books.iter().map(|book| vec![SqlValue::Int(*book)]).collect::<Vec<_>>();
+    let mut starts = BTreeMap::new();
+    if books.contains(&OWN_LEDGER) {
+        let chain = Chain::Sha256(EnteredMovement::first_chain());
+        starts.insert(OWN_LEDGER, Start { seq: 0, chain, new_since: None });
+    }
+    let sql = "SELECT book.id, book.chain_since, book.chain_sha256 FROM {keys} AS k
+               JOIN book ON book.id = k.a";
+    for row in query(db, sql, &[ColumnType::Int], rows())? {
+        let mut row = RowReader::of(row);
+        let (book, since) = (row.int()?, row.number()?);
+        let new_since = row.bytes_or_null::<32>()?.map(|_| since);
+        starts.insert(book, Start { seq: 0, chain: Chain::default(), new_since });
+    }
+    let sql = "SELECT pruned.book, pruned.seq, pruned.chain FROM {keys} AS k
+               JOIN pruned ON pruned.book = k.a";
+    for row in query(db, sql, &[ColumnType::Int], rows())? {
+        let mut row = RowReader::of(row);
+        let (book, seq, chain) = (row.int()?, row.number()?, row.bytes()?);
+        if let Some(start) = starts.get_mut(&book) {
+            (start.seq, start.chain) = (seq, Chain::from_bytes(chain));
+        }
+    }
+    Ok(starts)
+}
+
+/// The sums of removed entries with those that were removed before.
+fn added(
+    db: &mut dyn Executor,
+    mut sums: BTreeMap<(i64, Sku), (i64, i64)>,
+) -> Result<Vec<SqlRow>, BooksError> {
+    let sql = "SELECT pruned_sum.book, pruned_sum.sku, change, reserved_change FROM {keys} AS k
+               JOIN pruned_sum ON pruned_sum.book = k.a AND pruned_sum.sku = k.b";
+    let rows =
+        sums.keys().map(|(book, sku)| vec![SqlValue::Int(*book), SqlValue::text(sku.as_str())]);
+    for row in query(db, sql, &[ColumnType::Int, ColumnType::Text], rows.collect())? {
+        let mut row = RowReader::of(row);
+        let key = (row.int()?, row.id(Sku::parse)?);
+        let before = (row.int()?, row.int()?);
+        if let Some(sum) = sums.get_mut(&key) {
+            *sum = (sum.0 + before.0, sum.1 + before.1);
+        }
+    }
+    let row = |((book, sku), (change, reserved)): ((i64, Sku), (i64, i64))| {
+        let amounts = [change, reserved].map(SqlValue::Int);
+        [SqlValue::Int(book), SqlValue::text(sku.as_str())].into_iter().chain(amounts).collect()
+    };
+    Ok(sums.into_iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(position: u64, first: Seq, last: Seq, at_ms: i64) -> Range {
+        Range { position, book: 1, first, last, at_ms }
+    }
+
+    fn planned(limit: u64, passed: (u64, Seq)) -> Vec<(u64, Seq, Seq)> {
+        let ranges = vec![range(4, 1, 5, 10), range(5, 6, 9, 20), range(6, 10, 12, 90)];
+        let prunable = Prunable { before_ms: 50, limit, sinks: Vec::new() };
+        let planned = plan(ranges, &prunable, passed);
+        planned.into_iter().map(|range| (range.position, range.first, range.last)).collect()
+    }
+
+    #[test]
+    fn what_is_old_and_passed_is_removed_from_the_beginning_up_to_a_limit() {
+        let all = (u64::MAX, u64::MAX);
+        assert_eq!(planned(100, all), [(4, 1, 5), (5, 6, 9)]);
+        assert_eq!(planned(7, all), [(4, 1, 5)]);
+        assert_eq!(planned(2, all), [(4, 1, 5)], "no range is cut");
+        assert_eq!(planned(100, (5, 9)), [(4, 1, 5), (5, 6, 9)]);
+        assert_eq!(planned(100, (5, 7)), [(4, 1, 5)]);
+        assert_eq!(planned(100, (4, 2)), []);
+        assert_eq!(planned(100, (0, 0)), []);
+    }
+}

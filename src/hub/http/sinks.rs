@@ -1,0 +1,44 @@
+//! The routes of the sinks.
+
+use serde::Serialize;
+
+use super::json::ItemsJson;
+use crate::hub::api::HubApi;
+use crate::hub::db::{Locks, SinkRow};
+use crate::hub::sinks::sinks_json;
+use crate::limits::SINK_ASIDE_MAX;
+use crate::net::json::json;
+use crate::problem::{Code, Problem};
+
+#[derive(Serialize)]
+struct RetryJson<'a> {
+    name: &'a str,
+    /// The events that were set aside and are tried again.
+    retrying: usize,
+}
+
+impl HubApi {
+    pub(super) async fn sinks(&self) -> Result<String, Problem> {
+        let sinks = self.sinks.clone();
+        let items = self.read(move |db| sinks_json(db, &sinks)).await?;
+        Ok(json(&ItemsJson { items }))
+    }
+
+    /// Has a sink tried at once, and the events again that were set aside.
+    pub(super) async fn retry_sink(&self, name: &str) -> Result<String, Problem> {
+        if self.sinks.config(name).is_none() {
+            return Err(Problem::new(Code::NotFound, format!("there is no sink {name:?}")));
+        }
+        let of = name.to_owned();
+        let change = self.change(Locks::default(), move |books, _| {
+            if let Some((now_ms, sink)) = books.sink(&of)? {
+                let retries = sink.retries.saturating_add(1);
+                books.set_sink(now_ms, SinkRow { retries, ..sink });
+            }
+            books.retry_aside(&of, SINK_ASIDE_MAX)
+        });
+        let retrying = change.await?;
+        self.sinks.wake(name);
+        Ok(json(&RetryJson { name, retrying }))
+    }
+}

@@ -1,0 +1,59 @@
+//! Removes entries that are older than `ledger_retention_days` and that every sink has taken: a bounded
+//! number in one change of the books, with pauses.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::db::{Locks, Prunable};
+use super::jobs::{BooksChange, HubJob, RequestSender};
+use crate::clock;
+use crate::limits::{BOOKS_ANSWER_MAX, HUB_PRUNED_AT_ONCE};
+use crate::process::stop::Stop;
+
+/// How often is looked for old entries.
+const EVERY: Duration = Duration::from_secs(60);
+/// The pause while there are more of them, in which the writer has time for frames.
+const PAUSE: Duration = Duration::from_millis(100);
+const DAY_MS: i64 = 86_400_000;
+
+/// Removes old entries until the hub stops.
+pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, mut stop: Stop) {
+    loop {
+        // A clock that is not set would make everything old.
+        let removed = if clock::is_trusted() { prune(days, &sinks, &requests).await } else { 0 };
+        let pause = if removed < HUB_PRUNED_AT_ONCE { EVERY } else { PAUSE };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stop.requested() => return,
+        }
+    }
+}
+
+/// Removes some entries; returns how many. A failure is reported by the writer, and the next round
+/// comes anyway.
+async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> u64 {
+    let prunable = Prunable {
+        before_ms: clock::wall_ms().saturating_sub(i64::from(days) * DAY_MS),
+        limit: HUB_PRUNED_AT_ONCE,
+        sinks: sinks.to_vec(),
+    };
+    let (sender, removed) = oneshot::channel();
+    let mut sender = Some(sender);
+    let change = BooksChange {
+        locks: Locks::default(),
+        apply: Box::new(move |books, _| {
+            let count = books.prune(&prunable)?;
+            let sender = sender.take();
+            Ok(Box::new(move || {
+                let _ = sender.map(|sender| sender.send(count));
+            }))
+        }),
+    };
+    if !requests.try_send(HubJob::Change(change)) {
+        return 0;
+    }
+    let removed = timeout(BOOKS_ANSWER_MAX, removed).await;
+    removed.ok().and_then(Result::ok).unwrap_or(0)
+}

@@ -1,0 +1,113 @@
+//! Delivers the events of the feed to sinks: webhooks, NATS JetStream and Kafka.
+//!
+//! ```text
+//! feed reader -> task of a sink -> delivery -> the sink
+//!                     '-> position, by the hub's writer -> books database
+//! ```
+//!
+//! Each sink has a task of its own and a position in the books. The task reads a page of the feed,
+//! delivers it, and moves the position once the sink has taken it: so each event is delivered at least
+//! once and in order, with its event id for consumers that take it once. A sink that is down waits
+//! with growing pauses. It holds nothing up: the books do not wait for sinks, and no sink for another.
+//!
+//! Several workers may be configured with the same sinks. One of them has a sink for a while, by a
+//! lease in the books.
+
+mod aside;
+mod backoff;
+mod books;
+mod delivery;
+mod failure;
+mod kafka;
+mod nats;
+mod partition;
+mod status;
+mod subject;
+mod task;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+pub(super) use self::books::SinkBooks;
+use self::delivery::Delivery;
+pub(super) use self::status::{sinks_json, watch};
+use self::task::SinkTask;
+use super::feed::FeedEnd;
+use crate::config::SinkConfig;
+use crate::process::log_throttle::LogThrottle;
+use crate::process::stop::Stop;
+
+/// The sinks of a hub. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sinks {
+    configured: Arc<BTreeMap<String, Configured>>,
+}
+
+#[derive(Debug)]
+struct Configured {
+    config: SinkConfig,
+    /// Wakes the task that waits after a failure.
+    wake: Arc<Notify>,
+}
+
+impl Sinks {
+    pub(super) fn new(sinks: &[SinkConfig]) -> Self {
+        let configured = sinks.iter().map(|config| {
+            let wake = Arc::default();
+            (config.name.clone(), Configured { config: config.clone(), wake })
+        });
+        Self { configured: Arc::new(configured.collect()) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.configured.is_empty()
+    }
+
+    /// The configuration of a sink.
+    pub(super) fn config(&self, name: &str) -> Option<&SinkConfig> {
+        self.configured.get(name).map(|sink| &sink.config)
+    }
+
+    /// The names, in their order.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.configured.keys().cloned().collect()
+    }
+
+    /// Has a sink tried at once, if it waits.
+    pub(super) fn wake(&self, name: &str) {
+        if let Some(sink) = self.configured.get(name) {
+            sink.wake.notify_one();
+        }
+    }
+
+    /// Starts a task for each sink.
+    pub(super) fn spawn(
+        &self,
+        tasks: &mut JoinSet<()>,
+        worker: &str,
+        books: &SinkBooks,
+        feed: &FeedEnd,
+        stop: &Stop,
+    ) {
+        // Another process with the same name of a worker is another owner.
+        let owner = format!("{worker}/{}", Uuid::new_v4());
+        for sink in self.configured.values() {
+            let task = SinkTask {
+                config: sink.config.clone(),
+                owner: owner.clone(),
+                books: books.clone(),
+                feed: feed.clone(),
+                wake: Arc::clone(&sink.wake),
+                stop: stop.clone(),
+                delivery: Delivery::new(&sink.config.target),
+                failures: LogThrottle::default(),
+            };
+            tasks.spawn(task.run());
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What people and metrics are told of the sinks.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
+
+use super::Sinks;
+use crate::clock::rfc3339;
+use crate::hub::db::sql::Executor;
+use crate::hub::db::{AsideRow, BooksError, SinkRow, aside_events};
+use crate::hub::metrics::HubMetrics;
+use crate::hub::reader::{
+    BooksReader, FeedCursor, FeedFilter, SinkFigures, feed_page, sink_figures,
+};
+use crate::net::access::Sites;
+use crate::process::stop::Stop;
+use crate::stock::Sku;
+
+/// Events that were set aside and are shown.
+const SHOWN_ASIDE: usize = 20;
+/// How often the figures for the metrics are taken.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// A sink as JSON.
+#[derive(Debug, Serialize)]
+pub(in crate::hub) struct SinkJson {
+    name: String,
+    kind: &'static str,
+    to: String,
+    state: &'static str,
+    /// The process that delivers to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<String>,
+    position: String,
+    lag_events: u64,
+    lag_s: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<String>,
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    set_aside: u64,
+    aside: Vec<AsideJson>,
+}
+
+/// An event that was set aside.
+#[derive(Debug, Serialize)]
+struct AsideJson {
+    cursor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku: Option<Sku>,
+    error: String,
+    at: String,
+    retrying: bool,
+}
+
+/// The configured sinks as JSON.
+pub(in crate::hub) fn sinks_json(
+    db: &mut dyn Executor,
+    sinks: &Sinks,
+) -> Result<Vec<SinkJson>, BooksError> {
+    let figures = sink_figures(db, &sinks.names())?;
+    figures.into_iter().map(|figures| sink_json(db, sinks, figures)).collect()
+}
+
+fn sink_json(
+    db: &mut dyn Executor,
+    sinks: &Sinks,
+    figures: SinkFigures,
+) -> Result<SinkJson, BooksError> {
+    let SinkFigures { sink, lag_events, lag_s, set_aside } = figures;
+    let aside = aside_events(db, &sink.name, false, SHOWN_ASIDE)?;
+    let aside = aside.into_iter().map(|event| aside_json(db, event)).collect::<Result<_, _>>()?;
+    let target = sinks.config(&sink.name).map(|config| &config.target);
+    let time = |ms: i64| (ms > 0).then(|| rfc3339(ms));
+    Ok(SinkJson {
+        kind: target.map_or("", |target| target.kind()),
+        to: target.map(|target| target.place()).unwrap_or_default(),
+        state: state(&sink),
+        worker: sink.owner.split_once('/').map(|(worker, _)| worker.to_owned()),
+        position: sink.place().to_string(),
+        lag_events,
+        lag_s,
+        delivered_at: time(sink.delivered_ms),
+        failing_since: time(sink.failing_since_ms),
+        set_aside,
+        aside,
+        error: sink.error,
+        name: sink.name,
+    })
+}
+
+fn state(sink: &SinkRow) -> &'static str {
+    match (sink.failing_since_ms > 0, sink.refused_since_ms > 0) {
+        (_, true) => "refused",
+        (true, false) => "failing",
+        (false, false) => "delivering",
+    }
+}
+
+fn aside_json(db: &mut dyn Executor, aside: AsideRow) -> Result<AsideJson, BooksError> {
+    let cursor = FeedCursor::new(aside.position, aside.seq);
+    let before = FeedCursor::new(aside.position, aside.seq.saturating_sub(1));
+    let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+    let page = feed_page(db, before, 1, &filter)?.ok();
+    let event = page.and_then(|page| page.events.into_iter().find(|event| event.cursor == cursor));
+    Ok(AsideJson {
+        cursor: cursor.to_string(),
+        event_id: event.as_ref().map(|event| event.event_id),
+        sku: event.map(|event| event.sku),
+        error: aside.error,
+        at: rfc3339(aside.at_ms),
+        retrying: aside.retry,
+    })
+}
+
+/// Keeps the figures of the metrics up to date until the hub stops. Without an answer of the books
+/// there are none.
+pub(in crate::hub) async fn watch(
+    reader: BooksReader,
+    sinks: Sinks,
+    metrics: Arc<HubMetrics>,
+    mut stop: Stop,
+) {
+    let mut looks = interval(EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            () = stop.requested() => return,
+        }
+        let names = sinks.names();
+        let found = tokio::select! {
+            found = reader.read(move |db| sink_figures(db, &names)) => found.unwrap_or_default(),
+            () = stop.requested() => return,
+        };
+        *metrics.sinks.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+}

@@ -1,0 +1,353 @@
+//! The task of one sink: reads the feed after the sink's position, delivers, and moves the position.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::backoff::{CHANCE_MAX, pause};
+use super::books::{NoBooks, Saved, SinkBooks};
+use super::delivery::Delivery;
+use super::failure::Failure;
+use crate::clock;
+use crate::config::SinkConfig;
+use crate::hub::db::{AsideRow, SinkRow};
+use crate::hub::feed::FeedEnd;
+use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_page};
+use crate::limits::{SINK_ATTEMPT_MAX, SINK_BATCH_EVENTS_MAX, SINK_LEASE};
+use crate::net::access::Sites;
+use crate::process::log_throttle::LogThrottle;
+use crate::process::stop::Stop;
+
+/// How often is looked for a sink that another worker has left, and for what people want tried again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the position is saved while a sink catches up. What was delivered since is delivered
+/// again after a kill.
+const SAVE_EVERY: Duration = Duration::from_millis(250);
+/// The time to save the position at a stop.
+const STOP_MAX: Duration = Duration::from_secs(2);
+
+pub(super) struct SinkTask {
+    pub(super) config: SinkConfig,
+    /// Names this process among those that may have the sink.
+    pub(super) owner: String,
+    pub(super) books: SinkBooks,
+    pub(super) feed: FeedEnd,
+    pub(super) wake: Arc<Notify>,
+    pub(super) stop: Stop,
+    pub(super) delivery: Delivery,
+    pub(super) failures: LogThrottle,
+}
+
+/// A sink that this worker has.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) sink: SinkRow,
+    /// Until when no other worker takes it, by this process's own clock.
+    until: Instant,
+    saved: Instant,
+    /// Whether something has changed that is not saved.
+    is_changed: bool,
+    /// Up to here each event is delivered alone, because they were refused together.
+    alone_until: FeedCursor,
+    /// Failures in a row.
+    failures: u32,
+    pub(super) looked: Option<Instant>,
+}
+
+/// What came of events that were to be tried again.
+pub(super) enum TriedAside {
+    /// There are none, or each has its answer.
+    Done,
+    /// There may be more of them.
+    Again,
+    /// The sink is down.
+    Failed(Failure),
+}
+
+/// Another worker has the sink.
+struct Lost;
+
+impl SinkTask {
+    /// Delivers until a stop is requested.
+    pub(super) async fn run(mut self) {
+        while !self.stop.is_requested() {
+            if let Ok(Some(held)) = self.acquire().await {
+                self.deliver(held).await;
+            }
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = stop.requested() => {}
+            }
+        }
+    }
+
+    async fn acquire(&self) -> Result<Option<Held>, NoBooks> {
+        let name = &self.config.name;
+        // Those that may have it are seen without a transaction that changes anything.
+        let owner = self.owner.clone();
+        let wanted = name.clone();
+        let known = self.books.read(move |db| crate::hub::db::sink_rows(db)).await?;
+        let known = known.into_iter().find(|(_, sink)| sink.name == wanted);
+        match &known {
+            None => self.books.register(name).await?,
+            Some((now_ms, sink)) if self.books.is_shared() => {
+                let is_free = sink.owner.is_empty() || sink.owner == owner;
+                if !is_free && sink.lease_until_ms >= *now_ms {
+                    return Ok(None);
+                }
+            }
+            Some(_) => {}
+        }
+        let began = now();
+        let taken = self.books.acquire(name, &owner).await?;
+        Ok(taken.map(|sink| Held::new(sink, began)))
+    }
+
+    /// Delivers as long as no other worker has the sink.
+    async fn deliver(&mut self, mut held: Held) {
+        let mut stop = self.stop.clone();
+        loop {
+            let round = tokio::select! {
+                round = self.round(&mut held) => round,
+                () = stop.requested() => break,
+            };
+            if round.is_err() {
+                tracing::info!(sink = self.config.name, "another worker delivers to the sink now");
+                return;
+            }
+        }
+        let saved = self.books.save(held.sink.clone(), true, None);
+        let _ = timeout(STOP_MAX, saved).await;
+    }
+
+    /// Delivers some events, or waits for them.
+    async fn round(&mut self, held: &mut Held) -> Result<(), Lost> {
+        if self.books.is_shared() && held.until < now() + SINK_ATTEMPT_MAX {
+            self.save(held).await?;
+        }
+        match self.try_aside(held).await {
+            TriedAside::Done => {}
+            TriedAside::Failed(failure) => return self.failed(held, &[], failure).await,
+            TriedAside::Again => return Ok(()),
+        }
+        let limit = if held.is_alone() { 1 } else { SINK_BATCH_EVENTS_MAX };
+        let Ok(page) = self.page(held.sink.place(), limit).await else {
+            self.wait(LOOK_EVERY).await;
+            return Ok(());
+        };
+        if page.events.is_empty() {
+            held.sink.set_place(page.next);
+            if held.is_changed {
+                self.save(held).await?;
+            }
+            if !page.has_more {
+                self.wait_for_events(page.next).await;
+            }
+            return Ok(());
+        }
+        match self.delivery.deliver(&page.events).await {
+            Ok(taken) => {
+                let has_more = page.has_more || taken < page.events.len();
+                self.delivered(held, &page.events[..taken], has_more).await
+            }
+            Err(failure) => self.failed(held, &page.events, failure).await,
+        }
+    }
+
+    async fn delivered(
+        &mut self,
+        held: &mut Held,
+        events: &[FeedEvent],
+        has_more: bool,
+    ) -> Result<(), Lost> {
+        held.pass(events);
+        if held.failures > 0 {
+            held.failures = 0;
+            if let Some(failures) = self.failures.end() {
+                tracing::info!(sink = self.config.name, failures, "the sink takes events again");
+            }
+        }
+        if !has_more || held.saved + SAVE_EVERY <= now() {
+            return self.save(held).await;
+        }
+        Ok(())
+    }
+
+    /// Notes a failed delivery, and waits, or passes by an event that was refused for long enough.
+    async fn failed(
+        &mut self,
+        held: &mut Held,
+        events: &[FeedEvent],
+        failure: Failure,
+    ) -> Result<(), Lost> {
+        held.pass(&events[..failure.taken]);
+        let rest = &events[failure.taken..];
+        let now_ms = clock::wall_ms();
+        held.note(&failure.why, now_ms);
+        if failure.is_refused && rest.len() > 1 {
+            // Which one it is shows when they are delivered one by one.
+            held.alone_until = rest.last().map_or(held.alone_until, |event| event.cursor);
+            return Ok(());
+        }
+        held.failures = held.failures.saturating_add(1);
+        self.log(&failure);
+        if let Some(event) = rest.first().filter(|_| failure.is_refused) {
+            if held.sink.refused_since_ms == 0 {
+                held.sink.refused_since_ms = now_ms;
+            }
+            if self.gives_up(held, now_ms) && self.pass_by(held, event, &failure.why).await? {
+                return Ok(());
+            }
+        }
+        self.save(held).await?;
+        let waited = pause(held.failures, fastrand::u32(..=CHANCE_MAX)).max(failure.pause);
+        if self.wait(waited).await {
+            held.failures = 0;
+        }
+        Ok(())
+    }
+
+    fn gives_up(&self, held: &Held, now_ms: i64) -> bool {
+        let tried_ms = now_ms.saturating_sub(held.sink.refused_since_ms).unsigned_abs();
+        self.config.give_up.is_some_and(|limit| u128::from(tried_ms) >= limit.as_millis())
+    }
+
+    /// Sets an event aside and goes on after it; returns false if that cannot be.
+    async fn pass_by(
+        &mut self,
+        held: &mut Held,
+        event: &FeedEvent,
+        why: &str,
+    ) -> Result<bool, Lost> {
+        let aside = AsideRow {
+            sink: self.config.name.clone(),
+            position: event.cursor.position(),
+            seq: event.cursor.seq(),
+            error: why.to_owned(),
+            at_ms: clock::wall_ms(),
+            retry: false,
+        };
+        let mut passed = held.sink.clone();
+        passed.set_place(event.cursor);
+        (passed.refused_since_ms, passed.failing_since_ms) = (0, 0);
+        let began = now();
+        match self.books.save(passed.clone(), false, Some(aside)).await {
+            Ok(Saved::Done) => {
+                held.saved_as(passed, began);
+                held.failures = 0;
+                let (sink, event_id) = (&self.config.name, event.event_id);
+                tracing::error!(sink, %event_id, why, "an event was set aside, because the sink refuses it; see GET /api/sinks");
+                Ok(true)
+            }
+            Ok(Saved::Lost) => Err(Lost),
+            Ok(Saved::Full) => {
+                let full = format!("{why}; too many events are set aside already");
+                held.note(&full, clock::wall_ms());
+                Ok(false)
+            }
+            Err(NoBooks) => Ok(false),
+        }
+    }
+
+    fn log(&mut self, failure: &Failure) {
+        // Any origin of the running time will do.
+        let running_ms = u64::try_from(clock::wall_ms()).unwrap_or(0);
+        if self.failures.should_log(running_ms) {
+            let (sink, why) = (&self.config.name, &failure.why);
+            tracing::warn!(sink, why, "the sink does not take events; they wait in the books");
+        }
+    }
+
+    /// Saves the progress; waits as long as the books cannot be changed.
+    async fn save(&self, held: &mut Held) -> Result<(), Lost> {
+        loop {
+            let began = now();
+            match self.books.save(held.sink.clone(), false, None).await {
+                Ok(Saved::Lost) => return Err(Lost),
+                Ok(Saved::Done | Saved::Full) => {
+                    held.saved_as(held.sink.clone(), began);
+                    return Ok(());
+                }
+                Err(NoBooks) => sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// A page of the feed. What is not kept any more, because the sink is new, is passed over.
+    pub(super) async fn page(&self, after: FeedCursor, limit: usize) -> Result<FeedPage, NoBooks> {
+        let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+        let read = move |db: &mut dyn crate::hub::db::sql::Executor| {
+            Ok(match feed_page(db, after, limit, &filter)? {
+                Ok(page) => page,
+                Err(Gone(first)) => FeedPage { events: Vec::new(), next: first, has_more: true },
+            })
+        };
+        let page = self.books.read(read).await?;
+        if page.events.is_empty() && page.has_more {
+            let (sink, first) = (&self.config.name, page.next.to_string());
+            tracing::warn!(sink, %after, first, "events after this place are not in the books; the sink goes on with the first that are");
+        }
+        Ok(page)
+    }
+
+    async fn wait_for_events(&self, after: FeedCursor) {
+        let until = now() + LOOK_EVERY;
+        tokio::select! {
+            _ = self.feed.wait(after, until) => {}
+            () = self.wake.notified() => {}
+        }
+    }
+
+    /// Waits; returns true as soon as people want it tried.
+    async fn wait(&self, time: Duration) -> bool {
+        timeout(time, self.wake.notified()).await.is_ok()
+    }
+}
+
+pub(super) fn now() -> Instant {
+    Instant::from_std(clock::instant())
+}
+
+impl Held {
+    fn new(sink: SinkRow, began: Instant) -> Self {
+        Self {
+            sink,
+            until: began + SINK_LEASE,
+            saved: began,
+            is_changed: false,
+            alone_until: FeedCursor::default(),
+            failures: 0,
+            looked: None,
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.sink.place() < self.alone_until
+    }
+
+    /// Notes that the sink has taken events.
+    fn pass(&mut self, events: &[FeedEvent]) {
+        let Some(last) = events.last() else { return };
+        self.sink.set_place(last.cursor);
+        self.sink.delivered_ms = clock::wall_ms();
+        (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
+        self.is_changed = true;
+    }
+
+    /// Notes what is wrong.
+    fn note(&mut self, why: &str, now_ms: i64) {
+        self.sink.error = Some(why.to_owned());
+        if self.sink.failing_since_ms == 0 {
+            self.sink.failing_since_ms = now_ms;
+        }
+        self.is_changed = true;
+    }
+
+    fn saved_as(&mut self, sink: SinkRow, began: Instant) {
+        (self.sink, self.saved, self.until) = (sink, began, began + SINK_LEASE);
+        self.is_changed = false;
+    }
+}

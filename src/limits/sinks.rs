@@ -1,0 +1,27 @@
+//! The limits of sinks and of retention.
+
+use std::time::Duration;
+
+/// Sinks of one hub: each is a task, and holds a batch of events in memory.
+pub const SINKS_MAX: usize = 16;
+/// Brokers that the configuration of a sink may name.
+pub const SINK_BROKERS_MAX: usize = 16;
+/// The longest time for which a sink tries an event that is refused, in seconds: a year.
+pub const GIVE_UP_MAX_S: u64 = 31_536_000;
+/// Events that are delivered to a sink at once. An event is at most about 2 KiB as JSON.
+pub const SINK_BATCH_EVENTS_MAX: usize = 200;
+/// The time for one delivery, with the connection if there is none.
+pub const SINK_ATTEMPT_MAX: Duration = Duration::from_secs(10);
+/// How long a worker has a sink for itself. It renews that before each delivery that might outlast it.
+pub const SINK_LEASE: Duration = Duration::from_secs(15);
+/// The pauses between failed deliveries: the first one at most, which doubles, and the longest.
+pub const SINK_PAUSE_MIN: Duration = Duration::from_millis(250);
+pub const SINK_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Events of one sink that are set aside; with more, it stops at the next one that is refused.
+pub const SINK_ASIDE_MAX: usize = 10_000;
+/// What is read of the answer of a webhook's server.
+pub const WEBHOOK_ANSWER_MAX: usize = 1_024;
+/// Ranges of the feed that are looked at to count the events that a sink has before it.
+pub const SINK_LAG_RANGES_MAX: u64 = 100_000;
+/// Entries that are removed from the books in one transaction, because they are old.
+pub const HUB_PRUNED_AT_ONCE: u64 = 1_000;

@@ -1,0 +1,128 @@
+//! Entries that are older than `ledger_retention_days` leave the books, once every sink has taken them.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::pair::{ID, SITE, until_confirmed};
+use super::receiver::{Receiver, SECRET};
+use super::sinks::{deduct, feed, is_at, sink};
+use crate::support::bodies::one;
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::patience::until;
+use crate::support::postgres::Postgres;
+use crate::support::process::run_to_end;
+use crate::support::program::stockgate_hub;
+
+/// What makes the books forty days older, but for the ranges of the feed after a position.
+fn older(position: u64) -> String {
+    format!("UPDATE feed SET at_ms = at_ms - 3456000000 WHERE position <= {position}")
+}
+
+#[test]
+fn old_entries_are_removed_once_every_sink_has_taken_them() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    let mut hub = Hub::prepare(&sections(&broker, &erp, 30));
+    hub.write("erp.secret", SECRET);
+    hub.launch();
+    let database = hub.database();
+    let age = move |sql: &str| {
+        Connection::open(&database).unwrap().execute(sql, []).unwrap();
+    };
+    assert_removed(&broker, &erp, hub, &age);
+}
+
+#[test]
+fn old_entries_are_removed_from_postgresql() {
+    let (broker, postgres, erp) = (Broker::start(), Postgres::start(), Receiver::start());
+    let mut hub = Hub::prepare_on(&postgres.url(), &sections(&broker, &erp, 30));
+    hub.write("erp.secret", SECRET);
+    hub.launch();
+    assert_removed(&broker, &erp, hub, &|sql| drop(postgres.sql(sql)));
+}
+
+fn sections(broker: &Broker, erp: &Receiver, days: u32) -> String {
+    format!("ledger_retention_days = {days}\n{}{}", erp.section("erp", ""), broker.section())
+}
+
+fn assert_removed(broker: &Broker, erp: &Receiver, mut hub: Hub, age: &dyn Fn(&str)) {
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100), ("B", 7)]);
+    deduct(&gateway, &["s1", "s2"]);
+    until_confirmed(&gateway);
+    let posted = |hub: &Hub, id: &str| {
+        assert_eq!(hub.http().post("/api/receipts", &one(id, "A", 9)).status, 200);
+    };
+    posted(&hub, "po-1");
+    until("the sink has them", || {
+        erp.state().events.len() == 5 && sink(&hub, "erp")["lag_events"] == 0
+    });
+    erp.state().status = Some(500);
+    deduct(&gateway, &["s3", "s4"]);
+    until_confirmed(&gateway);
+    posted(&hub, "po-2");
+    until("all are in the feed", || feed(&hub).len() == 8);
+    let before = feed(&hub);
+
+    // All but the last event is old, and the sink has taken the first five.
+    let place = |event: &Value| {
+        event["cursor"].as_str().unwrap().split_once('.').unwrap().0.parse::<u64>().unwrap()
+    };
+    hub.terminate();
+    age(&older(place(&before[6])));
+    hub.launch();
+    until("what it has taken is removed", || feed(&hub).len() == 3);
+    assert_eq!(
+        feed(&hub),
+        before[5..].iter().map(|event| same(&feed(&hub), event)).collect::<Vec<_>>()
+    );
+    let old = format!("/api/events?after={}", before[0]["cursor"].as_str().unwrap());
+    let problem = hub.http().get(&old).refused("gone");
+    assert!(is_at(&problem["first"], &before[4]["cursor"]), "before the first one kept: {problem}");
+    assert_eq!(hub.ledger(SITE, ID).len(), 2);
+
+    // The sink takes the rest; what is old of it goes at the next look.
+    erp.state().status = None;
+    until("the sink catches up", || erp.ids().len() >= 8);
+    until("its position is saved", || sink(&hub, "erp")["lag_events"] == 0);
+    hub.restart();
+    until("the rest is removed", || feed(&hub).len() == 1);
+    assert_still_sound(&hub, &gateway, &before);
+}
+
+/// The event of the same id, whose time of booking the test has changed.
+fn same(events: &[Value], event: &Value) -> Value {
+    let found = events.iter().find(|other| other["event_id"] == event["event_id"]);
+    found.unwrap_or_else(|| panic!("{event} is missing")).clone()
+}
+
+/// Balance, sums and chains hold without the entries, and the ledger goes on.
+fn assert_still_sound(hub: &Hub, gateway: &Gateway, before: &[Value]) {
+    assert_eq!(hub.reconcile()["balanced"], true, "{}", hub.reconcile());
+    let repaired = hub.http().post(&format!("/api/gateways/{SITE}/{ID}/repair"), &json!({}));
+    assert_eq!(repaired.status, 200, "{repaired:?}");
+    let stock = hub.stock("A");
+    assert_eq!(stock["total"], 114, "100 and twice 9, less 4: {stock}");
+    assert_eq!(stock["gateways"][0]["on_hand"], 96, "the sums of removed entries count");
+    deduct(gateway, &["s5"]);
+    until_confirmed(gateway);
+    assert_eq!(hub.ledger(SITE, ID).len(), 1);
+    assert_eq!(feed(hub).first().map(|event| &event["event_id"]), Some(&before[7]["event_id"]));
+    let verified = run_to_end(stockgate_hub().arg("verify").arg("--config").arg(hub.config_path()));
+    assert_eq!(verified.code, Some(0), "{}", verified.output());
+    let mut export = stockgate_hub();
+    export.arg("export").arg("--config").arg(hub.config_path()).args([
+        "--site",
+        SITE,
+        "--gateway",
+        ID,
+    ]);
+    let exported = run_to_end(&mut export);
+    let head: Value = serde_json::from_str(exported.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(head["after"], 6, "an export says where it begins: {head}");
+    let file = hub.write("ledger.jsonl", &exported.stdout);
+    let mut verify = stockgate_hub();
+    verify.arg("verify").arg("--config").arg(hub.config_path()).arg(file);
+    let verified = run_to_end(&mut verify);
+    assert_eq!(verified.code, Some(0), "{}", verified.output());
+}

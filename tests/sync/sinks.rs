@@ -1,0 +1,160 @@
+//! The sinks of the feed: each event arrives, in order, whatever fails.
+
+use serde_json::{Value, json};
+
+use super::pair::until_confirmed;
+use super::receiver::{Receiver, SECRET};
+use crate::support::bodies::one;
+use crate::support::broker::Broker;
+use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
+use crate::support::patience::until;
+use crate::support::postgres::Postgres;
+
+use crate::support::terminal::Terminal as _;
+
+/// A hub whose configuration ends with these sections.
+pub(super) fn hub_with(broker: &Broker, sections: &str) -> Hub {
+    let mut hub = Hub::prepare(&(sections.to_owned() + &broker.section()));
+    hub.write("erp.secret", SECRET);
+    hub.launch();
+    hub
+}
+
+/// Every event of the feed.
+pub(super) fn feed(hub: &Hub) -> Vec<Value> {
+    let page = hub.http().get("/api/events?after=0&limit=1000").json();
+    page["events"].as_array().unwrap_or_else(|| panic!("{page}")).clone()
+}
+
+pub(super) fn sink(hub: &Hub, name: &str) -> Value {
+    let answer = hub.http().get("/api/sinks").json();
+    let items = answer["items"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+pub(super) fn deduct(gateway: &Gateway, ids: &[&str]) {
+    ids.iter().for_each(|id| drop(gateway.http().ok("deduct", one(id, "A", 1))));
+}
+
+/// Whether a place is that of a cursor, which ends with a check of the range.
+pub(super) fn is_at(place: &Value, cursor: &Value) -> bool {
+    let (place, cursor) = (place.as_str().unwrap(), cursor.as_str().unwrap());
+    cursor == place || cursor.strip_prefix(place).is_some_and(|rest| rest.starts_with('.'))
+}
+
+#[test]
+fn each_sink_takes_every_event_in_order_and_none_waits_for_another() {
+    let (broker, erp, shop) = (Broker::start(), Receiver::start(), Receiver::start());
+    shop.state().status = Some(503);
+    let hub = hub_with(&broker, &(erp.section("erp", "") + &shop.section("shop", "")));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    deduct(&gateway, &["s1", "s2", "s3"]);
+    assert_eq!(hub.http().post("/api/receipts", &one("po", "B", 9)).status, 200);
+    until_confirmed(&gateway);
+    until("one sink has all", || erp.state().events.len() == 5);
+    assert_eq!(erp.state().events, feed(&hub), "as they are in the feed");
+    let headers = erp.state().headers[0].clone();
+    assert_eq!(headers["content-type"], "application/json");
+    assert!(headers["webhook-id"].starts_with("msg_"), "{headers:?}");
+    until("the position is saved", || sink(&hub, "erp")["lag_events"] == 0);
+    let of = sink(&hub, "erp");
+    let last = feed(&hub).last().unwrap()["cursor"].clone();
+    assert!(is_at(&of["position"], &last), "{of}");
+    assert_eq!((&of["error"], &of["state"]), (&Value::Null, &"delivering".into()));
+
+    until("the other one fails", || sink(&hub, "shop")["state"] == "failing");
+    let of = sink(&hub, "shop");
+    assert_eq!(
+        (&of["lag_events"], &of["error"]),
+        (&5.into(), &"it answered 503 Service Unavailable".into())
+    );
+    until("the metrics say so", || {
+        let metrics = hub.http().get("/metrics").text;
+        metrics.contains("stockgate_hub_sink_failing{sink=\"shop\"} 1")
+            && metrics.contains("stockgate_hub_sink_lag_events{sink=\"shop\"} 5")
+            && metrics.contains("stockgate_hub_sink_lag_events{sink=\"erp\"} 0")
+            && metrics.contains("sink=\"shop\",error=\"it answered 503 Service Unavailable\"} 1")
+    });
+    shop.state().status = None;
+    assert_eq!(hub.http().post("/api/sinks/shop/retry", &json!({})).json()["retrying"], 0);
+    until("it catches up", || shop.ids() == erp.ids());
+    assert_eq!(shop.state().events, feed(&hub));
+    hub.http().post("/api/sinks/other/retry", &json!({})).refused("not_found");
+    let log = hub.log();
+    assert!(!log.contains(SECRET) && !log.contains("/hook"), "{log}");
+}
+
+#[test]
+fn one_event_that_is_refused_is_set_aside_alone_and_tried_again_on_request() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().poison = Some("s2".into());
+    erp.state().status = Some(500);
+    let hub = hub_with(&broker, &erp.section("erp", "give_up_s = 1\n"));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    deduct(&gateway, &["s1", "s2", "s3"]);
+    until_confirmed(&gateway);
+    until("the sink has failed", || erp.state().refused > 1);
+    erp.state().status = None;
+    until("the others have arrived", || erp.state().events.len() == 3);
+    let of = sink(&hub, "erp");
+    assert_eq!(of["set_aside"], 1, "{of}");
+    let aside = &of["aside"][0];
+    let expected = feed(&hub).into_iter().find(|event| event["request_id"] == "s2").unwrap();
+    assert_eq!(aside["event_id"], expected["event_id"], "{of}");
+    assert_eq!(aside["error"], "it answered 422 Unprocessable Entity");
+
+    let retry = || hub.http().post("/api/sinks/erp/retry", &json!({})).json();
+    assert_eq!(retry(), json!({"name": "erp", "retrying": 1}));
+    until("it is refused again", || sink(&hub, "erp")["aside"][0]["retrying"] == false);
+    erp.state().poison = None;
+    retry();
+    until("it is taken", || sink(&hub, "erp")["set_aside"] == 0);
+    assert_eq!(erp.state().events.last(), Some(&expected));
+    deduct(&gateway, &["s4"]);
+    until("the sink goes on", || erp.state().events.len() == 5);
+    assert_eq!(sink(&hub, "erp")["state"], "delivering");
+}
+
+#[test]
+fn without_give_up_s_a_sink_waits_at_the_event_that_is_refused() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().poison = Some("s1".into());
+    let hub = hub_with(&broker, &erp.section("erp", ""));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    deduct(&gateway, &["s1", "s2"]);
+    until("it is refused alone", || sink(&hub, "erp")["state"] == "refused");
+    until("it is tried again", || erp.state().refused > 4);
+    assert_eq!((erp.state().events.len(), &sink(&hub, "erp")["set_aside"]), (1, &0.into()));
+}
+
+/// Several workers have the same sinks: each event comes from one of them, and another goes on when
+/// that one is killed.
+#[test]
+fn one_of_several_workers_delivers_to_a_sink() {
+    let (broker, postgres, erp) = (Broker::start(), Postgres::start(), Receiver::start());
+    let worker = |name: &str| {
+        let keys = format!("worker = \"{name}\"\nsubscription = \"shared\"\n");
+        let mut hub =
+            Hub::prepare_on(&postgres.url(), &(keys + &erp.section("erp", "") + &broker.section()));
+        hub.write("erp.secret", SECRET);
+        hub.launch();
+        hub
+    };
+    let mut hubs = [worker("hub-1"), worker("hub-2")];
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1_000)]);
+    for number in 0..50 {
+        deduct(&gateway, &[&format!("s{number}")]);
+    }
+    until_confirmed(&gateway);
+    until("all have arrived", || erp.state().events.len() >= 51);
+    assert_eq!(erp.state().events, feed(&hubs[1]), "none comes twice");
+    let of = sink(&hubs[0], "erp");
+    let at = usize::from(of["worker"] == "hub-2");
+    hubs[at].kill9();
+    deduct(&gateway, &["later"]);
+    until("the other one goes on", || erp.ids().len() > 51);
+    assert_eq!(erp.state().events.last().unwrap()["request_id"], "later");
+    let worker = sink(&hubs[1 - at], "erp")["worker"].clone();
+    assert_eq!(worker, format!("hub-{}", 2 - at));
+}
