@@ -149,7 +149,8 @@ fn pending_entries_and_the_offline_time_are_measured() {
 #[test]
 fn dashboard_and_alerts_use_existing_metrics() {
     let gateway = Gateway::stocked_with(LINK, &[("A", 1)]);
-    let hub = Hub::start_with("");
+    let sink = "kind = \"nats\"\nurl = \"nats://127.0.0.1:1\"\nstream = \"STOCK\"";
+    let hub = Hub::start_with(&format!("[[hub.sinks]]\nname = \"bus\"\n{sink}\n"));
     let pages = [gateway.http().get("/metrics").text, hub.http().get("/metrics").text];
     let there: BTreeSet<&str> = pages.iter().flat_map(|page| names_in(page)).collect();
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
