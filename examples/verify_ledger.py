@@ -105,7 +105,7 @@ def message(head, checkpoint):
 
 def verify(lines, key, later):
     head = json.loads(next(lines))
-    key = key or bytes.fromhex(head["public_key"])
+    key = key or bytes.fromhex(head["public_key"] or "")
     chain, last, signed = bytes.fromhex(head["chain"]), head["after"], None
     chains, unsigned = {last: chain}, last + 1
     for line in lines:
