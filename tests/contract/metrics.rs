@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::bodies::{many, one};
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
-use crate::support::patience::until;
+use crate::support::patience::{eventually, until};
 use crate::support::terminal::Terminal as _;
 
 /// An address without a broker.
@@ -151,7 +151,11 @@ fn dashboard_and_alerts_use_existing_metrics() {
     let gateway = Gateway::stocked_with(LINK, &[("A", 1)]);
     let sink = "kind = \"nats\"\nurl = \"nats://127.0.0.1:1\"\nstream = \"STOCK\"";
     let hub = Hub::start_with(&format!("[[hub.sinks]]\nname = \"bus\"\n{sink}\n"));
-    let pages = [gateway.http().get("/metrics").text, hub.http().get("/metrics").text];
+    // A sink's metrics begin once a worker has taken the sink.
+    let of_hub = eventually("the metrics of the sink", || {
+        Some(hub.http().get("/metrics").text).filter(|page| page.contains("hub_sink_position"))
+    });
+    let pages = [gateway.http().get("/metrics").text, of_hub];
     let there: BTreeSet<&str> = pages.iter().flat_map(|page| names_in(page)).collect();
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
         let text = fs::read_to_string(config(file)).unwrap();
