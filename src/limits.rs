@@ -400,10 +400,12 @@ pub const FEED_FOLLOWERS_MAX: usize = 256;
 pub const FEED_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Connections on the hub's gRPC port. A client needs one for all of its calls.
 pub const GRPC_CONNECTIONS_MAX: usize = 1_000;
+/// Bytes in one request for the health or the description of the service, which needs no token.
+pub const GRPC_PUBLIC_REQUEST_BYTES_MAX: usize = 1024;
 /// Calls at the same time on one connection; a client queues further ones.
 pub const GRPC_STREAMS_MAX: u32 = 100;
-/// Bytes of requests that the hub holds for one call, and for one connection: at most 256 MB for all
-/// of them, and a quarter of that for clients that have not been let in.
+/// Bytes that a gRPC client may send ahead of what is read, in one call and in all calls of its
+/// connection. What is read counts for [`BUFFERED_BYTES_MAX`] until its call is over.
 pub const GRPC_STREAM_WINDOW: u32 = 64 * 1024;
 pub const GRPC_CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes in one message to a client, which one item may exceed. Most clients take 4 MiB.
@@ -420,6 +422,8 @@ pub const WATCH_SKUS_MAX: usize = 1_000;
 pub const WATCH_PACE: Duration = Duration::from_millis(50);
 /// How often a watch that has had no update is told how far it is.
 pub const WATCH_CURSOR_EVERY: Duration = Duration::from_secs(15);
+/// The same while it catches up.
+pub const WATCH_CATCH_UP_CURSOR_EVERY: Duration = Duration::from_secs(1);
 /// A watch whose client takes no update for this long is ended.
 pub const WATCH_STALLED_MAX: Duration = Duration::from_secs(30);
 /// Parts of a response that wait for a client that does not read.

@@ -9,6 +9,7 @@ use tonic_health::server::health_reporter;
 
 use super::proto::inventory_service_server::SERVICE_NAME;
 use crate::hub::api::HubApi;
+use crate::limits::GRPC_PUBLIC_REQUEST_BYTES_MAX;
 use crate::process::stop::Stop;
 
 /// How often the state is read.
@@ -22,6 +23,7 @@ pub(super) fn service(
     mut stop: Stop,
 ) -> (HealthServer<impl Health>, impl Future<Output = ()>) {
     let (reporter, service) = health_reporter();
+    let service = service.max_decoding_message_size(GRPC_PUBLIC_REQUEST_BYTES_MAX);
     let reporting = async move {
         let mut rounds = interval(EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -16,7 +16,7 @@ mod watch;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tonic::body::Body;
 use tonic::codegen::Service as _;
@@ -25,10 +25,10 @@ use tonic::service::Routes;
 use self::deadline::{Deadline, deadline_exceeded, time_left};
 use self::proto::inventory_service_server::InventoryServiceServer;
 use self::service::Inventory;
-use self::status::explained;
+use self::status::{explained, status};
 use super::api::HubApi;
 use crate::limits::{BODY_BYTES_MAX, GRPC_CALL_MAX};
-use crate::net::http::{PortAccess, serve_http2};
+use crate::net::http::{CountedBody, PortAccess, serve_http2};
 use crate::net::stream::Certificates;
 use crate::process::stop::Stop;
 
@@ -41,21 +41,27 @@ pub(super) async fn serve(
     stop: Stop,
 ) {
     let (health, reporting) = health::service(api.clone(), stop.clone());
+    let counting = api.clone();
     let service = Inventory::new(api, access, stop.clone());
     let service = InventoryServiceServer::new(service).max_decoding_message_size(BODY_BYTES_MAX);
     let routes = proto::with_reflection(Routes::new(service).add_service(health)).prepare();
-    let handler = move |request| answer(routes.clone(), request);
+    let handler = move |request| answer(routes.clone(), counting.clone(), request);
     tokio::join!(serve_http2(listener, certificates, stop, handler), reporting);
 }
 
 /// Answers a call within the time that its client has for it. A stream only begins within that time,
 /// and ends by itself.
-async fn answer(mut routes: Routes, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    mut routes: Routes,
+    api: HubApi,
+    mut request: Request<CountedBody>,
+) -> Response<Body> {
     let given = time_left(request.headers());
     let limit = given.map_or(GRPC_CALL_MAX, |given: Duration| given.min(GRPC_CALL_MAX));
     request.extensions_mut().insert(Deadline::after(given));
+    let request = request.map(|body| body.map_err(|error| status(&error.into())));
     match tokio::time::timeout(limit, routes.call(request)).await {
-        Ok(Ok(response)) => explained(response),
+        Ok(Ok(response)) => explained(response, |code| api.count_refusal(code)),
         Ok(Err(never)) => match never {},
         Err(_) => deadline_exceeded().into_http(),
     }

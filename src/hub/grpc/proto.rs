@@ -6,6 +6,8 @@
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use crate::limits::GRPC_PUBLIC_REQUEST_BYTES_MAX;
+
 #[allow(
     clippy::all,
     clippy::pedantic,
@@ -36,6 +38,8 @@ pub(super) fn with_reflection(routes: Routes) -> Routes {
     let new = described().build_v1().expect("the descriptions are whole");
     // Most tools that are in use ask in this version only.
     let old = described().build_v1alpha().expect("the descriptions are whole");
+    let new = new.max_decoding_message_size(GRPC_PUBLIC_REQUEST_BYTES_MAX);
+    let old = old.max_decoding_message_size(GRPC_PUBLIC_REQUEST_BYTES_MAX);
     routes.add_service(new).add_service(old)
 }
 

@@ -60,17 +60,19 @@ impl Unfinished {
         }
     }
 
-    /// Takes bytes back that were complete in themselves.
+    /// Takes bytes back of something that is complete or over, while the rest still arrives.
     pub(super) fn subtract(&self, bytes: usize) {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_sub(bytes);
+        let kept = state.bytes.saturating_sub(BUFFERED_BYTES_FREE);
+        self.budget.give_back(&mut state, kept);
     }
 
     /// What arrived is complete, and is handled now.
     pub(super) fn clear(&self) {
         let mut state = self.state();
         state.bytes = 0;
-        self.budget.give_back(&mut state);
+        self.budget.give_back(&mut state, 0);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -85,12 +87,15 @@ impl Drop for Unfinished {
 }
 
 impl BufferBudget {
-    fn give_back(&self, state: &mut State) {
-        let charged = std::mem::take(&mut state.charged);
-        let as_unknown = std::mem::take(&mut state.charged_as_unknown);
-        if charged > 0 {
-            self.taken.fetch_sub(charged, Ordering::Relaxed);
-            self.taken_by_unknown.fetch_sub(as_unknown, Ordering::Relaxed);
+    /// Gives back all that is charged beyond `kept` bytes.
+    fn give_back(&self, state: &mut State, kept: usize) {
+        let over = state.charged.saturating_sub(kept);
+        let over_as_unknown = state.charged_as_unknown.saturating_sub(kept);
+        if over > 0 {
+            state.charged -= over;
+            state.charged_as_unknown -= over_as_unknown;
+            self.taken.fetch_sub(over, Ordering::Relaxed);
+            self.taken_by_unknown.fetch_sub(over_as_unknown, Ordering::Relaxed);
         }
     }
 }
@@ -109,6 +114,21 @@ mod tests {
 
     fn connections(budget: &Arc<BufferBudget>, count: usize) -> Vec<Unfinished> {
         (0..count).map(|_| Unfinished::new(Arc::clone(budget))).collect()
+    }
+
+    #[test]
+    fn what_is_over_is_given_back_while_the_rest_arrives() {
+        let budget = Arc::<BufferBudget>::default();
+        let one = &connections(&budget, 1)[0];
+        for _ in 0..1_000 {
+            one.add(MANY, false).unwrap();
+            one.add(MANY, true).unwrap();
+            one.subtract(MANY);
+            assert!(budget.taken.load(Ordering::Relaxed) <= MANY, "one of them is left");
+            one.subtract(MANY);
+        }
+        let (taken, by_unknown) = (&budget.taken, &budget.taken_by_unknown);
+        assert_eq!((taken.load(Ordering::Relaxed), by_unknown.load(Ordering::Relaxed)), (0, 0));
     }
 
     #[test]

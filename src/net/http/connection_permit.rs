@@ -75,8 +75,8 @@ impl ConnectionPermit {
         self.0.unfinished.clear();
     }
 
-    /// A control frame of this many bytes has arrived, perhaps in the middle of a message.
-    pub fn control_frame_complete(&self, bytes: usize) {
+    /// This many of the bytes that were counted are no longer kept, or were complete in themselves.
+    pub fn given_back(&self, bytes: usize) {
         self.0.unfinished.subtract(bytes);
     }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::connection_limit::ConnectionLimit;
 use super::connection_permit::ConnectionPermit;
+use super::counted_body::CountedBody;
 use super::server::{Spoken, serve_connections};
 use crate::limits::{
     GRPC_CONNECTION_WINDOW, GRPC_CONNECTIONS_MAX, GRPC_PING_EVERY, GRPC_PING_WAIT,
@@ -21,14 +22,15 @@ use crate::net::stream::{Certificates, Stream};
 use crate::process::stop::Stop;
 
 /// Serves HTTP/2 until a stop is requested, then lets open calls finish for a moment. With
-/// certificates it accepts TLS only. A request has the [`ConnectionPermit`] among its extensions.
+/// certificates it accepts TLS only. A request has the
+/// [`ConnectionPermit`] among its extensions.
 pub async fn serve_http2<H, F, B>(
     listener: TcpListener,
     certificates: Option<Certificates>,
     stop: Stop,
     handler: H,
 ) where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Request<CountedBody>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -44,7 +46,7 @@ struct Http2<H> {
 
 impl<H, F, B> Spoken for Http2<H>
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Request<CountedBody>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -56,7 +58,7 @@ where
         let service = service_fn(move |mut request: Request<Incoming>| {
             of_requests.set_heard();
             request.extensions_mut().insert(of_requests.clone());
-            let response = handler(request);
+            let response = handler(request.map(|body| CountedBody::new(body, of_requests.clone())));
             async move { Ok::<_, Infallible>(response.await) }
         });
         let mut connection = pin!(http2().serve_connection(TokioIo::new(stream), service));

@@ -13,6 +13,8 @@ mod connection_limit;
 mod connection_permit;
 mod cors;
 #[cfg(feature = "hub")]
+mod counted_body;
+#[cfg(feature = "hub")]
 mod http2;
 mod metered_stream;
 mod open_connections;
@@ -29,6 +31,8 @@ pub use self::body::{BodyError, body, body_within};
 pub use self::body_out::Incomplete;
 pub use self::buffer_budget::NoRoom;
 pub use self::connection_permit::ConnectionPermit;
+#[cfg(feature = "hub")]
+pub use self::counted_body::CountedBody;
 #[cfg(feature = "hub")]
 pub use self::http2::serve_http2;
 pub use self::metered_stream::MeteredStream;

@@ -22,6 +22,8 @@ struct Raw {
     status: String,
     message: String,
     streams: usize,
+    /// Whether a message came back.
+    answered: bool,
 }
 
 /// Sends a message, whatever it is.
@@ -39,13 +41,15 @@ fn raw(client: &Client, port: u16, path: &str, message: &[u8], timeout: &str) ->
         let length = u32::try_from(message.len()).unwrap();
         let framed = [&[0], &length.to_be_bytes()[..], message].concat();
         body.send_data(Bytes::from(framed), true).unwrap();
-        let response = response.await.unwrap();
+        let (head, mut body) = response.await.unwrap().into_parts();
         let streams = sender.current_max_send_streams();
+        let answered = body.data().await.is_some();
+        let trailers = body.trailers().await.unwrap().unwrap_or_default();
         let header = |name: &str| {
-            let value = response.headers().get(name).map(|value| value.to_str().unwrap());
-            value.unwrap_or_default().to_owned()
+            let value = head.headers.get(name).or_else(|| trailers.get(name));
+            value.map(|value| value.to_str().unwrap()).unwrap_or_default().to_owned()
         };
-        Raw { status: header("grpc-status"), message: header("grpc-message"), streams }
+        Raw { status: header("grpc-status"), message: header("grpc-message"), streams, answered }
     })
 }
 
@@ -73,7 +77,9 @@ fn a_call_ends_when_the_time_of_its_client_is_over() {
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5), "{took:?}");
     let short = Client { within: Some(Duration::from_millis(300)), ..Client::new(port) };
-    assert!(short.deduct(order("o2")).is_err());
+    let code = short.deduct(order("o2")).unwrap_err().code();
+    // tonic's client ends a call whose time is over itself, as cancelled.
+    assert!(matches!(code, Code::DeadlineExceeded | Code::Cancelled), "{code}");
     gateway.signal("CONT");
     client.deduct(order("o1")).unwrap();
     client.deduct(order("o2")).unwrap();
@@ -99,6 +105,51 @@ fn messages_that_are_too_large_or_no_messages_are_refused_with_their_reason() {
     let unknown = raw(&client, port, "/stockgate.v1.InventoryService/Sell", &[], "9S");
     assert_eq!((unknown.status.as_str(), unknown.streams), ("12", 100), "UNIMPLEMENTED");
     assert_eq!(hub.stock("A")["total"], 10);
+}
+
+#[test]
+fn what_needs_no_token_takes_no_long_messages() {
+    let (_hub, port) = hub_with_grpc("");
+    let client = Client::new(port);
+    let checked = raw(&client, port, "/grpc.health.v1.Health/Check", &[0; 2_000], "9S");
+    assert_eq!(checked.status, "11", "OUT_OF_RANGE: {}", checked.message);
+    for version in ["v1", "v1alpha"] {
+        let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+        let list = [&[58, 127][..], &[b'x'; 127]].concat();
+        assert!(raw(&client, port, &path, &list, "9S").answered, "{path}");
+        assert!(!raw(&client, port, &path, &list.repeat(9), "9S").answered, "{path}");
+    }
+}
+
+/// Calls whose messages do not end keep memory until their time is over.
+#[test]
+fn unfinished_calls_of_clients_without_a_token_have_a_budget() {
+    const KEPT: usize = 60_000;
+    let (_hub, port) = hub_with_grpc("");
+    let client = Client::new(port);
+    let refused = client.runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut answers = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            sender = sender.ready().await.unwrap();
+            let request = http::Request::post(format!("http://127.0.0.1:{port}{DEDUCT}"))
+                .header("content-type", "application/grpc");
+            let (answer, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+            let head = [&[0], &65_000_u32.to_be_bytes()[..], &[0; KEPT]].concat();
+            body.send_data(Bytes::from(head), false).unwrap();
+            answers.spawn(async move {
+                let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+                let _body = body;
+                answer.is_ok_and(|answer| answer.unwrap().headers()["grpc-status"] == "8")
+            });
+        }
+        answers.join_all().await.into_iter().filter(|is_refused| *is_refused).count()
+    });
+    let kept = (100 - refused) * KEPT;
+    // One connection has 4 KiB beside the budget of all.
+    assert!(kept <= (2 << 20) + 4_096, "{kept} bytes are kept");
 }
 
 #[test]
