@@ -54,6 +54,9 @@ pub enum Rejection {
     TooManyOpen,
 }
 
+/// The operation of a sale that waits for units from elsewhere.
+pub(super) const OPEN_SALE: &str = "deduct";
+
 /// Decides a central request, or returns its outcome again.
 ///
 /// # Errors
@@ -67,6 +70,9 @@ pub fn decide<B: Books>(
     let fingerprints = fingerprints(request_id, request, cause);
     if let Some(decided) = books.decided_request(request_id)? {
         return Ok(replay(request_id, request, decided, fingerprints));
+    }
+    if books.open_order(request_id)?.is_some() {
+        return Ok(Err(Rejection::Conflict(OPEN_SALE.into())));
     }
     if let Some(command) = request.command(request_id, cause) {
         return decide_order(books, &command, request, fingerprints);

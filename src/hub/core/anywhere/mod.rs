@@ -22,7 +22,7 @@ pub use self::open_order::{OpenOrder, StoredOrder};
 pub use self::plan::Spare;
 use self::plan::{Plan, plan};
 use super::books::Books;
-use super::central::{CentralDecision, Rejection, applied_order, decision};
+use super::central::{CentralDecision, OPEN_SALE, Rejection, applied_order, decision};
 use super::central_request::CentralRequest;
 use super::orders::{self, Ordered};
 use super::records::{Book, DecidedRequest, Elsewhere, hub_request_id};
@@ -78,7 +78,7 @@ pub fn sell<B: Books>(
     let first = known.is_none();
     let order = match known {
         Some(order) if order.fingerprint() == fingerprint => order,
-        Some(_) => return Ok(Err(Rejection::Conflict("deduct".into()))),
+        Some(_) => return Ok(Err(Rejection::Conflict(OPEN_SALE.into()))),
         None if books.open_order_count()? >= OPEN_ORDERS_MAX => {
             return Ok(Err(Rejection::TooManyOpen));
         }
@@ -155,7 +155,7 @@ fn advance<B: Books>(
     books.expect_skus(&skus)?;
     if let Some(decided) = books.newest_request(id)? {
         if !is_new {
-            // Another request with this id may have been decided meanwhile.
+            // Two workers that begin at the same time may each not see what the other one does.
             books.save_open_order(id, None)?;
         }
         return Ok(replay(id, &request, decided, known.fingerprint()));

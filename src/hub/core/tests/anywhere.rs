@@ -25,14 +25,37 @@ fn a_gateway_that_counts_in_whole_units_is_not_asked() {
 }
 
 #[test]
-fn an_order_is_closed_when_another_request_has_its_id() {
+fn no_other_request_takes_the_id_of_a_sale_that_waits() {
     let mut hub = TestHub::new();
     hub.stocked("gw", 5);
     hub.db("UPDATE book SET online = 1");
     hub.receive("in", 2);
     assert!(waits(&mut hub, 4));
+    for other in [
+        CentralRequest::Deduct { order_id: None, lines: lines(1) },
+        CentralRequest::Receive { order_id: None, lines: lines(1) },
+        CentralRequest::Grant { gateway: gateway_id(), lines: lines(1) },
+    ] {
+        assert_eq!(hub.decide("sale", other), Err(Rejection::Conflict("deduct".into())));
+    }
+    assert_eq!(hub.number("SELECT count(*) FROM open_order"), 1);
+}
+
+#[test]
+fn an_order_is_closed_when_another_worker_has_decided_its_id() {
+    let mut hub = TestHub::new();
+    hub.stocked("gw", 5);
+    hub.db("UPDATE book SET online = 1");
+    hub.receive("in", 2);
+    assert!(waits(&mut hub, 4));
+    let order = hub.change(|books| {
+        let order = books.open_order(&id())?;
+        books.save_open_order(&id(), None)?;
+        Ok(order)
+    });
     let of_pool = CentralRequest::Deduct { order_id: None, lines: lines(1) };
     assert!(hub.decide("sale", of_pool).unwrap().outcome.is_ok());
+    hub.change(|books| books.save_open_order(&id(), order.as_ref()));
     hub.change(|books| settle(books, &[id()]));
     assert_eq!(hub.number("SELECT count(*) FROM open_order"), 0);
     let newest = hub.change(|books| books.books(&gateway_id())).pop().unwrap();
