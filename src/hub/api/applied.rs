@@ -71,7 +71,7 @@ mod tests {
     use crate::hub::core::{AppliedRequest, CentralRequest};
     use crate::hub::request::{CentralOperation, IdentifiedRequest};
     use crate::net::json::json;
-    use crate::stock::number_text::{NumberText, field};
+    use crate::stock::number_text::NumberText;
     use crate::stock::{Decimals, Line};
 
     /// Reads a receipt and writes the answer to it. `None` if it is refused.
@@ -109,13 +109,7 @@ mod tests {
             decimals in 0..=6_u8,
         ) {
             let answer = answer(&number, Decimals::try_from(decimals).unwrap());
-            let quantity = number.quantity(decimals);
-            prop_assert_eq!(answer.is_some(), quantity.is_some(), "{:?}: {:?}", number, answer);
-            if let (Some(answer), Some(quantity)) = (answer, quantity) {
-                for name in ["quantity", "unallotted", "available"] {
-                    prop_assert_eq!(field(&answer, name), &quantity, "{:?}: {}", number, answer);
-                }
-            }
+            number.check_answer(decimals, answer.as_deref(), ["quantity", "unallotted", "available"])?;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use prost::Message;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
@@ -24,6 +25,7 @@ use crate::hub::reader::{self, ReservationQuery};
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::net::access::{Principal, Role};
 use crate::net::http::{ConnectionPermit, PortAccess, page_size};
+use crate::net::request::missing;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
 
@@ -73,9 +75,9 @@ impl Inventory {
     ) -> Result<StockOutcome, Problem> {
         let principal = self.admit(&request, Role::Operator)?;
         principal.sites().check_all(POOL)?;
-        let headers = request.metadata().clone().into_headers();
         let Asked { reservation, fields } = read(request.into_inner())?;
-        let read = IdentifiedRequest::of(operation, reservation, &headers, fields)?;
+        // The id of a call is in its message: what a proxy adds to the metadata does not change it.
+        let read = IdentifiedRequest::of(operation, reservation, &HeaderMap::new(), fields)?;
         let decided = self.api.decide(operation, read, &principal).await?;
         decided.applied().map(outcome)
     }
@@ -102,6 +104,9 @@ impl Inventory {
     async fn stock(&self, request: Request<GetStockRequest>) -> Result<StockItem, Problem> {
         let sites = self.admit(&request, Role::Viewer)?.sites().clone();
         let GetStockRequest { sku } = request.into_inner();
+        if sku.is_empty() {
+            return Err(missing("sku"));
+        }
         let wanted = sku.clone();
         let found = self.api.read(move |db| reader::stock(db, &wanted, &sites)).await?;
         let unknown = || Problem::new(Code::UnknownSku, format!("SKU {sku} is not in the books"));

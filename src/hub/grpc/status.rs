@@ -70,7 +70,7 @@ fn status_code(code: Code) -> Status {
 }
 
 /// Gives the library's own errors about a message our codes.
-pub(super) fn explained(response: Response<Body>) -> Response<Body> {
+pub(super) fn explained(response: Response<Body>, count: impl Fn(Code)) -> Response<Body> {
     let Some(found) = Answer::from_header_map(response.headers()) else { return response };
     if !found.details().is_empty() {
         return response;
@@ -83,5 +83,6 @@ pub(super) fn explained(response: Response<Body>) -> Response<Body> {
     } else {
         return response;
     };
+    count(problem.code);
     status(&problem).into_http()
 }

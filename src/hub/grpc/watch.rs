@@ -22,8 +22,8 @@ use crate::hub::api::HubApi;
 use crate::hub::db::sql::Executor;
 use crate::hub::reader::{self, FeedCursor, FeedEvent, FeedFilter, FeedPage, feed_ends};
 use crate::limits::{
-    PAGE_DEFAULT, PAGE_MAX, RESPONSE_PARTS_MAX, WATCH_CURSOR_EVERY, WATCH_PACE, WATCH_SKUS_MAX,
-    WATCH_STALLED_MAX,
+    PAGE_DEFAULT, PAGE_MAX, RESPONSE_PARTS_MAX, WATCH_CATCH_UP_CURSOR_EVERY, WATCH_CURSOR_EVERY,
+    WATCH_PACE, WATCH_SKUS_MAX, WATCH_STALLED_MAX,
 };
 use crate::net::access::{Principal, Sites};
 use crate::net::http::PortAccess;
@@ -149,27 +149,25 @@ impl Watch {
 
     async fn try_send_all(&mut self, updates: &Updates) -> Result<std::convert::Infallible, Ended> {
         let (mut cursor, mut changed) = self.first_place(updates).await?;
-        let mut sent = cursor;
-        let mut tell_at = now() + WATCH_CURSOR_EVERY;
+        let (mut sent, mut sent_at) = (cursor, now());
         loop {
             self.check_token()?;
             let began = now();
             let page = self.page(cursor).await?;
             cursor = page.next;
             changed.extend(self.changed(&page.events));
-            if page.has_more && changed.len() < WATCH_SKUS_MAX {
-                continue;
-            }
-            let is_due = began >= tell_at;
-            if !changed.is_empty() || (is_due && sent != cursor) {
+            let is_due = began >= sent_at + cursor_every(page.has_more);
+            // While it catches up, what has changed is joined only as long as one wait.
+            let is_joined =
+                page.has_more && changed.len() < WATCH_SKUS_MAX && began < sent_at + WATCH_PACE;
+            if (!changed.is_empty() && !is_joined) || (is_due && sent != cursor) {
                 self.send_stock(updates, std::mem::take(&mut changed), cursor).await?;
-                sent = cursor;
-            }
-            if is_due {
-                tell_at = now() + WATCH_CURSOR_EVERY;
+                (sent, sent_at) = (cursor, now());
+            } else if is_due {
+                sent_at = now();
             }
             if !page.has_more {
-                self.api.feed.wait(cursor, tell_at).await;
+                self.api.feed.wait(cursor, sent_at + WATCH_CURSOR_EVERY).await;
                 sleep_until(began + WATCH_PACE).await;
             }
         }
@@ -209,22 +207,23 @@ impl Watch {
     }
 
     /// Sends the stock of all that is watched; the last part with the cursor.
-    async fn send_present(&self, updates: &Updates, cursor: FeedCursor) -> Result<(), Ended> {
+    async fn send_present(&mut self, updates: &Updates, cursor: FeedCursor) -> Result<(), Ended> {
         let prefix = match &self.watched.skus {
             Skus::These(skus) => return self.send_stock(updates, skus.clone(), cursor).await,
-            Skus::All => "",
-            Skus::WithPrefix(prefix) => prefix,
+            Skus::All => String::new(),
+            Skus::WithPrefix(prefix) => prefix.clone(),
         };
         // A page has what comes after a SKU, so one that is the prefix is read by itself.
-        let mut items = self.stock([prefix.to_owned()].into()).await?;
-        let mut after = Some(prefix.to_owned());
+        let mut items = self.stock([prefix.clone()].into()).await?;
+        let mut after = Some(prefix.clone());
         while let Some(from) = after {
+            self.check_token()?;
             let sites = self.principal.sites().clone();
             let list =
                 move |db: &mut dyn Executor| reader::stock_list(db, &from, PAGE_DEFAULT, &sites);
             let page = self.api.read(list).await?;
             let found = page.items.len();
-            let matching = page.items.into_iter().filter(|item| item.sku.starts_with(prefix));
+            let matching = page.items.into_iter().filter(|item| item.sku.starts_with(&prefix));
             let before = items.len();
             items.extend(matching.map(stock_item));
             let is_over = items.len() - before < found;
@@ -285,6 +284,11 @@ impl Watch {
         self.principal = renewed.ok_or_else(revoked)?;
         Ok(())
     }
+}
+
+/// How often a client is told how far it is, so that it need not begin again from there.
+fn cursor_every(is_catching_up: bool) -> std::time::Duration {
+    if is_catching_up { WATCH_CATCH_UP_CURSOR_EVERY } else { WATCH_CURSOR_EVERY }
 }
 
 fn stalled() -> Ended {
