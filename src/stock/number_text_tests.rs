@@ -49,10 +49,28 @@ impl NumberText {
         let dot = if after.is_empty() { "" } else { "." };
         is_quantity.then(|| format!("{before}{dot}{after}"))
     }
+
+    /// Checks the answer to a request with this number, `None` if it was refused: it must have the
+    /// quantity in these fields, or the number is no quantity.
+    pub(crate) fn check_answer(
+        &self,
+        decimals: u8,
+        answer: Option<&str>,
+        fields: [&str; 3],
+    ) -> Result<(), TestCaseError> {
+        let quantity = self.quantity(decimals);
+        prop_assert_eq!(answer.is_some(), quantity.is_some(), "{:?}: {:?}", self, answer);
+        if let (Some(answer), Some(quantity)) = (answer, quantity) {
+            for name in fields {
+                prop_assert_eq!(field(answer, name), &quantity, "{:?}: {}", self, answer);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The text of a field with a number in JSON, as it stands there.
-pub(crate) fn field<'a>(json: &'a str, name: &str) -> &'a str {
+fn field<'a>(json: &'a str, name: &str) -> &'a str {
     let (_, rest) = json.split_once(&format!("\"{name}\":")).unwrap_or_default();
     rest.split([',', '}']).next().unwrap_or_default()
 }
