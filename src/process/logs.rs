@@ -59,9 +59,10 @@ fn asked() -> Option<String> {
     std::env::var("RUST_LOG").ok().filter(|list| !list.is_empty())
 }
 
-/// Libraries that log whole messages at debug or trace, which may contain tokens and what terminals
-/// send.
-const VERBOSE_LIBRARIES: [&str; 4] = ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc"];
+/// Libraries that log whole messages at debug or trace, which may contain tokens, passwords and what
+/// terminals send.
+const VERBOSE_LIBRARIES: [&str; 6] =
+    ["tungstenite", "tokio_tungstenite", "hyper", "rumqttc", "rskafka", "async_nats"];
 
 /// The filter without the fine levels of those libraries and of their modules.
 fn capped(filter: Targets) -> Targets {
@@ -148,7 +149,14 @@ mod tests {
         let all = filter("trace,tungstenite::protocol=trace,tung=trace,rumqttc=debug");
         assert!(all.would_enable("stockgate::protocol", &Level::TRACE));
         assert!(all.would_enable("tungstenite::protocol", &Level::INFO));
-        for target in ["tungstenite", "tungstenite::protocol", "rumqttc::state", "hyper::proto"] {
+        for target in [
+            "tungstenite",
+            "tungstenite::protocol",
+            "rumqttc::state",
+            "hyper::proto",
+            "rskafka::messenger",
+            "async_nats::connection",
+        ] {
             assert!(!all.would_enable(target, &Level::DEBUG), "{target}");
         }
         let quiet = filter("warn,stockgate=debug,rumqttc=off");
