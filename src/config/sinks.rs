@@ -1,6 +1,6 @@
 //! The sinks of the hub's feed: a list of sections `[[hub.sinks]]`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -240,7 +240,7 @@ struct WebhookUrl {
 impl WebhookUrl {
     fn parse(text: &str) -> Result<Self, String> {
         // The text may hold a secret, so messages do not repeat it.
-        let wrong = || "must be https://HOST[:PORT][/PATH], without a user".to_owned();
+        let wrong = || format!("must be https://HOST[:PORT][/PATH], without a user; {BRACKETS}");
         let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (None, Some(rest)) => (false, rest),
@@ -264,15 +264,21 @@ impl WebhookUrl {
     }
 }
 
+/// What messages say of IPv6 addresses, whose colons are not that before a port.
+const BRACKETS: &str = "an IPv6 address stands in brackets";
+
 /// A host, without brackets, and a port; `None` if they are none.
 fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
         Some(_) | None => (authority, default),
     };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-    (port != 0 && !bare.is_empty() && bare.chars().all(is_host)).then(|| (bare.into(), port))
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let (bare, is_host) = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => (address, address.parse::<Ipv6Addr>().is_ok()),
+        None => (host, !host.is_empty() && host.chars().all(is_name)),
+    };
+    (port != 0 && is_host).then(|| (bare.into(), port))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -290,8 +296,9 @@ fn signing_key(secret: &str) -> Result<Vec<u8>, String> {
 fn nats(section: &mut Section<'_>, directory: &Path) -> Option<NatsConfig> {
     let url = required(section, "url", |text| {
         let wrong = || {
-            "must be nats://HOST[:PORT] or tls://HOST[:PORT]; a user stands under username"
-                .to_owned()
+            format!(
+                "must be nats://HOST[:PORT] or tls://HOST[:PORT]; a user stands under username; {BRACKETS}"
+            )
         };
         let rest =
             text.strip_prefix("nats://").or(text.strip_prefix("tls://")).ok_or_else(wrong)?;
@@ -328,10 +335,13 @@ fn kafka(section: &mut Section<'_>, directory: &Path) -> Option<KafkaConfig> {
         Some(list) if list.len() > SINK_BROKERS_MAX => {
             Some(format!("must name at most {SINK_BROKERS_MAX}; the others are asked for"))
         }
-        Some(list) => list
-            .iter()
-            .find(|broker| is_wrong(broker))
-            .map(|broker| format!("must be a list of HOST:PORT, and has {broker:?}")),
+        // The text may hold a password, so the message does not repeat it.
+        Some(list) => list.iter().position(is_wrong).map(|at| {
+            let number = at + 1;
+            format!(
+                "must be a list of HOST:PORT, without a user: number {number} is none; {BRACKETS}"
+            )
+        }),
         None => None,
     };
     let is_usable = message.is_none();

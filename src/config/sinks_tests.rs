@@ -86,8 +86,39 @@ fn what_is_wrong_with_a_sink_is_named_with_its_line_and_key() {
             "hub.sinks.name: two sinks have the name",
         ),
     ];
+    assert_refused(&cases);
+}
+
+#[test]
+fn a_host_is_named_without_a_user_and_an_ipv6_address_in_brackets() {
+    assert_refused(&[
+        (
+            format!("{KAFKA}brokers = [\"a:1\", \"u:hunter2@b:1\"]\ntopic = \"t\"\n"),
+            ":4: hub.sinks.brokers: must be a list of HOST:PORT, without a user: number 2 is none",
+        ),
+        (
+            format!("{KAFKA}brokers = [\"::1:9092\"]\ntopic = \"t\"\n"),
+            "number 1 is none; an IPv6 address stands in brackets",
+        ),
+        (
+            format!("{WEBHOOK}url = \"https://::1/x\"\n"),
+            "must be https://HOST[:PORT][/PATH], without a user; an IPv6 address stands in brackets",
+        ),
+        (format!("{WEBHOOK}url = \"https://[erp]/x\"\n"), "must be https://HOST"),
+        (
+            format!("{NATS}url = \"nats://::1\"\nstream = \"A\"\n"),
+            "an IPv6 address stands in brackets",
+        ),
+    ]);
+    let sinks = read(&format!("{WEBHOOK}url = \"https://[::1]/x\"\n")).unwrap();
+    let SinkTarget::Webhook(webhook) = &sinks[0].target else { panic!("{sinks:?}") };
+    assert_eq!((webhook.host.as_str(), webhook.port), ("::1", 443));
+}
+
+/// Each text is refused with a message that has a part, and that repeats no secret.
+fn assert_refused(cases: &[(String, &str)]) {
     for (text, part) in cases {
-        let error = read(&text).unwrap_err();
+        let error = read(text).unwrap_err();
         assert!(error.contains(part) && error.lines().count() == 1, "{text}: {error}");
         assert!(!error.contains("hunter2") && !error.contains("u:p"), "{error}");
     }
