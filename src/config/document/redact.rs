@@ -94,13 +94,30 @@ fn list(path: &str, key: &str, node: &Node, lines: &mut Vec<String>) {
     lines.push(format!("{path} = {shown}    # {place}\n"));
 }
 
-/// A text with an @ may contain a password, whatever its key is.
 fn shown(key: &str, text: &str) -> String {
-    if is_shown(key, text) { format!("{text:?}") } else { HIDDEN.into() }
+    match server(text) {
+        _ if is_shown(key, text) => format!("{text:?}"),
+        Some(_) if key != "url" || text.contains('@') => HIDDEN.into(),
+        Some(server) if text.contains('?') => format!("{server:?} {HIDDEN}"),
+        Some(server) => format!("{:?}", format!("{server}/…")),
+        None => HIDDEN.into(),
+    }
 }
 
+/// A text with an @ may contain a password, whatever its key is, and the path and the query of an
+/// address may let a sender in.
 fn is_shown(key: &str, text: &str) -> bool {
-    SHOWN.contains(&key) && !text.contains('@')
+    let is_bare = |server: &str| matches!(&text[server.len()..], "" | "/");
+    SHOWN.contains(&key)
+        && !text.contains('@')
+        && (key != "url" || server(text).is_none_or(is_bare))
+}
+
+/// The address up to its path and query, with its scheme.
+fn server(text: &str) -> Option<&str> {
+    let host_at = text.find("://")? + "://".len();
+    let length = text[host_at..].find(['/', '?', '#']).map_or(text.len(), |at| host_at + at);
+    Some(&text[..length])
 }
 
 fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
@@ -170,5 +187,20 @@ mod tests {
         assert!(listing.contains("stock.reservation_ttl_s = 900    # line 12"), "{listing}");
         assert!(document.holds_secrets());
         assert!(document.hidden().iter().filter(|text| *text == "hunter2").count() >= 4);
+    }
+
+    /// The paths and queries of webhooks are often what lets a sender in.
+    #[test]
+    fn an_address_is_shown_without_its_path_and_query() {
+        let text = "[[hub.sinks]]\nurl = \"https://h:1/hunter2\"\n\
+            [[hub.sinks]]\nurl = \"https://h?key=hunter2\"\n\
+            [mqtt]\nurl = \"mqtts://h:8883/\"\n";
+        let document = Document::parse(Path::new("a.toml"), text).unwrap();
+        let listing = document.listing();
+        assert!(!listing.contains("hunter2"), "{listing}");
+        assert!(listing.contains("hub.sinks[0].url = \"https://h:1/…\"    # line 2"), "{listing}");
+        assert!(listing.contains("hub.sinks[1].url = \"https://h\" (hidden)"), "{listing}");
+        assert!(listing.contains("mqtt.url = \"mqtts://h:8883/\"    # line 6"), "{listing}");
+        assert!(document.hidden().contains(&"https://h?key=hunter2".to_owned()));
     }
 }
