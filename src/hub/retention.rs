@@ -14,7 +14,7 @@ use crate::process::stop::Stop;
 
 /// How often is looked for old entries.
 const EVERY: Duration = Duration::from_secs(60);
-/// The pause while there are more of them, in which the writer has time for frames.
+/// The pause while there may be more of them, in which the writer has time for frames.
 const PAUSE: Duration = Duration::from_millis(100);
 const DAY_MS: i64 = 86_400_000;
 
@@ -23,7 +23,8 @@ pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, 
     loop {
         // A clock that is not set would make everything old.
         let removed = if clock::is_trusted() { prune(days, &sinks, &requests).await } else { 0 };
-        let pause = if removed < HUB_PRUNED_AT_ONCE { EVERY } else { PAUSE };
+        // One change looks at a bounded number of ranges, so few removed entries are not the end.
+        let pause = if removed == 0 { EVERY } else { PAUSE };
         tokio::select! {
             () = sleep(pause) => {}
             () = stop.requested() => return,

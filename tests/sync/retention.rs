@@ -42,6 +42,24 @@ fn old_entries_are_removed_from_postgresql() {
     assert_removed(&broker, &erp, hub, &|sql| drop(postgres.sql(sql)));
 }
 
+/// More than one change of the books looks at: the changes follow each other without a long pause.
+#[test]
+fn many_small_bookings_are_removed_soon() {
+    let broker = Broker::start();
+    let mut hub = Hub::prepare(&format!("ledger_retention_days = 30\n{}", broker.section()));
+    hub.launch();
+    let http = hub.http();
+    for number in 0..1_100 {
+        let receipt = one(&format!("po-{number}"), "A", 1);
+        assert_eq!(http.post("/api/receipts", &receipt).status, 200);
+    }
+    hub.terminate();
+    Connection::open(hub.database()).unwrap().execute(&older(1_100), []).unwrap();
+    hub.launch();
+    until("all are removed", || feed(&hub).is_empty());
+    assert_eq!(hub.stock("A")["total"], 1_100);
+}
+
 fn sections(broker: &Broker, erp: &Receiver, days: u32) -> String {
     format!("ledger_retention_days = {days}\n{}{}", erp.section("erp", ""), broker.section())
 }
