@@ -63,6 +63,8 @@ pub(in crate::hub) fn feed_page(
     if !ends.have(after) || !has_range(db, after)? {
         return Ok(Err(Gone(ends.first)));
     }
+    // A range may have lost its beginning. Of equal places the given one has a check.
+    let after = ends.first.max(after);
     let scan = if filter.is_open() { limit } else { FEED_SCAN_MAX };
     let sql = select_ranges("feed.position >= $1 ORDER BY feed.position LIMIT $2");
     // The first range may be behind the place as a whole.

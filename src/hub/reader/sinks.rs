@@ -1,5 +1,6 @@
 //! The sinks of the feed in figures.
 
+use super::feed_cursor::{FeedCursor, feed_ends};
 use crate::clock::wall_ms;
 use crate::hub::db::sql::{Executor, RowReader, SqlValue};
 use crate::hub::db::{BooksError, SinkRow, sink_rows};
@@ -39,7 +40,8 @@ fn figures(db: &mut dyn Executor, sink: SinkRow) -> Result<SinkFigures, BooksErr
                 ELSE first_seq END AS first_seq
             FROM feed WHERE position >= $1 ORDER BY position LIMIT $3) AS after
         WHERE first_seq <= last_seq";
-    let values = [sink.position, sink.seq, SINK_LAG_RANGES_MAX].map(SqlValue::number);
+    let after = feed_ends(db)?.first.max(FeedCursor::new(sink.position, sink.seq));
+    let values = [after.position, after.seq, SINK_LAG_RANGES_MAX].map(SqlValue::number);
     let mut row = RowReader::of(db.query(sql, &values)?.pop().unwrap_or_default());
     let (lag_events, oldest_ms) = (row.number()?, row.int()?);
     let sql = "SELECT count(*) FROM sink_aside WHERE sink = $1";

@@ -28,13 +28,15 @@ pub(in crate::hub) struct Prunable {
     pub(in crate::hub) sinks: Vec<String>,
 }
 
-/// A range of the feed.
+/// A range of the feed, or the part of it that is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Range {
     position: u64,
     book: i64,
     first: Seq,
     last: Seq,
+    /// Where the range ends in the feed.
+    end: Seq,
     at_ms: i64,
 }
 
@@ -59,8 +61,11 @@ impl BooksTransaction<'_> {
         }
         let removed = read(db, &ranges)?;
         let ranges = undated(ranges, &removed, prunable.before_ms);
+        if ranges.is_empty() {
+            return Ok(0);
+        }
         let mut changes = feed_changes(&ranges);
-        let count = ranges.iter().map(|range| range.last + 1 - range.first).sum::<u64>();
+        let count = ranges.iter().map(Range::count).sum::<u64>();
         changes.extend(ledger_changes(db, &ranges, removed)?);
         changes.retain(|change| !change.rows.is_empty());
         db.write(&changes)?;
@@ -98,48 +103,85 @@ fn read_place(row: SqlRow) -> Result<(u64, Seq), BooksError> {
     Ok((row.number()?, row.number()?))
 }
 
+/// The first ranges of the feed. The very first one may have lost its beginning already.
 fn ranges(db: &mut dyn Executor) -> Result<Vec<Range>, BooksError> {
-    let sql = "SELECT position, book, first_seq, last_seq, at_ms FROM feed
-               ORDER BY position LIMIT $1";
+    let sql = "SELECT feed.position, book, CASE WHEN feed.position = feed_start.position
+                   THEN feed_start.seq + 1 ELSE first_seq END, last_seq, at_ms
+               FROM feed CROSS JOIN feed_start ORDER BY feed.position LIMIT $1";
     let read = |row: SqlRow| {
         let mut row = RowReader::of(row);
         let (position, book) = (row.number()?, row.int()?);
         let (first, last) = (row.number()?, row.number()?);
-        Ok(Range { position, book, first, last, at_ms: row.int()? })
+        Ok(Range { position, book, first, last, end: last, at_ms: row.int()? })
     };
     db.query(sql, &[SqlValue::number(RANGES_MAX)])?.into_iter().map(read).collect()
 }
 
-/// The ranges from the beginning that may be removed. A range goes as a whole, because cursors tell it
-/// by its beginning; the first one even if it has more entries than the limit.
+/// What may be removed from the beginning: whole ranges, or a part of the first one. An earlier version
+/// may have booked a whole ledger as one range.
 fn plan(ranges: Vec<Range>, prunable: &Prunable, passed: (u64, Seq)) -> Vec<Range> {
-    let (mut planned, mut count) = (Vec::new(), 0);
-    for range in ranges {
-        count += range.last + 1 - range.first;
+    let (mut planned, mut left) = (Vec::new(), prunable.limit);
+    for (at, mut range) in ranges.into_iter().enumerate() {
+        if at == 0 {
+            range.cut(prunable.limit, passed);
+        }
         let is_passed = (range.position, range.last) <= passed;
-        let is_more = count > prunable.limit && !planned.is_empty();
-        if range.at_ms >= prunable.before_ms || !is_passed || is_more {
+        let is_old = range.at_ms < prunable.before_ms;
+        if !is_old || !is_passed || !(1..=left).contains(&range.count()) {
             break;
         }
+        left -= range.count();
         planned.push(range);
+        if planned.last().is_some_and(|range| !range.is_whole()) {
+            break;
+        }
     }
     planned
 }
 
-/// What an earlier program has booked has no time of booking: there the entries' own time counts. The
-/// range goes, with those after it, once all of it is old.
-fn undated(mut ranges: Vec<Range>, removed: &Removed, before_ms: i64) -> Vec<Range> {
-    let is_new = |range: &Range| {
-        let of_gateway =
-            removed.entries.iter().filter(|(position, ..)| *position == range.position);
-        let own = removed.movements.iter().filter(|(position, _)| *position == range.position);
-        let times = of_gateway.map(|(_, _, entry)| entry.at_ms);
-        range.at_ms == 0
-            && times.chain(own.map(|(_, entered)| entered.at_ms)).any(|at_ms| at_ms >= before_ms)
-    };
-    let kept = ranges.iter().position(is_new).unwrap_or(ranges.len());
-    ranges.truncate(kept);
-    ranges
+impl Range {
+    fn count(&self) -> u64 {
+        (self.last + 1).saturating_sub(self.first)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.last == self.end
+    }
+
+    /// Leaves so many entries at most, and none after a place.
+    fn cut(&mut self, limit: u64, (position, seq): (u64, Seq)) {
+        self.last = self.last.min(self.first.saturating_add(limit) - 1);
+        if self.position == position {
+            self.last = self.last.min(seq.max(self.first - 1));
+        }
+    }
+}
+
+/// What an earlier program has booked has no time of booking: there the entries' own time counts. What
+/// follows the first one that is not old is kept.
+fn undated(ranges: Vec<Range>, removed: &Removed, before_ms: i64) -> Vec<Range> {
+    let mut old = Vec::new();
+    for mut range in ranges {
+        if let Some(seq) = removed.first_since(&range, before_ms) {
+            range.last = seq - 1;
+            old.extend(Some(range).filter(|range| range.count() > 0));
+            break;
+        }
+        old.push(range);
+    }
+    old
+}
+
+impl Removed {
+    /// The first entry of a range without a time of booking that is not old.
+    fn first_since(&self, range: &Range, before_ms: i64) -> Option<Seq> {
+        let entries = self.entries.iter().map(|(at, _, entry)| (*at, entry.seq, entry.at_ms));
+        let own = self.movements.iter().map(|(at, entered)| (*at, entered.seq, entered.at_ms));
+        let is_new = |(at, seq, at_ms): (u64, Seq, i64)| {
+            (at == range.position && at_ms >= before_ms).then_some(seq)
+        };
+        if range.at_ms == 0 { entries.chain(own).find_map(is_new) } else { None }
+    }
 }
 
 fn read(db: &mut dyn Executor, ranges: &[Range]) -> Result<Removed, BooksError> {
@@ -181,7 +223,9 @@ fn change(table: &'static Table, write: Write, rows: Vec<SqlRow>) -> Change {
 
 /// The feed without these ranges.
 fn feed_changes(ranges: &[Range]) -> Vec<Change> {
-    let positions = ranges.iter().map(|range| vec![SqlValue::number(range.position)]);
+    // The row of a range that is left in part stays as it is: cursors tell the range by its beginning.
+    let whole = ranges.iter().filter(|range| range.is_whole());
+    let positions = whole.map(|range| vec![SqlValue::number(range.position)]);
     let start = ranges.last().map(|range| {
         vec![SqlValue::Int(1), SqlValue::number(range.position), SqlValue::number(range.last)]
     });
@@ -307,29 +351,5 @@ fn added(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn range(position: u64, first: Seq, last: Seq, at_ms: i64) -> Range {
-        Range { position, book: 1, first, last, at_ms }
-    }
-
-    fn planned(limit: u64, passed: (u64, Seq)) -> Vec<(u64, Seq, Seq)> {
-        let ranges = vec![range(4, 1, 5, 10), range(5, 6, 9, 20), range(6, 10, 12, 90)];
-        let prunable = Prunable { before_ms: 50, limit, sinks: Vec::new() };
-        let planned = plan(ranges, &prunable, passed);
-        planned.into_iter().map(|range| (range.position, range.first, range.last)).collect()
-    }
-
-    #[test]
-    fn what_is_old_and_passed_is_removed_from_the_beginning_up_to_a_limit() {
-        let all = (u64::MAX, u64::MAX);
-        assert_eq!(planned(100, all), [(4, 1, 5), (5, 6, 9)]);
-        assert_eq!(planned(7, all), [(4, 1, 5)]);
-        assert_eq!(planned(2, all), [(4, 1, 5)], "no range is cut");
-        assert_eq!(planned(100, (5, 9)), [(4, 1, 5), (5, 6, 9)]);
-        assert_eq!(planned(100, (5, 7)), [(4, 1, 5)]);
-        assert_eq!(planned(100, (4, 2)), []);
-        assert_eq!(planned(100, (0, 0)), []);
-    }
-}
+#[path = "retention_tests.rs"]
+mod tests;
