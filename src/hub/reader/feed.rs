@@ -85,12 +85,35 @@ pub(in crate::hub) fn feed_page(
     Ok(Ok(page))
 }
 
+/// The events at some places, as far as the books have them.
+pub(in crate::hub) fn events_at(
+    db: &mut dyn Executor,
+    places: &[FeedCursor],
+) -> Result<Vec<FeedEvent>, BooksError> {
+    let sql = format!(
+        "SELECT k.b, {RANGE_COLUMNS} FROM {{keys}} AS k
+         JOIN feed ON feed.position = k.a AND k.b BETWEEN feed.first_seq AND feed.last_seq
+         LEFT JOIN book ON book.id = feed.book"
+    );
+    let rows = places.iter().map(|place| [place.position, place.seq].map(SqlValue::number).into());
+    let keys = Keys { types: &[ColumnType::Int; 2], rows: rows.collect() };
+    let found = if places.is_empty() { Vec::new() } else { db.query_keys(&sql, &keys)? };
+    let one = |mut row: SqlRow| {
+        let seq = RowReader::of(vec![row.remove(0)]).number()?;
+        Ok(FeedRange { first: seq, last: seq, ..read_range(row)? })
+    };
+    let ranges = found.into_iter().map(one).collect::<Result<Vec<_>, BooksError>>()?;
+    events(db, &ranges)
+}
+
+/// The columns that [`read_range`] reads.
+const RANGE_COLUMNS: &str = "feed.position, feed.book, feed.first_seq, feed.last_seq, feed.at_ms,
+    book.site, book.gateway, book.epoch, book.whole_units";
+
 /// Selects ranges of the feed, with the origins of their ledgers.
 pub(super) fn select_ranges(condition: &str) -> String {
     format!(
-        "SELECT feed.position, feed.book, feed.first_seq, feed.last_seq, feed.at_ms,
-            book.site, book.gateway, book.epoch, book.whole_units
-         FROM feed LEFT JOIN book ON book.id = feed.book WHERE {condition}"
+        "SELECT {RANGE_COLUMNS} FROM feed LEFT JOIN book ON book.id = feed.book WHERE {condition}"
     )
 }
 

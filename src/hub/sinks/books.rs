@@ -171,3 +171,10 @@ impl SinkRow {
         (self.position, self.seq) = (place.position(), place.seq());
     }
 }
+
+impl AsideRow {
+    /// The place of the event in the feed.
+    pub(super) fn place(&self) -> FeedCursor {
+        FeedCursor::new(self.position, self.seq)
+    }
+}

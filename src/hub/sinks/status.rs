@@ -13,9 +13,8 @@ use crate::hub::db::sql::Executor;
 use crate::hub::db::{AsideRow, BooksError, SinkRow, aside_events};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{
-    BooksReader, FeedCursor, FeedFilter, SinkFigures, feed_page, sink_figures,
+    BooksReader, FeedCursor, FeedEvent, SinkFigures, events_at, sink_figures,
 };
-use crate::net::access::Sites;
 use crate::process::stop::Stop;
 use crate::stock::Sku;
 
@@ -75,7 +74,8 @@ fn sink_json(
 ) -> Result<SinkJson, BooksError> {
     let SinkFigures { sink, lag_events, lag_s, set_aside } = figures;
     let aside = aside_events(db, &sink.name, false, SHOWN_ASIDE)?;
-    let aside = aside.into_iter().map(|event| aside_json(db, event)).collect::<Result<_, _>>()?;
+    let places: Vec<FeedCursor> = aside.iter().map(AsideRow::place).collect();
+    let events = events_at(db, &places)?;
     let target = sinks.config(&sink.name).map(|config| &config.target);
     let time = |ms: i64| (ms > 0).then(|| rfc3339(ms));
     Ok(SinkJson {
@@ -89,7 +89,7 @@ fn sink_json(
         delivered_at: time(sink.delivered_ms),
         failing_since: time(sink.failing_since_ms),
         set_aside,
-        aside,
+        aside: aside_json(aside, &events),
         error: sink.error,
         name: sink.name,
     })
@@ -103,20 +103,19 @@ fn state(sink: &SinkRow) -> &'static str {
     }
 }
 
-fn aside_json(db: &mut dyn Executor, aside: AsideRow) -> Result<AsideJson, BooksError> {
-    let cursor = FeedCursor::new(aside.position, aside.seq);
-    let before = FeedCursor::new(aside.position, aside.seq.saturating_sub(1));
-    let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
-    let page = feed_page(db, before, 1, &filter)?.ok();
-    let event = page.and_then(|page| page.events.into_iter().find(|event| event.cursor == cursor));
-    Ok(AsideJson {
-        cursor: cursor.to_string(),
-        event_id: event.as_ref().map(|event| event.event_id),
-        sku: event.map(|event| event.sku),
-        error: aside.error,
-        at: rfc3339(aside.at_ms),
-        retrying: aside.retry,
-    })
+fn aside_json(aside: Vec<AsideRow>, events: &[FeedEvent]) -> Vec<AsideJson> {
+    let one = |aside: AsideRow| {
+        let event = events.iter().find(|event| event.cursor == aside.place());
+        AsideJson {
+            cursor: aside.place().to_string(),
+            event_id: event.map(|event| event.event_id),
+            sku: event.map(|event| event.sku.clone()),
+            error: aside.error,
+            at: rfc3339(aside.at_ms),
+            retrying: aside.retry,
+        }
+    };
+    aside.into_iter().map(one).collect()
 }
 
 /// Keeps the figures of the metrics up to date until the hub stops. Without an answer of the books
