@@ -12,8 +12,10 @@ pub const GIVE_UP_MAX_S: u64 = 31_536_000;
 pub const SINK_BATCH_EVENTS_MAX: usize = 200;
 /// The time for one delivery, with the connection if there is none.
 pub const SINK_ATTEMPT_MAX: Duration = Duration::from_secs(10);
-/// How long a worker has a sink for itself. It renews that before each delivery that might outlast it.
-pub const SINK_LEASE: Duration = Duration::from_secs(15);
+/// How long a worker has a sink for itself, and how often it renews that: with a worker that dies, a
+/// sink waits this long at most.
+pub const SINK_LEASE: Duration = Duration::from_secs(4);
+pub const SINK_RENEWED: Duration = Duration::from_secs(1);
 /// The pauses between failed deliveries: the first one at most, which doubles, and the longest.
 pub const SINK_PAUSE_MIN: Duration = Duration::from_millis(250);
 pub const SINK_PAUSE_MAX: Duration = Duration::from_secs(60);

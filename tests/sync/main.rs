@@ -45,6 +45,7 @@ mod retention;
 mod service;
 mod sink_kills;
 mod sink_kinds;
+mod sink_workers;
 mod sinks;
 mod sites;
 mod size_limits;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::sleep;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -26,6 +28,12 @@ pub(super) struct Received {
     pub(super) status: Option<u16>,
     /// The request id of an event that is refused with 422.
     pub(super) poison: Option<String>,
+    /// The status for it instead of 422.
+    pub(super) poison_status: Option<u16>,
+    /// How long it takes to answer.
+    pub(super) delay: Duration,
+    /// What `Retry-After` says, in seconds.
+    pub(super) retry_after: Option<u32>,
 }
 
 pub(super) struct Receiver {
@@ -76,12 +84,22 @@ impl Receiver {
 fn serve(stream: &TcpStream, state: &Mutex<Received>) {
     let mut reader = BufReader::new(stream);
     while let Some((headers, body)) = read_request(&mut reader) {
-        let status = take(&mut state.lock().unwrap(), headers, &body);
-        let answer = format!("HTTP/1.1 {status} Said\r\ncontent-length: 2\r\n\r\nok");
+        let (answer, delay) = {
+            let state = &mut state.lock().unwrap();
+            let status = take(state, headers, &body);
+            (answer(state, status), state.delay)
+        };
+        sleep(delay);
         if (&mut &*stream).write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
+}
+
+fn answer(state: &Received, status: u16) -> String {
+    let more = state.retry_after.map(|seconds| format!("retry-after: {seconds}\r\n"));
+    let more = more.unwrap_or_default();
+    format!("HTTP/1.1 {status} Said\r\ncontent-length: 2\r\n{more}\r\nok")
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
@@ -108,7 +126,9 @@ fn take(state: &mut Received, headers: BTreeMap<String, String>, body: &[u8]) ->
     let is_poison = |event: &Value| event["request_id"].as_str() == state.poison.as_deref();
     let status = match state.status {
         Some(status) => status,
-        None if state.poison.is_some() && events.iter().any(is_poison) => 422,
+        None if state.poison.is_some() && events.iter().any(is_poison) => {
+            state.poison_status.unwrap_or(422)
+        }
         None => 200,
     };
     if status == 200 {

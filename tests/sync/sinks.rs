@@ -1,5 +1,6 @@
 //! The sinks of the feed: each event arrives, in order, whatever fails.
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::pair::until_confirmed;
@@ -9,8 +10,6 @@ use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::patience::until;
-use crate::support::postgres::Postgres;
-
 use crate::support::terminal::Terminal as _;
 
 /// A hub whose configuration ends with these sections.
@@ -128,33 +127,38 @@ fn without_give_up_s_a_sink_waits_at_the_event_that_is_refused() {
     assert_eq!((erp.state().events.len(), &sink(&hub, "erp")["set_aside"]), (1, &0.into()));
 }
 
-/// Several workers have the same sinks: each event comes from one of them, and another goes on when
-/// that one is killed.
+/// An event that is tried again holds up nothing, whatever is answered.
 #[test]
-fn one_of_several_workers_delivers_to_a_sink() {
-    let (broker, postgres, erp) = (Broker::start(), Postgres::start(), Receiver::start());
-    let worker = |name: &str| {
-        let keys = format!("worker = \"{name}\"\nsubscription = \"shared\"\n");
-        let mut hub =
-            Hub::prepare_on(&postgres.url(), &(keys + &erp.section("erp", "") + &broker.section()));
-        hub.write("erp.secret", SECRET);
-        hub.launch();
-        hub
-    };
-    let mut hubs = [worker("hub-1"), worker("hub-2")];
-    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1_000)]);
-    for number in 0..50 {
-        deduct(&gateway, &[&format!("s{number}")]);
-    }
-    until_confirmed(&gateway);
-    until("all have arrived", || erp.state().events.len() >= 51);
-    assert_eq!(erp.state().events, feed(&hubs[1]), "none comes twice");
-    let of = sink(&hubs[0], "erp");
-    let at = usize::from(of["worker"] == "hub-2");
-    hubs[at].kill9();
-    deduct(&gateway, &["later"]);
-    until("the other one goes on", || erp.ids().len() > 51);
-    assert_eq!(erp.state().events.last().unwrap()["request_id"], "later");
-    let worker = sink(&hubs[1 - at], "erp")["worker"].clone();
-    assert_eq!(worker, format!("hub-{}", 2 - at));
+fn a_sink_goes_on_though_an_event_that_is_tried_again_finds_it_unavailable() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().poison = Some("s1".into());
+    let hub = hub_with(&broker, &erp.section("erp", "give_up_s = 1\n"));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    deduct(&gateway, &["s1", "s2"]);
+    until("one is set aside", || sink(&hub, "erp")["set_aside"] == 1);
+    erp.state().poison_status = Some(500);
+    hub.http().post("/api/sinks/erp/retry", &json!({}));
+    until("it was tried", || sink(&hub, "erp")["aside"][0]["retrying"] == false);
+    let of = sink(&hub, "erp");
+    assert_eq!(of["aside"][0]["error"], "it answered 500 Internal Server Error", "{of}");
+    deduct(&gateway, &["s3"]);
+    until("the sink goes on", || erp.state().events.len() == 3);
+}
+
+#[test]
+fn an_event_that_is_not_in_the_books_any_more_stays_set_aside_with_that_reason() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    let mut hub = hub_with(&broker, &erp.section("erp", ""));
+    assert_eq!(hub.http().post("/api/receipts", &one("po", "B", 9)).status, 200);
+    until("it has arrived", || erp.state().events.len() == 1);
+    hub.terminate();
+    let sql = "INSERT INTO sink_aside VALUES ('erp', 1, 7, 'refused', 1, 1)";
+    Connection::open(hub.database()).unwrap().execute(sql, []).unwrap();
+    hub.launch();
+    until("the reason is noted", || {
+        sink(&hub, "erp")["aside"][0]["error"] == "not in the books any more"
+    });
+    let of = sink(&hub, "erp");
+    assert_eq!((&of["set_aside"], &of["aside"][0]["retrying"]), (&1.into(), &false.into()));
+    assert_eq!(erp.state().headers.len(), 1, "nothing was sent");
 }

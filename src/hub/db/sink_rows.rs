@@ -69,6 +69,11 @@ pub(super) fn read_timed(row: SqlRow) -> Result<(i64, SinkRow), BooksError> {
 }
 
 impl SinkRow {
+    /// Whether a process may take the sink, at the time of the database.
+    pub(in crate::hub) fn is_free_for(&self, owner: &str, now_ms: i64) -> bool {
+        self.owner.is_empty() || self.owner == owner || self.lease_until_ms < now_ms
+    }
+
     fn read(row: &mut RowReader) -> Result<Self, BooksError> {
         Ok(Self {
             name: row.text()?,

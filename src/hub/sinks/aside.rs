@@ -1,53 +1,80 @@
 //! Events that were set aside, and that people want tried again.
 
-use super::failure::Failure;
-use super::task::{Held, SinkTask, TriedAside, now};
-use crate::clock;
-use crate::hub::db::{AsideRow, aside_events};
-use crate::hub::reader::FeedCursor;
+use std::slice;
+use std::time::Duration;
 
-/// Events that are tried in one round.
-const AT_ONCE: usize = 20;
+use tokio::time::sleep;
+
+use super::books::NoBooks;
+use super::held::{Held, Lost, UNCHANGED, now};
+use super::task::SinkTask;
+use crate::clock;
+use crate::hub::db::sql::Executor;
+use crate::hub::db::{AsideRow, BooksError, aside_events};
+use crate::hub::reader::{FeedEvent, events_at};
+
 /// How often is looked for such events.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Said of an event whose entry was removed.
+const GONE: &str = "not in the books any more";
 
 impl SinkTask {
-    /// Tries events that were set aside, each alone: the one that is taken is set aside no more.
-    pub(super) async fn try_aside(&mut self, held: &mut Held) -> TriedAside {
+    /// Tries one event that was set aside: if the sink takes it, it is set aside no more. Otherwise
+    /// the reason is noted, and the feed goes on. Returns whether there was one.
+    pub(super) async fn try_aside(&mut self, held: &mut Held) -> Result<bool, Lost> {
         if held.looked.is_some_and(|looked| now() < looked + LOOK_EVERY) {
-            return TriedAside::Done;
+            return Ok(false);
         }
         let sink = self.config.name.clone();
-        let found = self.books.read(move |db| aside_events(db, &sink, true, AT_ONCE)).await;
-        let found = found.unwrap_or_default();
-        if found.is_empty() {
+        let found = self.books.read(move |db| next(db, &sink)).await;
+        let Some((aside, event)) = found.ok().flatten() else {
             held.looked = Some(now());
-            return TriedAside::Done;
-        }
-        for event in found {
-            if let Err(failure) = self.try_event(event).await {
-                return TriedAside::Failed(failure);
+            return Ok(false);
+        };
+        let error = match event {
+            None => Some(GONE.to_owned()),
+            Some(event) => {
+                let delivery = self.delivery.deliver(slice::from_ref(&event));
+                let Some(delivered) = held.during(&self.books, delivery).await? else {
+                    return Ok(true);
+                };
+                delivered.err().map(|failure| failure.why)
             }
-        }
-        TriedAside::Again
+        };
+        self.settle(held, aside, error).await.map(|()| true)
     }
 
-    async fn try_event(&mut self, aside: AsideRow) -> Result<(), Failure> {
-        let cursor = FeedCursor::new(aside.position, aside.seq);
-        let before = FeedCursor::new(aside.position, aside.seq.saturating_sub(1));
-        let unread = |_| Failure::unavailable("the books cannot be read");
-        let page = self.page(before, 1).await.map_err(unread)?;
-        let events: Vec<_> =
-            page.events.into_iter().filter(|event| event.cursor == cursor).collect();
-        let refused = match self.delivery.deliver(&events).await {
-            Ok(_) => None,
-            Err(failure) if failure.is_refused => Some(failure.why),
-            Err(failure) => return Err(failure),
-        };
-        let unsaved = |_| Failure::unavailable("the books cannot be changed");
-        let is_taken = refused.is_none();
-        let error = refused.unwrap_or_else(|| aside.error.clone());
+    async fn settle(
+        &self,
+        held: &mut Held,
+        aside: AsideRow,
+        error: Option<String>,
+    ) -> Result<(), Lost> {
+        let is_taken = error.is_none();
+        let error = error.unwrap_or_default();
         let event = AsideRow { error, retry: false, at_ms: clock::wall_ms(), ..aside };
-        self.books.settle_aside(event, is_taken).await.map_err(unsaved)
+        let settling = async {
+            loop {
+                match self.books.settle_aside(&self.owner, &event, is_taken).await {
+                    Ok(is_settled) => return is_settled,
+                    Err(NoBooks) => sleep(UNCHANGED).await,
+                }
+            }
+        };
+        match held.during(&self.books, settling).await? {
+            Some(false) => Err(Lost),
+            Some(true) | None => Ok(()),
+        }
     }
+}
+
+/// The next event of a sink that is to be tried again; without the event itself if the books do not
+/// have it any more.
+fn next(
+    db: &mut dyn Executor,
+    sink: &str,
+) -> Result<Option<(AsideRow, Option<FeedEvent>)>, BooksError> {
+    let Some(aside) = aside_events(db, sink, true, 1)?.pop() else { return Ok(None) };
+    let event = events_at(db, &[aside.place()])?.pop();
+    Ok(Some((aside, event)))
 }

@@ -28,7 +28,8 @@ pub(in crate::hub) struct SinkBooks {
 /// What was done with the progress of a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Saved {
-    Done,
+    /// With how often people have asked to try again.
+    Done { retries: i64 },
     /// Another worker has the sink.
     Lost,
     /// So many events are set aside that this one was not.
@@ -75,9 +76,7 @@ impl SinkBooks {
         let (name, owner, is_shared) = (name.to_owned(), owner.to_owned(), self.is_shared);
         self.change(move |books| {
             let Some((now_ms, sink)) = books.sink(&name)? else { return Ok(None) };
-            let is_free =
-                sink.owner.is_empty() || sink.owner == owner || sink.lease_until_ms < now_ms;
-            if is_shared && !is_free {
+            if is_shared && !sink.is_free_for(&owner, now_ms) {
                 return Ok(None);
             }
             let sink = SinkRow { owner: owner.clone(), lease_until_ms: lease(now_ms), ..sink };
@@ -113,24 +112,31 @@ impl SinkBooks {
                 (new.owner, new.lease_until_ms) = (String::new(), 0);
             }
             books.set_sink(now_ms, new);
-            Ok(Saved::Done)
+            Ok(Saved::Done { retries: known.retries })
         })
         .await
     }
 
-    /// Removes an event that was set aside, because the sink has taken it, or notes why not.
+    /// Removes an event that was set aside, because the sink has taken it, or notes why not. Returns
+    /// false if another worker has the sink.
     pub(super) async fn settle_aside(
         &self,
-        event: AsideRow,
+        owner: &str,
+        event: &AsideRow,
         is_taken: bool,
-    ) -> Result<(), NoBooks> {
+    ) -> Result<bool, NoBooks> {
+        let (owner, event, is_shared) = (owner.to_owned(), event.clone(), self.is_shared);
         self.change(move |books| {
+            let known = books.sink(&event.sink)?;
+            if is_shared && known.is_none_or(|(_, sink)| sink.owner != owner) {
+                return Ok(false);
+            }
             if is_taken {
                 books.end_aside(&event)
             } else {
                 books.set_aside(&event)
             }
-            Ok(())
+            Ok(true)
         })
         .await
     }

@@ -10,14 +10,15 @@
 //! once and in order, with its event id for consumers that take it once. A sink that is down waits
 //! with growing pauses. It holds nothing up: the books do not wait for sinks, and no sink for another.
 //!
-//! Several workers may be configured with the same sinks. One of them has a sink for a while, by a
-//! lease in the books.
+//! Several workers may be configured with the same sinks. One of them has a sink, by a lease in the
+//! books that it renews each second.
 
 mod aside;
 mod backoff;
 mod books;
 mod delivery;
 mod failure;
+mod held;
 mod kafka;
 mod nats;
 mod partition;

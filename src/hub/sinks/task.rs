@@ -4,23 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::backoff::{CHANCE_MAX, pause};
 use super::books::{NoBooks, Saved, SinkBooks};
 use super::delivery::Delivery;
 use super::failure::Failure;
+use super::held::{Held, Lost, now};
 use crate::clock;
 use crate::config::SinkConfig;
-use crate::hub::db::{AsideRow, SinkRow};
+use crate::hub::db::sql::Executor;
+use crate::hub::db::{AsideRow, sink_rows};
 use crate::hub::feed::FeedEnd;
 use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_page};
-use crate::limits::{SINK_ATTEMPT_MAX, SINK_BATCH_EVENTS_MAX, SINK_LEASE};
+use crate::limits::SINK_BATCH_EVENTS_MAX;
 use crate::net::access::Sites;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 
-/// How often is looked for a sink that another worker has left, and for what people want tried again.
+/// How often is looked for a sink that another worker has left.
+const FREE_EVERY: Duration = Duration::from_millis(500);
+/// How long is waited for events at once, and for books that cannot be read.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often the position is saved while a sink catches up. What was delivered since is delivered
 /// again after a kill.
@@ -40,35 +44,6 @@ pub(super) struct SinkTask {
     pub(super) failures: LogThrottle,
 }
 
-/// A sink that this worker has.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) sink: SinkRow,
-    /// Until when no other worker takes it, by this process's own clock.
-    until: Instant,
-    saved: Instant,
-    /// Whether something has changed that is not saved.
-    is_changed: bool,
-    /// Up to here each event is delivered alone, because they were refused together.
-    alone_until: FeedCursor,
-    /// Failures in a row.
-    failures: u32,
-    pub(super) looked: Option<Instant>,
-}
-
-/// What came of events that were to be tried again.
-pub(super) enum TriedAside {
-    /// There are none, or each has its answer.
-    Done,
-    /// There may be more of them.
-    Again,
-    /// The sink is down.
-    Failed(Failure),
-}
-
-/// Another worker has the sink.
-struct Lost;
-
 impl SinkTask {
     /// Delivers until a stop is requested.
     pub(super) async fn run(mut self) {
@@ -78,7 +53,7 @@ impl SinkTask {
             }
             let mut stop = self.stop.clone();
             tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(FREE_EVERY) => {}
                 () = stop.requested() => {}
             }
         }
@@ -87,23 +62,18 @@ impl SinkTask {
     async fn acquire(&self) -> Result<Option<Held>, NoBooks> {
         let name = &self.config.name;
         // Those that may have it are seen without a transaction that changes anything.
-        let owner = self.owner.clone();
-        let wanted = name.clone();
-        let known = self.books.read(move |db| crate::hub::db::sink_rows(db)).await?;
-        let known = known.into_iter().find(|(_, sink)| sink.name == wanted);
-        match &known {
+        let known = self.books.read(|db| sink_rows(db)).await?;
+        match known.iter().find(|(_, sink)| sink.name == *name) {
             None => self.books.register(name).await?,
-            Some((now_ms, sink)) if self.books.is_shared() => {
-                let is_free = sink.owner.is_empty() || sink.owner == owner;
-                if !is_free && sink.lease_until_ms >= *now_ms {
+            Some((now_ms, sink)) => {
+                if self.books.is_shared() && !sink.is_free_for(&self.owner, *now_ms) {
                     return Ok(None);
                 }
             }
-            Some(_) => {}
         }
         let began = now();
-        let taken = self.books.acquire(name, &owner).await?;
-        Ok(taken.map(|sink| Held::new(sink, began)))
+        let taken = self.books.acquire(name, &self.owner).await?;
+        Ok(taken.map(|sink| Held::new(sink, began, Arc::clone(&self.wake))))
     }
 
     /// Delivers as long as no other worker has the sink.
@@ -123,38 +93,53 @@ impl SinkTask {
         let _ = timeout(STOP_MAX, saved).await;
     }
 
-    /// Delivers some events, or waits for them.
+    /// Tries an event that was set aside, if one is to be tried, and delivers some events or waits
+    /// for them.
     async fn round(&mut self, held: &mut Held) -> Result<(), Lost> {
-        if self.books.is_shared() && held.until < now() + SINK_ATTEMPT_MAX {
-            self.save(held).await?;
-        }
-        match self.try_aside(held).await {
-            TriedAside::Done => {}
-            TriedAside::Failed(failure) => return self.failed(held, &[], failure).await,
-            TriedAside::Again => return Ok(()),
-        }
+        let tried_aside = self.try_aside(held).await?;
         let limit = if held.is_alone() { 1 } else { SINK_BATCH_EVENTS_MAX };
         let Ok(page) = self.page(held.sink.place(), limit).await else {
-            self.wait(LOOK_EVERY).await;
-            return Ok(());
+            return self.wait(held, LOOK_EVERY).await;
         };
         if page.events.is_empty() {
-            held.sink.set_place(page.next);
-            if held.is_changed {
-                self.save(held).await?;
-            }
-            if !page.has_more {
-                self.wait_for_events(page.next).await;
-            }
-            return Ok(());
+            return self.at_end(held, &page, tried_aside).await;
         }
-        match self.delivery.deliver(&page.events).await {
-            Ok(taken) => {
+        let delivery = self.delivery.deliver(&page.events);
+        match held.during(&self.books, delivery).await? {
+            Some(Ok(taken)) => {
                 let has_more = page.has_more || taken < page.events.len();
                 self.delivered(held, &page.events[..taken], has_more).await
             }
-            Err(failure) => self.failed(held, &page.events, failure).await,
+            Some(Err(failure)) => self.failed(held, &page.events, failure).await,
+            None => Ok(()),
         }
+    }
+
+    /// Goes on after a page without events; waits for some at the end of the feed.
+    async fn at_end(
+        &mut self,
+        held: &mut Held,
+        page: &FeedPage,
+        tried_aside: bool,
+    ) -> Result<(), Lost> {
+        held.sink.set_place(page.next);
+        if held.is_changed {
+            held.save(&self.books).await?;
+        }
+        if page.has_more || tried_aside {
+            return Ok(());
+        }
+        let (until, wake) = (now() + LOOK_EVERY, &self.wake);
+        let event_or_call = async {
+            tokio::select! {
+                _ = self.feed.wait(page.next, until) => false,
+                () = wake.notified() => true,
+            }
+        };
+        if held.during(&self.books, event_or_call).await? == Some(true) {
+            held.looked = None;
+        }
+        Ok(())
     }
 
     async fn delivered(
@@ -171,7 +156,7 @@ impl SinkTask {
             }
         }
         if !has_more || held.saved + SAVE_EVERY <= now() {
-            return self.save(held).await;
+            return held.save(&self.books).await;
         }
         Ok(())
     }
@@ -202,12 +187,9 @@ impl SinkTask {
                 return Ok(());
             }
         }
-        self.save(held).await?;
+        held.save(&self.books).await?;
         let waited = pause(held.failures, fastrand::u32(..=CHANCE_MAX)).max(failure.pause);
-        if self.wait(waited).await {
-            held.failures = 0;
-        }
-        Ok(())
+        self.wait(held, waited).await
     }
 
     fn gives_up(&self, held: &Held, now_ms: i64) -> bool {
@@ -235,8 +217,8 @@ impl SinkTask {
         (passed.refused_since_ms, passed.failing_since_ms) = (0, 0);
         let began = now();
         match self.books.save(passed.clone(), false, Some(aside)).await {
-            Ok(Saved::Done) => {
-                held.saved_as(passed, began);
+            Ok(Saved::Done { retries }) => {
+                held.saved_as(passed, began, retries);
                 held.failures = 0;
                 let (sink, event_id) = (&self.config.name, event.event_id);
                 tracing::error!(sink, %event_id, why, "an event was set aside, because the sink refuses it; see GET /api/sinks");
@@ -261,25 +243,10 @@ impl SinkTask {
         }
     }
 
-    /// Saves the progress; waits as long as the books cannot be changed.
-    async fn save(&self, held: &mut Held) -> Result<(), Lost> {
-        loop {
-            let began = now();
-            match self.books.save(held.sink.clone(), false, None).await {
-                Ok(Saved::Lost) => return Err(Lost),
-                Ok(Saved::Done | Saved::Full) => {
-                    held.saved_as(held.sink.clone(), began);
-                    return Ok(());
-                }
-                Err(NoBooks) => sleep(LOOK_EVERY).await,
-            }
-        }
-    }
-
     /// A page of the feed. What is not kept any more, because the sink is new, is passed over.
-    pub(super) async fn page(&self, after: FeedCursor, limit: usize) -> Result<FeedPage, NoBooks> {
+    async fn page(&self, after: FeedCursor, limit: usize) -> Result<FeedPage, NoBooks> {
         let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
-        let read = move |db: &mut dyn crate::hub::db::sql::Executor| {
+        let read = move |db: &mut dyn Executor| {
             Ok(match feed_page(db, after, limit, &filter)? {
                 Ok(page) => page,
                 Err(Gone(first)) => FeedPage { events: Vec::new(), next: first, has_more: true },
@@ -293,61 +260,12 @@ impl SinkTask {
         Ok(page)
     }
 
-    async fn wait_for_events(&self, after: FeedCursor) {
-        let until = now() + LOOK_EVERY;
-        tokio::select! {
-            _ = self.feed.wait(after, until) => {}
-            () = self.wake.notified() => {}
+    /// Waits; not any longer once people want it tried.
+    async fn wait(&self, held: &mut Held, time: Duration) -> Result<(), Lost> {
+        let call = timeout(time, self.wake.notified());
+        if let Some(Ok(())) = held.during(&self.books, call).await? {
+            (held.failures, held.looked) = (0, None);
         }
-    }
-
-    /// Waits; returns true as soon as people want it tried.
-    async fn wait(&self, time: Duration) -> bool {
-        timeout(time, self.wake.notified()).await.is_ok()
-    }
-}
-
-pub(super) fn now() -> Instant {
-    Instant::from_std(clock::instant())
-}
-
-impl Held {
-    fn new(sink: SinkRow, began: Instant) -> Self {
-        Self {
-            sink,
-            until: began + SINK_LEASE,
-            saved: began,
-            is_changed: false,
-            alone_until: FeedCursor::default(),
-            failures: 0,
-            looked: None,
-        }
-    }
-
-    fn is_alone(&self) -> bool {
-        self.sink.place() < self.alone_until
-    }
-
-    /// Notes that the sink has taken events.
-    fn pass(&mut self, events: &[FeedEvent]) {
-        let Some(last) = events.last() else { return };
-        self.sink.set_place(last.cursor);
-        self.sink.delivered_ms = clock::wall_ms();
-        (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
-        self.is_changed = true;
-    }
-
-    /// Notes what is wrong.
-    fn note(&mut self, why: &str, now_ms: i64) {
-        self.sink.error = Some(why.to_owned());
-        if self.sink.failing_since_ms == 0 {
-            self.sink.failing_since_ms = now_ms;
-        }
-        self.is_changed = true;
-    }
-
-    fn saved_as(&mut self, sink: SinkRow, began: Instant) {
-        (self.sink, self.saved, self.until) = (sink, began, began + SINK_LEASE);
-        self.is_changed = false;
+        Ok(())
     }
 }

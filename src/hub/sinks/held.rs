@@ -1,0 +1,156 @@
+//! A sink that this worker has. It has it by a lease in the books, which it renews while it delivers
+//! or waits, so that no other worker delivers at the same time.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::books::{NoBooks, Saved, SinkBooks};
+use crate::clock;
+use crate::hub::db::SinkRow;
+use crate::hub::reader::{FeedCursor, FeedEvent};
+use crate::limits::{SINK_LEASE, SINK_RENEWED};
+
+/// The pause before another change of books that could not be changed.
+pub(super) const UNCHANGED: Duration = Duration::from_secs(1);
+
+/// Another worker has the sink.
+pub(super) struct Lost;
+
+/// A sink that this worker has.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) sink: SinkRow,
+    /// Woken when people have it tried again at another worker.
+    wake: Arc<Notify>,
+    /// Until when no other worker takes it, by this process's own clock.
+    until: Instant,
+    pub(super) saved: Instant,
+    /// Whether something has changed that is not saved.
+    pub(super) is_changed: bool,
+    /// Up to here each event is delivered alone, because they were refused together.
+    pub(super) alone_until: FeedCursor,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// When events that were set aside were looked for.
+    pub(super) looked: Option<Instant>,
+}
+
+impl Held {
+    pub(super) fn new(sink: SinkRow, began: Instant, wake: Arc<Notify>) -> Self {
+        Self {
+            sink,
+            wake,
+            until: began + SINK_LEASE,
+            saved: began,
+            is_changed: false,
+            alone_until: FeedCursor::default(),
+            failures: 0,
+            looked: None,
+        }
+    }
+
+    /// Saves the progress and renews the lease; waits as long as the books cannot be changed.
+    pub(super) async fn save(&mut self, books: &SinkBooks) -> Result<(), Lost> {
+        let (began, saved) = save(books, &self.sink).await;
+        self.renewed(began, saved)
+    }
+
+    /// Does some work, and renews the lease meanwhile. Returns `None` if the lease ended before the
+    /// work: then the work was broken off, because another worker may have begun with it.
+    pub(super) async fn during<T>(
+        &mut self,
+        books: &SinkBooks,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, Lost> {
+        if !books.is_shared() {
+            return Ok(Some(work.await));
+        }
+        if let Some(done) = self.renew_during(books, work).await? {
+            return Ok(Some(done));
+        }
+        self.save(books).await.map(|()| None)
+    }
+
+    async fn renew_during<T>(
+        &mut self,
+        books: &SinkBooks,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, Lost> {
+        let mut work = pin!(work);
+        loop {
+            let renew = async {
+                sleep_until(self.saved + SINK_RENEWED).await;
+                save(books, &self.sink).await
+            };
+            let (began, saved) = tokio::select! {
+                biased;
+                () = sleep_until(self.until) => return Ok(None),
+                done = &mut work => return Ok(Some(done)),
+                renewed = renew => renewed,
+            };
+            self.renewed(began, saved)?;
+        }
+    }
+
+    fn renewed(&mut self, began: Instant, saved: Saved) -> Result<(), Lost> {
+        match saved {
+            Saved::Lost => Err(Lost),
+            Saved::Done { retries } => {
+                self.saved_as(self.sink.clone(), began, retries);
+                Ok(())
+            }
+            Saved::Full => Ok(()),
+        }
+    }
+
+    /// Notes what was saved at a time.
+    pub(super) fn saved_as(&mut self, sink: SinkRow, began: Instant, retries: i64) {
+        if retries != self.sink.retries {
+            self.wake.notify_one();
+        }
+        self.sink = SinkRow { retries, ..sink };
+        (self.saved, self.until) = (began, began + SINK_LEASE);
+        self.is_changed = false;
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.sink.place() < self.alone_until
+    }
+
+    /// Notes that the sink has taken events.
+    pub(super) fn pass(&mut self, events: &[FeedEvent]) {
+        let Some(last) = events.last() else { return };
+        self.sink.set_place(last.cursor);
+        self.sink.delivered_ms = clock::wall_ms();
+        (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
+        self.is_changed = true;
+    }
+
+    /// Notes what is wrong.
+    pub(super) fn note(&mut self, why: &str, now_ms: i64) {
+        self.sink.error = Some(why.to_owned());
+        if self.sink.failing_since_ms == 0 {
+            self.sink.failing_since_ms = now_ms;
+        }
+        self.is_changed = true;
+    }
+}
+
+/// Saves a sink; returns when that began, and what came of it.
+async fn save(books: &SinkBooks, sink: &SinkRow) -> (Instant, Saved) {
+    loop {
+        let began = now();
+        match books.save(sink.clone(), false, None).await {
+            Ok(saved) => return (began, saved),
+            Err(NoBooks) => sleep(UNCHANGED).await,
+        }
+    }
+}
+
+pub(super) fn now() -> Instant {
+    Instant::from_std(clock::instant())
+}
