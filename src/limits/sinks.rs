@@ -21,8 +21,9 @@ pub const SINK_PAUSE_MIN: Duration = Duration::from_millis(250);
 pub const SINK_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Events of one sink that are set aside; with more, it stops at the next one that is refused.
 pub const SINK_ASIDE_MAX: usize = 10_000;
-/// What is read of the answer of a webhook's server.
+/// What is read of the answer of a webhook's server after its head, in bytes and in time.
 pub const WEBHOOK_ANSWER_MAX: usize = 1_024;
+pub const WEBHOOK_ANSWER_WAIT: Duration = Duration::from_secs(1);
 /// Ranges of the feed that are looked at to count the events that a sink has before it.
 pub const SINK_LAG_RANGES_MAX: u64 = 100_000;
 /// Entries that are removed from the books in one transaction, because they are old.

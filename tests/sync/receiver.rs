@@ -34,6 +34,8 @@ pub(super) struct Received {
     pub(super) delay: Duration,
     /// What `Retry-After` says, in seconds.
     pub(super) retry_after: Option<u32>,
+    /// Whether answers have bodies that do not end.
+    pub(super) stalls: bool,
 }
 
 pub(super) struct Receiver {
@@ -97,9 +99,10 @@ fn serve(stream: &TcpStream, state: &Mutex<Received>) {
 }
 
 fn answer(state: &Received, status: u16) -> String {
+    let length = if state.stalls { 1_000 } else { 2 };
     let more = state.retry_after.map(|seconds| format!("retry-after: {seconds}\r\n"));
     let more = more.unwrap_or_default();
-    format!("HTTP/1.1 {status} Said\r\ncontent-length: 2\r\n{more}\r\nok")
+    format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n{more}\r\nok")
 }
 
 fn read_request(reader: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Vec<u8>)> {

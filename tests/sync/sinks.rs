@@ -162,3 +162,16 @@ fn an_event_that_is_not_in_the_books_any_more_stays_set_aside_with_that_reason()
     assert_eq!((&of["set_aside"], &of["aside"][0]["retrying"]), (&1.into(), &false.into()));
     assert_eq!(erp.state().headers.len(), 1, "nothing was sent");
 }
+
+#[test]
+fn an_answer_whose_body_does_not_end_counts_by_its_status() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().stalls = true;
+    let hub = hub_with(&broker, &erp.section("erp", ""));
+    for (count, id) in ["po-1", "po-2"].iter().enumerate() {
+        assert_eq!(hub.http().post("/api/receipts", &one(id, "B", 9)).status, 200);
+        until("it is taken", || sink(&hub, "erp")["position"] == format!("{0}.{0}", count + 1));
+    }
+    assert_eq!(erp.state().events, feed(&hub), "each once");
+    assert_eq!(sink(&hub, "erp")["error"], Value::Null);
+}

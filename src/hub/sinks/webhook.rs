@@ -13,13 +13,14 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use ring::hmac;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::failure::{Failure, in_words};
 use crate::clock::wall_ms;
 use crate::config::WebhookConfig;
 use crate::hub::reader::FeedEvent;
-use crate::limits::{SINK_PAUSE_MAX, WEBHOOK_ANSWER_MAX};
+use crate::limits::{SINK_PAUSE_MAX, WEBHOOK_ANSWER_MAX, WEBHOOK_ANSWER_WAIT};
 use crate::net::json::json;
 use crate::net::stream::Stream;
 use crate::process::RELEASE;
@@ -68,9 +69,10 @@ impl Webhook {
         connection.ready().await.map_err(lost)?;
         let response = connection.send_request(request).await.map_err(lost)?;
         let (outcome, body) = outcome(response);
-        // The rest of a long answer would come before the next one.
-        let is_read = Limited::new(body, WEBHOOK_ANSWER_MAX).collect().await.is_ok();
-        self.connection = Some(connection).filter(|_| is_read);
+        // The connection is ready again after the body, and closed if that is long or does not end.
+        let body = Limited::new(body, WEBHOOK_ANSWER_MAX).collect();
+        tokio::spawn(timeout(WEBHOOK_ANSWER_WAIT, body));
+        self.connection = Some(connection);
         outcome
     }
 
