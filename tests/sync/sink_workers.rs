@@ -129,3 +129,18 @@ fn a_sink_that_waits_stays_with_its_worker_and_is_tried_at_once_on_request_to_an
     assert!(waited < stretched(Duration::from_secs(4)), "{waited:?}");
     assert_eq!(workers.owner(), owner);
 }
+
+/// A worker that died has left a lease that ends far in the future.
+#[test]
+fn a_clock_of_the_database_that_was_set_back_keeps_no_sink_from_workers() {
+    let (broker, postgres, erp) = (Broker::start(), Postgres::start(), Receiver::start());
+    let mut hub = Hub::prepare_on(&postgres.url(), &(erp.section("erp", "") + &broker.section()));
+    hub.write("erp.secret", SECRET);
+    hub.launch();
+    until("it has the sink", || sink(&hub, "erp")["worker"].is_string());
+    hub.kill9();
+    postgres.sql("UPDATE sink SET lease_until_ms = lease_until_ms + 86400000");
+    hub.launch();
+    assert_eq!(hub.http().post("/api/receipts", &one("po", "A", 9)).status, 200);
+    until("it delivers", || erp.state().events.len() == 1);
+}

@@ -175,3 +175,22 @@ fn an_answer_whose_body_does_not_end_counts_by_its_status() {
     assert_eq!(erp.state().events, feed(&hub), "each once");
     assert_eq!(sink(&hub, "erp")["error"], Value::Null);
 }
+
+/// What the books say of the refusal is from before the clock was set.
+#[test]
+fn a_clock_that_was_set_back_has_no_event_given_up() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().poison = Some("s1".into());
+    let mut hub = hub_with(&broker, &erp.section("erp", "give_up_s = 3600\n"));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 100)]);
+    deduct(&gateway, &["s1", "s2"]);
+    until("it is refused", || sink(&hub, "erp")["state"] == "refused");
+    hub.terminate();
+    let sql = "UPDATE sink SET refused_since_ms = refused_since_ms + 86400000";
+    Connection::open(hub.database()).unwrap().execute(sql, []).unwrap();
+    let refused = erp.state().refused;
+    hub.launch();
+    until("it is tried again", || erp.state().refused > refused + 2);
+    let of = sink(&hub, "erp");
+    assert_eq!((&of["set_aside"], &of["state"]), (&0.into(), &"refused".into()), "{of}");
+}

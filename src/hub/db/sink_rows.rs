@@ -2,6 +2,7 @@
 
 use super::error::BooksError;
 use super::sql::{Dialect, Executor, RowReader, SqlRow, SqlValue};
+use crate::limits::SINK_LEASE;
 
 /// How far a sink is, and who delivers to it. Places are those of the feed: the position of a range,
 /// and the last entry of it that was delivered.
@@ -69,9 +70,12 @@ pub(super) fn read_timed(row: SqlRow) -> Result<(i64, SinkRow), BooksError> {
 }
 
 impl SinkRow {
-    /// Whether a process may take the sink, at the time of the database.
+    /// Whether a process may take the sink, at the time of the database. A lease that is much longer
+    /// than any is of before a clock was set back.
     pub(in crate::hub) fn is_free_for(&self, owner: &str, now_ms: i64) -> bool {
-        self.owner.is_empty() || self.owner == owner || self.lease_until_ms < now_ms
+        let longest_ms = 2 * i64::try_from(SINK_LEASE.as_millis()).unwrap_or(i64::MAX / 2);
+        let left_ms = self.lease_until_ms.saturating_sub(now_ms);
+        self.owner.is_empty() || self.owner == owner || !(0..=longest_ms).contains(&left_ms)
     }
 
     fn read(row: &mut RowReader) -> Result<Self, BooksError> {
@@ -145,4 +149,24 @@ pub(in crate::hub) fn aside_events(
         })
     };
     db.query(sql, &values)?.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_is_free_without_an_owner_and_after_a_lease_that_ended_or_cannot_be() {
+        let sink = |owner: &str, lease_until_ms| SinkRow {
+            owner: owner.into(),
+            lease_until_ms,
+            ..SinkRow::default()
+        };
+        let is_free =
+            |owner, left_ms: i64| sink(owner, 1_000_000 + left_ms).is_free_for("me", 1_000_000);
+        assert!(is_free("", 4_000) && is_free("me", 4_000) && is_free("other", -1));
+        assert!(!is_free("other", 0) && !is_free("other", 4_000));
+        assert!(!is_free("other", 6_000), "clocks of databases differ a little");
+        assert!(is_free("other", 86_400_000), "the clock was set back");
+    }
 }

@@ -33,6 +33,9 @@ pub(super) struct Held {
     pub(super) is_changed: bool,
     /// Up to here each event is delivered alone, because they were refused together.
     pub(super) alone_until: FeedCursor,
+    /// Since when this worker knows that the next event alone is refused, and for how long it was
+    /// before.
+    refused: Option<(Instant, Duration)>,
     /// Failures in a row.
     pub(super) failures: u32,
     /// When events that were set aside were looked for.
@@ -48,6 +51,7 @@ impl Held {
             saved: began,
             is_changed: false,
             alone_until: FeedCursor::default(),
+            refused: None,
             failures: 0,
             looked: None,
         }
@@ -121,19 +125,39 @@ impl Held {
         self.sink.place() < self.alone_until
     }
 
+    /// For how long the next event alone was refused, at this time of the wall clock. That clock
+    /// counts only for the time before this worker knew it, because it may be set.
+    pub(super) fn refused_for(&mut self, now_ms: i64) -> Duration {
+        let since_ms = self.sink.refused_since_ms;
+        if since_ms == 0 || since_ms > now_ms {
+            self.sink.refused_since_ms = now_ms;
+        }
+        let before_ms = now_ms.saturating_sub(self.sink.refused_since_ms).unsigned_abs();
+        let known = (now(), Duration::from_millis(before_ms));
+        let (since, before) = *self.refused.get_or_insert(known);
+        before + (known.0 - since)
+    }
+
     /// Notes that the sink has taken events.
     pub(super) fn pass(&mut self, events: &[FeedEvent]) {
         let Some(last) = events.last() else { return };
         self.sink.set_place(last.cursor);
         self.sink.delivered_ms = clock::wall_ms();
-        (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
         self.is_changed = true;
+        self.go_on();
+    }
+
+    /// Notes that nothing is wrong with the next event, as far as is known.
+    pub(super) fn go_on(&mut self) {
+        (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
+        self.refused = None;
     }
 
     /// Notes what is wrong.
     pub(super) fn note(&mut self, why: &str, now_ms: i64) {
         self.sink.error = Some(why.to_owned());
-        if self.sink.failing_since_ms == 0 {
+        let since_ms = self.sink.failing_since_ms;
+        if since_ms == 0 || since_ms > now_ms {
             self.sink.failing_since_ms = now_ms;
         }
         self.is_changed = true;
@@ -153,4 +177,27 @@ async fn save(books: &SinkBooks, sink: &SinkRow) -> (Instant, Saved) {
 
 pub(super) fn now() -> Instant {
     Instant::from_std(clock::instant())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(refused_since_ms: i64) -> Held {
+        let sink = SinkRow { refused_since_ms, ..SinkRow::default() };
+        Held::new(sink, now(), Arc::default())
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_refusal_longer() {
+        let minute = Duration::from_secs(60);
+        let mut known = held(1_000_000);
+        let told = known.refused_for(1_600_000);
+        assert!((10 * minute..11 * minute).contains(&told), "by what another one has noted");
+        assert!(known.refused_for(99_000_000_000) < 11 * minute, "set forward");
+        assert!(held(9_000_000).refused_for(1_000_000) < minute, "set back");
+        let mut new = held(0);
+        assert!(new.refused_for(5_000) < minute && new.refused_for(99_000_000) < minute);
+        assert_eq!(new.sink.refused_since_ms, 5_000);
+    }
 }

@@ -39,6 +39,7 @@ use self::delivery::Delivery;
 pub(super) use self::status::{sinks_json, watch};
 use self::task::SinkTask;
 use super::feed::FeedEnd;
+use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
@@ -107,6 +108,7 @@ impl Sinks {
                 stop: stop.clone(),
                 delivery: Delivery::new(&sink.config.target),
                 failures: LogThrottle::default(),
+                clock: Clock::starting_at(0),
             };
             tasks.spawn(task.run());
         }

@@ -11,7 +11,7 @@ use super::books::{NoBooks, Saved, SinkBooks};
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::held::{Held, Lost, now};
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::config::SinkConfig;
 use crate::hub::db::sql::Executor;
 use crate::hub::db::{AsideRow, sink_rows};
@@ -42,6 +42,8 @@ pub(super) struct SinkTask {
     pub(super) stop: Stop,
     pub(super) delivery: Delivery,
     pub(super) failures: LogThrottle,
+    /// Counts the time for the log.
+    pub(super) clock: Clock,
 }
 
 impl SinkTask {
@@ -180,21 +182,15 @@ impl SinkTask {
         held.failures = held.failures.saturating_add(1);
         self.log(&failure);
         if let Some(event) = rest.first().filter(|_| failure.is_refused) {
-            if held.sink.refused_since_ms == 0 {
-                held.sink.refused_since_ms = now_ms;
-            }
-            if self.gives_up(held, now_ms) && self.pass_by(held, event, &failure.why).await? {
+            let refused = held.refused_for(now_ms);
+            let gives_up = self.config.give_up.is_some_and(|limit| refused >= limit);
+            if gives_up && self.pass_by(held, event, &failure.why).await? {
                 return Ok(());
             }
         }
         held.save(&self.books).await?;
         let waited = pause(held.failures, fastrand::u32(..=CHANCE_MAX)).max(failure.pause);
         self.wait(held, waited).await
-    }
-
-    fn gives_up(&self, held: &Held, now_ms: i64) -> bool {
-        let tried_ms = now_ms.saturating_sub(held.sink.refused_since_ms).unsigned_abs();
-        self.config.give_up.is_some_and(|limit| u128::from(tried_ms) >= limit.as_millis())
     }
 
     /// Sets an event aside and goes on after it; returns false if that cannot be.
@@ -219,6 +215,7 @@ impl SinkTask {
         match self.books.save(passed.clone(), false, Some(aside)).await {
             Ok(Saved::Done { retries }) => {
                 held.saved_as(passed, began, retries);
+                held.go_on();
                 held.failures = 0;
                 let (sink, event_id) = (&self.config.name, event.event_id);
                 tracing::error!(sink, %event_id, why, "an event was set aside, because the sink refuses it; see GET /api/sinks");
@@ -235,9 +232,7 @@ impl SinkTask {
     }
 
     fn log(&mut self, failure: &Failure) {
-        // Any origin of the running time will do.
-        let running_ms = u64::try_from(clock::wall_ms()).unwrap_or(0);
-        if self.failures.should_log(running_ms) {
+        if self.failures.should_log(self.clock.since_start_ms()) {
             let (sink, why) = (&self.config.name, &failure.why);
             tracing::warn!(sink, why, "the sink does not take events; they wait in the books");
         }
