@@ -127,6 +127,29 @@ fn without_give_up_s_a_sink_waits_at_the_event_that_is_refused() {
     assert_eq!((erp.state().events.len(), &sink(&hub, "erp")["set_aside"]), (1, &0.into()));
 }
 
+/// One event of many is found by halves, so a sink is not asked once for each of them.
+#[test]
+fn the_event_that_is_refused_is_found_among_many_with_few_requests() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    erp.state().status = Some(500);
+    let hub = hub_with(&broker, &erp.section("erp", "give_up_s = 1\n"));
+    let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1_000)]);
+    let ids: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
+    deduct(&gateway, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    until_confirmed(&gateway);
+    until("all wait", || sink(&hub, "erp")["lag_events"] == 101);
+    let before = {
+        let mut state = erp.state();
+        (state.status, state.poison) = (None, Some("s61".into()));
+        state.headers.len()
+    };
+    hub.http().post("/api/sinks/erp/retry", &json!({}));
+    until("the others have arrived", || erp.state().events.len() == 100);
+    let requests = erp.state().headers.len() - before;
+    assert!(requests < 30, "{requests} requests");
+    assert_eq!(sink(&hub, "erp")["set_aside"], 1);
+}
+
 /// An event that is tried again holds up nothing, whatever is answered.
 #[test]
 fn a_sink_goes_on_though_an_event_that_is_tried_again_finds_it_unavailable() {

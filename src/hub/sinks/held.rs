@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::books::{NoBooks, Saved, SinkBooks};
 use crate::clock;
 use crate::hub::db::SinkRow;
-use crate::hub::reader::{FeedCursor, FeedEvent};
-use crate::limits::{SINK_LEASE, SINK_RENEWED};
+use crate::hub::reader::FeedEvent;
+use crate::limits::{SINK_BATCH_EVENTS_MAX, SINK_LEASE, SINK_RENEWED};
 
 /// The pause before another change of books that could not be changed.
 pub(super) const UNCHANGED: Duration = Duration::from_secs(1);
@@ -31,8 +31,8 @@ pub(super) struct Held {
     pub(super) saved: Instant,
     /// Whether something has changed that is not saved.
     pub(super) is_changed: bool,
-    /// Up to here each event is delivered alone, because they were refused together.
-    pub(super) alone_until: FeedCursor,
+    /// So many of the next events were refused together; 0: none.
+    suspected: usize,
     /// Since when this worker knows that the next event alone is refused, and for how long it was
     /// before.
     refused: Option<(Instant, Duration)>,
@@ -50,7 +50,7 @@ impl Held {
             until: began + SINK_LEASE,
             saved: began,
             is_changed: false,
-            alone_until: FeedCursor::default(),
+            suspected: 0,
             refused: None,
             failures: 0,
             looked: None,
@@ -121,8 +121,18 @@ impl Held {
         self.is_changed = false;
     }
 
-    pub(super) fn is_alone(&self) -> bool {
-        self.sink.place() < self.alone_until
+    /// Events that are delivered at once: half of those that were refused together, to find the one
+    /// that is refused.
+    pub(super) fn batch(&self) -> usize {
+        match self.suspected {
+            0 => SINK_BATCH_EVENTS_MAX,
+            count => count.div_ceil(2),
+        }
+    }
+
+    /// Notes that so many of the next events were refused together.
+    pub(super) fn suspect(&mut self, count: usize) {
+        self.suspected = count;
     }
 
     /// For how long the next event alone was refused, at this time of the wall clock. That clock
@@ -144,6 +154,7 @@ impl Held {
         self.sink.set_place(last.cursor);
         self.sink.delivered_ms = clock::wall_ms();
         self.is_changed = true;
+        self.suspected = self.suspected.saturating_sub(events.len());
         self.go_on();
     }
 
@@ -199,5 +210,18 @@ mod tests {
         let mut new = held(0);
         assert!(new.refused_for(5_000) < minute && new.refused_for(99_000_000) < minute);
         assert_eq!(new.sink.refused_since_ms, 5_000);
+    }
+
+    #[test]
+    fn half_of_what_was_refused_together_is_tried_until_one_is_left() {
+        let mut held = held(0);
+        let mut sizes = vec![held.batch()];
+        while *sizes.last().unwrap() > 1 {
+            held.suspect(held.batch());
+            sizes.push(held.batch());
+        }
+        assert_eq!(sizes, [200, 100, 50, 25, 13, 7, 4, 2, 1]);
+        held.suspect(0);
+        assert_eq!(held.batch(), 200);
     }
 }

@@ -17,7 +17,6 @@ use crate::hub::db::sql::Executor;
 use crate::hub::db::{AsideRow, sink_rows};
 use crate::hub::feed::FeedEnd;
 use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_page};
-use crate::limits::SINK_BATCH_EVENTS_MAX;
 use crate::net::access::Sites;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
@@ -99,8 +98,7 @@ impl SinkTask {
     /// for them.
     async fn round(&mut self, held: &mut Held) -> Result<(), Lost> {
         let tried_aside = self.try_aside(held).await?;
-        let limit = if held.is_alone() { 1 } else { SINK_BATCH_EVENTS_MAX };
-        let Ok(page) = self.page(held.sink.place(), limit).await else {
+        let Ok(page) = self.page(held.sink.place(), held.batch()).await else {
             return self.wait(held, LOOK_EVERY).await;
         };
         if page.events.is_empty() {
@@ -174,10 +172,11 @@ impl SinkTask {
         let rest = &events[failure.taken..];
         let now_ms = clock::wall_ms();
         held.note(&failure.why, now_ms);
-        if failure.is_refused && rest.len() > 1 {
-            // Which one it is shows when they are delivered one by one.
-            held.alone_until = rest.last().map_or(held.alone_until, |event| event.cursor);
-            return Ok(());
+        if failure.is_refused {
+            held.suspect(rest.len());
+            if rest.len() > 1 {
+                return Ok(());
+            }
         }
         held.failures = held.failures.saturating_add(1);
         self.log(&failure);
@@ -216,6 +215,7 @@ impl SinkTask {
             Ok(Saved::Done { retries }) => {
                 held.saved_as(passed, began, retries);
                 held.go_on();
+                held.suspect(0);
                 held.failures = 0;
                 let (sink, event_id) = (&self.config.name, event.event_id);
                 tracing::error!(sink, %event_id, why, "an event was set aside, because the sink refuses it; see GET /api/sinks");
