@@ -117,11 +117,11 @@ fn write_sinks(text: &mut MetricsText, sinks: &[SinkFigures]) {
     };
     let help = "Position in the feed up to which a sink has taken events.";
     gauge("hub_sink_position", help, |figures| figures.sink.position);
-    let help = "Events that a sink has not taken yet.";
+    let help = "Backlog of a sink: the events that it has not taken yet.";
     gauge("hub_sink_lag_events", help, |figures| figures.lag_events);
-    let help = "Age of the first event that a sink has not taken yet.";
+    let help = "Age of the oldest event in the backlog of a sink.";
     gauge("hub_sink_lag_seconds", help, |figures| figures.lag_s);
-    let help = "Events that were set aside, because a sink has refused them.";
+    let help = "Dead letters of a sink: events that were set aside, because it has refused them.";
     gauge("hub_sink_set_aside", help, |figures| figures.set_aside);
     let help = "Whether the last delivery to a sink failed.";
     gauge("hub_sink_failing", help, |figures| (figures.sink.failing_since_ms > 0).into());

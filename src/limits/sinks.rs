@@ -19,7 +19,7 @@ pub const SINK_RENEWED: Duration = Duration::from_secs(1);
 /// The pauses between failed deliveries: the first one at most, which doubles, and the longest.
 pub const SINK_PAUSE_MIN: Duration = Duration::from_millis(250);
 pub const SINK_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Events of one sink that are set aside; with more, it stops at the next one that is refused.
+/// Dead letters of one sink; with more, it stops at the next one that is refused.
 pub const SINK_ASIDE_MAX: usize = 10_000;
 /// What is read of the answer of a webhook's server after its head, in bytes and in time.
 pub const WEBHOOK_ANSWER_MAX: usize = 1_024;

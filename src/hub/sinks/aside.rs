@@ -1,4 +1,4 @@
-//! Events that were set aside, and that people want tried again.
+//! Dead letters: events that were set aside, and that people want tried again.
 
 use std::slice;
 use std::time::Duration;
