@@ -118,6 +118,11 @@ fn a_sink_that_waits_stays_with_its_worker_and_is_tried_at_once_on_request_to_an
     }
     workers.receive(&["po-1"]);
     until("it has failed", || workers.erp.state().refused == 1);
+    until("each worker has the metrics of a sink that only one of them has", || {
+        let metrics = workers.hubs.each_ref().map(|hub| hub.http().get("/metrics").text);
+        let failing = "stockgate_hub_sink_failing{sink=\"erp\"} 1";
+        metrics.iter().all(|text| text.contains(failing))
+    });
     throughout(Duration::from_secs(18), || {
         assert_eq!((workers.erp.state().refused, workers.owner()), (1, owner));
     });
