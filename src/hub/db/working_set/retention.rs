@@ -82,7 +82,8 @@ fn lock(db: &mut dyn Executor) -> Result<bool, BooksError> {
     Ok(!db.query(&format!("SELECT position FROM feed_start {clause}"), &[])?.is_empty())
 }
 
-/// The place that every sink has passed. Events that were set aside may be asked for.
+/// The place that every sink has passed. Dead letters may be asked for, unless their entries are
+/// removed already.
 fn passed(db: &mut dyn Executor, sinks: &[String]) -> Result<(u64, Seq), BooksError> {
     let mut passed = (u64::MAX, Seq::MAX);
     for name in sinks {
@@ -90,6 +91,7 @@ fn passed(db: &mut dyn Executor, sinks: &[String]) -> Result<(u64, Seq), BooksEr
         let row = db.query(sql, &[SqlValue::text(name)])?.pop();
         let place = row.map(read_place).transpose()?.unwrap_or_default();
         let sql = "SELECT position, seq - 1 FROM sink_aside WHERE sink = $1
+                   AND (position, seq) > (SELECT position, seq FROM feed_start)
                    ORDER BY position, seq LIMIT 1";
         let row = db.query(sql, &[SqlValue::text(name)])?.pop();
         let aside = row.map(read_place).transpose()?.unwrap_or(place);

@@ -98,3 +98,15 @@ fn the_hubs_own_movements_of_an_earlier_version_are_removed_in_parts() {
     assert_eq!([prune(&mut hub, i64::MAX, 2), prune(&mut hub, i64::MAX, 2)], [1, 0]);
     assert_eq!(hub.number("SELECT count(*) FROM movement"), 0);
 }
+
+#[test]
+fn an_event_that_was_set_aside_keeps_what_follows_it_as_long_as_it_is_in_the_books() {
+    let mut hub = upgraded();
+    hub.db("INSERT INTO sink VALUES ('erp', 2, 1, '', 0, 0, NULL, 0, 0, 0)");
+    hub.db("INSERT INTO sink_aside VALUES ('erp', 1, 3, 'refused', 1, 0)");
+    let prunable = Prunable { before_ms: 100, limit: 9, sinks: vec!["erp".into()] };
+    assert_eq!(hub.change(|books| books.prune(&prunable)), 2);
+    assert_eq!(hub.change(|books| books.prune(&prunable)), 0);
+    hub.db("UPDATE sink_aside SET seq = 2");
+    assert_eq!(hub.change(|books| books.prune(&prunable)), 3, "it is not in the books any more");
+}
