@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::barcode::Reading;
-use crate::engine::state::CommittedState;
 use crate::engine::sync_status::SyncStatus;
 use crate::net::access::Role;
+use crate::net::request::DecimalsOf;
 use crate::problem::Problem;
 use crate::stock::{
     Actor, Applied, Barcode, Decided, Decimals, EndedBy, Ending, Entry, Line, ListedItem, OrderId,
@@ -141,13 +141,11 @@ pub(super) struct ResolvedCode {
 }
 
 /// A mutation that was applied, now or earlier under the same request id.
-#[derive(Debug)]
 pub(super) struct AppliedMutation<'a> {
     pub(super) request_id: &'a RequestId,
     pub(super) replayed: bool,
     pub(super) applied: &'a Applied,
-    /// The decimals of each line's SKU.
-    pub(super) decimals: Vec<Decimals>,
+    pub(super) decimals_of: DecimalsOf<'a>,
     /// The reservation that the mutation made or extended.
     pub(super) reservation: Option<&'a RequestId>,
 }
@@ -157,16 +155,12 @@ impl<'a> AppliedMutation<'a> {
     ///
     /// # Errors
     /// The refusal, if the stock rules refused it.
-    pub(super) fn of(decided: &'a Decided, state: &CommittedState) -> Result<Self, Problem> {
+    pub(super) fn of(decided: &'a Decided, decimals_of: DecimalsOf<'a>) -> Result<Self, Problem> {
         let Decided { request_id, replayed, outcome, reservation } = decided;
+        let (replayed, reservation) = (*replayed, reservation.as_ref());
         match outcome {
-            Ok(applied) => {
-                let reservation = reservation.as_ref();
-                let decimals = applied.lines.iter().map(|line| state.decimals(&line.sku));
-                let (replayed, decimals) = (*replayed, decimals.collect());
-                Ok(Self { request_id, replayed, applied, decimals, reservation })
-            }
-            Err(refusal) => Err(Problem::refused(refusal, *replayed, |sku| state.decimals(sku))),
+            Ok(applied) => Ok(Self { request_id, replayed, applied, decimals_of, reservation }),
+            Err(refusal) => Err(Problem::refused(refusal, replayed, decimals_of)),
         }
     }
 }

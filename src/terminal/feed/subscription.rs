@@ -13,7 +13,7 @@ use super::search::{SearchStep, StockSearch};
 use crate::engine::state::CommittedState;
 use crate::stock::{Item, ListedItem, Seq, Sku};
 use crate::terminal::request::{SkuFilter, SubscribeRequest};
-use crate::terminal::wire::{EncodedFrame, WireFormat, encode_frame};
+use crate::terminal::wire::{EncodedFrame, WireFormat};
 
 /// The subscription of one terminal.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Subscription {
             all if all == batch.items.len() => Some(batch.event(format)),
             _ => {
                 let items = batch.items.iter().filter(is_new);
-                Some(encode_frame(format.stock_event(batch.to, items)))
+                Some(format.stock_event(batch.to, items))
             }
         }
     }
@@ -105,7 +105,7 @@ impl Subscription {
         let items: Vec<ListedItem> = items.into_iter().map(listed).collect();
         drop(stock);
         let seq = self.search.seq;
-        let event = (!items.is_empty()).then(|| encode_frame(format.stock_event(seq, &items)));
+        let event = (!items.is_empty()).then(|| format.stock_event(seq, &items));
         Searched { event, more, visited }
     }
 }

@@ -33,7 +33,9 @@ impl TerminalContext {
         command.read_by = Some(read_by);
         command.cause.actor = principal.actor();
         let decided = self.decide(command).await?;
-        let mut response = http::json(applied_json(&AppliedMutation::of(&decided, &self.state)?));
+        let mut response = http::json(applied_json(&AppliedMutation::of(&decided, &|sku| {
+            self.state.decimals(sku)
+        })?));
         if mutation == Mutation::Reserve && !decided.replayed {
             *response.status_mut() = StatusCode::CREATED;
         }

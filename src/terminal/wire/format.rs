@@ -1,7 +1,9 @@
 //! The choice between the wire formats of a session.
 
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::Data;
 
+use super::frames::{EncodedFrame, append_frame, encode_frame};
 use super::message::{MessageId, RequestMessage};
 use super::{json, postcard};
 use crate::engine::sync_status::SyncStatus;
@@ -32,10 +34,10 @@ impl WireFormat {
     }
 
     /// The first message of a session.
-    pub(in crate::terminal) fn hello(self, origin: &Origin) -> Message {
+    pub(in crate::terminal) fn hello(self, origin: &Origin) -> EncodedFrame {
         match self {
-            Self::Json => json::hello(origin),
-            Self::Postcard => postcard::hello(origin),
+            Self::Json => self.encode(json::hello(origin)),
+            Self::Postcard => self.encode(postcard::hello(origin)),
         }
     }
 
@@ -45,31 +47,37 @@ impl WireFormat {
         id: &MessageId,
         result: &RequestResult,
         origin: &Origin,
-    ) -> Message {
+    ) -> EncodedFrame {
         match self {
-            Self::Json => json::result(id, result, origin),
-            Self::Postcard => postcard::result(id, result, origin),
+            Self::Json => self.encode(json::result(id, result, origin)),
+            Self::Postcard => self.encode(postcard::result(id, result, origin)),
         }
     }
 
-    /// The answer to a mutation that was applied.
-    pub(in crate::terminal) fn applied(
+    /// Appends the answer to a mutation that was applied.
+    pub(in crate::terminal) fn append_applied(
         self,
+        frames: &mut Vec<u8>,
         id: Option<&MessageId>,
         mutation: &AppliedMutation<'_>,
-    ) -> Message {
-        match self {
-            Self::Json => json::applied(id, mutation),
-            Self::Postcard => postcard::applied(id, mutation),
-        }
+    ) {
+        append_frame(frames, self.data(), |message| match self {
+            Self::Json => json::write_applied(message, id, mutation),
+            Self::Postcard => postcard::write_applied(message, id, mutation),
+        });
     }
 
-    /// The answer to a message that came to an error.
-    pub(in crate::terminal) fn error(self, id: Option<&MessageId>, problem: &Problem) -> Message {
-        match self {
-            Self::Json => json::error(id, problem),
-            Self::Postcard => postcard::error(id, problem),
-        }
+    /// Appends the answer to a message that came to an error.
+    pub(in crate::terminal) fn append_error(
+        self,
+        frames: &mut Vec<u8>,
+        id: Option<&MessageId>,
+        problem: &Problem,
+    ) {
+        append_frame(frames, self.data(), |message| match self {
+            Self::Json => json::write_error(message, id, problem),
+            Self::Postcard => postcard::write_error(message, id, problem),
+        });
     }
 
     /// The event that tells items as they are at a position.
@@ -77,18 +85,30 @@ impl WireFormat {
         self,
         seq: Seq,
         items: impl IntoIterator<Item = &'a ListedItem>,
-    ) -> Message {
+    ) -> EncodedFrame {
         match self {
-            Self::Json => json::stock_event(seq, items),
-            Self::Postcard => postcard::stock_event(seq, items),
+            Self::Json => self.encode(json::stock_event(seq, items)),
+            Self::Postcard => self.encode(postcard::stock_event(seq, items)),
         }
     }
 
     /// The event that tells the state of the hub link.
-    pub(in crate::terminal) fn sync_event(self, status: &SyncStatus) -> Message {
+    pub(in crate::terminal) fn sync_event(self, status: &SyncStatus) -> EncodedFrame {
         match self {
-            Self::Json => json::sync_event(status),
-            Self::Postcard => postcard::sync_event(status),
+            Self::Json => self.encode(json::sync_event(status)),
+            Self::Postcard => self.encode(postcard::sync_event(status)),
+        }
+    }
+
+    fn encode(self, message: impl AsRef<[u8]>) -> EncodedFrame {
+        encode_frame(self.data(), message.as_ref())
+    }
+
+    /// What the frames of this format hold.
+    fn data(self) -> Data {
+        match self {
+            Self::Json => Data::Text,
+            Self::Postcard => Data::Binary,
         }
     }
 }

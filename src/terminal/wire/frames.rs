@@ -9,9 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::AsyncWrite;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame as WsFrame;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::format::WireFormat;
 
@@ -19,18 +18,38 @@ use super::format::WireFormat;
 const FRAMES_PER_WRITE: usize = 16;
 /// The longest head of a frame.
 const HEAD_BYTES_MAX: usize = 10;
+/// Set in the first byte of a frame that is a whole message.
+const IS_LAST: u8 = 0x80;
+/// Memory for gathered frames that is kept for the next ones.
+const GATHERED_KEPT_BYTES: usize = 32 * 1024;
 
 /// A whole WebSocket message in one frame, encoded.
 pub(in crate::terminal) type EncodedFrame = Bytes;
 
 /// Encodes a message as one frame.
-pub(in crate::terminal) fn encode_frame(message: Message) -> EncodedFrame {
-    let data = if message.is_text() { Data::Text } else { Data::Binary };
-    let payload = message.into_data();
-    let mut bytes = Vec::with_capacity(HEAD_BYTES_MAX + payload.len());
-    let encoded = WsFrame::message(payload, OpCode::Data(data), true).format(&mut bytes);
-    encoded.expect("writing to memory does not fail");
-    bytes.into()
+pub(super) fn encode_frame(data: Data, payload: &[u8]) -> EncodedFrame {
+    let mut frame = Vec::with_capacity(HEAD_BYTES_MAX + payload.len());
+    append_frame(&mut frame, data, |frame| frame.extend_from_slice(payload));
+    frame.into()
+}
+
+/// Appends a message as one frame, which is not masked (RFC 6455, 5.2).
+pub(super) fn append_frame(frames: &mut Vec<u8>, data: Data, write: impl FnOnce(&mut Vec<u8>)) {
+    frames.extend_from_slice(&[IS_LAST | u8::from(OpCode::Data(data)), 0]);
+    let begin = frames.len();
+    write(frames);
+    let payload = frames.len() - begin;
+    match (u8::try_from(payload), u16::try_from(payload)) {
+        (Ok(length @ ..=125), _) => frames[begin - 1] = length,
+        (_, Ok(length)) => {
+            frames[begin - 1] = 126;
+            frames.splice(begin..begin, length.to_be_bytes());
+        }
+        (_, Err(_)) => {
+            frames[begin - 1] = 127;
+            frames.splice(begin..begin, (payload as u64).to_be_bytes());
+        }
+    }
 }
 
 /// A frame for many terminals, encoded at most once per wire format.
@@ -42,18 +61,22 @@ impl SharedFrame {
     pub(in crate::terminal) fn get_or_encode(
         &self,
         format: WireFormat,
-        message: impl FnOnce(WireFormat) -> Message,
+        encode: impl FnOnce(WireFormat) -> EncodedFrame,
     ) -> EncodedFrame {
-        self.0[format as usize].get_or_init(|| encode_frame(message(format))).clone()
+        self.0[format as usize].get_or_init(|| encode(format)).clone()
     }
 }
 
-/// Frames on their way to a terminal.
+/// Frames on their way to a terminal: those that are shared or long first, then the answers that
+/// were gathered.
 #[derive(Debug, Default)]
 pub(in crate::terminal) struct SendQueue {
     frames: VecDeque<EncodedFrame>,
     /// Whether a part of the first frame has been sent.
     is_partly_sent: bool,
+    gathered: Vec<u8>,
+    /// Bytes of `gathered` that have been sent.
+    gathered_sent: usize,
 }
 
 impl SendQueue {
@@ -61,13 +84,18 @@ impl SendQueue {
         self.frames.push_back(frame);
     }
 
-    /// Drops all frames but the one that is partly sent.
-    pub(in crate::terminal) fn drop_unsent(&mut self) {
-        self.frames.truncate(self.is_partly_sent.into());
+    /// Frames that are sent together, and without memory of their own for each.
+    pub(in crate::terminal) fn gathered(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
     }
 
-    fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+    /// Drops all frames but the one that is partly sent. Gathered frames are dropped only if nothing
+    /// of them has been sent.
+    pub(in crate::terminal) fn drop_unsent(&mut self) {
+        self.frames.truncate(self.is_partly_sent.into());
+        if self.gathered_sent == 0 {
+            self.gathered.clear();
+        }
     }
 
     /// Sends all frames. A frame that is partly sent has to be completed before anything else goes
@@ -77,7 +105,7 @@ impl SendQueue {
         context: &mut Context<'_>,
         mut stream: &mut S,
     ) -> Poll<Result<(), Error>> {
-        while !self.is_empty() {
+        while !self.frames.is_empty() {
             let mut parts = [IoSlice::new(&[]); FRAMES_PER_WRITE];
             let count = self.frames.len().min(FRAMES_PER_WRITE);
             for (part, frame) in parts.iter_mut().zip(&self.frames) {
@@ -88,6 +116,15 @@ impl SendQueue {
                 sent => self.advance(sent),
             }
         }
+        while let Some(rest @ [_, ..]) = self.gathered.get(self.gathered_sent..) {
+            match ready!(Pin::new(&mut stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(Error::ConnectionClosed)),
+                sent => self.gathered_sent += sent,
+            }
+        }
+        self.gathered.clear();
+        self.gathered.shrink_to(GATHERED_KEPT_BYTES);
+        self.gathered_sent = 0;
         Pin::new(stream).poll_flush(context).map_err(Error::from)
     }
 
@@ -152,8 +189,21 @@ mod tests {
 
     #[test]
     fn a_message_is_encoded_as_one_frame() {
-        assert_eq!(encode_frame(Message::text("ab")).as_ref(), b"\x81\x02ab");
-        assert_eq!(encode_frame(Message::binary(vec![7; 200]))[..5], [0x82, 126, 0, 200, 7]);
+        assert_eq!(text("ab").as_ref(), b"\x81\x02ab");
+        assert_eq!(text(&"x".repeat(125))[..3], [0x81, 125, b'x']);
+        for (length, head) in [
+            (126, &[0x82, 126, 0, 126][..]),
+            (0xffff, &[0x82, 126, 0xff, 0xff]),
+            (0x1_0000, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let frame = encode_frame(Data::Binary, &vec![7; length]);
+            assert_eq!(&frame[..head.len()], head);
+            assert_eq!(frame[head.len()..], vec![7; length]);
+        }
+    }
+
+    fn text(text: &str) -> EncodedFrame {
+        encode_frame(Data::Text, text.as_bytes())
     }
 
     #[test]
@@ -161,14 +211,14 @@ mod tests {
         let mut context = Context::from_waker(std::task::Waker::noop());
         for (bytes_per_write, left) in [(0, ""), (4, ""), (5, "\x02b2"), (8, "")] {
             let mut queue = SendQueue::default();
-            ["a1", "b2", "c3"]
-                .iter()
-                .for_each(|text| queue.push(encode_frame(Message::text(*text))));
+            ["a1", "b2", "c3"].into_iter().for_each(|frame| queue.push(text(frame)));
+            queue.gathered().extend_from_slice(&text("d4"));
             let mut slow =
                 SlowStream { written: Vec::new(), bytes_per_write, is_full: bytes_per_write > 0 };
             let _ = queue.poll_send(&mut context, &mut slow);
             queue.drop_unsent();
             assert_eq!(queue.frames.iter().flatten().copied().collect::<Vec<_>>(), left.as_bytes());
+            assert!(queue.gathered.is_empty());
         }
     }
 
@@ -176,13 +226,14 @@ mod tests {
     fn frames_arrive_whole_and_in_order_however_little_a_write_takes() {
         for bytes_per_write in [1, 3, 7, 1_000] {
             let mut queue = SendQueue::default();
-            let frames: Vec<_> =
-                (0..40).map(|n| encode_frame(Message::text("x".repeat(n)))).collect();
-            frames.iter().for_each(|frame| queue.push(frame.clone()));
+            let frames: Vec<_> = (0..40).map(|n| text(&"x".repeat(n))).collect();
+            let (shared, gathered) = frames.split_at(20);
+            shared.iter().for_each(|frame| queue.push(frame.clone()));
+            queue.gathered().extend(gathered.iter().flatten());
             let mut slow = SlowStream { written: Vec::new(), bytes_per_write, is_full: false };
             let mut context = Context::from_waker(std::task::Waker::noop());
             while queue.poll_send(&mut context, &mut slow).is_pending() {}
-            assert!(queue.is_empty());
+            assert!(queue.frames.is_empty() && queue.gathered.is_empty());
             assert_eq!(slow.written, frames.concat());
         }
     }

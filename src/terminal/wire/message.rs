@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::limits::MESSAGE_ID_BYTES_MAX;
 use crate::problem::Problem;
@@ -32,7 +33,7 @@ impl RequestMessage {
 #[serde(untagged)]
 pub(crate) enum MessageId {
     Number(serde_json::Number),
-    Text(String),
+    Text(SmolStr),
 }
 
 impl MessageId {

@@ -14,6 +14,6 @@ pub mod postcard;
 const SESSION_PROTOCOL: u32 = 1;
 
 pub(super) use self::format::WireFormat;
-pub(super) use self::frames::{EncodedFrame, SendQueue, SharedFrame, encode_frame};
+pub(super) use self::frames::{EncodedFrame, SendQueue, SharedFrame};
 pub(super) use self::message::MessageId;
 pub(crate) use self::message::RequestMessage;

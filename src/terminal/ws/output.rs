@@ -14,9 +14,12 @@ use super::session::{Session, next_answers};
 use crate::engine::intake::{StorageUnavailable, WriterReply};
 use crate::limits::{TERMINAL_SILENT_MAX, TERMINAL_STALLED_MAX};
 use crate::problem::Problem;
-use crate::stock::CommandAnswer;
+use crate::stock::{CommandAnswer, Sku};
 use crate::terminal::response::AppliedMutation;
 use crate::terminal::wire::{EncodedFrame, MessageId};
+
+/// Bytes of answers that are gathered before they are written.
+const GATHERED_BYTES: usize = 16 * 1024;
 
 impl Session {
     /// Sends an error, and counts it by its code.
@@ -25,13 +28,13 @@ impl Session {
         id: Option<&MessageId>,
         problem: &Problem,
     ) -> Result<(), SessionEnd> {
-        let message = self.error(id, problem);
-        self.send(message).await
+        self.gather_error(id, problem);
+        self.send_queued().await
     }
 
-    fn error(&self, id: Option<&MessageId>, problem: &Problem) -> Message {
+    fn gather_error(&mut self, id: Option<&MessageId>, problem: &Problem) {
         self.context.metrics.refusals.count(problem.code);
-        self.client.format.error(id, problem)
+        self.client.format.append_error(self.send_queue.gathered(), id, problem);
     }
 
     /// Waits until no mutation is in flight, and sends the answers.
@@ -49,28 +52,35 @@ impl Session {
         while let Some(replies) = next {
             for WriterReply { tag, answer } in replies {
                 let id = self.in_flight.remove(&tag);
-                let message = self.answer(id.as_ref(), answer);
-                self.feed(message).await?;
+                self.gather_answer(id.as_ref(), answer);
+                if self.send_queue.gathered().len() >= GATHERED_BYTES {
+                    self.send_queued().await?;
+                }
             }
             next = self.answers.as_mut().and_then(|(_, replies)| replies.try_recv().ok());
         }
-        self.flush().await
+        self.send_queued().await
     }
 
-    fn answer(
-        &self,
+    fn gather_answer(
+        &mut self,
         id: Option<&MessageId>,
         answer: Result<CommandAnswer, StorageUnavailable>,
-    ) -> Message {
+    ) {
+        let state = &self.context.state;
+        let decimals_of = |sku: &Sku| state.decimals(sku);
         let problem = match answer {
-            Ok(Ok(decided)) => match AppliedMutation::of(&decided, &self.context.state) {
-                Ok(applied) => return self.client.format.applied(id, &applied),
+            Ok(Ok(decided)) => match AppliedMutation::of(&decided, &decimals_of) {
+                Ok(applied) => {
+                    let frames = self.send_queue.gathered();
+                    return self.client.format.append_applied(frames, id, &applied);
+                }
                 Err(problem) => problem,
             },
             Ok(Err(undecided)) => undecided.into(),
             Err(unavailable) => unavailable.into(),
         };
-        self.error(id, &problem)
+        self.gather_error(id, &problem);
     }
 
     /// Sends the next event that the subscription finds by searching the stock.
@@ -82,7 +92,7 @@ impl Session {
         self.has_to_search = searched.more;
         self.walk_credit.spend(searched.visited);
         match searched.event {
-            Some(event) => self.send_events([event]).await,
+            Some(event) => self.send([event]).await,
             None => Ok(()),
         }
     }
@@ -93,13 +103,13 @@ impl Session {
         let format = self.client.format;
         let events = self.subscription.as_mut().and_then(|terminal| terminal.feed_events(format));
         self.has_to_search = events.is_none();
-        self.send_events(events.into_iter().flatten()).await
+        self.send(events.into_iter().flatten()).await
     }
 
     /// Sends the newest sync event.
     pub(super) async fn send_sync_event(&mut self) -> Result<(), SessionEnd> {
         let event = self.sync_events.borrow_and_update().frame(self.client.format);
-        self.send_events([event]).await
+        self.send([event]).await
     }
 
     /// Sends a ping, unless one waits for its pong: a terminal that wakes up after its connection
@@ -128,28 +138,18 @@ impl Session {
         self.socket.close(Some(CloseFrame { code, reason })).await
     }
 
-    pub(super) async fn send(&mut self, message: Message) -> Result<(), SessionEnd> {
-        self.feed(message).await?;
-        self.flush().await
-    }
-
-    async fn feed(&mut self, message: Message) -> Result<(), SessionEnd> {
-        within_stall_limit(poll_fn(|context| self.socket.poll_ready_unpin(context))).await?;
-        self.socket.start_send_unpin(message).map_err(|_| GONE)
-    }
-
-    async fn flush(&mut self) -> Result<(), SessionEnd> {
-        within_stall_limit(self.socket.flush()).await
-    }
-
-    /// Sends events directly to the stream, because the WebSocket library would copy them. The
-    /// library's own buffer is flushed first.
-    async fn send_events(
+    pub(super) async fn send(
         &mut self,
-        events: impl IntoIterator<Item = EncodedFrame>,
+        frames: impl IntoIterator<Item = EncodedFrame>,
     ) -> Result<(), SessionEnd> {
-        self.flush().await?;
-        events.into_iter().for_each(|event| self.send_queue.push(event));
+        frames.into_iter().for_each(|frame| self.send_queue.push(frame));
+        self.send_queued().await
+    }
+
+    /// Sends what is queued directly to the stream, because the WebSocket library would copy it.
+    /// Control frames in the library's own buffer go first.
+    async fn send_queued(&mut self) -> Result<(), SessionEnd> {
+        within_stall_limit(self.socket.flush()).await?;
         let send = poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut()));
         within_stall_limit(send).await
     }

@@ -110,7 +110,7 @@ impl Session {
             Ok(result) => result,
             Err(problem) => return self.send_error(Some(id), &problem).await,
         };
-        self.send(self.client.format.result(id, &result, &self.context.state.origin)).await?;
+        self.send([self.client.format.result(id, &result, &self.context.state.origin)]).await?;
         if subscribes {
             self.has_to_search = true;
             self.send_sync_event().await?;

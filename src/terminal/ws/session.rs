@@ -35,9 +35,6 @@ use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::{Subscription, SyncEvent};
 use crate::terminal::wire::{MessageId, SendQueue, WireFormat};
 
-/// Bytes of answers that are gathered before they are written.
-const WRITE_BUFFER_BYTES: usize = 16 * 1024;
-
 /// The other side of a session, as the handshake found it.
 #[derive(Debug)]
 pub(super) struct SessionClient {
@@ -71,7 +68,7 @@ pub(super) struct Session {
     pub(super) heard_at: Instant,
     /// Whether a ping waits for its pong.
     pub(super) is_pinged: bool,
-    /// Events that are being sent; mostly empty.
+    /// What is being sent; mostly empty.
     pub(super) send_queue: SendQueue,
 }
 
@@ -121,7 +118,7 @@ impl Session {
     }
 
     async fn serve(&mut self) -> Result<(), SessionEnd> {
-        self.send(self.client.format.hello(&self.context.state.origin)).await?;
+        self.send([self.client.format.hello(&self.context.state.origin)]).await?;
         let mut stop = self.context.stop.clone();
         let mut ping = interval(PING_EVERY);
         ping.reset();
@@ -176,7 +173,6 @@ impl Session {
 async fn socket(upgraded: Upgraded) -> WebSocketStream<GuardedStream> {
     let config = WebSocketConfig::default()
         .read_buffer_size(TERMINAL_READ_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(BODY_BYTES_MAX))
         .max_frame_size(Some(BODY_BYTES_MAX));
     let stream = {

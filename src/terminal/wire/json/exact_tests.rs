@@ -33,7 +33,7 @@ fn answer(number: &NumberText, decimals: Decimals) -> Option<String> {
         request_id: &decided.request_id,
         replayed: false,
         applied: decided.outcome.as_ref().unwrap(),
-        decimals: vec![decimals],
+        decimals_of: &|_| decimals,
         reservation: None,
     }))
 }

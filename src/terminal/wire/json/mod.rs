@@ -11,5 +11,5 @@ pub(in crate::terminal) use self::barcodes::barcodes_json;
 pub(crate) use self::request::read_message;
 pub(crate) use self::request::read_mutation;
 pub(in crate::terminal) use self::response::{
-    applied, applied_json, error, hello, result, result_json, stock_event, sync_event,
+    applied_json, hello, result, result_json, stock_event, sync_event, write_applied, write_error,
 };

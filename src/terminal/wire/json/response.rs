@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::reservation::{reservation_json, reservations_json};
 use crate::clock::rfc3339;
@@ -23,14 +22,14 @@ use crate::terminal::wire::message::MessageId;
 const ITEM_JSON_BYTES: usize = 128;
 
 /// The first message of a session.
-pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
+pub(in crate::terminal) fn hello(origin: &Origin) -> String {
     let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
-    Message::text(format!(
+    format!(
         r#"{{"event":"hello","gateway":{},"site":{},"version":{},"protocol":{SESSION_PROTOCOL}}}"#,
         json(&gateway),
         json(&site),
         json(&RELEASE),
-    ))
+    )
 }
 
 /// The answer to a request other than a mutation.
@@ -38,36 +37,50 @@ pub(in crate::terminal) fn result(
     id: &MessageId,
     result: &RequestResult,
     origin: &Origin,
-) -> Message {
+) -> String {
     let (id, result) = (json(id), result_json(result, origin));
-    Message::text(format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#))
+    format!(r#"{{"id":{id},"ok":true,"result":{result}}}"#)
 }
 
-/// The answer to a mutation that was applied.
-pub(in crate::terminal) fn applied(
+/// Writes the answer to a mutation that was applied.
+pub(in crate::terminal) fn write_applied(
+    message: &mut Vec<u8>,
     id: Option<&MessageId>,
     mutation: &AppliedMutation<'_>,
-) -> Message {
+) {
     #[derive(Serialize)]
     struct Answer<'a> {
         id: Option<&'a MessageId>,
         ok: bool,
         result: AppliedMutationJson<'a>,
     }
-    Message::text(json(&Answer { id, ok: true, result: AppliedMutationJson::new(mutation) }))
+    write_json(message, &Answer { id, ok: true, result: AppliedMutationJson::new(mutation) });
 }
 
-/// The answer to a message that came to an error.
-pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> Message {
-    let (id, error) = (json(&id), json(problem));
-    Message::text(format!(r#"{{"id":{id},"ok":false,"error":{error}}}"#))
+/// Writes the answer to a message that came to an error.
+pub(in crate::terminal) fn write_error(
+    message: &mut Vec<u8>,
+    id: Option<&MessageId>,
+    problem: &Problem,
+) {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        id: Option<&'a MessageId>,
+        ok: bool,
+        error: &'a Problem,
+    }
+    write_json(message, &Answer { id, ok: false, error: problem });
+}
+
+fn write_json(message: &mut Vec<u8>, answer: &impl Serialize) {
+    serde_json::to_writer(message, answer).expect("plain data always serializes");
 }
 
 /// The event that tells items as they are at a position.
 pub(in crate::terminal) fn stock_event<'a>(
     seq: Seq,
     items: impl IntoIterator<Item = &'a ListedItem>,
-) -> Message {
+) -> Vec<u8> {
     let items: Vec<_> = items.into_iter().map(ItemJson::new).collect();
     let texts = |item: &ItemJson<'_>| item.name.map_or(0, str::len);
     let texts: usize = items.iter().map(texts).sum();
@@ -75,14 +88,14 @@ pub(in crate::terminal) fn stock_event<'a>(
     let mut event = String::with_capacity((1 + items.len()) * ITEM_JSON_BYTES + texts);
     let _ = write!(event, r#"{{"event":"stock","seq":{seq},"items":"#);
     let mut event = event.into_bytes();
-    serde_json::to_writer(&mut event, &items).expect("plain data always serializes");
+    write_json(&mut event, &items);
     event.push(b'}');
-    Message::Text(event.try_into().expect("JSON is UTF-8"))
+    event
 }
 
 /// The event that tells the state of the hub link.
-pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Message {
-    Message::text(format!(r#"{{"event":"sync","sync":{}}}"#, json(status)))
+pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> String {
+    format!(r#"{{"event":"sync","sync":{}}}"#, json(status))
 }
 
 /// The `result` of a mutation that was applied.
@@ -191,7 +204,7 @@ impl<'a> AppliedMutationJson<'a> {
             request_id,
             seq: mutation.applied.seq,
             replayed: mutation.replayed,
-            lines: AppliedLines(&mutation.applied.lines, &mutation.decimals),
+            lines: AppliedLines(mutation),
             reservation: mutation.reservation,
             expires_at: expires_at_ms.map(rfc3339),
         }
@@ -199,12 +212,13 @@ impl<'a> AppliedMutationJson<'a> {
 }
 
 /// Written line by line, without a list of what is written.
-struct AppliedLines<'a>(&'a [AppliedLine], &'a [Decimals]);
+struct AppliedLines<'a>(&'a AppliedMutation<'a>);
 
 impl Serialize for AppliedLines<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lines = self.0.iter().zip(self.1);
-        serializer.collect_seq(lines.map(|(line, decimals)| AppliedLineJson::new(line, *decimals)))
+        let AppliedMutation { applied, decimals_of, .. } = self.0;
+        let json = |line| AppliedLineJson::new(line, decimals_of(&line.sku));
+        serializer.collect_seq(applied.lines.iter().map(json))
     }
 }
 

@@ -11,5 +11,5 @@ pub use self::messages::{
 };
 pub(crate) use self::request::read_message;
 pub(in crate::terminal) use self::response::{
-    applied, error, hello, result, stock_event, sync_event,
+    hello, result, stock_event, sync_event, write_applied, write_error,
 };

@@ -1,7 +1,5 @@
 //! Writes answers and events in postcard.
 
-use tokio_tungstenite::tungstenite::Message;
-
 use super::messages::{
     WireAppliedLine, WireEntry, WireEntryNote, WireItem, WireLine, WireOutcome, WireReply,
     WireReservation, WireSync, WireTrace,
@@ -20,7 +18,7 @@ use crate::terminal::wire::SESSION_PROTOCOL;
 use crate::terminal::wire::message::MessageId;
 
 /// The first message of a session.
-pub(in crate::terminal) fn hello(origin: &Origin) -> Message {
+pub(in crate::terminal) fn hello(origin: &Origin) -> Vec<u8> {
     let (gateway, site) = (origin.gateway.as_str(), origin.site.as_str());
     let protocol = SESSION_PROTOCOL;
     message(&WireReply::Hello { gateway, site, version: RELEASE, protocol })
@@ -31,7 +29,7 @@ pub(in crate::terminal) fn result(
     id: &MessageId,
     result: &RequestResult,
     origin: &Origin,
-) -> Message {
+) -> Vec<u8> {
     match result {
         RequestResult::Item(item) => done(id, WireOutcome::Item(WireItem::new(item))),
         RequestResult::Items(page) => done(id, items_outcome(&page.items, page.next.as_deref())),
@@ -63,11 +61,12 @@ pub(in crate::terminal) fn result(
     }
 }
 
-/// The answer to a mutation that was applied.
-pub(in crate::terminal) fn applied(
+/// Writes the answer to a mutation that was applied.
+pub(in crate::terminal) fn write_applied(
+    bytes: &mut Vec<u8>,
     id: Option<&MessageId>,
     mutation: &AppliedMutation<'_>,
-) -> Message {
+) {
     let AppliedMutation { request_id, replayed, applied, .. } = mutation;
     let result = WireOutcome::Applied {
         request_id: request_id.as_str(),
@@ -76,12 +75,16 @@ pub(in crate::terminal) fn applied(
         lines: applied.lines.iter().map(WireAppliedLine::new).collect(),
         expires_at_ms: applied.expires_at_ms,
     };
-    message(&WireReply::Done { id: id.and_then(number).unwrap_or_default(), result })
+    write(bytes, &WireReply::Done { id: id.and_then(number).unwrap_or_default(), result });
 }
 
-/// The answer to a message that came to an error.
-pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> Message {
-    message(&WireReply::Failed {
+/// Writes the answer to a message that came to an error.
+pub(in crate::terminal) fn write_error(
+    bytes: &mut Vec<u8>,
+    id: Option<&MessageId>,
+    problem: &Problem,
+) {
+    let reply = WireReply::Failed {
         id: id.and_then(number),
         code: problem.code.as_str(),
         message: &problem.message,
@@ -90,28 +93,35 @@ pub(in crate::terminal) fn error(id: Option<&MessageId>, problem: &Problem) -> M
         available: problem.available.as_ref().map(|amount| amount.units),
         replayed: problem.replayed,
         retry_after_s: problem.retry_after_s.map(u64::from),
-    })
+    };
+    write(bytes, &reply);
 }
 
 /// The event that tells items as they are at a position.
 pub(in crate::terminal) fn stock_event<'a>(
     seq: Seq,
     items: impl IntoIterator<Item = &'a ListedItem>,
-) -> Message {
+) -> Vec<u8> {
     let items = items.into_iter().map(WireItem::new).collect();
     message(&WireReply::Stock { seq, items })
 }
 
 /// The event that tells the state of the hub link.
-pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Message {
+pub(in crate::terminal) fn sync_event(status: &SyncStatus) -> Vec<u8> {
     message(&WireReply::Sync(WireSync::new(status)))
 }
 
-fn message(reply: &WireReply<'_>) -> Message {
-    Message::binary(postcard::to_stdvec(reply).expect("plain data always serializes"))
+fn message(reply: &WireReply<'_>) -> Vec<u8> {
+    postcard::to_stdvec(reply).expect("plain data always serializes")
 }
 
-fn done(id: &MessageId, result: WireOutcome<'_>) -> Message {
+/// Writes a reply after what there is.
+fn write(bytes: &mut Vec<u8>, reply: &WireReply<'_>) {
+    let written = postcard::to_extend(reply, std::mem::take(bytes));
+    *bytes = written.expect("plain data always serializes");
+}
+
+fn done(id: &MessageId, result: WireOutcome<'_>) -> Vec<u8> {
     message(&WireReply::Done { id: number(id).unwrap_or_default(), result })
 }
 
