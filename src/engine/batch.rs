@@ -110,19 +110,16 @@ impl Batch {
     /// answer; its request is decided all the same.
     pub(super) fn reply(
         &mut self,
-        answers: impl Iterator<Item = Result<CommandAnswer, StorageUnavailable>>,
+        mut answers: impl Iterator<Item = Result<CommandAnswer, StorageUnavailable>>,
     ) {
-        let mut replies = Vec::new();
-        let mut channels = self.reply_to.drain(..).peekable();
-        for answer in answers {
-            let Some(ReplyTo { tag, answers: channel }) = channels.next() else {
-                return;
-            };
-            replies.push(WriterReply { tag, answer });
-            if channels.peek().is_none_or(|next| !next.answers.same_channel(&channel)) {
-                let _ = channel.try_send(std::mem::take(&mut replies));
-            }
+        let is_same = |one: &ReplyTo, next: &ReplyTo| one.answers.same_channel(&next.answers);
+        for to in self.reply_to.chunk_by(is_same) {
+            let mut replies = Vec::with_capacity(to.len());
+            let answered = to.iter().zip(&mut answers);
+            replies.extend(answered.map(|(to, answer)| WriterReply { tag: to.tag, answer }));
+            let _ = to[0].answers.try_send(replies);
         }
+        self.reply_to.clear();
     }
 
     /// When each command of the batch was submitted.

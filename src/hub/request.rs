@@ -8,8 +8,8 @@ use super::core::{AnywhereSale, CentralRequest};
 use crate::limits::{ORDER_WAIT_MS, ORDER_WAIT_MS_MAX, PREFERRED_MAX, RESERVATION_TTL_S_MAX};
 use crate::net::given_quantity::GivenQuantity;
 use crate::net::request::{
-    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, check_ends, idempotency_key,
-    json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
+    ClientRequestId, DayJson, DecimalsOf, LineJson, TraceFields, UnscaledLines, check_ends,
+    idempotency_key, json_fields, missing, null_lines, request_id, scaled_lines, unscaled_lines,
 };
 use crate::problem::Problem;
 use crate::protocol::topic::GatewayId;
@@ -96,7 +96,7 @@ pub(crate) struct IdentifiedRequest {
     /// Without lines.
     pub(crate) request: CentralRequest,
     /// `None` if it is about all lines that there are, or has none.
-    pub(crate) lines: Option<Vec<LineJson>>,
+    pub(crate) lines: Option<UnscaledLines>,
     pub(crate) reason: Option<Reason>,
     /// For a sale of units that need not be in the pool.
     anywhere: Option<Anywhere>,
@@ -215,7 +215,7 @@ impl CentralFields {
     fn take_lines(
         &mut self,
         operation: CentralOperation,
-    ) -> Result<Option<Vec<LineJson>>, Problem> {
+    ) -> Result<Option<UnscaledLines>, Problem> {
         let (lot, serial, expires) = (self.lot.take(), self.serial.take(), self.expires.take());
         let trace = TraceFields { lot, serial, expires };
         let (sku, quantity) = (self.sku.take(), self.quantity.take());

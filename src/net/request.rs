@@ -4,6 +4,7 @@
 use hyper::HeaderMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use smallvec::{SmallVec, smallvec};
 
 use super::given_quantity::GivenQuantity;
 use crate::limits::{LINES_MAX, STOCK_MAX};
@@ -327,6 +328,9 @@ pub fn lines(
     lines.map(|lines| scaled_lines(lines, decimals_of)).transpose()
 }
 
+/// Lines before the decimals of their SKUs are known.
+pub type UnscaledLines = SmallVec<[LineJson; 1]>;
+
 /// The lines of a request before the decimals of their SKUs are known.
 ///
 /// # Errors
@@ -336,11 +340,11 @@ pub fn unscaled_lines(
     sku: Option<Sku>,
     quantity: Option<impl Into<GivenQuantity>>,
     trace: TraceFields,
-) -> Result<Option<Vec<LineJson>>, Problem> {
+) -> Result<Option<UnscaledLines>, Problem> {
     let lines = match (lines, sku, quantity) {
         (None, Some(sku), Some(quantity)) => {
             let TraceFields { lot, serial, expires } = trace;
-            vec![LineJson { sku, quantity: quantity.into(), lot, serial, expires }]
+            smallvec![LineJson { sku, quantity: quantity.into(), lot, serial, expires }]
         }
         (lines, None, None) => {
             if let Some(field) = trace.first() {
@@ -348,7 +352,7 @@ pub fn unscaled_lines(
                 return Err(Problem::bad_request(message));
             }
             let Some(lines) = lines else { return Ok(None) };
-            lines
+            SmallVec::from_vec(lines)
         }
         (None, Some(_), None) => return Err(missing("quantity")),
         (None, None, Some(_)) => return Err(missing("sku")),
@@ -367,11 +371,14 @@ pub fn unscaled_lines(
 /// # Errors
 /// If a quantity is out of range, or has more decimals than its SKU.
 pub fn scaled_lines(
-    lines: Vec<LineJson>,
+    unscaled: UnscaledLines,
     decimals_of: DecimalsOf<'_>,
 ) -> Result<Vec<Line>, Problem> {
-    let lines = lines.into_iter().map(|line| line.line(decimals_of));
-    Ok(merge_lines(lines.collect::<Result<_, _>>()?))
+    let mut lines = Vec::with_capacity(unscaled.len());
+    for line in unscaled {
+        lines.push(line.line(decimals_of)?);
+    }
+    Ok(merge_lines(lines))
 }
 
 /// Checks that an id has nothing at its ends that cannot be seen: people would take it for another

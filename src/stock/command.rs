@@ -10,6 +10,9 @@ use super::line::Line;
 use super::trace::{Cause, OptionalTrace};
 use super::types::{OrderId, RequestId, Sku};
 
+/// Bytes of a command that are hashed without memory of their own.
+const HASHED_WITHOUT_MEMORY: usize = 256;
+
 /// A mutation, identified by its request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -44,14 +47,13 @@ impl Command {
     }
 
     fn fingerprint_of(&self, action: &Action) -> Fingerprint {
-        let bytes = put(action, Vec::with_capacity(128));
         let reason = &self.cause.reason;
         // What has neither keeps the hash that earlier versions gave it.
         if reason.is_none() && action.traces().all(Option::is_none) {
-            return xxh3_64(&bytes);
+            return hash_of(action);
         }
         let traces: Vec<&OptionalTrace> = action.traces().collect();
-        xxh3_64(&put(&(reason, traces), bytes))
+        hash_of(&(action, reason, traces))
     }
 }
 
@@ -245,8 +247,13 @@ impl Action {
     }
 }
 
-fn put(value: &impl Serialize, bytes: Vec<u8>) -> Vec<u8> {
-    postcard::to_extend(value, bytes).expect("plain data always serializes")
+/// The hash of a value in postcard, which writes the fields of a tuple one after another.
+fn hash_of(value: &impl Serialize) -> Fingerprint {
+    let mut room = [0; HASHED_WITHOUT_MEMORY];
+    match postcard::to_slice(value, &mut room) {
+        Ok(bytes) => xxh3_64(bytes),
+        Err(_) => xxh3_64(&postcard::to_stdvec(value).expect("plain data always serializes")),
+    }
 }
 
 /// The hash of a command, from [`Command::fingerprint`].

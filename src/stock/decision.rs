@@ -1,5 +1,7 @@
 //! A decision as a value: movements of stock, and an effect on reservations or earlier requests.
 
+use smallvec::SmallVec;
+
 use super::Hold;
 use super::entry::Kind;
 use super::line::Line;
@@ -13,9 +15,12 @@ use super::types::{OrderId, RequestId, Sku};
 pub(super) struct Decision {
     pub(super) kind: Kind,
     pub(super) order_id: Option<OrderId>,
-    pub(super) movements: Vec<Movement>,
+    pub(super) movements: MovementList,
     pub(super) effect: Effect,
 }
+
+/// The movements of a decision. Most have one.
+pub(super) type MovementList = SmallVec<[Movement; 1]>;
 
 /// The change of one SKU, in units.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ pub(super) struct Replacement {
 
 impl Decision {
     /// A decision without an effect beyond its movements.
-    pub(super) fn plain(kind: Kind, order_id: Option<&OrderId>, movements: Vec<Movement>) -> Self {
+    pub(super) fn plain(kind: Kind, order_id: Option<&OrderId>, movements: MovementList) -> Self {
         Self { kind, order_id: order_id.cloned(), movements, effect: Effect::None }
     }
 }

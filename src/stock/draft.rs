@@ -8,11 +8,11 @@ use hashbrown::{HashMap, HashSet};
 use super::checks::{Checks, Posted};
 use super::command::totals;
 use super::decimals::Decimals;
-use super::decision::{Decision, Movement, Replacement};
+use super::decision::{Decision, Movement, MovementList, Replacement};
 use super::entry::{Entry, Kind};
 use super::line::Line;
 use super::listing::Listing;
-use super::record::{AppliedLine, RequestRecord, RequestRecords};
+use super::record::{AppliedLine, AppliedLines, RequestRecord, RequestRecords};
 use super::reservation_state::ReservationState;
 use super::trace::Cause;
 use super::transfer::Taken;
@@ -265,7 +265,7 @@ impl<'a> Draft<'a> {
         kind: Kind,
         id: &RequestId,
         cause: &Cause,
-        movements: Vec<Movement>,
+        movements: MovementList,
     ) {
         let entries = self.enter(kind, id, cause, None, movements).len();
         self.record_without_request(id, entries);
@@ -288,7 +288,7 @@ impl<'a> Draft<'a> {
         request_id: &RequestId,
         cause: &Cause,
         decision: Decision,
-    ) -> Vec<AppliedLine> {
+    ) -> AppliedLines {
         let Decision { kind, order_id, movements, .. } = decision;
         self.enter(kind, request_id, cause, order_id.as_ref(), movements)
     }
@@ -299,8 +299,8 @@ impl<'a> Draft<'a> {
         request_id: &RequestId,
         cause: &Cause,
         order_id: Option<&OrderId>,
-        movements: Vec<Movement>,
-    ) -> Vec<AppliedLine> {
+        movements: MovementList,
+    ) -> AppliedLines {
         movements
             .into_iter()
             .map(|movement| {

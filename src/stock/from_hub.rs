@@ -38,7 +38,7 @@ impl Draft<'_> {
             },
             Direction::Recall => (Kind::Recall, self.given_up(&lines)),
         };
-        self.enter_without_request(kind, &transfer.request_id, &transfer.cause, movements);
+        self.enter_without_request(kind, &transfer.request_id, &transfer.cause, movements.into());
         self.set_taken(Taken { transfer: transfer.number, at_seq: self.seq(), ..taken });
         TransferOutcome::Applied
     }

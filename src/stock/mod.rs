@@ -70,7 +70,9 @@ pub(crate) use self::items::visits;
 pub use self::line::Line;
 pub use self::listing::{Barcode, CatalogueUpdate, Listing};
 pub use self::lost::Lost;
-pub use self::record::{Applied, AppliedLine, Outcome, Refusal, RequestRecord, RequestRecords};
+pub use self::record::{
+    Applied, AppliedLine, AppliedLines, Outcome, Refusal, RequestRecord, RequestRecords,
+};
 pub use self::refused_demand::{DemandCounter, RefusedCounts, RefusedRow, UnsavedDemand};
 pub use self::request_kind::RequestKind;
 pub use self::reservation_state::{EndedBy, Ending, ReservationState};

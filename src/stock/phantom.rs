@@ -1,6 +1,8 @@
 //! Phantom SKUs: what a misread or a typing error has made. Their units are merged into the SKU that
 //! was meant, and then they are hidden. Their entries stay in the ledger.
 
+use smallvec::smallvec;
+
 use super::answer::Undecided;
 use super::decision::{Decision, Effect, Movement};
 use super::draft::Draft;
@@ -22,7 +24,7 @@ impl Draft<'_> {
         else {
             return Err(Undecided::StockTooLarge { sku: into.clone() }.into());
         };
-        let movements = vec![
+        let movements = smallvec![
             Movement::count(from.clone(), source.on_hand, 0, None),
             Movement::count(into.clone(), target.on_hand, sum, None),
         ];
@@ -39,7 +41,7 @@ impl Draft<'_> {
         if item.on_hand > 0 {
             return Err(Refusal::HasStock { sku: of, on_hand: item.on_hand }.into());
         }
-        let movements = vec![Movement::count(of.clone(), 0, 0, None)];
+        let movements = smallvec![Movement::count(of.clone(), 0, 0, None)];
         Ok(Decision { effect: Effect::Hide(of), ..Decision::plain(Kind::Count, None, movements) })
     }
 

@@ -4,6 +4,7 @@
 //! pruned. It must still get the first answer and change nothing.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::command::Fingerprint;
 use super::line::Line;
@@ -21,11 +22,14 @@ pub struct Applied {
     /// The position of the last entry of the mutation.
     pub seq: Seq,
     /// The stock after each entry of the mutation: one line per SKU and trace.
-    pub lines: Vec<AppliedLine>,
+    pub lines: AppliedLines,
     /// For a reservation: its end by the wall clock, in milliseconds since 1970. It is for people
     /// only; the deadline counts running time.
     pub expires_at_ms: Option<i64>,
 }
+
+/// The lines of an applied mutation. Most have one.
+pub type AppliedLines = SmallVec<[AppliedLine; 1]>;
 
 /// One line of an applied mutation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

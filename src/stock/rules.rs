@@ -4,6 +4,7 @@
 //! leaves the draft as it was.
 
 use hashbrown::HashMap;
+use smallvec::smallvec;
 
 use super::answer::Undecided;
 use super::command::{Action, Command, totals};
@@ -99,7 +100,7 @@ impl Draft<'_> {
     ) -> Result<Decision, NoDecision<E>> {
         let item = self.countable(sku, counted)?;
         let movement = Movement::count(sku.clone(), item.on_hand, counted, trace.clone());
-        Ok(Decision::plain(Kind::Count, None, vec![movement]))
+        Ok(Decision::plain(Kind::Count, None, smallvec![movement]))
     }
 
     /// The stock of a SKU, if so much of it may be counted.
@@ -152,7 +153,7 @@ impl Draft<'_> {
         let hold = self.open_hold(command, reservation, records)?;
         let wanted = lines.unwrap_or(&hold.lines);
         check_within(&hold.lines, wanted)?;
-        let movements = Share::of(&hold.lines, wanted).into_commit();
+        let movements = Share::of(&hold.lines, wanted).into_commit().into();
         let effect = self.close_by(command, reservation, EndedBy::Commit);
         let order_id = hold.order_id.as_ref();
         Ok(Decision { effect, ..Decision::plain(Kind::Commit, order_id, movements) })
@@ -182,7 +183,7 @@ impl Draft<'_> {
             return self.commit(command, reservation, lines, records);
         }
         let mut record = self.reservation_record(reservation, records)?;
-        let movements = share.into_part();
+        let movements = share.into_part().into();
         record.undone = Share::of(&record.reserved(), &rest).left();
         let effect = Effect::Replace(Replacement {
             reservation: reservation.clone(),
@@ -213,7 +214,7 @@ impl Draft<'_> {
             expires_at_ms: Some(expires_at_ms),
         });
         // Without movements, the kind enters nothing.
-        Ok(Decision { effect, ..Decision::plain(Kind::Reserve, None, Vec::new()) })
+        Ok(Decision { effect, ..Decision::plain(Kind::Reserve, None, smallvec![]) })
     }
 
     /// The record of an open reservation.

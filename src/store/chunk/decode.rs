@@ -6,8 +6,8 @@ use super::format::{
 };
 use crate::limits::RECORD_NUMBER_MAX;
 use crate::stock::{
-    Applied, AppliedLine, Cause, Chain, Checks, Digest, Entry, Kind, LedgerRecord, OptionalTrace,
-    OrderId, Posted, RequestId, RequestKind, RequestRecord, Seq, Sku,
+    Applied, AppliedLine, AppliedLines, Cause, Chain, Checks, Digest, Entry, Kind, LedgerRecord,
+    OptionalTrace, OrderId, Posted, RequestId, RequestKind, RequestRecord, Seq, Sku,
 };
 use crate::store::error::StoreError;
 
@@ -224,7 +224,7 @@ impl ChunkDecoder {
         &mut self,
         request_id: &RequestId,
         encoded: &EncodedEntries<'_>,
-    ) -> Option<Vec<AppliedLine>> {
+    ) -> Option<AppliedLines> {
         let (kind, clock_trusted) = Entry::from_code(encoded.kind)?;
         let at_ms = self.base_ms.wrapping_add(encoded.after_base_ms);
         let order_id = order_id(encoded)?;

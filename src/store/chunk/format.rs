@@ -3,6 +3,7 @@
 //! Everything here is on disk: fields and variants are appended, never reordered.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
@@ -179,7 +180,7 @@ pub(super) struct EncodedEntries<'a> {
     pub(super) order_id: Option<&'a str>,
     /// Milliseconds after [`Header::base_ms`].
     pub(super) after_base_ms: i64,
-    pub(super) lines: Vec<EncodedLine<'a>>,
+    pub(super) lines: SmallVec<[EncodedLine<'a>; 1]>,
 }
 
 /// One entry.
