@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use flume::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
@@ -21,10 +22,12 @@ use crate::stock::{
     BooksId, CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
 };
 
+const YIELDS_BEFORE_SLEEP: usize = 4;
+
 /// The sending side of the writer's queue. Clones share one queue.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    jobs: SyncSender<WriterJob>,
+    jobs: Sender<WriterJob>,
     /// Commands and lookups that wait. They are counted apart, because the channel has room beyond
     /// [`INTAKE_MAX`] for the gateway's own jobs.
     waiting: Arc<AtomicUsize>,
@@ -141,7 +144,7 @@ impl From<StorageUnavailable> for Problem {
 
 /// Makes the two sides of the writer's queue.
 pub(super) fn queue() -> (Intake, JobQueue) {
-    let (sender, receiver) = sync_channel(INTAKE_MAX + INTAKE_INTERNAL_RESERVED);
+    let (sender, receiver) = flume::bounded(INTAKE_MAX + INTAKE_INTERNAL_RESERVED);
     let (waiting, from_hub) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let intake =
         Intake { jobs: sender, waiting: Arc::clone(&waiting), from_hub: Arc::clone(&from_hub) };
@@ -242,7 +245,15 @@ impl Intake {
 }
 
 impl JobQueue {
+    /// Waits for a job. Before it sleeps, others have their turn a few times: under load the next job
+    /// is there then, and nobody has to wake this thread.
     pub(super) fn recv_timeout(&self, timeout: Duration) -> Result<WriterJob, RecvTimeoutError> {
+        for _ in 0..YIELDS_BEFORE_SLEEP {
+            if let Some(job) = self.try_recv() {
+                return Ok(job);
+            }
+            thread::yield_now();
+        }
         self.jobs.recv_timeout(timeout)
     }
 

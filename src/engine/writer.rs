@@ -15,8 +15,9 @@
 //! into a file without a name is lost when the process ends.
 
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
+
+use flume::RecvTimeoutError;
 
 use super::batch::Batch;
 use super::demand_saver::DemandSaver;
