@@ -4,15 +4,12 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::AsyncWrite;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-
-use super::format::WireFormat;
 
 /// Frames in one vectored write.
 const FRAMES_PER_WRITE: usize = 16;
@@ -49,21 +46,6 @@ pub(super) fn append_frame(frames: &mut Vec<u8>, data: Data, write: impl FnOnce(
             frames[begin - 1] = 127;
             frames.splice(begin..begin, (payload as u64).to_be_bytes());
         }
-    }
-}
-
-/// A frame for many terminals, encoded at most once per wire format.
-#[derive(Debug, Default)]
-pub(in crate::terminal) struct SharedFrame([OnceLock<EncodedFrame>; 2]);
-
-impl SharedFrame {
-    /// The frame in a wire format; the first call for a format encodes it.
-    pub(in crate::terminal) fn get_or_encode(
-        &self,
-        format: WireFormat,
-        encode: impl FnOnce(WireFormat) -> EncodedFrame,
-    ) -> EncodedFrame {
-        self.0[format as usize].get_or_init(|| encode(format)).clone()
     }
 }
 
