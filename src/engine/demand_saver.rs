@@ -33,7 +33,7 @@ impl DemandSaver {
         if unsaved.is_empty() {
             return;
         }
-        match store.save_demand(&unsaved) {
+        match store.save_demand(&unsaved, &state.stock()) {
             Ok(()) => state.demand().saved(&unsaved),
             Err(error) if self.failures.should_log(now.running_ms) => {
                 tracing::warn!(%error, "the refused demand could not be saved; it is tried again later");

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 use tempfile::TempDir;
+use uuid::Uuid;
 
+use super::demand_table::read_demand;
 use super::error::StoreError;
 use super::high_water_mark::HighWaterMark;
 use super::open::load_and_repair;
@@ -24,16 +26,18 @@ use super::request_index::RequestIndex;
 use super::row_check::add_row_crc_function;
 use super::shop::{HOUR_MS, Shop, id, transfer};
 use super::{
-    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_end, read_identity, read_ledger,
+    DATABASE_FILE, examine, find_barcode, listing, load_stock, read_end, read_identity,
+    read_ledger, read_signed,
 };
 use crate::clock::Now;
 use crate::stock::{
     Action, Command, CommandAnswer, Direction, Draft, Hold, Line, Listing, OrderId, Origin, Posted,
-    Quantity, RequestId, RequestRecord, RequestRecords, Seq, Sku, Stock, Taken,
+    Quantity, RefusedRow, RequestId, RequestRecord, RequestRecords, Seq, Signed, Sku, Stock, Taken,
 };
 
-const TABLES: [&str; 8] =
-    ["gateway", "ledger", "seen", "stock", "hold", "mark", "listing", "barcode"];
+const TABLES: [&str; 10] = [
+    "gateway", "ledger", "seen", "stock", "hold", "mark", "listing", "barcode", "signed", "demand",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
@@ -90,6 +94,8 @@ struct Answers {
     listings: Vec<Answer<Option<Listing>>>,
     codes: Vec<Answer<Option<(Sku, u64)>>>,
     entries: Answer<Vec<Posted>>,
+    signed: Vec<Signed>,
+    demand: Vec<RefusedRow>,
     repairs: Vec<Repair>,
 }
 
@@ -170,6 +176,8 @@ impl Base {
             listings: self.skus.iter().map(|sku| listing(&db, sku).ok()).collect(),
             codes: self.codes.iter().map(|code| find_barcode(&db, code).ok()).collect(),
             entries: read_ledger(&db, row.positions.pruned_seq, 100_000).ok(),
+            signed: read_signed(&db, 0)?,
+            demand: read_demand(&db)?,
             stock,
             repairs,
         })
@@ -261,6 +269,9 @@ impl Base {
             let lacks = said && *found == Some(None);
             same(&format!("code {found:?}"), found.is_none() || lacks || before == found)?;
         }
+        // A report may lack a row, but tells nothing that was not so.
+        same("signed", found.signed.iter().all(|row| before.signed.contains(row)))?;
+        same("demand", found.demand.iter().all(|row| before.demand.contains(row)))?;
         same("entries", found.entries.is_none() || before.entries == found.entries)
     }
 }
@@ -273,8 +284,7 @@ fn alike([one, other]: &[Option<Hold>; 2]) -> bool {
 
 impl Answers {
     fn none() -> Self {
-        let origin =
-            Origin { site: String::new(), gateway: String::new(), epoch: uuid::Uuid::nil() };
+        let origin = Origin { site: String::new(), gateway: String::new(), epoch: Uuid::nil() };
         Self {
             origin,
             acked_seq: 0,
@@ -286,6 +296,8 @@ impl Answers {
             listings: Vec::new(),
             codes: Vec::new(),
             entries: None,
+            signed: Vec::new(),
+            demand: Vec::new(),
             repairs: Vec::new(),
         }
     }
@@ -353,6 +365,7 @@ fn small() -> Base {
     decide(&mut shop, "hide", Action::Hide { sku: Sku::parse("H").unwrap() });
     decide(&mut shop, "last", restock(&[("A", 3), ("E", 1)]));
     shop.store.record_retention_mark(3 * HOUR_MS).unwrap();
+    shop.add_reports();
     // A record without entries, whose absence only the high-water mark shows.
     let last = refuse(&mut shop, "too-many-again");
     commands.extend([refused, last]);
@@ -546,6 +559,8 @@ fn key_column(table: &str) -> &'static str {
         "stock" | "listing" => "sku",
         "hold" => "id",
         "mark" => "running_ms",
+        "signed" => "seq",
+        "demand" => "day",
         _ => "code",
     }
 }

@@ -1,21 +1,27 @@
 //! What was refused for want of stock.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, TransactionBehavior};
+use rusqlite::{Connection, Row};
 
 use super::database::Store;
 use super::error::StoreError;
+use super::ledger;
 use super::row_check::{RowChecks, text, write_row};
 use super::sql_values::{get_u64, stored, to_i64};
-use crate::stock::{RefusedCounts, RefusedRow, Sku, UnsavedDemand};
+use crate::stock::{RefusedCounts, RefusedRow, Sku, Stock, UnsavedDemand};
 
 impl Store {
     /// Writes what was refused.
     ///
     /// # Errors
-    /// If the database cannot be written.
-    pub fn save_demand(&mut self, unsaved: &UnsavedDemand) -> Result<(), StoreError> {
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// If the database cannot be written, or another program has written to it.
+    pub fn save_demand(
+        &mut self,
+        unsaved: &UnsavedDemand,
+        stock: &Stock,
+    ) -> Result<(), StoreError> {
+        let end = self.end(stock);
+        let transaction = ledger::begin(&mut self.db, end)?;
         for day in &unsaved.forgotten {
             transaction.execute("DELETE FROM demand WHERE day = ?1", [day])?;
         }

@@ -45,7 +45,7 @@ fn refuse(counter: &mut DemandCounter, day: u32) {
 
 fn save(shop: &mut Shop, counter: &mut DemandCounter) {
     let unsaved = counter.unsaved();
-    shop.store.save_demand(&unsaved).unwrap();
+    shop.store.save_demand(&unsaved, &shop.stock).unwrap();
     counter.saved(&unsaved);
 }
 

@@ -16,6 +16,7 @@ use super::ledger_repair::corrected;
 use super::ledger_scan::open_reservations;
 use super::load::load;
 use super::repairs::{Repair, Repairs, check_columns, named};
+use super::reported_rows::DamagedReports;
 use super::retention::{check_marks, tell_marks};
 use super::row_check::RowChecks;
 use super::schema::CONTENTS;
@@ -112,6 +113,7 @@ fn tables(db: &Connection, positions: &Positions, repairs: &mut Repairs) -> Resu
         catalogue.tell(repairs);
     }
     tell_marks(check_marks(db)?.1, repairs);
+    DamagedReports::check(db)?.tell(repairs);
     // Whether the stock can be loaded at all is reported with the ledger.
     if let Ok((_, stock)) = load(db, positions) {
         stock.tell(repairs);

@@ -30,7 +30,7 @@ pub struct HighWaterMark {
     data_dir: PathBuf,
     /// The epoch and the end of the ledger in the file; `None` if it does not exist or cannot be read.
     saved: Option<(Uuid, LedgerEnd)>,
-    /// Whether a gateway has run here, so that there must be a mark beside a database with entries.
+    /// Whether a gateway has run here, so that there must be a mark beside a database with a ledger.
     expected: bool,
     /// Whether the file could not be written the last time.
     failed: bool,
@@ -90,7 +90,9 @@ impl HighWaterMark {
             Some((marked, LedgerEnd { seq: reached, .. })) => {
                 Err(StoreError::OtherEpoch { path, found: origin.epoch, marked, reached })
             }
-            None if self.expected && end.seq > 0 => Err(StoreError::Unmarked { path }),
+            None if self.expected && end != LedgerEnd::default() => {
+                Err(StoreError::Unmarked { path })
+            }
             None => Ok(()),
         }
     }
@@ -216,6 +218,17 @@ mod tests {
         for cut_to in 0..whole.len() / 2 {
             assert_eq!(parse(&whole[..cut_to]), None, "cut to {cut_to}");
         }
+    }
+
+    #[test]
+    fn a_ledger_of_refusals_alone_must_have_its_mark() {
+        let directory = tempfile::tempdir().unwrap();
+        let mark = HighWaterMark::read_if(directory.path(), true);
+        let origin = Origin { site: "s".into(), gateway: "g".into(), epoch: Uuid::nil() };
+        let refusals = LedgerEnd { n: 3, seq: 0 };
+        let checked = mark.check_reached(&origin, refusals);
+        assert!(matches!(checked, Err(StoreError::Unmarked { .. })), "{checked:?}");
+        mark.check_reached(&origin, LedgerEnd::default()).unwrap();
     }
 
     #[test]

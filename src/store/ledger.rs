@@ -24,8 +24,8 @@ pub(super) fn begin(
     // Immediate: a transaction that reads first cannot wait for another writer.
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = end(&transaction)?;
-    // The ledger of a new database, or of one that was restored without a request, is empty.
-    if found.is_none_or(|found| found == expected) {
+    // The ledger of a new database is empty, and of one that was restored and has decided nothing.
+    if found.map_or(expected.n == 0, |found| found == expected) {
         return Ok(transaction);
     }
     let path = PathBuf::from(transaction.path().unwrap_or_default());

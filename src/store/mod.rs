@@ -42,6 +42,7 @@ mod permission;
 mod placement;
 mod read_only;
 mod repairs;
+mod reported_rows;
 mod request_hashes;
 mod request_index;
 mod request_load;

@@ -22,6 +22,7 @@ use super::locked_file::LockedFile;
 use super::migrate::{create, migrate};
 use super::placement::Placement;
 use super::repairs::{MARK, Repair, Repairs, check_structure, keep_sound_rows};
+use super::reported_rows::DamagedReports;
 use super::request_index::RequestIndex;
 use super::reservation_order::ReservationOrder;
 use super::reserve::DiskReserve;
@@ -111,6 +112,7 @@ pub(super) fn load_and_repair(
     let mut row = gateway_row::read_own(db, site, gateway, &mut repairs)?;
     let positions = &mut row.positions;
     let (last_mark_ms, damaged_marks) = check_marks(db)?;
+    let damaged_reports = DamagedReports::check(db)?;
     let catalogue = catalogue_repair::check(db, &positions.rows)?;
     let read = |positions: &Positions| {
         Ok((load(db, positions)?, RequestIndex::load(db, row.identity.seed)?))
@@ -132,6 +134,7 @@ pub(super) fn load_and_repair(
     let has_gaps = catalogue.is_some() || (positions.taken.catalogue == 0 && listed.count() > 0);
     stock = stock.with_catalogue(if has_gaps { listed.with_gaps() } else { listed });
     let has_damaged_marks = tell_marks(damaged_marks, &mut repairs);
+    let has_damaged_reports = damaged_reports.tell(&mut repairs);
     let has_damaged_stock = stock_repair.tell(&mut repairs);
     let has_damaged_hashes = request_repair.tell(&mut repairs);
     if !repairs.is_empty() {
@@ -143,6 +146,9 @@ pub(super) fn load_and_repair(
         }
         if has_damaged_marks {
             keep_sound_rows(&transaction, MARK)?;
+        }
+        if has_damaged_reports {
+            damaged_reports.write(&transaction)?;
         }
         if has_damaged_stock {
             stock_repair.write(&transaction, positions)?;

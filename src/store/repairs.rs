@@ -110,8 +110,8 @@ pub(super) fn keep_sound_rows(db: &Transaction<'_>, table: Table) -> Result<u64,
 /// A table, and its columns without the checksum.
 #[derive(Clone, Copy)]
 pub(super) struct Table {
-    name: &'static str,
-    columns: &'static str,
+    pub(super) name: &'static str,
+    pub(super) columns: &'static str,
 }
 
 /// Checks that all columns are there under their names, which are in the file, too. Those of the
@@ -128,6 +128,9 @@ pub(super) const SEEN: Table = Table { name: "seen", columns: "n, hashes" };
 pub(super) const STOCK: Table = Table { name: "stock", columns: "sku, on_hand, reserved, version" };
 pub(super) const HOLD: Table = Table { name: "hold", columns: "id, n, hold" };
 pub(super) const MARK: Table = Table { name: "mark", columns: "running_ms, n" };
+pub(super) const SIGNED: Table =
+    Table { name: "signed", columns: "seq, chain, at_ms, signature, public_key" };
+pub(super) const DEMAND: Table = Table { name: "demand", columns: "day, sku, lines, units" };
 pub(super) const LISTING: Table =
     Table { name: "listing", columns: "sku, name, unit, decimals, barcodes" };
 pub(super) const BARCODE: Table = Table { name: "barcode", columns: "code, sku, content" };

@@ -19,6 +19,9 @@ pub(super) const CONTENTS: i32 = 5;
 /// The version that knows which books the gateway belongs to.
 pub(super) const BOOKS: i32 = 6;
 
+/// The version that keeps signed positions, and what was refused for want of stock.
+pub(super) const REPORTS: i32 = 7;
+
 /// The newest version.
 pub(super) fn newest() -> i32 {
     OLDEST + i32::try_from(MIGRATIONS.len()).expect("a handful of migrations")

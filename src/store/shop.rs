@@ -1,11 +1,13 @@
 //! A store on a directory of its own, for the tests of this module.
 
+use ring::signature::Ed25519KeyPair;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::clock::Now;
 use crate::stock::{
-    Action, Barcode, CatalogueUpdate, Cause, Changes, Command, Direction, Draft, Line, Listing,
-    Quantity, RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
+    Action, Barcode, BooksId, CatalogueUpdate, Cause, Changes, Command, DemandCounter, Direction,
+    Draft, Line, Listing, Quantity, RequestId, Seq, Sku, Stock, Transfer, TransferOutcome,
 };
 use crate::store::request_index::save_hashes;
 use crate::store::{DATABASE_FILE, Opened, Progress, Store, StoreError, find_barcode, listing};
@@ -132,6 +134,27 @@ impl Shop {
     pub(super) fn commit(&mut self, changes: &Changes) {
         self.store.commit(changes, None, &self.stock).unwrap();
         self.stock.apply(changes);
+    }
+
+    /// Two signed positions, two days on which something was refused, and the books it belongs to.
+    pub(super) fn add_reports(&mut self) {
+        let books = BooksId { books: Uuid::from_u128(0x5a5a << 64), generation: 3 };
+        self.store.bind(books, 0, &self.stock).unwrap();
+        let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        for at_ms in [1_700_000_000_000, 1_700_000_100_000] {
+            let restock = Action::Restock { order_id: None, lines: lines(1) };
+            let changes = self.draft(&format!("signed at {at_ms}"), restock);
+            self.commit(&changes);
+            self.store.sign(&key, &self.stock, at_ms).unwrap();
+        }
+        let mut demand = DemandCounter::default();
+        for day in [19_700, 19_703] {
+            let now = Now { wall_ms: day * 86_400_000, running_ms: 0, trusted: true };
+            let refused: Vec<_> =
+                lines(7).into_iter().map(|line| (line.sku, line.quantity)).collect();
+            demand.count(&refused, now);
+        }
+        self.store.save_demand(&demand.unsaved(), &self.stock).unwrap();
     }
 
     /// A commit that fails when it has written everything.

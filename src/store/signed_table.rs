@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row};
 
 use super::database::Store;
 use super::error::StoreError;
+use super::ledger;
 use super::row_check::{RowChecks, write_row};
 use super::sql_values::{get_blob, get_u64, to_i64};
 use crate::stock::{Chain, Seq, Signed, SignedPosition, Stock};
@@ -14,7 +15,7 @@ impl Store {
     /// Signs the end of the ledger, if it has the newer chain.
     ///
     /// # Errors
-    /// If the database cannot be written.
+    /// If the database cannot be written, or another program has written to it.
     pub fn sign(
         &mut self,
         key: &Ed25519KeyPair,
@@ -31,8 +32,11 @@ impl Store {
             ValueRef::Blob(&signed.signature),
             ValueRef::Blob(key.public_key().as_ref()),
         ];
+        let end = self.end(stock);
+        let transaction = ledger::begin(&mut self.db, end)?;
         let sql = "INSERT OR REPLACE INTO signed VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        write_row(&mut *self.db.prepare_cached(sql)?, "signed", &values)?;
+        write_row(&mut *transaction.prepare_cached(sql)?, "signed", &values)?;
+        transaction.commit()?;
         Ok(Some(signed))
     }
 

@@ -529,6 +529,18 @@ fn a_hidden_sku_whose_row_is_lost_is_hidden_after_the_repair() {
     }
 }
 
+/// What memory says would follow entries that are gone.
+#[test]
+fn an_emptied_ledger_is_not_continued() {
+    let mut shop = Shop::new();
+    let changes = shop.draft("in", restock("A", 1));
+    shop.commit(&changes);
+    shop.store.db.execute("DELETE FROM ledger", []).unwrap();
+    let changes = shop.draft("next", restock("A", 1));
+    let committed = shop.store.commit(&changes, None, &shop.stock);
+    assert!(matches!(committed, Err(StoreError::WrittenByOther { .. })), "{committed:?}");
+}
+
 fn restock(sku: &str, units: usize) -> Action {
     let quantity = Quantity::of_line(units as u64).unwrap();
     let line = Line::new(Sku::parse(sku).unwrap(), quantity);
