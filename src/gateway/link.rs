@@ -117,8 +117,7 @@ impl HubLink {
             let end = self.run_connection(&mut connection, &mut stop).await;
             let now_ms = self.now_ms();
             match &end {
-                End::Lost(loss) if loss.is_closed => self.uplink.window().handle_closed(now_ms),
-                End::Lost(loss) if loss.is_silent => self.uplink.window().handle_silent(now_ms),
+                End::Lost(loss) if loss.is_cut => self.uplink.window().handle_cut(now_ms),
                 End::Lost(_) | End::Stop => {}
             }
             self.uplink.handle_disconnected();

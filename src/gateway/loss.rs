@@ -15,19 +15,17 @@ pub(super) struct Loss {
     pub(super) next: &'static str,
     /// No broker has answered.
     pub(super) is_unanswered: bool,
-    /// The broker has closed the connection.
-    pub(super) is_closed: bool,
-    /// The connection has fallen silent.
-    pub(super) is_silent: bool,
+    /// The broker has closed the connection, or it has fallen silent: over a frame that is too
+    /// large, or by accident.
+    pub(super) is_cut: bool,
 }
 
 impl From<LinkError> for Loss {
     fn from(error: LinkError) -> Self {
         let is_unanswered = error.failure.is_unanswered();
-        let is_closed = matches!(error.failure, LinkFailure::Closed);
-        let is_silent = matches!(error.failure, LinkFailure::Silent);
+        let is_cut = matches!(error.failure, LinkFailure::Closed | LinkFailure::Silent);
         let (reason, next) = (error.to_string(), error.next_step());
-        Self { reason, next, is_unanswered, is_closed, is_silent }
+        Self { reason, next, is_unanswered, is_cut }
     }
 }
 
@@ -35,7 +33,7 @@ impl From<String> for Loss {
     /// The link goes on after a fault of this gateway.
     fn from(reason: String) -> Self {
         let next = "it is tried again";
-        Self { reason, next, is_unanswered: false, is_closed: false, is_silent: false }
+        Self { reason, next, is_unanswered: false, is_cut: false }
     }
 }
 

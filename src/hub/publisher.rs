@@ -66,7 +66,7 @@ impl Way {
         let recent = self.recent.drain(..);
         let recent = recent.filter(|(at_ms, _)| *at_ms + CLOSED_WITHIN_MS >= now_ms);
         let largest = recent.map(|(_, bytes)| bytes).max().unwrap_or(0);
-        self.size.handle_lost(largest, now_ms);
+        self.size.handle_doubtful(largest, now_ms);
     }
 }
 
@@ -113,15 +113,16 @@ impl Publisher {
     }
 
     /// Says that the broker has closed the connection: over a frame that has just been handed over,
-    /// if one was larger than what is known to pass.
+    /// if that happens twice.
     pub(super) fn handle_closed(&self) {
         let now_ms = self.shared.clock.since_start_ms();
-        let lost = {
+        let (before, lost) = {
             let mut state = self.lock();
+            let before = state.way.size.lost_bytes();
             state.way.handle_closed(now_ms);
-            state.way.size.lost_bytes()
+            (before, state.way.size.lost_bytes())
         };
-        if let Some(bytes) = lost {
+        if let Some(bytes) = lost.filter(|_| lost != before) {
             tracing::warn!(
                 bytes,
                 "the broker closes the connection over frames of this size; smaller ones are sent: raise its limit (Mosquitto: max_packet_size)"
@@ -238,6 +239,15 @@ async fn hand_over(shared: Arc<Shared>, client: AsyncClient, jobs: mpsc::Sender<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_is_closed_once_makes_no_frame_smaller() {
+        let mut way = Way::default();
+        let full = way.size.limit(0);
+        way.handle_sent(30_000, 0);
+        way.handle_closed(100);
+        assert_eq!((way.size.limit(200), way.size.lost_bytes()), (full, None));
+    }
 
     #[test]
     fn a_limit_that_is_lowered_while_the_hub_runs_is_found() {

@@ -111,8 +111,8 @@ impl FrameSize {
         }
     }
 
-    /// A frame has not arrived, and a smaller one sent after it has; or the broker has closed the
-    /// connection over it. One frame of a proven size may be lost by accident.
+    /// A frame has not arrived, and a smaller one sent after it has. One frame of a proven size may be
+    /// lost by accident.
     pub fn handle_lost(&mut self, bytes: usize, now_ms: u64) {
         if bytes <= SMALL {
             return;
@@ -132,8 +132,8 @@ impl FrameSize {
         self.lost = Some(Lost { bytes, again_ms });
     }
 
-    /// A frame was under way when the connection fell silent: by accident, unless it is the second
-    /// time and no frame of its size has arrived since.
+    /// A frame was under way when the connection was closed or fell silent: by accident, such as a
+    /// restart of the broker, unless it is the second time and no frame of its size has arrived since.
     pub fn handle_doubtful(&mut self, bytes: usize, now_ms: u64) {
         if self.doubtful.is_some() {
             self.handle_lost(bytes, now_ms);

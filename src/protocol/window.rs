@@ -77,15 +77,9 @@ impl Window {
         }
     }
 
-    /// The broker has closed the connection. If a frame was under way that is larger than what is
-    /// known to arrive, or it is the second time, the broker has a limit.
-    pub fn handle_closed(&mut self, now_ms: u64) {
-        self.size.handle_lost(self.largest(), now_ms);
-    }
-
-    /// The connection has fallen silent. If that happens again over a large frame, large packets are
-    /// dropped on the way.
-    pub fn handle_silent(&mut self, now_ms: u64) {
+    /// The broker has closed the connection, or it has fallen silent. If that happens again over a
+    /// large frame, large ones do not pass.
+    pub fn handle_cut(&mut self, now_ms: u64) {
         self.size.handle_doubtful(self.largest(), now_ms);
     }
 
