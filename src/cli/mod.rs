@@ -264,14 +264,18 @@ fn run(config: Option<PathBuf>) -> ExitCode {
 fn check_config(config: Option<PathBuf>) -> ExitCode {
     match GatewayConfig::load(config.as_deref()) {
         Ok(config) => {
-            say("ok");
-            let certificate = config.mqtt.and_then(|mqtt| mqtt.certificate);
-            if let Some(dates) = certificate {
-                say(certificate_line(dates));
-            }
+            say_valid(config.mqtt.and_then(|mqtt| mqtt.certificate));
             ExitCode::SUCCESS
         }
         Err(error) => STOCKGATE.usage(&error),
+    }
+}
+
+/// Says that a configuration is valid, and when our certificate for the broker ends.
+pub(crate) fn say_valid(certificate: Option<CertificateDates>) {
+    say("ok");
+    if let Some(dates) = certificate {
+        say(certificate_line(dates));
     }
 }
 

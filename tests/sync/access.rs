@@ -19,7 +19,7 @@ use crate::support::hub::Hub;
 use crate::support::mqtt::Bystander;
 use crate::support::patience::throughout;
 use crate::support::process::run_to_end;
-use crate::support::program::stockgate;
+use crate::support::program::{stockgate, stockgate_hub};
 use crate::support::terminal::{Terminal, number};
 
 const QUIET: Duration = Duration::from_secs(1);
@@ -222,6 +222,9 @@ fn a_renewed_certificate_of_the_hub_is_taken_by_a_reload() {
     hub.wait_until_logged(0, &["our certificate has expired"]);
     let ends = |hub: &Hub| hub.http().metric("stockgate_hub_broker_certificate_end_seconds");
     let ended = ends(&hub);
+    let mut check = stockgate_hub();
+    let checked = run_to_end(check.args(["check-config", "--config"]).arg(hub.config_path()));
+    assert!(checked.stdout.contains("has ended"), "{checked:?}");
     let gateway_certificate = authority.sign("gw-01", "DNS:gw-01");
     let gateway = stocked(&tls_section(&broker, &authority, Some(&gateway_certificate)));
 

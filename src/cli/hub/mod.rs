@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 use super::manual::{self, Manual};
 use super::program::{Program, on_signal};
-use super::{examples, say};
+use super::{examples, say, say_valid};
 use crate::config::HubConfig;
 use crate::hub;
 use crate::process::reload::{self, Reload};
@@ -80,8 +80,8 @@ enum Command {
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => run(config),
-        Command::CheckConfig { config } => with_config(config.as_deref(), |_| {
-            say("ok");
+        Command::CheckConfig { config } => with_config(config.as_deref(), |config| {
+            say_valid(config.mqtt.and_then(|mqtt| mqtt.certificate));
             Ok(())
         }),
         Command::Backup(arguments) => with_config(arguments.config.as_deref(), |config| {
