@@ -121,11 +121,12 @@ impl Session {
         if std::mem::replace(&mut self.is_pinged, true) {
             return Ok(());
         }
+        within_stall_limit(self.socket.flush()).await?;
         let ping = self.socket.send(Message::Ping(Bytes::new()));
         session_result(timeout(TERMINAL_STALLED_MAX, ping).await)
     }
 
-    /// Closes the connection, after the event that is partly sent.
+    /// Closes the connection, after what is partly sent.
     pub(super) async fn close(&mut self, end: SessionEnd) -> Result<(), Error> {
         self.send_queue.drop_unsent();
         poll_fn(|context| self.send_queue.poll_send(context, self.socket.get_mut())).await?;

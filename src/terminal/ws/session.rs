@@ -35,6 +35,9 @@ use crate::terminal::context::TerminalContext;
 use crate::terminal::feed::{Subscription, SyncEvent};
 use crate::terminal::wire::{MessageId, SendQueue, WireFormat};
 
+/// Bytes of control frames that wait for a terminal which does not read.
+const CONTROL_BYTES_MAX: usize = 16 * 1024;
+
 /// The other side of a session, as the handshake found it.
 #[derive(Debug)]
 pub(super) struct SessionClient {
@@ -173,6 +176,8 @@ impl Session {
 async fn socket(upgraded: Upgraded) -> WebSocketStream<GuardedStream> {
     let config = WebSocketConfig::default()
         .read_buffer_size(TERMINAL_READ_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(CONTROL_BYTES_MAX)
         .max_message_size(Some(BODY_BYTES_MAX))
         .max_frame_size(Some(BODY_BYTES_MAX));
     let stream = {
