@@ -245,10 +245,15 @@ impl Intake {
 }
 
 impl JobQueue {
-    /// Waits for a job. Before it sleeps, others have their turn a few times: under load the next job
-    /// is there then, and nobody has to wake this thread.
-    pub(super) fn recv_timeout(&self, timeout: Duration) -> Result<WriterJob, RecvTimeoutError> {
-        for _ in 0..YIELDS_BEFORE_SLEEP {
+    /// Waits for a job. If several jobs have just come at once, it yields a few times before it
+    /// sleeps: the next job has usually arrived by then, and nobody has to wake this thread.
+    pub(super) fn recv_timeout(
+        &self,
+        timeout: Duration,
+        is_busy: bool,
+    ) -> Result<WriterJob, RecvTimeoutError> {
+        let yields = if is_busy && !timeout.is_zero() { YIELDS_BEFORE_SLEEP } else { 0 };
+        for _ in 0..yields {
             if let Some(job) = self.try_recv() {
                 return Ok(job);
             }

@@ -57,6 +57,8 @@ pub struct Writer {
     jobs: JobQueue,
     storage_failures: LogThrottle,
     waiting_grants: LogThrottle,
+    /// Whether the last batch had several commands.
+    is_busy: bool,
     /// When the last checkpoint ends, once a stop was requested.
     checkpoint_deadline: Option<Instant>,
     /// The changes of the last batch: the next draft reuses their allocations.
@@ -93,6 +95,7 @@ impl Writer {
             jobs,
             storage_failures: LogThrottle::default(),
             waiting_grants: LogThrottle::default(),
+            is_busy: false,
             checkpoint_deadline: None,
             spare_changes: Changes::default(),
             spare_batch: Batch::default(),
@@ -107,7 +110,7 @@ impl Writer {
         }
         let mut running = true;
         while running {
-            running = match self.jobs.recv_timeout(self.timeout()) {
+            running = match self.jobs.recv_timeout(self.timeout(), self.is_busy) {
                 Ok(first) => self.run_batch(first),
                 Err(RecvTimeoutError::Timeout) => true,
                 Err(RecvTimeoutError::Disconnected) => false,
@@ -180,6 +183,7 @@ impl Writer {
             next = if batch.has_room() { self.jobs.try_recv() } else { None };
         }
         self.jobs.release(batch.command_count() + lookups, batch.frame_count());
+        self.is_busy = batch.command_count() > 1;
         if let Some(seq) = acked {
             self.confirm(seq);
         }
