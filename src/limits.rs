@@ -405,7 +405,7 @@ pub const GRPC_PUBLIC_REQUEST_BYTES_MAX: usize = 1024;
 /// Calls at the same time on one connection; a client queues further ones.
 pub const GRPC_STREAMS_MAX: u32 = 100;
 /// Bytes that a gRPC client may send ahead of what is read, in one call and in all calls of its
-/// connection. What is read counts for [`BUFFERED_BYTES_MAX`] until its call is over.
+/// connection. What is read counts for [`BUFFERED_BYTES_MAX`] until its message is decoded.
 pub const GRPC_STREAM_WINDOW: u32 = 64 * 1024;
 pub const GRPC_CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes in one message to a client, which one item may exceed. Most clients take 4 MiB.

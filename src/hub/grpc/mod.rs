@@ -27,9 +27,10 @@ use self::proto::inventory_service_server::InventoryServiceServer;
 use self::service::Inventory;
 use self::status::{explained, status};
 use super::api::HubApi;
-use crate::limits::{BODY_BYTES_MAX, GRPC_CALL_MAX};
+use crate::limits::{BODY_BYTES_MAX, GRPC_CALL_MAX, GRPC_PUBLIC_REQUEST_BYTES_MAX};
 use crate::net::http::{CountedBody, PortAccess, serve_http2};
 use crate::net::stream::Certificates;
+use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
 
 /// Serves calls until a stop is requested.
@@ -49,6 +50,13 @@ pub(super) async fn serve(
     tokio::join!(serve_http2(listener, certificates, stop, handler), reporting);
 }
 
+/// The bytes that are kept of the messages of a call: the longest one, and the head of the next.
+fn kept_max(path: &str) -> usize {
+    const HEAD_BYTES: usize = 5;
+    let needs_no_token = path.starts_with("/grpc.");
+    HEAD_BYTES + if needs_no_token { GRPC_PUBLIC_REQUEST_BYTES_MAX } else { BODY_BYTES_MAX }
+}
+
 /// Answers a call within the time that its client has for it. A stream only begins within that time,
 /// and ends by itself.
 async fn answer(
@@ -59,7 +67,17 @@ async fn answer(
     let given = time_left(request.headers());
     let limit = given.map_or(GRPC_CALL_MAX, |given: Duration| given.min(GRPC_CALL_MAX));
     request.extensions_mut().insert(Deadline::after(given));
-    let request = request.map(|body| body.map_err(|error| status(&error.into())));
+    let refusals = api.clone();
+    let kept_max = kept_max(request.uri().path());
+    let request = request.map(|body| {
+        body.counting_at_most(kept_max).map_err(move |error| {
+            let problem = Problem::from(error);
+            if problem.code == Code::Overloaded {
+                refusals.count_refusal(problem.code);
+            }
+            status(&problem)
+        })
+    });
     match tokio::time::timeout(limit, routes.call(request)).await {
         Ok(Ok(response)) => explained(response, |code| api.count_refusal(code)),
         Ok(Err(never)) => match never {},

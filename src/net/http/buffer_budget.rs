@@ -87,7 +87,7 @@ impl Drop for Unfinished {
 }
 
 impl BufferBudget {
-    /// Gives back all that is charged beyond `kept` bytes.
+    /// Gives back whatever is charged beyond `kept` bytes.
     fn give_back(&self, state: &mut State, kept: usize) {
         let over = state.charged.saturating_sub(kept);
         let over_as_unknown = state.charged_as_unknown.saturating_sub(kept);

@@ -15,11 +15,19 @@ pub struct CountedBody {
     body: Incoming,
     permit: ConnectionPermit,
     counted: usize,
+    counted_max: usize,
 }
 
 impl CountedBody {
     pub(super) fn new(body: Incoming, permit: ConnectionPermit) -> Self {
-        Self { body, permit, counted: 0 }
+        Self { body, permit, counted: 0, counted_max: usize::MAX }
+    }
+
+    /// Counts no more than so many bytes: what reads the body keeps no more.
+    #[must_use]
+    pub fn counting_at_most(mut self, bytes: usize) -> Self {
+        self.counted_max = bytes;
+        self
     }
 }
 
@@ -35,7 +43,7 @@ impl Body for CountedBody {
         let Some(Ok(frame)) = frame else {
             return Poll::Ready(frame.map(|broken| broken.map_err(|_| BodyError::Broken)));
         };
-        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let bytes = frame.data_ref().map_or(0, Bytes::len).min(self.counted_max - self.counted);
         self.counted += bytes;
         let kept = self.permit.keep(bytes).map_err(|_| BodyError::NoRoom);
         Poll::Ready(Some(kept.map(|()| frame)))
