@@ -121,8 +121,9 @@ impl AsideRow {
         ]
     }
 
-    pub(super) fn key(&self) -> SqlRow {
-        self.row().into_iter().take(3).collect()
+    /// The sink, and the place of the event in the feed.
+    pub(super) fn key(&self) -> (String, u64, u64) {
+        (self.sink.clone(), self.position, self.seq)
     }
 }
 

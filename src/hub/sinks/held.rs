@@ -73,6 +73,10 @@ impl Held {
         if !books.is_shared() {
             return Ok(Some(work.await));
         }
+        // What was read before the work may have taken as long as the lease.
+        if now() >= self.until {
+            self.save(books).await?;
+        }
         if let Some(done) = self.renew_during(books, work).await? {
             return Ok(Some(done));
         }
@@ -158,7 +162,7 @@ impl Held {
         self.go_on();
     }
 
-    /// Notes that nothing is wrong with the next event, as far as is known.
+    /// Clears what was known to be wrong with the next event.
     pub(super) fn go_on(&mut self) {
         (self.sink.failing_since_ms, self.sink.refused_since_ms) = (0, 0);
         self.refused = None;

@@ -35,12 +35,12 @@ impl BooksTransaction<'_> {
 
     /// Sets an event aside, or changes what is said of one that is.
     pub(in crate::hub) fn set_aside(&mut self, event: &AsideRow) {
-        self.sinks.aside.push(event.row());
+        self.sinks.aside.insert(event.key(), Some(event.clone()));
     }
 
     /// Removes an event that was set aside.
     pub(in crate::hub) fn end_aside(&mut self, event: &AsideRow) {
-        self.sinks.removed.push(event.key());
+        self.sinks.aside.insert(event.key(), None);
     }
 
     /// Has the events of a sink tried again that are set aside; returns how many there are.
@@ -50,8 +50,9 @@ impl BooksTransaction<'_> {
         limit: usize,
     ) -> Result<usize, BooksError> {
         let events = aside_events(self.db, sink, false, limit)?;
-        let again = events.iter().map(|event| AsideRow { retry: true, ..event.clone() }.row());
-        self.sinks.aside.extend(again);
+        for event in &events {
+            self.set_aside(&AsideRow { retry: true, ..event.clone() });
+        }
         Ok(events.len())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::hub::db::error::BooksError;
 use crate::hub::db::schema::{SINK, SINK_ASIDE};
-use crate::hub::db::sink_rows::{SinkRow, read_timed, sink_sql};
+use crate::hub::db::sink_rows::{AsideRow, SinkRow, read_timed, sink_sql};
 use crate::hub::db::sql::{Change, ColumnType, Executor, Keys, SqlRow, SqlValue, Write};
 
 #[derive(Debug, Default)]
@@ -13,8 +13,8 @@ pub(super) struct SinkSet {
     pub(super) known: BTreeMap<String, (i64, SinkRow)>,
     pub(super) changed: BTreeMap<String, SqlRow>,
     pub(super) new: Vec<SqlRow>,
-    pub(super) aside: Vec<SqlRow>,
-    pub(super) removed: Vec<SqlRow>,
+    /// Events that are set aside, by sink and place in the feed; `None` for one that is removed.
+    pub(super) aside: BTreeMap<(String, u64, u64), Option<AsideRow>>,
 }
 
 impl SinkSet {
@@ -32,15 +32,22 @@ impl SinkSet {
 
     pub(super) fn changes(&mut self) -> [Change; 4] {
         let changed = std::mem::take(&mut self.changed).into_values().collect();
+        let (mut aside, mut removed) = (Vec::new(), Vec::new());
+        for ((sink, position, seq), event) in std::mem::take(&mut self.aside) {
+            match event {
+                Some(event) => aside.push(event.row()),
+                None => removed.push(vec![
+                    SqlValue::text(&sink),
+                    SqlValue::number(position),
+                    SqlValue::number(seq),
+                ]),
+            }
+        }
         [
             Change { table: &SINK, write: Write::Register, rows: std::mem::take(&mut self.new) },
             Change { table: &SINK, write: Write::Set, rows: changed },
-            Change { table: &SINK_ASIDE, write: Write::Set, rows: std::mem::take(&mut self.aside) },
-            Change {
-                table: &SINK_ASIDE,
-                write: Write::Delete,
-                rows: std::mem::take(&mut self.removed),
-            },
+            Change { table: &SINK_ASIDE, write: Write::Set, rows: aside },
+            Change { table: &SINK_ASIDE, write: Write::Delete, rows: removed },
         ]
     }
 }
