@@ -110,7 +110,7 @@ fn is_shown(key: &str, text: &str) -> bool {
     let is_bare = |server: &str| matches!(&text[server.len()..], "" | "/");
     SHOWN.contains(&key)
         && !text.contains('@')
-        && (key != "url" || server(text).is_none_or(is_bare))
+        && (key != "url" || server(text).map_or(!text.contains(['/', '?', '#']), is_bare))
 }
 
 /// The address up to its path and query, with its scheme.
