@@ -10,8 +10,8 @@ use super::line::Line;
 use super::trace::{Cause, OptionalTrace};
 use super::types::{OrderId, RequestId, Sku};
 
-/// Bytes of a command that are hashed without memory of their own.
-const HASHED_WITHOUT_MEMORY: usize = 256;
+/// Bytes of a command that are hashed on the stack.
+const HASHED_ON_STACK: usize = 256;
 
 /// A mutation, identified by its request id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,7 +249,7 @@ impl Action {
 
 /// The hash of a value in postcard, which writes the fields of a tuple one after another.
 fn hash_of(value: &impl Serialize) -> Fingerprint {
-    let mut room = [0; HASHED_WITHOUT_MEMORY];
+    let mut room = [0; HASHED_ON_STACK];
     match postcard::to_slice(value, &mut room) {
         Ok(bytes) => xxh3_64(bytes),
         Err(_) => xxh3_64(&postcard::to_stdvec(value).expect("plain data always serializes")),

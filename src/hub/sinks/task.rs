@@ -21,9 +21,9 @@ use crate::net::access::Sites;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 
-/// How often is looked for a sink that another worker has left.
+/// How often to look for a sink that another worker has released.
 const FREE_EVERY: Duration = Duration::from_millis(500);
-/// How long is waited for events at once, and for books that cannot be read.
+/// The longest single wait for events, and for books that cannot be read.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often the position is saved while a sink catches up. What was delivered since is delivered
 /// again after a kill.
@@ -192,7 +192,7 @@ impl SinkTask {
         self.wait(held, waited).await
     }
 
-    /// Sets an event aside and goes on after it; returns false if that cannot be.
+    /// Sets an event aside and goes on after it; returns false if that is not possible.
     async fn pass_by(
         &mut self,
         held: &mut Held,

@@ -66,7 +66,7 @@ impl SendQueue {
         self.frames.push_back(frame);
     }
 
-    /// Frames that are sent together, and without memory of their own for each.
+    /// Frames that are sent together, from one buffer.
     pub(in crate::terminal) fn gathered(&mut self) -> &mut Vec<u8> {
         &mut self.gathered
     }

@@ -25,7 +25,7 @@ use crate::stock::{
 
 /// With those that begin and commit the transaction.
 const FRAME_MAX: usize = 8;
-/// A central request looks in addition for an open sale with its id.
+/// A central request also looks for an open sale with its id.
 const RECEIPT_MAX: usize = 9;
 
 #[test]

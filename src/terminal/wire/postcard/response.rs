@@ -115,7 +115,7 @@ fn message(reply: &WireReply<'_>) -> Vec<u8> {
     postcard::to_stdvec(reply).expect("plain data always serializes")
 }
 
-/// Writes a reply after what there is.
+/// Appends a reply.
 fn write(bytes: &mut Vec<u8>, reply: &WireReply<'_>) {
     let written = postcard::to_extend(reply, std::mem::take(bytes));
     *bytes = written.expect("plain data always serializes");
