@@ -14,7 +14,7 @@ use crate::support::patience::until;
 use crate::support::process::run_to_end;
 use crate::support::program::{Program, stockgate};
 
-const UP: &str = "stockgate/1/+/+/up: gateway and hub do not hear each other";
+const UP: &str = "stockgate/1/+/+/up: the hub hears no gateway";
 const NEXT: &str =
     "allow it in the broker's access rules: docs/OPERATIONS.md has a line for each topic";
 
@@ -64,7 +64,7 @@ fn a_gateway_that_may_not_hear_the_hub_says_so_until_it_is_allowed() {
     let _hub = Hub::start(&broker);
     let gateway = Gateway::stocked_with(&section(&meddler.url(), &[]), &[("A", 5)]);
 
-    let words = "stockgate/1/wh-01/gw-01/down: gateway and hub do not hear each other";
+    let words = "stockgate/1/wh-01/gw-01/down: this gateway does not hear the hub";
     until_reason(&gateway, words);
     assert_logged(&gateway.log(), words);
     assert_found(stockgate(), &gateway.config_path(), words);

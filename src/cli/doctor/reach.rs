@@ -171,8 +171,7 @@ fn filters_of(gateway: Option<&GatewayId>) -> Vec<String> {
 
 /// Reports when our own certificate ends.
 pub(in crate::cli) fn certificate(report: &mut Report, mqtt: &MqttConfig) {
-    const RENEW: &str =
-        "renew the files of mqtt.cert_file and mqtt.key_file, then systemctl reload stockgate";
+    const RENEW: &str = "renew the files of mqtt.cert_file and mqtt.key_file, then reload (systemctl reload stockgate, or stockgate-hub)";
     let Some(dates) = mqtt.certificate else { return };
     let (line, now_ms) = (certificate_line(dates), wall_ms());
     if now_ms > dates.end_ms {

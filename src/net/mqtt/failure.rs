@@ -164,9 +164,10 @@ impl fmt::Display for LinkError {
             }
             LinkFailure::Silent => write!(f, "the broker {broker} does not answer in time"),
             LinkFailure::Denied(filter) => {
-                let so = match filter.ends_with("/state") {
-                    true => "the hub does not learn which gateways are online",
-                    false => "gateway and hub do not hear each other",
+                let so = match filter.rsplit('/').next() {
+                    Some("state") => "the hub does not learn which gateways are online",
+                    Some("up") => "the hub hears no gateway",
+                    _ => "this gateway does not hear the hub",
                 };
                 write!(f, "the broker {broker} refuses the subscription to {filter}: {so}")
             }
@@ -217,7 +218,10 @@ fn refused(
             write!(f, "the broker {broker} refuses connections at the moment: it is not available")
         }
         Some(ConnectReturnCode::Success) | None => {
-            write!(f, "the broker {broker} refuses us without a reason of MQTT 3.1.1")
+            write!(
+                f,
+                "the broker {broker} refuses us with a return code that MQTT 3.1.1 does not define"
+            )
         }
     }
 }
@@ -284,7 +288,7 @@ impl LinkError {
             }
             LinkFailure::Refused(code) => refusal_step(code.as_ref()),
             LinkFailure::ClosedAtOnce => {
-                "the broker's log says why: its limit of connections, a port for TLS (mqtts://), or a proxy without a broker"
+                "the broker's log says why: its limit of connections, a port for TLS (mqtts://), or a proxy whose broker is down"
             }
             LinkFailure::NoGreeting => {
                 "restart a broker that hangs; otherwise correct the port in mqtt.url: MQTT is mostly at 1883, with TLS at 8883"

@@ -75,7 +75,7 @@ fn certificate(error: &CertificateError) -> String {
                 "the broker's certificate is of version 1, which TLS does not use any more".into()
             }
             Some(webpki::Error::CaUsedAsEndEntity) => {
-                "the broker uses the certificate of an authority (CA) as its own".into()
+                "the broker's certificate is an authority's (CA:TRUE), and a server needs one of its own".into()
             }
             Some(webpki::Error::EndEntityUsedAsCa) => {
                 "the broker's certificate was issued by a certificate that is not an authority's (CA)".into()
@@ -95,7 +95,7 @@ fn certificate_step(error: &CertificateError) -> &'static str {
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => {
-            "compare the clock with the certificate's dates: openssl x509 -noout -dates"
+            "compare the clock with the certificate's dates: openssl s_client -connect HOST:PORT"
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "mqtt.ca_file must hold the authority that has issued the broker's certificate; intermediate certificates belong into the broker's certificate file, after its own"
