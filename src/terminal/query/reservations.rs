@@ -43,6 +43,9 @@ struct PageWalk {
 impl PageWalk {
     /// Looks at some more reservations. Returns whether there may be more for the page.
     fn step(&mut self, stock: &Stock, now: &Clocks) -> bool {
+        if self.query.sku.as_ref().is_some_and(|sku| !may_be_reserved(stock, sku)) {
+            return false;
+        }
         let mut visited = 0;
         let after = self.query.after.clone();
         for (id, hold) in stock.holds_after(after.as_deref()) {
@@ -66,6 +69,11 @@ impl PageWalk {
         }
         false
     }
+}
+
+/// Whether reservations may have units of a SKU. If its stock was lost to damage, that is not known.
+fn may_be_reserved(stock: &Stock, sku: &str) -> bool {
+    stock.is_lost(sku) || stock.item(sku).is_some_and(|item| item.reserved > 0)
 }
 
 impl ReservationsQuery {
