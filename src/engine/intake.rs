@@ -22,6 +22,7 @@ use crate::stock::{
     BooksId, CatalogueUpdate, Command, CommandAnswer, RequestId, RequestRecord, Seq, Transfer,
 };
 
+/// How often a busy writer lets other threads run before it sleeps.
 const YIELDS_BEFORE_SLEEP: usize = 4;
 
 /// The sending side of the writer's queue. Clones share one queue.

@@ -75,8 +75,8 @@ impl ConnectionPermit {
         self.0.unfinished.clear();
     }
 
-    /// This many of the bytes that were counted are no longer kept, or were complete in themselves.
-    pub fn given_back(&self, bytes: usize) {
+    /// Uncounts bytes that are no longer held, or that belong to a complete control frame.
+    pub fn give_back(&self, bytes: usize) {
         self.0.unfinished.subtract(bytes);
     }
 

@@ -60,6 +60,6 @@ impl Body for CountedBody {
 
 impl Drop for CountedBody {
     fn drop(&mut self) {
-        self.permit.given_back(self.counted);
+        self.permit.give_back(self.counted);
     }
 }

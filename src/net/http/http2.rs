@@ -22,8 +22,7 @@ use crate::net::stream::{Certificates, Stream};
 use crate::process::stop::Stop;
 
 /// Serves HTTP/2 until a stop is requested, then lets open calls finish for a moment. With
-/// certificates it accepts TLS only. A request has the
-/// [`ConnectionPermit`] among its extensions.
+/// certificates it accepts TLS only. A request has the [`ConnectionPermit`] among its extensions.
 pub async fn serve_http2<H, F, B>(
     listener: TcpListener,
     certificates: Option<Certificates>,

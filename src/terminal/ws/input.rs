@@ -57,7 +57,7 @@ impl Session {
             }
             Ok(Message::Ping(bytes) | Message::Pong(bytes)) => {
                 let bytes = CONTROL_HEADER_BYTES + bytes.len();
-                self.client.permit.given_back(bytes);
+                self.client.permit.give_back(bytes);
                 Ok(())
             }
             Ok(Message::Frame(_)) => Ok(()),
