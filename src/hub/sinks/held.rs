@@ -1,5 +1,5 @@
-//! A sink that this worker has. It has it by a lease in the books, which it renews while it delivers
-//! or waits, so that no other worker delivers at the same time.
+//! A sink that this worker holds by a lease in the books. It renews the lease while it delivers or
+//! waits, so that no other worker delivers at the same time.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,24 +17,24 @@ use crate::limits::{SINK_BATCH_EVENTS_MAX, SINK_LEASE, SINK_RENEWED};
 /// The pause before another change of books that could not be changed.
 pub(super) const UNCHANGED: Duration = Duration::from_secs(1);
 
-/// Another worker has the sink.
+/// Another worker holds the sink.
 pub(super) struct Lost;
 
-/// A sink that this worker has.
+/// A sink that this worker holds.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) sink: SinkRow,
-    /// Woken when people have it tried again at another worker.
+    /// Notified when a retry was requested at another worker.
     wake: Arc<Notify>,
     /// Until when no other worker takes it, by this process's own clock.
     until: Instant,
     pub(super) saved: Instant,
     /// Whether something has changed that is not saved.
     pub(super) is_changed: bool,
-    /// So many of the next events were refused together; 0: none.
+    /// How many of the next events were refused together; 0: none.
     suspected: usize,
-    /// Since when this worker knows that the next event alone is refused, and for how long it was
-    /// before.
+    /// When this worker first saw the next event refused on its own, and how long it had been refused
+    /// before that.
     refused: Option<(Instant, Duration)>,
     /// Failures in a row.
     pub(super) failures: u32,
@@ -64,7 +64,7 @@ impl Held {
     }
 
     /// Does some work, and renews the lease meanwhile. Returns `None` if the lease ended before the
-    /// work: then the work was broken off, because another worker may have begun with it.
+    /// work: then the work was aborted, because another worker may have begun with it.
     pub(super) async fn during<T>(
         &mut self,
         books: &SinkBooks,
