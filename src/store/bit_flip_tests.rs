@@ -96,6 +96,8 @@ struct Answers {
     entries: Answer<Vec<Posted>>,
     signed: Vec<Signed>,
     demand: Vec<RefusedRow>,
+    /// Rows of both tables, whether they can be read or not.
+    reports: usize,
     repairs: Vec<Repair>,
 }
 
@@ -178,6 +180,7 @@ impl Base {
             entries: read_ledger(&db, row.positions.pruned_seq, 100_000).ok(),
             signed: read_signed(&db, 0)?,
             demand: read_demand(&db)?,
+            reports: rows(&db, "signed").len() + rows(&db, "demand").len(),
             stock,
             repairs,
         })
@@ -272,6 +275,8 @@ impl Base {
         // A report may lack a row, but tells nothing that was not so.
         same("signed", found.signed.iter().all(|row| before.signed.contains(row)))?;
         same("demand", found.demand.iter().all(|row| before.demand.contains(row)))?;
+        let read = found.signed.len() + found.demand.len();
+        same("a report was left out", said || read == found.reports)?;
         same("entries", found.entries.is_none() || before.entries == found.entries)
     }
 }
@@ -298,6 +303,7 @@ impl Answers {
             entries: None,
             signed: Vec::new(),
             demand: Vec::new(),
+            reports: 0,
             repairs: Vec::new(),
         }
     }
