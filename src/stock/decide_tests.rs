@@ -535,7 +535,7 @@ impl Shop {
 
     fn held(&self) -> BTreeMap<Sku, i64> {
         let mut held = BTreeMap::new();
-        for line in self.stock.holds.values().flat_map(|hold| &hold.lines) {
+        for line in self.stock.holds.lines() {
             *held.entry(line.sku.clone()).or_default() += line.quantity.units();
         }
         held

@@ -151,9 +151,8 @@ impl<'a> Draft<'a> {
         lines_max: usize,
     ) -> Result<(), R::Error> {
         let (stock, now_ms) = (self.stock, self.now.running_ms);
-        let due = stock.deadlines.iter().take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
         let entries_max = self.changes.entries.len() + lines_max;
-        for (_, id) in due {
+        for id in stock.holds.due(now_ms) {
             if self.changes.entries.len() >= entries_max {
                 break;
             }
@@ -216,7 +215,7 @@ impl<'a> Draft<'a> {
 
     /// Lines of open reservations, this batch included.
     pub(super) fn held_lines(&self) -> usize {
-        self.stock.held_lines.saturating_add_signed(self.opened.1)
+        self.stock.holds.line_count().saturating_add_signed(self.opened.1)
     }
 
     pub(super) fn open(&mut self, id: RequestId, hold: Hold) {

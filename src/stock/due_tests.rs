@@ -17,7 +17,7 @@ fn what_is_due_ends_in_parts_oldest_deadline_first() {
     assert_eq!(reserved(&stock), 2);
     assert_eq!(expire(&mut stock, 3), ["r2"], "the other one is not due");
     assert_eq!(expire(&mut stock, 3), [""; 0]);
-    assert_eq!((reserved(&stock), stock.held_lines), (1, 2));
+    assert_eq!((reserved(&stock), stock.holds.line_count()), (1, 2));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn what_is_due_can_be_neither_committed_nor_released() {
 #[test]
 fn the_lines_of_open_reservations_are_bounded() {
     let mut stock = with_holds(&[("r1", 5_000)]);
-    stock.held_lines = RESERVED_LINES_MAX - 1;
+    stock.holds.set_line_count(RESERVED_LINES_MAX - 1);
     let mut draft = Draft::new(&stock, NOW, 900);
     let reserve =
         |skus: &[&str]| Action::Reserve { order_id: None, lines: lines(skus, 1), ttl_s: None };
@@ -66,7 +66,7 @@ fn a_reserved_sku_takes_no_memory_of_its_own() {
     let items = [(sku(&long), Item { on_hand: 2, reserved: 2, version: 1 })].into_iter().collect();
     let hold = |name| (id(name), hold(9, &[&long]));
     let stock = Stock::load(items, [hold("r1"), hold("r2")], 1, Chain::default(), Taken::default());
-    let texts = stock.holds.values().map(|hold| hold.lines[0].sku.as_str().as_ptr());
+    let texts = stock.holds.lines().map(|line| line.sku.as_str().as_ptr());
     let known = stock.items.iter().next().unwrap().0.as_str().as_ptr();
     assert!(texts.into_iter().all(|text| text == known));
 }

@@ -25,6 +25,7 @@ mod draft;
 mod entry;
 mod fold;
 mod from_hub;
+mod holds;
 mod items;
 mod line;
 mod listing;
@@ -44,9 +45,6 @@ mod trace;
 mod transfer;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
-
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +62,8 @@ pub use self::decimals::Decimals;
 pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, books_event_id};
 pub use self::from_hub::TransferOutcome;
+use self::holds::Holds;
+pub use self::holds::Named;
 pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
@@ -122,10 +122,7 @@ pub struct Hold {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
     items: Items,
-    holds: BTreeMap<RequestId, Hold>,
-    deadlines: BTreeSet<(u64, RequestId)>,
-    /// Lines of all open reservations.
-    held_lines: usize,
+    holds: Holds,
     seq: Seq,
     checks: Checks,
     taken: Taken,
@@ -181,7 +178,7 @@ impl Stock {
     pub fn without(mut self, lost: Lost, digest: Digest) -> Self {
         self.checks.digest = digest;
         self.lost = lost;
-        let holds = self.holds.clone();
+        let holds = std::mem::take(&mut self.holds);
         self.with_holds(holds)
     }
 
@@ -203,19 +200,11 @@ impl Stock {
     }
 
     fn set_hold(&mut self, id: RequestId, hold: Option<Hold>) {
-        if let Some(before) = self.holds.remove(&id) {
-            self.deadlines.remove(&(before.deadline_ms, id.clone()));
-            self.held_lines -= before.lines.len();
-        }
-        if let Some(mut hold) = hold {
-            hold.lines.iter_mut().for_each(|line| self.items.share_sku(&mut line.sku));
-            // What a lost SKU holds back cannot be given back.
-            if !hold.lines.iter().any(|line| self.is_lost(line.sku.as_str())) {
-                self.deadlines.insert((hold.deadline_ms, id.clone()));
-            }
-            self.held_lines += hold.lines.len();
-            self.holds.insert(id, hold);
-        }
+        let Some(mut hold) = hold else { return self.holds.remove(&id) };
+        hold.lines.iter_mut().for_each(|line| self.items.share_sku(&mut line.sku));
+        // What a lost SKU holds back cannot be given back.
+        let can_end = !hold.lines.iter().any(|line| self.is_lost(line.sku.as_str()));
+        self.holds.insert(id, hold, can_end);
     }
 
     /// What SKUs are called, and their units.
@@ -267,13 +256,22 @@ impl Stock {
 
     /// The open reservations after an id, in ascending order of their ids.
     pub fn holds_after(&self, after: Option<&str>) -> impl Iterator<Item = (&RequestId, &Hold)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.holds.range::<str, _>((from, Bound::Unbounded))
+        self.holds.after(after)
+    }
+
+    /// The open reservations after an id that name a SKU or an order, in ascending order of their ids.
+    /// No others are looked at.
+    pub fn holds_naming<'a>(
+        &'a self,
+        name: Named<'a>,
+        after: Option<&RequestId>,
+    ) -> impl Iterator<Item = (&'a RequestId, &'a Hold)> + use<'a> {
+        self.holds.naming(name, after)
     }
 
     /// The number of open reservations.
     pub fn hold_count(&self) -> usize {
-        self.holds.len()
+        self.holds.count()
     }
 
     /// The stock of one SKU, if it is known.
@@ -326,7 +324,7 @@ impl Stock {
     /// the database is damaged.
     pub fn skus_with_wrong_holds(&self) -> Vec<&Sku> {
         let mut reserved: HashMap<&Sku, i64> = HashMap::new();
-        for line in self.holds.values().flat_map(|hold| &hold.lines) {
+        for line in self.holds.lines() {
             *reserved.entry(&line.sku).or_default() += line.quantity.units();
         }
         let mut wrong = Vec::new();
@@ -341,7 +339,7 @@ impl Stock {
 
     /// The earliest deadline of a reservation, in milliseconds of running time.
     pub fn next_deadline_ms(&self) -> Option<u64> {
-        self.deadlines.first().map(|(deadline_ms, _)| *deadline_ms)
+        self.holds.next_deadline_ms()
     }
 }
 

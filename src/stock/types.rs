@@ -177,6 +177,11 @@ impl RequestId {
         Self::parse(text)
     }
 
+    /// What every id follows. It is no id.
+    pub(super) fn first() -> Self {
+        Self(SmolStr::default())
+    }
+
     /// The default request id of a commit.
     pub fn commit_of(reservation: &Self) -> Self {
         Self(format_smolstr!("commit:{reservation}"))

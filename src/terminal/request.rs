@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::limits::{RESERVATION_TTL_S_MAX, STOCK_MAX, SUBSCRIPTION_SKUS_MAX};
 use crate::net::access::Role;
+use crate::net::http::page_size;
 use crate::net::request::{check_ends, missing, stock_units};
 use crate::problem::Problem;
 use crate::stock::{Action, Cause, Command, Decimal, Decimals, Reason, RequestId, Seq, Sku};
@@ -59,12 +60,24 @@ pub(crate) enum Query {
 }
 
 /// The open reservations of an order or a SKU, or all, after an id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReservationsQuery {
     pub(crate) order_id: Option<String>,
     pub(crate) sku: Option<String>,
-    pub(crate) after: Option<String>,
+    pub(crate) after: Option<RequestId>,
     pub(crate) limit: usize,
+}
+
+impl ReservationsQuery {
+    /// A page after a cursor, or the first page.
+    ///
+    /// # Errors
+    /// `bad_request` if the cursor is no id.
+    pub(crate) fn page(after: Option<&str>, limit: Option<u64>) -> Result<Self, Problem> {
+        let after = after.filter(|after| !after.is_empty()).map(RequestId::parse).transpose();
+        let after = after.map_err(|error| Problem::bad_request(format!("after: {error}")))?;
+        Ok(Self { after, limit: page_size(limit), ..Self::default() })
+    }
 }
 
 /// A subscription to the stock of some SKUs.

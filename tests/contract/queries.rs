@@ -322,3 +322,39 @@ fn told(entry: &Value) -> (String, String, i64, i64) {
     });
     (text("kind"), text("request_id"), change, reserved_change)
 }
+
+/// What one connection makes the gateway look at in a second is bounded: 200,000 SKUs are free at
+/// once, and each further one takes 5 µs.
+#[test]
+fn a_client_that_searches_all_the_time_waits_and_no_other_does() {
+    let gateway = Gateway::start();
+    let skus: Vec<_> = (0..4_000).map(|n| format!("sku-{n:04}")).collect();
+    for (n, skus) in skus.chunks(1_000).enumerate() {
+        let lines: Vec<_> = skus.iter().map(|sku| (sku.as_str(), 1)).collect();
+        gateway.http().ok("restock", many(&format!("r{n}"), &lines));
+    }
+    let (mut session, connection) = (gateway.ws(), ureq::agent());
+    let search = json!({"q": "no such name"});
+    let url = format!("{}/api/stock?q=no+such+name", gateway.url());
+    let over_a_session = &mut || drop(session.ok("list", search.clone()));
+    let over_a_connection =
+        &mut || drop(connection.get(&url).call().unwrap().body_mut().read_to_string().unwrap());
+    for greedy in [over_a_session as &mut dyn FnMut(), over_a_connection] {
+        let began = Instant::now();
+        // 520,000 SKUs.
+        (0..130).for_each(|_| greedy());
+        assert!(began.elapsed() > Duration::from_millis(1_500), "{:?}", began.elapsed());
+        let began = Instant::now();
+        gateway.ws().ok("list", search.clone());
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_cursor_that_is_no_id_is_refused() {
+    on_both_ports(&[("A", 1)], |terminal| {
+        let long = "r".repeat(200);
+        let refusal = terminal.refused("reservations", json!({"after": long}), "bad_request");
+        assert!(refusal["message"].as_str().unwrap().starts_with("after: "), "{refusal}");
+    });
+}

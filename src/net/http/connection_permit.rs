@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::buffer_budget::{NoRoom, Unfinished};
 use super::open_connections::{Entry, OpenConnections};
+use super::walk_credit::WalkCredit;
 
 /// Permission for one open connection. The handler of a request gets it; a WebSocket session, which
 /// outlives its request, keeps it until it ends.
@@ -21,13 +22,15 @@ struct Permit {
     unfinished: Unfinished,
     /// Whether a handler reads what arrives, and counts it where it keeps it.
     is_handled: AtomicBool,
+    walk_credit: WalkCredit,
 }
 
 impl ConnectionPermit {
     pub(super) fn new(open: Arc<OpenConnections>, entry: Entry, peer: SocketAddr) -> Self {
         let [is_known, is_handled] = [false; 2].map(AtomicBool::new);
         let unfinished = Unfinished::new(open.buffer_budget());
-        Self(Arc::new(Permit { open, entry, peer, is_known, unfinished, is_handled }))
+        let walk_credit = WalkCredit::new();
+        Self(Arc::new(Permit { open, entry, peer, is_known, unfinished, is_handled, walk_credit }))
     }
 
     /// The address of the client.
@@ -83,6 +86,16 @@ impl ConnectionPermit {
     /// The address and port of the client, for logs.
     pub(super) fn peer_address(&self) -> SocketAddr {
         self.0.peer
+    }
+
+    /// Counts SKUs, entries or reservations that the client made us look at.
+    pub fn spend_walk(&self, visited: usize) {
+        self.0.walk_credit.spend(visited);
+    }
+
+    /// Waits until the client may make us look at more.
+    pub async fn walk_ready(&self) {
+        self.0.walk_credit.ready().await;
     }
 
     /// Waits until the connection has to give way to another one. It must be dropped then.

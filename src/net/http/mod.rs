@@ -24,6 +24,7 @@ mod query;
 mod response;
 mod router;
 mod server;
+mod walk_credit;
 
 pub use self::answer::answer;
 pub use self::body::{BodyError, body, body_within};

@@ -108,6 +108,8 @@ impl TerminalContext {
         let parameters = request.uri().query();
         let after = parameter(parameters, "after").unwrap_or_default();
         let limit = page_size(number(parameters, "limit")?);
+        permit.walk_ready().await;
+        permit.spend_walk(limit);
         let page = query::barcodes::page(&self.state, &self.ledger, after, limit).await?;
         Ok(http::json(barcodes_json(&page)))
     }
@@ -120,7 +122,7 @@ impl TerminalContext {
     ) -> Result<HttpResponse, Problem> {
         self.access.admit(request.headers(), permit, Role::Viewer)?;
         let query = query(request.uri().query())?;
-        let result = query::answer(query, self).await?;
+        let result = query::answer(query, self, permit).await?;
         Ok(http::json(result_json(&result, &self.state.origin)))
     }
 }
@@ -147,11 +149,11 @@ fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
 }
 
 fn reservations_query(parameters: Option<&str>) -> Result<Query, Problem> {
+    let after = parameter(parameters, "after");
     Ok(Query::Reservations(ReservationsQuery {
         order_id: parameter(parameters, "order_id"),
         sku: parameter(parameters, "sku"),
-        after: parameter(parameters, "after"),
-        limit: page_size(number(parameters, "limit")?),
+        ..ReservationsQuery::page(after.as_deref(), number(parameters, "limit")?)?
     }))
 }
 

@@ -15,11 +15,12 @@ use super::context::TerminalContext;
 use super::request::Query;
 use super::response::{GatewayStatus, ItemPage, RequestResult};
 use crate::engine::state::CommittedState;
+use crate::net::http::ConnectionPermit;
 use crate::problem::{Code, Problem};
 use crate::stock::{Entry, SearchWords, Seq, Sku};
 use crate::store::LedgerReader;
 
-/// Answers a query.
+/// Answers a query. What it makes us look at is counted for the connection.
 ///
 /// # Errors
 /// `unknown_sku`, `unknown_code` or `unknown_reservation` for what is not known,
@@ -27,20 +28,26 @@ use crate::store::LedgerReader;
 pub(super) async fn answer(
     query: Query,
     context: &TerminalContext,
+    permit: &ConnectionPermit,
 ) -> Result<RequestResult, Problem> {
+    permit.walk_ready().await;
+    permit.spend_walk(visits_of(&query));
     let TerminalContext { state, ledger, intake, in_store, reasons, .. } = context;
     match query {
         Query::Item(sku) => item(state, sku),
         Query::List { prefix, q, after, limit } => {
             let page = match q.as_deref().and_then(SearchWords::of) {
-                Some(words) => search::page(state, Search { words, prefix, after, limit }).await,
+                Some(words) => {
+                    let search = Search { words, prefix, after, limit };
+                    search::page(state, search, permit).await
+                }
                 None => list(state, &prefix, after.as_deref(), limit),
             };
             Ok(RequestResult::Items(page))
         }
         Query::Ledger { after, limit } => ledger_page(state, ledger, after, limit).await,
         Query::Reservations(query) => {
-            Ok(RequestResult::Reservations(reservations::page(state, query).await))
+            Ok(RequestResult::Reservations(reservations::page(state, query, permit).await))
         }
         Query::Reservation(id) => {
             reservations::one(state, intake, id).await.map(RequestResult::Reservation)
@@ -49,6 +56,19 @@ pub(super) async fn answer(
         Query::Resolve { code } => {
             resolve::resolve(state, ledger, in_store, code).await.map(RequestResult::Resolved)
         }
+    }
+}
+
+/// How many SKUs or entries the answer has, at most. Searches and lists of reservations count what
+/// they look at.
+fn visits_of(query: &Query) -> usize {
+    match query {
+        Query::List { limit, .. } | Query::Ledger { limit, .. } => *limit,
+        Query::Reservations(_)
+        | Query::Item(_)
+        | Query::Status
+        | Query::Resolve { .. }
+        | Query::Reservation(_) => 1,
     }
 }
 

@@ -1,22 +1,29 @@
 //! Reservations, for people: the open ones, and what became of one.
 
-use tokio::task::yield_now;
-
 use crate::engine::intake::Intake;
 use crate::engine::state::CommittedState;
 use crate::limits::{RESERVATION_PAGE_LINES_MAX, STOCK_SCAN_MAX};
+use crate::net::http::ConnectionPermit;
 use crate::problem::{Code, Problem};
-use crate::stock::{Decimals, Hold, Line, OrderId, RequestId, RequestKind, RequestRecord, Stock};
+use crate::stock::{
+    Decimals, Hold, Line, Named, OrderId, RequestId, RequestKind, RequestRecord, Stock,
+};
 use crate::terminal::request::ReservationsQuery;
 use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
 
 /// A page of the open reservations. It ends early if they have many lines.
-pub(super) async fn page(state: &CommittedState, query: ReservationsQuery) -> ReservationPage {
-    let mut walk = PageWalk { query, page: ReservationPage::default(), lines: 0 };
+pub(super) async fn page(
+    state: &CommittedState,
+    query: ReservationsQuery,
+    client: &ConnectionPermit,
+) -> ReservationPage {
+    let mut walk = PageWalk { query, page: ReservationPage::default(), lines: 0, visited: 0 };
     // In steps, because the writer waits for readers of the stock.
     while walk.step(&state.stock(), &Clocks::of(state)) {
-        yield_now().await;
+        client.spend_walk(walk.visited);
+        client.walk_ready().await;
     }
+    client.spend_walk(walk.visited);
     walk.page
 }
 
@@ -38,23 +45,22 @@ struct PageWalk {
     page: ReservationPage,
     /// Lines in the page.
     lines: usize,
+    /// Reservations and lines that the last step looked at.
+    visited: usize,
 }
 
 impl PageWalk {
     /// Looks at some more reservations. Returns whether there may be more for the page.
     fn step(&mut self, stock: &Stock, now: &Clocks) -> bool {
-        if self.query.sku.as_ref().is_some_and(|sku| !may_be_reserved(stock, sku)) {
-            return false;
-        }
-        let mut visited = 0;
-        let after = self.query.after.clone();
-        for (id, hold) in stock.holds_after(after.as_deref()) {
-            if visited >= STOCK_SCAN_MAX {
+        self.visited = 0;
+        let query = self.query.clone();
+        for (id, hold) in query.candidates(stock) {
+            if self.visited >= STOCK_SCAN_MAX {
                 return true;
             }
-            visited += 1 + hold.lines.len();
-            if hold.deadline_ms <= now.running_ms || !self.query.matches(hold) {
-                self.query.after = Some(id.as_str().to_owned());
+            self.visited += 1 + hold.lines.len();
+            if hold.deadline_ms <= now.running_ms || !query.matches(hold) {
+                self.query.after = Some(id.clone());
                 continue;
             }
             let is_full = self.page.items.len() == self.query.limit
@@ -65,18 +71,26 @@ impl PageWalk {
             }
             self.lines += hold.lines.len();
             self.page.items.push(open(id, hold, stock, now));
-            self.query.after = Some(id.as_str().to_owned());
+            self.query.after = Some(id.clone());
         }
         false
     }
 }
 
-/// Whether reservations may have units of a SKU. If its stock was lost to damage, that is not known.
-fn may_be_reserved(stock: &Stock, sku: &str) -> bool {
-    stock.is_lost(sku) || stock.item(sku).is_some_and(|item| item.reserved > 0)
-}
+type Holds<'a> = Box<dyn Iterator<Item = (&'a RequestId, &'a Hold)> + 'a>;
 
 impl ReservationsQuery {
+    /// The reservations of the order, of the SKU, or all, after the cursor.
+    fn candidates<'a>(&'a self, stock: &'a Stock) -> Holds<'a> {
+        let after = self.after.as_ref();
+        let named = match (&self.order_id, &self.sku) {
+            (Some(order_id), _) => Named::Order(order_id),
+            (None, Some(sku)) => Named::Sku(sku),
+            (None, None) => return Box::new(stock.holds_after(after.map(RequestId::as_str))),
+        };
+        Box::new(stock.holds_naming(named, after))
+    }
+
     fn matches(&self, hold: &Hold) -> bool {
         let of_order = |order_id: &String| {
             hold.order_id.as_ref().map(OrderId::as_str) == Some(order_id.as_str())
@@ -151,4 +165,53 @@ fn ended(id: &RequestId, record: RequestRecord, stock: &Stock) -> Option<Reserva
         actor: None,
         end: Some(end),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stock::{Quantity, Sku};
+
+    #[test]
+    fn a_page_of_one_sku_or_order_looks_at_no_other_reservation() {
+        let stock = Stock::default().with_holds((0..5_000).map(|n| (id(n), hold(n))));
+        let of_sku = ReservationsQuery { sku: Some("s7".into()), ..query(None) };
+        let of_order = ReservationsQuery { order_id: Some("o7".into()), ..query(None) };
+        for query in [of_sku, of_order] {
+            let mut walk =
+                PageWalk { query, page: ReservationPage::default(), lines: 0, visited: 0 };
+            assert!(!walk.step(&stock, &Clocks { running_ms: 0, wall_ms: 0 }));
+            assert_eq!((walk.page.items.len(), walk.visited), (5, 10), "{:?}", walk.query);
+        }
+    }
+
+    #[test]
+    fn a_walk_through_all_is_made_in_steps() {
+        let stock = Stock::default().with_holds((0..5_000).map(|n| (id(n), hold(n))));
+        // After the first: those that have expired are passed over.
+        let now = Clocks { running_ms: 1, wall_ms: 0 };
+        let query = query(Some(&id(0)));
+        let mut walk = PageWalk { query, page: ReservationPage::default(), lines: 0, visited: 0 };
+        let mut steps = 1;
+        while walk.step(&stock, &now) {
+            assert!(walk.visited <= STOCK_SCAN_MAX + 1);
+            steps += 1;
+        }
+        assert!(steps >= 4_999 * 2 / (STOCK_SCAN_MAX + 1) && walk.page.items.is_empty());
+    }
+
+    fn query(after: Option<&RequestId>) -> ReservationsQuery {
+        ReservationsQuery::page(after.map(RequestId::as_str), None).unwrap()
+    }
+
+    fn id(n: u64) -> RequestId {
+        RequestId::parse(&format!("r{n:04}")).unwrap()
+    }
+
+    fn hold(n: u64) -> Hold {
+        let name = |kind: char| format!("{kind}{}", n % 1_000);
+        let line = Line::new(Sku::parse(&name('s')).unwrap(), Quantity::try_from(1).unwrap());
+        let order_id = Some(OrderId::parse(&name('o')).unwrap());
+        Hold { order_id, lines: vec![line], deadline_ms: 1, actor: None }
+    }
 }

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use crate::engine::state::CommittedState;
 use crate::limits::{SEARCHES_MAX, STOCK_SCAN_MAX};
+use crate::net::http::ConnectionPermit;
 use crate::stock::{ListedItem, SearchWords, Sku};
 use crate::terminal::response::ItemPage;
 
@@ -38,10 +39,23 @@ impl Search {
 
 /// A page of what matches: first, on the first page, the SKUs that are the whole search, or have a
 /// barcode that is; then the others in their order.
-pub(super) async fn page(state: &Arc<CommittedState>, search: Search) -> ItemPage {
+pub(super) async fn page(
+    state: &Arc<CommittedState>,
+    search: Search,
+    client: &ConnectionPermit,
+) -> ItemPage {
+    client.spend_walk(cost(state));
     let _permit = SEARCHES.acquire().await;
     let state = Arc::clone(state);
     spawn_blocking(move || Found::new(search).page(&state)).await.expect("a search does not panic")
+}
+
+/// What a search costs, in SKUs: those that are not listed are looked at one by one, and a listing's
+/// text is passed in a tenth of that time.
+fn cost(state: &CommittedState) -> usize {
+    let stock = state.stock();
+    let listed = stock.catalogue().count();
+    stock.sku_count().saturating_sub(listed) + listed / 10
 }
 
 /// What has been found so far.

@@ -10,4 +10,3 @@ mod input;
 mod output;
 mod requests;
 mod session;
-mod walk_credit;

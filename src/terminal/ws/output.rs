@@ -90,7 +90,7 @@ impl Session {
         };
         let searched = subscription.search(&self.context.state, self.client.format);
         self.has_to_search = searched.more;
-        self.walk_credit.spend(searched.visited);
+        self.client.permit.spend_walk(searched.visited);
         match searched.event {
             Some(event) => self.send([event]).await,
             None => Ok(()),

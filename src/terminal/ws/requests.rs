@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use super::end::SessionEnd;
 use super::session::Session;
 use crate::engine::intake::ReplyTo;
-use crate::engine::state::CommittedState;
 use crate::limits::CONNECTION_IN_FLIGHT_MAX;
 use crate::net::access::{Role, authorize};
 use crate::net::request::missing;
@@ -14,7 +13,7 @@ use crate::stock::Command;
 use crate::terminal::feed::Subscription;
 use crate::terminal::query;
 use crate::terminal::request::{
-    InvalidRequest, Query, Request, SessionRequest, SubscribeRequest, role_for,
+    InvalidRequest, Request, SessionRequest, SubscribeRequest, role_for,
 };
 use crate::terminal::response::RequestResult;
 use crate::terminal::wire::{MessageId, RequestMessage};
@@ -124,13 +123,11 @@ impl Session {
             SessionRequest::Auth { token } => self.authenticate(&token),
             SessionRequest::Query(query) => {
                 may_read?;
-                self.walk_credit.ready().await;
-                self.walk_credit.spend(visits_of(&query, &self.context.state));
-                query::answer(query, &self.context).await
+                query::answer(query, &self.context, &self.client.permit).await
             }
             SessionRequest::Subscribe(request) => {
                 may_read?;
-                self.walk_credit.ready().await;
+                self.client.permit.walk_ready().await;
                 Ok(self.subscribe(request))
             }
             SessionRequest::Unsubscribe => {
@@ -157,19 +154,10 @@ impl Session {
         let state = &self.context.state;
         // The feed has every change from here on; what changed before is searched for.
         let feed = self.context.feeds.subscribe();
-        self.walk_credit.spend(request.filter.named_count() + 1);
+        self.client.permit.spend_walk(request.filter.named_count() + 1);
         let subscription = Subscription::new(request, state.stock().seq(), feed);
         let matched = subscription.matched(state);
         self.subscription = Some(subscription);
         RequestResult::Matched(matched)
-    }
-}
-
-/// How many SKUs, entries or reservations a query looks at, at most.
-fn visits_of(query: &Query, state: &CommittedState) -> usize {
-    match query {
-        Query::List { limit, .. } | Query::Ledger { limit, .. } => *limit,
-        Query::Reservations(_) => state.stock().hold_count(),
-        Query::Item(_) | Query::Status | Query::Resolve { .. } | Query::Reservation(_) => 1,
     }
 }

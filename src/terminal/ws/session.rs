@@ -22,7 +22,6 @@ use tokio_tungstenite::tungstenite::protocol::{Role as Side, WebSocketConfig};
 
 use super::end::{GONE, REVOKED, STOPPING, SessionEnd, UNKNOWN};
 use super::guard::GuardedStream;
-use super::walk_credit::WalkCredit;
 use crate::clock;
 use crate::engine::intake::WriterReply;
 use crate::limits::{
@@ -60,7 +59,6 @@ pub(super) struct Session {
     pub(super) subscription: Option<Subscription>,
     /// Whether the subscription has to search the stock for what it has not sent yet.
     pub(super) has_to_search: bool,
-    pub(super) walk_credit: WalkCredit,
     pub(super) sync_events: watch::Receiver<SyncEvent>,
     /// `None` until the first mutation, because most terminals only listen.
     pub(super) answers: Option<AnswerChannel>,
@@ -90,7 +88,6 @@ impl Session {
             access,
             subscription: None,
             has_to_search: false,
-            walk_credit: WalkCredit::new(),
             sync_events,
             answers: None,
             in_flight: HashMap::new(),
@@ -135,7 +132,7 @@ impl Session {
                     self.receive_burst().await?;
                 }
                 replies = next_answers(&mut self.answers) => self.send_answers(replies).await?,
-                () = self.walk_credit.ready(), if self.has_to_search => self.search_stock().await?,
+                () = self.client.permit.walk_ready(), if self.has_to_search => self.search_stock().await?,
                 () = feed_changed(&mut self.subscription), if !self.has_to_search => {
                     self.send_feed_events().await?;
                 }

@@ -262,8 +262,7 @@ impl RequestFields {
         Ok(Query::Reservations(ReservationsQuery {
             order_id: self.order_id.map(|id| id.as_str().to_owned()),
             sku: self.sku.map(|sku| sku.as_str().to_owned()),
-            after,
-            limit: page_size(self.limit),
+            ..ReservationsQuery::page(after.as_deref(), self.limit)?
         }))
     }
 

@@ -111,8 +111,7 @@ fn read(operation: WireOperation<'_>, note: Option<WireNote<'_>>) -> Result<Requ
             SessionRequest::Query(Query::Reservations(ReservationsQuery {
                 order_id: order_id.map(Into::into),
                 sku: sku.map(Into::into),
-                after: after.map(Into::into),
-                limit: page_size(limit),
+                ..ReservationsQuery::page(after, limit).map_err(ReadError::Malformed)?
             }))
         }
         WireOperation::Reservation { reservation } => SessionRequest::Query(Query::Reservation(
