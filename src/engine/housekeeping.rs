@@ -135,7 +135,7 @@ impl Writer {
     }
 
     fn prune(&mut self, now: Now) -> Result<(), StoreError> {
-        self.store.record_retention_mark(now.running_ms)?;
+        self.store.record_retention_mark(now.running_ms, &self.state.stock())?;
         if self.state.is_held() {
             return Ok(());
         }

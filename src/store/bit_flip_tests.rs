@@ -327,7 +327,7 @@ fn small() -> Base {
         shop.commit(&changes);
         commands.push(Command::chosen(id(name), action));
     };
-    shop.store.record_retention_mark(0).unwrap();
+    shop.store.record_retention_mark(0, &shop.stock).unwrap();
     shop.update(0, 3, &[("A", Some("Nail"), "401 402"), ("L", Some("Saw"), "403 402")]);
     for sku in ["A", "B", "C", "D"] {
         decide(&mut shop, &format!("in-{sku}"), restock(&[(sku, 50)]));
@@ -339,7 +339,7 @@ fn small() -> Base {
         decide(&mut shop, &format!("r{n}"), restock(&[("A", 1), ("B", 2)]));
     }
     shop.flush_hashes();
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     decide(&mut shop, "hold", reserve(lines(&[("B", 4)])));
     decide(&mut shop, "out", Action::Deduct { order_id: None, lines: lines(&[("A", 5)]) });
     decide(&mut shop, "back", Action::Rollback { of: id("out"), lines: None });
@@ -370,7 +370,7 @@ fn small() -> Base {
     }
     decide(&mut shop, "hide", Action::Hide { sku: Sku::parse("H").unwrap() });
     decide(&mut shop, "last", restock(&[("A", 3), ("E", 1)]));
-    shop.store.record_retention_mark(3 * HOUR_MS).unwrap();
+    shop.store.record_retention_mark(3 * HOUR_MS, &shop.stock).unwrap();
     shop.add_reports();
     // A record without entries, whose absence only the high-water mark shows.
     let last = refuse(&mut shop, "too-many-again");

@@ -50,7 +50,7 @@ fn a_reservation_keeps_its_lots_when_its_record_is_carried_forward() {
         shop.draft("held", Action::Reserve { order_id: None, lines, ttl_s: Some(90_000) });
     shop.commit(&changes);
     let record = shop.store.find(&id("held")).unwrap();
-    shop.store.record_retention_mark(0).unwrap();
+    shop.store.record_retention_mark(0, &shop.stock).unwrap();
     shop.restock("more", 1);
     assert!(shop.prune(3 * HOUR_MS, shop.stock.seq()));
     while shop.prune(3 * HOUR_MS, shop.stock.seq()) {}

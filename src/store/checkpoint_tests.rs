@@ -55,7 +55,7 @@ fn pruning_waits_until_the_stock_table_has_what_it_deletes() {
         let changes = restock(&shop, &format!("r{n}"), [n]);
         shop.commit(&changes);
     }
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     assert_eq!(shop.store.checkpoint.seq, 0, "the ledger alone has the changes");
     while shop.prune(9 * HOUR_MS, 130) {
         assert_survives_a_kill(&shop);

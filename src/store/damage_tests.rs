@@ -86,7 +86,7 @@ fn a_damaged_reservation_only_stops_pruning() {
     let mut shop = Shop::new();
     shop.restock("in", 10);
     shop.reserve("held", 5);
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     shop.restock("more", 1);
     let changes = shop.draft("done", deduct("done", 1).action);
     shop.commit(&changes);

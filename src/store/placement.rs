@@ -16,7 +16,8 @@ use super::displacement::{Change, DisplacedKind, Displacement};
 use super::files::{DATABASE_FILE, database_files};
 use super::locked_file::LockedFile;
 
-/// What tells one file from every other one.
+/// What tells one file from every other one. The number of its names does not: a file that was removed
+/// here may have another name elsewhere, and some filesystems do not count those of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileId {
     device: u64,

@@ -199,7 +199,7 @@ fn damaged_marks_only_delay_pruning() {
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
     }
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     shop.sql("UPDATE mark SET n = 0");
     let progress = Progress { acked_seq: 40, running_ms: 9 * HOUR_MS };
     assert!(shop.store.prune(progress, HOUR_MS, &shop.stock).unwrap_err().is_damage());
@@ -260,7 +260,7 @@ fn with_pruned_stock() -> Shop {
     let line = Line::new(Sku::parse("B").unwrap(), Quantity::of_line(9).unwrap());
     let changes = shop.draft("b", Action::Restock { order_id: None, lines: vec![line] });
     shop.commit(&changes);
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     shop.restock("a1", 5);
     shop.restock("a2", 5);
     shop.store.finish_checkpoint(&shop.stock, || true).unwrap();

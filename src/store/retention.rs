@@ -25,14 +25,21 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub fn record_retention_mark(&mut self, running_ms: u64) -> Result<(), StoreError> {
+    pub fn record_retention_mark(
+        &mut self,
+        running_ms: u64,
+        stock: &Stock,
+    ) -> Result<(), StoreError> {
         let newest: Option<i64> =
             self.db.query_row("SELECT max(running_ms) FROM mark", [], |row| row.get(0))?;
         let due_ms = newest.map_or(0, |newest| newest.unsigned_abs() + RETENTION_MARK_MS);
         if running_ms >= due_ms {
-            let values = [to_i64(running_ms), self.request_index.next() - 1];
+            let end = self.end(stock);
+            let transaction = begin(&mut self.db, end)?;
+            let values = [to_i64(running_ms), end.n];
             let sql = "INSERT OR REPLACE INTO mark VALUES (?1, ?2, ?3)";
-            write_row(&mut self.db.prepare(sql)?, "mark", &values.map(ValueRef::Integer))?;
+            write_row(&mut transaction.prepare(sql)?, "mark", &values.map(ValueRef::Integer))?;
+            transaction.commit()?;
         }
         Ok(())
     }
@@ -55,7 +62,7 @@ impl Store {
             return Ok(false);
         };
         if last_prunable(&self.db, old_n, progress.acked_seq)?.is_none() {
-            self.delete_old_marks(old_ms)?;
+            self.delete_old_marks(old_ms, stock)?;
             return Ok(false);
         }
         let covered_seq = progress.acked_seq.min(self.checkpoint.seq);
@@ -92,10 +99,13 @@ impl Store {
     }
 
     /// Keeps the newest of the old marks: it says what is old until a newer one is old, too.
-    fn delete_old_marks(&self, old_ms: u64) -> Result<(), StoreError> {
+    fn delete_old_marks(&mut self, old_ms: u64, stock: &Stock) -> Result<(), StoreError> {
         let newest_old = "SELECT max(running_ms) FROM mark WHERE running_ms <= ?1";
         let sql = format!("DELETE FROM mark WHERE running_ms < ({newest_old})");
-        self.db.execute(&sql, [to_i64(old_ms)])?;
+        let end = self.end(stock);
+        let transaction = begin(&mut self.db, end)?;
+        transaction.execute(&sql, [to_i64(old_ms)])?;
+        transaction.commit()?;
         Ok(())
     }
 

@@ -67,7 +67,7 @@ fn with_old_entries(count: u64) -> Shop {
 /// Everything up to here is old, confirmed and in the stock table; one young entry follows.
 fn settle(shop: &mut Shop) {
     let running_ms = marks(shop) * DAY_MS;
-    shop.store.record_retention_mark(running_ms).unwrap();
+    shop.store.record_retention_mark(running_ms, &shop.stock).unwrap();
     shop.store.finish_checkpoint(&shop.stock, || true).unwrap();
     shop.restock(&format!("young-{running_ms}"), 1);
 }

@@ -44,7 +44,7 @@ fn running_time_continues_from_the_last_mark_after_a_kill() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     for hours in 0..4 {
-        shop.store.record_retention_mark(hours * HOUR_MS + 5).unwrap();
+        shop.store.record_retention_mark(hours * HOUR_MS + 5, &shop.stock).unwrap();
     }
     assert_eq!(shop.killed().unwrap().progress.running_ms, 3 * HOUR_MS + 5);
     let progress = Progress { acked_seq: 1, running_ms: 4 * HOUR_MS };
@@ -56,7 +56,7 @@ fn running_time_continues_from_the_last_mark_after_a_kill() {
 #[test]
 fn damaged_retention_marks_do_not_stop_a_start() {
     let mut shop = Shop::new();
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     let progress = Progress { acked_seq: 0, running_ms: 7 };
     let changes = shop.restock_changes("r1", 5);
     shop.store.commit(&changes, Some(progress), &shop.stock).unwrap();
@@ -133,12 +133,12 @@ fn a_failed_commit_changes_nothing() {
 #[test]
 fn only_old_confirmed_entries_are_pruned_and_the_sums_stay() {
     let mut shop = Shop::new();
-    shop.store.record_retention_mark(0).unwrap();
+    shop.store.record_retention_mark(0, &shop.stock).unwrap();
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
     }
     shop.reserve("held", 2);
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     for n in 0..10 {
         shop.restock(&format!("new{n}"), 1);
     }
@@ -161,7 +161,7 @@ fn outcomes_are_kept_though_older_ones_were_pruned_before_a_restart() {
     for n in 0..40 {
         shop.restock(&format!("old{n}"), 1);
     }
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     while shop.prune(9 * HOUR_MS, 40) {}
     assert!(!shop.find("old38"), "only the last row stays");
     shop.reopen();
@@ -175,7 +175,7 @@ fn a_closed_reservation_keeps_its_record_however_old_it_is() {
     let mut shop = Shop::new();
     shop.restock("r1", 5);
     shop.reserve("r2", 3);
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     let action = Action::Release { reservation: id("r2") };
     let changes = shop.draft("r3", action);
     shop.commit(&changes);
@@ -276,7 +276,7 @@ fn a_reservation_with_the_id_of_a_transfer_keeps_its_record() {
     draft.apply_transfer(&transfer(1, Direction::Grant, 7));
     let changes = draft.finish();
     shop.commit(&changes);
-    shop.store.record_retention_mark(HOUR_MS).unwrap();
+    shop.store.record_retention_mark(HOUR_MS, &shop.stock).unwrap();
     shop.restock("r2", 1);
     while shop.prune(9 * HOUR_MS, 4) {}
     assert!(shop.find("t1") && !shop.find("r1"));
@@ -539,6 +539,8 @@ fn an_emptied_ledger_is_not_continued() {
     let changes = shop.draft("next", restock("A", 1));
     let committed = shop.store.commit(&changes, None, &shop.stock);
     assert!(matches!(committed, Err(StoreError::WrittenByOther { .. })), "{committed:?}");
+    let marked = shop.store.record_retention_mark(0, &shop.stock);
+    assert!(matches!(marked, Err(StoreError::WrittenByOther { .. })), "{marked:?}");
 }
 
 fn restock(sku: &str, units: usize) -> Action {
