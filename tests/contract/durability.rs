@@ -82,12 +82,35 @@ fn a_request_whose_sync_failed_is_said_to_be_uncertain_and_is_applied_once() {
     assert_eq!(visit(&gateway, &[]).code, Some(0));
 }
 
+/// A directory is there after a power cut if the one that holds its name was synced.
+#[test]
+#[cfg_attr(not(feature = "real-parts"), ignore = "needs python3: scripts/test")]
+fn a_new_directory_is_synced_with_each_of_its_parents() {
+    let directory = tempfile::tempdir().unwrap();
+    let first_start = |depth: usize| {
+        let file = directory.path().join(format!("syncs-{depth}"));
+        let mut gateway = counting(&file);
+        let nested = (0..depth).fold(gateway.dir().to_owned(), |path, n| path.join(n.to_string()));
+        let data = nested.join("data");
+        gateway.set_env("STOCKGATE_GATEWAY__DATA_DIR", data.to_str().unwrap());
+        gateway.launch();
+        assert!(data.join("stockgate.db").exists());
+        syncs(&file)
+    };
+    assert_eq!(first_start(3), first_start(0) + 3);
+}
+
 /// A gateway whose syncs are counted in a file.
 fn counted(file: &Path) -> Gateway {
-    let counter = format!("python3 {COUNTER} {}", file.display());
-    let mut gateway = Gateway::prepare_with(Program::gateway().run_by(&counter), "");
+    let mut gateway = counting(file);
     gateway.launch();
     gateway
+}
+
+/// The same before its start.
+fn counting(file: &Path) -> Gateway {
+    let counter = format!("python3 {COUNTER} {}", file.display());
+    Gateway::prepare_with(Program::gateway().run_by(&counter), "")
 }
 
 fn syncs(file: &Path) -> u64 {
