@@ -5,9 +5,22 @@ use std::hash::BuildHasher;
 use std::ops::Bound;
 
 use hashbrown::DefaultHashBuilder;
+use serde::{Deserialize, Serialize};
 
-use super::types::{OrderId, RequestId, Sku};
-use super::{Hold, Line};
+use super::line::Line;
+use super::types::{Actor, OrderId, RequestId, Sku};
+
+/// An open reservation, with the units that it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub order_id: Option<OrderId>,
+    pub lines: Vec<Line>,
+    /// The deadline in milliseconds of running time.
+    pub deadline_ms: u64,
+    /// Who made the reservation. Its postcard form leaves this out, like the traces of its lines.
+    #[serde(skip)]
+    pub actor: Option<Actor>,
+}
 
 /// What a reservation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -63,7 +63,7 @@ pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, books_event_id};
 pub use self::from_hub::TransferOutcome;
 use self::holds::Holds;
-pub use self::holds::Named;
+pub use self::holds::{Hold, Named};
 pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;
@@ -104,18 +104,6 @@ impl Item {
     fn figures(&self) -> (i64, i64) {
         (self.on_hand, self.reserved)
     }
-}
-
-/// An open reservation, with the units that it holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    pub order_id: Option<OrderId>,
-    pub lines: Vec<Line>,
-    /// The deadline in milliseconds of running time.
-    pub deadline_ms: u64,
-    /// Who made the reservation. Its postcard form leaves this out, like the traces of its lines.
-    #[serde(skip)]
-    pub actor: Option<Actor>,
 }
 
 /// The committed stock of this gateway.
