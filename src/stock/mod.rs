@@ -46,7 +46,6 @@ mod transfer;
 mod types;
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
 
 pub use self::answer::{CommandAnswer, Decided, Undecided};
 pub use self::books_id::BooksId;
