@@ -252,7 +252,6 @@ addEventListener('pagehide', () => cache.saveNow(stock));
 
 /** What earlier visits have left, until the gateway answers. */
 async function recall() {
-  await database.open();
   const old = await cache.recall();
   if (old) stock.recall(old);
   draw();

@@ -6,9 +6,8 @@ const VERSION = 2;
 const STORES = ['stock', 'learned', 'barcodes', 'facts'];
 
 export class Database {
-  #opened = null;
-
-  async open() { this.#opened = await opened().catch(() => null); }
+  /** Whatever is asked for meanwhile waits: the gateway may answer before the browser has opened it. */
+  #opened = opened().catch(() => null);
 
   read(store, key) { return this.#in(store, 'readonly', (all) => all.get(key)); }
 
@@ -33,7 +32,7 @@ export class Database {
   /** Resolves to the result of the request that `act` makes, once it is stored; to `undefined` if that fails. */
   async #in(store, mode, act) {
     try {
-      const transaction = this.#opened.transaction(store, mode);
+      const transaction = (await this.#opened).transaction(store, mode);
       const request = act(transaction.objectStore(store));
       const result = request && await done(request);
       if (mode === 'readwrite') await finished(transaction);
@@ -44,7 +43,7 @@ export class Database {
   }
 }
 
-function opened() {
+async function opened() {
   const asked = indexedDB.open(NAME, VERSION);
   // A newer page in another tab gets its way.
   const close = () => asked.result.close();
