@@ -24,7 +24,7 @@ use crate::hub::api::HubApi;
 use crate::hub::reader::{self, ReservationQuery};
 use crate::hub::request::{CentralOperation, IdentifiedRequest};
 use crate::net::access::{Principal, Role};
-use crate::net::http::{ConnectionPermit, PortAccess, page_size};
+use crate::net::http::{PortAccess, page_size};
 use crate::net::request::missing;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
@@ -45,10 +45,11 @@ impl Inventory {
         Self { api, access, stop }
     }
 
-    /// The principal of a call.
+    /// The principal of a call, which is known from its head.
     fn admit<M>(&self, request: &Request<M>, needed: Role) -> Result<Arc<Principal>, Problem> {
-        let permit = request.extensions().get::<ConnectionPermit>().expect("every call has one");
-        self.access.admit(request.metadata().as_ref(), permit, needed)
+        let principal = request.extensions().get::<Arc<Principal>>().expect("it was identified");
+        self.access.admit_principal(principal, needed)?;
+        Ok(Arc::clone(principal))
     }
 
     fn answer<T>(&self, result: Result<T, Problem>) -> Result<Response<T>, Status> {

@@ -79,12 +79,31 @@ impl PortAccess {
         permit: &ConnectionPermit,
         needed: Role,
     ) -> Result<Arc<Principal>, Problem> {
-        self.rules().check_origin(headers)?;
-        let principal = self.principal_of(headers, permit)?;
-        let principal = principal.ok_or_else(access::token_needed)?;
-        authorize(Some(principal.role()), needed)?;
-        self.count_request(&principal)?;
+        let principal = self.identify(headers, permit)?;
+        self.admit_principal(&principal, needed)?;
         Ok(principal)
+    }
+
+    /// The principal of a request, if its origin is allowed. The connection is let in.
+    ///
+    /// # Errors
+    /// `forbidden`, `unauthorized` or `throttled`.
+    pub fn identify(
+        &self,
+        headers: &HeaderMap,
+        permit: &ConnectionPermit,
+    ) -> Result<Arc<Principal>, Problem> {
+        self.rules().check_origin(headers)?;
+        self.principal_of(headers, permit)?.ok_or_else(access::token_needed)
+    }
+
+    /// Admits a request of a principal that has the role and has not reached its rate limit.
+    ///
+    /// # Errors
+    /// `forbidden` or `overloaded`.
+    pub fn admit_principal(&self, principal: &Principal, needed: Role) -> Result<(), Problem> {
+        authorize(Some(principal.role()), needed)?;
+        self.count_request(principal)
     }
 
     /// Admits a scraper of the metrics: without a token from this machine, by the rule for `Host`

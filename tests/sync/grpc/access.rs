@@ -32,12 +32,12 @@ sites = [\"wh-01\"]
 ";
 
 /// The secret of a token.
-fn secret(name: &str) -> String {
+pub(super) fn secret(name: &str) -> String {
     format!("{name}-secret-0123456789")
 }
 
 /// A configured hub with tokens that does not run yet, and its gRPC port.
-fn with_tokens(keys: &str, sections: &str) -> (Hub, u16) {
+pub(super) fn with_tokens(keys: &str, sections: &str) -> (Hub, u16) {
     let port = free_port();
     let hub = Hub::prepare(&listening(port, &format!("{keys}{TOKENS}{sections}")));
     for name in ["shop", "screen", "site"] {

@@ -121,37 +121,6 @@ fn what_needs_no_token_takes_no_long_messages() {
     }
 }
 
-/// Calls whose messages do not end keep memory until their time is over.
-#[test]
-fn unfinished_calls_of_clients_without_a_token_have_a_budget() {
-    const KEPT: usize = 60_000;
-    let (_hub, port) = hub_with_grpc("");
-    let client = Client::new(port);
-    let refused = client.runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
-        tokio::spawn(connection);
-        let mut answers = tokio::task::JoinSet::new();
-        for _ in 0..100 {
-            sender = sender.ready().await.unwrap();
-            let request = http::Request::post(format!("http://127.0.0.1:{port}{DEDUCT}"))
-                .header("content-type", "application/grpc");
-            let (answer, mut body) = sender.send_request(request.body(()).unwrap(), false).unwrap();
-            let head = [&[0], &65_000_u32.to_be_bytes()[..], &[0; KEPT]].concat();
-            body.send_data(Bytes::from(head), false).unwrap();
-            answers.spawn(async move {
-                let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
-                let _body = body;
-                answer.is_ok_and(|answer| answer.unwrap().headers()["grpc-status"] == "8")
-            });
-        }
-        answers.join_all().await.into_iter().filter(|is_refused| *is_refused).count()
-    });
-    let kept = (100 - refused) * KEPT;
-    // One connection has 4 KiB beside the budget of all.
-    assert!(kept <= (2 << 20) + 4_096, "{kept} bytes are kept");
-}
-
 #[test]
 fn the_rate_of_a_token_is_one_for_http_and_grpc() {
     let (hub, port) = hub_with_grpc("requests_per_s = 1\n");

@@ -1,7 +1,9 @@
 //! The hub's gRPC interface: the same orders, answers and access as over HTTP.
 
 mod access;
+mod bodies;
 mod client;
+mod connection;
 mod limits;
 mod orders;
 mod tools;
