@@ -5,7 +5,9 @@ mod bodies;
 mod client;
 mod connection;
 mod limits;
+mod many;
 mod orders;
+mod stalled;
 mod tools;
 mod watch;
 
