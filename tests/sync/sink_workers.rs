@@ -126,6 +126,11 @@ fn a_sink_that_waits_stays_with_its_worker_and_is_tried_at_once_on_request_to_an
     throughout(Duration::from_secs(18), || {
         assert_eq!((workers.erp.state().refused, workers.owner()), (1, owner));
     });
+    for (tries, hub) in [(2, owner), (3, 1 - owner)] {
+        workers.hubs[hub].http().post("/api/sinks/erp/retry", &json!({}));
+        until("it is tried", || workers.erp.state().refused == tries);
+        throughout(Duration::from_secs(3), || assert_eq!(workers.erp.state().refused, tries));
+    }
     workers.erp.state().status = None;
     let asked = Instant::now();
     workers.hubs[1 - owner].http().post("/api/sinks/erp/retry", &json!({}));

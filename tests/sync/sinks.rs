@@ -1,5 +1,7 @@
 //! The sinks of the feed: each event arrives, in order, whatever fails.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use crate::support::bodies::one;
 use crate::support::broker::Broker;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
-use crate::support::patience::until;
+use crate::support::patience::{throughout, until};
 use crate::support::terminal::Terminal as _;
 
 /// A hub whose configuration ends with these sections.
@@ -166,6 +168,24 @@ fn a_sink_goes_on_though_an_event_that_is_tried_again_finds_it_unavailable() {
     assert_eq!(of["aside"][0]["error"], "it answered 500 Internal Server Error", "{of}");
     deduct(&gateway, &["s3"]);
     until("the sink goes on", || erp.state().events.len() == 3);
+}
+
+/// The worker hears of the request from its client and from the books.
+#[test]
+fn a_request_to_try_again_is_one_try() {
+    let (broker, erp) = (Broker::start(), Receiver::start());
+    {
+        let mut state = erp.state();
+        (state.status, state.retry_after) = (Some(503), Some(60));
+    }
+    let hub = hub_with(&broker, &erp.section("erp", ""));
+    assert_eq!(hub.http().post("/api/receipts", &one("po", "B", 9)).status, 200);
+    for tries in 1..4 {
+        until("it is tried", || erp.state().refused == tries);
+        until("that is noted", || sink(&hub, "erp")["state"] == "failing");
+        throughout(Duration::from_secs(1), || assert_eq!(erp.state().refused, tries));
+        assert_eq!(hub.http().post("/api/sinks/erp/retry", &json!({})).status, 200);
+    }
 }
 
 #[test]

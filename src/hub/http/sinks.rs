@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::json::ItemsJson;
 use crate::hub::api::HubApi;
-use crate::hub::db::{Locks, SinkRow};
+use crate::hub::db::{BooksError, BooksTransaction, Locks, SinkRow};
 use crate::hub::sinks::sinks_json;
 use crate::limits::SINK_ASIDE_MAX;
 use crate::net::json::json;
@@ -31,14 +31,19 @@ impl HubApi {
         }
         let of = name.to_owned();
         let change = self.change(Locks::default(), move |books, _| {
-            if let Some((now_ms, sink)) = books.sink(&of)? {
-                let retries = sink.retries.saturating_add(1);
-                books.set_sink(now_ms, SinkRow { retries, ..sink });
-            }
-            books.retry_aside(&of, SINK_ASIDE_MAX)
+            let number = request(books, &of)?;
+            Ok((number, books.retry_aside(&of, SINK_ASIDE_MAX)?))
         });
-        let retrying = change.await?;
-        self.sinks.wake(name);
+        let (number, retrying) = change.await?;
+        self.sinks.call(name, number);
         Ok(json(&RetryJson { name, retrying }))
     }
+}
+
+/// Notes a request to try a sink at once; returns its number.
+fn request(books: &mut BooksTransaction<'_>, name: &str) -> Result<i64, BooksError> {
+    let Some((now_ms, sink)) = books.sink(name)? else { return Ok(0) };
+    let retries = sink.retries.saturating_add(1);
+    books.set_sink(now_ms, SinkRow { retries, ..sink });
+    Ok(retries)
 }

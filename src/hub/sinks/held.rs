@@ -2,13 +2,12 @@
 //! waits, so that no other worker delivers at the same time.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::books::{NoBooks, Saved, SinkBooks};
+use super::calls::Calls;
 use crate::clock;
 use crate::hub::db::SinkRow;
 use crate::hub::reader::FeedEvent;
@@ -24,8 +23,10 @@ pub(super) struct Lost;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) sink: SinkRow,
-    /// Notified when a retry was requested at another worker.
-    wake: Arc<Notify>,
+    /// Requests to try the sink at once, those of other workers included.
+    calls: Calls,
+    /// The number of the last one that was answered.
+    pub(super) answered: i64,
     /// Until when no other worker takes it, by this process's own clock.
     until: Instant,
     pub(super) saved: Instant,
@@ -43,10 +44,11 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(sink: SinkRow, began: Instant, wake: Arc<Notify>) -> Self {
+    pub(super) fn new(sink: SinkRow, began: Instant, calls: Calls) -> Self {
         Self {
+            answered: sink.retries,
             sink,
-            wake,
+            calls,
             until: began + SINK_LEASE,
             saved: began,
             is_changed: false,
@@ -117,12 +119,20 @@ impl Held {
 
     /// Notes what was saved at a time.
     pub(super) fn saved_as(&mut self, sink: SinkRow, began: Instant, retries: i64) {
-        if retries != self.sink.retries {
-            self.wake.notify_one();
+        // Books that were replaced by an older copy count on from where that is.
+        if retries < self.answered {
+            self.answered = retries;
+            self.calls.forget_after(retries);
         }
+        self.calls.hear(retries);
         self.sink = SinkRow { retries, ..sink };
         (self.saved, self.until) = (began, began + SINK_LEASE);
         self.is_changed = false;
+    }
+
+    /// Notes that a request to try the sink at once is answered now; dead letters are looked for, too.
+    pub(super) fn answer(&mut self, call: i64) {
+        (self.answered, self.looked) = (call, None);
     }
 
     /// Events that are delivered at once: half of those that were refused together, to find the one
@@ -200,7 +210,7 @@ mod tests {
 
     fn held(refused_since_ms: i64) -> Held {
         let sink = SinkRow { refused_since_ms, ..SinkRow::default() };
-        Held::new(sink, now(), Arc::default())
+        Held::new(sink, now(), Calls::default())
     }
 
     #[test]

@@ -16,6 +16,7 @@
 mod aside;
 mod backoff;
 mod books;
+mod calls;
 mod delivery;
 mod failure;
 mod held;
@@ -30,11 +31,11 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 pub(super) use self::books::SinkBooks;
+use self::calls::Calls;
 use self::delivery::Delivery;
 pub(super) use self::status::{sinks_json, watch};
 use self::task::SinkTask;
@@ -53,15 +54,15 @@ pub(super) struct Sinks {
 #[derive(Debug)]
 struct Configured {
     config: SinkConfig,
-    /// Wakes the task that waits after a failure.
-    wake: Arc<Notify>,
+    /// Requests to try it at once, though it waits after a failure.
+    calls: Calls,
 }
 
 impl Sinks {
     pub(super) fn new(sinks: &[SinkConfig]) -> Self {
         let configured = sinks.iter().map(|config| {
-            let wake = Arc::default();
-            (config.name.clone(), Configured { config: config.clone(), wake })
+            let calls = Calls::default();
+            (config.name.clone(), Configured { config: config.clone(), calls })
         });
         Self { configured: Arc::new(configured.collect()) }
     }
@@ -80,10 +81,10 @@ impl Sinks {
         self.configured.keys().cloned().collect()
     }
 
-    /// Has a sink tried at once, if it waits.
-    pub(super) fn wake(&self, name: &str) {
+    /// Has a sink tried at once, if it waits; `number` is that of the request in the books.
+    pub(super) fn call(&self, name: &str, number: i64) {
         if let Some(sink) = self.configured.get(name) {
-            sink.wake.notify_one();
+            sink.calls.hear(number);
         }
     }
 
@@ -104,7 +105,7 @@ impl Sinks {
                 owner: owner.clone(),
                 books: books.clone(),
                 feed: feed.clone(),
-                wake: Arc::clone(&sink.wake),
+                calls: sink.calls.clone(),
                 stop: stop.clone(),
                 delivery: Delivery::new(&sink.config.target),
                 failures: LogThrottle::default(),

@@ -1,13 +1,12 @@
 //! The task of one sink: reads the feed after the sink's position, delivers, and moves the position.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::backoff::{CHANCE_MAX, pause};
 use super::books::{NoBooks, Saved, SinkBooks};
+use super::calls::Calls;
 use super::delivery::Delivery;
 use super::failure::Failure;
 use super::held::{Held, Lost, now};
@@ -37,7 +36,7 @@ pub(super) struct SinkTask {
     pub(super) owner: String,
     pub(super) books: SinkBooks,
     pub(super) feed: FeedEnd,
-    pub(super) wake: Arc<Notify>,
+    pub(super) calls: Calls,
     pub(super) stop: Stop,
     pub(super) delivery: Delivery,
     pub(super) failures: LogThrottle,
@@ -74,7 +73,7 @@ impl SinkTask {
         }
         let began = now();
         let taken = self.books.acquire(name, &self.owner).await?;
-        Ok(taken.map(|sink| Held::new(sink, began, Arc::clone(&self.wake))))
+        Ok(taken.map(|sink| Held::new(sink, began, self.calls.clone())))
     }
 
     /// Delivers as long as no other worker has the sink.
@@ -129,15 +128,15 @@ impl SinkTask {
         if page.has_more || tried_aside {
             return Ok(());
         }
-        let (until, wake) = (now() + LOOK_EVERY, &self.wake);
+        let (until, answered) = (now() + LOOK_EVERY, held.answered);
         let event_or_call = async {
             tokio::select! {
-                _ = self.feed.wait(page.next, until) => false,
-                () = wake.notified() => true,
+                _ = self.feed.wait(page.next, until) => None,
+                call = self.calls.after(answered) => Some(call),
             }
         };
-        if held.during(&self.books, event_or_call).await? == Some(true) {
-            held.looked = None;
+        if let Some(Some(call)) = held.during(&self.books, event_or_call).await? {
+            held.answer(call);
         }
         Ok(())
     }
@@ -257,9 +256,10 @@ impl SinkTask {
 
     /// Waits; not any longer once people want it tried.
     async fn wait(&self, held: &mut Held, time: Duration) -> Result<(), Lost> {
-        let call = timeout(time, self.wake.notified());
-        if let Some(Ok(())) = held.during(&self.books, call).await? {
-            (held.failures, held.looked) = (0, None);
+        let call = timeout(time, self.calls.after(held.answered));
+        if let Some(Ok(call)) = held.during(&self.books, call).await? {
+            held.answer(call);
+            held.failures = 0;
         }
         Ok(())
     }
