@@ -86,12 +86,12 @@ impl SinkBooks {
         .await
     }
 
-    /// Saves the progress of a sink that `sink.owner` has, and takes it for another while, or gives it
-    /// up. `aside` is an event that is passed by.
+    /// Saves the progress of a sink that `sink.owner` has, and takes it for another while, or releases
+    /// it. `aside` is an event that is skipped.
     pub(super) async fn save(
         &self,
         sink: SinkRow,
-        gives_up: bool,
+        releases: bool,
         aside: Option<AsideRow>,
     ) -> Result<Saved, NoBooks> {
         let is_shared = self.is_shared;
@@ -108,8 +108,8 @@ impl SinkBooks {
             }
             let mut new = SinkRow { retries: known.retries, ..sink.clone() };
             new.lease_until_ms = lease(now_ms);
-            if gives_up {
-                (new.owner, new.lease_until_ms) = (String::new(), 0);
+            if releases {
+                (new.owner, new.lease_until_ms) = (String::new(), now_ms);
             }
             books.set_sink(now_ms, new);
             Ok(Saved::Done { retries: known.retries })

@@ -160,7 +160,7 @@ impl SinkTask {
         Ok(())
     }
 
-    /// Notes a failed delivery, and waits, or passes by an event that was refused for long enough.
+    /// Notes a failed delivery, and waits, or skips an event that was refused for long enough.
     async fn failed(
         &mut self,
         held: &mut Held,
@@ -182,7 +182,7 @@ impl SinkTask {
         if let Some(event) = rest.first().filter(|_| failure.is_refused) {
             let refused = held.refused_for(now_ms);
             let gives_up = self.config.give_up.is_some_and(|limit| refused >= limit);
-            if gives_up && self.pass_by(held, event, &failure.why).await? {
+            if gives_up && self.skip(held, event, &failure.why).await? {
                 return Ok(());
             }
         }
@@ -192,12 +192,7 @@ impl SinkTask {
     }
 
     /// Sets an event aside and goes on after it; returns false if that is not possible.
-    async fn pass_by(
-        &mut self,
-        held: &mut Held,
-        event: &FeedEvent,
-        why: &str,
-    ) -> Result<bool, Lost> {
+    async fn skip(&mut self, held: &mut Held, event: &FeedEvent, why: &str) -> Result<bool, Lost> {
         let aside = AsideRow {
             sink: self.config.name.clone(),
             position: event.cursor.position(),
@@ -237,7 +232,7 @@ impl SinkTask {
         }
     }
 
-    /// A page of the feed. What is not kept any more, because the sink is new, is passed over.
+    /// A page of the feed. What is not kept any more, because the sink is new, is skipped.
     async fn page(&self, after: FeedCursor, limit: usize) -> Result<FeedPage, NoBooks> {
         let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
         let read = move |db: &mut dyn Executor| {
