@@ -203,4 +203,20 @@ mod tests {
         assert!(listing.contains("mqtt.url = \"mqtts://h:8883/\"    # line 6"), "{listing}");
         assert!(document.hidden().contains(&"https://h?key=hunter2".to_owned()));
     }
+
+    /// Somebody has forgotten the scheme. What follows the host is hidden all the same.
+    #[test]
+    fn an_address_without_a_scheme_is_shown_only_if_it_is_a_host_and_a_port() {
+        for secret in ["h/hunter2", "h:1?hunter2", "h#hunter2", "u:hunter2@h", "//h/hunter2"] {
+            let text = format!("[[hub.sinks]]\nname = \"erp\"\nurl = \"{secret}\"\n");
+            let document = Document::parse(Path::new("a.toml"), &text).unwrap();
+            let listing = document.listing();
+            assert!(listing.contains("hub.sinks[0].url = (hidden)    # line 3"), "{listing}");
+            assert_eq!(document.hidden(), [secret]);
+        }
+        let text = "[[hub.sinks]]\nurl = \"h:1883\"\nbrokers = [\"h:9092\"]\n";
+        let document = Document::parse(Path::new("a.toml"), text).unwrap();
+        assert!(document.listing().contains("hub.sinks[0].url = \"h:1883\""));
+        assert!(document.hidden().is_empty());
+    }
 }
