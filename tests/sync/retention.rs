@@ -98,6 +98,7 @@ fn assert_removed(broker: &Broker, erp: &Receiver, mut hub: Hub, age: &dyn Fn(&s
     let problem = hub.http().get(&old).refused("gone");
     assert!(is_at(&problem["first"], &before[4]["cursor"]), "before the first one kept: {problem}");
     assert_eq!(hub.ledger(SITE, ID).len(), 2);
+    assert_exports_what_is_kept(&hub, &before);
 
     // The sink takes the rest; what is old of it goes at the next look.
     erp.state().status = None;
@@ -106,6 +107,25 @@ fn assert_removed(broker: &Broker, erp: &Receiver, mut hub: Hub, age: &dyn Fn(&s
     hub.restart();
     until("the rest is removed", || feed(&hub).len() == 1);
     assert_still_sound(&hub, &gateway, &before);
+}
+
+/// An export says what it lacks, as the feed does.
+fn assert_exports_what_is_kept(hub: &Hub, before: &[Value]) {
+    let export = |query: &str| hub.http().get(&format!("/api/export?format=jsonl{query}"));
+    let problem = export("&from=2020-01-01").refused("gone");
+    assert!(is_at(&problem["first"], &before[4]["cursor"]), "{problem}");
+    let kept = feed(hub);
+    let since = kept[0]["booked_at"].as_str().unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.ends_with(&format!("begin with from={since}")), "{detail}");
+    let exported = |query: &str| -> Vec<Value> {
+        let text = export(query).text;
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(exported(""), kept, "from the beginning");
+    assert_eq!(exported(&format!("&from={since}")), kept);
+    let last = kept[2]["booked_at"].as_str().unwrap();
+    assert_eq!(exported(&format!("&from={last}")), kept[2..]);
 }
 
 /// The event of the same id, whose time of booking the test has changed.

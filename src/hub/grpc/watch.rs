@@ -25,7 +25,7 @@ use crate::limits::{
     PAGE_DEFAULT, PAGE_MAX, RESPONSE_PARTS_MAX, WATCH_CATCH_UP_CURSOR_EVERY, WATCH_CURSOR_EVERY,
     WATCH_PACE, WATCH_SKUS_MAX, WATCH_STALLED_MAX,
 };
-use crate::net::access::{Principal, Sites};
+use crate::net::access::Principal;
 use crate::net::http::PortAccess;
 use crate::problem::{Code, Problem};
 use crate::process::stop::Stop;
@@ -192,7 +192,7 @@ impl Watch {
     }
 
     async fn page(&self, after: FeedCursor) -> Result<FeedPage, Problem> {
-        let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+        let filter = FeedFilter::everything();
         self.api.page(after, PAGE_MAX, &filter).await
     }
 

@@ -4,8 +4,9 @@ use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
 use super::events::filter;
+use crate::clock::rfc3339;
 use crate::hub::api::HubApi;
-use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, export_page};
+use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, Removed, export_page};
 use crate::limits::RESPONSE_PARTS_MAX;
 use crate::net::access::Sites;
 use crate::net::http::{self, HttpResponse, Incomplete, parameter};
@@ -17,14 +18,25 @@ const DAY_MS: i64 = 86_400_000;
 const COLUMNS: &str = "cursor,event_id,kind,site,gateway,sku,change,reserved_change,\
     in_transit_change,order_id,request_id,actor,reason,lot,serial,expires,peer,at,booked_at\n";
 
+/// Some events, and the place after them; `None` at the end.
+type Page = (Vec<FeedEvent>, Option<ExportPlace>);
+type Parts = mpsc::Sender<Result<Bytes, Incomplete>>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Csv,
     JsonLines,
 }
 
+/// What to export.
+struct Export {
+    period: Period,
+    filter: FeedFilter,
+    format: Format,
+}
+
 impl HubApi {
-    pub(super) fn export(
+    pub(super) async fn export(
         &self,
         query: Option<&str>,
         sites: &Sites,
@@ -40,39 +52,49 @@ impl HubApi {
             Some(_) => return Err(Problem::bad_request("format: must be csv or jsonl")),
         };
         let permit = self.follower()?;
+        // A client sees what it has been answered before.
+        self.feed.settle().await;
+        let export = Export { period, filter, format };
+        // What is not kept is said before the answer begins.
+        let first = self.export_page(&export, ExportPlace::default()).await?;
         let (parts, receiver) = mpsc::channel(RESPONSE_PARTS_MAX);
         let api = self.clone();
         tokio::spawn(async move {
             let _permit = permit;
-            // A client sees what it has been answered before.
-            api.feed.settle().await;
-            api.send_period(period, filter, format, &parts).await;
+            api.send_export(export, first, &parts).await;
         });
         Ok(http::in_parts(content_type, receiver))
     }
 
-    async fn send_period(
-        &self,
-        period: Period,
-        filter: FeedFilter,
-        format: Format,
-        parts: &mpsc::Sender<Result<Bytes, Incomplete>>,
-    ) {
-        let mut text = if format == Format::Csv { COLUMNS.to_owned() } else { String::new() };
-        let mut place = Some(ExportPlace::default());
-        while let Some(from) = place {
-            let filter = filter.clone();
-            let read = self.read(move |db| export_page(db, from, period, &filter)).await;
-            let Ok((events, next)) = read else {
-                let _ = parts.send(Err(Incomplete)).await;
-                return;
-            };
-            events.iter().for_each(|event| write(&mut text, event, format));
-            place = next;
+    async fn export_page(&self, export: &Export, from: ExportPlace) -> Result<Page, Problem> {
+        let (filter, period) = (export.filter.clone(), export.period);
+        let read = self.read(move |db| export_page(db, from, period, &filter)).await?;
+        read.map_err(|Removed { first, since_ms }| {
+            let since = rfc3339(since_ms);
+            let message = format!(
+                "entries that were booked before {since} are not kept; begin with from={since}"
+            );
+            Problem::gone(first, message)
+        })
+    }
+
+    /// Sends an export until its end, or until entries that it has not sent yet are removed.
+    async fn send_export(&self, export: Export, first: Page, parts: &Parts) {
+        let is_csv = export.format == Format::Csv;
+        let mut text = if is_csv { COLUMNS.to_owned() } else { String::new() };
+        let (mut events, mut place) = first;
+        loop {
+            events.iter().for_each(|event| write(&mut text, event, export.format));
             let part = std::mem::take(&mut text);
             if !part.is_empty() && parts.send(Ok(part.into())).await.is_err() {
                 return;
             }
+            let Some(from) = place else { return };
+            let Ok(page) = self.export_page(&export, from).await else {
+                let _ = parts.send(Err(Incomplete)).await;
+                return;
+            };
+            (events, place) = page;
         }
     }
 }

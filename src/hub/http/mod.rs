@@ -91,7 +91,7 @@ async fn respond(
         HubTarget::ForgetSkus => api.forget_skus(query).await,
         HubTarget::Publish => api.publish(query, request).await,
         HubTarget::Events => return api.events(query, request.headers(), sites).await,
-        HubTarget::Export => return api.export(query, sites),
+        HubTarget::Export => return api.export(query, sites).await,
         HubTarget::Sinks => api.sinks().await,
         HubTarget::RetrySink(name) => api.retry_sink(&name).await,
         HubTarget::Catalogue => return api.catalogue().await.map(http::csv),

@@ -1,7 +1,9 @@
 //! The feed of a period, in the order of the bookings.
 
-use super::feed::{FeedFilter, FeedRange, events, read_range, select_ranges};
+use super::feed::{FeedFilter, FeedRange, events, feed_page, read_range, select_ranges};
+use super::feed_cursor::{FeedCursor, feed_ends};
 use super::feed_event::FeedEvent;
+use crate::clock::wall_ms;
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{Executor, SqlValue};
 use crate::limits::FEED_SCAN_MAX;
@@ -23,13 +25,54 @@ pub(in crate::hub) struct ExportPlace {
     seq: Seq,
 }
 
-/// Some events of a period after a place, and the place after them; `None` at the end.
+/// Some events, and the place after them; `None` at the end.
+type ExportPage = (Vec<FeedEvent>, Option<ExportPlace>);
+
+/// Entries of the period were removed, because they were old.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub) struct Removed {
+    /// The place before the first one that is kept.
+    pub(in crate::hub) first: FeedCursor,
+    /// The time since which all is kept that was booked, in milliseconds since 1970.
+    pub(in crate::hub) since_ms: i64,
+}
+
+/// Entries are kept for a day at least.
+const KEPT_MIN_MS: i64 = 86_400_000;
+
+/// Some events of a period after a place. A period without a beginning begins with what is kept.
 pub(in crate::hub) fn export_page(
     db: &mut dyn Executor,
     place: ExportPlace,
     period: Period,
     filter: &FeedFilter,
-) -> Result<(Vec<FeedEvent>, Option<ExportPlace>), BooksError> {
+) -> Result<Result<ExportPage, Removed>, BooksError> {
+    let first = feed_ends(db)?.first;
+    if place.may_lack(first, period) {
+        let since_ms = kept_since(db, wall_ms())?;
+        if place.position > 0 || period.from_ms < since_ms {
+            return Ok(Err(Removed { first, since_ms }));
+        }
+    }
+    page(db, place, period, filter, first).map(Ok)
+}
+
+/// Since when all is kept that was booked, if anything was removed. What was removed last is not known,
+/// but what was booked before the first entry that is kept may be older.
+fn kept_since(db: &mut dyn Executor, now_ms: i64) -> Result<i64, BooksError> {
+    let page = feed_page(db, FeedCursor::default(), 1, &FeedFilter::everything())?;
+    let events = page.map(|page| page.events).unwrap_or_default();
+    let booked_ms = events.first().map_or(i64::MAX, |event| event.booked_ms);
+    Ok(booked_ms.min(now_ms.saturating_sub(KEPT_MIN_MS)))
+}
+
+fn page(
+    db: &mut dyn Executor,
+    place: ExportPlace,
+    period: Period,
+    filter: &FeedFilter,
+    kept: FeedCursor,
+) -> Result<ExportPage, BooksError> {
     let ranges = ranges(db, place, period)?;
     let is_last = ranges.len() < FEED_SCAN_MAX;
     let Some(mut next) = ranges.last().map(ExportPlace::after) else {
@@ -38,7 +81,8 @@ pub(in crate::hub) fn export_page(
     let (mut part, mut left) = (Vec::new(), FEED_SCAN_MAX as u64);
     let mut is_cut = false;
     for mut range in ranges {
-        range.first = if range.position == place.position { place.seq + 1 } else { range.first };
+        range.begin_after(place.position, place.seq);
+        range.begin_after(kept.position, kept.seq);
         if range.first > range.last || !filter.has_ledger(&range) {
             continue;
         }
@@ -81,7 +125,25 @@ fn ranges(
     db.query(&sql, &values)?.into_iter().map(read_range).collect()
 }
 
+impl FeedRange {
+    /// Leaves out the entries up to one, if that is of this range.
+    fn begin_after(&mut self, position: u64, seq: Seq) {
+        if self.position == position {
+            self.first = self.first.max(seq + 1);
+        }
+    }
+}
+
 impl ExportPlace {
+    /// Whether entries of a period after this place may have been removed, if the feed begins at
+    /// another one.
+    fn may_lack(self, first: FeedCursor, period: Period) -> bool {
+        let was_removed = first > FeedCursor::new(self.position, self.seq);
+        let is_begun = self.position > 0;
+        let begins_late = self.at_ms == 0 && period.from_ms > 0;
+        was_removed && (is_begun || begins_late)
+    }
+
     fn after(range: &FeedRange) -> Self {
         Self { at_ms: range.at_ms, position: range.position, seq: range.last }
     }

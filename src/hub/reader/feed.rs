@@ -172,6 +172,11 @@ impl FeedCursor {
 }
 
 impl FeedFilter {
+    /// Lets every event through.
+    pub(in crate::hub) fn everything() -> Self {
+        Self { site: None, sku: None, kind: None, sites: Sites::All }
+    }
+
     fn is_open(&self) -> bool {
         self.sku.is_none() && self.kind.is_none()
     }

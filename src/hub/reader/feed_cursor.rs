@@ -157,11 +157,10 @@ mod tests {
     use super::*;
     use crate::hub::core::tests::test_hub::TestHub;
     use crate::hub::reader::{FeedFilter, feed_page};
-    use crate::net::access::Sites;
 
     /// The cursor after all events that follow one; `None` if it is gone.
     fn end(hub: &mut TestHub, after: FeedCursor) -> Option<FeedCursor> {
-        let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+        let filter = FeedFilter::everything();
         let page = hub.database.read(|db| feed_page(db, after, 1_000, &filter)).unwrap();
         page.ok().map(|page| page.next)
     }

@@ -35,7 +35,7 @@ use tokio::time::timeout;
 pub(super) use self::balance::balance_page;
 pub(super) use self::decimals::decimals;
 pub(super) use self::demand::{DemandQuery, demand};
-pub(super) use self::export::{ExportPlace, Period, export_page};
+pub(super) use self::export::{ExportPlace, Period, Removed, export_page};
 pub(super) use self::feed::{FeedFilter, FeedPage, Gone, events_at, feed_page};
 pub(super) use self::feed_cursor::{FeedCursor, feed_ends};
 pub(super) use self::feed_event::FeedEvent;

@@ -16,7 +16,6 @@ use crate::hub::db::sql::Executor;
 use crate::hub::db::{AsideRow, sink_rows};
 use crate::hub::feed::FeedEnd;
 use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, Gone, feed_page};
-use crate::net::access::Sites;
 use crate::process::log_throttle::LogThrottle;
 use crate::process::stop::Stop;
 
@@ -234,7 +233,7 @@ impl SinkTask {
 
     /// A page of the feed. What is not kept any more, because the sink is new, is skipped.
     async fn page(&self, after: FeedCursor, limit: usize) -> Result<FeedPage, NoBooks> {
-        let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+        let filter = FeedFilter::everything();
         let read = move |db: &mut dyn Executor| {
             Ok(match feed_page(db, after, limit, &filter)? {
                 Ok(page) => page,

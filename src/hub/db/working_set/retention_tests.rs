@@ -1,7 +1,6 @@
 use super::*;
 use crate::hub::core::tests::test_hub::{Ledger, TestHub};
 use crate::hub::reader::{FeedCursor, FeedFilter, FeedPage, feed_page, sink_figures};
-use crate::net::access::Sites;
 
 fn range(position: u64, first: Seq, last: Seq, at_ms: i64) -> Range {
     Range { position, book: 1, first, last, end: last, at_ms }
@@ -49,7 +48,7 @@ fn prune(hub: &mut TestHub, before_ms: i64, limit: u64) -> u64 {
 
 /// The events after a place; `None` if it is gone.
 fn page(hub: &mut TestHub, after: FeedCursor, limit: usize) -> Option<FeedPage> {
-    let filter = FeedFilter { site: None, sku: None, kind: None, sites: Sites::All };
+    let filter = FeedFilter::everything();
     hub.database.read(|db| feed_page(db, after, limit, &filter)).unwrap().ok()
 }
 
