@@ -307,9 +307,6 @@ fn spawn_sinks(
         let (days, requests) = (config.retention_days, requests.clone());
         tasks.spawn(retention::run(days, sinks.names(), requests, stop.clone()));
     }
-    if sinks.is_empty() {
-        return sinks;
-    }
     let is_shared = matches!(config.store, BookStore::Postgres(_));
     let books = SinkBooks::new(reader.clone(), requests.clone(), is_shared);
     sinks.spawn(tasks, &config.worker, &books, feed, stop);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::db::{Locks, Prunable};
+use super::db::{Locks, Prunable, known_since};
 use super::jobs::{BooksChange, HubJob, RequestSender};
 use crate::clock;
 use crate::limits::{BOOKS_ANSWER_MAX, HUB_PRUNED_AT_ONCE};
@@ -35,17 +35,19 @@ pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, 
 /// Removes some entries; returns how many. A failure is reported by the writer, and the next round
 /// comes anyway.
 async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> u64 {
-    let prunable = Prunable {
-        before_ms: clock::wall_ms().saturating_sub(i64::from(days) * DAY_MS),
-        limit: HUB_PRUNED_AT_ONCE,
-        sinks: sinks.to_vec(),
-    };
+    let (kept_ms, now_ms) = (i64::from(days) * DAY_MS, clock::wall_ms());
+    let sinks = sinks.to_vec();
     let (sender, removed) = oneshot::channel();
     let mut sender = Some(sender);
     let change = BooksChange {
         locks: Locks::default(),
         apply: Box::new(move |books, _| {
-            let count = books.prune(&prunable)?;
+            let count = books.prune(&Prunable {
+                before_ms: now_ms.saturating_sub(kept_ms),
+                limit: HUB_PRUNED_AT_ONCE,
+                sinks: sinks.clone(),
+                known_since_ms: known_since(now_ms),
+            })?;
             let sender = sender.take();
             Ok(Box::new(move || {
                 let _ = sender.map(|sender| sender.send(count));

@@ -16,6 +16,9 @@ pub const SINK_ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// sink waits this long at most.
 pub const SINK_LEASE: Duration = Duration::from_secs(4);
 pub const SINK_RENEWED: Duration = Duration::from_secs(1);
+/// How long entries are kept for a sink that no worker delivers to and this one is not configured with:
+/// another one may be down for a weekend. For good it would keep all entries for ever.
+pub const SINK_FORGOTTEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The pauses between failed deliveries: the first one at most, which doubles, and the longest.
 pub const SINK_PAUSE_MIN: Duration = Duration::from_millis(250);
 pub const SINK_PAUSE_MAX: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pair::until_confirmed;
 use super::receiver::{Receiver, SECRET};
@@ -58,7 +58,7 @@ impl Workers {
     fn arrivals(&self) -> Vec<usize> {
         let mut counts = BTreeMap::<String, usize>::new();
         self.erp.ids().into_iter().for_each(|id| *counts.entry(id).or_default() += 1);
-        let id = |event: &serde_json::Value| event["event_id"].as_str().unwrap().to_owned();
+        let id = |event: &Value| event["event_id"].as_str().unwrap().to_owned();
         feed(&self.hubs[0]).iter().map(|event| counts.remove(&id(event)).unwrap_or(0)).collect()
     }
 }
@@ -153,4 +153,48 @@ fn a_clock_of_the_database_that_was_set_back_keeps_no_sink_from_workers() {
     hub.launch();
     assert_eq!(hub.http().post("/api/receipts", &one("po", "A", 9)).status, 200);
     until("it delivers", || erp.state().events.len() == 1);
+}
+
+/// A worker whose list lacks a sink says so, and keeps what the sink has not taken as long as another one
+/// may deliver it.
+#[test]
+fn a_sink_that_only_one_worker_is_configured_with_is_shown_by_the_other_and_loses_nothing() {
+    let (broker, postgres, erp) = (Broker::start(), Postgres::start(), Receiver::start());
+    let worker = |name: &str, more: &str| {
+        let keys = format!("worker = \"{name}\"\nsubscription = \"shared\"\n{more}");
+        let hub = Hub::prepare_on(&postgres.url(), &(keys + &broker.section()));
+        hub.write("erp.secret", SECRET);
+        hub
+    };
+    let mut one_of_them = worker("hub-1", &erp.section("erp", ""));
+    one_of_them.launch();
+    until("it has the sink", || sink(&one_of_them, "erp")["worker"] == "hub-1");
+    erp.state().status = Some(503);
+    for id in ["old-1", "old-2", "new"] {
+        assert_eq!(one_of_them.http().post("/api/receipts", &one(id, "A", 9)).status, 200);
+    }
+    until("all are in the feed", || feed(&one_of_them).len() == 3);
+    postgres.sql("UPDATE feed SET at_ms = at_ms - 3456000000 WHERE position <= 2");
+
+    let mut other = worker("hub-2", "ledger_retention_days = 30\n");
+    other.launch();
+    until("it is shown", || sink(&other, "erp")["worker"] == "hub-1");
+    assert_eq!(
+        (&sink(&other, "erp")["kind"], sink(&other, "erp")["state"].as_str()),
+        (&Value::Null, Some("failing"))
+    );
+    other.wait_until_logged(0, &["not configured with; give all workers the same list"]);
+    throughout(Duration::from_secs(2), || assert_eq!(feed(&other).len(), 3));
+    one_of_them.terminate();
+    until("nobody has it", || sink(&other, "erp")["state"] == "kept");
+    assert!(sink(&other, "erp")["kept_until"].is_string());
+    other.wait_until_logged(0, &["until then, entries are kept for it"]);
+    other.restart();
+    throughout(Duration::from_secs(2), || assert_eq!(feed(&other).len(), 3));
+
+    postgres.sql("UPDATE sink SET lease_until_ms = lease_until_ms - 691200000");
+    other.restart();
+    until("what is old is removed", || feed(&other).len() == 1);
+    assert_eq!(sink(&other, "erp")["state"], "forgotten");
+    other.wait_until_logged(0, &["no entries are kept for it any more"]);
 }

@@ -24,7 +24,7 @@ pub(super) use self::rows::{
     entries_sql, feed_entries_sql, feed_movements_sql, movements_sql, read_entry, read_movement,
 };
 pub(super) use self::schema::newest as newest_version;
-pub(super) use self::sink_rows::{AsideRow, SinkRow, aside_events, sink_rows};
+pub(super) use self::sink_rows::{AsideRow, SinkRow, aside_events, known_since, sink_rows};
 use self::sql::{Executor, SqlValue};
 pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{

@@ -2,7 +2,7 @@
 
 use super::error::BooksError;
 use super::sql::{Dialect, Executor, RowReader, SqlRow, SqlValue};
-use crate::limits::SINK_LEASE;
+use crate::limits::{SINK_FORGOTTEN, SINK_LEASE};
 
 /// How far a sink is, and who delivers to it. Places are those of the feed: the position of a range,
 /// and the last entry of it that was delivered.
@@ -13,6 +13,7 @@ pub(in crate::hub) struct SinkRow {
     pub(in crate::hub) seq: u64,
     /// The process that has the sink for itself; empty: none.
     pub(in crate::hub) owner: String,
+    /// Until when that process has it; without one, until when the last one has had it.
     pub(in crate::hub) lease_until_ms: i64,
     /// When the last delivery succeeded, in milliseconds since 1970; 0: never.
     pub(in crate::hub) delivered_ms: i64,
@@ -43,11 +44,16 @@ const COLUMNS: &str = "name, position, seq, owner, lease_until_ms, delivered_ms,
     failing_since_ms, refused_since_ms, retries";
 
 /// The time of the database, which is the same for all workers, in milliseconds since 1970.
-fn now(dialect: Dialect) -> &'static str {
+pub(super) fn now(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
         Dialect::Postgresql => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     }
+}
+
+/// Sinks that a worker has had since then are not forgotten at a time.
+pub(in crate::hub) fn known_since(now_ms: i64) -> i64 {
+    now_ms.saturating_sub(i64::try_from(SINK_FORGOTTEN.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Selects a sink by name, with the time of the database before its columns.
@@ -76,6 +82,17 @@ impl SinkRow {
         let longest_ms = 2 * i64::try_from(SINK_LEASE.as_millis()).unwrap_or(i64::MAX / 2);
         let left_ms = self.lease_until_ms.saturating_sub(now_ms);
         self.owner.is_empty() || self.owner == owner || !(0..=longest_ms).contains(&left_ms)
+    }
+
+    /// Whether a process has the sink at the time of the database.
+    pub(in crate::hub) fn is_held(&self, now_ms: i64) -> bool {
+        !self.owner.is_empty() && self.lease_until_ms >= now_ms
+    }
+
+    /// Until when entries are kept for the sink by workers that are not configured with it.
+    pub(in crate::hub) fn kept_until_ms(&self) -> i64 {
+        let kept_ms = i64::try_from(SINK_FORGOTTEN.as_millis()).unwrap_or(i64::MAX);
+        self.lease_until_ms.saturating_add(kept_ms)
     }
 
     fn read(row: &mut RowReader) -> Result<Self, BooksError> {

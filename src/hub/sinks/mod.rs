@@ -11,7 +11,7 @@
 //! with growing pauses. It holds nothing up: the books do not wait for sinks, and no sink for another.
 //!
 //! Several workers may be configured with the same sinks. One of them has a sink, by a lease in the
-//! books that it renews each second.
+//! books that it renews each second. Each tells people of sinks in the books that it does not know.
 
 mod aside;
 mod backoff;
@@ -22,6 +22,7 @@ mod failure;
 mod held;
 mod kafka;
 mod nats;
+mod others;
 mod partition;
 mod status;
 mod subject;
@@ -65,10 +66,6 @@ impl Sinks {
             (config.name.clone(), Configured { config: config.clone(), calls })
         });
         Self { configured: Arc::new(configured.collect()) }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.configured.is_empty()
     }
 
     /// The configuration of a sink.

@@ -1,5 +1,6 @@
 //! What people and metrics are told of the sinks.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::Sinks;
+use super::others::{OtherSink, OtherSinks};
 use crate::clock::rfc3339;
+use crate::config::SinkTarget;
 use crate::hub::db::sql::Executor;
-use crate::hub::db::{AsideRow, BooksError, SinkRow, aside_events};
+use crate::hub::db::{AsideRow, BooksError, SinkRow, aside_events, sink_rows};
 use crate::hub::metrics::HubMetrics;
 use crate::hub::reader::{
     BooksReader, FeedCursor, FeedEvent, SinkFigures, events_at, sink_figures,
@@ -27,9 +30,15 @@ const EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize)]
 pub(in crate::hub) struct SinkJson {
     name: String,
-    kind: &'static str,
-    to: String,
+    /// The kind and the place of a sink that this worker is configured with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
     state: &'static str,
+    /// Until when entries are kept for a sink that no worker has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_until: Option<String>,
     /// The process that delivers to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<String>,
@@ -58,19 +67,31 @@ struct AsideJson {
     retrying: bool,
 }
 
-/// The configured sinks as JSON.
+/// The sinks as JSON: those that are configured here, and others that the books know.
 pub(in crate::hub) fn sinks_json(
     db: &mut dyn Executor,
     sinks: &Sinks,
 ) -> Result<Vec<SinkJson>, BooksError> {
-    let figures = sink_figures(db, &sinks.names())?;
-    figures.into_iter().map(|figures| sink_json(db, sinks, figures)).collect()
+    let known = sink_rows(db)?;
+    let others = known.iter().filter(|(_, sink)| sinks.config(&sink.name).is_none());
+    let others: BTreeMap<String, OtherSink> =
+        others.map(|(now_ms, sink)| (sink.name.clone(), OtherSink::of(sink, *now_ms))).collect();
+    let mut names = sinks.names();
+    names.extend(others.keys().cloned());
+    names.sort();
+    let figures = sink_figures(db, &names)?.into_iter();
+    let one = |figures: SinkFigures| {
+        let other = others.get(&figures.sink.name);
+        sink_json(db, sinks, figures, other)
+    };
+    figures.map(one).collect()
 }
 
 fn sink_json(
     db: &mut dyn Executor,
     sinks: &Sinks,
     figures: SinkFigures,
+    other: Option<&OtherSink>,
 ) -> Result<SinkJson, BooksError> {
     let SinkFigures { sink, lag_events, lag_s, set_aside } = figures;
     let aside = aside_events(db, &sink.name, false, SHOWN_ASIDE)?;
@@ -79,9 +100,10 @@ fn sink_json(
     let target = sinks.config(&sink.name).map(|config| &config.target);
     let time = |ms: i64| (ms > 0).then(|| rfc3339(ms));
     Ok(SinkJson {
-        kind: target.map_or("", |target| target.kind()),
-        to: target.map(|target| target.place()).unwrap_or_default(),
-        state: state(&sink),
+        kind: target.map(SinkTarget::kind),
+        to: target.map(SinkTarget::place),
+        state: state(&sink, other),
+        kept_until: other.and_then(kept_until),
         worker: sink.owner.split_once('/').map(|(worker, _)| worker.to_owned()),
         position: sink.place().to_string(),
         lag_events,
@@ -95,7 +117,19 @@ fn sink_json(
     })
 }
 
-fn state(sink: &SinkRow) -> &'static str {
+fn kept_until(other: &OtherSink) -> Option<String> {
+    match other {
+        OtherSink::Kept { until_ms } => Some(rfc3339(*until_ms)),
+        OtherSink::Elsewhere { .. } | OtherSink::Forgotten => None,
+    }
+}
+
+fn state(sink: &SinkRow, other: Option<&OtherSink>) -> &'static str {
+    match other {
+        Some(OtherSink::Kept { .. }) => return "kept",
+        Some(OtherSink::Forgotten) => return "forgotten",
+        Some(OtherSink::Elsewhere { .. }) | None => {}
+    }
     match (sink.failing_since_ms > 0, sink.refused_since_ms > 0) {
         (_, true) => "refused",
         (true, false) => "failing",
@@ -118,26 +152,40 @@ fn aside_json(aside: Vec<AsideRow>, events: &[FeedEvent]) -> Vec<AsideJson> {
     aside.into_iter().map(one).collect()
 }
 
-/// Keeps the figures of the metrics up to date until the hub stops. Without an answer of the books
-/// there are none.
+/// Keeps the figures of the metrics up to date until the hub stops, and tells people of sinks that the
+/// configuration lacks. Without an answer of the books there are none.
 pub(in crate::hub) async fn watch(
     reader: BooksReader,
     sinks: Sinks,
     metrics: Arc<HubMetrics>,
     mut stop: Stop,
 ) {
-    let mut looks = interval(EVERY);
+    let (mut looks, mut told) = (interval(EVERY), OtherSinks::default());
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = looks.tick() => {}
             () = stop.requested() => return,
         }
-        let names = sinks.names();
+        let sinks = sinks.clone();
         let found = tokio::select! {
-            found = reader.read(move |db| sink_figures(db, &names)) => found.unwrap_or_default(),
+            found = reader.read(move |db| look(db, &sinks)) => found.ok(),
             () = stop.requested() => return,
         };
-        *metrics.sinks.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        if let Some((_, others)) = &found {
+            told.tell(others);
+        }
+        let figures = found.map(|(figures, _)| figures).unwrap_or_default();
+        *metrics.sinks.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }
+}
+
+/// Sinks that the configuration lacks, each with the time of the database.
+type Others = Vec<(i64, SinkRow)>;
+
+/// The figures of the sinks that are configured here, and the others.
+fn look(db: &mut dyn Executor, sinks: &Sinks) -> Result<(Vec<SinkFigures>, Others), BooksError> {
+    let mut others = sink_rows(db)?;
+    others.retain(|(_, sink)| sinks.config(&sink.name).is_none());
+    Ok((sink_figures(db, &sinks.names())?, others))
 }

@@ -26,6 +26,8 @@ pub(in crate::hub) struct Prunable {
     pub(in crate::hub) limit: u64,
     /// The sinks, each of which must have taken it.
     pub(in crate::hub) sinks: Vec<String>,
+    /// Sinks that a worker has had since this time count as well.
+    pub(in crate::hub) known_since_ms: i64,
 }
 
 /// A range of the feed, or the part of it that is removed.
@@ -54,7 +56,7 @@ impl BooksTransaction<'_> {
         if !lock(db)? {
             return Ok(0);
         }
-        let passed = passed(db, &prunable.sinks)?;
+        let passed = passed(db, prunable)?;
         let ranges = plan(ranges(db)?, prunable, passed);
         if ranges.is_empty() {
             return Ok(0);
@@ -84,9 +86,10 @@ fn lock(db: &mut dyn Executor) -> Result<bool, BooksError> {
 
 /// The place that every sink has passed. Dead letters may be asked for, unless their entries are
 /// removed already.
-fn passed(db: &mut dyn Executor, sinks: &[String]) -> Result<(u64, Seq), BooksError> {
+fn passed(db: &mut dyn Executor, prunable: &Prunable) -> Result<(u64, Seq), BooksError> {
     let mut passed = (u64::MAX, Seq::MAX);
-    for name in sinks {
+    let others = others(db, prunable.known_since_ms)?;
+    for name in prunable.sinks.iter().chain(&others) {
         let sql = "SELECT position, seq FROM sink WHERE name = $1";
         let row = db.query(sql, &[SqlValue::text(name)])?.pop();
         let place = row.map(read_place).transpose()?.unwrap_or_default();
@@ -98,6 +101,13 @@ fn passed(db: &mut dyn Executor, sinks: &[String]) -> Result<(u64, Seq), BooksEr
         passed = passed.min(place).min(aside);
     }
     Ok(passed)
+}
+
+/// The sinks that some worker has had since a time, whether this one knows them or not.
+fn others(db: &mut dyn Executor, since_ms: i64) -> Result<Vec<String>, BooksError> {
+    let sql = "SELECT name FROM sink WHERE lease_until_ms >= $1";
+    let found = db.query(sql, &[SqlValue::Int(since_ms)])?;
+    found.into_iter().map(|row| RowReader::of(row).text()).collect()
 }
 
 fn read_place(row: SqlRow) -> Result<(u64, Seq), BooksError> {

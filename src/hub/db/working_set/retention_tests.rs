@@ -8,7 +8,7 @@ fn range(position: u64, first: Seq, last: Seq, at_ms: i64) -> Range {
 
 fn planned(limit: u64, passed: (u64, Seq)) -> Vec<(u64, Seq, Seq)> {
     let ranges = vec![range(4, 1, 5, 10), range(5, 6, 9, 20), range(6, 10, 12, 90)];
-    let prunable = Prunable { before_ms: 50, limit, sinks: Vec::new() };
+    let prunable = Prunable { before_ms: 50, limit, sinks: Vec::new(), known_since_ms: i64::MAX };
     let planned = plan(ranges, &prunable, passed);
     planned.into_iter().map(|range| (range.position, range.first, range.last)).collect()
 }
@@ -41,8 +41,14 @@ fn upgraded() -> TestHub {
     hub
 }
 
+/// What is old at 100, and these sinks have taken, and those that a worker has had since a time.
+fn prunable_past(sinks: &[&str], known_since_ms: i64) -> Prunable {
+    let sinks = sinks.iter().map(ToString::to_string).collect();
+    Prunable { before_ms: 100, limit: 9, sinks, known_since_ms }
+}
+
 fn prune(hub: &mut TestHub, before_ms: i64, limit: u64) -> u64 {
-    let prunable = Prunable { before_ms, limit, sinks: Vec::new() };
+    let prunable = Prunable { before_ms, limit, sinks: Vec::new(), known_since_ms: i64::MAX };
     hub.change(|books| books.prune(&prunable))
 }
 
@@ -103,9 +109,18 @@ fn an_event_that_was_set_aside_keeps_what_follows_it_as_long_as_it_is_in_the_boo
     let mut hub = upgraded();
     hub.db("INSERT INTO sink VALUES ('erp', 2, 1, '', 0, 0, NULL, 0, 0, 0)");
     hub.db("INSERT INTO sink_aside VALUES ('erp', 1, 3, 'refused', 1, 0)");
-    let prunable = Prunable { before_ms: 100, limit: 9, sinks: vec!["erp".into()] };
+    let prunable = prunable_past(&["erp"], i64::MAX);
     assert_eq!(hub.change(|books| books.prune(&prunable)), 2);
     assert_eq!(hub.change(|books| books.prune(&prunable)), 0);
     hub.db("UPDATE sink_aside SET seq = 2");
     assert_eq!(hub.change(|books| books.prune(&prunable)), 3, "it is not in the books any more");
+}
+
+#[test]
+fn a_sink_of_another_worker_counts_as_long_as_one_has_had_it_lately() {
+    let mut hub = upgraded();
+    hub.db("INSERT INTO sink VALUES ('elsewhere', 1, 2, 'hub-2/x', 5000, 0, NULL, 0, 0, 0)");
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], 5_000))), 2);
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], 5_000))), 0);
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], 5_001))), 3, "nobody has it");
 }
