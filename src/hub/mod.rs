@@ -40,6 +40,7 @@ mod retention;
 mod sales;
 mod signer;
 mod sinks;
+mod steady_clock;
 mod strangers;
 pub(crate) mod upkeep;
 mod waiting;

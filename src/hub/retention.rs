@@ -1,5 +1,5 @@
 //! Removes entries that are older than `ledger_retention_days` and that every sink has taken: a bounded
-//! number in one change of the books, with pauses.
+//! number in one change of the books, with pauses. A clock that runs ahead is not believed.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tokio::time::{sleep, timeout};
 
 use super::db::{Locks, Prunable, known_since};
 use super::jobs::{BooksChange, HubJob, RequestSender};
-use crate::clock;
+use super::steady_clock::SteadyClock;
+use crate::clock::{self, Clock};
 use crate::limits::{BOOKS_ANSWER_MAX, HUB_PRUNED_AT_ONCE};
 use crate::process::stop::Stop;
 
@@ -20,9 +21,11 @@ const DAY_MS: i64 = 86_400_000;
 
 /// Removes old entries until the hub stops.
 pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, mut stop: Stop) {
+    let (running, mut steady) = (Clock::starting_at(0), SteadyClock::default());
     loop {
-        // A clock that is not set would make everything old.
-        let removed = if clock::is_trusted() { prune(days, &sinks, &requests).await } else { 0 };
+        let is_steady = steady.is_steady(clock::wall_ms(), running.since_start_ms());
+        let is_believed = is_steady && clock::is_trusted();
+        let removed = if is_believed { prune(days, &sinks, &requests).await } else { 0 };
         // One change looks at a bounded number of ranges, so few removed entries are not the end.
         let pause = if removed == 0 { EVERY } else { PAUSE };
         tokio::select! {
@@ -35,13 +38,14 @@ pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, 
 /// Removes some entries; returns how many. A failure is reported by the writer, and the next round
 /// comes anyway.
 async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> u64 {
-    let (kept_ms, now_ms) = (i64::from(days) * DAY_MS, clock::wall_ms());
+    let (kept_ms, wall_ms) = (i64::from(days) * DAY_MS, clock::wall_ms());
     let sinks = sinks.to_vec();
     let (sender, removed) = oneshot::channel();
     let mut sender = Some(sender);
     let change = BooksChange {
         locks: Locks::default(),
         apply: Box::new(move |books, _| {
+            let now_ms = books.believed_time(wall_ms)?;
             let count = books.prune(&Prunable {
                 before_ms: now_ms.saturating_sub(kept_ms),
                 limit: HUB_PRUNED_AT_ONCE,

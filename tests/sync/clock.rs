@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use crate::support::broker::{Broker, section};
 use crate::support::certificates::Authority;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
-use crate::support::patience::until;
+use crate::support::patience::{throughout, until};
 use crate::support::process::{free_port, run_to_end};
 use crate::support::program::Program;
 use crate::support::terminal::{Terminal, number};
@@ -43,15 +44,18 @@ impl Wall {
         self.dir.path().join("offset")
     }
 
+    /// What has a program see this clock.
+    fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("LD_PRELOAD", library()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file().display().to_string()),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ]
+    }
+
     fn give_to(&self, gateway: &mut Gateway) {
-        for (name, value) in [
-            ("LD_PRELOAD", library().as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", self.file().to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ] {
-            gateway.set_env(name, value);
-        }
+        self.variables().iter().for_each(|(name, value)| gateway.set_env(name, value));
     }
 }
 
@@ -173,4 +177,24 @@ fn tls_that_fails_for_the_clock_says_so() {
         until_reason(&gateway, words);
         assert!(gateway.log().contains(words), "the log names it too");
     }
+}
+
+/// Its own clock and that of SQLite are the same; only what was booked says what time it is.
+#[test]
+fn a_hub_whose_clock_is_years_ahead_removes_nothing_from_its_books() {
+    let (broker, wall) = (Broker::start(), Wall::showing("+10y"));
+    let program = Program::at(Path::new(env!("CARGO_BIN_EXE_stockgate-hub")));
+    let keys = format!("ledger_retention_days = 30\n{}", broker.section());
+    let mut hub = Hub::start_as(program, &keys);
+    assert_eq!(hub.http().post("/api/receipts", &one("po", "A", 9)).status, 200);
+    hub.terminate();
+    wall.variables().iter().for_each(|(name, value)| hub.set_env(name, value));
+    hub.launch();
+    throughout(Duration::from_secs(2), || {
+        let page = hub.http().get("/api/events?after=0").json();
+        assert_eq!(page["events"].as_array().unwrap().len(), 1, "{page}");
+    });
+    assert_eq!(hub.http().post("/api/receipts", &one("po-2", "A", 9)).status, 200);
+    let last = hub.http().get("/api/ledger").json()["entries"][1]["at"].clone();
+    assert!(last.as_str().unwrap() > "2036", "that is what its clock shows: {last}");
 }

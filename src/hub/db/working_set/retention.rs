@@ -9,6 +9,7 @@ use crate::hub::core::EnteredMovement;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::rows::{feed_entries_sql, feed_movements_sql, read_entry, read_movement};
 use crate::hub::db::schema::{ENTRY, FEED, FEED_START, MOVEMENT, PRUNED, PRUNED_SUM, Table};
+use crate::hub::db::sink_rows::now;
 use crate::hub::db::sql::{
     Change, ColumnType, Dialect, Executor, Keys, RowReader, SqlRow, SqlValue, Write,
 };
@@ -30,6 +31,9 @@ pub(in crate::hub) struct Prunable {
     pub(in crate::hub) known_since_ms: i64,
 }
 
+/// How long after the last booking a clock is believed.
+const AHEAD_MAX_MS: i64 = 86_400_000;
+
 /// A range of the feed, or the part of it that is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Range {
@@ -50,6 +54,19 @@ struct Removed {
 }
 
 impl BooksTransaction<'_> {
+    /// The time by which entries are old: that of the worker's clock, but no later than the database's
+    /// clock shows, and than a day after the last booking. So a clock that runs ahead makes nothing
+    /// old, as long as nothing is booked by it.
+    pub(in crate::hub) fn believed_time(&mut self, wall_ms: i64) -> Result<i64, BooksError> {
+        let sql = format!(
+            "SELECT {}, coalesce((SELECT at_ms FROM feed ORDER BY position DESC LIMIT 1), 0)",
+            now(self.db.dialect())
+        );
+        let mut row = RowReader::of(self.db.query(&sql, &[])?.pop().unwrap_or_default());
+        let (database_ms, booked_ms) = (row.int()?, row.int()?);
+        Ok(wall_ms.min(database_ms).min(booked_ms.saturating_add(AHEAD_MAX_MS)))
+    }
+
     /// Removes some entries from the beginning of the feed; returns how many.
     pub(in crate::hub) fn prune(&mut self, prunable: &Prunable) -> Result<u64, BooksError> {
         let db = &mut *self.db;

@@ -124,3 +124,17 @@ fn a_sink_of_another_worker_counts_as_long_as_one_has_had_it_lately() {
     assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], 5_000))), 0);
     assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], 5_001))), 3, "nobody has it");
 }
+
+#[test]
+fn a_clock_that_runs_ahead_is_believed_for_a_day_after_the_last_booking() {
+    const DAY_MS: i64 = 86_400_000;
+    let mut hub = upgraded();
+    hub.db("UPDATE feed SET at_ms = 1000 WHERE position = 2");
+    let mut time = |wall_ms| hub.change(|books| books.believed_time(wall_ms));
+    assert_eq!([time(5_000), time(1_000 + DAY_MS)], [5_000, 1_000 + DAY_MS]);
+    assert_eq!(time(i64::MAX), 1_000 + DAY_MS);
+    hub.db("UPDATE feed SET at_ms = 9000000000000000 WHERE position = 2");
+    let before_ms = crate::clock::wall_ms();
+    let by_the_database = hub.change(|books| books.believed_time(i64::MAX));
+    assert!((before_ms - 1_000..before_ms + 60_000).contains(&by_the_database));
+}
