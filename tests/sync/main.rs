@@ -40,6 +40,7 @@ mod pair;
 mod postgres;
 mod reasons;
 mod receiver;
+mod reconcile;
 mod restore;
 mod retention;
 mod service;

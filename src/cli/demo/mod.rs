@@ -253,7 +253,7 @@ async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
         .collect();
     let skus = at_gateway.keys().chain(at_hub.keys());
     let differing = skus.filter(|sku| at_gateway.get(*sku) != at_hub.get(*sku)).count();
-    let balanced = hub.reader.reconcile().await?.balanced;
+    let balanced = hub.reader.reconcile().await?.is_some_and(|found| found.balanced);
     if differing > 0 || !balanced {
         bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
     }

@@ -35,6 +35,7 @@ use crate::stock::Sku;
 
 const NO_ANSWER: &str = "the books do not answer in time; whether it was applied is not known, send it again with the same request id";
 const UNCONFIRMED: &str = "the books have not confirmed the commit; whether it was applied is not known, send it again with the same request id";
+const NOT_COUNTED: &str = "whether the books balance is not known yet: they are counted for the first time since the start";
 const NOT_APPLIED: &str = "the books cannot be written; nothing was applied, send it again later";
 
 /// What handlers of both interfaces use; clones share it.
@@ -165,7 +166,9 @@ impl HubApi {
         after: String,
         limit: usize,
     ) -> Result<Reconciliation, Problem> {
-        self.reader.reconcile_page(all, after, limit).await.map_err(|error| self.unreadable(&error))
+        let read = self.reader.reconcile_page(all, after, limit).await;
+        let found = read.map_err(|error| self.unreadable(&error))?;
+        found.ok_or_else(|| Problem::new(Code::StorageUnavailable, NOT_COUNTED))
     }
 
     fn unreadable(&self, error: &BooksError) -> Problem {

@@ -69,6 +69,8 @@ use crate::stock::RequestId;
 
 /// The time from one count of the whole books to the next.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// The longest time that a request waits for the first count.
+const FIRST_COUNT_WAIT: Duration = Duration::from_secs(3);
 /// The time between two of its pages, in which other queries have the database.
 const RECOUNT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -116,13 +118,28 @@ impl BooksReader {
         timeout(BOOKS_ANSWER_MAX, read).await.unwrap_or(Err(BooksError::SlowServer))
     }
 
-    /// The balance of the books, with a page of the SKUs.
+    /// The balance of the books, with a page of the SKUs; `None` if it is not known yet, because the
+    /// first count of large books goes on.
     pub(super) async fn reconcile_page(
         &self,
         all: bool,
         after: String,
         limit: usize,
-    ) -> Result<Reconciliation, BooksError> {
+    ) -> Result<Option<Reconciliation>, BooksError> {
+        let found = self.reconcile_now(all, after.clone(), limit).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        self.recount.first(FIRST_COUNT_WAIT).await;
+        self.reconcile_now(all, after, limit).await
+    }
+
+    async fn reconcile_now(
+        &self,
+        all: bool,
+        after: String,
+        limit: usize,
+    ) -> Result<Option<Reconciliation>, BooksError> {
         let known = self.recount.known();
         self.read(move |db| reconcile(db, &known, all, &after, limit)).await
     }
@@ -139,11 +156,11 @@ impl BooksReader {
         self.read(move |db| stock_list(db, &after, limit, &Sites::All)).await
     }
 
-    /// Whether the books balance, without the figures of the SKUs.
+    /// Whether the books balance, without the figures of the SKUs; `None` if that is not known yet.
     ///
     /// # Errors
     /// If the books cannot be read.
-    pub async fn reconcile(&self) -> Result<Reconciliation, BooksError> {
+    pub async fn reconcile(&self) -> Result<Option<Reconciliation>, BooksError> {
         self.reconcile_page(false, String::new(), 0).await
     }
 }

@@ -41,19 +41,28 @@ struct DriftJson {
 /// What is known from a count of the whole books.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Known {
-    /// The SKUs that differed.
-    pub(super) differing: BTreeSet<String>,
+    /// The SKUs that differed; `None` if there was no count yet.
+    pub(super) differing: Option<BTreeSet<String>>,
 }
 
-/// The balance of the books, with a page of the SKUs after one that do not balance, or of all.
+#[cfg(test)]
+impl Known {
+    /// A count has found no difference.
+    pub(in crate::hub) fn sound() -> Self {
+        Self { differing: Some(BTreeSet::new()) }
+    }
+}
+
+/// The balance of the books, with a page of the SKUs after one that do not balance, or of all. `None` if
+/// they are too large to count at once, and were not counted yet.
 pub(in crate::hub) fn reconcile(
     db: &mut dyn Executor,
     known: &Known,
     all: bool,
     after: &str,
     limit: usize,
-) -> Result<Reconciliation, BooksError> {
-    let mut differing = differing(db, known)?;
+) -> Result<Option<Reconciliation>, BooksError> {
+    let Some(mut differing) = differing(db, known)? else { return Ok(None) };
     let (mut items, mut next) = (Vec::new(), None);
     let mut adds_up = differing.is_empty();
     if all {
@@ -68,24 +77,25 @@ pub(in crate::hub) fn reconcile(
         items.append(&mut differing);
     }
     let drift = drift(db)?;
-    Ok(Reconciliation { balanced: adds_up && drift.is_empty(), adds_up, items, next, drift })
+    let balanced = adds_up && drift.is_empty();
+    Ok(Some(Reconciliation { balanced, adds_up, items, next, drift }))
 }
 
 /// The SKUs that do not balance, by SKU: of all, if there are few, or else of those of the last
-/// count.
-fn differing(db: &mut dyn Executor, known: &Known) -> Result<Vec<BalanceJson>, BooksError> {
+/// count, if there was one.
+fn differing(db: &mut dyn Executor, known: &Known) -> Result<Option<Vec<BalanceJson>>, BooksError> {
     let first = balance_within(db, "", COUNTED_AT_ONCE, ALLOTMENTS_AT_ONCE)?;
     let mut differing: Vec<BalanceJson> =
         first.items.into_iter().filter(|item| item.differs()).collect();
     if let Some(counted_up_to) = first.next {
-        let others = known.differing.range(counted_up_to..).take(LOOKED_AT_AGAIN);
-        for sku in others {
+        let Some(known) = &known.differing else { return Ok(None) };
+        for sku in known.range(counted_up_to..).take(LOOKED_AT_AGAIN) {
             let again = balance_of(db, sku)?;
             let is_new = |item: &BalanceJson| differing.iter().all(|one| one.sku != item.sku);
             differing.extend(again.filter(|item| item.differs() && is_new(item)));
         }
     }
-    Ok(differing)
+    Ok(Some(differing))
 }
 
 fn drift(db: &mut dyn Executor) -> Result<Vec<DriftJson>, BooksError> {
@@ -105,4 +115,38 @@ pub(in crate::hub) fn problems(
 ) -> Result<Vec<(String, String, String)>, BooksError> {
     let found = drift(db)?.into_iter();
     Ok(found.map(|DriftJson { site, gateway, problem, .. }| (site, gateway, problem)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::core::tests::test_hub::TestHub;
+
+    #[test]
+    fn whether_large_books_balance_is_not_known_before_their_first_count() {
+        let mut hub = TestHub::new();
+        let pools = |count: usize| {
+            format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+                 INSERT OR IGNORE INTO pool (sku, received, adjusted, deducted, unallotted, in_transit)
+                 SELECT printf('S%04d', i), 5, 0, 0, 5, 0 FROM n"
+            )
+        };
+        let counted = |differing: &[&str]| Known {
+            differing: Some(differing.iter().map(ToString::to_string).collect()),
+        };
+        let balanced = |hub: &mut TestHub, known: &Known| {
+            let found = hub.database.read(|db| reconcile(db, known, false, "", 10)).unwrap();
+            found.map(|found| found.balanced)
+        };
+        hub.db(&pools(COUNTED_AT_ONCE));
+        assert_eq!(balanced(&mut hub, &Known::default()), Some(true));
+        hub.db(&pools(COUNTED_AT_ONCE + 1));
+        assert_eq!(balanced(&mut hub, &Known::default()), None);
+        assert_eq!(balanced(&mut hub, &counted(&[])), Some(true));
+        let last = format!("S{:04}", COUNTED_AT_ONCE + 1);
+        hub.db(&format!("UPDATE pool SET unallotted = 4 WHERE sku = '{last}'"));
+        assert_eq!(balanced(&mut hub, &Known::default()), None);
+        assert_eq!(balanced(&mut hub, &counted(&[&last])), Some(false));
+    }
 }

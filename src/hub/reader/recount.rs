@@ -3,30 +3,37 @@
 //! Every change keeps the books balanced in its own transaction, so a difference is damage from
 //! outside, or a fault. It is found by counting everything, which takes seconds with millions of
 //! allotments. So the answer whether the books balance rests on the last count, and on a new look
-//! at what differed then.
+//! at what differed then. Before the first count is over, it is not known.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::reconcile::Known;
 
 /// What the last count has found; clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recount {
-    differing: Arc<Mutex<BTreeSet<String>>>,
+    /// The SKUs that differed; `None` until the first count is over.
+    differing: Arc<watch::Sender<Option<BTreeSet<String>>>>,
 }
 
 impl Recount {
     pub(super) fn known(&self) -> Known {
-        Known { differing: self.lock().clone() }
+        Known { differing: self.differing.borrow().clone() }
     }
 
     /// Records what a count has found.
     pub(super) fn set(&self, differing: BTreeSet<String>) {
-        *self.lock() = differing;
+        self.differing.send_replace(Some(differing));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.differing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for the end of the first count, for a time at most.
+    pub(super) async fn first(&self, limit: Duration) {
+        let mut counted = self.differing.subscribe();
+        let _ = timeout(limit, counted.wait_for(Option::is_some)).await;
     }
 }

@@ -239,7 +239,8 @@ impl TestHub {
 
     pub(in crate::hub) fn reconcile(&mut self) -> reader::Reconciliation {
         self.database
-            .read(|db| reader::reconcile(db, &reader::Known::default(), true, "", 10))
+            .read(|db| reader::reconcile(db, &reader::Known::sound(), true, "", 10))
+            .unwrap()
             .unwrap()
     }
 

@@ -63,7 +63,7 @@ async function refresh() {
     drawStock(stock);
     $('sign-in').hidden = true;
     $('state').textContent = t('asOf', { time: time(new Date()) });
-    await ask('api/reconcile').then(drawBalance, (error) => { $('balance').textContent = '–'; details.push(error.message); });
+    await ask('api/reconcile').then(drawBalance, (error) => { $('balance').textContent = '–'; $('balance').className = ''; details.push(error.message); });
   } catch (error) {
     const isLocked = error.code === 'unauthorized';
     $('sign-in').hidden = !isLocked;
