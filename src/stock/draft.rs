@@ -17,7 +17,7 @@ use super::reservation_state::ReservationState;
 use super::trace::Cause;
 use super::transfer::Taken;
 use super::types::{OrderId, Quantity, RequestId, Seq, Sku};
-use super::{Hold, Item, Stock};
+use super::{Hold, Item, Reserved, Stock};
 use crate::clock::Now;
 use crate::limits::STOCK_MAX;
 
@@ -29,7 +29,7 @@ pub struct Draft<'a> {
     pub(super) reservation_ttl_s: u64,
     pub(super) changes: Changes,
     holds: BTreeMap<RequestId, Option<Hold>>,
-    /// Reservations opened less those closed, and the same of their lines.
+    /// Reservations opened less those closed, those beside the stock, and the same of their lines.
     opened: (isize, isize),
 }
 
@@ -122,6 +122,14 @@ impl<'a> Draft<'a> {
         spare.clear();
         let (base_seq, checks) = (self.stock.seq, self.stock.checks);
         self.changes = Changes { base_seq, seq: base_seq, checks, ..spare };
+        self
+    }
+
+    /// The batch beside other open reservations, which the stock does not know: they count as well.
+    #[must_use]
+    pub fn beside(mut self, others: Reserved) -> Self {
+        self.opened.0 += others.reservations.cast_signed();
+        self.opened.1 += others.lines.cast_signed();
         self
     }
 

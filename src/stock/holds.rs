@@ -22,6 +22,15 @@ pub struct Hold {
     pub actor: Option<Actor>,
 }
 
+/// How much is reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reserved {
+    /// Open reservations.
+    pub reservations: usize,
+    /// Their lines.
+    pub lines: usize,
+}
+
 /// What a reservation names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Named<'a> {

@@ -62,7 +62,7 @@ pub use self::draft::{Changes, Draft, LedgerRecord};
 pub use self::entry::{EVENT_NAMESPACE, Entry, Kind, Origin, books_event_id};
 pub use self::from_hub::TransferOutcome;
 use self::holds::Holds;
-pub use self::holds::{Hold, Named};
+pub use self::holds::{Hold, Named, Reserved};
 pub use self::items::Items;
 #[cfg(test)]
 pub(crate) use self::items::visits;

@@ -10,7 +10,7 @@ use super::records::{
 };
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, SignedPosition, Sku};
+use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, Reserved, SignedPosition, Sku};
 
 /// What an operator has chosen for the books, and how much a gateway may bring into them now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +155,10 @@ pub trait Books {
     fn reservation(&mut self, id: &RequestId) -> Result<Option<Hold>, Self::Error> {
         let _ = id;
         Ok(None)
+    }
+    /// How much is reserved in all pools.
+    fn reserved(&mut self) -> Result<Reserved, Self::Error> {
+        Ok(Reserved::default())
     }
     /// Stores an open reservation, or removes one that has ended.
     fn save_reservation(&mut self, id: &RequestId, hold: Option<&Hold>) -> Result<(), Self::Error> {

@@ -8,6 +8,7 @@ mod keys;
 mod movements;
 mod older;
 mod policies;
+mod reserved;
 mod retired;
 mod sent;
 pub(in crate::hub) mod test_hub;

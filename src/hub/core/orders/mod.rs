@@ -19,7 +19,7 @@ use crate::limits::HUB_RESERVATION_TTL_S;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
     Action, Chain, Changes, Command, Decided, Draft, Hold, Item, Items, RequestId, RequestRecord,
-    RequestRecords, Sku, Stock, Taken, Undecided,
+    RequestRecords, Reserved, Sku, Stock, Taken, Undecided,
 };
 
 /// How an order was decided.
@@ -41,7 +41,8 @@ pub(super) fn order<B: Books>(
     books.expect_skus(&skus)?;
     let holds = holds(books, command.action.named_reservation())?;
     let stock = stock(books, &skus)?.with_holds(holds);
-    let mut draft = Draft::new(&stock, now(books), HUB_RESERVATION_TTL_S);
+    let others = others(books, command)?;
+    let mut draft = Draft::new(&stock, now(books), HUB_RESERVATION_TTL_S).beside(others);
     // What ends a reservation locks its pools only now: another worker may have decided the same
     // request meanwhile.
     let is_new = command.action.named_reservation().is_none();
@@ -68,6 +69,12 @@ pub fn expire<B: Books>(books: &mut B, ids: &[RequestId]) -> Result<Vec<GatewayI
     let mut draft = Draft::new(&stock, now(books), HUB_RESERVATION_TTL_S);
     draft.expire_due(&Records::of(books, None), usize::MAX)?;
     Ok(book(books, draft.finish(), None)?.1)
+}
+
+/// The open reservations, if the order is a further one. They are counted for nothing else.
+fn others<B: Books>(books: &mut B, command: &Command) -> Result<Reserved, B::Error> {
+    let is_further = matches!(command.action, Action::Reserve { .. });
+    if is_further { books.reserved() } else { Ok(Reserved::default()) }
 }
 
 /// The time by the wall clock: several workers, and the next start, have no other one in common.

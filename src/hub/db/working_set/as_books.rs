@@ -11,7 +11,7 @@ use crate::hub::core::{
 use crate::hub::db::error::BooksError;
 use crate::protocol::frame::BooksId;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, SignedPosition, Sku};
+use crate::stock::{Decimals, Entry, Hold, Listing, RequestId, Reserved, SignedPosition, Sku};
 
 impl Books for BooksTransaction<'_> {
     type Error = BooksError;
@@ -206,6 +206,10 @@ impl Books for BooksTransaction<'_> {
 
     fn reservation(&mut self, id: &RequestId) -> Result<Option<Hold>, BooksError> {
         self.reservations.newest(self.db, id)
+    }
+
+    fn reserved(&mut self) -> Result<Reserved, BooksError> {
+        self.reservations.reserved(self.db)
     }
 
     fn save_reservation(&mut self, id: &RequestId, hold: Option<&Hold>) -> Result<(), BooksError> {
