@@ -44,6 +44,7 @@ mod reconcile;
 mod restore;
 mod retention;
 mod service;
+mod sink_descriptions;
 mod sink_kills;
 mod sink_kinds;
 mod sink_workers;

@@ -32,17 +32,17 @@ impl Drop for Ended {
     }
 }
 
-struct NatsServer {
+pub(super) struct NatsServer {
     server: Option<Ended>,
     port: u16,
     dir: TempDir,
 }
 
 /// A message of a stream: subject, id and event.
-type Stored = (String, String, Value);
+pub(super) type Stored = (String, String, Value);
 
 impl NatsServer {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let mut nats = Self { server: None, port: free_port(), dir: TempDir::new().unwrap() };
         nats.launch();
         nats
@@ -63,7 +63,7 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    fn section(&self) -> String {
+    pub(super) fn section(&self) -> String {
         format!(
             "[[hub.sinks]]\nname = \"bus\"\nkind = \"nats\"\nurl = \"{}\"\nstream = \"STOCK\"\n",
             self.url()
@@ -80,7 +80,7 @@ impl NatsServer {
     }
 
     /// What the stream has stored, in its order.
-    fn stored(&self) -> Vec<Stored> {
+    pub(super) fn stored(&self) -> Vec<Stored> {
         self.with(async |context| {
             let Ok(stream) = context.get_stream("STOCK").await else { return Vec::new() };
             let mut stored = Vec::new();
@@ -149,7 +149,7 @@ fn an_existing_stream_is_used_as_it_is() {
 }
 
 /// The brokers of librdkafka's mock cluster.
-struct Kafka {
+pub(super) struct Kafka {
     _cluster: Ended,
     topics: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -157,7 +157,7 @@ struct Kafka {
 }
 
 impl Kafka {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sync/kafka_mock.py");
         let mut cluster = Command::new("/usr/bin/python3");
         cluster.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -171,8 +171,15 @@ impl Kafka {
         Self { _cluster: Ended(cluster), topics, answers, brokers }
     }
 
+    pub(super) fn section(&self) -> String {
+        format!(
+            "[[hub.sinks]]\nname = \"lake\"\nkind = \"kafka\"\nbrokers = {:?}\ntopic = \"inventory-updates\"\n",
+            self.brokers
+        )
+    }
+
     /// The records of a topic, in the order of each partition.
-    fn records(&mut self, topic: &str) -> Vec<Value> {
+    pub(super) fn records(&mut self, topic: &str) -> Vec<Value> {
         writeln!(self.topics, "{topic}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
@@ -185,11 +192,7 @@ fn a_topic_of_kafka_takes_every_event_with_its_sku_as_the_key() {
     let (broker, mut kafka) = (Broker::start(), Kafka::start());
     // The mock cluster makes a topic, with four partitions, when somebody asks for it.
     assert_eq!(kafka.records("inventory-updates"), [] as [Value; 0]);
-    let section = format!(
-        "[[hub.sinks]]\nname = \"lake\"\nkind = \"kafka\"\nbrokers = {:?}\ntopic = \"inventory-updates\"\n",
-        kafka.brokers
-    );
-    let hub = hub_with(&broker, &section);
+    let hub = hub_with(&broker, &kafka.section());
     let stock: Vec<(String, u64)> = (0..8).map(|number| (format!("SKU-{number}"), 100)).collect();
     let stock: Vec<(&str, u64)> = stock.iter().map(|(sku, units)| (sku.as_str(), *units)).collect();
     let gateway = Gateway::stocked_with(&broker.section(), &stock);
