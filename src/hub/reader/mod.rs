@@ -69,6 +69,8 @@ use crate::stock::RequestId;
 
 /// The time from one count of the whole books to the next.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// The same as long as none has succeeded: without one, it is not known whether large books balance.
+const FIRST_COUNT_RETRY: Duration = Duration::from_secs(1);
 /// The longest time that a request waits for the first count.
 const FIRST_COUNT_WAIT: Duration = Duration::from_secs(3);
 /// The time between two of its pages, in which other queries have the database.
@@ -173,8 +175,10 @@ pub(super) async fn recount(reader: BooksReader, mut stop: Stop) {
             counted = count(&reader) => drop(counted.map(|found| reader.recount.set(found))),
             () = stop.requested() => return,
         }
+        let is_known = reader.recount.is_known();
+        let pause = if is_known { RECOUNT_INTERVAL } else { FIRST_COUNT_RETRY };
         tokio::select! {
-            () = tokio::time::sleep(RECOUNT_INTERVAL) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.requested() => return,
         }
     }

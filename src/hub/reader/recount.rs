@@ -26,6 +26,11 @@ impl Recount {
         Known { differing: self.differing.borrow().clone() }
     }
 
+    /// Whether a count is over.
+    pub(super) fn is_known(&self) -> bool {
+        self.differing.borrow().is_some()
+    }
+
     /// Records what a count has found.
     pub(super) fn set(&self, differing: BTreeSet<String>) {
         self.differing.send_replace(Some(differing));
@@ -35,5 +40,28 @@ impl Recount {
     pub(super) async fn first(&self, limit: Duration) {
         let mut counted = self.differing.subscribe();
         let _ = timeout(limit, counted.wait_for(Option::is_some)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::core::tests::test_hub::TestHub;
+    use crate::hub::reader::{BooksReader, recount};
+    use crate::process::stop;
+
+    #[tokio::test]
+    async fn a_first_count_that_fails_is_soon_made_again() {
+        let mut hub = TestHub::new();
+        hub.db("ALTER TABLE pool RENAME TO elsewhere");
+        let reader = BooksReader::open(&hub.database).unwrap();
+        let (_stopper, stop) = stop::channel();
+        let counting = tokio::spawn(recount(reader.clone(), stop));
+        reader.recount.first(Duration::from_millis(300)).await;
+        assert!(!reader.recount.is_known(), "it fails");
+        hub.db("ALTER TABLE elsewhere RENAME TO pool");
+        reader.recount.first(Duration::from_secs(20)).await;
+        assert!(reader.recount.is_known());
+        counting.abort();
     }
 }
