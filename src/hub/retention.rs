@@ -18,8 +18,6 @@ const EVERY: Duration = Duration::from_secs(60);
 /// The pause while there may be more of them, in which the writer has time for frames.
 const PAUSE: Duration = Duration::from_millis(100);
 const DAY_MS: i64 = 86_400_000;
-/// By how much the clocks of a worker and of the database may differ.
-const DIFFERENCE_MS: i64 = 60_000;
 
 /// Removes old entries until the hub stops.
 pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, mut stop: Stop) {
@@ -28,12 +26,9 @@ pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, 
         let running_ms = running.since_start_ms();
         let is_steady = steady.is_steady(clock::wall_ms(), running_ms);
         let is_believed = is_steady && clock::is_trusted();
-        let look = if is_believed { prune(days, &sinks, &requests).await } else { Look::default() };
-        if look.is_clock_ahead {
-            steady.doubt(running_ms);
-        }
+        let removed = if is_believed { prune(days, &sinks, &requests).await } else { 0 };
         // One change looks at a bounded number of ranges, so few removed entries are not the end.
-        let pause = if look.removed == 0 { EVERY } else { PAUSE };
+        let pause = if removed == 0 { EVERY } else { PAUSE };
         tokio::select! {
             () = sleep(pause) => {}
             () = stop.requested() => return,
@@ -41,19 +36,11 @@ pub(super) async fn run(days: u32, sinks: Vec<String>, requests: RequestSender, 
     }
 }
 
-/// What came of one look for old entries.
-#[derive(Debug, Default)]
-struct Look {
-    removed: u64,
-    /// The clock shows a later time than is believed. What is booked now may say so, too.
-    is_clock_ahead: bool,
-}
-
-/// Removes some entries. A failure is reported by the writer, and the next round comes anyway.
-async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> Look {
+/// Removes some entries; returns how many. A failure is reported by the writer, and the next round comes anyway.
+async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> u64 {
     let (kept_ms, wall_ms) = (i64::from(days) * DAY_MS, clock::wall_ms());
     let sinks = sinks.to_vec();
-    let (sender, looked) = oneshot::channel();
+    let (sender, pruned) = oneshot::channel();
     let mut sender = Some(sender);
     let change = BooksChange {
         locks: Locks::default(),
@@ -67,15 +54,13 @@ async fn prune(days: u32, sinks: &[String], requests: &RequestSender) -> Look {
             })?;
             let sender = sender.take();
             Ok(Box::new(move || {
-                let is_clock_ahead = now_ms < wall_ms.saturating_sub(DIFFERENCE_MS);
-                let look = Look { removed, is_clock_ahead };
-                let _ = sender.map(|sender| sender.send(look));
+                let _ = sender.map(|sender| sender.send(removed));
             }))
         }),
     };
     if !requests.try_send(HubJob::Change(change)) {
-        return Look::default();
+        return 0;
     }
-    let looked = timeout(BOOKS_ANSWER_MAX, looked).await;
-    looked.ok().and_then(Result::ok).unwrap_or_default()
+    let pruned = timeout(BOOKS_ANSWER_MAX, pruned).await;
+    pruned.ok().and_then(Result::ok).unwrap_or_default()
 }

@@ -2,7 +2,6 @@
 //!
 //! What a clock makes old for a moment must not be deleted. So the wall clock is compared with the running
 //! time, which nobody sets: what is shown after a jump counts only once it has been shown for an hour.
-//! The same holds for a clock that is far after what was written last.
 
 /// By how much the two may go apart between two looks.
 const TOLERANCE_MS: u64 = 60_000;
@@ -25,15 +24,10 @@ impl SteadyClock {
         {
             let passed_ms = running_ms.saturating_sub(running_before_ms) + TOLERANCE_MS;
             if wall_ms > wall_before_ms.saturating_add_unsigned(passed_ms) {
-                self.doubt(running_ms);
+                self.doubted_until_ms = running_ms.saturating_add(DOUBTED_MS);
             }
         }
         running_ms >= self.doubted_until_ms
-    }
-
-    /// Notes at a running time that the wall clock may be ahead.
-    pub(super) fn doubt(&mut self, running_ms: u64) {
-        self.doubted_until_ms = running_ms.saturating_add(DOUBTED_MS);
     }
 }
 
@@ -54,15 +48,6 @@ mod tests {
         assert!(!clock.is_steady(wall(3) + YEAR, 3 * MINUTE), "it has stayed so for a minute");
         assert!(!clock.is_steady(wall(4), 4 * MINUTE), "and was set back");
         assert!(clock.is_steady(wall(62), 62 * MINUTE));
-    }
-
-    #[test]
-    fn a_clock_that_others_doubt_is_doubted_for_an_hour() {
-        let mut clock = SteadyClock::default();
-        assert!(clock.is_steady(YEAR, 0));
-        clock.doubt(MINUTE);
-        assert!(!clock.is_steady(YEAR, 2 * MINUTE));
-        assert!(clock.is_steady(YEAR, 61 * MINUTE));
     }
 
     #[test]

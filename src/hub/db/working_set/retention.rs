@@ -33,6 +33,8 @@ pub(in crate::hub) struct Prunable {
 
 /// How long after the last booking a clock is believed.
 const AHEAD_MAX_MS: i64 = 86_400_000;
+/// How old a booking must be to show what time it is: a clock that is wrong books by itself.
+const SETTLED_MS: i64 = 3_600_000;
 
 /// A range of the feed, or the part of it that is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +57,20 @@ struct Removed {
 
 impl BooksTransaction<'_> {
     /// The time by which entries are old: that of the worker's clock, but no later than the database's
-    /// clock shows, and than a day after the last booking. So a clock that runs ahead makes nothing
-    /// old, as long as nothing is booked by it.
+    /// clock shows, and than a day after the newest booking that is an hour old by these. So a clock
+    /// that runs ahead makes nothing old within an hour, even if something is booked by it.
     pub(in crate::hub) fn believed_time(&mut self, wall_ms: i64) -> Result<i64, BooksError> {
-        let sql = format!(
-            "SELECT {}, coalesce((SELECT at_ms FROM feed ORDER BY position DESC LIMIT 1), 0)",
-            now(self.db.dialect())
-        );
-        let mut row = RowReader::of(self.db.query(&sql, &[])?.pop().unwrap_or_default());
-        let (database_ms, booked_ms) = (row.int()?, row.int()?);
-        Ok(wall_ms.min(database_ms).min(booked_ms.saturating_add(AHEAD_MAX_MS)))
+        let sql = format!("SELECT {}", now(self.db.dialect()));
+        let now_ms = wall_ms.min(self.time(&sql, &[])?);
+        // The index of the feed by time has it.
+        let sql = "SELECT coalesce(max(at_ms), 0) FROM feed WHERE at_ms < $1";
+        let settled_ms = SqlValue::Int(now_ms.saturating_sub(SETTLED_MS));
+        let booked_ms = self.time(sql, &[settled_ms])?;
+        Ok(now_ms.min(booked_ms.saturating_add(AHEAD_MAX_MS)))
+    }
+
+    fn time(&mut self, sql: &str, values: &[SqlValue]) -> Result<i64, BooksError> {
+        RowReader::of(self.db.query(sql, values)?.pop().unwrap_or_default()).int()
     }
 
     /// Removes some entries from the beginning of the feed; returns how many.

@@ -126,15 +126,24 @@ fn a_sink_of_another_worker_counts_as_long_as_one_has_had_it_lately() {
 }
 
 #[test]
-fn a_clock_that_runs_ahead_is_believed_for_a_day_after_the_last_booking() {
-    const DAY_MS: i64 = 86_400_000;
+fn a_clock_is_believed_for_a_day_after_the_newest_booking_that_is_an_hour_old_by_it() {
+    const HOUR_MS: i64 = 3_600_000;
+    const DAY_MS: i64 = 24 * HOUR_MS;
     let mut hub = upgraded();
     hub.db("UPDATE feed SET at_ms = 1000 WHERE position = 2");
-    let mut time = |wall_ms| hub.change(|books| books.believed_time(wall_ms));
-    assert_eq!([time(5_000), time(1_000 + DAY_MS)], [5_000, 1_000 + DAY_MS]);
-    assert_eq!(time(i64::MAX), 1_000 + DAY_MS);
-    hub.db("UPDATE feed SET at_ms = 9000000000000000 WHERE position = 2");
+    let time = |hub: &mut TestHub, wall_ms| hub.change(|books| books.believed_time(wall_ms));
+    let mut times = |walls_ms: [i64; 2]| walls_ms.map(|wall_ms| time(&mut hub, wall_ms));
+    assert_eq!(times([HOUR_MS + 5_000, 1_000 + DAY_MS]), [HOUR_MS + 5_000, 1_000 + DAY_MS]);
+    assert_eq!(times([1_000 + 2 * DAY_MS, i64::MAX]), [1_000 + DAY_MS; 2]);
+    // A clock that is a year ahead has booked something.
+    let year_ms = 366 * DAY_MS;
+    hub.db(&format!("UPDATE feed SET at_ms = {year_ms} WHERE position = 1"));
+    assert_eq!(time(&mut hub, year_ms + HOUR_MS), 1_000 + DAY_MS);
+    assert_eq!(time(&mut hub, year_ms + HOUR_MS + 1), year_ms + HOUR_MS + 1, "for an hour");
+    hub.db("UPDATE feed SET at_ms = 9000000000000000 WHERE position = 1");
+    assert_eq!(time(&mut hub, i64::MAX), 1_000 + DAY_MS, "the clock was set right");
     let before_ms = crate::clock::wall_ms();
-    let by_the_database = hub.change(|books| books.believed_time(i64::MAX));
+    hub.db(&format!("UPDATE feed SET at_ms = {} WHERE position = 1", before_ms - 2 * HOUR_MS));
+    let by_the_database = time(&mut hub, i64::MAX);
     assert!((before_ms - 1_000..before_ms + 60_000).contains(&by_the_database));
 }
