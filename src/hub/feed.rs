@@ -73,7 +73,7 @@ impl FeedEnd {
 
     /// Keeps the end up to date until a stop is requested.
     pub(super) async fn follow(self, mut database: BooksDatabase, failures: Arc<BooksFailures>) {
-        let is_shared = matches!(database, BooksDatabase::Postgres(_));
+        let is_shared = database.is_shared();
         let mut stop = self.stop.clone();
         loop {
             let is_watched = self.end.receiver_count() > 0;

@@ -30,23 +30,36 @@ pub(super) use self::sqlite::open_existing as open_books_file;
 pub(super) use self::working_set::{
     BooksTransaction, Expected, MovementsEnd, OWN_LEDGER, Prunable, read_catalogue,
 };
-use self::working_set::{ChainedUpTo, number_feed};
+use self::working_set::{ChainedUpTo, CountedReserved, number_feed};
 use crate::config::BookStore;
 
 /// A connection to the books database.
 #[derive(Debug)]
-pub(super) enum BooksDatabase {
+pub(super) struct BooksDatabase {
+    connection: BooksConnection,
+    /// How much is reserved in the pools, once a change has counted it.
+    reserved: Option<CountedReserved>,
+}
+
+#[derive(Debug)]
+enum BooksConnection {
     Sqlite(Connection),
     Postgres(Postgres),
+}
+
+impl From<BooksConnection> for BooksDatabase {
+    fn from(connection: BooksConnection) -> Self {
+        Self { connection, reserved: None }
+    }
 }
 
 impl BooksDatabase {
     /// Opens the books for writing; creates the tables if there are none.
     pub(super) fn open(store: &BookStore) -> Result<Self, BooksError> {
-        let mut database = match store {
-            BookStore::Sqlite(path) => Self::Sqlite(sqlite::open(path)?),
-            BookStore::Postgres(url) => Self::Postgres(Postgres::open(url)?),
-        };
+        let mut database = Self::from(match store {
+            BookStore::Sqlite(path) => BooksConnection::Sqlite(sqlite::open(path)?),
+            BookStore::Postgres(url) => BooksConnection::Postgres(Postgres::open(url)?),
+        });
         database.change(|books| {
             books.register_identity();
             Ok(())
@@ -71,10 +84,10 @@ impl BooksDatabase {
 
     /// Opens books that should be there, for reading: creates and upgrades nothing.
     pub(super) fn open_existing(store: &BookStore) -> Result<Self, BooksError> {
-        Ok(match store {
-            BookStore::Sqlite(path) => Self::Sqlite(sqlite::open_existing(path)?),
-            BookStore::Postgres(url) => Self::Postgres(Postgres::without_migration(url)),
-        })
+        Ok(Self::from(match store {
+            BookStore::Sqlite(path) => BooksConnection::Sqlite(sqlite::open_existing(path)?),
+            BookStore::Postgres(url) => BooksConnection::Postgres(Postgres::without_migration(url)),
+        }))
     }
 
     /// The version of the tables; `None` if there are none.
@@ -82,27 +95,41 @@ impl BooksDatabase {
     /// # Errors
     /// If it is too old or too new, or cannot be read.
     pub(super) fn version(&self) -> Result<Option<i64>, BooksError> {
-        match self {
-            Self::Sqlite(db) => sqlite::version(db),
-            Self::Postgres(db) => db.version(),
+        match &self.connection {
+            BooksConnection::Sqlite(db) => sqlite::version(db),
+            BooksConnection::Postgres(db) => db.version(),
         }
+    }
+
+    /// Whether other workers may have the same books.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.connection, BooksConnection::Postgres(_))
     }
 
     /// Another handle on the same books, for reading.
     pub(super) fn reader(&self) -> Result<Self, BooksError> {
-        Ok(match self {
-            Self::Postgres(postgres) => Self::Postgres(postgres.clone()),
-            Self::Sqlite(db) => {
-                Self::Sqlite(sqlite::open_read_only(db.path().unwrap_or_default().as_ref())?)
+        Ok(Self::from(match &self.connection {
+            BooksConnection::Postgres(postgres) => BooksConnection::Postgres(postgres.clone()),
+            BooksConnection::Sqlite(db) => {
+                let path = db.path().unwrap_or_default();
+                BooksConnection::Sqlite(sqlite::open_read_only(path.as_ref())?)
             }
-        })
+        }))
     }
 
     /// Copies books in SQLite as they are.
     #[cfg(test)]
     pub(super) fn copy_to(&self, path: &std::path::Path) {
-        let Self::Sqlite(db) = self else { panic!("only SQLite can be copied") };
+        let BooksConnection::Sqlite(db) = &self.connection else {
+            panic!("only SQLite can be copied")
+        };
         db.execute("VACUUM INTO ?1", [path.display().to_string()]).unwrap();
+    }
+
+    /// Lets the time pass for which it is known how much is reserved.
+    #[cfg(test)]
+    pub(super) fn outdate_reserved(&mut self) {
+        self.reserved = self.reserved.map(CountedReserved::outdated);
     }
 
     /// Changes the books in one transaction: on an error it is rolled back.
@@ -110,24 +137,29 @@ impl BooksDatabase {
         &mut self,
         change: impl FnOnce(&mut BooksTransaction<'_>) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
+        let known = self.reserved;
         let change = |db: &mut dyn Executor| {
             let mut books = BooksTransaction::new(db);
+            books.know_reserved(known);
             let done = change(&mut books)?;
-            Ok((done, books.into_changes()?))
+            let known = books.known_reserved();
+            Ok(((done, known), books.into_changes()?))
         };
-        match self {
-            Self::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", |db| {
+        let (done, known) = match &mut self.connection {
+            BooksConnection::Sqlite(db) => sqlite::within(db, "BEGIN IMMEDIATE", |db| {
                 let (done, changes) = change(db)?;
                 db.write(&changes)?;
                 Ok(done)
             }),
-            Self::Postgres(db) => db.change(change),
-        }
+            BooksConnection::Postgres(db) => db.change(change),
+        }?;
+        self.reserved = known;
+        Ok(done)
     }
 
     /// Gives a position in the feed to the ranges that wait for one.
     pub(super) fn number_feed(&mut self) -> Result<(), BooksError> {
-        if let Self::Postgres(db) = self {
+        if let BooksConnection::Postgres(db) = &self.connection {
             let is_waiting = "SELECT EXISTS (SELECT 1 FROM feed_waiting)";
             let waiting = db.read(|db| db.query(is_waiting, &[]))?.pop();
             if waiting.as_deref() == Some(&[SqlValue::bool(true)]) {
@@ -142,9 +174,9 @@ impl BooksDatabase {
         &mut self,
         read: impl FnOnce(&mut dyn Executor) -> Result<T, BooksError>,
     ) -> Result<T, BooksError> {
-        match self {
-            Self::Sqlite(db) => sqlite::within(db, "BEGIN", read),
-            Self::Postgres(db) => db.read(read),
+        match &mut self.connection {
+            BooksConnection::Sqlite(db) => sqlite::within(db, "BEGIN", read),
+            BooksConnection::Postgres(db) => db.read(read),
         }
     }
 }

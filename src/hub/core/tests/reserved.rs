@@ -41,12 +41,12 @@ fn release(hub: &mut TestHub, id: &str, reservation: &str) -> Result<(), Undecid
     ask(hub, id, Action::Release { reservation })
 }
 
-/// Copies of a reservation, for which the pool is not asked.
+/// Copies of a reservation, for which the pool is not asked, as another worker makes them.
 fn copies(hub: &mut TestHub, id: &str, count: usize) {
     hub.db(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
          INSERT INTO reservation (id, deadline_ms, order_id, actor, lines)
-         SELECT 'copy-' || i, deadline_ms, order_id, actor, lines FROM n, reservation
+         SELECT 'copy-' || i || '-' || (SELECT count(*) FROM reservation), deadline_ms, order_id, actor, lines FROM n, reservation
          WHERE id = '{id}'"
     ));
 }
@@ -56,6 +56,7 @@ fn so_many_reservations_of_the_pools_are_open_and_no_more() {
     let mut hub = stocked(1);
     reserve(&mut hub, "first", 1).unwrap();
     copies(&mut hub, "first", RESERVATIONS_MAX - 2);
+    hub.database.outdate_reserved();
     reserve(&mut hub, "last", 1).unwrap();
     assert_eq!(reserve(&mut hub, "more", 1), Err(Undecided::ReservationsFull));
     assert_eq!(reserve(&mut hub, "last", 1), Ok(()), "a repetition");
@@ -69,6 +70,7 @@ fn so_many_lines_of_the_pools_are_reserved_and_no_more() {
     let mut hub = stocked(1_000);
     reserve(&mut hub, "first", 1_000).unwrap();
     copies(&mut hub, "first", RESERVED_LINES_MAX / 1_000 - 2);
+    hub.database.outdate_reserved();
     assert_eq!(reserve(&mut hub, "a", 999), Ok(()));
     assert_eq!(reserve(&mut hub, "b", 2), Err(Undecided::ReservedLinesFull));
     assert_eq!(reserve(&mut hub, "c", 1), Ok(()));
@@ -99,4 +101,23 @@ fn what_one_transaction_reserves_and_ends_counts_in_it() {
     });
     let found = reserved.map(|reserved| (reserved.reservations, reserved.lines));
     assert_eq!(found, [(2, 5), (1, 3), (0, 0)]);
+}
+
+#[test]
+fn what_is_reserved_is_counted_once_a_second_and_near_a_limit_each_time() {
+    let mut hub = stocked(1);
+    let reserved = |hub: &mut TestHub| hub.change(|books| books.reserved()).reservations;
+    reserve(&mut hub, "first", 1).unwrap();
+    copies(&mut hub, "first", 10);
+    reserve(&mut hub, "second", 1).unwrap();
+    release(&mut hub, "r", "second").unwrap();
+    assert_eq!(reserved(&mut hub), 1, "only what this worker does is known at once");
+    hub.database.outdate_reserved();
+    assert_eq!(reserved(&mut hub), 11);
+    copies(&mut hub, "first", RESERVATIONS_MAX - 20);
+    hub.database.outdate_reserved();
+    assert_eq!(reserved(&mut hub), RESERVATIONS_MAX - 9);
+    copies(&mut hub, "first", 8);
+    reserve(&mut hub, "last", 1).unwrap();
+    assert_eq!(reserve(&mut hub, "more", 1), Err(Undecided::ReservationsFull));
 }

@@ -40,6 +40,7 @@ pub(super) use self::feed::number_feed;
 pub(in crate::hub) use self::listings::read_catalogue;
 pub(super) use self::movements::ChainedUpTo;
 pub(in crate::hub) use self::movements::MovementsEnd;
+pub(super) use self::reservations::CountedReserved;
 pub(in crate::hub) use self::retention::Prunable;
 pub(in crate::hub) use self::transaction::BooksTransaction;
 

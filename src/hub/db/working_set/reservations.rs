@@ -2,12 +2,36 @@
 //! locked.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use crate::clock::instant;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::order_rows::{RESERVATION_COLUMNS, read_reservation, reservation_row};
 use crate::hub::db::schema::RESERVATION;
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
+use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX};
 use crate::stock::{Hold, RequestId, Reserved};
+
+/// How long a count serves. Other workers reserve meanwhile.
+const COUNT_MAX: Duration = Duration::from_secs(1);
+/// Nearer to a limit than this part of it, every transaction counts.
+const NEAR: usize = 16;
+
+/// How much is reserved, as a transaction leaves it to the next ones: to count takes long where much is
+/// reserved.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub::db) struct CountedReserved {
+    reserved: Reserved,
+    counted: Instant,
+}
+
+#[cfg(test)]
+impl CountedReserved {
+    /// The same, when the time is over for which it serves.
+    pub(in crate::hub::db) fn outdated(self) -> Self {
+        Self { counted: self.counted.checked_sub(COUNT_MAX).unwrap(), ..self }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct ReservationSet {
@@ -15,8 +39,10 @@ pub(super) struct ReservationSet {
     changed: BTreeMap<RequestId, Option<Hold>>,
     /// The lines of stored ones that it has read. It reads what it changes.
     read: BTreeMap<RequestId, usize>,
-    /// How much was reserved before it, once that was asked for.
-    stored: Option<Reserved>,
+    /// How much was reserved before it, if that is known.
+    stored: Option<CountedReserved>,
+    /// Whether this transaction has counted that.
+    is_counted: bool,
 }
 
 impl ReservationSet {
@@ -38,20 +64,44 @@ impl ReservationSet {
         Ok(hold)
     }
 
+    /// Begins with what earlier transactions know.
+    pub(super) fn know(&mut self, stored: Option<CountedReserved>) {
+        self.stored = stored;
+    }
+
+    /// What is known for later transactions.
+    pub(super) fn known(&self) -> Option<CountedReserved> {
+        let known = |stored: CountedReserved| CountedReserved {
+            reserved: self.with_changes(stored.reserved),
+            ..stored
+        };
+        self.stored.map(known)
+    }
+
     /// How much is reserved now.
     pub(super) fn reserved(&mut self, db: &mut dyn Executor) -> Result<Reserved, BooksError> {
-        let stored = match self.stored {
-            Some(stored) => stored,
-            None => *self.stored.insert(count(db)?),
-        };
+        if let Some(stored) = self.stored {
+            let reserved = self.with_changes(stored.reserved);
+            let serves =
+                instant().duration_since(stored.counted) < COUNT_MAX && !is_near_limit(reserved);
+            if serves || self.is_counted {
+                return Ok(reserved);
+            }
+        }
+        let stored = CountedReserved { reserved: count(db)?, counted: instant() };
+        (self.stored, self.is_counted) = (Some(stored), true);
+        Ok(self.with_changes(stored.reserved))
+    }
+
+    fn with_changes(&self, stored: Reserved) -> Reserved {
         let replaced = self.changed.keys().filter_map(|id| self.read.get(id));
         let open = self.changed.values().flatten().map(|hold| hold.lines.len());
         let before = replaced.clone().count();
         let lines = stored.lines + open.clone().sum::<usize>();
-        Ok(Reserved {
+        Reserved {
             reservations: (stored.reservations + open.count()).saturating_sub(before),
             lines: lines.saturating_sub(replaced.sum()),
-        })
+        }
     }
 
     pub(super) fn save(&mut self, id: &RequestId, hold: Option<&Hold>) {
@@ -66,6 +116,11 @@ impl ReservationSet {
         let change = |write, rows| Change { table: &RESERVATION, write, rows };
         [change(Write::Set, open), change(Write::Delete, ended)]
     }
+}
+
+fn is_near_limit(reserved: Reserved) -> bool {
+    let is_near = |count: usize, limit: usize| count >= limit - limit / NEAR;
+    is_near(reserved.reservations, RESERVATIONS_MAX) || is_near(reserved.lines, RESERVED_LINES_MAX)
 }
 
 /// How much is reserved in the books. A stored reservation begins with the number of its lines, of which
@@ -86,3 +141,4 @@ fn count(db: &mut dyn Executor) -> Result<Reserved, BooksError> {
 }
 
 const _: () = assert!(crate::limits::LINES_MAX < 1 << 14, "two bytes hold the number");
+const _: () = assert!(RESERVED_LINES_MAX / NEAR > crate::limits::LINES_MAX, "one order is less");

@@ -19,7 +19,7 @@ use super::movements::{ChainedUpTo, MovementSet, MovementsEnd};
 use super::open_orders::OpenOrderSet;
 use super::pools::PoolSet;
 use super::requests::RequestSet;
-use super::reservations::ReservationSet;
+use super::reservations::{CountedReserved, ReservationSet};
 use super::sinks::SinkSet;
 use super::transfers::TransferSet;
 use crate::hub::core::{Book, Books as _, Rules};
@@ -76,6 +76,15 @@ impl<'a> BooksTransaction<'a> {
             open_orders: OpenOrderSet::default(),
             sinks: SinkSet::default(),
         }
+    }
+
+    /// Sets what earlier transactions know of the reservations.
+    pub(in crate::hub::db) fn know_reserved(&mut self, known: Option<CountedReserved>) {
+        self.reservations.know(known);
+    }
+    /// What later transactions are told of the reservations.
+    pub(in crate::hub::db) fn known_reserved(&self) -> Option<CountedReserved> {
+        self.reservations.known()
     }
 
     /// Sets what an operator has chosen, and the time.
