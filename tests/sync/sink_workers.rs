@@ -191,8 +191,11 @@ fn a_sink_that_only_one_worker_is_configured_with_is_shown_by_the_other_and_lose
     until("nobody has it", || sink(&other, "erp")["state"] == "kept");
     assert!(sink(&other, "erp")["kept_until"].is_string());
     other.wait_until_logged(0, &["until then, entries are kept for it"]);
+    // As an earlier version releases it.
+    postgres.sql("UPDATE sink SET lease_until_ms = 0");
     other.restart();
     throughout(Duration::from_secs(2), || assert_eq!(feed(&other).len(), 3));
+    assert_eq!(sink(&other, "erp")["state"], "kept");
 
     postgres.sql("UPDATE sink SET lease_until_ms = lease_until_ms - 691200000");
     other.restart();

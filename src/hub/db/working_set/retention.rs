@@ -126,8 +126,12 @@ fn passed(db: &mut dyn Executor, prunable: &Prunable) -> Result<(u64, Seq), Book
     Ok(passed)
 }
 
-/// The sinks that some worker has had since a time, whether this one knows them or not.
+/// The sinks that some worker has had since a time, whether this one knows them or not. Earlier versions
+/// do not say when they have released one: these count from now on.
 fn others(db: &mut dyn Executor, since_ms: i64) -> Result<Vec<String>, BooksError> {
+    let now = now(db.dialect());
+    let sql = format!("UPDATE sink SET lease_until_ms = {now} WHERE lease_until_ms = 0");
+    db.query(&sql, &[])?;
     let sql = "SELECT name FROM sink WHERE lease_until_ms >= $1";
     let found = db.query(sql, &[SqlValue::Int(since_ms)])?;
     found.into_iter().map(|row| RowReader::of(row).text()).collect()

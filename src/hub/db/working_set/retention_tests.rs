@@ -126,6 +126,18 @@ fn a_sink_of_another_worker_counts_as_long_as_one_has_had_it_lately() {
 }
 
 #[test]
+fn a_sink_that_an_earlier_version_has_released_counts_from_the_first_look_on() {
+    let mut hub = upgraded();
+    hub.db("INSERT INTO sink VALUES ('elsewhere', 1, 2, '', 0, 0, NULL, 0, 0, 0)");
+    let lately_ms = crate::clock::wall_ms() - 60_000;
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], lately_ms))), 2);
+    let first_ms = hub.number("SELECT lease_until_ms FROM sink");
+    assert!(first_ms >= lately_ms);
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], first_ms))), 0);
+    assert_eq!(hub.change(|books| books.prune(&prunable_past(&[], first_ms + 1))), 3);
+}
+
+#[test]
 fn a_clock_is_believed_for_a_day_after_the_newest_booking_that_is_an_hour_old_by_it() {
     const HOUR_MS: i64 = 3_600_000;
     const DAY_MS: i64 = 24 * HOUR_MS;
