@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tonic::{Code, Streaming};
 
 use super::access::{secret, with_tokens};
@@ -17,6 +18,15 @@ const FOLLOWERS: usize = 256;
 const CONNECTIONS: usize = 1_000;
 /// Those of one address: an eighth is kept for others.
 const OF_ONE_ADDRESS: usize = 875;
+
+/// Lets this process, and the programs that it starts from now on, open files for so many connections.
+fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).unwrap();
+    let is_enough = limit.maximum.is_none_or(|files| files >= 4 * CONNECTIONS as u64);
+    assert!(is_enough, "{limit:?}: ulimit -Hn {}", 4 * CONNECTIONS);
+}
 
 #[test]
 fn so_many_clients_wait_for_changes_and_no_more() {
@@ -37,6 +47,7 @@ fn so_many_clients_wait_for_changes_and_no_more() {
 
 #[test]
 fn so_many_connections_are_open_and_one_address_cannot_have_all_of_them() {
+    allow_files();
     let (mut hub, port) = with_tokens("", "");
     hub.launch();
     let client = Client::new(port);
