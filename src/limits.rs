@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+mod frame_sizes;
 #[cfg(feature = "hub")]
 mod sinks;
+pub use self::frame_sizes::*;
 #[cfg(feature = "hub")]
 pub use self::sinks::*;
 
@@ -221,14 +223,6 @@ pub const REASONS_MAX: usize = 20;
 /// SKUs that one subscription may name.
 pub const SUBSCRIPTION_SKUS_MAX: usize = 1_000;
 
-/// Bytes in one frame to or from the hub.
-pub const FRAME_BYTES_MAX: usize = 32 * 1024;
-/// Bytes in a frame that passes any broker.
-pub const FRAME_BYTES_SMALL: usize = 960;
-/// Time after which a frame that was too large for the broker is tried again; it doubles.
-pub const FRAME_TRIAL_MS: u64 = 60_000;
-/// The longest such time.
-pub const FRAME_TRIAL_MS_MAX: u64 = 4 * 3_600_000;
 /// Entries in one frame.
 pub const FRAME_ENTRIES_MAX: usize = 1_000;
 /// Transfers in one frame.
