@@ -2,6 +2,8 @@
 
 use rustls::pki_types::CertificateDer;
 
+use super::der::{Der, SEQUENCE};
+
 /// From when and until when a certificate is valid, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CertificateDates {
@@ -11,7 +13,6 @@ pub struct CertificateDates {
     pub end_ms: i64,
 }
 
-const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 /// A year of two digits, which are from 1950 on.
 const UTC_TIME: u8 = 0x17;
@@ -37,32 +38,6 @@ impl CertificateDates {
     /// Whether it ends soon: less than a fifth of its time is left.
     pub fn ends_soon(&self, now_ms: i64) -> bool {
         self.end_ms.saturating_sub(now_ms) < self.end_ms.saturating_sub(self.begin_ms) / 5
-    }
-}
-
-/// Values of DER, one after the other.
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    /// The next value and its tag.
-    fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            0x81..=0x83 => {
-                let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-                (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
-            }
-            _ => return None,
-        };
-        let (value, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some((tag, value))
-    }
-
-    fn take(&mut self, expected: u8) -> Option<&'a [u8]> {
-        self.next().filter(|(tag, _)| *tag == expected).map(|(_, value)| value)
     }
 }
 

@@ -6,6 +6,7 @@
 //! connection or a part of the program.
 
 mod certificate_dates;
+mod der;
 mod document;
 mod gateway;
 #[cfg(feature = "hub")]
@@ -14,6 +15,7 @@ mod mqtt;
 mod port;
 #[cfg(feature = "hub")]
 mod postgres;
+mod private_key;
 #[cfg(feature = "hub")]
 mod sinks;
 mod text;

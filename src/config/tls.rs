@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::CertificateDates;
+use super::private_key::{self, KINDS};
 
 /// The bundle of trusted certificate authorities on most systems.
 const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -69,41 +70,9 @@ fn identity(
     key_file: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsProblem> {
     let chain = certificates(cert_file).map_err(|why| ("cert_file", why))?;
-    let key = private_key(key_file).map_err(|why| ("key_file", why))?;
+    let key = private_key::read(key_file).map_err(|why| ("key_file", why))?;
     Ok((chain, key))
 }
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let text = std::fs::read(file).map_err(|error| unusable(file, &error))?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
-        let shown = file.display();
-        let text = String::from_utf8_lossy(&text);
-        if text.contains("ENCRYPTED") {
-            return format!(
-                "{shown} is encrypted, and nobody is there to type the password: openssl pkey -in {shown} -out KEY writes it without one"
-            );
-        }
-        if text.contains("BEGIN OPENSSH PRIVATE KEY") {
-            return format!("{shown} is a key of OpenSSH: ssh-keygen -p -m PKCS8 -f {shown} converts it");
-        }
-        match error {
-            pem::Error::MissingSectionEnd { .. } | pem::Error::Base64Decode(_) => {
-                format!("{shown} is cut or damaged: {error}")
-            }
-            pem::Error::NoItemsFound if text.contains("BEGIN CERTIFICATE") => {
-                format!("{shown} holds a certificate and no key")
-            }
-            pem::Error::NoItemsFound if text.contains("PRIVATE KEY") => {
-                format!("{shown} holds a key of a kind that is not supported: {KINDS}")
-            }
-            pem::Error::NoItemsFound => format!("{shown} holds no key in PEM"),
-            error => unusable(file, &error),
-        }
-    })
-}
-
-const KINDS: &str = "use RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519";
 
 /// What is wrong with a key that could be read.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that grows")]
@@ -209,43 +178,4 @@ pub(super) fn dates(cert_file: &Path) -> Option<CertificateDates> {
 
 fn unusable(file: &Path, error: &dyn std::fmt::Display) -> String {
     format!("{} cannot be used: {error}", file.display())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_that_cannot_be_used_is_named_for_what_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("key.pem");
-        for (text, words) in [
-            (
-                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n",
-                "is encrypted",
-            ),
-            (
-                "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIB\n-----END EC PRIVATE KEY-----\n",
-                "is encrypted",
-            ),
-            ("-----BEGIN PRIVATE KEY-----\nMIIBVQIBADANBg", "is cut or damaged"),
-            (
-                "-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----\n",
-                "of a kind that is not supported",
-            ),
-            (
-                "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n",
-                "a key of OpenSSH",
-            ),
-            (
-                "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
-                "a certificate and no key",
-            ),
-            ("nothing\n", "no key in PEM"),
-        ] {
-            std::fs::write(&file, text).unwrap();
-            let why = private_key(&file).unwrap_err();
-            assert!(why.contains(words) && why.contains("key.pem"), "{text}: {why}");
-        }
-    }
 }
