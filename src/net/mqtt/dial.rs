@@ -1,9 +1,8 @@
-//! Finds the broker's addresses and connects to the first one that answers (RFC 8305).
+//! Connects to the first of the broker's addresses that answers (RFC 8305).
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::PoisonError;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -12,45 +11,19 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Target;
 use super::failure::{LinkFailure, Tried};
-use crate::limits::{DIAL_AGAIN, DIAL_NEXT, RESOLVE_FALLBACK, RESOLVE_SILENCE, RESOLVE_TIMEOUT};
+use crate::limits::{DIAL_AGAIN, DIAL_NEXT};
 
 impl Target {
     /// Connects to one of the host's addresses.
     pub(super) async fn dial(&self, deadline: Instant) -> Result<TcpStream, LinkFailure> {
-        let addresses = self.addresses().await?;
+        let addresses = in_turn(self.addresses().await?);
         let pace = Pace { next: DIAL_NEXT, again: DIAL_AGAIN };
         race(&addresses, pace, deadline, TcpStream::connect).await.map_err(LinkFailure::Unreachable)
-    }
-
-    /// The host's addresses in the order in which they are tried. If name service fails, those of
-    /// the last time count.
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, LinkFailure> {
-        if let Ok(address) = self.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
-        }
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let patience = if known.is_empty() { RESOLVE_TIMEOUT } else { RESOLVE_FALLBACK };
-        let begun = Instant::now();
-        let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
-        let failure = match tokio::time::timeout(patience, lookup).await {
-            Ok(Ok(found)) => {
-                let found = in_turn(found);
-                if !found.is_empty() {
-                    *self.known.lock().unwrap_or_else(PoisonError::into_inner) = found.clone();
-                    return Ok(found);
-                }
-                LinkFailure::NameUnknown(io::Error::other("it has no address"))
-            }
-            Ok(Err(error)) if begun.elapsed() < RESOLVE_SILENCE => LinkFailure::NameUnknown(error),
-            Ok(Err(_)) | Err(_) => LinkFailure::NameUnanswered,
-        };
-        if known.is_empty() { Err(failure) } else { Ok(known) }
     }
 }
 
 /// Addresses of both families in turn, the resolver's first one first.
-fn in_turn(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let mut found: Vec<SocketAddr> = found.collect();
+fn in_turn(mut found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut seen = std::collections::HashSet::new();
     found.retain(|address| seen.insert(*address));
     let first_is_ipv4 = found.first().is_some_and(SocketAddr::is_ipv4);
@@ -138,7 +111,7 @@ mod tests {
     fn families_take_turns() {
         let found = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.1:1"]);
         let ordered = addresses(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "[::3]:1"]);
-        assert_eq!(in_turn(found.into_iter()), ordered);
+        assert_eq!(in_turn(found), ordered);
     }
 
     /// A hundred times as fast as in the program.

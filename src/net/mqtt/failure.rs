@@ -24,6 +24,8 @@ pub struct LinkError {
 pub enum LinkFailure {
     /// Name service has no address for the host.
     NameUnknown(io::Error),
+    /// Name service fails, so nothing is known of the name.
+    NameFailed(io::Error),
     /// Name service does not answer.
     NameUnanswered,
     /// No address of the host accepts a connection.
@@ -120,6 +122,7 @@ impl LinkFailure {
         matches!(
             self,
             Self::NameUnknown(_)
+                | Self::NameFailed(_)
                 | Self::NameUnanswered
                 | Self::Unreachable(_)
                 | Self::ClosedInHandshake
@@ -138,8 +141,14 @@ impl fmt::Display for LinkError {
             LinkFailure::NameUnknown(error) => {
                 write!(f, "the broker's name in {broker} cannot be resolved: {error}")
             }
+            LinkFailure::NameFailed(error) => {
+                write!(f, "name service fails for the broker's name in {broker}: {error}")
+            }
             LinkFailure::NameUnanswered => {
-                write!(f, "no name server answers for the broker's name in {broker}")
+                write!(
+                    f,
+                    "name service fails for the broker's name in {broker}: no name server resolves it in time"
+                )
             }
             LinkFailure::Unreachable(tried) => {
                 write!(f, "the broker {broker} cannot be reached: ")?;
@@ -269,8 +278,8 @@ impl LinkError {
             LinkFailure::NameUnknown(_) => {
                 "correct the host in mqtt.url or its record in DNS, or use an IP address"
             }
-            LinkFailure::NameUnanswered => {
-                "look at the name servers (/etc/resolv.conf) and the way to them, or use an IP address in mqtt.url"
+            LinkFailure::NameFailed(_) | LinkFailure::NameUnanswered => {
+                "look at the name servers (/etc/resolv.conf) and the way to them, or use an IP address in mqtt.url; the name in it may be right"
             }
             LinkFailure::Unreachable(tried) if tried.iter().any(is_refusal) => {
                 "nothing listens there: start the broker, or correct the port in mqtt.url"

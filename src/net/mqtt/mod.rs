@@ -12,6 +12,7 @@ mod codec;
 mod dial;
 mod failure;
 mod renewable_tls;
+mod resolve;
 mod session;
 mod tls_failure;
 
