@@ -32,12 +32,15 @@ pub struct Made<'a> {
     pub version_1: bool,
     /// Whose key signs it.
     pub issuer: &'a str,
+    /// How it is signed.
+    pub digest: &'a str,
 }
 
 impl Default for Made<'_> {
     fn default() -> Self {
         let (extension, curve) = ("basicConstraints=CA:FALSE", "prime256v1");
-        Self { extension, curve, clock: None, version_1: false, issuer: "authority" }
+        let (issuer, digest) = ("authority", "sha256");
+        Self { extension, curve, clock: None, version_1: false, issuer, digest }
     }
 }
 
@@ -82,7 +85,7 @@ impl Authority {
             }
             None => openssl(dir, "x509"),
         };
-        command.args(["-req", "-days", "2", "-set_serial", "7"]);
+        command.args(["-req", &format!("-{}", made.digest), "-days", "2", "-set_serial", "7"]);
         if !made.version_1 {
             command.args(["-extfile", "extensions"]);
         }

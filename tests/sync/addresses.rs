@@ -1,18 +1,24 @@
-//! Brokers whose name has several addresses, or none. The programs run in a mount namespace with
-//! their own `/etc/hosts` and `/etc/resolv.conf`.
+//! Brokers whose name has several addresses, or none, or one that name service does not tell any more.
+//! The programs run in a mount namespace with their own `/etc/hosts` and `/etc/resolv.conf`.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::pair::{until_confirmed, until_reason, until_state};
+use crate::support::bodies::one;
 use crate::support::broker::{Broker, section};
 use crate::support::gateway::Gateway;
+use crate::support::hub::Hub;
 use crate::support::process::run_to_end;
-use crate::support::program::stockgate;
+use crate::support::program::{Program, stockgate};
+use crate::support::terminal::Terminal;
 
 /// Makes the loopback device of a network namespace usable, and a name server there that hears
 /// everything and answers nothing.
@@ -22,6 +28,18 @@ fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
 s.bind(('127.0.0.9', 53))
 open(sys.argv[1], 'w')
 time.sleep(60)
+";
+
+/// A name server that answers every question with a code, which is its second argument.
+const NAME_SERVER_WITHOUT_NAMES: &str = "import fcntl, socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 0x49))
+s.bind(('127.0.0.9', 53))
+open(sys.argv[1], 'w')
+while True:
+    query, asker = s.recvfrom(512)
+    end = query.index(0, 12) + 5
+    s.sendto(query[:2] + struct.pack('>5H', 0x8180 | int(sys.argv[2]), 1, 0, 0, 0) + query[12:end], asker)
 ";
 
 /// A name server that has an address for every name in each family, of which the one of IPv6 is not
@@ -53,8 +71,12 @@ while True:
 
 #[test]
 fn an_address_of_ipv6_that_is_not_routed_does_not_hide_one_that_answers() {
-    let finding =
-        doctor("unshare -rmn", &meanwhile(NAME_SERVER_AND_BROKER), "127.0.0.1 localhost\n", 1883);
+    let finding = doctor(
+        "unshare -rmn",
+        &meanwhile(NAME_SERVER_AND_BROKER, 0),
+        "127.0.0.1 localhost\n",
+        1883,
+    );
     assert_eq!(finding["verdict"], "ok", "{finding}");
 }
 
@@ -86,26 +108,66 @@ fn every_address_that_was_tried_is_named() {
     }
 }
 
-/// What is said when no name server answers, and the next step.
-pub(super) fn without_name_servers() -> (String, String) {
-    let run = meanwhile(SILENT_NAME_SERVER);
+/// The gateway runs with a name server that is gone later.
+#[test]
+fn addresses_of_the_last_time_are_all_tried_while_name_service_fails() {
+    let mut broker = Broker::start();
+    let _dead = silent("127.0.0.2", broker.port());
+    let surroundings = Surroundings::new("127.0.0.2 broker\n127.0.0.1 broker\n");
+    let section = section(&format!("mqtt://broker:{}", broker.port()), &[]);
+    let mut gateway = Gateway::prepare_with(surroundings.program(), &section);
+    gateway.launch();
+    let hub = Hub::start(&broker);
+    gateway.http().ok("restock", one("before", "A", 9));
+    until_confirmed(&gateway);
+
+    surroundings.set_hosts("127.0.0.1 localhost\n");
+    broker.kill9();
+    until_state(&gateway, "offline");
+    gateway.http().ok("deduct", one("after", "A", 1));
+    broker.launch();
+
+    until_confirmed(&gateway);
+    assert_eq!(hub.stock("A")["total"], 8);
+    gateway.restart();
+    until_reason(&gateway, "name service fails");
+}
+
+/// What name service does that has no address for the broker.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NameServer {
+    /// It says that there is no such name (NXDOMAIN).
+    WithoutTheName,
+    /// It says that it has failed (SERVFAIL).
+    Failing,
+    Silent,
+}
+
+/// What is said with such a name server, and the next step.
+pub(super) fn asking(server: NameServer) -> (String, String) {
+    let run = match server {
+        NameServer::WithoutTheName => meanwhile(NAME_SERVER_WITHOUT_NAMES, 3),
+        NameServer::Failing => meanwhile(NAME_SERVER_WITHOUT_NAMES, 2),
+        NameServer::Silent => meanwhile(SILENT_NAME_SERVER, 0),
+    };
     let finding = doctor("unshare -rmn", &run, "127.0.0.1 localhost\n", 1883);
     let text = |key: &str| finding[key].as_str().unwrap().to_owned();
     (text("message"), text("next"))
 }
 
 /// Runs a script beside the doctor, which begins once the script has made a file.
-fn meanwhile(script: &str) -> String {
+fn meanwhile(script: &str, argument: u8) -> String {
     format!(
-        "R=$(mktemp -u) && {{ timeout 60 python3 -c \"{script}\" \"$R\" > /dev/null & }}; until [ -e \"$R\" ]; do sleep 0.1; done; rm \"$R\";"
+        "R=$(mktemp -u) && {{ timeout 60 python3 -c \"{script}\" \"$R\" {argument} > /dev/null & }}; until [ -e \"$R\" ]; do sleep 0.1; done; rm \"$R\";"
     )
 }
 
 /// A listener that takes no connections: what comes to it is dropped.
-fn silent(address: &str, port: u16) -> (socket2::Socket, Vec<TcpStream>) {
+pub(super) fn silent(address: &str, port: u16) -> (socket2::Socket, Vec<TcpStream>) {
     let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
     socket.bind(&address.into()).unwrap();
     socket.listen(0).unwrap();
     let limit = Duration::from_millis(300);
@@ -117,21 +179,64 @@ fn silent(address: &str, port: u16) -> (socket2::Socket, Vec<TcpStream>) {
 
 /// What a doctor with these hosts says of the broker named `broker`.
 fn doctor(unshare: &str, first: &str, hosts: &str, port: u16) -> Value {
-    let dir = TempDir::new().unwrap();
-    let file = |name: &str, text: &str| {
-        fs::write(dir.path().join(name), text).unwrap();
-        dir.path().join(name).display().to_string()
-    };
-    let (hosts, servers) = (file("hosts", hosts), file("servers", "nameserver 127.0.0.9\n"));
+    let surroundings = Surroundings::new(hosts);
     let gateway = Gateway::prepare(&section(&format!("mqtt://broker:{port}"), &[]));
-    let script = format!(
-        "mount --bind {hosts} /etc/hosts && mount --bind {servers} /etc/resolv.conf && {first} exec \"$@\""
-    );
+    let script = format!("{} && {first} exec \"$@\"", surroundings.mounts());
     let mut command = Command::new("unshare");
     command.args(unshare.split(' ').skip(1)).args(["sh", "-c", &script, "sh"]);
-    command.arg(stockgate().get_program()).args(["doctor", "--json", "--config"]);
+    let program = stockgate();
+    command.arg(program.get_program()).args(program.get_args());
+    command.args(["doctor", "--json", "--config"]);
     let visit = run_to_end(command.arg(gateway.config_path()));
     let report: Value = serde_json::from_str(&visit.stdout).unwrap_or_else(|_| panic!("{visit:?}"));
     let findings = report["findings"].as_array().unwrap();
     findings.iter().find(|finding| finding["check"] == "broker").unwrap().clone()
+}
+
+/// The files that a program sees in place of those of this machine.
+struct Surroundings {
+    dir: TempDir,
+}
+
+impl Surroundings {
+    fn new(hosts: &str) -> Self {
+        let surroundings = Self { dir: TempDir::new().unwrap() };
+        surroundings.set_hosts(hosts);
+        fs::write(surroundings.file("servers"), "nameserver 127.0.0.9\n").unwrap();
+        surroundings
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Programs that run see it too.
+    fn set_hosts(&self, hosts: &str) {
+        fs::write(self.file("hosts"), hosts).unwrap();
+    }
+
+    /// The commands that put them in place.
+    fn mounts(&self) -> String {
+        format!(
+            "mount --bind {} /etc/hosts && mount --bind {} /etc/resolv.conf",
+            self.file("hosts").display(),
+            self.file("servers").display()
+        )
+    }
+
+    /// The gateway's program with them.
+    fn program(&self) -> Program {
+        let program = stockgate();
+        let words = std::iter::once(program.get_program()).chain(program.get_args());
+        let words: Vec<_> = words.map(|word| word.display().to_string()).collect();
+        let script = format!(
+            "#!/bin/sh\nexec unshare -rm sh -c '{} && exec \"$@\"' sh {} \"$@\"\n",
+            self.mounts(),
+            words.join(" ")
+        );
+        let file = self.file("gateway");
+        fs::write(&file, script).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        Program::at(&file)
+    }
 }

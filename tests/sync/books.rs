@@ -203,7 +203,8 @@ fn a_copy_that_ran_on_a_bench_for_3_seconds_does_not_end_the_original() {
     let visit = run_to_end(
         stockgate().args(["doctor", "--json", "--config"]).arg(pair.gateway.config_path()),
     );
-    let next = "if nobody has changed this database, have it reopened there";
+    let next =
+        "if nobody has changed this database, POST /api/gateways/{site}/{gateway}/reopen there";
     assert!(visit.stdout.contains(next), "{visit:?}");
 
     let path = format!("/api/gateways/{SITE}/{ID}/reopen");

@@ -113,7 +113,7 @@ fn a_tls_failure_is_reported_with_the_next_step() {
     for (identity, trusted, verdict, message, next) in [
         (&identity, &authority, "ok", "over TLS", ""),
         (&identity, &stranger, "wrong", "certificate", "mqtt.ca_file"),
-        (&elsewhere, &authority, "wrong", "not valid for name", "the host in mqtt.url"),
+        (&elsewhere, &authority, "wrong", "is not for the host", "the host in mqtt.url"),
     ] {
         let broker = broker(identity);
         let url = broker.url().replace("mqtt://", "mqtts://");

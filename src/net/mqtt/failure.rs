@@ -286,7 +286,10 @@ impl LinkError {
             }
             LinkFailure::Unreachable(_) | LinkFailure::Silent | LinkFailure::Broken(_) => NETWORK,
             LinkFailure::Tls(error) => tls_failure::next_step(error),
-            LinkFailure::ClosedInHandshake | LinkFailure::NotMqtt(Foreign::Unknown(_)) => {
+            LinkFailure::ClosedInHandshake => {
+                "use the broker's port for TLS (mostly 8883), or mqtt:// for a port without it; otherwise the broker's log says why"
+            }
+            LinkFailure::NotMqtt(Foreign::Unknown(_)) => {
                 "mqtts:// needs a port that speaks MQTT over TLS (mostly 8883), mqtt:// one that speaks MQTT (mostly 1883)"
             }
             LinkFailure::NotMqtt(Foreign::Tls) => {
@@ -325,7 +328,7 @@ fn refusal_step(code: Option<&ConnectReturnCode>) -> &'static str {
             "allow MQTT 3.1.1 at the broker; MQTT 5 alone is not enough"
         }
         Some(ConnectReturnCode::BadClientId) => {
-            "allow our client id at the broker, or an access rule that fits it"
+            "allow the client id that is named here at the broker; docs/OPERATIONS.md says how client ids are made"
         }
         Some(ConnectReturnCode::ServiceUnavailable) => {
             "look at the broker: it answers, but its service is down or full"

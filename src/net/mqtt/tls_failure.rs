@@ -47,17 +47,20 @@ fn certificate(error: &CertificateError) -> String {
             date_of(error)
         ),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => format!(
-            "the broker's certificate is not valid yet{}; the clock here says {here}, before the certificate begins: set the clock",
+            "the broker's certificate is not valid yet{}; the clock here says {here}: if that is wrong, set the clock, else wait or have the certificate issued again",
             date_of(error)
         ),
         CertificateError::UnknownIssuer => {
-            "no authority in mqtt.ca_file has issued the broker's certificate, or an intermediate certificate is missing".into()
+            "no authority that is trusted here (mqtt.ca_file, or without it those of the system) has issued the broker's certificate, or an intermediate certificate is missing".into()
         }
         CertificateError::BadSignature => {
-            "the authority in mqtt.ca_file has the name of the one that has issued the broker's certificate, but another key".into()
+            "a trusted authority has the name of the one that has issued the broker's certificate, but another key".into()
         }
         CertificateError::NotValidForName => {
-            "the broker's certificate is not valid for name in mqtt.url".into()
+            "the broker's certificate is not for the host in mqtt.url".into()
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            format!("the broker's certificate is not for the host {}: {}", expected.to_str(), named(presented))
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the broker's certificate is not for a server".into()
@@ -67,8 +70,11 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnhandledCriticalExtension => {
             "the broker's certificate has a critical extension that is not supported here".into()
         }
-        error if is_unsupported_key(error) => {
-            "the broker's certificate has a kind of key or signature that is not supported here, such as P-521 or SHA-1".into()
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+            "the broker's certificate is signed by a method that is not supported here, such as SHA-1".into()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the authority of the broker's certificate has a key of a kind that is not supported here, such as P-521".into()
         }
         error => match webpki_error(error) {
             Some(webpki::Error::UnsupportedCertVersion) => {
@@ -81,10 +87,20 @@ fn certificate(error: &CertificateError) -> String {
                 "the broker's certificate was issued by a certificate that is not an authority's (CA)".into()
             }
             Some(other) => format!("the broker's certificate is not valid: {other}"),
-            // Names the host and what the certificate has.
-            None => format!("the broker's certificate is not valid: {error}")
-                .replace("is not valid: certificate not valid for name", "is not valid for name"),
+            None => format!("the broker's certificate is not valid: {error}"),
         },
+    }
+}
+
+/// The names in a certificate, each of which comes as `Kind("name")`.
+fn named(presented: &[String]) -> String {
+    let name = |text: &String| {
+        let inner = text.split_once('(').map_or(text.as_str(), |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    match presented {
+        [] => "it names none".into(),
+        names => format!("it names {}", names.iter().map(name).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -98,7 +114,11 @@ fn certificate_step(error: &CertificateError) -> &'static str {
             "compare the clock with the certificate's dates: openssl s_client -connect HOST:PORT"
         }
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "mqtt.ca_file must hold the authority that has issued the broker's certificate; intermediate certificates belong into the broker's certificate file, after its own"
+            "set mqtt.ca_file to the authority that has issued the broker's certificate; intermediate certificates belong into the broker's certificate file, after its own"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "have the broker's certificate issued by an authority with a key of RSA, P-256, P-384 or Ed25519 that signs with SHA-256 or better, and set mqtt.ca_file to it"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the host in mqtt.url must be one that the broker's certificate names"
@@ -136,7 +156,7 @@ fn alert_sentence(alert: AlertDescription) -> String {
             "the broker supports neither TLS 1.2 nor TLS 1.3 with our ciphers".into()
         }
         AlertDescription::HandshakeFailure => {
-            "the broker finds nothing in common with us: its certificate has a key of a kind that is not supported here, such as P-521, or it wants a certificate of ours"
+            "the broker ends the handshake, having found no method that both sides support: its certificate has a key of a kind that is not supported here, such as P-521, or it asks for a certificate of ours"
                 .into()
         }
         AlertDescription::UnrecognisedName => {
@@ -193,15 +213,53 @@ fn date_of(error: &CertificateError) -> String {
     }
 }
 
-fn is_unsupported_key(error: &CertificateError) -> bool {
-    matches!(
-        error,
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
-    )
-}
-
 fn webpki_error(error: &CertificateError) -> Option<&webpki::Error> {
     let CertificateError::Other(other) = error else { return None };
     other.0.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_another_host_is_told_by_the_names_in_it() {
+        let expected = ServerName::try_from("broker.example").unwrap();
+        let said = |presented: &[&str]| {
+            let presented = presented.iter().map(|name| (*name).to_owned()).collect();
+            let expected = expected.clone();
+            certificate(&CertificateError::NotValidForNameContext { expected, presented })
+        };
+        let start = "the broker's certificate is not for the host broker.example: ";
+        for (presented, names) in [
+            (
+                &["DnsName(\"a.example\")", "IpAddress(10.0.0.7)"][..],
+                "it names a.example, 10.0.0.7",
+            ),
+            (&["Unsupported(0x81)"], "it names 0x81"),
+            (&[], "it names none"),
+        ] {
+            assert_eq!(said(presented), format!("{start}{names}"));
+        }
+    }
+
+    #[test]
+    fn every_error_of_a_certificate_has_a_sentence_of_its_own_and_a_step() {
+        let errors = [
+            CertificateError::BadEncoding,
+            CertificateError::Expired,
+            CertificateError::NotValidYet,
+            CertificateError::Revoked,
+            CertificateError::UnhandledCriticalExtension,
+            CertificateError::UnknownIssuer,
+            CertificateError::BadSignature,
+            CertificateError::NotValidForName,
+            CertificateError::InvalidPurpose,
+        ];
+        let said: std::collections::BTreeSet<_> = errors.iter().map(certificate).collect();
+        assert_eq!(said.len(), errors.len(), "{said:?}");
+        assert!(errors.iter().all(|error| !certificate_step(error).is_empty()));
+    }
 }
