@@ -84,6 +84,7 @@ fn use_frame(frame: Frame) {
         | Frame::Held(_)
         | Frame::Demand(_)
         | Frame::Checkpoint(_)
+        | Frame::Call(_)
         | Frame::Transfers(_)
         | Frame::Catalogue(_) => return,
     };

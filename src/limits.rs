@@ -438,5 +438,7 @@ const _: () = assert!(INTAKE_FROM_HUB_MAX < INTAKE_INTERNAL_RESERVED);
 const _: () = assert!(BATCH_COMMANDS_MAX <= INTAKE_MAX);
 const _: () = assert!(CONNECTION_IN_FLIGHT_MAX < INTAKE_MAX, "one terminal cannot fill the intake");
 const _: () = assert!(FRAME_BYTES_MAX < MQTT_PACKET_BYTES_MAX);
+const _: () = assert!(FRAME_TRIAL_ANSWER_MS < HUB_GREETING_MS);
+const _: () = assert!(RECONNECT_FLAPPING_MS_MAX < FRAME_CAUTION_MS);
 const _: () = assert!(WINDOW_FRAMES < MQTT_REQUESTS_MAX, "a full window fits the client's queue");
 const _: () = assert!(LINES_MAX as u64 * QUANTITY_MAX <= STOCK_MAX as u64, "sums of lines fit");

@@ -115,12 +115,8 @@ impl HubLink {
             self.backoff.begin(self.now_ms());
             let mut connection = self.broker.connect();
             let end = self.run_connection(&mut connection, &mut stop).await;
-            let now_ms = self.now_ms();
-            match &end {
-                End::Lost(loss) if loss.is_cut => self.uplink.window().handle_cut(now_ms),
-                End::Lost(_) | End::Stop => {}
-            }
-            self.uplink.handle_disconnected();
+            let is_cut = matches!(&end, End::Lost(loss) if loss.is_cut);
+            self.uplink.handle_lost(is_cut, self.now_ms());
             let wait = match end {
                 End::Stop => return self.announce_offline(connection).await,
                 End::Lost(loss) => {
@@ -271,6 +267,10 @@ impl HubLink {
             let sent = match step {
                 Step::Greet { nonce } => {
                     let hello = self.hello(nonce).encode(Wire::UP);
+                    self.send(client, hello)
+                }
+                Step::Try { nonce, bytes } => {
+                    let hello = self.hello(nonce).encode_filled(Wire::UP, bytes);
                     self.send(client, hello)
                 }
                 Step::ReportShorterLedger { hub_seq } => {

@@ -87,7 +87,8 @@ fn body_json(frame: Frame, version: Version) -> Value {
         | Frame::Held(_)
         | Frame::Transfers(_)
         | Frame::Catalogue(_)
-        | Frame::Probe(_)) => down_json(other),
+        | Frame::Probe(_)
+        | Frame::Call(_)) => down_json(other),
     }
 }
 
@@ -131,7 +132,8 @@ fn down_json(frame: Frame) -> Value {
         | Frame::Sums(_)
         | Frame::Figures(_)
         | Frame::Demand(_)
-        | Frame::Checkpoint(_) => Value::Null,
+        | Frame::Checkpoint(_)
+        | Frame::Call(_) => Value::Null,
     }
 }
 

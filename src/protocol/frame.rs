@@ -46,6 +46,9 @@ pub enum Frame {
     Catalogue(Catalogue),
     /// Hub: asks for the stock of a part.
     Probe(Probe),
+    /// Hub: a [`Frame::Resume`] with the nonce 0, filled up to a size to see whether that arrives. It is
+    /// read as what it is filled from.
+    Call(Call),
 }
 
 /// The greeting of a gateway's database.
@@ -134,6 +137,13 @@ pub struct Resume {
     /// The nonce of the greeting that this answers; 0 if it answers none, which asks the gateway to
     /// greet.
     pub nonce: u64,
+}
+
+/// The hub's request for a greeting, in a frame of a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub position: Position,
+    pub bytes: usize,
 }
 
 /// The hub's refusal of everything from a database.
@@ -267,6 +277,7 @@ impl Frame {
             Self::Held(held) => held.epoch,
             Self::Demand(demand) => demand.epoch,
             Self::Checkpoint(checkpoint) => checkpoint.epoch,
+            Self::Call(call) => call.position.epoch,
         };
         epoch.into()
     }
@@ -288,7 +299,8 @@ impl Frame {
             | Self::Held(_)
             | Self::Transfers(_)
             | Self::Catalogue(_)
-            | Self::Probe(_) => None,
+            | Self::Probe(_)
+            | Self::Call(_) => None,
         }
     }
 
@@ -309,7 +321,8 @@ impl Frame {
             | Self::Held(_)
             | Self::Transfers(_)
             | Self::Catalogue(_)
-            | Self::Probe(_) => false,
+            | Self::Probe(_)
+            | Self::Call(_) => false,
         }
     }
 }

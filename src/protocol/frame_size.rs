@@ -6,7 +6,8 @@
 //! as what is proven, so all trials that fail cost no more bytes than what arrives.
 
 use crate::limits::{
-    FRAME_BYTES_MAX, FRAME_BYTES_SMALL as SMALL, FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX,
+    FRAME_BYTES_MAX, FRAME_BYTES_SMALL as SMALL, FRAME_CAUTION_MS, FRAME_EXCUSED_MS,
+    FRAME_TRIAL_MS, FRAME_TRIAL_MS_MAX,
 };
 
 /// The sizes that are tried: limits are mostly powers of two, and include the topic.
@@ -21,11 +22,15 @@ pub struct FrameSize {
     first: usize,
     /// The largest frame that has arrived.
     proven: usize,
-    /// The smallest frame that was lost while smaller ones arrived.
+    /// The frame that was lost last while smaller ones arrived.
     lost: Option<Lost>,
     /// The bytes of a frame of a proven size that was lost: the next one shows whether the limit has
     /// changed.
     doubtful: Option<usize>,
+    /// Until when only small frames are sent, to see whether the connection ends over them too.
+    cautious_until_ms: u64,
+    /// When the connection was last closed, or fell silent, with no large frame under way.
+    excused_ms: Option<u64>,
     /// How often trials have failed in a row.
     failures: u32,
 }
@@ -42,7 +47,7 @@ pub struct FrameLimit {
 impl FrameLimit {
     /// The limit of a way on which frames of no more than so many bytes arrive.
     pub fn of(most: usize) -> Self {
-        Self { passes: 0, lost: most.saturating_add(1) }
+        Self { passes: 0, lost: SIZES[(index(most) + 1).min(SIZES.len() - 1)] }
     }
 
     /// The largest of the sizes that are tried below it.
@@ -61,7 +66,15 @@ struct Lost {
 impl FrameSize {
     /// Starts with small frames, because every byte is paid for.
     pub fn careful() -> Self {
-        Self { first: FIRST, proven: 0, lost: None, doubtful: None, failures: 0 }
+        Self {
+            first: FIRST,
+            proven: 0,
+            lost: None,
+            doubtful: None,
+            cautious_until_ms: 0,
+            excused_ms: None,
+            failures: 0,
+        }
     }
 
     /// Starts with the largest frames.
@@ -89,6 +102,9 @@ impl FrameSize {
 
     /// The bytes that the next frame may have.
     pub fn limit(&self, now_ms: u64) -> usize {
+        if now_ms < self.cautious_until_ms {
+            return SMALL;
+        }
         let proven = index(self.proven);
         let next = if self.proven == 0 { 0 } else { proven + 1 };
         let wanted = next.max(self.first).min(SIZES.len() - 1);
@@ -105,6 +121,9 @@ impl FrameSize {
     /// A frame has arrived.
     pub fn handle_arrived(&mut self, bytes: usize) {
         self.doubtful = self.doubtful.filter(|doubtful| bytes < *doubtful);
+        if self.doubtful.is_none() {
+            self.cautious_until_ms = 0;
+        }
         self.proven = self.proven.max(bytes);
         if self.lost.is_some_and(|lost| bytes >= lost.bytes) {
             (self.lost, self.failures) = (None, 0);
@@ -125,7 +144,7 @@ impl FrameSize {
             self.proven = 0;
             self.first = self.first.min(index(bytes).saturating_sub(1));
         }
-        self.doubtful = None;
+        (self.doubtful, self.cautious_until_ms) = (None, 0);
         let wait_ms = FRAME_TRIAL_MS << self.failures.min(16);
         self.failures += 1;
         let again_ms = now_ms + wait_ms.min(FRAME_TRIAL_MS_MAX);
@@ -134,12 +153,36 @@ impl FrameSize {
 
     /// A frame was under way when the connection was closed or fell silent: by accident, such as a
     /// restart of the broker, unless it is the second time and no frame of its size has arrived since.
+    /// Only small frames are sent for a while after the first time. If connections end over these
+    /// too, as when two clients have one id, no large frame is to blame. Once there is a limit, the
+    /// first time shows that it is lower.
     pub fn handle_doubtful(&mut self, bytes: usize, now_ms: u64) {
-        if self.doubtful.is_some() {
+        let is_excused = self.excused_ms.is_some_and(|at_ms| now_ms < at_ms + FRAME_EXCUSED_MS);
+        let is_lower = self.lost.is_some() && self.is_trial(bytes);
+        if bytes <= SMALL {
+            (self.doubtful, self.cautious_until_ms, self.excused_ms) = (None, 0, Some(now_ms));
+        } else if is_excused {
+            (self.doubtful, self.cautious_until_ms) = (None, 0);
+        } else if self.doubtful.is_some() || is_lower {
             self.handle_lost(bytes, now_ms);
-        } else if bytes > SMALL {
+        } else {
             self.doubtful = Some(bytes);
+            self.cautious_until_ms = now_ms + FRAME_CAUTION_MS;
         }
+    }
+
+    /// When a frame of the size that was lost is to be tried, whether there is so much to send or not;
+    /// or one of the size over which the connection was closed, to know it.
+    pub fn trial_at_ms(&self) -> Option<u64> {
+        let doubtful = self.doubtful.filter(|_| self.cautious_until_ms > 0);
+        let lost = self.lost.map(|lost| lost.again_ms);
+        lost.or(doubtful.map(|_| self.cautious_until_ms))
+    }
+
+    /// The size of that frame.
+    pub fn trial_bytes(&self) -> Option<usize> {
+        let bytes = self.lost.map(|lost| lost.bytes).or(self.doubtful)?;
+        Some(bytes.min(FRAME_BYTES_MAX))
     }
 
     /// The size of the frames that do not arrive, if there are any.
@@ -227,16 +270,67 @@ mod tests {
     fn a_way_that_falls_silent_twice_over_large_frames_gets_smaller_ones() {
         let mut size = FrameSize::careful();
         size.handle_doubtful(3_800, 0);
-        assert_eq!(size.limit(0), 3_840, "the network may have been away");
+        assert_eq!(size.limit(FRAME_CAUTION_MS - 1), SMALL);
+        assert_eq!(size.limit(FRAME_CAUTION_MS), 3_840, "the network may have been away");
+        let trial = |size: &FrameSize| size.trial_at_ms().zip(size.trial_bytes());
+        assert_eq!(trial(&size), Some((FRAME_CAUTION_MS, 3_800)), "that will show it");
         size.handle_arrived(3_800);
-        size.handle_doubtful(3_800, 0);
+        assert_eq!((size.limit(1_000), trial(&size)), (7_936, None));
+        size.handle_doubtful(3_800, 10_000);
         size.handle_arrived(200);
         assert_eq!(size.lost_bytes(), None, "frames of this size have arrived since");
+        size.handle_doubtful(3_800, 20_000);
+        assert_eq!((size.limit(20_000), size.lost_bytes()), (1_792, Some(3_800)));
+        size.handle_doubtful(1_700, 21_000);
+        assert_eq!((size.limit(21_000), size.lost_bytes()), (SMALL, Some(1_700)), "at once now");
+        size.handle_doubtful(200, 22_000);
+        size.handle_doubtful(200, 23_000);
+        assert_eq!(size.lost_bytes(), Some(1_700), "small frames are never to blame");
+    }
+
+    #[test]
+    fn a_connection_that_ends_over_small_frames_too_says_nothing_of_large_ones() {
+        let mut size = FrameSize::careful();
         size.handle_doubtful(3_800, 0);
-        assert_eq!((size.limit(0), size.lost_bytes()), (1_792, Some(3_800)));
-        size.handle_doubtful(200, 0);
-        size.handle_doubtful(200, 0);
-        assert_eq!(size.limit(0), 1_792, "small frames are never to blame");
+        size.handle_doubtful(200, 1_000);
+        assert_eq!(size.limit(1_000), 3_840, "the caution is over");
+        for now_ms in (2_000..30_000).step_by(1_000) {
+            size.handle_doubtful(3_800, now_ms);
+        }
+        assert_eq!((size.limit(30_000), size.lost_bytes()), (3_840, None));
+        for now_ms in [FRAME_EXCUSED_MS + 1_000, FRAME_EXCUSED_MS + 9_000] {
+            assert_eq!(size.lost_bytes(), None);
+            size.handle_doubtful(3_800, now_ms);
+        }
+        assert_eq!(size.lost_bytes(), Some(3_800), "only large ones since");
+    }
+
+    #[test]
+    fn a_trial_is_due_when_its_time_has_come_and_ends_the_limit_if_it_arrives() {
+        let mut size = FrameSize::careful();
+        assert_eq!(size.trial_at_ms(), None, "there is no limit");
+        send(&mut size, 30_000, 8_192, 0);
+        let trial = |size: &FrameSize| (size.trial_at_ms(), size.trial_bytes());
+        assert_eq!(trial(&size), (Some(FRAME_TRIAL_MS), Some(16_128)));
+        let mut waits = Vec::new();
+        for _ in 0..20 {
+            let now_ms = size.trial_at_ms().unwrap();
+            size.handle_lost(16_128, now_ms);
+            waits.push(size.trial_at_ms().unwrap() - now_ms);
+        }
+        assert_eq!(waits[..2], [2 * FRAME_TRIAL_MS, 4 * FRAME_TRIAL_MS]);
+        assert_eq!(waits.last(), Some(&FRAME_TRIAL_MS_MAX));
+        size.handle_arrived(16_128);
+        assert_eq!((trial(&size), size.lost_bytes()), ((None, None), None));
+    }
+
+    #[test]
+    fn the_size_that_was_lost_last_is_the_one_that_is_reported() {
+        let mut size = FrameSize::careful();
+        send(&mut size, 30_000, 8_192, 0);
+        assert_eq!(size.lost_bytes(), Some(16_128));
+        size.handle_lost(10_000, FRAME_TRIAL_MS);
+        assert_eq!(size.lost_bytes(), Some(10_000));
     }
 
     #[test]

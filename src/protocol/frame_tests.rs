@@ -63,7 +63,8 @@ fn a_frame_tells_its_database_its_direction_and_what_is_taken() {
             | Frame::Held(_)
             | Frame::Transfers(_)
             | Frame::Catalogue(_)
-            | Frame::Probe(_) => (false, false),
+            | Frame::Probe(_)
+            | Frame::Call(_) => (false, false),
         };
         assert_eq!(frame.is_upward(), is_upward, "{frame:?}");
         assert_eq!(frame.taken(), tells_taken.then(taken), "{frame:?}");
@@ -79,6 +80,21 @@ fn fields_appended_by_a_newer_program_are_ignored() {
         let decoded = Frame::decode_with_wire(&seal(version, whole[3], &longer));
         assert_eq!(decoded, Frame::decode_with_wire(&whole));
     }
+}
+
+#[test]
+fn a_frame_that_is_filled_has_its_size_and_is_read_as_what_it_is_filled_from() {
+    let hello = samples().remove(0);
+    let position = Position { epoch: epoch(), acked_seq: 300 };
+    for bytes in [1_000, 16_128, FRAME_BYTES_MAX] {
+        let filled = hello.encode_filled(Wire::UP, bytes);
+        assert_eq!((filled.len(), Frame::decode(&filled).as_ref()), (bytes, Ok(&hello)));
+        let call = Frame::Call(Call { position, bytes }).encode(Wire::V2(books()));
+        let resume = Frame::Resume(Resume { position, nonce: 0 });
+        assert_eq!((call.len(), Frame::decode(&call)), (bytes, Ok(resume)));
+    }
+    assert_eq!(hello.encode_filled(Wire::UP, 10), hello.encode(Wire::UP), "nothing is cut");
+    assert_eq!(hello.encode_filled(Wire::UP, 1 << 20).len(), FRAME_BYTES_MAX);
 }
 
 #[test]

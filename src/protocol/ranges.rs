@@ -6,8 +6,8 @@
 
 use super::drift::{Figures, Sums};
 use super::frame::{
-    Behind, BooksId, Catalogue, Checkpoint, Demand, Frame, Hello, Position, Probe, ProbeAnswer,
-    Resume, TakenUpTo, Transfers,
+    Behind, BooksId, Call, Catalogue, Checkpoint, Demand, Frame, Hello, Position, Probe,
+    ProbeAnswer, Resume, TakenUpTo, Transfers,
 };
 use crate::limits::{
     CATALOGUE_LISTINGS_MAX, DEMAND_SKUS_MAX, DRIFT_FIGURES_MAX, FRAME_TRANSFERS_MAX,
@@ -38,7 +38,9 @@ impl Frame {
                 check_number(*seq, "the position is out of range")?;
                 check_figures(content)
             }
-            Self::Resume(Resume { position, .. }) | Self::Ack(position) => check_position(position),
+            Self::Resume(Resume { position, .. })
+            | Self::Ack(position)
+            | Self::Call(Call { position, .. }) => check_position(position),
             Self::Refused(_) | Self::Held(_) => Ok(()),
             Self::Demand(demand) => check_demand(demand),
             Self::Checkpoint(Checkpoint { seq, .. }) => {

@@ -5,6 +5,7 @@
 
 mod binding;
 mod checkpoints;
+mod size_trials;
 
 use std::collections::VecDeque;
 
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::drift::{Content, Part};
 use super::frame::{Catalogue, Frame, Held, Refused, Resume, Transfers};
-use super::window::Window;
+use super::window::{Trial, Window};
 use crate::limits::{HUB_ANSWER_MS, HUB_GREETING_MS, HUB_GREETING_MS_MIN};
 use crate::stock::{BooksId, CatalogueUpdate, Seq, SignedPosition, Taken, Transfer};
 
@@ -43,6 +44,8 @@ pub struct Uplink {
     sent_seq: Seq,
     /// The frames that wait for an acknowledgement, oldest first.
     window: Window,
+    /// A frame of a size that was lost before.
+    trial: Option<Trial>,
     /// When to send the next greeting: because an answer is missing, or to check that the hub still
     /// answers.
     greet_at_ms: u64,
@@ -86,6 +89,8 @@ pub enum Step {
         /// Returned in the answer.
         nonce: u64,
     },
+    /// Send a greeting that is filled up to so many bytes.
+    Try { nonce: u64, bytes: usize },
     /// Report that the hub's position is beyond the end of the ledger.
     ReportShorterLedger { hub_seq: Seq },
     /// Read the ledger, send what fits into one frame, and report it with [`Uplink::sent`].
@@ -141,6 +146,7 @@ impl Uplink {
             taken_in_greeting: Taken::default(),
             sent_seq: 0,
             window: Window::default(),
+            trial: None,
             greet_at_ms: 0,
             greeted_at_ms: 0,
             nonce: 0,
@@ -177,7 +183,7 @@ impl Uplink {
     fn leave(&mut self, phase: Phase) {
         self.phase = phase;
         self.window.clear();
-        self.answer = None;
+        (self.answer, self.trial) = (None, None);
     }
 
     /// The ledger has been committed up to here, and what the hub sent is applied this far.
@@ -214,7 +220,8 @@ impl Uplink {
             | Frame::Sums(_)
             | Frame::Figures(_)
             | Frame::Demand(_)
-            | Frame::Checkpoint(_) => None,
+            | Frame::Checkpoint(_)
+            | Frame::Call(_) => None,
         }
     }
 
@@ -263,7 +270,7 @@ impl Uplink {
             self.handle_call(now_ms);
             return None;
         }
-        if !self.is_answer(resume.nonce) {
+        if self.is_of_trial(resume.nonce, now_ms) || !self.is_answer(resume.nonce) {
             return None;
         }
         let acked_seq = resume.position.acked_seq;
@@ -286,6 +293,7 @@ impl Uplink {
         if is_prompt {
             self.window.weigh_up(acked_seq, now_ms);
         }
+        self.give_trial_up(now_ms);
         // A signature that arrived before the entries up to it was not taken.
         if !is_prompt || acked_seq < self.vouched_seq {
             self.vouched_seq = 0;
@@ -347,6 +355,9 @@ impl Uplink {
         if let Some(signed) = self.checkpoint_due() {
             return Some(Step::SendCheckpoint(signed));
         }
+        if let Some(step) = self.trial(now_ms) {
+            return Some(step);
+        }
         let up_to =
             self.answer.as_ref().map_or(self.ledger_seq, |(seq, _)| self.ledger_seq.min(*seq));
         let up_to = self.up_to_checkpoint(up_to);
@@ -406,7 +417,8 @@ impl Uplink {
 
     /// The time at which [`Uplink::poll`] must be called at the latest.
     pub fn deadline_ms(&self) -> Option<u64> {
-        (self.phase != Phase::Disconnected).then_some(self.greet_at_ms)
+        let trial_at_ms = self.trial_at_ms().unwrap_or(u64::MAX);
+        (self.phase != Phase::Disconnected).then_some(self.greet_at_ms.min(trial_at_ms))
     }
 
     /// The number of frames that wait for an acknowledgement.

@@ -110,7 +110,9 @@ impl World {
     fn gateway_sends(&mut self) {
         while let Some(step) = self.uplink.poll(self.now_ms) {
             let frame = match step {
-                Step::Greet { nonce } => hello(self.ledger_seq, nonce, self.taken),
+                Step::Greet { nonce } | Step::Try { nonce, .. } => {
+                    hello(self.ledger_seq, nonce, self.taken)
+                }
                 Step::ReportShorterLedger { hub_seq } => {
                     panic!("the hub is at {hub_seq}, not ahead of us")
                 }

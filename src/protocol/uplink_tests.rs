@@ -11,6 +11,8 @@ use crate::stock::{
 mod checkpoints;
 #[path = "uplink_network_tests.rs"]
 mod network;
+#[path = "uplink_trial_tests.rs"]
+mod trials;
 
 #[test]
 fn nothing_is_sent_before_the_hub_has_named_its_position() {

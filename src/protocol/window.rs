@@ -22,6 +22,13 @@ struct Sent {
     bytes: usize,
 }
 
+/// A greeting of a size that was lost before, which has no answer yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    pub(super) nonce: u64,
+    pub(super) bytes: usize,
+}
+
 impl Default for Window {
     fn default() -> Self {
         let (frames, size) = (VecDeque::new(), FrameSize::careful());
@@ -79,7 +86,7 @@ impl Window {
 
     /// The broker has closed the connection, or it has fallen silent. If that happens again over a
     /// large frame, large ones do not pass.
-    pub fn handle_cut(&mut self, now_ms: u64) {
+    pub(super) fn handle_cut(&mut self, now_ms: u64) {
         self.size.handle_doubtful(self.largest(), now_ms);
     }
 
@@ -106,6 +113,32 @@ impl Window {
         }
         let is_full = more && bytes >= limit / 2;
         self.entries = if is_full { entries } else { FRAME_ENTRIES_MAX as u64 };
+    }
+
+    /// When a frame of the size that was lost is to be tried, whether there is so much to send or not.
+    pub(super) fn trial_at_ms(&self) -> Option<u64> {
+        self.size.trial_at_ms()
+    }
+
+    /// The size of that frame.
+    pub(super) fn trial_bytes(&self) -> Option<usize> {
+        self.size.trial_bytes()
+    }
+
+    /// The connection was closed, or has broken, over the frame that was tried.
+    pub(super) fn handle_cut_over(&mut self, bytes: usize, now_ms: u64) {
+        match self.size.known() {
+            Some(_) => self.size.handle_lost(bytes, now_ms),
+            None => self.size.handle_doubtful(bytes, now_ms),
+        }
+    }
+
+    /// The frame that was tried has arrived, or is lost.
+    pub(super) fn handle_tried(&mut self, bytes: usize, has_arrived: bool, now_ms: u64) {
+        match has_arrived {
+            true => self.size.handle_arrived(bytes),
+            false => self.size.handle_lost(bytes, now_ms),
+        }
     }
 
     /// Remembers a limit from before.

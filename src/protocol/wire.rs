@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::columns;
 pub use super::envelope::Version;
 use super::envelope::{FrameError, HEADER_BYTES, body, open, part, plain, seal};
-use super::frame::{BooksId, Bound, Catalogue, Entries, Epoch, Frame, Hello, Transfers};
+use super::frame::{
+    BooksId, Bound, Call, Catalogue, Entries, Epoch, Frame, Hello, Resume, Transfers,
+};
 use super::listing_v1::ListingV1;
 use super::ranges::check_books;
 use super::said;
@@ -71,12 +73,19 @@ impl Frame {
     /// as a refusal, which makes it do the same; other kinds of version 2 only cannot be encoded in
     /// version 1.
     pub fn encode(&self, wire: Wire) -> Vec<u8> {
+        let bytes = if let Self::Call(Call { bytes, .. }) = self { *bytes } else { 0 };
+        self.encode_filled(wire, bytes)
+    }
+
+    /// The same with zeros after the last field, up to this length. A reader ignores them.
+    pub fn encode_filled(&self, wire: Wire, bytes: usize) -> Vec<u8> {
         let (mut kind, mut body) = self.kind_and_body(wire.version());
         match wire {
             Wire::V1 if kind == HELD => kind = REFUSED,
             Wire::V2(books) if !self.is_upward() => body = [plain(&books), body].concat(),
             Wire::V1 | Wire::V2(_) => {}
         }
+        body.resize(body.len().max(bytes.min(FRAME_BYTES_MAX).saturating_sub(HEADER_BYTES)), 0);
         seal(wire.version(), kind, &body)
     }
 
@@ -101,6 +110,9 @@ impl Frame {
             Self::Held(held) => (HELD, plain(held)),
             Self::Demand(demand) => (DEMAND, plain(demand)),
             Self::Checkpoint(checkpoint) => (CHECKPOINT, plain(checkpoint)),
+            Self::Call(Call { position, .. }) => {
+                (RESUME, plain(&Resume { position: *position, nonce: 0 }))
+            }
         }
     }
 

@@ -309,6 +309,9 @@ impl Memory {
         let epoch = database.epoch.into();
         let frame = match step {
             Step::Greet { nonce } => self.hello(database, nonce),
+            Step::Try { nonce, bytes } => {
+                return Some(self.hello(database, nonce).encode_filled(self.wire(), bytes));
+            }
             Step::ReportShorterLedger { hub_seq } => Frame::Behind(Behind {
                 position: frame::Position { epoch, acked_seq: hub_seq },
                 ledger_seq: self.stock.seq(),

@@ -52,5 +52,6 @@ mod sinks;
 mod sites;
 mod size_limits;
 mod transfers;
+mod twins;
 mod upgrades;
 mod workers;

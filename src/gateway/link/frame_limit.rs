@@ -3,6 +3,7 @@
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::metrics::GatewayMetrics;
+use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::protocol::frame_size::FrameLimit;
 use crate::sizes;
 use crate::store::LinkFile;
@@ -42,14 +43,14 @@ impl KnownLimit {
         if let Some(kept) = &mut self.kept {
             kept.keep(limit, broker);
         }
+        metrics.frame_lost_bytes.set(limit.map_or(0, |limit| limit.lost) as u64);
         if limit.is_some() == self.is_reported {
             return;
         }
         self.is_reported = limit.is_some();
-        metrics.frame_lost_bytes.set(limit.map_or(0, |limit| limit.lost) as u64);
         match limit {
             Some(limit) => tracing::warn!(
-                next = "raise the broker's limit (Mosquitto: message_size_limit, max_packet_size) to 64 KiB or more",
+                next = RAISE_THE_LIMIT,
                 "{}; smaller frames are sent",
                 size_limit(limit.lost)
             ),
@@ -87,7 +88,7 @@ fn parse(line: &str, broker: &str) -> Option<FrameLimit> {
 /// What is said of frames that do not arrive.
 pub(super) fn size_limit(bytes: usize) -> String {
     format!(
-        "frames of {} do not get through, small ones do: the broker's size limit",
+        "frames of {} do not get through, small ones do: a size limit of the broker or of a proxy",
         sizes::Bytes(bytes as u64)
     )
 }

@@ -10,6 +10,9 @@ use rumqttc::{ConnectReturnCode, StateError};
 
 use super::tls_failure;
 
+/// The next step if large messages do not get through and small ones do.
+pub const RAISE_THE_LIMIT: &str = "raise the broker's limit to 64 KiB or more (Mosquitto: message_size_limit, max_packet_size), or that of a proxy before it";
+
 /// The end of a connection to a broker, or of an attempt to connect.
 #[derive(Debug)]
 pub struct LinkError {

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use self::backoff::Backoff;
-pub use self::failure::{LinkError, LinkFailure};
+pub use self::failure::{LinkError, LinkFailure, RAISE_THE_LIMIT};
 pub use self::renewable_tls::RenewableTls;
 use crate::limits::{MQTT_KEEP_ALIVE, MQTT_REQUESTS_MAX};
 

@@ -67,6 +67,7 @@ impl Uplink {
             | Frame::Figures(_)
             | Frame::Demand(_)
             | Frame::Checkpoint(_)
+            | Frame::Call(_)
             | Frame::Resume(_)
             | Frame::Ack(_)
             | Frame::Transfers(_)
