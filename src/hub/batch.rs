@@ -202,7 +202,10 @@ impl<'a, 'db> HubBatch<'a, 'db> {
                 self.handle_online(gateway, *online, *epoch, *fresh)
             }
             HubJob::Change(change) => self.change(change),
-            HubJob::Lost => set_offline(self.books, self.shared, self.time.wall_ms),
+            HubJob::Lost => {
+                self.downlink.handle_disconnected(self.time.running_ms);
+                set_offline(self.books, self.shared, self.time.wall_ms)
+            }
             HubJob::Announce => self.announce(),
             HubJob::Tick => {
                 self.due.extend(self.downlink.waiting());
@@ -284,6 +287,9 @@ impl<'a, 'db> HubBatch<'a, 'db> {
         epoch: Option<Uuid>,
         fresh: bool,
     ) -> Result<(), BooksError> {
+        if !online {
+            self.downlink.handle_offline(gateway, self.time.running_ms);
+        }
         let seen = online && fresh;
         let known = record_online(self.books, gateway, online, seen, self.time.wall_ms)?;
         // The hub has no books of this gateway: it is asked to greet, instead of waiting until it

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 
 use super::batch::{BatchTime, EarlyFrame, HubBatch, HubBatchOutcome, expected};
 use super::core::{
-    Books as _, Downlink, FrameAnswer, FrameOutcome, Quota, Quotas, Rules, reject_frame,
+    Books as _, Downlink, FrameAnswer, FrameOutcome, LimitNews, Quota, Quotas, Rules, reject_frame,
+    size_limit,
 };
 use super::db::{BooksDatabase, BooksError, Locks};
 use super::failures::BooksFailures;
@@ -29,6 +30,7 @@ use super::signer::BooksSigner;
 use super::strangers::Strangers;
 use crate::clock::{Clock, instant, wall_ms};
 use crate::limits::HUB_BATCH_FRAMES_MAX;
+use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::process::stop::Stop;
 use crate::protocol::Frame;
 use crate::protocol::topic::GatewayId;
@@ -391,6 +393,7 @@ impl HubWriter {
         }
         let lost = self.publisher.lost_bytes().into_iter().chain(self.downlink.lost_bytes()).min();
         self.metrics.frame_lost_bytes.set(lost.unwrap_or(0) as u64);
+        self.downlink.take_limit_news().into_iter().for_each(log_limit);
         outcome.completions.into_iter().for_each(|complete| complete());
         let (answers, frames) = (outcome.answers.into_iter(), outcome.frames.into_iter());
         self.publisher.publish(outcome.books, answers, frames, !outcome.lacks_room);
@@ -408,6 +411,19 @@ impl HubWriter {
             }
             Some(FrameAnswer::Resume { .. }) | None => {}
         }
+    }
+}
+
+/// Logs a limit on the way to a gateway, once when it is found and once when it is gone.
+fn log_limit((gateway, lost): LimitNews) {
+    match lost {
+        Some(bytes) => tracing::warn!(
+            %gateway,
+            next = RAISE_THE_LIMIT,
+            "{}; smaller frames are sent",
+            size_limit(bytes as u64)
+        ),
+        None => tracing::info!(%gateway, "large frames arrive again"),
     }
 }
 

@@ -53,12 +53,18 @@ impl Broker {
     fn prepare_with(extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let port = free_port();
+        let daemon = Daemon::new("mosquitto", dir.path().join("mosquitto.log"));
+        let broker = Self { dir, port, daemon, is_nats: false };
+        broker.write(extra);
+        broker
+    }
+
+    fn write(&self, extra: &str) {
+        let port = self.port;
         // As root it would switch to a user that cannot read the files of this test.
         let configuration =
             format!("user root\nlistener {port} 127.0.0.1\npersistence false\n{extra}");
-        fs::write(dir.path().join("mosquitto.conf"), configuration).unwrap();
-        let daemon = Daemon::new("mosquitto", dir.path().join("mosquitto.log"));
-        Self { dir, port, daemon, is_nats: false }
+        fs::write(self.dir.path().join("mosquitto.conf"), configuration).unwrap();
     }
 
     pub fn launch(&mut self) {
@@ -74,6 +80,13 @@ impl Broker {
 
     pub fn kill9(&mut self) {
         self.daemon.kill9();
+    }
+
+    /// Starts a Mosquitto again at the same address, with these lines of configuration.
+    pub fn restart_with(&mut self, extra: &str) {
+        self.daemon.kill9();
+        self.write(extra);
+        self.launch();
     }
 
     pub fn port(&self) -> u16 {

@@ -38,6 +38,15 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     eventually(what, || condition().then_some(()));
 }
 
+/// The same with another limit.
+pub fn until_within(limit: Duration, what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + stretched(limit);
+    while !condition() {
+        assert!(Instant::now() < deadline, "timed out: {what}");
+        sleep(PAUSE);
+    }
+}
+
 /// Checks repeatedly for a while that a condition still holds.
 pub fn throughout(duration: Duration, mut check: impl FnMut()) {
     let deadline = Instant::now() + duration;

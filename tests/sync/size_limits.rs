@@ -2,7 +2,7 @@
 //! (`message_size_limit`), or closes the connection over it (`max_packet_size`).
 #![allow(clippy::print_stdout, reason = "docs/OPERATIONS.md names the figures")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -13,13 +13,15 @@ use crate::support::cable::Cable;
 use crate::support::gateway::Gateway;
 use crate::support::hub::Hub;
 use crate::support::meddler::Meddler;
-use crate::support::patience::until;
+use crate::support::patience::{until, until_within};
 use crate::support::process::run_to_end;
-use crate::support::program::stockgate;
+use crate::support::program::{stockgate, stockgate_hub};
 use crate::support::terminal::Terminal;
 
 const KINDS: [&str; 2] = ["message_size_limit", "max_packet_size"];
 const ORDERS: u64 = 3_000;
+/// What is said of a limit, upwards and downwards.
+const WORDS: &str = "do not get through, small ones do: a size limit of the broker or of a proxy";
 
 #[test]
 fn a_backlog_passes_every_limit_with_at_most_twice_the_bytes() {
@@ -35,23 +37,27 @@ fn a_backlog_passes_every_limit_with_at_most_twice_the_bytes() {
 }
 
 #[test]
-fn a_catalogue_and_a_long_grant_pass_every_limit() {
+fn a_catalogue_and_a_long_grant_pass_every_limit_with_at_most_twice_the_bytes() {
+    let free = sent_down("");
     for kind in KINDS {
         for limit in [4_096, 8_192, 16_384] {
-            sent_down(&format!("{kind} {limit}\n"));
+            let sent = sent_down(&format!("{kind} {limit}\n"));
+            assert!(sent <= 2 * free, "{kind} {limit}: {sent} bytes, {free} without a limit");
         }
     }
 }
 
-fn sent_down(limit: &str) {
+/// The bytes that a hub sends to have a catalogue and a grant taken.
+fn sent_down(limit: &str) -> usize {
     let broker = Broker::start_with(&format!("allow_anonymous true\n{limit}"));
-    let hub = Hub::start(&broker);
+    let cable = Cable::to(broker.port());
+    let hub = Hub::start_with(&cable.section());
     let gateway = Gateway::stocked_with(&broker.section(), &[("A", 1)]);
     until_confirmed(&gateway);
     let lines: Vec<String> =
         (0..2_000).map(|n| format!("SKU-{n:05},Article number {n} of the catalogue,\n")).collect();
     let csv = format!("sku,name,barcodes\n{}", lines.concat());
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), cable.sent());
     assert_eq!(hub.http().send_raw("PUT", "/api/catalogue", csv.as_bytes()).status, 200);
     let lines: Vec<Value> =
         (0..250).map(|n| json!({"sku": format!("SKU-{n:05}"), "quantity": 2})).collect();
@@ -64,9 +70,60 @@ fn sent_down(limit: &str) {
     until("the grant has arrived", || gateway.http().figures("SKU-00249") == (3, 0));
     let name = || gateway.http().item("SKU-01999")["name"].clone();
     until("the catalogue has arrived", || name() == "Article number 1999 of the catalogue");
-    println!("{} {:?}", limit.trim(), began.elapsed());
+    let sent = cable.sent() - before;
+    println!("{:?} {sent} bytes downwards in {:?}", limit.trim(), began.elapsed());
     until_confirmed(&gateway);
     assert_balanced(&hub);
+    match limit {
+        "" => assert_eq!(hub.http().metric("stockgate_hub_frame_lost_bytes"), 0),
+        _ => assert_named_at_the_hub(&hub, limit.contains("message_size_limit")),
+    }
+    sent
+}
+
+/// The record of the gateway, the metric, and the hub's doctor name the limit. The log names the
+/// gateway, unless it is the hub's own connection that is closed.
+fn assert_named_at_the_hub(hub: &Hub, is_logged: bool) {
+    until("the record of the gateway names it", || {
+        hub.gateway_at(SITE, ID)["problem"].as_str().is_some_and(|why| why.contains(WORDS))
+    });
+    assert_eq!(hub.gateway_at(SITE, ID)["drift"], false, "its stock is right");
+    assert!(hub.http().metric("stockgate_hub_frame_lost_bytes") > 960);
+    let mut doctor = stockgate_hub();
+    let visit = run_to_end(doctor.args(["doctor", "--config"]).arg(hub.config_path()));
+    let names_it = |line: &str| line.contains(&format!("{SITE}/{ID}")) && line.contains(WORDS);
+    assert!(visit.stdout.lines().any(names_it), "{visit:?}");
+    let log = hub.log();
+    let logged = log.lines().filter(|line| names_it(line)).count();
+    assert!(!is_logged || logged == 1, "{logged} times in {log}");
+}
+
+/// It takes as long as a gateway and a hub wait before they try a larger frame again, and as a
+/// greeting of an idle link takes to come.
+#[test]
+fn a_limit_that_is_raised_is_not_reported_any_more_though_nothing_large_is_sent() {
+    let mut broker = Broker::start_with("allow_anonymous true\nmessage_size_limit 8192\n");
+    let hub = Hub::start(&broker);
+    let cable = Cable::to(broker.port());
+    let gateway = backlog(&cable);
+    until_confirmed(&gateway);
+    assert_named(&gateway);
+    broker.restart_with("allow_anonymous true\n");
+    until_confirmed(&gateway);
+    let is_named_at_hub = || hub.gateway_at(SITE, ID)["problem"].as_str().is_some();
+    until("the hub has heard of it", is_named_at_hub);
+
+    let (began, sent) = (Instant::now(), cable.sent());
+    until_within(Duration::from_secs(130), "the gateway reports none", || {
+        gateway.http().metric("stockgate_sync_frame_lost_bytes") == 0
+    });
+    println!("after {:?}, and {} bytes", began.elapsed(), cable.sent() - sent);
+    until("nor does its status", || gateway.sync()["reason"] == Value::Null);
+    until_within(Duration::from_secs(190), "the hub reports none", || !is_named_at_hub());
+    println!("at the hub after {:?}", began.elapsed());
+    assert!(gateway.log().contains("large frames arrive again"));
+    assert!(hub.log().contains("large frames arrive again"));
+    assert!(cable.sent() - sent < 64 << 10, "a few frames");
 }
 
 /// The bytes that a gateway sends to have a backlog confirmed.
@@ -155,13 +212,12 @@ fn order(gateway: &Gateway, name: &str, orders: u64) {
 
 /// Status, metric and log name the limit, and the doctor does.
 fn assert_named(gateway: &Gateway) {
-    let words = "do not get through, small ones do: the broker's size limit";
-    let names_it = || gateway.sync()["reason"].as_str().is_some_and(|why| why.contains(words));
+    let names_it = || gateway.sync()["reason"].as_str().is_some_and(|why| why.contains(WORDS));
     until("the status names it", names_it);
     assert!(gateway.http().metric("stockgate_sync_frame_lost_bytes") > 1_400);
-    assert!(gateway.log().contains(words), "{}", gateway.log());
+    assert!(gateway.log().contains(WORDS), "{}", gateway.log());
     let mut doctor = stockgate();
     let visit = run_to_end(doctor.args(["doctor", "--config"]).arg(gateway.config_path()));
     let line = visit.stdout.lines().find(|line| line.contains("hub answers"));
-    assert!(line.is_some_and(|line| line.contains(words)), "{visit:?}");
+    assert!(line.is_some_and(|line| line.contains(WORDS)), "{visit:?}");
 }

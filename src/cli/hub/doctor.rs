@@ -10,8 +10,10 @@ use crate::cli::doctor::report::{Check, Report};
 use crate::cli::doctor::{machine, reach};
 use crate::cli::say;
 use crate::config::{self, BookStore, HubConfig, PostgresUrl};
+use crate::hub::core::size_limit;
 use crate::hub::upkeep::{Examination, ServerFacts, examine};
 use crate::net::access::Role;
+use crate::net::mqtt::RAISE_THE_LIMIT;
 use crate::sizes::Bytes;
 use crate::store::FreeSpace;
 
@@ -176,6 +178,10 @@ fn found_in_books(report: &mut Report, found: &Examination, version: i64) {
     for (site, gateway, problem) in found.problems.iter().take(PROBLEMS_MAX) {
         let next = "GET /api/gateways says more; docs/OPERATIONS.md says what to do";
         report.note(Check::Gateways, format!("{site}/{gateway}: {problem}"), next);
+    }
+    for (gateway, bytes) in &found.size_limits {
+        let message = format!("{gateway}: {}", size_limit(*bytes));
+        report.note(Check::Gateways, message, RAISE_THE_LIMIT);
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use super::answer::FrameAnswer;
 use super::books::Books;
-use super::frame_sizes::FrameSizes;
+use super::frame_sizes::{FrameSizes, LimitNews};
 use super::records::{Book, IssuedTransfer};
 use super::{drift, whole_units};
 use crate::limits::{
@@ -17,8 +17,9 @@ use crate::limits::{
     FRAME_BYTES_SMALL, FRAME_TRANSFERS_MAX,
 };
 use crate::protocol::drift::{Content, Search};
-use crate::protocol::frame::{Catalogue, Frame, Hello, Probe, Transfers};
+use crate::protocol::frame::{Call, Catalogue, Frame, Hello, Position, Probe, Transfers};
 use crate::protocol::topic::GatewayId;
+use crate::protocol::wire::Version;
 use crate::stock::{Line, Listing, Taken, Trace, Transfer};
 
 /// The frames that are being sent to gateways; lost with the process, which costs a repetition.
@@ -64,6 +65,8 @@ struct SentRange {
     repeats: u32,
     /// The size of the largest frame.
     bytes: usize,
+    /// When the gateway was asked whether a large frame has arrived, before that is sent again.
+    asked_ms: Option<u64>,
 }
 
 impl Downlink {
@@ -110,6 +113,21 @@ impl Downlink {
     /// The size of the smallest frames that do not arrive, if there are any.
     pub fn lost_bytes(&self) -> Option<usize> {
         self.sizes.lost_bytes()
+    }
+
+    /// The limits that were found or are gone since the last call.
+    pub fn take_limit_news(&mut self) -> Vec<LimitNews> {
+        self.sizes.take_news()
+    }
+
+    /// A gateway's connection to its broker is lost.
+    pub fn handle_offline(&mut self, gateway: &GatewayId, now_ms: u64) {
+        self.sizes.give_trial_up(gateway, now_ms);
+    }
+
+    /// The hub's connection to its broker is lost.
+    pub fn handle_disconnected(&mut self, now_ms: u64) {
+        self.sizes.give_trials_up(now_ms);
     }
 
     /// The gateways that are to be served, those after the one that was served last first.
@@ -170,8 +188,15 @@ impl Downlink {
             frames.push(Frame::Catalogue(Catalogue { epoch, after, up_to, listings }));
         }
         frames.extend(conversation.next_probe(&book, now_ms));
-        if conversation.is_repeating() && !frames.is_empty() {
+        let is_repeated = conversation.is_repeating() && !frames.is_empty();
+        if is_repeated || conversation.asks(now_ms) {
             frames.push(call(&book));
+        }
+        if book.wire == Version::V2
+            && let Some(bytes) = self.sizes.trial(gateway, now_ms)
+        {
+            let (epoch, acked_seq) = (book.cursor.epoch.into(), book.cursor.acked_seq);
+            frames.push(Frame::Call(Call { position: Position { epoch, acked_seq }, bytes }));
         }
         if !frames.is_empty() {
             self.served = Some(gateway.clone());
@@ -267,7 +292,12 @@ impl Conversation {
 
     /// Whether a large frame was sent more than once.
     fn is_repeating(&self) -> bool {
-        [&self.transfers, &self.catalogue].iter().any(|sent| sent.is_suspect())
+        [&self.transfers, &self.catalogue].iter().any(|sent| sent.repeats > 0 && sent.is_large())
+    }
+
+    /// Whether it is time to ask the gateway what has arrived.
+    fn asks(&self, now_ms: u64) -> bool {
+        [&self.transfers, &self.catalogue].iter().any(|sent| sent.asked_ms == Some(now_ms))
     }
 
     fn is_idle(&self, book: &Book, last_number: u64) -> bool {
@@ -309,11 +339,14 @@ impl SentRange {
                 after: position,
                 up_to: self.up_to.max(position),
                 at_ms: now_ms,
-                repeats: 0,
-                bytes: 0,
+                ..Self::default()
             };
         }
         if self.up_to > position && self.is_stale(now_ms) {
+            if self.is_large() && self.asked_ms.is_none() {
+                (self.asked_ms, self.at_ms) = (Some(now_ms), now_ms);
+                return None;
+            }
             self.up_to = position;
             self.repeats += 1;
         }
@@ -335,14 +368,15 @@ impl SentRange {
         self.up_to > self.after && position >= self.up_to
     }
 
-    /// Whether it was sent more than once and may be too large for the broker.
-    fn is_suspect(&self) -> bool {
-        self.repeats > 0 && self.bytes > FRAME_BYTES_SMALL
+    /// Whether it may be too large for the broker.
+    fn is_large(&self) -> bool {
+        self.bytes > FRAME_BYTES_SMALL
     }
 
-    /// Whether it is not taken though it was sent more than once.
+    /// Whether it is not taken though the gateway was asked.
     fn is_lost(&self, position: u64) -> bool {
-        self.is_suspect() && position <= self.after && self.up_to > position
+        let was_asked = self.asked_ms.is_some() || self.repeats > 0;
+        was_asked && self.is_large() && position <= self.after && self.up_to > position
     }
 }
 

@@ -52,6 +52,7 @@ pub use self::downlink::Downlink;
 pub use self::drift::repair;
 pub use self::entries::reject_frame;
 pub use self::forget::{ForgottenDatabases, NotForgotten, forget_sku, forget_unused};
+pub use self::frame_sizes::{LimitNews, size_limit};
 pub use self::frames::{handle_frame, record_online};
 pub use self::keys::{NotAccepted, accept_key};
 pub use self::movement::{EnteredMovement, Movement, MovementKind};

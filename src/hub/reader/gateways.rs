@@ -8,7 +8,7 @@ use super::page::BooksPage;
 
 use crate::clock::{rfc3339, wall_ms};
 use crate::hex;
-use crate::hub::core::OTHER_KEY;
+use crate::hub::core::{OTHER_KEY, size_limit};
 use crate::hub::db::BooksError;
 use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValue};
 use crate::net::access::Sites;
@@ -37,7 +37,7 @@ pub(in crate::hub) struct GatewayJson {
     in_transit: i128,
     last_seen: String,
     drift: bool,
-    /// What is wrong, or why it is held.
+    /// What is wrong, why it is held, or what does not get through to it.
     problem: Option<String>,
     /// Since when it is held.
     held_since: Option<String>,
@@ -147,7 +147,8 @@ pub(in crate::hub) fn gateways(
     let sql = format!(
         "SELECT id, site, gateway, online, coalesce(fenced, reopening), epoch, acked_seq, known_seq,
              last_seen_ms, problem, software, pending_since_ms,
-             CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT), held, held_since_ms, offered_key
+             CAST(CASE WHEN {HAS_OLDER} THEN 1 ELSE 0 END AS BIGINT), held, held_since_ms, offered_key,
+             frame_lost_bytes
          FROM book WHERE in_force = 1 AND (site, gateway) > ($1, $2) {condition} {of_sites}
          ORDER BY site, gateway LIMIT ${last}"
     );
@@ -166,6 +167,21 @@ pub(in crate::hub) fn gateways(
     Ok(BooksPage::new(with_transit.collect(), query.limit, |gateway| {
         format!("{}/{}", gateway.site, gateway.gateway)
     }))
+}
+
+/// The gateways that large frames do not reach, these many at most, and the size of such frames.
+pub(in crate::hub) fn size_limits(
+    db: &mut dyn Executor,
+    most: usize,
+) -> Result<Vec<(GatewayId, u64)>, BooksError> {
+    let sql = "SELECT site, gateway, frame_lost_bytes FROM book
+               WHERE in_force = 1 AND frame_lost_bytes IS NOT NULL ORDER BY site, gateway LIMIT $1";
+    let found = db.query(sql, &[SqlValue::number(most as u64)])?;
+    let read = |row: SqlRow| {
+        let mut row = RowReader::of(row);
+        Ok((GatewayId { site: row.text()?, gateway: row.text()? }, row.number()?))
+    };
+    found.into_iter().map(read).collect()
 }
 
 /// The condition for the gateways of some sites, whose names are parameters from `first` on, and the
@@ -206,6 +222,8 @@ fn read_gateway(row: SqlRow) -> Result<(i64, GatewayJson), BooksError> {
     let held_since = held.as_ref().map(|_| rfc3339(since_ms));
     let state = GatewayState::of(online, is_fenced, held.is_some(), has_older).name();
     let problem = problem.or(held).or(row.blob_or_null()?.map(|_| OTHER_KEY.into()));
+    let lost_bytes = row.int_or_null()?;
+    let problem = problem.or(lost_bytes.map(|bytes| size_limit(bytes.unsigned_abs())));
     let in_transit = 0;
     Ok((
         id,

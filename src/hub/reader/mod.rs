@@ -40,7 +40,7 @@ pub(super) use self::feed::{FeedFilter, FeedPage, Gone, events_at, feed_page};
 pub(super) use self::feed_cursor::{FeedCursor, feed_ends};
 pub(super) use self::feed_event::FeedEvent;
 pub(super) use self::fleet::{AGES_S, Fleet, OldestTransfers, fleet};
-pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways};
+pub(super) use self::gateways::{GatewayQuery, GatewayState, databases, gateways, size_limits};
 pub(super) use self::ledger::{LedgerQuery, ledger, movements};
 pub use self::page::BooksPage;
 pub(super) use self::policies::{PolicyOfSkuJson, policies, policy, waiting_skus};

@@ -5,11 +5,14 @@ use std::path::Path;
 use crate::config::BookStore;
 use crate::hub::db::sql::{Executor, RowReader, SqlRow};
 use crate::hub::db::{BooksDatabase, BooksError, newest_version};
-use crate::hub::reader::{balance_page, problems};
+use crate::hub::reader::{balance_page, problems, size_limits};
 use crate::limits::PAGE_MAX;
+use crate::protocol::topic::GatewayId;
 
 /// The most SKUs that are named.
 const NAMED_MAX: usize = 5;
+/// The most gateways with a size limit that are named.
+const GATEWAYS_NAMED_MAX: usize = 20;
 
 /// What was found in books.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub(crate) struct Examination {
     pub(crate) gateways: u64,
     /// What is wrong with gateways: site, gateway and problem.
     pub(crate) problems: Vec<(String, String, String)>,
+    /// The first gateways that large frames do not reach, and the size of such frames.
+    pub(crate) size_limits: Vec<(GatewayId, u64)>,
     /// Of books in PostgreSQL.
     pub(crate) server: Option<ServerFacts>,
 }
@@ -73,9 +78,9 @@ pub(crate) fn examine_copy(file: &Path) -> Result<Examination, BooksError> {
 
 impl Examination {
     fn books(&mut self, database: &mut BooksDatabase) -> Result<(), BooksError> {
-        (self.gateways, self.problems) = database.read(|db| {
+        (self.gateways, self.problems, self.size_limits) = database.read(|db| {
             let gateways = db.query("SELECT count(*) FROM book WHERE in_force = 1", &[])?;
-            Ok((one(gateways)?.number()?, problems(db)?))
+            Ok((one(gateways)?.number()?, problems(db)?, size_limits(db, GATEWAYS_NAMED_MAX)?))
         })?;
         let mut after = String::new();
         loop {
