@@ -23,6 +23,8 @@ struct Shared {
     strength: Mutex<Option<Range<usize>>>,
     /// The delay of each chunk in milliseconds.
     delay_ms: Mutex<Option<Range<u64>>>,
+    /// The bytes that pass each way in a second; 0 for any number.
+    bytes_per_s: AtomicUsize,
     /// Nothing is forwarded, and no connection is closed.
     is_stalled: AtomicBool,
     cuts: AtomicUsize,
@@ -49,6 +51,11 @@ impl Cable {
     /// Delays every chunk.
     pub fn delay(&self, milliseconds: Range<u64>) {
         *self.shared.delay_ms.lock().unwrap() = Some(milliseconds);
+    }
+
+    /// Lets so many bytes pass each way in a second.
+    pub fn throttle(&self, bytes_per_s: usize) {
+        self.shared.bytes_per_s.store(bytes_per_s, Ordering::Relaxed);
     }
 
     /// Forwards nothing, without closing anything, until told otherwise.
@@ -86,10 +93,14 @@ impl Drop for Cable {
 }
 
 impl Shared {
-    /// Sleeps for the delay of a chunk.
-    fn hold_up(&self) {
+    /// Sleeps for the delay of a chunk of this length.
+    fn hold_up(&self, length: usize) {
         let delay_ms = self.delay_ms.lock().unwrap().clone();
         thread::sleep(Duration::from_millis(delay_ms.map_or(0, fastrand::u64)));
+        let bytes_per_s = self.bytes_per_s.load(Ordering::Relaxed) as u64;
+        thread::sleep(Duration::from_millis(
+            (length as u64 * 1_000).checked_div(bytes_per_s).unwrap_or(0),
+        ));
         while self.is_stalled.load(Ordering::Relaxed) && !self.is_gone.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(10));
         }
@@ -128,7 +139,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared, is_client: bool
         if is_client {
             shared.sent.fetch_add(length, Ordering::Relaxed);
         }
-        shared.hold_up();
+        shared.hold_up(length);
         let strength = shared.strength.lock().unwrap().clone();
         left = strength.map(|bytes| left.unwrap_or_else(|| fastrand::usize(bytes)));
         let passing = left.map_or(length, |left| left.min(length));

@@ -1,11 +1,16 @@
 //! The doctor's checks of broker and hub, which disturb neither them nor the gateway.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use super::pair::{Pair, until_state};
 use crate::support::broker::{Broker, section};
+use crate::support::cable::Cable;
 use crate::support::certificates::Authority;
 use crate::support::gateway::Gateway;
+use crate::support::meddler::Meddler;
+use crate::support::patience::stretched;
 use crate::support::process::run_to_end;
 use crate::support::program::stockgate;
 
@@ -79,7 +84,7 @@ fn round_trip_and_size_limit_of_the_broker_are_reported() {
         (
             "message_size_limit 8192\n",
             "note",
-            "a message of 32 KiB does not get through, small ones do: the broker's size limit",
+            "a message of 32 KiB does not get through, small ones do: a size limit of the broker or of a proxy",
         ),
         ("max_packet_size 8192\n", "note", "does not get through"),
     ] {
@@ -94,6 +99,34 @@ fn round_trip_and_size_limit_of_the_broker_are_reported() {
         let found = findings.iter().find(is_it).unwrap_or_else(|| panic!("no {words:?}: {report}"));
         assert_eq!(found["verdict"], verdict, "{found}");
     }
+}
+
+/// Six seconds each way for a full frame, which may be on the way at the same time in part.
+#[test]
+fn a_full_frame_has_time_on_a_slow_link() {
+    let broker = Broker::start_with("allow_anonymous true\nset_tcp_nodelay true\n");
+    let cable = Cable::to(broker.port());
+    cable.throttle(5_000);
+    let gateway = Gateway::prepare(&cable.section());
+    let mut command = stockgate();
+    let began = Instant::now();
+    let visit = run_to_end(command.args(["doctor", "--config"]).arg(gateway.config_path()));
+    assert!(visit.stdout.contains("a message of 32 KiB passes the broker"), "{visit:?}");
+    assert!(began.elapsed() > Duration::from_secs(6), "the link was slow");
+}
+
+/// The proxy answers nothing in its place.
+#[test]
+fn a_message_that_a_proxy_drops_is_missed_as_soon_as_a_later_one_is_back() {
+    let broker = Broker::start();
+    let meddler = Meddler::dropping(broker.port(), 8_192);
+    let gateway = Gateway::prepare(&section(&meddler.url(), &[]));
+    let mut command = stockgate();
+    let began = Instant::now();
+    let visit = run_to_end(command.args(["doctor", "--config"]).arg(gateway.config_path()));
+    let words = "a message of 32 KiB does not get through, small ones do";
+    assert!(visit.stdout.contains(words), "{visit:?}");
+    assert!(began.elapsed() < stretched(Duration::from_secs(5)), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -8,16 +8,14 @@ use tokio::time::timeout;
 
 use super::report::{Check, Report};
 use crate::clock::instant;
-use crate::limits::FRAME_BYTES_MAX;
-use crate::net::mqtt::{Broker, BrokerConnection, BrokerEvent, LinkFailure};
+use crate::limits::{FRAME_BYTES_MAX, SLOW_LINK_BYTES_PER_S};
+use crate::net::mqtt::{Broker, BrokerConnection, BrokerEvent, LinkFailure, RAISE_THE_LIMIT};
 use crate::sizes;
 
-/// The advice if large frames do not arrive.
-pub(super) const RAISE_THE_LIMIT: &str =
-    "raise the broker's limit to 64 KiB or more (Mosquitto: message_size_limit, max_packet_size)";
-
-/// Time for a message to come back.
+/// Time for a small message to come back, and for the broker to grant a subscription.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time for a message of any size.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
 /// The first packets of a connection are acknowledged at once, so they show no delay.
 const ROUNDS: usize = 24;
 const ROUNDS_COUNTED: usize = 5;
@@ -79,15 +77,59 @@ pub(super) async fn probe(report: &mut Report, connection: &mut BrokerConnection
     let mut counted = times.split_off(ROUNDS - ROUNDS_COUNTED);
     counted.sort();
     report_time(report, counted[ROUNDS_COUNTED / 2], plain);
+    report_size(report, full_size(connection, topic).await);
+}
+
+/// Whether a message of the size of a full frame comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FullSize {
+    Passes,
+    /// A small one that was sent after it comes back, or the connection is closed.
+    Dropped,
+    /// Neither of them comes back in time.
+    Late,
+}
+
+async fn full_size(connection: &mut BrokerConnection, topic: &str) -> FullSize {
+    let (large, small) = (vec![b'x'; FRAME_BYTES_MAX], b"after".to_vec());
+    for payload in [large.clone(), small.clone()] {
+        if connection.client.try_publish(topic, QoS::AtMostOnce, false, payload).is_err() {
+            return FullSize::Dropped;
+        }
+    }
+    match timeout(patience(large.len()), returned(connection, &[large.clone(), small])).await {
+        Ok(Some(payload)) if payload == large => FullSize::Passes,
+        Ok(_) => FullSize::Dropped,
+        Err(_) => FullSize::Late,
+    }
+}
+
+/// Time for a message of this size to come back: on a slow link it is under way for seconds, twice.
+fn patience(bytes: usize) -> Duration {
+    let on_the_way = Duration::from_secs(2 * bytes as u64 / SLOW_LINK_BYTES_PER_S);
+    (PATIENCE + on_the_way).min(PATIENCE_MAX)
+}
+
+fn report_size(report: &mut Report, full_size: FullSize) {
     let size = sizes::Bytes(FRAME_BYTES_MAX as u64);
-    match round_trip(connection, topic, &[vec![b'x'; FRAME_BYTES_MAX]]).await {
-        Some(_) => report.ok(Check::Broker, format!("a message of {size} passes the broker")),
-        None => report.note(
+    match full_size {
+        FullSize::Passes => {
+            report.ok(Check::Broker, format!("a message of {size} passes the broker"));
+        }
+        FullSize::Dropped => report.note(
             Check::Broker,
             format!(
-                "a message of {size} does not get through, small ones do: the broker's size limit"
+                "a message of {size} does not get through, small ones do: a size limit of the broker or of a proxy"
             ),
             RAISE_THE_LIMIT,
+        ),
+        FullSize::Late => report.note(
+            Check::Broker,
+            format!(
+                "a message of {size} has not come back within {} s: the link is slow or breaks",
+                patience(FRAME_BYTES_MAX).as_secs()
+            ),
+            "look at the signal and the load of the link; what is sent takes as long",
         ),
     }
 }
@@ -124,16 +166,30 @@ async fn round_trip(
         // With QoS 0 nothing else is acknowledged on the way.
         connection.client.try_publish(topic, QoS::AtMostOnce, false, payload.clone()).ok()?;
     }
-    let returned = async {
-        while let Some(event) = connection.events.recv().await {
-            if let BrokerEvent::Received { payload, .. } = event
-                && Some(payload.as_ref()) == payloads.last().map(Vec::as_slice)
-            {
-                return Some(());
-            }
-        }
-        None
-    };
-    timeout(PATIENCE, returned).await.ok()??;
+    timeout(PATIENCE, returned(connection, &payloads[payloads.len() - 1..])).await.ok()??;
     Some(began.elapsed())
+}
+
+/// The first of these messages that comes back; `None` if the connection ends before.
+async fn returned(connection: &mut BrokerConnection, payloads: &[Vec<u8>]) -> Option<Vec<u8>> {
+    while let Some(event) = connection.events.recv().await {
+        if let BrokerEvent::Received { payload, .. } = event
+            && let Some(back) = payloads.iter().find(|sent| payload == sent.as_slice())
+        {
+            return Some(back.clone());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_frame_has_the_time_that_it_takes_both_ways_on_a_slow_link() {
+        assert_eq!(patience(10), PATIENCE);
+        assert_eq!(patience(FRAME_BYTES_MAX), PATIENCE + Duration::from_secs(32));
+        assert_eq!(patience(1 << 30), PATIENCE_MAX);
+    }
 }

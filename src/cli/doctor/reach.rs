@@ -9,12 +9,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::probe::{RAISE_THE_LIMIT, probe, subscriptions};
+use super::probe::{probe, subscriptions};
 use super::report::{Check, Report};
 use crate::cli::{GatewayArguments, certificate_line};
 use crate::clock::wall_ms;
 use crate::config::{GatewayConfig, MqttConfig};
-use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure};
+use crate::net::mqtt::{Broker, BrokerEvent, LinkFailure, RAISE_THE_LIMIT};
 use crate::protocol::topic::{Channel, GatewayId, topic_filter};
 
 /// The time limit for each of them but the broker.
