@@ -285,11 +285,17 @@ pub(crate) fn certificate_line(dates: CertificateDates) -> String {
     let end = rfc3339(dates.end_ms);
     match dates.end_ms.saturating_sub(now_ms) {
         left @ 0.. => {
-            let (days, hours) = (left / 86_400_000, left / 3_600_000 % 24);
-            format!("our certificate for the broker ends {end}, in {days} days and {hours} hours")
+            let days = counted(left / 86_400_000, "day");
+            let hours = counted(left / 3_600_000 % 24, "hour");
+            format!("our certificate for the broker ends {end}, in {days} and {hours}")
         }
         _ => format!("our certificate for the broker has ended {end}"),
     }
+}
+
+fn counted(number: i64, unit: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{ending}")
 }
 
 /// Prints a line to stdout; a closed pipe ends the program quietly.

@@ -17,6 +17,7 @@ mod barcodes;
 mod books;
 mod brokers;
 mod catalogue;
+mod certificate_ends;
 mod clock;
 mod damage;
 mod decimals;
