@@ -37,6 +37,7 @@ mod grpc;
 mod hub;
 mod link;
 mod orders;
+mod outages;
 mod pair;
 mod postgres;
 mod reasons;
