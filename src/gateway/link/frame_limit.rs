@@ -98,6 +98,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_metric_follows_the_size_that_was_lost_last() {
+        let (mut known, metrics) = (KnownLimit::default(), GatewayMetrics::default());
+        for lost in [16_128, 7_936, 32_768, 0] {
+            let limit = (lost > 0).then_some(FrameLimit { passes: 3_840, lost });
+            known.report(limit, "broker:1883", &metrics);
+            assert_eq!(metrics.frame_lost_bytes.get(), lost as u64);
+        }
+    }
+
+    #[test]
     fn the_limit_of_another_broker_is_not_this_ones() {
         let limit = FrameLimit { passes: 7_936, lost: 15_870 };
         let line = line(limit, "broker:1883");
