@@ -42,7 +42,7 @@ use self::bug::Bug;
 use self::world::World;
 
 /// The number of seeds within which a planted bug must be found.
-const SEEDS_TO_FIND: u64 = 2_000;
+const SEEDS_TO_FIND: u64 = 5_000;
 
 #[test]
 fn the_promises_hold_for_every_seed() {
