@@ -30,8 +30,10 @@ pub(super) async fn answer(
     context: &TerminalContext,
     permit: &ConnectionPermit,
 ) -> Result<RequestResult, Problem> {
-    permit.walk_ready().await;
-    permit.spend_walk(visits_of(&query));
+    if let Some(visits) = visits_of(&query) {
+        permit.walk_ready().await;
+        permit.spend_walk(visits);
+    }
     let TerminalContext { state, ledger, intake, in_store, reasons, .. } = context;
     match query {
         Query::Item(sku) => item(state, sku),
@@ -59,16 +61,13 @@ pub(super) async fn answer(
     }
 }
 
-/// How many SKUs or entries the answer has, at most. Searches and lists of reservations count what
-/// they look at.
-fn visits_of(query: &Query) -> usize {
+/// How many SKUs or entries the answer has, at most; searches and lists of reservations count what
+/// they look at. `None` if it is one, for which nobody has to wait.
+fn visits_of(query: &Query) -> Option<usize> {
     match query {
-        Query::List { limit, .. } | Query::Ledger { limit, .. } => *limit,
-        Query::Reservations(_)
-        | Query::Item(_)
-        | Query::Status
-        | Query::Resolve { .. }
-        | Query::Reservation(_) => 1,
+        Query::List { limit, .. } | Query::Ledger { limit, .. } => Some(*limit),
+        Query::Reservations(_) => Some(0),
+        Query::Item(_) | Query::Status | Query::Resolve { .. } | Query::Reservation(_) => None,
     }
 }
 

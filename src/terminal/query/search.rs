@@ -44,18 +44,22 @@ pub(super) async fn page(
     search: Search,
     client: &ConnectionPermit,
 ) -> ItemPage {
-    client.spend_walk(cost(state));
+    client.spend_walk(cost(state, &search.prefix));
     let _permit = SEARCHES.acquire().await;
     let state = Arc::clone(state);
     spawn_blocking(move || Found::new(search).page(&state)).await.expect("a search does not panic")
 }
 
-/// What a search costs, in SKUs: those that are not listed are looked at one by one, and a listing's
-/// text is passed in a tenth of that time.
-fn cost(state: &CommittedState) -> usize {
+/// What a search costs, in SKUs: a listing's text is passed in a tenth of the time, and if some SKUs are
+/// not listed, all with the prefix are looked at.
+fn cost(state: &CommittedState, prefix: &str) -> usize {
     let stock = state.stock();
     let listed = stock.catalogue().count();
-    stock.sku_count().saturating_sub(listed) + listed / 10
+    let looked_at = match stock.sku_count() > listed {
+        true => stock.items_after(prefix, None).len(),
+        false => 0,
+    };
+    looked_at + listed / 10
 }
 
 /// What has been found so far.
