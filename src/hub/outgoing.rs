@@ -18,11 +18,14 @@ enum Class {
     /// Resume, Ack and Refused.
     Answer,
     Transfers,
+    /// What asks for a greeting.
+    Call,
     Probe,
     Catalogue,
 }
 
-const CLASSES: [Class; 4] = [Class::Answer, Class::Transfers, Class::Probe, Class::Catalogue];
+const CLASSES: [Class; 5] =
+    [Class::Answer, Class::Transfers, Class::Call, Class::Probe, Class::Catalogue];
 
 /// One frame in so many is taken from the least urgent class, which would starve otherwise.
 const TURNS: u32 = 8;
@@ -60,6 +63,8 @@ impl Outgoing {
             Class::Transfers
         } else if matches!(frame, Frame::Catalogue(_)) {
             Class::Catalogue
+        } else if matches!(frame, Frame::Resume(_) | Frame::Call(_)) {
+            Class::Call
         } else {
             Class::Probe
         };
@@ -124,7 +129,7 @@ mod tests {
     use super::*;
     use crate::hub::core::tests::test_hub::named;
     use crate::protocol::drift::Part;
-    use crate::protocol::frame::{Catalogue, Probe, Resume};
+    use crate::protocol::frame::{Catalogue, Position, Probe, Resume};
     use crate::protocol::wire::Version::V2;
 
     #[test]
@@ -166,8 +171,13 @@ mod tests {
         let mut outgoing = Outgoing::default();
         outgoing.put_frame(named("a"), V2, catalogue(1));
         outgoing.put_frame(named("a"), V2, probe());
+        outgoing.put_frame(named("a"), V2, call());
         outgoing.put_frame(named("a"), V2, catalogue(2));
-        assert_eq!((outgoing.len(), outgoing.room()), (2, OUTGOING_BULK_MAX - 2));
+        assert_eq!((outgoing.len(), outgoing.room()), (3, OUTGOING_BULK_MAX - 3));
+        assert!(
+            matches!(outgoing.next(), Some((_, _, Frame::Resume(_)))),
+            "not in place of the probe"
+        );
         assert!(matches!(outgoing.next(), Some((_, _, Frame::Probe(_)))));
         let Some((_, _, Frame::Catalogue(newest))) = outgoing.next() else { panic!("a catalogue") };
         assert_eq!(newest.after, 2);
@@ -184,6 +194,11 @@ mod tests {
     fn catalogue(after: u64) -> Frame {
         let epoch = Uuid::nil().into();
         Frame::Catalogue(Catalogue { epoch, after, up_to: after + 1, listings: Vec::new() })
+    }
+
+    fn call() -> Frame {
+        let position = Position { epoch: Uuid::nil().into(), acked_seq: 0 };
+        Frame::Resume(Resume { position, nonce: 0 })
     }
 
     fn probe() -> Frame {
