@@ -85,7 +85,8 @@ impl FrameSize {
     /// The same on a way whose limit is known from before. A larger frame is tried in a while.
     #[must_use]
     pub fn recalling(mut self, limit: FrameLimit, now_ms: u64) -> Self {
-        let FrameLimit { passes, lost } = limit;
+        // A larger one is never sent, so that would be known to be lost for ever.
+        let (passes, lost) = (limit.passes, limit.lost.min(FRAME_BYTES_MAX));
         if lost > SMALL && passes < lost {
             self.proven = passes;
             self.lost = Some(Lost { bytes: lost, again_ms: now_ms + FRAME_TRIAL_MS });
@@ -171,6 +172,12 @@ impl FrameSize {
         }
     }
 
+    /// The connection broke by itself over a frame that was to show whether there is a limit: it is not
+    /// known.
+    pub fn handle_undecided(&mut self) {
+        (self.doubtful, self.cautious_until_ms) = (None, 0);
+    }
+
     /// When a frame of the size that was lost is to be tried, whether there is so much to send or not;
     /// or one of the size over which the connection was closed, to know it.
     pub fn trial_at_ms(&self) -> Option<u64> {
@@ -216,6 +223,14 @@ mod tests {
             }
         }
         (sent, lost)
+    }
+
+    #[test]
+    fn a_remembered_limit_beyond_every_frame_ends_with_the_largest_one() {
+        let limit = FrameLimit { passes: 0, lost: 2 * FRAME_BYTES_MAX };
+        let mut size = FrameSize::trusting().recalling(limit, 0);
+        size.handle_arrived(size.trial_bytes().unwrap());
+        assert_eq!((size.known(), size.trial_at_ms()), (None, None));
     }
 
     #[test]

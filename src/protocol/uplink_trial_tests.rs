@@ -71,6 +71,7 @@ fn entries_are_sent_while_a_trial_is_under_way_and_none_begins_while_they_are() 
     let nonce = greeting_nonce(uplink.poll(FRAME_TRIAL_MS));
     uplink.handle_frame(resume(0, nonce), FRAME_TRIAL_MS);
     uplink.handle_committed(5, Taken::default());
+    assert_eq!(uplink.poll(FRAME_TRIAL_MS), Some(send(0, 5)), "they go first");
     uplink.sent(5, FRAME_TRIAL_MS);
     assert_eq!(uplink.poll(FRAME_TRIAL_MS), None);
 }
@@ -95,19 +96,22 @@ fn a_connection_that_ends_over_a_trial_makes_it_wait_longer() {
 
 #[test]
 fn a_connection_that_was_closed_over_a_large_frame_is_followed_by_a_trial() {
-    let mut uplink = online(100);
-    uplink.sent(100, 0);
-    uplink.window().weighed(100, (3_800, 3_840), false);
-    uplink.handle_lost(true, 0);
-    uplink.handle_connected(1_000);
-    let nonce = greeting_nonce(uplink.poll(1_000));
-    uplink.handle_frame(resume(100, nonce), 1_000);
-    assert_eq!((uplink.poll(5_999), uplink.window().lost_bytes()), (None, None));
+    for (is_cut, known) in [(true, Some(3_800)), (false, None)] {
+        let mut uplink = online(100);
+        uplink.sent(100, 0);
+        uplink.window().weighed(100, (3_800, 3_840), false);
+        uplink.handle_lost(true, 0);
+        uplink.handle_connected(1_000);
+        let nonce = greeting_nonce(uplink.poll(1_000));
+        uplink.handle_frame(resume(100, nonce), 1_000);
+        assert_eq!((uplink.poll(5_999), uplink.window().lost_bytes()), (None, None));
 
-    assert_eq!(tried(uplink.poll(6_000)).1, 3_800);
-    uplink.handle_lost(true, 6_100);
+        assert_eq!(tried(uplink.poll(6_000)).1, 3_800);
+        uplink.handle_lost(is_cut, 6_100);
 
-    assert_eq!(uplink.window().lost_bytes(), Some(3_800), "that was no accident");
+        assert_eq!(uplink.window().lost_bytes(), known, "closed by the broker: {is_cut}");
+        assert_eq!(uplink.window().trial_at_ms().is_some(), is_cut);
+    }
 }
 
 #[test]

@@ -125,11 +125,12 @@ impl Window {
         self.size.trial_bytes()
     }
 
-    /// The connection was closed, or has broken, over the frame that was tried.
-    pub(super) fn handle_cut_over(&mut self, bytes: usize, now_ms: u64) {
+    /// The broker has closed the connection over the frame that was tried, or it has broken by itself.
+    pub(super) fn handle_cut_over(&mut self, bytes: usize, is_cut: bool, now_ms: u64) {
         match self.size.known() {
             Some(_) => self.size.handle_lost(bytes, now_ms),
-            None => self.size.handle_doubtful(bytes, now_ms),
+            None if is_cut => self.size.handle_doubtful(bytes, now_ms),
+            None => self.size.handle_undecided(),
         }
     }
 

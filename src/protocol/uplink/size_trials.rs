@@ -22,7 +22,8 @@ impl Uplink {
 
     /// When the next trial is to be sent, if nothing happens until then.
     pub(super) fn trial_at_ms(&self) -> Option<u64> {
-        let is_idle = self.window.is_empty() && self.unanswered.is_empty();
+        let is_sent = self.sent_seq >= self.ledger_seq && self.window.is_empty();
+        let is_idle = is_sent && self.unanswered.is_empty();
         let may_begin = self.phase == Phase::Streaming && is_idle && self.trial.is_none();
         self.window.trial_at_ms().filter(|_| may_begin)
     }
@@ -48,7 +49,7 @@ impl Uplink {
     /// or by accident.
     pub fn handle_lost(&mut self, is_cut: bool, now_ms: u64) {
         if let Some(Trial { bytes, .. }) = self.trial.take() {
-            self.window.handle_cut_over(bytes, now_ms);
+            self.window.handle_cut_over(bytes, is_cut, now_ms);
         } else if is_cut && self.phase != Phase::Disconnected {
             self.window.handle_cut(now_ms);
         }
