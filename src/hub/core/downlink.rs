@@ -192,7 +192,9 @@ impl Downlink {
         if is_repeated || conversation.asks(now_ms) {
             frames.push(call(&book));
         }
+        // A greeting that comes for another reason would be taken for the answer.
         if book.wire == Version::V2
+            && conversation.is_idle(&book, last_number)
             && let Some(bytes) = self.sizes.trial(gateway, now_ms)
         {
             let (epoch, acked_seq) = (book.cursor.epoch.into(), book.cursor.acked_seq);

@@ -90,7 +90,12 @@ impl FrameSizes {
     fn trial_bytes(&self, gateway: &GatewayId, now_ms: u64) -> Option<usize> {
         let size = self.of.get(gateway)?;
         size.trial_at_ms().filter(|at_ms| now_ms >= *at_ms)?;
-        let may_pass = |bytes: &usize| self.ceiling.is_none_or(|(most, _)| *bytes <= most);
+        let may_pass = |bytes: &usize| {
+            let fits = |(most, lost): (usize, Option<usize>)| {
+                *bytes <= most && lost.is_none_or(|lost| *bytes < lost)
+            };
+            self.ceiling.is_none_or(fits)
+        };
         size.trial_bytes().filter(may_pass)
     }
 
