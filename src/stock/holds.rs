@@ -44,8 +44,9 @@ pub(super) struct Holds {
     by_id: BTreeMap<RequestId, Hold>,
     /// Those that can be given back, by their deadlines.
     deadlines: BTreeSet<(u64, RequestId)>,
-    /// A hash of each SKU and of the order of a reservation, with its id: 32 bytes for each line. Names
-    /// may share a hash, so what is found here is compared with the name.
+    /// A hash of each SKU and of the order of a reservation, with its id: 32 bytes for each line, and as
+    /// much again in a tree that is half full. Names may share a hash, so what is found here is compared
+    /// with the name.
     by_name: BTreeSet<(u32, RequestId)>,
     hasher: DefaultHashBuilder,
     lines: usize,
