@@ -59,6 +59,25 @@ fn a_token_unlocks_the_page_and_leaves_no_trace_in_address_or_log() {
     assert!(!gateway.log().contains("secret"), "{}", gateway.log());
 }
 
+/// Keys that follow the question at once must not go elsewhere, so the field has the focus when it is
+/// shown and not a frame later.
+#[test]
+fn a_token_can_be_typed_as_soon_as_it_is_asked_for() {
+    let gateway = guarded();
+    let page = locked(&gateway);
+    page.press(&format!("the-operator-secret{ENTER}"));
+    page.until_connected();
+
+    let observe = "window.focused = [];
+        const access = document.getElementById('access');
+        const note = () => access.hidden || focused.push(document.activeElement.id);
+        new MutationObserver(note).observe(access, { attributes: true, attributeFilter: ['hidden'] })";
+    page.script(observe, &[]);
+    page.click("#leave");
+    page.until_link(&["locked"]);
+    assert_eq!(page.script("return focused", &[]), json!(["token"]));
+}
+
 #[test]
 fn a_token_lasts_as_long_as_was_chosen() {
     let gateway = guarded();

@@ -17,7 +17,7 @@ import { Reservations } from './reservations.js';
 import { padFor } from './pad.js';
 import { takeReasons } from './reasons.js';
 import { offerSettings } from './settings.js';
-import { listen, rest } from './sink.js';
+import { listen, ready, rest } from './sink.js';
 import { Stock } from './stock.js';
 import { hasText, keptLanguage, language, number, pickLanguage, setLanguage, t } from './texts.js';
 import { Work } from './work.js';
@@ -173,13 +173,13 @@ function drawLink() {
 
 function drawAccess() {
   const isLocked = link.needsToken;
-  if (isLocked && $('access').hidden) {
-    work.leave();
-    requestAnimationFrame(() => $('token').focus());
-  }
-  if (!isLocked && !$('access').hidden) requestAnimationFrame(rest);
-  $('access').hidden = !isLocked;
+  const access = $('access');
+  const turned = isLocked === access.hidden;
+  if (turned && isLocked) work.leave();
+  access.hidden = !isLocked;
   for (const id of ['work', 'side', 'top']) $(id).hidden = isLocked;
+  // At once, not with the next frame: a person who is asked for a code may be typing it already.
+  if (turned) isLocked ? $('token').focus() : ready();
   $('leave').hidden = isLocked || !link.hasToken;
   say($('who'), link.role ? [link.user, t(`role.${link.role}`)].filter(Boolean).join(' · ') : '');
   say($('access-note'), isLocked && link.rejected ? t('tokenWrong') : '');
