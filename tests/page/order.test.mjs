@@ -58,6 +58,7 @@ test('quantities are read as they are typed', () => {
   assert.equal(amountOf('1,25'), 1.25);
   for (const text of ['', '-1', '1e3', '1.2.3', '0x10', '1.1234567']) assert.ok(Number.isNaN(amountOf(text)), text);
   assert.equal(added(0.1, 0.2), 0.3);
+  assert.equal(added(5_376_507_432_935_078, 1), 5_376_507_432_935_079, 'a count may have all digits');
   assert.ok(isAmount(1.5, 'deduct', 'kg') && !isAmount(1.5, 'deduct', null) && !isAmount(0, 'deduct', null));
   assert.ok(isAmount(0, 'count', null));
 });

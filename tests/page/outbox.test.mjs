@@ -93,6 +93,14 @@ test('only what the gateway cannot have heard of is discarded', async () => {
   assert.ok(!outbox.canDiscard(operation));
 });
 
+test('what waits of an item is summed exactly', () => {
+  const { link, outbox } = bench();
+  link.state = 'lost';
+  outbox.add('deduct', { sku: 'KG-APPLE', quantity: 0.1 });
+  outbox.add('reserve', { lines: [{ sku: 'KG-APPLE', quantity: 0.2 }, { sku: 'A-1', quantity: 5 }] });
+  assert.equal(outbox.takenOf('KG-APPLE'), 0.3);
+});
+
 test('a full storage is noticed', () => {
   const { storage, outbox } = bench();
   storage.isFull = true;

@@ -5,7 +5,7 @@ export const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 /** Up to this, no quantity is surprising. */
 const PLAIN_MAX = 9_999;
 const TIMES_MAX = 10;
-const STEP = 1_000_000;
+const DECIMALS_MAX = 6;
 
 /** A typed quantity; `NaN` for no text, and for one that is no number. */
 export function amountOf(text) {
@@ -13,11 +13,12 @@ export function amountOf(text) {
   return /^\d+(\.\d{1,6})?$/.test(plain) ? Number(plain) : NaN;
 }
 
-/** A sum of quantities, exact to the smallest unit there is. */
-export const added = (one, other) => Math.round((one + other) * STEP) / STEP;
+/** Exact to the smallest unit there is, without the digits that binary fractions add. */
+const exact = (amount) => Number(amount.toFixed(DECIMALS_MAX));
 
-/** A product of quantities, as exact. */
-export const times = (one, other) => Math.round(one * other * STEP) / STEP;
+export const added = (one, other) => exact(one + other);
+export const times = (one, other) => exact(one * other);
+export const totalOf = (lines) => lines.reduce((sum, { quantity }) => added(sum, Number(quantity)), 0);
 
 /** Whether a quantity may be booked in this mode; parts only of what is measured in a unit. */
 export function isAmount(amount, mode, unit) {

@@ -10,6 +10,7 @@
  * are given, and for the clock.
  */
 
+import { totalOf } from './amount.js';
 import { backoff } from './backoff.js';
 
 const WAITING = 'stockgate.request.';
@@ -50,8 +51,7 @@ export class Outbox {
   /** How many units of an item the waiting operations take. */
   takenOf(sku) {
     const takes = this.waiting.filter(({ op }) => op === 'deduct' || op === 'reserve');
-    const lines = takes.flatMap(({ body }) => body.lines ?? [body]).filter((line) => line.sku === sku);
-    return lines.reduce((sum, { quantity }) => sum + quantity, 0);
+    return totalOf(takes.flatMap(({ body }) => body.lines ?? [body]).filter((line) => line.sku === sku));
   }
 
   /** The newest operation, if it can be undone. An older one cannot: the operator has moved on. */

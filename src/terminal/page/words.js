@@ -1,5 +1,6 @@
 /** Operations in words. */
 
+import { totalOf } from './amount.js';
 import { duration, number, plainError, plainReason, t, time } from './texts.js';
 
 /** The progress of an operation: waiting, sent, local, done, confirmed or refused. */
@@ -29,12 +30,10 @@ export function linesOf({ body, result }) {
   return result?.lines ?? [];
 }
 
-const sum = (lines) => lines.reduce((sum, { quantity }) => sum + Number(quantity), 0);
-
 /** A short form of the request; the sign says which way the stock changes. */
 export function figureOf(operation) {
   const { op, result } = operation;
-  const quantity = number(sum(linesOf(operation)));
+  const quantity = number(totalOf(linesOf(operation)));
   switch (op) {
     case 'deduct': return `−${quantity}`;
     case 'commit': return result ? `−${quantity}` : '−';
@@ -83,7 +82,7 @@ export const reasonText = (reason) => t(`why.${reason}`) || reason;
 export function outcomeText(operation) {
   const { op, body, result } = operation;
   const lines = linesOf(operation);
-  const n = sum(lines);
+  const n = totalOf(lines);
   const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op;
   const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: lines.length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
   const left = result.lines ?? [];
