@@ -21,6 +21,21 @@ test('an order without a list takes what is scanned', () => {
   });
 });
 
+test('an order sums its quantities exactly, also towards what was asked for', () => {
+  const order = new OrderDraft();
+  order.scan('KG-APPLE', 0.1);
+  order.scan('KG-APPLE', 0.2);
+  assert.deepEqual(order.body().lines, [{ sku: 'KG-APPLE', quantity: 0.3 }]);
+  order.scan('KG-APPLE', 1);
+  order.change('KG-APPLE', -1);
+  assert.equal(order.body().lines[0].quantity, 0.3);
+
+  const list = OrderDraft.from({ id: '536365', lines: [{ sku: 'KG-APPLE', wanted: 0.3, done: 0, reason: '' }] });
+  assert.equal(list.scan('KG-APPLE', 0.1), 'ok');
+  assert.equal(list.scan('KG-APPLE', 0.2), 'ok', 'not over');
+  assert.deepEqual(list.short, []);
+});
+
 test('a pick list knows what is extra and what is too much', () => {
   const order = new OrderDraft();
   assert.ok(order.takeList('536365 A-1*2 B-2*1'));

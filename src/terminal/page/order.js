@@ -1,5 +1,6 @@
 /** An order that is picked: what is asked for, what is done, and what stays short. Pure. */
 
+import { added } from './amount.js';
 import { listOf } from './codes.js';
 
 export class OrderDraft {
@@ -29,8 +30,9 @@ export class OrderDraft {
     let line = this.lines.find((each) => each.sku === sku);
     if (!line && hasList) return 'extra';
     if (!line) this.lines.push(line = { sku, wanted: null, done: 0, reason: '' });
-    if (line.wanted !== null && line.done + quantity > line.wanted) return 'over';
-    line.done += quantity;
+    const done = added(line.done, quantity);
+    if (line.wanted !== null && done > line.wanted) return 'over';
+    line.done = done;
     if (trace) line.trace = trace;
     return 'ok';
   }
@@ -38,7 +40,7 @@ export class OrderDraft {
   change(sku, by) {
     const line = this.lines.find((each) => each.sku === sku);
     if (!line) return;
-    line.done = Math.max(0, Math.min(line.wanted ?? Infinity, line.done + by));
+    line.done = Math.max(0, Math.min(line.wanted ?? Infinity, added(line.done, by)));
     this.lines = this.lines.filter(({ wanted, done }) => wanted !== null || done > 0);
   }
 
