@@ -13,12 +13,41 @@ test('an order without a list takes what is scanned', () => {
   const order = new OrderDraft();
   order.id = '536365';
   assert.equal(order.scan('A-1', 1), 'ok');
-  assert.equal(order.scan('A-1', 2, { lot: 'L1' }), 'ok');
+  assert.equal(order.scan('A-1', 2), 'ok');
   assert.equal(order.scan('B-2', 1), 'ok');
   assert.deepEqual(order.body(), {
     order_id: '536365',
-    lines: [{ sku: 'A-1', quantity: 3, lot: 'L1' }, { sku: 'B-2', quantity: 1 }],
+    lines: [{ sku: 'A-1', quantity: 3 }, { sku: 'B-2', quantity: 1 }],
   });
+});
+
+test('each lot of an item is booked with what was picked of it', () => {
+  const order = new OrderDraft();
+  order.takeList('536365 A-1*5 B-2*1');
+  const lot = (name) => ({ lot: name, serial: undefined, expires: '2027-01-31' });
+  for (const name of ['L1', 'L2', 'L1']) order.scan('A-1', 1, lot(name));
+  order.scan('A-1', 1, null);
+  const again = OrderDraft.from(JSON.parse(JSON.stringify(order)));
+  assert.equal(again.scan('A-1', 1, lot('L2')), 'ok');
+  assert.equal(again.scan('A-1', 1, lot('L2')), 'over');
+  assert.deepEqual(again.lines.map(({ done }) => done), [5, 0]);
+  assert.deepEqual(JSON.parse(JSON.stringify(again.body())).lines, [
+    { sku: 'A-1', quantity: 2, lot: 'L1', expires: '2027-01-31' },
+    { sku: 'A-1', quantity: 1 },
+    { sku: 'A-1', quantity: 2, lot: 'L2', expires: '2027-01-31' },
+  ]);
+});
+
+test('what is put back is of the lot that was scanned last', () => {
+  const order = new OrderDraft();
+  for (const name of ['L1', 'L2', 'L2', 'L1']) order.scan('A-1', 1, { lot: name });
+  order.less('A-1');
+  order.less('A-1');
+  assert.deepEqual(order.body().lines, [{ sku: 'A-1', quantity: 2, lot: 'L2' }]);
+  order.less('A-1');
+  order.less('A-1');
+  order.less('A-1');
+  assert.deepEqual(order.lines, []);
 });
 
 test('an order sums its quantities exactly, also towards what was asked for', () => {
@@ -27,10 +56,10 @@ test('an order sums its quantities exactly, also towards what was asked for', ()
   order.scan('KG-APPLE', 0.2);
   assert.deepEqual(order.body().lines, [{ sku: 'KG-APPLE', quantity: 0.3 }]);
   order.scan('KG-APPLE', 1);
-  order.change('KG-APPLE', -1);
+  order.less('KG-APPLE');
   assert.equal(order.body().lines[0].quantity, 0.3);
 
-  const list = OrderDraft.from({ id: '536365', lines: [{ sku: 'KG-APPLE', wanted: 0.3, done: 0, reason: '' }] });
+  const list = OrderDraft.from({ id: '536365', lines: [{ sku: 'KG-APPLE', wanted: 0.3, parts: [], done: 0, reason: '' }] });
   assert.equal(list.scan('KG-APPLE', 0.1), 'ok');
   assert.equal(list.scan('KG-APPLE', 0.2), 'ok', 'not over');
   assert.deepEqual(list.short, []);
@@ -64,7 +93,7 @@ test('an order survives a reload, and foreign data does no harm', () => {
   const again = OrderDraft.from(JSON.parse(JSON.stringify(order)));
   assert.equal(again.id, '536365');
   assert.equal(again.scan('A-1', 1), 'ok');
-  assert.ok(OrderDraft.from({ lines: 4 }).isEmpty);
+  for (const foreign of [{ lines: 4 }, { id: '536365', lines: [{ sku: 'A-1', done: 1 }] }, { id: '536365', lines: [null] }]) assert.ok(OrderDraft.from(foreign).isEmpty);
   assert.ok(!new OrderDraft().takeList('536365 A-1*0'));
 });
 

@@ -90,7 +90,7 @@ export class Orders {
   #make(sku) {
     const row = { element: make('li'), figure: make('strong', 'figure'), words: make('div', 'words'), called: make('span', 'called'), less: make('button', '', '−'), why: make('select') };
     row.less.type = 'button';
-    row.less.addEventListener('click', () => { this.#draft.change(sku, -1); this.#keep(); this.draw(); });
+    row.less.addEventListener('click', () => { this.#draft.less(sku); this.#keep(); this.draw(); });
     row.why.addEventListener('change', () => { this.#draft.explain(sku, row.why.value); this.#keep(); });
     row.words.append(make('span', 'subject', sku), row.called);
     row.element.append(row.figure, row.words, row.why, row.less);
