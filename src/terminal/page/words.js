@@ -30,6 +30,9 @@ export function linesOf({ body, result }) {
   return result?.lines ?? [];
 }
 
+/** Lots of one SKU are lines of their own. */
+const skusOf = (lines) => [...new Set(lines.map(({ sku }) => sku))];
+
 /** A short form of the request; the sign says which way the stock changes. */
 export function figureOf(operation) {
   const { op, result } = operation;
@@ -53,14 +56,16 @@ export function verbOf({ op, body }) {
 export function subjectOf(operation, outbox) {
   const { body, error } = operation;
   const aim = outbox.operations.find(({ id }) => id === (body.of ?? body.reservation));
-  const [line, ...more] = linesOf(operation).length ? linesOf(operation) : aim ? linesOf(aim) : [];
-  const sku = line?.sku ?? error?.sku ?? body.reservation ?? body.of;
+  const lines = linesOf(operation);
+  const [first, ...more] = skusOf(lines.length ? lines : aim ? linesOf(aim) : []);
+  const sku = first ?? error?.sku ?? body.reservation ?? body.of;
   return { sku, text: more.length ? t('andMore', { sku, count: more.length }) : sku };
 }
 
 /** Further details of an operation. */
 export function remarksOf({ at, body, result, undone, closed }) {
-  const [line] = body.lines ?? [];
+  // One of several lots would look like all of them.
+  const [line] = body.lines?.length === 1 ? body.lines : [];
   const remarks = [
     time(at),
     body.order_id && t('ofOrder', { order: body.order_id }),
@@ -84,7 +89,7 @@ export function outcomeText(operation) {
   const lines = linesOf(operation);
   const n = totalOf(lines);
   const key = op === 'deduct' && body.reason && !body.order_id ? 'writeoff' : op;
-  const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: lines.length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
+  const did = lines.length > 1 && op === 'deduct' ? t('did.order', { count: skusOf(lines).length, order: body.order_id ?? '' }) : t(`did.${key}`, { n });
   const left = result.lines ?? [];
   return left.length === 1 ? `${did} · ${t('left', { n: left[0].available })}` : did;
 }
