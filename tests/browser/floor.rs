@@ -220,6 +220,33 @@ fn an_order_is_picked_by_its_list_and_booked_as_one() {
 }
 
 #[test]
+fn an_order_whose_booking_is_refused_is_picked_on() {
+    let gateway = stocked();
+    let page = Page::open(&gateway);
+    page.scan("STOCKGATE LIST 536365 22423*4");
+    page.until_text("#lines", "0 / 4");
+    page.scan_item("22423");
+    for _ in 0..3 {
+        page.scan("22423");
+    }
+    page.until_text("#lines", "4 / 4");
+    page.press(ENTER);
+    page.until_text("#result", "only 3 available, 4 asked for");
+    page.until_text("#lines", "4 / 4");
+    page.click("#lines button");
+    page.until_text("#lines", "3 / 4");
+    let choose = "const why = document.querySelector('#lines select');
+        why.value = 'missing'; why.dispatchEvent(new Event('change', { bubbles: true }))";
+    page.script(choose, &[]);
+    page.click("#confirm");
+
+    page.until_text("#result", "3 picked · 0 available");
+    let entries = gateway.http().entries_of(&page.newest_id());
+    assert_eq!(entries[0]["reason"], "short 22423 3/4: missing");
+    until("the order is over", || page.text("#lines").is_empty());
+}
+
+#[test]
 fn reservations_are_shipped_in_parts_extended_and_cancelled_from_any_terminal() {
     let gateway = stocked();
     let mut http = gateway.http();

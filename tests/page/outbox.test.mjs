@@ -82,6 +82,28 @@ test('what was not decided waits, and what was refused does not', async () => {
   assert.equal(outbox.takenOf('A-1'), 0);
 });
 
+test('the order of a booking is kept until it is booked, also across a reload', async () => {
+  const { storage, link, outbox } = bench();
+  const draft = { id: '536365', lines: [] };
+  outbox.add('deduct', { sku: 'A-1', quantity: 0.5 }, draft);
+  await settle();
+  link.asked[0].answer({ lost: true });
+
+  const [again, told] = [new Link(), []];
+  const reloaded = new Outbox(again, (operation) => told.push({ ...operation }), storage);
+  reloaded.pump();
+  reloaded.add('deduct', { sku: 'A-1', quantity: 1 }, draft);
+  await settle();
+  again.asked[0].answer({ ok: false, error: { code: 'bad_request' } });
+  await settle();
+  const refused = told.filter(({ state }) => state === 'refused');
+  assert.deepEqual(refused.map((operation) => operation.draft), [draft]);
+  again.asked[1].answer(done);
+  await settle();
+  assert.equal(reloaded.operations[0].state, 'done');
+  assert.equal(reloaded.operations[0].draft, undefined);
+});
+
 test('only what the gateway cannot have heard of is discarded', async () => {
   const { link, outbox } = bench();
   link.state = 'lost';

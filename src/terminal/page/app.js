@@ -71,7 +71,8 @@ const outbox = new Outbox(link, settled, { keys: keptKeys, get: (key) => kept(ke
 const barcodes = new Barcodes(database, (path) => link.read(path));
 const lookup = new Lookup(link, stock, barcodes);
 const found = new Found({ link, stock, barcodes }, (sku) => work.show(sku));
-const work = new Work({ link, outbox, stock, lookup, feedback, found, order: new Orders(stock, feedback) });
+const orders = new Orders(stock, feedback);
+const work = new Work({ link, outbox, stock, lookup, feedback, found, order: orders });
 const mayChange = () => link.role !== 'viewer' && !link.needsToken;
 const operations = new Operations(outbox, stock, (operation) => work.follow(operation), mayChange);
 
@@ -93,7 +94,10 @@ async function subscribe(attempt = 0) {
 /** An operation has taken a step; its outcome is heard and seen. */
 function settled(operation) {
   if (operation?.state === 'done') feedback.good();
-  if (operation?.state === 'refused') feedback.bad();
+  if (operation?.state === 'refused') {
+    feedback.bad();
+    orders.takeBack(operation);
+  }
   if (operation?.state === 'done') reservations.refresh();
   draw();
 }

@@ -17,6 +17,8 @@ export class Orders {
   /** What the last scan came to. */
   #note = '';
   #rows = new Map();
+  /** The drafts of refused bookings: nothing of them is booked. */
+  #refused = [];
 
   constructor(stock, feedback) {
     this.#stock = stock;
@@ -50,8 +52,13 @@ export class Orders {
 
   /** The terminal is left; what was begun is not another person's. */
   leave() {
-    this.#draft = new OrderDraft();
-    this.#keep();
+    this.#refused = [];
+    this.#begin();
+  }
+
+  /** The order of a refused booking is picked on as soon as no other one is. */
+  takeBack({ draft }) {
+    if (draft) this.#refused.push(draft);
   }
 
   /** Why it cannot be booked, as a text; empty if it can. */
@@ -62,12 +69,11 @@ export class Orders {
     return this.#draft.unexplained.length ? t('order.why') : '';
   }
 
-  /** The deduction of the order, which is over then. */
+  /** The deduction of the order, which is over then, and its draft. */
   book() {
-    const body = this.#draft.body();
-    this.leave();
-    $('order').value = '';
-    return body;
+    const draft = this.#draft;
+    this.#begin();
+    return [draft.body(), draft];
   }
 
   confirmText() {
@@ -77,6 +83,7 @@ export class Orders {
 
   draw() {
     if ($('order-panel').hidden) return;
+    if (this.#draft.isEmpty && this.#refused.length) this.#begin(this.#refused.shift());
     say($('order-note'), this.#note || (this.#draft.isEmpty ? t('order.hint') : ''));
     const rows = new Map(this.#draft.lines.map((line) => [line.sku, this.#rows.get(line.sku) ?? this.#make(line.sku)]));
     for (const line of this.#draft.lines) this.#fill(rows.get(line.sku), line);
@@ -85,6 +92,12 @@ export class Orders {
       $('lines').replaceChildren(...elements);
     }
     this.#rows = rows;
+  }
+
+  #begin(draft) {
+    this.#draft = OrderDraft.from(draft);
+    $('order').value = this.#draft.id;
+    this.#keep();
   }
 
   #make(sku) {

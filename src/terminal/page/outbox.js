@@ -5,9 +5,9 @@
  * gateway has decided it. A lost connection or a reload sends it again under the same id, so it is
  * decided once. They are sent one after the other, so the one entered first is decided first.
  *
- * An operation: `{id, op, body, at, nth, sent, kept, state, result, error}` with the states `waiting`,
- * `done` and `refused`; `trouble` says why it has to wait. Pure but for the storage and the link, which
- * are given, and for the clock.
+ * An operation: `{id, op, body, draft, at, nth, sent, kept, state, result, error}` with the states `waiting`,
+ * `done` and `refused`; `trouble` says why it has to wait, and `draft` is the order that it books, until it is
+ * done. Pure but for the storage and the link, which are given, and for the clock.
  */
 
 import { totalOf } from './amount.js';
@@ -73,8 +73,8 @@ export class Outbox {
   }
 
   /** Adds an operation, and stores it before it is sent. */
-  add(op, body) {
-    const operation = { id: newId(), op, body, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
+  add(op, body, draft) {
+    const operation = { id: newId(), op, body, draft, at: Date.now(), nth: this.#nth += 1, sent: false, state: 'waiting' };
     this.#keep(operation);
     this.operations.unshift(operation);
     this.#changed(operation);
@@ -136,7 +136,7 @@ export class Outbox {
     this.#changed(operation);
     const { lost, ok, result, error } = await this.#link.ask({ op: operation.op, request_id: operation.id, ...operation.body });
     if (lost) return false;
-    if (ok) this.#settle(operation, { state: 'done', result });
+    if (ok) this.#settle(operation, { state: 'done', result, draft: undefined });
     else if (UNDECIDED.includes(error.code)) return this.#wait(operation, error);
     else this.#settle(operation, { state: 'refused', error });
     this.#attempt = 0;
@@ -187,8 +187,8 @@ export class Outbox {
   }
 
   #keep(operation) {
-    const { id, op, body, at, nth, sent, state } = operation;
-    const text = JSON.stringify({ id, op, body, at, nth, sent, kept: true, state });
+    const { id, op, body, draft, at, nth, sent, state } = operation;
+    const text = JSON.stringify({ id, op, body, draft, at, nth, sent, kept: true, state });
     this.keeps = operation.kept = this.#storage.put(WAITING + id, text);
   }
 

@@ -139,7 +139,6 @@ export class Work {
 
   /** The same for a terminal that is left, and the order too. */
   leave() {
-    $('order').value = '';
     this.#order.leave();
     this.clear();
   }
@@ -334,7 +333,7 @@ export class Work {
   }
 
   #add(shown, mode, quantity) {
-    if (mode === 'order') return this.#outbox.add('deduct', this.#order.book());
+    if (mode === 'order') return this.#outbox.add('deduct', ...this.#order.book());
     return this.#outbox.add(mode === 'writeoff' ? 'deduct' : mode, this.#bodyOf(shown, mode, quantity));
   }
 
