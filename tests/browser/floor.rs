@@ -247,6 +247,27 @@ fn an_order_whose_booking_is_refused_is_picked_on() {
 }
 
 #[test]
+fn each_lot_of_an_order_is_an_entry_of_its_own() {
+    let gateway = Gateway::stocked(&[("04006381333931", 30)]);
+    let page = Page::open(&gateway);
+    page.scan("STOCKGATE LIST 536365 04006381333931*3");
+    for (code, picked) in [("LOT-7", "1 / 3"), ("LOT-8", "2 / 3"), ("LOT-7", "3 / 3")] {
+        page.scan(&format!("010400638133393110{code}"));
+        page.until_text("#lines", picked);
+    }
+    page.press(ENTER);
+
+    page.until_text("#result", "Order 536365: 1 item booked");
+    let entries = gateway.http().entries_of(&page.newest_id());
+    let mut lots: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry["lot"].as_str().unwrap(), entry["change"].as_i64().unwrap()))
+        .collect();
+    lots.sort_unstable();
+    assert_eq!(lots, [("LOT-7", -2), ("LOT-8", -1)]);
+}
+
+#[test]
 fn reservations_are_shipped_in_parts_extended_and_cancelled_from_any_terminal() {
     let gateway = stocked();
     let mut http = gateway.http();
