@@ -75,6 +75,13 @@ test('a pick list knows what is extra and what is too much', () => {
   assert.deepEqual(order.unexplained.map(({ sku }) => sku), ['B-2']);
 });
 
+test('a pick list may ask for parts of a unit', () => {
+  const order = new OrderDraft();
+  assert.ok(order.takeList('1001 KG-APPLE*1.25 M-WIRE*0,5 A*B*2 G-SALT*0.000001'));
+  assert.deepEqual(order.lines.map(({ sku, wanted }) => [sku, wanted]), [['KG-APPLE', 1.25], ['M-WIRE', 0.5], ['A*B', 2], ['G-SALT', 0.000001]]);
+  for (const wrong of ['1.', '.5', '1.2.3', '1.1234567', '1e3', '12345678901', '0.0']) assert.ok(!order.takeList(`1001 KG-APPLE*${wrong}`), wrong);
+});
+
 test('a short pick says why', () => {
   const order = new OrderDraft();
   order.takeList('536365 A-1*2 B-2*1');

@@ -1,5 +1,7 @@
 /** What a text says about itself: whether it is a sound code, or a command. Pure. */
 
+import { amountOf } from './amount.js';
+
 const GTIN_LENGTHS = [8, 12, 13, 14];
 /** No quantity has as many digits. */
 const DIGITS_MAX = 14;
@@ -74,6 +76,6 @@ export function commandOf(text) {
 /** A printed pick list, `ORDER SKU*QUANTITY SKU*QUANTITY …`, as `{order, lines}`; `null` if it is none. */
 export function listOf(rest) {
   const [order, ...words] = rest.split(' ').filter(Boolean);
-  const lines = words.map((word) => /^(.+)\*(\d{1,10})$/.exec(word)).map((found) => found && { sku: found[1], wanted: Number(found[2]) });
+  const lines = words.map((word) => /^(.+)\*(\d{1,10}([.,]\d+)?)$/.exec(word)).map((found) => found && { sku: found[1], wanted: amountOf(found[2]) });
   return order && lines.length && lines.every((line) => line?.wanted > 0) ? { order, lines } : null;
 }
