@@ -192,7 +192,7 @@ fn scans_of_a_count_add_up_and_one_alone_books_nothing() {
     page.press(F9);
     page.scan_item("A-1");
     page.press(ENTER);
-    page.until_text("#result", "whole number, 0 or more");
+    page.until_text("#result", "The count must be 0 or more, in steps of 1.");
     for _ in 0..3 {
         page.scan("A-1");
     }

@@ -110,8 +110,14 @@ test('quantities are read as they are typed', () => {
   for (const text of ['', '-1', '1e3', '1.2.3', '0x10', '1.1234567']) assert.ok(Number.isNaN(amountOf(text)), text);
   assert.equal(added(0.1, 0.2), 0.3);
   assert.equal(added(5_376_507_432_935_078, 1), 5_376_507_432_935_079, 'a count may have all digits');
-  assert.ok(isAmount(1.5, 'deduct', 'kg') && !isAmount(1.5, 'deduct', null) && !isAmount(0, 'deduct', null));
-  assert.ok(isAmount(0, 'count', null));
+});
+
+test('a quantity has at most the decimals of its item, and bounds in its smallest unit', () => {
+  const may = (mode, decimals, ...amounts) => amounts.map((amount) => isAmount(amount, mode, decimals));
+  assert.deepEqual(may('deduct', 0, 1, 1.5, 0, NaN, Infinity, 1_000_000_000, 1_000_000_001), [true, false, false, false, false, true, false]);
+  assert.deepEqual(may('deduct', 2, 1.1, 0.07, 1.125, 0, 10_000_000, 10_000_000.01), [true, true, false, false, true, false]);
+  assert.deepEqual(may('deduct', 6, 1.000001, 999.999999, 1_000.000001), [true, true, false]);
+  assert.deepEqual(may('count', 0, 0, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53), [true, false, true, false]);
 });
 
 test('a quantity is surprising above ten times the stock, and never up to 9,999', () => {

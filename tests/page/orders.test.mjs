@@ -4,24 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Orders } from '../../src/terminal/page/orders.js';
-
-class Element {
-  children = [];
-  dataset = {};
-  hidden = false;
-  textContent = '';
-  value = '';
-  addEventListener() {}
-  append() {}
-  setAttribute() {}
-  replaceChildren(...children) { this.children = children; }
-}
+import { openDocument } from './document.mjs';
 
 /** The panel in the mode of orders, and an element by its id. */
 function panel() {
-  const elements = {};
-  const $ = (id) => elements[id] ??= new Element();
-  globalThis.document = { getElementById: $, createElement: () => new Element() };
+  const $ = openDocument();
   return { $, orders: new Orders({ items: new Map() }, { found() {}, bad() {} }) };
 }
 

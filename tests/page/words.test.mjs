@@ -6,8 +6,9 @@ import { test } from 'node:test';
 
 import { setLanguage } from '../../src/terminal/page/texts.js';
 import { figureOf, outcomeText, remarksOf, subjectOf } from '../../src/terminal/page/words.js';
+import { openDocument } from './document.mjs';
 
-globalThis.document = { documentElement: {}, querySelectorAll: () => [] };
+openDocument();
 globalThis.fetch = async (address) => new Response(readFileSync(address));
 await setLanguage('en');
 

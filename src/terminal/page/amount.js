@@ -5,7 +5,6 @@ export const COUNT_MAX = Number.MAX_SAFE_INTEGER;
 /** Up to this, no quantity is surprising. */
 const PLAIN_MAX = 9_999;
 const TIMES_MAX = 10;
-const DECIMALS_MAX = 6;
 
 /** A typed quantity; `NaN` for no text, and for one that is no number. */
 export function amountOf(text) {
@@ -13,17 +12,18 @@ export function amountOf(text) {
   return /^\d+(\.\d{1,6})?$/.test(plain) ? Number(plain) : NaN;
 }
 
-/** Exact to the smallest unit there is, without the digits that binary fractions add. */
-const exact = (amount) => Number(amount.toFixed(DECIMALS_MAX));
+/** Exact to the smallest unit, by default the smallest there is, without the digits that binary fractions add. */
+const exact = (amount, decimals = 6) => Number(amount.toFixed(decimals));
 
 export const added = (one, other) => exact(one + other);
 export const times = (one, other) => exact(one * other);
 export const totalOf = (lines) => lines.reduce((sum, { quantity }) => added(sum, Number(quantity)), 0);
 
-/** Whether a quantity may be booked in this mode; parts only of what is measured in a unit. */
-export function isAmount(amount, mode, unit) {
-  const [least, most] = mode === 'count' ? [0, COUNT_MAX] : [Number.MIN_VALUE, QUANTITY_MAX];
-  return amount >= least && amount <= most && (Boolean(unit) || Number.isSafeInteger(amount));
+/** Whether a quantity of an item with so many decimals may be booked in this mode. Bounds are in its smallest unit. */
+export function isAmount(amount, mode, decimals) {
+  const [least, most] = mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
+  const unit = 10 ** decimals;
+  return amount === exact(amount, decimals) && amount >= least / unit && amount <= most / unit;
 }
 
 /** Whether so much is surprising enough to ask. */

@@ -289,7 +289,8 @@ export class Work {
     if (shown.state === 'unknown' && mode !== 'restock') return t('about.unknown');
     if (this.#link.role === 'viewer') return t('viewerOnly');
     if (Number.isNaN(quantity) && this.#isSpent()) return t('scanAgain');
-    if (!isAmount(quantity, mode, this.#item()?.unit)) return mode === 'count' ? t('badCount') : t('badQuantity');
+    const decimals = this.#item()?.decimals ?? 0;
+    if (!isAmount(quantity, mode, decimals)) return t(mode === 'count' ? 'badCount' : 'badQuantity', { step: 10 ** -decimals, most: QUANTITY_MAX / 10 ** decimals });
     if (mode === 'writeoff' && !$('reason').value) return t('reasonFirst');
     return isId($('order').value.trim()) ? '' : t('badOrder');
   }
