@@ -55,3 +55,12 @@ test('parts of an item are booked as its decimals allow, whatever its unit', asy
     if (refusal) assert.equal($('result').textContent, refusal);
   }
 });
+
+test('what is picked at once is measured by its own decimals, whatever was scanned since', async () => {
+  const { $, work, booked } = terminal(async (code) => ({ state: 'known', sku: code, quantity: code === 'KG' ? 1.25 : 1 }));
+  $('at-once').checked = true;
+  work.scan('KG');
+  work.scan('PACK');
+  await settle();
+  assert.deepEqual(booked.map(({ body }) => body), [{ sku: 'KG', quantity: 1.25 }, { sku: 'PACK', quantity: 1 }]);
+});

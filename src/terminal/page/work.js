@@ -289,7 +289,7 @@ export class Work {
     if (shown.state === 'unknown' && mode !== 'restock') return t('about.unknown');
     if (this.#link.role === 'viewer') return t('viewerOnly');
     if (Number.isNaN(quantity) && this.#isSpent()) return t('scanAgain');
-    const decimals = this.#item()?.decimals ?? 0;
+    const decimals = this.#item(shown)?.decimals ?? 0;
     if (!isAmount(quantity, mode, decimals)) return t(mode === 'count' ? 'badCount' : 'badQuantity', { step: 10 ** -decimals, most: QUANTITY_MAX / 10 ** decimals });
     if (mode === 'writeoff' && !$('reason').value) return t('reasonFirst');
     return isId($('order').value.trim()) ? '' : t('badOrder');
@@ -372,9 +372,9 @@ export class Work {
     this.#drawAction();
   }
 
-  #item() {
-    if (this.#shown?.state !== 'known' && this.#shown?.state !== 'unknown') return null;
-    return this.#stock.items.get(this.#shown.sku) ?? this.#shown.item ?? null;
+  #item(shown = this.#shown) {
+    if (shown?.state !== 'known' && shown?.state !== 'unknown') return null;
+    return this.#stock.items.get(shown.sku) ?? shown.item ?? null;
   }
 
   #drawAction() {
