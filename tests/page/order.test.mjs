@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { added, amountOf, isAmount, isSurprising } from '../../src/terminal/page/amount.js';
+import { added, amountOf, isAmount, isSurprising, stepped } from '../../src/terminal/page/amount.js';
 import { code128 } from '../../src/terminal/page/code128.js';
 import { commandOf, isGtin, isSound } from '../../src/terminal/page/codes.js';
 import { OrderDraft } from '../../src/terminal/page/order.js';
@@ -118,6 +118,13 @@ test('a quantity has at most the decimals of its item, and bounds in its smalles
   assert.deepEqual(may('deduct', 2, 1.1, 0.07, 1.125, 0, 10_000_000, 10_000_000.01), [true, true, false, false, true, false]);
   assert.deepEqual(may('deduct', 6, 1.000001, 999.999999, 1_000.000001), [true, true, false]);
   assert.deepEqual(may('count', 0, 0, 0.5, Number.MAX_SAFE_INTEGER, 2 ** 53), [true, false, true, false]);
+});
+
+test('one less never becomes more', () => {
+  const steps = (mode, ...amounts) => amounts.map((amount) => [stepped(amount, -1, mode), stepped(amount, 1, mode)]);
+  assert.deepEqual(steps('deduct', NaN, 0.5, 1, 2.3), [[1, 1], [0.5, 1.5], [1, 2], [1.3, 3.3]]);
+  assert.deepEqual(steps('count', NaN, 0.5, 0), [[0, 0], [0, 1.5], [0, 1]]);
+  assert.equal(stepped(1_000_000_000, 1, 'deduct'), 1_000_000_000);
 });
 
 test('a quantity is surprising above ten times the stock, and never up to 9,999', () => {

@@ -1,7 +1,7 @@
 /** Quantities as they are typed. Pure. */
 
 export const QUANTITY_MAX = 1_000_000_000;
-export const COUNT_MAX = Number.MAX_SAFE_INTEGER;
+const bounds = (mode) => (mode === 'count' ? [0, Number.MAX_SAFE_INTEGER] : [1, QUANTITY_MAX]);
 /** Up to this, no quantity is surprising. */
 const PLAIN_MAX = 9_999;
 const TIMES_MAX = 10;
@@ -21,9 +21,15 @@ export const totalOf = (lines) => lines.reduce((sum, { quantity }) => added(sum,
 
 /** Whether a quantity of an item with so many decimals may be booked in this mode. Bounds are in its smallest unit. */
 export function isAmount(amount, mode, decimals) {
-  const [least, most] = mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
+  const [least, most] = bounds(mode);
   const unit = 10 ** decimals;
   return amount === exact(amount, decimals) && amount >= least / unit && amount <= most / unit;
+}
+
+/** One press more or less. The first one starts from the minimum, and less never becomes more. */
+export function stepped(amount, change, mode) {
+  const [least, most] = bounds(mode);
+  return Number.isNaN(amount) ? least : Math.min(most, Math.max(Math.min(least, amount), added(amount, change)));
 }
 
 /** Whether so much is surprising enough to ask. */

@@ -1,6 +1,6 @@
 /** The item in front of the operator, and the operation on it. */
 
-import { QUANTITY_MAX, COUNT_MAX, added, amountOf, isAmount, isSurprising } from './amount.js';
+import { QUANTITY_MAX, added, amountOf, isAmount, isSurprising, stepped } from './amount.js';
 import { commandOf, isSound } from './codes.js';
 import { $, isEnabled, say, setEnabled } from './dom.js';
 import { drawItem } from './item.js';
@@ -267,11 +267,7 @@ export class Work {
   }
 
   #step(change) {
-    const [least, most] = this.#mode === 'count' ? [0, COUNT_MAX] : [1, QUANTITY_MAX];
-    const quantity = this.#quantity();
-    // The first press of either button starts from the minimum.
-    const next = Number.isNaN(quantity) ? least : added(quantity, change);
-    this.enterAmount(String(Math.min(most, Math.max(least, next))));
+    this.enterAmount(String(stepped(this.#quantity(), change, this.#mode)));
   }
 
   #quantity() { return amountOf($('quantity').value); }
