@@ -9,6 +9,7 @@ use super::driver::{Browser, DRAWN, ENTER, ESCAPE, F4};
 use super::page::{NEWEST, Page};
 use super::states::{DOCK, SCREENS};
 use crate::pair::Pair;
+use crate::support::catalogue::{list, measured};
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
 use crate::support::terminal::Terminal;
@@ -80,13 +81,44 @@ fn a_finger_enters_the_quantity_on_the_pages_own_pad() {
     }
     page.until_text("#confirm", "Pick 12");
     page.photograph("floor-handheld-pad");
-    let small = "return [...document.querySelectorAll('#pad button')]
+    let small = "return [...document.querySelectorAll('#pad button:not([hidden])')]
         .filter((key) => key.getBoundingClientRect().height < 48).length";
     assert_eq!(page.script(small, &[]), 0);
     page.touch("#confirm");
 
     page.until_text("#result", "12 picked · 8 available");
     assert!(!page.is_shown("#pad"));
+}
+
+#[test]
+fn a_finger_enters_parts_of_what_has_decimals() {
+    let mut gateway = Gateway::start();
+    list(&mut gateway, vec![measured("APPLE", "kg", 3, &[]), measured("BOX", "pack", 0, &[])]);
+    let mut http = gateway.http();
+    http.ok("restock", json!({"request_id": "in-1", "sku": "APPLE", "quantity": "5.5"}));
+    http.ok("restock", json!({"request_id": "in-2", "sku": "BOX", "quantity": 9}));
+    let page = Page::of(Browser::speaking("pl"), &gateway.url());
+    page.until_connected();
+    page.resize(360, 640, 1, true);
+    page.scan_item("BOX");
+    page.touch("#quantity");
+    until("the pad is there", || page.is_shown("#pad"));
+    assert!(!page.is_shown("#point"), "a pack has no parts");
+    page.scan_item("APPLE");
+    until("there is a key for the separator", || page.is_shown("#point"));
+    for key in ["1", ",", "2", "5"] {
+        page.touch(&format!("#pad [value='{key}']"));
+    }
+    page.photograph("floor-handheld-pad-parts");
+    let wrong = "return [...document.querySelectorAll('#pad button')]
+        .map((key) => [key.value, key.getBoundingClientRect(), key.scrollWidth - key.clientWidth])
+        .filter(([, box, over]) => box.height < 48 || box.width < 48 || over > 1)
+        .map(([name, box]) => `${name} ${box.width}x${box.height}`)";
+    assert_eq!(page.script(wrong, &[]), json!([]), "too small for a glove or for its word");
+    page.touch("#confirm");
+
+    page.until_newest("done");
+    assert_eq!(http.item("APPLE")["available"], json!(4.25));
 }
 
 #[test]

@@ -47,6 +47,7 @@ test('parts of an item are booked as its decimals allow, whatever its unit', asy
     const { $, work, booked } = terminal();
     work.scan(sku);
     await settle();
+    assert.equal($('point').hidden, sku === 'PACK', 'a key for the separator');
     work.enterAmount(amount);
     work.confirm();
     const wanted = refusal ? [] : [{ op: 'deduct', body: { sku, quantity: Number(amount.replace(',', '.')) } }];

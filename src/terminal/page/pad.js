@@ -1,9 +1,22 @@
 /** The number pad of touch screens, which have no keys for the quantity. */
 
-import { $ } from './dom.js';
+import { $, say } from './dom.js';
 import { ready } from './sink.js';
+import { number } from './texts.js';
 
-const DIGITS_MAX = 10;
+/** The quantity after a press of a digit or of the separator; as it was, if it takes no more. */
+export function pressed(text, key) {
+  const next = ((text || '0') + key).replace(/^0+(?=\d)/, '');
+  return /^\d{1,10}([.,]\d{0,6})?$/.test(next) ? next : text;
+}
+
+/** Offers the separator of the language for what has decimals. */
+export function offerPoint(decimals) {
+  const point = $('point');
+  point.hidden = !decimals;
+  point.value = number(0.5)[1];
+  say(point, point.value);
+}
 
 /** `enter(text)` is called with the quantity after each press. */
 export function padFor(enter) {
@@ -29,8 +42,7 @@ export function padFor(enter) {
     if (key === 'close') open(false);
     else if (key === 'back') enter(quantity.value.slice(0, -1));
     else {
-      const text = isFresh ? key : quantity.value + key;
-      if (text.length <= DIGITS_MAX) enter(text.replace(/^0+(?=\d)/, ''));
+      enter(pressed(isFresh ? '' : quantity.value, key));
       isFresh = false;
     }
     ready();

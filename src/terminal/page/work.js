@@ -6,6 +6,7 @@ import { $, isEnabled, say, setEnabled } from './dom.js';
 import { drawItem } from './item.js';
 import { keep, kept } from './kept.js';
 import { isId } from './lookup.js';
+import { offerPoint } from './pad.js';
 import { ready } from './sink.js';
 import { t } from './texts.js';
 import { outcomeText, stateText } from './words.js';
@@ -365,6 +366,7 @@ export class Work {
     const waiting = item ? this.#outbox.takenOf(item.sku) : 0;
     drawItem(this.#shown, item, { threshold: this.#stock.threshold, waiting, asOf });
     this.#order.draw();
+    offerPoint(item?.decimals);
     this.#drawAction();
   }
 
