@@ -18,8 +18,6 @@ const VIBRATIONS = { good: [60], bad: [250, 100, 250] };
 export class Feedback {
   volume;
   muted;
-  /** The names of what was sounded, the newest last; for tests and for support. */
-  sounded = [];
 
   #audio = null;
   #alarm = '';
@@ -75,8 +73,6 @@ export class Feedback {
   }
 
   #play(name) {
-    this.sounded.push(name);
-    this.sounded.splice(0, this.sounded.length - 50);
     // Browsers vibrate and sound only after a person has touched the page.
     if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(VIBRATIONS[name]);
     if (this.muted || !this.volume) return;

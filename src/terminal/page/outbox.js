@@ -12,6 +12,7 @@
 
 import { totalOf } from './amount.js';
 import { backoff } from './backoff.js';
+import { parsed } from './kept.js';
 
 const WAITING = 'stockgate.request.';
 const HISTORY = 'stockgate.history';
@@ -238,7 +239,3 @@ const firstOfItsId = ({ id }, index, all) => all.findIndex((other) => other.id =
 
 const isHistory = (key) => key === HISTORY;
 const isWaiting = (key) => key.startsWith(WAITING);
-
-function parsed(text) {
-  try { return JSON.parse(text); } catch { return null; }
-}
