@@ -75,10 +75,11 @@ pub(super) fn apply<B: Books>(
     record_seen(&mut book, now_ms);
     books.save(&book)?;
     demand::count_sold(books, &book, entries, now_ms)?;
-    // Sales that wait for what has come back are first.
-    let returned: Vec<Sku> = update.returned().chain(recalled).collect();
-    let mut granted = anywhere::serve(books, &returned)?;
+    // Sales that wait for what has come back are first, then the gateways that wait for it.
+    let returned: Vec<Sku> = update.returned().collect();
+    let mut granted = anywhere::serve(books, &[&returned[..], &recalled].concat())?;
     granted.extend(policy::replenish(books, &book, &update)?);
+    granted.extend(policy::serve_all(books, &returned)?);
     let epoch = book.cursor.epoch;
     let answer = closed.unwrap_or(FrameAnswer::Ack { epoch, acked_seq: last_seq });
     let entries = entries.len() as u64;

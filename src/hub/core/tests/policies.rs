@@ -103,6 +103,19 @@ fn units_that_a_gateway_returns_go_to_the_one_that_waits() {
 }
 
 #[test]
+fn units_that_a_gateway_without_a_policy_returns_go_to_the_one_that_waits() {
+    let mut hub = TestHub::new();
+    let [mut a, mut b] = ["a", "b"].map(|name| hub.stocked(name, 20));
+    own(&mut hub, "b", Some(Policy::new(5, 12)), 0);
+    hub.sell(&mut b, 20);
+    hub.recall_from(&a, "back", 8);
+
+    assert_eq!(hub.deliver(&mut a).granted, [b.gateway.clone()]);
+
+    assert_eq!([&a, &b].map(|ledger| hub.allotment_of(ledger)), [(12, 0), (0, 8)]);
+}
+
+#[test]
 fn a_waiting_database_that_ends_loses_its_turn() {
     for ending in ENDINGS {
         let mut hub = TestHub::new();
@@ -201,6 +214,19 @@ fn a_policy_grants_a_gateway_no_more_than_its_bound_in_a_day() {
     assert_eq!(serve_at(&mut hub, 23 * HOUR_MS), NOBODY);
     assert_eq!(serve_at(&mut hub, 26 * HOUR_MS), ["a"], "a day later");
     assert_eq!(hub.allotment_of(&a), (0, 8));
+}
+
+#[test]
+fn what_a_policy_granted_before_it_had_a_bound_counts() {
+    let mut hub = TestHub::new();
+    let mut a = hub.stocked("a", 8);
+    hub.receive("in", 100);
+    own(&mut hub, "a", Some(Policy::new(5, 8)), 0);
+    assert_eq!(sell_at(&mut hub, &mut a, 8, 0), ["a"]);
+    hub.deliver(&mut a);
+    own(&mut hub, "a", Some(Policy { max_per_day: Some(10), ..Policy::new(5, 8) }), HOUR_MS);
+    assert_eq!(sell_at(&mut hub, &mut a, 8, HOUR_MS), ["a"]);
+    assert_eq!(hub.allotment_of(&a), (0, 2), "10 in all");
 }
 
 #[test]

@@ -54,6 +54,19 @@ fn a_frame_with_grants_takes_the_same_few_statements_whatever_its_entries() {
 }
 
 #[test]
+fn a_frame_with_recalls_takes_the_same_few_statements_whatever_its_entries() {
+    let [few, many] = [1, 200].map(|skus| {
+        let mut hub = Counted::with_book(skus);
+        let recall = CentralRequest::Recall { gateway: named("gw"), lines: hub.lines() };
+        hub.decide("r", &recall);
+        let returned = hub.entries(Kind::Recall, -1);
+        hub.handle(&returned)
+    });
+    assert_eq!(few, many);
+    assert!(few <= FRAME_MAX, "{few}");
+}
+
+#[test]
 fn central_requests_take_the_same_statements_whatever_their_lines() {
     let [few, many] = [1, 1_000].map(|skus| {
         let mut hub = Counted::with_book(skus);
