@@ -5,11 +5,11 @@ use uuid::Uuid;
 use super::booking;
 use super::books::Books;
 use super::movement::{MovementKind, Occasion};
-use super::records::Book;
+use super::records::{Allotment, Book};
 use super::retire::NoSuchEpoch;
 use super::transfer::issue;
 use crate::protocol::topic::GatewayId;
-use crate::stock::{Cause, Direction, Line, Quantity, RequestId};
+use crate::stock::{Cause, Direction, Line, Quantity, RequestId, Sku};
 
 /// What was brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,16 @@ pub fn bring_back<B: Books>(
     }
     if new.id != newest.id {
         let reason = format!("it was replaced by {}", newest.cursor.epoch);
+        return Ok(Err(CannotBringBack::Closed(reason)));
+    }
+    let held = books.allotments(old.id)?;
+    let is_stuck = |(sku, held): &&(Sku, Allotment)| {
+        new.whole_units.contains(sku) && held.on_hand + held.in_transit > 0
+    };
+    if let Some((sku, _)) = held.iter().find(is_stuck) {
+        let reason = format!(
+            "it has booked SKU {sku} in whole units, before it knew that the catalogue gives it decimals; settle that first"
+        );
         return Ok(Err(CannotBringBack::Closed(reason)));
     }
     let lines = move_stock(books, old, &mut new.clone(), &request_id, cause)?;

@@ -62,6 +62,30 @@ fn a_new_database_settles_it_and_gets_what_the_old_one_held() {
 }
 
 #[test]
+fn nothing_is_brought_back_to_a_database_in_conflict() {
+    let mut hub = TestHub::new().of_version(Version::V2);
+    hub.change(|books| publish(books, vec![listed_in_thousandths()]));
+    let mut old = Ledger::new(1);
+    hub.answer_to(&old.hello());
+    old.taken.catalogue = 1;
+    hub.answer_to(&old.taken_report());
+    hub.answer_to(&old.post(&[("restock", 5_000)]));
+    let mut new = Ledger::new(2);
+    new.post(&[("restock", 7)]);
+    hub.answer_to(&new.hello());
+    new.taken.catalogue = 1;
+    hub.answer_to(&new.frame(0));
+    hub.retire(&old);
+
+    let back = hub.bring_back(&old, &new);
+
+    let is_said = |why: &String| why.contains("SKU A in whole units");
+    assert!(matches!(&back, Err(CannotBringBack::Closed(why)) if is_said(why)), "{back:?}");
+    assert_eq!(hub.number("SELECT count(*) FROM transfer"), 0, "it would hold up all others");
+    assert_eq!(hub.allotment_of(&old), (5_000, 0));
+}
+
+#[test]
 fn a_gateway_that_knew_the_decimals_is_in_no_conflict() {
     let mut hub = TestHub::new().of_version(Version::V2);
     let mut gateway = Ledger::new(1);
