@@ -239,7 +239,7 @@ impl<B: Books> Pools<'_, B> {
             }
             let available = record.pool.unwrap_or_default().available();
             if available < quantity.units() {
-                return Err(insufficient(sku, quantity.units(), available));
+                return Err(insufficient(sku, quantity.units(), available.max(0)));
             }
         }
         Ok(self.book(occasion, lines)?)
