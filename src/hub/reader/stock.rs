@@ -13,6 +13,13 @@ use crate::hub::db::sql::{ColumnType, Executor, Keys, RowReader, SqlRow, SqlValu
 use crate::net::access::Sites;
 use crate::stock::{Amount, Decimals};
 
+/// SKUs that are in the catalogue and have never had units. One that was taken out of it has neither
+/// name nor barcodes.
+const LISTED_ONLY: &str = "SELECT sku, decimals, 0 AS unallotted, 0 AS reserved, 0 AS in_transit
+    FROM listing WHERE sku > $1 AND (name IS NOT NULL OR barcodes <> '')
+        AND NOT EXISTS (SELECT 1 FROM pool WHERE pool.sku = listing.sku)
+    ORDER BY sku LIMIT $2";
+
 /// One SKU over all gateways.
 #[derive(Debug, Serialize)]
 pub struct StockJson {
@@ -94,7 +101,10 @@ pub(in crate::hub) fn stock_list(
     limit: usize,
     sites: &Sites,
 ) -> Result<BooksPage<StockJson>, BooksError> {
-    let sql = select_units("sku > $1 ORDER BY sku LIMIT $2");
+    let pools = select_units("sku > $1 ORDER BY sku LIMIT $2");
+    let sql = format!(
+        "SELECT * FROM ({pools}) AS p UNION ALL SELECT * FROM ({LISTED_ONLY}) AS l ORDER BY sku LIMIT $2"
+    );
     let rows = db.query(&sql, &[SqlValue::text(after), SqlValue::number(limit as u64 + 1)])?;
     let pools = rows.into_iter().map(read_units).collect::<Result<Vec<_>, _>>()?;
     let Some(last) = pools.last() else {
@@ -121,7 +131,9 @@ impl StockJson {
 
 fn select_units(condition: &str) -> String {
     let decimals = decimals_column("pool");
-    format!("SELECT sku, {decimals}, unallotted, reserved, in_transit FROM pool WHERE {condition}")
+    format!(
+        "SELECT sku, {decimals} AS decimals, unallotted, reserved, in_transit FROM pool WHERE {condition}"
+    )
 }
 
 fn read_units(row: SqlRow) -> Result<PoolUnits, BooksError> {
@@ -193,5 +205,34 @@ impl PoolUnits {
             total: Amount::sum(total, decimals),
             gateways: gateways.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::core::publish;
+    use crate::hub::core::tests::test_hub::TestHub;
+    use crate::stock::{Listing, Sku};
+
+    #[test]
+    fn a_page_lists_what_the_catalogue_alone_has_in_the_order_of_skus() {
+        let mut hub = TestHub::new();
+        let of = |sku: &str| Listing::removed(Sku::parse(sku).unwrap());
+        let listed = |sku: &str| Listing { name: Some("goods".into()), ..of(sku) };
+        let listings = vec![listed("0"), listed("A"), listed("B"), of("C"), listed("D")];
+        hub.change(|books| publish(books, listings));
+        hub.receive("in", 5);
+        let mut pages: Vec<Vec<String>> = Vec::new();
+        let mut after = Some(String::new());
+        while let Some(from) = after {
+            let page = hub.database.read(|db| stock_list(db, &from, 2, &Sites::All)).unwrap();
+            let items = page.items.into_iter();
+            pages.push(items.map(|item| format!("{} {}", item.sku, item.total)).collect());
+            after = page.next;
+        }
+        let expected: [Vec<String>; 2] =
+            [["0 0", "A 5"], ["B 0", "D 0"]].map(|page| page.map(String::from).to_vec());
+        assert_eq!(pages, expected);
     }
 }
