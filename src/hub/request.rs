@@ -273,11 +273,17 @@ impl CentralFields {
 
     /// `None` for a sale from the pool.
     fn take_anywhere(&mut self) -> Result<Option<Anywhere>, Problem> {
-        match self.from.take().as_deref() {
-            Some("anywhere") => {}
-            None | Some("pool") => return Ok(None),
+        let is_anywhere = match self.from.take().as_deref() {
+            Some("anywhere") => true,
+            None | Some("pool") => false,
             Some(_) => return Err(Problem::bad_request("from: must be pool or anywhere")),
-        }
+        };
+        let anywhere = self.take_choice()?;
+        Ok(Some(anywhere).filter(|_| is_anywhere))
+    }
+
+    /// What a sale from anywhere is made by. The pool needs neither: a client may send both always.
+    fn take_choice(&mut self) -> Result<Anywhere, Problem> {
         let prefer = self.prefer.take().unwrap_or_default();
         let is_preference = |text: &String| {
             let (site, gateway) = text.split_once('/').unwrap_or((text, "any"));
@@ -292,13 +298,13 @@ impl CentralFields {
         let wait_ms = u32::try_from(wait_ms).ok().filter(|wait_ms| *wait_ms <= ORDER_WAIT_MS_MAX);
         let too_long =
             || Problem::bad_request(format!("wait_ms: must be at most {ORDER_WAIT_MS_MAX}"));
-        Ok(Some(Anywhere { prefer, wait_ms: wait_ms.ok_or_else(too_long)? }))
+        Ok(Anywhere { prefer, wait_ms: wait_ms.ok_or_else(too_long)? })
     }
 
     /// A reservation is made in the pool, and may say so.
     fn expect_pool(&mut self) -> Result<Option<Anywhere>, Problem> {
         match self.from.take().as_deref() {
-            None | Some("pool") => Ok(None),
+            None | Some("pool") => self.take_choice().map(|_| None),
             Some(_) => Err(Problem::bad_request("from: a reservation is made in the pool")),
         }
     }

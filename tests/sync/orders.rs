@@ -85,6 +85,11 @@ fn a_reservation_holds_units_of_the_pool_until_it_is_committed_or_released() {
         let from = |place: &str| with(one("r3", "B", 1), "from", place);
         http.post("/api/reservations", &from("anywhere")).refused("bad_request");
         http.post("/api/reservations", &from("pool")).refused("insufficient_stock");
+        let chosen =
+            |id: &str| with(with(one(id, "B", 1), "prefer", json!(["wh-01"])), "wait_ms", 5);
+        http.post("/api/reservations", &chosen("r4")).refused("insufficient_stock");
+        http.post("/api/deduct", &chosen("s4")).refused("insufficient_stock");
+        http.post("/api/deduct", &with(chosen("s5"), "wait_ms", 10_001)).refused("bad_request");
 
         // A box of it leaves, and the rest stays reserved.
         let part = json!({"request_id": "b1", "keep_rest": true, "sku": "A", "quantity": 1});

@@ -253,7 +253,7 @@ fn what_is_wrong_with_a_request_is_said_by_field_and_nothing_is_booked() {
         (sale("A", 1, &"o".repeat(65)), "request_id: "),
         (DeductRequest { trace: Some(expires), ..sale("A", 1, "o") }, "expires: "),
         (DeductRequest { from: "nowhere".into(), ..sale("A", 1, "o") }, "from: must be"),
-        (DeductRequest { wait_ms: Some(5), ..sale("A", 1, "o") }, "wait_ms: this operation"),
+        (DeductRequest { wait_ms: Some(10_001), ..sale("A", 1, "o") }, "wait_ms: must be at most"),
         (
             DeductRequest { lines: vec![units_of("A", 1)], ..sale("A", 1, "o") },
             "lines: give either",
