@@ -76,9 +76,10 @@ impl Strangers {
         }
     }
 
-    /// Forgets a gateway that was enrolled.
-    pub(super) fn forget(&self, gateway: &GatewayId) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(gateway);
+    /// Forgets a gateway that was enrolled; returns the epoch of its database if it has sent.
+    pub(super) fn forget(&self, gateway: &GatewayId) -> Option<Uuid> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remove(gateway).map(|stranger| stranger.epoch)
     }
 
     /// All that have sent, by site and name.
@@ -115,7 +116,7 @@ mod tests {
         let list = strangers.list();
         assert_eq!(list.len(), STRANGERS_MAX);
         assert!(!list.iter().any(|stranger| stranger.gateway == "gw-0"), "the most silent one");
-        strangers.forget(&named(1));
+        assert_eq!(strangers.forget(&named(1)), Some(Uuid::nil()));
         assert_eq!(strangers.list().len(), STRANGERS_MAX - 1);
     }
 }

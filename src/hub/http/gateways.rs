@@ -42,7 +42,10 @@ impl HubApi {
             Ok(())
         })
         .await?;
-        self.strangers.forget(&id);
+        // Its greeting was left aside, and it may wait a minute before the next one.
+        if let Some(epoch) = self.strangers.forget(&id) {
+            self.call_gateway(id, epoch);
+        }
         Ok(json(&serde_json::json!({ "site": site, "gateway": gateway })))
     }
 
