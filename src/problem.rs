@@ -348,7 +348,7 @@ impl From<Undecided> for Problem {
             Undecided::DecimalsChanged { sku } => Self::new(
                 Code::Overloaded,
                 format!(
-                    "SKU {sku}: the catalogue has just changed its decimals; retry, nothing was applied"
+                    "SKU {sku}: the catalogue has just changed, and its decimals may have; retry, nothing was applied"
                 ),
             ),
             Undecided::Impossible { sku, why } => {

@@ -46,7 +46,8 @@ pub enum Undecided {
         /// Why the record cannot be read.
         why: String,
     },
-    /// The catalogue gave a SKU decimals after the request was read.
+    /// The catalogue has changed since the request was read, and with it maybe the decimals of a SKU
+    /// that has no entries yet.
     DecimalsChanged {
         /// The first line that fails.
         sku: Sku,

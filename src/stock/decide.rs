@@ -3,11 +3,11 @@
 
 use super::answer::{CommandAnswer, Decided, Undecided};
 use super::command::{Action, Command};
-use super::decimals::Decimals;
 use super::decision::{Decision, Effect};
 use super::draft::Draft;
 use super::record::{Applied, Outcome, Refusal, RequestRecord, RequestRecords};
 use super::request_kind::RequestKind;
+use super::reservation_state::Ending;
 use super::rules::NoDecision;
 use super::types::{OrderId, RequestId, Sku};
 
@@ -51,7 +51,9 @@ impl Draft<'_> {
                 Err(refusal)
             }
             Err(NoDecision::Undecided(undecided)) => return Ok(Err(undecided)),
-            Err(NoDecision::Repeats(id)) => return self.repeat_of(command, id, records),
+            Err(NoDecision::MayRepeat(reservation, ending)) => {
+                return self.repeat_of(command, reservation, ending, records);
+            }
             Err(NoDecision::RequestRecords(error)) => return Err(error),
         };
         Ok(Ok(self.settle(command, None, 0, outcome)))
@@ -63,9 +65,9 @@ impl Draft<'_> {
         if command.read_by? >= self.taken().catalogue {
             return None;
         }
-        let is_new = |sku: &Sku| self.item(sku).is_none_or(|item| item.version == 0);
-        let has_decimals = |sku: &Sku| self.decimals(sku) != Decimals::default();
-        command.action.skus().find(|sku| is_new(sku) && has_decimals(sku))
+        // One that was taken out of the catalogue meanwhile, or lost its decimals, is known still.
+        let is_new = |sku: &&Sku| self.item(sku).is_some_and(|item| item.version == 0);
+        command.action.skus().find(is_new)
     }
 
     fn carry_out<R: RequestRecords>(
@@ -123,20 +125,24 @@ impl Draft<'_> {
         decided(command, outcome)
     }
 
+    /// Answers a command without a request id whose reservation has ended: it repeats the request
+    /// that did so if it says the same.
     fn repeat_of<R: RequestRecords>(
         &mut self,
         command: &Command,
-        id: RequestId,
+        reservation: RequestId,
+        ending: Ending,
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
-        match self.record(&id, records)? {
-            Some(record) => Ok(repeat(command, record, id)),
-            // The closing request was pruned just before the reservation itself will be.
-            None => {
-                let reservation = command.request_id.clone();
-                Ok(Ok(decided(command, Err(Refusal::ReservationClosed { reservation }))))
+        let refusal = match self.record(&ending.request_id, records)? {
+            Some(record) if command.has_fingerprint(record.fingerprint) => {
+                return Ok(repeat(command, record, ending.request_id));
             }
-        }
+            Some(_) => Refusal::ReservationEnded { reservation, ending },
+            // The closing request was pruned just before the reservation itself will be.
+            None => Refusal::ReservationClosed { reservation },
+        };
+        Ok(Ok(decided(command, Err(refusal))))
     }
 }
 

@@ -184,6 +184,19 @@ fn a_commit_without_a_request_id_repeats_the_one_that_closed_the_reservation() {
 }
 
 #[test]
+fn a_commit_without_a_request_id_repeats_only_what_says_the_same() {
+    let mut shop = Shop::default();
+    let part = Action::Commit { reservation: id("r2"), lines: Some(one("A", 2)) };
+    shop.decide(&[restock("r1", "A", 5), reserve("r2", "A", 5, 10), command("part", part)]);
+    let unnamed = Command { request_id: id("commit:r2"), chosen: false, ..commit("x", "r2") };
+    let refused = refusal(&mut shop, unnamed);
+    let Refusal::ReservationEnded { reservation, ending } = &refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((reservation.as_str(), ending.request_id.as_str()), ("r2", "part"));
+}
+
+#[test]
 fn a_rollback_is_entered_under_its_own_name_and_the_order_it_undoes() {
     let mut shop = Shop::default();
     let order_id = || OrderId::parse("536365").ok();
@@ -324,18 +337,7 @@ fn the_refusal_of_a_commit_without_a_request_id_is_not_remembered() {
 fn a_number_that_was_read_before_its_sku_had_decimals_is_not_decided() {
     let mut shop = Shop::default();
     shop.decide(&[restock("old", "B", 5)]);
-    let listing = |sku: &str| Listing {
-        sku: Sku::parse(sku).unwrap(),
-        name: Some("by weight".into()),
-        unit: Some("kg".into()),
-        decimals: Decimals::try_from(3).unwrap(),
-        barcodes: Vec::new(),
-    };
-    let listings = vec![listing("A"), listing("B")];
-    let mut draft = Draft::new(&shop.stock, shop.now, 900);
-    assert!(draft.apply_catalogue_update(&CatalogueUpdate { after: 0, up_to: 7, listings }));
-    let changes = draft.finish();
-    shop.stock.apply(&changes);
+    update_catalogue(&mut shop, (0, 7), vec![by_weight("A", 3), by_weight("B", 3)]);
     let read_by = |command: Command, read_by| Command { read_by, ..command };
     let early = shop.decide(&[read_by(restock("r", "A", 5), Some(6))]).remove(0);
     assert!(matches!(early, Err(Undecided::DecimalsChanged { .. })), "{early:?}");
@@ -346,6 +348,38 @@ fn a_number_that_was_read_before_its_sku_had_decimals_is_not_decided() {
         let later = shop.decide(&[read_by(restock(name, "A", 5), seen)]).remove(0);
         assert!(later.unwrap().outcome.is_ok(), "{name}");
     }
+}
+
+/// What was read as 1,000 grams would be booked as 1,000 pieces.
+#[test]
+fn a_number_that_was_read_before_its_sku_lost_its_decimals_is_not_decided() {
+    for newer in [by_weight("A", 0), Listing { name: None, ..by_weight("A", 0) }] {
+        let mut shop = Shop::default();
+        update_catalogue(&mut shop, (0, 7), vec![by_weight("A", 3)]);
+        update_catalogue(&mut shop, (7, 8), vec![newer]);
+        let early = Command { read_by: Some(7), ..restock("r", "A", 1_000) };
+        let early = shop.decide(&[early]).remove(0);
+        assert!(matches!(early, Err(Undecided::DecimalsChanged { .. })), "{early:?}");
+        let later = Command { read_by: Some(8), ..restock("r", "A", 1) };
+        assert!(shop.decide(&[later]).remove(0).unwrap().outcome.is_ok());
+    }
+}
+
+fn by_weight(sku: &str, decimals: u8) -> Listing {
+    Listing {
+        sku: Sku::parse(sku).unwrap(),
+        name: Some("by weight".into()),
+        unit: Some("kg".into()),
+        decimals: Decimals::try_from(decimals).unwrap(),
+        barcodes: Vec::new(),
+    }
+}
+
+fn update_catalogue(shop: &mut Shop, (after, up_to): (u64, u64), listings: Vec<Listing>) {
+    let mut draft = Draft::new(&shop.stock, shop.now, 900);
+    assert!(draft.apply_catalogue_update(&CatalogueUpdate { after, up_to, listings }));
+    let changes = draft.finish();
+    shop.stock.apply(&changes);
 }
 
 #[test]

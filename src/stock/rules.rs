@@ -25,8 +25,8 @@ use crate::limits::{RESERVATIONS_MAX, RESERVED_LINES_MAX, STOCK_MAX};
 pub(super) enum NoDecision<E> {
     Refused(Refusal),
     Undecided(Undecided),
-    /// The command repeats the request with this id.
-    Repeats(RequestId),
+    /// The command names no request id, and may repeat the one that has ended this reservation.
+    MayRepeat(RequestId, Ending),
     RequestRecords(E),
 }
 
@@ -265,7 +265,7 @@ impl Draft<'_> {
         };
         match state.ending() {
             Some(ending) if ending.is_repeated_by(command) => {
-                Err(NoDecision::Repeats(ending.request_id))
+                Err(NoDecision::MayRepeat(reservation, ending))
             }
             Some(ending) => Err(Refusal::ReservationEnded { reservation, ending }.into()),
             None => Err(Refusal::ReservationExpired { reservation }.into()),
