@@ -148,6 +148,7 @@ fn a_weight_on_a_label_is_the_quantity_where_the_sku_has_that_unit() {
             "{code}: {found}"
         );
     }
+    http.refused("resolve", json!({"code": "(01)04006381333931(3103)000000"}), "bad_code");
 }
 
 #[test]

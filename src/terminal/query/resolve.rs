@@ -39,10 +39,12 @@ pub(super) async fn resolve(
 
 fn answer(code: String, reading: Reading, found: Found) -> Result<ResolvedCode, Problem> {
     let Found { item, content } = found;
-    let too_many = || Problem::new(Code::BadCode, format!("code: {code:?} counts too many units"));
+    let uncounted =
+        || Problem::new(Code::BadCode, format!("code: {code:?} counts no units, or too many"));
     // A weight on the label is what the code stands for, where the SKU is counted in its unit.
     let measured = item.unit().and_then(|unit| reading.measured(unit, item.decimals().into()));
-    let quantity = measured.or_else(|| reading.units(content)).ok_or_else(too_many)?;
+    let quantity = measured.or_else(|| reading.units(content)).filter(|units| *units > 0);
+    let quantity = quantity.ok_or_else(uncounted)?;
     Ok(ResolvedCode { code, reading, content, quantity, item })
 }
 
