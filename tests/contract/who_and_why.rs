@@ -41,6 +41,8 @@ fn an_entry_names_the_token_that_asked_for_it_and_the_reason() {
         assert_eq!(said("held"), (json!("line-3"), Value::Null));
         assert_eq!(said("sold"), (json!("line-3"), Value::Null));
         assert_eq!(said("counted"), (json!("office"), json!("cycle 12")));
+        let held = office.ok("reservation", reservation(&id("held")));
+        assert_eq!((&held["state"], &held["actor"]), (&json!("committed"), &json!("line-3")));
         let committed = office.ledger().into_iter().rfind(|entry| entry["kind"] == "commit");
         let committed = committed.unwrap();
         assert_eq!(

@@ -52,7 +52,7 @@ pub(super) async fn answer(
             Ok(RequestResult::Reservations(reservations::page(state, query, permit).await))
         }
         Query::Reservation(id) => {
-            reservations::one(state, intake, id).await.map(RequestResult::Reservation)
+            reservations::one(state, ledger, intake, id).await.map(RequestResult::Reservation)
         }
         Query::Status => Ok(RequestResult::Status(status(state, reasons))),
         Query::Resolve { code } => {

@@ -6,8 +6,9 @@ use crate::limits::{RESERVATION_PAGE_LINES_MAX, STOCK_SCAN_MAX};
 use crate::net::http::ConnectionPermit;
 use crate::problem::{Code, Problem};
 use crate::stock::{
-    Decimals, Hold, Line, Named, OrderId, RequestId, RequestKind, RequestRecord, Stock,
+    Actor, Decimals, Hold, Line, Named, OrderId, RequestId, RequestKind, RequestRecord, Seq, Stock,
 };
+use crate::store::LedgerReader;
 use crate::terminal::request::ReservationsQuery;
 use crate::terminal::response::{Reservation, ReservationEnd, ReservationPage};
 
@@ -107,6 +108,7 @@ impl ReservationsQuery {
 /// read.
 pub(super) async fn one(
     state: &CommittedState,
+    ledger: &LedgerReader,
     intake: &Intake,
     id: RequestId,
 ) -> Result<Reservation, Problem> {
@@ -123,9 +125,18 @@ pub(super) async fn one(
         });
     }
     let record = intake.find_request(id.clone()).await?;
-    record.and_then(|record| ended(&id, record, &state.stock())).ok_or_else(|| {
+    let made = record.as_ref().and_then(|record| Some(record.outcome.as_ref().ok()?.seq));
+    let found = record.and_then(|record| ended(&id, record, &state.stock()));
+    let found = found.ok_or_else(|| {
         Problem::new(Code::UnknownReservation, format!("there is no reservation {id}"))
-    })
+    })?;
+    Ok(Reservation { actor: actor_of(ledger, made, &id).await, ..found })
+}
+
+/// Who made a reservation, as long as the ledger has it.
+async fn actor_of(ledger: &LedgerReader, made: Option<Seq>, id: &RequestId) -> Option<Actor> {
+    let found = ledger.read(made?.checked_sub(1)?, 1).await.ok()?.pop()?;
+    Some(found.entry).filter(|entry| entry.request_id == *id)?.cause.actor
 }
 
 /// An open reservation, and its deadline in running time.
