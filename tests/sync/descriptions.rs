@@ -284,6 +284,7 @@ fn ask_for_the_feed(ask: &mut impl FnMut(&str, &str, &[&str], Value, u16) -> Val
     let filter = format!("site={SITE}&sku=A&kind=grant");
     ask("GET", &format!("/api/events?after=0&limit=5&wait_s=1&{filter}"), &[], NONE, 200);
     ask("GET", "/api/events?after=0", &[], NONE, 200);
+    ask("GET", "/api/events?after=&limit=", &[], NONE, 200);
     ask("GET", "/api/events?after=soon", &[], NONE, 400);
     ask("GET", "/api/events?after=99.1", &[], NONE, 410);
     ask("GET", &format!("/api/export?from=2026-01-01&to=2126-01-01&{filter}"), &[], NONE, 200);

@@ -35,6 +35,10 @@ fn a_server_that_fails_is_named_within_seconds_and_used_again_when_it_is_back() 
     let mut postgres = Postgres::start();
     let mut hub = Hub::start_on(&postgres.url(), "");
     assert_eq!(receive(&hub, "before").status, 200);
+    for path in ["/api/stock/%00", "/api/stock?after=%00", "/api/demand?sku=%00"] {
+        hub.http().get(path).refused("bad_request");
+    }
+    assert!(!hub.log().contains("cannot be read"), "{}", hub.log());
 
     postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
     assert_eq!(hub.http().get("/api/stock").status, 200, "a lost connection is made again");
@@ -52,6 +56,7 @@ fn a_server_that_fails_is_named_within_seconds_and_used_again_when_it_is_back() 
     postgres.pause();
     unavailable(|| receive(&hub, "hanging"));
     unavailable(|| hub.http().get("/api/stock"));
+    unavailable(|| hub.http().get("/api/export"));
     assert!(hub.log().contains("PostgreSQL does not answer in time"), "{}", hub.log());
     postgres.resume();
     until("it answers again", || receive(&hub, "hanging").status == 200);

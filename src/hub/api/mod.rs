@@ -10,6 +10,7 @@ mod problems;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
+use uuid::Uuid;
 
 pub(super) use self::applied::{Applied, AppliedLine};
 pub(super) use self::decide::Decided;
@@ -135,6 +136,12 @@ impl HubApi {
         let _ = self.requests.try_send(HubJob::Announce);
     }
 
+    /// Asks a gateway to greet that the books do not have yet.
+    pub(in crate::hub) fn call_gateway(&self, gateway: GatewayId, epoch: Uuid) {
+        let (online, epoch, fresh) = (true, Some(epoch), false);
+        let _ = self.requests.try_send(HubJob::Online { gateway, online, epoch, fresh });
+    }
+
     pub(in crate::hub) fn count_refusal(&self, code: Code) {
         self.metrics.refusals.count(code);
     }
@@ -172,7 +179,9 @@ impl HubApi {
     }
 
     fn unreadable(&self, error: &BooksError) -> Problem {
-        self.failures.record("the books cannot be read", error);
+        if !error.is_of_text() {
+            self.failures.record("the books cannot be read", error);
+        }
         unreadable(error)
     }
 

@@ -93,5 +93,8 @@ pub(super) fn with_elsewhere(
 }
 
 pub(super) fn unreadable(error: &BooksError) -> Problem {
+    if error.is_of_text() {
+        return Problem::bad_request("the request has a NUL character, which no name has");
+    }
     Problem::new(Code::StorageUnavailable, format!("the books cannot be read: {error}"))
 }

@@ -121,6 +121,11 @@ impl BooksError {
         matches!(self, Self::Contended(_)) || STATES.iter().any(|state| found == Some(state.code()))
     }
 
+    /// Whether the database takes no such text: PostgreSQL takes no NUL character.
+    pub(in crate::hub) fn is_of_text(&self) -> bool {
+        self.sql_state() == Some("22021")
+    }
+
     /// Whether the database refuses what it was told to store, and works otherwise.
     pub(in crate::hub) fn is_of_data(&self) -> bool {
         if let Self::Sqlite(error) = self {

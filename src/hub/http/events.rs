@@ -16,7 +16,7 @@ use crate::hub::core::MovementKind;
 use crate::hub::reader::{FeedCursor, FeedEvent, FeedFilter, FeedPage, feed_ends};
 use crate::limits::{FEED_WAIT_MAX, PAGE_MAX, RESPONSE_PARTS_MAX};
 use crate::net::access::Sites;
-use crate::net::http::{self, HttpResponse, Incomplete, number, parameter};
+use crate::net::http::{self, HttpResponse, Incomplete, filled, number, parameter};
 use crate::net::json::json;
 use crate::problem::Problem;
 use crate::stock::Kind;
@@ -39,7 +39,7 @@ impl HubApi {
         let is_stream = accepts_stream(headers);
         let last_id = headers.get("last-event-id").filter(|_| is_stream);
         let last_id = last_id.map(|id| id.to_str().unwrap_or_default().to_owned());
-        let after = match last_id.or_else(|| parameter(query, "after")) {
+        let after = match last_id.or_else(|| filled(query, "after")) {
             Some(text) => FeedCursor::parse(&text).ok_or_else(|| no_cursor(&text))?,
             None => self.read(feed_ends).await?.last,
         };

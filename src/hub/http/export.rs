@@ -6,7 +6,9 @@ use tokio::sync::mpsc;
 use super::events::filter;
 use crate::clock::rfc3339;
 use crate::hub::api::HubApi;
-use crate::hub::reader::{ExportPlace, FeedEvent, FeedFilter, Period, Removed, export_page};
+use crate::hub::reader::{
+    ExportPlace, FeedEvent, FeedFilter, Period, Removed, export_page, feed_ends,
+};
 use crate::limits::RESPONSE_PARTS_MAX;
 use crate::net::access::Sites;
 use crate::net::http::{self, HttpResponse, Incomplete, parameter};
@@ -52,6 +54,8 @@ impl HubApi {
             Some(_) => return Err(Problem::bad_request("format: must be csv or jsonl")),
         };
         let permit = self.follower()?;
+        // Books that cannot be read are found out by this, without the wait below before it.
+        self.read(feed_ends).await?;
         // A client sees what it has been answered before.
         self.feed.settle().await;
         let export = Export { period, filter, format };

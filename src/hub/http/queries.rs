@@ -8,7 +8,7 @@ use crate::hub::api::unknown_gateway;
 use crate::hub::reader::{self, DemandQuery, GatewayQuery, GatewayState, LedgerQuery};
 use crate::hub::request::gateway_id;
 use crate::net::access::Sites;
-use crate::net::http::{number, page_size, parameter};
+use crate::net::http::{filled, number, page_size, parameter};
 use crate::net::json::json;
 use crate::problem::{Code, Problem};
 use crate::process::RELEASE;
@@ -122,7 +122,7 @@ impl HubApi {
 }
 
 fn gateway_query(query: Option<&str>) -> Result<GatewayQuery, Problem> {
-    let after = parameter(query, "after").filter(|after| !after.is_empty());
+    let after = filled(query, "after");
     let after = after.map(|after| {
         let (site, gateway) = after.split_once('/').unwrap_or((&after, ""));
         GatewayId { site: site.into(), gateway: gateway.into() }

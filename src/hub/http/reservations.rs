@@ -4,7 +4,7 @@ use super::queries::limit;
 use crate::clock::wall_ms;
 use crate::hub::api::HubApi;
 use crate::hub::reader::{self, ReservationQuery};
-use crate::net::http::parameter;
+use crate::net::http::{filled, parameter};
 use crate::net::json::json;
 use crate::net::request::ClientRequestId;
 use crate::problem::{Code, Problem};
@@ -12,8 +12,8 @@ use crate::problem::{Code, Problem};
 impl HubApi {
     pub(super) async fn reservations(&self, query: Option<&str>) -> Result<String, Problem> {
         let query = ReservationQuery {
-            order_id: parameter(query, "order_id"),
-            sku: parameter(query, "sku"),
+            order_id: filled(query, "order_id"),
+            sku: filled(query, "sku"),
             after: parameter(query, "after").unwrap_or_default(),
             limit: limit(query)?,
             now_ms: wall_ms(),

@@ -10,16 +10,20 @@ pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// The value of a numeric query parameter.
+/// The same, where an empty value says as little as none.
+pub fn filled(query: Option<&str>, name: &str) -> Option<String> {
+    parameter(query, name).filter(|text| !text.is_empty())
+}
+
+/// The value of a numeric query parameter. One that has no room in 64 bits is over every limit.
 ///
 /// # Errors
 /// `bad_request` if it is not a whole number.
 pub fn number(query: Option<&str>, name: &str) -> Result<Option<u64>, Problem> {
-    match parameter(query, name) {
-        None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| {
-            Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))
-        }),
+    let Some(text) = filled(query, name) else { return Ok(None) };
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(Some(text.parse().unwrap_or(u64::MAX))),
+        false => Err(Problem::bad_request(format!("{name}: must be a whole number, is {text:?}"))),
     }
 }
 
@@ -39,5 +43,13 @@ mod tests {
         assert_eq!(parameter(Some("prefix=8+5&limit=3"), "prefix").as_deref(), Some("8 5"));
         assert_eq!(parameter(Some("a=1"), "b"), None);
         assert_eq!(parameter(None, "b"), None);
+    }
+
+    #[test]
+    fn a_number_may_be_absent_empty_or_larger_than_any() {
+        let limit = |query| number(Some(query), "limit").ok();
+        assert_eq!(limit("limit="), Some(None));
+        assert_eq!(limit("limit=99999999999999999999"), Some(Some(u64::MAX)));
+        assert_eq!(limit("limit=+1").or(limit("limit=-1")), None);
     }
 }

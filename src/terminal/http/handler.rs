@@ -7,7 +7,9 @@ use hyper::{HeaderMap, Request};
 
 use super::routes::{ROUTES, TerminalTarget};
 use crate::net::access::Role;
-use crate::net::http::{self, ConnectionPermit, HttpResponse, number, page_size, parameter};
+use crate::net::http::{
+    self, ConnectionPermit, HttpResponse, filled, number, page_size, parameter,
+};
 use crate::net::request::ClientRequestId;
 use crate::problem::{Code, Problem};
 use crate::stock::Sku;
@@ -151,8 +153,8 @@ fn list_query(parameters: Option<&str>) -> Result<Query, Problem> {
 fn reservations_query(parameters: Option<&str>) -> Result<Query, Problem> {
     let after = parameter(parameters, "after");
     Ok(Query::Reservations(ReservationsQuery {
-        order_id: parameter(parameters, "order_id"),
-        sku: parameter(parameters, "sku"),
+        order_id: filled(parameters, "order_id"),
+        sku: filled(parameters, "sku"),
         ..ReservationsQuery::page(after.as_deref(), number(parameters, "limit")?)?
     }))
 }
