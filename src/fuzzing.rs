@@ -253,9 +253,7 @@ pub fn orders(bytes: &[u8]) {
         return;
     };
     let extension = ["csv", "gz", "zst"][usize::from(packed % 3)];
-    let Ok(file) = unpacked(bytes, extension) else {
-        return;
-    };
+    let file = unpacked(bytes, extension);
     if let Ok(rows) = rows_of(file.take(UNPACKED_MAX), "orders".into(), &Columns::default()) {
         let rows = rows.take_while(Result::is_ok).flatten();
         rows.filter_map(|row| row.movement.ok()).for_each(|movement| check_movement(&movement));

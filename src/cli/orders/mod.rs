@@ -4,6 +4,7 @@ mod columns;
 mod quantity;
 mod records;
 mod row;
+mod zst;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -17,6 +18,7 @@ pub(crate) use self::row::{Movement, Row};
 
 use self::columns::Places;
 use self::records::Records;
+use self::zst::Frames;
 
 /// Reads the rows of a file one by one. Blank ones are left out.
 ///
@@ -47,21 +49,21 @@ pub(crate) fn rows_of<R: Read>(
     }))
 }
 
-fn open(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+fn open(path: &Path) -> std::io::Result<Box<dyn Read + Send>> {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    unpacked(BufReader::new(File::open(path)?), extension.unwrap_or_default())
+    Ok(unpacked(BufReader::new(File::open(path)?), extension.unwrap_or_default()))
 }
 
 /// The decompressed content, by the suffix of the file's name.
 pub(crate) fn unpacked<'a>(
     file: impl BufRead + Send + 'a,
     extension: &str,
-) -> anyhow::Result<Box<dyn Read + Send + 'a>> {
-    Ok(match extension {
+) -> Box<dyn Read + Send + 'a> {
+    match extension {
         "gz" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        "zst" => Box::new(ruzstd::decoding::StreamingDecoder::new(file)?),
+        "zst" => Box::new(Frames::new(file)),
         _ => Box::new(file),
-    })
+    }
 }
 
 #[cfg(test)]
