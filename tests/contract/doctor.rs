@@ -207,6 +207,17 @@ fn files_that_others_can_read_are_reported() {
         notes[0]["message"].as_str().unwrap().contains("stockgate.toml holds secrets"),
         "{told:?}"
     );
+    assert!(notes[0]["next"].as_str().unwrap().contains("chgrp"), "{told:?}");
+}
+
+#[test]
+fn the_configuration_that_is_shipped_may_be_read_by_all() {
+    let gateway = Gateway::prepare("");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/stockgate.toml");
+    fs::copy(shipped, gateway.config_path()).unwrap();
+    fs::set_permissions(gateway.config_path(), Permissions::from_mode(0o644)).unwrap();
+    let told = findings(&visit(&gateway, &["--json"]), "permissions");
+    assert!(told.iter().all(|told| told["verdict"] != "note"), "{told:?}");
 }
 
 #[test]

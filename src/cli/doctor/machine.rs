@@ -127,12 +127,14 @@ fn obstacle(path: &Path, directory: &Metadata) -> Option<(String, &'static str)>
 
 /// Checks that nobody else can read files that hold secrets.
 pub(in crate::cli) fn secrets(report: &mut Report, files: &[PathBuf]) {
+    // A service that reads the file as one of the others could not start any more without the group.
+    const NEXT: &str = "chgrp it to the service's group (stockgate, or stockgate-hub), which must go on reading it, then chmod g+r,o-r";
     for file in files.iter().filter(|file| is_open(file)) {
         let message = format!(
             "{} holds secrets, and every account on this machine can read it",
             file.display()
         );
-        report.note(Check::Permissions, message, "chmod o-r");
+        report.note(Check::Permissions, message, NEXT);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{ConfigError, ConfigValue, Document, Node, ValuePlace};
 pub const HIDDEN: &str = "(hidden)";
 
 /// The keys whose texts are shown. All other texts are hidden, also under unknown keys.
-const SHOWN: [&str; 27] = [
+const SHOWN: [&str; 35] = [
     "site",
     "id",
     "data_dir",
@@ -34,6 +34,15 @@ const SHOWN: [&str; 27] = [
     "stream",
     "brokers",
     "topic",
+    "tls",
+    "books",
+    "reasons",
+    "in_store",
+    // Numbers in a file; in a variable they are texts.
+    "requests_per_s",
+    "reservation_ttl_s",
+    "ledger_retention_days",
+    "give_up_s",
 ];
 
 impl Document {
@@ -108,9 +117,10 @@ fn shown(key: &str, text: &str) -> String {
 /// address may let a sender in.
 fn is_shown(key: &str, text: &str) -> bool {
     let is_bare = |server: &str| matches!(&text[server.len()..], "" | "/");
-    SHOWN.contains(&key)
-        && !text.contains('@')
-        && (key != "url" || server(text).map_or(!text.contains(['/', '?', '#']), is_bare))
+    text.is_empty()
+        || SHOWN.contains(&key)
+            && !text.contains('@')
+            && (key != "url" || server(text).map_or(!text.contains(['/', '?', '#']), is_bare))
 }
 
 /// The address up to its path and query, with its scheme.
@@ -126,8 +136,7 @@ fn gather_hidden(key: &str, node: &Node, found: &mut Vec<String>) {
             nodes.iter().for_each(|(key, node)| gather_hidden(key, node, found));
         }
         ConfigValue::List(nodes) => nodes.iter().for_each(|node| gather_hidden(key, node, found)),
-        ConfigValue::Text(text) | ConfigValue::Raw(text)
-            if is_shown(key, text) || text.is_empty() => {}
+        ConfigValue::Text(text) | ConfigValue::Raw(text) if is_shown(key, text) => {}
         ConfigValue::Text(text) => found.push(text.clone()),
         ConfigValue::Raw(text) => {
             found.push(text.clone());
@@ -202,6 +211,39 @@ mod tests {
         assert!(listing.contains("hub.sinks[1].url = \"https://h\" (hidden)"), "{listing}");
         assert!(listing.contains("mqtt.url = \"mqtts://h:8883/\"    # line 6"), "{listing}");
         assert!(document.hidden().contains(&"https://h?key=hunter2".to_owned()));
+    }
+
+    /// Else the doctor would report secrets where there are none, and the bundle would hide words of
+    /// the log.
+    #[test]
+    fn nothing_in_the_configurations_that_are_shipped_is_a_secret() {
+        const SHIPPED: [&str; 2] = [
+            include_str!("../../../config/stockgate.toml"),
+            include_str!("../../../config/stockgate-hub.toml"),
+        ];
+        let of = |text: &str| Document::parse(Path::new("a.toml"), text).unwrap();
+        for text in SHIPPED {
+            assert_eq!(of(text).hidden(), [""; 0]);
+            assert!(!of(text).holds_secrets(), "{}", of(text).listing());
+            // With the keys that are commented out; prose has a blank after the sign.
+            let all = text.replace("\n#", "\n").replace("\n ", "\n# ");
+            assert!(!of(&all).holds_secrets(), "{}", of(&all).listing());
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_variable_is_shown_and_hidden_nowhere() {
+        let mut document = Document::parse(Path::new("a.toml"), "").unwrap();
+        for (key, value) in [
+            ("STOCK__RESERVATION_TTL_S", "900"),
+            ("STOCK__LEDGER_RETENTION_DAYS", "30"),
+            ("TERMINALS__REQUESTS_PER_S", "5"),
+            ("TERMINALS__REASONS", "expired,missing"),
+        ] {
+            document.override_by(format!("STOCKGATE_{key}"), value.into(), &[]);
+            assert!(document.listing().contains(value), "{}", document.listing());
+        }
+        assert!(document.hidden().is_empty(), "{:?}", document.hidden());
     }
 
     /// Somebody has forgotten the scheme. What follows the host is hidden all the same.
