@@ -46,6 +46,27 @@ fn an_export_is_verified_by_both_verifiers_and_a_change_is_named() {
 }
 
 #[test]
+fn a_database_whose_signed_end_was_deleted_is_wrong_from_the_first_missing_entry() {
+    let gateway = stopped();
+    let db = rusqlite::Connection::open(gateway.database()).unwrap();
+    let end = "DELETE FROM ledger WHERE n = (SELECT max(n) FROM ledger)";
+    assert_eq!(db.execute(end, []).unwrap(), 1);
+    drop(db);
+
+    let file = write(&gateway, "ledger.jsonl", &exported(&gateway, &[]));
+    let missing = "entry 5 is wrong: it is missing: the device has signed up to 5";
+    for finished in [verify(&gateway), verify_file(&file)] {
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(missing), "{finished:?}");
+    }
+    let finished = python(&file);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("entry 5 is missing"), "{finished:?}");
+    let part = write(&gateway, "part.jsonl", &exported(&gateway, &["--to", "4"]));
+    assert_eq!(verify_file(&part).code, Some(0), "only what was asked for is compared");
+}
+
+#[test]
 fn a_part_of_the_ledger_is_exported_and_verified_by_itself() {
     let gateway = stopped();
     let lines = exported(&gateway, &["--from", "3", "--to", "4"]);

@@ -58,6 +58,8 @@ pub(super) fn write(
         }
         lines.written.is_ok() && posted.is_none_or(|posted| posted.entry.seq < to)
     })?;
+    // What was signed beyond the last entry makes a verifier miss the entries up to there.
+    lines.put_signed(0, to);
     Ok(lines.written?)
 }
 
@@ -82,18 +84,18 @@ impl<L: FnMut(String) -> io::Result<()>> ExportLines<L> {
     pub(in crate::cli) fn head(&mut self, (after, chain): (Seq, Chain)) {
         let head = HeadJson::new(&self.origin, self.key, (after, chain));
         self.put(json(&head));
-        self.put_signed(after);
+        self.put_signed(after, after);
     }
 
     pub(in crate::cli) fn entry(&mut self, seq: Seq, line: String) {
         self.put(line);
-        self.put_signed(seq);
+        self.put_signed(seq, seq);
     }
 
-    /// Writes what was signed at this position.
-    fn put_signed(&mut self, seq: Seq) {
-        while let Some((signed, _)) = self.signed.next_if(|(signed, _)| signed.seq <= seq) {
-            if signed.seq == seq {
+    /// Writes what was signed from one position to another one, and passes over what was before.
+    fn put_signed(&mut self, from: Seq, to: Seq) {
+        while let Some((signed, _)) = self.signed.next_if(|(signed, _)| signed.seq <= to) {
+            if signed.seq >= from {
                 self.put(json(&CheckpointLine::new(&signed)));
             }
         }

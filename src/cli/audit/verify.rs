@@ -196,7 +196,8 @@ impl Verifier {
     fn checkpoint(&mut self, origin: &Origin, signed: &SignedPosition) -> Result<(), Wrong> {
         self.check_signature(origin, signed)?;
         if signed.seq > self.last {
-            return Err(self.wrong(self.last + 1, "it is missing: a checkpoint is beyond it"));
+            let why = format!("it is missing: the device has signed up to {}", signed.seq);
+            return Err(self.wrong(self.last + 1, &why));
         }
         if signed.seq < self.last {
             return Err(self.wrong(self.last + 1, "a checkpoint is not in its place"));
