@@ -7,14 +7,14 @@ mod goods;
 mod page;
 mod shop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tokio::task::JoinSet;
 
 use self::cable::Cable;
@@ -37,6 +37,9 @@ const PLUGGED: Duration = Duration::from_secs(6);
 const PULLED: Duration = Duration::from_secs(4);
 /// How long the hub may take to receive everything once the terminals have stopped.
 const SETTLE: Duration = Duration::from_secs(60);
+
+/// On hand and reserved, by SKU.
+type Stock = BTreeMap<String, (i64, i64)>;
 
 /// What the lines of [`report`] say.
 const LEGEND: &str = "
@@ -245,14 +248,13 @@ async fn settle(gateway: &Gateway, cable: &Cable, tally: &Tally) -> anyhow::Resu
 /// Compares gateway and hub SKU by SKU.
 async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
     let at_hub = hub_stock(hub).await?;
-    let at_gateway: BTreeMap<String, (i64, i64)> = gateway
+    let at_gateway: Stock = gateway
         .state
         .stock()
         .items_after("", None)
         .map(|(sku, item)| (sku.to_string(), (item.on_hand, item.reserved)))
         .collect();
-    let skus = at_gateway.keys().chain(at_hub.keys());
-    let differing = skus.filter(|sku| at_gateway.get(*sku) != at_hub.get(*sku)).count();
+    let differing = differing(&at_gateway, &at_hub);
     let balanced = hub.reader.reconcile().await?.is_some_and(|found| found.balanced);
     if differing > 0 || !balanced {
         bail!("the books differ in {differing} SKUs, reconcile says balanced: {balanced}");
@@ -263,16 +265,39 @@ async fn compare(gateway: &Gateway, hub: &Hub) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hub_stock(hub: &Hub) -> anyhow::Result<BTreeMap<String, (i64, i64)>> {
+/// How many SKUs differ. One that is listed and has no stock may be at one side only.
+fn differing(at_gateway: &Stock, at_hub: &Stock) -> usize {
+    let skus: BTreeSet<&String> = at_gateway.keys().chain(at_hub.keys()).collect();
+    let of = |stock: &Stock, sku: &String| stock.get(sku).copied().unwrap_or_default();
+    skus.into_iter().filter(|sku| of(at_gateway, sku) != of(at_hub, sku)).count()
+}
+
+async fn hub_stock(hub: &Hub) -> anyhow::Result<Stock> {
     let mut stock = BTreeMap::new();
     let mut after = Some(String::new());
     while let Some(cursor) = after {
         let page = hub.reader.stock(cursor, PAGE_MAX).await?;
         for item in page.items {
-            let held = item.gateways.first().context("a SKU is known from a gateway's entry")?;
-            stock.insert(item.sku.clone(), (held.on_hand.units, held.reserved.units));
+            let held = item.gateways.first();
+            let held = held.map(|held| (held.on_hand.units, held.reserved.units));
+            stock.insert(item.sku.clone(), held.unwrap_or_default());
         }
         after = page.next;
     }
     Ok(stock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skus_differ_by_their_units_and_not_by_being_listed() {
+        let stock = |skus: &[(&str, i64)]| -> Stock {
+            skus.iter().map(|(sku, on_hand)| ((*sku).to_owned(), (*on_hand, 0))).collect()
+        };
+        let at_gateway = stock(&[("listed", 0), ("same", 5), ("more", 7), ("here", 1)]);
+        let at_hub = stock(&[("same", 5), ("more", 6), ("there", 2), ("sold", 0)]);
+        assert_eq!(differing(&at_gateway, &at_hub), 3);
+    }
 }
