@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::client::GatewayArguments;
 use super::program::{NotDecided, Program};
-use super::{figures, say};
+use super::{figures, tell};
 use crate::stock::Decimal;
 
 /// How long to wait for the decision.
@@ -117,8 +117,8 @@ fn run_request(program: &Program, request: Value, arguments: SendingArguments) -
     // Before it is sent, so that it can be repeated whatever happens then.
     if arguments.json {
         crate::process::logs::report(program.0, &told)
-    } else {
-        say(told)
+    } else if !tell(told) {
+        return ExitCode::FAILURE;
     }
     program.with_runtime("warn", send(request, arguments, request_id))
 }
@@ -153,7 +153,8 @@ async fn send(
     };
     let error = match answer {
         Ok(result) => {
-            say(if as_json { figures::to_json(&result) } else { applied(&result) });
+            // It is applied, whether that can be printed or not.
+            tell(if as_json { figures::to_json(&result) } else { applied(&result) });
             return Ok(());
         }
         Err(error) => error,

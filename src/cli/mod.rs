@@ -305,8 +305,27 @@ pub(crate) fn say(line: impl std::fmt::Display) {
 
 /// Prints a text to stdout as it is.
 fn say_text(text: &str) {
-    use std::io::Write as _;
-    if std::io::stdout().write_all(text.as_bytes()).is_err() {
-        std::process::exit(0);
+    if let Err(exit_code) = print(text) {
+        std::process::exit(exit_code);
     }
+}
+
+/// Prints a line of a command whose exit code has to be right even if nobody reads the line: a
+/// closed pipe is passed over. Returns `false` for another error.
+pub(crate) fn tell(mut line: String) -> bool {
+    line.push('\n');
+    print(&line) != Err(1)
+}
+
+/// Prints a text to stdout. The error is an exit code: 0 for a closed pipe, whose reader has seen
+/// enough, and 1 for any other, which is reported.
+fn print(text: &str) -> Result<(), i32> {
+    use std::io::{ErrorKind, Write as _};
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            return 0;
+        }
+        logs::report("stdout", &format!("cannot be written: {error}"));
+        1
+    })
 }

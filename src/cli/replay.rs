@@ -16,7 +16,7 @@ mod run;
 mod seed;
 mod summary;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use serde_json::Value;
 
 pub(crate) use self::arguments::ReplayArguments;
@@ -27,7 +27,7 @@ use self::run::{Run, Sent};
 use self::seed::Needs;
 pub(crate) use self::summary::Summary;
 use super::orders::{Movement, Row};
-use super::say;
+use super::tell;
 
 pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     let (as_json, file) = (arguments.json, arguments.file.display().to_string());
@@ -35,11 +35,8 @@ pub(crate) async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     for line in rejects {
         crate::process::logs::report(&file, &line);
     }
-    if as_json {
-        say(crate::net::json::json(&summary));
-    } else {
-        summary.print();
-    }
+    let told = if as_json { crate::net::json::json(&summary) } else { summary.text() };
+    ensure!(tell(told), "{file} is replayed, and the summary is lost");
     match summary.rejected {
         0 => Ok(()),
         rejected => bail!("{file}: {rejected} rows changed nothing, because they are wrong"),

@@ -263,6 +263,48 @@ fn doctor_and_backup_say_where_there_is_no_database() {
     assert!(ended.output().contains("no stockgate database"), "{ended:?}");
 }
 
+/// What a command ends with whose output goes there.
+fn ends_with(gateway: &Gateway, arguments: &[&str], stdout: impl Into<Stdio>) -> Option<i32> {
+    let mut command = stockgate();
+    command.args(arguments).stdout(stdout).stderr(Stdio::null());
+    if arguments[0] == "doctor" {
+        command.arg("--data-dir").arg(gateway.dir());
+    } else {
+        command.args(["--url", &gateway.url()]);
+    }
+    command.status().unwrap().code()
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let full = || fs::File::create("/dev/full").unwrap();
+    for arguments in [&["status"][..], &["stock", "--json"], &["deduct", "A", "1"]] {
+        assert_eq!(ends_with(&gateway, arguments, full()), Some(1), "{arguments:?}");
+    }
+    assert_eq!(on_hand(&gateway, "A"), 5, "what has no id on paper is not sent");
+    assert_eq!(ends_with(&gateway, &["deduct", "A", "1", "--json"], full()), Some(0));
+    assert_eq!(on_hand(&gateway, "A"), 4, "it is applied");
+}
+
+#[test]
+fn a_closed_pipe_ends_a_query_and_hides_no_result() {
+    let gateway = Gateway::stocked(&[("A", 5)]);
+    let wrong = gateway.write("wrong.csv", "order_id,sku,quantity\nA,B,many\n");
+    for (arguments, code) in [
+        (&["status"][..], 0),
+        (&["doctor"], 1),
+        (&["deduct", "A", "6"], 1),
+        (&["deduct", "A", "1"], 0),
+        (&["replay", wrong.to_str().unwrap()], 1),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(ends_with(&gateway, arguments, writer), Some(code), "{arguments:?}");
+    }
+    assert_eq!(on_hand(&gateway, "A"), 4);
+}
+
 #[test]
 fn wrong_usage_ends_with_2() {
     for arguments in [&["sell"][..], &["run", "--colour"], &[], &["backup"], &["replay"]] {

@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::{DoctorArguments, Visit, machine, tar};
-use crate::cli::{VERSION, say};
+use crate::cli::{VERSION, tell};
 use crate::clock::{rfc3339, wall_ms};
 use crate::config;
 use crate::sizes::Bytes;
@@ -44,7 +44,7 @@ pub(super) fn write(file: &Path, visit: &Visit, arguments: &DoctorArguments) -> 
         return Ok(());
     }
     let size = Bytes(packed.len() as u64);
-    say(format!("{shown}: {size}, without secrets, order ids and request ids"));
+    tell(format!("{shown}: {size}, without secrets, order ids and request ids"));
     Ok(())
 }
 
@@ -62,7 +62,7 @@ fn parts(
     let files = data_dir.as_ref().map(|dir| machine::listing(dir)).unwrap_or_default();
     vec![
         ("about.txt", about()),
-        ("doctor.txt", visit.report.text()),
+        ("doctor.txt", visit.report.text() + "\n"),
         ("doctor.json", visit.report.json()),
         ("configuration.txt", config::listing(arguments.config.as_deref())),
         (

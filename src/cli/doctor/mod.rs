@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::reach::Silence;
 use self::report::{Check, Report};
-use super::say;
+use super::tell;
 use crate::config::{self, GatewayConfig};
 use crate::protocol::topic::GatewayId;
 use crate::store::last_decided_at_ms;
@@ -65,11 +65,8 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     let mut healthy = false;
     let ended = super::STOCKGATE.with_runtime("error", async {
         let visit = visit(arguments).await;
-        healthy = visit.report.is_healthy();
-        match arguments.json {
-            true => say(visit.report.json()),
-            false => say(visit.report.text().trim_end()),
-        }
+        let told = if arguments.json { visit.report.json() } else { visit.report.text() };
+        healthy = tell(told) && visit.report.is_healthy();
         match &arguments.bundle {
             Some(file) => bundle::write(file, &visit, arguments),
             None => Ok(()),

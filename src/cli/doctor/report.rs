@@ -103,7 +103,7 @@ impl Report {
         (!faults.is_empty()).then(|| faults.join("; "))
     }
 
-    /// One line for each finding, with the next step below it.
+    /// One line for each finding, with the next step below it; the last one is not ended.
     pub(in crate::cli) fn text(&self) -> String {
         let mut text = String::new();
         for Finding { verdict, message, next, .. } in &self.0 {
@@ -118,6 +118,7 @@ impl Report {
                 text.push_str(&format!("         what to do: {next}\n"));
             }
         }
+        text.pop();
         text
     }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::STOCKGATE_HUB;
 use crate::cli::doctor::report::{Check, Report};
 use crate::cli::doctor::{machine, reach};
-use crate::cli::say;
+use crate::cli::tell;
 use crate::config::{self, BookStore, HubConfig, PostgresUrl};
 use crate::hub::core::size_limit;
 use crate::hub::upkeep::{Examination, ServerFacts, examine};
@@ -37,11 +37,8 @@ pub(super) fn run(arguments: &DoctorArguments) -> ExitCode {
     let mut healthy = false;
     let ended = STOCKGATE_HUB.with_runtime("error", async {
         let report = visit(arguments.config.as_deref()).await;
-        healthy = report.is_healthy();
-        match arguments.json {
-            true => say(report.json()),
-            false => say(report.text().trim_end()),
-        }
+        let told = if arguments.json { report.json() } else { report.text() };
+        healthy = tell(told) && report.is_healthy();
         Ok(())
     });
     if healthy { ended } else { ExitCode::FAILURE }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rejects::Reject;
-use crate::cli::say;
 
 /// The outcome of a replay.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -52,23 +51,22 @@ impl Summary {
         Self { seconds, rate_per_s, p50_ms, p99_ms, ..self }
     }
 
-    pub(super) fn print(&self) {
+    /// One line for each figure.
+    pub(super) fn text(&self) -> String {
         let Self { rows, skipped, unreadable, deductions, returns, .. } = self;
-        say(format!("rows      {rows} ({skipped} with quantity 0, {unreadable} unreadable)"));
+        let head = format!("rows      {rows} ({skipped} with quantity 0, {unreadable} unreadable)");
         if self.dry_run {
-            say(format!("to send   {deductions} deductions, {returns} returns"));
-            say("dry run   nothing was sent");
-            return;
+            let to_send = format!("to send   {deductions} deductions, {returns} returns");
+            return format!("{head}\n{to_send}\ndry run   nothing was sent");
         }
-        say(format!("applied   {}", self.applied));
-        say(format!("replayed  {}", self.replayed));
-        for (code, count) in &self.refused {
-            say(format!("refused   {count} {code}"));
-        }
-        let Self { rate_per_s, seconds, reconnects, .. } = self;
-        say(format!(
-            "rate      {rate_per_s:.0} a second over {seconds:.1} s, {reconnects} reconnects"
-        ));
-        say(format!("latency   p50 {:.2} ms, p99 {:.2} ms", self.p50_ms, self.p99_ms));
+        let Self { applied, replayed, rate_per_s, seconds, reconnects, p50_ms, p99_ms, .. } = self;
+        let refused =
+            self.refused.iter().map(|(code, count)| format!("refused   {count} {code}\n"));
+        let refused: String = refused.collect();
+        format!(
+            "{head}\napplied   {applied}\nreplayed  {replayed}\n{refused}\
+             rate      {rate_per_s:.0} a second over {seconds:.1} s, {reconnects} reconnects\n\
+             latency   p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms"
+        )
     }
 }
