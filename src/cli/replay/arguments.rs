@@ -41,7 +41,7 @@ pub(crate) struct ReplayArguments {
 
 impl ReplayArguments {
     /// A replay of the whole file, with an opening stock.
-    #[cfg(feature = "demo")]
+    #[cfg(any(test, feature = "demo"))]
     pub(crate) fn demo(file: PathBuf, gateway: GatewayArguments) -> Self {
         Self {
             file,

@@ -28,6 +28,11 @@ impl RowText {
         let Row { line, order, sku, quantity, .. } = row.clone();
         Self { line, order_id: order, sku, quantity }
     }
+
+    /// Where it stands, for messages.
+    pub(super) fn place(&self) -> String {
+        format!("line {}: {}", self.line, self.sku)
+    }
 }
 
 /// A row that changed nothing.
@@ -98,9 +103,8 @@ impl Rejects {
 
     /// The listed rejects, a line each.
     pub(super) fn lines(&self) -> Vec<String> {
-        let line = |Reject { row, code, reason }: &Reject| {
-            format!("line {}: {}: {reason} ({code})", row.line, row.sku)
-        };
+        let line =
+            |Reject { row, code, reason }: &Reject| format!("{}: {reason} ({code})", row.place());
         let mut lines: Vec<String> = self.listed.iter().map(line).collect();
         let more = self.wrong - self.listed.len() as u64;
         if more > 0 {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::arguments::ReplayArguments;
@@ -17,7 +17,7 @@ use crate::cli::orders::Movement;
 use crate::clock;
 use crate::limits::CONNECTION_IN_FLIGHT_MAX;
 
-/// How long a gateway may be unreachable before the replay gives up.
+/// How long a gateway may be unreachable, or decide nothing, before the replay gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
 const RECONNECT_EVERY: Duration = Duration::from_millis(250);
 
@@ -36,6 +36,8 @@ pub(super) struct Run<'a, F> {
     pub(super) progress: Progress,
     latencies_us: Vec<u32>,
     started: Instant,
+    /// When the gateway decided something, or was asked while nothing was waiting.
+    decided_at: Instant,
 }
 
 /// A row that is sent.
@@ -73,6 +75,7 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
             progress: Progress::of(rows),
             latencies_us: Vec::new(),
             started: clock::instant(),
+            decided_at: clock::instant(),
         })
     }
 
@@ -116,6 +119,9 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         self.next_id += 1;
         request["id"] = self.next_id.into();
         let (id, request, sent_at) = (self.next_id, request.to_string(), clock::instant());
+        if self.waiting.is_empty() {
+            self.decided_at = sent_at;
+        }
         self.unsent += 1;
         let fed = self.client.feed(request.clone()).await;
         self.waiting.push_back(Waiting { id, request, sent_at, row });
@@ -159,13 +165,17 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
         };
         let code = answer["error"]["code"].as_str();
         match code {
-            Some("overloaded" | "storage_unavailable") => return self.repeat(place).await,
+            Some("overloaded" | "storage_unavailable") => {
+                self.ensure_progress(place, &answer["error"])?;
+                return self.repeat(place).await;
+            }
             Some("unauthorized" | "forbidden") => {
                 return Err(self.client.refusal(&answer["error"]));
             }
             Some(_) | None => {}
         }
         let Waiting { sent_at, row, .. } = self.waiting.remove(place).expect("it was just found");
+        self.decided_at = clock::instant();
         let micros = sent_at.elapsed().as_micros();
         self.latencies_us.push(u32::try_from(micros).unwrap_or(u32::MAX));
         match row {
@@ -176,6 +186,20 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
             None => self.count(answer, code),
         }
         Ok(())
+    }
+
+    /// Gives up if nothing has been decided for long: what keeps the gateway from it does not pass,
+    /// such as a SKU whose record is lost.
+    fn ensure_progress(&self, place: usize, error: &Value) -> anyhow::Result<()> {
+        if self.decided_at.elapsed() <= PATIENCE {
+            return Ok(());
+        }
+        let row = self.waiting[place].row.as_ref().map(|row| &row.text);
+        let row = row.map_or("the opening stock".into(), RowText::place);
+        let (why, seconds) = (self.client.refusal(error), PATIENCE.as_secs());
+        bail!(
+            "{row}: {why}; nothing was decided for {seconds} s. See to the gateway (stockgate doctor), then run the same replay again"
+        )
     }
 
     /// Sends a request again that was not decided, because the gateway could not just then.
@@ -289,4 +313,52 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
 
 fn group_key(row: &Sent) -> GroupKey {
     key(&group_name(&row.movement))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::accept_async;
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+    use crate::cli::client::GatewayArguments;
+    use crate::cli::replay::Plan;
+
+    /// A gateway that decides nothing; returns its address.
+    async fn damaged_gateway() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+            socket.send(Message::text(r#"{"event":"hello"}"#)).await.unwrap();
+            while let Some(Ok(Message::Text(request))) = socket.next().await {
+                let request: Value = serde_json::from_str(&request).unwrap();
+                let error = json!({"code": "storage_unavailable", "message": "BOOK is lost"});
+                let answer = json!({"id": request["id"], "ok": false, "error": error});
+                socket.send(Message::text(answer.to_string())).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_never_decided_ends_the_replay_in_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("orders.csv");
+        std::fs::write(&file, "order_id,sku,quantity\nA,BOOK,1\n").unwrap();
+        let url = damaged_gateway().await;
+        let gateway = GatewayArguments { url, token_file: None, ca_file: None };
+        let arguments = ReplayArguments::demo(file, gateway);
+        let row = arguments.rows().unwrap().next().unwrap().unwrap();
+        let movement = Plan::default().check(&row).unwrap().clone();
+        let mut run = Run::start(&arguments, Rejects::default(), 1, |_| {}).await.unwrap();
+        run.ask_row(Sent { text: RowText::of(&row), movement }).await.unwrap();
+        run.take_one_answer().await.unwrap();
+        run.decided_at -= PATIENCE;
+        let error = run.finish().await.unwrap_err().to_string();
+        assert!(error.starts_with("line 2: BOOK: BOOK is lost (storage_unavailable)"), "{error}");
+    }
 }
