@@ -140,10 +140,12 @@ fn a_file_that_is_no_csv_is_refused_before_its_first_row_is_sent() {
         (b"\xff\xfeo\0r\0", "is UTF-16"),
         (b"", "is empty"),
     ] {
-        let ended = replay(&gateway, text, &["--seed-stock"]);
-        assert_eq!(ended.code, Some(1), "{part}: {ended:?}");
-        assert!(ended.stderr.contains(part), "{part}: {ended:?}");
-        assert!(ended.stderr.contains("orders.csv"), "{part}: {ended:?}");
+        for more in [&["--seed-stock"][..], &["--limit", "1"]] {
+            let ended = replay(&gateway, text, more);
+            assert_eq!(ended.code, Some(1), "{part}: {ended:?}");
+            assert!(ended.stderr.contains(part), "{part}: {ended:?}");
+            assert!(ended.stderr.contains("orders.csv"), "{part}: {ended:?}");
+        }
     }
     assert_eq!(seq(), before);
 }

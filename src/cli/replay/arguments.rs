@@ -64,6 +64,16 @@ impl ReplayArguments {
     pub(super) fn rows(&self) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
         let limit =
             self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(rows(&self.file, &self.columns)?.take(limit))
+        Ok(self.all_rows()?.take(limit))
+    }
+
+    /// The rows of the file, whatever the limit.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub(super) fn all_rows(
+        &self,
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Row>> + use<>> {
+        rows(&self.file, &self.columns)
     }
 }

@@ -25,9 +25,14 @@ impl Plan {
     /// Names the line where the file cannot be read.
     pub(super) async fn make(arguments: &ReplayArguments) -> anyhow::Result<Self> {
         let mut plan = Self::default();
-        for row in arguments.rows()? {
+        let limit = arguments.limit.unwrap_or(u64::MAX);
+        for row in arguments.all_rows()? {
+            let row = row?;
+            if plan.rows == limit {
+                continue;
+            }
             plan.rows += 1;
-            if let Ok(movement) = row?.movement
+            if let Ok(movement) = row.movement
                 && movement.quantity.decimals() > 0
             {
                 plan.decimals.insert(movement.sku, 0);
