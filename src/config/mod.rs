@@ -12,6 +12,7 @@ mod gateway;
 #[cfg(feature = "hub")]
 mod hub;
 mod mqtt;
+mod origin;
 mod port;
 #[cfg(feature = "hub")]
 mod postgres;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::document::Section;
 use super::mqtt::existing;
+use super::origin::is_origin;
 use super::tls::{self, ServerTls};
 use super::{address, set, tokens};
 use crate::net::access::{Access, AccessRules, Token};
@@ -45,7 +46,7 @@ impl PortConfig {
     /// sites.
     pub(super) fn read(&mut self, section: &mut Section<'_>, directory: &Path, has_sites: bool) {
         set(&mut self.listen, section.text("listen", address));
-        set(&mut self.allowed_origins, section.texts("allowed_origins"));
+        set(&mut self.allowed_origins, read_origins(section));
         set(&mut self.requests_per_s, tokens::requests_per_s(section));
         self.tls = read_tls(section, directory);
         self.tokens = tokens::read(section, directory, has_sites);
@@ -132,6 +133,18 @@ fn token_changes(now: &[Token], new: &[Token]) -> Vec<String> {
         format!("token {} {what}", token.name)
     });
     revoked.chain(others).collect()
+}
+
+/// Takes the origins. One that no browser sends would allow nothing, without a word.
+fn read_origins(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let origins = section.texts("allowed_origins")?;
+    for origin in origins.iter().filter(|origin| !is_origin(origin)) {
+        let message = format!(
+            "{origin:?} is no origin; write https://HOST or http://HOST:PORT, in lower case and without path and default port"
+        );
+        section.problem("allowed_origins", message);
+    }
+    Some(origins)
 }
 
 fn read_tls(section: &mut Section<'_>, directory: &Path) -> Option<ServerTls> {

@@ -62,6 +62,12 @@ fn a_problem_is_named_with_its_file_line_and_key() {
         ("[gateway]", "id = 7", "id"),
         ("[terminals]", "listen = 8080", "listen"),
         ("[terminals]", "allowed_origins = \"*\"", "allowed_origins"),
+        (
+            "[terminals]",
+            "allowed_origins = [\"*\"]",
+            "terminals.allowed_origins: \"*\" is no origin",
+        ),
+        ("[terminals]", "allowed_origins = [\"https://Shop.example/\"]", "allowed_origins"),
         ("[stock]", "reservation_ttl_s = \"soon\"", "reservation_ttl_s"),
         ("[stock]", "reservation_ttl_s = 1.5", "reservation_ttl_s"),
         ("[gateway]", "id = \"gw 01\"", "id"),

@@ -16,6 +16,7 @@ fn every_problem_is_named_with_its_line_and_key() {
         ("ledger_retention_days = 36501\n", &[":4: hub.ledger_retention_days: must be from 0"]),
         ("[[hub.sinks]]\nname = \"erp\"\n", &[":4: hub.sinks.kind: is missing"]),
         ("token = \"x\"\n", &[":4: hub.token: unknown key"]),
+        ("allowed_origins = [\"shop\"]\n", &[":4: hub.allowed_origins: \"shop\" is no origin"]),
         ("cert_file = \"a.pem\"\n", &[":4: hub.cert_file: "]),
         ("[[hub.tokens]]\nrole = \"king\"\n", &["hub.tokens.name: is missing", "hub.tokens.role"]),
         (&token("sites = []"), &[":8: hub.tokens.sites: must name a site"]),
