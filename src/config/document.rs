@@ -232,23 +232,23 @@ impl<'a> Section<'a> {
         self.noted(&node.place, key, parsed)
     }
 
-    /// Takes a list of texts.
+    /// Takes a list of texts. In a variable it is a TOML list, or texts with commas between them.
     pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let node = self.take(key)?;
-        if let ConfigValue::Raw(text) = &node.value {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            return Some(parts.map(str::to_owned).collect());
-        }
-        let texts = match &node.value {
-            ConfigValue::List(list) => {
-                list.iter().map(|node| node.value.as_text().map(str::to_owned)).collect()
+        let list = match node.value {
+            ConfigValue::Raw(text) if text.starts_with('[') => list_of(&text, &node.place),
+            ConfigValue::Raw(text) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                return Some(parts.map(str::to_owned).collect());
             }
+            ConfigValue::List(list) => Some(list),
             ConfigValue::Text(_)
             | ConfigValue::Integer(_)
             | ConfigValue::Table(_)
-            | ConfigValue::Raw(_)
             | ConfigValue::Other(_) => None,
         };
+        let text = |node: &Node| node.value.as_text().map(str::to_owned);
+        let texts = list.and_then(|list| list.iter().map(text).collect());
         self.noted(&node.place, key, texts.ok_or_else(|| "must be a list of texts".into()))
     }
 

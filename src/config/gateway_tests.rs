@@ -47,6 +47,24 @@ fn variables_override_every_kind_of_value() {
 }
 
 #[test]
+fn a_list_in_a_variable_is_one_of_toml_or_has_commas() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = write(&directory, "");
+    let reasons = |value| read_with(&file, &[("STOCKGATE_TERMINALS__REASONS", value)]);
+    for (value, read) in [
+        ("expired, missing", &["expired", "missing"][..]),
+        (r#"["expired","on loan, unpaid"]"#, &["expired", "on loan, unpaid"]),
+    ] {
+        assert_eq!(reasons(value).unwrap().reasons, read, "{value}");
+    }
+    for value in [r#"["expired""#, r#"["expired",7]"#] {
+        let error = reasons(value).unwrap_err().to_string();
+        let place = "STOCKGATE_TERMINALS__REASONS: terminals.reasons: must be a list of texts";
+        assert!(error.contains(place), "{error}");
+    }
+}
+
+#[test]
 fn a_data_directory_is_relative_to_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = write(&directory, "[gateway]\ndata_dir = \"data\"\n");
