@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue};
 pub(super) const PREFIX: &str = "STOCKGATE_";
 
 /// The sections of both programs.
-const SECTIONS: [&str; 6] = ["gateway", "terminals", "mqtt", "stock", "log", "hub"];
+const SECTIONS: [&str; 7] = ["gateway", "terminals", "barcodes", "mqtt", "stock", "log", "hub"];
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,8 @@ pub(super) struct Section<'a> {
 impl Document {
     /// Reads a file, if one is named, and lets environment variables override its values.
     ///
-    /// `foreign` are the sections of the other program, whose variables are ignored.
+    /// `foreign` are the sections of the other program, and its keys in the sections of both, as
+    /// `section__key`. Their variables are ignored.
     pub(super) fn read(
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -134,7 +135,7 @@ impl Document {
             return self.suspect(&variable, &path, foreign);
         }
         let (section, key) = path.split_once("__").expect("the filter above requires it");
-        if foreign.contains(&section) {
+        if foreign.contains(&section) || foreign.contains(&path.as_str()) {
             return;
         }
         let place = ValuePlace::Variable(variable.clone());

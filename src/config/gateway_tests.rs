@@ -167,12 +167,17 @@ fn read_with(file: &Path, variables: &[(&str, &str)]) -> Result<GatewayConfig, C
 
 #[test]
 fn a_variable_with_one_underscore_is_answered_with_the_right_name() {
-    let variables = [("STOCKGATE_MQTT_URL", "mqtt://b"), ("STOCKGATE_GATEWAY_DATA_DIR", "x")];
+    let variables = [
+        ("STOCKGATE_MQTT_URL", "mqtt://b"),
+        ("STOCKGATE_GATEWAY_DATA_DIR", "x"),
+        ("STOCKGATE_BARCODES_IN_STORE", "x"),
+    ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let document = Document::read(None, variables, &["hub"]).unwrap();
     let problems = GatewayConfig::from_document(document).unwrap_err().to_string();
     assert!(problems.contains("STOCKGATE_MQTT_URL: two underscores separate section and key, write STOCKGATE_MQTT__URL"), "{problems}");
     assert!(problems.contains("write STOCKGATE_GATEWAY__DATA_DIR"), "{problems}");
+    assert!(problems.contains("write STOCKGATE_BARCODES__IN_STORE"), "{problems}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use super::sinks::{self, SinkConfig};
 use super::{address, log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
-/// The sections of a gateway's configuration.
-pub(super) const FOREIGN: &[&str] = &["gateway", "terminals", "stock"];
+/// What only a gateway's configuration has.
+pub(super) const FOREIGN: &[&str] = &["gateway", "terminals", "barcodes", "stock", "mqtt__books"];
 
 /// The configuration of a hub.
 #[derive(Clone, Debug)]

@@ -12,6 +12,26 @@ fn the_sample_shows_every_default() {
     assert_eq!(format!("{sample:?}"), format!("{:?}", HubConfig::default()));
 }
 
+/// Both programs may run with the same variables.
+#[test]
+fn variables_of_a_gateway_are_ignored_and_others_are_not() {
+    let read = |variables: &[&str]| {
+        let variables = variables.iter().map(|name| ((*name).to_owned(), "x".to_owned()));
+        let document = Document::read(None, variables.collect::<Vec<_>>(), FOREIGN);
+        document.and_then(HubConfig::from_document).map_err(|error| error.to_string())
+    };
+    let of_gateway = [
+        "STOCKGATE_GATEWAY__ID",
+        "STOCKGATE_TERMINALS__REASONS",
+        "STOCKGATE_BARCODES__IN_STORE",
+        "STOCKGATE_STOCK__RESERVATION_TTL_S",
+        "STOCKGATE_MQTT__BOOKS",
+    ];
+    assert!(read(&of_gateway).unwrap().mqtt.is_none());
+    let error = read(&["STOCKGATE_MQTT__BOOK"]).unwrap_err();
+    assert!(error.contains("STOCKGATE_MQTT__BOOK: mqtt.book: unknown key"), "{error}");
+}
+
 #[test]
 fn enrolment_and_unknown_skus_are_read() {
     let config = read("[hub]\ngateways = \"listed\"\nunknown_skus = \"refuse\"\n").unwrap();
