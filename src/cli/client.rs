@@ -1,11 +1,12 @@
 //! A WebSocket client of a gateway, for the command line and the demo.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail, ensure};
+use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -16,7 +17,8 @@ use super::figures;
 use crate::config::client_tls;
 use crate::net::stream::Stream;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a gateway may take until it is connected to, the token included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The gateway to talk to, and the token to use.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,21 +53,29 @@ impl GatewayArguments {
         Self { url: format!("http://{address}"), token_file: None, ca_file: None }
     }
 
-    /// Connects and authenticates.
+    /// Connects and authenticates. The future is boxed, because many others hold it.
     ///
     /// # Errors
     /// Names the gateway and the reason.
-    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+    pub(crate) fn connect(&self) -> BoxFuture<'_, anyhow::Result<Client>> {
+        Box::pin(async {
+            let connecting = tokio::time::timeout(CONNECT_TIMEOUT, self.connect_in_time());
+            connecting.await.with_context(|| {
+                let seconds = CONNECT_TIMEOUT.as_secs();
+                format!("no gateway has answered at {} within {seconds} s; is that its address, and does it run?", self.url)
+            })?
+        })
+    }
+
+    async fn connect_in_time(&self) -> anyhow::Result<Client> {
         let address = Address::parse(&self.url)?;
         let tls = self.tls(&address)?;
-        let failed = || format!("the gateway at {} cannot be reached; is it running?", self.url);
-        let place = (address.host.as_str(), address.port);
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(place));
-        let stream = connecting.await.with_context(failed)?.with_context(failed)?;
-        let disagreed = || format!("{}: TLS cannot be agreed on", self.url);
-        let agreeing = Stream::connect(stream, tls, &address.host);
-        let agreed = tokio::time::timeout(CONNECT_TIMEOUT, agreeing).await;
-        let stream = agreed.with_context(disagreed)?.with_context(disagreed)?;
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
+        let stream = stream.with_context(|| {
+            format!("the gateway at {} cannot be reached; is it running?", self.url)
+        })?;
+        let stream = Stream::connect(stream, tls, &address.host).await;
+        let stream = stream.with_context(|| format!("{}: TLS cannot be agreed on", self.url))?;
         let (socket, _) = tokio_tungstenite::client_async(address.request(), stream)
             .await
             .with_context(|| format!("{} does not speak the terminal protocol", self.url))?;
@@ -74,11 +84,7 @@ impl GatewayArguments {
         client.hello = client.receive().await?;
         ensure!(client.hello["event"] == "hello", "{} is not a stockgate gateway", self.url);
         if let Some(file) = &self.token_file {
-            let token = std::fs::read_to_string(file)
-                .with_context(|| format!("the token file {} cannot be read", file.display()))?;
-            let token = token.trim_end_matches(['\r', '\n']);
-            let shown = client.call(json!({"op": "auth", "token": token})).await;
-            shown.with_context(|| format!("the token in {}", file.display()))?;
+            client.authenticate(file).await?;
         }
         Ok(client)
     }
@@ -94,6 +100,15 @@ impl GatewayArguments {
 }
 
 impl Client {
+    async fn authenticate(&mut self, file: &Path) -> anyhow::Result<()> {
+        let shown = file.display();
+        let token = std::fs::read_to_string(file)
+            .with_context(|| format!("the token file {shown} cannot be read"))?;
+        let token = token.trim_end_matches(['\r', '\n']);
+        let taken = self.call(json!({"op": "auth", "token": token})).await;
+        taken.map(drop).with_context(|| format!("the token in {shown}"))
+    }
+
     /// Sends a request and waits for its result.
     ///
     /// # Errors

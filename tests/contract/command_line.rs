@@ -54,6 +54,16 @@ fn an_unreachable_gateway_is_named() {
     }
 }
 
+/// The kernel accepts the connection, and nothing is ever said on it.
+#[test]
+fn a_peer_that_says_nothing_is_named_in_the_end() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let ended = run_to_end(stockgate().args(["status", "--url", &url]));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains(&url) && ended.stderr.contains("within 10 s"), "{ended:?}");
+}
+
 #[test]
 fn ledger_prints_every_entry_after_a_position() {
     let gateway = Gateway::stocked(&[("A", 5), ("B", 7)]);

@@ -1,6 +1,7 @@
 //! The doctor: its findings about database, machine and configuration, and its bundle.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::bodies::{one, with};
 use crate::support::gateway::Gateway;
 use crate::support::patience::until;
-use crate::support::process::{Finished, run_to_end};
+use crate::support::process::{Finished, RUN_LIMIT, run_to_end, run_within};
 use crate::support::program::stockgate;
 use crate::support::terminal::Terminal as _;
 
@@ -92,6 +93,19 @@ fn the_database_is_checked_without_a_running_gateway() {
     let asked = &findings(&visit, "gateway")[0];
     assert_eq!(asked["verdict"], "skipped", "{asked}");
     assert!(asked["next"].as_str().unwrap().contains("systemctl start"), "{asked}");
+}
+
+/// The kernel accepts connections for a gateway that hangs.
+#[test]
+fn a_gateway_that_hangs_is_wrong_and_not_only_away() {
+    let gateway = Gateway::prepare("");
+    let _silent = TcpListener::bind(gateway.address()).unwrap();
+    let mut command = stockgate();
+    command.args(["doctor", "--json", "--config"]).arg(gateway.config_path());
+    let visit = run_within(3 * RUN_LIMIT, &mut command);
+    let told = &findings(&visit, "gateway")[0];
+    assert_eq!(told["verdict"], "wrong", "{told}");
+    assert!(told["message"].as_str().unwrap().contains("does not answer"), "{told}");
 }
 
 /// The doctor finds every problem for which the gateway refuses to start.

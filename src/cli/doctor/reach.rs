@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::probe::{probe, subscriptions};
@@ -62,13 +63,13 @@ pub(super) async fn gateway(report: &mut Report, config: &GatewayConfig) -> Resu
             }
             Ok(status)
         }
-        Ok(Err(error)) => {
+        Ok(Err(error)) if !error.is::<Elapsed>() => {
             let next =
                 "systemctl start stockgate; journalctl -u stockgate says why it does not run";
             report.skipped(Check::Gateway, format!("{error:#}"), next);
             Err(Silence::Down)
         }
-        Err(_) => {
+        Ok(Err(_)) | Err(_) => {
             let next = "journalctl -u stockgate; systemctl restart stockgate if it hangs";
             report.wrong(Check::Gateway, format!("the gateway at {address} does not answer"), next);
             Err(Silence::Down)
