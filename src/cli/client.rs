@@ -14,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::figures;
+use super::program::Usage;
 use crate::config::client_tls;
 use crate::net::stream::Stream;
 
@@ -68,7 +69,8 @@ impl GatewayArguments {
     }
 
     async fn connect_in_time(&self) -> anyhow::Result<Client> {
-        let address = Address::parse(&self.url)?;
+        let address =
+            Address::parse(&self.url).map_err(|why| Usage(format!("--url {}: {why}", self.url)))?;
         let tls = self.tls(&address)?;
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
         let stream = stream.with_context(|| {
@@ -91,7 +93,10 @@ impl GatewayArguments {
 
     fn tls(&self, address: &Address) -> anyhow::Result<Option<Arc<rustls::ClientConfig>>> {
         if !address.is_tls {
-            ensure!(self.ca_file.is_none(), "--ca-file is for https://, --url is {}", self.url);
+            if self.ca_file.is_some() {
+                let why = format!("--ca-file is for https://, --url is {}", self.url);
+                return Err(Usage(why).into());
+            }
             return Ok(None);
         }
         let tls = client_tls(self.ca_file.as_deref(), None);
@@ -212,25 +217,26 @@ struct Address {
 
 impl Address {
     /// Parses an address, with or without scheme and path.
-    fn parse(url: &str) -> anyhow::Result<Self> {
+    fn parse(url: &str) -> Result<Self, String> {
         let (is_tls, rest) = match url.split_once("://") {
             Some(("http" | "ws", rest)) => (false, rest),
             Some(("https" | "wss", rest)) => (true, rest),
             Some((scheme, _)) => {
-                bail!("--url {url}: {scheme}:// is not supported, use http:// or https://")
+                return Err(format!("{scheme}:// is not supported, use http:// or https://"));
             }
             None => (false, url),
         };
         let authority = rest.split('/').next().unwrap_or_default();
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (
-                host,
-                port.parse().with_context(|| format!("--url {url}: {port:?} is not a port"))?,
-            ),
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| format!("{port:?} is not a port"))?)
+            }
             Some(_) | None => (authority, if is_tls { 443 } else { 80 }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        ensure!(!host.is_empty(), "--url {url}: names no host");
+        if host.is_empty() {
+            return Err("names no host".into());
+        }
         Ok(Self { is_tls, host: host.into(), port })
     }
 

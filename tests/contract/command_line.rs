@@ -320,6 +320,17 @@ fn wrong_usage_ends_with_2() {
     for arguments in [&["sell"][..], &["run", "--colour"], &[], &["backup"], &["replay"]] {
         assert_eq!(run_to_end(stockgate().args(arguments)).code, Some(2), "{arguments:?}");
     }
+    for (arguments, part) in [
+        (&["status", "--url", "ftp://h"][..], "--url ftp://h: ftp:// is not supported"),
+        (&["watch", "--url", "http://h:x"], "--url http://h:x: \"x\" is not a port"),
+        (&["hide", "A", "--url", "http:///"], "--url http:///: names no host"),
+        (&["stock", "--ca-file", "ca.pem"], "--ca-file is for https://"),
+        (&["verify", "x", "--key", "zz"], "--key: 64 hexadecimal digits are wanted"),
+    ] {
+        let ended = run_to_end(stockgate().args(arguments));
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(part), "{ended:?}");
+    }
 }
 
 fn ask(gateway: &Gateway, arguments: &[&str]) -> Finished {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::export;
 use super::format::{CheckpointLine, HeadJson, chain_of_entry};
+use crate::cli::program::Usage;
 use crate::hex;
 use crate::stock::{Chain, Origin, Seq, SignedPosition};
 use crate::store::open_read_only;
@@ -40,7 +41,8 @@ pub(in crate::cli) struct KnownArguments {
 
 impl KnownArguments {
     pub(in crate::cli) fn verifier(&self) -> anyhow::Result<Verifier> {
-        let digits = |key: &String| hex::decode(key).context("--key: 64 digits are wanted");
+        let wrong = || Usage("--key: 64 hexadecimal digits are wanted".into());
+        let digits = |key: &String| hex::decode(key).ok_or_else(wrong);
         let read = |path: &PathBuf| {
             let text = std::fs::read_to_string(path);
             let text = text.with_context(|| format!("{}", path.display()))?;
