@@ -27,6 +27,7 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate-hub' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run the hub')
             [CompletionResult]::new('check-config', 'check-config', [CompletionResultType]::ParameterValue, 'Check a configuration')
+            [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Make the secret of a token')
             [CompletionResult]::new('backup', 'backup', [CompletionResultType]::ParameterValue, 'Copy the books while the hub runs')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put a copy in the place of the books')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write the hub''s own ledger, or that of a gateway, as JSON lines, for auditors')
@@ -45,6 +46,12 @@ Register-ArgumentCompleter -Native -CommandName 'stockgate-hub' -ScriptBlock {
         }
         'stockgate-hub;check-config' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'stockgate-hub;token' {
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Write it to this file, which must not exist, instead of printing it')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

@@ -43,6 +43,9 @@ _stockgate__hub() {
             stockgate__hub,run)
                 cmd="stockgate__hub__subcmd__run"
                 ;;
+            stockgate__hub,token)
+                cmd="stockgate__hub__subcmd__token"
+                ;;
             stockgate__hub,verify)
                 cmd="stockgate__hub__subcmd__verify"
                 ;;
@@ -53,7 +56,7 @@ _stockgate__hub() {
 
     case "${cmd}" in
         stockgate__hub)
-            opts="-h -V --help --version run check-config backup restore export verify doctor completions man decode"
+            opts="-h -V --help --version run check-config token backup restore export verify doctor completions man decode"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -238,6 +241,24 @@ _stockgate__hub() {
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stockgate__subcmd__hub__subcmd__token)
+            opts="-h --file --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -24,6 +24,7 @@ set edit:completion:arg-completer[stockgate-hub] = {|@words|
             cand --version 'Print version'
             cand run 'Run the hub'
             cand check-config 'Check a configuration'
+            cand token 'Make the secret of a token'
             cand backup 'Copy the books while the hub runs'
             cand restore 'Put a copy in the place of the books'
             cand export 'Write the hub''s own ledger, or that of a gateway, as JSON lines, for auditors'
@@ -40,6 +41,11 @@ set edit:completion:arg-completer[stockgate-hub] = {|@words|
         }
         &'stockgate-hub;check-config'= {
             cand --config 'The configuration'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'stockgate-hub;token'= {
+            cand --file 'Write it to this file, which must not exist, instead of printing it'
             cand -h 'Print help'
             cand --help 'Print help'
         }

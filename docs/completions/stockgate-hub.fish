@@ -28,6 +28,7 @@ complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s h -l help -
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -s V -l version -d 'Print version'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "run" -d 'Run the hub'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "check-config" -d 'Check a configuration'
+complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "token" -d 'Make the secret of a token'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "backup" -d 'Copy the books while the hub runs'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "restore" -d 'Put a copy in the place of the books'
 complete -c stockgate-hub -n "__fish_stockgate_hub_needs_command" -f -a "export" -d 'Write the hub\'s own ledger, or that of a gateway, as JSON lines, for auditors'
@@ -40,6 +41,8 @@ complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -l conf
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand run" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -l config -d 'The configuration' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand check-config" -s h -l help -d 'Print help'
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand token" -l file -d 'Write it to this file, which must not exist, instead of printing it' -r -F
+complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand token" -s h -l help -d 'Print help'
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -l config -d 'The hub\'s configuration; without it, the built-in defaults' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -l to -d 'The copy, which must not exist' -r -F
 complete -c stockgate-hub -n "__fish_stockgate_hub_using_subcommand backup" -s h -l help -d 'Print help'

@@ -132,6 +132,12 @@ Examples:
   stockgate-hub check-config --config /etc/stockgate/stockgate-hub.toml";
 
 #[cfg(feature = "hub")]
+pub(super) const HUB_TOKEN: &str = "\
+Examples:
+  stockgate-hub token
+  stockgate-hub token --file /etc/stockgate/shop.token";
+
+#[cfg(feature = "hub")]
 pub(super) const HUB_DECODE: &str = "\
 Examples:
   stockgate-hub decode frame.bin";

@@ -1,4 +1,4 @@
-//! `stockgate token`: makes a secret for a token of the configuration.
+//! `token`, of both programs: makes a secret for a token of the configuration.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -91,7 +91,7 @@ fn long_enough(secret: String, place: &str) -> Result<String, String> {
     match secret.chars().count() {
         TOKEN_CHARS_MIN.. => Ok(secret),
         chars => Err(format!(
-            "must have at least {TOKEN_CHARS_MIN} characters, {place} has {chars}; `stockgate token` makes one"
+            "must have at least {TOKEN_CHARS_MIN} characters, {place} has {chars}; the command `token` makes one"
         )),
     }
 }

@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 use super::manual::{self, Manual};
 use super::program::{Program, on_signal};
-use super::{examples, say, say_valid};
+use super::{examples, say, say_valid, token};
 use crate::config::HubConfig;
 use crate::hub;
 use crate::process::reload::{self, Reload};
@@ -43,6 +43,13 @@ enum Command {
         /// The configuration
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Make the secret of a token
+    #[command(after_help = examples::HUB_TOKEN)]
+    Token {
+        /// Write it to this file, which must not exist, instead of printing it
+        #[arg(long)]
+        file: Option<PathBuf>,
     },
     /// Copy the books while the hub runs
     #[command(after_help = examples::HUB_BACKUP)]
@@ -84,6 +91,7 @@ pub fn main() -> ExitCode {
             say_valid(config.mqtt.and_then(|mqtt| mqtt.certificate));
             Ok(())
         }),
+        Command::Token { file } => STOCKGATE_HUB.ended(token::run(file.as_deref())),
         Command::Backup(arguments) => with_config(arguments.config.as_deref(), |config| {
             backup::back_up(&config.store, &arguments.to)
         }),

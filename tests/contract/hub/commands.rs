@@ -228,6 +228,23 @@ fn the_doctor_looks_at_configuration_broker_tokens_and_secrets() {
     assert!(!hub.database().exists(), "the doctor makes no books");
 }
 
+/// A machine with the hub alone has no `stockgate`.
+#[test]
+fn the_hub_makes_its_tokens_itself() {
+    let mut hub =
+        Hub::prepare("[[hub.tokens]]\nname = \"a\"\nrole = \"viewer\"\ntoken_file = \"a.token\"\n");
+    let file = hub.dir().join("a.token");
+    let make = || run_to_end(stockgate_hub().args(["token", "--file"]).arg(&file));
+    let made = make();
+    assert_eq!((made.code, made.output().as_str()), (Some(0), ""), "{made:?}");
+    let mode = fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    assert_eq!(make().code, Some(1), "nothing is overwritten");
+    hub.launch();
+    let token = fs::read_to_string(&file).unwrap();
+    assert_eq!(hub.http().with_token(token.trim()).get("/api/gateways").status, 200);
+}
+
 #[test]
 fn both_programs_print_completions_and_manual_pages() {
     type Program = fn() -> Command;
