@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
-use super::{log_level, name, set};
+use super::{displaced, log_level, name, set};
 use crate::barcode::InStoreForm;
 use crate::limits::{REASONS_MAX, RESERVATION_TTL_S_MAX};
 use crate::stock::Reason;
@@ -113,7 +113,7 @@ impl GatewayConfig {
         };
         if let Some(path) = section.text("data_dir", path) {
             self.data_dir = directory.join(&path);
-            self.displaced_data_dir = displaced(path, &self.data_dir);
+            self.displaced_data_dir = displaced(path, &self.data_dir, Path::is_dir);
         }
         section.finish();
     }
@@ -147,13 +147,6 @@ impl GatewayConfig {
         set(&mut self.ledger_retention_days, section.number("ledger_retention_days", 1..=36_500));
         section.finish();
     }
-}
-
-/// The path as the working directory has it, if it is a directory there and another one than `used`.
-fn displaced(path: PathBuf, used: &Path) -> Option<PathBuf> {
-    let there = path.canonicalize().ok().filter(|path| path.is_dir())?;
-    let is_used = used.canonicalize().is_ok_and(|used| used == there);
-    (path.is_relative() && !is_used).then_some(path)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::document::{ConfigError, Document};
+use super::document::{ConfigError, Document, Section};
 use super::mqtt::{self, MqttConfig};
 use super::port::PortConfig;
 use super::postgres::PostgresUrl;
 use super::sinks::{self, SinkConfig};
-use super::{address, log_level, name, set};
+use super::{address, displaced, log_level, name, set};
 use crate::limits::ID_BYTES_MAX;
 
 /// What only a gateway's configuration has.
@@ -21,6 +21,9 @@ pub(super) const FOREIGN: &[&str] = &["gateway", "terminals", "barcodes", "stock
 pub struct HubConfig {
     /// `hub.store`: where the books are.
     pub store: BookStore,
+    /// The file that the same `store` names from the working directory, if it is there and is another
+    /// one: earlier versions used it.
+    pub displaced_store: Option<PathBuf>,
     /// `hub.listen` and the keys beside it: the HTTP interface.
     pub http: PortConfig,
     /// `hub.grpc_listen`: the address of the gRPC interface, if there is to be one. Tokens, limits and
@@ -111,6 +114,7 @@ impl Default for HubConfig {
             store: BookStore::Sqlite(
                 directory.unwrap_or_else(|| "stockgate-hub-data".into()).join("hub.db"),
             ),
+            displaced_store: None,
             http: PortConfig::local("hub", 8090),
             grpc_listen: None,
             worker: default_worker(),
@@ -144,7 +148,7 @@ impl HubConfig {
         let directory = document.directory();
         let mut config = Self::default();
         if let Some(mut section) = document.section("hub") {
-            set(&mut config.store, section.text("store", |text| store(text, &directory)));
+            config.read_store(&mut section, &directory);
             config.http.read(&mut section, &directory, true);
             set(&mut config.grpc_listen, section.text("grpc_listen", address_or_none));
             if !config.is_guarded() {
@@ -168,6 +172,18 @@ impl HubConfig {
         }
         document.finish()?;
         Ok(config)
+    }
+
+    fn read_store(&mut self, section: &mut Section<'_>, directory: &Path) {
+        let read = |text: &str| {
+            let path = text.strip_prefix("sqlite:").map(PathBuf::from);
+            Ok::<_, String>((store(text, directory)?, path))
+        };
+        let Some((store, path)) = section.text("store", read) else { return };
+        if let (BookStore::Sqlite(used), Some(path)) = (&store, path) {
+            self.displaced_store = displaced(path, used, Path::is_file);
+        }
+        self.store = store;
     }
 }
 
@@ -214,7 +230,7 @@ fn is_shared(text: &str) -> Result<bool, &'static str> {
 
 fn store(text: &str, directory: &Path) -> Result<BookStore, String> {
     match text.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => Ok(BookStore::Sqlite(path.into())),
+        Some(("sqlite", path)) if !path.is_empty() => Ok(BookStore::Sqlite(directory.join(path))),
         Some(("postgres" | "postgresql", _)) => {
             PostgresUrl::parse(text, directory).map(|url| BookStore::Postgres(Box::new(url)))
         }

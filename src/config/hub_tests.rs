@@ -69,6 +69,25 @@ fn the_grpc_interface_listens_on_loopback_only_without_tokens() {
 }
 
 #[test]
+fn books_are_beside_the_file_and_those_that_earlier_versions_used_are_noticed() {
+    // Tests run in the directory of the package.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stockgate-hub.toml");
+    for (path, displaced) in [
+        ("Cargo.toml", Some(Path::new("Cargo.toml"))),
+        ("src", None),
+        ("no-such.db", None),
+        ("/etc/passwd", None),
+    ] {
+        let text = format!("[hub]\nstore = \"sqlite:{path}\"\n");
+        let document = Document::parse(&file, &text).unwrap();
+        let config = HubConfig::from_document(document).unwrap();
+        assert!(config.store.is_same(&BookStore::Sqlite(directory.path().join(path))), "{path}");
+        assert_eq!(config.displaced_store.as_deref(), displaced, "{path}");
+    }
+}
+
+#[test]
 fn a_worker_is_named_after_host_and_process() {
     assert_eq!(worker_of("hub-a.example", 71), "hub-a.example-71");
     assert_eq!(worker_of("", 71), "hub-71");

@@ -157,3 +157,14 @@ fn path_of(file: &str, directory: &std::path::Path) -> std::path::PathBuf {
         .filter(|path| path.exists());
     credential.unwrap_or_else(|| directory.join(file))
 }
+
+/// The path as the working directory has it, if it is such a thing there and another one than `used`.
+fn displaced(
+    path: std::path::PathBuf,
+    used: &std::path::Path,
+    is_such: fn(&std::path::Path) -> bool,
+) -> Option<std::path::PathBuf> {
+    let there = path.canonicalize().ok().filter(|path| is_such(path))?;
+    let is_used = used.canonicalize().is_ok_and(|used| used == there);
+    (path.is_relative() && !is_used).then_some(path)
+}

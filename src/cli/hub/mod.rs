@@ -128,6 +128,7 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     };
     let level = config.log_level.clone();
     STOCKGATE_HUB.with_runtime(&level, async {
+        warn_of_displaced(&config);
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load =
@@ -135,6 +136,15 @@ fn run(config: Option<PathBuf>) -> ExitCode {
         let load = Box::new(load);
         hub::run(config, stop, Reload { hangups, load, set_log_level: logs::set_level }).await
     })
+}
+
+fn warn_of_displaced(config: &HubConfig) {
+    if let Some(displaced) = &config.displaced_store {
+        let (used, displaced) = (&config.store, displaced.display());
+        tracing::warn!(
+            "hub.store is relative to the configuration: {used} is used, and {displaced} in the working directory is not"
+        );
+    }
 }
 
 fn with_config(

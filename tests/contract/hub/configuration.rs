@@ -49,6 +49,15 @@ fn a_gateway_has_no_tokens_that_are_bound_to_sites() {
     assert!(finished.stderr.contains("terminals.tokens.sites: unknown key"), "{finished:?}");
 }
 
+#[test]
+fn books_in_a_relative_file_are_beside_the_configuration() {
+    let mut hub = Hub::prepare_on("sqlite:Cargo.toml", "");
+    hub.launch();
+    assert!(hub.dir().join("Cargo.toml").exists());
+    let warning = "and Cargo.toml in the working directory is not";
+    assert!(hub.log().contains(warning), "{}", hub.log());
+}
+
 fn token(more: &str) -> String {
     format!(
         "[[hub.tokens]]\nname = \"shop\"\nrole = \"operator\"\ntoken = \"0123456789abcdef\"\n{more}\n"
