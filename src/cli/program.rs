@@ -1,6 +1,7 @@
 //! Running a program and turning its result into an exit code. Errors go to stderr, after the name of
 //! the program.
 
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 
 use crate::process::{logs, stop};
@@ -42,6 +43,11 @@ impl Program {
     }
 
     pub(super) fn on_runtime(&self, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+        self.block_on(pin!(work))
+    }
+
+    /// Not for any type of future: the runtime would be compiled once for each command.
+    fn block_on(&self, work: Pin<&mut dyn Future<Output = anyhow::Result<()>>>) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(8)
