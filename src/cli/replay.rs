@@ -49,14 +49,14 @@ pub(crate) async fn replay(
     arguments: ReplayArguments,
     answered: impl FnMut(&Value),
 ) -> anyhow::Result<(Summary, Vec<String>)> {
-    let plan = Plan::make(&arguments).await?;
+    let mut plan = Plan::make(&arguments).await?;
     let rejects = Rejects::open(arguments.rejects.as_deref(), &arguments.file)?;
     if arguments.dry_run {
         return dry_run(&arguments, &plan, rejects);
     }
     let mut run = Run::start(&arguments, rejects, plan.rows, answered).await?;
     if arguments.seed_stock {
-        seed(&mut run, &arguments, &plan).await?;
+        seed(&mut run, &arguments, &mut plan).await?;
     }
     run.begin_rows();
     let mut pace = Pace::new(arguments.speed);
@@ -122,9 +122,10 @@ fn read<'a>(
 async fn seed<F: FnMut(&Value)>(
     run: &mut Run<'_, F>,
     arguments: &ReplayArguments,
-    plan: &Plan,
+    plan: &mut Plan,
 ) -> anyhow::Result<()> {
     let needs = Needs::of(arguments, plan)?;
+    plan.ask_for(needs.large(), &mut run.client).await?;
     let met = needs.met(&mut run.client).await?;
     for request in needs.requests(&met, plan) {
         run.ask(request, None).await?;

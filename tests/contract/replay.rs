@@ -218,6 +218,16 @@ fn an_opening_stock_is_seeded_once_for_each_row() {
     assert_eq!(seeded(&["T1,BOOK,9\n", "T1,PEN,1\n"]), (0, 0), "another file");
 }
 
+/// A line takes a million of a SKU with three decimals.
+#[test]
+fn an_opening_stock_of_whole_numbers_keeps_the_limit_of_a_line() {
+    let mut gateway = Gateway::start();
+    list(&mut gateway, vec![measured("KG", "kg", 3, &[])]);
+    let ended = replay(&gateway, &csv(&["K1,KG,800000\n", "K2,KG,800000\n"]), &["--seed-stock"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("applied   2"), "{ended:?}");
+}
+
 #[test]
 fn a_token_that_may_not_write_ends_the_replay() {
     let viewer =

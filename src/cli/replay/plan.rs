@@ -14,7 +14,7 @@ use crate::stock::Sku;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) rows: u64,
-    /// The decimals of the SKUs that the file has fractions of.
+    /// The decimals of the SKUs that the file has fractions of, or needs much of.
     decimals: BTreeMap<Sku, u8>,
 }
 
@@ -39,12 +39,26 @@ impl Plan {
             }
         }
         if !plan.decimals.is_empty() {
-            let mut client = arguments.gateway.connect().await?;
-            for (sku, decimals) in &mut plan.decimals {
-                *decimals = decimals_of(&mut client, sku).await?;
-            }
+            plan.ask(&mut arguments.gateway.connect().await?).await?;
         }
         Ok(plan)
+    }
+
+    /// Asks for the decimals of more SKUs, of which the file has whole numbers.
+    pub(super) async fn ask_for<'a>(
+        &mut self,
+        skus: impl Iterator<Item = &'a Sku>,
+        client: &mut Client,
+    ) -> anyhow::Result<()> {
+        self.decimals.extend(skus.map(|sku| (sku.clone(), 0)));
+        self.ask(client).await
+    }
+
+    async fn ask(&mut self, client: &mut Client) -> anyhow::Result<()> {
+        for (sku, decimals) in &mut self.decimals {
+            *decimals = decimals_of(client, sku).await?;
+        }
+        Ok(())
     }
 
     /// The decimals of a SKU, as far as the file needs them.

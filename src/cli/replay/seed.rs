@@ -50,6 +50,12 @@ impl Needs {
         Ok(needs)
     }
 
+    /// The SKUs whose need may be more than one line takes: that depends on their decimals.
+    pub(super) fn large(&self) -> impl Iterator<Item = &Sku> {
+        let large = self.by_sku.iter().filter(|(_, need)| **need > i128::from(QUANTITY_MAX));
+        large.map(|(sku, _)| sku)
+    }
+
     /// Names this opening stock.
     fn name(&self) -> String {
         let mut hasher = Xxh3::new();
