@@ -250,7 +250,7 @@ impl Writer {
         let decided =
             self.store.check_placement_if_old().and_then(|()| self.decide_and_commit(batch));
         let answers = decided.map_err(|error| self.storage_failed(error))?;
-        match self.store.check_placement() {
+        match self.store.check_commit_placement() {
             Ok(()) => Ok(answers),
             // It is committed, and memory holds it: if the files come back, all of it fits.
             Err(error) => {

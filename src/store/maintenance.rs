@@ -33,6 +33,19 @@ impl Store {
         self.last_check_of_placement()
     }
 
+    /// As [`Store::check_placement`], for the files that hold what a commit has written: no answer is
+    /// given before they were looked at.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_commit_placement(&mut self) -> Result<(), StoreError> {
+        if self.displaced.is_some() || !self.placement.holds_commits() {
+            return self.check_placement();
+        }
+        self.placement_checked_at = clock::instant();
+        Ok(())
+    }
+
     /// As [`Store::check_placement`], but a check that has just passed counts. It is for the time
     /// before a batch: under load the batch before has just been checked.
     ///

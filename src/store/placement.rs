@@ -4,9 +4,11 @@
 //! place. It goes on writing into a file without a name, which is gone when the process ends. So
 //! nothing is answered before the paths were compared with the open files.
 
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
 use rustix::fs::{Stat, fstat, stat};
@@ -36,6 +38,8 @@ pub(super) struct Placement {
     directory: FileId,
     /// The database, its WAL and the WAL's index.
     files: [(String, FileId); 3],
+    /// The whole paths of the first two, which hold what was committed.
+    committed: [CString; 2],
     /// Locked. It must be closed after the database: see [`DataDir::lock_database`].
     database: LockedFile,
 }
@@ -50,7 +54,21 @@ impl Placement {
             io::Result::Ok((name, id))
         };
         let files = [(db, FileId::of(&fstat(database.file())?)), with_id(wal)?, with_id(shm)?];
-        Ok(Self { directory, files, database })
+        let path = |(name, _): &(String, FileId)| {
+            let path = data_dir.path().join(name).into_os_string().into_vec();
+            io::Result::Ok(CString::new(path)?)
+        };
+        let committed = [path(&files[0])?, path(&files[1])?];
+        Ok(Self { directory, files, committed, database })
+    }
+
+    /// Whether the paths lead to the files that hold what was committed. It is asked for after every
+    /// commit; whether the directory and the index are the same is looked at every second.
+    pub(super) fn holds_commits(&self) -> bool {
+        let is_same = |(path, (_, id)): (&CString, &(String, FileId))| {
+            stat(path.as_c_str()).is_ok_and(|found| FileId::of(&found) == *id)
+        };
+        self.committed.iter().zip(&self.files).all(is_same)
     }
 
     /// Finds what is no longer in its place.
