@@ -271,8 +271,8 @@ impl Books for HubDatabase {
         Ok(self.requests.get(request_id).cloned())
     }
 
-    fn request_count(&mut self) -> Kept<u64> {
-        Ok(self.requests.len() as u64)
+    fn next_request_number(&mut self) -> Kept<u64> {
+        Ok(self.requests.len() as u64 + 1)
     }
 
     fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Kept<()> {

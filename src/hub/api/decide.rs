@@ -62,6 +62,7 @@ impl HubApi {
         let locks = Locks {
             gateways: read.request.gateway().cloned().into_iter().collect(),
             skus: skus.iter().cloned().collect(),
+            requests: [read.request_id.clone()].into(),
         };
         let is_recall = operation == CentralOperation::Recall;
         let (decided, recall, decimals) = self

@@ -132,8 +132,8 @@ pub trait Books {
         &mut self,
         request_id: &RequestId,
     ) -> Result<Option<DecidedRequest>, Self::Error>;
-    /// The number of stored central requests.
-    fn request_count(&mut self) -> Result<u64, Self::Error>;
+    /// The number of the next central request that is stored.
+    fn next_request_number(&mut self) -> Result<u64, Self::Error>;
     /// Stores a central request that was decided.
     fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest)
     -> Result<(), Self::Error>;
@@ -170,6 +170,10 @@ pub trait Books {
     fn open_order(&mut self, id: &RequestId) -> Result<Option<OpenOrder>, Self::Error> {
         let _ = id;
         Ok(None)
+    }
+    /// Whether a sale with this id waits for units from elsewhere.
+    fn is_open_order(&mut self, id: &RequestId) -> Result<bool, Self::Error> {
+        Ok(self.open_order(id)?.is_some())
     }
     /// The number of sales that wait for units from elsewhere.
     fn open_order_count(&mut self) -> Result<usize, Self::Error> {

@@ -71,7 +71,7 @@ pub fn decide<B: Books>(
     if let Some(decided) = books.decided_request(request_id)? {
         return Ok(replay(request_id, request, decided, fingerprints));
     }
-    if books.open_order(request_id)?.is_some() {
+    if books.is_open_order(request_id)? {
         return Ok(Err(Rejection::Conflict(OPEN_SALE.into())));
     }
     if let Some(command) = request.command(request_id, cause) {
@@ -298,7 +298,7 @@ impl<B: Books> Pools<'_, B> {
             let Pool { unallotted, in_transit, .. } = self.books.pool(sku)?;
             lines.push(PoolLine { sku: sku.clone(), quantity, unallotted, in_transit });
         }
-        Ok(AppliedRequest { seq: self.books.request_count()? + 1, lines })
+        Ok(AppliedRequest { seq: self.books.next_request_number()?, lines })
     }
 }
 

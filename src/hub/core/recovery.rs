@@ -207,7 +207,7 @@ pub(super) fn remember<B: Books>(
         let line = PoolLine { sku, quantity, unallotted, in_transit };
         match books.decided_request(request_id)? {
             None => {
-                let seq = books.request_count()? + 1;
+                let seq = books.next_request_number()?;
                 let applied = AppliedRequest { seq, lines: vec![line] };
                 let decided = DecidedRequest::taken_over(kind.as_str(), applied);
                 books.save_request(request_id, &decided)?;

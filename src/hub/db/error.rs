@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 use tokio_postgres::error::SqlState;
 
 use crate::protocol::topic::GatewayId;
-use crate::stock::Sku;
+use crate::stock::{RequestId, Sku};
 
 /// Rows to be locked before anything else.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Locks {
     pub(in crate::hub) gateways: BTreeSet<GatewayId>,
     /// The SKUs whose pools are locked.
     pub(in crate::hub) skus: BTreeSet<Sku>,
+    /// The requests that are decided. They are read once the pools are locked.
+    pub(in crate::hub) requests: BTreeSet<RequestId>,
 }
 
 impl Locks {
@@ -25,6 +27,7 @@ impl Locks {
     pub(in crate::hub) fn add(&mut self, others: &Self) {
         self.gateways.extend(others.gateways.iter().cloned());
         self.skus.extend(others.skus.iter().cloned());
+        self.requests.extend(others.requests.iter().cloned());
     }
 }
 

@@ -68,8 +68,11 @@ impl HubApi {
         of: Option<GatewayId>,
         policy: Option<PolicyJson>,
     ) -> Result<Option<(Policy, Decimals)>, Problem> {
-        let locks =
-            Locks { gateways: of.iter().cloned().collect(), skus: BTreeSet::from([sku.clone()]) };
+        let locks = Locks {
+            gateways: of.iter().cloned().collect(),
+            skus: BTreeSet::from([sku.clone()]),
+            ..Locks::default()
+        };
         let sku = sku.clone();
         self.change(locks, move |books, gateways| {
             let decimals = decimals_of(books, std::slice::from_ref(&sku))?.of(&sku);

@@ -16,7 +16,7 @@ pub(in crate::hub) use self::tables::{
 pub(super) const OLDEST: i64 = 2;
 
 /// The migrations, each to the version after the one before.
-const MIGRATIONS: [Migration; 18] = [
+const MIGRATIONS: [Migration; 19] = [
     Migration::same(include_str!("version_2.sql")),
     Migration {
         script: include_str!("version_3.sql"),
@@ -51,6 +51,7 @@ const MIGRATIONS: [Migration; 18] = [
     },
     Migration::same(include_str!("version_18.sql")),
     Migration::same(include_str!("version_19.sql")),
+    Migration { script: "", sqlite: "", postgresql: include_str!("version_20_postgresql.sql") },
 ];
 
 struct Migration {

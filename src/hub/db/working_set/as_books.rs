@@ -183,13 +183,12 @@ impl Books for BooksTransaction<'_> {
         self.requests.decided(self.db, request_id)
     }
 
-    fn request_count(&mut self) -> Result<u64, BooksError> {
-        Ok(self.requests.count())
+    fn next_request_number(&mut self) -> Result<u64, BooksError> {
+        self.requests.next_number(self.db)
     }
 
     fn save_request(&mut self, id: &RequestId, decided: &DecidedRequest) -> Result<(), BooksError> {
-        self.requests.save(id, decided);
-        Ok(())
+        self.requests.save(self.db, id, decided)
     }
 
     fn newest_request(&mut self, id: &RequestId) -> Result<Option<DecidedRequest>, BooksError> {
@@ -219,6 +218,13 @@ impl Books for BooksTransaction<'_> {
 
     fn open_order(&mut self, id: &RequestId) -> Result<Option<OpenOrder>, BooksError> {
         self.open_orders.newest(self.db, id)
+    }
+
+    fn is_open_order(&mut self, id: &RequestId) -> Result<bool, BooksError> {
+        match self.open_orders.is_known(id) {
+            Some(is_open) => Ok(is_open),
+            None => Ok(self.open_order(id)?.is_some()),
+        }
     }
 
     fn open_order_count(&mut self) -> Result<usize, BooksError> {

@@ -15,6 +15,8 @@ use crate::stock::{RequestId, Sku, totals};
 pub(super) struct OpenOrderSet {
     /// What this transaction has changed; `None` for those that are decided.
     changed: BTreeMap<RequestId, Option<OpenOrder>>,
+    /// Whether there are orders with these ids.
+    known: BTreeMap<RequestId, bool>,
     /// The SKUs of the orders that were read or saved.
     skus: BTreeMap<RequestId, Vec<Sku>>,
     /// The units that stored orders wait for, by SKU.
@@ -40,6 +42,26 @@ impl OpenOrderSet {
         let sql = "SELECT id, deadline_ms, state FROM open_order WHERE id = $1";
         let found = db.query(sql, &[SqlValue::text(id.as_str())])?.pop();
         Ok(found.map(|row| self.read(row)).transpose()?.map(|(_, order)| order))
+    }
+
+    /// Reads which of these requests are orders that wait.
+    pub(super) fn load(
+        &mut self,
+        db: &mut dyn Executor,
+        ids: &BTreeSet<RequestId>,
+    ) -> Result<(), BooksError> {
+        self.known.extend(ids.iter().map(|id| (id.clone(), false)));
+        let sql = "SELECT open_order.id FROM {keys} AS k JOIN open_order ON open_order.id = k.a";
+        for row in db.query_keys(sql, &id_keys(ids))? {
+            self.known.insert(RowReader::of(row).id(RequestId::parse)?, true);
+        }
+        Ok(())
+    }
+
+    /// Whether there is an order with this id, as far as it was read with others.
+    pub(super) fn is_known(&self, id: &RequestId) -> Option<bool> {
+        let changed = self.changed.get(id).map(Option::is_some);
+        changed.or_else(|| self.known.get(id).copied())
     }
 
     fn read(&mut self, row: SqlRow) -> Result<(RequestId, OpenOrder), BooksError> {
@@ -149,6 +171,11 @@ impl OpenOrderSet {
             Change { table: &OPEN_ORDER_LINE, write: Write::Delete, rows: of_decided },
         ]
     }
+}
+
+pub(super) fn id_keys(ids: &BTreeSet<RequestId>) -> Keys {
+    let rows = ids.iter().map(|id| vec![SqlValue::text(id.as_str())]).collect();
+    Keys { types: &[ColumnType::Text], rows }
 }
 
 fn keys<'a>(skus: impl Iterator<Item = &'a Sku>) -> Keys {

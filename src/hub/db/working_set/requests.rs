@@ -1,11 +1,12 @@
 //! The central requests that were decided.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::open_orders::id_keys;
 use crate::hub::core::DecidedRequest;
 use crate::hub::db::error::BooksError;
 use crate::hub::db::order_rows::{decided_value, read_decided};
-use crate::hub::db::schema::REQUEST;
+use crate::hub::db::schema::{Dialect, REQUEST};
 use crate::hub::db::sql::{Change, Executor, RowReader, SqlRow, SqlValue, Write};
 use crate::stock::RequestId;
 
@@ -19,7 +20,10 @@ struct Numbered {
 #[derive(Debug, Default)]
 pub(super) struct RequestSet {
     known: BTreeMap<RequestId, Option<Numbered>>,
-    count: u64,
+    /// Numbers that no request has yet.
+    numbers: VecDeque<u64>,
+    /// The last number that this transaction has taken.
+    last: u64,
     new: BTreeSet<RequestId>,
     changed: BTreeSet<RequestId>,
 }
@@ -49,33 +53,70 @@ impl RequestSet {
     }
 
     fn read(&mut self, db: &mut dyn Executor, id: &RequestId) -> Result<(), BooksError> {
-        let sql = "SELECT (SELECT coalesce(max(n), 0) FROM request),
-                   (SELECT n FROM request WHERE id = $1),
-                   (SELECT remembered FROM request WHERE id = $1)";
-        let found = db.query(sql, &[SqlValue::text(id.as_str())])?.pop();
-        let mut row = RowReader::of(found.unwrap_or_default());
-        self.count = self.count.max(row.number()?);
-        let known = match (row.int_or_null()?, row.blob_or_null()?) {
-            (Some(number), Some(bytes)) => {
-                let number = number.unsigned_abs();
-                Some(Numbered { number, decided: read_decided(&bytes)? })
-            }
-            _ => None,
-        };
-        self.known.insert(id.clone(), known);
+        self.known.remove(id);
+        self.load(db, &BTreeSet::from([id.clone()]))
+    }
+
+    /// Reads those of these requests that are not known yet, and takes numbers for the new ones.
+    pub(super) fn load(
+        &mut self,
+        db: &mut dyn Executor,
+        ids: &BTreeSet<RequestId>,
+    ) -> Result<(), BooksError> {
+        let missing = ids.iter().filter(|id| !self.known.contains_key(*id)).cloned().collect();
+        let number = number_of(db.dialect());
+        let sql = format!(
+            "SELECT k.a, request.n, request.remembered, {number}
+             FROM {{keys}} AS k LEFT JOIN request ON request.id = k.a"
+        );
+        for row in db.query_keys(&sql, &id_keys(&missing))? {
+            let mut row = RowReader::of(row);
+            let id = row.id(RequestId::parse)?;
+            let (number, remembered) = (row.int_or_null()?, row.blob_or_null()?);
+            let offered = row.number()?;
+            let known = match (number, remembered) {
+                (Some(number), Some(bytes)) => {
+                    let number = number.unsigned_abs();
+                    Some(Numbered { number, decided: read_decided(&bytes)? })
+                }
+                _ => {
+                    self.take_number(offered);
+                    None
+                }
+            };
+            self.known.insert(id, known);
+        }
         Ok(())
     }
 
-    /// The number of requests; one of them must have been asked for before.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    /// SQLite offers the next number for every request, so those taken before count too.
+    fn take_number(&mut self, offered: u64) {
+        self.last = offered.max(self.last + 1);
+        self.numbers.push_back(self.last);
     }
 
-    pub(super) fn save(&mut self, id: &RequestId, decided: &DecidedRequest) {
-        self.count += 1;
-        let (number, decided) = (self.count, decided.clone());
+    /// The number of the next request that is saved. Numbers that are not used are left out.
+    pub(super) fn next_number(&mut self, db: &mut dyn Executor) -> Result<u64, BooksError> {
+        if self.numbers.is_empty() {
+            let sql = format!("SELECT {}", number_of(db.dialect()));
+            let found = db.query(&sql, &[])?.pop();
+            self.take_number(RowReader::of(found.unwrap_or_default()).number()?);
+        }
+        let missing = || BooksError::Damaged("there is no number for a request".into());
+        self.numbers.front().copied().ok_or_else(missing)
+    }
+
+    pub(super) fn save(
+        &mut self,
+        db: &mut dyn Executor,
+        id: &RequestId,
+        decided: &DecidedRequest,
+    ) -> Result<(), BooksError> {
+        let (number, decided) = (self.next_number(db)?, decided.clone());
+        self.numbers.pop_front();
         self.known.insert(id.clone(), Some(Numbered { number, decided }));
         self.new.insert(id.clone());
+        Ok(())
     }
 
     /// Changes a request that was decided before; it must have been asked for.
@@ -99,6 +140,15 @@ impl RequestSet {
             Change { table: &REQUEST, write, rows: known.map(row).collect() }
         };
         [change(&self.new, Write::Insert), change(&self.changed, Write::Set)]
+    }
+}
+
+/// The next number of a request. Several workers take theirs from a sequence: the largest of the
+/// table, and one more, would be the same for all that decide at the same time.
+fn number_of(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgresql => "nextval('request_number')",
+        Dialect::Sqlite => "(SELECT coalesce(max(n), 0) + 1 FROM request)",
     }
 }
 

@@ -87,6 +87,38 @@ fn central_requests_take_the_same_statements_whatever_their_lines() {
 }
 
 #[test]
+fn requests_that_are_decided_together_take_the_same_statements_however_many_they_are() {
+    let [few, many] = [1, 200].map(|count| {
+        let mut hub = Counted::with_book(count);
+        hub.receive("po-1");
+        let orders: Vec<(RequestId, Sku)> = (0..count)
+            .map(|n| RequestId::parse(&format!("o-{n}")).unwrap())
+            .zip(hub.skus.clone())
+            .collect();
+        let locks = Locks {
+            skus: hub.skus.iter().cloned().collect(),
+            requests: orders.iter().map(|(id, _)| id.clone()).collect(),
+            ..Locks::default()
+        };
+        let expected = Expected { locks, ..Expected::default() };
+        let statements = hub.count(|books| {
+            books.expect(&expected).unwrap();
+            for (id, sku) in &orders {
+                let lines = vec![Line::new(sku.clone(), Quantity::of_sum(1).unwrap())];
+                let request = CentralRequest::Deduct { order_id: None, lines };
+                let decided = decide(books, id, &request, &Cause::default()).unwrap().unwrap();
+                assert!(decided.outcome.is_ok(), "{decided:?}");
+            }
+        });
+        let numbers =
+            hub.db.query_row("SELECT count(DISTINCT n) FROM request", [], |row| row.get(0));
+        assert_eq!(numbers, Ok(count as i64 + 1));
+        statements
+    });
+    assert_eq!(few, many);
+}
+
+#[test]
 fn a_database_is_retired_and_its_stock_brought_back_in_the_same_statements_whatever_it_holds() {
     let [few, many] = [1, 2_000].map(|skus| {
         let mut hub = Counted::with_book(skus);
@@ -228,6 +260,7 @@ impl Counted {
         let locks = Locks {
             gateways: request.gateway().cloned().into_iter().collect(),
             skus: request.lines().iter().map(|line| line.sku.clone()).collect(),
+            requests: [id.clone()].into(),
         };
         let expected = Expected { locks, ..Expected::default() };
         self.count(|books| {

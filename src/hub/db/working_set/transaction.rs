@@ -155,7 +155,7 @@ impl<'a> BooksTransaction<'a> {
         &mut self,
         expected: &Expected,
     ) -> Result<BTreeSet<GatewayId>, BooksError> {
-        let Expected { locks: Locks { gateways, skus }, if_free, skus: of } = expected;
+        let Expected { locks: Locks { gateways, skus, requests }, if_free, skus: of } = expected;
         self.books.load(self.db, gateways, Lock::Wait)?;
         // Nothing waits for these, so it does not matter that they come after the others.
         let busy = self.books.load_if_free(self.db, if_free)?;
@@ -166,6 +166,11 @@ impl<'a> BooksTransaction<'a> {
             self.books.reserve_ids(self.db, unknown)?;
         }
         self.pools.load(self.db, skus.iter())?;
+        if !requests.is_empty() {
+            self.requests.load(self.db, requests)?;
+            self.open_orders.load(self.db, requests)?;
+            self.expect_skus(&skus.iter().cloned().collect::<Vec<_>>())?;
+        }
         let mut accounts = Vec::new();
         for (gateway, skus) in of.iter().filter(|(gateway, _)| !busy.contains(gateway)) {
             let book = self.books.newest(gateway).filter(|book| book.is_open());
