@@ -9,7 +9,7 @@ use super::record::{Applied, Outcome, Refusal, RequestRecord, RequestRecords};
 use super::request_kind::RequestKind;
 use super::reservation_state::Ending;
 use super::rules::NoDecision;
-use super::types::{OrderId, RequestId, Sku};
+use super::types::{OrderId, Quantity, RequestId, Sku};
 
 impl Draft<'_> {
     /// Decides one command and enters its effect into the draft. A command whose record is
@@ -35,7 +35,10 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
         if let Some(record) = self.record(&command.request_id, records)? {
-            return Ok(repeat(command, record, command.request_id.clone()));
+            let earlier = record.outcome.is_err().then(|| self.before_decimals(command)).flatten();
+            let same = earlier.filter(|earlier| earlier.has_fingerprint(record.fingerprint));
+            let said = same.as_ref().unwrap_or(command);
+            return Ok(repeat(said, record, command.request_id.clone()));
         }
         if let Some(sku) = self.read_in_other_decimals(command) {
             return Ok(Err(Undecided::DecimalsChanged { sku: sku.clone() }));
@@ -68,6 +71,22 @@ impl Draft<'_> {
         // One that was taken out of the catalogue meanwhile, or lost its decimals, is known still.
         let is_new = |sku: &&Sku| self.item(sku).is_some_and(|item| item.version == 0);
         command.action.skus().find(is_new)
+    }
+
+    /// The command as it was read before the catalogue gave its SKUs decimals. What was refused then,
+    /// because nobody knew the SKU, is refused when it is repeated.
+    fn before_decimals(&self, command: &Command) -> Option<Command> {
+        let mut earlier = command.clone();
+        let (Action::Deduct { lines, .. } | Action::Reserve { lines, .. }) = &mut earlier.action
+        else {
+            return None;
+        };
+        for line in lines {
+            let (units, one) =
+                (line.quantity.units().unsigned_abs(), self.decimals(&line.sku).one());
+            line.quantity = Quantity::of_sum(units / one).filter(|_| units % one == 0)?;
+        }
+        Some(earlier)
     }
 
     fn carry_out<R: RequestRecords>(

@@ -365,6 +365,18 @@ fn a_number_that_was_read_before_its_sku_lost_its_decimals_is_not_decided() {
     }
 }
 
+#[test]
+fn a_refusal_is_repeated_after_its_sku_was_given_decimals() {
+    let mut shop = Shop::default();
+    let early = shop.decide(&[deduct("d", "A", 2)]).remove(0).unwrap();
+    update_catalogue(&mut shop, (0, 7), vec![by_weight("A", 3)]);
+    let again = |units| Command { read_by: Some(7), ..deduct("d", "A", units) };
+    let late = shop.decide(&[again(2_000)]).remove(0).unwrap();
+    assert_eq!((&late.outcome, late.replayed), (&early.outcome, true));
+    let other = shop.decide(&[again(2_500)]).remove(0);
+    assert!(matches!(other, Err(Undecided::IdempotencyConflict { .. })), "{other:?}");
+}
+
 fn by_weight(sku: &str, decimals: u8) -> Listing {
     Listing {
         sku: Sku::parse(sku).unwrap(),
