@@ -32,12 +32,18 @@ pub struct Label {
 }
 
 impl Label {
-    fn new(listing: &Listing) -> Self {
+    pub(super) fn new(listing: &Listing) -> Self {
         let unit = listing.unit.as_deref().unwrap_or_default();
         let name = listing.name.as_deref().unwrap_or_default();
         let unit_bytes = u32::try_from(unit.len()).expect("units are short");
         let text = [unit, name].concat().into();
         Self { text, unit_bytes, decimals: listing.decimals }
+    }
+
+    /// Whether the catalogue lists the SKU. One that it lists no more keeps the decimals of its
+    /// entries, and nothing else.
+    pub(super) fn is_listed(&self) -> bool {
+        !self.text.is_empty() || self.decimals == Decimals::default()
     }
 
     /// The name; `None` if the SKU was removed from the catalogue, but keeps its decimals.

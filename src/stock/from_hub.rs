@@ -82,6 +82,8 @@ impl Draft<'_> {
         let decimals = self.decimals(&listing.sku);
         let is_known = self.stock.catalogue().knows_decimals(listing.sku.as_str());
         match has_entries && is_known && decimals != listing.decimals {
+            // One that is removed has nothing but its decimals.
+            true if listing.name.is_none() => listing.in_decimals(decimals, None),
             true => listing.in_decimals(decimals, self.unit(&listing.sku)),
             false => listing.clone(),
         }

@@ -4,6 +4,7 @@
 use smallvec::smallvec;
 
 use super::answer::Undecided;
+use super::catalogue::Label;
 use super::decision::{Decision, Effect, Movement};
 use super::draft::Draft;
 use super::entry::Kind;
@@ -61,8 +62,8 @@ impl Draft<'_> {
     /// Whether the catalogue lists a SKU, this batch included.
     fn is_listed(&self, sku: &Sku) -> bool {
         match self.changes.listings.iter().rfind(|listing| listing.sku == *sku) {
-            Some(listing) => listing.name.is_some(),
-            None => self.stock.catalogue.label(sku.as_str()).is_some(),
+            Some(listing) => listing.name.is_some() && Label::new(listing).is_listed(),
+            None => self.stock.catalogue.label(sku.as_str()).is_some_and(Label::is_listed),
         }
     }
 }

@@ -107,6 +107,22 @@ fn only_what_has_no_stock_and_no_listing_is_hidden() {
 }
 
 #[test]
+fn what_keeps_the_decimals_of_its_entries_after_its_listing_is_hidden_too() {
+    let mut shop = Shop::default();
+    shop.list("KG", 3, true);
+    shop.restock("KG", 1);
+    shop.restock("A", 1);
+    shop.list("A", 0, true);
+    let counted = shop.act(Action::Count { sku: sku("KG"), counted: 0, trace: None });
+    assert!(counted.unwrap().outcome.is_ok());
+    assert_eq!(shop.hide("KG").unwrap().outcome, Err(Refusal::IsListed { sku: sku("KG") }));
+    shop.list("KG", 0, false);
+    assert!(shop.stock.catalogue().decimals("KG") != Decimals::default());
+    assert!(shop.hide("KG").unwrap().outcome.is_ok());
+    assert_eq!(shop.listed(), ["A"]);
+}
+
+#[test]
 fn a_hidden_sku_is_known_and_in_no_list_until_it_has_stock_or_is_listed() {
     let mut shop = Shop::default();
     shop.restock("A", 1);
