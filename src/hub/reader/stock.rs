@@ -14,9 +14,12 @@ use crate::net::access::Sites;
 use crate::stock::{Amount, Decimals};
 
 /// SKUs that are in the catalogue and have never had units. One that was taken out of it has neither
-/// name nor barcodes.
+/// name nor barcodes. What comes after the last pool of a full page is on a later one.
 const LISTED_ONLY: &str = "SELECT sku, decimals, 0 AS unallotted, 0 AS reserved, 0 AS in_transit
-    FROM listing WHERE sku > $1 AND (name IS NOT NULL OR barcodes <> '')
+    FROM listing WHERE sku > $1
+        AND sku <= coalesce((SELECT sku FROM pool WHERE sku > $1 ORDER BY sku LIMIT 1 OFFSET $2 - 1),
+            (SELECT max(sku) FROM listing))
+        AND (name IS NOT NULL OR barcodes <> '')
         AND NOT EXISTS (SELECT 1 FROM pool WHERE pool.sku = listing.sku)
     ORDER BY sku LIMIT $2";
 
