@@ -25,7 +25,6 @@ use super::books::Books;
 use super::central::{CentralDecision, OPEN_SALE, Rejection, applied_order, decision};
 use super::central_request::CentralRequest;
 use super::orders::{self, Ordered};
-use super::policy;
 use super::records::{Book, DecidedRequest, Elsewhere, hub_request_id};
 use super::transfer::issue;
 use crate::limits::OPEN_ORDERS_MAX;
@@ -164,7 +163,7 @@ fn advance<B: Books>(
     let Some(mut order) = books.open_order(id)?.or_else(|| is_new.then_some(known)) else {
         return Ok(Err(Rejection::Conflict(request.operation().into())));
     };
-    let Ordered { decided, record, mut gateways } = match orders::order(books, &command)? {
+    let Ordered { decided, record, gateways } = match orders::order(books, &command)? {
         Ok(ordered) => ordered,
         Err(undecided) => return Ok(Err(Rejection::Undecided(undecided))),
     };
@@ -187,10 +186,6 @@ fn advance<B: Books>(
     let known = DecidedRequest { fingerprint, operation, outcome, record, elsewhere };
     books.save_request(id, &known)?;
     books.save_open_order(id, None)?;
-    if known.outcome.is_err() && !is_new {
-        // What it waited for is free again.
-        gateways.extend(policy::serve_all(books, &skus)?);
-    }
     for asked in order.asked.iter().filter(|asked| asked.is_open()) {
         if order.is_late(asked, books.now_ms()) {
             books.note_recall(&asked.gateway, false);

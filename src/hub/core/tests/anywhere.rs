@@ -25,25 +25,6 @@ fn a_gateway_that_counts_in_whole_units_is_not_asked() {
 }
 
 #[test]
-fn what_a_refused_sale_has_waited_for_goes_to_the_gateway_that_waits() {
-    let mut hub = TestHub::new();
-    let mut low = hub.stocked("low", 5);
-    hub.stocked("gw", 5);
-    hub.db("UPDATE book SET online = 1 WHERE gateway = 'gw'");
-    hub.receive("in", 2);
-    assert!(waits(&mut hub, 6));
-    let policy = Some(Policy::new(5, 12));
-    hub.change(|books| set_gateway_policy(books, &sku(), &low.gateway, policy));
-    assert_eq!(hub.sell(&mut low, 5), [""; 0], "the sale is first");
-    let granted = hub.change(|books| {
-        books.set_rules(Rules::default(), i64::MAX);
-        settle(books, &[id()])
-    });
-    assert_eq!(granted, [low.gateway.clone()]);
-    assert_eq!(hub.allotment_of(&low), (0, 2));
-}
-
-#[test]
 fn no_other_request_takes_the_id_of_a_sale_that_waits() {
     let mut hub = TestHub::new();
     hub.stocked("gw", 5);
