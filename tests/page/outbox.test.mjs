@@ -104,6 +104,25 @@ test('the order of a booking is kept until it is booked, also across a reload', 
   assert.equal(reloaded.operations[0].draft, undefined);
 });
 
+test('the order of a refused booking comes back in one window only', async () => {
+  const { storage, link, outbox } = bench();
+  const draft = { id: '536365', lines: [] };
+  link.state = 'lost';
+  outbox.add('deduct', { sku: 'A-1', quantity: 1 }, draft);
+  const drafts = [];
+  const windows = [new Link(), new Link()].map((own) => {
+    const window = new Outbox(own, ({ state, draft: it }) => { if (state === 'refused') drafts.push(it); }, storage);
+    window.pump();
+    return own;
+  });
+  await settle();
+  for (const window of windows) {
+    window.asked[0].answer({ ok: false, error: { code: 'insufficient_stock' } });
+    await settle();
+  }
+  assert.deepEqual(drafts, [draft, undefined]);
+});
+
 test('only what the gateway cannot have heard of is discarded', async () => {
   const { link, outbox } = bench();
   link.state = 'lost';

@@ -164,6 +164,8 @@ export class Outbox {
     if (aim && of && operation.state === 'done') aim.undone = true;
     if (aim && reservation && operation.state === 'done') this.#follow(aim, operation);
     if (aim && operation.error?.code === 'reservation_expired') aim.closed = 'expire';
+    // Another window of this browser was first, and has the draft.
+    if (operation.kept && !this.#storage.get(WAITING + operation.id)) delete operation.draft;
     this.#keepHistory();
     this.#storage.put(WAITING + operation.id, null);
     this.#changed(operation);
