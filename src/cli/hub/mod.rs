@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use super::manual::{self, Manual};
 use super::program::{Program, on_signal};
 use super::{examples, say, say_valid, token};
-use crate::config::HubConfig;
+use crate::config::{BookStore, HubConfig};
 use crate::hub;
 use crate::process::reload::{self, Reload};
 use crate::process::{VERSION, logs, stop};
@@ -128,7 +128,7 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     };
     let level = config.log_level.clone();
     STOCKGATE_HUB.with_runtime(&level, async {
-        warn_of_displaced(&config);
+        look_for_displaced(&config)?;
         let (stopper, stop) = stop::channel();
         on_signal(stopper);
         let load =
@@ -138,13 +138,21 @@ fn run(config: Option<PathBuf>) -> ExitCode {
     })
 }
 
-fn warn_of_displaced(config: &HubConfig) {
-    if let Some(displaced) = &config.displaced_store {
-        let (used, displaced) = (&config.store, displaced.display());
-        tracing::warn!(
-            "hub.store is relative to the configuration: {used} is used, and {displaced} in the working directory is not"
-        );
-    }
+/// Books that earlier versions have used must not be left behind for new ones.
+fn look_for_displaced(config: &HubConfig) -> anyhow::Result<()> {
+    let (Some(displaced), BookStore::Sqlite(used)) = (&config.displaced_store, &config.store)
+    else {
+        return Ok(());
+    };
+    let (used_now, displaced) = (used.display(), displaced.display());
+    anyhow::ensure!(
+        used.exists(),
+        "hub.store is relative to the configuration: there are no books at {used_now}, but there are at {displaced}, in the working directory; move them, or write their whole path"
+    );
+    tracing::warn!(
+        "hub.store is relative to the configuration: {used_now} is used, and {displaced} in the working directory is not"
+    );
+    Ok(())
 }
 
 fn with_config(

@@ -52,8 +52,15 @@ fn a_gateway_has_no_tokens_that_are_bound_to_sites() {
 #[test]
 fn books_in_a_relative_file_are_beside_the_configuration() {
     let mut hub = Hub::prepare_on("sqlite:Cargo.toml", "");
+    let refused = run_to_end(&mut hub.command());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("but there are at Cargo.toml"), "{refused:?}");
+    let used = hub.dir().join("Cargo.toml");
+    assert!(!used.exists(), "no new books beside those that were used");
+
+    std::fs::write(&used, "").unwrap();
     hub.launch();
-    assert!(hub.dir().join("Cargo.toml").exists());
+    assert!(std::fs::metadata(&used).unwrap().len() > 0);
     let warning = "and Cargo.toml in the working directory is not";
     assert!(hub.log().contains(warning), "{}", hub.log());
 }
