@@ -12,7 +12,7 @@ use super::json::{
 use crate::clock::wall_ms;
 use crate::hub::api::HubApi;
 use crate::hub::api::{cannot_bring_back, no_such_database, unknown_gateway};
-use crate::hub::core::{HeldUnits, bring_back, repair, retire};
+use crate::hub::core::{Books as _, HeldUnits, bring_back, repair, retire};
 use crate::hub::db::Locks;
 use crate::hub::request::gateway_id;
 use crate::limits::PAGE_MAX;
@@ -34,16 +34,16 @@ impl HubApi {
         let id = gateway_id(&site, &gateway)?;
         sites.check(&id.site)?;
         let (enrolled, now_ms) = (id.clone(), wall_ms());
-        self.change(locks(&id), move |books, gateways| {
+        let change = self.change(locks(&id), move |books, gateways| {
             if !books.is_enrolled(&enrolled)? {
                 books.enrol(&enrolled, now_ms);
             }
             gateways.push(enrolled.clone());
-            Ok(())
-        })
-        .await?;
+            Ok(books.books(&enrolled)?.is_empty())
+        });
+        let (is_new, stranger) = (change.await?, self.strangers.forget(&id));
         // Its greeting was left aside, and it may wait a minute before the next one.
-        if let Some(epoch) = self.strangers.forget(&id) {
+        if let Some(epoch) = stranger.filter(|_| is_new) {
             self.call_gateway(id, epoch);
         }
         Ok(json(&serde_json::json!({ "site": site, "gateway": gateway })))
