@@ -1,18 +1,24 @@
 //! The origins of web pages, as browsers send them.
 
 /// Whether a text can be the `Origin` of a request: it is compared with that byte by byte. A browser
-/// leaves out the port that is the scheme's own.
+/// leaves out the port that is the scheme's own. Applications with a web view have schemes of theirs.
 pub(super) fn is_origin(text: &str) -> bool {
-    let (own_port, authority) = match (text.strip_prefix("https://"), text.strip_prefix("http://"))
-    {
-        (Some(authority), _) => ("443", authority),
-        (None, Some(authority)) => ("80", authority),
-        (None, None) => return false,
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let own_port = match scheme {
+        "https" => "443",
+        "http" => "80",
+        _ => "",
     };
-    match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
-        Some((host, port)) => is_host(host) && is_port(port) && port != own_port,
-        None => is_host(authority),
-    }
+    is_scheme(scheme)
+        && match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some((host, port)) => is_host(host) && is_port(port) && port != own_port,
+            None => is_host(authority),
+        }
+}
+
+fn is_scheme(scheme: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || b"+-.0123456789".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_lowercase()) && scheme.bytes().all(is_plain)
 }
 
 fn is_host(host: &str) -> bool {
@@ -41,6 +47,8 @@ mod tests {
             "http://[::1]:8080",
             "https://[fd00::1]",
             "https://xn--bcher-kva.example",
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnop",
         ] {
             assert!(is_origin(origin), "{origin}");
         }
@@ -49,7 +57,8 @@ mod tests {
             "*",
             "null",
             "shop.example",
-            "ftp://shop.example",
+            "://shop.example",
+            "7p://shop.example",
             "https://",
             "https://:8080",
             "https://*.shop.example",
