@@ -298,6 +298,8 @@ impl<'a, F: FnMut(&Value)> Run<'a, F> {
             self.client.feed(waiting.request.clone()).await?;
         }
         self.unsent = 0;
+        // Nothing could be decided while the gateway was away.
+        self.decided_at = clock::instant();
         self.client.flush().await
     }
 
