@@ -27,7 +27,11 @@ fn a_catalogue_that_lacks_many_listings_has_to_be_confirmed() {
     assert_eq!(csv().lines().count(), 1 + 18, "nothing was changed");
 
     assert_eq!(upload(&hub, "?dry_run=true&replace=all", catalogue(10)), published(10, 0, 8));
-    assert_eq!(csv().lines().count(), 1 + 18, "nor by a dry run");
+    for misspelt in ["?dry_run=yes", "?dry_run=True", "?dry_run", "?dryrun=true", "?dry-run=true"] {
+        let refused = upload(&hub, &format!("{misspelt}&replace=all"), catalogue(10));
+        assert_eq!(refused["code"], "bad_request", "{misspelt}: {refused}");
+    }
+    assert_eq!(csv().lines().count(), 1 + 18, "nor by a dry run, however it is spelt");
     assert_eq!(upload(&hub, "?replace=all", catalogue(10)), published(10, 0, 8));
     assert_eq!(csv().lines().count(), 1 + 10);
 }

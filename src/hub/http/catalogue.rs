@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::queries::flag;
 use crate::hub::api::HubApi;
 use crate::hub::catalogue::{
     LineError, ReadCatalogue, Warning, read_catalogue, refusal, write_catalogue,
@@ -13,7 +14,7 @@ use crate::hub::catalogue::{
 use crate::hub::core::{CatalogueChange, compare};
 use crate::hub::db::{self, Locks};
 use crate::limits::{CATALOGUE_BYTES_MAX, CATALOGUE_DROPPED_PER_MAX, CATALOGUES_READ_MAX};
-use crate::net::http::{self, parameter};
+use crate::net::http::{self, parameter, unknown_parameter};
 use crate::net::json::json;
 use crate::problem::Problem;
 use crate::stock::Listing;
@@ -32,6 +33,12 @@ impl HubApi {
         query: Option<&str>,
         request: Request<Incoming>,
     ) -> Result<String, Problem> {
+        // A misspelt dry run would publish.
+        if let Some(name) = unknown_parameter(query, &["replace", "dry_run"]) {
+            let message =
+                format!("{name}: there is no such parameter; there are replace and dry_run");
+            return Err(Problem::bad_request(message));
+        }
         let replaces_all = match parameter(query, "replace").as_deref() {
             None => false,
             Some("all") => true,
@@ -39,7 +46,7 @@ impl HubApi {
                 return Err(Problem::bad_request(format!("replace: must be all, is {other:?}")));
             }
         };
-        let is_dry_run = super::queries::is_true(query, "dry_run");
+        let is_dry_run = flag(query, "dry_run")?;
         let (read, listings) = received(request).await?;
         let count = listings.len();
         let change = self.change(Locks::default(), move |books, gateways| {

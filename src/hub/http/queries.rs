@@ -102,7 +102,7 @@ impl HubApi {
     }
 
     pub(super) async fn reconcile(&self, query: Option<&str>) -> Result<String, Problem> {
-        let all = is_true(query, "all");
+        let all = flag(query, "all")?;
         let after = parameter(query, "after").unwrap_or_default();
         let limit = limit(query)?;
         Ok(json(&self.reconcile_page(all, after, limit).await?))
@@ -145,7 +145,7 @@ fn ledger_query(query: Option<&str>) -> Result<LedgerQuery, Problem> {
     Ok(LedgerQuery {
         gateway,
         epoch: epoch.map_err(|error| Problem::bad_request(format!("epoch: {error}")))?,
-        aside: is_true(query, "aside"),
+        aside: flag(query, "aside")?,
         after: number(query, "after")?.unwrap_or(0),
         limit: limit(query)?,
     })
@@ -168,8 +168,15 @@ fn demand_query(query: Option<&str>) -> Result<DemandQuery, Problem> {
     })
 }
 
-pub(super) fn is_true(query: Option<&str>, name: &str) -> bool {
-    parameter(query, name).is_some_and(|value| value == "true" || value == "1")
+/// A parameter that is `true` or `false`; false if it is absent.
+pub(super) fn flag(query: Option<&str>, name: &str) -> Result<bool, Problem> {
+    match parameter(query, name).as_deref() {
+        Some("true" | "1") => Ok(true),
+        None | Some("false" | "0") => Ok(false),
+        Some(other) => {
+            Err(Problem::bad_request(format!("{name}: must be true or false, is {other:?}")))
+        }
+    }
 }
 
 pub(super) fn limit(query: Option<&str>) -> Result<usize, Problem> {

@@ -40,7 +40,7 @@ pub use self::metered_stream::MeteredStream;
 pub(crate) use self::page_file::built_in;
 pub use self::page_file::{HTML, IMAGE, PageFile, SCRIPT, STYLE, guard};
 pub use self::port_access::{PortAccess, PortControl};
-pub use self::query::{filled, number, page_size, parameter};
+pub use self::query::{filled, number, page_size, parameter, unknown_parameter};
 #[cfg(feature = "hub")]
 pub use self::response::in_parts;
 pub use self::response::{HttpResponse, csv, json, problem, response, text};

@@ -10,7 +10,13 @@ pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// The same, where an empty value says as little as none.
+/// The first parameter that is none of these.
+pub fn unknown_parameter(query: Option<&str>, known: &[&str]) -> Option<String> {
+    let names = form_urlencoded::parse(query?.as_bytes()).map(|(name, _)| name);
+    names.map(std::borrow::Cow::into_owned).find(|name| !known.contains(&name.as_str()))
+}
+
+/// The value of a parameter, where an empty one says as little as none.
 pub fn filled(query: Option<&str>, name: &str) -> Option<String> {
     parameter(query, name).filter(|text| !text.is_empty())
 }
