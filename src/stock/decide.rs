@@ -35,10 +35,12 @@ impl Draft<'_> {
         records: &R,
     ) -> Result<CommandAnswer, R::Error> {
         if let Some(record) = self.record(&command.request_id, records)? {
-            let earlier = record.outcome.is_err().then(|| self.before_decimals(command)).flatten();
-            let same = earlier.filter(|earlier| earlier.has_fingerprint(record.fingerprint));
-            let said = same.as_ref().unwrap_or(command);
-            return Ok(repeat(said, record, command.request_id.clone()));
+            let earlier = self.refused_before_decimals(command, &record);
+            return Ok(repeat(
+                earlier.as_ref().unwrap_or(command),
+                record,
+                command.request_id.clone(),
+            ));
         }
         if let Some(sku) = self.read_in_other_decimals(command) {
             return Ok(Err(Undecided::DecimalsChanged { sku: sku.clone() }));
@@ -73,9 +75,14 @@ impl Draft<'_> {
         command.action.skus().find(is_new)
     }
 
-    /// The command as it was read before the catalogue gave its SKUs decimals. What was refused then,
-    /// because nobody knew the SKU, is refused when it is repeated.
-    fn before_decimals(&self, command: &Command) -> Option<Command> {
+    /// The command as it was read before the catalogue gave its SKUs decimals, if it was refused then,
+    /// because nobody knew them. It is refused again when it is repeated.
+    fn refused_before_decimals(
+        &self,
+        command: &Command,
+        record: &RequestRecord,
+    ) -> Option<Command> {
+        record.outcome.as_ref().err()?;
         let mut earlier = command.clone();
         let (Action::Deduct { lines, .. } | Action::Reserve { lines, .. }) = &mut earlier.action
         else {
@@ -86,7 +93,7 @@ impl Draft<'_> {
                 (line.quantity.units().unsigned_abs(), self.decimals(&line.sku).one());
             line.quantity = Quantity::of_sum(units / one).filter(|_| units % one == 0)?;
         }
-        Some(earlier)
+        Some(earlier).filter(|earlier| earlier.has_fingerprint(record.fingerprint))
     }
 
     fn carry_out<R: RequestRecords>(

@@ -8,6 +8,7 @@ use super::movement::{MovementKind, Occasion};
 use super::records::{Allotment, Book};
 use super::retire::NoSuchEpoch;
 use super::transfer::issue;
+use super::whole_units;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{Cause, Direction, Line, Quantity, RequestId, Sku};
 
@@ -65,17 +66,19 @@ pub fn bring_back<B: Books>(
         return Ok(Err(CannotBringBack::Closed(reason)));
     }
     let held = books.allotments(old.id)?;
-    let is_stuck = |(sku, held): &&(Sku, Allotment)| {
-        new.whole_units.contains(sku) && held.on_hand + held.in_transit > 0
-    };
-    if let Some((sku, _)) = held.iter().find(is_stuck) {
-        let reason = format!(
-            "it has booked SKU {sku} in whole units, before it knew that the catalogue gives it decimals; settle that first"
-        );
-        return Ok(Err(CannotBringBack::Closed(reason)));
+    if let Some(sku) = withheld(&held, new) {
+        return Ok(Err(CannotBringBack::Closed(whole_units::why_withheld(sku))));
     }
-    let lines = move_stock(books, old, &mut new.clone(), &request_id, cause)?;
+    let lines = move_stock(books, (old, held), &mut new.clone(), &request_id, cause)?;
     Ok(Ok(BroughtBack { lines, replayed: false }))
+}
+
+/// A SKU that the old database has units of, and the new one books in whole units: no transfer of it
+/// would be sent, nor any that follows.
+fn withheld<'h>(held: &'h [(Sku, Allotment)], new: &Book) -> Option<&'h Sku> {
+    let has_units = |held: &Allotment| held.on_hand + held.in_transit > 0;
+    let mut moved = held.iter().filter(|(_, held)| has_units(held)).map(|(sku, _)| sku);
+    moved.find(|sku| new.whole_units.contains(sku))
 }
 
 /// The same for the same two databases.
@@ -86,12 +89,11 @@ fn request_id(old: &Book, new: &Book) -> RequestId {
 
 fn move_stock<B: Books>(
     books: &mut B,
-    old: &Book,
+    (old, held): (&Book, Vec<(Sku, Allotment)>),
     new: &mut Book,
     request_id: &RequestId,
     cause: &Cause,
 ) -> Result<Vec<Line>, B::Error> {
-    let held = books.allotments(old.id)?;
     let moved = held.into_iter().filter_map(|(sku, mut allotment)| {
         let units = u64::try_from(allotment.on_hand + allotment.in_transit).ok()?;
         let quantity = Quantity::of_sum(units)?;

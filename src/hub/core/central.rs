@@ -11,6 +11,7 @@ use super::movement::{MovementKind, Occasion};
 use super::orders::{self, Ordered};
 use super::records::{AppliedRequest, Book, DecidedRequest, Elsewhere, Pool, PoolLine};
 use super::transfer::issue;
+use super::whole_units;
 use crate::limits::STOCK_MAX;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{
@@ -270,10 +271,7 @@ impl<B: Books> Pools<'_, B> {
             return Err(NotApplied::Rejected(Rejection::UnknownGateway(gateway.clone())));
         };
         if let Some(line) = lines.iter().find(|line| book.whole_units.contains(&line.sku)) {
-            let reason = format!(
-                "it has booked SKU {} in whole units, before it knew that the catalogue gives it decimals; settle that first",
-                line.sku
-            );
+            let reason = whole_units::why_withheld(&line.sku);
             return Err(NotApplied::Rejected(Rejection::Fenced(gateway.clone(), reason)));
         }
         let Some(reason) = book.why_closed() else { return Ok(book) };

@@ -49,6 +49,13 @@ impl WholeUnits {
     }
 }
 
+/// Why a database gets no transfer of a SKU that it books in whole units.
+pub(super) fn why_withheld(sku: &Sku) -> String {
+    format!(
+        "it has booked SKU {sku} in whole units, before it knew that the catalogue gives it decimals; settle that first"
+    )
+}
+
 /// Finds the SKUs among those that are new to a database which it booked without the decimals that
 /// the catalogue gives them.
 pub(super) fn find<B: Books>(

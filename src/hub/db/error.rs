@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use crate::protocol::topic::GatewayId;
 use crate::stock::{RequestId, Sku};
 
-/// Rows to be locked before anything else.
+/// Rows to be locked, or read, before anything else.
 #[derive(Clone, Debug, Default)]
 pub struct Locks {
     /// The gateways whose books are locked.

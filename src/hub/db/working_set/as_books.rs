@@ -221,7 +221,7 @@ impl Books for BooksTransaction<'_> {
     }
 
     fn is_open_order(&mut self, id: &RequestId) -> Result<bool, BooksError> {
-        match self.open_orders.is_known(id) {
+        match self.open_orders.is_open(id) {
             Some(is_open) => Ok(is_open),
             None => Ok(self.open_order(id)?.is_some()),
         }

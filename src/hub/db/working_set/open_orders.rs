@@ -59,7 +59,7 @@ impl OpenOrderSet {
     }
 
     /// Whether there is an order with this id, as far as it was read with others.
-    pub(super) fn is_known(&self, id: &RequestId) -> Option<bool> {
+    pub(super) fn is_open(&self, id: &RequestId) -> Option<bool> {
         let changed = self.changed.get(id).map(Option::is_some);
         changed.or_else(|| self.known.get(id).copied())
     }
